@@ -1,0 +1,1 @@
+"""What comes in: series, readers, windows, scaling, bundled samples."""

@@ -1,0 +1,60 @@
+"""The form in which series reach views, encoders and objectives."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from selftime.shapes import Lengths, Observed, Values
+
+
+class Batch(NamedTuple):
+    """Series of one batch, padded at the end to a common length.
+
+    Missing is a mask, not a number: what stands in ``values`` where ``observed`` is False
+    carries no meaning, and nothing in the package lets it change a result.
+
+    Attributes:
+        values: (B,C,T) finite floats.
+        observed: (B,C,T), True where a value was measured.
+    """
+
+    values: Values
+    observed: Observed
+
+    @property
+    def lengths(self) -> Lengths:
+        """Steps of each series: up to the last one at which any channel was observed."""
+        there = self.observed.any(dim=1)  # (B,T)
+        steps = torch.arange(1, there.shape[1] + 1, device=there.device)
+        return (there * steps).amax(dim=1)  # (B,)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same series on another device."""
+        return Batch(self.values.to(device), self.observed.to(device))
+
+    def filled(self) -> Tensor:
+        """Values (B,C,T) with gaps bridged by straight lines; 0 after the last step.
+
+        Before the first and after the last observed value of a channel that value is held; a
+        channel that was never observed is 0.
+        """
+        steps = torch.arange(self.values.shape[2], device=self.values.device)
+        within = steps < self.lengths[:, None]  # (B,T)
+        if bool((self.observed == within[:, None]).all()):
+            return self.values.masked_fill(~self.observed, 0.0)
+        return bridge_gaps(self.values, self.observed).masked_fill(~within[:, None], 0.0)
+
+
+def bridge_gaps(values: Values, observed: Observed) -> Values:
+    """Straight lines between the observed neighbours of every missing step; ends are held."""
+    T = values.shape[2]
+    steps = torch.arange(T, device=values.device).expand_as(observed)
+    left = steps.masked_fill(~observed, -1).cummax(dim=2).values  # last observed step, or -1
+    right = steps.masked_fill(~observed, T).flip(2).cummin(dim=2).values.flip(2)  # next, or T
+    never = ~observed.any(dim=2, keepdim=True)
+    first = torch.where(left < 0, right, left).clamp(0, T - 1)
+    second = torch.where(right >= T, left, right).clamp(0, T - 1)
+    a, b = values.gather(2, first), values.gather(2, second)
+    share = (steps - first) / (second - first).clamp(min=1)
+    return torch.where(observed, values, a + share * (b - a)).masked_fill(never, 0.0)

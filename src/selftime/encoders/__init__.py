@@ -1,0 +1,1 @@
+"""What turns a series into vectors."""

@@ -1,0 +1,59 @@
+"""Encoder: what turns a batch of series into vectors."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Generator, nn
+
+from selftime.data.batch import Batch
+from selftime.settings import described
+from selftime.shapes import Embedding, Tokens
+
+
+class Encoder(nn.Module, ABC):
+    """Maps a batch of series to tokens (B,N,D) and to one vector a series (B,D).
+
+    Values where ``observed`` is False, and the amount of padding, never change what comes out.
+    Constructor arguments are plain values (or encoders) kept under their own names; everything
+    learned lives in parameters and buffers, so that the two together are the whole encoder.
+    """
+
+    dim: int
+    """D, the length of the vectors."""
+
+    @abstractmethod
+    def forward(self, x: Batch) -> Tokens:
+        """Tokens (B,N,D): N = 1 for encoders that see a series only as a whole."""
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:  # noqa: ARG002
+        """One vector a series (B,D) from its tokens."""
+        return tokens.mean(dim=1)
+
+    def embed(self, x: Batch) -> Embedding:
+        """One vector a series (B,D)."""
+        return self.pool(self(x), x)
+
+    def prepare(self, x: Batch, rng: Generator) -> None:
+        """Set what depends on the data but is not learned, from a sample of series."""
+
+    def extra_repr(self) -> str:
+        """The settings, as they were given."""
+        return described(self)
+
+
+class Joined(Encoder):
+    """Several encoders side by side: their vectors are concatenated."""
+
+    def __init__(self, *, encoders: "list[Encoder]") -> None:
+        super().__init__()
+        self.encoders: nn.ModuleList = nn.ModuleList(encoders)
+        self.dim = sum(encoder.dim for encoder in encoders)
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D)."""
+        return torch.cat([encoder.embed(x) for encoder in self.encoders], dim=1)[:, None]
+
+    def prepare(self, x: Batch, rng: Generator) -> None:
+        """Prepare each of them."""
+        for encoder in self.encoders:
+            encoder.prepare(x, rng)

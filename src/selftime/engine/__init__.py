@@ -1,0 +1,1 @@
+"""How learning runs: the closed-form pass and the model folder."""

@@ -1,0 +1,1 @@
+"""What representations are for: few-label classification and the honest verdict."""

@@ -1,0 +1,1 @@
+"""What a series looks like twice: augmentations."""
