@@ -1,0 +1,51 @@
+# make help lists the commands. A .venv beside this file is made on first use and renewed when
+# pyproject.toml or constraints.txt change; PYTHON=python3.12 picks another interpreter for it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.user ## from raw recordings to a classifier with few labels, in about a minute
+	$(BIN)/selftime demo
+
+test: $(VENV)/.dev ## floors, house rules and all tests (what CI runs)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q -n auto
+
+check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q -n auto -m "not slow"
+
+bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of packages; an environment holds whatever was asked for so far.
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.user: $(VENV)/.python pyproject.toml constraints.txt
+	$(INSTALL) .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
+	$(INSTALL) '.[dev]'
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.python pyproject.toml constraints.txt
+	$(INSTALL) '.[dev,baselines]'
+	touch $@

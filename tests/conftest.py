@@ -1,0 +1,71 @@
+"""What every test stands on: types checked on each call, seeded randomness, the open data."""
+
+import os
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+# Read once, when torch, numba and matplotlib are first imported, so they come before all imports.
+os.environ.setdefault("MPLBACKEND", "Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads would only queue up
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
+
+
+class PlainKernels(MetaPathFinder):
+    """Loads ``*_numba`` modules without type checks.
+
+    The import hook wraps every function beneath its decorators, so ``@njit`` would be handed the
+    checking wrapper, which numba cannot compile. The callers of the kernels stay checked.
+    """
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: list[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module as it stands if it holds kernels, else None: the next finder's turn."""
+        wanted = fullname.startswith("selftime.") and fullname.endswith("_numba")
+        return PathFinder.find_spec(fullname, path, target) if wanted else None
+
+
+install_import_hook("selftime", "beartype.beartype")
+sys.meta_path.insert(0, PlainKernels())
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+# Deadlines measure the machine, not the code; drawn examples are the same in every run.
+settings.register_profile(
+    "selftime", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("selftime")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of open data sets; tests that need it are skipped where it is not there."""
+    given = os.environ.get("SELFTIME_DATA")
+    root = Path(given or Path(__file__).parents[2] / "shared" / "data")
+    if root.is_dir():
+        return root
+    if given:
+        pytest.fail(f"SELFTIME_DATA={given} is not a folder: point it at the data or unset it")
+    pytest.skip(f"open data not found at {root}: set SELFTIME_DATA to its folder to run this test")
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    """Randomness for torch, the same in every test."""
+    return torch.Generator().manual_seed(20)
+
+
+@pytest.fixture
+def np_rng() -> np.random.Generator:
+    """Randomness for numpy, the same in every test."""
+    return np.random.default_rng(20)
