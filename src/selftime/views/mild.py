@@ -1,0 +1,82 @@
+"""Mild: the view under which a series stays itself; and many copies of series under a view."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.views.amplitude import jitter, magnitude_warp
+from selftime.views.draws import check_count, check_strength, either_way, normal
+from selftime.views.resample import own_places, resample
+from selftime.views.timing import shifted, stretched, warped
+
+View = Callable[[Batch, Generator], Batch]
+"""Series in, the same series looked at differently out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mild:
+    """A little of everything a sensor does: stretch, shift, warp, gain and noise.
+
+    The five deformations with which the closed-form objective was first tried, after those of
+    Um et al. 2017. Drawn anew for every series; time is moved three ways and read once.
+    ``Mild(strength=0.0)`` leaves series as they are.
+
+    Attributes:
+        strength: multiplies all the others.
+        stretch: most that speed changes by, as a share; uniform.
+        shift: most that time moves by, as a share of the length; uniform.
+        time_warp: deviation of a smooth move through 6 knots, as a share of the length.
+        magnitude_warp: deviation of a smooth gain through 5 knots, as a share.
+        jitter: deviation of the noise, in standard deviations of the channel.
+
+    Raises:
+        ValueError: a negative setting, or a strength under which time would stand still or
+            run backwards.
+    """
+
+    strength: float = 1.0
+    stretch: float = 0.08
+    shift: float = 0.04
+    time_warp: float = 0.02
+    magnitude_warp: float = 0.10
+    jitter: float = 0.03
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_strength(field.name, getattr(self, field.name))
+        if self.strength * self.stretch >= 1:
+            raise ValueError(
+                f"got strength * stretch = {self.strength * self.stretch:g}, wanted less than 1 "
+                f"(time would run backwards): use strength < {1 / self.stretch:g}"
+            )
+
+    def __call__(self, x: Batch, rng: Generator) -> Batch:
+        """The view of every series in ``x``."""
+        B, lengths, strength = len(x.values), x.lengths, self.strength
+        factor = 1 + strength * self.stretch * either_way(B, rng=rng, like=x.values)
+        by = strength * self.shift * either_way(B, rng=rng, like=x.values)
+        moves = strength * self.time_warp * normal(B, 6, rng=rng, like=x.values)
+        places = shifted(stretched(own_places(x), lengths, factor), lengths, by)
+        moved = resample(x, warped(places, lengths, moves))
+        bent = magnitude_warp(moved, rng, strength=strength * self.magnitude_warp, knots=5)
+        return jitter(bent, rng, strength=strength * self.jitter)
+
+
+def copies(x: Batch, n: int, view: View, rng: Generator) -> Batch:
+    """``n`` views of each series: rows i*n to i*n+n-1 are those of series i.
+
+    The view is applied once, to the whole batch of B*n series.
+
+    Args:
+        x: B series.
+        n: copies of each, at least 1.
+        view: what is done to them.
+        rng: passed to the view.
+
+    Raises:
+        ValueError: n below 1.
+    """
+    check_count("n", n, 1)
+    return view(Batch(*(part.repeat_interleave(n, dim=0) for part in x)), rng)

@@ -1,0 +1,111 @@
+"""Views of the spectrum: frequencies removed, raised and turned, for every length at once."""
+
+import math
+
+import torch
+from jaxtyping import Bool, Complex, Float, Int
+from torch import Generator, Tensor
+from torch.nn.functional import pad
+
+from selftime.data.batch import Batch
+from selftime.shapes import Lengths, Values
+from selftime.views.curves import one_if_alike
+from selftime.views.draws import check_share, check_strength, normal, uniform
+
+PerFrequency = Float[Tensor, "B C F"]
+
+
+def spectrum(
+    x: Batch,
+    rng: Generator,
+    *,
+    removed: float = 0.1,
+    raised: float = 0.1,
+    level: float = 0.1,
+    phase: float = 0.0,
+) -> Batch:
+    """Some frequencies removed, some raised and, with ``phase``, all turned.
+
+    The frequency-based augmentation of TF-C (Zhang et al. 2022, *Self-supervised contrastive
+    pre-training for time series via time-frequency consistency*), with the settings of its
+    published code, which leaves phases alone. Each channel is perturbed on its own; its mean
+    stays.
+
+    Args:
+        x: the series.
+        rng: draws frequencies, amounts and angles.
+        removed: chance that a frequency is removed, 0 to 1.
+        raised: chance that a frequency is raised, 0 to 1.
+        level: most that a frequency is raised by, in units of the channel's largest amplitude.
+        phase: deviation of the angle that each frequency is turned by, radians.
+
+    Raises:
+        ValueError: a chance outside 0 to 1, a negative level or phase.
+    """
+    check_share("removed", removed)
+    check_share("raised", raised)
+    check_strength("level", level)
+    check_strength("phase", phase)
+    B, C, T = x.values.shape
+    shape = (B, C, T // 2 + 1)
+    remove, choose, amount = uniform(3, *shape, rng=rng, like=x.values)
+    turn = phase * normal(*shape, rng=rng, like=x.values)
+    return recomposed(x, remove >= removed, level * amount * (choose < raised), turn)
+
+
+def recomposed(
+    x: Batch, keep: Bool[Tensor, "B C F"], lift: PerFrequency, turn: PerFrequency
+) -> Batch:
+    """Series put together again from a changed spectrum.
+
+    Frequency k of a series of length L is k turns in L steps, k = 1 … L/2.
+
+    Args:
+        x: the series; gaps are bridged before, and are gaps again afterwards.
+        keep: (B,C,F) False where a frequency is removed; F = T // 2 + 1.
+        lift: added to the amplitude, in units of the channel's largest.
+        turn: added to the angle, radians.
+    """
+    lengths = x.lengths.clamp(min=1)
+    k = torch.arange(keep.shape[2], device=keep.device)
+    precise = torch.promote_types(x.values.dtype, torch.complex64)
+    spectra = own_spectrum(x.filled().to(precise), lengths)[:, :, : len(k)]
+    swings = (k > 0) & (2 * k <= lengths[:, None, None])  # (B,1,F)
+    size = spectra.abs() * swings
+    size = size * keep + lift * size.amax(dim=2, keepdim=True)
+    changed = torch.where(swings, torch.polar(size, spectra.angle() + turn), spectra)
+    return x._replace(values=own_series(changed, lengths, x.values.shape[2]).to(x.values.dtype))
+
+
+def own_series(spectra: Complex[Tensor, "B C F"], lengths: Lengths, T: int) -> Values:
+    """Real series (B,C,T) of the given lengths from the first half of their spectra."""
+    k = torch.arange(spectra.shape[2], device=spectra.device)
+    twice = 2 * k[None] - lengths[:, None]  # (B,F): 0 at the highest frequency of even lengths
+    counts = torch.where((k > 0) & (twice < 0), 2, 1).masked_fill((k > 0) & (twice > 0), 0)
+    full = pad((spectra * counts[:, None]).conj(), (0, T - len(k)))
+    series: Tensor = own_spectrum(full, lengths).real / lengths[:, None, None]
+    return series
+
+
+def own_spectrum(series: Complex[Tensor, "B C T"], lengths: Lengths) -> Complex[Tensor, "B C T"]:
+    """Discrete Fourier transform of each series over its own length, all lengths in one go.
+
+    With kt = (k² + t² - (k-t)²) / 2 the transform is a convolution with a chirp, whatever the
+    length (Bluestein 1970, *A linear filtering approach to the computation of discrete Fourier
+    transform*). Where a series or its spectrum has ended (from its length on) the result has no
+    meaning; the series must be 0 there.
+    """
+    T = series.shape[2]
+    steps = torch.arange(2 * T, device=series.device)
+    distinct = one_if_alike(lengths)
+    chirp = chirps(steps[:T], distinct).to(series.dtype)
+    kernel = chirps(steps.minimum(2 * T - steps), distinct).to(series.dtype).conj()
+    product = torch.fft.fft(series * chirp, n=2 * T) * torch.fft.fft(kernel)
+    spectra: Tensor = torch.fft.ifft(product)[:, :, :T] * chirp
+    return spectra
+
+
+def chirps(m: Int[Tensor, "M"], lengths: Lengths) -> Complex[Tensor, "B 1 M"]:
+    """``exp(-iπ m² / L)`` of whole numbers m (M,), for each length L."""
+    turns = (m * m % (2 * lengths[:, None])) / lengths[:, None].double()  # exact, in half turns
+    return torch.polar(torch.ones_like(turns), -math.pi * turns)[:, None]

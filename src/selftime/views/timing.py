@@ -1,0 +1,183 @@
+"""Views that move moments: each makes places to read at, all are read by one gather.
+
+The functions named by a participle take places (B,T) and what was drawn, and give new places;
+so they chain, and a chain of any length costs one ``resample``.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.shapes import Lengths
+from selftime.views.curves import smooth_curves
+from selftime.views.draws import (
+    check_count,
+    check_share,
+    check_strength,
+    either_way,
+    normal,
+    uniform,
+)
+from selftime.views.resample import Places, own_places, resample
+
+PerSeries = Float[Tensor, "B"]
+
+
+def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
+    """Faster or slower around the middle, by up to ``strength`` of the speed.
+
+    Args:
+        x: the series.
+        rng: draws one factor a series, uniform in 1 ± strength.
+        strength: 0 leaves the series as they are; 0 to 1.
+
+    Raises:
+        ValueError: strength outside 0 to 1.
+    """
+    check_share("strength", strength)
+    factor = 1 + strength * either_way(len(x.values), rng=rng, like=x.values)
+    return resample(x, stretched(own_places(x), x.lengths, factor))
+
+
+def stretched(places: Places, lengths: Lengths, factor: PerSeries) -> Places:
+    """``centre + (places - centre) * factor``, the centre being that of each series."""
+    centre = (lengths[:, None] - 1) / 2
+    return centre + (places - centre) * factor[:, None]
+
+
+def shift(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
+    """Earlier or later by up to ``strength`` of the length; the end value is held.
+
+    Args:
+        x: the series.
+        rng: draws one shift a series, uniform in ± strength.
+        strength: as a share of each series' length.
+
+    Raises:
+        ValueError: strength outside 0 to 1.
+    """
+    check_share("strength", strength)
+    by = strength * either_way(len(x.values), rng=rng, like=x.values)
+    return resample(x, shifted(own_places(x), x.lengths, by))
+
+
+def shifted(places: Places, lengths: Lengths, by: PerSeries) -> Places:
+    """Places later by a share ``by`` of the length of each series."""
+    return places + (by * lengths)[:, None]
+
+
+def time_warp(x: Batch, rng: Generator, *, strength: float = 0.02, knots: int = 6) -> Batch:
+    """Smoothly faster here and slower there.
+
+    After the time warping of Um et al. 2017 (*Data augmentation of wearable sensor data for
+    Parkinson's disease monitoring using convolutional neural networks*, ICMI); here the smooth
+    curve is how far a step is moved, not how fast time goes, so that moves do not add up along
+    the series. A strength far above 1 / (2 knots) can turn time back for a while.
+
+    Args:
+        x: the series.
+        rng: draws the knots of one curve a series, normal with deviation ``strength``.
+        strength: as a share of each series' length.
+        knots: evenly spaced from the first to the last step, at least 2.
+
+    Raises:
+        ValueError: a negative strength or fewer than 2 knots.
+    """
+    check_strength("strength", strength)
+    check_count("knots", knots, 2)
+    moves = strength * normal(len(x.values), knots, rng=rng, like=x.values)
+    return resample(x, warped(own_places(x), x.lengths, moves))
+
+
+def warped(places: Places, lengths: Lengths, moves: Float[Tensor, "B K"]) -> Places:
+    """Places moved by a smooth curve through ``moves``, shares of the length of each series."""
+    curves = smooth_curves(moves[:, None], lengths, places.shape[1])[:, 0]  # (B,T)
+    return places + lengths[:, None] * curves
+
+
+def crop_resize(x: Batch, rng: Generator, *, least: float = 0.9) -> Batch:
+    """A random stretch of each series, spread over its whole length.
+
+    Window slicing (Le Guennec, Malinowski & Tavenard 2016, *Data augmentation for time series
+    classification using convolutional neural networks*), with the slice brought back to the
+    length of the series.
+
+    Args:
+        x: the series.
+        rng: draws the share that is kept, uniform in [least, 1], and where it lies.
+        least: 1 leaves the series as they are.
+
+    Raises:
+        ValueError: least outside 0 to 1.
+    """
+    check_share("least", least)
+    kept, lies = uniform(2, len(x.values), rng=rng, like=x.values)
+    return resample(x, cropped(own_places(x), x.lengths, least + (1 - least) * kept, lies))
+
+
+def cropped(places: Places, lengths: Lengths, share: PerSeries, lies: PerSeries) -> Places:
+    """Places within a crop of the given share; it lies first at 0, last at 1."""
+    room = (1 - share) * (lengths - 1)  # steps before and after the crop
+    return places * share[:, None] + (lies * room)[:, None]
+
+
+def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
+    """Time runs backwards, in some of the series.
+
+    Args:
+        x: the series.
+        rng: draws which series are turned.
+        chance: that a series is turned, 0 to 1.
+
+    Raises:
+        ValueError: chance outside 0 to 1.
+    """
+    check_share("chance", chance)
+    turn = uniform(len(x.values), rng=rng, like=x.values) < chance
+    return resample(x, reversed_where(own_places(x), x.lengths, turn))
+
+
+def reversed_where(places: Places, lengths: Lengths, turn: Bool[Tensor, "B"]) -> Places:
+    """Places counted from the end of the series that are to be turned."""
+    return torch.where(turn[:, None], lengths[:, None] - 1 - places, places)
+
+
+def permute(x: Batch, rng: Generator, *, segments: int = 4) -> Batch:
+    """Cut at random steps into segments, which are put in another order.
+
+    Permutation (Um et al. 2017; Eldele et al. 2021, TS-TCC, section 3.1).
+
+    Args:
+        x: the series.
+        rng: draws segments - 1 cuts, uniform over the length, and the order.
+        segments: 1 leaves the series as they are.
+
+    Raises:
+        ValueError: no segment.
+    """
+    check_count("segments", segments, 1)
+    cuts = uniform(len(x.values), segments - 1, rng=rng, like=x.values)
+    ranks = uniform(len(x.values), segments, rng=rng, like=x.values)
+    return resample(x, permuted(own_places(x), x.lengths, cuts, ranks))
+
+
+def permuted(
+    places: Places,
+    lengths: Lengths,
+    cuts: Float[Tensor, "B K"],
+    ranks: Float[Tensor, "B S"],
+) -> Places:
+    """Segments in the order of their ranks, the smallest first.
+
+    Args:
+        places: what is cut.
+        lengths: (B,) steps of each series; its padding stays behind it.
+        cuts: (B,K) where segments end, as shares of the length, in any order.
+        ranks: (B,K+1) of the segments as they follow each other in time.
+    """
+    steps = torch.arange(places.shape[1], device=places.device)
+    ends = cuts * lengths[:, None]  # (B,K)
+    segment = (ends[:, :, None] <= steps).sum(dim=1)  # (B,T)
+    rank = ranks.gather(1, segment).masked_fill(steps >= lengths[:, None], torch.inf)
+    return places.gather(1, rank.argsort(dim=1, stable=True))
