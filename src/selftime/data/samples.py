@@ -1,0 +1,154 @@
+"""The small real data sets that ship inside the package."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from selftime.data.series import SeriesError, SeriesSet
+
+CC_BY = "CC BY 4.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What a bundled data set is; licence texts and origins: ``data/bundled/LICENCES.md``.
+
+    Attributes:
+        name: what :func:`sample` knows it by.
+        about: what was measured, how often and in which units.
+        series: how many series there are.
+        channels: channel names.
+        steps: shortest and longest series.
+        splits: official parts, none for a single recording.
+        licence: of the data.
+        citation: the paper to name in publications.
+        anomalies: labelled spans ``(first step, last step + 1)`` of a single recording.
+    """
+
+    name: str
+    about: str
+    series: int
+    channels: tuple[str, ...]
+    steps: tuple[int, int]
+    splits: tuple[str, ...] = ()
+    licence: str
+    citation: str
+    anomalies: tuple[tuple[int, int], ...] = ()
+
+
+JAPANESE_VOWELS = Sample(
+    name="JapaneseVowels",
+    about="12 cepstrum coefficients of two spoken Japanese vowels; the class is one of 9 speakers",
+    series=640,
+    channels=tuple(f"coefficient {i}" for i in range(1, 13)),
+    steps=(7, 29),
+    splits=("train", "test"),
+    licence=CC_BY,
+    citation="Kudo, Toyama and Shimbo, Multidimensional curve classification using "
+    "passing-through regions, Pattern Recognition Letters 20, 1999",
+)
+PEN_DIGITS = Sample(
+    name="PenDigits",
+    about="pen positions (0 to 100) at 8 points along a written digit; the class is digit + 1",
+    series=10992,
+    channels=("x", "y"),
+    steps=(8, 8),
+    splits=("train", "test"),
+    licence=CC_BY,
+    citation="Alimoglu and Alpaydin, Methods of combining multiple classifiers based on different "
+    "representations for pen-based handwriting recognition, TAINN 1996",
+)
+ECG = Sample(
+    name="ECG",
+    about="5 minutes of electrocardiogram with many ectopic beats, MIT-BIH record 208, lead MLII, "
+    "360 a second; millivolts are (value - 1024) / 200",
+    series=1,
+    channels=("MLII",),
+    steps=(108000, 108000),
+    licence="ODC-By 1.0",
+    citation="Moody and Mark, The impact of the MIT-BIH Arrhythmia Database, IEEE Engineering in "
+    "Medicine and Biology 20, 2001",
+)
+NYC_TAXI = Sample(
+    name="NYCTaxi",
+    about="taxi passengers in New York, half-hourly, July 2014 to January 2015, with 5 labelled "
+    "anomalies (marathon, Thanksgiving, Christmas, New Year, snow storm)",
+    series=1,
+    channels=("passengers",),
+    steps=(10320, 10320),
+    licence="MIT",
+    citation="Lavin and Ahmad, Evaluating real-time anomaly detection algorithms: the Numenta "
+    "Anomaly Benchmark, ICMLA 2015",
+    anomalies=((5839, 6046), (7080, 7287), (8423, 8630), (8731, 8938), (9977, 10184)),
+)
+DAPHNET = Sample(
+    name="Daphnet",
+    about="accelerometers on ankle, thigh and trunk of a walking person with Parkinson's disease, "
+    "about 64 a second, in milli-g; no anomaly is marked",
+    series=1,
+    channels=tuple(
+        f"{place}_{axis}"
+        for place in ("ankle", "leg", "trunk")
+        for axis in ("horiz_fwd", "vert", "horiz_lateral")
+    ),
+    steps=(7040, 7040),
+    licence=CC_BY,
+    citation="Baechlin et al., Wearable assistant for Parkinson's disease patients with the "
+    "freezing of gait symptom, IEEE Transactions on Information Technology in Biomedicine 14, 2010",
+)
+SAMPLES = {s.name: s for s in (JAPANESE_VOWELS, PEN_DIGITS, ECG, NYC_TAXI, DAPHNET)}
+
+
+def samples() -> list[Sample]:
+    """What data sets there are, with sizes, licences and whom to cite."""
+    return list(SAMPLES.values())
+
+
+def sample(name: str, split: str | None = None) -> SeriesSet:
+    """A bundled data set; its values are those of the original files, as 32-bit floats.
+
+    Args:
+        name: one of the names in :func:`samples`.
+        split: "train" or "test" where the set is split officially; None gives everything.
+
+    Raises:
+        SeriesError: no set of that name, or no such split of it.
+    """
+    if name not in SAMPLES:
+        raise SeriesError(f"got sample {name!r}, wanted one of {', '.join(SAMPLES)}")
+    about = SAMPLES[name]
+    if split is not None and split not in about.splits:
+        raise SeriesError(
+            f"got split {split!r} of sample {name!r}, wanted None"
+            + "".join(f" or {part!r}" for part in about.splits)
+        )
+    with (files("selftime.data") / "bundled" / f"{name}.npz").open("rb") as file:
+        stored = dict(np.load(file, allow_pickle=False))
+    series = _unpacked(stored, about)
+    if split is None:
+        return series
+    n_train = int(stored["train"])
+    return series[:n_train] if split == "train" else series[n_train:]
+
+
+def _unpacked(stored: Mapping[str, np.ndarray], about: Sample) -> SeriesSet:
+    """The series of a bundled file: integers over a power of ten, as the original text has them."""
+    lengths = stored["lengths"].astype(np.int64)
+    return SeriesSet(
+        steps=(stored["steps"] / stored["divisor"]).astype(np.float32),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        channels=about.channels,
+        ids=np.array(_ids(about, int(stored.get("train", 1)))),
+        times=stored.get("times"),
+        labels=stored.get("labels"),
+    )
+
+
+def _ids(about: Sample, n_train: int) -> list[str]:
+    """``train-0``, …, ``test-0``, … where there is an official split, else the name."""
+    if not about.splits:
+        return [about.name]
+    names = ("train", n_train), ("test", about.series - n_train)
+    return [f"{part}-{i}" for part, count in names for i in range(count)]
