@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-Index = slice | Sequence[int] | np.ndarray
+from selftime.data.arrays import SeriesError as SeriesError
+from selftime.data.arrays import column_of, laid_end_to_end, spans
 
-
-class SeriesError(ValueError):
-    """Bad input series: the message says what came, what was wanted and what to do."""
+Index = int | slice | Sequence[int] | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,28 +68,53 @@ class SeriesSet:
                 all-missing series, or labels that do not match the series.
         """
         if isinstance(x, SeriesSet):
-            return x if labels is None else replace(x, labels=_column(labels, "labels"))
-        parts = [_steps_of(part, i) for i, part in enumerate(_as_list(x))]
-        _check_same_channels(parts)
-        steps = np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+            given = {"labels": labels, "groups": groups, "ids": ids}
+            columns = {name: column_of(c, name) for name, c in given.items() if c is not None}
+            return replace(x, channels=tuple(channels or x.channels), **columns)
+        steps, lengths = laid_end_to_end(x)
+        series = cls.from_steps(steps, lengths, ids=ids, channels=channels, labels=labels)
+        return series if groups is None else replace(series, groups=column_of(groups, "groups"))
+
+    @classmethod
+    def from_steps(
+        cls,
+        steps: Float32[np.ndarray, "S C"],
+        lengths: Int64[np.ndarray, "N"],
+        *,
+        ids: Any = None,
+        channels: Sequence[str] | None = None,
+        labels: Any = None,
+    ) -> "SeriesSet":
+        """Series that lie end to end already; NaN means missing.
+
+        Args:
+            steps: (S,C), one row a step.
+            lengths: (N,) steps of each series.
+            ids: as in :meth:`of`, like ``channels`` and ``labels``.
+            channels: C names.
+            labels: (N,) class labels.
+
+        Raises:
+            SeriesError: infinite values, an empty or all-missing series, or columns that do not
+                match the series.
+        """
         missing = np.isnan(steps)
         return cls(
             steps=np.where(missing, np.float32(0), steps),
-            offsets=np.cumsum([0, *map(len, parts)], dtype=np.int64),
+            offsets=np.cumsum([0, *lengths], dtype=np.int64),
             observed=~missing if missing.any() else None,
             channels=tuple(channels) if channels else names_of_channels(steps.shape[1]),
-            ids=np.asarray(ids if ids is not None else np.arange(len(parts)), dtype=str),
-            labels=None if labels is None else _column(labels, "labels"),
-            groups=None if groups is None else _column(groups, "groups"),
+            ids=np.asarray(ids if ids is not None else np.arange(len(lengths)), dtype=str),
+            labels=None if labels is None else column_of(labels, "labels"),
         )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: Index) -> "SeriesSet":
-        """The chosen series, in the given order (a slice, indices or a boolean mask)."""
-        chosen = np.arange(len(self))[index]
-        where = _rows(self.offsets[:-1][chosen], self.lengths[chosen])
+        """The chosen series, in the given order (a number, slice, indices or a boolean mask)."""
+        chosen = np.atleast_1d(np.arange(len(self))[index])
+        where = spans(self.offsets[:-1][chosen], self.lengths[chosen])
         return SeriesSet(
             steps=self.steps[where],
             offsets=np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
@@ -110,7 +134,7 @@ class SeriesSet:
     @property
     def n_channels(self) -> int:
         """Channels of every series."""
-        return self.steps.shape[1]
+        return int(self.steps.shape[1])
 
     @property
     def is_ragged(self) -> bool:
@@ -158,30 +182,45 @@ def check_series(x: SeriesSet) -> None:
     Raises:
         SeriesError: the first thing that does not hold, with the series it was found in.
     """
-    if len(x) == 0:
+    if len(x.offsets) < 2:
         raise SeriesError("got no series, wanted at least one: check the path or the filter")
+    _check_columns(x)
     short = np.flatnonzero(x.lengths < 1)
     if len(short):
-        raise SeriesError(f"series {x.ids[short[0]]!r} is empty, wanted at least 1 step: drop it")
-    if len(x.channels) != x.n_channels:
-        raise SeriesError(f"got {len(x.channels)} channel names for {x.n_channels} channels")
+        raise SeriesError(f"series '{x.ids[short[0]]}' is empty, wanted at least 1 step: drop it")
+    if x.offsets[0] != 0 or x.offsets[-1] != len(x.steps):
+        raise SeriesError(
+            f"offsets run from {x.offsets[0]} to {x.offsets[-1]}, wanted 0 to {len(x.steps)}, "
+            "the number of steps: they say where each series begins, then where the last ends"
+        )
+    _check_finite(x)
+    _check_not_all_missing(x)
+
+
+def _check_columns(x: SeriesSet) -> None:
+    if x.n_channels < 1 or len(x.channels) != x.n_channels:
+        raise SeriesError(
+            f"got {len(x.channels)} channel names for {x.n_channels} channels: "
+            "at least one channel and a name for each is wanted"
+        )
+    if x.times is not None and len(x.times) != len(x.steps):
+        raise SeriesError(f"got {len(x.times)} times for {len(x.steps)} steps: one each is wanted")
     if len(np.unique(x.ids)) != len(x.ids):
         raise SeriesError("series ids repeat, wanted unique ones: rename or leave them out")
     for name in ("ids", "labels", "groups"):
         column = getattr(x, name)
         if column is not None and len(column) != len(x):
             raise SeriesError(f"got {len(column)} {name} for {len(x)} series: one each is wanted")
-    _check_finite(x)
-    _check_not_all_missing(x)
 
 
 def _check_finite(x: SeriesSet) -> None:
-    if np.isfinite(x.steps.sum(dtype=np.float64)):
-        return
+    with np.errstate(invalid="ignore"):  # inf - inf
+        if np.isfinite(x.steps.sum(dtype=np.float64)):
+            return
     row, channel = np.argwhere(~np.isfinite(x.steps))[0]
     i = int(np.searchsorted(x.offsets, row, side="right")) - 1
     raise SeriesError(
-        f"series {x.ids[i]!r}, channel {x.channels[channel]!r}, step {row - x.offsets[i]} is "
+        f"series '{x.ids[i]}', channel {x.channels[channel]!r}, step {row - x.offsets[i]} is "
         f"{x.steps[row, channel]}, wanted finite numbers: mark missing values as NaN"
     )
 
@@ -192,63 +231,4 @@ def _check_not_all_missing(x: SeriesSet) -> None:
     there = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
     if (there == 0).any():
         name = x.ids[int(np.argmin(there))]
-        raise SeriesError(f"series {name!r} has no observed value at all: drop it")
-
-
-def _as_list(x: Any) -> list[Any]:
-    if isinstance(x, np.ndarray) and x.dtype != object:
-        if x.ndim not in (2, 3):
-            raise SeriesError(
-                f"got an array of shape {x.shape}, wanted (series, channels, steps) or "
-                "(series, steps): a single series is x[None]"
-            )
-        return list(x)
-    if isinstance(x, list | tuple | np.ndarray):
-        return list(x)
-    raise SeriesError(
-        f"got {type(x).__name__}, wanted an array, a list of arrays or a SeriesSet: "
-        "files and frames go through selftime.read"
-    )
-
-
-def _steps_of(part: Any, i: int) -> np.ndarray:
-    """One series as (T,C) float32."""
-    try:
-        values = np.asarray(part, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SeriesError(f"series {i} is not numbers ({error}): wanted (channels, steps)") from None
-    if values.ndim == 1:
-        values = values[None]
-    if values.ndim != 2:
-        raise SeriesError(f"series {i} has shape {values.shape}, wanted (channels, steps)")
-    with np.errstate(over="ignore"):
-        steps = values.T.astype(np.float32)
-    if np.isinf(steps).any():
-        channel, step = np.argwhere(np.isinf(steps.T))[0]
-        raise SeriesError(
-            f"series {i}, channel {channel}, step {step} is {values[channel, step]}, wanted "
-            "finite 32-bit numbers: mark missing values as NaN or rescale"
-        )
-    return steps
-
-
-def _check_same_channels(parts: list[np.ndarray]) -> None:
-    for i, part in enumerate(parts):
-        if part.shape[1] != parts[0].shape[1]:
-            raise SeriesError(
-                f"series {i} has {part.shape[1]} channels, series 0 has {parts[0].shape[1]}: "
-                "wanted the same channels in every series, as (channels, steps)"
-            )
-
-
-def _column(values: Any, name: str) -> np.ndarray:
-    column = np.asarray(values)
-    if column.ndim != 1:
-        raise SeriesError(f"{name} have shape {column.shape}, wanted one value a series")
-    return column
-
-
-def _rows(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Row numbers of several spans laid end to end, without a loop."""
-    ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+        raise SeriesError(f"series '{name}' has no observed value at all: drop it")

@@ -1,0 +1,110 @@
+"""Tables from files (``.csv``, ``.parquet``) and frames (pandas, polars, arrow); csv back."""
+
+import csv
+import io
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as arrow_parquet
+
+from selftime.data.arrays import SeriesError
+from selftime.data.cells import MISSING
+from selftime.data.decoding import decoding, lines_of
+from selftime.data.series import SeriesSet, names_of_channels
+from selftime.data.tables import Columns, Table
+
+
+def read_csv(data: bytes) -> Table:
+    """Comma-separated cells, kept as text; the first line holds names if it is not all numbers.
+
+    A first line of 0, 1, 2, … counts as names too: frames without column names are written so.
+
+    Raises:
+        SeriesError: rows of different widths, an open quote, not UTF-8.
+    """
+    first, *_ = lines_of(data)
+    cells = next(csv.reader([first]))
+    named = _are_names(cells)
+    names = cells if named else list(names_of_channels(len(cells)))
+    unique = [str(i) for i in range(len(names))]  # arrow looks types up by name; ours may repeat
+    with decoding("csv", "give every row the same number of cells and close every quote"):
+        table = arrow_csv.read_csv(
+            pa.BufferReader(data.rstrip(b"\r\n")),
+            arrow_csv.ReadOptions(column_names=unique, skip_rows=int(named), use_threads=False),
+            arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(unique, pa.large_string())),
+        )
+    return Table(table.rename_columns(names), named=named, first_line=1 + named)
+
+
+def encode_csv(x: SeriesSet) -> bytes:
+    """A long table: unique_id, then ds, label and group where there are any, then the channels.
+
+    Raises:
+        SeriesError: a channel has the name of one of these columns, or of another channel.
+    """
+    usual = Columns()
+    rows = np.repeat(np.arange(len(x)), x.lengths)
+    columns = {
+        usual.id: x.ids[rows],
+        usual.time: x.times,
+        "label": None if x.labels is None else x.labels[rows],
+        "group": None if x.groups is None else x.groups[rows],
+    }
+    if len({*columns, *x.channels}) < len(columns) + x.n_channels:
+        raise SeriesError(
+            f"got channels {', '.join(x.channels)}, wanted different names, none of them "
+            f"{', '.join(map(str, columns))}: rename them or write .npz"
+        )
+    there = {name: pa.array(column) for name, column in columns.items() if column is not None}
+    gaps = np.zeros(x.steps.shape, bool) if x.observed is None else ~x.observed
+    for c, name in enumerate(x.channels):
+        there[name] = pa.array(x.steps[:, c], mask=gaps[:, c])
+    buffer = io.BytesIO()
+    arrow_csv.write_csv(pa.table(there), buffer)
+    return buffer.getvalue()
+
+
+def read_parquet(data: bytes) -> Table:
+    """The columns of a parquet file.
+
+    Raises:
+        SeriesError: cut or damaged.
+    """
+    with decoding("parquet"):
+        return Table(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
+
+
+def table_of_frame(source: Any) -> Table | None:
+    """The columns of a pandas, polars or arrow frame (lazy ones are collected), else None.
+
+    The index of a pandas frame is not a column: call ``reset_index()`` to keep it.
+
+    Raises:
+        SeriesError: a column of mixed types.
+    """
+    frame = nw.from_native(source, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    if not isinstance(frame, nw.DataFrame):
+        return None
+    with decoding("frame", "give every column one type and a name of text"):
+        return Table(frame.to_arrow())
+
+
+def _are_names(cells: list[str]) -> bool:
+    counting = [str(i) for i in range(len(cells))]
+    if cells == counting and len(cells) > 1:
+        return True
+    return not all(_is_number(cell) for cell in cells)
+
+
+def _is_number(cell: str) -> bool:
+    text = cell.strip()
+    try:
+        return not text or text in MISSING or float(text) is not None
+    except ValueError:
+        return False
