@@ -93,7 +93,8 @@ class PerSeries(Scaling):
         Values are measured in units of the largest, so that squares neither overflow nor vanish.
         """
         values = batch.values.masked_fill(~batch.observed, 0.0)
-        unit = values.abs().amax(dim=2, keepdim=True).clamp(min=SMALLEST)
+        peak = values.abs().amax(dim=2, keepdim=True)
+        unit = peak.masked_fill(peak == 0, 1.0)
         mean = _mean(values / unit, batch.observed)
         sd = _mean((values / unit - mean).square(), batch.observed).sqrt() * unit
         flat = sd <= (FLAT * mean.abs() * unit).clamp(min=SMALLEST)

@@ -28,9 +28,10 @@ def split_by_time(series: SeriesSet, fractions: Sequence[float]) -> tuple[Series
     sizes = np.diff(ends, axis=1, prepend=0)
     short = np.flatnonzero((sizes < 1).any(axis=1))
     if len(short):
+        name, steps = str(series.ids[short[0]]), series.lengths[short[0]]
         raise SeriesError(
-            f"series {str(series.ids[short[0]])!r} of {series.lengths[short[0]]} steps is too short "
-            f"for the split {tuple(fractions)}: leave it out or make fewer parts"
+            f"series {name!r} of {steps} steps is too short for the split {tuple(fractions)}: "
+            "leave it out or make fewer parts"
         )
     n_parts = sizes.shape[1]
     pieces = _pieces(series, sizes)

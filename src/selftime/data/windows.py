@@ -174,11 +174,10 @@ def padded_batch(
 ) -> Batch:
     """Slices of any lengths as one batch; padding is 0 and not observed."""
     rows, within = grid_of(starts, lengths)
-    values = np.where(within[:, :, None], steps[rows], np.float32(0))  # (B,T,C)
-    there = np.repeat(within[:, :, None], steps.shape[1], axis=2)
+    there = np.repeat(within[:, None], steps.shape[1], axis=1)  # (B,C,T)
     if observed is not None:
-        there = there & observed[rows]
-    return _batch(values.transpose(0, 2, 1), there.transpose(0, 2, 1))
+        there &= _gathered(observed, rows)
+    return _batch(np.where(within[:, None], _gathered(steps, rows), np.float32(0)), there)
 
 
 def equal_batch(
@@ -187,13 +186,18 @@ def equal_batch(
     starts: Int64[np.ndarray, "B"],
     length: int,
 ) -> Batch:
-    """Slices of one length as one batch: a single strided copy, 2 to 4 times as fast."""
+    """Slices of one length as one batch: a single strided copy."""
     values = sliding_window_view(steps, length, axis=0)[starts]  # (B,C,T)
     if observed is None:
         there = np.ones(values.shape, dtype=bool)
     else:
         there = sliding_window_view(observed, length, axis=0)[starts]
     return _batch(values, there)
+
+
+def _gathered(steps: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows (B,T) of steps (S,C) as (B,C,T); by channel, which is fast in any memory order."""
+    return np.stack([channel[rows] for channel in steps.T], axis=1)
 
 
 def _batch(values: np.ndarray, observed: np.ndarray) -> Batch:
