@@ -13,6 +13,9 @@ from selftime.data.arrays import SeriesError
 MISSING = ("?", "NaN", "nan", "NA", "N/A", "#N/A", "null", "NULL", "None")
 """Cells that say that a value is missing; tables may also leave the cell empty."""
 
+A_NUMBER = "a number: correct it, or write NaN where a value is missing"
+A_TIME = "a time like 2024-01-31 23:59:00, or a number as in the first row: write one for each row"
+
 Where = Callable[[int], str]
 """The place of the k-th cell, for messages."""
 
@@ -34,7 +37,7 @@ def numbers(
     if values is None:
         trimmed = pc.utf8_trim_whitespace(cells)
         absent = pc.is_in(trimmed, value_set=pa.array(missing, trimmed.type))
-        values = _all_cast(pc.if_else(absent, None, trimmed), pa.float32(), where, "a number")
+        values = _all_cast(pc.if_else(absent, None, trimmed), pa.float32(), where, A_NUMBER)
     plain = np.array(values.to_numpy(zero_copy_only=False), np.float32)
     if np.isinf(plain).any():
         k = int(np.argmax(np.isinf(plain)))
@@ -66,14 +69,15 @@ def times_of(cells: Any, where: Where) -> np.ndarray:
     Raises:
         SeriesError: a cell that is neither.
     """
-    for kind in (pa.float64(), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
-        times = _cast(cells, kind)
-        if times is not None and not times.null_count:
+    if _cast(cells[:1], pa.float64()) is not None:
+        return np.asarray(_all_cast(cells, pa.float64(), where, A_TIME))
+    for zone in (None, "UTC"):
+        times = _cast(cells, pa.timestamp("ns", zone))
+        if times is not None:
             return np.asarray(times)
     dashes = pc.replace_substring(pc.utf8_trim_whitespace(cells), "/", "-")
     padded = pc.replace_substring_regex(dashes, pattern=r"([-:T ])(\d)\b", replacement=r"\10\2")
-    wanted = "a number or a date like 2024-01-31 23:59:00"
-    return np.asarray(_all_cast(padded, pa.timestamp("ns"), where, wanted))
+    return np.asarray(_all_cast(padded, pa.timestamp("ns"), where, A_TIME))
 
 
 def _cast(cells: Any, kind: Any) -> Any:
@@ -94,10 +98,7 @@ def _all_cast(cells: Any, kind: Any, where: Where, wanted: str) -> Any:
             bad = middle
         else:
             good = middle
-    raise SeriesError(
-        f"{where(good)}: got {shortened(cells[good].as_py())}, wanted {wanted}: "
-        "correct it, or write NaN where a value is missing"
-    )
+    raise SeriesError(f"{where(good)}: got {shortened(cells[good].as_py())}, wanted {wanted}")
 
 
 def shortened(text: str) -> str:

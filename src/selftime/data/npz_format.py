@@ -48,7 +48,7 @@ def read_npz(data: bytes) -> SeriesSet:
         SeriesError: cut, pickled, no array of values, or parts that do not match.
     """
     with decoding("npz", MEND), np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+        arrays = {name: part for name in file.files if isinstance(part := file[name], np.ndarray)}
     values = _part(arrays, "values")
     if values is None and len(arrays) == 1:
         values = next(iter(arrays.values()))

@@ -14,7 +14,7 @@ from selftime.data.arrays import SeriesError
 from selftime.data.cells import MISSING
 from selftime.data.decoding import decoding, lines_of
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.tables import Columns, Table
+from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns, Table
 
 
 def read_csv(data: bytes) -> Table:
@@ -25,9 +25,11 @@ def read_csv(data: bytes) -> Table:
     Raises:
         SeriesError: rows of different widths, an open quote, not UTF-8.
     """
-    first, *_ = lines_of(data)
-    cells = next(csv.reader([first]))
+    head, _, rows = data.partition(b"\n")
+    cells = next(csv.reader(lines_of(head)))
     named = _are_names(cells)
+    if not cells or (named and not rows.strip()):
+        raise SeriesError("has no rows under its first line, wanted names, then at least one row")
     names = cells if named else list(names_of_channels(len(cells)))
     unique = [str(i) for i in range(len(names))]  # arrow looks types up by name; ours may repeat
     with decoding("csv", "give every row the same number of cells and close every quote"):
@@ -44,7 +46,7 @@ def encode_csv(x: SeriesSet) -> bytes:
     """A long table: unique_id, then ds, label and group where there are any, then the channels.
 
     Raises:
-        SeriesError: a channel has the name of one of these columns, or of another channel.
+        SeriesError: a channel has a name that would be taken for another column.
     """
     usual = Columns()
     rows = np.repeat(np.arange(len(x)), x.lengths)
@@ -54,10 +56,12 @@ def encode_csv(x: SeriesSet) -> bytes:
         "label": None if x.labels is None else x.labels[rows],
         "group": None if x.groups is None else x.groups[rows],
     }
-    if len({*columns, *x.channels}) < len(columns) + x.n_channels:
+    taken = {usual.id, *TIME_NAMES, *LABEL_NAMES, "group"}
+    unclear = [name for name in x.channels if name.lower() in taken or not name.isprintable()]
+    if unclear or len(set(x.channels)) < x.n_channels:
         raise SeriesError(
-            f"got channels {', '.join(x.channels)}, wanted different names, none of them "
-            f"{', '.join(map(str, columns))}: rename them or write .npz"
+            f"got channels {', '.join(map(repr, x.channels))}, wanted different names without "
+            f"control characters and none of {', '.join(sorted(taken))}: rename or write .npz"
         )
     there = {name: pa.array(column) for name, column in columns.items() if column is not None}
     gaps = np.zeros(x.steps.shape, bool) if x.observed is None else ~x.observed

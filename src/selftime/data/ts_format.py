@@ -1,5 +1,6 @@
 """The ``.ts`` format of the UEA archive: ``@`` headers, then one case a line."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,12 @@ def encode_ts(x: SeriesSet) -> bytes:
     flat[place] = x.steps
     if x.observed is not None:
         gaps[place] = ~x.observed
-    cells = pa.array(flat, mask=gaps).cast(pa.large_string()).fill_null("NaN")
+    cells = pa.array(flat, mask=gaps).cast(pa.string()).fill_null("NaN").to_pylist()
     cases = _joined(_joined(cells, np.repeat(lengths, C), ","), np.full(len(x), C), ":")
     labels = _labels_written(x)
     if labels is not None:
-        cases = pc.binary_join_element_wise(cases, pa.array(labels, pa.large_string()), ":")
-    return "\n".join([*_header_lines(x, labels), *cases.to_pylist(), ""]).encode()
+        cases = [f"{case}:{label}" for case, label in zip(cases, labels, strict=True)]
+    return "\n".join([*_header_lines(x, labels), *cases, ""]).encode()
 
 
 def _header(lines: list[str]) -> Header:
@@ -139,16 +140,16 @@ def _channel_by_channel(lengths: Int64[np.ndarray, "N"], C: int) -> Int64[np.nda
     return np.asarray(first[:, None] + np.repeat(lengths, lengths)[:, None] * np.arange(C))
 
 
-def _joined(cells: Any, counts: np.ndarray, separator: str) -> Any:
-    offsets = pa.array(np.cumsum([0, *counts]), pa.int64())
-    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, cells), separator)
+def _joined(cells: list[str], counts: np.ndarray, separator: str) -> list[str]:
+    ends = np.cumsum([0, *counts]).tolist()
+    return [separator.join(cells[a:b]) for a, b in pairwise(ends)]
 
 
 def _labels_written(x: SeriesSet) -> np.ndarray | None:
     if x.labels is None:
         return None
     labels = x.labels.astype(str)
-    for label in np.unique(labels):
+    for label in np.unique(labels).tolist():
         if not label or not label.isprintable() or set(label) & set(" :"):
             raise SeriesError(
                 f"got the label {label!r}, wanted text without spaces and colons, which separate "

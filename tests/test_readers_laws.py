@@ -1,0 +1,134 @@
+"""What is written is read back: read(write(s)) == s for each format that can be written."""
+
+import string
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from selftime.data.plain_text import read_tsv
+from selftime.data.readers import read
+from selftime.data.series import SeriesSet
+from selftime.data.tables import Columns
+from selftime.data.writers import write
+
+FLOATS = st.floats(width=32, allow_infinity=False)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+NO_NUMBER = TEXT.map(lambda text: f"k{text}")
+WORD = st.text(string.ascii_letters + string.digits + "_-+.äπ€", min_size=1, max_size=5)
+
+
+def one_each(draw, n, texts):
+    """Labels or groups: none, ints or texts."""
+    kinds = (st.integers(-(2**62), 2**62), texts)
+    lists = st.one_of(st.lists(kind, min_size=n, max_size=n) for kind in kinds)
+    chosen = draw(st.none() | lists)
+    return None if chosen is None else np.array(chosen)
+
+
+def rising_times(draw, lengths):
+    """Rising times within each series: none, float seconds or dates."""
+    kind = draw(st.sampled_from(["none", "seconds", "dates"]))
+    gaps = draw(hnp.arrays(np.int64, sum(lengths.tolist()), elements=st.integers(1, 10**12)))
+    rising = np.concatenate([np.cumsum(part) for part in np.split(gaps, np.cumsum(lengths)[:-1])])
+    return {"none": None, "seconds": rising / 7, "dates": rising.astype("M8[ns]")}[kind]
+
+
+@st.composite
+def parts_of_series(draw, texts=TEXT):
+    """Parts of any SeriesSet: unequal lengths, gaps, names, times, labels and groups."""
+    lengths = np.array(draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)))
+    N, C = len(lengths), draw(st.integers(1, 3))
+    steps = draw(hnp.arrays(np.float32, (sum(lengths.tolist()), C), elements=FLOATS))
+    first = np.cumsum(lengths) - lengths
+    steps[first, 0] = np.nan_to_num(steps[first, 0])  # no series may be missing as a whole
+    ids = draw(st.lists(TEXT, unique=True, min_size=N, max_size=N))
+    names = st.lists(TEXT.filter(str.isprintable), unique=True, min_size=C, max_size=C)
+    columns = {
+        "ids": ids,
+        "channels": draw(names),
+        "times": rising_times(draw, lengths),
+        "labels": one_each(draw, N, texts),
+        "groups": one_each(draw, N, texts),
+    }
+    return steps, lengths, columns
+
+
+def series_of(parts):
+    """Made in the test, not in the strategy: the type checks on each call draw random numbers."""
+    steps, lengths, columns = parts
+    first = ("ids", "channels", "labels")
+    x = SeriesSet.from_steps(steps, lengths, **{name: columns[name] for name in first})
+    return replace(x, times=columns["times"], groups=columns["groups"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("written")
+
+
+def there_and_back(x, path):
+    return read(write(x, path, overwrite=True))
+
+
+def assert_same(x, y, *parts):
+    for part in ("steps", "offsets", "observed", *parts):
+        a, b = getattr(x, part), getattr(y, part)
+        assert (a is None) == (b is None), part
+        assert a is None or np.array_equal(a, b), part
+        if part == "steps":
+            assert np.array_equal(np.signbit(a), np.signbit(b)), "the sign of zero"
+
+
+@given(parts=parts_of_series())
+def test_npz_keeps_everything(parts, folder):
+    x = series_of(parts)
+    y = there_and_back(x, folder / "a.npz")
+    assert_same(x, y, "channels", "ids", "times", "labels", "groups")
+    assert y.fingerprint() == x.fingerprint()
+
+
+@given(parts=parts_of_series(NO_NUMBER))
+def test_csv_keeps_all_that_text_can_tell_apart(parts, folder):
+    x = series_of(parts)
+    y = there_and_back(x, folder / "a.csv")
+    assert_same(x, y, "channels", "ids", "times", "labels", "groups")
+
+
+@given(parts=parts_of_series(WORD))
+def test_ts_keeps_values_gaps_and_labels(parts, folder):
+    x = series_of(parts)
+    y = there_and_back(x, folder / "a.ts.gz")
+    assert_same(x, y)
+    assert (x.labels is None) == (y.labels is None)
+    assert x.labels is None or x.labels.astype(str).tolist() == y.labels.tolist()
+
+
+@given(
+    matrix=hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 5)), elements=FLOATS)
+)
+def test_tsv_and_wide_csv_agree_with_plain_loops(matrix, folder):
+    matrix[:, 0] = np.nan_to_num(matrix[:, 0])
+    rows = [[str(i), *map(str, row)] for i, row in enumerate(matrix.tolist())]
+    (folder / "wide.csv").write_text("\n".join(map(",".join, rows)))
+    tsv = read_tsv("\n".join(map("\t".join, rows)).encode())
+    wide = read(folder / "wide.csv", layout="wide", columns=Columns(label="0"))
+    for x in (tsv, wide):
+        assert x.labels.tolist() == list(range(len(matrix)))
+        for i, row in enumerate(matrix):
+            end = max(t for t in range(len(row)) if not np.isnan(row[t])) + 1
+            assert np.array_equal(x.series(i), row[None, :end], equal_nan=True)
+
+
+@given(order=st.permutations(range(6)))
+def test_the_order_of_rows_in_a_long_table_does_not_matter(order, folder):
+    rows = [
+        f"{name},{t},{value}" for name, t, value in zip("aabbbc", "120315", "456789", strict=True)
+    ]
+    (folder / "long.csv").write_text("\n".join(["unique_id,ds,y", *(rows[i] for i in order)]))
+    x = read(folder / "long.csv")
+    found = {name: x.series(i)[0].tolist() for i, name in enumerate(x.ids)}
+    assert found == {"a": [4, 5], "b": [6, 8, 7], "c": [9]}
