@@ -23,30 +23,44 @@ Rows = Float[Tensor, "N R"]
 """One row a series and channel: its representations, one after the other."""
 
 
-class Interval(NamedTuple):
-    """Columns ``start`` to ``stop`` of a row give the features ``first`` to ``last``."""
+class Plan(NamedTuple):
+    """Which values of a row of `representations` make which of its F features.
 
-    start: int
-    stop: int
-    first: int
-    last: int
+    Attributes:
+        intervals: (I,4) columns from and to, and the features from and to that they give.
+        left: (F,) order statistic before each quantile, counted within its interval.
+        right: (F,) order statistic after it.
+        share: (F,) float32, where between the two it lies.
+    """
+
+    intervals: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    share: np.ndarray
 
 
 class Quantiles(Encoder):
     """Quantiles of dyadic intervals of a series, its differences and its spectrum.
 
-    Nothing is learned or drawn. Features are ordered by channel, then representation (see
-    `representations`), then level, then interval (the shifted ones after the others, both from
-    left to right), then rank from the smallest value to the greatest.
+    Nothing is learned or drawn, and no gradient flows to the series. Features are ordered by
+    channel, then representation (see `representations`), then level, then interval (the shifted
+    ones after the others, both from left to right), then rank from the smallest to the greatest.
 
     A series that has not the reference length is first resampled to it along straight lines, so
     that the number of features is always the same.
 
+    Where an interval is a single step, half of it is no step: the shifted intervals of that level
+    repeat its others.
+
     Args:
         channels: C of the series.
         length: reference length, in steps.
-        depth: number of levels; level l cuts a representation into 2^l intervals.
-        divisor: values of an interval to each quantile that is kept.
+        depth: number of levels; level l cuts a representation into 2^l intervals, and those
+            with more intervals than steps are left out.
+        divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank.
+
+    Attributes:
+        dim: D, quantiles of all intervals and channels.
 
     Raises:
         ValueError: an argument is below 1.
@@ -65,8 +79,8 @@ class Quantiles(Encoder):
         for name in ("channels", "length", "depth", "divisor"):
             if getattr(self, name) < 1:
                 raise ValueError(f"got {name}={getattr(self, name)}, wanted at least 1: raise it")
-        self._intervals = planned(length, depth, divisor)
-        self.dim = channels * self._intervals[-1].last
+        self._plan = planned(length, depth, divisor)
+        self.dim = channels * len(self._plan.share)
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D), float32.
@@ -83,7 +97,7 @@ class Quantiles(Encoder):
         series = resampled(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
         rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
         quantiles = on_cpu if rows.device.type == "cpu" else on_device
-        return quantiles(rows, self._intervals).reshape(B, 1, self.dim)
+        return quantiles(rows, self._plan).reshape(B, 1, self.dim)
 
 
 def resampled(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
@@ -146,17 +160,20 @@ def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
     return spectrum.abs()
 
 
-def planned(length: int, depth: int, divisor: int) -> list[Interval]:
-    """Every interval of a row of `representations`, with the features that it gives."""
-    plan: list[Interval] = []
+def planned(length: int, depth: int, divisor: int) -> Plan:
+    """Every interval of the `representations` of ``length`` steps, and the quantiles it gives."""
+    intervals: list[tuple[int, int, int, int]] = []
+    quantiles: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     origin = first = 0
     for T in (length, length - 1, length - 2, length // 2 + 1):
         for start, stop in dyadic(T, depth):
-            last = first + 1 + (stop - start - 1) // divisor
-            plan.append(Interval(origin + start, origin + stop, first, last))
-            first = last
+            count = 1 + (stop - start - 1) // divisor
+            intervals.append((origin + start, origin + stop, first, first + count))
+            quantiles.append(ranks(stop - start, count))
+            first += count
         origin += max(T, 0)
-    return plan
+    left, right, share = (np.concatenate(part) for part in zip(*quantiles, strict=True))
+    return Plan(np.array(intervals), left, right, share)
 
 
 def dyadic(steps: int, depth: int) -> list[tuple[int, int]]:
@@ -181,38 +198,38 @@ def dyadic(steps: int, depth: int) -> list[tuple[int, int]]:
 def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where ``count`` evenly spaced quantiles lie among sorted values; one is the median.
 
+    Args:
+        values: how many are sorted, at least 1.
+        count: how many quantiles, at most ``values``.
+
     Returns:
         The order statistics (count,) before and after each, and the share (count,) of the way
         from the one to the other, float32.
     """
-    places = np.arange(count) if count > 1 else np.ones(1, int)
-    gaps = max(count - 1, 2) if count == 1 else count - 1
+    places, gaps = (np.arange(count), count - 1) if count > 1 else (np.ones(1, np.int64), 2)
     left, rest = np.divmod(places * (values - 1), gaps)
     return left, np.minimum(left + 1, values - 1), (rest / gaps).astype(np.float32)
 
 
-def on_device(rows: Rows, intervals: list[Interval]) -> Float[Tensor, "N D"]:
-    """Quantiles of each interval of each row, by sorting on whichever device holds the rows."""
-    return torch.cat([of_interval(rows[:, a:b], d - c) for a, b, c, d in intervals], dim=1)
+def on_device(rows: Rows, plan: Plan) -> Float[Tensor, "N F"]:
+    """Quantiles of each interval of each row, by sorting on whichever device holds the rows.
+
+    The mean of an interval is taken off every second of its quantiles.
+    """
+    left, right, share = (torch.from_numpy(part).to(rows.device) for part in plan[1:])
+    odd = torch.arange(len(share), device=rows.device) % 2
+    found = []
+    for a, b, first, last in plan.intervals.tolist():
+        ordered = rows[:, a:b].sort(dim=1).values
+        before, after = ordered[:, left[first:last]], ordered[:, right[first:last]]
+        centre = ordered.mean(dim=1, keepdim=True) * odd[: last - first]
+        found.append(before + share[first:last] * (after - before) - centre)
+    return torch.cat(found, dim=1)
 
 
-def of_interval(values: Rows, count: int) -> Float[Tensor, "N Q"]:
-    """Evenly spaced quantiles of each row; the row's mean is taken off every second one."""
-    left, right, share = (
-        torch.from_numpy(part).to(values.device) for part in ranks(values.shape[1], count)
-    )
-    ordered = values.sort(dim=1).values
-    before = ordered[:, left]
-    centre = values.mean(dim=1, keepdim=True) * (torch.arange(count, device=values.device) % 2)
-    return before + share * (ordered[:, right] - before) - centre
-
-
-def on_cpu(rows: Rows, intervals: list[Interval]) -> Float[Tensor, "N D"]:
+def on_cpu(rows: Rows, plan: Plan) -> Float[Tensor, "N F"]:
     """The same as `on_device`, compiled, and with the bits of a row its own."""
-    parts = [ranks(b - a, d - c) for a, b, c, d in intervals]
-    left, right, share = (np.concatenate(part) for part in zip(*parts, strict=True))
-    out = np.empty((len(rows), intervals[-1].last), np.float32)
-    plan = (np.array(intervals), left, right, share)
+    out = np.empty((len(rows), len(plan.share)), np.float32)
     blocks = -(-len(rows) // LANES)
     over_series(quantiles_of_rows, blocks, rows.contiguous().numpy(), plan, out)
     return torch.from_numpy(out)

@@ -26,9 +26,8 @@ def quantiles_of_rows(
         start: first block of `LANES` rows.
         stop: one after the last block.
         rows: (N,R) float32, finite.
-        plan: intervals (I,4), each the columns from and to and the features from and to; then
-            for each of the F features the order statistics before and after it, (F,) and (F,),
-            and the share of the way between them (F,) float32.
+        plan: intervals (I,4), left (F,), right (F,) and share (F,): see
+            `selftime.encoders.quantiles.Plan`.
         out: (N,F) float32.
     """
     block = np.zeros((rows.shape[1], LANES), float32)
