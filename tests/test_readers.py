@@ -1,18 +1,13 @@
-"""Each format and each source, read as written by hand or by the library it comes from."""
+"""Each format, read as written by hand or by the library it comes from."""
 
 import gzip
 import io
 
 import numpy as np
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from scipy.io import wavfile
 
 from selftime.data.readers import read
-from selftime.data.series import SeriesSet
 from selftime.data.tables import Columns
 
 TS = """# a comment: with colons, and commas
@@ -127,6 +122,13 @@ def test_named_columns_and_no_times(tmp_path):
     assert x.labels.tolist() == ["k"]
 
 
+def test_a_row_may_be_longer_than_a_megabyte(tmp_path):
+    names = ",".join(["label", *(f"t{i}" for i in range(1000))])
+    row = ",".join(["k", *(f"{i}.{'0' * 1200}" for i in range(1000))])
+    x = series(f"{names}\n{row}\n{row}\n", "a.csv", tmp_path)
+    assert same(x, 1, [range(1000)])
+
+
 def test_npy_and_npz(tmp_path):
     cube = np.arange(12, dtype=np.int16).reshape(2, 3, 2)
     np.save(tmp_path / "a.npy", cube)
@@ -163,70 +165,3 @@ def test_wav(samples, wanted, tmp_path):
     x = series(sound.getvalue(), "a.wav", tmp_path)
     assert same(x, 0, [wanted, wanted[::-1]])
     assert x.times.tolist() == [0, 0.25, 0.5]
-
-
-@pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "arrow", "parquet", "categorical"])
-def test_frames_and_parquet_are_alike(kind, tmp_path):
-    frame = pd.read_csv(io.StringIO(LONG), parse_dates=["ds"], dtype={"unique_id": str})
-    frame["label"] = ["1", "x", "1"]
-    source = {
-        "pandas": lambda: frame,
-        "categorical": lambda: frame.astype({"unique_id": "category", "label": "category"}),
-        "polars": lambda: pl.from_pandas(frame),
-        "lazy": lambda: pl.from_pandas(frame).lazy(),
-        "arrow": lambda: pa.Table.from_pandas(frame),
-        "parquet": lambda: tmp_path / "a.parquet",
-    }[kind]()
-    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "a.parquet")
-    x = read(source)
-    assert x.ids.tolist() == ["b", "a"]
-    assert x.labels.tolist() == ["1", "x"]
-    assert same(x, 0, [[2, 3], [NAN, 30]])
-    assert x.times.dtype.kind == "M"
-
-
-def test_arrays_series_sets_and_given_labels():
-    cube = np.zeros((2, 1, 3))
-    x = read(cube, labels=["a", "b"], groups=[1, 2])
-    assert x.labels.tolist() == ["a", "b"]
-    assert x.groups.tolist() == [1, 2]
-    y = read(x, labels=[3, 4])
-    assert isinstance(y, SeriesSet)
-    assert y.labels.tolist() == [3, 4]
-    assert y.groups.tolist() == [1, 2]
-    assert len(read([np.zeros(3), np.zeros(4)])) == 2
-
-
-def test_a_folder_takes_labels_from_its_sub_folders(tmp_path):
-    for kind in ("cat", "dog"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "1.txt").write_text("1\n2\n")
-    np.save(tmp_path / "dog" / "more.npy", np.ones((2, 3)))
-    (tmp_path / "notes.md").write_text("not read")
-    (tmp_path / ".hidden.txt").write_text("not read")
-    x = read(tmp_path)
-    wanted = ["cat/1.txt", "dog/1.txt", "dog/more.npy:0", "dog/more.npy:1"]
-    assert x.ids.tolist() == wanted
-    assert x.labels.tolist() == ["cat", "dog", "dog", "dog"]
-    assert x.lengths.tolist() == [2, 2, 3, 3]
-
-
-def test_a_folder_keeps_the_labels_and_gaps_of_its_files(tmp_path):
-    for part in ("train", "test"):
-        (tmp_path / part).mkdir()
-        (tmp_path / part / "a.tsv").write_text("1\t5\tNaN\t6\n2\t7\t8\t9\n")
-    x = read(tmp_path)
-    assert x.labels.tolist() == [1, 2, 1, 2]
-    assert x.observed[:, 0].tolist() == [True, False, True, True, True, True] * 2
-
-
-def test_one_sub_folder_is_no_label(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "1.txt").write_text("1\n2\n")
-    assert read(tmp_path).labels is None
-
-
-def test_the_reason_for_a_layout_is_told(tmp_path, caplog):
-    with caplog.at_level("INFO", "selftime"):
-        series(LONG, "a.csv", tmp_path)
-    assert "read as layout='long': column 'unique_id' names the series" in caplog.text

@@ -4,7 +4,6 @@ import io
 from dataclasses import replace
 
 import numpy as np
-from scipy.io import wavfile
 
 from selftime.data.arrays import SeriesError, laid_end_to_end
 from selftime.data.decoding import decoding
@@ -20,6 +19,8 @@ def read_wav(data: bytes) -> SeriesSet:
     Raises:
         SeriesError: cut, compressed, or without a sample.
     """
+    from scipy.io import wavfile  # a quarter of a second, and few have sound
+
     with decoding("wav", "save it as uncompressed PCM"):
         rate, samples = wavfile.read(io.BytesIO(data))
     if rate < 1 or samples.size == 0:

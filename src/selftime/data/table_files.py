@@ -32,10 +32,12 @@ def read_csv(data: bytes) -> Table:
         raise SeriesError("has no rows under its first line, wanted names, then at least one row")
     names = cells if named else list(names_of_channels(len(cells)))
     unique = [str(i) for i in range(len(names))]  # arrow looks types up by name; ours may repeat
+    options = arrow_csv.ReadOptions(column_names=unique, skip_rows=int(named), use_threads=False)
+    options.block_size = min(len(data) + 1, 2**31 - 1)  # a row must not be longer than a block
     with decoding("csv", "give every row the same number of cells and close every quote"):
         table = arrow_csv.read_csv(
             pa.BufferReader(data.rstrip(b"\r\n")),
-            arrow_csv.ReadOptions(column_names=unique, skip_rows=int(named), use_threads=False),
+            options,
             arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(unique, pa.large_string())),
         )
@@ -79,13 +81,15 @@ def read_parquet(data: bytes) -> Table:
         SeriesError: cut or damaged.
     """
     with decoding("parquet"):
-        return Table(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
+        table = arrow_parquet.read_table(pa.BufferReader(data), use_threads=False)
+    own = [name for name in table.column_names if not name.startswith("__index_level_")]
+    return Table(_without_index(table, own))
 
 
 def table_of_frame(source: Any) -> Table | None:
     """The columns of a pandas, polars or arrow frame (lazy ones are collected), else None.
 
-    The index of a pandas frame is not a column: call ``reset_index()`` to keep it.
+    The index of a pandas frame is kept where it holds timestamps; ``reset_index()`` keeps others.
 
     Raises:
         SeriesError: a column of mixed types.
@@ -96,7 +100,15 @@ def table_of_frame(source: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     with decoding("frame", "give every column one type and a name of text"):
-        return Table(frame.to_arrow())
+        return Table(_without_index(frame.to_arrow(), [str(name) for name in frame.columns]))
+
+
+def _without_index(table: Any, own: list[str]) -> Any:
+    """The table without the columns that hold the index of a pandas frame, save its times."""
+    schema = enumerate(table.schema)
+    return table.select(
+        [i for i, field in schema if field.name in own or pa.types.is_timestamp(field.type)]
+    )
 
 
 def _are_names(cells: list[str]) -> bool:
