@@ -40,6 +40,9 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+# The laws of the contract suite assert outside test files; their failures should show values too.
+pytest.register_assert_rewrite("encoder_laws", "objective_laws")
+
 # Deadlines measure the machine, not the code; drawn examples are the same in every run.
 settings.register_profile(
     "selftime", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

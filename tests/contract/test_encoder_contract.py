@@ -1,0 +1,56 @@
+"""Every encoder keeps every law, and each law does catch an encoder that breaks it."""
+
+import encoder_laws as laws
+import pytest
+import toys
+from cases import ENCODER_CASES, EncoderCase
+
+from selftime.encoders.registry import ENCODERS
+
+by_name = pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+
+
+def toy(kind: type[toys.Spread]) -> EncoderCase:
+    return EncoderCase(lambda channels, seed: kind(channels=channels, seed=seed), rounding=1e-5)
+
+
+def test_every_encoder_has_a_case():
+    assert set(ENCODER_CASES) == set(ENCODERS), "add the new encoder to tests/contract/cases.py"
+
+
+@pytest.mark.parametrize("name", ENCODER_CASES)
+@by_name
+def test_encoder_keeps(law, name):
+    law(ENCODER_CASES[name])
+
+
+@by_name
+def test_the_smallest_encoder_keeps(law, monkeypatch):
+    monkeypatch.setitem(ENCODERS, "Spread", toys.Spread)
+    law(toy(toys.Spread))
+
+
+@pytest.mark.parametrize(
+    "law, broken",
+    [
+        (laws.gives_finite_float32_vectors, toys.GivesDoubles),
+        (laws.same_seed_gives_the_same_bits, toys.RollsGlobalDice),
+        (laws.the_seed_matters_where_something_is_random, toys.IgnoresItsSeed),
+        (laws.settings_and_state_are_the_whole_encoder, toys.ForgetsItsState),
+        (laws.numbers_where_nothing_was_observed_change_nothing, toys.ReadsPadding),
+        (laws.padding_changes_nothing, toys.ReadsPadding),
+        (laws.each_series_is_encoded_by_itself, toys.LooksAtNeighbours),
+        (laws.the_input_stays_untouched, toys.WritesIntoItsInput),
+        (laws.one_step_is_enough, toys.DividesBySpread),
+        (laws.constant_series_work, toys.DividesBySpread),
+        (laws.every_channel_counts_by_its_place, toys.MixesChannels),
+        (laws.the_order_in_memory_changes_nothing, toys.ReadsMemoryOrder),
+        (laws.global_randomness_stays_untouched, toys.RollsGlobalDice),
+        (laws.repr_shows_the_settings, toys.HidesItsSettings),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_law_catches(law, broken, monkeypatch):
+    monkeypatch.setitem(ENCODERS, broken.__name__, broken)
+    with pytest.raises(AssertionError):
+        law(toy(broken))
