@@ -30,7 +30,12 @@ HEAVY_OR_OPTIONAL = {
     "sklearn",
     "torch",
 }
-FRONT_DOORS = {"__init__.py", "cli.py"}  # they import our own modules lazily: --help stays fast
+FRONT_DOORS = {"__init__", "cli"}  # files or packages that import our own modules lazily
+
+
+def is_front_door(path: Path) -> bool:
+    """Whether --help and ``import selftime`` go through a file, so that it must stay light."""
+    return not FRONT_DOORS.isdisjoint([path.stem, *path.parts])
 
 
 def functions(tree: ast.AST) -> Iterator[Function]:
@@ -136,7 +141,7 @@ def no_import_inside_functions(tree: ast.Module, path: Path) -> Iterator[Place]:
     for function in functions(tree):
         for line, name in imports(function):
             own = name.startswith((".", "selftime"))
-            lazy = path.name in FRONT_DOORS if own else name.split(".")[0] in HEAVY_OR_OPTIONAL
+            lazy = is_front_door(path) if own else name.split(".")[0] in HEAVY_OR_OPTIONAL
             if not lazy:
                 yield line, f"{function.name} imports {name}: move it to the top"
 
@@ -148,7 +153,7 @@ def no_postponed_annotations(tree: ast.Module, path: Path) -> Iterator[Place]:
             yield line, "postponed annotations hide shapes from the checks: remove it"
     for node in ast.walk(tree):
         guard = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if guard and path.name not in FRONT_DOORS:
+        if guard and not is_front_door(path):
             yield node.lineno, "types under TYPE_CHECKING cannot be checked: import them"
 
 

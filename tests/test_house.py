@@ -152,6 +152,13 @@ def test_file_rule_lets_good_code_pass(rule):
     assert not list(rule(ast.parse(INNOCENT), Path("src/selftime/data/thing.py")))
 
 
+@pytest.mark.parametrize("door", ["__init__.py", "cli.py", "cli/learning.py"])
+def test_front_doors_may_import_lazily(door):
+    lazy = "def f():\n    from selftime.engine.model import load"
+    rules = {rule.__name__: rule for rule in RULES}
+    assert not list(rules["no_import_inside_functions"](ast.parse(lazy), Path(door)))
+
+
 @pytest.mark.parametrize("rule, text, code", CLASS_OFFENCES)
 def test_class_rule_catches(rule, text, code):
     if rule is settings_not_kept:
