@@ -1,0 +1,141 @@
+"""The kernels of MiniRocket, dilated, with thresholds taken from data.
+
+Dempster, Schmidt & Webb 2021, "MiniRocket: A Very Fast (Almost) Deterministic Transform for Time
+Series Classification", KDD, section 3.1.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from selftime.encoders import rocket_numba, rocket_torch
+from selftime.encoders.compiling_numba import over_series
+from selftime.encoders.poolings_numba import POOLINGS
+from selftime.encoders.rocket_numba import TAPS
+from selftime.shapes import Lengths, Values
+
+GOLDEN = (math.sqrt(5) + 1) / 2
+
+
+class KernelBank(nn.Module):
+    """The 84 kernels with their dilations, thresholds and channels, for one representation.
+
+    Args:
+        channels: C of the series.
+        length: typical number of steps.
+        biases: thresholds of each kernel, over all dilations.
+        seed: draws the channels that are summed.
+    """
+
+    subsets: Tensor
+    biases: Tensor
+
+    def __init__(self, *, channels: int, length: int, biases: int, seed: int) -> None:
+        super().__init__()
+        self.channels, self.length, self.seed = channels, length, seed
+        self.dilations, self.counts = planned(length, biases)
+        rng = torch.Generator().manual_seed(seed)
+        subsets = random_subsets(84 * len(self.dilations), channels, rng)
+        self.register_buffer("subsets", subsets)
+        noise = torch.special.ndtri(quantiles(84 * biases)) * math.sqrt(18)  # 18 = Σ w²
+        self.register_buffer("biases", noise.float())
+
+    def forward(
+        self, series: Values, lengths: Lengths, poolings: Sequence[str]
+    ) -> Float[Tensor, "B P F"]:
+        """Features of the series, by pooling, dilation, kernel and threshold."""
+        if series.device.type == "cpu":
+            return self._on_cpu(series, lengths, poolings)
+        plan = (self.dilations, self.counts, self.subsets)
+        return rocket_torch.minirocket(series, lengths, plan, self.biases, poolings)
+
+    def _on_cpu(
+        self, series: Values, lengths: Lengths, poolings: Sequence[str]
+    ) -> Float[Tensor, "B P F"]:
+        out = torch.empty(len(series), len(poolings), len(self.biases))
+        plan = (
+            np.array(self.dilations),
+            np.array(self.counts),
+            self.subsets.numpy(),
+            self.biases.numpy(),
+            np.array([POOLINGS.index(name) for name in poolings]),
+        )
+        rows = series.contiguous().numpy()
+        over_series(rocket_numba.minirocket, len(rows), rows, lengths.numpy(), plan, out.numpy())
+        return out
+
+    def prepare(self, series: Values, lengths: Lengths, rng: Generator) -> None:
+        """Thresholds: quantiles of the responses of series that are drawn (2021, section 3.1)."""
+        shape = (len(self.dilations), 84)
+        drawn = torch.randint(len(series), shape, generator=rng, device=rng.device)
+        all_ranks = quantiles(len(self.biases)).to(series.device)
+        ranks = torch.split(all_ranks, [84 * n for n in self.counts])
+        found = []
+        for e, dilation in enumerate(self.dilations):
+            chosen = drawn[e].to(series.device)
+            subsets = self.subsets[84 * e : 84 * (e + 1)]
+            rows = summed_own(series[chosen], subsets)  # (84,T)
+            response = own_responses(rows, dilation)
+            found.append(quantiles_of(response, lengths[chosen], ranks[e].view(84, -1)).flatten())
+        self.biases = torch.cat(found).float()
+
+
+def planned(length: int, biases: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Dilations and how many biases each kernel has at each of them (2021, section 3.1).
+
+    At most 32 exponents, evenly spaced from 0 to log2((length − 1) / 8), are rounded down; equal
+    dilations are merged; biases that are left over go to the smallest dilations.
+    """
+    exponents = min(biases, 32)
+    longest = max(0.0, math.log2(max(length - 1, 1) / 8))
+    powers = np.logspace(0, longest, exponents, base=2).astype(np.int64)
+    dilations, repeats = np.unique(powers, return_counts=True)
+    counts = repeats * (biases // exponents)
+    left = biases - counts.sum()
+    counts += left // len(counts) + (np.arange(len(counts)) < left % len(counts))
+    return tuple(dilations.tolist()), tuple(counts.tolist())
+
+
+def quantiles(count: int) -> Float[Tensor, "F"]:
+    """Low-discrepancy numbers in (0, 1): multiples of the golden ratio, modulo 1 (float64)."""
+    return (torch.arange(1, count + 1, dtype=torch.float64) * GOLDEN) % 1
+
+
+def random_subsets(count: int, channels: int, rng: Generator) -> Tensor:
+    """Channels (count,M) that are summed, −1 for none; 2^u of them with u uniform, at most 9."""
+    most = min(channels, 9)
+    exponents = torch.rand(count, generator=rng) * math.log2(most + 1)
+    sizes = exponents.exp2().long().clamp(max=most)
+    order = torch.rand(count, channels, generator=rng).argsort(dim=1)[:, :most]
+    return order.masked_fill(torch.arange(most) >= sizes[:, None], -1)
+
+
+def summed_own(series: Values, subsets: Tensor) -> Float[Tensor, "B T"]:
+    """Sum over each series' own subset of channels; −1 chooses none."""
+    padded = torch.cat([series, torch.zeros_like(series[:, :1])], dim=1)  # −1 reads the zeros
+    return padded[torch.arange(len(series))[:, None], subsets].sum(dim=1)
+
+
+def own_responses(rows: Float[Tensor, "K T"], dilation: int) -> Float[Tensor, "K T"]:
+    """Response of each kernel to the row of the same number, padded with zeros."""
+    tripled, total = rocket_torch.weigh(rocket_torch.centred_shifts(rows, dilation))
+    kernels = torch.arange(len(rows))
+    i, j, k = TAPS.T
+    return ((tripled[kernels, i] + tripled[kernels, j]) - total) + tripled[kernels, k]
+
+
+def quantiles_of(
+    rows: Float[Tensor, "K T"], lengths: Lengths, ranks: Float[Tensor, "K J"]
+) -> Float[Tensor, "K J"]:
+    """Quantiles of the first ``lengths`` values of each row, between order statistics linear."""
+    beyond = torch.arange(rows.shape[1], device=rows.device) >= lengths[:, None]
+    ordered = rows.double().masked_fill(beyond, torch.inf).sort(dim=1).values
+    place = ranks * (lengths[:, None] - 1)
+    left = place.floor().long()
+    right = torch.minimum(left + 1, lengths[:, None] - 1)
+    low, high = ordered.gather(1, left), ordered.gather(1, right)
+    return low + (place - left) * (high - low)
