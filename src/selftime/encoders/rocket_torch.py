@@ -21,7 +21,7 @@ Rows = Float[Tensor, "*B T"]
 CELLS = 2**25
 
 
-def differences(series: Values, lengths: Lengths) -> tuple[Values, Lengths]:
+def differences(series: Values, lengths: Lengths) -> tuple[Float[Tensor, "B C S"], Lengths]:
     """First differences and how many there are; a single step has one, 0."""
     steps = (lengths - 1).clamp(min=1)
     if series.shape[2] == 1:
