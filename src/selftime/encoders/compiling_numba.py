@@ -21,7 +21,9 @@ def compiled(*, reorder: bool = False) -> Callable[[Function], Function]:
     flags = {"reassoc", "nsz", "contract"} if reorder else False
 
     def decorate(function: Function) -> Function:
-        fast: Function = numba.njit(cache=True, nogil=True, fastmath=flags)(function)
+        fast: Function = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(
+            function
+        )
         return fast
 
     return decorate

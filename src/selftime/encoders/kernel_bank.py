@@ -77,8 +77,7 @@ class KernelBank(nn.Module):
         found = []
         for e, dilation in enumerate(self.dilations):
             chosen = drawn[e].to(series.device)
-            subsets = self.subsets[84 * e : 84 * (e + 1)]
-            rows = summed_own(series[chosen], subsets)  # (84,T)
+            rows = summed_own(series[chosen], self.subsets[84 * e : 84 * (e + 1)])  # (84,T)
             response = own_responses(rows, dilation)
             found.append(quantiles_of(response, lengths[chosen], ranks[e].view(84, -1)).flatten())
         self.biases = torch.cat(found).float()
@@ -122,10 +121,10 @@ def summed_own(series: Values, subsets: Tensor) -> Float[Tensor, "B T"]:
 
 def own_responses(rows: Float[Tensor, "K T"], dilation: int) -> Float[Tensor, "K T"]:
     """Response of each kernel to the row of the same number, padded with zeros."""
-    tripled, total = rocket_torch.weigh(rocket_torch.centred_shifts(rows, dilation))
+    weighed = rocket_torch.weigh(rocket_torch.centred_shifts(rows, dilation))
     kernels = torch.arange(len(rows))
     i, j, k = TAPS.T
-    return ((tripled[kernels, i] + tripled[kernels, j]) - total) + tripled[kernels, k]
+    return (weighed[kernels, i] + weighed[kernels, j]) + weighed[kernels, k]
 
 
 def quantiles_of(

@@ -45,7 +45,7 @@ def features_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
     T = x.shape[1]
     source = x[0].copy()
     rows = np.empty((9, T), float32)
-    total = np.empty(T, float32)
+    third = np.empty(T, float32)
     response = np.empty(whole_registers(T), float32)
     first = 0
     for e in range(len(dilations)):
@@ -53,9 +53,9 @@ def features_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
             if kernel == 0 or x.shape[0] > 1:
                 sum_channels(x, subsets[e * 84 + kernel], source)
                 centred_shifts(source, dilations[e], rows)
-                weigh(rows, total)
+                weigh(rows, third)
             lo, n = valid_window(T, dilations[e], (e + kernel) % 2 == 1)
-            respond(rows, total, kernel, (lo, n), response)
+            respond(rows, kernel, lo, n, response)
             last = first + counts[e]
             pool(poolings, response, n, biases, (first, last), out)
             first = last
@@ -79,21 +79,29 @@ def centred_shifts(x: np.ndarray, dilation: int, out: np.ndarray) -> None:
     """
     T = len(x)
     for k in range(9):
-        shift = (k - 4) * dilation
+        row, shift = out[k], (k - 4) * dilation
         lo, hi = min(T, max(0, -shift)), max(0, min(T, T - shift))
-        hi = max(lo, hi)
-        out[k, :lo] = -x[:lo]
-        out[k, lo:hi] = x[lo + shift : hi + shift] - x[lo:hi]
-        out[k, hi:] = -x[hi:]
+        for t in range(T):
+            row[t] = -x[t]
+        source, inside = x[lo + shift :], row[lo:]
+        for t in range(hi - lo):
+            inside[t] += source[t]
 
 
 @compiled()
-def weigh(rows: np.ndarray, total: np.ndarray) -> None:
-    """Put the sum of the nine rows into ``total`` and triple the rows."""
-    total[:] = rows[0]
+def weigh(rows: np.ndarray, third: np.ndarray) -> None:
+    """Triple the rows and take a third of the sum of all nine from each.
+
+    Any three of them then add up to thrice these three minus all nine: to a kernel's response.
+    """
+    third[:] = rows[0]
     for k in range(1, 9):
-        total += rows[k]
-    rows *= float32(3)
+        third += rows[k]
+    third /= float32(3)
+    for k in range(9):
+        row = rows[k]
+        for t in range(len(third)):
+            row[t] = float32(3) * row[t] - third[t]
 
 
 @compiled()
@@ -105,14 +113,11 @@ def valid_window(steps: int, dilation: int, valid: bool) -> tuple[int, int]:
 
 
 @compiled()
-def respond(
-    rows: np.ndarray, total: np.ndarray, kernel: int, window: tuple[int, int], out: np.ndarray
-) -> None:
-    """Response of one kernel in a window: thrice its three taps minus all nine."""
-    lo, n = window
+def respond(rows: np.ndarray, kernel: int, lo: int, n: int, out: np.ndarray) -> None:
+    """Response of one kernel at n steps from ``lo`` on, then −∞ up to whole registers."""
     i, j, k = TAPS[kernel]
-    a, b, c, s = rows[i][lo:], rows[j][lo:], rows[k][lo:], total[lo:]
+    a, b, c = rows[i][lo:], rows[j][lo:], rows[k][lo:]
     for t in range(n):
-        out[t] = ((a[t] + b[t]) - s[t]) + c[t]
+        out[t] = (a[t] + b[t]) + c[t]
     for t in range(n, whole_registers(n)):
         out[t] = -np.inf

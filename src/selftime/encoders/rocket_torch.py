@@ -48,21 +48,20 @@ def centred_shifts(x: Rows, dilation: int) -> Float[Tensor, "*B 9 T"]:
     return torch.stack(shifts, dim=-2)
 
 
-def weigh(shifts: Float[Tensor, "*B 9 T"]) -> tuple[Float[Tensor, "*B 9 T"], Rows]:
-    """The tripled rows and the sum of the nine."""
+def weigh(shifts: Float[Tensor, "*B 9 T"]) -> Float[Tensor, "*B 9 T"]:
+    """Rows of which any three add up to thrice these three minus all nine: to a response."""
     total = shifts[..., 0, :]
     for k in range(1, 9):
         total = total + shifts[..., k, :]
-    return shifts * 3, total
+    return 3 * shifts - (total / 3).unsqueeze(-2)
 
 
 def responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B _ T"]:
     """Response (B,84,T) of every kernel to its own row, or of all kernels to the one row."""
-    tripled, total = weigh(centred_shifts(rows, dilation))
+    weighed = weigh(centred_shifts(rows, dilation))
     kernels = torch.arange(84, device=rows.device) % rows.shape[1]
     i, j, k = torch.from_numpy(TAPS.T).to(rows.device)
-    outer = tripled[:, kernels, i] + tripled[:, kernels, j]
-    return (outer - total[:, kernels]) + tripled[:, kernels, k]
+    return (weighed[:, kernels, i] + weighed[:, kernels, j]) + weighed[:, kernels, k]
 
 
 def windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"], ...]:

@@ -1,0 +1,161 @@
+"""What must hold of random convolutions to the bit, and of their twins."""
+
+import numba
+import pytest
+import torch
+
+from selftime.data.batch import Batch
+from selftime.encoders import hydra_torch, rocket_torch
+from selftime.encoders.hydra import Hydra
+from selftime.encoders.rocket import MiniRocket
+from test_rocket import POOLINGS, ragged
+
+KINDS = {
+    "MiniRocket": lambda channels: MiniRocket(channels=channels, length=60, features=840),
+    "MultiRocket": lambda channels: MiniRocket(
+        channels=channels, length=60, features=84 * 40, poolings=POOLINGS, differences=True
+    ),
+    "Hydra": lambda channels: Hydra(channels=channels, length=60, groups=8, kernels=8),
+}
+INPUTS = {
+    "equal": ([60] * 5, 1, 0.0),
+    "ragged": ([60, 9, 31, 1, 50], 1, 0.0),
+    "several channels": ([60, 44, 60], 6, 0.0),
+    "short": ([8, 3, 1, 2], 2, 0.0),
+    "missing": ([70, 60, 41], 3, 0.3),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture(params=INPUTS)
+def prepared(request, kind, rng):
+    """An encoder and the series it was prepared on."""
+    lengths, channels, missing = INPUTS[request.param]
+    x = ragged(rng, lengths, channels, missing)
+    encoder = kind(channels)
+    encoder.prepare(x, rng)
+    return encoder, x
+
+
+def minirocket_twin(encoder, x):
+    series, lengths = x.filled(), x.lengths
+    views = [(series, lengths), rocket_torch.differences(series, lengths)]
+    return torch.cat(
+        [
+            rocket_torch.minirocket(
+                *view, (bank.dilations, bank.counts, bank.subsets), bank.biases, encoder.poolings
+            ).flatten(1)
+            for bank, view in zip(encoder.banks, views, strict=False)
+        ],
+        dim=1,
+    )
+
+
+def hydra_twin(encoder, x):
+    series, lengths = x.filled(), x.lengths
+    parts = []
+    for i, (values, steps) in enumerate(
+        [(series, lengths), rocket_torch.differences(series, lengths)]
+    ):
+        counts = hydra_torch.hydra(
+            values, steps, encoder.dilations, encoder.weights[i], encoder.members[i]
+        )
+        scaled = counts.flatten(1) * ((encoder.length - i) / steps)[:, None]
+        parts.append(scaled.clamp(min=0).sqrt())
+    return torch.cat(parts, dim=1)
+
+
+def test_the_twin_in_tensor_operations_agrees(prepared):
+    encoder, x = prepared
+    twin = hydra_twin if isinstance(encoder, Hydra) else minirocket_twin
+    torch.testing.assert_close(twin(encoder, x), encoder.embed(x), rtol=1e-4, atol=1e-4)
+
+
+def test_shares_of_the_twin_agree_to_the_bit(rng):
+    """The same sums in the same order: no value falls on another side of a threshold."""
+    x = ragged(rng, [200, 130, 64, 9], channels=3)
+    encoder = MiniRocket(channels=3, length=200)
+    encoder.prepare(x, rng)
+    assert torch.equal(minirocket_twin(encoder, x), encoder.embed(x))
+
+
+def test_the_twin_in_pieces_agrees_to_the_bit(rng, monkeypatch):
+    x = ragged(rng, [60] * 7)
+    encoder = MiniRocket(channels=1, length=60, features=840, poolings=POOLINGS)
+    whole = minirocket_twin(encoder, x)
+    monkeypatch.setattr(rocket_torch, "CELLS", 84 * 60 * 9 * 2)  # two series at a time
+    assert torch.equal(minirocket_twin(encoder, x), whole)
+
+
+def test_padding_changes_no_bit(prepared):
+    encoder, x = prepared
+    junk = torch.full((*x.values.shape[:2], 37), 1e9)
+    longer = Batch(
+        torch.cat([x.values, junk], dim=2),
+        torch.cat([x.observed, torch.zeros_like(junk, dtype=torch.bool)], dim=2),
+    )
+    assert torch.equal(encoder(longer), encoder(x))
+
+
+def test_company_changes_no_bit(prepared):
+    encoder, x = prepared
+    together = encoder(x)
+    for i in range(len(x.values)):
+        alone = Batch(x.values[i : i + 1], x.observed[i : i + 1])
+        assert torch.equal(encoder(alone)[0], together[i])
+
+
+def test_threads_change_no_bit(prepared):
+    encoder, x = prepared
+    threads = numba.get_num_threads()
+    found = []
+    for count in {1, threads}:
+        numba.set_num_threads(count)
+        found.append(encoder(x))
+    numba.set_num_threads(threads)
+    assert all(torch.equal(part, found[0]) for part in found)
+
+
+def test_values_not_observed_and_the_input_stay_out_of_it(prepared):
+    encoder, x = prepared
+    kept = x.values.clone()
+    other = Batch(torch.where(x.observed, x.values, 77.0), x.observed)
+    assert torch.equal(encoder(other), encoder(x))
+    assert torch.equal(x.values, kept)
+
+
+def test_rebuilt_from_settings_and_state_it_gives_the_same_bits(prepared, kind):
+    encoder, x = prepared
+    twin = kind(x.values.shape[1])
+    twin.load_state_dict(encoder.state_dict())
+    assert torch.equal(twin(x), encoder(x))
+
+
+def test_the_seed_decides(kind):
+    a, b = kind(5).state_dict(), kind(5).state_dict()
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_another_seed_reads_other_channels():
+    a, b = (MiniRocket(channels=9, length=60, features=840, seed=s) for s in (0, 1))
+    assert not torch.equal(a.banks[0].subsets, b.banks[0].subsets)
+    assert not torch.equal(
+        Hydra(channels=1, length=60, seed=0).weights, Hydra(channels=1, length=60, seed=1).weights
+    )
+
+
+def test_each_channel_is_read(rng):
+    """A change in any one channel is seen."""
+    x = ragged(rng, [60, 60], channels=12)
+    for build in KINDS.values():
+        encoder = build(12)
+        before = encoder(x)
+        for channel in range(12):
+            values = x.values.clone()
+            values[:, channel] = values[:, channel].flip(1) * 3
+            assert not torch.equal(encoder(Batch(values, x.observed)), before)
