@@ -1,6 +1,7 @@
 """Encoder: what turns a batch of series into vectors."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, nn
@@ -36,24 +37,39 @@ class Encoder(nn.Module, ABC):
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Set what depends on the data but is not learned, from a sample of series."""
 
-    def extra_repr(self) -> str:
-        """The settings, as they were given."""
+    def __repr__(self) -> str:
         return described(self)
 
 
 class Joined(Encoder):
-    """Several encoders side by side: their vectors are concatenated."""
+    """Several encoders side by side: their vectors, each times its weight, are concatenated.
 
-    def __init__(self, *, encoders: "list[Encoder]") -> None:
+    Attributes:
+        weights: one factor an encoder; None is 1 for each.
+    """
+
+    def __init__(
+        self, *, encoders: Sequence[Encoder], weights: Sequence[float] | None = None
+    ) -> None:
         super().__init__()
-        self.encoders: nn.ModuleList = nn.ModuleList(encoders)
+        if weights is not None and len(weights) != len(encoders):
+            raise ValueError(f"got {len(weights)} weights for {len(encoders)} encoders: one each")
+        self.parts = nn.ModuleList(encoders)
+        self.weights = None if weights is None else [float(weight) for weight in weights]
         self.dim = sum(encoder.dim for encoder in encoders)
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return torch.cat([encoder.embed(x) for encoder in self.encoders], dim=1)[:, None]
+        weights = self.weights or [1.0] * len(self.parts)
+        vectors = [w * part.embed(x) for w, part in zip(weights, self.encoders, strict=True)]
+        return torch.cat(vectors, dim=1)[:, None]
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare each of them."""
-        for encoder in self.encoders:
-            encoder.prepare(x, rng)
+        for part in self.encoders:
+            part.prepare(x, rng)
+
+    @property
+    def encoders(self) -> list[Encoder]:
+        """The parts, in the order of their vectors."""
+        return [part for part in self.parts if isinstance(part, Encoder)]

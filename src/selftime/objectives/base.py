@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
+from selftime.settings import described
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Moments:
 
 class ClosedForm(ABC):
     """Learned by one pass over the data and one solve."""
+
+    def __repr__(self) -> str:
+        return described(self)
 
     @abstractmethod
     def prepare(self, sample: Batch, rng: Generator) -> None:

@@ -1,0 +1,39 @@
+"""`python -m benchmarks`: few-label accuracy and speed, beside aeon, written to JSON."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import few_labels
+from benchmarks.open_data import UCR, UEA
+from selftime.engine.pretrain import versions
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--sets", nargs="+", default=[*UCR, *UEA], help="data sets; all by default")
+    parser.add_argument("--draws", type=int, default=5, help="draws of labels, seeds 0, 1, …")
+    parser.add_argument("--out", type=Path, default=RESULTS / "few_labels.json")
+    args = parser.parse_args()
+    if unknown := set(args.sets) - {*UCR, *UEA}:
+        parser.error(
+            f"unknown sets {', '.join(sorted(unknown))}: choose from {' '.join([*UCR, *UEA])}"
+        )
+    write(args.out, few_labels.run(args.sets, args.draws) | {"draws": args.draws})
+
+
+def write(path: Path, results: dict[str, Any]) -> None:
+    """The results with what they were measured with."""
+    made_with = {**versions(), "threads": str(torch.get_num_threads())}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"made_with": made_with, **results}, indent=1) + "\n")
+    print(f"\nwritten to {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Encoders that follow another encoder: standardised features, and a learned linear map."""
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.shapes import Tokens
+
+
+class Standardised(Encoder):
+    """Each feature to mean 0 and deviation 1 over the sample it was prepared with.
+
+    The whole is divided by √D, so that vectors of any encoder have mean squared length 1 and
+    several encoders can be joined without the one with most features drowning the others.
+    Near-constant features are not blown up: no deviation counts as less than a tenth of the
+    median one.
+
+    Attributes:
+        encoder: what makes the features.
+        mean: (D,) buffer.
+        scale: (D,) buffer, what centred features are multiplied with.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, *, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dim = encoder.dim
+        self.register_buffer("mean", torch.zeros(self.dim))
+        self.register_buffer("scale", torch.full((self.dim,), self.dim**-0.5))
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D)."""
+        return ((self.encoder.embed(x) - self.mean) * self.scale)[:, None]
+
+    def prepare(self, x: Batch, rng: Generator) -> None:
+        """Prepare the encoder and measure its features on the sample."""
+        self.encoder.prepare(x, rng)
+        self.mean, self.scale = standardisation(self.encoder.embed(x))
+
+
+def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and the factor (D,) that brings features (B,D) to mean squared length 1."""
+    deviation = features.std(dim=0, correction=0)
+    moving = deviation[deviation > 0]
+    floor = 0.1 * moving.median() if len(moving) else torch.ones(())
+    return features.mean(dim=0), features.shape[1] ** -0.5 / deviation.clamp(min=floor)
+
+
+class Projected(Encoder):
+    """A linear map of another encoder's vectors: what the closed-form objectives learn.
+
+    Attributes:
+        encoder: what makes the features (B,F).
+        dim: D, length of the vectors.
+        centre: (F,) buffer, subtracted from the features.
+        weight: (F,D) buffer.
+    """
+
+    centre: Tensor
+    weight: Tensor
+
+    def __init__(self, *, encoder: Encoder, dim: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dim = dim
+        self.register_buffer("centre", torch.zeros(encoder.dim))
+        self.register_buffer("weight", torch.zeros(encoder.dim, dim))
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D)."""
+        return ((self.encoder.embed(x) - self.centre) @ self.weight)[:, None]
+
+
+class UnitLength(Encoder):
+    """Another encoder's vectors, scaled to length 1; a vector of zeros stays one.
+
+    Attributes:
+        encoder: what makes the vectors.
+    """
+
+    def __init__(self, *, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dim = encoder.dim
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D)."""
+        return F.normalize(self.encoder.embed(x), dim=1)[:, None]
+
+    def prepare(self, x: Batch, rng: Generator) -> None:
+        """Prepare the encoder."""
+        self.encoder.prepare(x, rng)

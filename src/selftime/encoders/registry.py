@@ -1,0 +1,111 @@
+"""Which encoders there are, and how one is written down and built again."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.projected import Projected, Standardised, UnitLength
+from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.rocket import Hydra, MiniRocket
+from selftime.settings import settings_of
+
+ENCODERS: dict[str, type[Encoder]] = {
+    kind.__name__: kind
+    for kind in (MiniRocket, Hydra, Quantiles, Joined, Standardised, Projected, UnitLength)
+}
+"""The only classes that a saved model may name."""
+
+
+def recipe_of(encoder: Encoder) -> dict[str, Any]:
+    """Class name and settings as plain values; :func:`build` makes the encoder anew."""
+    return {"class": type(encoder).__name__} | {
+        name: _plain(value) for name, value in settings_of(encoder).items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Encoder):
+        return recipe_of(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def build(recipe: dict[str, Any]) -> Encoder:
+    """The encoder that a recipe describes, its tensors not yet loaded.
+
+    Raises:
+        ValueError: a class that is not in :data:`ENCODERS`, or settings it does not have.
+    """
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("class"), str):
+        raise ValueError(f"got encoder {recipe!r}, wanted {{'class': …, settings}}")
+    if recipe["class"] not in ENCODERS:
+        raise ValueError(f"got encoder {recipe['class']!r}, wanted one of {', '.join(ENCODERS)}")
+    kind = ENCODERS[recipe["class"]]
+    known = inspect.signature(kind).parameters
+    settings = {name: value for name, value in recipe.items() if name != "class"}
+    if unknown := set(settings) - set(known):
+        raise ValueError(f"{kind.__name__} has no setting {', '.join(sorted(map(str, unknown)))}")
+    return kind(**{name: _revived(value) for name, value in settings.items()})
+
+
+def _revived(value: Any) -> Any:
+    if isinstance(value, dict):
+        return build(value)
+    return [_revived(item) for item in value] if isinstance(value, list) else value
+
+
+LARGEST = 10_000_000
+"""No setting but a seed is larger: sizes of encoders, steps of a series."""
+
+
+def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
+    """What a recipe asks for fits its tensors, so that nothing larger than they is built.
+
+    Args:
+        recipe: an encoder as :func:`recipe_of` writes it.
+        channels: how many channels the model reads.
+        state: the tensors of the whole encoder.
+
+    Raises:
+        ValueError: other channels, or a size that no tensor has.
+    """
+    widths = {tensor.shape[-1] for tensor in state.values() if tensor.ndim}
+    for part in _recipes_in(recipe):
+        _check_part(part, channels, widths)
+
+
+def check_tensors(encoder: Encoder, channels: int) -> None:
+    """What was loaded into an encoder can be computed with: kernels do not check it again.
+
+    Raises:
+        ValueError: a tensor with NaN, or with channels that do not exist.
+    """
+    for name, tensor in encoder.state_dict().items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity")
+        if tensor.dtype == torch.long and not ((tensor >= -1) & (tensor < channels)).all():
+            raise ValueError(f"{name} reads channels that do not exist")
+
+
+def _check_part(part: dict[str, Any], channels: int, widths: set[int]) -> None:
+    if part.get("channels", channels) != channels:
+        raise ValueError(f"got an encoder of {part['channels']} channels, wanted {channels}")
+    if "dim" in part and part["dim"] not in widths:
+        raise ValueError(f"got dim {part['dim']}, which no tensor has")
+    for name, value in part.items():
+        if name != "seed" and isinstance(value, int) and abs(value) > LARGEST:
+            raise ValueError(f"got {name} {value}, wanted at most {LARGEST}")
+
+
+def _recipes_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Every recipe within a recipe, itself first."""
+    if isinstance(value, dict):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            yield from _recipes_in(item)

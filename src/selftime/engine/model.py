@@ -1,0 +1,209 @@
+"""Model: a learned encoder with everything needed to use it on new series."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from safetensors.torch import load_file, save_file
+
+from selftime.data import scaling
+from selftime.data.readers import read
+from selftime.data.scaling import Scaling
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.windows import batches, by_length
+from selftime.encoders.base import Encoder
+from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
+from selftime.engine.card import card_text
+from selftime.engine.solve import Watch
+
+FORMAT = 1
+"""Version of the model folder; raised whenever an older reader would misread a newer folder."""
+
+
+class ModelError(ValueError):
+    """A model folder that cannot be used: the message says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What :func:`selftime.pretrain` returns and :func:`selftime.load` reads.
+
+    Attributes:
+        encoder: the learned encoder.
+        scaling: what is done to values before they reach it.
+        channels: names of the channels it was made for.
+        card: where it comes from: data, fingerprint, settings and the reasons for them.
+    """
+
+    encoder: Encoder
+    scaling: Scaling
+    channels: tuple[str, ...]
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def dim(self) -> int:
+        """Length of the embeddings."""
+        return self.encoder.dim
+
+    def embed(
+        self, x: Any, *, batch_size: int = 256, watch: Watch | None = None
+    ) -> Float32[np.ndarray, "N D"]:
+        """One vector a series.
+
+        Args:
+            x: whatever :func:`selftime.read` takes: an array, a frame, a path, a SeriesSet.
+            batch_size: series at a time.
+            watch: told of progress after each batch.
+
+        Raises:
+            SeriesError: bad input, or another number of channels than the model was made for.
+        """
+        series = self.check(read(x))
+        order = by_length(series) if series.is_ragged else np.arange(len(series))
+        out = np.empty((len(series), self.dim), np.float32)
+        done = 0
+        for rows, part in self._parts(series, order, batch_size):
+            out[rows] = part
+            done += len(rows)
+            if watch:
+                watch(done, len(series))
+        return out
+
+    def check(self, series: SeriesSet) -> SeriesSet:
+        """The series, if the model can read them.
+
+        Raises:
+            SeriesError: another number of channels than the model was made for.
+        """
+        if series.n_channels != len(self.channels):
+            raise SeriesError(
+                f"got series of {series.n_channels} channels, wanted {len(self.channels)} "
+                f"({', '.join(self.channels)}): choose the same channels as in pretraining"
+            )
+        return series
+
+    @torch.inference_mode()
+    def _parts(
+        self, series: SeriesSet, order: np.ndarray, size: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for k, batch in enumerate(batches(series, size=size, order=order)):
+            scaled = self.scaling.apply(batch)
+            yield order[k * size : (k + 1) * size], self.encoder.embed(scaled).numpy()
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the model folder: ``model.safetensors``, ``config.json``, ``README.md``.
+
+        The folder appears whole or not at all.
+
+        Raises:
+            FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
+        """
+        target = Path(path)
+        check_free(target, overwrite=overwrite)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            self._write(fresh)
+            fresh.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            fresh.replace(target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return target
+
+    def _write(self, folder: Path) -> None:
+        state = {name: tensor.contiguous() for name, tensor in self.encoder.state_dict().items()}
+        save_file(state, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n")
+        (folder / "README.md").write_text(card_text(self.card, self.config()))
+
+    def config(self) -> dict[str, Any]:
+        """Everything but the tensors, as plain values."""
+        return {
+            "format": FORMAT,
+            "encoder": recipe_of(self.encoder),
+            "scaling": self.scaling.to_dict(),
+            "channels": list(self.channels),
+            "card": self.card,
+        }
+
+
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Nothing is overwritten by accident, and never a folder that is not a model.
+
+    Raises:
+        FileExistsError: something stands there that may not be replaced.
+    """
+    if not target.exists():
+        return
+    if not overwrite:
+        raise FileExistsError(f"{target} exists: choose another path, or overwrite=True (--force)")
+    if not (target / "config.json").is_file():
+        raise FileExistsError(f"{target} is not a model folder and is left alone: choose another")
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read a model folder, or a run folder that holds one as ``model/``.
+
+    No class is imported by a name that the file holds: known names map to known classes, and
+    tensors come from safetensors, so a foreign folder cannot run code.
+
+    Raises:
+        ModelError: a missing or damaged folder, or one with unknown names or settings.
+    """
+    folder = Path(path)
+    if (folder / "model" / "config.json").is_file():
+        folder = folder / "model"
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is not a model folder: {name} is missing")
+    try:
+        config = json.loads((folder / "config.json").read_text(), parse_constant=_refused)
+        state = load_file(folder / "model.safetensors")
+    except Exception as error:  # json and safetensors raise several kinds
+        raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
+    return _assembled(config, state, folder)
+
+
+def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Model:
+    version = config.get("format") if isinstance(config, dict) else None
+    if version != FORMAT:
+        raise ModelError(f"{folder} has format {version}, wanted {FORMAT}: pretrain again")
+    try:
+        check_sizes(config["encoder"], len(config["channels"]), state)
+        encoder = build(config["encoder"])
+        encoder.load_state_dict(state)
+        check_tensors(encoder, len(config["channels"]))
+        return Model(
+            encoder=encoder.eval(),
+            scaling=scaling.from_dict(config["scaling"]),
+            channels=tuple(map(str, config["channels"])),
+            card=dict(config["card"]),
+        )
+    except UNFIT as error:
+        raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
+
+
+UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
+"""What a config of the wrong shape makes the parts raise."""
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")

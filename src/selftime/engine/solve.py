@@ -1,0 +1,68 @@
+"""The closed-form pass: stream once over the data, add moments, solve."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Generator
+
+from selftime.data.scaling import Scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of, batches
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import ClosedForm
+
+Watch = Callable[[int, int], None]
+"""Told after each batch how many series are done, and of how many."""
+
+
+def generator(seed: int, part: int) -> Generator:
+    """Randomness of one part of a run: the same whoever computes that part, and in any order."""
+    words = np.random.SeedSequence([seed, part]).generate_state(2)
+    return torch.Generator().manual_seed((int(words[0]) << 31) ^ int(words[1]))
+
+
+@torch.inference_mode()
+def learn(
+    objective: ClosedForm,
+    series: SeriesSet,
+    scaling: Scaling,
+    *,
+    seed: int = 0,
+    batch_size: int = 64,
+    watch: Watch | None = None,
+) -> Encoder:
+    """Learn an encoder from unlabelled series in one pass.
+
+    Memory is bounded by the features of :data:`SAMPLE` series and of the copies of one batch,
+    not by the number of series. Batches can be given to any number of workers: randomness
+    belongs to the batch and moments add.
+
+    Args:
+        objective: what is learned.
+        series: what it is learned from; labels are not read.
+        scaling: what is done to values first.
+        seed: fixes everything random.
+        batch_size: series at a time.
+        watch: told of progress.
+    """
+    first = batch_of(series, sample_of(len(series), seed))
+    objective.prepare(scaling.apply(first), generator(seed, 0))
+    moments = None
+    for part, batch in enumerate(batches(series, size=batch_size), start=1):
+        new = objective.accumulate(scaling.apply(batch), generator(seed, part))
+        moments = moments + new if moments else new
+        if watch:
+            watch(min(part * batch_size, len(series)), len(series))
+    assert moments is not None  # a SeriesSet holds at least one series
+    return objective.solve(moments)
+
+
+SAMPLE = 1500
+"""Series that fix statistics and basis before the pass."""
+
+
+def sample_of(n: int, seed: int) -> np.ndarray:
+    """Row numbers of at most :data:`SAMPLE` of ``n`` series, in order."""
+    rng = np.random.default_rng([seed, 1])
+    return np.sort(rng.permutation(n)[:SAMPLE])

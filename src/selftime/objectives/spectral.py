@@ -1,0 +1,109 @@
+"""Spectral: what identifies a series is kept, what augmentation moves is scaled away."""
+
+from jaxtyping import Float64
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.projected import Projected, UnitLength
+from selftime.objectives.base import ClosedForm, Moments
+from selftime.objectives.eigen import eigh
+from selftime.shapes import Embedding
+from selftime.views.mild import Mild, copies
+
+
+class Spectral(ClosedForm):
+    """Whiten the features of an encoder against their spread under augmentation.
+
+    The linear case of contrastive and of VICReg-type learning, whose optimum is known in
+    closed form (Balestriero & LeCun 2022, theorems 1 and 3; Cabannes et al. 2023): with S_w the
+    covariance of features *within* the augmented copies of a series and S_w = Q diag(e) Qᵀ,
+
+        embedding(x) = Qᵀ P (φ(x) − mean) / sqrt(e + λ · mean(e)),
+
+    scaled to length 1. P is the principal basis of a sample of copies, so that no F × F matrix
+    is ever formed. Features that augmentation leaves alone by their nature, such as quantiles,
+    gain nothing from this; they stand beside the learned part as they are.
+
+    Attributes:
+        encoder: φ, makes the features; not trained.
+        beside: an encoder whose vectors are added as they are, with :data:`SHARE`; or None.
+        view: what a series may look like without becoming another one.
+        penalty: λ; the larger, the closer to plain principal components.
+        copies: augmented copies of each series.
+        dim: most directions that are kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        beside: Encoder | None = None,
+        view: Mild = Mild(strength=0.5),  # noqa: B008
+        penalty: float = 0.1,
+        copies: int = 10,
+        dim: int = 1024,
+    ) -> None:
+        self.encoder = encoder
+        self.beside = beside
+        self.view = view
+        self.penalty = penalty
+        self.copies = copies
+        self.dim = dim
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Prepare the encoders; fix the centre and the basis from a sample."""
+        self.encoder.prepare(sample, rng)
+        if self.beside:
+            self.beside.prepare(sample, rng)
+        self.centre = self.encoder.embed(sample).mean(dim=0)
+        n = min(max(self.dim * 3 // 2 // len(sample.values), 1), self.copies)
+        self.basis = principal_basis(self.features(sample, n, rng), self.dim)
+
+    def accumulate(self, batch: Batch, rng: Generator) -> Moments:
+        """Copies, features, their sums."""
+        p = (self.features(batch, self.copies, rng) @ self.basis).double()  # (B·V,d)
+        groups = p.view(-1, self.copies, p.shape[1])  # (B,V,d)
+        apart = (groups - groups.mean(dim=1, keepdim=True)).flatten(0, 1)
+        return Moments(len(groups), len(p), p.sum(dim=0), p.T @ p, apart.T @ apart)
+
+    def solve(self, moments: Moments) -> Encoder:
+        """One eigenproblem of size d × d."""
+        e, Q = eigh(moments.within / max(moments.copies - moments.series, 1))
+        learned = Projected(encoder=self.encoder, dim=len(e))
+        learned.centre = self.centre
+        learned.weight = self.basis @ (Q / whitening(e, self.penalty)).float()
+        unit = UnitLength(encoder=learned)
+        if self.beside is None:
+            return unit
+        return Joined(encoders=[unit, self.beside], weights=[1.0, SHARE**0.5])
+
+    def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
+        """Centred features (B·n,F) of n copies of each series, those of one after another."""
+        return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
+
+
+SHARE = 0.3
+"""Mean squared length of what stands beside the learned part, whose own is 1."""
+TINY = 1e-12
+"""Below this a variance is rounding error: features here have mean squared length 1."""
+
+
+def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
+    """What directions of variance e under augmentation are divided by: sqrt(e + λ · mean(e))."""
+    return (e.clamp(min=0) + penalty * e.mean()).clamp(min=TINY).sqrt()
+
+
+def principal_basis(features: Tensor, dim: int) -> Tensor:
+    """Orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M.
+
+    From the smaller of the two Gram matrices, so F may be large (M × M is the method of snapshots,
+    Sirovich 1987).
+    """
+    wide = features.shape[1] > features.shape[0]
+    e, U = eigh((features @ features.T if wide else features.T @ features).double())
+    e, U = e.flip(0)[:dim], U.flip(1)[:, :dim]
+    d = max(int((e > 1e-6 * e[:1].clamp(min=TINY)).sum()), 1)  # 1 where nothing moves at all
+    e, U = e[:d].clamp(min=TINY), U[:, :d]
+    basis: Tensor = features.T @ (U / e.sqrt()).float() if wide else U.float()
+    return basis

@@ -1,0 +1,172 @@
+"""The honest comparison: few-label accuracy beside the reference rows, and a verdict in words."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.splits import draw_per_class
+from selftime.engine.model import Model
+from selftime.tasks.gain import Gain, Hits, gain, in_words
+from selftime.tasks.references import Row, learned, minirocket_ridge, raw_values, untrained
+
+Budget = int | None
+"""Labels a class; None means all."""
+
+Watch = Callable[[str, int, int], None]
+"""Told what is being done, and how far it is: (what, done, of)."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which test series every row got right, for every budget of labels.
+
+    Attributes:
+        budgets: labels a class, in the order they were asked for.
+        hits: by row name (the model first), then by budget.
+        n_labels: how many labels each budget came to.
+    """
+
+    budgets: tuple[Budget, ...]
+    hits: dict[str, dict[Budget, Hits]]
+    n_labels: dict[Budget, int]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Rows, the model first."""
+        return tuple(self.hits)
+
+    def accuracy(self, name: str, budget: Budget) -> float:
+        """Share of test series that were right, mean over draws."""
+        return float(self.hits[name][budget].mean())
+
+    def gain(self, name: str, budget: Budget) -> Gain:
+        """How far the model is ahead of a row, in points with a 95 % interval."""
+        return gain(self.hits[self.names[0]][budget], self.hits[name][budget])
+
+    def verdict(self) -> list[str]:
+        """One sentence for each budget."""
+        return [self._sentence(budget) for budget in self.budgets]
+
+    def _sentence(self, budget: Budget) -> str:
+        rivals = [name for name in self.names[1:] if name != UNTRAINED]
+        words = in_words(self.gain(UNTRAINED, budget))
+        best = max(rivals, key=lambda name: self.accuracy(name, budget))
+        own = 100 * self.accuracy(self.names[0], budget)
+        return (
+            f"With {label_of(budget)}: {own:.1f} % right; {words}; "
+            f"{self.gain(best, budget)} points against {best}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "labels": {label_of(b): self.n_labels[b] for b in self.budgets},
+            "draws": {label_of(b): len(self.hits[self.names[0]][b]) for b in self.budgets},
+            "test_series": self.hits[self.names[0]][self.budgets[0]].shape[1],
+            "accuracy": {
+                name: {label_of(b): self.accuracy(name, b) for b in self.budgets}
+                for name in self.names
+            },
+            "gain": {
+                name: {label_of(b): self.gain(name, b)._asdict() for b in self.budgets}
+                for name in self.names[1:]
+            },
+            "verdict": self.verdict(),
+        }
+
+
+UNTRAINED = "untrained encoder"
+
+
+def label_of(budget: Budget) -> str:
+    """A budget as printed."""
+    if budget is None:
+        return "all labels"
+    return f"{budget} label{'s' if budget > 1 else ''} a class"
+
+
+def compare(
+    model: Model,
+    train: SeriesSet,
+    test: SeriesSet,
+    *,
+    budgets: Sequence[Budget] = (1, 2, 5, None),
+    draws: int = 5,
+    watch: Watch | None = None,
+) -> Comparison:
+    """Set a model beside the reference rows at several numbers of labels.
+
+    All rows see the same draws of labelled training series and all test series. The unlabelled
+    rest of ``train`` serves every row alike (statistics, biases); no row sees ``test`` before it
+    is judged.
+
+    Args:
+        model: what is judged.
+        train: labelled series to draw from.
+        test: labelled series to be judged on.
+        budgets: labels a class; None means all of ``train``, with one draw.
+        draws: how often labels are drawn, each with a seed of its own (0, 1, …).
+        watch: told of progress.
+
+    Raises:
+        SeriesError: labels are missing, or test has classes that train lacks.
+    """
+    labels, truth = check_labels(train, test)
+    told = watch or (lambda what, done, of: None)
+    rows: list[Row] = []
+    hits: dict[str, dict[Budget, Hits]] = {}
+    n_labels: dict[Budget, int] = {}
+    for done, (name, make) in enumerate(ROWS.items()):
+        told(name, done, len(ROWS) + len(budgets))
+        rows.append(make(model, train, test))
+        hits[name] = {}
+    for done, budget in enumerate(budgets, start=len(ROWS)):
+        told(label_of(budget), done, len(ROWS) + len(budgets))
+        picks = picks_of(labels, budget, draws)
+        n_labels[budget] = len(picks[0])
+        for row in rows:
+            hits[row.name][budget] = judged(row, labels, truth, picks)
+    return Comparison(tuple(budgets), hits, n_labels)
+
+
+ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
+    "selftime": learned,
+    UNTRAINED: untrained,
+    "raw values": raw_values,
+    "MiniRocket + ridge": minirocket_ridge,
+}
+"""The rows of every comparison."""
+
+
+def picks_of(labels: np.ndarray, budget: Budget, draws: int) -> list[np.ndarray]:
+    """Rows of the labelled training series, for each draw."""
+    if budget is None:
+        return [np.arange(len(labels))]
+    return [draw_per_class(labels, budget, np.random.default_rng(seed)) for seed in range(draws)]
+
+
+def judged(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
+    """Which test series are right (R,M), the head fitted anew on each draw."""
+    heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
+    return np.stack([head.predict(row.test) == truth for head in heads])
+
+
+def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
+    """The labels of both parts.
+
+    Raises:
+        SeriesError: labels are missing, of one class only, or test has classes that train lacks.
+    """
+    if train.labels is None or test.labels is None:
+        part = "train" if train.labels is None else "test"
+        raise SeriesError(f"{part} has no labels, wanted one a series: name their column or file")
+    known = np.unique(train.labels)
+    if len(known) < 2:
+        raise SeriesError(f"train has one class only ({known[0]}), wanted at least 2")
+    if len(strange := np.setdiff1d(test.labels, known)):
+        raise SeriesError(f"test has classes that train lacks: {', '.join(map(str, strange))}")
+    return train.labels, test.labels

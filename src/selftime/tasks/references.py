@@ -1,0 +1,87 @@
+"""What stands beside every result: untrained encoder, raw values, MiniRocket + ridge."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import RidgeClassifierCV
+
+from selftime.data import scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.projected import Projected, Standardised, UnitLength
+from selftime.encoders.quantiles import resampled
+from selftime.encoders.rocket import minirocket
+from selftime.engine.model import Model
+from selftime.engine.solve import generator, sample_of
+from selftime.tasks.probe import Probe
+
+Features = Float32[np.ndarray, "N D"]
+
+
+class Row(NamedTuple):
+    """One row of a comparison.
+
+    Attributes:
+        name: as printed.
+        train: (N,D) vectors of the training part.
+        test: (M,D) vectors of the test part.
+        head: classifier that is cloned and fitted on the labelled vectors.
+    """
+
+    name: str
+    train: Features
+    test: Features
+    head: ClassifierMixin
+
+
+def learned(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The model itself."""
+    return Row("selftime", model.embed(train), model.embed(test), Probe())
+
+
+def untrained(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The same encoder without what was learned on top of it, under the same probe."""
+    bare = Model(without_learning(model.encoder), model.scaling, model.channels)
+    return Row("untrained encoder", bare.embed(train), bare.embed(test), Probe())
+
+
+def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The values, resampled to the median length and scaled a channel, under the same probe."""
+    scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
+
+    def values(series: SeriesSet) -> Features:
+        x = scale.apply(batch_of(series))
+        return np.asarray(resampled(x.filled(), x.lengths, length).flatten(1))
+
+    return Row("raw values", values(train), values(test), Probe())
+
+
+def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
+    """MiniRocket with the classifier of its paper (Dempster et al. 2021, section 3.3).
+
+    It is given all that the unlabelled part has to offer: biases and standardisation come from
+    every training series, not from the few labelled ones.
+    """
+    length = int(np.median(train.lengths))
+    body = Standardised(encoder=minirocket(channels=train.n_channels, length=length, seed=seed))
+    with torch.inference_mode():
+        body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
+    model = Model(body, scaling.none(), train.channels)
+    head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
+    return Row("MiniRocket + ridge", model.embed(train), model.embed(test), head)
+
+
+def without_learning(encoder: Encoder) -> Encoder:
+    """The same encoder with every learned map taken out."""
+    if isinstance(encoder, Projected):
+        return encoder.encoder
+    if isinstance(encoder, UnitLength):
+        return UnitLength(encoder=without_learning(encoder.encoder))
+    if isinstance(encoder, Joined):
+        parts = [without_learning(part) for part in encoder.encoders]
+        return Joined(encoders=parts, weights=encoder.weights)
+    return encoder
