@@ -33,15 +33,15 @@ def counts_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
     """Counts (E,G,2,K) of one series (C,T)."""
     dilations, weights, members = plan
     T = x.shape[1]
-    source = x[0].copy()
+    padded = np.zeros(T + 8 * dilations.max(), float32)
     rows = np.empty((9, T), float32)
     response, high, low = np.empty(T, float32), np.empty(T, float32), np.empty(T, float32)
     first, last = np.empty(T, np.int32), np.empty(T, np.int32)
     for e in range(len(dilations)):
         for g in range(weights.shape[1]):
             if g == 0 or x.shape[0] > 1:
-                sum_channels(x, members[e, g], source)
-                centred_shifts(source, dilations[e], rows)
+                sum_channels(x, members[e, g], padded)
+                centred_shifts(padded, dilations[e], rows)
             for k in range(weights.shape[2]):
                 respond(rows, weights, e, g, k, response)
                 keep_higher(response, k, high, first)

@@ -42,62 +42,71 @@ def minirocket(
 def features_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
     """Features (P,F) of one series (C,T)."""
     dilations, counts, subsets, biases, poolings = plan
-    T = x.shape[1]
-    source = x[0].copy()
+    T, several = x.shape[1], x.shape[0] > 1
+    padded = np.zeros(T + 8 * dilations.max(), float32)
     rows = np.empty((9, T), float32)
-    third = np.empty(T, float32)
     response = np.empty(whole_registers(T), float32)
     first = 0
     for e in range(len(dilations)):
         for kernel in range(84):
-            if kernel == 0 or x.shape[0] > 1:
-                sum_channels(x, subsets[e * 84 + kernel], source)
-                centred_shifts(source, dilations[e], rows)
-                weigh(rows, third)
+            if several or kernel == 0:
+                sum_channels(x, subsets[e * 84 + kernel], padded)
             lo, n = valid_window(T, dilations[e], (e + kernel) % 2 == 1)
-            respond(rows, kernel, lo, n, response)
+            if several:
+                respond_once(padded, T, dilations[e], kernel, lo, response[:n])
+            else:
+                if kernel == 0:
+                    centred_shifts(padded, dilations[e], rows)
+                    weigh(rows)
+                respond(rows, kernel, lo, response[:n])
+            response[n : whole_registers(n)] = -np.inf
             last = first + counts[e]
             pool(poolings, response, n, biases, (first, last), out)
             first = last
 
 
 @compiled()
-def sum_channels(x: np.ndarray, subset: np.ndarray, out: np.ndarray) -> None:
-    """Sum of the chosen channels; −1 chooses none."""
-    out[:] = x[subset[0]]
-    for channel in subset[1:]:
-        if channel >= 0:
-            out += x[channel]
+def sum_channels(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> None:
+    """Sum of the chosen channels, into the middle of the padding; −1 chooses none."""
+    T = x.shape[1]
+    total = padded[(len(padded) - T) // 2 :]
+    total[:T] = x[subset[0]]
+    for i in range(1, len(subset)):
+        if subset[i] >= 0:
+            row = x[subset[i]]
+            for t in range(T):
+                total[t] += row[t]
 
 
 @compiled()
-def centred_shifts(x: np.ndarray, dilation: int, out: np.ndarray) -> None:
-    """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, where x is 0 before and after its steps.
+def centred_shifts(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
+    """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding.
 
     All kernels here sum to 0, so that taking the centre away changes no response, but makes the
     response to a flat stretch exactly 0 and spares series far from 0 their rounding errors.
     """
-    T = len(x)
+    T = out.shape[1]
+    first = (len(padded) - T) // 2
+    x = padded[first:]
     for k in range(9):
-        row, shift = out[k], (k - 4) * dilation
-        lo, hi = min(T, max(0, -shift)), max(0, min(T, T - shift))
+        row, shifted = out[k], padded[first + (k - 4) * dilation :]
         for t in range(T):
-            row[t] = -x[t]
-        source, inside = x[lo + shift :], row[lo:]
-        for t in range(hi - lo):
-            inside[t] += source[t]
+            row[t] = shifted[t] - x[t]
 
 
 @compiled()
-def weigh(rows: np.ndarray, third: np.ndarray) -> None:
+def weigh(rows: np.ndarray) -> None:
     """Triple the rows and take a third of the sum of all nine from each.
 
     Any three of them then add up to thrice these three minus all nine: to a kernel's response.
     """
-    third[:] = rows[0]
+    third = rows[0].copy()
     for k in range(1, 9):
-        third += rows[k]
-    third /= float32(3)
+        row = rows[k]
+        for t in range(len(third)):
+            third[t] += row[t]
+    for t in range(len(third)):
+        third[t] /= float32(3)
     for k in range(9):
         row = rows[k]
         for t in range(len(third)):
@@ -113,11 +122,44 @@ def valid_window(steps: int, dilation: int, valid: bool) -> tuple[int, int]:
 
 
 @compiled()
-def respond(rows: np.ndarray, kernel: int, lo: int, n: int, out: np.ndarray) -> None:
-    """Response of one kernel at n steps from ``lo`` on, then −∞ up to whole registers."""
+def respond(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
+    """Response of one kernel from step ``lo`` on, out of weighed rows."""
     i, j, k = TAPS[kernel]
     a, b, c = rows[i][lo:], rows[j][lo:], rows[k][lo:]
-    for t in range(n):
+    for t in range(len(out)):
         out[t] = (a[t] + b[t]) + c[t]
-    for t in range(n, whole_registers(n)):
-        out[t] = -np.inf
+
+
+@compiled()
+def respond_once(
+    padded: np.ndarray, T: int, dilation: int, kernel: int, lo: int, out: np.ndarray
+) -> None:
+    """The same to the bit for rows that serve one kernel only, without writing them down."""
+    first = (len(padded) - T) // 2 + lo
+    x = padded[first:]
+    third_of_shifts(padded, x, first, dilation, out)
+    i, j, k = TAPS[kernel]
+    a = padded[first + (i - 4) * dilation :]
+    b = padded[first + (j - 4) * dilation :]
+    c = padded[first + (k - 4) * dilation :]
+    three = float32(3)
+    for t in range(len(out)):
+        outer = (three * (a[t] - x[t]) - out[t]) + (three * (b[t] - x[t]) - out[t])
+        out[t] = outer + (three * (c[t] - x[t]) - out[t])
+
+
+@compiled()
+def third_of_shifts(
+    padded: np.ndarray, x: np.ndarray, first: int, dilation: int, out: np.ndarray
+) -> None:
+    """A third of the sum of all centred shifts, four to a pass: more pointers defeat SIMD."""
+    before, after = first - 4 * dilation, first + dilation
+    a, b = padded[before:], padded[before + dilation :]
+    c, d = padded[before + 2 * dilation :], padded[before + 3 * dilation :]
+    for t in range(len(out)):
+        out[t] = (((a[t] - x[t]) + (b[t] - x[t])) + (c[t] - x[t])) + (d[t] - x[t])
+    a, b = padded[after:], padded[after + dilation :]
+    c, d = padded[after + 2 * dilation :], padded[after + 3 * dilation :]
+    for t in range(len(out)):
+        left = (out[t] + (a[t] - x[t])) + (b[t] - x[t])
+        out[t] = ((left + (c[t] - x[t])) + (d[t] - x[t])) / float32(3)
