@@ -1,1 +1,65 @@
-"""Self-supervised learning for time series: from raw recordings to results with few labels."""
+"""Self-supervised learning for time series: from raw recordings to results with few labels.
+
+Names are loaded when they are first used, so that ``import selftime`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ finds the same names
+    from selftime.data.readers import read as read
+    from selftime.data.samples import sample as sample
+    from selftime.data.samples import samples as samples
+    from selftime.data.series import SeriesError as SeriesError
+    from selftime.data.series import SeriesSet as SeriesSet
+    from selftime.data.tables import Columns as Columns
+    from selftime.data.windows import windows as windows
+    from selftime.data.writers import write as write
+    from selftime.engine.model import Model as Model
+    from selftime.engine.model import ModelError as ModelError
+    from selftime.engine.model import load as load
+    from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.estimators import Classifier as Classifier
+    from selftime.estimators import SelfSupervised as SelfSupervised
+    from selftime.report.methods import methods as methods
+    from selftime.tasks.compare import compare as compare
+
+    __version__: str
+
+_HOMES = {
+    "read": "data.readers",
+    "write": "data.writers",
+    "Columns": "data.tables",
+    "SeriesSet": "data.series",
+    "SeriesError": "data.series",
+    "windows": "data.windows",
+    "sample": "data.samples",
+    "samples": "data.samples",
+    "pretrain": "engine.pretrain",
+    "load": "engine.model",
+    "Model": "engine.model",
+    "ModelError": "engine.model",
+    "compare": "tasks.compare",
+    "methods": "report.methods",
+    "Classifier": "estimators",
+    "SelfSupervised": "estimators",
+}
+"""Where each public name lives."""
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, loaded on first use and kept (PEP 562)."""
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version("selftime")
+    elif name in _HOMES:
+        value = getattr(import_module(f"selftime.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'selftime' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

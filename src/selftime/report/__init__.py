@@ -1,1 +1,1 @@
-"""What people look at: pictures and tables."""
+"""What people look at: pictures, the overview of a data set, the list of methods."""

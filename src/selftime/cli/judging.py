@@ -1,0 +1,94 @@
+"""``selftime compare``: what a model is worth beside the reference rows."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from selftime.cli import terminal
+from selftime.cli.learning import Order, learned, run_of, write_run
+from selftime.cli.outputs import COMPARISON, check_folder, whole_folder, write_json
+from selftime.cli.sources import Reader
+from selftime.data.series import SeriesSet
+from selftime.engine.model import Model, load
+from selftime.report.curves import label_efficiency
+from selftime.report.maps import embedding_map
+from selftime.report.palette import save_picture
+from selftime.report.tables import comparison_table
+from selftime.tasks import compare as tasks
+from selftime.tasks.compare import Budget, Comparison, check_labels
+
+
+class Contest(NamedTuple):
+    """What is to be compared.
+
+    Attributes:
+        train: where the labelled series to draw from are.
+        test: where the labelled series to be judged on are.
+        model: model folder or run folder; None learns one on train.
+        budgets: labels a class.
+        draws: how often labels are drawn.
+        seed: of the learning.
+    """
+
+    train: str
+    test: str
+    model: str | None
+    budgets: tuple[Budget, ...]
+    draws: int
+    seed: int
+
+
+def budgets_in(text: str) -> tuple[Budget, ...]:
+    """Labels a class from ``1,2,5,all``, each once, in the order given.
+
+    Raises:
+        ValueError: neither a positive number nor "all".
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word == "all" or (word.isdecimal() and int(word) > 0) for word in words):
+        raise ValueError(f"got --labels {text!r}, wanted numbers or all, such as 1,2,5,all")
+    return tuple(dict.fromkeys(None if word == "all" else int(word) for word in words))
+
+
+def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_json: bool) -> None:
+    """Print the comparison; write it, its pictures and a newly learned model to a folder."""
+    if out:
+        check_folder(Path(out), force=force)
+    train, test = read(contest.train), read(contest.test)
+    check_labels(train, test)
+    with terminal.progress() as told:
+        start = time.perf_counter()
+        order = Order(contest.train, seed=contest.seed)
+        model = load(contest.model) if contest.model else learned(train, order, told)
+        seconds = time.perf_counter() - start
+        comparison = tasks.compare(
+            model,
+            train,
+            test,
+            budgets=contest.budgets,
+            draws=contest.draws,
+            watch=terminal.comparing(told),
+        )
+    result, lines = told_of(comparison)
+    if out:
+        with whole_folder(Path(out), force=force) as folder:
+            write_comparison(folder, comparison, model, test, title=f"{contest.test}: few labels")
+            if not contest.model:
+                write_run(folder, model, run_of(model, order, "compare", seconds))
+        lines.append(f"Pictures and figures: {out}")
+    terminal.show(result, *lines, as_json=as_json)
+
+
+def told_of(comparison: Comparison) -> tuple[dict[str, Any], list[Any]]:
+    """A comparison as plain values, and as a table with the verdict beneath it."""
+    return comparison.to_dict(), [comparison_table(comparison), *comparison.verdict()]
+
+
+def write_comparison(
+    folder: Path, comparison: Comparison, model: Model, test: SeriesSet, *, title: str
+) -> None:
+    """``comparison.json`` and the pictures."""
+    write_json(folder / COMPARISON, comparison.to_dict())
+    save_picture(label_efficiency(comparison, title=title), folder / "few-labels.png")
+    alike = "Series that the model finds alike lie side by side"
+    save_picture(embedding_map(model.embed(test), test, title=alike), folder / "map.png")

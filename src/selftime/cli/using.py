@@ -1,0 +1,95 @@
+"""``selftime embed`` and ``selftime classify``: what a model is for."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.neighbors import KNeighborsClassifier
+
+from selftime.cli import terminal
+from selftime.cli.outputs import TABLES, VECTORS, check_file, write_file
+from selftime.cli.sources import Reader
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.engine.model import Model, load
+from selftime.tasks.probe import Probe
+
+NEIGHBOURS = 5
+"""Labelled series that are asked by ``--head knn``, the nearer the weightier."""
+
+
+class Classification(NamedTuple):
+    """What is to be classified, and how.
+
+    Attributes:
+        model: model folder or run folder.
+        train: where the labelled series are.
+        test: where the series to classify are.
+        head: "probe" or "knn".
+    """
+
+    model: str
+    train: str
+    test: str
+    head: str
+
+
+def embed(model: str, read: Reader, data: str, *, out: str, force: bool, as_json: bool) -> None:
+    """Write one vector a series."""
+    target = Path(out)
+    check_file(target, VECTORS, force=force)
+    series = read(data)
+    vectors = _embedded(load(model), series, "embedding")
+    columns = {"id": series.ids.astype(str), "vectors": vectors}
+    if series.labels is not None:
+        columns["label"] = series.labels
+    write_file(target, VECTORS[target.suffix.lower()](columns))
+    result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
+    line = f"{len(series):,} series, {vectors.shape[1]} numbers each: {out}"
+    terminal.show(result, line, as_json=as_json)
+
+
+def classify(order: Classification, read: Reader, *, out: str, force: bool, as_json: bool) -> None:
+    """Write class and probability of every test series."""
+    target = Path(out)
+    check_file(target, TABLES, force=force)
+    train, test, model = read(order.train), read(order.test), load(order.model)
+    if train.labels is None:
+        raise SeriesError(f"{order.train} has no labels, wanted one a series: name their --label")
+    head = head_of(order.head, len(train)).fit(_embedded(model, train, "train"), train.labels)
+    chances = head.predict_proba(_embedded(model, test, "test"))  # (N,K)
+    predicted = head.classes_[chances.argmax(axis=1)]
+    columns = {"id": test.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
+    if test.labels is not None:
+        columns["label"] = test.labels
+    write_file(target, TABLES[target.suffix.lower()](columns))
+    result, lines = _told(predicted, train, test)
+    terminal.show({"out": out} | result, *lines, f"Predictions: {out}", as_json=as_json)
+
+
+def head_of(name: str, n: int) -> ClassifierMixin:
+    """A classifier of vectors, for ``n`` labelled ones."""
+    if name == "probe":
+        return Probe()
+    near = {"n_neighbors": min(NEIGHBOURS, n), "weights": "distance", "metric": "cosine"}
+    return KNeighborsClassifier(**near)
+
+
+def _embedded(model: Model, series: SeriesSet, what: str) -> np.ndarray:
+    with terminal.progress() as told:
+        return model.embed(series, watch=lambda done, of: told(what, done, of))
+
+
+def _told(
+    predicted: np.ndarray, train: SeriesSet, test: SeriesSet
+) -> tuple[dict[str, Any], list[str]]:
+    """The result as plain values and as lines; accuracy only where test has labels."""
+    names, counts = np.unique(predicted, return_counts=True)
+    found = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    result: dict[str, Any] = {"labelled": len(train), "series": len(test), "classes": found}
+    lines = [f"{len(test):,} series classified with {len(train):,} labelled ones."]
+    if test.labels is not None:
+        right = predicted.astype(str) == test.labels.astype(str)
+        result["accuracy"] = float(right.mean())
+        lines.append(f"{100 * right.mean():.1f} % right ({right.sum():,} of {len(test):,}).")
+    return result, lines

@@ -1,0 +1,232 @@
+"""What is in a data set, and what may go wrong with it, each thing with its mend."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from selftime.data.series import SeriesSet
+
+MOST_CLASSES = 12
+"""Classes that are listed by name; the rest are counted."""
+
+
+class Warned(NamedTuple):
+    """Something worth a look.
+
+    Attributes:
+        finding: what is there.
+        mend: what to do about it.
+    """
+
+    finding: str
+    mend: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What is in a data set.
+
+    Attributes:
+        series: how many.
+        channels: their names.
+        shortest: steps of the shortest series; then the median and the longest one.
+        median: steps.
+        longest: steps.
+        missing: share of values that were not observed, 0 to 1.
+        labels: series of each class, by the name of the class; empty without labels.
+        constant: channels that have a single value throughout.
+        interval: median time from step to step, in words; None without times.
+        irregular: share of steps that are not one such interval apart; None without times.
+        duplicates: series that are equal to an earlier one, value for value.
+        contradictions: those among them with another label than the earlier one.
+        warnings: what is worth a look.
+    """
+
+    series: int
+    channels: tuple[str, ...]
+    shortest: int
+    median: float
+    longest: int
+    missing: float
+    labels: dict[str, int]
+    constant: tuple[str, ...]
+    interval: str | None
+    irregular: float | None
+    duplicates: int
+    contradictions: int
+    warnings: tuple[Warned, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"warnings": [warned._asdict() for warned in self.warnings]}
+
+
+def inspected(series: SeriesSet) -> Inspection:
+    """Look a data set over; nothing in it is changed."""
+    interval, irregular = sampling(series)
+    duplicates, contradictions = repeated(series)
+    found = Inspection(
+        series=len(series),
+        channels=series.channels,
+        shortest=int(series.lengths.min()),
+        median=float(np.median(series.lengths)),
+        longest=int(series.lengths.max()),
+        missing=0.0 if series.observed is None else float(1 - series.observed.mean()),
+        labels=class_counts(series.labels),
+        constant=constant_channels(series),
+        interval=interval,
+        irregular=irregular,
+        duplicates=duplicates,
+        contradictions=contradictions,
+    )
+    return replace(found, warnings=tuple(warnings_of(found)))
+
+
+def class_counts(labels: np.ndarray | None) -> dict[str, int]:
+    """Series of each class."""
+    if labels is None:
+        return {}
+    names, counts = np.unique(labels, return_counts=True)
+    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+
+
+def constant_channels(series: SeriesSet) -> tuple[str, ...]:
+    """Names of channels whose observed values are all the same."""
+    there = True if series.observed is None else series.observed
+    low = np.min(series.steps, axis=0, where=there, initial=np.inf)
+    high = np.max(series.steps, axis=0, where=there, initial=-np.inf)
+    return tuple(series.channels[c] for c in np.flatnonzero(low >= high))
+
+
+def sampling(series: SeriesSet) -> tuple[str | None, float | None]:
+    """The median time from step to step within series, and the share of steps that differ.
+
+    Steps that differ from the median by less than a tenth count as equal.
+    """
+    if series.times is None:
+        return None, None
+    apart = np.delete(np.diff(series.times), series.offsets[1:-1] - 1)  # not from one to the next
+    if not len(apart):
+        return None, None
+    dated = np.issubdtype(apart.dtype, np.timedelta64)
+    seconds = apart / np.timedelta64(1, "s") if dated else apart.astype(np.float64)
+    usual = float(np.median(seconds))
+    return in_time_words(usual), float((np.abs(seconds - usual) > 0.1 * abs(usual)).mean())
+
+
+def in_time_words(seconds: float) -> str:
+    """A span of time in the largest unit that divides it: ``30 minutes``, ``0.01 seconds``."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}{'s' if seconds != size else ''}"
+    return f"{seconds:g} second{'s' if seconds != 1 else ''}"
+
+
+def repeated(series: SeriesSet) -> tuple[int, int]:
+    """How many series equal an earlier one, and how many of these have another label."""
+    first: dict[bytes, int] = {}
+    twins = []
+    for i in range(len(series)):  # a hash is needed of each; a million short ones take seconds
+        key = blake2b(series.series(i).tobytes(), digest_size=16).digest()
+        if first.setdefault(key, i) != i:
+            twins.append((first[key], i))
+    if series.labels is None:
+        return len(twins), 0
+    return len(twins), sum(bool(series.labels[a] != series.labels[b]) for a, b in twins)
+
+
+def warnings_of(found: Inspection) -> Iterator[Warned]:
+    """What is worth a look in a data set."""
+    if found.series == 1:
+        yield Warned("there is one series only", "cut it into windows (selftime.windows)")
+    if found.constant:
+        names = ", ".join(found.constant)
+        yield Warned(f"constant, so without information: {names}", "leave these channels out")
+    if found.missing > 0.3:
+        yield Warned(
+            f"{found.missing:.0%} of the values are missing",
+            "leave out the channels or series that are mostly empty",
+        )
+    if found.duplicates:
+        yield Warned(
+            f"{found.duplicates} series equal an earlier one, {found.contradictions} of them "
+            "with another label",
+            "drop them, or results on a test part that shares them look too good",
+        )
+    yield from _warnings_of_classes(found.labels)
+    yield from _warnings_of_time(found)
+
+
+def _warnings_of_classes(labels: dict[str, int]) -> Iterator[Warned]:
+    if len(labels) == 1:
+        yield Warned("all labels are the same", "check the label column")
+    lonely = [name for name, count in labels.items() if count == 1]
+    if len(labels) > 1 and len(lonely) > len(labels) / 2:
+        yield Warned(
+            f"{len(lonely)} of {len(labels)} classes have one series only",
+            "check that the label column is not an id or a measured value",
+        )
+    elif len(labels) > 1 and lonely:
+        yield Warned(f"classes with one series only: {', '.join(lonely)}", "label more of them")
+
+
+def _warnings_of_time(found: Inspection) -> Iterator[Warned]:
+    if found.irregular and found.irregular > 0.01:
+        yield Warned(
+            f"{found.irregular:.0%} of the steps are not {found.interval} apart",
+            "resample to equal steps: the methods look at order, not at clock time",
+        )
+    if found.longest > 20 * found.shortest:
+        yield Warned(
+            f"lengths run from {found.shortest} to {found.longest} steps",
+            "cut the long ones into windows (selftime.windows), or leave out the stumps",
+        )
+
+
+def inspection_table(found: Inspection) -> Group:
+    """What is in a data set, then what is worth a look."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in _facts(found):
+        table.add_row(name, Text(value))
+    notes = [Text(f"! {warned.finding}: {warned.mend}") for warned in found.warnings]
+    return Group(table, "", *(notes or [Text("Nothing stands out.")]))
+
+
+def _facts(found: Inspection) -> list[tuple[str, str]]:
+    steps = f"{found.shortest:,}"
+    if found.longest > found.shortest:
+        steps = f"{steps} to {found.longest:,} (median {found.median:g})"
+    times = "none" if found.interval is None else f"a step every {found.interval}"
+    if found.irregular:
+        times += f", {found.irregular:.1%} of the steps differ"
+    return [
+        ("series", f"{found.series:,}"),
+        ("channels", f"{len(found.channels)}: {_listed(found.channels)}"),
+        ("steps", steps),
+        ("missing", f"{found.missing:.2%}" if found.missing else "none"),
+        ("labels", _counts(found.labels)),
+        ("times", times),
+        ("constant", ", ".join(found.constant) or "none"),
+        ("duplicates", f"{found.duplicates:,}" if found.duplicates else "none"),
+    ]
+
+
+def _counts(labels: dict[str, int]) -> str:
+    if not labels:
+        return "none"
+    each = _listed([f"{name} ({count})" for name, count in labels.items()])
+    return f"{len(labels)} classes (series): {each}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_CLASSES])
+    more = len(names) - MOST_CLASSES
+    return f"{shown} and {more} more" if more > 0 else shown

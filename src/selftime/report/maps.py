@@ -1,0 +1,118 @@
+"""The map of embeddings: series that the model finds alike lie side by side."""
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from selftime.data.series import SeriesSet
+from selftime.report.palette import canvas, class_style, headline
+from selftime.report.traces import channel_ranges, draw_trace
+
+SOME_EXAMPLES, MOST_EXAMPLES = 18, 40
+"""Small example series on a map: so many if there is room, and never more than fit."""
+CHIP = (0.065, 0.06)
+"""Width and height of one, as shares of the map."""
+
+
+def embedding_map(
+    embeddings: Float[np.ndarray, "N D"], series: SeriesSet, *, title: str, subtitle: str = ""
+) -> Figure:
+    """Two principal directions of the embeddings, a few series drawn where they lie.
+
+    Colours and markers tell the classes apart, which the directions know nothing of.
+
+    Args:
+        embeddings: one vector a series; each is brought to length 1 first, as the probe does.
+        series: the same series, with labels or without.
+        title: what the picture says.
+        subtitle: how it was made; worked out when left empty.
+
+    Raises:
+        ValueError: another number of vectors than series.
+    """
+    if len(embeddings) != len(series):
+        raise ValueError(f"got {len(embeddings)} vectors for {len(series)} series: one each")
+    points, shares = principal_plane(embeddings)
+    with canvas(8.0, 6.2) as figure:
+        axes = figure.add_axes((0.02, 0.02, 0.96, 0.85))
+        axes.margins(0.08)
+        _draw_points(axes, points, series.labels)
+        _draw_examples(axes, points, series)
+        axes.set_axis_off()
+        words = f"{len(series):,} series on the first two principal directions of their embeddings"
+        headline(figure, title, subtitle or f"{words} ({100 * shares.sum():.0f} % of their spread)")
+    return figure
+
+
+def principal_plane(
+    embeddings: Float[np.ndarray, "N D"],
+) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, "2"]]:
+    """The two principal coordinates of vectors of length 1, and their shares of the spread.
+
+    The side of each axis is settled by its largest coordinate, which is positive.
+    """
+    length = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    unit = (embeddings / np.where(length > 0, length, 1)).astype(np.float64)
+    U, s, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    points = np.zeros((len(unit), 2))
+    shares = np.zeros(2)
+    kept = min(2, len(s))
+    points[:, :kept] = (U * s)[:, :kept]
+    shares[:kept] = s[:kept] ** 2 / max((s**2).sum(), 1e-12)
+    furthest = points[np.abs(points).argmax(axis=0), [0, 1]]
+    return points * np.where(furthest < 0, -1, 1), shares
+
+
+def examples_of(places: Float[np.ndarray, "N 2"], labels: np.ndarray | None) -> np.ndarray:
+    """Rows to draw as chips: one from the middle of each class, then where the map is emptiest.
+
+    Args:
+        places: where each series lies, as shares of the map.
+        labels: its class; None when classes are not known.
+    """
+    chosen: list[int] = []
+    for name in np.unique(labels) if labels is not None else ():
+        rows = np.flatnonzero(labels == name)
+        from_middle = ((places[rows] - np.median(places[rows], axis=0)) ** 2).sum(axis=1)
+        nearest = rows[from_middle.argsort(kind="stable")]
+        free = nearest[_is_free(places[nearest], places[chosen])]
+        chosen.append(int(free[0] if len(free) else nearest[0]))
+    while len(chosen) < SOME_EXAMPLES and len(free := _free_rows(places, chosen)):
+        apart = ((places[free, None] - places[chosen]) ** 2).sum(axis=2).min(axis=1, initial=np.inf)
+        chosen.append(int(free[apart.argmax()]))
+    return np.array(chosen[:MOST_EXAMPLES])
+
+
+def _free_rows(places: np.ndarray, chosen: list[int]) -> np.ndarray:
+    return np.flatnonzero(_is_free(places, places[chosen]))
+
+
+def _is_free(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Whether a chip at each place would leave those at ``taken``, and their names, uncovered."""
+    apart = np.abs(places[:, None] - taken) > np.multiply(CHIP, (1.1, 1.6))  # (N,M,2)
+    return np.asarray(apart.any(axis=2).all(axis=1))
+
+
+def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
+    names = [None] if labels is None else list(np.unique(labels))
+    for k, name in enumerate(names):
+        rows = slice(None) if labels is None else labels == name
+        colour, marker = class_style(k)
+        x, y = points[rows].T
+        axes.scatter(x, y, s=20, c=colour, marker=marker, alpha=0.75, lw=0, zorder=2)
+
+
+def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
+    """Chips over the points they show; where labels are known, the first of a class is named."""
+    labels = np.zeros(len(series), int) if series.labels is None else series.labels
+    names, codes = np.unique(labels, return_inverse=True)
+    ranges, named = channel_ranges(series), series.labels is not None
+    places = axes.transAxes.inverted().transform(axes.transData.transform(points))  # (N,2)
+    for order, i in enumerate(examples_of(places, series.labels)):
+        colour = class_style(int(codes[i]))[0]
+        chip = axes.inset_axes((*(places[i] - np.divide(CHIP, 2)), *CHIP), zorder=4)
+        draw_trace(chip, series.series(int(i)), ranges, colour=colour)
+        chip.spines[:].set(visible=True, color=colour, linewidth=1.4)
+        if named and order < len(names):
+            chip.set_title(str(names[codes[i]]), fontsize=9, fontweight="bold", pad=2)

@@ -1,0 +1,119 @@
+"""Colours that stay apart for colour-blind eyes, and the plain look of every picture."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+STRONG = "#0b6fb8"
+"""The row that the picture is about."""
+MUTED = ("#8a8f98", "#b08d57", "#7a9a8b", "#a78bb5")
+"""The rows beside it."""
+INK, SOFT, FAINT = "#22262b", "#5b616a", "#d9dce1"
+
+CLASSES = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#832db6",
+    "#92dadb",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#94a4a2",
+)
+"""Ten colours that stay apart under colour-vision deficiency (Petroff 2021), greys last."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""After ten classes the colours come again with another marker."""
+
+LOOK: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.hashsalt": "selftime",
+}
+
+
+def class_style(k: int) -> tuple[str, str]:
+    """Colour and marker of class ``k``: 80 pairs before any repeats."""
+    return CLASSES[k % len(CLASSES)], MARKERS[k // len(CLASSES) % len(MARKERS)]
+
+
+@contextmanager
+def canvas(width: float, height: float) -> Iterator[Figure]:
+    """A figure of its own, ``width`` × ``height`` inches, in the plain look.
+
+    It never enters pyplot's list of figures, so pictures can be made in any thread, with no
+    window system, and nothing has to be closed.
+    """
+    with rc_context(LOOK):
+        figure = Figure(figsize=(width, height), facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def headline(figure: Figure, title: str, subtitle: str) -> None:
+    """What the picture says and, beneath it, how it was measured; top left."""
+    height = figure.get_figheight()
+    figure.text(0.02, 1 - 0.16 / height, title, fontsize=13, fontweight="bold", va="top")
+    figure.text(0.02, 1 - 0.44 / height, subtitle, fontsize=9, color=SOFT, va="top")
+
+
+def save_picture(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a picture as PNG (150 dots an inch), SVG or PDF, by suffix; whole or not at all.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"{target}: wanted a picture ending in .png, .svg or .pdf")
+    draft = target.with_name(f".draft-{target.name}")
+    undated = (
+        {"Software": None}
+        if suffix == ".png"
+        else {"Date" if suffix == ".svg" else "CreationDate": None}
+    )
+    try:
+        with rc_context(LOOK):
+            figure.savefig(draft, dpi=150, format=suffix[1:], metadata=undated)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
+    """Heights for labels: near the wanted ones, in their order, at least ``gap`` apart.
+
+    The least-squares answer: pools of labels that would touch sit around their common mean
+    (isotonic regression of ``wanted − gap · rank``).
+    """
+    order = np.argsort(wanted, kind="stable")
+    rank = np.arange(len(wanted)) * gap
+    free = wanted[order] - rank
+    pools: list[tuple[float, int]] = []
+    for height in free:  # pool adjacent violators: a handful of labels
+        pools.append((float(height), 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (b, n), (a, m) = pools.pop(), pools.pop()
+            pools.append(((a * m + b * n) / (m + n), m + n))
+    settled = np.repeat([mean for mean, _ in pools], [size for _, size in pools])
+    out = np.empty(len(wanted))
+    out[order] = settled + rank
+    return out

@@ -1,0 +1,178 @@
+"""Commands as people run them: what they print, what they write, and that JSON stands alone."""
+
+import csv
+import json
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+from typer.testing import CliRunner
+
+import selftime as st
+from selftime.cli import app
+
+run = CliRunner().invoke
+
+
+def waves(n: int, seed: int) -> st.SeriesSet:
+    """Three kinds of wave, ``n`` of each, told apart by how fast they are."""
+    rng = np.random.default_rng(seed)
+    kinds = np.repeat(["calm", "fast", "slow"], n)
+    speed = np.repeat([2.0, 6.0, 1.0], n)[:, None]
+    phase = rng.uniform(0, 6, (3 * n, 1))
+    x = np.sin(speed * np.linspace(0, 6, 40) + phase) + 0.1 * rng.normal(size=(3 * n, 40))
+    return st.SeriesSet.of(x, kinds)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with labelled series in two formats and a learned run."""
+    folder = tmp_path_factory.mktemp("world")
+    st.write(waves(8, 1), folder / "train.csv")
+    st.write(waves(5, 2), folder / "test.npz")
+    words = ["pretrain", str(folder / "train.csv"), "--out", str(folder / "run")]
+    result = run(app, [*words, "--encoder", "quantiles"])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def json_of(*words) -> dict:
+    """What a command says with --json, which must be all there is on stdout."""
+    result = run(app, [str(word) for word in (*words, "--json")])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_help_names_every_command():
+    result = run(app, ["--help"])
+    assert result.exit_code == 0
+    for name in ("inspect", "pretrain", "embed", "classify", "compare", "methods", "demo"):
+        assert f" {name} " in result.stdout
+        page = run(app, [name, "--help"])
+        assert page.exit_code == 0 and f"Example: selftime {name}" in page.stdout
+
+
+def test_version_is_that_of_the_package():
+    assert run(app, ["--version"]).stdout.strip() == st.__version__
+
+
+def test_inspect_counts_what_is_there(world):
+    found = json_of("inspect", world / "train.csv")
+    assert found["series"] == 24 and found["shortest"] == found["longest"] == 40
+    assert found["labels"] == {"calm": 8, "fast": 8, "slow": 8}
+    text = run(app, ["inspect", str(world / "train.csv")]).stdout
+    assert "3 classes (series): calm (8), fast (8), slow (8)" in text
+    assert "Nothing stands out." in text
+
+
+def test_inspect_reads_the_columns_it_is_told(tmp_path):
+    table = tmp_path / "machines.csv"
+    table.write_text("hour,machine,fault,volt\n" + "".join(
+        f"{t},{m},{m % 2},{t * m}\n" for m in range(4) for t in range(6)
+    ))  # fmt: skip
+    words = ["--id", "machine", "--time", "hour", "--label", "fault"]
+    found = json_of("inspect", table, *words)
+    assert found["series"] == 4 and found["channels"] == ["volt"]
+    assert found["labels"] == {"0": 2, "1": 2}
+    assert found["interval"] == "1 second"
+
+
+def test_inspect_knows_bundled_data():
+    assert json_of("inspect", "sample:JapaneseVowels:test")["series"] == 370
+
+
+def test_pretrain_writes_a_run(world):
+    recorded = json.loads((world / "run" / "run.json").read_text())
+    assert set(recorded["settings"]) >= {"objective", "encoder", "seed"}
+    assert recorded["settings"]["encoder"] == {"value": "quantiles", "reason": "given"}
+    assert recorded["data"]["fingerprint"] == st.read(world / "train.csv").fingerprint()
+    assert recorded["seed"] == 0 and recorded["seconds"] > 0 and "torch" in recorded["versions"]
+    assert st.load(world / "run").dim == st.load(world / "run" / "model").dim
+
+
+def test_pretrain_tells_settings_with_reasons_and_progress_on_stderr(world, tmp_path):
+    words = ["pretrain", str(world / "test.npz"), "--encoder", "quantiles", "--seed", "3"]
+    result = run(app, [*words, "--out", str(tmp_path / "deep" / "run")])
+    assert "objective: spectral (learns in one pass" in result.stdout
+    assert "learning: 15 of 15" in result.stderr and "learning" not in result.stdout
+    assert json.loads((tmp_path / "deep" / "run" / "run.json").read_text())["seed"] == 3
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".csv", ".parquet"])
+def test_embed_writes_the_vectors_of_the_model(world, tmp_path, suffix):
+    out = tmp_path / f"vectors{suffix}"
+    told = json_of("embed", world / "run", world / "test.npz", "--out", out)
+    wanted = st.load(world / "run").embed(world / "test.npz")
+    assert told == {"out": str(out), "series": 15, "dim": wanted.shape[1]}
+    if suffix == ".npy":
+        found = np.load(out)
+    elif suffix == ".npz":
+        found = np.load(out)["vectors"]
+        assert np.load(out)["label"].tolist() == waves(5, 2).labels.tolist()
+    elif suffix == ".csv":
+        rows = list(csv.reader(out.read_text().splitlines()))
+        assert rows[0][:2] == ["id", "vectors_0"] and rows[0][-1] == "label"
+        found = np.array([row[1:-1] for row in rows[1:]], np.float32)
+    else:
+        table = parquet.read_table(out)
+        assert table.column_names[0] == "id"
+        found = np.stack([table[f"vectors_{j}"] for j in range(wanted.shape[1])], axis=1)
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("head", ["probe", "knn"])
+def test_classify_predicts_each_series(world, tmp_path, head):
+    out = tmp_path / "predictions.csv"
+    words = ["--train", world / "train.csv", "--test", world / "test.npz", "--out", out]
+    told = json_of("classify", world / "run", *words, "--head", head)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    right = np.mean([row["class"] == row["label"] for row in rows])
+    assert told["accuracy"] == right > 0.8  # three clearly different waves
+    assert told["labelled"] == 24 and sum(told["classes"].values()) == len(rows) == 15
+    assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_classify_does_not_look_at_the_labels_of_test(world, tmp_path):
+    test = st.read(world / "test.npz")
+    st.write(st.SeriesSet.of(test.values), tmp_path / "bare.npz")
+    written = []
+    for name in (world / "test.npz", tmp_path / "bare.npz"):
+        out = tmp_path / f"{name.stem}.csv"
+        words = ["--train", world / "train.csv", "--test", name, "--out", out]
+        told = json_of("classify", world / "run", *words)
+        assert ("accuracy" in told) == (name.stem == "test")
+        written.append([row["class"] for row in csv.DictReader(out.read_text().splitlines())])
+    assert written[0] == written[1]
+
+
+def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
+    out = tmp_path / "comparison"
+    words = ["compare", "--train", world / "train.csv", "--test", world / "test.npz"]
+    words += ["--model", world / "run", "--labels", "1,all", "--draws", 2, "--out", out]
+    result = run(app, list(map(str, words)))
+    assert result.exit_code == 0, result.output
+    for row in ("selftime", "untrained encoder", "raw values", "MiniRocket + ridge"):
+        assert row in result.stdout
+    assert "With 1 label a class:" in result.stdout and "points from learning" in result.stdout
+    assert "comparing (all labels)" in result.stderr
+    figures = json.loads((out / "comparison.json").read_text())
+    assert figures["labels"] == {"1 label a class": 3, "all labels": 24}
+    assert {path.name for path in out.iterdir()} == {"comparison.json", "few-labels.png", "map.png"}
+
+
+def test_compare_learns_a_model_when_none_is_given(world, tmp_path, monkeypatch):
+    quick = pytest.importorskip("selftime.encoders.builders").BUILDERS
+    monkeypatch.setitem(quick, "rocket", quick["quantiles"])
+    words = ["--train", world / "train.csv", "--test", world / "test.npz", "--labels", "2"]
+    told = json_of("compare", *words, "--draws", 1, "--out", tmp_path / "c")
+    assert list(told["accuracy"]["selftime"]) == ["2 labels a class"]
+    assert st.load(tmp_path / "c").channels == ("0",)
+    assert json.loads((tmp_path / "c" / "run.json").read_text())["command"] == "compare"
+
+
+def test_methods_lists_what_pretrain_takes():
+    found = json_of("methods")
+    names = {(method["kind"], method["name"]) for method in found}
+    assert {("objective", "spectral"), ("encoder", "rocket"), ("encoder", "quantiles")} <= names
+    assert all(method["about"] for method in found)
+    assert "spectral" in run(app, ["methods"]).stdout

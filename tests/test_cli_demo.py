@@ -1,0 +1,36 @@
+"""The demo, in a form small enough for every run and as it is."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import selftime as st
+from selftime.cli import app, demonstration
+
+FILES = {"comparison.json", "few-labels.png", "map.png", "model", "overview.png", "run.json"}
+
+
+def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "selftime-demo").mkdir()
+    few = st.sample("PenDigits")[:30]
+    monkeypatch.setattr(demonstration, "sample", lambda name, split: few)
+    result = CliRunner().invoke(app, ["demo", "--encoder", "quantiles", "--json"])
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "selftime-demo-2"
+    assert {path.name for path in folder.iterdir()} == FILES
+    told = json.loads(result.stdout)
+    assert told["files"] == [f"selftime-demo-2/{file}" for file in sorted(FILES)]
+    assert st.load(folder).channels == ("x", "y")
+    assert not list((tmp_path / "selftime-demo").iterdir())
+
+
+@pytest.mark.slow
+def test_demo_shows_what_learning_is_worth(tmp_path):
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
+    assert result.exit_code == 0, result.output
+    assert "self-supervision helped by" in result.stdout
+    accuracy = json.loads((tmp_path / "demo" / "comparison.json").read_text())["accuracy"]
+    own, bare = accuracy["selftime"], accuracy["untrained encoder"]
+    assert own["1 label a class"] > bare["1 label a class"]

@@ -1,0 +1,157 @@
+"""Results appear whole or not at all, also when the process is ended in the middle."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import selftime as st
+from selftime.cli import app, outputs
+from selftime.cli.demonstration import free_folder
+
+FILLING = """
+import os, signal, sys
+from pathlib import Path
+from selftime.cli.outputs import whole_folder
+from selftime.cli.terminal import terminate
+signal.signal(signal.SIGTERM, terminate)
+with whole_folder(Path(sys.argv[1]), force=True) as folder:
+    (folder / "half.txt").write_text("half")
+    os.kill(os.getpid(), signal.Signals[sys.argv[2]])
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def old_run(tmp_path):
+    """A folder that an earlier run left."""
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "run.json").write_text("{}")
+    return target
+
+
+def fill(target, *, force: bool, fail: type[BaseException] | None = None) -> None:
+    with outputs.whole_folder(target, force=force) as folder:
+        (folder / "run.json").write_text('{"new": 1}')
+        if fail:
+            raise fail
+
+
+def test_a_folder_appears_when_it_is_full(tmp_path):
+    fill(tmp_path / "deep" / "run", force=False)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["run"]
+    assert os.access(tmp_path / "deep" / "run", os.R_OK | os.X_OK)
+
+
+def test_force_replaces_a_run(old_run):
+    with pytest.raises(FileExistsError, match="--force"):
+        fill(old_run, force=False)
+    fill(old_run, force=True)
+    assert json.loads((old_run / "run.json").read_text()) == {"new": 1}
+    assert [path.name for path in old_run.parent.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("fail", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_failure_leaves_the_old_run(old_run, fail):
+    with pytest.raises(fail):
+        fill(old_run, force=True, fail=fail)
+    assert (old_run / "run.json").read_text() == "{}"
+    assert [path.name for path in old_run.parent.iterdir()] == ["run"]
+
+
+def test_the_old_run_is_put_back_when_the_new_one_cannot_take_its_place(old_run, monkeypatch):
+    rename = outputs.Path.rename
+
+    def once(self, target):
+        if self.name.startswith(".run.") and not self.name.endswith(".old"):
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(outputs.Path, "rename", once)
+    with pytest.raises(OSError, match="No space left"):
+        fill(old_run, force=True)
+    assert (old_run / "run.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("signal, code", [("SIGTERM", 143), ("SIGKILL", -9)])
+def test_ended_in_the_middle(old_run, signal, code):
+    words = [sys.executable, "-c", FILLING, str(old_run), signal]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    assert (old_run / "run.json").read_text() == "{}" and not (old_run / "half.txt").exists()
+    if signal == "SIGTERM":
+        assert done.stderr == "selftime: terminated, nothing half-written was left\n"
+        assert [path.name for path in old_run.parent.iterdir()] == ["run"]
+
+
+def test_a_link_is_not_replaced(old_run, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(old_run)
+    with pytest.raises(FileExistsError, match="left alone"):
+        outputs.check_folder(link, force=True)
+
+
+def test_a_file_is_written_in_one_step(tmp_path, monkeypatch):
+    target = tmp_path / "out.csv"
+    outputs.write_file(target, b"old")
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outputs.Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        outputs.write_file(target, b"new")
+    assert target.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.csv"]
+
+
+def test_a_folder_is_never_replaced_by_a_file(tmp_path):
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(FileExistsError, match="out.csv exists: choose another --out$"):
+        outputs.check_file(tmp_path / "out.csv", outputs.TABLES, force=True)
+
+
+def test_tables_hold_a_column_for_each_number():
+    columns = {"id": np.array(["a", "b"]), "vectors": np.array([[1, 2], [3, 4]], np.float32)}
+    assert outputs.csv_of(columns).decode().splitlines() == [
+        '"id","vectors_0","vectors_1"',
+        '"a",1,2',
+        '"b",3,4',
+    ]
+
+
+def test_json_refuses_what_is_not_json(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        outputs.write_json(tmp_path / "x.json", {"x": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_the_demo_never_asks_for_a_folder_that_is_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    taken = []
+    for _ in range(3):
+        taken.append(free_folder("selftime-demo", force=False))
+        taken[-1].mkdir()
+    assert list(map(str, taken)) == ["selftime-demo", "selftime-demo-2", "selftime-demo-3"]
+    assert str(free_folder("selftime-demo", force=True)) == "selftime-demo"
+
+
+def test_methods_through_the_installed_command():
+    script = "import sys; sys.argv = ['selftime', 'inspect', 'sample:ECG', '--json']; "
+    script += "from selftime.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["longest"] == 108000
+
+
+def test_a_terminal_gets_a_bar_and_json_stays_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    few = st.write(st.sample("PenDigits")[:8], tmp_path / "few.npz")
+    words = ["pretrain", str(few), "--encoder", "quantiles", "--json"]
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "run")])
+    assert json.loads(result.stdout)["dim"] > 0
+    assert "learning" in result.stderr and "━" in result.stderr

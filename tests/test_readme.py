@@ -1,0 +1,80 @@
+"""What the README says works: its Python, its commands, its links and its pictures."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import selftime as st
+from selftime.cli import app, sources
+from selftime.encoders.builders import BUILDERS
+from selftime.objectives import OBJECTIVES
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf8")
+
+
+def blocks(language: str) -> list[str]:
+    """The contents of all fenced blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def run_everything() -> dict[str, object]:
+    """All Python, then all commands, top to bottom in the current folder; what Python left."""
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    commands = "".join(blocks("console")).splitlines()
+    assert len(commands) >= 6
+    for command in commands:
+        program, *words = shlex.split(command)
+        result = CliRunner().invoke(app, words)
+        assert program == "selftime" and result.exit_code == 0, f"{command}\n{result.output}"
+    return names
+
+
+def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
+    def part(name: str, split: str | None = None) -> st.SeriesSet:
+        return whole(name, split)[::10]
+
+    whole = st.sample
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(st, "sample", part)
+    monkeypatch.setattr(sources, "sample", part)
+    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
+    names = run_everything()
+    assert len(names["vectors"]) == len(names["test"]) == 37
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"my-model", "run", "vectors.npz", "predictions.csv", "comparison"}
+
+
+@pytest.mark.slow
+def test_python_and_commands_run_as_they_stand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = run_everything()
+    assert names["speakers"].score(names["test"], names["test"].labels) > 0.8
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
+def test_links_and_pictures_are_there(target):
+    assert target.startswith("https://") or (ROOT / target).exists()
+
+
+def test_pictures_are_small_and_described():
+    pictures = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", TEXT)
+    assert len(pictures) >= 1
+    for words, path in pictures:
+        assert len(words) > 40 and (ROOT / path).stat().st_size < 150_000
+
+
+def test_every_method_is_named():
+    assert all(f"`{name}`" in TEXT for name in (*OBJECTIVES, *BUILDERS))
+
+
+def test_make_targets_exist():
+    targets = re.findall(r"^make (\w+)", "".join(blocks("sh")), re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf8")
+    assert targets == ["demo", "test"]
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)

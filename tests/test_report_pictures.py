@@ -1,0 +1,175 @@
+"""Pictures hold what they should, for 2 to 40 classes, and are written whole."""
+
+import re
+import xml.etree.ElementTree as xml
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import selftime as st
+from selftime.report.curves import interval, label_efficiency
+from selftime.report.maps import CHIP, embedding_map, examples_of, principal_plane
+from selftime.report.overview import overview
+from selftime.report.palette import class_style, save_picture, spread
+from selftime.report.traces import MOST_LINES, channel_ranges
+from selftime.tasks.compare import Comparison
+
+
+def texts_of(figure: Figure) -> set[str]:
+    """All that can be read in a picture."""
+    return {text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))}
+
+
+def a_comparison(rows: int = 3, budgets=(1, 5, None), draws: int = 4) -> Comparison:
+    rng = np.random.default_rng(0)
+    names = ["selftime", "untrained encoder", "raw values", "MiniRocket + ridge"][:rows]
+    hits = {
+        name: {b: rng.random((1 if b is None else draws, 50)) < 0.6 + 0.1 * k for b in budgets}
+        for k, name in enumerate(names)
+    }
+    return Comparison(tuple(budgets), hits, {b: 30 if b is None else 3 * b for b in budgets})
+
+
+def series_of(classes: int, *, channels: int = 1, each: int = 3, ragged: bool = False):
+    rng = np.random.default_rng(classes)
+    labels = np.repeat([f"class {k}" for k in range(classes)], each)
+    lengths = rng.integers(5, 30, len(labels)) if ragged else np.full(len(labels), 12)
+    x = [rng.normal(size=(channels, length)) for length in lengths]
+    x[0][0, 2] = np.nan
+    return st.SeriesSet.of(x, labels)
+
+
+def test_curve_names_rows_and_budgets():
+    words = texts_of(label_efficiency(a_comparison(4), title="A title"))
+    assert {"selftime", "untrained encoder", "raw values", "MiniRocket + ridge"} <= words
+    assert {"1\n(3)", "5\n(15)", "all\n(30)", "A title"} <= words
+    assert "share of 50 test series classified right; mean of 4 draws of labels, with 95 %" in (
+        " ".join(words)
+    )
+
+
+@pytest.mark.parametrize("budgets", [(None,), (1,), (1, 2, 3, 4, 5, 10, 20, None)])
+def test_curve_of_any_number_of_budgets(budgets, tmp_path):
+    figure = label_efficiency(a_comparison(2, budgets), title="t")
+    assert save_picture(figure, tmp_path / "curve.png").stat().st_size > 5000
+
+
+def test_interval_is_that_of_student():
+    hits = np.zeros((3, 100), bool)
+    for row, right in enumerate((50, 60, 70)):
+        hits[row, :right] = True
+    mean, half = interval(hits)
+    assert mean == pytest.approx(60)
+    assert half == pytest.approx(4.302653 * 10 / 3**0.5)  # t(0.975; 2), tables of the t law
+    assert interval(hits[:1]) == (50, 0)
+
+
+def test_curve_draws_the_means():
+    comparison = a_comparison(2)
+    figure = label_efficiency(comparison, title="t")
+    line = max(figure.axes[0].get_lines(), key=lambda line: line.get_linewidth())
+    wanted = [100 * comparison.accuracy("selftime", b) for b in comparison.budgets]
+    np.testing.assert_allclose(line.get_ydata(), wanted)
+
+
+@pytest.mark.parametrize("classes", [2, 9, 40])
+@pytest.mark.parametrize("channels", [1, MOST_LINES + 1])
+def test_map_shows_every_class_once(classes, channels):
+    series = series_of(classes, channels=channels, ragged=True)
+    z = np.random.default_rng(1).normal(size=(len(series), 6)).astype(np.float32)
+    figure = embedding_map(z, series, title="A title")
+    words = texts_of(figure)
+    assert {f"class {k}" for k in range(classes)} | {"A title"} <= words
+    axes = figure.axes[0]
+    assert sum(len(dots.get_offsets()) for dots in axes.collections) == len(series)
+
+
+def test_map_without_labels_and_of_few_series():
+    series = st.SeriesSet.of(np.random.default_rng(0).normal(size=(2, 1, 9)))
+    figure = embedding_map(np.eye(2, 3, dtype=np.float32), series, title="t")
+    assert len(figure.axes[0].collections) == 1
+    with pytest.raises(ValueError, match="got 3 vectors for 2 series: one each"):
+        embedding_map(np.eye(3, dtype=np.float32), series, title="t")
+
+
+def test_plane_is_that_of_the_covariance(np_rng):
+    z = np_rng.normal(size=(30, 5)) * [5, 3, 1, 1, 1]
+    points, shares = principal_plane(z)
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(np.cov(unit.T, bias=True))
+    for axis in (0, 1):
+        wanted = (unit - unit.mean(axis=0)) @ vectors[:, -1 - axis]
+        wanted *= np.sign(wanted[np.abs(wanted).argmax()])
+        np.testing.assert_allclose(points[:, axis], wanted, atol=1e-12)
+    np.testing.assert_allclose(shares, values[:-3:-1] / values.sum())
+
+
+def test_chips_do_not_cover_one_another(np_rng):
+    places = np_rng.random((300, 2))
+    chosen = examples_of(places, np.arange(300) % 3)
+    assert len(set(chosen)) == len(chosen) >= 10
+    for k, i in enumerate(chosen):
+        for j in chosen[:k]:
+            assert (np.abs(places[i] - places[j]) > CHIP).any()
+
+
+@pytest.mark.parametrize("classes", [2, 7, 40])
+def test_overview_has_a_panel_for_each_class(classes):
+    figure = overview(series_of(classes, each=6), title="A title", each=4)
+    drawn = [axes for axes in figure.axes if axes.get_lines()]
+    assert len(drawn) == classes and all(len(axes.get_lines()) == 4 for axes in drawn)
+    assert {"class 0", "A title", f"4 series of each class ({6 * classes} in all)"} <= (
+        texts_of(figure)
+    )
+
+
+def test_overview_without_labels_draws_the_values():
+    x = np.random.default_rng(0).normal(size=(3, 2, 8)).astype(np.float32)
+    figure = overview(st.SeriesSet.of(x, channels=["u", "v"]), title="t", channel=1)
+    drawn = {tuple(line.get_ydata()) for line in figure.axes[0].get_lines()}
+    assert drawn == {tuple(values) for values in x[:, 1]}
+    assert "3 of 3 series; channel 'v', one of 2" in texts_of(figure)
+    with pytest.raises(ValueError, match="got channel 2, wanted 0 to 1"):
+        overview(st.SeriesSet.of(x), title="t", channel=2)
+
+
+def test_ranges_leave_out_what_is_missing():
+    x = np.array([[[1.0, np.nan, 3.0]], [[2.0, 2.0, np.nan]]])
+    np.testing.assert_allclose(channel_ranges(st.SeriesSet.of(x)), [[1.03, 2.97]], rtol=1e-6)
+    np.testing.assert_allclose(channel_ranges(st.SeriesSet.of(np.ones((2, 1, 3)))), [[1, 2]])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_the_same_picture_is_the_same_file(suffix, tmp_path):
+    for name in ("a", "b"):
+        save_picture(overview(series_of(2), title="t"), tmp_path / f"{name}{suffix}")
+    a, b = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("a", "b"))
+    assert a == b
+    if suffix == ".svg":
+        assert xml.fromstring(a).tag.endswith("svg") and not re.search(rb"<dc:date>", a)
+
+
+def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch):
+    figure = overview(series_of(2), title="t")
+    with pytest.raises(ValueError, match="wanted a picture ending in .png, .svg or .pdf"):
+        save_picture(figure, tmp_path / "a.bmp")
+
+    def half(path, **_):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure, "savefig", half)
+    with pytest.raises(OSError, match="No space left"):
+        save_picture(figure, tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_styles_of_80_classes_differ():
+    assert len({class_style(k) for k in range(80)}) == 80
+
+
+def test_labels_are_spread_as_little_as_needed():
+    np.testing.assert_allclose(spread(np.array([0.0, 5.0, 9.0]), 1.0), [0, 5, 9])
+    np.testing.assert_allclose(spread(np.array([3.0, 3.0, 3.0]), 2.0), [1, 3, 5])
+    np.testing.assert_allclose(spread(np.array([9.0, 0.0, 0.5]), 1.0), [9, -0.25, 0.75])
