@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from selftime.data.series import SeriesSet
 from selftime.report.palette import canvas, class_style, headline
@@ -67,6 +68,8 @@ def principal_plane(
 def examples_of(places: Float[np.ndarray, "N 2"], labels: np.ndarray | None) -> np.ndarray:
     """Rows to draw as chips: one from the middle of each class, then where the map is emptiest.
 
+    No chip covers another, so a class in a crowd may get none.
+
     Args:
         places: where each series lies, as shares of the map.
         labels: its class; None when classes are not known.
@@ -77,7 +80,7 @@ def examples_of(places: Float[np.ndarray, "N 2"], labels: np.ndarray | None) -> 
         from_middle = ((places[rows] - np.median(places[rows], axis=0)) ** 2).sum(axis=1)
         nearest = rows[from_middle.argsort(kind="stable")]
         free = nearest[_is_free(places[nearest], places[chosen])]
-        chosen.append(int(free[0] if len(free) else nearest[0]))
+        chosen += free[:1].tolist()
     while len(chosen) < SOME_EXAMPLES and len(free := _free_rows(places, chosen)):
         apart = ((places[free, None] - places[chosen]) ** 2).sum(axis=2).min(axis=1, initial=np.inf)
         chosen.append(int(free[apart.argmax()]))
@@ -104,15 +107,26 @@ def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> N
 
 
 def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
-    """Chips over the points they show; where labels are known, the first of a class is named."""
-    labels = np.zeros(len(series), int) if series.labels is None else series.labels
+    """Chips over the points they show; every class is named once, over a chip if it has one."""
+    labels = np.full(len(series), "") if series.labels is None else series.labels
     names, codes = np.unique(labels, return_inverse=True)
-    ranges, named = channel_ranges(series), series.labels is not None
+    ranges, named = channel_ranges(series), set[int]()
     places = axes.transAxes.inverted().transform(axes.transData.transform(points))  # (N,2)
-    for order, i in enumerate(examples_of(places, series.labels)):
-        colour = class_style(int(codes[i]))[0]
+    for i in examples_of(places, series.labels):
+        k = int(codes[i])
         chip = axes.inset_axes((*(places[i] - np.divide(CHIP, 2)), *CHIP), zorder=4)
-        draw_trace(chip, series.series(int(i)), ranges, colour=colour)
-        chip.spines[:].set(visible=True, color=colour, linewidth=1.4)
-        if named and order < len(names):
-            chip.set_title(str(names[codes[i]]), fontsize=9, fontweight="bold", pad=2)
+        draw_trace(chip, series.series(int(i)), ranges, colour=class_style(k)[0])
+        chip.spines[:].set(visible=True, color=class_style(k)[0], linewidth=1.4)
+        if k not in named:
+            chip.set_title(str(names[k]), fontsize=9, fontweight="bold", pad=2)
+            named.add(k)
+    for k in set(range(len(names))) - named:
+        _write_name(axes, np.median(places[codes == k], axis=0), str(names[k]))
+
+
+def _write_name(axes: Axes, place: np.ndarray, name: str) -> None:
+    """A name alone, with a halo that keeps it readable over points and chips."""
+    x, y = place
+    text = axes.text(x, y, name, fontsize=9, fontweight="bold", ha="center", va="center", zorder=6)
+    text.set_transform(axes.transAxes)
+    text.set_path_effects([withStroke(linewidth=3, foreground="white")])
