@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def build(recipe: dict[str, Any]) -> Encoder:
+def build(recipe: Any) -> Encoder:
     """The encoder that a recipe describes, its tensors not yet loaded.
 
     Raises:

@@ -1,0 +1,162 @@
+"""The comparison: the same labels for every row, test series that are only judged, clear errors."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from selftime.data.arrays import SeriesError
+from selftime.data.series import SeriesSet
+from selftime.engine.pretrain import pretrain
+from selftime.tasks import compare as rooms
+from selftime.tasks.compare import Comparison, compare, judged, picks_of
+from selftime.tasks.gain import gain, in_words
+from selftime.tasks.probe import Probe
+from selftime.tasks.references import Row
+
+
+def waves(n, seed):
+    """Noisy sines of two frequencies."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    phase = rng.uniform(0, 6, size=(n, 1))
+    x = np.sin((0.4 + 0.4 * y)[:, None] * np.arange(20) + phase)
+    return SeriesSet.of(x + 0.3 * rng.normal(size=x.shape), np.array(["a", "b"])[y])
+
+
+TRAIN, TEST = waves(24, 0), waves(30, 1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return pretrain(TRAIN, encoder="quantiles")
+
+
+@pytest.fixture(scope="module")
+def result(model):
+    return compare(model, TRAIN, TEST, budgets=(1, 3, None), draws=4)
+
+
+def test_every_row_is_judged_on_all_test_series_at_every_budget(result):
+    assert result.names == ("selftime", "untrained encoder", "raw values", "MiniRocket + ridge")
+    for by_budget in result.hits.values():
+        shapes = {budget: hits.shape for budget, hits in by_budget.items()}
+        assert shapes == {1: (4, 30), 3: (4, 30), None: (1, 30)}
+    assert result.n_labels == {1: 2, 3: 6, None: 24}
+
+
+def test_accuracies_and_gains_are_those_of_the_hits(result):
+    for name in result.names:
+        hits = result.hits[name][3]
+        assert result.accuracy(name, 3) == pytest.approx(hits.sum() / hits.size)
+        assert result.gain(name, 3) == gain(result.hits["selftime"][3], hits)
+    assert result.gain("selftime", 1) == (0, 0, 0)
+    assert result.accuracy("selftime", None) > 0.8
+
+
+def test_the_verdict_is_a_sentence_for_each_budget(result):
+    words = result.verdict()
+    heads = ["With 1 label a class: ", "With 3 labels a class: ", "With all labels: "]
+    for sentence, head, budget in zip(words, heads, (1, 3, None), strict=True):
+        assert sentence.startswith(
+            head + f"{100 * result.accuracy('selftime', budget):.1f} % right"
+        )
+        assert in_words(result.gain("untrained encoder", budget)) in sentence
+
+
+def test_the_rival_in_the_verdict_is_the_best_one():
+    right, wrong = np.ones((1, 4), bool), np.zeros((1, 4), bool)
+    hits = {"selftime": right, "untrained encoder": right, "weak": wrong, "strong": right}
+    budgets = {name: {None: row} for name, row in hits.items()}
+    (sentence,) = Comparison((None,), budgets, {None: 4}).verdict()
+    assert sentence.endswith("+0.0 ± 0.0 points against strong.")
+
+
+def test_it_is_json(result):
+    plain = json.loads(json.dumps(result.to_dict()))
+    assert plain["labels"] == {"1 label a class": 2, "3 labels a class": 6, "all labels": 24}
+    assert plain["draws"] == {"1 label a class": 4, "3 labels a class": 4, "all labels": 1}
+    assert plain["test_series"] == 30 and plain["verdict"] == result.verdict()
+    assert plain["accuracy"]["selftime"]["all labels"] == result.accuracy("selftime", None)
+
+
+def test_the_same_question_has_the_same_answer(model, result):
+    again = compare(model, TRAIN, TEST, budgets=(3,), draws=4)
+    for name in result.names:
+        np.testing.assert_array_equal(again.hits[name][3], result.hits[name][3])
+
+
+class Witness(ClassifierMixin, BaseEstimator):
+    """Writes down which rows it was fitted on, by their one feature."""
+
+    seen: list = []
+
+    def fit(self, X, y):
+        self.seen.append((X[:, 0].tolist(), y.tolist()))
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), "a")
+
+
+def test_all_rows_see_the_same_draws(model, monkeypatch):
+    index = np.arange(24, dtype=np.float32)[:, None]
+    test = np.zeros((30, 1), np.float32)
+
+    def row(name):
+        return lambda *_: Row(name, index, test, Witness())
+
+    monkeypatch.setattr(Witness, "seen", [])
+    monkeypatch.setattr(rooms, "ROWS", {name: row(name) for name in ("selftime", "other")})
+    compare(model, TRAIN, TEST, budgets=(2, None), draws=3)
+    seen = Witness.seen
+    assert seen[0:3] == seen[3:6] and seen[6] == seen[7] and len(seen) == 8
+    assert seen[0] != seen[1]
+    assert all(len(rows) == 4 and sorted(y) == ["a", "a", "b", "b"] for rows, y in seen[:3])
+    assert seen[6][0] == list(range(24))
+    assert all(
+        TRAIN.labels[int(r)] == label for rows, y in seen for r, label in zip(rows, y, strict=True)
+    )
+
+
+def test_draws_have_seeds_of_their_own():
+    labels = np.repeat(["a", "b"], 20)
+    few, many = picks_of(labels, 3, 2), picks_of(labels, 3, 5)
+    assert all((one == two).all() for one, two in zip(few, many[:2], strict=True))
+    assert len({tuple(pick) for pick in many}) == 5
+
+
+def test_a_head_is_fitted_anew_on_each_draw():
+    train = np.array([[-1.0], [1.0], [1.0], [-1.0]], np.float32)
+    row = Row("one feature", train, train[:2], Probe())
+    truth = np.array(["a", "b"])
+    got = judged(row, np.array(["a", "b", "a", "b"]), truth, [np.array([0, 1]), np.array([2, 3])])
+    assert got.tolist() == [[True, True], [False, False]]
+    assert not hasattr(row.head, "classes_")
+
+
+def test_progress_is_told(model):
+    told = []
+    compare(model, TRAIN, TEST, budgets=(1,), draws=1, watch=lambda *at: told.append(at))
+    assert [at[1:] for at in told] == [(i, 5) for i in range(5)]
+    assert told[0][0] == "selftime" and told[-1][0] == "1 label a class"
+
+
+@pytest.mark.parametrize(
+    "train, test, text",
+    [
+        (replace(TRAIN, labels=None), TEST, "train has no labels, wanted one a series"),
+        (TRAIN, replace(TEST, labels=None), "test has no labels, wanted one a series"),
+        (TRAIN[::2], TEST, r"train has one class only \(a\), wanted at least 2"),
+        (
+            TRAIN,
+            replace(TEST, labels=np.array(["a", "b", "z"] * 10)),
+            "test has classes that train lacks: z",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_compared_are_refused(model, train, test, text):
+    with pytest.raises(SeriesError, match=text):
+        compare(model, train, test)

@@ -1,0 +1,80 @@
+"""scikit-learn's own list of checks on every estimator of the package."""
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from selftime.encoders.quantiles import Quantiles
+from selftime.engine.pretrain import pretrain
+from selftime.estimators import Classifier, SelfSupervised
+from selftime.objectives.spectral import Spectral
+from selftime.tasks.probe import Probe
+
+WAVES = np.sin(np.linspace(0, 6, 12) * np.arange(1, 9)[:, None])
+
+
+def quick() -> Spectral:
+    """An objective that learns in milliseconds."""
+    return Spectral(encoder=Quantiles(channels=1, length=8, depth=2), copies=3, dim=8)
+
+
+MODEL = pretrain(WAVES, objective=quick())
+
+TYPES = "the tests check types on every call, so the constructor itself refuses a wrong one"
+ROUNDING = "sums of 32-bit numbers may differ by 1e-7 with the order and number of the series"
+COPIES = "joblib's hash of a tensor changes when it is copied, though no number in it does"
+FRAMES = "a frame without column names may hold a series a row or a step: the reader asks which"
+
+EXPECTED_TO_FAIL = {
+    "SelfSupervised": {
+        "check_do_not_raise_errors_in_init_or_set_params": TYPES,
+        "check_methods_sample_order_invariance": ROUNDING,
+        "check_methods_subset_invariance": ROUNDING,
+    },
+    "Classifier": {
+        "check_do_not_raise_errors_in_init_or_set_params": TYPES,
+        "check_methods_sample_order_invariance": ROUNDING,
+        "check_methods_subset_invariance": ROUNDING,
+        "check_estimators_overwrite_params": COPIES,
+        "check_classifier_data_not_an_array": FRAMES,
+    },
+    "Probe": {"check_do_not_raise_errors_in_init_or_set_params": TYPES},
+}
+
+
+def expected_to_fail(estimator):
+    return EXPECTED_TO_FAIL[type(estimator).__name__]
+
+
+@parametrize_with_checks(
+    [SelfSupervised(quick(), "auto"), Classifier(MODEL), Classifier(MODEL, head="knn")],
+    expected_failed_checks=expected_to_fail,
+)
+def test_series_estimators(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([Probe()], expected_failed_checks=expected_to_fail)
+def test_probe(estimator, check):
+    check(estimator)
+
+
+def test_classifier_leaves_the_model_as_it_was():
+    """What the check of overwritten parameters asks, asked of the numbers themselves."""
+    before = {name: tensor.clone() for name, tensor in MODEL.encoder.state_dict().items()}
+    classifier = Classifier(MODEL).fit(WAVES, np.arange(8) % 2)
+    assert classifier.model is MODEL and classifier.model_ is MODEL
+    assert all(
+        (tensor == before[name]).all() for name, tensor in MODEL.encoder.state_dict().items()
+    )
+
+
+@pytest.mark.parametrize("method", ["transform", "predict"])
+def test_series_order_matters_no_more_than_rounding(method):
+    y = np.arange(8) % 2
+    estimator = SelfSupervised(quick(), "auto") if method == "transform" else Classifier(MODEL)
+    answer = getattr(estimator.fit(WAVES, y), method)
+    order = np.random.default_rng(0).permutation(8)
+    np.testing.assert_allclose(answer(WAVES)[order], answer(WAVES[order]), atol=1e-6)
+    alone = np.concatenate([answer(WAVES[i : i + 1]) for i in range(8)])
+    np.testing.assert_allclose(answer(WAVES), alone, atol=1e-6)
