@@ -27,6 +27,8 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 	$(BIN)/pytest -q -n auto -m "not slow"
 
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.rocket_speed --threads 2
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and all caches

@@ -24,7 +24,8 @@ def main() -> None:
         parser.error(
             f"unknown sets {', '.join(sorted(unknown))}: choose from {' '.join([*UCR, *UEA])}"
         )
-    write(args.out, few_labels.run(args.sets, args.draws) | {"draws": args.draws})
+    few_labels.run(args.sets, args.draws, lambda results: write(args.out, results))
+    print(f"\nwritten to {args.out}")
 
 
 def write(path: Path, results: dict[str, Any]) -> None:
@@ -32,7 +33,6 @@ def write(path: Path, results: dict[str, Any]) -> None:
     made_with = {**versions(), "threads": str(torch.get_num_threads())}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"made_with": made_with, **results}, indent=1) + "\n")
-    print(f"\nwritten to {path}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ which favours it; the classifier is the one of its paper, ridge with leave-one-o
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -100,21 +101,27 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
     return "\n".join(lines)
 
 
-def run(sets: list[str], draws: int) -> dict[str, Any]:
-    """Measure and print, set by set."""
+def run(sets: list[str], draws: int, save: Callable[[dict[str, Any]], None]) -> None:
+    """Measure, print and save, set by set; then print the means."""
     results: dict[str, dict[str, Any]] = {}
     print(f"accuracy in percent at {', '.join(map(label_of, BUDGETS))}; seconds to learn")
     for name in sets:
         results[name] = measured(name, draws)
         print(line(name, results[name]), flush=True)
-    groups = {"UCR": [n for n in sets if n in UCR], "UEA": [n for n in sets if n not in UCR]}
-    for title, names in groups.items():
-        if names:
-            print("\n" + table({n: results[n] for n in names}, f"{title} ({len(names)} sets)"))
-    return {
-        "sets": results,
-        "summary": {t: summary({n: results[n] for n in ns}) for t, ns in groups.items() if ns},
-    }
+        save({"draws": draws, "summary": summaries(results), "sets": results})
+    for title, group in grouped(results).items():
+        print("\n" + table(group, f"{title} ({len(group)} sets)"))
+
+
+def grouped(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Results of the two archives, of each only if there are any."""
+    groups = {"UCR": [n for n in results if n in UCR], "UEA": [n for n in results if n not in UCR]}
+    return {title: {n: results[n] for n in names} for title, names in groups.items() if names}
+
+
+def summaries(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The summary of each archive."""
+    return {title: summary(group) for title, group in grouped(results).items()}
 
 
 def line(name: str, result: dict[str, Any]) -> str:

@@ -58,6 +58,7 @@ def main() -> None:
     results["selftime --help"] = wall(str(Path(sys.executable).with_name("selftime")), "--help")
     print({name: round(results[name], 3) for name in ("import selftime", "selftime --help")})
     write(RESULTS / "speed.json", {"seconds": results})
+    print(f"written to {RESULTS / 'speed.json'}")
 
 
 if __name__ == "__main__":

@@ -65,8 +65,16 @@ def _of_constructor(node: ast.ClassDef) -> Iterator[str]:
             wanted = [argument.arg for argument in init.args.kwonlyargs]
             if len(wanted) > 6:
                 yield f"has {len(wanted)} arguments, wanted at most 6: a part is missing"
-            for argument in set(wanted) - set(_kept(init)):
+            for argument in set(wanted) - set(_kept(init)) - set(_properties(node)):
                 yield f"does not keep its argument {argument}: write self.{argument} = ..."
+
+
+def _properties(node: ast.ClassDef) -> Iterator[str]:
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and "property" in map(
+            ast.unparse, item.decorator_list
+        ):
+            yield item.name
 
 
 def _kept(init: ast.FunctionDef) -> Iterator[str]:

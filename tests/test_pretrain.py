@@ -125,6 +125,7 @@ def test_progress_is_told_to_the_end():
     assert told[-1] == (70, 70) and [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-def test_fewer_series_get_more_copies():
-    counts = [copies_for(n) for n in (2, 100, 500, 1000, 10**6)]
-    assert counts == sorted(counts, reverse=True) and min(counts) >= 2
+def test_fewer_and_shorter_series_get_more_copies():
+    counts = [copies_for(n, 50 * n) for n in (2, 100, 500, 1000, 10**6)]
+    assert counts == sorted(counts, reverse=True) and counts[0] == 20 and counts[-1] == 3
+    assert copies_for(100, 100 * 1200) == 5 < copies_for(100, 100 * 50)

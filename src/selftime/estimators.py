@@ -5,7 +5,6 @@ and as everywhere in scikit-learn its width is fixed by ``fit``; series of other
 list of arrays or as an array (N,C,T). NaN means missing.
 """
 
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -29,7 +27,7 @@ from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.base import ClosedForm
-from selftime.tasks.probe import Probe
+from selftime.tasks.heads import check_head, head_of
 
 
 class SelfSupervised(
@@ -69,8 +67,8 @@ class SelfSupervised(
         series = _series(self, X, first=True)
         self.model_ = pretrain(
             series,
-            objective=deepcopy(self.objective),
-            encoder=deepcopy(self.encoder),
+            objective=self.objective,
+            encoder=self.encoder,
             seed=self.random_state,
         )
         return self
@@ -137,10 +135,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             ValueError: bad input, no labels, labels that are not classes, an unknown head, or
                 series of other channels than the model's.
         """
-        head = self._new_head()
+        check_head(self.head)
         series = _series(self, X, y, first=True)
         labels = _labels_of(series)
         self.model_ = self.model or pretrain(series, seed=self.random_state)
+        head = head_of(self.head, self.model_.cohort, neighbours=self.n_neighbors)
         self.head_ = head.fit(self.model_.embed(series), labels)
         self.classes_ = self.head_.classes_
         return self
@@ -166,12 +165,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
     def _vectors(self, X: Any) -> Float32[np.ndarray, "N D"]:
         check_is_fitted(self)
         return self.model_.embed(_series(self, X))
-
-    def _new_head(self) -> Probe | KNeighborsClassifier:
-        heads = {"probe": Probe(), "knn": KNeighborsClassifier(self.n_neighbors, metric="cosine")}
-        if self.head not in heads:
-            raise ValueError(f"got head {self.head!r}, wanted one of {', '.join(heads)}")
-        return heads[self.head]
 
     def __sklearn_tags__(self) -> Tags:
         return _tags_of_series(super().__sklearn_tags__())

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.neighbors import KNeighborsClassifier
 
 from selftime.cli import terminal
 from selftime.cli.outputs import TABLES, VECTORS, check_file, write_file
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
-from selftime.tasks.probe import Probe
+from selftime.tasks.heads import head_of
 
 NEIGHBOURS = 5
 """Labelled series that are asked by ``--head knn``, the nearer the weightier."""
@@ -56,7 +54,8 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     train, test, model = read(order.train), read(order.test), load(order.model)
     if train.labels is None:
         raise SeriesError(f"{order.train} has no labels, wanted one a series: name their --label")
-    head = head_of(order.head, len(train)).fit(_embedded(model, train, "train"), train.labels)
+    head = head_of(order.head, model.cohort, neighbours=min(NEIGHBOURS, len(train)))
+    head.fit(_embedded(model, train, "train"), train.labels)
     chances = head.predict_proba(_embedded(model, test, "test"))  # (N,K)
     predicted = head.classes_[chances.argmax(axis=1)]
     columns = {"id": test.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
@@ -65,14 +64,6 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     write_file(target, TABLES[target.suffix.lower()](columns))
     result, lines = _told(predicted, train, test)
     terminal.show({"out": out} | result, *lines, f"Predictions: {out}", as_json=as_json)
-
-
-def head_of(name: str, n: int) -> ClassifierMixin:
-    """A classifier of vectors, for ``n`` labelled ones."""
-    if name == "probe":
-        return Probe()
-    near = {"n_neighbors": min(NEIGHBOURS, n), "weights": "distance", "metric": "cosine"}
-    return KNeighborsClassifier(**near)
 
 
 def _embedded(model: Model, series: SeriesSet, what: str) -> np.ndarray:

@@ -41,12 +41,21 @@ class Model:
         scaling: what is done to values before they reach it.
         channels: names of the channels it was made for.
         card: where it comes from: data, fingerprint, settings and the reasons for them.
+        cohort: (K,D) embeddings of some of the unlabelled series it learned from, with which a
+            probe compares its scores; or None.
     """
 
     encoder: Encoder
     scaling: Scaling
     channels: tuple[str, ...]
     card: dict[str, Any] = field(default_factory=dict)
+    cohort: Float32[np.ndarray, "K D"] | None = None
+
+    def __sklearn_clone__(self) -> "Model":
+        return self  # nothing changes a model, so estimators can share it
+
+    def __repr__(self) -> str:
+        return f"Model(channels={len(self.channels)}, dim={self.dim})"
 
     @property
     def dim(self) -> int:
@@ -122,6 +131,8 @@ class Model:
 
     def _write(self, folder: Path) -> None:
         state = {name: tensor.contiguous() for name, tensor in self.encoder.state_dict().items()}
+        if self.cohort is not None:
+            state["cohort"] = torch.from_numpy(self.cohort)
         save_file(state, folder / "model.safetensors")
         (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n")
         (folder / "README.md").write_text(card_text(self.card, self.config()))
@@ -180,6 +191,7 @@ def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Mod
         raise ModelError(f"{folder} has format {version}, wanted {FORMAT}: pretrain again")
     try:
         check_sizes(config["encoder"], len(config["channels"]), state)
+        cohort = state.pop("cohort", None)
         encoder = build(config["encoder"])
         encoder.load_state_dict(state)
         check_tensors(encoder, len(config["channels"]))
@@ -188,9 +200,23 @@ def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Mod
             scaling=scaling.from_dict(config["scaling"]),
             channels=tuple(map(str, config["channels"])),
             card=dict(config["card"]),
+            cohort=None if cohort is None else checked_cohort(cohort, encoder.dim),
         )
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
+
+
+def checked_cohort(cohort: torch.Tensor, dim: int) -> np.ndarray:
+    """The stored cohort as an array.
+
+    Raises:
+        ValueError: not (K,``dim``) finite 32-bit numbers.
+    """
+    if cohort.dtype != torch.float32 or cohort.ndim != 2 or cohort.shape[1] != dim:
+        raise ValueError(f"got a cohort of shape {tuple(cohort.shape)}, wanted (any, {dim})")
+    if not bool(cohort.isfinite().all()):
+        raise ValueError("the cohort holds values that are not finite")
+    return cohort.numpy()
 
 
 UNFIT = (

@@ -2,7 +2,8 @@
 
 import platform
 import time
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +21,7 @@ from selftime.engine.model import Model
 from selftime.engine.solve import Watch, generator, learn, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm
-from selftime.objectives.choice import chosen_strength
+from selftime.objectives.choice import MEDIUM, WEAK, Trial, chosen_strength
 from selftime.objectives.spectral import Spectral
 from selftime.views.mild import Mild
 
@@ -45,8 +46,9 @@ def pretrain(
 
     Args:
         x: whatever :func:`selftime.read` takes; labels are not read.
-        objective: a name in ``selftime methods``, "auto", or a ready objective with its encoder.
-        encoder: a name in ``selftime methods``, "auto", or an encoder, not yet prepared.
+        objective: a name in ``selftime methods``, "auto", or a ready objective with its encoder,
+            which is copied.
+        encoder: a name in ``selftime methods``, "auto", or an encoder, which is copied.
         seed: fixes everything random: the same data and seed give the same model.
         watch: told of progress, (series done, series in all).
 
@@ -64,13 +66,19 @@ def pretrain(
     scale = scaling.fit_channels(series)
     learner, choices = chosen(series, scale, objective, encoder, seed)
     learned = learn(learner, series, scale, seed=seed, watch=watch)
+    model = Model(learned.eval(), scale, series.channels)
+    cohort = model.embed(series[sample_of(len(series), seed)[:COHORT]])
     card = {
         "data": described(series),
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {"seconds to learn": round(time.perf_counter() - start, 2)},
         "versions": versions(),
     }
-    return Model(encoder=learned.eval(), scaling=scale, channels=series.channels, card=card)
+    return replace(model, card=card, cohort=cohort)
+
+
+COHORT = 512
+"""Most unlabelled series whose embeddings are kept with the model."""
 
 
 def chosen(
@@ -88,7 +96,7 @@ def chosen(
     if isinstance(objective, ClosedForm):
         if encoder != "auto":
             raise ValueError("got an objective and an encoder: give the encoder to the objective")
-        return objective, {
+        return deepcopy(objective), {
             "objective": Choice(repr(objective), "given"),
             "seed": Choice(seed, "given"),
         }
@@ -99,16 +107,14 @@ def chosen(
     with torch.inference_mode():
         sample = scale.apply(batch_of(series, sample_of(len(series), seed)))
         trial = chosen_strength(body, sample, generator(seed, 0))
-    copies = copies_for(len(series))
+    copies = copies_for(len(series), len(series.steps))
     choices = {
         "objective": Choice(name, why),
         **body_choices,
         "beside": beside_choice,
-        "strength": Choice(
-            trial.strength, f"{trial.found:.0%} of series are found again among others' views"
-        ),
-        "penalty": Choice(trial.penalty, "finds most series again at that strength"),
-        "copies": Choice(copies, f"{len(series)} series: the fewer, the more copies of each"),
+        "strength": Choice(trial.strength, reason_for(trial)),
+        "penalty": Choice(trial.penalty, "of three, it tells most series apart"),
+        "copies": Choice(copies, "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"),
         "seed": Choice(seed, "given"),
     }
     learner = Spectral(
@@ -121,12 +127,19 @@ def chosen(
     return learner, choices
 
 
+def reason_for(trial: Trial) -> str:
+    """Why the augmentation is as strong as it is."""
+    if trial.strength == WEAK:
+        return f"weak: at {MEDIUM} only {trial.found:.0%} of series are told apart"
+    return f"{trial.found:.0%} of series are still told apart at it"
+
+
 def chosen_encoder(
     series: SeriesSet, encoder: str | Encoder, seed: int
 ) -> tuple[Encoder, dict[str, Choice]]:
     """The encoder, not yet prepared, and the choices in it."""
     if isinstance(encoder, Encoder):
-        return encoder, {"encoder": Choice(repr(encoder), "given")}
+        return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
     name = _known("encoder", "rocket" if encoder == "auto" else encoder, BUILDERS)
     why = "given" if encoder != "auto" else "random convolutions: no training, strong features"
     length = int(np.median(series.lengths))
@@ -147,9 +160,12 @@ def chosen_beside(series: SeriesSet, encoder: str | Encoder) -> tuple[Encoder | 
     )
 
 
-def copies_for(n: int) -> int:
-    """Augmented copies of each of ``n`` series: about 3,000 in all, 3 to 20 of each."""
-    return int(np.clip(3000 // n, 3, 20))
+def copies_for(n: int, steps: int) -> int:
+    """Augmented copies of each of ``n`` series that have so many steps together.
+
+    About 3,000 copies or 600,000 steps in all, whichever is less, and 3 to 20 of each series.
+    """
+    return int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
 
 
 def described(series: SeriesSet) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Generator
 
 from selftime.data.batch import Batch
@@ -10,7 +11,7 @@ from selftime.objectives.spectral import Spectral
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild
 
-STRENGTHS = (1.0, 0.5, 0.25)
+WEAK, MEDIUM, STRONG = 0.25, 0.5, 1.0
 PENALTIES = (0.1, 0.3, 0.03)
 ENOUGH = 0.95
 """Share of series that must be found again for a strength to be safe."""
@@ -27,34 +28,43 @@ class Trial(NamedTuple):
 
 
 def chosen_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
-    """The strongest augmentation under which series still tell themselves apart.
+    """The strongest of three augmentations under which series still tell themselves apart.
 
-    For each strength, from the strongest down, an encoder is learned from views of the sample and
-    tried on two new views of each series: is the other view of the same series the nearest of
-    all? Where augmentation moves series onto each other it teaches the encoder to ignore what
-    tells them apart. The first strength at which enough are found again is taken, with the
-    penalty that finds most; the weakest where none is safe.
+    At the medium strength, and if that is safe at the strong one, an encoder is learned from
+    views of the sample and tried on two new views of each series: is the other view of the same
+    series the nearest of all? Where augmentation moves series onto each other it teaches the
+    encoder to ignore what tells them apart. The penalty is the one that finds most.
+
+    Returns:
+        The strongest safe trial; where the medium strength is not safe, the weak one with what
+        the medium one found.
     """
     few = Batch(sample.values[:SERIES], sample.observed[:SERIES])
-    for strength in STRENGTHS:
-        best = max(trials(encoder, few, strength, rng), key=lambda trial: trial.found)
-        if best.found >= ENOUGH:
-            break
-    return best
+    medium = best_trial(encoder, few, MEDIUM, rng)
+    if medium.found < ENOUGH:
+        return Trial(medium.found, WEAK, PENALTIES[0])
+    strong = best_trial(encoder, few, STRONG, rng)
+    return strong if strong.found >= ENOUGH else medium
+
+
+def best_trial(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> Trial:
+    """The trial with the penalty that finds most; the first of them where several do."""
+    return max(trials(encoder, sample, strength, rng), key=lambda trial: trial.found)
 
 
 def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> list[Trial]:
     """How well series are found again at one strength, for each penalty."""
-    view = Mild(strength=strength)
-    objective = Spectral(encoder=encoder, view=view, copies=8, dim=512)
+    objective = Spectral(encoder=encoder, view=Mild(strength=strength), copies=8, dim=512)
     objective.prepare(sample, rng)
     moments = objective.accumulate(sample, rng)
-    one, other = view(sample, rng), view(sample, rng)
+    pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
     results = []
     for objective.penalty in PENALTIES:
-        learned = objective.solve(moments)
-        results.append(found_again(learned.embed(one), learned.embed(other)))
-    return [Trial(f, strength, p) for f, p in zip(results, PENALTIES, strict=True)]
+        vectors = F.normalize(pairs @ objective.linear_map(moments), dim=1)
+        results.append(
+            Trial(found_again(vectors[0::2], vectors[1::2]), strength, objective.penalty)
+        )
+    return results
 
 
 def found_again(one: Embedding, other: Embedding) -> float:

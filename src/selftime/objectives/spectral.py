@@ -1,6 +1,6 @@
 """Spectral: what identifies a series is kept, what augmentation moves is scaled away."""
 
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
@@ -69,14 +69,19 @@ class Spectral(ClosedForm):
 
     def solve(self, moments: Moments) -> Encoder:
         """One eigenproblem of size d × d."""
-        e, Q = eigh(moments.within / max(moments.copies - moments.series, 1))
-        learned = Projected(encoder=self.encoder, dim=len(e))
-        learned.centre = self.centre
-        learned.weight = self.basis @ (Q / whitening(e, self.penalty)).float()
+        weight = self.linear_map(moments)
+        learned = Projected(encoder=self.encoder, dim=weight.shape[1])
+        learned.centre, learned.weight = self.centre, weight
         unit = UnitLength(encoder=learned)
         if self.beside is None:
             return unit
         return Joined(encoders=[unit, self.beside], weights=[1.0, SHARE**0.5])
+
+    def linear_map(self, moments: Moments) -> Float[Tensor, "F d"]:
+        """P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
+        e, Q = eigh(moments.within / max(moments.copies - moments.series, 1))
+        mapped: Tensor = self.basis @ (Q / whitening(e, self.penalty)).float()
+        return mapped
 
     def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
         """Centred features (B·n,F) of n copies of each series, those of one after another."""

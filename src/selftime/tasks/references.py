@@ -40,13 +40,14 @@ class Row(NamedTuple):
 
 def learned(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The model itself."""
-    return Row("selftime", model.embed(train), model.embed(test), Probe())
+    return Row("selftime", model.embed(train), model.embed(test), Probe(cohort=model.cohort))
 
 
 def untrained(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The same encoder without what was learned on top of it, under the same probe."""
     bare = Model(without_learning(model.encoder), model.scaling, model.channels)
-    return Row("untrained encoder", bare.embed(train), bare.embed(test), Probe())
+    vectors = bare.embed(train)
+    return Row("untrained encoder", vectors, bare.embed(test), Probe(cohort=vectors))
 
 
 def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
@@ -57,7 +58,8 @@ def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
         x = scale.apply(batch_of(series))
         return np.asarray(resampled(x.filled(), x.lengths, length).flatten(1))
 
-    return Row("raw values", values(train), values(test), Probe())
+    vectors = values(train)
+    return Row("raw values", vectors, values(test), Probe(cohort=vectors))
 
 
 def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
@@ -78,7 +80,7 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
 def without_learning(encoder: Encoder) -> Encoder:
     """The same encoder with every learned map taken out."""
     if isinstance(encoder, Projected):
-        return encoder.encoder
+        return without_learning(encoder.encoder)
     if isinstance(encoder, UnitLength):
         return UnitLength(encoder=without_learning(encoder.encoder))
     if isinstance(encoder, Joined):
