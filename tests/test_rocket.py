@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from selftime.data.batch import Batch
+from selftime.encoders.builders import rocket
 from selftime.encoders.kernel_bank import planned, quantiles, random_subsets
-from selftime.encoders.rocket import MiniRocket, minirocket, multirocket, rocket
+from selftime.encoders.rocket import MiniRocket, minirocket, multirocket
 
 POOLINGS = ("ppv", "mpv", "mipv", "lspv")
 KERNELS = list(itertools.combinations(range(9), 3))

@@ -91,12 +91,19 @@ def spectral(channels: int, strength: float, seed: int = 0) -> ClosedForm:
     return OBJECTIVES["spectral"](encoder=standardised(channels, seed), view=view, copies=4, dim=16)
 
 
-def projected(channels: int, seed: int) -> Encoder:
+def unit_length(channels: int, seed: int) -> Encoder:
     """What the spectral objective solves for."""
     objective = spectral(channels, 0.5, seed)
     x, rng = sample(channels, seed)
     objective.prepare(x, rng)
     return objective.solve(objective.accumulate(x, rng))
+
+
+def projected(channels: int, seed: int) -> Encoder:
+    """The linear map within it."""
+    return next(
+        part for part in unit_length(channels, seed).children() if isinstance(part, Encoder)
+    )
 
 
 ENCODER_CASES = {
@@ -106,5 +113,6 @@ ENCODER_CASES = {
     "Joined": EncoderCase(joined),
     "Standardised": EncoderCase(standardised),
     "Projected": EncoderCase(projected, rounding=1e-5),
+    "UnitLength": EncoderCase(unit_length, rounding=1e-5),
 }
 OBJECTIVE_CASES = {"spectral": ObjectiveCase(spectral)}

@@ -60,8 +60,8 @@ class DividesBySpread(Spread):
 class HidesItsSettings(Spread):
     """Breaks: repr shows what an encoder is."""
 
-    def extra_repr(self) -> str:
-        return ""
+    def __repr__(self) -> str:
+        return "HidesItsSettings()"
 
 
 class ReadsPadding(Spread):

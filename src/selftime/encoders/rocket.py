@@ -12,14 +12,14 @@ import torch
 from torch import Generator, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.base import Encoder
 from selftime.encoders.hydra import Hydra
 from selftime.encoders.kernel_bank import KernelBank
 from selftime.encoders.poolings_numba import POOLINGS
 from selftime.encoders.rocket_torch import differences as differences_of
 from selftime.shapes import Lengths, Tokens, Values
 
-__all__ = ["Hydra", "MiniRocket", "minirocket", "multirocket", "rocket"]
+__all__ = ["Hydra", "MiniRocket", "minirocket", "multirocket"]
 
 
 class MiniRocket(Encoder):
@@ -154,12 +154,3 @@ def multirocket(*, channels: int, length: int, seed: int = 0) -> MiniRocket:
         differences=True,
         seed=seed,
     )
-
-
-def rocket(*, channels: int, length: int, seed: int = 0) -> Joined:
-    """MiniRocket and Hydra side by side."""
-    parts: list[Encoder] = [
-        MiniRocket(channels=channels, length=length, seed=seed),
-        Hydra(channels=channels, length=length, seed=seed),
-    ]
-    return Joined(encoders=parts)
