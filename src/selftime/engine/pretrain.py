@@ -21,7 +21,7 @@ from selftime.engine.model import Model
 from selftime.engine.solve import Watch, generator, learn, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm
-from selftime.objectives.choice import MEDIUM, WEAK, Trial, chosen_strength
+from selftime.objectives.choice import MEDIUM, SERIES, WEAK, Trial, chosen_strength
 from selftime.objectives.spectral import Spectral
 from selftime.views.mild import Mild
 
@@ -67,7 +67,7 @@ def pretrain(
     learner, choices = chosen(series, scale, objective, encoder, seed)
     learned = learn(learner, series, scale, seed=seed, watch=watch)
     model = Model(learned.eval(), scale, series.channels)
-    cohort = model.embed(series[sample_of(len(series), seed)[:COHORT]])
+    cohort = model.embed(series[sample_of(len(series), seed, COHORT)])
     card = {
         "data": described(series),
         "settings": {name: vars(choice) for name, choice in choices.items()},
@@ -105,7 +105,7 @@ def chosen(
     name = _known("objective", "spectral" if objective == "auto" else objective, OBJECTIVES)
     why = "given" if objective != "auto" else "learns in one pass on a CPU and needs no tuning"
     with torch.inference_mode():
-        sample = scale.apply(batch_of(series, sample_of(len(series), seed)))
+        sample = scale.apply(batch_of(series, sample_of(len(series), seed, SERIES)))
         trial = chosen_strength(body, sample, generator(seed, 0))
     copies = copies_for(len(series), len(series.steps))
     choices = {

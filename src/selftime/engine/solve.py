@@ -62,7 +62,7 @@ SAMPLE = 1500
 """Series that fix statistics and basis before the pass."""
 
 
-def sample_of(n: int, seed: int) -> np.ndarray:
-    """Row numbers of at most :data:`SAMPLE` of ``n`` series, in order."""
+def sample_of(n: int, seed: int, size: int = SAMPLE) -> np.ndarray:
+    """Row numbers of ``size`` of ``n`` series drawn at random, or of all, in order."""
     rng = np.random.default_rng([seed, 1])
-    return np.sort(rng.permutation(n)[:SAMPLE])
+    return np.sort(rng.permutation(n)[:size])

@@ -35,15 +35,19 @@ def chosen_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
     series the nearest of all? Where augmentation moves series onto each other it teaches the
     encoder to ignore what tells them apart. The penalty is the one that finds most.
 
+    Args:
+        encoder: what makes the features.
+        sample: :data:`SERIES` series drawn at random, or all if they are fewer.
+        rng: draws the views.
+
     Returns:
         The strongest safe trial; where the medium strength is not safe, the weak one with what
         the medium one found.
     """
-    few = Batch(sample.values[:SERIES], sample.observed[:SERIES])
-    medium = best_trial(encoder, few, MEDIUM, rng)
+    medium = best_trial(encoder, sample, MEDIUM, rng)
     if medium.found < ENOUGH:
         return Trial(medium.found, WEAK, PENALTIES[0])
-    strong = best_trial(encoder, few, STRONG, rng)
+    strong = best_trial(encoder, sample, STRONG, rng)
     return strong if strong.found >= ENOUGH else medium
 
 
