@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
+from selftime.encoders.builders import BUILDERS
 
 run = CliRunner().invoke
 
@@ -161,8 +162,7 @@ def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
 
 
 def test_compare_learns_a_model_when_none_is_given(world, tmp_path, monkeypatch):
-    quick = pytest.importorskip("selftime.encoders.builders").BUILDERS
-    monkeypatch.setitem(quick, "rocket", quick["quantiles"])
+    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     words = ["--train", world / "train.csv", "--test", world / "test.npz", "--labels", "2"]
     told = json_of("compare", *words, "--draws", 1, "--out", tmp_path / "c")
     assert list(told["accuracy"]["selftime"]) == ["2 labels a class"]

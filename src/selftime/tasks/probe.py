@@ -19,8 +19,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     Targets are 1 for the class and -1 for the rest (least-squares classification, Suykens &
     Vandewalle 1999). The penalty is a fixed share of the mean squared length of the centred
     vectors: with one label a class leave-one-out can say nothing about it, and with a few it is
-    so noisy that choosing by it costs accuracy. At one label a class this is close to the nearest
-    class mean, with many labels to least squares.
+    so noisy that choosing from a wide grid by it costs accuracy. At one label a class this is
+    close to the nearest class mean, with many labels to least squares.
 
     With few labels some classes win too often, because their labelled vectors happen to lie near
     the middle of all series. If a cohort of unlabelled vectors is given, the scores of each class
