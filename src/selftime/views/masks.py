@@ -1,4 +1,13 @@
-"""Views that hide: what is hidden is missing in the result, no number stands for it."""
+"""Masks: which steps are kept; and views that hide: what is hidden is missing, not a number.
+
+A mask is called like a view, ``mask(x, rng)``, and is True where a step is kept: (B,T), or
+(B,C,T) where channels differ. It is drawn for each series within its own length and never hides
+padding. It keeps its promise to the step, so it may hide the last step of a series, which
+carries the length: ``hidden`` leaves that one to be seen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -7,6 +16,29 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.shapes import Lengths
 from selftime.views.draws import check_count, check_share, uniform
+from selftime.views.spans import BlockMask, MultiBlockMask, SpanMask, outside_spans, padding
+
+Keep = Bool[Tensor, "B *C T"]
+"""True where a step is kept: (B,T) for all channels at once, (B,C,T) for each on its own."""
+Mask = Callable[[Batch, Generator], Keep]
+"""Series in, what is kept of them out."""
+
+
+def hidden(x: Batch, keep: Keep) -> Batch:
+    """Series of which only what ``keep`` says is still observed, at the same lengths.
+
+    The last step of a series carries its length: where nothing would be left of it, it stays as
+    it was. So what there is to predict is ``x.observed & ~hidden(x, keep).observed``.
+
+    Args:
+        x: the series.
+        keep: what a mask says of them.
+    """
+    left = x.observed & (keep if keep.ndim == 3 else keep[:, None])
+    steps = torch.arange(x.values.shape[2], device=keep.device)
+    last = steps == x.lengths[:, None, None] - 1  # (B,1,T)
+    lost = ~(left & last).any(dim=(1, 2), keepdim=True)  # (B,1,1)
+    return Batch(x.values, left | (x.observed & last & lost))
 
 
 def channel_dropout(x: Batch, rng: Generator, *, chance: float = 0.2) -> Batch:
@@ -57,19 +89,153 @@ def span_mask(x: Batch, rng: Generator, *, spans: int = 5, share: float = 0.1) -
     return Batch(x.values, x.observed & keep[:, None])
 
 
-def outside_spans(
-    lengths: Lengths, T: int, begin: Float[Tensor, "B S"], share: float
-) -> Bool[Tensor, "B {T}"]:
-    """True outside the spans, and on the last step of each series.
+@dataclass(frozen=True, kw_only=True)
+class RandomMask:
+    """Every step is hidden or kept on its own: the binomial mask of TS2Vec (Yue et al. 2022).
+
+    Attributes:
+        share: chance that a step is hidden, 0 to 1.
+
+    Raises:
+        ValueError: share outside 0 to 1.
+    """
+
+    share: float = 0.5  # TS2Vec
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
+        """Steps whose draw is at least the share."""
+        B, _, T = x.values.shape
+        draw = uniform(B, T, rng=rng, like=x.values)
+        return (draw >= self.share) | padding(x.lengths, T)
+
+
+def kept_patches(counts: Lengths, noise: Float[Tensor, "B P"], share: float) -> Bool[Tensor, "B P"]:
+    """Exactly round(share * count) patches of each series hidden: those of the least noise.
+
+    Random masking by sorting noise (He et al. 2022, *Masked autoencoders are scalable vision
+    learners*, section 3).
 
     Args:
-        lengths: (B,) steps of each series.
-        T: steps of the result.
-        begin: (B,S) in [0, 1), from the first step at which a span fits to the last.
-        share: of the length, rounded to whole steps.
+        counts: (B,) patches of each series; those behind them are kept.
+        noise: (B,P) finite.
+        share: hidden, 0 to 1; halves are rounded to even.
     """
-    steps = torch.arange(T, device=lengths.device)
-    width = (share * lengths).round().long()[:, None]  # (B,1)
-    first = (begin * (lengths[:, None] - width + 1)).long()[:, :, None]  # (B,S,1)
-    hidden = ((first <= steps) & (steps < first + width[:, :, None])).any(dim=1)  # (B,T)
-    return ~hidden | (steps == lengths[:, None] - 1)
+    patches = torch.arange(noise.shape[1], device=noise.device)
+    noise = noise.masked_fill(patches >= counts[:, None], torch.inf)
+    quietest = noise.argsort(dim=1, stable=True)
+    goes = patches < (share * counts.double()).round()[:, None]  # (B,P) in the order of noise
+    return ~torch.zeros_like(goes).scatter(1, quietest, goes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchMask:
+    """Whole patches are hidden, of each series exactly round(share * its number of patches).
+
+    As in PatchTST (Nie et al. 2023, section 3.2). Patches do not overlap and begin with the
+    first step; a shorter one at the end counts like the others.
+
+    Attributes:
+        patch: steps of a patch.
+        share: of the patches, 0 to 1; halves are rounded to even.
+
+    Raises:
+        ValueError: patch below 1 or a share outside 0 to 1.
+    """
+
+    patch: int = 12  # PatchTST, section 4.2
+    share: float = 0.4  # PatchTST, section 4.2
+
+    def __post_init__(self) -> None:
+        check_count("patch", self.patch, 1)
+        check_share("share", self.share)
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
+        """Steps of the patches that are kept."""
+        B, _, T = x.values.shape
+        noise = uniform(B, -(-T // self.patch), rng=rng, like=x.values)
+        keep = kept_patches(-(-x.lengths // self.patch), noise, self.share)
+        return keep.repeat_interleave(self.patch, dim=1)[:, :T] | padding(x.lengths, T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelMask:
+    """Whole channels are hidden, each on its own; it may be all of a series.
+
+    The view ``channel_dropout`` spares one of them.
+
+    Attributes:
+        share: chance that a channel is hidden, 0 to 1.
+
+    Raises:
+        ValueError: share outside 0 to 1.
+    """
+
+    share: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
+        """Channels whose draw is at least the share."""
+        B, C, T = x.values.shape
+        keep = uniform(B, C, 1, rng=rng, like=x.values) >= self.share
+        return keep | padding(x.lengths, T)[:, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EachChannel:
+    """Another mask, drawn for every channel on its own.
+
+    Attributes:
+        mask: is shown every channel as a series, at the length of the series it belongs to.
+    """
+
+    mask: Mask
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
+        """Steps kept in each channel."""
+        B, C, T = x.values.shape
+        there = x.observed.any(dim=1).repeat_interleave(C, dim=0)  # (B*C,T), to keep the length
+        alone = Batch(x.values.reshape(B * C, 1, T), there[:, None])
+        return self.mask(alone, rng).reshape(B, C, T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FutureMask:
+    """Everything after a moment is hidden: the last share of each series; nothing is drawn.
+
+    ``Batch(x.values, x.observed & keep[:, None])`` is a shorter series, the past alone;
+    ``hidden`` would leave the last step of the future to be seen.
+
+    Attributes:
+        share: of the length, 0 to 1, rounded to whole steps.
+
+    Raises:
+        ValueError: share outside 0 to 1.
+    """
+
+    share: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
+        """Steps before the moment."""
+        T = x.values.shape[2]
+        future = (self.share * x.lengths.double()).round().long()  # (B,)
+        return ~padding(x.lengths - future, T) | padding(x.lengths, T)
+
+
+MASKS: dict[str, Mask] = {
+    "random": RandomMask(),
+    "span": SpanMask(),
+    "block": BlockMask(),
+    "patch": PatchMask(),
+    "channel": ChannelMask(),
+    "future": FutureMask(),
+    "multi_block": MultiBlockMask(),
+}
+"""Masks with their default settings."""
