@@ -1,0 +1,48 @@
+"""What a report is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.data.series import SeriesSet
+from selftime.tasks.compare import Comparison
+from selftime.views.mild import View
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Content:
+    """Everything that a report shows.
+
+    Attributes:
+        run: what the run was: command, finished, seconds, seed, settings, data, versions.
+        series: series for the map and the views, with labels or without.
+        vectors: their embeddings, one each.
+        metrics: one record a logged step of learning by gradient (step, seconds, loss, rate,
+            parts, gradient_norm and, at some steps, gauges); empty for learning in one pass.
+        gauge_ranges: by gauge: lower and upper end of its healthy range, which may be infinite,
+            and one line on what it means.
+        warnings: step, gauge and message of each warning, the message with a remedy.
+        views: by name, the one that the model learned from first.
+        comparison: the model beside the reference rows; None when it was not compared.
+
+    Raises:
+        ValueError: another number of vectors than series.
+    """
+
+    run: Mapping[str, Any]
+    series: SeriesSet
+    vectors: Float[np.ndarray, "N D"]
+    metrics: Sequence[Mapping[str, Any]] = ()
+    gauge_ranges: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
+    warnings: Sequence[Mapping[str, Any]] = ()
+    views: Mapping[str, View] = field(default_factory=dict)
+    comparison: Comparison | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.vectors) != len(self.series):
+            raise ValueError(
+                f"got {len(self.vectors)} vectors for {len(self.series)} series: one each is wanted"
+            )

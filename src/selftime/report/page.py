@@ -1,0 +1,150 @@
+"""The report of a run: one page that opens anywhere, with nothing to load from elsewhere."""
+
+import os
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from selftime.report.charts import number
+from selftime.report.content import Content as Content
+from selftime.report.gallery import MOST_CHANNELS, gallery
+from selftime.report.palette import CLASSES, FAINT, INK, MUTED, SOFT, STRONG
+from selftime.report.pointmap import HEIGHT, WIDTH, point_map
+from selftime.report.progress import gauge_charts, loss_charts, pace_charts, values_table
+from selftime.report.results import results
+from selftime.report.verdict import verdict_of
+
+TEMPLATES = Environment(
+    loader=PackageLoader("selftime.report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+"""Everything that comes from outside is escaped."""
+
+
+def page(content: Content) -> str:
+    """The whole report as HTML; the same content gives the same text."""
+    script, style = own_text("page.js"), own_text("page.css")
+    return TEMPLATES.get_template("page.html.jinja").render(
+        title=title_of(content.run),
+        verdict=verdict_of(content),
+        run=content.run,
+        facts=facts(content),
+        finished=str(content.run["finished"]).replace("T", " ").replace("+00:00", " UTC"),
+        data=data_rows(content.run["data"]),
+        settings=settings_of_run(content.run),
+        versions=list(content.run["versions"].items()),
+        learning=learning(content),
+        warnings=content.warnings,
+        map=point_map(content.vectors, content.series),
+        map_size=(WIDTH, HEIGHT),
+        exhibits=gallery(content.series, content.views),
+        channels=(min(content.series.n_channels, MOST_CHANNELS), content.series.n_channels),
+        results=results(content.comparison) if content.comparison is not None else None,
+        colours=colours(),
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+    )
+
+
+def write_page(path: str | os.PathLike[str], content: Content) -> Path:
+    """Write the report; it appears whole or not at all.
+
+    Raises:
+        ValueError: the name does not end in ``.html``.
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".html":
+        raise ValueError(f"{target}: wanted a report ending in .html")
+    draft = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
+        draft.write_bytes(page(content).encode("utf8", "replace"))  # paths may hold any bytes
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def own_text(name: str) -> str:
+    """A file from the folder of templates as it stands."""
+    loader = PackageLoader("selftime.report")
+    return loader.get_source(TEMPLATES, name)[0].strip()
+
+
+def title_of(run: Mapping[str, Any]) -> str:
+    """The data by the last part of their name."""
+    source = str(run["data"].get("source", "")).rstrip("/\\")
+    last = source.replace("\\", "/").split("/")[-1]
+    return last or "series without a name"
+
+
+def facts(content: Content) -> list[tuple[str, str]]:
+    """The figures at the top: how much of what was learned from, and what came out."""
+    data, series = content.run["data"], content.series
+    low = data.get("shortest", int(series.lengths.min()))
+    high = data.get("longest", int(series.lengths.max()))
+    steps = shown(low) if low == high else f"{shown(low)} to {shown(high)}"
+    return [
+        ("series learned from", shown(data.get("series", len(series)))),
+        ("channels", shown(data.get("channels", series.n_channels))),
+        ("steps each", steps),
+        ("seconds to learn", number(float(content.run["seconds"]))),
+        ("numbers per series", shown(content.vectors.shape[1])),
+    ]
+
+
+def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of the data, with units."""
+    units = {"shortest": " steps", "longest": " steps"}
+    rows = [(name, shown(value) + units.get(name, "")) for name, value in data.items()]
+    missing = f"{100 * data.get('missing', 0):.3g} % of the values"
+    return [(name, missing if name == "missing" else text) for name, text in rows]
+
+
+def settings_of_run(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Every setting with its value and the reason for it."""
+    return [
+        (name, shown(setting["value"]), str(setting["reason"]))
+        for name, setting in run["settings"].items()
+    ]
+
+
+def learning(content: Content) -> dict[str, Any]:
+    """The charts of learning by gradient; empty when it took one pass."""
+    if not content.metrics:
+        return {}
+    head, rows = values_table(content)
+    return {
+        "steps": number(float(content.metrics[-1]["step"])),
+        "loss": loss_charts(content),
+        "gauges": gauge_charts(content),
+        "pace": pace_charts(content),
+        "head": head,
+        "rows": rows,
+    }
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def colours() -> str:
+    """The palette as variables of the style sheet."""
+    named = {"strong": STRONG, "ink": INK, "soft": SOFT, "faint": FAINT}
+    muted = {f"m{k}": colour for k, colour in enumerate(MUTED)}
+    classes = {f"c{k}": colour for k, colour in enumerate(CLASSES)}
+    return "".join(f"--{name}:{colour};" for name, colour in (named | muted | classes).items())

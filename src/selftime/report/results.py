@@ -1,0 +1,216 @@
+"""What a comparison says: as a chart, as tables and as Markdown."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.report.charts import Axis, Tick
+from selftime.report.curves import interval
+from selftime.report.palette import spread
+from selftime.report.strokes import path_of
+from selftime.tasks.compare import Comparison, label_of
+
+NAME_HEIGHT = 0.075
+"""Height of the name of a row, as a share of the height of the chart."""
+ASIDE = 0.012
+"""Rows stand side by side by this share of the width, so that their intervals can be told apart."""
+
+
+class Cell(NamedTuple):
+    """A figure of a table, and whether it stands out."""
+
+    text: str
+    strong: bool
+
+
+class Curve(NamedTuple):
+    """A row of the chart.
+
+    Attributes:
+        name: of the row.
+        kind: its look, a class of the style sheet.
+        path: through its means.
+        bars: its intervals, side by side; of the model, all in one as an area.
+        dots: at its means.
+        tie: from its name to where the curve starts.
+        height: of its name, percent from the bottom.
+    """
+
+    name: str
+    kind: str
+    path: str
+    bars: str
+    dots: str
+    tie: str
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """A comparison, ready to be drawn.
+
+    Attributes:
+        caption: how it was measured.
+        budgets: labels a class, and labels in all, with their places from the left in percent.
+        curves: one a row, the model first.
+        up: marks of the vertical axis.
+        values: the model's figures with their places, percent from the left and the bottom.
+        rows: the table of accuracies.
+        gains: the table of gains over each other row.
+        verdict: a sentence for each budget.
+    """
+
+    caption: str
+    budgets: list[tuple[float, str, int]]
+    curves: list[Curve]
+    up: list[Tick]
+    values: list[tuple[float, float, str]]
+    rows: list[tuple[str, list[Cell]]]
+    gains: list[tuple[str, list[Cell]]]
+    verdict: list[str]
+
+
+def results(comparison: Comparison) -> Results:
+    """Everything the page shows of a comparison."""
+    measured = np.array([intervals(comparison, name) for name in comparison.names])  # (K,2,n)
+    mean, half = measured[:, 0], measured[:, 1]
+    up = axis_of(mean - half, mean + half)
+    x, y = columns(len(comparison.budgets)), up.shares(mean)
+    heights = spread(y[:, 0], NAME_HEIGHT)
+    ends = up.shares(np.stack([mean - half, mean + half], axis=1))  # (K,2,n)
+    return Results(
+        caption=caption(comparison),
+        budgets=[
+            (percent(at), "all" if b is None else str(b), comparison.n_labels[b])
+            for at, b in zip(x, comparison.budgets, strict=True)
+        ],
+        curves=[
+            curve(name, k, x + k * ASIDE, y[k], ends[k], float(heights[k]))
+            for k, name in enumerate(comparison.names)
+        ],
+        up=up.ticks(),
+        values=[
+            (percent(a), percent(b), f"{value:.1f} %")
+            for a, b, value in zip(x, y[0], mean[0], strict=True)
+        ],
+        rows=accuracy_rows(comparison),
+        gains=gain_rows(comparison),
+        verdict=comparison.verdict(),
+    )
+
+
+def curve(
+    name: str,
+    k: int,
+    x: Float[np.ndarray, "n"],
+    y: Float[np.ndarray, "n"],
+    ends: Float[np.ndarray, "2 n"],
+    height: float,
+) -> Curve:
+    """Row ``k`` of the chart; all places are shares of it."""
+    bars = [path_of(np.array([at, at]), ends[:, i]) for i, at in enumerate(x)]
+    area = path_of(np.concatenate([x, x[::-1]]), np.concatenate([ends[0], ends[1][::-1]]))
+    return Curve(
+        name=name,
+        kind="strong" if k == 0 else f"m{(k - 1) % 4}",
+        path=path_of(x, y),
+        bars=area + "Z" if k == 0 else "".join(bars),
+        dots="".join(path_of(x[i : i + 1], y[i : i + 1]) for i in range(len(x))),
+        tie=path_of(np.array([0.0, x[0]]), np.array([height, y[0]])),
+        height=percent(height),
+    )
+
+
+def intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:
+    """Mean accuracy of a row in percent at every budget, and half the width of its interval."""
+    both = [interval(comparison.hits[name][budget]) for budget in comparison.budgets]
+    return [mean for mean, _ in both], [half for _, half in both]
+
+
+def axis_of(low: Float[np.ndarray, "K n"], high: Float[np.ndarray, "K n"]) -> Axis:
+    """Percents: room for all intervals, but none below 0 and hardly any above 100."""
+    least, most = max(float(low.min()), 0.0), min(float(high.max()), 100.0)
+    room = 0.08 * (most - least) or 1.0
+    return Axis(max(least - room, 0.0), min(most + room, 101.0))
+
+
+def columns(n: int) -> Float[np.ndarray, "n"]:
+    """Places of ``n`` budgets, as shares of the width."""
+    return np.linspace(0.07, 0.9, n) if n > 1 else np.array([0.5])
+
+
+def percent(share: float) -> float:
+    """A share as a percent, rounded."""
+    return round(100 * float(share), 2)
+
+
+def caption(comparison: Comparison) -> str:
+    """How the figures were measured."""
+    hits = comparison.hits[comparison.names[0]]
+    draws = max(len(hits[budget]) for budget in comparison.budgets)
+    cases = hits[comparison.budgets[0]].shape[1]
+    drawn = f"mean of {draws} draws of labels, with 95 % intervals" if draws > 1 else "one draw"
+    return f"Share of {cases:,} test series classified right; {drawn}."
+
+
+def accuracy_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
+    """Every row with its accuracy and interval; the best of each column stands out."""
+    best = {b: max(comparison.accuracy(n, b) for n in comparison.names) for b in comparison.budgets}
+    return [
+        (
+            name,
+            [
+                Cell(
+                    with_margin(*interval(comparison.hits[name][b])),
+                    comparison.accuracy(name, b) == best[b],
+                )
+                for b in comparison.budgets
+            ],
+        )
+        for name in comparison.names
+    ]
+
+
+def with_margin(mean: float, half: float) -> str:
+    """A percentage and half the width of its interval, if there is one."""
+    return f"{mean:.1f} ± {half:.1f} %" if half else f"{mean:.1f} %"
+
+
+def gain_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
+    """Points that the model is ahead of each other row; clear differences stand out."""
+    gains = {
+        name: [comparison.gain(name, budget) for budget in comparison.budgets]
+        for name in comparison.names[1:]
+    }
+    return [(name, [Cell(str(g), g.is_clear) for g in found]) for name, found in gains.items()]
+
+
+def results_section(comparison: Comparison) -> str:
+    """The figures of a comparison as a section of Markdown, for a model card."""
+    own = comparison.names[0]
+    budgets = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.budgets]
+    parts = [
+        ["## Results", caption(comparison)],
+        markdown_table(["test series right", *budgets], accuracy_rows(comparison)),
+        [f"Points by which {own} is ahead; in bold where the 95 % interval leaves out 0."],
+        markdown_table([f"{own} against", *budgets], gain_rows(comparison)),
+        ["\n".join(f"- {sentence}" for sentence in comparison.verdict())],
+    ]
+    return "\n\n".join(text for part in parts for text in part) + "\n"
+
+
+def markdown_table(head: list[str], rows: list[tuple[str, list[Cell]]]) -> list[str]:
+    """A table whose strong cells are bold, as one block of lines."""
+    cells = [
+        [name, *(f"**{cell.text}**" if cell.strong else cell.text for cell in found)]
+        for name, found in rows
+    ]
+    lines = [head, ["---", *(["---:"] * (len(head) - 1))], *cells]
+    return ["\n".join(f"| {' | '.join(bar_safe(c) for c in line)} |" for line in lines)]
+
+
+def bar_safe(text: str) -> str:
+    """Text that does not end its cell."""
+    return text.replace("|", "\\|")
