@@ -75,6 +75,11 @@ def quantiles(channels: int, seed: int) -> Encoder:
     return ENCODERS["Quantiles"](channels=channels, length=LENGTH, depth=3)
 
 
+def dilated(channels: int, seed: int) -> Encoder:
+    """Few and narrow blocks."""
+    return ENCODERS["Dilated"](channels=channels, hidden=8, depth=3, dim=16, seed=seed)
+
+
 def joined(channels: int, seed: int) -> Encoder:
     """Two encoders side by side."""
     return ENCODERS["Joined"](encoders=[minirocket(channels, seed), quantiles(channels, seed)])
@@ -110,6 +115,7 @@ ENCODER_CASES = {
     "MiniRocket": EncoderCase(minirocket),
     "Hydra": EncoderCase(hydra),
     "Quantiles": EncoderCase(quantiles, random=False),
+    "Dilated": EncoderCase(dilated, rounding=1e-5),
     "Joined": EncoderCase(joined),
     "Standardised": EncoderCase(standardised),
     "Projected": EncoderCase(projected, rounding=1e-5),
