@@ -10,8 +10,10 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import ENCODERS
 from selftime.objectives import OBJECTIVES
-from selftime.objectives.base import ClosedForm
+from selftime.objectives.base import ClosedForm, Objective
+from selftime.views.amplitude import magnitude_warp
 from selftime.views.mild import Mild
+from selftime.views.pairs import Independent
 
 LENGTH = 64  # what the parts are prepared for; the laws feed them other lengths too
 
@@ -37,8 +39,8 @@ class EncoderCase(NamedTuple):
         return encoder
 
 
-class ObjectiveCase(NamedTuple):
-    """How to make an objective.
+class ClosedFormCase(NamedTuple):
+    """How to make an objective that is solved in closed form.
 
     Attributes:
         make: (channels, strength) -> objective, not yet prepared; strength 0 makes all copies
@@ -51,6 +53,24 @@ class ObjectiveCase(NamedTuple):
         """The objective, prepared on random walks."""
         objective = self.make(channels, strength)
         objective.prepare(*sample(channels, seed))
+        return objective
+
+
+class GradientCase(NamedTuple):
+    """How to make an objective that is learned by gradient.
+
+    Attributes:
+        make: (channels, seed) -> objective, not yet prepared.
+        steady: whether nothing is drawn for each step, so that more padding draws the same.
+    """
+
+    make: Callable[[int, int], Objective]
+    steady: bool = True
+
+    def build(self, channels: int = 3, seed: int = 0) -> Objective:
+        """The objective, prepared on random walks."""
+        objective = self.make(channels, seed)
+        objective.prepare(*sample(channels, seed=0))
         return objective
 
 
@@ -104,6 +124,22 @@ def unit_length(channels: int, seed: int) -> Encoder:
     return objective.solve(objective.accumulate(x, rng))
 
 
+def ts2vec(channels: int, seed: int) -> Objective:
+    """As in its paper, on a small encoder."""
+    return OBJECTIVES["ts2vec"](encoder=dilated(channels, seed))
+
+
+def simclr(channels: int, seed: int) -> Objective:
+    """With the views that it has where nothing else is said."""
+    return OBJECTIVES["simclr"](encoder=dilated(channels, seed), seed=seed)
+
+
+def simclr_of_curves(channels: int, seed: int) -> Objective:
+    """With a view that draws a few numbers a series."""
+    pair = Independent(view=magnitude_warp)
+    return OBJECTIVES["simclr"](encoder=dilated(channels, seed), pair=pair, seed=seed)
+
+
 def projected(channels: int, seed: int) -> Encoder:
     """The linear map within it."""
     return next(
@@ -121,4 +157,10 @@ ENCODER_CASES = {
     "Projected": EncoderCase(projected, rounding=1e-5),
     "UnitLength": EncoderCase(unit_length, rounding=1e-5),
 }
-OBJECTIVE_CASES = {"spectral": ObjectiveCase(spectral)}
+CLOSED_FORM_CASES = {"spectral": ClosedFormCase(spectral)}
+GRADIENT_CASES = {
+    "ts2vec": GradientCase(ts2vec),
+    "simclr": GradientCase(simclr, steady=False),
+    "simclr, steady": GradientCase(simclr_of_curves),
+}
+"""A second case of an objective has its name before a comma."""

@@ -47,3 +47,13 @@ def chosen(x: Batch, index: list[int]) -> Batch:
 def copy_of(x: Batch) -> Batch:
     """The same numbers in other memory."""
     return Batch(x.values.clone(), x.observed.clone())
+
+
+def waves(rng: torch.Generator, *, channels: int = 1, steps: int = 32, each: int = 4) -> Batch:
+    """Sine waves of three speeds, ``each`` of every speed, at random phases, a little noisy."""
+    speeds = torch.tensor([1.0, 3.0, 7.0]).repeat(each)[:, None, None]  # (B,1,1)
+    phases = torch.rand(3 * each, channels, 1, generator=rng)
+    noise = 0.1 * torch.randn(3 * each, channels, steps, generator=rng)
+    time = torch.arange(steps) / steps
+    values = torch.sin(2 * torch.pi * (speeds * time + phases)) + noise
+    return Batch(values, torch.ones_like(values, dtype=torch.bool))

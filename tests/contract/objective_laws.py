@@ -1,8 +1,8 @@
-"""The laws that hold for every closed-form objective, as functions of an ObjectiveCase."""
+"""The laws that hold for every closed-form objective, as functions of an ClosedFormCase."""
 
 import numpy as np
 import torch
-from cases import LENGTH, ObjectiveCase
+from cases import LENGTH, ClosedFormCase
 from encoder_laws import assert_same_bits, dice, patchy
 from material import LENGTHS, chosen, copy_of, drawn, with_garbage
 from torch import Tensor
@@ -37,7 +37,7 @@ def products(objective: ClosedForm, moments: Moments, x: Batch) -> Tensor:
     return vectors @ vectors.T
 
 
-def sums_are_finite_and_nested(case: ObjectiveCase) -> None:
+def sums_are_finite_and_nested(case: ClosedFormCase) -> None:
     for channels in (1, 3):
         x = patchy(channels)
         m = case.build(channels).accumulate(x, dice())
@@ -49,19 +49,19 @@ def sums_are_finite_and_nested(case: ObjectiveCase) -> None:
         assert smallest_eigenvalue(between) >= slack
 
 
-def same_seed_gives_the_same_bits(case: ObjectiveCase) -> None:
+def same_seed_gives_the_same_bits(case: ClosedFormCase) -> None:
     x = patchy()
     first, second = (case.build(seed=1).accumulate(x, dice()) for _ in range(2))
     assert_same_moments(first, second)
 
 
-def the_seed_of_a_batch_matters(case: ObjectiveCase) -> None:
+def the_seed_of_a_batch_matters(case: ClosedFormCase) -> None:
     objective, x = case.build(), patchy()
     other = objective.accumulate(x, torch.Generator().manual_seed(8))
     assert not torch.allclose(objective.accumulate(x, dice()).within, other.within)
 
 
-def the_order_of_batches_changes_nothing(case: ObjectiveCase) -> None:
+def the_order_of_batches_changes_nothing(case: ClosedFormCase) -> None:
     x, there, back = patchy(), case.build(), case.build()
     a, b = chosen(x, [0, 1]), chosen(x, [2, 3, 4])
     first_a, then_b = there.accumulate(a, dice()), there.accumulate(b, dice())
@@ -69,13 +69,13 @@ def the_order_of_batches_changes_nothing(case: ObjectiveCase) -> None:
     assert_same_moments(first_a + then_b, first_b + then_a)
 
 
-def two_parts_add_up_to_the_whole(case: ObjectiveCase) -> None:
+def two_parts_add_up_to_the_whole(case: ClosedFormCase) -> None:
     objective, x = case.build(strength=0.0), patchy()  # still copies: nothing is drawn
     parts = [objective.accumulate(chosen(x, part), dice()) for part in ([0, 1], [2, 3, 4])]
     assert_close_moments(parts[0] + parts[1], objective.accumulate(x, dice()))
 
 
-def seeing_everything_twice_teaches_nothing_new(case: ObjectiveCase) -> None:
+def seeing_everything_twice_teaches_nothing_new(case: ClosedFormCase) -> None:
     objective, x = case.build(), drawn(dice(), lengths=(LENGTH,) * 8)
     once = objective.accumulate(x, dice())
     got, wanted = products(objective, once + once, x), products(objective, once, x)
@@ -83,7 +83,7 @@ def seeing_everything_twice_teaches_nothing_new(case: ObjectiveCase) -> None:
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4 * scale)
 
 
-def what_is_learned_is_finite(case: ObjectiveCase) -> None:
+def what_is_learned_is_finite(case: ClosedFormCase) -> None:
     constant = drawn(dice(), lengths=(LENGTH,) * 4)
     constant = Batch(torch.ones_like(constant.values), constant.observed)
     for x in (patchy(), drawn(dice(), lengths=(1, 2, 3)), drawn(dice(), lengths=(9,)), constant):
@@ -96,13 +96,13 @@ def what_is_learned_is_finite(case: ObjectiveCase) -> None:
         assert vectors.isfinite().all() and vectors.abs().max() > 0
 
 
-def numbers_where_nothing_was_observed_change_nothing(case: ObjectiveCase) -> None:
+def numbers_where_nothing_was_observed_change_nothing(case: ClosedFormCase) -> None:
     objective, x = case.build(), patchy()
     wanted = objective.accumulate(x, dice())
     assert_same_moments(objective.accumulate(with_garbage(x, dice()), dice()), wanted)
 
 
-def the_input_stays_untouched(case: ObjectiveCase) -> None:
+def the_input_stays_untouched(case: ClosedFormCase) -> None:
     objective, x = case.build(), with_garbage(patchy(), dice())
     before = copy_of(x)
     objective.prepare(x, dice())
@@ -111,7 +111,7 @@ def the_input_stays_untouched(case: ObjectiveCase) -> None:
     assert torch.equal(x.observed, before.observed)
 
 
-def global_randomness_stays_untouched(case: ObjectiveCase) -> None:
+def global_randomness_stays_untouched(case: ClosedFormCase) -> None:
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
     objective = case.build()
     objective.solve(objective.accumulate(patchy(), dice()))

@@ -3,28 +3,36 @@
 import objective_laws as laws
 import pytest
 import toys
-from cases import OBJECTIVE_CASES, ObjectiveCase
+from cases import CLOSED_FORM_CASES, GRADIENT_CASES, ClosedFormCase
 
 from selftime.encoders.base import Encoder
 from selftime.objectives import OBJECTIVES
+from selftime.objectives.base import ClosedForm
 
 by_name = pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 
 
-def toy(kind: type[toys.Whitening], encoder: type[Encoder] = toys.Spread) -> ObjectiveCase:
-    return ObjectiveCase(
+def toy(kind: type[toys.Whitening], encoder: type[Encoder] = toys.Spread) -> ClosedFormCase:
+    return ClosedFormCase(
         lambda channels, strength: kind(encoder=encoder(channels=channels), strength=strength)
     )
 
 
 def test_every_objective_has_a_case():
-    assert set(OBJECTIVE_CASES) == set(OBJECTIVES), "add the new one to tests/contract/cases.py"
+    learned_by_gradient = {name.partition(",")[0] for name in GRADIENT_CASES}
+    cases = set(CLOSED_FORM_CASES) | learned_by_gradient
+    assert cases == set(OBJECTIVES), "add the new one to tests/contract/cases.py"
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_CASES)
+def test_every_objective_is_of_the_kind_that_its_case_says():
+    kinds = {name: issubclass(kind, ClosedForm) for name, kind in OBJECTIVES.items()}
+    assert {name for name, closed in kinds.items() if closed} == set(CLOSED_FORM_CASES)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORM_CASES)
 @by_name
 def test_objective_keeps(law, name):
-    law(OBJECTIVE_CASES[name])
+    law(CLOSED_FORM_CASES[name])
 
 
 @by_name
