@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from aeon.transformations.collection.convolution_based import (
@@ -58,7 +57,6 @@ def main() -> None:
 
 
 def use_threads(count: int) -> None:
-    numba.set_num_threads(count)
     torch.set_num_threads(count)
 
 

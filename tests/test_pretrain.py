@@ -9,7 +9,8 @@ from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.quantiles import Quantiles
-from selftime.engine.pretrain import copies_for, pretrain
+from selftime.engine.choices import copies_for
+from selftime.engine.pretrain import pretrain
 from selftime.objectives.spectral import Spectral
 
 

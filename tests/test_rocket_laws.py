@@ -1,6 +1,5 @@
 """What must hold of random convolutions to the bit, and of their twins."""
 
-import numba
 import pytest
 import torch
 
@@ -111,12 +110,12 @@ def test_company_changes_no_bit(prepared):
 
 def test_threads_change_no_bit(prepared):
     encoder, x = prepared
-    threads = numba.get_num_threads()
+    threads = torch.get_num_threads()
     found = []
     for count in {1, threads}:
-        numba.set_num_threads(count)
+        torch.set_num_threads(count)
         found.append(encoder(x))
-    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
     assert all(torch.equal(part, found[0]) for part in found)
 
 

@@ -5,11 +5,15 @@ Rooms are imported inside commands, so that ``--help`` does not wait for torch.
 
 import signal
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from selftime.cli.options import (
+    Accumulate,
+    Budget,
+    Clip,
     Data,
     Encoder,
     Force,
@@ -19,8 +23,12 @@ from selftime.cli.options import (
     Label,
     Layout,
     Objective,
+    Precision,
+    Resume,
     Seed,
+    StopOnCollapse,
     Time,
+    Track,
 )
 from selftime.cli.terminal import Door, terminate
 
@@ -85,25 +93,37 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: Objective = "auto",
     encoder: Encoder = "auto",
+    budget: Budget = None,
+    precision: Precision = "no",
+    accumulate: Accumulate = 1,
+    clip: Clip = None,
+    stop_on_collapse: StopOnCollapse = False,
+    track: Track = [],  # noqa: B006
     seed: Seed = 0,
     label: Label = None,
     id: Id = None,
     time: Time = None,
     layout: Layout = None,
+    resume: Resume = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Learn a model from unlabelled series. Labels are not read, --label keeps them out.
+    """Learn a model from unlabelled series. Labels are not learned from, --label keeps them out.
 
-    The folder holds run.json (every setting with its reason) and model/.
+    The folder holds run.json (every setting with its reason), model/ and report.html; for
+    objectives that are learned step by step also metrics.jsonl and checkpoints/. Ctrl-C finishes
+    and saves the step in flight; --resume goes on.
 
     Example: selftime pretrain sample:JapaneseVowels:train --out run
+
+    Example: selftime pretrain sample:JapaneseVowels:train --objective ts2vec --out run-ts2vec
     """
     from selftime.cli import learning
 
-    order = learning.Order(data, objective, encoder, seed)
-    read = _reader(label, id, time, layout)
-    learning.pretrain(order, read, out=out, force=force, as_json=as_json)
+    order = learning.Lesson(data, objective, encoder, seed, budget)
+    order = order.carried_out(precision, accumulate, clip, stop_on_collapse)
+    place = learning.Place(Path(out), force, resume, tuple(track))
+    learning.pretrain(order, _reader(label, id, time, layout), place, as_json=as_json)
 
 
 @app.command()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from selftime.cli import terminal
 from selftime.cli.judging import told_of, write_comparison
-from selftime.cli.learning import Order, learned, run_of, write_run
+from selftime.cli.learning import Lesson, learned, run_of, write_run
 from selftime.cli.outputs import check_folder, whole_folder
+from selftime.cli.reporting import REPORT, write_report
 from selftime.data.samples import sample
 from selftime.report.overview import overview
 from selftime.report.palette import save_picture
@@ -23,7 +24,7 @@ def demo(out: str | None, *, force: bool, encoder: str, as_json: bool) -> None:
     check_folder(target, force=force)
     train, test = sample(SPEECH, "train"), sample(SPEECH, "test")
     terminal.note(f"{len(train)} utterances to learn from, {len(test)} to be judged on.")
-    order = Order(f"sample:{SPEECH}:train", encoder=encoder)
+    order = Lesson(f"sample:{SPEECH}:train", encoder=encoder)
     with terminal.progress() as told:
         start = time.perf_counter()
         model = learned(train, order, told)
@@ -31,12 +32,15 @@ def demo(out: str | None, *, force: bool, encoder: str, as_json: bool) -> None:
         comparison = compare(model, train, test, watch=terminal.comparing(told))
         told("drawing", 0, 1)
         with whole_folder(target, force=force) as folder:
-            write_run(folder, model, run_of(model, order, "demo", learning))
+            run = run_of(model, order, "demo", learning)
+            write_run(folder, model, run)
+            write_report(folder, model, test, run, comparison)
             write_comparison(folder, comparison, model, test, title=TITLE)
             save_picture(overview(train, title="Nine speakers"), folder / "overview.png")
     seconds = time.perf_counter() - start
     result, lines = told_of(comparison)
     files = sorted(str(path) for path in target.iterdir())
+    files.sort(key=lambda path: not path.endswith(REPORT))
     lines = [
         f"{TITLE}: {len(train)} series, learned from without their labels in {learning:.0f} s.",
         *lines,

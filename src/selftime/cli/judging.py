@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from selftime.cli import terminal
-from selftime.cli.learning import Order, learned, run_of, write_run
+from selftime.cli.learning import Lesson, learned, run_of, write_run
 from selftime.cli.outputs import COMPARISON, check_folder, whole_folder, write_json
+from selftime.cli.reporting import REPORT, write_report
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model, load
@@ -58,7 +59,7 @@ def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_
     check_labels(train, test)
     with terminal.progress() as told:
         start = time.perf_counter()
-        order = Order(contest.train, seed=contest.seed)
+        order = Lesson(contest.train, seed=contest.seed)
         model = load(contest.model) if contest.model else learned(train, order, told)
         seconds = time.perf_counter() - start
         comparison = tasks.compare(
@@ -73,9 +74,11 @@ def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_
     if out:
         with whole_folder(Path(out), force=force) as folder:
             write_comparison(folder, comparison, model, test, title=f"{contest.test}: few labels")
+            run = run_of(model, order, "compare", seconds)
             if not contest.model:
-                write_run(folder, model, run_of(model, order, "compare", seconds))
-        lines.append(f"Pictures and figures: {out}")
+                write_run(folder, model, run)
+            write_report(folder, model, test, run, comparison)
+        lines.append(f"Report: {Path(out) / REPORT}; pictures and figures beside it")
     terminal.show(result, *lines, as_json=as_json)
 
 

@@ -1,19 +1,30 @@
 """``selftime pretrain``: from unlabelled series to a run folder."""
 
+import shlex
+import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from selftime.cli import terminal
 from selftime.cli.outputs import RUN, check_folder, whole_folder, write_json
+from selftime.cli.reporting import REPORT, write_report
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesSet
 from selftime.engine import pretrain as engine
 from selftime.engine.model import Model
+from selftime.engine.plan import OnCollapse, Plan, Precision, budget_in
+from selftime.engine.runs import MODEL, Log, Run, RunError, facts_in
+from selftime.engine.tracking import tracker
+from selftime.engine.training import Record, is_first_process
+from selftime.objectives import OBJECTIVES
+from selftime.objectives.base import Objective
 
 
-class Order(NamedTuple):
+class Lesson(NamedTuple):
     """What is to be learned, and from what.
 
     Attributes:
@@ -21,56 +32,193 @@ class Order(NamedTuple):
         objective: a name, or "auto".
         encoder: a name, or "auto".
         seed: fixes everything random.
+        budget: how long a gradient run lasts, such as "200 steps"; None for the usual.
+        plan: what else is wanted of a gradient run.
     """
 
     data: str
     objective: str = "auto"
     encoder: str = "auto"
     seed: int = 0
+    budget: str | None = None
+    plan: Plan = Plan()
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether the objective is learned step by step."""
+        kind = OBJECTIVES.get(self.objective)
+        return kind is not None and issubclass(kind, Objective)
+
+    @property
+    def whole_plan(self) -> Plan | None:
+        """The plan with its budget; None where nothing was asked for."""
+        budget = budget_in(self.budget) if self.budget else None
+        asked = replace(self.plan, budget=budget)
+        return None if asked == Plan() else asked
+
+    def carried_out(
+        self, precision: Precision, accumulate: int, clip: float | None, stop_on_collapse: bool
+    ) -> "Lesson":
+        """The same order with a plan."""
+        on_collapse: OnCollapse = "stop" if stop_on_collapse else "warn"
+        plan = Plan(precision=precision, accumulate=accumulate, clip=clip, on_collapse=on_collapse)
+        return self._replace(plan=plan)
 
 
-def pretrain(order: Order, read: Reader, *, out: str, force: bool, as_json: bool) -> None:
-    """Learn a model and write the run folder."""
-    check_folder(Path(out), force=force)
-    series = read(order.data)
-    with terminal.progress() as told:
-        start = time.perf_counter()
-        model = learned(series, order, told)
-    run = run_of(model, order, "pretrain", time.perf_counter() - start)
-    with whole_folder(Path(out), force=force) as folder:
-        write_run(folder, model, run)
-    result = {"run": out, "model": str(Path(out) / "model"), "dim": model.dim} | run
+class Place(NamedTuple):
+    """Where a run goes.
+
+    Attributes:
+        out: its folder.
+        force: replace what stands there.
+        resume: go on with the run that was stopped there.
+        track: names of trackers that are told of every step.
+    """
+
+    out: Path
+    force: bool = False
+    resume: bool = False
+    track: tuple[str, ...] = ()
+
+
+def pretrain(lesson: Lesson, read: Reader, place: Place, *, as_json: bool) -> None:
+    """Learn a model and write the run folder with its report."""
+    check_place(place, lesson)
+    series = read(lesson.data)
+    learn = learned_stepwise if lesson.is_gradient else learned_at_once
+    model, run = learn(series, lesson, place)
+    if not is_first_process():
+        return
+    out = str(place.out)
+    result = {"run": out, "model": str(place.out / MODEL), "dim": model.dim} | run
     terminal.show(result, *_lines(model, run, out), as_json=as_json)
 
 
-def learned(series: SeriesSet, order: Order, told: terminal.Told) -> Model:
+def check_place(place: Place, lesson: Lesson) -> None:
+    """Before any work: nothing is in the way, and there is something to go on with.
+
+    Raises:
+        FileExistsError: something stands there and may not be replaced.
+        RunError: there is nothing to go on with.
+    """
+    if place.resume:
+        if not lesson.is_gradient:
+            raise RunError("--resume goes on with a run of steps: name its --objective")
+        facts_in(place.out)
+        return
+    if place.out.is_dir() and not place.force and is_unfinished(place.out):
+        raise FileExistsError(
+            f"{place.out} holds a run that was stopped: "
+            "--resume goes on with it, --force begins anew"
+        )
+    check_folder(place.out, force=place.force)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a run was begun there and not brought to its end."""
+    try:
+        return bool(facts_in(folder).get("status") == "running")
+    except RunError:
+        return False
+
+
+def learned_at_once(
+    series: SeriesSet, lesson: Lesson, place: Place
+) -> tuple[Model, dict[str, Any]]:
+    """A model that is solved in one pass; its folder appears when all is there."""
+    with terminal.progress() as told:
+        start = time.perf_counter()
+        model = learned(series, lesson, told)
+    run = run_of(model, lesson, "pretrain", time.perf_counter() - start)
+    with whole_folder(place.out, force=place.force) as folder:
+        write_run(folder, model, run)
+        write_report(folder, model, series, run)
+    return model, run
+
+
+def learned_stepwise(
+    series: SeriesSet, lesson: Lesson, place: Place
+) -> tuple[Model, dict[str, Any]]:
+    """A model that is learned step by step; its folder grows with the run."""
+    if place.force and place.out.exists() and is_first_process():
+        shutil.rmtree(place.out)
+    logs = [tracker(name, place.out) for name in place.track]
+    with terminal.progress() as told:
+        kept = Run(
+            folder=place.out, log=listener(told, logs), how_to_resume=resuming(lesson, place)
+        )
+        start = time.perf_counter()
+        model = engine.pretrain(
+            series,
+            objective=lesson.objective,
+            encoder=lesson.encoder,
+            plan=lesson.whole_plan,
+            run=kept,
+            seed=lesson.seed,
+        )
+    run = run_of(model, lesson, "pretrain", time.perf_counter() - start)
+    if is_first_process():
+        write_json(place.out / RUN, run)
+        write_report(place.out, model, series, run)
+    return model, run
+
+
+def listener(told: terminal.Told, logs: Sequence[Log]) -> Log:
+    """What people see of a step; trackers are told as well."""
+
+    def log(record: Record) -> None:
+        if "loss" in record:
+            latest["loss"] = record["loss"]
+        latest.update(record.get("gauges", {}))
+        detail = ", ".join(f"{name} {value:.3g}" for name, value in latest.items())
+        told("learning", record["step"], record["steps"], detail)
+        for warning in record.get("warnings", ()):
+            terminal.note(f"warning: {warning['message']}")
+        for one in logs:
+            one(record)
+
+    latest: dict[str, float] = {}
+    return log
+
+
+def resuming(lesson: Lesson, place: Place) -> str:
+    """The command that goes on with a run."""
+    given = {"--out": place.out, "--objective": lesson.objective, "--encoder": lesson.encoder}
+    given |= {"--seed": lesson.seed} | ({"--budget": lesson.budget} if lesson.budget else {})
+    words = [str(word) for pair in given.items() for word in pair]
+    return "go on with: selftime pretrain " + shlex.join([lesson.data, *words, "--resume"])
+
+
+def learned(series: SeriesSet, lesson: Lesson, told: terminal.Told) -> Model:
     """The model, its progress told."""
     told("preparing", 0, len(series))
     return engine.pretrain(
         series,
-        objective=order.objective,
-        encoder=order.encoder,
-        seed=order.seed,
+        objective=lesson.objective,
+        encoder=lesson.encoder,
+        plan=lesson.whole_plan,
+        seed=lesson.seed,
         watch=lambda done, of: told("learning", done, of),
     )
 
 
-def run_of(model: Model, order: Order, command: str, seconds: float) -> dict[str, Any]:
+def run_of(model: Model, lesson: Lesson, command: str, seconds: float) -> dict[str, Any]:
     """What a run was: settings with their reasons, seed, data, versions, seconds."""
     return {
+        "status": "finished",
         "command": command,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),
-        "seed": order.seed,
+        "seed": lesson.seed,
         "settings": model.card["settings"],
-        "data": {"source": order.data} | model.card["data"],
+        "data": {"source": lesson.data} | model.card["data"],
         "versions": model.card["versions"],
     }
 
 
 def write_run(folder: Path, model: Model, run: dict[str, Any]) -> None:
     """``model/`` and ``run.json``."""
-    model.save(folder / "model")
+    model.save(folder / MODEL)
     write_json(folder / RUN, run)
 
 
@@ -80,5 +228,6 @@ def _lines(model: Model, run: dict[str, Any], out: str) -> list[str]:
     return [
         f"Learned from {data['series']:,} series without labels in {run['seconds']:.1f} s:",
         *chosen,
-        f"A series becomes {model.dim} numbers. Model: {Path(out) / 'model'}",
+        f"A series becomes {model.dim} numbers. Model: {Path(out) / MODEL}",
+        f"Report: {Path(out) / REPORT}",
     ]

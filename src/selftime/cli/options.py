@@ -9,6 +9,28 @@ Data = Annotated[
 ]
 Objective = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
 Encoder = Annotated[str, typer.Option("--encoder", help="See: selftime methods.")]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
+]
+Precision = Annotated[
+    Literal["no", "bf16", "fp16"],
+    typer.Option("--precision", help="Gradient runs: mix float32 with half precision."),
+]
+Accumulate = Annotated[
+    int, typer.Option("--accumulate", min=1, help="Gradient runs: batches of one step.")
+]
+Clip = Annotated[
+    float | None, typer.Option("--clip", help="Gradient runs: longest gradient of a step.")
+]
+StopOnCollapse = Annotated[
+    bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop when embeddings collapse.")
+]
+Track = Annotated[
+    list[str],
+    typer.Option("--track", help="Gradient runs: tell tensorboard or mlflow of every step."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run stopped at --out.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
 Head = Annotated[
     Literal["probe", "knn"],

@@ -2,18 +2,33 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from typer.core import TyperGroup
 
-Told = Callable[[str, int, int], None]
-"""Told what is being done, and how far it is: (what, done, of)."""
+from selftime.engine.interruption import Stopped
+
+
+class Told(Protocol):
+    """Told what is being done, how far it is, and what else is known of it."""
+
+    def __call__(self, what: str, done: int, of: int, detail: str = "") -> None:
+        """``done`` of ``of``; ``detail`` may change all the time."""
+        ...
+
 
 PLAIN_WIDTH = 110
 """Columns where there is no terminal to ask."""
@@ -31,6 +46,8 @@ class Door(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe has gone; typer ends quietly
+        except Stopped as error:
+            stop(str(error), code=128 + error.signum)
         except KeyboardInterrupt:
             stop("interrupted, nothing half-written was left", code=130)
         except (ValueError, OSError) as error:  # SeriesError and ModelError are ValueErrors
@@ -81,11 +98,12 @@ def progress() -> Iterator[Told]:
         yield plain_lines()
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, *times, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
-        def told(what: str, done: int, of: int) -> None:
-            bar.update(task, description=what, completed=done, total=of)
+        def told(what: str, done: int, of: int, detail: str = "") -> None:
+            bar.update(task, description=" ".join([what, detail]), completed=done, total=of)
 
         yield told
 
@@ -94,15 +112,19 @@ def plain_lines() -> Told:
     """A line on stderr for every new thing that is done and every quarter of it."""
     last = ("", -1)
 
-    def told(what: str, done: int, of: int) -> None:
+    def told(what: str, done: int, of: int, detail: str = "") -> None:
         nonlocal last
         if (what, 4 * done // max(of, 1)) != last:
             last = (what, 4 * done // max(of, 1))
-            note(f"{what}: {done:,} of {of:,}")
+            note(f"{what}: {done:,} of {of:,}" + (f" ({detail})" if detail else ""))
 
     return told
 
 
 def comparing(told: Told) -> Told:
     """The same, told of the rows and budgets of a comparison."""
-    return lambda what, done, of: told(f"comparing ({what})", done, of)
+
+    def comparing(what: str, done: int, of: int, detail: str = "") -> None:
+        told(f"comparing ({what})", done, of, detail)
+
+    return comparing

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.settings import described
@@ -21,10 +21,17 @@ class Encoder(nn.Module, ABC):
 
     dim: int
     """D, the length of the vectors."""
+    is_stepwise: bool = False
+    """Whether there is one token for every step (N = T)."""
 
     @abstractmethod
     def forward(self, x: Batch) -> Tokens:
         """Tokens (B,N,D): N = 1 for encoders that see a series only as a whole."""
+
+    def span(self, x: Batch, start: int, stop: int) -> Tokens:
+        """Tokens ``start`` to ``stop``, which some encoders make without the others."""
+        tokens: Tensor = self(x)[:, start:stop]
+        return tokens
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:  # noqa: ARG002
         """One vector a series (B,D) from its tokens."""

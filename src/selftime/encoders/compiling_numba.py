@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+import torch
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,11 +31,11 @@ def compiled(*, reorder: bool = False) -> Callable[[Function], Function]:
 
 
 def over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:
-    """Run ``work(start, stop, *arguments)`` over all series, on as many threads as numba has.
+    """Run ``work(start, stop, *arguments)`` over all series, on as many threads as torch has.
 
     Plain threads instead of ``prange``: they survive a fork, and several callers at a time.
     """
-    threads = numba.get_num_threads()
+    threads = torch.get_num_threads()  # asking numba would start its own and change torch's
     runs = 1 if threads == 1 else min(count, 8 * threads)  # 8: evens out unequal lengths
     edges = np.linspace(0, count, max(runs, 1) + 1).astype(np.int64)
     with ThreadPoolExecutor(threads) as pool:

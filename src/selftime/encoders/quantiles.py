@@ -23,7 +23,7 @@ Rows = Float[Tensor, "N R"]
 """One row a series and channel: its representations, one after the other."""
 
 
-class Plan(NamedTuple):
+class Places(NamedTuple):
     """Which values of a row of `representations` make which of its F features.
 
     Attributes:
@@ -160,7 +160,7 @@ def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
     return spectrum.abs()
 
 
-def planned(length: int, depth: int, divisor: int) -> Plan:
+def planned(length: int, depth: int, divisor: int) -> Places:
     """Every interval of the `representations` of ``length`` steps, and the quantiles it gives."""
     intervals: list[tuple[int, int, int, int]] = []
     quantiles: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -173,7 +173,7 @@ def planned(length: int, depth: int, divisor: int) -> Plan:
             first += count
         origin += max(T, 0)
     left, right, share = (np.concatenate(part) for part in zip(*quantiles, strict=True))
-    return Plan(np.array(intervals), left, right, share)
+    return Places(np.array(intervals), left, right, share)
 
 
 def dyadic(steps: int, depth: int) -> list[tuple[int, int]]:
@@ -211,7 +211,7 @@ def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return left, np.minimum(left + 1, values - 1), (rest / gaps).astype(np.float32)
 
 
-def on_device(rows: Rows, plan: Plan) -> Float[Tensor, "N F"]:
+def on_device(rows: Rows, plan: Places) -> Float[Tensor, "N F"]:
     """Quantiles of each interval of each row, by sorting on whichever device holds the rows.
 
     The mean of an interval is taken off every second of its quantiles.
@@ -227,7 +227,7 @@ def on_device(rows: Rows, plan: Plan) -> Float[Tensor, "N F"]:
     return torch.cat(found, dim=1)
 
 
-def on_cpu(rows: Rows, plan: Plan) -> Float[Tensor, "N F"]:
+def on_cpu(rows: Rows, plan: Places) -> Float[Tensor, "N F"]:
     """The same as `on_device`, compiled, and with the bits of a row its own."""
     out = np.empty((len(rows), len(plan.share)), np.float32)
     blocks = -(-len(rows) // LANES)

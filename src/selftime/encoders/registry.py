@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.dilated import Dilated
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.quantiles import Quantiles
 from selftime.encoders.rocket import Hydra, MiniRocket
@@ -15,7 +16,10 @@ from selftime.settings import settings_of
 
 ENCODERS: dict[str, type[Encoder]] = {
     kind.__name__: kind
-    for kind in (MiniRocket, Hydra, Quantiles, Joined, Standardised, Projected, UnitLength)
+    for kind in (
+        *(MiniRocket, Hydra, Quantiles, Dilated),
+        *(Joined, Standardised, Projected, UnitLength),
+    )
 }
 """The only classes that a saved model may name."""
 
@@ -75,8 +79,9 @@ def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
         ValueError: other channels, or a size that no tensor has.
     """
     widths = {tensor.shape[-1] for tensor in state.values() if tensor.ndim}
+    numbers = sum(tensor.numel() for tensor in state.values())
     for part in _recipes_in(recipe):
-        _check_part(part, channels, widths)
+        _check_part(part, channels, widths, numbers)
 
 
 def check_tensors(encoder: Encoder, channels: int) -> None:
@@ -92,11 +97,14 @@ def check_tensors(encoder: Encoder, channels: int) -> None:
             raise ValueError(f"{name} reads channels that do not exist")
 
 
-def _check_part(part: dict[str, Any], channels: int, widths: set[int]) -> None:
+def _check_part(part: dict[str, Any], channels: int, widths: set[int], numbers: int) -> None:
     if part.get("channels", channels) != channels:
         raise ValueError(f"got an encoder of {part['channels']} channels, wanted {channels}")
-    if "dim" in part and part["dim"] not in widths:
-        raise ValueError(f"got dim {part['dim']}, which no tensor has")
+    for name in ("dim", "hidden"):
+        if name in part and part[name] not in widths:
+            raise ValueError(f"got {name} {part[name]}, which no tensor has")
+    if "hidden" in part and part["depth"] * part["hidden"] ** 2 > numbers:
+        raise ValueError(f"got {part['depth']} layers of {part['hidden']}: tensors hold fewer")
     for name, value in part.items():
         if name != "seed" and isinstance(value, int) and abs(value) > LARGEST:
             raise ValueError(f"got {name} {value}, wanted at most {LARGEST}")

@@ -1,7 +1,13 @@
 """What is learned from: one file per method."""
 
-from selftime.objectives.base import ClosedForm
+from selftime.objectives.base import ClosedForm, Objective
+from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
+from selftime.objectives.ts2vec import TS2Vec
 
-OBJECTIVES: dict[str, type[ClosedForm]] = {"spectral": Spectral}
+OBJECTIVES: dict[str, type[ClosedForm] | type[Objective]] = {
+    "spectral": Spectral,
+    "ts2vec": TS2Vec,
+    "simclr": SimCLR,
+}
 """Objectives by the names people type."""

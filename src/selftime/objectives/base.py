@@ -2,13 +2,64 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from jaxtyping import Float64
-from torch import Generator, Tensor
+from jaxtyping import Float, Float64
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
+from selftime.objectives.recipe import Recipe
 from selftime.settings import described
+from selftime.shapes import Embedding
+
+
+class Step(NamedTuple):
+    """What an objective makes of one batch.
+
+    Attributes:
+        loss: () to be lowered.
+        parts: () terms of the loss for the log, detached.
+        embeddings: (B,D) of one view of the batch, detached; for the gauges.
+    """
+
+    loss: Float[Tensor, ""]
+    parts: dict[str, Tensor]
+    embeddings: Embedding
+
+
+class Objective(nn.Module, ABC):
+    """Learned by gradient: a module that holds the encoder and whatever else is trained with it.
+
+    Its ``forward`` reads like the paper's algorithm: views, encode, loss. Randomness comes from
+    ``rng`` alone, so a step is the same wherever and whenever it is computed. What compares the
+    series of a batch encodes them with :func:`selftime.objectives.ranks.shared`.
+
+    Attributes:
+        encoder: what is learned for later use.
+        recipe: how it is trained where nothing else is said.
+    """
+
+    encoder: Encoder
+    recipe: Recipe
+
+    def __repr__(self) -> str:
+        return described(self)
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Set what depends on the data but is not learned, from a sample of series."""
+        self.encoder.prepare(sample, rng)
+
+    @abstractmethod
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """The loss of one batch.
+
+        Raises:
+            ValueError: a batch from which nothing can be learned.
+        """
+
+    def after_step(self, progress: float) -> None:  # noqa: B027 - most methods have no teacher
+        """Move teachers; ``progress`` runs from 0 to 1 over the run."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +107,17 @@ class ClosedForm(ABC):
     @abstractmethod
     def solve(self, moments: Moments) -> Encoder:
         """The learned encoder."""
+
+
+def check_negatives(x: Batch) -> None:
+    """A batch in which series can be told from others.
+
+    Raises:
+        ValueError: a single series.
+    """
+    if len(x.values) < 2:
+        raise ValueError(
+            "got a batch of 1 series, wanted at least 2: it is told from the other series of the "
+            "batch, and without any the loss is 0 whatever is learned. Use a larger batch, or "
+            "cut a long recording into windows (selftime.windows)"
+        )

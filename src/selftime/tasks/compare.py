@@ -11,7 +11,14 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class
 from selftime.engine.model import Model
 from selftime.tasks.gain import Gain, Hits, gain, in_words
-from selftime.tasks.references import Row, learned, minirocket_ridge, raw_values, untrained
+from selftime.tasks.references import (
+    Row,
+    from_scratch,
+    learned,
+    minirocket_ridge,
+    raw_values,
+    untrained,
+)
 
 Budget = int | None
 """Labels a class; None means all."""
@@ -138,6 +145,7 @@ ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
     UNTRAINED: untrained,
     "raw values": raw_values,
     "MiniRocket + ridge": minirocket_ridge,
+    "supervised from scratch": from_scratch,
 }
 """The rows of every comparison."""
 

@@ -14,10 +14,12 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.quantiles import resampled
+from selftime.encoders.registry import build, recipe_of
 from selftime.encoders.rocket import minirocket
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
 from selftime.tasks.probe import Probe
+from selftime.tasks.scratch import FromScratch, network_like, rows_of
 
 Features = Float32[np.ndarray, "N D"]
 
@@ -44,8 +46,8 @@ def learned(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
 
 
 def untrained(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
-    """The same encoder without what was learned on top of it, under the same probe."""
-    bare = Model(without_learning(model.encoder), model.scaling, model.channels)
+    """The same encoder without what was learned, under the same probe."""
+    bare = Model(untrained_twin(model, train), model.scaling, model.channels)
     vectors = bare.embed(train)
     return Row("untrained encoder", vectors, bare.embed(test), Probe(cohort=vectors))
 
@@ -75,6 +77,28 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     model = Model(body, scaling.none(), train.channels)
     head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
     return Row("MiniRocket + ridge", model.embed(train), model.embed(test), head)
+
+
+def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The network of the model, or ``dilated`` where it has none, trained on the labels alone."""
+    steps = int(max(train.lengths.max(), test.lengths.max()))
+    scale = scaling.fit_channels(train)
+    recipe = network_like(model.encoder, train.n_channels, steps)
+    head = FromScratch(recipe=recipe, channels=train.n_channels)
+    ours, theirs = rows_of(train, scale, steps), rows_of(test, scale, steps)
+    return Row("supervised from scratch", ours, theirs, head)
+
+
+def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
+    """The encoder without learned maps, and with its first weights where they were trained."""
+    bare = without_learning(model.encoder)
+    if not any(weight.requires_grad for weight in bare.parameters()):
+        return bare
+    fresh = build(recipe_of(bare)).eval()
+    sample = model.scaling.apply(batch_of(train, sample_of(len(train), 0)))
+    with torch.inference_mode():
+        fresh.prepare(sample, generator(0, 0))
+    return fresh
 
 
 def without_learning(encoder: Encoder) -> Encoder:

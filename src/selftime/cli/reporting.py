@@ -1,0 +1,51 @@
+"""The report of a run: what was learned from what, and what it is worth, on one page."""
+
+from pathlib import Path
+from typing import Any
+
+from selftime.data.series import SeriesSet
+from selftime.engine.gauges import GAUGES
+from selftime.engine.model import Model
+from selftime.engine.runs import metrics_in
+from selftime.report.content import Content
+from selftime.report.page import write_page
+from selftime.tasks.compare import Comparison
+from selftime.views.augment import VIEWS
+
+REPORT = "report.html"
+SHOWN = ("mild", "jitter", "time_warp", "magnitude_warp", "crop_resize", "span_mask")
+"""Views in the gallery."""
+
+
+def write_report(
+    folder: Path,
+    model: Model,
+    series: SeriesSet,
+    run: dict[str, Any],
+    comparison: Comparison | None = None,
+) -> Path:
+    """Write ``report.html`` from what the run folder holds.
+
+    Args:
+        folder: of the run, with its metrics if it has any.
+        model: what was learned.
+        series: drawn on the map and in the gallery; labels, where there are any, colour it.
+        run: as in ``run.json``.
+        comparison: the model beside the reference rows, if it was compared.
+    """
+    metrics = metrics_in(folder)
+    content = Content(
+        run=run,
+        series=series,
+        vectors=model.embed(series),
+        metrics=[record for record in metrics if "loss" in record],
+        gauge_ranges={name: (g.low, g.high, g.about) for name, g in GAUGES.items()},
+        warnings=[
+            {"step": record["step"], "gauge": warning["gauge"], "message": warning["message"]}
+            for record in metrics
+            for warning in record.get("warnings", ())
+        ],
+        views={name: VIEWS[name] for name in SHOWN},
+        comparison=comparison,
+    )
+    return write_page(folder / REPORT, content)

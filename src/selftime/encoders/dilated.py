@@ -1,0 +1,151 @@
+"""Dilated convolutions: the encoder of TS2Vec, in the order of time and as matrix products."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.encoders.taps import Rows, taps
+from selftime.shapes import Embedding, Lengths, Tokens
+
+
+class Dilated(Encoder):
+    """One token a step from residual blocks whose reach doubles: 1, 2, 4, … steps.
+
+    The encoder of TS2Vec (Yue et al. 2022, section 3.1): a linear map of each step, ``depth``
+    residual blocks of two convolutions with three taps, and a last one that widens to ``dim``;
+    a series is the maximum of its tokens over time (section 3.1, "instance-level").
+    Steps at which nothing was observed enter as 0, as TS2Vec's masked timestamps do.
+
+    Attributes:
+        channels: C, of the series.
+        hidden: width of the blocks.
+        depth: blocks before the last one.
+        dim: D, width of the last block.
+        causal: tokens depend on their own step and earlier ones only.
+        seed: draws the initial weights.
+    """
+
+    is_stepwise = True
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        hidden: int = 64,
+        depth: int = 10,
+        dim: int = 320,
+        causal: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.channels, self.hidden, self.depth = channels, hidden, depth
+        self.dim, self.causal, self.seed = dim, causal, seed
+        rng = torch.Generator().manual_seed(seed)
+        self.entry = Convolution(channels, hidden, 1, rng)
+        self.blocks = nn.ModuleList(
+            Block(hidden, dim if last else hidden, widens=last, rng=rng)
+            for last in [False] * depth + [True]
+        )
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a step (B,T,D)."""
+        return self.span(x, 0, x.values.shape[2])
+
+    def span(self, x: Batch, start: int, stop: int) -> Tokens:
+        """Tokens ``start`` to ``stop``; blocks that reach beyond the series see no other steps."""
+        B, _, T = x.values.shape
+        there = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
+        steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
+        h = self.entry(steps, HERE) * there
+        within = within_rows(x)
+        sliced = False
+        for k, block in enumerate(self.blocks):
+            if 2**k >= T and not sliced:  # from here on each step is seen by itself
+                h, sliced = h[start * B : stop * B], True
+                within = None if within is None else within[start * B : stop * B]
+            h = block(h, self.shifts(k, B), within)
+        h = h if sliced else h[start * B : stop * B]
+        tokens: Tensor = h.view(stop - start, B, self.dim).transpose(0, 1)
+        return tokens
+
+    def shifts(self, k: int, B: int) -> tuple[int, int, int]:
+        """Rows that the three taps of block ``k`` read ahead or behind, for ``B`` series."""
+        reach = B * 2**k
+        return (-2 * reach, -reach, 0) if self.causal else (-reach, 0, reach)
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The maximum over the steps of each series (B,D)."""
+        return highest(tokens, x.lengths)
+
+
+def highest(tokens: Tokens, lengths: Lengths) -> Embedding:
+    """The maximum over the first tokens of each series (B,D), as many as it has steps, or one."""
+    N, lengths = tokens.shape[1], lengths.clamp(min=1)  # nothing observed: a vector all the same
+    if bool((lengths >= N).all()):
+        return tokens.amax(dim=1)
+    beyond = torch.arange(N, device=tokens.device) >= lengths[:, None]  # (B,N)
+    return tokens.masked_fill(beyond[:, :, None], -torch.inf).amax(dim=1)
+
+
+def within_rows(x: Batch) -> Bool[Tensor, "R 1"] | None:
+    """Which rows lie within their series, time first; None where all do."""
+    T, lengths = x.values.shape[2], x.lengths
+    if bool((lengths == T).all()):
+        return None
+    return (torch.arange(T, device=lengths.device)[:, None] < lengths).reshape(-1, 1)
+
+
+HERE = (0,)
+"""The shifts of a map that reads nothing but the row itself."""
+
+
+class Block(nn.Module):
+    """x + convolution(gelu(convolution(gelu(x)))); the sum is over a linear map where it widens."""
+
+    def __init__(self, inner: int, outer: int, *, widens: bool, rng: Generator) -> None:
+        super().__init__()
+        self.first = Convolution(inner, outer, 3, rng)
+        self.second = Convolution(outer, outer, 3, rng)
+        self.beside = Convolution(inner, outer, 1, rng) if widens else None
+
+    def forward(self, x: Rows, shifts: Sequence[int], within: Tensor | None) -> Rows:
+        """Rows of all series, as :func:`selftime.encoders.taps.taps` takes them."""
+        beside = x if self.beside is None else self.beside(x, HERE)
+        y = self.first(_clear(F.gelu(x), within), shifts)
+        out: Tensor = self.second(_clear(F.gelu(y), within), shifts, onto=beside)
+        return out
+
+
+def _clear(x: Rows, within: Tensor | None) -> Rows:
+    """What lies beyond the end of a series is 0, however much of it there is."""
+    return x if within is None else x * within
+
+
+class Convolution(nn.Module):
+    """Weights of some taps, drawn as torch draws those of its convolutions."""
+
+    def __init__(self, inner: int, outer: int, taps: int, rng: Generator) -> None:
+        super().__init__()
+        bound = (inner * taps) ** -0.5
+        self.weight = nn.Parameter(uniform(taps, outer, inner, bound=bound, rng=rng))
+        self.bias = nn.Parameter(uniform(outer, bound=bound, rng=rng))
+
+    def forward(self, x: Rows, shifts: Sequence[int], onto: Rows | None = None) -> Rows:
+        """Rows of all series, as :func:`selftime.encoders.taps.taps` takes them.
+
+        Args:
+            x: the rows.
+            shifts: rows that each tap reads ahead or behind.
+            onto: rows that the result is added to.
+        """
+        return taps(x, self.weight, self.bias if onto is None else onto + self.bias, shifts)
+
+
+def uniform(*shape: int, bound: float, rng: Generator) -> Float[Tensor, "..."]:
+    """Uniform numbers within ±bound."""
+    return (2 * torch.rand(shape, generator=rng) - 1) * bound

@@ -1,0 +1,196 @@
+"""Settings of a run: what was given, what was chosen instead, and why."""
+
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from selftime.data.scaling import Scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder
+from selftime.encoders.builders import BUILDERS
+from selftime.engine.plan import Plan, budget_in, usual_budget
+from selftime.engine.solve import generator, sample_of
+from selftime.objectives import OBJECTIVES
+from selftime.objectives.base import ClosedForm, Objective
+from selftime.objectives.choice import MEDIUM, SERIES, WEAK, Trial, chosen_strength
+from selftime.objectives.spectral import Spectral
+from selftime.settings import settings_of
+from selftime.views.mild import Mild
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting and why it has its value."""
+
+    value: Any
+    reason: str
+
+
+ROCKET = Choice("rocket", "random convolutions: no training, strong features")
+DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
+
+
+def chosen(
+    series: SeriesSet,
+    scale: Scaling,
+    objective: str | ClosedForm | Objective,
+    encoder: str | Encoder,
+    seed: int,
+) -> tuple[ClosedForm | Objective, dict[str, Choice]]:
+    """The objective ready to learn, and all choices with their reasons.
+
+    Raises:
+        ValueError: an unknown name, or an encoder beside a ready objective.
+    """
+    if not isinstance(objective, str):
+        if encoder != "auto":
+            raise ValueError("got an objective and an encoder: give the encoder to the objective")
+        return deepcopy(objective), {
+            "objective": Choice(repr(objective), "given"),
+            "seed": Choice(seed, "given"),
+        }
+    name = known("objective", "spectral" if objective == "auto" else objective, OBJECTIVES)
+    why = "given" if objective != "auto" else "learns in one pass on a CPU and needs no tuning"
+    kind = OBJECTIVES[name]
+    if issubclass(kind, Objective):
+        body, body_choices = chosen_encoder(series, encoder, seed, DILATED)
+        made = trained_by(kind(encoder=body))
+        return made, {
+            "objective": Choice(name, why),
+            **body_choices,
+            "method": Choice(described_without_encoder(made), "as in its paper"),
+            "seed": Choice(seed, "given"),
+        }
+    learner, choices = chosen_spectral(series, scale, encoder, seed)
+    return learner, {"objective": Choice(name, why), **choices, "seed": Choice(seed, "given")}
+
+
+def chosen_spectral(
+    series: SeriesSet, scale: Scaling, encoder: str | Encoder, seed: int
+) -> tuple[Spectral, dict[str, Choice]]:
+    """The closed-form objective, its strength and penalty chosen without labels."""
+    body, body_choices = chosen_encoder(series, encoder, seed, ROCKET)
+    beside, beside_choice = chosen_beside(series, encoder)
+    with torch.inference_mode():
+        sample = scale.apply(batch_of(series, sample_of(len(series), seed, SERIES)))
+        trial = chosen_strength(body, sample, generator(seed, 0))
+    copies = copies_for(len(series), len(series.steps))
+    choices = {
+        **body_choices,
+        "beside": beside_choice,
+        "strength": Choice(trial.strength, reason_for(trial)),
+        "penalty": Choice(trial.penalty, "of three, it tells most series apart"),
+        "copies": Choice(copies, "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"),
+    }
+    learner = Spectral(
+        encoder=body,
+        beside=beside,
+        view=Mild(strength=trial.strength),
+        penalty=trial.penalty,
+        copies=copies,
+    )
+    return learner, choices
+
+
+def reason_for(trial: Trial) -> str:
+    """Why the augmentation is as strong as it is."""
+    if trial.strength == WEAK:
+        return f"weak: at {MEDIUM} only {trial.found:.0%} of series are told apart"
+    return f"{trial.found:.0%} of series are still told apart at it"
+
+
+def chosen_encoder(
+    series: SeriesSet, encoder: str | Encoder, seed: int, usual: Choice
+) -> tuple[Encoder, dict[str, Choice]]:
+    """The encoder, not yet prepared, and the choices in it; ``usual`` is what "auto" means."""
+    if isinstance(encoder, Encoder):
+        return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
+    name = known("encoder", usual.value if encoder == "auto" else encoder, BUILDERS)
+    why = "given" if encoder != "auto" else usual.reason
+    length = int(np.median(series.lengths))
+    return BUILDERS[name](channels=series.n_channels, length=length, seed=seed), {
+        "encoder": Choice(name, why),
+        "length": Choice(length, "median length of the series; others are encoded as well"),
+    }
+
+
+def chosen_beside(series: SeriesSet, encoder: str | Encoder) -> tuple[Encoder | None, Choice]:
+    """What stands beside the learned part: quantiles, unless they or a ready encoder were given."""
+    if isinstance(encoder, Encoder) or encoder == "quantiles":
+        return None, Choice("nothing", "an encoder was given: it is used alone")
+    length = int(np.median(series.lengths))
+    reason = "where values lie is lost on convolutions; augmentation has nothing to teach here"
+    return BUILDERS["quantiles"](channels=series.n_channels, length=length), Choice(
+        "quantiles", reason
+    )
+
+
+def copies_for(n: int, steps: int) -> int:
+    """Augmented copies of each of ``n`` series that have so many steps together.
+
+    About 3,000 copies or 600,000 steps in all, whichever is less, and 3 to 20 of each series.
+    """
+    return int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
+
+
+def trained_by(learner: Objective) -> Objective:
+    """The objective, if there is anything in its encoder to train.
+
+    Raises:
+        ValueError: there is not.
+    """
+    if not any(weight.requires_grad for weight in learner.encoder.parameters()):
+        raise ValueError(
+            f"{type(learner).__name__} trains its encoder by gradient, and "
+            f"{type(learner.encoder).__name__} has no weights to train: use encoder='dilated', "
+            "or objective='spectral'"
+        )
+    return learner
+
+
+def chosen_plan(
+    learner: Objective, series: SeriesSet, plan: Plan | str | None
+) -> tuple[Plan, dict[str, Choice]]:
+    """How a gradient run is carried out, nothing left open.
+
+    Args:
+        learner: what is trained.
+        series: what it learns from.
+        plan: what was given: a whole plan, a budget such as "10 epochs", or nothing.
+    """
+    given = Plan(budget=budget_in(plan)) if isinstance(plan, str) else plan or Plan()
+    usual = Plan()
+    budget = given.budget or usual_budget(series.steps.size)
+    recipe = given.recipe or learner.recipe
+    why_budget = "given" if given.budget else "200 steps for up to 100,000 values, 600 for more"
+    why_recipe = "given" if given.recipe else f"recipe of {type(learner).__name__}"
+    named = {name.replace("_", " "): value for name, value in asdict(recipe).items()}
+    choices = {"budget": Choice(str(budget), why_budget)}
+    choices |= {name: Choice(value, why_recipe) for name, value in named.items()}
+    for name in ("precision", "accumulate", "clip", "on_collapse"):
+        value = getattr(given, name)
+        why = "the usual" if value == getattr(usual, name) else "given"
+        choices[name.replace("_", " ")] = Choice(value, why)
+    return replace(given, budget=budget, recipe=recipe), choices
+
+
+def described_without_encoder(learner: Objective) -> str:
+    """The settings of an objective as people would type them."""
+    settings = {name: value for name, value in settings_of(learner).items() if name != "encoder"}
+    inside = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    return f"{type(learner).__name__}({inside})"
+
+
+def known(what: str, name: str, among: dict[str, Any]) -> str:
+    """The name, if it is one of those.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if name not in among:
+        raise ValueError(f"got {what} {name!r}, wanted one of {', '.join(among)}")
+    return name

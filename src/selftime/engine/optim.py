@@ -1,0 +1,57 @@
+"""What moves the weights: AdamW, its rate over a run, and averages of the weights."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from selftime.objectives.recipe import Averaging, Recipe
+
+EMA_DECAY = 0.99
+
+
+def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW over all weights that are trained."""
+    weights = [weight for weight in module.parameters() if weight.requires_grad]
+    return torch.optim.AdamW(weights, recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+
+
+def rate_at(progress: float, recipe: Recipe) -> float:
+    """Learning rate after a share of the run: warm-up, then constant or half a cosine.
+
+    Linear warm-up (Goyal et al. 2017, section 2.2), cosine without restarts (Loshchilov & Hutter
+    2017, equation 5).
+
+    Args:
+        progress: 0 to 1.
+        recipe: the highest rate, the share of the warm-up, and whether there is a cosine.
+    """
+    if progress < recipe.warmup:
+        return recipe.rate * progress / recipe.warmup
+    if not recipe.cosine:
+        return recipe.rate
+    after = (progress - recipe.warmup) / (1 - recipe.warmup)
+    return recipe.rate * 0.5 * (1 + math.cos(math.pi * min(after, 1.0)))
+
+
+class Average:
+    """An average of weights over the steps of a run.
+
+    Attributes:
+        kind: "mean" of all steps, "ema" with decay :data:`EMA_DECAY`, or "none": the last.
+        weights: the average so far.
+        steps: how many steps went into it.
+    """
+
+    def __init__(self, weights: Iterable[Tensor], kind: Averaging) -> None:
+        self.kind = kind
+        self.weights = [weight.detach().clone() for weight in weights]
+        self.steps = 1  # the initial weights count, as in torch's AveragedModel
+
+    def add(self, weights: Iterable[Tensor]) -> None:
+        """Take in the weights of one more step."""
+        share = {"none": 1.0, "ema": 1 - EMA_DECAY, "mean": 1 / (self.steps + 1)}[self.kind]
+        with torch.no_grad():
+            torch._foreach_lerp_(self.weights, [weight.detach() for weight in weights], share)
+        self.steps += 1

@@ -1,0 +1,49 @@
+"""Trackers that are told of every step: TensorBoard and MLflow, through accelerate."""
+
+from pathlib import Path
+
+from accelerate.state import PartialState
+from accelerate.tracking import MLflowTracker, TensorBoardTracker
+from accelerate.utils import is_mlflow_available, is_tensorboard_available
+
+from selftime.engine.runs import Log
+from selftime.engine.training import Record
+
+TRACKERS = ("tensorboard", "mlflow")
+
+
+def tracker(name: str, folder: Path) -> Log:
+    """Tells a tracker of every step.
+
+    Args:
+        name: "tensorboard" (events in ``folder/tensorboard``) or "mlflow" (a store in
+            ``folder/mlflow``, or where MLFLOW_TRACKING_URI points).
+        folder: of the run.
+
+    Raises:
+        ValueError: an unknown name, or one that is not installed.
+    """
+    available = {"tensorboard": is_tensorboard_available, "mlflow": is_mlflow_available}
+    if name not in available:
+        raise ValueError(f"got tracker {name!r}, wanted one of {', '.join(TRACKERS)}")
+    if not available[name]():
+        raise ValueError(f"{name} is not installed: pip install 'selftime[track]'")
+    PartialState()  # trackers ask it whether they are the first process
+    if name == "tensorboard":
+        made = TensorBoardTracker(name, logging_dir=folder)
+    else:
+        made = MLflowTracker("selftime", logging_dir=folder / name)
+    made.start()
+
+    def log(record: Record) -> None:
+        made.log(scalars(record), step=record["step"])
+
+    return log
+
+
+def scalars(record: Record) -> dict[str, float]:
+    """The numbers of a step under flat names: loss, parts/instance, gauges/spread."""
+    flat = {name: value for name, value in record.items() if isinstance(value, float)}
+    for group in ("parts", "gauges"):
+        flat |= {f"{group}/{name}": value for name, value in record.get(group, {}).items()}
+    return flat

@@ -1,0 +1,193 @@
+"""Training: a gradient run between two of its steps; it can be advanced, saved and restored."""
+
+import math
+import os
+import time
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from jaxtyping import Int
+from torch import Tensor
+
+from selftime.data.scaling import Scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder
+from selftime.engine.checkpoint import CheckpointError, State
+from selftime.engine.optim import Average, optimiser, rate_at
+from selftime.engine.order import Order
+from selftime.engine.plan import Plan, usual_budget
+from selftime.engine.solve import generator
+from selftime.objectives.base import Objective
+from selftime.objectives.supervised import Supervised
+
+Record = dict[str, Any]
+"""What is known of one step: step, seconds, loss, parts, rate, gradient_norm."""
+
+
+class Diverged(ValueError):
+    """A loss that is no number any more."""
+
+
+class Training:
+    """Everything that changes while an objective is trained, and how one step changes it.
+
+    A step depends on the state, the seed and its own number only, so a run that is restored from
+    any of its states goes on as if it had never stopped, bit for bit on a CPU.
+
+    Attributes:
+        objective: what is trained, changed in place; with targets it learns from labels.
+        step: how many steps are done.
+        seconds: how long they took.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that a run depends on
+        self,
+        objective: Objective | Supervised,
+        series: SeriesSet,
+        scaling: Scaling,
+        plan: Plan,
+        seed: int,
+        targets: Int[Tensor, " N"] | None = None,
+    ) -> None:
+        self.objective, self.series, self.scaling = objective, series, scaling
+        self.targets = targets
+        self.plan, self.seed = plan, seed
+        self.recipe = plan.recipe or objective.recipe
+        self.budget = plan.budget or usual_budget(series.steps.size)
+        self.order = Order(count=len(series), batch_size=self.recipe.batch_size, seed=seed)
+        self.steps_an_epoch = max(self.order.batches_a_pass // plan.accumulate, 1)
+        self.accelerator = accelerator_for(plan)
+        self.weights = [w for w in objective.parameters() if w.requires_grad]
+        self.module, self.optimiser = self.accelerator.prepare(
+            objective, optimiser(objective, self.recipe)
+        )
+        self.average = Average(self.weights, self.recipe.averaging)
+        self.step, self.seconds = 0, 0.0
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used up."""
+        return self.budget.progress(self.step, self.seconds, self.steps_an_epoch)
+
+    @property
+    def steps(self) -> int | None:
+        """Steps in all; None where the clock decides."""
+        return self.budget.steps(self.steps_an_epoch)
+
+    def advance(self) -> Record:
+        """One step.
+
+        Raises:
+            Diverged: the loss is not finite.
+        """
+        start = time.perf_counter()
+        rate = rate_at(self._middle(), self.recipe)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        made = [self._gradients(part) for part in range(self.plan.accumulate)]
+        norm = self._clip()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.add(self.weights)
+        self.step += 1
+        self.seconds += time.perf_counter() - start
+        self.objective.after_step(min(self.progress, 1.0))
+        loss = sum(float(loss) for loss, _ in made) / len(made)
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} at step {self.step}: lower the rate ({rate:g})")
+        return {
+            "step": self.step,
+            "steps": self.steps or 0,
+            "seconds": round(self.seconds, 4),
+            "loss": loss,
+            "rate": rate,
+            "gradient_norm": float(norm),
+            "parts": {name: float(part) for name, part in made[-1][1].items()},
+        }
+
+    def _gradients(self, part: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Gradients of one batch, added to those that are there."""
+        number = self.step * self.plan.accumulate + part
+        rows, device = self.order.batch(number), self.accelerator.device
+        batch = self.scaling.apply(batch_of(self.series, rows)).to(device)
+        given = () if self.targets is None else (self.targets[torch.from_numpy(rows)].to(device),)
+        with self.accelerator.accumulate(self.module), self.accelerator.autocast():
+            made = self.module(batch, generator(self.seed, number + 1), *given)
+            self.accelerator.backward(made.loss)
+        return made.loss.detach(), made.parts
+
+    def _clip(self) -> Tensor:
+        """The length of the gradient, before it is cut if it is to be."""
+        if self.plan.clip is not None:
+            norm: Tensor = self.accelerator.clip_grad_norm_(self.weights, self.plan.clip)
+            return norm
+        self.accelerator.unscale_gradients()
+        return torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
+
+    def _middle(self) -> float:
+        """Progress at the middle of the step to come, so that no step has rate 0."""
+        if self.steps is None:
+            return min(max(self.progress, BEGUN), 1.0)
+        return (self.step + 0.5) / self.steps
+
+    def state(self) -> State:
+        """Weights, averages and moments; step and seconds."""
+        tensors = {f"objective.{k}": t for k, t in self.objective.state_dict().items()}
+        tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
+        for i, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
+        return State(
+            {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()},
+            {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps},
+        )
+
+    def restore(self, state: State) -> None:
+        """Go back to a state.
+
+        Raises:
+            CheckpointError: it is one of another objective.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"objective": {}, "average": {}, "optimiser": {}}
+        for name, tensor in state.tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        try:
+            self.objective.load_state_dict(parts["objective"])
+            for i, weight in enumerate(self.average.weights):
+                weight.copy_(parts["average"][str(i)])
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError(f"the checkpoint is of another objective ({error})") from None
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            number, _, slot = name.partition(".")
+            slots.setdefault(int(number), {})[slot] = tensor.clone()  # the optimiser keeps it
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        self.step, self.seconds = state.facts["step"], state.facts["seconds"]
+        self.average.steps = state.facts["averaged"]
+
+    def learned(self) -> Encoder:
+        """The encoder with the averaged weights."""
+        with torch.no_grad():
+            for weight, mean in zip(self.weights, self.average.weights, strict=True):
+                weight.copy_(mean)
+        self.accelerator.free_memory()
+        return self.objective.encoder.to("cpu").eval()
+
+
+BEGUN = 1e-4
+"""Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
+
+
+def accelerator_for(plan: Plan) -> Accelerator:
+    """The machine as accelerate sees it: its devices, processes and precision."""
+    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
+    return Accelerator(mixed_precision=plan.precision, gradient_accumulation_steps=plan.accumulate)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes."""
+    return int(os.environ.get("RANK", "0")) == 0

@@ -1,0 +1,229 @@
+"""Watching a run: gauges read on the same few series again and again, and warnings of collapse."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Generator, Tensor, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.engine import gauges
+from selftime.engine.gauges import GAUGES
+from selftime.shapes import Embedding
+from selftime.views.mild import Mild
+
+MOST = 128
+"""Most series that are watched: reading them stays cheap beside training."""
+
+# The thresholds below are from 374 runs of 100 to 600 steps, read every 10 to 50 steps (AdamW, mostly rate 1e-3; five
+# small networks, 20 open sets), which is what "healthy runs" and "by step 50" refer to.
+SAME = 1e-4
+"""Complete collapse at once: a smaller spread. Healthy runs, untrained ones too: 0.0015 up."""
+ALIKE = 0.06
+"""A larger spread is no collapse yet, however much it fell: a healthy Transformer fell to 0.26 of
+its start, at a spread of 0.1. Attraction alone came below 0.057 by step 50."""
+FALLS, SLID = 4, 0.6
+"""Slow collapse: a spread below ALIKE and this share of the start, after so many falls in a row.
+Healthy runs: at most 2 such falls. Attraction alone: 42 of 43 runs had 4, and 0.51, by step 50."""
+SUNK = 0.1
+"""Fast collapse: below ALIKE and this share of the start, twice in a row. Healthy runs: 0.5 up, at
+temperature 0.001 0.16 up. The 43rd run of attraction alone: 0.098, where it stayed."""
+LINE, NARROWED = 1.5, 0.6
+"""Dimensional collapse: a rank below both this and this share of the start, twice in a row. Healthy
+runs: 1.75 up, but for two recurrent ones that did end on a line, at 1.02 and 1.14."""
+FEW = 0.12
+"""Dimensional collapse too: a rank below this share of the start, twice in a row. Healthy runs:
+0.18 up. Where one direction was the objective, dilated convolutions came to 0.05 to 0.23."""
+SHRUNK, BLOWN = 0.1, 1e4
+"""Lengths below (twice in a row) and above these shares of the start. Healthy runs: 0.32 to 260.
+By step 50: weight decay of 100, 0.08 or less; a rate of 0.3, up to 1e18."""
+SETTLED = 10
+"""Batches after which running statistics (batch normalisation) describe the data."""
+
+Numbers = dict[str, float]
+"""Value of each gauge by its name."""
+
+
+class Warned(NamedTuple):
+    """A gauge that left its range.
+
+    Attributes:
+        gauge: its name.
+        message: value, what is healthy, and one remedy.
+    """
+
+    gauge: str
+    message: str
+
+
+class Readings(NamedTuple):
+    """What the gauges say after a step.
+
+    Attributes:
+        gauges: value by name; those that are no number are left out.
+        warnings: what has gone wrong since the reading before, if anything.
+    """
+
+    gauges: Numbers
+    warnings: list[Warned]
+
+
+class Watcher:
+    """Reads the gauges on fixed series, whose embeddings it compares with those before training.
+
+    Untrained networks give all series nearly the same vector, so a small spread alone says
+    nothing; that it falls does. Read before the first step and then every 10 steps up to step 50:
+    a collapse is told by then, from three or five readings. The rank is that of unit vectors
+    less their mean, since a mean that all share would hide in how many directions they differ.
+
+    Attributes:
+        x: 2 to 128 series.
+        view: another view of each, drawn once.
+        labels: (B,) classes, looked at for the ``knn`` gauge only; or None.
+        start: what the first reading said; later ones are held against it.
+        history: readings so far, the first included.
+
+    Raises:
+        ValueError: too few or too many series, or another number of labels.
+    """
+
+    def __init__(
+        self, x: Batch, rng: Generator, *, labels: Int[Tensor, " B"] | None = None
+    ) -> None:
+        count = len(x.values)
+        if not 2 <= count <= MOST:
+            raise ValueError(f"got {count} series to watch, wanted 2 to {MOST}: take a sample")
+        if labels is not None and len(labels) != count:
+            raise ValueError(f"got {len(labels)} labels for {count} series: give one each, or None")
+        self.x, self.labels = x, labels
+        self.view = Mild(strength=0.5)(x, rng)
+        self.start: Numbers = {}
+        self.history: list[Numbers] = []
+        self.known: set[str] = set()
+
+    def read(self, encoder: Encoder, step: int) -> Readings:
+        """Embed the series and their views, in evaluation mode, and judge.
+
+        Args:
+            encoder: as it is after the step; the mode of each of its parts is given back.
+            step: how many steps are done, for the messages.
+        """
+        device = next(encoder.parameters(), self.x.values).device
+        with evaluating(encoder), torch.inference_mode():
+            a, b = (encoder.embed(x.to(device)).cpu() for x in (self.x, self.view))
+        read = measured(a, b, self.labels)
+        if bool(a.isfinite().all() and b.isfinite().all()):
+            self._keep(read, is_settled(encoder))
+            warned = list(judged(self.start, self.history))
+        else:
+            warned = [diverged("embeddings are not finite")]
+        fresh = [Warned(w.gauge, f"at step {step} {w.message}") for w in warned]
+        told = [w for w in fresh if w.gauge not in self.known]
+        self.known = {w.gauge for w in warned}
+        return Readings({k: value for k, value in read.items() if math.isfinite(value)}, told)
+
+    def _keep(self, read: Numbers, is_ready: bool) -> None:
+        """Until running statistics have settled, the start is the largest of what was read."""
+        if not self.history:
+            self.start = {k: max(v, self.start.get(k, v)) for k, v in read.items()}
+        if is_ready:
+            self.history.append(read)
+
+
+def measured(a: Embedding, b: Embedding, labels: Int[Tensor, " B"] | None) -> Numbers:
+    """Every gauge on embeddings ``a`` of series and ``b`` of their views."""
+    directions = gauges.unit(a)
+    read = {
+        "spread": gauges.spread(a),
+        "rank": gauges.effective_rank(directions - directions.mean(dim=0)),
+        "alignment": gauges.alignment(a, b),
+        "uniformity": gauges.uniformity(a),
+        "length": gauges.length(a),
+    }
+    return read if labels is None else read | {"knn": gauges.neighbour_accuracy(a, labels)}
+
+
+def judged(start: Numbers, history: Sequence[Numbers]) -> Iterator[Warned]:
+    """What is wrong at the last of some readings.
+
+    Args:
+        start: what was read before training.
+        history: readings since then, oldest first.
+    """
+    for name, judge in (("spread", alike), ("rank", narrowed), ("length", resized)):
+        values = [read[name] for read in history]
+        if values:
+            yield from judge(start[name], values)
+
+
+def alike(start: float, spreads: Sequence[float]) -> Iterator[Warned]:
+    """Complete collapse: all series get nearly the same vector."""
+    now, recent = spreads[-1], spreads[-FALLS - 1 :]
+    falls = len(recent) > FALLS and all(after < before for before, after in pairwise(recent))
+    limits = [SAME]
+    if falls:
+        limits.append(min(ALIKE, SLID * start))
+    if twice_below(spreads, min(ALIKE, SUNK * start)):
+        limits.append(min(ALIKE, SUNK * start))
+    if now < max(limits):
+        yield warning("spread", now, start, max(limits), "series become alike (collapse)")
+
+
+def narrowed(start: float, ranks: Sequence[float]) -> Iterator[Warned]:
+    """Dimensional collapse: vectors differ in hardly more than one direction."""
+    limit = max(min(LINE, NARROWED * start), FEW * start)
+    if twice_below(ranks, limit):
+        text = "vectors differ in few directions (dimensional collapse)"
+        yield warning("rank", ranks[-1], start, limit, text)
+
+
+def resized(start: float, lengths: Sequence[float]) -> Iterator[Warned]:
+    """Vectors that shrink to nothing, or grow out of hand."""
+    if twice_below(lengths, SHRUNK * start):
+        yield warning("length", lengths[-1], start, SHRUNK * start, "vectors shrink to nothing")
+    if lengths[-1] > BLOWN * start:
+        yield diverged(f"length is {lengths[-1]:.2g}, {start:.2g} at the start")
+
+
+def twice_below(values: Sequence[float], limit: float) -> bool:
+    """Whether the last two are below a limit: a single one may be chance."""
+    return len(values) > 1 and max(values[-2:]) < limit
+
+
+def warning(name: str, now: float, start: float, limit: float, finding: str) -> Warned:
+    """Value, healthy range and remedy in words."""
+    high = GAUGES[name].high
+    healthy = f"at least {limit:.2g}" if math.isinf(high) else f"{limit:.2g} to {high:g}"
+    text = f"{name} is {now:.2g}, healthy is {healthy} (it was {start:.2g} at the start)"
+    return Warned(name, f"{text}: {finding}; {GAUGES[name].remedy}")
+
+
+def diverged(finding: str) -> Warned:
+    """Embeddings that are no numbers any more, or soon will not be."""
+    return Warned(
+        "length",
+        f"{finding}, healthy are finite lengths: training diverged; lower the learning rate",
+    )
+
+
+def is_settled(encoder: nn.Module) -> bool:
+    """Whether running statistics, where there are any, describe the data already."""
+    counts = [b for name, b in encoder.named_buffers() if name.endswith("num_batches_tracked")]
+    return all(int(count) >= SETTLED for count in counts)
+
+
+@contextmanager
+def evaluating(encoder: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; then every part is in the mode it was in."""
+    modes = [(part, part.training) for part in encoder.modules()]
+    encoder.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode

@@ -1,0 +1,53 @@
+"""Several processes, one batch: each encodes its share of the series, all get all results."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from selftime.data.batch import Batch
+
+
+def shared(encode: Callable[[Batch], Tensor], x: Batch) -> Tensor:
+    """``encode(x)``, its rows divided among the processes of a run.
+
+    Every process holds the whole batch, which is cheap beside encoding it, and computes the whole
+    loss. So views, negatives and loss are those of a single process, whatever their number, and so
+    is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
+
+    Args:
+        encode: rows of the batch to rows of a tensor, each by itself.
+        x: the whole batch, the same in every process.
+    """
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return encode(x)
+    B, world, rank = len(x.values), dist.get_world_size(), dist.get_rank()
+    share = -(-B // world)  # rounded up; the last shares repeat the last series
+    rows = torch.arange(rank * share, (rank + 1) * share, device=x.values.device).clamp(max=B - 1)
+    own = encode(Batch(x.values[rows], x.observed[rows]))
+    whole: Tensor = Gathered.apply(own)  # type: ignore[no-untyped-call]
+    return whole[:B]
+
+
+class Gathered(torch.autograd.Function):
+    """The rows of all processes, in their order.
+
+    As every process computes the same loss, its gradient with respect to all rows is at hand
+    everywhere and nothing is sent back. It is multiplied by the number of processes because
+    gradients of weights are averaged over them afterwards.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        """Rows of this process to rows of all."""
+        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, own.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        """This process's rows of the gradient."""
+        own = grad.chunk(dist.get_world_size())[dist.get_rank()]
+        return own * dist.get_world_size()

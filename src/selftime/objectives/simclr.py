@@ -1,0 +1,55 @@
+"""SimCLR: two views of a series belong together, all other series are told apart."""
+
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step, check_negatives
+from selftime.objectives.losses import nt_xent
+from selftime.objectives.parts import projector
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.pairs import Independent, Pair
+
+
+class SimCLR(Objective):
+    """Contrast of whole series (Chen et al. 2020, algorithm 1).
+
+    Attributes:
+        encoder: what is learned.
+        pair: makes the two views.
+        temperature: divides the cosine similarities.
+        width: of the projections, on which the loss is computed.
+        seed: draws the weights of the projection.
+
+    Raises:
+        ValueError: a temperature that is not positive.
+    """
+
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        pair: Pair = Independent(),  # noqa: B008
+        temperature: float = 0.2,  # Eldele et al. 2021, section 4.2
+        width: int = 128,  # Chen et al. 2020, section 2.1
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise ValueError(f"got temperature={temperature}, wanted more than 0: use 0.2")
+        self.encoder = encoder
+        self.pair = pair
+        self.temperature = temperature
+        self.width = width
+        self.seed = seed
+        self.project = projector(encoder.dim, encoder.dim, width, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Views, encode, project, contrast."""
+        check_negatives(batch)
+        first, second = (shared(self.encoder.embed, view) for view in self.pair(batch, rng))
+        loss = nt_xent(self.project(first), self.project(second), self.temperature)
+        return Step(loss, {}, first.detach())

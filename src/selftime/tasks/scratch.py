@@ -1,0 +1,95 @@
+"""Supervised from scratch: the same network, trained on the labelled series alone."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from selftime.data import scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of, batches
+from selftime.encoders.base import Encoder
+from selftime.encoders.builders import BUILDERS
+from selftime.encoders.registry import build, recipe_of
+from selftime.engine.plan import Budget, Plan
+from selftime.engine.training import Training
+from selftime.objectives.supervised import Supervised
+
+STEPS = 400
+"""Most steps of training."""
+LEARNT = 0.01
+"""Training ends earlier once the loss stays below this: there is nothing left to learn."""
+
+
+class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """A network and a linear map trained by cross entropy on few labelled series.
+
+    Args:
+        recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
+        channels: C, of the series; rows hold them one after another.
+        steps: most steps of training.
+        seed: fixes everything random.
+
+    Attributes:
+        classes_: (K,) class labels.
+    """
+
+    def __init__(
+        self, *, recipe: dict[str, Any], channels: int, steps: int = STEPS, seed: int = 0
+    ) -> None:
+        self.recipe = recipe
+        self.channels = channels
+        self.steps = steps
+        self.seed = seed
+
+    def fit(self, X: Float[np.ndarray, "n F"], y: Any) -> "FromScratch":
+        """Train on rows (n, C·T) of scaled values, NaN where nothing was observed."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        network = Supervised(encoder=build(self.recipe), classes=len(self.classes_), seed=self.seed)
+        training = Training(
+            network,
+            SeriesSet.of(self._cubes(X)),
+            scaling.none(),
+            Plan(budget=Budget(amount=self.steps)),
+            self.seed,
+            torch.from_numpy(codes),
+        )
+        recent = [np.inf] * 5
+        while training.progress < 1 and max(recent) > LEARNT:
+            recent = [*recent[1:], training.advance()["loss"]]
+        training.learned()
+        self.network_ = network.eval()
+        return self
+
+    def predict(self, X: Float[np.ndarray, "n F"]) -> np.ndarray:
+        """The class of highest score (n,)."""
+        parts = batches(SeriesSet.of(self._cubes(X)), size=64)
+        with torch.inference_mode():
+            scores = torch.cat([self.network_.scores(part) for part in parts])
+        return np.asarray(self.classes_[scores.argmax(dim=1).numpy()])
+
+    def _cubes(self, X: Float[np.ndarray, "n F"]) -> Float[np.ndarray, "n C T"]:
+        return np.reshape(X, (len(X), self.channels, -1))
+
+
+def rows_of(series: SeriesSet, scale: scaling.Scaling, steps: int) -> Float32[np.ndarray, "N F"]:
+    """Scaled values one series a row (N, C·steps), NaN where nothing was observed."""
+    x = scale.apply(batch_of(series))
+    values = np.full((len(series), series.n_channels, steps), np.nan, np.float32)
+    values[:, :, : x.values.shape[2]] = np.where(x.observed.numpy(), x.values.numpy(), np.nan)
+    return values.reshape(len(series), -1)
+
+
+def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
+    """Recipe of the part of an encoder that can be trained; of ``dilated`` where nothing can."""
+    trained = [
+        part
+        for part in encoder.modules()
+        if isinstance(part, Encoder)
+        and any(weight.requires_grad for weight in part.parameters())
+        and not any(isinstance(inner, Encoder) for inner in part.children())
+    ]
+    network = trained[0] if trained else BUILDERS["dilated"](channels=channels, length=length)
+    return recipe_of(network)

@@ -1,0 +1,122 @@
+"""How two views of the same series are made for methods that compare them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.shapes import Lengths
+from selftime.views.draws import check_count, uniform
+from selftime.views.mild import Mild, View
+
+Pair = Callable[[Batch, Generator], tuple[Batch, Batch]]
+"""Series in, one view of each and another out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Independent:
+    """The same view, drawn twice (Chen et al. 2020, section 2.1).
+
+    Attributes:
+        view: what is done to the series, each time anew.
+    """
+
+    view: View = Mild()
+
+    def __call__(self, x: Batch, rng: Generator) -> tuple[Batch, Batch]:
+        """Two draws of the view."""
+        return self.view(x, rng), self.view(x, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeakStrong:
+    """A weak and a strong view (Eldele et al. 2021, section 3.1).
+
+    Attributes:
+        weak: leaves series much as they are.
+        strong: changes them more.
+    """
+
+    weak: View = Mild(strength=0.5)
+    strong: View = Mild(strength=2.0)
+
+    def __call__(self, x: Batch, rng: Generator) -> tuple[Batch, Batch]:
+        """The weak view and the strong one."""
+        return self.weak(x, rng), self.strong(x, rng)
+
+
+class Crops(NamedTuple):
+    """Two crops of each series that share some steps.
+
+    The shared steps end the first crop and begin the second.
+
+    Attributes:
+        first: crops that begin before the shared steps.
+        second: crops that end after them.
+        start: (B,) step of each first crop at which the shared steps begin; 0 in the second.
+        shared: (B,) how many steps are shared.
+    """
+
+    first: Batch
+    second: Batch
+    start: Int[Tensor, "B"]
+    shared: Lengths
+
+    @property
+    def there(self) -> Bool[Tensor, "B S"] | None:
+        """Which of the longest number of shared steps each series has; None where all have."""
+        most = int(self.shared.max())
+        if bool((self.shared == most).all()):
+            return None
+        return torch.arange(most, device=self.shared.device) < self.shared[:, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlappingCrops:
+    """Two crops of each series that overlap (Yue et al. 2022, section 3.2, "random cropping").
+
+    With [a1, b1] and [a2, b2] the crops, a1 <= a2 < b1 <= b2: shared are the steps from a2 to b1.
+    Lengths are drawn once a batch, as shares of each series' own length, so that equal lengths
+    stay equal; where a crop lies is drawn for each series.
+
+    Attributes:
+        least: fewest steps that are shared, where a series has as many.
+    """
+
+    least: int = 2  # 2 ** (temporal_unit + 1) in the authors' code
+
+    def __post_init__(self) -> None:
+        check_count("least", self.least, 1)
+
+    def __call__(self, x: Batch, rng: Generator) -> Crops:
+        """The crops of every series."""
+        lengths = x.lengths.clamp(min=1)
+        draw = uniform(4, rng=rng, like=x.values)
+        shared = up_to(draw[0], lengths.clamp(max=self.least), lengths)
+        inner = up_to(draw[1], 0, lengths - shared)  # a2
+        before = up_to(draw[2], 0, inner)  # a1 = a2 − start
+        end = up_to(draw[3], inner + shared, lengths)  # b2
+        place = uniform(len(lengths), rng=rng, like=x.values)
+        begin = up_to(place, 0, lengths - end + before)  # a1, moved to where b2 still fits
+        start = inner - before
+        first = cut(x, begin, start + shared)
+        return Crops(first, cut(x, begin + start, end - inner), start, shared)
+
+
+def up_to(draw: Tensor, low: Int[Tensor, "B"] | int, high: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+    """Whole numbers from ``low`` to ``high``, both included, from uniform draws in [0, 1)."""
+    return low + (draw * (high - low + 1)).long().clamp(max=high - low)
+
+
+def cut(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
+    """Steps ``begin`` to ``begin + length`` of each series, padded to the longest of them."""
+    steps = torch.arange(int(length.max()), device=begin.device)
+    index = (begin[:, None] + steps).clamp(max=x.values.shape[2] - 1)  # (B,T)
+    within = (steps < length[:, None])[:, None]  # (B,1,T)
+    index = index[:, None].expand(-1, x.values.shape[1], -1)
+    values, observed = x.values.gather(2, index), x.observed.gather(2, index) & within
+    return Batch(values.where(observed, 0.0), observed)
