@@ -121,6 +121,6 @@ GAUGES: dict[str, Gauge] = {
         Gauge("gradient_norm", "length of the gradient", 0.0, math.inf, "clip it (clip=1)"),
     )
 }
-"""Every gauge of a run; the loop measures the last. The ranges held before training and at the end of
-194 healthy runs. They are wide, since untrained networks differ so much: collapse is a fall, which
-``watching`` looks for."""
+"""Every gauge of a run; the loop measures the last. The ranges held before training and at the end
+of 194 healthy runs. They are wide, since untrained networks differ so much: collapse is a fall,
+which ``watching`` looks for."""
