@@ -9,6 +9,7 @@ import torch
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.dilated import Dilated
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.quantiles import Quantiles
 from selftime.encoders.registry import ENCODERS, build, check_sizes, check_tensors, recipe_of
@@ -22,8 +23,9 @@ def tower() -> Encoder:
         Standardised(encoder=rocket),
         Hydra(channels=2, length=20, groups=2, kernels=2, seed=1),
         UnitLength(encoder=Projected(encoder=Quantiles(channels=2, length=9, depth=2), dim=4)),
+        Dilated(channels=2, hidden=4, depth=2, dim=6),
     ]
-    return Joined(encoders=parts, weights=[1.0, 0.5, 2.0])
+    return Joined(encoders=parts, weights=[1.0, 0.5, 2.0, 1.5])
 
 
 def walks():

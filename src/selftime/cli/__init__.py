@@ -10,26 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from selftime.cli.options import (
-    Accumulate,
-    Budget,
-    Clip,
-    Data,
-    Encoder,
-    Force,
-    Head,
-    Id,
-    Json,
-    Label,
-    Layout,
-    Objective,
-    Precision,
-    Resume,
-    Seed,
-    StopOnCollapse,
-    Time,
-    Track,
-)
+from selftime.cli import options as given
 from selftime.cli.terminal import Door, terminate
 
 if TYPE_CHECKING:
@@ -71,12 +52,12 @@ def _options(
 
 @app.command()
 def inspect(
-    data: Data,
-    label: Label = None,
-    id: Id = None,
-    time: Time = None,
-    layout: Layout = None,
-    as_json: Json = False,
+    data: given.Data,
+    label: given.Label = None,
+    id: given.Id = None,
+    time: given.Time = None,
+    layout: given.Layout = None,
+    as_json: given.Json = False,
 ) -> None:
     """Show what is in a data set and what may go wrong with it.
 
@@ -89,24 +70,24 @@ def inspect(
 
 @app.command()
 def pretrain(  # noqa: PLR0913 - the signature is the command line
-    data: Data,
+    data: given.Data,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
-    objective: Objective = "auto",
-    encoder: Encoder = "auto",
-    budget: Budget = None,
-    precision: Precision = "no",
-    accumulate: Accumulate = 1,
-    clip: Clip = None,
-    stop_on_collapse: StopOnCollapse = False,
-    track: Track = [],  # noqa: B006
-    seed: Seed = 0,
-    label: Label = None,
-    id: Id = None,
-    time: Time = None,
-    layout: Layout = None,
-    resume: Resume = False,
-    force: Force = False,
-    as_json: Json = False,
+    objective: given.Objective = "auto",
+    encoder: given.Encoder = "auto",
+    budget: given.Budget = None,
+    precision: given.Precision = "no",
+    accumulate: given.Accumulate = 1,
+    clip: given.Clip = None,
+    stop_on_collapse: given.StopOnCollapse = False,
+    track: given.Track = [],  # noqa: B006
+    seed: given.Seed = 0,
+    label: given.Label = None,
+    id: given.Id = None,
+    time: given.Time = None,
+    layout: given.Layout = None,
+    resume: given.Resume = False,
+    force: given.Force = False,
+    as_json: given.Json = False,
 ) -> None:
     """Learn a model from unlabelled series. Labels are not learned from, --label keeps them out.
 
@@ -129,16 +110,16 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
 @app.command()
 def embed(  # noqa: PLR0913
     model: Annotated[str, typer.Argument(help="Model folder or run folder.")],
-    data: Data,
+    data: given.Data,
     out: Annotated[
         str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
     ],
-    label: Label = None,
-    id: Id = None,
-    time: Time = None,
-    layout: Layout = None,
-    force: Force = False,
-    as_json: Json = False,
+    label: given.Label = None,
+    id: given.Id = None,
+    time: given.Time = None,
+    layout: given.Layout = None,
+    force: given.Force = False,
+    as_json: given.Json = False,
 ) -> None:
     """Turn every series into a vector.
 
@@ -158,13 +139,13 @@ def classify(  # noqa: PLR0913
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[str, typer.Option("--test", help="Series to classify.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
-    head: Head = "probe",
-    label: Label = None,
-    id: Id = None,
-    time: Time = None,
-    layout: Layout = None,
-    force: Force = False,
-    as_json: Json = False,
+    head: given.Head = "probe",
+    label: given.Label = None,
+    id: given.Id = None,
+    time: given.Time = None,
+    layout: given.Layout = None,
+    force: given.Force = False,
+    as_json: given.Json = False,
 ) -> None:
     """Classify series with a few labelled ones: class and probability of each.
 
@@ -194,13 +175,13 @@ def compare(  # noqa: PLR0913
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Folder for pictures and figures.")
     ] = None,
-    seed: Seed = 0,
-    label: Label = None,
-    id: Id = None,
-    time: Time = None,
-    layout: Layout = None,
-    force: Force = False,
-    as_json: Json = False,
+    seed: given.Seed = 0,
+    label: given.Label = None,
+    id: given.Id = None,
+    time: given.Time = None,
+    layout: given.Layout = None,
+    force: given.Force = False,
+    as_json: given.Json = False,
 ) -> None:
     """Set a model beside the untrained encoder, raw values and MiniRocket at few labels.
 
@@ -218,7 +199,7 @@ def compare(  # noqa: PLR0913
 
 
 @app.command()
-def methods(as_json: Json = False) -> None:
+def methods(as_json: given.Json = False) -> None:
     """List the objectives and encoders that can be chosen by name.
 
     Example: selftime methods --json
@@ -234,9 +215,9 @@ def demo(
         str | None,
         typer.Option("--out", "-o", help="Folder; selftime-demo, or -2, -3 … if it is there."),
     ] = None,
-    force: Force = False,
-    encoder: Encoder = "auto",
-    as_json: Json = False,
+    force: given.Force = False,
+    encoder: given.Encoder = "auto",
+    as_json: given.Json = False,
 ) -> None:
     """Learn from bundled speech without labels, then tell 9 speakers apart with 1 label each.
 

@@ -86,7 +86,7 @@ def pretrain(lesson: Lesson, read: Reader, place: Place, *, as_json: bool) -> No
     check_place(place, lesson)
     series = read(lesson.data)
     learn = learned_stepwise if lesson.is_gradient else learned_at_once
-    model, run = learn(series, lesson, place)
+    model, run = learn(series, lesson, read, place)
     if not is_first_process():
         return
     out = str(place.out)
@@ -123,7 +123,10 @@ def is_unfinished(folder: Path) -> bool:
 
 
 def learned_at_once(
-    series: SeriesSet, lesson: Lesson, place: Place
+    series: SeriesSet,
+    lesson: Lesson,
+    read: Reader,
+    place: Place,  # noqa: ARG001
 ) -> tuple[Model, dict[str, Any]]:
     """A model that is solved in one pass; its folder appears when all is there."""
     with terminal.progress() as told:
@@ -137,7 +140,7 @@ def learned_at_once(
 
 
 def learned_stepwise(
-    series: SeriesSet, lesson: Lesson, place: Place
+    series: SeriesSet, lesson: Lesson, read: Reader, place: Place
 ) -> tuple[Model, dict[str, Any]]:
     """A model that is learned step by step; its folder grows with the run."""
     if place.force and place.out.exists() and is_first_process():
@@ -145,7 +148,7 @@ def learned_stepwise(
     logs = [tracker(name, place.out) for name in place.track]
     with terminal.progress() as told:
         kept = Run(
-            folder=place.out, log=listener(told, logs), how_to_resume=resuming(lesson, place)
+            folder=place.out, log=listener(told, logs), how_to_resume=resuming(lesson, read, place)
         )
         start = time.perf_counter()
         model = engine.pretrain(
@@ -181,12 +184,24 @@ def listener(told: terminal.Told, logs: Sequence[Log]) -> Log:
     return log
 
 
-def resuming(lesson: Lesson, place: Place) -> str:
+def resuming(lesson: Lesson, read: Reader, place: Place) -> str:
     """The command that goes on with a run."""
-    given = {"--out": place.out, "--objective": lesson.objective, "--encoder": lesson.encoder}
-    given |= {"--seed": lesson.seed} | ({"--budget": lesson.budget} if lesson.budget else {})
-    words = [str(word) for pair in given.items() for word in pair]
-    return "go on with: selftime pretrain " + shlex.join([lesson.data, *words, "--resume"])
+    plan = lesson.plan
+    given = {
+        "objective": lesson.objective,
+        "encoder": lesson.encoder if lesson.encoder != "auto" else None,
+        "budget": lesson.budget,
+        "precision": plan.precision if plan.precision != "no" else None,
+        "accumulate": plan.accumulate if plan.accumulate > 1 else None,
+        "clip": plan.clip,
+        "seed": lesson.seed or None,
+        **read._asdict(),
+    }
+    words = [w for name, v in given.items() if v is not None for w in (f"--{name}", str(v))]
+    words += ["--stop-on-collapse"] if plan.on_collapse == "stop" else []
+    words += [word for name in place.track for word in ("--track", name)]
+    order = [lesson.data, "--out", str(place.out), *words, "--resume"]
+    return f"go on with: selftime pretrain {shlex.join(order)}"
 
 
 def learned(series: SeriesSet, lesson: Lesson, told: terminal.Told) -> Model:

@@ -11,10 +11,12 @@ from selftime.report.content import Content
 from selftime.report.page import write_page
 from selftime.tasks.compare import Comparison
 from selftime.views.augment import VIEWS
+from selftime.views.masks import RandomMask, hidden
+from selftime.views.mild import Mild, View
 
 REPORT = "report.html"
-SHOWN = ("mild", "jitter", "time_warp", "magnitude_warp", "crop_resize", "span_mask")
-"""Views in the gallery."""
+SHOWN = ("jitter", "time_warp", "magnitude_warp", "crop_resize", "span_mask")
+"""Views in the gallery, beside the one that was learned from."""
 
 
 def write_report(
@@ -45,7 +47,20 @@ def write_report(
             for record in metrics
             for warning in record.get("warnings", ())
         ],
-        views={name: VIEWS[name] for name in SHOWN},
+        views={"learned from": view_of(run["settings"])} | {name: VIEWS[name] for name in SHOWN},
         comparison=comparison,
     )
     return write_page(folder / REPORT, content)
+
+
+def view_of(settings: dict[str, Any]) -> View:
+    """What a series looked like to the objective.
+
+    Args:
+        settings: of the run, as in ``run.json``.
+    """
+    if "strength" in settings:
+        return Mild(strength=float(settings["strength"]["value"]))
+    if settings["objective"]["value"] == "ts2vec":
+        return lambda x, rng: hidden(x, RandomMask()(x, rng))
+    return Mild()

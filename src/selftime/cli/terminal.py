@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import typer
 from rich.console import Console, RenderableType
@@ -19,9 +19,8 @@ from rich.progress import (
 )
 from typer.core import TyperGroup
 
-from selftime.engine.interruption import Stopped
 
-
+@runtime_checkable
 class Told(Protocol):
     """Told what is being done, how far it is, and what else is known of it."""
 
@@ -46,9 +45,10 @@ class Door(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe has gone; typer ends quietly
-        except Stopped as error:
-            stop(str(error), code=128 + error.signum)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            signum = getattr(error, "signum", 0)  # a run that saved its state says which
+            if signum:
+                stop(str(error), code=128 + signum)
             stop("interrupted, nothing half-written was left", code=130)
         except (ValueError, OSError) as error:  # SeriesError and ModelError are ValueErrors
             stop(in_one_line(error), code=2)

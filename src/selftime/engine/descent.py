@@ -66,7 +66,7 @@ def watcher_of(training: Training) -> Watcher:
     return Watcher(x, generator(training.seed, 0), labels=labels)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def vectors_of(encoder: Encoder, series: SeriesSet, scaling: Scaling, seed: int) -> Encoder:
     """The encoder with features standardised on a sample of the series, and of length 1.
 

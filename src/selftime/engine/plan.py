@@ -26,7 +26,7 @@ class Budget:
         ValueError: no such unit, or nothing to do.
     """
 
-    amount: float
+    amount: float | int
     unit: Unit = "steps"
 
     def __post_init__(self) -> None:

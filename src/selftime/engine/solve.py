@@ -22,7 +22,7 @@ def generator(seed: int, part: int) -> Generator:
     return torch.Generator().manual_seed((int(words[0]) << 31) ^ int(words[1]))
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: what is learned may be trained further
 def learn(
     objective: ClosedForm,
     series: SeriesSet,

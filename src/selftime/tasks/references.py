@@ -96,7 +96,7 @@ def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
         return bare
     fresh = build(recipe_of(bare)).eval()
     sample = model.scaling.apply(batch_of(train, sample_of(len(train), 0)))
-    with torch.inference_mode():
+    with torch.no_grad():
         fresh.prepare(sample, generator(0, 0))
     return fresh
 
