@@ -184,7 +184,7 @@ def measured(name: str, seeds: int, draws: int, official: Path | None) -> dict[s
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """Mean accuracy over sets and seeds; standard error over seeds of the mean over sets."""
     lines = [f"{title} ({len(results)} sets)", f"{'':34s}" + "".join(_head(b) for b in BUDGETS)]
-    for row in next(iter(results.values()))["accuracy"]:
+    for row in rows_in_all(results):
         cells = []
         for budget in BUDGETS:
             by_set = [r["accuracy"][row][label_of(budget)] for r in results.values()]
@@ -199,6 +199,12 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
             f"{'official code, measured earlier':34s}" + "".join(f"{m:18.1f}" for m in means)
         )
     return "\n".join(lines)
+
+
+def rows_in_all(results: dict[str, dict[str, Any]]) -> list[str]:
+    """Rows that every set has, in the order of the first."""
+    first, *others = [result["accuracy"] for result in results.values()]
+    return [row for row in first if all(row in other for other in others)]
 
 
 def _head(budget: Budget) -> str:
@@ -218,9 +224,12 @@ def run(
         print(f"{time.perf_counter() - start:.0f} s", flush=True)
         save({"seeds": args.seeds, "draws": args.draws, "sets": results})
     for title, group in {"UCR": UCR, "UEA": UEA}.items():
-        part = {name: results[name] for name in args.sets if name in group}
+        part = {name: result for name, result in results.items() if name in group}
+        beside = {name: r for name, r in part.items() if "official ts2vec" in r["accuracy"]}
         if part:
             print("\n" + table(part, title))
+        if beside and len(beside) < len(part):
+            print("\n" + table(beside, f"{title}, those with the authors' code beside"))
 
 
 def main() -> None:

@@ -1,0 +1,100 @@
+"""Is a collapse flagged, and nothing else? `python -m benchmarks.collapse`.
+
+On each set: one run that must collapse (two views are pulled together, with no negatives and no
+predictor), 50 steps; and healthy runs of simclr and ts2vec with their usual recipes. Printed is the
+step of the first warning, or "quiet". Exit code 1 if a collapse went unnoticed or a healthy run
+was warned of.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Generator
+
+from benchmarks.__main__ import RESULTS, write
+from benchmarks.open_data import load
+from selftime.data import scaling
+from selftime.data.batch import Batch
+from selftime.data.series import SeriesSet
+from selftime.encoders.base import Encoder
+from selftime.encoders.builders import dilated
+from selftime.engine.descent import watcher_of
+from selftime.engine.fit import Aside, fit
+from selftime.engine.plan import Budget, Plan
+from selftime.engine.training import Record, Training
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.simclr import SimCLR
+from selftime.objectives.ts2vec import TS2Vec
+from selftime.views.pairs import Independent
+
+SETS = (
+    *("ArrowHead", "CBF", "ECGFiveDays", "GunPoint", "ItalyPowerDemand"),
+    *("MoteStrain", "PhalangesOutlinesCorrect", "SyntheticControl", "Trace", "TwoPatterns"),
+)
+
+
+class Attraction(Objective):
+    """Two views of a series are pulled together and nothing pushes series apart."""
+
+    recipe = Recipe(batch_size=32)
+
+    def __init__(self, *, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Negative cosine of two views."""
+        first, second = (self.encoder.embed(view) for view in Independent()(batch, rng))
+        return Step(-F.cosine_similarity(first, second).mean(), {}, first.detach())
+
+
+def first_warning(
+    kind: type[Attraction] | type[SimCLR] | type[TS2Vec], train: SeriesSet, seed: int, steps: int
+) -> dict[str, Any]:
+    """The step and text of the first warning of a run, and how far the spread fell."""
+    encoder = dilated(channels=train.n_channels, length=int(np.median(train.lengths)), seed=seed)
+    plan = Plan(budget=Budget(amount=steps))
+    training = Training(kind(encoder=encoder), train, scaling.fit_channels(train), plan, seed)
+    records: list[Record] = []
+    fit(training, Aside(log=records.append, watcher=watcher_of(training)))
+    warned = [(r["step"], w["message"]) for r in records for w in r.get("warnings", ())]
+    spreads = [r["gauges"]["spread"] for r in records if "spread" in r.get("gauges", {})]
+    step, message = warned[0] if warned else (None, None)
+    lowest = min(spreads) / spreads[0]
+    return {"warned at": step, "message": message, "lowest spread / first": lowest}
+
+
+def main() -> None:
+    """Run every case, print, write, and say by the exit code whether all was as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.collapse", description=__doc__)
+    parser.add_argument("--sets", nargs="+", default=[*SETS])
+    parser.add_argument("--steps", type=int, default=100, help="of the healthy runs")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    results: dict[str, Any] = {}
+    wrong = 0
+    for name in args.sets:
+        train, _ = load(name)
+        results[name] = {}
+        for kind in (Attraction, SimCLR, TS2Vec):
+            sick = kind is Attraction
+            found = first_warning(kind, train, args.seed, 50 if sick else args.steps)
+            results[name][kind.__name__] = found
+            wrong += sick == (found["warned at"] is None)
+        print(f"{name:26s}" + "   ".join(_said(k, v) for k, v in results[name].items()), flush=True)
+        write(RESULTS / "collapse.json", {"steps": args.steps, "seed": args.seed, "sets": results})
+    print(f"{wrong} of {3 * len(args.sets)} runs judged wrongly")
+    sys.exit(bool(wrong))
+
+
+def _said(name: str, found: dict[str, Any]) -> str:
+    at = "quiet" if found["warned at"] is None else f"step {found['warned at']}"
+    return f"{name} {at} ({found['lowest spread / first']:.2f})"
+
+
+if __name__ == "__main__":
+    main()
