@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
@@ -10,7 +11,8 @@ from selftime.encoders.dilated import Dilated
 from selftime.engine.plan import Plan, budget_in
 from selftime.engine.training import Training
 from selftime.objectives import OBJECTIVES
-from selftime.objectives.base import Objective
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.recipe import Recipe
 
 
 def waves(count: int = 20, *, channels: int = 2, steps: int = 24) -> SeriesSet:
@@ -50,3 +52,45 @@ def training_of(name: str, budget: str = "12 steps", *, seed: int = 3, **changes
 def advanced(training: Training, steps: int) -> list[float]:
     """Losses of so many steps."""
     return [training.advance()["loss"] for _ in range(steps)]
+
+
+class Followed(Objective):
+    """Vectors should be those of a teacher, which follows slowly; as small as can be."""
+
+    recipe = Recipe(batch_size=6, averaging="mean")
+
+    def __init__(self, *, encoder, explodes_at=None):
+        super().__init__()
+        self.encoder, self.explodes_at = encoder, explodes_at
+        self.register_buffer("teacher", torch.ones(encoder.dim))
+        self.register_buffer("calls", torch.zeros(()))
+        self.told = []
+
+    def forward(self, batch, rng):
+        z = self.encoder.embed(batch)
+        self.calls += 1
+        factor = float("nan") if self.calls == self.explodes_at else 1.0
+        return Step((z - self.teacher).square().mean() * factor, {}, z.detach())
+
+    def after_step(self, progress):
+        self.told.append(progress)
+        weight = self.encoder.entry.bias.detach().mean()
+        self.teacher.lerp_(weight * torch.ones_like(self.teacher), 0.5 - progress / 4)
+
+
+def followed(budget="12 steps", **settings):
+    series = waves()
+    objective = Followed(encoder=objective_of("ts2vec").encoder, **settings)
+    plan = Plan(budget=budget_in(budget))
+    return Training(objective, series, scaling.fit_channels(series), plan, 3)
+
+
+def assert_same_state(got, wanted):
+    """Every number is the same to the bit, except how long it took."""
+    assert got.facts.keys() == wanted.facts.keys()
+    assert {k: v for k, v in got.facts.items() if k != "seconds"} == {
+        k: v for k, v in wanted.facts.items() if k != "seconds"
+    }
+    assert got.tensors.keys() == wanted.tensors.keys()
+    for name, tensor in wanted.tensors.items():
+        assert torch.equal(got.tensors[name], tensor), name

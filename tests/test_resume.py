@@ -1,0 +1,71 @@
+"""A run that is taken up from a state goes on as if it had never stopped, to the bit."""
+
+import pytest
+import torch
+
+from selftime.data.windows import batch_of
+from selftime.engine import checkpoint
+from selftime.engine.checkpoint import CheckpointError, State
+from training_material import advanced, assert_same_state, followed, training_of, waves
+
+BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
+
+
+def through_disk(training, folder):
+    checkpoint.save(folder, training.state())
+    return checkpoint.newest(folder)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "accumulate, averaging", [(1, "mean"), (2, "none"), (2, "ema"), (2, "mean")]
+)
+def test_a_run_that_is_taken_up_ends_in_the_same_bits(name, accumulate, averaging, tmp_path):
+    settings = {"averaging": averaging, "accumulate": accumulate, "clip": 0.7}
+    straight = training_of(name, **settings)
+    losses = advanced(straight, 12)
+    first = training_of(name, **settings)
+    advanced(first, 5)
+    state = through_disk(first, tmp_path)
+    second = training_of(name, **settings)
+    advanced(second, 2)  # whatever it was before, it is what the state says afterwards
+    second.restore(state)
+    assert second.step == 5
+    assert second.seconds == first.seconds
+    assert advanced(second, 7) == losses[5:]
+    assert_same_state(second.state(), straight.state())
+    whole, halves = straight.learned(), second.learned()
+    x = batch_of(waves())
+    assert torch.equal(whole.embed(x), halves.embed(x))
+
+
+def test_teachers_are_part_of_the_state(tmp_path):
+    straight, first, second = followed(), followed(), followed()
+    losses = advanced(straight, 12)
+    advanced(first, 5)
+    second.restore(through_disk(first, tmp_path))
+    assert advanced(second, 7) == losses[5:]
+    assert_same_state(second.state(), straight.state())
+
+
+@BOTH
+def test_a_state_stays_what_it_was(name):
+    training = training_of(name)
+    advanced(training, 2)
+    state = training.state()
+    copy = State({k: t.clone() for k, t in state.tensors.items()}, dict(state.facts))
+    advanced(training, 2)
+    assert_same_state(state, copy)
+    training.restore(state)
+    advanced(training, 2)  # the optimiser writes into its moments, not into those of the state
+    assert_same_state(state, copy)
+
+
+def test_a_state_of_another_objective_is_turned_away():
+    training, other = training_of("ts2vec"), training_of("simclr")
+    advanced(other, 1)
+    with pytest.raises(CheckpointError, match="the checkpoint is of another objective"):
+        training.restore(other.state())
+    wider = followed()
+    with pytest.raises(CheckpointError, match="the checkpoint is of another objective"):
+        wider.restore(training.state())
