@@ -47,7 +47,8 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     names = run_everything()
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}
-    assert made == {"my-model", "run", "vectors.npz", "predictions.csv", "comparison"}
+    runs = {"my-run", "run", "run-ts2vec"}
+    assert made == runs | {"my-model", "vectors.npz", "predictions.csv", "comparison"}
 
 
 @pytest.mark.slow

@@ -99,13 +99,13 @@ class Model:
             )
         return series
 
-    @torch.inference_mode()
     def _parts(
         self, series: SeriesSet, order: np.ndarray, size: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for k, batch in enumerate(batches(series, size=size, order=order)):
-            scaled = self.scaling.apply(batch)
-            yield order[k * size : (k + 1) * size], self.encoder.embed(scaled).numpy()
+            with torch.inference_mode():  # left before the caller goes on
+                vectors = self.encoder.embed(self.scaling.apply(batch)).numpy()
+            yield order[k * size : (k + 1) * size], vectors
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the model folder: ``model.safetensors``, ``config.json``, ``README.md``.
