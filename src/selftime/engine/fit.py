@@ -47,10 +47,11 @@ def fit(training: Training, aside: Aside) -> None:
         while training.progress < 1:
             report(training, aside, training.advance())
             if asked_to_stop(training, request):
-                saver.save()
-                raise Stopped(stopped_text(training, aside), request.signum)
+                break
             saver.save_if_due()
         saver.save()
+        if asked_to_stop(training, request):
+            raise Stopped(stopped_text(training, aside), request.signum)
 
 
 def report(training: Training, aside: Aside, record: Record) -> None:
