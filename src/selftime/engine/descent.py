@@ -12,7 +12,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.projected import Standardised, UnitLength
 from selftime.engine.checkpoint import State, newest
 from selftime.engine.fit import Aside, fit
-from selftime.engine.runs import Log, Run
+from selftime.engine.runs import Log, Run, metrics_in
 from selftime.engine.solve import Watch, generator, sample_of
 from selftime.engine.training import Record, Training
 from selftime.engine.watching import Watcher
@@ -32,14 +32,16 @@ def descended(
         facts: settings, data and seed, which the states of the run must have been made with.
         watch: told of progress.
     """
-    aside = Aside(log=told(training, watch), watcher=watcher_of(training))
+    watcher = watcher_of(training)
+    aside = Aside(log=told(training, watch), watcher=watcher)
     if run:
         state = begun(training, run, facts)
         if state:
             training.restore(state)
+            watcher.recall([r["gauges"] for r in metrics_in(run.folder) if "gauges" in r])
         aside = Aside(
             log=both(run.tell, aside.log),
-            watcher=aside.watcher,
+            watcher=watcher,
             checkpoints=run.checkpoints,
             how_to_resume=run.how_to_resume,
         )

@@ -106,6 +106,11 @@ class Watcher:
         self.history: list[Numbers] = []
         self.known: set[str] = set()
 
+    def recall(self, readings: Sequence[Numbers]) -> None:
+        """Take up what was read before a run was stopped."""
+        if readings:
+            self.start, self.history = dict(readings[0]), [dict(read) for read in readings]
+
     def read(self, encoder: Encoder, step: int) -> Readings:
         """Embed the series and their views, in evaluation mode, and judge.
 
