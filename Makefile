@@ -29,6 +29,10 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.rocket_speed --threads 2
+	$(BIN)/python -m benchmarks.collapse --sets ItalyPowerDemand GunPoint \
+		--out benchmarks/results/collapse_small.json
+	$(BIN)/python -m benchmarks.gradient --seeds 1 --sets ItalyPowerDemand SyntheticControl ERing \
+		--out benchmarks/results/gradient_small.json
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and all caches

@@ -8,6 +8,7 @@ was warned of.
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=[*SETS])
     parser.add_argument("--steps", type=int, default=100, help="of the healthy runs")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS / "collapse.json")
     args = parser.parse_args()
     results: dict[str, Any] = {}
     wrong = 0
@@ -86,7 +88,7 @@ def main() -> None:
             results[name][kind.__name__] = found
             wrong += sick == (found["warned at"] is None)
         print(f"{name:26s}" + "   ".join(_said(k, v) for k, v in results[name].items()), flush=True)
-        write(RESULTS / "collapse.json", {"steps": args.steps, "seed": args.seed, "sets": results})
+        write(args.out, {"steps": args.steps, "seed": args.seed, "sets": results})
     print(f"{wrong} of {3 * len(args.sets)} runs judged wrongly")
     sys.exit(bool(wrong))
 

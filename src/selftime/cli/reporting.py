@@ -6,9 +6,10 @@ from typing import Any
 from selftime.data.series import SeriesSet
 from selftime.engine.gauges import GAUGES
 from selftime.engine.model import Model
-from selftime.engine.runs import metrics_in
+from selftime.engine.runs import MODEL, metrics_in, write_text
 from selftime.report.content import Content
 from selftime.report.page import write_page
+from selftime.report.results import results_section
 from selftime.tasks.compare import Comparison
 from selftime.views.augment import VIEWS
 from selftime.views.masks import RandomMask, hidden
@@ -26,7 +27,7 @@ def write_report(
     run: dict[str, Any],
     comparison: Comparison | None = None,
 ) -> Path:
-    """Write ``report.html`` from what the run folder holds.
+    """Write ``report.html`` from what the run folder holds, and add the results to the card.
 
     Args:
         folder: of the run, with its metrics if it has any.
@@ -35,6 +36,8 @@ def write_report(
         run: as in ``run.json``.
         comparison: the model beside the reference rows, if it was compared.
     """
+    if comparison and (folder / MODEL).is_dir():
+        add_results(folder / MODEL, comparison)
     metrics = metrics_in(folder)
     content = Content(
         run=run,
@@ -51,6 +54,12 @@ def write_report(
         comparison=comparison,
     )
     return write_page(folder / REPORT, content)
+
+
+def add_results(model_folder: Path, comparison: Comparison) -> None:
+    """Add to the card of a saved model what it is worth."""
+    card = model_folder / "README.md"
+    write_text(card, card.read_text(encoding="utf8") + "\n" + results_section(comparison))
 
 
 def view_of(settings: dict[str, Any]) -> View:
