@@ -43,7 +43,7 @@ def write_report(
         run=run,
         series=series,
         vectors=model.embed(series),
-        metrics=[record for record in metrics if "loss" in record],
+        metrics=metrics,
         gauge_ranges={name: (g.low, g.high, g.about) for name, g in GAUGES.items()},
         warnings=[
             {"step": record["step"], "gauge": warning["gauge"], "message": warning["message"]}

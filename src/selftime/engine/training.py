@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 from jaxtyping import Int
 from torch import Tensor
 
@@ -184,8 +184,15 @@ BEGUN = 1e-4
 
 def accelerator_for(plan: Plan) -> Accelerator:
     """The machine as accelerate sees it: its devices, processes and precision."""
-    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
-    return Accelerator(mixed_precision=plan.precision, gradient_accumulation_steps=plan.accumulate)
+    on_cpu = PartialState().device.type == "cpu"
+    # An earlier run in this process may have had another precision. Without a GPU accelerate has
+    # to be told ``cpu``, else it takes each of several processes for the only one.
+    AcceleratorState._reset_state(reset_partial_state=on_cpu)
+    return Accelerator(
+        cpu=on_cpu,
+        mixed_precision=plan.precision,
+        gradient_accumulation_steps=plan.accumulate,
+    )
 
 
 def is_first_process() -> bool:
