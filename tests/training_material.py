@@ -35,10 +35,9 @@ def objective_of(name: str, channels: int = 2, seed: int = 0) -> Objective:
 
 
 def plan_of(name: str, budget: str = "12 steps", **changes) -> Plan:
-    """A plan with the recipe of an objective in batches of 6; ``averaging`` is one of changes."""
-    recipe = replace(OBJECTIVES[name].recipe, batch_size=6)
-    if "averaging" in changes:
-        recipe = replace(recipe, averaging=changes.pop("averaging"))
+    """A plan with the recipe of an objective in batches of 6; changes are of either."""
+    of_recipe = {key: changes.pop(key) for key in ("batch_size", "averaging") if key in changes}
+    recipe = replace(OBJECTIVES[name].recipe, **{"batch_size": 6} | of_recipe)
     return Plan(budget=budget_in(budget), recipe=recipe, **changes)
 
 
