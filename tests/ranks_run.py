@@ -1,0 +1,72 @@
+"""Small runs whose results are written down; test_ranks.py starts it in several processes."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from selftime.engine import checkpoint
+from selftime.engine.fit import Aside, fit
+from selftime.engine.interruption import Stopped
+from selftime.engine.training import Training
+from training_material import advanced, training_of
+
+STEPS, STOPPED_AFTER = 50, 3
+
+
+def losses_of(name: str, steps: int = STEPS, **changes) -> list[float]:
+    """Losses of a run in batches of 7, which two processes cannot share evenly."""
+    return advanced(training_of(name, f"{steps} steps", batch_size=7, **changes), steps)
+
+
+def ranks_of(training: Training) -> tuple[int, int]:
+    """This process's number, and how many there are."""
+    return training.accelerator.process_index, training.accelerator.num_processes
+
+
+def stopped_and_taken_up(folder: Path) -> dict:
+    """One run is stopped by a signal to its last process alone; another goes on with it."""
+    first = training_of("simclr", "8 steps")
+    rank, world = ranks_of(first)
+    advance = first.advance
+
+    def signalled():
+        if rank == world - 1 and first.step + 1 == STOPPED_AFTER:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return advance()
+
+    first.advance = signalled
+    told = []
+    try:
+        fit(first, Aside(log=lambda record: told.append(record["step"]), checkpoints=folder))
+    except Stopped:
+        told.append("stopped")
+    first.accelerator.wait_for_everyone()
+    second = training_of("simclr", "8 steps")
+    second.restore(checkpoint.newest(folder))
+    begun = second.step
+    fit(second, Aside())
+    weights = torch.cat([weight.detach().flatten() for weight in second.average.weights])
+    return {"told": told, "begun": begun, "weights": weights.tolist()}
+
+
+def main(folder: Path) -> None:
+    """Everything, written to a file a process."""
+    torch.set_num_threads(1)
+    made = {
+        "ts2vec": losses_of("ts2vec"),
+        "simclr": losses_of("simclr"),
+        "two batches a step": losses_of("simclr", 10, accumulate=2),
+        "stopped": stopped_and_taken_up(folder / "checkpoints"),
+    }
+    made["rank"], made["world"] = ranks_of(training_of("simclr"))
+    (folder / f"{made['rank']}.json").write_text(json.dumps(made))
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

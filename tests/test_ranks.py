@@ -1,0 +1,179 @@
+"""Several processes learn what one does: parts with pretended ranks, the whole with real ones."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ranks_in_threads import on_ranks
+from ranks_run import STEPS, STOPPED_AFTER, main
+from selftime.data.batch import Batch
+from selftime.objectives.ranks import Gathered, shared
+
+HERE = Path(__file__).parent
+UNEVEN = pytest.mark.parametrize(
+    "count, world", [(1, 2), (2, 2), (5, 2), (7, 2), (2, 3), (4, 3), (9, 4), (3, 5)]
+)
+
+
+def series(count):
+    values = torch.arange(count * 6, dtype=torch.float64).reshape(count, 2, 3).cos()
+    return Batch(values, values > -0.5)
+
+
+class Encoding:
+    """A linear map of each series in float64, which remembers how many rows it was given."""
+
+    def __init__(self):
+        weight = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4)
+        self.weight = weight.requires_grad_()
+        self.rows = []
+
+    def __call__(self, x):
+        self.rows.append(len(x.values))
+        return x.values.where(x.observed, 0.0).sum(dim=1) @ self.weight
+
+
+def loss_of(encode, x):
+    """Every row is compared with every other, and they count differently."""
+    z = shared(encode, x)
+    return ((z @ z.T).exp() * torch.arange(1, len(z) + 1)).mean()
+
+
+def test_alone_a_process_encodes_everything():
+    encode, x = Encoding(), series(5)
+    assert torch.equal(shared(encode, x), encode(x))
+    assert encode.rows == [5, 5]
+
+
+@UNEVEN
+def test_every_rank_gets_all_rows_and_encodes_its_share(count, world):
+    x, wanted = series(count), Encoding()(series(count))
+    encodings = [Encoding() for _ in range(world)]
+    for got in on_ranks(world, lambda rank: shared(encodings[rank], x)):
+        torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+    assert [encode.rows for encode in encodings] == [[-(-count // world)]] * world
+
+
+@UNEVEN
+def test_the_mean_of_the_gradients_is_that_of_one_process(count, world):
+    x, alone = series(count), Encoding()
+    wanted = loss_of(alone, x)
+    wanted.backward()
+
+    def work(rank):
+        encode = Encoding()
+        loss = loss_of(encode, x)
+        loss.backward()
+        return loss.detach(), encode.weight.grad
+
+    losses, gradients = zip(*on_ranks(world, work), strict=True)
+    for loss in losses:
+        torch.testing.assert_close(loss, wanted.detach(), rtol=1e-12, atol=0)
+    mean = torch.stack(gradients).mean(dim=0)
+    torch.testing.assert_close(mean, alone.weight.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_rows_keep_the_order_of_the_ranks_and_their_own_gradient():
+    def work(rank):
+        own = torch.full((2, 1), float(rank), requires_grad=True)
+        rows = Gathered.apply(own)
+        (rows * torch.arange(1.0, 7.0)[:, None]).sum().backward()
+        return rows.flatten().tolist(), own.grad.flatten().tolist()
+
+    made = on_ranks(3, work)
+    assert [rows for rows, _ in made] == [[0, 0, 1, 1, 2, 2]] * 3
+    # three times the gradient of its own rows: the mean over three ranks takes it back
+    assert [grad for _, grad in made] == [[3, 6], [9, 12], [15, 18]]
+
+
+def test_several_ranks_encode_without_gradients_too():
+    x = series(5)
+
+    def work(rank):
+        with torch.inference_mode():
+            return shared(Encoding(), x)
+
+    for got in on_ranks(2, work):
+        assert got.shape == (5, 4) and not got.requires_grad
+
+
+def test_a_rank_that_fails_does_not_leave_the_others_waiting():
+    def work(rank):
+        if rank == 1:
+            raise RuntimeError("mine")
+        return shared(Encoding(), series(4))
+
+    with pytest.raises(RuntimeError, match="mine"):
+        on_ranks(3, work)
+
+
+def results_of(folder, rank):
+    return json.loads((folder / f"{rank}.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one process makes."""
+    folder, threads = tmp_path_factory.mktemp("alone"), torch.get_num_threads()
+    main(folder)
+    torch.set_num_threads(threads)
+    return results_of(folder, 0)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """What each of two processes makes, started as people start them.
+
+    Without ``--multi_gpu`` accelerate starts a single process; on a machine without GPUs it
+    starts two all the same.
+    """
+    folder = tmp_path_factory.mktemp("together")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"),
+        *("--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"),
+        *("--dynamo_backend", "no", "--main_process_port", str(port)),
+        *(str(HERE / "ranks_run.py"), str(folder)),
+    ]
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, env=os.environ | hidden, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return [results_of(folder, rank) for rank in range(2)]
+
+
+@pytest.mark.slow
+def test_they_are_two_processes_that_know_of_each_other(alone, together):
+    assert (alone["rank"], alone["world"]) == (0, 1)
+    assert [(made["rank"], made["world"]) for made in together] == [(0, 2), (1, 2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ts2vec", "simclr", "two batches a step"])
+def test_two_processes_have_the_losses_of_one(alone, together, name):
+    for made in together:
+        assert len(made[name]) == (10 if name == "two batches a step" else STEPS)
+        # measured: 5e-7 at most
+        assert np.abs(np.subtract(made[name], alone[name])).max() <= 1e-5
+    assert together[0][name] == together[1][name]
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_stops_both_after_the_same_step(alone, together):
+    steps = [*range(STOPPED_AFTER + 1), "stopped"]
+    assert alone["stopped"]["told"] == steps
+    assert together[0]["stopped"]["told"] == steps
+    assert together[1]["stopped"]["told"] == ["stopped"]  # the first process alone logs and saves
+    for made in (alone, *together):
+        assert made["stopped"]["begun"] == STOPPED_AFTER
+        weights = np.subtract(made["stopped"]["weights"], alone["stopped"]["weights"])
+        assert np.abs(weights).max() <= 1e-5
+    assert together[0]["stopped"]["weights"] == together[1]["stopped"]["weights"]
