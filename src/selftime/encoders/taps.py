@@ -17,8 +17,9 @@ def taps(
     weight: Float[Tensor, "K O I"],
     start: Float[Tensor, "R O"] | Float[Tensor, " O"],
     shifts: Sequence[int],
+    bias: Float[Tensor, " O"] | None = None,
 ) -> Float[Tensor, "R O"]:
-    """A convolution of K taps over rows: y[r] = start[r] + Σₖ weight[k] x[r + shifts[k]].
+    """A convolution of K taps over rows: y[r] = start[r] + bias + Σₖ weight[k] x[r + shifts[k]].
 
     Rows before the first and after the last count as 0. With time-first rows a dilation of d steps
     is a shift of d·B rows, the same for all series, so every tap is one product of two plain
@@ -30,8 +31,9 @@ def taps(
         weight: (K,O,I), one matrix a tap.
         start: what the taps are added to: a bias (O,), or one row for each (R,O).
         shifts: rows that each tap reads ahead (positive) or behind (negative).
+        bias: (O,) that is added where ``start`` is rows.
     """
-    y: Tensor = Taps.apply(x, weight, start, tuple(shifts))  # type: ignore[no-untyped-call]
+    y: Tensor = Taps.apply(x, weight, start, tuple(shifts), bias)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -40,12 +42,20 @@ class Taps(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, start: Tensor, shifts: tuple[int, ...]
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        start: Tensor,
+        shifts: tuple[int, ...],
+        bias: Tensor | None,
     ) -> Tensor:
-        """Start + Σₖ x[r + shiftₖ] weight[k]ᵀ."""
+        """Start + bias + Σₖ x[r + shiftₖ] weight[k]ᵀ, each product added in place."""
         ctx.save_for_backward(x, weight)
-        ctx.shifts, ctx.is_bias = shifts, start.ndim == 1
-        y = x.new_empty(len(x), weight.shape[1]).copy_(start)
+        ctx.shifts, ctx.is_bias, ctx.has_bias = shifts, start.ndim == 1, bias is not None
+        if bias is None:
+            y = x.new_empty(len(x), weight.shape[1]).copy_(start)
+        else:
+            y = start + bias
         for matrix, shift in zip(weight, shifts, strict=True):
             to, source = overlap(len(x), shift)
             y[to].addmm_(x[source], matrix.T)
@@ -53,8 +63,8 @@ class Taps(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """Gradients of x, weight and start."""
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, None, Tensor | None]:
+        """Gradients of x, weight, start and bias."""
         x, weight = ctx.saved_tensors
         dy = dy.contiguous()
         dx, dweight = torch.zeros_like(x), torch.zeros_like(weight)
@@ -62,7 +72,9 @@ class Taps(torch.autograd.Function):
             to, source = overlap(len(x), shift)
             dx[source].addmm_(dy[to], weight[k])
             dweight[k].addmm_(dy[to].T, x[source])
-        return dx, dweight, dy.sum(dim=0) if ctx.is_bias else dy, None
+        total = dy.sum(dim=0) if ctx.is_bias or ctx.has_bias else None
+        start = total if ctx.is_bias and total is not None else dy
+        return dx, dweight, start, None, total if ctx.has_bias else None
 
 
 def overlap(rows: int, shift: int) -> tuple[slice, slice]:
