@@ -89,7 +89,9 @@ def test_gradients_of_a_ragged_batch_are_those_of_each_series_alone() -> None:
 
 
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("lengths", [(40, 40), (40, 23, 9), (7, 7), (5, 7, 1), (1, 1)])
+@pytest.mark.parametrize(
+    "lengths", [(40, 40), (40, 23, 9), (9, 9), (8, 8), (5, 7, 1), (2, 2), (1, 1)]
+)
 def test_span_is_a_part_of_the_tokens(lengths: tuple[int, ...], causal: bool) -> None:
     encoder, x, T = small(causal=causal), walks(lengths, gaps=0.2), max(lengths)
     x = Batch(x.values.float(), x.observed)

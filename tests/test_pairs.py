@@ -118,7 +118,7 @@ def is_even(counts: Tensor) -> bool:
 
 def test_every_number_of_shared_steps_is_as_likely() -> None:
     x, rng, T = numbered([9]), seeded(1), 9
-    shared = torch.cat([CROPS(x, rng).shared for _ in range(1500)])
+    shared = torch.cat([CROPS(x, rng).shared for _ in range(1000)])
     counts = torch.bincount(shared, minlength=T + 1)
     assert not counts[:2].any() and is_even(counts[2:].double())
     assert not is_even(torch.tensor([100.0, 140.0, 100.0, 60.0]))  # the bound does catch
@@ -127,7 +127,7 @@ def test_every_number_of_shared_steps_is_as_likely() -> None:
 def test_the_ends_of_the_crops_are_as_likely_wherever_they_fit() -> None:
     x, rng, T = numbered([6]), seeded(2), 6
     shared, before, after, kinds = 3, 0, 0, []
-    for _ in range(1600):
+    for _ in range(1000):
         crops = CROPS(x, rng)
         (a1, b1), (a2, b2) = bounds(crops.first, 0), bounds(crops.second, 0)
         if b1 - a2 == shared:
