@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
+from selftime.tasks import scratch
 
 run = CliRunner().invoke
 
@@ -23,6 +24,14 @@ def waves(n: int, seed: int) -> st.SeriesSet:
     phase = rng.uniform(0, 6, (3 * n, 1))
     x = np.sin(speed * np.linspace(0, 6, 40) + phase) + 0.1 * rng.normal(size=(3 * n, 40))
     return st.SeriesSet.of(x, kinds)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_steps():
+    """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "STEPS", 3)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +97,7 @@ def test_pretrain_writes_a_run(world):
     assert recorded["settings"]["encoder"] == {"value": "quantiles", "reason": "given"}
     assert recorded["data"]["fingerprint"] == st.read(world / "train.csv").fingerprint()
     assert recorded["seed"] == 0 and recorded["seconds"] > 0 and "torch" in recorded["versions"]
+    assert (world / "run" / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert st.load(world / "run").dim == st.load(world / "run" / "model").dim
 
 
@@ -152,13 +162,16 @@ def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
     words += ["--model", world / "run", "--labels", "1,all", "--draws", 2, "--out", out]
     result = run(app, list(map(str, words)))
     assert result.exit_code == 0, result.output
-    for row in ("selftime", "untrained encoder", "raw values", "MiniRocket + ridge"):
+    rivals = ("untrained encoder", "raw values", "MiniRocket + ridge", "supervised from scratch")
+    for row in ("selftime", *rivals):
         assert row in result.stdout
     assert "With 1 label a class:" in result.stdout and "points from learning" in result.stdout
     assert "comparing (all labels)" in result.stderr
     figures = json.loads((out / "comparison.json").read_text())
     assert figures["labels"] == {"1 label a class": 3, "all labels": 24}
-    assert {path.name for path in out.iterdir()} == {"comparison.json", "few-labels.png", "map.png"}
+    pictures = {"few-labels.png", "map.png", "report.html"}
+    assert {path.name for path in out.iterdir()} == {"comparison.json", *pictures}
+    assert "supervised from scratch" in (out / "report.html").read_text()
 
 
 def test_compare_learns_a_model_when_none_is_given(world, tmp_path, monkeypatch):

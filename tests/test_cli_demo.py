@@ -7,8 +7,10 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app, demonstration
+from selftime.tasks import scratch
 
-FILES = {"comparison.json", "few-labels.png", "map.png", "model", "overview.png", "run.json"}
+PICTURES = {"few-labels.png", "map.png", "overview.png", "report.html"}
+FILES = {"comparison.json", "model", "run.json"} | PICTURES
 
 
 def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
@@ -16,12 +18,14 @@ def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
     (tmp_path / "selftime-demo").mkdir()
     few = st.sample("PenDigits")[:30]
     monkeypatch.setattr(demonstration, "sample", lambda name, split: few)
+    monkeypatch.setattr(scratch, "STEPS", 3)
     result = CliRunner().invoke(app, ["demo", "--encoder", "quantiles", "--json"])
     assert result.exit_code == 0, result.output
     folder = tmp_path / "selftime-demo-2"
     assert {path.name for path in folder.iterdir()} == FILES
     told = json.loads(result.stdout)
-    assert told["files"] == [f"selftime-demo-2/{file}" for file in sorted(FILES)]
+    inside = ["report.html", *sorted(FILES - {"report.html"})]  # what to look at first
+    assert told["files"] == [f"selftime-demo-2/{file}" for file in inside]
     assert st.load(folder).channels == ("x", "y")
     assert not list((tmp_path / "selftime-demo").iterdir())
 

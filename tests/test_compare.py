@@ -11,6 +11,7 @@ from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
 from selftime.tasks import compare as rooms
+from selftime.tasks import scratch
 from selftime.tasks.compare import Comparison, compare, judged, picks_of
 from selftime.tasks.gain import gain, in_words
 from selftime.tasks.probe import Probe
@@ -29,6 +30,14 @@ def waves(n, seed):
 TRAIN, TEST = waves(24, 0), waves(30, 1)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_steps():
+    """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "STEPS", 3)
+        yield
+
+
 @pytest.fixture(scope="module")
 def model():
     return pretrain(TRAIN, encoder="quantiles")
@@ -40,7 +49,8 @@ def result(model):
 
 
 def test_every_row_is_judged_on_all_test_series_at_every_budget(result):
-    assert result.names == ("selftime", "untrained encoder", "raw values", "MiniRocket + ridge")
+    rivals = ("untrained encoder", "raw values", "MiniRocket + ridge", "supervised from scratch")
+    assert result.names == ("selftime", *rivals)
     for by_budget in result.hits.values():
         shapes = {budget: hits.shape for budget, hits in by_budget.items()}
         assert shapes == {1: (4, 30), 3: (4, 30), None: (1, 30)}
@@ -140,7 +150,7 @@ def test_a_head_is_fitted_anew_on_each_draw():
 def test_progress_is_told(model):
     told = []
     compare(model, TRAIN, TEST, budgets=(1,), draws=1, watch=lambda *at: told.append(at))
-    assert [at[1:] for at in told] == [(i, 5) for i in range(5)]
+    assert [at[1:] for at in told] == [(i, 6) for i in range(6)]
     assert told[0][0] == "selftime" and told[-1][0] == "1 label a class"
 
 

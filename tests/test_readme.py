@@ -11,6 +11,7 @@ import selftime as st
 from selftime.cli import app, sources
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
+from selftime.tasks import scratch
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
@@ -44,6 +45,7 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(st, "sample", part)
     monkeypatch.setattr(sources, "sample", part)
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
+    monkeypatch.setattr(scratch, "STEPS", 3)
     names = run_everything()
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}

@@ -9,14 +9,25 @@ from sklearn.linear_model import RidgeClassifierCV
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Joined
+from selftime.encoders.dilated import Dilated
 from selftime.encoders.projected import Projected, UnitLength
 from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.registry import build, recipe_of
 from selftime.encoders.rocket import MiniRocket
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import generator
+from selftime.objectives.simclr import SimCLR
+from selftime.tasks import scratch
 from selftime.tasks.compare import ROWS
 from selftime.tasks.probe import Probe
-from selftime.tasks.references import minirocket_ridge, raw_values, untrained, without_learning
+from selftime.tasks.references import (
+    from_scratch,
+    minirocket_ridge,
+    raw_values,
+    untrained,
+    untrained_twin,
+    without_learning,
+)
 
 
 def walks(n, seed):
@@ -26,6 +37,14 @@ def walks(n, seed):
 
 
 TRAIN, TEST = walks(14, 0), walks(6, 1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_steps():
+    """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "STEPS", 3)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +59,42 @@ def other_test(keep):
     return SeriesSet.of(wild, TEST.labels)
 
 
+def values_of(row, i):
+    """One test series of a row of values: what was observed, channels one after another."""
+    return row.test[i][np.isfinite(row.test[i])]
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_the_test_part_never_reaches_the_training_part(model, name):
     plain, perturbed = (ROWS[name](model, TRAIN, test) for test in (TEST, other_test(2)))
     np.testing.assert_array_equal(perturbed.train, plain.train)
-    np.testing.assert_allclose(perturbed.test[2], plain.test[2], atol=1e-5)
-    assert not np.allclose(perturbed.test[3], plain.test[3])
+    np.testing.assert_allclose(values_of(perturbed, 2), values_of(plain, 2), atol=1e-5)
+    changed, before = values_of(perturbed, 3), values_of(plain, 3)
+    assert changed.shape != before.shape or not np.allclose(changed, before)
     one, two = (clone(r.head).fit(r.train, TRAIN.labels) for r in (plain, perturbed))
-    assert one.predict(plain.test)[2] == two.predict(perturbed.test)[2]
+    assert one.predict(plain.test)[2] == two.predict(plain.test)[2]
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_hold_a_vector_for_every_series(model, name):
     row = ROWS[name](model, TRAIN, TEST)
     assert row.name == name and len(row.train) == 14 and len(row.test) == 6
-    assert row.train.shape[1] == row.test.shape[1]
-    assert row.train.dtype == np.float32 and np.isfinite(row.train).all()
+    assert row.train.dtype == row.test.dtype == np.float32
+    if name != "supervised from scratch":  # which learns from the values, missing ones among them
+        assert row.train.shape[1] == row.test.shape[1] and np.isfinite(row.train).all()
+
+
+def test_from_scratch_is_given_the_scaled_values_and_a_network(model):
+    row = from_scratch(model, TRAIN, TEST)
+    assert row.train.shape == (14, 2 * TRAIN.lengths.max())
+    everything = np.concatenate([TRAIN.series(i) for i in range(14)], axis=1).astype(np.float64)
+    mean, deviation = everything.mean(axis=1), everything.std(axis=1)
+    for i in (0, 5):
+        raw, got = TRAIN.series(i), row.train[i].reshape(2, -1)
+        wanted = (raw - mean[:, None]) / deviation[:, None]
+        np.testing.assert_allclose(got[:, : raw.shape[1]], wanted, atol=1e-5)
+        assert np.isnan(got[:, raw.shape[1] :]).all()
+    assert row.head.channels == 2 and row.head.recipe["class"] == "Dilated"
 
 
 def test_minirocket_is_minirocket_with_the_classifier_of_its_paper(model):
@@ -111,3 +150,26 @@ def test_every_learned_map_is_taken_off():
     unit = torch.nn.functional.normalize(plain.embed(x), dim=1)
     torch.testing.assert_close(bare.embed(x), torch.cat([unit, 0.5 * plain.embed(x)], dim=1))
     assert without_learning(plain) is plain
+
+
+def test_the_untrained_twin_has_the_first_weights():
+    encoder = Dilated(channels=2, hidden=4, depth=2, dim=6, seed=8)
+    trained = pretrain(TRAIN, objective=SimCLR(encoder=encoder), plan="3 steps")
+    before = {name: weight.clone() for name, weight in trained.encoder.state_dict().items()}
+    twin = untrained_twin(trained, TRAIN)
+    assert recipe_of(twin) == recipe_of(trained.encoder)
+    first = build(recipe_of(encoder)).state_dict()
+    (body,) = (part for part in twin.modules() if isinstance(part, Dilated))
+    (learnt,) = (part for part in trained.encoder.modules() if isinstance(part, Dilated))
+    for name, weight in body.state_dict().items():
+        assert torch.equal(weight, first[name])
+    assert not torch.equal(learnt.entry.weight, first["entry.weight"])
+    assert not torch.equal(twin.encoder.mean, trained.encoder.encoder.mean)  # of its own features
+    after = trained.encoder.state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+
+
+def test_nothing_is_built_anew_where_nothing_was_trained(model):
+    twin = untrained_twin(model, TRAIN)
+    x = batch_of(TEST)
+    assert torch.equal(twin.embed(x), without_learning(model.encoder).embed(x))

@@ -26,7 +26,7 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
-from selftime.objectives.base import ClosedForm
+from selftime.objectives.base import ClosedForm, Objective
 from selftime.tasks.heads import check_head, head_of
 
 
@@ -50,7 +50,7 @@ class SelfSupervised(
 
     def __init__(
         self,
-        objective: str | ClosedForm = "spectral",
+        objective: str | ClosedForm | Objective = "spectral",
         encoder: str | Encoder = "rocket",
         random_state: int = 0,
     ) -> None:

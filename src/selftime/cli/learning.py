@@ -1,7 +1,6 @@
 """``selftime pretrain``: from unlabelled series to a run folder."""
 
 import shlex
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -143,12 +142,13 @@ def learned_stepwise(
     series: SeriesSet, lesson: Lesson, read: Reader, place: Place
 ) -> tuple[Model, dict[str, Any]]:
     """A model that is learned step by step; its folder grows with the run."""
-    if place.force and place.out.exists() and is_first_process():
-        shutil.rmtree(place.out)
     logs = [tracker(name, place.out) for name in place.track]
     with terminal.progress() as told:
         kept = Run(
-            folder=place.out, log=listener(told, logs), how_to_resume=resuming(lesson, read, place)
+            folder=place.out,
+            log=listener(told, logs),
+            how_to_resume=resuming(lesson, read, place),
+            anew=place.force,
         )
         start = time.perf_counter()
         model = engine.pretrain(

@@ -44,12 +44,14 @@ def chosen(
     """The objective ready to learn, and all choices with their reasons.
 
     Raises:
-        ValueError: an unknown name, or an encoder beside a ready objective.
+        ValueError: an unknown name, an encoder beside a ready objective, or a gradient objective
+            without anything to train.
     """
     if not isinstance(objective, str):
         if encoder != "auto":
             raise ValueError("got an objective and an encoder: give the encoder to the objective")
-        return deepcopy(objective), {
+        given = trained_by(objective) if isinstance(objective, Objective) else objective
+        return deepcopy(given), {
             "objective": Choice(repr(objective), "given"),
             "seed": Choice(seed, "given"),
         }

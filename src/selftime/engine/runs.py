@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,13 @@ class Run:
             holds a run that was stopped, of the same data and settings, that run goes on.
         log: told of every step.
         how_to_resume: said to people when the run is stopped.
+        anew: remove a run that stands in the folder, once all settings were found good.
     """
 
     folder: Path
     log: Log | None = None
     how_to_resume: str = "the same call goes on with it"
+    anew: bool = False
 
     @property
     def checkpoints(self) -> Path:
@@ -52,6 +55,8 @@ class Run:
         Raises:
             RunError: the folder holds something else, a finished run, or one of other settings.
         """
+        if self.anew and (self.folder / RUN).is_file():
+            shutil.rmtree(self.folder)
         if not self.folder.exists() or not any(self.folder.iterdir()):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / RUN, {"status": "running"} | facts)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accelerate.state import PartialState
-from accelerate.tracking import MLflowTracker, TensorBoardTracker
+from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
 from accelerate.utils import is_mlflow_available, is_tensorboard_available
 
 from selftime.engine.runs import Log
@@ -28,17 +28,25 @@ def tracker(name: str, folder: Path) -> Log:
         raise ValueError(f"got tracker {name!r}, wanted one of {', '.join(TRACKERS)}")
     if not available[name]():
         raise ValueError(f"{name} is not installed: pip install 'selftime[track]'")
+    made: list[GeneralTracker] = []
+
+    def log(record: Record) -> None:
+        if not made:  # only now: a run is begun in a folder that holds nothing yet
+            made.append(started(name, folder))
+        made[0].log(scalars(record), step=record["step"])
+
+    return log
+
+
+def started(name: str, folder: Path) -> GeneralTracker:
+    """A tracker that writes already."""
     PartialState()  # trackers ask it whether they are the first process
     if name == "tensorboard":
         made = TensorBoardTracker(name, logging_dir=folder)
     else:
         made = MLflowTracker("selftime", logging_dir=folder / name)
     made.start()
-
-    def log(record: Record) -> None:
-        made.log(scalars(record), step=record["step"])
-
-    return log
+    return made
 
 
 def scalars(record: Record) -> dict[str, float]:

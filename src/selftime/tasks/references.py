@@ -1,4 +1,4 @@
-"""What stands beside every result: untrained encoder, raw values, MiniRocket + ridge."""
+"""What stands beside every result: untrained encoder, raw values, MiniRocket, from scratch."""
 
 from typing import NamedTuple
 
@@ -29,8 +29,8 @@ class Row(NamedTuple):
 
     Attributes:
         name: as printed.
-        train: (N,D) vectors of the training part.
-        test: (M,D) vectors of the test part.
+        train: (N,D) vectors of the training part; from scratch, its values (N,C·T).
+        test: (M,D) vectors of the test part; from scratch, its values, whose T may be another.
         head: classifier that is cloned and fitted on the labelled vectors.
     """
 
@@ -81,12 +81,10 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
 
 def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The network of the model, or ``dilated`` where it has none, trained on the labels alone."""
-    steps = int(max(train.lengths.max(), test.lengths.max()))
     scale = scaling.fit_channels(train)
-    recipe = network_like(model.encoder, train.n_channels, steps)
+    recipe = network_like(model.encoder, train.n_channels, int(np.median(train.lengths)))
     head = FromScratch(recipe=recipe, channels=train.n_channels)
-    ours, theirs = rows_of(train, scale, steps), rows_of(test, scale, steps)
-    return Row("supervised from scratch", ours, theirs, head)
+    return Row("supervised from scratch", rows_of(train, scale), rows_of(test, scale), head)
 
 
 def untrained_twin(model: Model, train: SeriesSet) -> Encoder:

@@ -29,7 +29,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
     Args:
         recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
         channels: C, of the series; rows hold them one after another.
-        steps: most steps of training.
+        steps: most steps of training; None takes :data:`STEPS`.
         seed: fixes everything random.
 
     Attributes:
@@ -37,7 +37,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
     """
 
     def __init__(
-        self, *, recipe: dict[str, Any], channels: int, steps: int = STEPS, seed: int = 0
+        self, *, recipe: dict[str, Any], channels: int, steps: int | None = None, seed: int = 0
     ) -> None:
         self.recipe = recipe
         self.channels = channels
@@ -52,7 +52,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
             network,
             SeriesSet.of(self._cubes(X)),
             scaling.none(),
-            Plan(budget=Budget(amount=self.steps)),
+            Plan(budget=Budget(amount=self.steps or STEPS)),
             self.seed,
             torch.from_numpy(codes),
         )
@@ -74,11 +74,10 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         return np.reshape(X, (len(X), self.channels, -1))
 
 
-def rows_of(series: SeriesSet, scale: scaling.Scaling, steps: int) -> Float32[np.ndarray, "N F"]:
-    """Scaled values one series a row (N, C·steps), NaN where nothing was observed."""
+def rows_of(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N F"]:
+    """Scaled values one series a row (N, C·T), NaN where nothing was observed."""
     x = scale.apply(batch_of(series))
-    values = np.full((len(series), series.n_channels, steps), np.nan, np.float32)
-    values[:, :, : x.values.shape[2]] = np.where(x.observed.numpy(), x.values.numpy(), np.nan)
+    values = np.where(x.observed.numpy(), x.values.numpy(), np.float32(np.nan))
     return values.reshape(len(series), -1)
 
 

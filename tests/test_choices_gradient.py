@@ -1,0 +1,100 @@
+"""Choices of gradient runs: each with a reason, wrong ones refused with what to do."""
+
+import re
+
+import numpy as np
+import pytest
+
+from selftime.data import scaling
+from selftime.data.series import SeriesSet
+from selftime.encoders.builders import BUILDERS
+from selftime.encoders.dilated import Dilated
+from selftime.engine.choices import chosen, chosen_plan, described_without_encoder
+from selftime.engine.plan import Plan, budget_in
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.simclr import SimCLR
+from selftime.objectives.ts2vec import TS2Vec
+
+X = SeriesSet.of(np.random.default_rng(0).normal(size=(6, 2, 16)))
+SMALL = Dilated(channels=2, hidden=4, depth=2, dim=6)
+
+
+def choose(objective, encoder="auto", seed=0):
+    return chosen(X, scaling.fit_channels(X), objective, encoder, seed)
+
+
+@pytest.mark.parametrize("name, kind", [("ts2vec", TS2Vec), ("simclr", SimCLR)])
+def test_every_choice_has_a_reason(name, kind):
+    learner, choices = choose(name, seed=7)
+    assert type(learner) is kind and isinstance(learner.encoder, Dilated)
+    assert learner.encoder.channels == 2 and learner.encoder.seed == 7
+    assert (choices["objective"].value, choices["objective"].reason) == (name, "given")
+    assert choices["encoder"].value == "dilated" and "TS2Vec" in choices["encoder"].reason
+    assert choices["method"].value == described_without_encoder(learner)
+    assert choices["method"].value.startswith(f"{kind.__name__}(") and choices["seed"].value == 7
+    assert "encoder=" not in choices["method"].value
+
+
+def test_what_is_given_is_copied():
+    learner, choices = choose("simclr", SMALL)
+    assert learner.encoder is not SMALL and repr(learner.encoder) == repr(SMALL)
+    assert choices["encoder"].value == repr(SMALL) and choices["encoder"].reason == "given"
+    ready = SimCLR(encoder=SMALL, temperature=0.7)
+    copied, choices = choose(ready)
+    assert copied is not ready and copied.temperature == 0.7
+    assert choices["objective"].value == repr(ready)
+
+
+@pytest.mark.parametrize("encoder", ["rocket", "quantiles"])
+def test_features_without_weights_cannot_be_trained(encoder):
+    text = "SimCLR trains its encoder by gradient, and .* has no weights to train: use "
+    text += "encoder='dilated', or objective='spectral'"
+    with pytest.raises(ValueError, match=text):
+        choose("simclr", encoder)
+    ready = SimCLR(encoder=BUILDERS[encoder](channels=2, length=16))
+    with pytest.raises(ValueError, match=text):
+        choose(ready)
+
+
+def test_an_encoder_beside_a_ready_objective_is_refused():
+    with pytest.raises(ValueError, match="got an objective and an encoder: give the encoder to"):
+        choose(SimCLR(encoder=SMALL), "dilated")
+
+
+@pytest.mark.parametrize("plan", [None, Plan()])
+def test_the_usual_plan_is_that_of_the_paper(plan):
+    learner = TS2Vec(encoder=SMALL)
+    made, choices = chosen_plan(learner, X, plan)
+    assert str(made.budget) == "200 steps" and made.recipe == TS2Vec.recipe
+    assert choices["budget"].reason == "200 steps for up to 100,000 values, 600 for more"
+    assert (choices["batch size"].value, choices["batch size"].reason) == (8, "recipe of TS2Vec")
+    assert {choices[n].reason for n in ("precision", "accumulate", "clip")} == {"the usual"}
+    assert choices["on collapse"].value == "warn"
+
+
+def test_many_values_take_more_steps():
+    many = SeriesSet.of(np.zeros((2, 1, 50_001)))
+    assert str(chosen_plan(TS2Vec(encoder=SMALL), many, None)[0].budget) == "600 steps"
+
+
+def test_a_given_plan_is_said_to_be_given():
+    given = Plan(
+        budget=budget_in("3 epochs"), recipe=Recipe(rate=0.5), clip=1.0, on_collapse="stop"
+    )
+    made, choices = chosen_plan(SimCLR(encoder=SMALL), X, given)
+    assert made == given
+    for name, value in {
+        "budget": "3 epochs",
+        "rate": 0.5,
+        "clip": 1.0,
+        "on collapse": "stop",
+    }.items():
+        assert (choices[name].value, choices[name].reason) == (value, "given")
+    assert choices["precision"].reason == "the usual"
+    assert str(chosen_plan(SimCLR(encoder=SMALL), X, "5 minutes")[0].budget) == "5 minutes"
+
+
+def test_a_budget_that_is_none_is_refused():
+    text = "got a budget of 'a while', wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        chosen_plan(SimCLR(encoder=SMALL), X, "a while")

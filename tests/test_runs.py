@@ -1,0 +1,151 @@
+"""Run folders: begun, taken up only by the same run, rewound, and never half written."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from selftime.engine import checkpoint, runs
+from selftime.engine.checkpoint import State
+from selftime.engine.runs import Run, RunError, facts_in, metrics_in, write_json
+
+FACTS = {
+    "data": {"series": 8, "fingerprint": "abc"},
+    "settings": {
+        "objective": {"value": "ts2vec", "reason": "given"},
+        "rate": {"value": 0.001, "reason": "recipe of TS2Vec"},
+        "clip": {"value": None, "reason": "the usual"},
+    },
+}
+
+
+def changed(name, value):
+    """Facts with another value of one setting."""
+    return FACTS | {"settings": FACTS["settings"] | {name: {"value": value, "reason": "given"}}}
+
+
+def save(run, step):
+    state = State({"w": torch.tensor([float(step)])}, {"step": step, "seconds": 0.0})
+    checkpoint.save(run.checkpoints, state)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that was stopped: steps 0 to 5 were measured, 3 is saved."""
+    begun = Run(folder=tmp_path / "deep" / "run")
+    assert begun.begin(FACTS) is None
+    for step in range(6):
+        begun.tell({"step": step, "loss": step / 2})
+    save(begun, 3)
+    return begun
+
+
+def test_a_new_run_writes_what_it_was_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "made" / "anew", tmp_path / "empty"):
+        assert Run(folder=folder).begin(FACTS) is None
+        assert facts_in(folder) == {"status": "running"} | FACTS
+
+
+def test_the_same_run_goes_on_from_its_last_state_and_forgets_what_came_after(run):
+    state = Run(folder=run.folder).begin(FACTS)
+    assert state.facts["step"] == 3 and state.tensors["w"].item() == 3
+    assert metrics_in(run.folder) == [{"step": s, "loss": s / 2} for s in range(4)]
+
+
+def test_a_run_that_saved_nothing_begins_at_its_beginning(tmp_path):
+    run = Run(folder=tmp_path)
+    run.begin(FACTS)
+    run.tell({"step": 0})
+    assert Run(folder=tmp_path).begin(FACTS) is None and metrics_in(tmp_path) == []
+
+
+def test_drafts_of_a_killed_process_are_swept(run):
+    (run.checkpoints / ".draft-x").mkdir()
+    run.begin(FACTS)
+    assert [path.name for path in run.checkpoints.iterdir()] == ["step-000000003"]
+
+
+@pytest.mark.parametrize(
+    "facts, text",
+    [
+        (changed("rate", 0.01), "holds a run with rate 0.001, this one has 0.01: give the same"),
+        (changed("clip", 1.0), "holds a run with clip None, this one has 1.0: give the same"),
+        (changed("new", 2), "holds a run with new None, this one has 2: give the same settings"),
+        (
+            FACTS | {"data": {"fingerprint": "xyz"}},
+            "holds a run with data abc, this one has xyz: .* or choose another folder",
+        ),
+    ],
+)
+def test_another_run_is_refused(run, facts, text):
+    before = (run.folder / runs.METRICS).read_bytes()
+    with pytest.raises(RunError, match=f"{re.escape(str(run.folder))} {text}"):
+        run.begin(facts)
+    assert (run.folder / runs.METRICS).read_bytes() == before
+
+
+def test_other_reasons_are_the_same_run(run):
+    facts = FACTS | {"settings": FACTS["settings"] | {"rate": {"value": 0.001, "reason": "given"}}}
+    assert run.begin(facts).facts["step"] == 3
+
+
+def test_a_finished_run_is_refused(run):
+    run.finish(FACTS)
+    assert facts_in(run.folder)["status"] == "finished"
+    with pytest.raises(RunError, match="holds a finished run: load it, or choose another folder"):
+        run.begin(FACTS)
+
+
+def test_a_folder_of_others_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    for anew in (False, True):
+        with pytest.raises(RunError, match="is not a run folder: run.json is missing"):
+            Run(folder=tmp_path, anew=anew).begin(FACTS)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_is_begun_anew_if_that_is_wanted(run):
+    assert Run(folder=run.folder, anew=True).begin(changed("rate", 0.5)) is None
+    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
+    assert facts_in(run.folder)["settings"]["rate"]["value"] == 0.5
+
+
+def test_a_torn_last_line_is_passed_over(run):
+    path = run.folder / runs.METRICS
+    path.write_text(path.read_text()[:-9])
+    assert [record["step"] for record in metrics_in(run.folder)] == [0, 1, 2, 3, 4]
+    run.begin(FACTS)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [0, 1, 2, 3]
+
+
+def test_a_run_file_that_cannot_be_read(run):
+    (run.folder / runs.RUN).write_text('{"status": "runn')
+    with pytest.raises(RunError, match=r"run.json cannot be read \(.*\): begin the run anew"):
+        run.begin(FACTS)
+
+
+def test_steps_are_written_down_before_they_are_passed_on(tmp_path):
+    told = []
+    run = Run(folder=tmp_path, log=lambda record: told.append((record, len(metrics_in(tmp_path)))))
+    run.tell({"step": 1})
+    assert told == [({"step": 1}, 1)]
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1, "é": [None, "ü"]})
+    before = path.read_text(encoding="utf8")
+    assert json.loads(before) == {"a": 1, "é": [None, "ü"]} and "é" in before
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"a": float("nan")})
+
+    def full(draft, text, **_):
+        draft.write_bytes(text.encode()[:5])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs.Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(path, {"a": 2})
+    assert path.read_text(encoding="utf8") == before

@@ -1,0 +1,82 @@
+"""Trackers: flat numbers under plain names, begun with the first step, missing ones explained."""
+
+import pytest
+from accelerate.tracking import GeneralTracker
+
+from selftime.engine import tracking
+from selftime.engine.tracking import scalars, tracker
+
+RECORD = {
+    "step": 3,
+    "steps": 6,
+    "seconds": 0.5,
+    "loss": 1.5,
+    "rate": 0.001,
+    "parts": {"instance": 1.0, "temporal": 0.5},
+    "gauges": {"spread": 0.02},
+    "warnings": [{"gauge": "spread", "message": "alike"}],
+}
+
+
+class Listening(GeneralTracker):
+    """Stands for a tracker of accelerate's."""
+
+    name, requires_logging_directory, tracker = "listening", False, None
+    made: list = []
+
+    def __init__(self, name, *, logging_dir):
+        self.at, self.heard, self.started = (name, logging_dir), [], False
+        self.made.append(self)
+
+    def start(self):
+        self.started = True
+
+    def log(self, values, step):
+        self.heard.append((step, values))
+
+
+def test_numbers_are_flat():
+    assert scalars(RECORD) == {
+        "seconds": 0.5,
+        "loss": 1.5,
+        "rate": 0.001,
+        "parts/instance": 1.0,
+        "parts/temporal": 0.5,
+        "gauges/spread": 0.02,
+    }
+    assert scalars({"step": 0, "steps": 6}) == {}
+
+
+@pytest.mark.parametrize(
+    "name, kind", [("tensorboard", "TensorBoardTracker"), ("mlflow", "MLflowTracker")]
+)
+def test_a_tracker_is_begun_with_the_first_step_and_told_of_all(name, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(Listening, "made", [])
+    monkeypatch.setattr(tracking, f"is_{name}_available", lambda: True)
+    monkeypatch.setattr(tracking, kind, Listening)
+    log = tracker(name, tmp_path)
+    assert Listening.made == []  # a run is begun in an empty folder
+    log(RECORD)
+    log(RECORD | {"step": 4})
+    (made,) = Listening.made
+    assert made.started and made.heard == [(3, scalars(RECORD)), (4, scalars(RECORD))]
+    assert str(made.at[1]).startswith(str(tmp_path))
+
+
+def test_an_unknown_tracker_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="got tracker 'wandb', wanted one of tensorboard, mlflow"):
+        tracker("wandb", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def test_a_missing_package_is_named(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, f"is_{name}_available", lambda: False)
+    with pytest.raises(ValueError, match=rf"{name} is not installed: pip install 'selftime\[tra"):
+        tracker(name, tmp_path)
+
+
+@pytest.mark.skipif(not tracking.is_tensorboard_available(), reason="tensorboard is not installed")
+def test_tensorboard_writes_events(tmp_path):
+    tracker("tensorboard", tmp_path)(RECORD)
+    (events,) = (tmp_path / "tensorboard").glob("events.out.tfevents.*")
+    assert b"parts/instance" in events.read_bytes()
