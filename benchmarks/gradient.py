@@ -223,6 +223,7 @@ def run(
         print(f"\n{table({name: results[name]}, name)}", flush=True)
         print(f"{time.perf_counter() - start:.0f} s", flush=True)
         save({"seeds": args.seeds, "draws": args.draws, "sets": results})
+    save({"seeds": args.seeds, "draws": args.draws, "sets": results})
     for title, group in {"UCR": UCR, "UEA": UEA}.items():
         part = {name: result for name, result in results.items() if name in group}
         beside = {name: r for name, r in part.items() if "official ts2vec" in r["accuracy"]}

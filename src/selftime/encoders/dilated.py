@@ -79,8 +79,10 @@ class Dilated(Encoder):
         return (-2 * reach, -reach, 0) if self.causal else (-reach, 0, reach)
 
     def embed(self, x: Batch) -> Embedding:
-        """One vector a series (B,D); without gradients some series at a time, so that what
-        lies between two layers stays in the cache of the processor.
+        """One vector a series (B,D).
+
+        Without gradients some series at a time, so that what lies between two layers stays in
+        the cache of the processor.
         """
         B, _, T = x.values.shape
         if torch.is_grad_enabled() or B * T <= ROWS or x.values.is_cuda:

@@ -52,10 +52,8 @@ class Taps(torch.autograd.Function):
         """Start + bias + Σₖ x[r + shiftₖ] weight[k]ᵀ, each product added in place."""
         ctx.save_for_backward(x, weight)
         ctx.shifts, ctx.is_bias, ctx.has_bias = shifts, start.ndim == 1, bias is not None
-        if bias is None:
-            y = x.new_empty(len(x), weight.shape[1]).copy_(start)
-        else:
-            y = start + bias
+        y = x.new_zeros(weight.shape[1]) if bias is None else bias
+        y = (start + y).expand(len(x), -1).contiguous()
         for matrix, shift in zip(weight, shifts, strict=True):
             to, source = overlap(len(x), shift)
             y[to].addmm_(x[source], matrix.T)

@@ -1,5 +1,6 @@
 """Trackers that are told of every step: TensorBoard and MLflow, through accelerate."""
 
+import os
 from pathlib import Path
 
 from accelerate.state import PartialState
@@ -44,7 +45,10 @@ def started(name: str, folder: Path) -> GeneralTracker:
     if name == "tensorboard":
         made = TensorBoardTracker(name, logging_dir=folder)
     else:
-        made = MLflowTracker("selftime", logging_dir=folder / name)
+        if "MLFLOW_TRACKING_URI" not in os.environ:  # no server: files in the run folder
+            os.environ["MLFLOW_TRACKING_URI"] = (folder / name).absolute().as_uri()
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        made = MLflowTracker("selftime")
     made.start()
     return made
 
