@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import torch
-from cases import LENGTH, EncoderCase
+from kinds import LENGTH, EncoderCase
 from material import LENGTHS, chosen, copy_of, drawn, padded, with_gaps, with_garbage
 from torch import Tensor
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from cases import LENGTH, ClosedFormCase
 from encoder_laws import assert_same_bits, dice, patchy
+from kinds import LENGTH, ClosedFormCase
 from material import LENGTHS, chosen, copy_of, drawn, with_garbage
 from torch import Tensor
 

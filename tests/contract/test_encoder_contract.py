@@ -3,7 +3,8 @@
 import encoder_laws as laws
 import pytest
 import toys
-from cases import ENCODER_CASES, EncoderCase
+from cases import ENCODER_CASES
+from kinds import EncoderCase
 
 from selftime.encoders.registry import ENCODERS
 
@@ -15,7 +16,7 @@ def toy(kind: type[toys.Spread]) -> EncoderCase:
 
 
 def test_every_encoder_has_a_case():
-    assert set(ENCODER_CASES) == set(ENCODERS), "add the new encoder to tests/contract/cases.py"
+    assert set(ENCODER_CASES) == set(ENCODERS), "add it to its cases_*.py"
 
 
 @pytest.mark.parametrize("name", ENCODER_CASES)

@@ -3,7 +3,8 @@
 import gradient_laws as laws
 import gradient_toys as toys
 import pytest
-from cases import GRADIENT_CASES, GradientCase
+from cases import GRADIENT_CASES
+from kinds import GradientCase
 
 from selftime.settings import settings_of
 

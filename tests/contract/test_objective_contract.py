@@ -3,7 +3,8 @@
 import objective_laws as laws
 import pytest
 import toys
-from cases import CLOSED_FORM_CASES, GRADIENT_CASES, ClosedFormCase
+from cases import CLOSED_FORM_CASES, GRADIENT_CASES
+from kinds import ClosedFormCase
 
 from selftime.encoders.base import Encoder
 from selftime.objectives import OBJECTIVES
@@ -21,7 +22,7 @@ def toy(kind: type[toys.Whitening], encoder: type[Encoder] = toys.Spread) -> Clo
 def test_every_objective_has_a_case():
     learned_by_gradient = {name.partition(",")[0] for name in GRADIENT_CASES}
     cases = set(CLOSED_FORM_CASES) | learned_by_gradient
-    assert cases == set(OBJECTIVES), "add the new one to tests/contract/cases.py"
+    assert cases == set(OBJECTIVES), "add the new one to its tests/contract/cases_*.py"
 
 
 def test_every_objective_is_of_the_kind_that_its_case_says():

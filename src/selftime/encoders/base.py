@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
@@ -21,8 +22,18 @@ class Encoder(nn.Module, ABC):
 
     dim: int
     """D, the length of the vectors."""
-    is_stepwise: bool = False
-    """Whether there is one token for every step (N = T)."""
+    stride: int | None = None
+    """Steps from the beginning of one token to that of the next, N = ceil(T / stride); None where
+    a series is seen only as a whole, in one token."""
+    causal: bool = False
+    """Whether no token depends on steps that come after its own."""
+    by_channel: bool = False
+    """Whether tokens hold D / C features of the first channel alone, then of the second, …"""
+
+    @property
+    def is_stepwise(self) -> bool:
+        """Whether there is one token for every step (N = T)."""
+        return self.stride == 1
 
     @abstractmethod
     def forward(self, x: Batch) -> Tokens:
@@ -32,6 +43,11 @@ class Encoder(nn.Module, ABC):
         """Tokens ``start`` to ``stop``, which some encoders make without the others."""
         tokens: Tensor = self(x)[:, start:stop]
         return tokens
+
+    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
+        """Tokens (B,K,D) at some places, which some encoders make without looking at the others."""
+        tokens: Tensor = self(x)
+        return tokens.gather(1, places[:, :, None].expand(-1, -1, tokens.shape[2]))
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:  # noqa: ARG002
         """One vector a series (B,D) from its tokens."""
@@ -46,6 +62,13 @@ class Encoder(nn.Module, ABC):
 
     def __repr__(self) -> str:
         return described(self)
+
+
+def token_there(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:
+    """Which tokens begin within their series; the first one always counts."""
+    T, stride = x.values.shape[2], encoder.stride or x.values.shape[2]
+    begin = torch.arange(0, T, stride, device=x.values.device)  # (N,)
+    return begin < x.lengths.clamp(min=1)[:, None]
 
 
 class Joined(Encoder):

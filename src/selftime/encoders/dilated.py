@@ -30,7 +30,7 @@ class Dilated(Encoder):
         seed: draws the initial weights.
     """
 
-    is_stepwise = True
+    stride = 1
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from selftime.engine.checkpoint import CheckpointError, State
 from selftime.engine.optim import Average, optimiser, rate_at
 from selftime.engine.order import Order
 from selftime.engine.plan import Plan, usual_budget
-from selftime.engine.solve import generator
+from selftime.engine.solve import generator, sample_of
 from selftime.objectives.base import Objective
 from selftime.objectives.supervised import Supervised
 
@@ -60,6 +60,9 @@ class Training:
         self.order = Order(count=len(series), batch_size=self.recipe.batch_size, seed=seed)
         self.steps_an_epoch = max(self.order.batches_a_pass // plan.accumulate, 1)
         self.accelerator = accelerator_for(plan)
+        with torch.no_grad():
+            sample = batch_of(series, sample_of(len(series), seed, PREPARED))
+            objective.prepare(scaling.apply(sample), generator(seed, 0))
         self.weights = [w for w in objective.parameters() if w.requires_grad]
         self.module, self.optimiser = self.accelerator.prepare(
             objective, optimiser(objective, self.recipe)
@@ -178,6 +181,8 @@ class Training:
         return self.objective.encoder.to("cpu").eval()
 
 
+PREPARED = 256
+"""Most series that set what depends on the data but is not learned."""
 BEGUN = 1e-4
 """Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
 

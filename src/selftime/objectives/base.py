@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from jaxtyping import Float, Float64
 from torch import Generator, Tensor, nn
@@ -28,6 +28,18 @@ class Step(NamedTuple):
     embeddings: Embedding
 
 
+FAMILIES = (
+    "contrastive",
+    "without negatives",
+    "masked",
+    "latent prediction",
+    "pretext",
+    "closed form",
+)
+"""What methods learn from: others, agreement alone, what was hidden, its latents, a made-up task,
+or one solve."""
+
+
 class Objective(nn.Module, ABC):
     """Learned by gradient: a module that holds the encoder and whatever else is trained with it.
 
@@ -38,10 +50,14 @@ class Objective(nn.Module, ABC):
     Attributes:
         encoder: what is learned for later use.
         recipe: how it is trained where nothing else is said.
+        family: what it learns from, one of :data:`FAMILIES`.
+        suits: when to take it, in a few words.
     """
 
     encoder: Encoder
     recipe: Recipe
+    family: ClassVar[str]
+    suits: ClassVar[str]
 
     def __repr__(self) -> str:
         return described(self)
@@ -91,7 +107,15 @@ class Moments:
 
 
 class ClosedForm(ABC):
-    """Learned by one pass over the data and one solve."""
+    """Learned by one pass over the data and one solve.
+
+    Attributes:
+        family: "closed form".
+        suits: when to take it, in a few words.
+    """
+
+    family: ClassVar[str] = "closed form"
+    suits: ClassVar[str]
 
     def __repr__(self) -> str:
         return described(self)
@@ -115,9 +139,25 @@ def check_negatives(x: Batch) -> None:
     Raises:
         ValueError: a single series.
     """
+    check_several(
+        x,
+        "it is told from the other series of the batch, and without any the loss is 0 whatever is "
+        "learned",
+    )
+
+
+def check_several(x: Batch, why: str) -> None:
+    """A batch of two series or more.
+
+    Args:
+        x: the batch.
+        why: what more than one is needed for.
+
+    Raises:
+        ValueError: a single series.
+    """
     if len(x.values) < 2:
         raise ValueError(
-            "got a batch of 1 series, wanted at least 2: it is told from the other series of the "
-            "batch, and without any the loss is 0 whatever is learned. Use a larger batch, or "
+            f"got a batch of 1 series, wanted at least 2: {why}. Use a larger batch, or "
             "cut a long recording into windows (selftime.windows)"
         )

@@ -1,5 +1,8 @@
 """Parts that objectives train beside the encoder."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -12,6 +15,29 @@ def projector(inner: int, hidden: int, outer: int, *, seed: int) -> nn.Sequentia
     """
     rng = weights_from(seed)
     return nn.Sequential(linear(inner, hidden, rng), nn.ReLU(), linear(hidden, outer, rng))
+
+
+def normed_projector(widths: Sequence[int], *, seed: int, last: bool = False) -> nn.Sequential:
+    """Linear maps with batch normalisation and ReLU between them, as methods without negatives use.
+
+    (Zbontar et al. 2021, section 2.2; Grill et al. 2020, section 3.3.) Statistics are those of the
+    batch at hand in every mode, since projections serve training alone.
+
+    Args:
+        widths: of input, hidden layers and output, at least two.
+        seed: draws the weights.
+        last: whether the output is normalised too, without a learned scale (SimSiam, section 4.4).
+    """
+    rng, layers = weights_from(seed), list[nn.Module]()
+    for inner, outer in pairwise(widths[:-1]):
+        layers += [linear(inner, outer, rng), batch_norm(outer), nn.ReLU()]
+    layers.append(linear(widths[-2], widths[-1], rng))
+    return nn.Sequential(*layers, *([batch_norm(widths[-1], affine=False)] if last else []))
+
+
+def batch_norm(width: int, *, affine: bool = True) -> nn.BatchNorm1d:
+    """Each feature to mean 0 and variance 1 over the batch, then a learned scale and shift."""
+    return nn.BatchNorm1d(width, affine=affine, track_running_stats=False)
 
 
 def weights_from(seed: int) -> Generator:

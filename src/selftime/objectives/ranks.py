@@ -10,23 +10,25 @@ from torch import Tensor
 from selftime.data.batch import Batch
 
 
-def shared(encode: Callable[[Batch], Tensor], x: Batch) -> Tensor:
-    """``encode(x)``, its rows divided among the processes of a run.
+def shared(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tensor:
+    """``encode(x, *beside)``, its rows divided among the processes of a run.
 
     Every process holds the whole batch, which is cheap beside encoding it, and computes the whole
     loss. So views, negatives and loss are those of a single process, whatever their number, and so
     is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
 
     Args:
-        encode: rows of the batch to rows of a tensor, each by itself.
+        encode: rows of the batch, and of what is given beside it, to rows of a tensor, each by
+            itself.
         x: the whole batch, the same in every process.
+        beside: tensors with a row a series.
     """
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-        return encode(x)
+        return encode(x, *beside)
     B, world, rank = len(x.values), dist.get_world_size(), dist.get_rank()
     share = -(-B // world)  # rounded up; the last shares repeat the last series
     rows = torch.arange(rank * share, (rank + 1) * share, device=x.values.device).clamp(max=B - 1)
-    own = encode(Batch(x.values[rows], x.observed[rows]))
+    own = encode(Batch(x.values[rows], x.observed[rows]), *(part[rows] for part in beside))
     whole: Tensor = Gathered.apply(own)  # type: ignore[no-untyped-call]
     return whole[:B]
 

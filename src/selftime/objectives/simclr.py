@@ -5,7 +5,7 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.losses import nt_xent
+from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
@@ -26,6 +26,8 @@ class SimCLR(Objective):
         ValueError: a temperature that is not positive.
     """
 
+    family = "contrastive"
+    suits = "series that stay themselves under mild views; a strong first choice by gradient"
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
     def __init__(

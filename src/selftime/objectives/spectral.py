@@ -34,6 +34,8 @@ class Spectral(ClosedForm):
         dim: most directions that are kept.
     """
 
+    suits = "few labels, a CPU, seconds to spare: the first choice"
+
     def __init__(
         self,
         *,

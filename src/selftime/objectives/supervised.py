@@ -31,6 +31,10 @@ class Supervised(nn.Module):
         self.seed = seed
         self.head = linear(encoder.dim, classes, weights_from(seed))
 
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Set what depends on the data but is not learned, from a sample of series."""
+        self.encoder.prepare(sample, rng)
+
     def __repr__(self) -> str:
         return described(self)
 

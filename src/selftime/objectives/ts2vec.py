@@ -8,7 +8,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.dilated import highest
 from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.losses import hierarchical_contrast
+from selftime.objectives.losses.contrast import hierarchical_contrast
 from selftime.objectives.parts import dropped
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
@@ -32,6 +32,8 @@ class TS2Vec(Objective):
         ValueError: an encoder of whole series, or a dropout that leaves nothing.
     """
 
+    family = "contrastive"
+    suits = "one vector a step is wanted as well: detection, forecasting, long recordings"
     recipe = Recipe(batch_size=8, warmup=0.0, cosine=False, averaging="mean")
 
     def __init__(

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from contrast_loops import dot, hierarchy_loop, instance_loop, rows_of, temporal_loop
-from selftime.objectives.losses import (
+from selftime.objectives.losses.contrast import (
     between_series,
     between_steps,
     contrast,

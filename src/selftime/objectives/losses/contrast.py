@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors, each with its equation."""
+"""Contrast: a positive is found among negatives (InfoNCE and its kin)."""
 
 from typing import Any
 

@@ -1,0 +1,136 @@
+"""Attention: Transformer layers as pure functions first, with weights drawn from a generator."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+
+from selftime.shapes import Tokens
+
+
+class TransformerLayer(nn.Module):
+    """h + attention(norm(h)), then h + feed-forward(norm(h)) (Vaswani et al. 2017, section 3.1).
+
+    Norms come first (Xiong et al. 2020, figure 1b), so that no warm-up is needed. There is no
+    dropout: what is random in training is the view.
+
+    Attributes:
+        heads: of the attention; each sees D / heads numbers of a token.
+    """
+
+    def __init__(self, dim: int, heads: int, *, inner: int, rng: Generator) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention, self.norm_feed = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.queries_keys_values = linear(dim, 3 * dim, rng)
+        self.out = linear(dim, dim, rng)
+        self.widen, self.narrow = linear(dim, inner, rng), linear(inner, dim, rng)
+
+    def forward(
+        self,
+        h: Tokens,
+        seen: Bool[Tensor, "B N N"] | None = None,
+        turns: Float[Tensor, "..."] | None = None,
+    ) -> Tokens:
+        """Tokens (B,N,D) after they looked at one another.
+
+        Args:
+            h: (B,N,D) tokens.
+            seen: (B,N,N) which tokens (last axis) each token (axis before) may look at, as
+                :func:`may_see` makes it; None where all may look at all.
+            turns: rotary positions, as :func:`turns_at` makes them; None where tokens carry their
+                position themselves.
+        """
+        q, k, v = self.split(self.queries_keys_values(self.norm_attention(h)))  # (B,H,N,D/H)
+        if turns is not None:
+            q, k = turned(q, turns), turned(k, turns)
+        mask = None if seen is None else seen[:, None]  # (B,1,N,N)
+        looked = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B,H,N,D/H)
+        h = h + self.out(looked.transpose(1, 2).flatten(2))
+        more: Tensor = self.narrow(F.gelu(self.widen(self.norm_feed(h))))
+        return h + more
+
+    def split(self, qkv: Float[Tensor, "B N E"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, (B,H,N,D/H) each, from their concatenation (B,N,3·D)."""
+        B, N, _ = qkv.shape
+        q, k, v = qkv.view(B, N, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+
+def linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
+    """A linear map, Xavier uniform (Glorot & Bengio 2010, equation 16), bias 0."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inner, outer)  # type: ignore[no-untyped-call]
+    bound = (6 / (inner + outer)) ** 0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=rng)
+        layer.bias.zero_()
+    return layer
+
+
+def check_heads(dim: int, heads: int) -> None:
+    """Heads share a token evenly, and rotary positions turn pairs of its numbers.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if heads < 1 or dim % (2 * heads):
+        raise ValueError(
+            f"got {heads} heads for tokens of {dim} numbers, wanted a multiple of {2 * heads}: "
+            "such as 4 heads for 64"
+        )
+
+
+def may_see(there: Bool[Tensor, "B N"], *, causal: bool = False) -> Bool[Tensor, "B N N"] | None:
+    """Which tokens each token looks at: those that are there, and with ``causal`` none after it.
+
+    A token that would see none sees itself. None where nothing is hidden.
+
+    Args:
+        there: (B,N) tokens that say something.
+        causal: whether tokens look at earlier ones and themselves only.
+    """
+    if not causal and bool(there.all()):
+        return None
+    N = there.shape[1]
+    seen = there[:, None, :].expand(-1, N, -1)  # (B,N,N)
+    if causal:
+        seen = seen & torch.ones(N, N, dtype=torch.bool, device=there.device).tril()
+    alone = ~seen.any(dim=2, keepdim=True) & torch.eye(N, dtype=torch.bool, device=there.device)
+    return seen | alone
+
+
+def sinusoids(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
+    """Positions as sines and cosines (…,dim) of wave lengths 2π to 20,000π tokens.
+
+    Vaswani et al. 2017, section 3.5; sines first, then cosines. Places may be fractions.
+
+    Args:
+        places: (…) in tokens.
+        dim: even.
+    """
+    angle = angles(places, dim)
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+def turns_at(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
+    """Cosines and sines (2,…,dim/2) by which pairs of numbers turn (Su et al. 2021, equation 34).
+
+    Args:
+        places: (N,) for all series, or (B,1,N).
+        dim: D / heads, even.
+    """
+    angle = angles(places, dim)
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def angles(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
+    """Place times 10,000^(−2i/dim), (…,dim/2)."""
+    speed = 10_000 ** (-torch.arange(0, dim, 2, device=places.device) / dim)
+    return places[..., None] * speed
+
+
+def turned(z: Float[Tensor, "B H N d"], turns: Float[Tensor, "..."]) -> Float[Tensor, "B H N d"]:
+    """The first half of each vector and the second, as coordinates of points, turned."""
+    cos, sin = turns
+    a, b = z.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

@@ -1,0 +1,5 @@
+"""Small instances of the convolutional and recurrent networks."""
+
+from kinds import EncoderCase
+
+CASES: dict[str, EncoderCase] = {}

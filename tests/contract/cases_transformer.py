@@ -1,0 +1,5 @@
+"""Small instances of the Transformers."""
+
+from kinds import EncoderCase
+
+CASES: dict[str, EncoderCase] = {}
