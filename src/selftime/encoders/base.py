@@ -22,6 +22,8 @@ class Encoder(nn.Module, ABC):
 
     dim: int
     """D, the length of the vectors."""
+    channels: int
+    """C, of the series it reads; networks have it."""
     stride: int | None = None
     """Steps from the beginning of one token to that of the next, N = ceil(T / stride); None where
     a series is seen only as a whole, in one token."""
