@@ -9,8 +9,9 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
-from selftime.engine.choices import chosen, chosen_plan, described_without_encoder
+from selftime.engine.choices import chosen, described_without_encoder
 from selftime.engine.plan import Plan, budget_in
+from selftime.engine.plan_choices import chosen_plan
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec

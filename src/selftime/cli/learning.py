@@ -19,8 +19,7 @@ from selftime.engine.plan import OnCollapse, Plan, Precision, budget_in
 from selftime.engine.runs import MODEL, Log, Run, RunError, facts_in
 from selftime.engine.tracking import tracker
 from selftime.engine.training import Record, is_first_process
-from selftime.objectives import OBJECTIVES
-from selftime.objectives.base import Objective
+from selftime.objectives.naming import takes_steps
 
 
 class Lesson(NamedTuple):
@@ -45,8 +44,7 @@ class Lesson(NamedTuple):
     @property
     def is_gradient(self) -> bool:
         """Whether the objective is learned step by step."""
-        kind = OBJECTIVES.get(self.objective)
-        return kind is not None and issubclass(kind, Objective)
+        return self.objective != "auto" and takes_steps(self.objective)
 
     @property
     def whole_plan(self) -> Plan | None:

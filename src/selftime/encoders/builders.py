@@ -51,6 +51,11 @@ def dilated(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: A
     return Dilated(channels=channels, hidden=64, depth=10, dim=320, seed=seed)
 
 
+def dilated_causal(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """The same size, each token made from its own step and earlier ones (Yue et al. 2022)."""
+    return Dilated(channels=channels, hidden=64, depth=10, dim=320, causal=True, seed=seed)
+
+
 BUILDERS: dict[str, Callable[..., Encoder]] = {
     "rocket": rocket,
     "minirocket": minirocket,
@@ -58,5 +63,6 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "multirocket": multirocket_features,
     "quantiles": quantiles,
     "dilated": dilated,
+    "dilated_causal": dilated_causal,
 }
 """Encoders by the names people type; each takes channels, length and seed."""

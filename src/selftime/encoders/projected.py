@@ -95,3 +95,10 @@ class UnitLength(Encoder):
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder."""
         self.encoder.prepare(x, rng)
+
+
+def trunk(encoder: Encoder) -> Encoder:
+    """The encoder without the maps that follow it: the network that was trained."""
+    while isinstance(encoder, Projected | Standardised | UnitLength):
+        encoder = encoder.encoder
+    return encoder

@@ -1,7 +1,7 @@
 """Settings of a run: what was given, what was chosen instead, and why."""
 
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,15 @@ import torch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.encoders.base import Encoder
-from selftime.encoders.builders import BUILDERS
-from selftime.engine.plan import Plan, budget_in, usual_budget
+from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.builders import BUILDERS, HALF
+from selftime.encoders.projected import Standardised, trunk
+from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.choice import MEDIUM, SERIES, WEAK, Trial, chosen_strength
+from selftime.objectives.naming import made_from, takes_steps
 from selftime.objectives.spectral import Spectral
 from selftime.settings import settings_of
 from selftime.views.mild import Mild
@@ -32,13 +34,16 @@ class Choice:
 
 ROCKET = Choice("rocket", "random convolutions: no training, strong features")
 DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
+CAUSAL = Choice("dilated_causal", "next_step may not see what it predicts")
+Start = str | Encoder | Model
+"""An encoder by name, as it is, or a model that learning goes on from."""
 
 
 def chosen(
     series: SeriesSet,
     scale: Scaling,
     objective: str | ClosedForm | Objective,
-    encoder: str | Encoder,
+    encoder: Start,
     seed: int,
 ) -> tuple[ClosedForm | Objective, dict[str, Choice]]:
     """The objective ready to learn, and all choices with their reasons.
@@ -55,24 +60,49 @@ def chosen(
             "objective": Choice(repr(objective), "given"),
             "seed": Choice(seed, "given"),
         }
-    name = known("objective", "spectral" if objective == "auto" else objective, OBJECTIVES)
+    name = "spectral" if objective == "auto" else objective
     why = "given" if objective != "auto" else "learns in one pass on a CPU and needs no tuning"
-    kind = OBJECTIVES[name]
-    if issubclass(kind, Objective):
-        body, body_choices = chosen_encoder(series, encoder, seed, DILATED)
-        made = trained_by(kind(encoder=body))
-        return made, {
-            "objective": Choice(name, why),
-            **body_choices,
-            "method": Choice(described_without_encoder(made), "as in its paper"),
-            "seed": Choice(seed, "given"),
-        }
-    learner, choices = chosen_spectral(series, scale, encoder, seed)
+    learner: ClosedForm | Objective
+    if takes_steps(name):
+        learner, choices = chosen_stepwise(name, series, encoder, seed)
+    else:
+        learner, choices = chosen_closed(OBJECTIVES[name], series, scale, encoder, seed)
     return learner, {"objective": Choice(name, why), **choices, "seed": Choice(seed, "given")}
 
 
+def chosen_stepwise(
+    name: str, series: SeriesSet, encoder: Start, seed: int
+) -> tuple[Objective, dict[str, Choice]]:
+    """An objective, or a sum of several, that is learned by gradient."""
+    usual = CAUSAL if name == "next_step" else DILATED
+    body, choices = chosen_encoder(series, encoder, seed, usual)
+    made = trained_by(made_from(name, body, seed=seed))
+    return made, {**choices, "method": Choice(described_without_encoder(made), "as in its paper")}
+
+
+def chosen_closed(
+    kind: type[ClosedForm] | type[Objective],
+    series: SeriesSet,
+    scale: Scaling,
+    encoder: Start,
+    seed: int,
+) -> tuple[ClosedForm, dict[str, Choice]]:
+    """An objective that is solved in closed form."""
+    if kind is Spectral:
+        return chosen_spectral(series, scale, encoder, seed)
+    body, body_choices = chosen_encoder(series, encoder, seed, ROCKET)
+    beside, beside_choice = chosen_beside(series, encoder)
+    copies = copies_for(len(series), len(series.steps))
+    choices = {**body_choices, "beside": beside_choice, "copies": Choice(copies, WHY_COPIES)}
+    made: ClosedForm = kind(encoder=body, beside=beside, copies=copies)  # type: ignore
+    return made, choices
+
+
+WHY_COPIES = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
+
+
 def chosen_spectral(
-    series: SeriesSet, scale: Scaling, encoder: str | Encoder, seed: int
+    series: SeriesSet, scale: Scaling, encoder: Start, seed: int
 ) -> tuple[Spectral, dict[str, Choice]]:
     """The closed-form objective, its strength and penalty chosen without labels."""
     body, body_choices = chosen_encoder(series, encoder, seed, ROCKET)
@@ -86,7 +116,7 @@ def chosen_spectral(
         "beside": beside_choice,
         "strength": Choice(trial.strength, reason_for(trial)),
         "penalty": Choice(trial.penalty, "of three, it tells most series apart"),
-        "copies": Choice(copies, "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"),
+        "copies": Choice(copies, WHY_COPIES),
     }
     learner = Spectral(
         encoder=body,
@@ -106,9 +136,11 @@ def reason_for(trial: Trial) -> str:
 
 
 def chosen_encoder(
-    series: SeriesSet, encoder: str | Encoder, seed: int, usual: Choice
+    series: SeriesSet, encoder: Start, seed: int, usual: Choice
 ) -> tuple[Encoder, dict[str, Choice]]:
     """The encoder, not yet prepared, and the choices in it; ``usual`` is what "auto" means."""
+    if isinstance(encoder, Model):
+        return going_on_from(encoder, series, seed, beside_rocket=usual is ROCKET)
     if isinstance(encoder, Encoder):
         return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
     name = known("encoder", usual.value if encoder == "auto" else encoder, BUILDERS)
@@ -120,7 +152,22 @@ def chosen_encoder(
     }
 
 
-def chosen_beside(series: SeriesSet, encoder: str | Encoder) -> tuple[Encoder | None, Choice]:
+def going_on_from(
+    model: Model, series: SeriesSet, seed: int, *, beside_rocket: bool
+) -> tuple[Encoder, dict[str, Choice]]:
+    """The network of a model; before a closed-form solve random convolutions stand beside it."""
+    model.check(series)
+    body = deepcopy(trunk(model.encoder)).train()
+    choice = Choice(repr(body), "of the model that was given, with its weights")
+    if not beside_rocket:
+        return body, {"encoder": choice}
+    length = int(np.median(series.lengths))
+    rocket = BUILDERS["rocket"](channels=series.n_channels, length=length, seed=seed)
+    both = Joined(encoders=[rocket, Standardised(encoder=body)], weights=[HALF, HALF])
+    return both, {"encoder": choice, "joined with": ROCKET}
+
+
+def chosen_beside(series: SeriesSet, encoder: Start) -> tuple[Encoder | None, Choice]:
     """What stands beside the learned part: quantiles, unless they or a ready encoder were given."""
     if isinstance(encoder, Encoder) or encoder == "quantiles":
         return None, Choice("nothing", "an encoder was given: it is used alone")
@@ -152,32 +199,6 @@ def trained_by(learner: Objective) -> Objective:
             "or objective='spectral'"
         )
     return learner
-
-
-def chosen_plan(
-    learner: Objective, series: SeriesSet, plan: Plan | str | None
-) -> tuple[Plan, dict[str, Choice]]:
-    """How a gradient run is carried out, nothing left open.
-
-    Args:
-        learner: what is trained.
-        series: what it learns from.
-        plan: what was given: a whole plan, a budget such as "10 epochs", or nothing.
-    """
-    given = Plan(budget=budget_in(plan)) if isinstance(plan, str) else plan or Plan()
-    usual = Plan()
-    budget = given.budget or usual_budget(series.steps.size)
-    recipe = given.recipe or learner.recipe
-    why_budget = "given" if given.budget else "200 steps for up to 100,000 values, 600 for more"
-    why_recipe = "given" if given.recipe else f"recipe of {type(learner).__name__}"
-    named = {name.replace("_", " "): value for name, value in asdict(recipe).items()}
-    choices = {"budget": Choice(str(budget), why_budget)}
-    choices |= {name: Choice(value, why_recipe) for name, value in named.items()}
-    for name in ("precision", "accumulate", "clip", "on_collapse"):
-        value = getattr(given, name)
-        why = "the usual" if value == getattr(usual, name) else "given"
-        choices[name.replace("_", " ")] = Choice(value, why)
-    return replace(given, budget=budget, recipe=recipe), choices
 
 
 def described_without_encoder(learner: Objective) -> str:

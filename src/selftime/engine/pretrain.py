@@ -5,16 +5,18 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from selftime.data import scaling
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.encoders.base import Encoder
-from selftime.engine.choices import chosen, chosen_plan
+from selftime.encoders.builders import BUILDERS
+from selftime.engine.choices import chosen
 from selftime.engine.descent import descended
-from selftime.engine.model import Model
+from selftime.engine.model import Model, load
 from selftime.engine.plan import Plan
+from selftime.engine.plan_choices import chosen_plan
 from selftime.engine.runs import MODEL, Run
 from selftime.engine.solve import Watch, learn, sample_of
 from selftime.engine.training import Training, is_first_process
@@ -25,7 +27,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     x: Any,
     *,
     objective: str | ClosedForm | Objective = "auto",
-    encoder: str | Encoder = "auto",
+    encoder: str | Encoder | Model = "auto",
     plan: Plan | str | None = None,
     run: Run | str | Path | None = None,
     seed: int = 0,
@@ -35,9 +37,11 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 
     Args:
         x: whatever :func:`selftime.read` takes; labels are not learned from.
-        objective: a name in ``selftime methods``, "auto", or a ready objective with its encoder,
-            which is copied.
-        encoder: a name in ``selftime methods``, "auto", or an encoder, which is copied.
+        objective: a name in ``selftime methods``, a weighted sum of some that take steps, such as
+            "simclr + 0.5*masked_patches", "auto", or a ready objective with its encoder, which is
+            copied.
+        encoder: a name in ``selftime methods``, "auto", an encoder, which is copied, or a model
+            (its folder will do), whose network learning goes on from.
         plan: how a gradient run is carried out; a budget such as "200 steps", "10 epochs" or
             "5 minutes" is enough.
         run: folder that keeps the run: settings, metrics, states and model. A run that was
@@ -58,7 +62,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             "another; cut a long recording into windows (selftime.windows)"
         )
     start = time.perf_counter()
-    scale = scaling.fit_channels(series)
+    encoder = load(encoder) if is_model_folder(encoder) else encoder
+    scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
     learner, choices = chosen(series, scale, objective, encoder, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     if isinstance(learner, ClosedForm):
@@ -80,6 +85,11 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         model.save(kept.folder / MODEL, overwrite=True)
         kept.finish(card)
     return model
+
+
+def is_model_folder(encoder: object) -> TypeGuard[str]:
+    """Whether text is no name of an encoder but the folder of a model."""
+    return isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
 
 
 COHORT = 512

@@ -9,7 +9,7 @@ from selftime.encoders.projected import Projected, UnitLength
 from selftime.objectives.base import ClosedForm, Moments
 from selftime.objectives.eigen import eigh
 from selftime.shapes import Embedding
-from selftime.views.mild import Mild, copies
+from selftime.views.mild import Mild, View, copies
 
 
 class Spectral(ClosedForm):
@@ -41,7 +41,7 @@ class Spectral(ClosedForm):
         *,
         encoder: Encoder,
         beside: Encoder | None = None,
-        view: Mild = Mild(strength=0.5),  # noqa: B008
+        view: View = Mild(strength=0.5),  # noqa: B008
         penalty: float = 0.1,
         copies: int = 10,
         dim: int = 1024,
