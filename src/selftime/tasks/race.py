@@ -1,0 +1,218 @@
+"""The race: several methods learn from the same series within a budget; the best one is kept."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from selftime.data.readers import read
+from selftime.data.series import SeriesSet
+from selftime.engine.fit import Collapsed
+from selftime.engine.model import Model, load
+from selftime.engine.plan import Budget, Plan
+from selftime.engine.pretrain import pretrain
+from selftime.engine.runs import MODEL, Log, Run, RunError, facts_in
+from selftime.engine.training import Diverged, Record
+from selftime.objectives.naming import takes_steps
+from selftime.tasks.standing import CRITERION, FOLDS, criterion_of, probe_of
+
+USUAL = ("spectral", "simclr", "ts2vec", "vicreg", "masked_patches", "cpc")
+"""Who runs where nobody is named: one or two of each family, those that did best in the open
+benchmark (benchmarks/results/roster.json)."""
+LEARNING = 0.9
+"""Share of the time that is for learning; the rest is for embedding and judging."""
+
+Watch = Callable[[str, int, int, str], None]
+"""Told (contender, done, of, detail)."""
+
+
+class Finish(NamedTuple):
+    """How a contender came in.
+
+    Attributes:
+        name: of the objective.
+        criterion: how good its embeddings are likely to be, judged without labels; NaN if it
+            failed.
+        probe: share of labelled series that a probe gets right in cross-validation; None without
+            labels.
+        seconds: it learned for.
+        failure: why it has no model; empty if it has one.
+    """
+
+    name: str
+    criterion: float
+    probe: float | None
+    seconds: float
+    failure: str = ""
+
+    @property
+    def score(self) -> float:
+        """What it is ranked by: the probe where there is one."""
+        if self.failure:
+            return -np.inf
+        return self.criterion if self.probe is None else self.probe
+
+
+@dataclass(frozen=True)
+class Race:
+    """What a race came to.
+
+    Attributes:
+        finishes: the best first.
+        model: of the best.
+    """
+
+    finishes: tuple[Finish, ...]
+    model: Model
+
+    @property
+    def verdict(self) -> str:
+        """Who won, by what, and how sure that is."""
+        best = self.finishes[0]
+        if best.probe is None:
+            return (
+                f"{best.name} is kept: in {best.criterion:.0%} a series is found again in another "
+                "view of it. No label was there to check this: it is a hint, not a proof."
+            )
+        return (
+            f"{best.name} is kept: its probe gets {best.probe:.1%} of the labelled series right "
+            f"({FOLDS}-fold cross-validation)."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        rows = [finish._asdict() for finish in self.finishes]
+        for row in rows:
+            row["criterion"] = None if np.isnan(row["criterion"]) else row["criterion"]
+        return {"verdict": self.verdict, "criterion": CRITERION, "finishes": rows}
+
+
+def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
+    x: Any,
+    *,
+    minutes: float = 20.0,
+    objectives: Sequence[str] = USUAL,
+    encoder: str = "auto",
+    folder: str | Path | None = None,
+    seed: int = 0,
+    watch: Watch | None = None,
+) -> Race:
+    """Let several methods learn from the same series and keep the best.
+
+    Methods that take steps share the time evenly; those that are solved in one pass take what
+    they need. Contenders are ranked by a probe on the labels in cross-validation where there are
+    any, which learning itself never sees, and else by a criterion without labels.
+
+    Args:
+        x: whatever :func:`selftime.read` takes.
+        minutes: for all of them together.
+        objectives: names, or weighted sums such as "simclr + masked_patches".
+        encoder: what those that take steps train; "auto" chooses.
+        folder: keeps a run for each contender; a race that was stopped goes on when it is called
+            again in the same way.
+        seed: fixes everything random.
+        watch: told of progress.
+
+    Raises:
+        SeriesError: bad input.
+        ValueError: nobody runs, an unknown name, no time, or every contender failed.
+        Stopped: Ctrl-C or SIGTERM, after the state of the contender in flight was saved.
+    """
+    series = read(x)
+    stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
+    each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
+    finishes, models = [], {}
+    for name in objectives:
+        start = time.perf_counter()
+        lane = Lane(name, encoder, each, Path(folder) / lane_name(name) if folder else None, seed)
+        try:
+            models[name] = lane.run(series, watch)
+        except (Diverged, Collapsed) as error:
+            finishes.append(Finish(name, np.nan, None, time.perf_counter() - start, str(error)))
+            continue
+        seconds = models[name].card["figures"]["seconds to learn"]
+        judged = criterion_of(models[name], series, seed), probe_of(models[name], series, seed)
+        finishes.append(Finish(name, *judged, seconds))
+    ranked = tuple(sorted(finishes, key=lambda finish: finish.score, reverse=True))
+    if not models:
+        raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in ranked)}")
+    return Race(ranked, models[ranked[0].name])
+
+
+class Lane(NamedTuple):
+    """What one contender runs on."""
+
+    name: str
+    encoder: str
+    budget: Budget
+    folder: Path | None
+    seed: int
+
+    def run(self, series: SeriesSet, watch: Watch | None) -> Model:
+        """The model of the contender; one that came in before is loaded."""
+        if self.folder and (kept := finished(self.folder, series)):
+            return kept
+        stepwise = takes_steps(self.name)
+        log = self.listener(watch) if watch and self.folder and stepwise else None
+        return pretrain(
+            series,
+            objective=self.name,
+            encoder=self.encoder if stepwise else "auto",
+            plan=Plan(budget=self.budget, on_collapse="stop") if stepwise else None,
+            run=Run(folder=self.folder, log=log) if self.folder else None,
+            seed=self.seed,
+            watch=None if watch is None or log else self.counter(watch),
+        )
+
+    def counter(self, watch: Watch) -> Callable[[int, int], None]:
+        """Tells how much is done."""
+        return lambda done, of: watch(self.name, done, of, "")
+
+    def listener(self, watch: Watch) -> Log:
+        """Tells how much is done, the loss and the online probe (the nearest one's label)."""
+        latest: dict[str, float] = {}
+
+        def log(record: Record) -> None:
+            latest.update({"loss": record["loss"]} if "loss" in record else {})
+            latest.update({k: v for k, v in record.get("gauges", {}).items() if k == "knn"})
+            done = min(int(100 * record["seconds"] / (60 * self.budget.amount)), 100)
+            watch(self.name, done, 100, ", ".join(f"{k} {v:.3g}" for k, v in latest.items()))
+
+        return log
+
+
+def finished(folder: Path, series: SeriesSet) -> Model | None:
+    """The model of a run that came to its end, if the folder holds one.
+
+    Raises:
+        RunError: it is a run on other data.
+    """
+    if not (folder / MODEL).is_dir():
+        return None
+    facts = facts_in(folder)
+    if facts["data"]["fingerprint"] != series.fingerprint():
+        raise RunError(f"{folder} holds a run on other data: choose another folder")
+    return load(folder / MODEL) if facts["status"] == "finished" else None
+
+
+def lane_name(objective: str) -> str:
+    """A folder name for an objective or a sum of some."""
+    return "".join(letter if letter.isalnum() or letter in "_.+-" else "" for letter in objective)
+
+
+def check_contenders(objectives: Sequence[str], minutes: float) -> Sequence[str]:
+    """Contenders that can run in the time.
+
+    Raises:
+        ValueError: nobody, somebody twice, or no time.
+    """
+    if not objectives:
+        raise ValueError("got no objectives, wanted at least one: such as 'spectral'")
+    if len(set(objectives)) < len(objectives):
+        raise ValueError(f"got {', '.join(objectives)}: each may run once")
+    if not minutes > 0:
+        raise ValueError(f"got {minutes} minutes, wanted more than 0")
+    return objectives
