@@ -143,6 +143,32 @@ def test_time_warp_moves_places_by_a_smooth_curve(x: Batch) -> None:
     assert_reads(x, y, want)
 
 
+def test_a_part_that_takes_longer_takes_room_from_the_rest(x: Batch) -> None:
+    lies, duration = draws(5), torch.tensor([2.0, 0.5, 2.0, 0.25, 1.5])
+    places = timing.part_warped(own_places(x), x.lengths, 0.3, lies, duration).double()
+    for i, L in enumerate(LENGTHS):
+        begin, d = lies[i].item() * 0.7 * (L - 1), duration[i].item()
+        part, rate = 0.3 * (L - 1), 0.7 + 0.3 * duration[i].item()
+        for t in range(L):
+            p = t * rate
+            if p > begin:
+                inside = min((p - begin) / d, part)
+                p = begin + inside + max(p - begin - part * d, 0)
+            assert places[i, t].item() == pytest.approx(p, abs=1e-4)
+        assert places[i, L - 1].item() == pytest.approx(L - 1, abs=1e-4)
+    assert_reads(x, resample(x, places.float()), places.tolist())
+
+
+def test_window_warp_by_hand() -> None:
+    """The whole series is the part: however fast it runs, it is the series again."""
+    x = Batch(torch.arange(9.0).reshape(1, 1, 9), torch.ones(1, 1, 9, dtype=torch.bool))
+    y = timing.window_warp(x, Generator().manual_seed(0), share=1.0, speed=4.0)
+    torch.testing.assert_close(y.values, x.values)
+    half = timing.part_warped(own_places(x), x.lengths, 0.5, torch.zeros(1), torch.full((1,), 3.0))
+    want = [0, 2 / 3, 4 / 3, 2, 8 / 3, 10 / 3, 4, 6, 8]  # 4 steps take 12 of 16, 4 the other 4
+    torch.testing.assert_close(half[0], torch.tensor(want))
+
+
 def test_crop_spreads_a_part_over_the_whole(x: Batch) -> None:
     share, lies = draws(2, 5)
     y = resample(x, timing.cropped(own_places(x), x.lengths, share, lies))

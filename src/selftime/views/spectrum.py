@@ -53,6 +53,42 @@ def spectrum(
     return recomposed(x, remove >= removed, level * amount * (choose < raised), turn)
 
 
+def frequency_mask(x: Batch, rng: Generator, *, share: float = 0.1) -> Batch:
+    """One band of neighbouring frequencies removed, in all channels of a series at once.
+
+    Frequency masking (Park et al. 2019, *SpecAugment*, section 2), here of the spectrum of the
+    whole series; the mean stays.
+
+    Args:
+        x: the series.
+        rng: draws where the band lies, and its width, uniform up to ``share``.
+        share: of all frequencies that the widest band takes, 0 to 1.
+
+    Raises:
+        ValueError: share outside 0 to 1.
+    """
+    check_share("share", share)
+    lies, wide = uniform(2, len(x.values), rng=rng, like=x.values)
+    keep = outside_band(x.lengths, x.values.shape[2] // 2 + 1, lies, share * wide)
+    keep = keep[:, None].expand(-1, x.values.shape[1], -1)
+    still = torch.zeros(keep.shape, device=keep.device)
+    return recomposed(x, keep, still, still)
+
+
+def outside_band(
+    lengths: Lengths, F: int, lies: Float[Tensor, "B"], wide: Float[Tensor, "B"]
+) -> Bool[Tensor, "B {F}"]:
+    """False for frequencies in a band of each series, which lies lowest at 0, highest at 1.
+
+    Of L // 2 frequencies above 0 it takes the share ``wide``, rounded up to whole ones.
+    """
+    count = lengths[:, None] // 2
+    width = (wide[:, None] * count).ceil()
+    first = 1 + (lies[:, None] * (count - width + 1)).floor()
+    k = torch.arange(F, device=lengths.device)
+    return (k < first) | (k >= first + width)
+
+
 def recomposed(
     x: Batch, keep: Bool[Tensor, "B C F"], lift: PerFrequency, turn: PerFrequency
 ) -> Batch:

@@ -122,6 +122,49 @@ def cropped(places: Places, lengths: Lengths, share: PerSeries, lies: PerSeries)
     return places * share[:, None] + (lies * room)[:, None]
 
 
+def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 2.0) -> Batch:
+    """A random part of each series faster or slower, the rest making room for it.
+
+    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, with a tenth of the
+    series and speed 2 as there); the whole is brought back to the length of the series.
+
+    Args:
+        x: the series.
+        rng: draws where the part lies, and whether it is faster or slower.
+        share: of the length that the part takes, 0 to 1.
+        speed: the part runs so many times faster or slower; 1 leaves the series as they are.
+
+    Raises:
+        ValueError: share outside 0 to 1, or a speed that is not above 0.
+    """
+    check_share("share", share)
+    if not speed > 0:
+        raise ValueError(f"got speed={speed}, wanted more than 0: 2.0 is twice as fast or slow")
+    lies, slower = uniform(2, len(x.values), rng=rng, like=x.values)
+    duration = torch.where(slower < 0.5, speed, 1 / speed)
+    return resample(x, part_warped(own_places(x), x.lengths, share, lies, duration))
+
+
+def part_warped(
+    places: Places, lengths: Lengths, share: float, lies: PerSeries, duration: PerSeries
+) -> Places:
+    """Places in a series of which one part takes ``duration`` times as long.
+
+    Args:
+        places: steps of the series as it will be.
+        lengths: (B,) steps of each series.
+        share: of the series that the part takes before.
+        lies: (B,) where the part lies, first at 0, last at 1.
+        duration: (B,) how many times as long it takes, above 0.
+    """
+    last = (lengths[:, None] - 1).clamp(min=0)
+    begin, part = lies[:, None] * (1 - share) * last, share * last
+    slow = places * (1 + share * (duration[:, None] - 1))  # counted before all is brought back
+    within = ((slow - begin) / duration[:, None]).clamp(min=0).minimum(part)
+    after = (slow - begin - part * duration[:, None]).clamp(min=0)
+    return slow.minimum(begin) + within + after
+
+
 def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
     """Time runs backwards, in some of the series.
 
