@@ -1,0 +1,121 @@
+"""Convolutions over time with ActNorm, which stands where papers have batch normalisation."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.encoders.dilated import uniform
+from selftime.encoders.steps import Features, Steps
+
+
+class NormedConvolution(nn.Module):
+    """A convolution over time, then ActNorm (Kingma & Dhariwal 2018, section 3.1).
+
+    ActNorm is a learned scale and shift of each feature, first set from data so that features
+    have mean 0 and deviation 1. It stands where the papers have batch normalisation, whose
+    statistics would tie a series to the others of its batch, and training to another function
+    than use. Scale and shift enter as factors of the weights and as bias, so they cost nothing.
+
+    Weights are drawn as by He et al. 2015, section 2.2, so that it also works unprepared, with
+    scale 1 and shift 0. There are as many steps behind as before: ⌊(taps − 1)/2⌋ zeros in front
+    of a series and ⌊taps/2⌋ at its end.
+
+    Attributes:
+        weight: (O,I,taps).
+        scale: (O,), factors of the features.
+        shift: (O,), added to them.
+        prepared: () buffer, whether scale and shift were set from data.
+    """
+
+    prepared: Tensor
+
+    def __init__(self, inner: int, outer: int, taps: int, *, rng: Generator) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(he_uniform(outer, inner, taps, rng=rng))
+        self.scale, self.shift = nn.Parameter(torch.ones(outer)), nn.Parameter(torch.zeros(outer))
+        self.register_buffer("prepared", torch.tensor(False))
+
+    def forward(self, h: Features, steps: Steps) -> Float[Tensor, "B O T"]:  # noqa: ARG002
+        """Features (B,O,T) of features (B,I,T) that are 0 beyond the ends of their series."""
+        return convolved(h, self.weight * self.scale[:, None, None], self.shift)
+
+    @torch.no_grad()
+    def measure(self, h: Features, steps: Steps) -> None:
+        """Set scale and shift on a sample, once, over the steps at which something was observed.
+
+        A feature that stays the same is shifted alone; a sample with nothing in it sets nothing.
+        """
+        count = steps.seen.sum()
+        if self.prepared or not count:
+            return
+        features = convolved(h, self.weight).double()  # (B,O,T)
+        terms = convolved(h.abs(), self.weight.abs()).double()  # what was added up, without sign
+        mean, size = (_sums(kind * steps.seen) / count for kind in (features, terms))  # (O,)
+        off = (features - mean[:, None]) * steps.seen
+        deviation = (_sums(off.square()) / count).sqrt()
+        moves = deviation > STILL * size
+        self.scale.copy_(deviation.reciprocal().where(moves, 1.0))
+        self.shift.copy_(-mean * self.scale)
+        self.prepared.fill_(True)
+
+
+STILL = 1e-5
+"""Deviations up to this share of what was added up are rounding."""
+MOST = 2**17
+"""Most steps that norms are set on: they hold what 256 series of 512 steps do."""
+
+
+@torch.no_grad()
+def prepare_norms(encoder: Encoder, x: Batch) -> None:
+    """One pass in which each norm that was never set sets itself on what reaches it.
+
+    Args:
+        encoder: whatever holds the norms.
+        x: the sample; of a large one the first series, as many as have :data:`MOST` steps.
+    """
+    norms = [part for part in encoder.modules() if isinstance(part, NormedConvolution)]
+    hooks = [norm.register_forward_pre_hook(_measured) for norm in norms if not norm.prepared]
+    few = max(MOST // x.values.shape[2], 1)
+    try:
+        if hooks:
+            encoder(Batch(x.values[:few], x.observed[:few]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _sums(features: Features) -> Float[Tensor, " D"]:
+    return features.sum(dim=(0, 2))
+
+
+def _measured(norm: nn.Module, arguments: tuple[Tensor, Steps]) -> None:
+    if isinstance(norm, NormedConvolution):
+        norm.measure(*arguments)
+
+
+def convolved(
+    h: Features, weight: Float[Tensor, "O D K"], bias: Float[Tensor, " O"] | None = None
+) -> Float[Tensor, "B O T"]:
+    """Convolution over time that gives as many steps as it takes, with zeros around the series."""
+    taps = weight.shape[2]
+    if taps % 2 == 0:
+        h = F.pad(h, (0, 1))
+    return F.conv1d(h, weight, bias, padding=(taps - 1) // 2)
+
+
+def he_uniform(outer: int, inner: int, taps: int, *, rng: Generator) -> Float[Tensor, "O I K"]:
+    """Uniform weights that keep the mean square through a ReLU (He et al. 2015, equation 10)."""
+    return uniform(outer, inner, taps, bound=(6 / (inner * taps)) ** 0.5, rng=rng)
+
+
+def check_depth(depth: int) -> None:
+    """A network has layers.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if depth < 1:
+        raise ValueError(f"got depth {depth}, wanted at least 1: a network has layers")

@@ -1,0 +1,61 @@
+"""PooledCNN: three convolutions with max pooling, the encoder of TS-TCC."""
+
+from itertools import pairwise
+
+import torch
+from torch import Generator, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.actnorm import NormedConvolution, prepare_norms
+from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.steps import average, entering, highest_of_pairs, steps_of
+from selftime.shapes import Embedding, Tokens
+
+TAPS = 8
+"""Of each convolution."""
+
+
+class PooledCNN(Encoder):
+    """One token for eight steps from three blocks: convolution, ReLU, maximum of two steps.
+
+    The encoder of TS-TCC (Eldele et al. 2021, section 3.2), with the widths and taps that its
+    authors take for human activity; a series is the mean of its tokens. Where the paper has
+    batch normalisation there is ActNorm, see
+    :class:`selftime.encoders.actnorm.NormedConvolution`. There is no dropout: what is random in
+    training is the view. No pooling overlaps, so token n stands for steps 8n to 8n + 7, and a
+    last one for what is left.
+
+    Attributes:
+        channels: C, of the series.
+        hidden: width of the first block; it doubles from block to block, so D is four times it.
+        seed: draws the initial weights.
+    """
+
+    stride = 8
+
+    def __init__(self, *, channels: int, hidden: int = 32, seed: int = 0) -> None:
+        super().__init__()
+        self.channels, self.hidden, self.seed = channels, hidden, seed
+        self.dim = 4 * hidden
+        rng = torch.Generator().manual_seed(seed)
+        self.blocks = nn.ModuleList(
+            NormedConvolution(inner, outer, TAPS, rng=rng)
+            for inner, outer in pairwise((channels, hidden, 2 * hidden, 4 * hidden))
+        )
+
+    def forward(self, x: Batch) -> Tokens:
+        """Tokens (B,N,D), N = ⌈T/8⌉."""
+        h, steps = entering(x), steps_of(x)
+        for block in self.blocks:
+            # 0 beyond the end is never more than what a ReLU leaves within the series
+            h = highest_of_pairs(steps.clear(block(h, steps).relu()))
+            steps = steps.halved()
+        return h.transpose(1, 2)
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The mean over the tokens of each series (B,D)."""
+        return average(tokens, token_there(self, x))
+
+    def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
+        """Set the norms, once."""
+        prepare_norms(self, x)
