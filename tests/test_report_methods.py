@@ -8,8 +8,10 @@ from rich.console import Console
 import selftime as st
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
+from selftime.objectives.base import FAMILIES
 from selftime.report.inspection import inspected, inspection_table
-from selftime.report.methods import papers_in
+from selftime.report.measured import Measured
+from selftime.report.methods import ENCODERS_SUIT, papers_in
 from selftime.report.tables import comparison_table, methods_table
 from selftime.tasks.compare import Comparison
 
@@ -37,8 +39,25 @@ def test_papers_are_read_from_docstrings():
 
 
 def test_the_table_of_methods_shows_them_all():
-    text = printed(methods_table(st.methods()))
-    assert all(name in text for name in (*OBJECTIVES, *BUILDERS))
+    for kind, names in {"objective": OBJECTIVES, "encoder": BUILDERS}.items():
+        text = printed(methods_table(st.methods(), kind), width=160)
+        assert all(f" {name} " in text for name in names)
+
+
+def test_every_method_says_its_family_and_when_to_take_it():
+    assert set(ENCODERS_SUIT) == set(BUILDERS)
+    for method in st.methods():
+        assert method.suits and method.papers, method.name
+        if method.kind == "objective":
+            assert method.family in FAMILIES
+
+
+def test_measured_figures_are_shown_beside_a_method():
+    figures = Measured(2, 9, {"1 label a class": 71.26, "all labels": 95.0}, {}, 1.52)
+    shown = [st.methods()[0]._replace(measured=figures)]
+    line = " ".join(printed(methods_table(shown, "objective"), width=160).split())
+    assert "2 71.3 95.0 1.5x" in line
+    assert shown[0].to_dict()["measured"]["rank"] == 2
 
 
 def test_the_comparison_shows_accuracy_and_gain():

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from selftime.report.measured import Measured
 from selftime.report.methods import Method
 from selftime.tasks.compare import UNTRAINED, Comparison, label_of
 
@@ -26,11 +27,27 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def methods_table(known: Sequence[Method]) -> Table:
-    """Every method with its line and its papers."""
+def methods_table(known: Sequence[Method], kind: str) -> Table:
+    """Every method of a kind: when to take it, its papers, what it costs and how it did."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("kind", "name", "what it is", "papers"):
-        table.add_column(name, style="bold" if name == "name" else None)
-    for method in known:
-        table.add_row(method.kind, method.name, Text(method.about), "; ".join(method.papers))
+    for name in (kind, "family", "suits", "paper"):
+        table.add_column(name, style="bold" if name == kind else None)
+    for name in ("rank", "1 label", "all", "step"):
+        table.add_column(name, justify="right")
+    family = ""
+    for method in (m for m in known if m.kind == kind):
+        shown = "" if method.family == family else method.family
+        family = method.family
+        suits = Text(method.suits or method.about)
+        paper = "; ".join(method.papers[:1])
+        table.add_row(method.name, shown, suits, paper, *figures_of(method.measured))
     return table
+
+
+def figures_of(measured: Measured | None) -> tuple[str, str, str, str]:
+    """Rank, accuracy at one label and at all, and the cost of a step, as printed."""
+    if measured is None:
+        return "", "", "", ""
+    first, *_, last = measured.accuracy.values()
+    step = "" if measured.step is None else f"{measured.step:.1f}x"
+    return str(measured.rank), f"{first:.1f}", f"{last:.1f}", step

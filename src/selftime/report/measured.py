@@ -1,0 +1,44 @@
+"""What the open benchmark measured of each method, as it ships with the package."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+
+class Measured(NamedTuple):
+    """How a method did in the open benchmark.
+
+    Attributes:
+        rank: place among all methods of its kind, 1 is best, by the mean over label counts.
+        among: how many there are.
+        accuracy: percent, mean over sets and seeds, by labels a class.
+        gain: points over the same encoder untrained, by labels a class; empty where that is not
+            what it stands beside.
+        step: seconds of a step as a multiple of the cheapest method's; None where none are taken.
+    """
+
+    rank: int
+    among: int
+    accuracy: dict[str, float]
+    gain: dict[str, float]
+    step: float | None = None
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The whole of ``measured.json``: what was measured, how, and the rows."""
+    text = files("selftime.report").joinpath("measured.json").read_text(encoding="utf8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def measured(kind: str, name: str) -> Measured | None:
+    """How a method did; None where it has not been measured.
+
+    Args:
+        kind: "objective" or "encoder".
+        name: as people type it.
+    """
+    row = published().get(kind, {}).get(name)
+    return None if row is None else Measured(**row)
