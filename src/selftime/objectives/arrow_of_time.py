@@ -1,0 +1,60 @@
+"""ArrowOfTime: does a series run forwards or backwards?"""
+
+import torch.nn.functional as F
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.labels import accuracy, balanced
+from selftime.objectives.parts import projector
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.fixed import RandomCrop
+from selftime.views.mild import View
+from selftime.views.resample import own_places, resample
+from selftime.views.timing import reversed_where
+
+
+class ArrowOfTime(Objective):
+    """Forwards or backwards (Wei et al. 2018, section 3).
+
+    Half of the series of each batch are turned round, drawn anew each time. What looks the same
+    both ways teaches nothing: symmetric series, and stationary Gaussian noise of any spectrum.
+
+    Attributes:
+        encoder: what is learned.
+        view: what is done to series before some are turned; crops, so that where a recording
+            begins and ends does not decide.
+        width: of the hidden layer of the classifier.
+        seed: draws the weights of the classifier.
+    """
+
+    family = "pretext"
+    suits = "series that rise otherwise than they fall: heartbeats, loads, things that wear"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        view: View = RandomCrop(least=0.5),  # noqa: B008
+        width: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.view = view
+        self.width = width
+        self.seed = seed
+        self.classify = projector(encoder.dim, width, 2, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Crop, turn some round, encode, classify."""
+        x = self.view(batch, rng)
+        turned = balanced(x, 2, rng)  # (B,)
+        either = resample(x, reversed_where(own_places(x), x.lengths, turned == 1))
+        z = shared(self.encoder.embed, either)  # (B,D)
+        scores = self.classify(z)
+        loss = F.cross_entropy(scores, turned)
+        return Step(loss, {"accuracy": accuracy(scores, turned)}, z.detach())

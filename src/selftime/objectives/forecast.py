@@ -1,0 +1,76 @@
+"""Forecast: the past of a series, as one vector, says what comes next."""
+
+import torch.nn.functional as F
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.heads import PatchHead
+from selftime.objectives.losses.pretext import observed_error
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.shapes import Lengths
+from selftime.views.draws import check_count, uniform
+from selftime.views.pairs import cut, up_to
+
+
+class Forecast(Objective):
+    """Forecasting as a task to learn by, all steps at once (Ben Taieb et al. 2012, MIMO).
+
+    Every series is cut at a random moment. Its past alone is encoded, by any encoder, and a linear
+    map of its vector predicts the values that follow, all at once.
+
+    Attributes:
+        encoder: what is learned.
+        horizon: steps that are predicted, as far as the series has them.
+        least: smallest share of a series that is past, 0 to below 1.
+        seed: draws the weights of the linear map.
+
+    Raises:
+        ValueError: no step to predict, or a share that leaves none.
+    """
+
+    family = "pretext"
+    suits = "series whose past says what comes: loads, traffic, machines; any encoder"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
+
+    def __init__(
+        self, *, encoder: Encoder, horizon: int = 16, least: float = 0.25, seed: int = 0
+    ) -> None:
+        super().__init__()
+        check_count("horizon", horizon, 1)
+        if not 0 <= least < 1:
+            raise ValueError(
+                f"got least={least}, wanted a share from 0 to below 1: 0.25 cuts off three "
+                "quarters at most"
+            )
+        self.encoder = encoder
+        self.horizon = horizon
+        self.least = least
+        self.seed = seed
+        self.head = PatchHead(encoder, horizon, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Cut, encode the past, predict what follows."""
+        now = self.moments(batch, rng)
+        z = shared(self.encoder.embed, cut(batch, now * 0, now))  # (B,D)
+        future = following(batch, now, self.horizon)
+        foretold = self.head(z[:, None])[:, 0]  # (B,C,L)
+        return Step(observed_error(foretold, future.values, future.observed), {}, z.detach())
+
+    def moments(self, x: Batch, rng: Generator) -> Lengths:
+        """Steps (B,) that are past: at least one, and so few that the whole horizon follows.
+
+        Where a series is too short for that, ``least`` of it is past.
+        """
+        lengths = x.lengths.clamp(min=1)
+        fewest = (self.least * lengths.double()).long().clamp(min=1)
+        most = (lengths - self.horizon).maximum(fewest)
+        return up_to(uniform(len(lengths), rng=rng, like=x.values), fewest, most)
+
+
+def following(x: Batch, now: Lengths, steps: int) -> Batch:
+    """The ``steps`` steps from step ``now`` of each series on; nothing observed beyond the end."""
+    longer = Batch(*(F.pad(part, (0, steps)) for part in x))
+    return cut(longer, now, now * 0 + steps)

@@ -1,0 +1,96 @@
+"""NextStep: at every moment, what comes next is predicted from what was."""
+
+import torch.nn.functional as F
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.heads import PatchHead
+from selftime.objectives.losses.pretext import observed_error
+from selftime.objectives.patches import Patches
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.draws import check_count
+from selftime.views.fixed import RandomCrop
+from selftime.views.mild import View
+
+
+class NextStep(Objective):
+    """Autoregressive prediction at every position (Chung et al. 2019, section 2).
+
+    Token n of a causal encoder knows the steps up to the end of its stride, and a linear map of it
+    predicts the ``frame`` steps after that, in all channels. The paper predicts a frame of speech
+    some frames ahead, with absolute errors; here it is all steps of the next frame, with squared
+    ones. How far ahead to look matters: the next step alone is often its neighbour's copy.
+
+    Attributes:
+        encoder: what is learned; causal, with tokens along time. Where tokens are of patches,
+            these must not overlap, else a token would have seen what it is to predict.
+        frame: steps ahead that are predicted.
+        view: what is seen of the series, and predicted of it; crops begin at random moments.
+        seed: draws the weights of the linear map.
+
+    Raises:
+        ValueError: an encoder that sees what is to come, or no step to predict.
+    """
+
+    family = "pretext"
+    suits = "one vector a step from the past alone: forecasting, detection while data comes in"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        frame: int = 8,
+        view: View = RandomCrop(least=0.5),  # noqa: B008
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_count("frame", frame, 1)
+        check_causal_tokens(encoder)
+        self.encoder = encoder
+        self.frame = frame
+        self.view = view
+        self.seed = seed
+        self.head = PatchHead(encoder, frame, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Crop, encode, predict what follows each token."""
+        x = self.view(batch, rng)
+        tokens = shared(self.encoder, x)  # (B,N,D)
+        wanted = frames_after(x, self.encoder.stride or 1, self.frame)
+        loss = observed_error(self.head(tokens), wanted.values, wanted.observed)
+        return Step(loss, {}, self.encoder.pool(tokens, x).detach())
+
+
+def frames_after(x: Batch, stride: int, size: int) -> Patches:
+    """The ``size`` steps (B,N,C,L) that follow each token; nothing observed beyond the end.
+
+    Args:
+        x: the series; N = ceil(T / stride).
+        stride: steps of a token: token n is followed by step (n + 1) * stride.
+        size: L, steps ahead.
+    """
+    T = x.values.shape[2]
+    more = -T % stride + size  # the last token ends with the series, filled up to whole tokens
+    values, observed = (
+        F.pad(part, (0, more))[:, :, stride:].unfold(2, size, stride).transpose(1, 2) for part in x
+    )
+    return Patches(values, observed)
+
+
+def check_causal_tokens(encoder: Encoder) -> None:
+    """Tokens along time that do not know what comes after them.
+
+    Raises:
+        ValueError: an encoder of whole series, or one that is not causal.
+    """
+    if encoder.stride is None or not encoder.causal:
+        sees = "only whole series" if encoder.stride is None else "steps that come later"
+        raise ValueError(
+            f"next_step needs an encoder whose tokens know the past alone, got "
+            f"{type(encoder).__name__}, which sees {sees}: use Dilated(causal=True), a GRU in one "
+            "direction, or objective='forecast'"
+        )

@@ -1,0 +1,74 @@
+"""RightOrder: are these pieces of a series in the right order?"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.losses.pretext import order_loss
+from selftime.objectives.parts import projector
+from selftime.objectives.pieces import check_pieces, embedded, pieces_of, pieces_there
+from selftime.objectives.recipe import Recipe
+from selftime.views.draws import uniform
+
+PIECES = 5
+"""a, b, c, d, e of Misra et al. (2016), section 3."""
+
+
+class RightOrder(Objective):
+    """Temporal order verification: shuffle and learn (Misra et al. 2016, section 3).
+
+    Of five pieces a, b, c, d, e, cut from equal parts of a series, (b, c, d) is in order; with a
+    or e in the middle it is not. First and last are the same in both, so the middle decides. Each
+    series gives one of each, where the paper draws more wrong ones than right ones; pieces are
+    not chosen by how much moves in them.
+
+    Attributes:
+        encoder: what is learned.
+        gap: share of each part that is left out at the ends of its piece.
+        width: of the hidden layer that sees the three vectors side by side.
+        seed: draws its weights.
+
+    Raises:
+        ValueError: a gap that leaves nothing.
+    """
+
+    family = "pretext"
+    suits = "series that go through stages; a lighter task than putting segments in order"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
+
+    def __init__(
+        self, *, encoder: Encoder, gap: float = 0.15, width: int = 128, seed: int = 0
+    ) -> None:
+        super().__init__()
+        check_pieces(PIECES, gap)
+        self.encoder = encoder
+        self.gap = gap
+        self.width = width
+        self.seed = seed
+        self.judge = projector(3 * encoder.dim, width, 1, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Cut, encode each piece, tell b c d from the same with another middle."""
+        pieces = pieces_of(batch, PIECES, self.gap, rng)
+        there = pieces_there(batch, pieces, PIECES)  # (B,5)
+        z = embedded(self.encoder, pieces, PIECES)  # (B,5,D)
+        late = uniform(len(z), rng=rng, like=z) < 0.5  # (B,)
+        right, wrong = self.scores(z, late * 0 + 2), self.scores(z, late * 4)
+        loss = order_loss(right, wrong, all_there(there, late))
+        found = (right > wrong).float().mean().detach()
+        return Step(loss, {"accuracy": found}, z.detach().mean(dim=1))
+
+    def scores(self, z: Float[Tensor, "B S D"], middle: Tensor) -> Float[Tensor, "B"]:
+        """How right b, the piece ``middle`` (B,) and d look in this order."""
+        rows = torch.arange(len(z), device=z.device)
+        side_by_side = torch.cat([z[:, 1], z[rows, middle], z[:, 3]], dim=1)  # (B,3·D)
+        scores: Tensor = self.judge(side_by_side)[:, 0]
+        return scores
+
+
+def all_there(there: Bool[Tensor, "B S"], late: Bool[Tensor, "B"]) -> Bool[Tensor, "B"]:
+    """Series of which all four pieces that are looked at exist."""
+    return there[:, 1:4].all(dim=1) & torch.where(late, there[:, 4], there[:, 0])

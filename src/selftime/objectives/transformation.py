@@ -1,0 +1,115 @@
+"""Transformation: which of several things was done to a series?"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.labels import Labels, accuracy, balanced
+from selftime.objectives.parts import projector
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.amplitude import flip, jitter, magnitude_warp, scaled
+from selftime.views.draws import check_share, uniform
+from selftime.views.fixed import Fixed, same
+from selftime.views.mild import View
+from selftime.views.timing import permute, reverse, time_warp
+
+
+def shrink(x: Batch, rng: Generator, *, most: float = 0.5) -> Batch:
+    """Every series smaller, by a factor from half of ``most`` to ``most``: never by almost 1.
+
+    Args:
+        x: the series.
+        rng: draws one factor a series.
+        most: largest factor, 0 to 1.
+
+    Raises:
+        ValueError: most outside 0 to 1.
+    """
+    check_share("most", most)
+    factors = most * (1 + uniform(len(x.values), 1, rng=rng, like=x.values)) / 2
+    return scaled(x, factors.expand(x.values.shape[:2]))
+
+
+VISIBLE: tuple[View, ...] = (
+    Fixed(same),
+    Fixed(jitter, strength=0.3),
+    Fixed(shrink, most=0.5),
+    Fixed(flip, chance=1.0),
+    Fixed(reverse, chance=1.0),
+    Fixed(permute, segments=4),
+    Fixed(time_warp, strength=0.06),
+    Fixed(magnitude_warp, strength=0.5),
+)
+"""The series itself, the six signal transformations of Sarkar & Etemad (2020, section 3.1) and a
+smooth gain; strong enough to be seen."""
+
+
+class Transformation(Objective):
+    """Which view is this? (Saeed et al. 2019, section 3; Sarkar & Etemad 2020, section 3).
+
+    Each series of a batch is seen in one of several views, all equally often, and which it was is
+    to be said. There they are binary tasks with a head each, all on every series; here it is one
+    task of as many classes, on as many series as the batch has. A view that a kind of series
+    cannot show (a symmetric one, turned round) costs some of the loss and does no other harm.
+
+    Attributes:
+        encoder: what is learned.
+        views: what may have been done; each changes every series so that it can be seen.
+        width: of the hidden layer of the classifier.
+        seed: draws the weights of the classifier.
+
+    Raises:
+        ValueError: fewer than two views.
+    """
+
+    family = "pretext"
+    suits = "sensor data whose size, sign and direction mean something; cheap and steady"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        views: Sequence[View] = VISIBLE,
+        width: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if len(views) < 2:
+            raise ValueError(f"got {len(views)} views, wanted at least 2: one is not a question")
+        self.encoder = encoder
+        self.views = tuple(views)
+        self.width = width
+        self.seed = seed
+        self.classify = projector(encoder.dim, width, len(views), seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Draw a view for each series, encode, classify."""
+        labels = balanced(batch, len(self.views), rng)
+        z = shared(self.encoder.embed, seen_as(batch, self.views, labels, rng))  # (B,D)
+        scores = self.classify(z)
+        loss = F.cross_entropy(scores, labels)
+        return Step(loss, {"accuracy": accuracy(scores, labels)}, z.detach())
+
+
+def seen_as(x: Batch, views: Sequence[View], labels: Labels, rng: Generator) -> Batch:
+    """Each series in the view that its label names.
+
+    Every view is made of the whole batch, so that what one draws does not depend on who else is
+    seen in it.
+
+    Args:
+        x: the series.
+        views: which keep the number of steps.
+        labels: (B,) of the views.
+        rng: passed to the views.
+    """
+    made = [view(x, rng) for view in views]
+    rows = torch.arange(len(labels), device=labels.device)
+    return Batch(*(torch.stack(parts)[labels, rows] for parts in zip(*made, strict=True)))
