@@ -1,0 +1,109 @@
+"""BERT on series: the codes of hidden patches, and whether one segment follows another."""
+
+import torch
+from jaxtyping import Bool
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step, check_several
+from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.codebook import Codebook
+from selftime.objectives.losses.tokens import hidden_codes, next_segment
+from selftime.objectives.parts import linear, weights_from
+from selftime.objectives.patches import Patches, check_patch, patches_of, tokens_of_patches
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.segments import segments
+from selftime.views.draws import check_share, uniform
+from selftime.views.masks import hidden
+
+
+class BERT(Objective):
+    """Masked words and next sentence (Devlin et al. 2019, section 3.1), with patches as words.
+
+    The word of a patch is its code in a codebook fitted on a sample. As in the paper one input
+    serves both tasks: segment A, then the true continuation or that of another series. The patch
+    after A is hidden in both cases, and a foreign B has mean and spread of the true one, so that
+    neither a jump nor a level gives the answer.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        patch: steps of a patch, a multiple of the encoder's stride.
+        codes: words of the codebook.
+        share: of the patches, chosen to be predicted; at least one of each series.
+        seed: draws the weights of the two classifiers.
+
+    Raises:
+        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
+            setting out of range.
+    """
+
+    family = "masked"
+    suits = "series that repeat a vocabulary of shapes, such as beats, strokes or machine cycles"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=0.01, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        patch: int = 8,
+        codes: int = 64,
+        share: float = 0.15,  # Devlin et al. 2019, section 3.1
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, patch)
+        check_share("share", share)
+        self.encoder, self.patch, self.codes = encoder, patch, codes
+        self.share, self.seed = share, seed
+        self.codebook = Codebook(channels=encoder.channels, patch=patch, codes=codes)
+        rng = weights_from(seed)
+        self.word = linear(encoder.dim, codes, rng)
+        self.follows = linear(encoder.dim, 1, rng)
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Fit the codebook."""
+        super().prepare(sample, rng)
+        self.codebook.fit(sample, rng)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Join segments, choose patches, hide most of them, predict their codes."""
+        check_several(batch, "half of all series are continued by another series of the batch")
+        both = segments(trimmed(batch), self.patch, rng)
+        cut = patches_of(both.joined, self.patch)
+        some = cut.observed.flatten(2).any(dim=2)  # (B,P)
+        chosen = chosen_patches(some & ~both.apart, self.share, rng)
+        x = corrupted(both.joined, chosen, self.patch, rng)
+        x = hidden(x, ~steps_of(both.apart, self.patch, x.values.shape[2]))
+        tokens = shared(self.encoder, x)  # (B,N,D)
+        z = self.encoder.pool(tokens, x)  # (B,D)
+        words = self.word(tokens_of_patches(tokens, x, self.encoder, self.patch))  # (B,P,K)
+        codes = hidden_codes(words, self.codebook(cut), chosen)
+        follows = next_segment(self.follows(z)[:, 0], both.follows, both.asked)
+        parts = {"codes": codes.detach(), "next": follows.detach()}
+        return Step(codes + follows, parts, z.detach())
+
+
+def corrupted(x: Batch, chosen: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
+    """Of the chosen patches 80 % hidden, 10 % replaced by others of the batch, 10 % as they were.
+
+    Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps what it lacks, and its own
+    values where the other lacks some.
+
+    Args:
+        x: the series.
+        chosen: (B,P) patches that are predicted.
+        patch: steps of a patch.
+        rng: draws what becomes of each, and by which it is replaced.
+    """
+    cut, (B, C, T) = patches_of(x, patch), x.values.shape
+    fate, pick = uniform(2, *chosen.shape, rng=rng, like=x.values)  # (B,P) each
+    places = cut.there.flatten().nonzero()[:, 0]
+    other = places[(pick * len(places)).long().clamp(max=len(places) - 1)]  # (B,P)
+    found = Patches(*(part.flatten(0, 1)[other] for part in cut))
+    goes = chosen & (fate < 0.8)
+    swapped = (chosen & (fate >= 0.8) & (fate < 0.9))[:, :, None, None] & found.observed
+    values = torch.where(swapped, found.values, cut.values)  # (B,P,C,L)
+    series = values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
+    return hidden(Batch(series, x.observed), ~steps_of(goes, patch, T))

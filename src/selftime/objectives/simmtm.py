@@ -1,0 +1,86 @@
+"""SimMTM: a series is rebuilt from masked versions of itself and from its neighbours."""
+
+import torch
+from torch import Generator, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder, token_there
+from selftime.objectives.base import Objective, Step, check_several
+from selftime.objectives.chosen import trimmed
+from selftime.objectives.heads import PatchHead
+from selftime.objectives.losses.aggregation import (
+    aggregated,
+    manifold_constraint,
+    observed_error,
+    similarities,
+    weighed,
+)
+from selftime.objectives.parts import projector
+from selftime.objectives.patches import check_patch, patches_of
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.draws import check_count
+from selftime.views.masks import Mask, hidden
+from selftime.views.spans import BlockMask
+
+
+class SimMTM(Objective):
+    """Masked series as neighbours on a manifold (Dong et al. 2023, section 3).
+
+    Every original is rebuilt from the tokens of all other series of the batch and their masked
+    versions, weighed by how similar the whole series are; a contrastive constraint makes versions
+    of one series similar. The two losses are weighed by learned uncertainties, as in the paper.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        mask: hides steps of each version.
+        versions: masked ones of each series.
+        temperature: divides the cosine similarities.
+        seed: draws the weights of projection and head.
+
+    Raises:
+        ValueError: an encoder of whole series, no versions, or a temperature that is not positive.
+    """
+
+    family = "masked"
+    suits = "many short series of a few kinds, where masking a series alone leaves too little"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        mask: Mask = BlockMask(share=0.5),  # noqa: B008 - half of the steps, the authors' code
+        versions: int = 3,  # the authors' code
+        temperature: float = 0.2,  # the authors' code
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        stride = encoder.stride or 1
+        check_patch(encoder, stride)
+        check_count("versions", versions, 1)
+        if not temperature > 0:
+            raise ValueError(f"got temperature={temperature}, wanted more than 0: use 0.2")
+        self.encoder, self.mask, self.versions = encoder, mask, versions
+        self.temperature, self.seed = temperature, seed
+        self.project = projector(encoder.dim, encoder.dim, encoder.dim, seed=seed)
+        self.rebuild = PatchHead(encoder, stride, seed=seed + 1)
+        self.doubt = nn.Parameter(torch.zeros(2))
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Mask, encode, compare, aggregate, rebuild."""
+        check_several(batch, "it is rebuilt from its neighbours and told from them")
+        x, B = trimmed(batch), len(batch.values)
+        many = Batch(*(part.repeat(self.versions, 1, 1) for part in x))  # (M·B,C,T)
+        masked = hidden(many, self.mask(many, rng))
+        whole = Batch(*map(torch.cat, zip(x, masked, strict=True)))  # originals come first
+        tokens = shared(self.encoder, whole)  # (S,N,D) with S = (M + 1)·B
+        z = self.encoder.pool(tokens, whole)  # (S,D)
+        logits = similarities(self.project(z), self.temperature)  # (S,S)
+        near = aggregated(tokens, token_there(self.encoder, whole), logits[:B])  # (B,N,D)
+        target = patches_of(x, self.rebuild.size)
+        rebuilt = observed_error(self.rebuild(near), target.values, target.observed)
+        constraint = manifold_constraint(logits, B)
+        loss = weighed(torch.stack([rebuilt, constraint]), self.doubt)
+        parts = {"reconstruction": rebuilt.detach(), "constraint": constraint.detach()}
+        return Step(loss, parts, z[:B].detach())

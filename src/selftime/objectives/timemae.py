@@ -1,0 +1,137 @@
+"""TimeMAE: the codes of hidden patches, and what a teacher says of them."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.attention import TransformerLayer, may_see, sinusoids
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.codebook import Codebook
+from selftime.objectives.losses.tokens import hidden_codes, hidden_vectors
+from selftime.objectives.parts import linear, weights_from
+from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.teacher import Teacher
+from selftime.views.draws import check_share
+from selftime.views.masks import hidden
+
+WIDTH, HEADS, LAYERS = 64, 4, 2
+"""Of what looks from hidden patches at visible ones."""
+
+
+class TimeMAE(Objective):
+    """Decoupled masked autoencoder (Cheng et al. 2023, section 3).
+
+    The encoder sees the visible patches only; queries for the hidden ones look at what it says of
+    them. Two targets: the code of a hidden patch, and its token from a teacher that sees the
+    hidden patches only. The paper learns its codes along; these are fitted once, by k-means on a
+    sample. The teacher's tokens are normalised, so that their size does not set the balance.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        patch: steps of a patch, a multiple of the encoder's stride.
+        codes: of the codebook.
+        share: of the patches, hidden; at least one of each series.
+        momentum: of the teacher at the beginning; it rises to 1 along half a cosine.
+        seed: draws the weights of all but the encoder.
+
+    Raises:
+        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
+            setting out of range.
+    """
+
+    family = "masked"
+    suits = "series of many patches, whose pieces say something about one another"
+    recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=0.01, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        patch: int = 8,
+        codes: int = 64,
+        share: float = 0.6,  # Cheng et al. 2023, section 4
+        momentum: float = 0.99,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, patch)
+        check_share("share", share)
+        check_share("momentum", momentum)
+        self.encoder, self.patch, self.codes = encoder, patch, codes
+        self.share, self.momentum, self.seed = share, momentum, seed
+        self.codebook = Codebook(channels=encoder.channels, patch=patch, codes=codes)
+        self.teacher = Teacher(encoder)
+        rng = weights_from(seed)
+        self.queries = Queries(encoder.dim, rng)
+        self.word = linear(WIDTH, codes, rng)
+        self.token = linear(WIDTH, encoder.dim, rng)
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Fit the codebook; the teacher begins as the encoder is then."""
+        super().prepare(sample, rng)
+        self.codebook.fit(sample, rng)
+        self.teacher.follow(self.encoder, 0.0)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Hide patches, encode the others, ask for the hidden ones."""
+        x = trimmed(batch)
+        cut = patches_of(x, self.patch)
+        chosen = chosen_patches(cut.observed.flatten(2).any(dim=2), self.share, rng)  # (B,P)
+        goes = steps_of(chosen, self.patch, x.values.shape[2])  # (B,T)
+        seen = hidden(x, ~goes)
+        tokens = shared(self.encoder, seen)  # (B,N,D)
+        visible = tokens_of_patches(tokens, seen, self.encoder, self.patch)  # (B,P,D)
+        asked = self.queries(visible, cut.there & ~chosen)  # (B,P,W)
+        targets = self.targets(hidden(x, goes))
+        codes = hidden_codes(self.word(asked), self.codebook(cut), chosen)
+        vectors = hidden_vectors(self.token(asked), targets, chosen)
+        parts = {"codes": codes.detach(), "vectors": vectors.detach()}
+        return Step(codes + vectors, parts, self.encoder.pool(tokens, seen).detach())
+
+    @torch.no_grad()
+    def targets(self, x: Batch) -> Float[Tensor, "B P D"]:
+        """The teacher's tokens of each patch, to mean 0 and variance 1 each."""
+        teacher = self.teacher.module
+        tokens = tokens_of_patches(shared(teacher, x), x, teacher, self.patch)
+        return F.layer_norm(tokens, tokens.shape[2:])
+
+    def after_step(self, progress: float) -> None:
+        """The teacher follows, ever more slowly (Grill et al. 2020, section 3.3)."""
+        rest = (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
+        self.teacher.follow(self.encoder, 1 - rest)
+
+
+class Queries(nn.Module):
+    """Hidden patches look at visible ones, which stay as the encoder left them.
+
+    Cross attention of the decoupled encoder (Cheng et al. 2023, section 3.3), in Transformer
+    layers. A query is the mask token with its position; queries do not see one another.
+    """
+
+    def __init__(self, dim: int, rng: Generator) -> None:
+        super().__init__()
+        self.narrow = linear(dim, WIDTH, rng)
+        self.mask_token = nn.Parameter(torch.randn(WIDTH, generator=rng) / WIDTH**0.5)
+        self.layers = nn.ModuleList(
+            TransformerLayer(WIDTH, HEADS, inner=2 * WIDTH, rng=rng) for _ in range(LAYERS)
+        )
+
+    def forward(
+        self, tokens: Float[Tensor, "B P D"], visible: Bool[Tensor, "B P"]
+    ) -> Float[Tensor, "B P W"]:
+        """What is to be said of each patch (B,P,W); of visible ones what they came with."""
+        place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
+        shown = visible[:, :, None]
+        given = torch.where(shown, self.narrow(tokens), self.mask_token)
+        h = given = given + sinusoids(place, WIDTH).to(given.dtype)
+        for layer in self.layers:
+            h = torch.where(shown, given, layer(h, may_see(visible)))
+        return h
