@@ -6,9 +6,11 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses.soft import soft_nt_xent
 from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
+from selftime.objectives.soft import Soft
 from selftime.views.pairs import Independent, Pair
 
 
@@ -21,6 +23,7 @@ class SimCLR(Objective):
         temperature: divides the cosine similarities.
         width: of the projections, on which the loss is computed.
         seed: draws the weights of the projection.
+        soft: how much other series count as positives; None is not at all.
 
     Raises:
         ValueError: a temperature that is not positive.
@@ -38,6 +41,7 @@ class SimCLR(Objective):
         temperature: float = 0.2,  # Eldele et al. 2021, section 4.2
         width: int = 128,  # Chen et al. 2020, section 2.1
         seed: int = 0,
+        soft: Soft | None = None,
     ) -> None:
         super().__init__()
         if not temperature > 0:
@@ -47,11 +51,16 @@ class SimCLR(Objective):
         self.temperature = temperature
         self.width = width
         self.seed = seed
+        self.soft = soft
         self.project = projector(encoder.dim, encoder.dim, width, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, project, contrast."""
         check_negatives(batch)
         first, second = (shared(self.encoder.embed, view) for view in self.pair(batch, rng))
-        loss = nt_xent(self.project(first), self.project(second), self.temperature)
+        z, y = self.project(first), self.project(second)
+        if self.soft is None:
+            loss = nt_xent(z, y, self.temperature)
+        else:
+            loss = soft_nt_xent(z, y, self.temperature, self.soft.between_series(batch))
         return Step(loss, {}, first.detach())

@@ -9,9 +9,11 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.dilated import highest
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.losses.contrast import hierarchical_contrast
+from selftime.objectives.losses.soft import soft_hierarchical_contrast
 from selftime.objectives.parts import dropped
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
+from selftime.objectives.soft import Soft
 from selftime.shapes import Lengths, Tokens
 from selftime.views.masks import Mask, RandomMask, hidden
 from selftime.views.pairs import OverlappingCrops
@@ -27,6 +29,7 @@ class TS2Vec(Objective):
         crops: cuts two overlapping crops from each series.
         mask: hides steps of each crop; they enter the encoder as 0.
         dropout: share of the numbers of each token that are set to 0.
+        soft: how much other series and other steps count as positives; None is not at all.
 
     Raises:
         ValueError: an encoder of whole series, or a dropout that leaves nothing.
@@ -43,6 +46,7 @@ class TS2Vec(Objective):
         crops: OverlappingCrops = OverlappingCrops(),  # noqa: B008
         mask: Mask = RandomMask(share=0.5),  # noqa: B008
         dropout: float = 0.1,
+        soft: Soft | None = None,
     ) -> None:
         super().__init__()
         if not encoder.is_stepwise:
@@ -58,6 +62,7 @@ class TS2Vec(Objective):
         self.crops = crops
         self.mask = mask
         self.dropout = dropout
+        self.soft = soft
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Crop, hide, encode, contrast the steps that both crops hold."""
@@ -65,7 +70,11 @@ class TS2Vec(Objective):
         crops = self.crops(batch, rng)
         first = self.tokens(crops.first, crops.start, crops.shared, rng)  # (B,S,D)
         second = self.tokens(crops.second, crops.start * 0, crops.shared, rng)  # (B,S,D)
-        parts = hierarchical_contrast(first, second, crops.there)
+        if self.soft is None:
+            parts = hierarchical_contrast(first, second, crops.there)
+        else:
+            alike, decay = self.soft.between_series(batch), self.soft.decay
+            parts = soft_hierarchical_contrast(first, second, alike, decay, crops.there)
         loss = parts["instance"] + parts["temporal"]
         detached = {name: part.detach() for name, part in parts.items()}
         return Step(loss, detached, highest(first.detach(), crops.shared))

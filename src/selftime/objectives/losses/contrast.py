@@ -1,5 +1,6 @@
 """Contrast: a positive is found among negatives (InfoNCE and its kin)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -48,16 +49,24 @@ def hierarchical_contrast(
             positives nor negatives. Steps that exist come first.
     """
     instance = temporal = first.new_zeros(())
-    levels = 1
-    while True:
-        instance = instance + between_series(first, second, there)
-        if first.shape[1] == 1:
-            break
+    levels = 0
+    for one, other, within in resolutions(first, second, there):
         levels += 1
-        temporal = temporal + between_steps(first, second, there)
+        instance = instance + between_series(one, other, within)
+        if one.shape[1] > 1:
+            temporal = temporal + between_steps(one, other, within)
+    return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}
+
+
+def resolutions(
+    first: Float[Tensor, "B T D"], second: Float[Tensor, "B T D"], there: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Tokens of both views and which exist, at every resolution down to a single step."""
+    yield first, second, there
+    while first.shape[1] > 1:
         first, second = halved(first, there), halved(second, there)
         there = None if there is None else there[:, 0 : 2 * first.shape[1] : 2]
-    return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}
+        yield first, second, there
 
 
 def between_series(

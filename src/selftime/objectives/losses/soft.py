@@ -1,0 +1,95 @@
+"""Soft contrast: others count as positives as far as they are alike in the data."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from selftime.objectives.losses.contrast import Pairs, mean_over, paired, resolutions
+from selftime.shapes import Embedding
+
+Alike = Float[Tensor, "n n"]
+"""Soft assignments of n things to one another, 0 to 1; 1 of each to itself."""
+
+
+def soft_nt_xent(
+    first: Embedding, second: Embedding, temperature: float, alike: Alike
+) -> Float[Tensor, ""]:
+    """NT-Xent with soft assignments between series (Lee et al. 2024, equations 3 and 4).
+
+    Args:
+        first: (B,D) one view of each series.
+        second: (B,D) the other view.
+        temperature: divides the cosine similarities.
+        alike: (B,B) soft assignments.
+    """
+    z = F.normalize(torch.cat([first, second]), dim=1) / temperature**0.5  # (2B,D)
+    return soft_contrast(z[None], alike).mean()
+
+
+def soft_hierarchical_contrast(
+    first: Float[Tensor, "B T D"],
+    second: Float[Tensor, "B T D"],
+    alike: Alike,
+    decay: float,
+    there: Bool[Tensor, "B T"] | None = None,
+) -> dict[str, Float[Tensor, ""]]:
+    """The contrast of TS2Vec with soft assignments between series and steps (Lee et al. 2024).
+
+    Equations 3 to 7: at depth k, where a token stands for 2^k steps, steps are alike by
+    2 σ(−2^k τ |t − t'|). Half of each part, mean over resolutions, as in
+    :func:`selftime.objectives.losses.contrast.hierarchical_contrast`.
+
+    Args:
+        first: (B,T,D) tokens of one view.
+        second: (B,T,D) tokens of the same steps in the other view.
+        alike: (B,B) soft assignments between series.
+        decay: τ_T, of soft assignments between steps.
+        there: (B,T) which steps exist; those that do come first.
+    """
+    instance = temporal = first.new_zeros(())
+    levels = 0
+    for one, other, within in resolutions(first, second, there):
+        z = torch.cat([one.transpose(0, 1), other.transpose(0, 1)], dim=1)  # (T,2B,D)
+        loss = soft_contrast(z, alike, paired(within, 0))
+        instance = instance + mean_over(loss, paired(within, 0))
+        if one.shape[1] > 1:
+            z = torch.cat([one, other], dim=1)  # (B,2T,D)
+            close = steps_alike(one.shape[1], 2**levels * decay).to(z)
+            temporal = temporal + mean_over(
+                soft_contrast(z, close, paired(within, 1)), paired(within, 1)
+            )
+        levels += 1
+    return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}
+
+
+def steps_alike(T: int, decay: float) -> Alike:
+    """2 σ(−τ |t − t'|) for all pairs of T steps (Lee et al. 2024, equation 5)."""
+    steps = torch.arange(T, dtype=torch.float64)
+    return 2 * torch.sigmoid(-decay * (steps[:, None] - steps).abs())
+
+
+def soft_contrast(
+    z: Pairs, alike: Alike, there: Bool[Tensor, "G M"] | None = None
+) -> Float[Tensor, "G M"]:
+    """Cross entropy of finding the positive, and all others as far as they are alike.
+
+    lossᵢ = −Σ_{j ≠ i} w_ij log p_ij with p_ij = exp(zᵢ·zⱼ) / Σ_{s ≠ i} exp(zᵢ·z_s) and w = 1 for
+    the positive (Lee et al. 2024, equations 3 and 4, and 6 and 7). The weights do not add up to 1.
+
+    Args:
+        z: (G,M,D) groups of vectors, M = 2n; their products are the logits.
+        alike: (n,n) soft assignments, the same for both views and every group.
+        there: (G,M) which vectors exist; the loss of the others is 0.
+    """
+    M = z.shape[1]
+    itself = torch.eye(M, dtype=torch.bool, device=z.device)
+    weights = alike.repeat(2, 2).masked_fill(itself, 0.0)[None]  # (1,M,M)
+    logits = torch.bmm(z, z.transpose(1, 2))  # (G,M,M)
+    absent = itself[None]
+    if there is not None:
+        absent = absent | ~there[:, None]
+        weights = weights * there[:, None]
+    total = logits.masked_fill(absent, torch.finfo(z.dtype).min).logsumexp(dim=2)  # (G,M)
+    loss = weights.sum(dim=2) * total - (weights * logits).sum(dim=2)
+    return loss if there is None else loss.where(there, 0.0)

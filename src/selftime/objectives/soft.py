@@ -1,0 +1,68 @@
+"""Soft: how alike series are in the data, before anything is learned."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selftime.data.batch import Batch
+from selftime.views.draws import check_count, check_share, check_strength
+
+
+@dataclass(frozen=True, kw_only=True)
+class Soft:
+    """Soft assignments (SoftCLT, Lee et al. 2024, section 3), a part of contrastive methods.
+
+    A series close to another in the data counts as a positive in part, and so does a step close to
+    another in time. The distance of two series is Euclidean, after both are brought to the same
+    number of steps; dynamic time warping is slightly better in the paper and far dearer.
+
+    Attributes:
+        most: α, soft assignment of a series that equals another, 0 to 1.
+        sharpness: τ_I, how fast it falls with the distance.
+        decay: τ_T, how fast that between steps falls with the time between them.
+        steps: that series are brought to before they are compared.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    most: float = 0.5  # section 4
+    sharpness: float = 10.0  # of those tried in the paper: 1 to 20
+    decay: float = 2.0  # of those tried in the paper: 0.5 to 2.5
+    steps: int = 64
+
+    def __post_init__(self) -> None:
+        check_share("most", self.most)
+        check_strength("sharpness", self.sharpness)
+        check_strength("decay", self.decay)
+        check_count("steps", self.steps, 1)
+
+    def between_series(self, x: Batch) -> Float[Tensor, "B B"]:
+        """2 α σ(−τ_I D), D the distance divided by the largest of the batch (equation 2).
+
+        A series is at distance 0 from itself, so this is the min-max normalisation of the paper;
+        its assignment to itself is 1.
+        """
+        far = distances(at_common_length(x, self.steps))
+        far = far / far.max().clamp(min=torch.finfo(far.dtype).tiny)
+        alike = 2 * self.most * torch.sigmoid(-self.sharpness * far)
+        return alike.fill_diagonal_(1.0)
+
+
+def at_common_length(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
+    """Series read at ``steps`` places from their first to their last step, gaps bridged."""
+    last = (x.lengths - 1).clamp(min=0)[:, None]  # (B,1)
+    places = torch.linspace(0, 1, steps, device=last.device) * last  # (B,steps)
+    left = places.long().minimum(last)
+    source, shape = x.filled(), (-1, x.values.shape[1], -1)
+    a = source.gather(2, left[:, None].expand(shape))
+    b = source.gather(2, (left + 1).minimum(last)[:, None].expand(shape))
+    return torch.lerp(a, b, (places - left)[:, None].to(a.dtype))
+
+
+def distances(values: Float[Tensor, "B C T"]) -> Float[Tensor, "B B"]:
+    """Euclidean distances between all pairs, over all channels and steps."""
+    flat = values.flatten(1)
+    return torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")

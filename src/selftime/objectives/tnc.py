@@ -1,0 +1,123 @@
+"""TNC: windows that lie side by side are told from windows that lie far apart."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.losses.unlabelled import neighbourhood
+from selftime.objectives.parts import projector
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.shapes import Lengths
+from selftime.views.draws import check_count, check_share, check_strength, normal, uniform
+from selftime.views.pairs import cut, up_to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhoods:
+    """Anchor windows of each series, for each a neighbour and a window that lies far away.
+
+    Neighbours begin at a normal distance from the anchor; distant windows share no step with it
+    and lie anywhere else, or where there is no such place, at the farther end of the series. The
+    paper widens a neighbourhood until a test (ADF) finds it no longer stationary; here its width
+    is a fixed share of the window, which needs no test for every window and suits any length.
+
+    Attributes:
+        anchors: of each series.
+        window: share of each series' own length, at least a step.
+        spread: standard deviation of a neighbour's distance, in windows.
+
+    Raises:
+        ValueError: no anchors, a window that is no share, or a negative spread.
+    """
+
+    anchors: int = 4
+    window: float = 0.25
+    spread: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_count("anchors", self.anchors, 1)
+        check_share("window", self.window)
+        check_strength("spread", self.spread)
+
+    def __call__(self, x: Batch, rng: Generator) -> tuple[Batch, Batch, Batch]:
+        """Anchors, neighbours and distant windows: row i*A + a is the a-th of series i."""
+        rows = Batch(*(part.repeat_interleave(self.anchors, dim=0) for part in x))
+        lengths = rows.lengths.clamp(min=1)
+        size = (lengths * self.window).long().clamp(min=1)
+        last = lengths - size  # the last step at which a window can begin
+        place, way = uniform(2, len(lengths), rng=rng, like=x.values)
+        moves = normal(len(lengths), rng=rng, like=x.values)
+        begin = up_to(place, 0, last)
+        near = (begin + (moves * self.spread * size).round().long()).clamp(min=0).minimum(last)
+        far = distant(begin, size, last, way)
+        return cut(rows, begin, size), cut(rows, near, size), cut(rows, far, size)
+
+
+def distant(
+    begin: Int[Tensor, "B"], size: Lengths, last: Int[Tensor, "B"], draw: Tensor
+) -> Int[Tensor, "B"]:
+    """Where windows begin that do not overlap those at ``begin``; else the farther end.
+
+    Args:
+        begin: (B,) steps.
+        size: (B,) of windows.
+        last: (B,) the last step at which a window can begin.
+        draw: (B,) uniform in [0, 1): picks one of all places.
+    """
+    before = (begin - size + 1).clamp(min=0)  # how many places there are
+    behind = (last - begin - size + 1).clamp(min=0)
+    pick = up_to(draw, 0, (before + behind - 1).clamp(min=0))
+    place = pick + (begin + size - before) * (pick >= before)
+    farther = last * (last - begin > begin)
+    return place.where(before + behind > 0, farther)
+
+
+class TNC(Objective):
+    """Temporal neighbourhood coding (Tonekaboni et al. 2021, section 3, algorithm 1).
+
+    Attributes:
+        encoder: what is learned.
+        windows: draws the windows that are compared.
+        alike: chance w that distant windows are alike.
+        width: of the hidden layer of the discriminator.
+        seed: draws the weights of the discriminator.
+
+    Raises:
+        ValueError: a chance or a width out of range.
+    """
+
+    family = "contrastive"
+    suits = "long recordings whose state changes over time; one series is enough"
+    recipe = Recipe(batch_size=16, rate=1e-3, weight_decay=1e-5, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        windows: Neighbourhoods = Neighbourhoods(),  # noqa: B008
+        alike: float = 0.05,  # section 4, of simulated data
+        width: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_share("alike", alike)
+        check_count("width", width, 1)
+        self.encoder, self.windows = encoder, windows
+        self.alike, self.width, self.seed = alike, width, seed
+        self.discriminate = projector(2 * encoder.dim, width, 1, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Windows, encode, discriminate."""
+        anchor, near, far = (shared(self.encoder.embed, x) for x in self.windows(batch, rng))
+        near, far = (
+            self.discriminate(torch.cat([anchor, z], dim=1))[:, 0]  # (B*A,)
+            for z in (near, far)
+        )
+        loss = neighbourhood(near, far, self.alike)
+        return Step(loss, {}, anchor[:: self.windows.anchors].detach())

@@ -1,0 +1,201 @@
+"""Soft contrast: equations 2 to 7 of Lee et al. 2024 beside loops; hard contrast is its limit."""
+
+import math
+
+import pytest
+import torch
+from torch import Generator, Tensor
+from torch.autograd import gradcheck
+
+from contrast_loops import Row, dot, pooled, rows_of
+from selftime.encoders.dilated import Dilated
+from selftime.objectives.losses.contrast import hierarchical_contrast, nt_xent
+from selftime.objectives.losses.soft import (
+    soft_contrast,
+    soft_hierarchical_contrast,
+    soft_nt_xent,
+    steps_alike,
+)
+from selftime.objectives.simclr import SimCLR
+from selftime.objectives.soft import Soft, at_common_length, distances
+from selftime.objectives.ts2vec import TS2Vec
+from selftime.views.amplitude import magnitude_warp
+from selftime.views.pairs import Independent
+from toy_batches import padded, ragged, with_gap
+
+
+def seeded(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def drawn(rng: Generator, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=rng, dtype=torch.float64)
+
+
+def assigned(rng: Generator, n: int) -> Tensor:
+    """Soft assignments as between series: symmetric, 1 to itself."""
+    draw = torch.rand(n, n, generator=rng, dtype=torch.float64) / 2
+    return (draw + draw.T).fill_diagonal_(1.0)
+
+
+def soft_loss(views: list[list[float] | None], w: list[list[float]], i: int) -> float:
+    """Equation 4: -log p(i,i+n) - sum of w log p(i,j) over all others; both views one list."""
+    n = len(views) // 2
+    others = [j for j in range(2 * n) if j != i and views[j] is not None]
+    below = sum(math.exp(dot(views[i], views[s])) for s in others)
+    total = 0.0
+    for j in others:
+        weight = 1.0 if j % n == i % n else w[i % n][j % n]
+        total -= weight * math.log(math.exp(dot(views[i], views[j])) / below)
+    return total
+
+
+def mean_loss(groups: list[list[list[float] | None]], w: list[list[float]]) -> float:
+    losses = [
+        soft_loss(group, w, i) for group in groups for i, z in enumerate(group) if z is not None
+    ]
+    return sum(losses) / len(losses)
+
+
+def hierarchy_loop(
+    r: list[Row], s: list[Row], w: list[list[float]], decay: float
+) -> tuple[float, float]:
+    """Both parts, halved, mean over resolutions; steps are weighed by equation 5."""
+    instance = temporal = 0.0
+    level = 0
+    while True:
+        T = len(r[0])
+        instance += mean_loss([[row[t] for row in r + s] for t in range(T)], w)
+        if T > 1:
+            close = [
+                [2 / (1 + math.exp(2**level * decay * abs(t - u))) for u in range(T)]
+                for t in range(T)
+            ]
+            temporal += mean_loss([a + b for a, b in zip(r, s, strict=True)], close)
+        level += 1
+        if T == 1:
+            return instance / (2 * level), temporal / (2 * level)
+        r, s = [pooled(row) for row in r], [pooled(row) for row in s]
+
+
+@pytest.mark.parametrize("lengths", [(7, 7, 7), (7, 3, 1), (4, 1, 1), (2, 2), (1, 1)])
+def test_hierarchy_equals_equations_3_to_7(rng: Generator, lengths: tuple[int, ...]) -> None:
+    there = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    first, second = drawn(rng, 2, *there.shape, 3)
+    alike = assigned(rng, len(lengths))
+    wanted = hierarchy_loop(rows_of(first, there), rows_of(second, there), alike.tolist(), 0.8)
+    got = soft_hierarchical_contrast(first, second, alike, 0.8, there)
+    assert list(got) == ["instance", "temporal"]
+    torch.testing.assert_close(torch.stack([*got.values()]), torch.tensor(wanted).double())
+    if len(set(lengths)) == 1:
+        plain = soft_hierarchical_contrast(first, second, alike, 0.8)
+        torch.testing.assert_close(torch.stack([*plain.values()]), torch.tensor(wanted).double())
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1.0])
+def test_soft_nt_xent_equals_equation_4(rng: Generator, temperature: float) -> None:
+    first, second = drawn(rng, 2, 4, 3)
+    alike = assigned(rng, 4)
+    z = torch.cat([first, second])
+    views = (z / z.norm(dim=1, keepdim=True) / temperature**0.5).tolist()
+    wanted = torch.tensor(mean_loss([views], alike.tolist()), dtype=torch.float64)
+    torch.testing.assert_close(soft_nt_xent(first, second, temperature, alike), wanted)
+
+
+def test_without_soft_assignments_it_is_the_hard_contrast(rng: Generator) -> None:
+    first, second = drawn(rng, 2, 3, 6, 2)
+    there = torch.arange(6) < torch.tensor([6, 4, 1])[:, None]
+    hard = hierarchical_contrast(first, second, there)
+    soft = soft_hierarchical_contrast(first, second, torch.eye(3).double(), 1e3, there)
+    for name, part in hard.items():
+        torch.testing.assert_close(soft[name], part)
+    a, b = first[:, 0], second[:, 0]
+    torch.testing.assert_close(soft_nt_xent(a, b, 0.2, torch.eye(3).double()), nt_xent(a, b, 0.2))
+
+
+def test_losses_have_the_gradient_of_finite_differences(rng: Generator) -> None:
+    z, alike, weight = drawn(rng, 2, 6, 2).requires_grad_(), assigned(rng, 3), drawn(rng, 2, 6)
+    there = torch.tensor([[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0]]).bool()
+    for given in (None, there):
+        assert gradcheck(lambda z, given=given: soft_contrast(z, alike, given) * weight, (z,))
+    first, second = (z.requires_grad_() for z in drawn(rng, 2, 3, 5, 2))
+    steps = torch.arange(5) < torch.tensor([5, 4, 1])[:, None]
+    assert gradcheck(
+        lambda a, b: tuple(soft_hierarchical_contrast(a, b, alike, 0.5, steps).values()),
+        (first, second),
+    )
+
+
+def test_golden_numbers() -> None:
+    """Worked out by hand.
+
+    Tokens 1 and -1 in both views, half alike: of the three others one is at e and two at 1/e, so
+    log p are -0.239545 and -2.239545; 0.239545 + 2 * 0.5 * 2.239545. Wholly alike series that say
+    the same: three others, each at log 3. Steps one apart at τ = ln 3 are alike by 2 / (1 + 3).
+    """
+    z = torch.tensor([[[1.0], [-1.0], [1.0], [-1.0]]])
+    half, whole = torch.tensor([[1.0, 0.5], [0.5, 1.0]]), torch.ones(2, 2)
+    torch.testing.assert_close(soft_contrast(z, half), torch.full((1, 4), 2.479090))
+    same = soft_contrast(torch.ones(1, 4, 1), whole)
+    torch.testing.assert_close(same, torch.full((1, 4), 3 * math.log(3)))
+    wanted = torch.tensor([[1.0, 0.5, 0.2], [0.5, 1.0, 0.5], [0.2, 0.5, 1.0]]).double()
+    torch.testing.assert_close(steps_alike(3, math.log(3)), wanted)
+
+
+def test_series_are_alike_by_equation_2() -> None:
+    x, soft = ragged((9, 9, 9)), Soft(most=0.4, sharpness=3.0, steps=9)
+    flat = [row.flatten().tolist() for row in x.values]
+    D = [[math.dist(a, b) for b in flat] for a in flat]
+    most = max(map(max, D))
+    alike = soft.between_series(x)
+    for i in range(3):
+        for j in range(3):
+            wanted = 1.0 if i == j else 2 * 0.4 / (1 + math.exp(3.0 * D[i][j] / most))
+            assert float(alike[i, j]) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_series_of_any_length_are_compared_over_their_own_course() -> None:
+    line = torch.linspace(0, 1, 9).expand(2, 1, 9).clone().double()
+    x = ragged((9, 5), channels=1)
+    x = x._replace(values=line.where(x.observed, 1e6))
+    x.values[1, 0, :5] = torch.linspace(0, 1, 5)
+    found = at_common_length(x, 4)
+    torch.testing.assert_close(found, torch.linspace(0, 1, 4).expand(2, 1, 4).double())
+    assert float(distances(found).max()) < 1e-6
+    assert at_common_length(ragged((1, 1)), 4).isfinite().all()
+
+
+def test_equal_series_are_as_alike_as_can_be_and_finite() -> None:
+    x = ragged((9, 9))
+    same = x._replace(values=x.values[:1].expand(2, -1, -1).clone())
+    alike = Soft(most=0.3).between_series(same)
+    torch.testing.assert_close(alike, torch.tensor([[1.0, 0.3], [0.3, 1.0]]).double())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_methods_take_it(seed: int) -> None:
+    x, soft = with_gap(ragged(), 4, 11), Soft(sharpness=2.0, steps=8)
+    encoder = Dilated(channels=2, hidden=6, depth=3, dim=8, seed=1)
+    simclr = SimCLR(encoder=encoder, pair=Independent(view=magnitude_warp), soft=soft).double()
+    a, b = (simclr.project(encoder.embed(view)) for view in simclr.pair(x, seeded(seed)))
+    wanted = soft_nt_xent(a, b, 0.2, soft.between_series(x))
+    torch.testing.assert_close(simclr(x, seeded(seed)).loss, wanted)
+    torch.testing.assert_close(simclr(padded(x, 5), seeded(seed)).loss, wanted)
+    ts2vec = TS2Vec(encoder=encoder, dropout=0.0, soft=soft).double()
+    rng = seeded(seed)
+    crops = ts2vec.crops(x, rng)
+    tokens = [
+        ts2vec.tokens(crop, start, crops.shared, rng)
+        for crop, start in ((crops.first, crops.start), (crops.second, crops.start * 0))
+    ]
+    alike = soft.between_series(x)
+    parts = soft_hierarchical_contrast(*tokens, alike, soft.decay, crops.there)
+    torch.testing.assert_close(ts2vec(x, seeded(seed)).loss, sum(parts.values()))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"most": 1.5}, {"sharpness": -1.0}, {"decay": -1.0}, {"steps": 0}], ids=str
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"got {next(iter(wrong))}=.*, wanted"):
+        Soft(**wrong)
