@@ -10,10 +10,25 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
+from selftime.encoders.inception import InceptionTime
+from selftime.encoders.normalised import ByChannel, InstanceNormalised
+from selftime.encoders.patching import PatchEmbedder
+from selftime.encoders.pooled_cnn import PooledCNN
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.recurrent import GRU, LSTM
 from selftime.encoders.registry import ENCODERS, build, check_sizes, check_tensors, recipe_of
+from selftime.encoders.resnet import ResNet
 from selftime.encoders.rocket import Hydra, MiniRocket
+from selftime.encoders.transformer import ClassToken, Transformer
+
+
+def patches() -> Encoder:
+    """A Transformer of every channel, with all that can be around it."""
+    embedder = PatchEmbedder(channels=1, length=20, patch=4, stride=2, dim=8, seed=1)
+    network = Transformer(embedder=embedder, positions="learned", depth=1, heads=2, seed=2)
+    token = ClassToken(encoder=InstanceNormalised(encoder=network), heads=2, seed=3)
+    return ByChannel(channels=2, encoder=token)
 
 
 def tower() -> Encoder:
@@ -24,8 +39,14 @@ def tower() -> Encoder:
         Hydra(channels=2, length=20, groups=2, kernels=2, seed=1),
         UnitLength(encoder=Projected(encoder=Quantiles(channels=2, length=9, depth=2), dim=4)),
         Dilated(channels=2, hidden=4, depth=2, dim=6),
+        patches(),
+        ResNet(channels=2, hidden=4, depth=2),
+        InceptionTime(channels=2, hidden=2, depth=3),
+        PooledCNN(channels=2, hidden=2),
+        LSTM(channels=2, hidden=4, depth=2),
+        GRU(channels=2, hidden=4, causal=True, pooling="last"),
     ]
-    return Joined(encoders=parts, weights=[1.0, 0.5, 2.0, 1.5])
+    return Joined(encoders=parts, weights=[1.0, 0.5, 2.0, 1.5, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0])
 
 
 def walks():

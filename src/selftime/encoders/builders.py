@@ -4,9 +4,16 @@ from collections.abc import Callable
 
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.dilated import Dilated
+from selftime.encoders.inception import InceptionTime
+from selftime.encoders.normalised import ByChannel, InstanceNormalised
+from selftime.encoders.patching import PatchEmbedder
+from selftime.encoders.pooled_cnn import PooledCNN
 from selftime.encoders.projected import Standardised
 from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.recurrent import GRU, LSTM
+from selftime.encoders.resnet import ResNet
 from selftime.encoders.rocket import Hydra, MiniRocket, multirocket
+from selftime.encoders.transformer import Transformer
 
 HALF = 0.5**0.5
 """Two parts with this weight have together mean squared length 1."""
@@ -56,6 +63,86 @@ def dilated_causal(*, channels: int, length: int, seed: int = 0) -> Encoder:  # 
     return Dilated(channels=channels, hidden=64, depth=10, dim=320, causal=True, seed=seed)
 
 
+def transformer(*, channels: int, length: int, seed: int = 0) -> Encoder:
+    """A Transformer of patches of 8 steps (Nie et al. 2023), all channels in one token.
+
+    3 layers of 8 heads, 128 dimensions, rotary positions: 0.4 million weights.
+    """
+    embedder = PatchEmbedder(channels=channels, length=length, patch=8, stride=8, seed=seed)
+    return Transformer(embedder=embedder, heads=8, seed=seed)
+
+
+def patchtst_42(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """PatchTST/42 at the published size: 42 patches of 336 steps (Nie et al. 2023, section 4.1).
+
+    Every channel by itself, without level and scale: 128 dimensions a channel.
+    """
+    return _patchtst(channels, 336, 16, 8, seed)
+
+
+def patchtst_64(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """PatchTST/64 at the published size: 64 patches of 512 steps (Nie et al. 2023, section 4.1).
+
+    Every channel by itself, without level and scale: 128 dimensions a channel.
+    """
+    return _patchtst(channels, 512, 16, 8, seed)
+
+
+def patchtst_masked(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """PatchTST for hidden patches, so that they do not overlap (Nie et al. 2023, section 4.2).
+
+    Patches of 12 steps of 512, every channel by itself, without level and scale.
+    """
+    return _patchtst(channels, 512, 12, 12, seed)
+
+
+def _patchtst(channels: int, length: int, patch: int, stride: int, seed: int) -> Encoder:
+    """3 layers of 16 heads, 128 dimensions, learned positions (Nie et al. 2023, A.1.4)."""
+    embedder = PatchEmbedder(channels=1, length=length, patch=patch, stride=stride, seed=seed)
+    network = Transformer(embedder=embedder, positions="learned", seed=seed)
+    return ByChannel(channels=channels, encoder=InstanceNormalised(encoder=network))
+
+
+def resnet(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """Residual convolutions at the published size (Wang et al. 2017), trained by gradient.
+
+    Three blocks of 64, 128 and 128 features: 0.5 million weights.
+    """
+    return ResNet(channels=channels, hidden=64, depth=3, seed=seed)
+
+
+def inception(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """One network of InceptionTime as published (Fawaz et al. 2020), trained by gradient.
+
+    Six modules of 4 × 32 features: 0.4 million weights.
+    """
+    return InceptionTime(channels=channels, hidden=32, depth=6, seed=seed)
+
+
+def tstcc_cnn(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """The small network of TS-TCC, one token for eight steps (Eldele et al. 2021), by gradient.
+
+    32, 64 and 128 features: 0.1 million weights, a step some twenty times faster than `dilated`.
+    """
+    return PooledCNN(channels=channels, hidden=32, seed=seed)
+
+
+def lstm(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """Long short-term memory both ways (Hochreiter & Schmidhuber 1997), trained by gradient.
+
+    One layer of 2 × 160 units, as many dimensions as `dilated` has: 0.2 million weights.
+    """
+    return LSTM(channels=channels, hidden=160, depth=1, seed=seed)
+
+
+def gru(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+    """Gated recurrent units both ways (Cho et al. 2014), trained by gradient.
+
+    One layer of 2 × 160 units, as many dimensions as `dilated` has: 0.2 million weights.
+    """
+    return GRU(channels=channels, hidden=160, depth=1, seed=seed)
+
+
 BUILDERS: dict[str, Callable[..., Encoder]] = {
     "rocket": rocket,
     "minirocket": minirocket,
@@ -64,5 +151,14 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "quantiles": quantiles,
     "dilated": dilated,
     "dilated_causal": dilated_causal,
+    "resnet": resnet,
+    "inception": inception,
+    "tstcc_cnn": tstcc_cnn,
+    "lstm": lstm,
+    "gru": gru,
+    "transformer": transformer,
+    "patchtst_42": patchtst_42,
+    "patchtst_64": patchtst_64,
+    "patchtst_masked": patchtst_masked,
 }
 """Encoders by the names people type; each takes channels, length and seed."""

@@ -9,15 +9,24 @@ from torch import Tensor
 
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.dilated import Dilated
+from selftime.encoders.inception import InceptionTime
+from selftime.encoders.normalised import ByChannel, InstanceNormalised
+from selftime.encoders.patching import PatchEmbedder
+from selftime.encoders.pooled_cnn import PooledCNN
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.recurrent import GRU, LSTM
+from selftime.encoders.resnet import ResNet
 from selftime.encoders.rocket import Hydra, MiniRocket
+from selftime.encoders.transformer import ClassToken, Transformer
 from selftime.settings import settings_of
 
 ENCODERS: dict[str, type[Encoder]] = {
     kind.__name__: kind
     for kind in (
         *(MiniRocket, Hydra, Quantiles, Dilated),
+        *(PatchEmbedder, Transformer, ClassToken, InstanceNormalised, ByChannel),
+        *(ResNet, InceptionTime, PooledCNN, LSTM, GRU),
         *(Joined, Standardised, Projected, UnitLength),
     )
 }
@@ -80,8 +89,9 @@ def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
     """
     widths = {tensor.shape[-1] for tensor in state.values() if tensor.ndim}
     numbers = sum(tensor.numel() for tensor in state.values())
-    for part in _recipes_in(recipe):
-        _check_part(part, channels, widths, numbers)
+    for part, read in _recipes_in(recipe, channels):
+        _check_part(part, read, widths, numbers)
+        _check_patches(part, numbers)
 
 
 def check_tensors(encoder: Encoder, channels: int) -> None:
@@ -103,17 +113,32 @@ def _check_part(part: dict[str, Any], channels: int, widths: set[int], numbers: 
     for name in ("dim", "hidden"):
         if name in part and part[name] not in widths:
             raise ValueError(f"got {name} {part[name]}, which no tensor has")
-    if "hidden" in part and part["depth"] * part["hidden"] ** 2 > numbers:
-        raise ValueError(f"got {part['depth']} layers of {part['hidden']}: tensors hold fewer")
+    depth = part.get("depth", 1)
+    if "hidden" in part and depth * part["hidden"] ** 2 > numbers:
+        raise ValueError(f"got {depth} layers of {part['hidden']}: tensors hold fewer")
     for name, value in part.items():
         if name != "seed" and isinstance(value, int) and abs(value) > LARGEST:
             raise ValueError(f"got {name} {value}, wanted at most {LARGEST}")
 
 
-def _recipes_in(value: Any) -> Iterator[dict[str, Any]]:
-    """Every recipe within a recipe, itself first."""
+def _check_patches(part: dict[str, Any], numbers: int) -> None:
+    """What a Transformer of patches would draw is no more than the tensors hold."""
+    embedder = part.get("embedder", part)
+    if "patch" not in embedder:
+        return
+    dim, depth = embedder["dim"], part.get("depth", 0)
+    rows = -(-embedder["length"] // embedder["stride"]) if "positions" in part else 0
+    table = dim * rows if part.get("positions") == "learned" else 0
+    if max(dim * embedder["patch"], table, dim**2 * depth) > numbers:
+        raise ValueError("got larger patches, positions or layers: tensors hold fewer numbers")
+
+
+def _recipes_in(value: Any, channels: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """Every recipe within a recipe, itself first, and how many channels it reads."""
+    inner = channels
     if isinstance(value, dict):
-        yield value
+        yield value, channels
+        inner = 1 if value.get("class") == "ByChannel" else channels
     for item in value.values() if isinstance(value, dict) else value:
         if isinstance(item, dict | list):
-            yield from _recipes_in(item)
+            yield from _recipes_in(item, inner)

@@ -82,13 +82,16 @@ def rows_of(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N
 
 
 def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
-    """Recipe of the part of an encoder that can be trained; of ``dilated`` where nothing can."""
+    """Recipe of the part of an encoder that can be trained; of ``dilated`` where nothing can.
+
+    That is the outermost part with tokens along time, or else what no other part is made of.
+    """
     trained = [
         part
         for part in encoder.modules()
         if isinstance(part, Encoder)
         and any(weight.requires_grad for weight in part.parameters())
-        and not any(isinstance(inner, Encoder) for inner in part.children())
+        and (part.stride or not any(isinstance(inner, Encoder) for inner in part.children()))
     ]
     network = trained[0] if trained else BUILDERS["dilated"](channels=channels, length=length)
     return recipe_of(network)
