@@ -1,0 +1,95 @@
+"""data2vec: from a part of a series, what a teacher says of each step that has seen it all."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.losses.reconstruction import smooth_error
+from selftime.objectives.parts import linear, weights_from
+from selftime.objectives.patches import check_patch, patches_of
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.teacher import Teacher
+from selftime.views.draws import check_share
+from selftime.views.masks import hidden
+
+BETA = 2.0
+"""Where the loss turns from a square into a line: the authors' choice for images."""
+
+
+class Data2Vec(Objective):
+    """Contextual tokens as targets (Baevski et al. 2022, section 3).
+
+    The student sees series with hidden spans and regresses, through a linear map, the tokens that
+    the teacher has there of the whole series, normalised to mean 0 and variance 1. The paper
+    averages the teacher's top K blocks; our encoders give their last one, so that is the target.
+    Hidden steps enter as missing where the paper has a learned vector. Spans are ``patch`` steps,
+    on a grid.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        patch: steps of a hidden span, a multiple of the encoder's stride; 10 tokens in the paper.
+        share: of the spans, hidden; at least one of each series.
+        momentum: of the teacher at the beginning; it rises to 1 in a straight line. The paper
+            begins at 0.999, for runs a hundred times as long.
+        seed: draws the weights of the map.
+
+    Raises:
+        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
+            setting out of range.
+    """
+
+    family = "latent prediction"
+    suits = "tokens in context are wanted, of series whose meaning is spread over many steps"
+    recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.01, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        patch: int = 8,
+        share: float = 0.5,  # Baevski et al. 2022: 49 % of all steps, for speech
+        momentum: float = 0.99,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, patch)
+        check_share("share", share)
+        check_share("momentum", momentum)
+        self.encoder, self.patch, self.share = encoder, patch, share
+        self.momentum, self.seed = momentum, seed
+        self.teacher = Teacher(encoder)
+        self.head = linear(encoder.dim, encoder.dim, weights_from(seed))
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Prepare the encoder; the teacher begins as it is then."""
+        super().prepare(sample, rng)
+        self.teacher.follow(self.encoder, 0.0)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Hide spans, encode, regress the teacher's tokens of what was hidden."""
+        x = trimmed(batch)
+        free = patches_of(x, self.patch).observed.flatten(2).any(dim=2)  # (B,P)
+        goes = steps_of(chosen_patches(free, self.share, rng), self.patch, x.values.shape[2])
+        seen = hidden(x, ~goes)
+        tokens = shared(self.encoder, seen)  # (B,N,D)
+        within = torch.arange(x.values.shape[2], device=goes.device) < x.lengths[:, None]
+        counts = (goes & within)[:, :: self.encoder.stride]  # (B,N) tokens begin with these steps
+        targets = self.targets(x)
+        loss = smooth_error(self.head(tokens), targets, counts[:, :, None].expand_as(targets), BETA)
+        return Step(loss, {}, self.encoder.pool(tokens, seen).detach())
+
+    @torch.no_grad()
+    def targets(self, x: Batch) -> Float[Tensor, "B N D"]:
+        """The teacher's tokens, to mean 0 and variance 1 each."""
+        tokens = shared(self.teacher.module, x)
+        return F.layer_norm(tokens, tokens.shape[2:])
+
+    def after_step(self, progress: float) -> None:
+        """The teacher follows, ever more slowly."""
+        self.teacher.follow(self.encoder, 1 - (1 - self.momentum) * (1 - progress))

@@ -1,0 +1,116 @@
+"""JEPA: what a teacher says of hidden blocks is predicted from what is visible."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.chosen import steps_of, trimmed
+from selftime.objectives.decoder import Decoder
+from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.teacher import Teacher
+from selftime.objectives.visible import encoded_visible
+from selftime.views.draws import check_count, check_share, uniform
+from selftime.views.masks import hidden
+from selftime.views.spans import outside_blocks
+
+LEAST, MOST = 0.15, 0.2
+"""Share of the patches that a block takes (Assran et al. 2023, section 3, "Targets")."""
+
+
+class JEPA(Objective):
+    """Joint-embedding predictive architecture (I-JEPA, Assran et al. 2023, section 3), of time.
+
+    The encoder sees what lies outside all hidden blocks; a predictor tells the tokens that the
+    teacher, which sees everything, has within them. They are normalised to mean 0 and variance 1,
+    as in the authors' code. All blocks are predicted at once, where the paper predicts each by
+    itself, and the context is all that is left, without a block of its own.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        patch: steps of a patch, a multiple of the encoder's stride.
+        blocks: how many are hidden; they may overlap.
+        momentum: of the teacher at the beginning; it rises to 1 in a straight line. The paper
+            begins at 0.996, for runs a hundred times as long.
+        seed: draws the weights of the predictor.
+
+    Raises:
+        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
+            setting out of range.
+    """
+
+    family = "latent prediction"
+    suits = "noisy series: what cannot be foretold of the values need not be predicted"
+    recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.05, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        patch: int = 8,
+        blocks: int = 4,  # Assran et al. 2023, section 3
+        momentum: float = 0.99,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, patch)
+        check_count("blocks", blocks, 1)
+        check_share("momentum", momentum)
+        self.encoder, self.patch, self.blocks = encoder, patch, blocks
+        self.momentum, self.seed = momentum, seed
+        self.teacher = Teacher(encoder)
+        self.predictor = Decoder(encoder.dim, encoder.dim, seed=seed)
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Prepare the encoder; the teacher begins as it is then."""
+        super().prepare(sample, rng)
+        self.teacher.follow(self.encoder, 0.0)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Hide blocks, encode the rest, predict what the teacher says of the blocks."""
+        x = trimmed(batch)
+        free = patches_of(x, self.patch).observed.flatten(2).any(dim=2)  # (B,P)
+        goes = chosen_blocks(free, self.blocks, rng)
+        seen = hidden(x, ~steps_of(goes, self.patch, x.values.shape[2]))
+        visible = free & ~goes
+        encoded = encoded_visible(self.encoder, seen, visible, self.patch)
+        made = self.predictor(encoded.tokens, visible, goes)  # (B,P,D)
+        loss = squared_error(made, self.targets(x), goes[:, :, None].expand_as(made))
+        return Step(loss, {}, encoded.embeddings.detach())
+
+    @torch.no_grad()
+    def targets(self, x: Batch) -> Float[Tensor, "B P D"]:
+        """The teacher's tokens of each patch, to mean 0 and variance 1 each."""
+        teacher = self.teacher.module
+        tokens = tokens_of_patches(shared(teacher, x), x, teacher, self.patch)
+        return F.layer_norm(tokens, tokens.shape[2:])
+
+    def after_step(self, progress: float) -> None:
+        """The teacher follows, ever more slowly."""
+        self.teacher.follow(self.encoder, 1 - (1 - self.momentum) * (1 - progress))
+
+
+def chosen_blocks(free: Bool[Tensor, "B P"], blocks: int, rng: Generator) -> Bool[Tensor, "B P"]:
+    """Patches in blocks of 15 to 20 % of each series, at least one patch each.
+
+    Where they would leave nothing, one drawn patch stays; so of one patch that one does.
+
+    Args:
+        free: (B,P) patches that hold something; blocks are laid over these alone.
+        blocks: how many; they may overlap.
+        rng: draws where they begin and how wide they are.
+    """
+    B, P = free.shape
+    counts, rank = free.sum(dim=1), (free.cumsum(dim=1) - 1).clamp(min=0)
+    begin, wide = uniform(2, B, blocks, rng=rng, like=free)
+    shares = (LEAST + (MOST - LEAST) * wide).maximum(1 / counts.clamp(min=1)[:, None])
+    goes = free & ~outside_blocks(counts, P, begin, shares).gather(1, rank)
+    spared = (uniform(B, rng=rng, like=free) * counts).long().minimum((counts - 1).clamp(min=0))
+    nothing_left = (goes == free).all(dim=1, keepdim=True)
+    return goes & ~(nothing_left & (rank == spared[:, None]))

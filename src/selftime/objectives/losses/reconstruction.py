@@ -1,0 +1,41 @@
+"""Reconstruction: what was predicted beside what was hidden, over what counts alone."""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def squared_error(
+    made: Float[Tensor, "*axes"], wanted: Float[Tensor, "*axes"], counts: Bool[Tensor, "*axes"]
+) -> Float[Tensor, ""]:
+    """Mean squared error over what counts (Zerveas et al. 2021, section 3.3); 0 of nothing.
+
+    Args:
+        made: predictions.
+        wanted: targets, finite; without meaning where they do not count.
+        counts: which numbers count.
+    """
+    return ((made - wanted).where(counts, 0.0) ** 2).sum() / counts.sum().clamp(min=1)
+
+
+def smooth_error(
+    made: Float[Tensor, "*axes"],
+    wanted: Float[Tensor, "*axes"],
+    counts: Bool[Tensor, "*axes"],
+    beta: float,
+) -> Float[Tensor, ""]:
+    """Mean smooth L1 error over what counts (Baevski et al. 2022, equation 2); 0 of nothing.
+
+    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
+
+    Args:
+        made: predictions.
+        wanted: targets, finite; without meaning where they do not count.
+        counts: which numbers count.
+        beta: distance at which the square turns into a line, more than 0.
+    """
+    distance = (made - wanted).where(counts, 0.0)
+    each = F.smooth_l1_loss(
+        distance, distance.new_zeros(()).expand_as(distance), beta=beta, reduction="none"
+    )
+    return each.sum() / counts.sum().clamp(min=1)

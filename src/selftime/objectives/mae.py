@@ -1,0 +1,66 @@
+"""MAE: the encoder sees the few patches that are visible, a decoder predicts the others."""
+
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.decoder import Decoder
+from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.patches import check_patch, patches_of
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.visible import encoded_visible
+from selftime.views.draws import check_share
+from selftime.views.masks import hidden
+
+
+class MAE(Objective):
+    """Masked autoencoder (He et al. 2022, section 3), of patches of time.
+
+    Encoders that make single tokens do not compute the hidden ones. The decoder is a small
+    Transformer and is not kept. Values are predicted as they are; the paper finds them a little
+    better normalised within each patch (its table 1d), which would leave level and scale untold.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        patch: steps of a patch, a multiple of the encoder's stride.
+        share: of the patches, hidden; of several at least one is, and one is not. A series of a
+            single patch teaches nothing.
+        seed: draws the weights of the decoder.
+
+    Raises:
+        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
+            share outside 0 to 1.
+    """
+
+    family = "masked"
+    suits = "long series with much repetition, and Transformers: only a quarter is encoded"
+    recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.05, warmup=0.1)  # its table 8
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        patch: int = 8,
+        share: float = 0.75,  # He et al. 2022, section 4.1
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, patch)
+        check_share("share", share)
+        self.encoder, self.patch, self.share, self.seed = encoder, patch, share, seed
+        self.decoder = Decoder(encoder.dim, encoder.channels * patch, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Hide patches, encode the others, predict what was hidden."""
+        x = trimmed(batch)
+        cut = patches_of(x, self.patch)
+        free = cut.observed.flatten(2).any(dim=2)  # (B,P)
+        goes = chosen_patches(free, self.share, rng) & (free.sum(dim=1, keepdim=True) > 1)
+        seen = hidden(x, ~steps_of(goes, self.patch, x.values.shape[2]))
+        visible = free & ~goes
+        encoded = encoded_visible(self.encoder, seen, visible, self.patch)
+        made = self.decoder(encoded.tokens, visible, goes).view(cut.values.shape)
+        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
+        return Step(squared_error(made, *wanted), {}, encoded.embeddings.detach())

@@ -1,0 +1,72 @@
+"""Masked patches: pieces of a series are set to zero and predicted."""
+
+from jaxtyping import Bool
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.heads import PatchHead
+from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.draws import check_share
+from selftime.views.masks import hidden
+
+
+class MaskedPatches(Objective):
+    """Self-supervised PatchTST (Nie et al. 2023, section 3.2): whole patches are reconstructed.
+
+    Hidden patches enter the encoder as missing, which networks read as 0. Every channel has its
+    own hidden patches where the encoder keeps channels apart, and all have the same where it does
+    not. A linear map of the mean token of a patch gives its values.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        patch: steps of a patch, a multiple of the encoder's stride; 12 in the paper.
+        share: of the patches, hidden; at least one of each series.
+        seed: draws the weights of the map.
+
+    Raises:
+        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
+            share outside 0 to 1.
+    """
+
+    family = "masked"
+    suits = "long series whose pieces follow from one another; values are wanted later: forecasting"
+    recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.01, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        patch: int = 8,
+        share: float = 0.4,  # Nie et al. 2023, section 4.2
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, patch)
+        check_share("share", share)
+        self.encoder, self.patch, self.share, self.seed = encoder, patch, share, seed
+        self.head = PatchHead(encoder, patch, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Hide patches, encode, predict their values."""
+        x = trimmed(batch)
+        seen = hidden(x, self.kept(x, rng))
+        tokens = shared(self.encoder, seen)  # (B,N,D)
+        made = self.head(tokens_of_patches(tokens, seen, self.encoder, self.patch))
+        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
+        return Step(squared_error(made, *wanted), {}, self.encoder.pool(tokens, seen).detach())
+
+    def kept(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
+        """Steps of the patches that stay."""
+        B, C, T = x.values.shape
+        free = patches_of(x, self.patch).observed.any(dim=3)  # (B,P,C)
+        if not self.encoder.by_channel:
+            free = free.any(dim=2, keepdim=True)
+        rows = free.transpose(1, 2).flatten(0, 1)  # (B·C,P), or (B,P)
+        goes = steps_of(chosen_patches(rows, self.share, rng), self.patch, T)
+        return ~goes.view(B, -1, T).expand(-1, C, -1)

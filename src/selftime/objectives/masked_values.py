@@ -1,0 +1,57 @@
+"""Masked values: single numbers of a series, hidden in short spans, are predicted."""
+
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.base import Objective, Step
+from selftime.objectives.chosen import trimmed
+from selftime.objectives.heads import PatchHead
+from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.patches import check_patch, patches_of
+from selftime.objectives.ranks import shared
+from selftime.objectives.recipe import Recipe
+from selftime.views.masks import EachChannel, Mask, hidden
+from selftime.views.spans import BlockMask
+
+
+class MaskedValues(Objective):
+    """Denoising by the rest of the series (TST, Zerveas et al. 2021, section 3.3).
+
+    Each channel has hidden segments of its own, so one may be told from another as well as from
+    its past and future. A linear map of each token gives the values of its steps.
+
+    Attributes:
+        encoder: what is learned; it must have tokens along time.
+        mask: hides values.
+        seed: draws the weights of the map.
+
+    Raises:
+        ValueError: an encoder of whole series.
+    """
+
+    family = "masked"
+    suits = "channels that explain one another, gaps to be filled; regression as well as classes"
+    recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.01, warmup=0.1)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        mask: Mask = EachChannel(mask=BlockMask()),  # noqa: B008 - 15 %, mean length 3: section 3.3
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_patch(encoder, encoder.stride or 1)
+        self.encoder, self.mask, self.seed = encoder, mask, seed
+        self.size = encoder.stride or 1
+        self.head = PatchHead(encoder, self.size, seed=seed)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """Hide values, encode, predict them."""
+        x = trimmed(batch)
+        seen = hidden(x, self.mask(x, rng))
+        tokens = shared(self.encoder, seen)  # (B,N,D)
+        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.size)
+        loss = squared_error(self.head(tokens), *wanted)
+        return Step(loss, {}, self.encoder.pool(tokens, seen).detach())
