@@ -73,6 +73,16 @@ def test_a_vector_of_nothing_is_finite(name):
 
 
 @by_name
+def test_half_precision_is_near_full(name):
+    encoder, x = ready(name), single(walks((20, 9)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = encoder.embed(x)
+    half.float().square().sum().backward()
+    full = encoder.embed(x)
+    assert (half - full).abs().max() < 0.05 * full.abs().max()
+
+
+@by_name
 def test_three_steps_of_simclr_reach_every_weight_and_lower_the_loss(name):
     objective = SimCLR(encoder=networks()[name])
     x = single(walks((24,) * 8, gaps=0.1))

@@ -160,11 +160,15 @@ def width_of(hidden: int, *, causal: bool) -> int:
 
 
 def states_of(layers: nn.ModuleList, x: Batch) -> Tokens:
-    """What the last of some layers says at each step (B,T,D)."""
+    """What the last of some layers says at each step (B,T,D).
+
+    In full precision wherever it is called: a state passes its rounding on from step to step.
+    """
     h = entering(x).permute(2, 0, 1)  # (T,B,C)
     order = turned_order(x)
-    for layer in layers:
-        h = layer(h, order)
+    with torch.autocast(h.device.type, enabled=False):
+        for layer in layers:
+            h = layer(h, order)
     return h.transpose(0, 1)
 
 
