@@ -17,7 +17,7 @@ from selftime.objectives.mae import MAE
 from selftime.objectives.patches import patches_of
 from selftime.objectives.visible import encoded_visible, leading
 from selftime.views.masks import hidden
-from toy_batches import padded, ragged, sines, with_gap
+from toy_batches import padded, ragged, with_gap
 
 LENGTHS = (24, 17, 9, 2, 1)
 

@@ -24,7 +24,7 @@ def smooth_error(
     counts: Bool[Tensor, "*axes"],
     beta: float,
 ) -> Float[Tensor, ""]:
-    """Mean smooth L1 error over what counts (Baevski et al. 2022, equation 2); 0 of nothing.
+    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing.
 
     ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
 
