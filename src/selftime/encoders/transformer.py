@@ -121,7 +121,8 @@ class ClassToken(Encoder):
 
     It joins behind the last layer, for one layer of its own, and no other token looks at it
     (Touvron et al. 2021, *Going deeper with image transformers*, section 3): tokens along time
-    are those of the encoder, and the vector is made from them alone.
+    are those of the encoder, and the vector is made from them alone. Objectives that look at tokens
+    along time only, such as masked ones, leave it as it was drawn: take the encoder bare for them.
 
     Attributes:
         encoder: makes the tokens.
