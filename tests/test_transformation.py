@@ -88,7 +88,7 @@ def test_sizes_never_come_near_that_of_the_series() -> None:
 
 
 def test_views_show_their_settings_and_no_address() -> None:
-    text = repr(Transformation(encoder=small()))
+    text = repr(Transformation(encoder=small(), views=VISIBLE))
     assert "jitter(strength=0.3)" in text and "same()" in text and " at 0x" not in text
 
 
@@ -131,6 +131,11 @@ def test_the_losses_fall() -> None:
         objective = kind(encoder=encoder, views=views) if views else kind(encoder=encoder)
         before, after = before_and_after(objective, ramps(), steps=25)
         assert after < 0.6 * before, kind
+
+
+def test_sign_direction_and_order_are_asked_for_where_nothing_else_is_said() -> None:
+    views = [view.func.__name__ for view in Transformation(encoder=small()).views]
+    assert views == ["same", "flip", "reverse", "permute"]
 
 
 def test_one_view_is_not_a_question() -> None:
