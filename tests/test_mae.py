@@ -71,12 +71,16 @@ def test_visible_places_come_first_and_what_holds_something_last() -> None:
     assert leading(visible, holding).tolist() == [[1, 3], [2, 1]]
 
 
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("make", [dilated, transformer])
-def test_a_series_is_encoded_as_if_it_were_alone(make) -> None:
-    x, encoder = with_gap(ragged(LENGTHS), 4, 9), make()
-    seen, visible, _ = masked(x, 4)
+def test_a_series_is_encoded_as_if_it_were_alone(make, seed: int) -> None:
+    """Also where its last patch is hidden, of which the last step is left to be seen."""
+    lengths = (48, 17, 9, 18, 9, 1)
+    x, encoder = with_gap(ragged(lengths), 4, 8), make()
+    seen, visible, goes = masked(x, 4, seed)
+    assert any(goes[b, (length - 1) // 4] for b, length in enumerate(lengths[1:], start=1))
     together = encoded_visible(encoder, seen, visible, 4)
-    for b in range(len(LENGTHS)):
+    for b in range(len(lengths)):
         part = Batch(seen.values[b : b + 1], seen.observed[b : b + 1])
         alone = encoded_visible(encoder, part, visible[b : b + 1], 4)
         torch.testing.assert_close(alone.tokens[0], together.tokens[b])

@@ -42,7 +42,7 @@ def encoded_visible(
     holding = patches_of(seen, size).observed.flatten(2).any(dim=2)
     places = leading(visible, holding)  # (B,K)
     given = visible.gather(1, places)
-    part = steps_at(seen, places, given, size)
+    part = steps_at(seen, places, size)
     stride = encoder.stride or size
     count = -(-seen.values.shape[2] // stride)
     tokens = shared(encoder.tokens_at, seen, within(places, size // stride).clamp(max=count - 1))
@@ -70,10 +70,10 @@ def within(places: Int[Tensor, "B K"], each: int) -> Int[Tensor, "B M"]:
     return (places[:, :, None] * each + inner).flatten(1)
 
 
-def steps_at(x: Batch, places: Int[Tensor, "B K"], given: Bool[Tensor, "B K"], size: int) -> Batch:
-    """The steps of some patches as a series of their own (B,C,K·size), those not given missing."""
+def steps_at(x: Batch, places: Int[Tensor, "B K"], size: int) -> Batch:
+    """The steps of some patches as a series of their own (B,C,K·size)."""
     T = x.values.shape[2]
     steps = within(places, size)  # (B,K·size)
-    there = (steps < T) & given.repeat_interleave(size, dim=1)
     index = steps.clamp(max=T - 1)[:, None].expand(-1, x.values.shape[1], -1)
-    return Batch(x.values.gather(2, index), x.observed.gather(2, index) & there[:, None])
+    observed = x.observed.gather(2, index) & (steps < T)[:, None]
+    return Batch(x.values.gather(2, index), observed)
