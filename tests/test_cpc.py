@@ -78,6 +78,13 @@ def test_predictions_are_one_matrix_a_segment(rng: Generator) -> None:
             torch.testing.assert_close(found[b, k], predict.weight[k] @ context[b])
 
 
+def test_scores_begin_near_1_whatever_the_width(rng: Generator) -> None:
+    for inner, outer in ((8, 8), (64, 256)):
+        context, z = torch.randn(500, inner, generator=rng), torch.randn(500, outer, generator=rng)
+        scores = (Predictor(inner, outer, 1, seed=0)(context)[:, 0] * z).sum(dim=1)
+        assert 0.8 < float(scores.detach().std()) < 1.25
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_segments_follow_the_past_and_one_another(seed: int) -> None:
     x, ahead = ragged((40, 33, 17, 8, 5, 3, 2, 1)), Ahead(segments=4, share=0.125)
