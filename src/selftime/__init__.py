@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.report.methods import methods as methods
     from selftime.tasks.compare import compare as compare
+    from selftime.tasks.invariance import inspect_views as inspect_views
 
     __version__: str
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Model": "engine.model",
     "ModelError": "engine.model",
     "compare": "tasks.compare",
+    "inspect_views": "tasks.invariance",
     "methods": "report.methods",
     "Classifier": "estimators",
     "SelfSupervised": "estimators",

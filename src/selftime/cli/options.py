@@ -7,6 +7,12 @@ import typer
 Data = Annotated[
     str, typer.Argument(help="File, folder, or bundled data as sample:NAME, sample:NAME:train.")
 ]
+Views = Annotated[
+    bool, typer.Option("--views", help="Also try every view: which leave series what they are?")
+]
+Picture = Annotated[
+    str | None, typer.Option("--out", "-o", help="Picture of the views: .png, .svg or .pdf.")
+]
 Objective = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
 Encoder = Annotated[str, typer.Option("--encoder", help="See: selftime methods.")]
 Budget = Annotated[

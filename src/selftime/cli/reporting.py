@@ -16,8 +16,8 @@ from selftime.views.masks import RandomMask, hidden
 from selftime.views.mild import Mild, View
 
 REPORT = "report.html"
-SHOWN = ("jitter", "time_warp", "magnitude_warp", "crop_resize", "span_mask")
-"""Views in the gallery, beside the one that was learned from."""
+ACROSS = ("channel_dropout", "rotate")
+"""Views that do nothing to a single channel; all others are in every gallery."""
 
 
 def write_report(
@@ -50,10 +50,15 @@ def write_report(
             for record in metrics
             for warning in record.get("warnings", ())
         ],
-        views={"learned from": view_of(run["settings"])} | {name: VIEWS[name] for name in SHOWN},
+        views={"learned from": view_of(run["settings"])} | shown(series.n_channels),
         comparison=comparison,
     )
     return write_page(folder / REPORT, content)
+
+
+def shown(channels: int) -> dict[str, View]:
+    """Views in the gallery, beside the one that was learned from."""
+    return {name: view for name, view in VIEWS.items() if channels > 1 or name not in ACROSS}
 
 
 def add_results(model_folder: Path, comparison: Comparison) -> None:

@@ -1,0 +1,71 @@
+"""Every view at a few strengths, from weak to strong, for those who ask how much is too much."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from torch import Generator
+
+from selftime.data.batch import Batch
+from selftime.views.augment import VIEWS
+from selftime.views.mild import Mild, View
+from selftime.views.spectrum import spectrum
+
+Amount = float | int
+"""A strength; some views count."""
+
+
+class Graded(NamedTuple):
+    """A view at several strengths.
+
+    Attributes:
+        keyword: the argument that sets how strongly, or those that are set alike.
+        amounts: its values, from weak to strong; the default is one of them.
+        views: the view at each of them.
+    """
+
+    keyword: str
+    amounts: tuple[Amount, ...]
+    views: tuple[View, ...]
+
+
+def graded(view: Callable[..., Batch], keyword: str, *amounts: Amount) -> Graded:
+    """A view with one of its arguments set to each of several values."""
+    views = tuple(partial(view, **{keyword: amount}) for amount in amounts)
+    return Graded(keyword, amounts, views)
+
+
+def mild(x: Batch, rng: Generator, *, strength: float) -> Batch:
+    """:class:`Mild` at a strength."""
+    return Mild(strength=strength)(x, rng)
+
+
+def spectral(x: Batch, rng: Generator, *, removed: float) -> Batch:
+    """The view ``spectrum`` that raises as many frequencies as it removes."""
+    return spectrum(x, rng, removed=removed, raised=removed)
+
+
+STRENGTHS: dict[str, Graded] = {
+    "mild": graded(mild, "strength", 0.25, 1.0, 2.0),
+    "jitter": graded(VIEWS["jitter"], "strength", 0.0125, 0.05, 0.1),
+    "scale": graded(VIEWS["scale"], "strength", 0.025, 0.1, 0.2),
+    "magnitude_warp": graded(VIEWS["magnitude_warp"], "strength", 0.05, 0.2, 0.4),
+    "flip": graded(VIEWS["flip"], "chance", 0.5),
+    "drift": graded(VIEWS["drift"], "strength", 0.05, 0.2, 0.4),
+    "spike": graded(VIEWS["spike"], "strength", 0.75, 3.0, 6.0),
+    "smooth": graded(VIEWS["smooth"], "strength", 0.01, 0.04, 0.08),
+    "rotate": graded(VIEWS["rotate"], "strength", 0.025, 0.1, 0.2),
+    "stretch": graded(VIEWS["stretch"], "strength", 0.02, 0.08, 0.16),
+    "shift": graded(VIEWS["shift"], "strength", 0.01, 0.04, 0.08),
+    "time_warp": graded(VIEWS["time_warp"], "strength", 0.005, 0.02, 0.04),
+    "window_warp": graded(VIEWS["window_warp"], "speed", 1.2, 2.0, 4.0),
+    "crop_resize": graded(VIEWS["crop_resize"], "least", 0.975, 0.9, 0.8),
+    "permute": graded(VIEWS["permute"], "segments", 2, 4, 8),
+    "reverse": graded(VIEWS["reverse"], "chance", 0.5),
+    "channel_dropout": graded(VIEWS["channel_dropout"], "chance", 0.05, 0.2, 0.4),
+    "span_mask": graded(VIEWS["span_mask"], "share", 0.025, 0.1, 0.2),
+    "spectrum": graded(spectral, "removed", 0.025, 0.1, 0.2)._replace(keyword="removed, raised"),
+    "frequency_mask": graded(VIEWS["frequency_mask"], "share", 0.025, 0.1, 0.2),
+}
+"""A quarter of the default, the default and twice as strong; one strength where a series is turned
+over or not at all."""
