@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app, learning
+from selftime.cli.lesson import Lesson, Place
 from selftime.engine.runs import facts_in, metrics_in
 from training_material import waves
 
@@ -113,9 +114,9 @@ def test_a_wrong_budget_and_a_budget_of_nothing_to_step(order, data, tmp_path):
 
 
 def test_stop_on_collapse_is_written_down_and_said_again(data, tmp_path):
-    lesson = learning.Lesson(str(data), "ts2vec", budget="4 steps").carried_out("no", 1, 0.5, True)
+    lesson = Lesson(str(data), "ts2vec", budget="4 steps").carried_out("no", 1, 0.5, True)
     assert lesson.whole_plan.on_collapse == "stop"
-    place = learning.Place(tmp_path / "a run", track=("tensorboard",))
+    place = Place(tmp_path / "a run", track=("tensorboard",))
     said = learning.resuming(lesson, learning.Reader(label="kind"), place)
     for words in ("--stop-on-collapse", "--clip 0.5", "--label kind", "--track tensorboard"):
         assert words in said

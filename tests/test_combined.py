@@ -6,7 +6,7 @@ from torch import Generator
 
 from selftime.encoders.dilated import Dilated
 from selftime.objectives.combined import Combined
-from selftime.objectives.naming import made_from, takes_steps, terms_in
+from selftime.objectives.naming import made_from, patch_for, takes_steps, terms_in
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 from toy_batches import before_and_after, sines
@@ -77,3 +77,11 @@ def test_a_sum_is_made_from_its_text():
     assert made.objectives[0].seed == 3 and made.encoder is ENCODER
     assert isinstance(made_from("ts2vec", ENCODER), TS2Vec)
     assert takes_steps("simclr + ts2vec") and not takes_steps("spectral")
+
+
+@pytest.mark.parametrize(
+    "published, stride, length, wanted",
+    [(8, 1, None, 8), (8, 1, 24, 2), (8, 1, 8, 1), (8, 1, 512, 8), (8, 12, 512, 12), (8, 8, 24, 8)],
+)
+def test_patches_suit_length_and_stride(published, stride, length, wanted):
+    assert patch_for(published, stride, length) == wanted

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.tables import Columns as Columns
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
+    from selftime.engine.automatic import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.methods import methods as methods
     from selftime.tasks.compare import compare as compare
     from selftime.tasks.invariance import inspect_views as inspect_views
+    from selftime.tasks.race import race as race
 
     __version__: str
 
@@ -40,8 +42,10 @@ _HOMES = {
     "load": "engine.model",
     "Model": "engine.model",
     "ModelError": "engine.model",
+    "Auto": "engine.automatic",
     "compare": "tasks.compare",
     "inspect_views": "tasks.invariance",
+    "race": "tasks.race",
     "methods": "report.methods",
     "Classifier": "estimators",
     "SelfSupervised": "estimators",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from selftime.cli import terminal
 from selftime.cli.judging import told_of, write_comparison
-from selftime.cli.learning import Lesson, learned, run_of, write_run
+from selftime.cli.learning import learned, run_of, write_run
+from selftime.cli.lesson import Lesson
 from selftime.cli.outputs import check_folder, whole_folder
 from selftime.cli.reporting import REPORT, write_report
 from selftime.data.samples import sample

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from selftime.cli import terminal
-from selftime.cli.learning import Lesson, learned, run_of, write_run
+from selftime.cli.learning import learned, run_of, write_run
+from selftime.cli.lesson import Lesson
 from selftime.cli.outputs import COMPARISON, check_folder, whole_folder, write_json
 from selftime.cli.reporting import REPORT, write_report
 from selftime.cli.sources import Reader

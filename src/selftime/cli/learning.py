@@ -3,79 +3,21 @@
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from selftime.cli import terminal
+from selftime.cli.lesson import Lesson, Place
 from selftime.cli.outputs import RUN, check_folder, whole_folder, write_json
 from selftime.cli.reporting import REPORT, write_report
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesSet
 from selftime.engine import pretrain as engine
 from selftime.engine.model import Model
-from selftime.engine.plan import OnCollapse, Plan, Precision, budget_in
 from selftime.engine.runs import MODEL, Log, Run, RunError, facts_in
 from selftime.engine.tracking import tracker
 from selftime.engine.training import Record, is_first_process
-from selftime.objectives.naming import takes_steps
-
-
-class Lesson(NamedTuple):
-    """What is to be learned, and from what.
-
-    Attributes:
-        data: where the series are.
-        objective: a name, or "auto".
-        encoder: a name, or "auto".
-        seed: fixes everything random.
-        budget: how long a gradient run lasts, such as "200 steps"; None for the usual.
-        plan: what else is wanted of a gradient run.
-    """
-
-    data: str
-    objective: str = "auto"
-    encoder: str = "auto"
-    seed: int = 0
-    budget: str | None = None
-    plan: Plan = Plan()
-
-    @property
-    def is_gradient(self) -> bool:
-        """Whether the objective is learned step by step."""
-        return self.objective != "auto" and takes_steps(self.objective)
-
-    @property
-    def whole_plan(self) -> Plan | None:
-        """The plan with its budget; None where nothing was asked for."""
-        budget = budget_in(self.budget) if self.budget else None
-        asked = replace(self.plan, budget=budget)
-        return None if asked == Plan() else asked
-
-    def carried_out(
-        self, precision: Precision, accumulate: int, clip: float | None, stop_on_collapse: bool
-    ) -> "Lesson":
-        """The same order with a plan."""
-        on_collapse: OnCollapse = "stop" if stop_on_collapse else "warn"
-        plan = Plan(precision=precision, accumulate=accumulate, clip=clip, on_collapse=on_collapse)
-        return self._replace(plan=plan)
-
-
-class Place(NamedTuple):
-    """Where a run goes.
-
-    Attributes:
-        out: its folder.
-        force: replace what stands there.
-        resume: go on with the run that was stopped there.
-        track: names of trackers that are told of every step.
-    """
-
-    out: Path
-    force: bool = False
-    resume: bool = False
-    track: tuple[str, ...] = ()
 
 
 def pretrain(lesson: Lesson, read: Reader, place: Place, *, as_json: bool) -> None:
@@ -151,7 +93,7 @@ def learned_stepwise(
         start = time.perf_counter()
         model = engine.pretrain(
             series,
-            objective=lesson.objective,
+            objective=lesson.goal,
             encoder=lesson.encoder,
             plan=lesson.whole_plan,
             run=kept,
@@ -187,6 +129,7 @@ def resuming(lesson: Lesson, read: Reader, place: Place) -> str:
     plan = lesson.plan
     given = {
         "objective": lesson.objective,
+        "task": lesson.task if lesson.objective == "auto" else None,
         "encoder": lesson.encoder if lesson.encoder != "auto" else None,
         "budget": lesson.budget,
         "precision": plan.precision if plan.precision != "no" else None,
@@ -207,7 +150,7 @@ def learned(series: SeriesSet, lesson: Lesson, told: terminal.Told) -> Model:
     told("preparing", 0, len(series))
     return engine.pretrain(
         series,
-        objective=lesson.objective,
+        objective=lesson.goal,
         encoder=lesson.encoder,
         plan=lesson.whole_plan,
         seed=lesson.seed,

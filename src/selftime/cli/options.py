@@ -15,6 +15,10 @@ Picture = Annotated[
 ]
 Objective = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
 Encoder = Annotated[str, typer.Option("--encoder", help="See: selftime methods.")]
+Task = Annotated[
+    Literal["classify", "search", "cluster", "forecast", "detect"],
+    typer.Option("--task", help="What the model is for, where the objective is auto."),
+]
 Budget = Annotated[
     str | None,
     typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),

@@ -1,7 +1,6 @@
 """Settings of a run: what was given, what was chosen instead, and why."""
 
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,9 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS, HALF
 from selftime.encoders.projected import Standardised, trunk
+from selftime.engine.automatic import ROCKET, Auto, Choice, usual_encoder
 from selftime.engine.model import Model
+from selftime.engine.plan import Plan
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm, Objective
@@ -23,28 +24,19 @@ from selftime.objectives.spectral import Spectral
 from selftime.settings import settings_of
 from selftime.views.mild import Mild
 
-
-@dataclass(frozen=True)
-class Choice:
-    """A setting and why it has its value."""
-
-    value: Any
-    reason: str
-
-
-ROCKET = Choice("rocket", "random convolutions: no training, strong features")
-DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
-CAUSAL = Choice("dilated_causal", "next_step may not see what it predicts")
+Goal = str | Auto | ClosedForm | Objective
+"""An objective by name, a wish, or a ready one."""
 Start = str | Encoder | Model
 """An encoder by name, as it is, or a model that learning goes on from."""
 
 
-def chosen(
+def chosen(  # noqa: PLR0913 - all that choices depend on
     series: SeriesSet,
     scale: Scaling,
-    objective: str | ClosedForm | Objective,
+    objective: Goal,
     encoder: Start,
     seed: int,
+    plan: Plan | str | None = None,
 ) -> tuple[ClosedForm | Objective, dict[str, Choice]]:
     """The objective ready to learn, and all choices with their reasons.
 
@@ -52,7 +44,7 @@ def chosen(
         ValueError: an unknown name, an encoder beside a ready objective, or a gradient objective
             without anything to train.
     """
-    if not isinstance(objective, str):
+    if not isinstance(objective, str | Auto):
         if encoder != "auto":
             raise ValueError("got an objective and an encoder: give the encoder to the objective")
         given = trained_by(objective) if isinstance(objective, Objective) else objective
@@ -60,23 +52,24 @@ def chosen(
             "objective": Choice(repr(objective), "given"),
             "seed": Choice(seed, "given"),
         }
-    name = "spectral" if objective == "auto" else objective
-    why = "given" if objective != "auto" else "learns in one pass on a CPU and needs no tuning"
+    wish = Auto() if objective == "auto" else objective
+    choice = wish.objective(plan) if isinstance(wish, Auto) else Choice(wish, "given")
+    name = str(choice.value)
     learner: ClosedForm | Objective
     if takes_steps(name):
         learner, choices = chosen_stepwise(name, series, encoder, seed)
     else:
         learner, choices = chosen_closed(OBJECTIVES[name], series, scale, encoder, seed)
-    return learner, {"objective": Choice(name, why), **choices, "seed": Choice(seed, "given")}
+    return learner, {"objective": choice, **choices, "seed": Choice(seed, "given")}
 
 
 def chosen_stepwise(
     name: str, series: SeriesSet, encoder: Start, seed: int
 ) -> tuple[Objective, dict[str, Choice]]:
     """An objective, or a sum of several, that is learned by gradient."""
-    usual = CAUSAL if name == "next_step" else DILATED
-    body, choices = chosen_encoder(series, encoder, seed, usual)
-    made = trained_by(made_from(name, body, seed=seed))
+    body, choices = chosen_encoder(series, encoder, seed, usual_encoder(name, series))
+    length = int(np.median(series.lengths))
+    made = trained_by(made_from(name, body, seed=seed, length=length))
     return made, {**choices, "method": Choice(described_without_encoder(made), "as in its paper")}
 
 
@@ -143,7 +136,7 @@ def chosen_encoder(
         return going_on_from(encoder, series, seed, beside_rocket=usual is ROCKET)
     if isinstance(encoder, Encoder):
         return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
-    name = known("encoder", usual.value if encoder == "auto" else encoder, BUILDERS)
+    name = known("encoder", str(usual.value) if encoder == "auto" else encoder, BUILDERS)
     why = "given" if encoder != "auto" else usual.reason
     length = int(np.median(series.lengths))
     return BUILDERS[name](channels=series.n_channels, length=length, seed=seed), {

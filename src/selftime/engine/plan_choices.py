@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 
 from selftime.data.series import SeriesSet
-from selftime.engine.choices import Choice
+from selftime.engine.automatic import Choice
 from selftime.engine.plan import Plan, budget_in, usual_budget
 from selftime.objectives.base import Objective
 

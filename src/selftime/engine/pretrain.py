@@ -5,14 +5,13 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from selftime.data import scaling
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.choices import chosen
+from selftime.engine.choices import Goal, Start, chosen
 from selftime.engine.descent import descended
 from selftime.engine.model import Model, load
 from selftime.engine.plan import Plan
@@ -20,14 +19,14 @@ from selftime.engine.plan_choices import chosen_plan
 from selftime.engine.runs import MODEL, Run
 from selftime.engine.solve import Watch, learn, sample_of
 from selftime.engine.training import Training, is_first_process
-from selftime.objectives.base import ClosedForm, Objective
+from selftime.objectives.base import ClosedForm
 
 
 def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people decide
     x: Any,
     *,
-    objective: str | ClosedForm | Objective = "auto",
-    encoder: str | Encoder | Model = "auto",
+    objective: Goal = "auto",
+    encoder: Start = "auto",
     plan: Plan | str | None = None,
     run: Run | str | Path | None = None,
     seed: int = 0,
@@ -38,8 +37,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     Args:
         x: whatever :func:`selftime.read` takes; labels are not learned from.
         objective: a name in ``selftime methods``, a weighted sum of some that take steps, such as
-            "simclr + 0.5*masked_patches", "auto", or a ready objective with its encoder, which is
-            copied.
+            "simclr + 0.5*masked_patches", "auto", ``Auto(task="detect")``, or a ready objective
+            with its encoder, which is copied.
         encoder: a name in ``selftime methods``, "auto", an encoder, which is copied, or a model
             (its folder will do), whose network learning goes on from.
         plan: how a gradient run is carried out; a budget such as "200 steps", "10 epochs" or
@@ -62,9 +61,9 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             "another; cut a long recording into windows (selftime.windows)"
         )
     start = time.perf_counter()
-    encoder = load(encoder) if is_model_folder(encoder) else encoder
+    encoder = loaded(encoder)
     scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
-    learner, choices = chosen(series, scale, objective, encoder, seed)
+    learner, choices = chosen(series, scale, objective, encoder, seed, plan)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     if isinstance(learner, ClosedForm):
         check_no_plan(learner, plan)
@@ -78,18 +77,23 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         training = Training(learner, series, scale, plan, seed)
         learned = descended(training, kept, card, watch)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    model = Model(learned.eval(), scale, series.channels, card)
-    cohort = model.embed(series[sample_of(len(series), seed, COHORT)])
-    model = replace(model, cohort=cohort)
+    model = with_cohort(Model(learned.eval(), scale, series.channels, card), series, seed)
     if kept and is_first_process():
         model.save(kept.folder / MODEL, overwrite=True)
         kept.finish(card)
     return model
 
 
-def is_model_folder(encoder: object) -> TypeGuard[str]:
-    """Whether text is no name of an encoder but the folder of a model."""
-    return isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
+def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:
+    """The model with embeddings of some of the series, with which probes compare their scores."""
+    cohort = model.embed(series[sample_of(len(series), seed, COHORT)])
+    return replace(model, cohort=cohort)
+
+
+def loaded(encoder: Start) -> Start:
+    """The model, where the folder of one was given."""
+    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
+    return load(str(encoder)) if is_folder else encoder
 
 
 COHORT = 512

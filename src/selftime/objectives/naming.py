@@ -60,25 +60,44 @@ def takes_steps(text: str) -> bool:
     return not closed
 
 
-def made_from(text: str, encoder: Encoder, *, seed: int = 0) -> Objective:
+def made_from(
+    text: str, encoder: Encoder, *, seed: int = 0, length: int | None = None
+) -> Objective:
     """What is named, on this encoder, with the settings of its paper.
 
     Args:
         text: a name, or a weighted sum, of objectives learned by gradient.
         encoder: what they train.
         seed: of the weights that are trained beside it.
+        length: steps of a usual series, so that patches suit it; None leaves them as published.
 
     Raises:
         ValueError: what is not known, or cannot be trained on this encoder.
     """
     terms = terms_in(text)
-    made = [_on(OBJECTIVES[term.name], encoder, seed) for term in terms]
+    made = [_on(OBJECTIVES[term.name], encoder, seed, length) for term in terms]
     if len(made) == 1:
         return made[0]
     return Combined(objectives=made, weights=[term.weight for term in terms])
 
 
-def _on(kind: type[ClosedForm] | type[Objective], encoder: Encoder, seed: int) -> Objective:
-    settings = {"seed": seed} if "seed" in inspect.signature(kind).parameters else {}
+def _on(
+    kind: type[ClosedForm] | type[Objective], encoder: Encoder, seed: int, length: int | None
+) -> Objective:
+    known = inspect.signature(kind).parameters
+    settings = {"seed": seed} if "seed" in known else {}
+    if "patch" in known:
+        settings["patch"] = patch_for(known["patch"].default, encoder.stride or 1, length)
     made: Objective = kind(encoder=encoder, **settings)  # type: ignore[call-arg, assignment]
     return made
+
+
+PATCHES = 12
+"""A series has at least so many patches, where its length allows: of three, whose neighbours are
+all there is to go by, little can be told about a hidden one."""
+
+
+def patch_for(published: int, stride: int, length: int | None) -> int:
+    """Steps of a patch: as published, less for short series, and always whole tokens."""
+    wanted = published if length is None else min(published, max(length // PATCHES, 1))
+    return stride * -(-wanted // stride)

@@ -78,9 +78,8 @@ def _way(name: str) -> str:
 
 def papers_in(text: str) -> tuple[str, ...]:
     """``Authors year`` of every paper cited as (Authors year, section …), in order."""
-    cited = re.findall(
-        r"[(;]\s*((?:van den )?[A-Z][^();,]*?(?:,? et al\.?)? \d{4})(?=[,;)])", " ".join(text.split())
-    )
+    author = r"(?:van den )?[A-Z][^();,]*?(?:,? et al\.?)?"
+    cited = re.findall(rf"[(;]\s*({author} \d{{4}})(?=[,;)])", " ".join(text.split()))
     return tuple(dict.fromkeys(cited))
 
 

@@ -9,6 +9,8 @@ from rich.text import Text
 from selftime.report.measured import Measured
 from selftime.report.methods import Method
 from selftime.tasks.compare import UNTRAINED, Comparison, label_of
+from selftime.tasks.race import Race
+from selftime.tasks.standing import CRITERION
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -51,3 +53,18 @@ def figures_of(measured: Measured | None) -> tuple[str, str, str, str]:
     first, *_, last = measured.accuracy.values()
     step = "" if measured.step is None else f"{measured.step:.1f}x"
     return str(measured.rank), f"{first:.1f}", f"{last:.1f}", step
+
+
+def race_table(race: Race) -> Table:
+    """How every contender came in, the best first."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("contender", "probe", f"{CRITERION} agree", "learned for"):
+        table.add_column(name, justify="left" if name == "contender" else "right")
+    for k, finish in enumerate(race.finishes):
+        cells = [
+            "" if finish.probe is None else f"{finish.probe:.1%}",
+            finish.failure or f"{finish.criterion:.3f}",
+            f"{finish.seconds:.1f} s",
+        ]
+        table.add_row(finish.name, *cells, style="bold" if k == 0 else None)
+    return table
