@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ from selftime.encoders.dilated import Dilated
 from selftime.engine.criteria import CRITERIA, sight
 from selftime.engine.descent import vectors_of
 from selftime.engine.model import Model
+from selftime.engine.plan import Budget as Steps
+from selftime.engine.plan import Plan
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
@@ -44,6 +47,8 @@ UCR = (
 UEA = ("JapaneseVowels", "ERing", "BasicMotions")
 BUDGETS: tuple[Budget, ...] = (1, 5, None)
 STEPS = 100
+BATCH = 16
+"""Most series of a step: half of the sets have no more than 50, and it halves the hours."""
 CLOSED = ("spectral", "neighbours")
 SERIES = 64
 """Series that the criteria without labels look at."""
@@ -84,7 +89,9 @@ def model_of(row: str, train: SeriesSet, seed: int, steps: int) -> Model:
         return Model(encoder, scale, train.channels, cohort=found.embed(train)[:512])
     if takes_steps(objective):
         made = made_from(objective, body, seed=seed, length=int(np.median(train.lengths)))
-        return pretrain(train, objective=made, plan=f"{steps} steps", seed=seed)
+        recipe = replace(made.recipe, batch_size=min(made.recipe.batch_size, BATCH))
+        plan = Plan(budget=Steps(amount=steps), recipe=recipe)
+        return pretrain(train, objective=made, plan=plan, seed=seed)
     return pretrain(train, objective=objective, seed=seed)
 
 

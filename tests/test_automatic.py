@@ -1,0 +1,64 @@
+"""What "auto" chooses: by task, budget and length, each with its reason."""
+
+import re
+
+import numpy as np
+import pytest
+
+import selftime
+from selftime.cli.lesson import Lesson
+from selftime.data.series import SeriesSet
+from selftime.encoders.builders import BUILDERS
+from selftime.engine.automatic import BEST, LONG, TASKS, Auto, usual_encoder
+from selftime.objectives import OBJECTIVES
+from selftime.objectives.naming import takes_steps
+
+X = np.random.default_rng(0).normal(size=(6, 1, 24)).astype(np.float32)
+
+
+def of_length(steps: int) -> SeriesSet:
+    return SeriesSet.of(np.zeros((2, 1, steps), np.float32))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("plan", [None, "5 minutes"])
+def test_every_choice_is_known_and_says_why(task, plan):
+    choice = Auto(task=task).objective(plan)
+    assert choice.value in OBJECTIVES and len(choice.reason) > 10
+    assert takes_steps(choice.value) or plan is None
+
+
+def test_whole_series_are_learned_in_closed_form_unless_steps_are_asked_for():
+    assert Auto().objective(None).value == "spectral"
+    assert Auto().objective("5 minutes").value == BEST
+    assert Auto(task="detect").objective(None).value == "ts2vec"
+
+
+def test_the_encoder_goes_by_length_and_by_what_it_may_not_see():
+    assert usual_encoder("simclr", of_length(LONG - 1)).value == "dilated"
+    long = usual_encoder("simclr", of_length(LONG))
+    assert long.value == "transformer" and f"{LONG:,} steps" in long.reason
+    assert usual_encoder("ts2vec", of_length(LONG)).value == "dilated"
+    assert usual_encoder("simclr + next_step", of_length(LONG)).value == "dilated_causal"
+    assert {"transformer", "dilated", "dilated_causal"} <= set(BUILDERS)
+
+
+def test_pretrain_takes_a_wish_and_writes_down_what_came_of_it():
+    model = selftime.pretrain(X, objective=Auto(task="detect"), plan="1 steps")
+    assert model.card["settings"]["objective"] == {
+        "value": "ts2vec",
+        "reason": "to detect takes a vector for every step",
+    }
+
+
+def test_the_command_line_knows_beforehand_whether_steps_are_taken():
+    assert not Lesson("x").is_gradient
+    assert Lesson("x", task="forecast").is_gradient
+    assert Lesson("x", budget="2 minutes").is_gradient
+    assert Lesson("x", objective="simclr + 0.5*mae").is_gradient
+
+
+def test_an_unknown_task_is_refused():
+    wanted = re.escape("got task 'sell', wanted one of classify, search")
+    with pytest.raises(ValueError, match=wanted):
+        Auto(task="sell")
