@@ -104,7 +104,7 @@ def test_without_usable_labels_their_columns_are_left_out(few, labels, why):
     assert all(not e.drops for audit in found.views for e in audit.effects)
     assert f"Labels were not used: {why}." in measured(found)
     names = [column.header for column in audit_table(found).renderables[0].columns]
-    assert names == ["view", "strength", "finds itself", "suggestion"]
+    assert names == ["view", "at", "itself", "suggestion"]
     assert len(audit_picture(found, title="t").axes) == 1
     assert of(found, "flip").verdict == CONFUSES  # neighbours alone decide
 
@@ -178,7 +178,8 @@ def effect(amount: float, agreement: float, drop: tuple[float, float, float] | N
     return Effect(amount=amount, changed=1.0, agreement=agreement, nearest=gain, relearned=gain)
 
 
-NONE, TINY, CLEAR, WIDE = (0.0, 0.0, 0.0), (0.5, 0.1, 0.9), (9.0, 2.0, 16.0), (4.0, -4.0, 12.0)
+NONE, TINY, SMALL = (0.0, 0.0, 0.0), (0.5, 0.1, 0.9), (5.0, 2.0, 8.0)
+CLEAR, WIDE = (9.0, 2.1, 16.0), (4.0, -4.0, 12.0)
 
 
 def test_rules_without_labels():
@@ -196,6 +197,7 @@ def test_rules_with_labels():
     assert audit(effect(1, 0.0, TINY)).verdict == SAFE
     assert audit(effect(1, 0.5, WIDE)).verdict == CONFUSES, "nobody vouches"
     assert audit(effect(1, 0.97, WIDE)).verdict == SAFE, "neighbours vouch"
+    assert audit(effect(1, 0.97, SMALL)).verdict == SAFE, "surely above 0, not above 2 points"
     assert audit(effect(1, 1.0, CLEAR)).verdict == DESTROYS, "a clear drop is not outvoted"
     assert audit(effect(1, 1.0, NONE), effect(2, 1.0, CLEAR)).verdict == WEAKLY
     assert audit(effect(1, 0.5, WIDE), effect(2, 0.5, CLEAR)).verdict == CONFUSES

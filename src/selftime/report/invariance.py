@@ -28,9 +28,9 @@ def audit_table(found: Invariance) -> Group:
     """Every view at its default strength, the worst first, with what is suggested."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("view", style="bold", no_wrap=True)
-    heads = ["strength", "finds itself", *(DROPS if found.classes else ())]
+    heads = ["at", "itself", *(DROPS if found.classes else ())]
     for name in heads:
-        table.add_column(name, justify="right", no_wrap=name in DROPS)
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("suggestion", no_wrap=True)
     for audit in found.views:
         effect, style = audit.default, STYLES.get(audit.verdict, "")
@@ -40,7 +40,7 @@ def audit_table(found: Invariance) -> Group:
     return Group(table, *(Text(line) for line in measured(found)), *notes)
 
 
-DROPS = ("1-NN loses", "probe loses", "lost for good")
+DROPS = ("1-NN", "probe", "for good")
 """Columns that need labels, in points."""
 STYLES = {DESTROYS: "bold red", CONFUSES: "yellow", SAFE: "green"}
 """In the terminal."""
@@ -49,17 +49,24 @@ STYLES = {DESTROYS: "bold red", CONFUSES: "yellow", SAFE: "green"}
 def _cells(effect: Effect, count: int) -> list[str]:
     if not effect.changed:
         return ["–"] * count
-    return [f"{effect.agreement:.0%}", *(str(drop) for drop in effect.drops)]
+    drops = [f"{round(drop.points):+d} ± {round(drop.margin)}" for drop in effect.drops]
+    return [f"{effect.agreement:.0%}", *drops]
 
 
 def measured(found: Invariance) -> list[str]:
     """How the figures were measured, in words."""
-    lines = [f"Untrained features of {found.series:,} series, those that a view changed."]
+    lines = [
+        f"Untrained features of {found.series:,} series, of which those that a view changed.",
+        "itself: share that is still the nearest to its own view",
+    ]
     if found.nearest is None or found.probe is None:
         return [*lines, f"Labels were not used: {found.note}."]
-    clean = f"clean 1-NN {found.nearest:.1%}, probe {found.probe:.1%} right"
-    lines.append(f"Losses are points on held-out series ({clean}), with 95 % intervals;")
-    return [*lines, "for good is what is lost even to a probe that was fitted on views too."]
+    clean = f"{found.nearest:.1%} and {found.probe:.1%}"
+    return [
+        *lines,
+        f"1-NN, probe: points lost on held-out series (clean {clean} right), 95 % intervals",
+        "for good: points lost even to a probe that was fitted on views too",
+    ]
 
 
 def audit_picture(found: Invariance, *, title: str) -> Figure:

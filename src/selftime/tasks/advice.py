@@ -8,8 +8,9 @@ from selftime.objectives.choice import ENOUGH
 from selftime.tasks.gain import Gain
 from selftime.views.strengths import Amount
 
-SMALL = 1.0
-"""Points; a smaller drop does not count, however sure it is."""
+SMALL = 2.0
+"""Points; a drop counts if even the lower end of its interval is beyond. Sixty strengths are tried:
+some intervals leave out 0 by luck, and hardly one goes so far."""
 SURE = 5.0
 """Points; labels vouch for a view if not even the upper end of an interval is beyond."""
 DESTROYS, CONFUSES, WEAKLY, SAFE, STILL = (
@@ -73,8 +74,8 @@ class Effect:
 
 
 def is_clear(drop: Gain) -> bool:
-    """A drop that is not luck and not tiny."""
-    return drop.low > 0 and drop.points >= SMALL
+    """A drop that is not luck and not small."""
+    return drop.low > SMALL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from selftime.tasks.probe import Probe, ridge
 from selftime.views.mild import View
 from selftime.views.strengths import STRENGTHS, Amount
 
-SERIES, STEPS = 256, 30_000
+SERIES, STEPS = 200, 30_000
 """Most series that are looked at, and most steps of them together (but at least 64 series)."""
 FOLDS = 5
 
