@@ -85,7 +85,7 @@ def audit_picture(found: Invariance, *, title: str) -> Figure:
             _draw(axes, found.views, read)
             axes.set_title(name, fontsize=9, loc="left", pad=6)
         _dress_rows(grid, found.views)
-        edges = (0.14, 0.77) if len(panels) > 1 else (0.21, 0.66)
+        edges = (0.14, 0.75) if len(panels) > 1 else (0.21, 0.66)
         figure.subplots_adjust(edges[0], 0.3 / height, edges[1], 1 - 0.95 / height, 0.12)
         headline(figure, title, _subtitle(found))
     return figure
