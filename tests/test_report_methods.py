@@ -35,6 +35,7 @@ def test_papers_are_read_from_docstrings():
     text = "As in (Ng 2001, section 2) and (Balestriero & LeCun 2022; Cabannes\net al. 2023)."
     assert papers_in(text) == ("Ng 2001", "Balestriero & LeCun 2022", "Cabannes et al. 2023")
     assert papers_in("Known (see above), since 1999, to (all 12).") == ()
+    assert papers_in("As in (I-JEPA, Ng et al. 2001, section 3).") == ("Ng et al. 2001",)
     assert papers_in("First (Ng 2001), again (Ng 2001, equation 3).") == ("Ng 2001",)
 
 

@@ -10,5 +10,5 @@ def methods(*, as_json: bool) -> None:
     """Print objectives and encoders: when to take them, papers, cost and measured rank."""
     found = known.methods()
     tables = [methods_table(found, kind) for kind in ("objective", "encoder")]
-    about = published()["about"]
+    about = published()["about"].get("objective", "")
     terminal.show([m.to_dict() for m in found], *tables, about, as_json=as_json)

@@ -22,7 +22,7 @@ LONGEST = 512
 
 
 def rocket(*, channels: int, length: int, seed: int = 0) -> Encoder:
-    """MiniRocket and Hydra side by side, each standardised."""
+    """MiniRocket and Hydra (Dempster et al. 2021; Dempster et al. 2023), each standardised."""
     parts = [
         minirocket(channels=channels, length=length, seed=seed),
         hydra(channels=channels, length=length, seed=seed),

@@ -77,9 +77,12 @@ def _way(name: str) -> str:
 
 
 def papers_in(text: str) -> tuple[str, ...]:
-    """``Authors year`` of every paper cited as (Authors year, section …), in order."""
+    """``Authors year`` of every paper cited as (Authors year, section …), in order.
+
+    The name of a method may stand before them: (TST, Authors year).
+    """
     author = r"(?:van den )?[A-Z][^();,]*?(?:,? et al\.?)?"
-    cited = re.findall(rf"[(;]\s*({author} \d{{4}})(?=[,;)])", " ".join(text.split()))
+    cited = re.findall(rf"[(;]\s*(?:[\w-]+, )?({author} \d{{4}})(?=[,;)])", " ".join(text.split()))
     return tuple(dict.fromkeys(cited))
 
 
