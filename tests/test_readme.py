@@ -49,8 +49,9 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     names = run_everything()
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}
-    runs = {"my-run", "run", "run-ts2vec"}
-    assert made == runs | {"my-model", "vectors.npz", "predictions.csv", "comparison"}
+    runs = {"my-run", "run", "run-ts2vec", "race"}
+    files = {"vectors.npz", "predictions.csv", "views.png"}
+    assert made == runs | files | {"my-model", "comparison"}
 
 
 @pytest.mark.slow

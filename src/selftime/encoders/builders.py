@@ -17,6 +17,9 @@ from selftime.encoders.transformer import Transformer
 
 HALF = 0.5**0.5
 """Two parts with this weight have together mean squared length 1."""
+PATCHES = 12
+"""A series has at least so many patches, where its length allows: of three, whose neighbours are
+all there is to go by, little can be told about a hidden one."""
 LONGEST = 512
 """Series are resampled to at most this many steps before quantiles are taken."""
 
@@ -64,11 +67,13 @@ def dilated_causal(*, channels: int, length: int, seed: int = 0) -> Encoder:  # 
 
 
 def transformer(*, channels: int, length: int, seed: int = 0) -> Encoder:
-    """A Transformer of patches of 8 steps (Nie et al. 2023), all channels in one token.
+    """A Transformer of patches of up to 8 steps (Nie et al. 2023), all channels in one token.
 
-    3 layers of 8 heads, 128 dimensions, rotary positions: 0.4 million weights.
+    3 layers of 8 heads, 128 dimensions, rotary positions: 0.4 million weights. Short series have
+    shorter patches, so that there are a dozen of them.
     """
-    embedder = PatchEmbedder(channels=channels, length=length, patch=8, stride=8, seed=seed)
+    steps = min(8, max(length // PATCHES, 1))
+    embedder = PatchEmbedder(channels=channels, length=length, patch=steps, stride=steps, seed=seed)
     return Transformer(embedder=embedder, heads=8, seed=seed)
 
 

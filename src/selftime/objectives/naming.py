@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from selftime.encoders.base import Encoder
+from selftime.encoders.builders import PATCHES
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.combined import Combined
@@ -90,11 +91,6 @@ def _on(
         settings["patch"] = patch_for(known["patch"].default, encoder.stride or 1, length)
     made: Objective = kind(encoder=encoder, **settings)  # type: ignore[call-arg, assignment]
     return made
-
-
-PATCHES = 12
-"""A series has at least so many patches, where its length allows: of three, whose neighbours are
-all there is to go by, little can be told about a hidden one."""
 
 
 def patch_for(published: int, stride: int, length: int | None) -> int:
