@@ -7,7 +7,8 @@ import torch
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
-from selftime.objectives.losses.pretext import observed_error, order_loss, place_loss
+from selftime.objectives.losses.pretext import order_loss, place_loss
+from selftime.objectives.losses.reconstruction import squared_error
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -29,9 +30,9 @@ def test_the_error_is_the_mean_over_observed_values() -> None:
         at = tuple(index)
         errors.append((float(foretold[at]) - float(values[at])) ** 2)
     assert 0 < len(errors) < 24
-    close(observed_error(foretold, values, observed), sum(errors) / len(errors))
+    close(squared_error(foretold, values, observed), sum(errors) / len(errors))
     garbage = values.where(observed, torch.nan)
-    close(observed_error(foretold, garbage, observed), sum(errors) / len(errors))
+    close(squared_error(foretold, garbage, observed), sum(errors) / len(errors))
 
 
 def test_place_loss_is_the_cross_entropy_of_each_own_place() -> None:
@@ -71,5 +72,5 @@ def test_gradients(there: bool) -> None:
     assert gradcheck(lambda z: place_loss(z, mask), scores)
     assert gradcheck(lambda z: order_loss(z[:, 0], z[:, 1], mask[:, 0]), flat)
     values, observed = drawn(2, 3, 3, seed=2), some(2, 3, 3) & there
-    assert gradcheck(lambda z: observed_error(z, values, observed), scores)
+    assert gradcheck(lambda z: squared_error(z, values, observed), scores)
     assert float(place_loss(scores, mask).detach()) > 0 or not there

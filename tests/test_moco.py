@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 
 from contrast_loops import dot
 from selftime.encoders.dilated import Dilated
-from selftime.objectives.losses.queue import info_nce
+from selftime.objectives.losses.queue import queue_contrast
 from selftime.objectives.moco import MoCo
 from selftime.views.pairs import WeakStrong
 from toy_batches import ragged
@@ -50,22 +50,22 @@ def test_the_loss_equals_equation_1_of_he_et_al(rng: Generator, earlier: int):
         weights = [math.exp(dot(q, k) / temperature) for k in keys.tolist() + queue.tolist()]
         losses.append(-math.log(weights[i] / sum(weights)))
     wanted = torch.tensor(sum(losses) / 4, dtype=torch.float64)
-    torch.testing.assert_close(info_nce(queries, keys, queue, temperature), wanted)
+    torch.testing.assert_close(queue_contrast(queries, keys, queue, temperature), wanted)
 
 
 def test_the_loss_has_the_gradient_of_finite_differences(rng: Generator):
     queries, keys, queue = (drawn(rng, n, 3).requires_grad_() for n in (4, 4, 5))
-    assert gradcheck(lambda *z: info_nce(*z, 0.3), (queries, keys, queue))
+    assert gradcheck(lambda *z: queue_contrast(*z, 0.3), (queries, keys, queue))
 
 
 def test_golden_numbers():
     """By hand: a positive at 1, negatives at right angles: log(e + n) − 1."""
     axes = torch.eye(4)
     for n in (1, 2):
-        loss = info_nce(3 * axes[:2], axes[:2], axes[2 : 1 + n], 1.0)
+        loss = queue_contrast(3 * axes[:2], axes[:2], axes[2 : 1 + n], 1.0)
         torch.testing.assert_close(loss, torch.tensor(math.log(math.e + n) - 1))
     equal = axes[:1].expand(2, 4)
-    torch.testing.assert_close(info_nce(equal, equal, equal, 0.1), torch.tensor(math.log(4)))
+    torch.testing.assert_close(queue_contrast(equal, equal, equal, 0.1), torch.tensor(math.log(4)))
 
 
 def test_queries_are_contrasted_with_the_keys_of_the_teacher():
@@ -76,7 +76,7 @@ def test_queries_are_contrasted_with_the_keys_of_the_teacher():
     vectors = objective.encoder.embed(first)
     step = objective(x, seeded(3))
     none = torch.zeros(0, 128).double()
-    wanted = info_nce(objective.project(vectors), keys_of(objective, 3), none, 0.5)
+    wanted = queue_contrast(objective.project(vectors), keys_of(objective, 3), none, 0.5)
     torch.testing.assert_close(step.loss, wanted)
     torch.testing.assert_close(step.embeddings, vectors.detach())
     step.loss.backward()
@@ -104,7 +104,7 @@ def test_a_full_queue_makes_the_task_harder():
     queue = objective.queue[:5]
     first, _ = objective.pair(x, seeded(3))
     queries = objective.project(objective.encoder.embed(first))
-    wanted = info_nce(queries, queue, queue, 0.2)
+    wanted = queue_contrast(queries, queue, queue, 0.2)
     torch.testing.assert_close(beside, wanted.detach())
 
 

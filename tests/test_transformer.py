@@ -235,17 +235,22 @@ WEIGHTS = {  # patches, positions, three layers, the last norm; however many cha
     "patchtst_42": (16 * 128 + 128) + 42 * 128 + 3 * LAYER + 2 * 128,
     "patchtst_64": (16 * 128 + 128) + 64 * 128 + 3 * LAYER + 2 * 128,
     "patchtst_masked": (12 * 128 + 128) + 43 * 128 + 3 * LAYER + 2 * 128,
-    "transformer": (2 * 8 * 128 + 128) + 3 * LAYER + 2 * 128,
+    "transformer": (2 * 8 * 128 + 128) + 3 * LAYER + 2 * 128,  # of patches of 8 steps
 }
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_published_sizes_have_as_many_weights_as_worked_out_by_hand(name: str) -> None:
-    encoder = BUILDERS[name](channels=2, length=5)
+    encoder = BUILDERS[name](channels=2, length=96)
     assert sum(weight.numel() for weight in encoder.parameters()) == WEIGHTS[name]
     assert WEIGHTS["patchtst_42"] == 405_248 and WEIGHTS["patchtst_64"] == 408_064
     short = Batch(torch.ones(3, 2, 5), torch.ones(3, 2, 5, dtype=torch.bool))
     assert encoder.embed(short).shape == (3, encoder.dim)
+
+
+@pytest.mark.parametrize("length, patch", [(5, 1), (24, 2), (95, 7), (96, 8), (1000, 8)])
+def test_short_series_have_shorter_patches(length: int, patch: int) -> None:
+    assert BUILDERS["transformer"](channels=1, length=length).stride == patch
 
 
 @pytest.mark.parametrize("kind", ["patchtst_42", "transformer", "class token"])

@@ -18,9 +18,9 @@ from selftime.engine.plan import Plan
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.choice import MEDIUM, SERIES, WEAK, Trial, chosen_strength
 from selftime.objectives.naming import made_from, takes_steps
 from selftime.objectives.spectral import Spectral
+from selftime.objectives.strength import MEDIUM, SERIES, WEAK, Trial, chosen_strength
 from selftime.settings import settings_of
 from selftime.views.mild import Mild
 

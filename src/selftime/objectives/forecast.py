@@ -7,7 +7,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.heads import PatchHead
-from selftime.objectives.losses.pretext import observed_error
+from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
 from selftime.shapes import Lengths
@@ -57,7 +57,7 @@ class Forecast(Objective):
         z = shared(self.encoder.embed, cut(batch, now * 0, now))  # (B,D)
         future = following(batch, now, self.horizon)
         foretold = self.head(z[:, None])[:, 0]  # (B,C,L)
-        return Step(observed_error(foretold, future.values, future.observed), {}, z.detach())
+        return Step(squared_error(foretold, future.values, future.observed), {}, z.detach())
 
     def moments(self, x: Batch, rng: Generator) -> Lengths:
         """Steps (B,) that are past: at least one, and so few that the whole horizon follows.

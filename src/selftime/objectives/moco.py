@@ -8,7 +8,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.branch import Branch, check_momentum, check_temperature
-from selftime.objectives.losses.queue import info_nce
+from selftime.objectives.losses.queue import queue_contrast
 from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
@@ -87,7 +87,7 @@ class MoCo(Objective):
         with torch.no_grad():
             keys = F.normalize(self.teacher.module(second), dim=1)
         earlier = self.queue[: int(self.filled)].clone()
-        loss = info_nce(self.project(vectors), keys, earlier, self.temperature)
+        loss = queue_contrast(self.project(vectors), keys, earlier, self.temperature)
         self.fresh = [*self.fresh, keys][-MOST:]
         return Step(loss, {}, vectors.detach())
 

@@ -7,7 +7,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.heads import PatchHead
-from selftime.objectives.losses.pretext import observed_error
+from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.patches import Patches
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
@@ -61,7 +61,7 @@ class NextStep(Objective):
         x = self.view(batch, rng)
         tokens = shared(self.encoder, x)  # (B,N,D)
         wanted = frames_after(x, self.encoder.stride or 1, self.frame)
-        loss = observed_error(self.head(tokens), wanted.values, wanted.observed)
+        loss = squared_error(self.head(tokens), wanted.values, wanted.observed)
         return Step(loss, {}, self.encoder.pool(tokens, x).detach())
 
 

@@ -11,10 +11,10 @@ from selftime.objectives.heads import PatchHead
 from selftime.objectives.losses.aggregation import (
     aggregated,
     manifold_constraint,
-    observed_error,
     similarities,
     weighed,
 )
+from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.parts import projector
 from selftime.objectives.patches import check_patch, patches_of
 from selftime.objectives.ranks import shared
@@ -79,7 +79,7 @@ class SimMTM(Objective):
         logits = similarities(self.project(z), self.temperature)  # (S,S)
         near = aggregated(tokens, token_there(self.encoder, whole), logits[:B])  # (B,N,D)
         target = patches_of(x, self.rebuild.size)
-        rebuilt = observed_error(self.rebuild(near), target.values, target.observed)
+        rebuilt = squared_error(self.rebuild(near), target.values, target.observed)
         constraint = manifold_constraint(logits, B)
         loss = weighed(torch.stack([rebuilt, constraint]), self.doubt)
         parts = {"reconstruction": rebuilt.detach(), "constraint": constraint.detach()}

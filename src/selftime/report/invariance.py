@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from selftime.objectives.choice import ENOUGH
+from selftime.objectives.strength import ENOUGH
 from selftime.report.palette import CLASSES, FAINT, INK, SOFT, STRONG, canvas, headline
 from selftime.tasks.advice import CONFUSES, DESTROYS, SAFE, STILL, WEAKLY, Effect, Invariance
 from selftime.tasks.advice import ViewAudit as Audit

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Any
 
-from selftime.objectives.choice import ENOUGH
+from selftime.objectives.strength import ENOUGH
 from selftime.tasks.gain import Gain
 from selftime.views.strengths import Amount
 

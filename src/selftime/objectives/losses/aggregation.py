@@ -60,14 +60,6 @@ def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tens
     return -found.sum() / alike.sum().clamp(min=1)
 
 
-def observed_error(
-    made: Float[Tensor, "*axes"], wanted: Float[Tensor, "*axes"], observed: Bool[Tensor, "*axes"]
-) -> Float[Tensor, ""]:
-    """Squared error, mean over observed values; 0 where there are none."""
-    square = (made - wanted.where(observed, 0.0)) ** 2
-    return square.where(observed, 0.0).sum() / observed.sum().clamp(min=1)
-
-
 def weighed(losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]) -> Float[Tensor, ""]:
     """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ².
 

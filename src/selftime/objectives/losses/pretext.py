@@ -1,22 +1,11 @@
-"""Losses of made-up tasks: values foretold, places and order recognised."""
+"""Losses of made-up tasks: places and order recognised."""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-
-def observed_error(
-    foretold: Float[Tensor, "*S"], values: Float[Tensor, "*S"], observed: Bool[Tensor, "*S"]
-) -> Float[Tensor, ""]:
-    """Mean squared error over the values that were observed; 0 where none was.
-
-    Args:
-        foretold: what is said of the values.
-        values: what they are; numbers without meaning where nothing was observed.
-        observed: True where a value was measured.
-    """
-    return mean_where((foretold - values.where(observed, 0.0)).square(), observed)
+from selftime.objectives.losses.means import mean_where
 
 
 def place_loss(scores: Float[Tensor, "B S S"], there: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:
@@ -41,8 +30,3 @@ def order_loss(
         there: (B,) series that count.
     """
     return mean_where((F.softplus(-right) + F.softplus(wrong)) / 2, there)
-
-
-def mean_where(losses: Float[Tensor, "*S"], there: Bool[Tensor, "*S"]) -> Float[Tensor, ""]:
-    """Mean over what is there; 0, with a gradient of 0, where nothing is."""
-    return losses.where(there, 0.0).sum() / there.sum().clamp(min=1)

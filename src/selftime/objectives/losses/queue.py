@@ -8,7 +8,7 @@ from torch import Tensor
 from selftime.shapes import Embedding
 
 
-def info_nce(
+def queue_contrast(
     queries: Embedding,
     keys: Embedding,
     queue: Float[Tensor, "K D"],

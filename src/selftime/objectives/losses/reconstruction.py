@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from selftime.objectives.losses.means import mean_where
+
 
 def squared_error(
     made: Float[Tensor, "*axes"], wanted: Float[Tensor, "*axes"], counts: Bool[Tensor, "*axes"]
@@ -15,7 +17,7 @@ def squared_error(
         wanted: targets, finite; without meaning where they do not count.
         counts: which numbers count.
     """
-    return ((made - wanted).where(counts, 0.0) ** 2).sum() / counts.sum().clamp(min=1)
+    return mean_where((made - wanted.where(counts, 0.0)) ** 2, counts)
 
 
 def smooth_error(
@@ -34,8 +36,5 @@ def smooth_error(
         counts: which numbers count.
         beta: distance at which the square turns into a line, more than 0.
     """
-    distance = (made - wanted).where(counts, 0.0)
-    each = F.smooth_l1_loss(
-        distance, distance.new_zeros(()).expand_as(distance), beta=beta, reduction="none"
-    )
-    return each.sum() / counts.sum().clamp(min=1)
+    each = F.smooth_l1_loss(made, wanted.where(counts, 0.0), beta=beta, reduction="none")
+    return mean_where(each, counts)

@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from selftime.objectives.losses.means import mean_where
+
 
 def hidden_codes(
     logits: Float[Tensor, "B P K"], codes: Int[Tensor, "B P"], chosen: Bool[Tensor, "B P"]
@@ -18,7 +20,7 @@ def hidden_codes(
         chosen: (B,P) patches that count.
     """
     each = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none")
-    return mean_of_chosen(each.view(codes.shape), chosen)
+    return mean_where(each.view(codes.shape), chosen)
 
 
 def hidden_vectors(
@@ -31,7 +33,7 @@ def hidden_vectors(
         wanted: (B,P,D) targets.
         chosen: (B,P) patches that count.
     """
-    return mean_of_chosen(((made - wanted) ** 2).mean(dim=2), chosen)
+    return mean_where(((made - wanted) ** 2).mean(dim=2), chosen)
 
 
 def next_segment(
@@ -45,11 +47,4 @@ def next_segment(
         asked: (B,) series that count.
     """
     each = F.binary_cross_entropy_with_logits(logits, follows.to(logits.dtype), reduction="none")
-    return mean_of_chosen(each, asked)
-
-
-def mean_of_chosen(
-    loss: Float[Tensor, "*axes"], chosen: Bool[Tensor, "*axes"]
-) -> Float[Tensor, ""]:
-    """Mean over what is chosen; 0 where nothing is."""
-    return loss.where(chosen, 0.0).sum() / chosen.sum().clamp(min=1)
+    return mean_where(each, asked)

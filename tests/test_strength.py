@@ -6,7 +6,7 @@ import torch
 from selftime.data.batch import Batch
 from selftime.encoders.projected import Standardised
 from selftime.encoders.quantiles import Quantiles
-from selftime.objectives.choice import (
+from selftime.objectives.strength import (
     ENOUGH,
     PENALTIES,
     STRONG,
