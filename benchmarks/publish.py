@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.__main__ import RESULTS
-from benchmarks.roster import BUDGETS, CLOSED, UCR, UEA, means, seeds_of, small
+from benchmarks.roster import BUDGETS, CLOSED, UCR, UEA, base_of, means, row_of, seeds_of, small
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import takes_steps
@@ -28,8 +28,10 @@ LABELS = [label_of(budget) for budget in BUDGETS]
 REFERENCES = {
     "MiniRocket + ridge": "MiniRocket + ridge",
     "official ts2vec": "TS2Vec, its authors' code",
-    "untrained": "the encoder untrained",
-    "untrained @ causal": "the encoder untrained, causal",
+    "untrained": "dilated untrained",
+    "untrained @ causal": "dilated untrained, causal",
+    "untrained @ transformer": "transformer untrained",
+    "untrained @ tstcc_cnn": "tstcc_cnn untrained",
 }
 """Rows that others stand beside, and what they are called in tables."""
 
@@ -66,16 +68,10 @@ class Ground(NamedTuple):
 
 
 def objectives_in(kept: dict[str, Any]) -> dict[str, Entry]:
-    """Every objective that was measured, on the usual encoder."""
+    """Every objective that was measured, on its encoder."""
     there = {row for rows in kept.values() for row in rows}
-    return {name: Entry(name, base_of(name)) for name in OBJECTIVES if name in there}
-
-
-def base_of(objective: str) -> str | None:
-    """The untrained encoder of an objective's row; closed forms have another one."""
-    if objective in CLOSED:
-        return None
-    return "untrained @ causal" if objective == "next_step" else "untrained"
+    rows = {name: row_of(name) for name in OBJECTIVES}
+    return {name: Entry(row, base_of(row)) for name, row in rows.items() if row in there}
 
 
 def encoders_in(kept: dict[str, Any]) -> dict[str, Entry]:
@@ -87,7 +83,7 @@ def encoders_in(kept: dict[str, Any]) -> dict[str, Entry]:
         if learned in there:
             found[name] = Entry(learned, bare)
         elif name == "dilated" and "simclr" in there:
-            found[name] = Entry("simclr", "untrained")
+            found[name] = Entry("simclr", base_of("simclr"))
         elif bare in there:
             found[name] = Entry(bare, None)
     return found if len(found) > 1 else {}
@@ -139,8 +135,18 @@ def rows_of(
             "accuracy": by_label(got[name]),
             "gain": gain,
             "step": steps.get(name),
+            "encoder": encoder_of(entry.row),
         }
     return found
+
+
+def encoder_of(row: str) -> str:
+    """The encoder of a row, as people type it."""
+    objective, _, encoder = row.partition(" @ ")
+    if objective in CLOSED:
+        return "rocket"
+    causal = encoder == "causal" or objective == "next_step"
+    return "dilated_causal" if causal else encoder or "dilated"
 
 
 def references(kept: dict[str, Any], ground: Ground) -> dict[str, dict[str, float]]:
@@ -195,8 +201,10 @@ def usual_encoder() -> str:
     made = small(1, 0)
     size = f"hidden {made.hidden}, depth {made.depth}, dim {made.dim}"
     return (
-        f"Encoder: `dilated` in a small size ({size}); closed forms are solved on `rocket` and "
-        "have no gain here. Step: seconds as a multiple of the cheapest method's on one batch."
+        f"`dilated` is small here ({size}); methods whose papers train Transformers or plain "
+        "convolutions have such an encoder, at its published size; closed forms are solved on "
+        "`rocket` and have no gain here. Step: seconds on one batch and the small `dilated`, as a "
+        "multiple of the cheapest method's."
     )
 
 

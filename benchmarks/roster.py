@@ -50,6 +50,15 @@ STEPS = 100
 BATCH = 16
 """Most series of a step: half of the sets have no more than 50, and it halves the hours."""
 CLOSED = ("spectral", "neighbours")
+HOMES = {
+    **dict.fromkeys(("masked_values", "masked_patches", "mae", "timemae", "bert"), "transformer"),
+    **dict.fromkeys(("jepa", "data2vec", "dino"), "transformer"),
+    **dict.fromkeys(("ts_tcc", "tnc", "transformation", "segment_order"), "tstcc_cnn"),
+    **dict.fromkeys(("right_order", "arrow_of_time"), "tstcc_cnn"),
+}
+"""Encoders of methods whose papers train Transformers, or plain convolutions pooled by a mean: on
+the dilated network, whose vector is a maximum over time that their losses never touch, they gain
+little or lose."""
 SERIES = 64
 """Series that the criteria without labels look at."""
 
@@ -127,12 +136,25 @@ def accuracy_of(row: Row, train: SeriesSet, test: SeriesSet, draws: int) -> dict
     return result
 
 
+def row_of(objective: str) -> str:
+    """The row of an objective: its name, and its encoder where that is not the usual one."""
+    return f"{objective} @ {HOMES[objective]}" if objective in HOMES else objective
+
+
+def base_of(row: str) -> str | None:
+    """The row of the same encoder untrained; None where there is no such thing."""
+    objective, _, encoder = row.partition(" @ ")
+    if objective in (*CLOSED, "untrained", "MiniRocket + ridge", "official ts2vec"):
+        return None
+    encoder = encoder or ("causal" if objective == "next_step" else "")
+    return f"untrained @ {encoder}" if encoder else "untrained"
+
+
 def usual_rows(official: Path | None) -> list[str]:
     """Every objective, and what stands beside them."""
-    stepwise = [name for name in OBJECTIVES if name not in CLOSED]
-    beside = ["MiniRocket + ridge"] + (["official ts2vec"] if official else [])
-    causal = ["untrained @ causal"] if "next_step" in OBJECTIVES else []
-    return ["untrained", *causal, *CLOSED, *stepwise, *beside]
+    rows = [row_of(name) for name in OBJECTIVES]
+    bases = dict.fromkeys(base for row in rows if (base := base_of(row)))
+    return [*bases, *rows, "MiniRocket + ridge", *(["official ts2vec"] if official else [])]
 
 
 def run(
@@ -181,12 +203,9 @@ def table(kept: dict[str, Any], sets: list[str], title: str) -> str:
 
 
 def gain_cells(kept: dict[str, Any], sets: list[str], row: str) -> str:
-    """Points over the untrained encoder of the same kind, by budget; nothing for references."""
-    if row in (*CLOSED, "MiniRocket + ridge", "official ts2vec") or row.startswith("untrained"):
-        return ""
-    where = row.partition(" @ ")[2] or ("causal" if row == "next_step" else "")
-    base = "untrained" + (f" @ {where}" if where else "")
-    if not seeds_of(kept, sets, base):
+    """Points over the same encoder untrained, by budget; nothing for references."""
+    base = base_of(row)
+    if base is None or not seeds_of(kept, sets, base):
         return ""
     gain = means(kept, sets, row).mean(axis=0) - means(kept, sets, base).mean(axis=0)
     return "".join(f"{g:+8.1f}" for g in gain)

@@ -28,7 +28,7 @@ FIGURES = {
     "reference": {"objective": {"untrained": {"1 label a class": 70.0, "all labels": 96.0}}},
     "objective": {
         "simclr": ROW | {"gain": {"1 label a class": 1.26, "all labels": -1.0}, "step": 1.52},
-        "ts2vec": ROW | {"rank": 1, "gain": {}},
+        "ts2vec": ROW | {"rank": 1, "gain": {}, "encoder": "gru"},
         "spectral": ROW | {"rank": 3, "gain": {}},
     },
 }
@@ -117,12 +117,12 @@ def test_commands_and_python_name_what_exists(name):
 def test_a_table_shows_the_best_first_and_references_last():
     lines = table_of("contrastive", FIGURES).strip().splitlines()
     assert lines[0] == (
-        "| objective | rank | 1 label a class | all labels | gain over untrained | step |"
+        "| objective | on | rank | 1 label a class | all labels | gain over untrained | step |"
     )
     assert lines[2:] == [
-        "| `ts2vec` | 1 of 3 | 71.3 | 95.0 | – | – |",
-        "| `simclr` | 2 of 3 | 71.3 | 95.0 | +1.3 / −1.0 | 1.5× |",
-        "| *untrained* | – | 70.0 | 96.0 | – | – |",
+        "| `ts2vec` | gru | 1 of 3 | 71.3 | 95.0 | – | – |",
+        "| `simclr` | – | 2 of 3 | 71.3 | 95.0 | +1.3 / −1.0 | 1.5× |",
+        "| *untrained* | – | – | 70.0 | 96.0 | – | – |",
         "",
         "Of two sets.",
     ]
@@ -155,7 +155,7 @@ def test_publish_writes_means_over_sets_and_seeds(tmp_path, monkeypatch):
     publish = importlib.import_module("benchmarks.publish")
     rows = {"untrained": 0.5, "simclr": 0.6, "spectral": 0.7, "untrained @ causal": 0.4}
     rows |= {"next_step": 0.3, "simclr @ gru": 0.6, "untrained @ gru": 0.5, "mae + cpc": 0.6}
-    one = {row: kept_of(value) for row, value in rows.items()} | {"mae": kept_of(0.9)}
+    one = {row: kept_of(value) for row, value in rows.items()} | {"mae @ transformer": kept_of(0.9)}
     two = {row: kept_of(value + 0.1) for row, value in rows.items()} | {"MiniRocket + ridge": {}}
     text = json.dumps({"steps": 7, "draws": 5, "sets": {"CBF": one, "ERing": two}})
     (tmp_path / "roster.json").write_text(text)
@@ -172,6 +172,9 @@ def test_publish_writes_means_over_sets_and_seeds(tmp_path, monkeypatch):
     assert simclr["accuracy"]["all labels"] == 66.0 and simclr["gain"]["all labels"] == 10.0
     assert made["objective"]["next_step"]["gain"]["all labels"] == -10.0
     assert made["objective"]["spectral"]["gain"] == {}
+    assert [row["encoder"] for row in made["objective"].values()] == [
+        *("rocket", "dilated", "dilated_causal")
+    ]
     assert list(made["encoder"]) == ["dilated", "gru"] and list(made["combined"]) == ["mae + cpc"]
     assert list(made["reference"]["objective"].values())[0]["all labels"] == 56.0
     told = made["about"]["objective"]

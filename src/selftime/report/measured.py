@@ -16,6 +16,7 @@ class Measured(NamedTuple):
         gain: points over the same encoder untrained, by labels a class; empty where that is not
             what it stands beside.
         step: seconds of a step as a multiple of the cheapest method's; None where none are taken.
+        encoder: that it was measured on.
     """
 
     rank: int
@@ -23,6 +24,7 @@ class Measured(NamedTuple):
     accuracy: dict[str, float]
     gain: dict[str, float]
     step: float | None = None
+    encoder: str = ""
 
 
 @cache

@@ -49,7 +49,8 @@ def table_of(subject: str, content: Mapping[str, Any]) -> str:
     labels = list(next(iter(shown.values())).accuracy)
     lines = [*head_of(kind, labels), *map(line_of, *zip(*in_order(shown), strict=True))]
     beside = content["reference"][kind]
-    lines += [cells(f"*{name}*", NONE, *points(row), NONE, NONE) for name, row in beside.items()]
+    gap = [NONE] if kind == "encoder" else [NONE, NONE]
+    lines += [cells(f"*{name}*", *gap, *points(row), NONE, NONE) for name, row in beside.items()]
     about = content["about"][kind]
     return "\n" + "\n".join(lines) + f"\n\n{about}\n\n"
 
@@ -66,7 +67,8 @@ def in_order(rows: Mapping[str, Measured]) -> list[tuple[str, Measured]]:
 
 def head_of(kind: str, labels: list[str]) -> list[str]:
     """The first two lines of a table."""
-    names = [kind if kind != "combined" else "sum", "rank", *labels, "gain over untrained", "step"]
+    first = [kind if kind != "combined" else "sum", *([] if kind == "encoder" else ["on"])]
+    names = [*first, "rank", *labels, "gain over untrained", "step"]
     return [cells(*names), cells("---", *["---:"] * (len(names) - 1))]
 
 
@@ -74,9 +76,9 @@ def line_of(name: str, row: Measured) -> str:
     """One method."""
     gain = " / ".join(f"{value:+.1f}".replace("-", "−") for value in row.gain.values())
     step = NONE if row.step is None else f"{row.step:.1f}×"
-    return cells(
-        f"`{name}`", f"{row.rank} of {row.among}", *points(row.accuracy), gain or NONE, step
-    )
+    first = [f"`{name}`"] if name == row.encoder else [f"`{name}`", row.encoder or NONE]
+    place = f"{row.rank} of {row.among}"
+    return cells(*first, place, *points(row.accuracy), gain or NONE, step)
 
 
 def points(accuracy: Mapping[str, float]) -> list[str]:
