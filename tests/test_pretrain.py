@@ -106,7 +106,10 @@ def test_a_ready_encoder_is_used_as_it_is():
             },
             "got an objective and an encoder: give the encoder to the objective",
         ),
-        ({"plan": "6 steps"}, "got a plan for Spectral, .* leave it out, or choose .* 'ts2vec'"),
+        (
+            {"objective": "spectral", "plan": "6 steps"},
+            "got a plan for Spectral, .* leave it out, or choose .* 'ts2vec'",
+        ),
     ],
 )
 def test_wrong_questions_are_refused(settings, text):

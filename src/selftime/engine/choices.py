@@ -60,7 +60,7 @@ def chosen(  # noqa: PLR0913 - all that choices depend on
         learner, choices = chosen_stepwise(name, series, encoder, seed)
     else:
         learner, choices = chosen_closed(OBJECTIVES[name], series, scale, encoder, seed)
-    return learner, {"objective": choice, **choices, "seed": Choice(seed, "given")}
+    return learner, {"objective": choice, "seed": Choice(seed, "given"), **choices}
 
 
 def chosen_stepwise(
