@@ -33,6 +33,9 @@ bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written 
 		--out benchmarks/results/collapse_small.json
 	$(BIN)/python -m benchmarks.gradient --seeds 1 --sets ItalyPowerDemand SyntheticControl ERing \
 		--out benchmarks/results/gradient_small.json
+	$(BIN)/python -m benchmarks.step_speed
+	$(BIN)/python -m benchmarks.roster --seeds 1 --sets ItalyPowerDemand JapaneseVowels \
+		--out benchmarks/results/roster_small.json
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and all caches

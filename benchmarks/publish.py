@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.__main__ import RESULTS
-from benchmarks.roster import BUDGETS, CLOSED, UCR, UEA, base_of, means, row_of, seeds_of, small
+from benchmarks.roster import (
+    BUDGETS,
+    CLOSED,
+    HOMES,
+    UCR,
+    UEA,
+    base_of,
+    means,
+    row_of,
+    seeds_of,
+    small,
+)
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import takes_steps
@@ -84,7 +95,7 @@ def encoders_in(kept: dict[str, Any]) -> dict[str, Entry]:
             found[name] = Entry(learned, bare)
         elif name == "dilated" and "simclr" in there:
             found[name] = Entry("simclr", base_of("simclr"))
-        elif bare in there:
+        elif bare in there and name not in HOMES.values():
             found[name] = Entry(bare, None)
     return found if len(found) > 1 else {}
 

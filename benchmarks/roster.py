@@ -172,7 +172,7 @@ def run(
                 got = place[str(seed)]
                 cells = " ".join(f"{100 * value:5.1f}" for value in got["accuracy"].values())
                 print(f"{name:26s}{row:28s}{seed}  {cells}  {got['seconds']:6.1f} s", flush=True)
-            save({"steps": args.steps, "draws": args.draws, "sets": kept})
+                save({"steps": args.steps, "draws": args.draws, "sets": kept})
 
 
 def seeds_of(kept: dict[str, Any], sets: list[str], row: str) -> list[str]:

@@ -12,12 +12,20 @@ from selftime.encoders.builders import BUILDERS
 from selftime.engine.automatic import BEST, LONG, TASKS, Auto, usual_encoder
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import takes_steps
+from selftime.report.measured import published
 
 X = np.random.default_rng(0).normal(size=(6, 1, 24)).astype(np.float32)
 
 
 def of_length(steps: int) -> SeriesSet:
     return SeriesSet.of(np.zeros((2, 1, steps), np.float32))
+
+
+def test_the_best_that_takes_steps_is_what_was_measured_to_be():
+    rows = published()["objective"]
+    ranks = {name: row["rank"] for name, row in rows.items() if takes_steps(name)}
+    assert min(ranks, key=ranks.get) == BEST
+    assert rows["spectral"]["rank"] == 1
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -9,7 +9,15 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
-from selftime.engine.criteria import CRITERIA, Sight, found_again, lidar, separation, sight
+from selftime.engine.criteria import (
+    CRITERIA,
+    Sight,
+    coordinates,
+    found_again,
+    lidar,
+    separation,
+    sight,
+)
 from toy_batches import ragged
 
 
@@ -68,3 +76,12 @@ def test_what_is_looked_at_is_of_unit_length_and_ignores_padding():
     again = sight(encoder, longer, Generator().manual_seed(0))
     torch.testing.assert_close(again.first, seen.first)
     torch.testing.assert_close(again.second, seen.second)
+
+
+def test_wide_vectors_are_judged_in_the_space_they_span():
+    z = drawn(3, 8, 200)
+    narrow = coordinates(z)
+    assert narrow.shape == (3, 8, 24)
+    flat, wide = narrow.flatten(0, 1), z.flatten(0, 1)
+    torch.testing.assert_close(flat @ flat.T, wide @ wide.T)
+    assert lidar(of(z)) == pytest.approx(lidar(of(narrow)))

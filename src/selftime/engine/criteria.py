@@ -92,9 +92,10 @@ def lidar(seen: Sight) -> float:
 
     LiDAR (Thilak et al. 2023, equations 1 to 3): the effective rank of
     Σ_w^(−1/2) Σ_b Σ_w^(−1/2), with Σ_b the covariance of the series' means, Σ_w that within
-    series and δ = 10⁻⁴ times its mean eigenvalue added to it.
+    series and δ = 10⁻⁴ times its mean eigenvalue added to it. Both are taken in the space that
+    the views span, which may be far smaller than D.
     """
-    z = seen.views.double()
+    z = coordinates(seen.views.double())
     centre = z.mean(dim=1)  # (B,D)
     middle = centre - centre.mean(dim=0)
     between = middle.T @ middle / len(middle)
@@ -106,6 +107,15 @@ def lidar(seen: Sight) -> float:
     found = torch.linalg.eigvalsh(white.T @ between @ white).clamp(min=0)
     share = found / found.sum().clamp(min=1e-12) + 1e-12
     return float((-share * share.log()).sum().exp())
+
+
+def coordinates(z: Views) -> Float[Tensor, "B V r"]:
+    """The same vectors by their coordinates in the space they span, r at most B·V and D."""
+    if z.shape[2] <= z.shape[0] * z.shape[1]:
+        return z
+    U, S, _ = torch.linalg.svd(z.flatten(0, 1), full_matrices=False)
+    found: Tensor = (U * S).view(*z.shape[:2], -1)
+    return found
 
 
 def separation(seen: Sight) -> float:
