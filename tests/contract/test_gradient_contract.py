@@ -15,6 +15,19 @@ KEPT = [
     for law in laws.LAWS
     if case.steady or law is not laws.padding_changes_nothing
 ]
+FIRST = ("simclr", "ts2vec", "byol", "masked_patches", "jepa", "transformation", "combined")
+"""One or two of each family keep all laws before each commit, the others in the whole suite."""
+QUICK = (
+    laws.gives_a_finite_scalar_loss,
+    laws.every_trainable_weight_gets_a_gradient_and_no_frozen_one,
+    laws.numbers_where_nothing_was_observed_change_nothing,
+)
+
+
+def kept(law, name):
+    """A law and an objective; marked slow where the quick laws and the first objectives do."""
+    marks = () if law in QUICK or name in FIRST else (pytest.mark.slow,)
+    return pytest.param(law, name, marks=marks, id=f"{law.__name__}-{name}")
 
 
 def toy(kind: type[toys.Louder]) -> GradientCase:
@@ -28,7 +41,7 @@ def test_every_objective_keeps_every_law_in_some_case():
     assert len(kept) == len(laws.LAWS) * len({name for _, name in kept})
 
 
-@pytest.mark.parametrize("law, name", KEPT, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize("law, name", [kept(*pair) for pair in KEPT])
 def test_objective_keeps(law, name):
     law(GRADIENT_CASES[name])
 
