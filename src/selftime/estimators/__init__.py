@@ -1,0 +1,11 @@
+"""The door for scikit-learn: representations in pipelines, and what is done with them.
+
+Every estimator takes whatever :func:`selftime.read` takes. A 2-D array holds one-channel series,
+and as everywhere in scikit-learn its width is fixed by ``fit``; series of other lengths come as a
+list of arrays or as an array (N,C,T). NaN means missing.
+"""
+
+from selftime.estimators.classifier import Classifier
+from selftime.estimators.self_supervised import SelfSupervised
+
+__all__ = ["Classifier", "SelfSupervised"]
