@@ -37,7 +37,7 @@ def model(data):
     return pretrain(data[0], encoder="quantiles")
 
 
-@pytest.mark.parametrize("head", ["probe", "knn"])
+@pytest.mark.parametrize("head", ["linear", "knn"])
 def test_classifier_learns_from_ragged_lists(data, model, head):
     X, y = data
     classifier = Classifier(model, head=head).fit(X[:10], y[:10])
@@ -150,7 +150,7 @@ def test_frames_and_missing_values_are_read():
 @pytest.mark.parametrize(
     "change, text",
     [
-        ({"head": "forest"}, "got head 'forest', wanted one of probe, knn"),
+        ({"head": "forest"}, "got head 'forest', wanted one of linear, mlp"),
         ({"y": None}, "requires y to be passed, but the target y is None and the series carry no"),
         ({"y": ["a"]}, "got 1 labels for 24 series"),
         ({"y": np.linspace(0, 1, 24)}, "Unknown label type: continuous"),
@@ -159,7 +159,7 @@ def test_frames_and_missing_values_are_read():
 )
 def test_classifier_errors_come_before_any_work(data, model, monkeypatch, change, text):
     monkeypatch.setattr(type(model), "embed", lambda *_, **__: pytest.fail("embedded first"))
-    classifier = Classifier(model, head=change.get("head", "probe"))
+    classifier = Classifier(model, head=change.get("head", "linear"))
     with pytest.raises(ValueError, match=text):
         classifier.fit(data[0], change.get("y", data[1]))
 

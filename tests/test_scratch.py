@@ -14,6 +14,7 @@ from selftime.encoders.registry import recipe_of
 from selftime.engine.training import Training
 from selftime.tasks import scratch
 from selftime.tasks.scratch import FromScratch, network_like, rows_of
+from selftime.tasks.transfer import training
 
 SMALL = Dilated(channels=1, hidden=8, depth=3, dim=16, seed=2)
 
@@ -52,7 +53,7 @@ def test_it_learns_to_tell_waves_apart_and_ends_when_it_can(steps_taken):
     assert model.classes_.tolist() == ["fast", "slow"]
     assert (model.predict(other) == truth).mean() > 0.9
     assert 5 <= len(steps_taken) < 400
-    assert max(steps_taken[-5:]) <= scratch.LEARNT < max(steps_taken[-6:-1])
+    assert max(steps_taken[-5:]) <= training.LEARNT < max(steps_taken[-6:-1])
 
 
 def test_it_takes_no_more_steps_than_it_may(steps_taken):
@@ -71,7 +72,7 @@ def test_the_same_seed_gives_the_same_bits():
     (X, y), (other, _) = sines(12, 0), sines(20, 1)
     made = head(steps=8, seed=5)
     fits = [m.fit(X, y).network_ for m in (made, clone(made), head(steps=8, seed=6))]
-    scores = [network.scores(batch(other)) for network in fits]
+    scores = [network.outputs(batch(other)) for network in fits]
     assert torch.equal(scores[0], scores[1]) and not torch.equal(scores[0], scores[2])
     np.testing.assert_array_equal(made.predict(other), clone(made).fit(X, y).predict(other))
 
@@ -84,7 +85,7 @@ def batch(rows):
 def test_predictions_are_of_the_highest_score():
     X, y = sines(12, 0)
     model = head(steps=8).fit(X, y)
-    wanted = model.network_.scores(batch(X)).argmax(dim=1).numpy()
+    wanted = model.network_.outputs(batch(X)).argmax(dim=1).numpy()
     np.testing.assert_array_equal(model.predict(X), model.classes_[wanted])
 
 
@@ -103,7 +104,7 @@ def test_longer_rows_that_end_in_nothing_are_the_same_series():
     X, y = sines(12, 0)
     model = head(steps=8).fit(X, y)
     longer = np.pad(X, ((0, 0), (0, 7)), constant_values=np.nan)
-    ours, theirs = (model.network_.scores(batch(rows)) for rows in (X, longer))
+    ours, theirs = (model.network_.outputs(batch(rows)) for rows in (X, longer))
     torch.testing.assert_close(ours, theirs)
 
 

@@ -1,31 +1,39 @@
-"""Learning from labels alone: cross entropy beside a loop, and nothing but the labels decides."""
+"""Learning from labels: losses beside loops, frozen parts stay, and nothing but labels decides."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, nn
 
+from selftime.data.batch import Batch
 from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder
 from selftime.encoders.dilated import Dilated
+from selftime.encoders.pooled_cnn import PooledCNN
+from selftime.objectives.answers import IGNORED, Amount, AnyClasses, OneClass, StepClasses
+from selftime.objectives.outlets import OUTLETS, AttentionPool
+from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.supervised import Supervised
 from training_material import waves
 
 X = batch_of(waves(6))
 TARGETS = torch.tensor([0, 1, 2, 0, 1, 1])
+THREE = OneClass(np.array(["a", "b", "c"]))
 
 
-def network(seed: int = 0) -> Supervised:
+def network(seed: int = 0, **changes) -> Supervised:
     encoder = Dilated(channels=2, hidden=4, depth=2, dim=5, seed=1)
-    return Supervised(encoder=encoder, classes=3, seed=seed)
+    given = {"outlet": linear(5, 3, weights_from(seed)), "answer": THREE} | changes
+    return Supervised(encoder=encoder, **given)
 
 
 def test_the_loss_is_the_mean_of_minus_log_softmax():
     model = network()
     step = model(X, Generator(), TARGETS)
-    weight = model.head.weight.detach().double().numpy()
-    bias = model.head.bias.detach().double().numpy()
+    weight = model.outlet.weight.detach().double().numpy()
+    bias = model.outlet.bias.detach().double().numpy()
     total = 0.0
     for vector, target in zip(step.embeddings.double().numpy(), TARGETS.tolist(), strict=True):
         scores = [float(np.dot(w, vector) + b) for w, b in zip(weight, bias, strict=True)]
@@ -40,13 +48,53 @@ def test_gradients_are_those_of_differences():
     batch = X._replace(values=X.values.double())
 
     def loss(weight, entry):
-        held = {"head.weight": weight, "encoder.entry.weight": entry}
+        held = {"outlet.weight": weight, "encoder.entry.weight": entry}
         made = torch.func.functional_call(model, held, (batch, Generator(), TARGETS))
         return made.loss
 
-    inputs = model.head.weight, model.encoder.entry.weight
+    inputs = model.outlet.weight, model.encoder.entry.weight
     given = [weight.detach().clone().requires_grad_() for weight in inputs]
     assert torch.autograd.gradcheck(loss, given)
+
+
+def test_several_labels_cost_a_cross_entropy_each():
+    y = np.array([[0, 1], [1, 1], [0, 0]])
+    answer, out = AnyClasses(2), np.array([[0.5, -1.0], [2.0, 0.0], [-3.0, 1.5]])
+    total = 0.0
+    for scores, labels in zip(out, y, strict=True):
+        for score, label in zip(scores, labels, strict=True):
+            chance = 1 / (1 + math.exp(-score))
+            total -= math.log(chance if label else 1 - chance)
+    got = answer.loss(torch.from_numpy(out).float(), answer.targets(y))
+    assert got.item() == pytest.approx(total / 6, rel=1e-6)
+    assert answer.decided(out).tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert answer.chances(out)[1, 1] == 0.5
+
+
+def test_values_cost_their_squared_error_in_units_of_their_spread():
+    y = np.array([[1.0, 5.0], [3.0, 5.0], [8.0, 5.0]])
+    answer, out = Amount(y), np.array([[0.1, 0.2], [0.3, -0.1], [1.0, 0.0]])
+    mean = sum(y[:, 0]) / 3
+    spread = math.sqrt(sum((v - mean) ** 2 for v in y[:, 0]) / 3)
+    total = sum((o - (v - mean) / spread) ** 2 for o, v in zip(out[:, 0], y[:, 0], strict=True))
+    total += sum(o**2 for o in out[:, 1])  # a constant is its own mean
+    got = answer.loss(torch.from_numpy(out).float(), answer.targets(y))
+    assert got.item() == pytest.approx(total / 6, rel=1e-5)
+    np.testing.assert_allclose(answer.decided(answer.targets(y).double().numpy()), y, rtol=1e-6)
+
+
+def test_steps_cost_the_mean_over_all_that_have_a_label():
+    answer = StepClasses(np.array(["off", "on"]))
+    targets = answer.targets([np.array(["on", "off", "on"]), np.array(["off"])])
+    assert targets.tolist() == [[1, 0, 1], [0, IGNORED, IGNORED]]
+    out = np.random.default_rng(0).normal(size=(2, 3, 2))
+    total = 0.0
+    for i, t in [(0, 0), (0, 1), (0, 2), (1, 0)]:
+        scores = out[i, t]
+        total -= scores[targets[i, t]] - math.log(sum(math.exp(s) for s in scores))
+    got = answer.loss(torch.from_numpy(out), targets)
+    assert got.item() == pytest.approx(total / 4, rel=1e-6)
+    assert answer.decided(np.array([[0.0, 1.0], [2.0, 1.0]])).tolist() == ["on", "off"]
 
 
 def test_every_weight_is_reached():
@@ -55,21 +103,104 @@ def test_every_weight_is_reached():
     assert all(w.grad is not None and bool(w.grad.any()) for w in model.parameters())
 
 
-def test_scores_are_the_linear_map_of_the_vectors():
-    model = network().eval()
-    scores = model.scores(X)
-    wanted = model.encoder.embed(X) @ model.head.weight.T + model.head.bias
-    torch.testing.assert_close(scores, wanted)
-    assert scores.shape == (6, 3)
+@pytest.mark.parametrize("name", sorted(OUTLETS))
+def test_outlets_give_an_output_a_class_and_learn(name):
+    pool = AttentionPool(5, seed=0) if name == "attention" else None
+    model = network(outlet=OUTLETS[name](5, 3, seed=0), pool=pool).train()
+    rows = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
+    outputs = OUTLETS[name](5, 3, seed=0).eval()(rows)
+    assert outputs.shape == (7, 3) and not outputs.any()  # all classes are equally likely at first
+    rates = torch.optim.Adam(model.parameters(), 1e-2)
+    losses = []
+    for _ in range(60):
+        loss = model(X, Generator(), TARGETS).loss
+        rates.zero_grad()
+        loss.backward()
+        rates.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
 
 
-def test_the_seed_draws_the_linear_map_and_no_global_state_is_read():
-    one, again, other = network(3), network(3), network(4)
-    assert torch.equal(one.head.weight, again.head.weight)
-    assert not torch.equal(one.head.weight, other.head.weight)
-    assert torch.equal(one.encoder.entry.weight, other.encoder.entry.weight)
+def test_attention_pools_the_tokens_that_are_there_beside_a_loop():
+    rng = torch.Generator().manual_seed(0)
+    pool = AttentionPool(4, seed=0).double().requires_grad_(False)
+    pool.query.data = torch.randn(4, generator=rng, dtype=torch.float64)
+    tokens = torch.randn(2, 3, 4, generator=rng, dtype=torch.float64)
+    there = torch.tensor([[True, True, True], [True, True, False]])
+    for i, count in enumerate((3, 2)):
+        look = [torch.tanh(pool.look.weight @ h + pool.look.bias) for h in tokens[i, :count]]
+        raw = [math.exp(float(pool.query @ v)) for v in look]
+        wanted = sum(r / sum(raw) * h for r, h in zip(raw, tokens[i, :count], strict=True))
+        torch.testing.assert_close(pool(tokens, there)[i], wanted)
+
+
+def test_steps_of_a_token_have_its_outputs():
+    encoder = PooledCNN(channels=2, hidden=3)
+    steps = StepClasses(np.array([0, 1]))
+    model = Supervised(
+        encoder=encoder, outlet=linear(encoder.dim, 2, weights_from(0)), answer=steps
+    )
+    outputs, tokens = model.outputs(X), encoder(X)
+    assert outputs.shape == (6, X.values.shape[2], 2)
+    for t in range(X.values.shape[2]):
+        own = model.outlet(tokens[:, t // encoder.stride])
+        torch.testing.assert_close(outputs[:, t], own)
+
+
+class Moody(Encoder):
+    """A frozen block with batch statistics and dropout, then one that is trained, with dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.dim, self.stride = 2, None
+        self.early = nn.Dropout(0.5)
+        self.block = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
+        self.last = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+        self.block.requires_grad_(False)
+
+    def forward(self, x: Batch):
+        return self.last(self.block(self.early(x.values.mean(dim=2))))[:, None]
+
+
+def test_frozen_means_weights_statistics_and_dropout():
+    encoder = Moody()
+    model = Supervised(encoder=encoder, outlet=nn.Linear(2, 3), answer=THREE, learned=True)
+    model.train()
+    before = {name: tensor.clone() for name, tensor in encoder.block.state_dict().items()}
+    modes = {name: part.training for name, part in encoder.named_modules() if name}
+    assert not any(on for name, on in modes.items() if name.startswith(("early", "block")))
+    assert all(on for name, on in modes.items() if name.startswith("last"))
+    optimiser = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], 0.1)
+    for _ in range(3):
+        model(X, Generator(), TARGETS).loss.backward()
+        optimiser.step()
+    for name, tensor in encoder.block.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    model.train(False)
+    assert not any(part.training for part in model.modules())
+
+
+def test_without_freezing_the_same_block_would_move():
+    encoder = Moody()
+    before = encoder.block[1].running_mean.clone()
+    encoder.train()
+    encoder(X)
+    assert not torch.equal(encoder.block[1].running_mean, before)
+
+
+def test_an_encoder_that_was_learned_is_not_prepared_anew():
+    for learned in (False, True):
+        encoder = PooledCNN(channels=2, hidden=3)
+        before = [w.clone() for w in encoder.state_dict().values()]
+        model = Supervised(
+            encoder=encoder, outlet=nn.Linear(encoder.dim, 3), answer=THREE, learned=learned
+        )
+        with torch.no_grad():
+            model.prepare(X, Generator())
+        same = map(torch.equal, before, encoder.state_dict().values())
+        assert all(same) == learned
 
 
 def test_repr_shows_the_settings():
-    assert repr(network(3)).endswith("classes=3, seed=3)")
     assert repr(network()).startswith("Supervised(encoder=Dilated(channels=2, hidden=4")
+    assert repr(network(rates={"encoder.": 0.1})).endswith("rates={'encoder.': 0.1})")

@@ -80,8 +80,9 @@ class Projected(Encoder):
         return ((self.encoder.embed(x) - self.centre) @ self.weight)[:, None]
 
     def blocks(self) -> list[nn.Module]:
-        """Those of the encoder."""
-        return self.encoder.blocks()
+        """Those of the encoder, then the map itself where it is to be trained."""
+        own = [nn.ParameterList([self.weight])] if isinstance(self.weight, nn.Parameter) else []
+        return [*self.encoder.blocks(), *own]
 
 
 class UnitLength(Encoder):

@@ -11,10 +11,32 @@ from selftime.objectives.recipe import Averaging, Recipe
 EMA_DECAY = 0.99
 
 
-def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over all weights that are trained."""
-    weights = [weight for weight in module.parameters() if weight.requires_grad]
-    return torch.optim.AdamW(weights, recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+def optimiser(
+    module: nn.Module, recipe: Recipe, rates: dict[str, float] | None = None
+) -> torch.optim.AdamW:
+    """AdamW over all weights that are trained.
+
+    Args:
+        module: holds them.
+        recipe: rate and decay.
+        rates: for weights whose names begin so, what the rate is multiplied with; the longest
+            beginning counts. Their group has it as ``scale``.
+    """
+    groups: dict[float, list[Tensor]] = {}
+    for name, weight in module.named_parameters():
+        if weight.requires_grad:
+            groups.setdefault(scale_of(name, rates or {}), []).append(weight)
+    made = [
+        {"params": weights, "scale": scale, "lr": scale * recipe.rate}
+        for scale, weights in groups.items()
+    ]
+    return torch.optim.AdamW(made, recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+
+
+def scale_of(name: str, rates: dict[str, float]) -> float:
+    """The factor of a weight's rate: that of the longest beginning of its name, or 1."""
+    known = [start for start in rates if name.startswith(start)]
+    return rates[max(known, key=len)] if known else 1.0
 
 
 def rate_at(progress: float, recipe: Recipe) -> float:

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from jaxtyping import Int
 from torch import Tensor
 
 from selftime.data.scaling import Scaling
@@ -50,7 +49,7 @@ class Training:
         scaling: Scaling,
         plan: Plan,
         seed: int,
-        targets: Int[Tensor, " N"] | None = None,
+        targets: Tensor | None = None,
     ) -> None:
         self.objective, self.series, self.scaling = objective, series, scaling
         self.targets = targets
@@ -64,8 +63,9 @@ class Training:
             sample = batch_of(series, sample_of(len(series), seed, PREPARED))
             objective.prepare(scaling.apply(sample), generator(seed, 0))
         self.weights = [w for w in objective.parameters() if w.requires_grad]
+        rates = objective.rates if isinstance(objective, Supervised) else None
         self.module, self.optimiser = self.accelerator.prepare(
-            objective, optimiser(objective, self.recipe)
+            objective, optimiser(objective, self.recipe, rates)
         )
         self.average = Average(self.weights, self.recipe.averaging)
         self.step, self.seconds = 0, 0.0
@@ -89,7 +89,7 @@ class Training:
         start = time.perf_counter()
         rate = rate_at(self._middle(), self.recipe)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         made = [self._gradients(part) for part in range(self.plan.accumulate)]
         norm = self._clip()
         self.optimiser.step()

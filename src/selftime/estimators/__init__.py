@@ -6,6 +6,8 @@ list of arrays or as an array (N,C,T). NaN means missing.
 """
 
 from selftime.estimators.classifier import Classifier
+from selftime.estimators.regressor import Regressor
+from selftime.estimators.segmenter import Segmenter
 from selftime.estimators.self_supervised import SelfSupervised
 
-__all__ = ["Classifier", "SelfSupervised"]
+__all__ = ["Classifier", "Regressor", "Segmenter", "SelfSupervised"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -11,26 +11,38 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
+from selftime.engine.plan import Plan
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.tasks.heads import check_head, head_of
+from selftime.estimators.solving import matrix_in, solved
+from selftime.objectives.answers import Answer, AnyClasses, OneClass
+from selftime.tasks.transfer.strategies import Way, check_way
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no types there
-    """Classifies series by the vectors of a pretrained model; a few labels are enough.
+    """Classifies series on top of a pretrained model; a few labels are enough.
 
     Args:
         model: what :func:`selftime.pretrain` returned; it is used as it is. None pretrains on the
             series given to ``fit`` alone, so pretrain first where there are more without labels.
-        head: "probe", a calibrated linear classifier (:class:`selftime.tasks.probe.Probe`), or
-            "knn", the labels of the nearest vectors by cosine.
+        strategy: how the model is used: "probe" leaves it as it is, "partial", "full", "staged"
+            and "adapter" fine-tune it, "scratch" forgets what it learned
+            (:data:`selftime.tasks.transfer.strategies.STRATEGIES`); "auto" chooses by the number
+            of labels and, from 1,000 on, by a race on held-out series.
+        head: "linear" (with a frozen model the calibrated
+            :class:`selftime.tasks.probe.Probe`), "mlp", "deep_mlp", "normed_linear" or "attention";
+            with a frozen model also those of :data:`selftime.tasks.heads.HEADS`, such as "knn",
+            the labels of the nearest vectors by cosine.
         n_neighbors: how many labels "knn" asks.
-        random_state: fixes everything random in pretraining, an integer.
+        plan: how a network is trained; None goes by the number of labels.
+        random_state: fixes everything random, an integer.
 
     Attributes:
-        model_: the model in use.
-        head_: the fitted head.
-        classes_: (K,) class labels.
+        model_: the model in use; after fine-tuning the one that came of it.
+        solution_: what answers.
+        strategy_: the strategy in use.
+        why_: why it was chosen.
+        classes_: (K,) class labels; with several labels a series their numbers.
         n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
     """
 
@@ -38,62 +50,75 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         self,
         model: Model | None = None,
         *,
-        head: str = "probe",
+        strategy: str = "auto",
+        head: str = "linear",
         n_neighbors: int = 1,
+        plan: Plan | None = None,
         random_state: int = 0,
     ) -> None:
         self.model = model
+        self.strategy = strategy
         self.head = head
         self.n_neighbors = n_neighbors
+        self.plan = plan
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "Classifier":
-        """Fit the head on labelled series.
+        """Learn from labelled series.
 
         Args:
             X: the series.
-            y: (N,) labels; those that the series carry when None.
+            y: (N,) labels, or (N,K) of 0 and 1 where a series has several; those that the series
+                carry when None.
 
         Raises:
-            ValueError: bad input, no labels, labels that are not classes, an unknown head, or
-                series of other channels than the model's.
+            ValueError: bad input, no labels, labels that are not classes, an unknown strategy or
+                head, or series of other channels than the model's.
         """
-        check_head(self.head)
-        series = series_in(self, X, y, first=True)
-        labels = classes_in(series)
-        self.model_ = self.model or pretrain(series, seed=self.random_state)
-        head = head_of(self.head, self.model_.cohort, neighbours=self.n_neighbors)
-        self.head_ = head.fit(self.model_.embed(series), labels)
-        self.classes_ = self.head_.classes_
+        way = Way(
+            head=self.head, neighbours=self.n_neighbors, plan=self.plan, seed=self.random_state
+        )
+        check_way(way if self.strategy == "auto" else way._replace(strategy=self.strategy))
+        several = matrix_in(y)
+        series = series_in(self, X, y if several is None else None, first=True)
+        labels = _classes_in(series) if several is None else _labels_in(several, series)
+        answer = _asked(labels)
+        model = self.model or pretrain(series, seed=self.random_state)
+        self.strategy_, self.why_, self.solution_ = solved(
+            model, series, labels, answer, way, self.strategy
+        )
+        self.model_ = self.solution_.model
+        self.classes_ = answer.classes if isinstance(answer, OneClass) else np.arange(answer.size)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each series (N,).
+        """The likeliest class of each series (N,); 0 or 1 for each of several labels (N,K).
 
         Raises:
             ValueError: bad input, or series of other channels than the model's.
         """
-        vectors = self._vectors(X)
-        return np.asarray(self.head_.predict(vectors))
+        check_is_fitted(self)
+        return np.asarray(self.solution_.predict(series_in(self, X)))
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "N K"]:
-        """Probability of each class; with "knn" its share among the neighbours.
+        """Probability of each class or label; with "knn" its share among the neighbours.
 
         Raises:
             ValueError: bad input, or series of other channels than the model's.
         """
-        vectors = self._vectors(X)
-        return np.asarray(self.head_.predict_proba(vectors))
-
-    def _vectors(self, X: Any) -> Float32[np.ndarray, "N D"]:
         check_is_fitted(self)
-        return self.model_.embed(series_in(self, X))
+        return np.asarray(self.solution_.chances(series_in(self, X)))
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of_series(super().__sklearn_tags__())
 
 
-def classes_in(series: SeriesSet) -> np.ndarray:
+def _asked(labels: np.ndarray) -> Answer:
+    """One class of several, or any of several labels."""
+    return AnyClasses(labels.shape[1]) if labels.ndim == 2 else OneClass(np.unique(labels))
+
+
+def _classes_in(series: SeriesSet) -> np.ndarray:
     """The labels, if they are classes."""
     if series.labels is None:
         raise ValueError(
@@ -103,3 +128,12 @@ def classes_in(series: SeriesSet) -> np.ndarray:
     assert_all_finite(series.labels, input_name="y")
     check_classification_targets(series.labels)
     return series.labels
+
+
+def _labels_in(several: np.ndarray, series: SeriesSet) -> np.ndarray:
+    """0 and 1 (N,K), a row a series."""
+    if len(several) != len(series):
+        raise ValueError(f"got {len(several)} rows of labels for {len(series)} series: one each")
+    if not np.isin(several, (0, 1)).all():
+        raise ValueError("got several columns of labels with other values than 0 and 1")
+    return several

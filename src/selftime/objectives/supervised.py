@@ -1,53 +1,110 @@
-"""Learning from labels alone: what self-supervision has to be better than."""
+"""Learning from labels: from scratch, what self-supervision has to beat, and fine-tuning."""
 
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, token_there
+from selftime.objectives.answers import Answer
 from selftime.objectives.base import Step
-from selftime.objectives.parts import linear, weights_from
+from selftime.objectives.outlets import AttentionPool
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
 from selftime.settings import described
+from selftime.shapes import Tokens
 
 
 class Supervised(nn.Module):
-    """Cross entropy of a linear map of the vectors; trained by the same loop as objectives.
+    """An encoder and an outlet on its vectors; trained by the same loop as objectives.
+
+    What does not ask for a gradient is frozen: its weights stay, and also in training it
+    computes what it does in use, so that no statistic of a batch and no dropout moves it.
 
     Attributes:
-        encoder: what is trained, from its first weights.
-        classes: how many there are.
-        seed: draws the weights of the linear map.
+        encoder: what makes the vectors.
+        outlet: from vectors (…,D) to outputs (…,K).
+        answer: what is asked.
+        pool: makes a vector of the tokens of a series; None pools as the encoder does.
+        learned: the encoder was learned before, and is not prepared anew.
+        rates: for weights whose names begin so, what the learning rate is multiplied with.
     """
 
     recipe = Recipe(batch_size=16, rate=1e-3, weight_decay=1e-4, warmup=0.0, cosine=False)
 
-    def __init__(self, *, encoder: Encoder, classes: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        outlet: nn.Module,
+        answer: Answer,
+        pool: AttentionPool | None = None,
+        learned: bool = False,
+        rates: dict[str, float] | None = None,
+    ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.classes = classes
-        self.seed = seed
-        self.head = linear(encoder.dim, classes, weights_from(seed))
+        self.encoder, self.outlet, self.answer = encoder, outlet, answer
+        self.pool, self.learned, self.rates = pool, learned, rates
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Set what depends on the data but is not learned, from a sample of series."""
-        self.encoder.prepare(sample, rng)
+        if not self.learned:
+            self.encoder.prepare(sample, rng)
+
+    def train(self, mode: bool = True) -> "Supervised":
+        """Training or use; what is frozen is always in use."""
+        super().train(mode)
+        if mode:
+            freeze(self.encoder)
+        return self
 
     def __repr__(self) -> str:
         return described(self)
 
-    def forward(self, batch: Batch, rng: Generator, targets: Int[Tensor, " B"]) -> Step:  # noqa: ARG002
-        """Encode, map, compare with the class of each series."""
-        vectors = shared(self.encoder.embed, batch)
-        loss = F.cross_entropy(self.head(vectors), targets)
-        return Step(loss, {}, vectors.detach())
+    def forward(self, batch: Batch, rng: Generator, targets: Tensor) -> Step:  # noqa: ARG002
+        """Encode, map, compare with the target of each series or step."""
+        vectors = shared(self.vectors, batch)  # (B,D), or (B,N,D) by step
+        loss = self.answer.loss(self.outputs_of(vectors, batch), targets)
+        seen = vectors.detach()
+        return Step(loss, {}, seen.mean(dim=1) if self.answer.by_step else seen)
 
-    def scores(self, batch: Batch) -> Float[Tensor, "B K"]:
-        """One score a class for each series."""
-        scores: Tensor = self.head(self.encoder.embed(batch))
-        return scores
+    def vectors(self, batch: Batch) -> Tensor:
+        """What the outlet sees: a vector a series (B,D), or one a token (B,N,D)."""
+        if self.pool is None and not self.answer.by_step:
+            return self.encoder.embed(batch)
+        tokens: Tokens = self.encoder(batch)
+        if self.answer.by_step:
+            return tokens
+        pooled: Tensor = self.pool(tokens, token_there(self.encoder, batch))  # type: ignore[misc]
+        return pooled
+
+    def outputs_of(self, vectors: Tensor, batch: Batch) -> Tensor:
+        """Outputs (B,K), or by step (B,T,K): those of a token for all the steps it stands for."""
+        outputs: Tensor = self.outlet(vectors)
+        if not self.answer.by_step:
+            return outputs
+        T = batch.values.shape[2]
+        return outputs.repeat_interleave(self.encoder.stride or T, dim=1)[:, :T]
+
+    def outputs(self, batch: Batch) -> Float[Tensor, "B ..."]:
+        """Outputs of each series (B,K), or of each step (B,T,K)."""
+        return self.outputs_of(self.vectors(batch), batch)
 
     def after_step(self, progress: float) -> None:
         """Nothing moves."""
+
+
+def freeze(module: nn.Module) -> None:
+    """What is not trained computes as in use: parts without a weight that is, and all before them.
+
+    Parts are taken in the order in which they stand in the module. What has no weights at all,
+    such as dropout, is frozen if nothing before it is trained.
+    """
+    begun = False
+    for part in module.children():
+        weights = list(part.parameters())
+        trained = any(weight.requires_grad for weight in weights)
+        if trained:
+            freeze(part)
+        elif weights or not begun:
+            part.eval()
+        begun = begun or trained

@@ -14,13 +14,13 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.registry import build, recipe_of
 from selftime.engine.plan import Budget, Plan
-from selftime.engine.training import Training
+from selftime.objectives.answers import OneClass
+from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.supervised import Supervised
+from selftime.tasks.transfer.training import Recall, trained
 
 STEPS = 400
-"""Most steps of training."""
-LEARNT = 0.01
-"""Training ends earlier once the loss stays below this: there is nothing left to learn."""
+"""Most steps of training; it ends earlier when there is nothing left to learn."""
 
 
 class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -46,28 +46,22 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
 
     def fit(self, X: Float[np.ndarray, "n F"], y: Any) -> "FromScratch":
         """Train on rows (n, C·T) of scaled values, NaN where nothing was observed."""
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        network = Supervised(encoder=build(self.recipe), classes=len(self.classes_), seed=self.seed)
-        training = Training(
-            network,
-            SeriesSet.of(self._cubes(X)),
-            scaling.none(),
-            Plan(budget=Budget(amount=self.steps or STEPS)),
-            self.seed,
-            torch.from_numpy(codes),
-        )
-        recent = [np.inf] * 5
-        while training.progress < 1 and max(recent) > LEARNT:
-            recent = [*recent[1:], training.advance()["loss"]]
-        training.learned()
-        self.network_ = network.eval()
+        self.classes_ = np.unique(y)
+        answer = OneClass(self.classes_)
+        encoder = build(self.recipe)
+        outlet = linear(encoder.dim, len(self.classes_), weights_from(self.seed))
+        network = Supervised(encoder=encoder, outlet=outlet, answer=answer)
+        plan = Plan(budget=Budget(amount=self.steps or STEPS))
+        series = SeriesSet.of(self._cubes(X))
+        on = Recall(series, answer.targets(np.asarray(y)), scaling.none(), plan, self.seed)
+        self.network_ = trained(network, on)
         return self
 
     def predict(self, X: Float[np.ndarray, "n F"]) -> np.ndarray:
         """The class of highest score (n,)."""
         parts = batches(SeriesSet.of(self._cubes(X)), size=64)
         with torch.inference_mode():
-            scores = torch.cat([self.network_.scores(part) for part in parts])
+            scores = torch.cat([self.network_.outputs(part) for part in parts])
         return np.asarray(self.classes_[scores.argmax(dim=1).numpy()])
 
     def _cubes(self, X: Float[np.ndarray, "n F"]) -> Float[np.ndarray, "n C T"]:

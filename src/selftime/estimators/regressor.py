@@ -1,0 +1,106 @@
+"""A regressor on top of representations: a value, or several, for each series."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags, assert_all_finite
+from sklearn.utils.validation import check_is_fitted
+
+from selftime.engine.model import Model
+from selftime.engine.plan import Plan
+from selftime.engine.pretrain import pretrain
+from selftime.estimators.series_input import series_in, tags_of_series
+from selftime.estimators.solving import matrix_in, solved
+from selftime.objectives.answers import Amount
+from selftime.tasks.transfer.strategies import Way, check_way
+
+
+class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types there
+    """Tells a value of each series, such as the remaining life of a machine, or several values.
+
+    Args:
+        model: what :func:`selftime.pretrain` returned. None pretrains on the series given to
+            ``fit`` alone.
+        strategy: as in :class:`selftime.Classifier`; "probe" is ridge regression with a penalty
+            chosen by leave-one-out.
+        head: "linear", "mlp", "deep_mlp", "normed_linear" or "attention".
+        plan: how a network is trained; None goes by the number of values.
+        random_state: fixes everything random, an integer.
+
+    Attributes:
+        model_: the model in use; after fine-tuning the one that came of it.
+        solution_: what answers.
+        strategy_: the strategy in use.
+        why_: why it was chosen.
+        n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        *,
+        strategy: str = "auto",
+        head: str = "linear",
+        plan: Plan | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.model = model
+        self.strategy = strategy
+        self.head = head
+        self.plan = plan
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "Regressor":
+        """Learn from series and their values.
+
+        Args:
+            X: the series.
+            y: (N,) values, or (N,K) where there are several; the labels of the series when None.
+
+        Raises:
+            ValueError: bad input, no values, an unknown strategy or head, or series of other
+                channels than the model's.
+        """
+        way = Way(head=self.head, plan=self.plan, seed=self.random_state)
+        check_way(way if self.strategy == "auto" else way._replace(strategy=self.strategy))
+        several = matrix_in(y)
+        series = series_in(self, X, y if several is None else None, first=True)
+        values = _values_of(series.labels if several is None else several)
+        if len(values) != len(series):
+            raise ValueError(f"got {len(values)} rows of values for {len(series)} series: one each")
+        self._is_one = several is None
+        model = self.model or pretrain(series, seed=self.random_state)
+        self.strategy_, self.why_, self.solution_ = solved(
+            model, series, values, Amount(values), way, self.strategy
+        )
+        self.model_ = self.solution_.model
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The value of each series (N,), or its values (N,K).
+
+        Raises:
+            ValueError: bad input, or series of other channels than the model's.
+        """
+        check_is_fitted(self)
+        values = np.asarray(self.solution_.predict(series_in(self, X)))
+        return values[:, 0] if self._is_one else values
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of_series(super().__sklearn_tags__())
+
+
+def _values_of(y: np.ndarray | None) -> np.ndarray:
+    """Numbers (N,K), a row a series."""
+    if y is None:
+        raise ValueError(
+            "Regressor requires y to be passed, but the target y is None and the series carry no "
+            "values: give y, or a source with a value a series"
+        )
+    try:
+        values = np.asarray(y, np.float64)
+    except ValueError:
+        raise ValueError(f"got {str(y[0])!r} for a value, wanted numbers: use Classifier") from None
+    assert_all_finite(values, input_name="y")
+    return values.reshape(len(values), -1)

@@ -1,0 +1,86 @@
+"""Closed-form heads for values and for several labels at once, beside the probe for classes."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from selftime.tasks.probe import ridge
+
+PENALTIES = 10.0 ** np.arange(-4, 3)
+"""Shares of the mean squared length that a value's penalty is chosen from."""
+PENALTY = 0.05
+"""That of labels, as of the probe for classes."""
+
+
+class ValueProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """Ridge regression of values on vectors, its penalty chosen by leave-one-out.
+
+    Attributes:
+        penalty_: the chosen share of the mean squared length.
+        coef_: (K,D) weights.
+        intercept_: (K,) offsets.
+    """
+
+    def fit(self, X: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"]) -> "ValueProbe":
+        """Fit on vectors and their values."""
+        X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
+        Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
+        fits = [ridge(X - Xm, Y - Ym, penalty) for penalty in PENALTIES]
+        errors = [float(np.square(held_out - (Y - Ym)).mean()) for _, held_out in fits]
+        best = int(np.argmin(errors))
+        self.penalty_, self.coef_ = float(PENALTIES[best]), fits[best][0]
+        self.intercept_ = Ym - self.coef_ @ Xm
+        return self
+
+    def predict(self, X: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n K"]:
+        """Values (n,K)."""
+        return np.asarray(X @ self.coef_.T + self.intercept_)
+
+
+class LabelsProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no types there
+    """Ridge regression of each label, 1 where it is there and -1 where it is not.
+
+    Probabilities are the logistic function of scores over a temperature that is fitted on
+    leave-one-out scores, as in :class:`selftime.tasks.probe.Probe`.
+
+    Attributes:
+        coef_: (K,D) weights.
+        intercept_: (K,) offsets.
+        temperature_: scores are divided by it.
+    """
+
+    def fit(self, X: Float[np.ndarray, "n D"], Y: Any) -> "LabelsProbe":
+        """Fit on vectors and 0 or 1 for each label (n,K)."""
+        X, signs = np.asarray(X, np.float64), 2.0 * np.asarray(Y) - 1
+        Xm, Ym = X.mean(axis=0), signs.mean(axis=0)
+        self.coef_, held_out = ridge(X - Xm, signs - Ym, PENALTY)
+        self.intercept_ = Ym - self.coef_ @ Xm
+        self.temperature_ = logistic_temperature(held_out + Ym, signs)
+        return self
+
+    def decision_function(self, X: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n K"]:
+        """Scores (n,K), over 0 where a label is likelier there than not."""
+        return np.asarray(X @ self.coef_.T + self.intercept_)
+
+    def predict(self, X: Float[np.ndarray, "n D"]) -> np.ndarray:
+        """0 or 1 for each label (n,K)."""
+        return (self.decision_function(X) > 0).astype(np.int64)
+
+    def predict_proba(self, X: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n K"]:
+        """Probability of each label (n,K)."""
+        return np.asarray(expit(self.decision_function(X) / self.temperature_))
+
+
+def logistic_temperature(
+    scores: Float[np.ndarray, "n K"], signs: Float[np.ndarray, "n K"]
+) -> float:
+    """The temperature of highest likelihood: least mean of log(1 + exp(−sign · score / t))."""
+
+    def cost(log_t: float) -> float:
+        return float(np.logaddexp(0, -signs * scores / np.exp(log_t)).mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 3.0), method="bounded").x))

@@ -1,0 +1,38 @@
+"""Calibration: a temperature that makes probabilities as sure as they may be."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+
+from selftime.data.series import SeriesSet
+from selftime.objectives.answers import Amount, StepClasses
+from selftime.tasks.transfer.solution import Tuned
+
+
+def calibrated(solution: Tuned, series: SeriesSet, y: Any) -> Tuned:
+    """The same with the temperature of highest likelihood on series it was not trained on.
+
+    (Guo et al. 2017, section 4.2.) Values have none, and without series it stays as it is.
+    """
+    if not len(y) or isinstance(solution.answer, Amount):
+        return solution
+    outputs, targets = solution.outputs(series), solution.answer.targets(y)
+    if isinstance(solution.answer, StepClasses):
+        outputs = np.concatenate(list(outputs))[None]  # (1,n,K)
+        own = [row[: len(steps)] for row, steps in zip(targets, y, strict=True)]
+        targets = torch.cat(own)[None]
+    return replace(solution, temperature=temperature_of(solution, np.asarray(outputs), targets))
+
+
+def temperature_of(solution: Tuned, outputs: np.ndarray, targets: torch.Tensor) -> float:
+    """Of highest likelihood for outputs (n,K) and their targets."""
+    given = torch.from_numpy(outputs)
+    wanted = targets.double() if targets.is_floating_point() else targets
+
+    def cost(log_t: float) -> float:
+        return float(solution.answer.loss(given / np.exp(log_t), wanted))
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 5.0), method="bounded").x))

@@ -1,0 +1,66 @@
+"""Holding labelled series out: to choose by, and to calibrate on."""
+
+from typing import Any
+
+import numpy as np
+
+from selftime.data.series import SeriesSet
+from selftime.objectives.answers import Answer, OneClass
+
+LEAST = 200
+"""With fewer labelled series none are held out to calibrate on: each is worth more in training."""
+SHARE = 0.1
+"""Of the labelled series, held out to calibrate on."""
+
+
+def held_out(
+    series: SeriesSet, y: Any, answer: Answer, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows to judge by, in order.
+
+    Every class keeps at least one series to learn from, classes are shared out evenly, and
+    groups stay whole.
+
+    Args:
+        series: labelled ones.
+        y: what is known of each.
+        answer: what is asked.
+        share: about how many are judged.
+        seed: draws them.
+    """
+    rng = np.random.default_rng([seed, 2])
+    strata = y if isinstance(answer, OneClass) else np.zeros(len(series), np.int64)
+    if series.groups is None:
+        judged = evenly(strata, share, rng)
+    else:
+        judged = whole_groups(series.groups, strata, share, rng)
+    return np.flatnonzero(~judged), np.flatnonzero(judged)
+
+
+def evenly(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """A mask (N,) of a share of each stratum, rounded down, so that one at least is left."""
+    order = rng.permutation(len(strata))
+    _, codes, counts = np.unique(strata[order], return_inverse=True, return_counts=True)
+    grouped = np.argsort(codes, kind="stable")
+    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    taken = place < np.repeat((share * counts).astype(np.int64), counts)
+    mask = np.zeros(len(strata), bool)
+    mask[order[grouped[taken]]] = True
+    return mask
+
+
+def whole_groups(
+    groups: np.ndarray, strata: np.ndarray, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """A mask (N,) of random groups up to the share; none that holds the last of a stratum."""
+    mask = np.zeros(len(groups), bool)
+    for name in rng.permutation(np.unique(groups)):  # once a fit; groups are few
+        more = mask | (groups == name)
+        if more.mean() <= share and len(np.unique(strata[~more])) == len(np.unique(strata)):
+            mask = more
+    return mask
+
+
+def rows_of(y: Any, rows: np.ndarray) -> Any:
+    """What is known of some of the series; a list where each has an array of its own."""
+    return [y[row] for row in rows] if isinstance(y, list) else y[rows]

@@ -1,0 +1,152 @@
+"""Solutions: a model with what was learned from labels on top of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batches, by_length
+from selftime.encoders.base import Encoder
+from selftime.encoders.projected import trunk
+from selftime.engine.model import Model
+from selftime.objectives.answers import Answer
+from selftime.objectives.supervised import Supervised
+
+Said = np.ndarray | list[np.ndarray]
+"""What is said of each series (N,…), or of each step of each series: N arrays (T,…)."""
+AT_ONCE = 64
+"""Series of a batch."""
+
+
+class Solution(ABC):
+    """Answers what was asked of new series.
+
+    Attributes:
+        model: what makes the vectors.
+        answer: what is asked.
+    """
+
+    model: Model
+    answer: Answer
+
+    @abstractmethod
+    def predict(self, series: SeriesSet) -> Said:
+        """The answer for each series, or for each step of each series."""
+
+    @abstractmethod
+    def chances(self, series: SeriesSet) -> Said:
+        """Probabilities of the classes; values where values are asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen(Solution):
+    """A head of its own on the vectors of a model, which stayed as it was.
+
+    Attributes:
+        model: makes the vectors.
+        answer: what is asked.
+        head: fitted on vectors.
+    """
+
+    model: Model
+    answer: Answer
+    head: BaseEstimator
+
+    def predict(self, series: SeriesSet) -> Said:
+        """What the head says of each vector."""
+        if self.answer.by_step:
+            return [self.head.predict(rows) for rows in step_vectors(self.model, series)]
+        return np.asarray(self.head.predict(self.model.embed(series)))
+
+    def chances(self, series: SeriesSet) -> Said:
+        """Probabilities as the head has them."""
+        if self.answer.by_step:
+            return [self.head.predict_proba(rows) for rows in step_vectors(self.model, series)]
+        name = "predict_proba" if hasattr(self.head, "predict_proba") else "predict"
+        return np.asarray(getattr(self.head, name)(self.model.embed(series)))
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned(Solution):
+    """A network that was trained on labels.
+
+    Attributes:
+        model: with the encoder as it is now.
+        network: the same encoder and its outlet.
+        temperature: outputs are divided by it where they become probabilities.
+    """
+
+    model: Model
+    network: Supervised
+    temperature: float = 1.0
+
+    @property
+    def answer(self) -> Answer:  # type: ignore[override]
+        """What is asked."""
+        return self.network.answer
+
+    def predict(self, series: SeriesSet) -> Said:
+        """What the outputs say."""
+        return each(self.outputs(series), self.answer.decided)
+
+    def chances(self, series: SeriesSet) -> Said:
+        """Outputs as probabilities, calibrated by the temperature."""
+        return each(self.outputs(series), lambda out: self.answer.chances(out / self.temperature))
+
+    def outputs(self, series: SeriesSet) -> Said:
+        """Outputs of each series (N,K), or of its steps: N arrays (T,K)."""
+        self.model.check(series)
+        rows = [None] * len(series)
+        order = by_length(series)
+        made = (part for batch in self._parts(series, order) for part in batch)
+        found: list[Any] = rows
+        for place, own in zip(order, made, strict=True):
+            found[place] = own
+        if not self.answer.by_step:
+            return np.stack(found)
+        return [own[:length] for own, length in zip(found, series.lengths, strict=True)]
+
+    def _parts(self, series: SeriesSet, order: np.ndarray) -> Iterator[np.ndarray]:
+        for batch in batches(series, size=AT_ONCE, order=order):
+            with torch.inference_mode():
+                made = self.network.outputs(self.model.scaling.apply(batch)).double().numpy()
+            yield made
+
+
+def each(outputs: Said, how: Any) -> Said:
+    """Done to all outputs at once, or to those of each series."""
+    return [how(own) for own in outputs] if isinstance(outputs, list) else np.asarray(how(outputs))
+
+
+def step_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
+    """The vectors of the steps of each series (T,D), in turn; a token stands for all its steps.
+
+    Raises:
+        ValueError: the model sees a series only as a whole.
+    """
+    encoder = with_tokens(model.encoder)
+    model.check(series)
+    for batch in batches(series, size=1):
+        with torch.inference_mode():
+            tokens = encoder(model.scaling.apply(batch))[0].numpy()
+        yield np.repeat(tokens, encoder.stride or 1, axis=0)[: batch.values.shape[2]]
+
+
+def with_tokens(encoder: Encoder) -> Encoder:
+    """The part of an encoder that has tokens along time.
+
+    Raises:
+        ValueError: it sees a series only as a whole.
+    """
+    network = trunk(encoder)
+    if network.stride is None:
+        raise ValueError(
+            "this model sees a series only as a whole and has no vector for a step: pretrain one "
+            "with tokens along time, such as objective='ts2vec'"
+        )
+    return network

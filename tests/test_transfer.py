@@ -1,0 +1,268 @@
+"""Strategies: what each trains and what it leaves, on every kind of encoder and answer."""
+
+import numpy as np
+import pytest
+import torch
+
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.dilated import Dilated
+from selftime.encoders.low_rank import LowRank, adapted, merged
+from selftime.encoders.patching import PatchEmbedder
+from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.transformer import Transformer
+from selftime.engine.model import load
+from selftime.engine.plan import Budget, Plan
+from selftime.engine.pretrain import pretrain
+from selftime.objectives.answers import Amount, AnyClasses, OneClass, StepClasses
+from selftime.objectives.masked_patches import MaskedPatches
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.simclr import SimCLR
+from selftime.objectives.spectral import Spectral
+from selftime.tasks.probe import Probe
+from selftime.tasks.transfer import tuning
+from selftime.tasks.transfer.parts import decayed, lean, set_solid, thawed, train_last
+from selftime.tasks.transfer.strategies import STRATEGIES, Way, transfer
+from training_material import waves
+
+SERIES = waves(24)
+LABELS = np.array(["slow", "fast"])[np.arange(24) % 2]
+CLASSES = OneClass(np.unique(LABELS))
+PLAN = Plan(budget=Budget(amount=25), recipe=Recipe(batch_size=8, rate=5e-3))
+LONGER = Plan(budget=Budget(amount=120), recipe=Recipe(batch_size=8, rate=2e-2))
+
+
+@pytest.fixture(scope="module")
+def network():
+    encoder = Dilated(channels=2, hidden=8, depth=3, dim=16, seed=0)
+    return pretrain(SERIES, objective=SimCLR(encoder=encoder), plan="4 steps")
+
+
+@pytest.fixture(scope="module")
+def solved():
+    quantiles = Quantiles(channels=2, length=16, depth=3)
+    beside = Quantiles(channels=2, length=16, depth=2)
+    return pretrain(SERIES, objective=Spectral(encoder=quantiles, beside=beside, copies=3, dim=6))
+
+
+@pytest.fixture(scope="module")
+def attentive():
+    embedder = PatchEmbedder(channels=2, length=24, dim=16, patch=4, stride=4)
+    encoder = Transformer(embedder=embedder, depth=2, heads=2)
+    return pretrain(SERIES, objective=MaskedPatches(encoder=encoder), plan="4 steps")
+
+
+def way(strategy, **changes):
+    return Way(**{"strategy": strategy, "plan": PLAN} | changes)
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.encoder.state_dict().items()}
+
+
+def moved(before, model):
+    """Which tensors of the encoder are not what they were."""
+    after = model.encoder.state_dict()
+    assert before.keys() == after.keys()
+    return {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_every_strategy_learns_from_labels_and_leaves_the_model_as_it_was(attentive, strategy):
+    before = weights(attentive)
+    found = transfer(attentive, SERIES, LABELS, CLASSES, way(strategy))
+    chances = found.chances(SERIES)
+    assert chances.shape == (24, 2)
+    np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-6)
+    assert (found.predict(SERIES) == LABELS).mean() >= 0.75
+    np.testing.assert_array_equal(CLASSES.classes[chances.argmax(axis=1)], found.predict(SERIES))
+    assert not moved(before, attentive)
+
+
+@pytest.mark.parametrize("strategy", ["partial", "full", "staged"])
+def test_learned_maps_of_fixed_features_are_tuned(solved, strategy):
+    found = transfer(solved, SERIES, LABELS, CLASSES, way(strategy))
+    assert moved(weights(solved), found.model) == {"parts.0.encoder.weight"}
+    assert (found.predict(SERIES) == LABELS).mean() >= 0.75
+
+
+def test_partial_trains_the_last_blocks_alone(network):
+    found = transfer(network, SERIES, LABELS, CLASSES, way("partial", blocks=1))
+    changed = moved(weights(network), found.model)
+    assert changed and all(".stack.3." in name for name in changed)
+    everything = transfer(network, SERIES, LABELS, CLASSES, way("full"))
+    assert any(".entry." in name for name in moved(weights(network), everything.model))
+
+
+@pytest.mark.parametrize("head", ["mlp", "deep_mlp", "normed_linear", "attention"])
+def test_frozen_vectors_under_a_trained_head(network, head):
+    found = transfer(network, SERIES, LABELS, CLASSES, way("probe", head=head, plan=LONGER))
+    encoder = found.model.encoder
+    own = network.encoder.encoder.encoder if head == "attention" else network.encoder
+    for name, tensor in own.state_dict().items():
+        assert torch.equal(tensor, encoder.state_dict()[name]), name
+    assert (found.predict(SERIES) == LABELS).mean() >= 0.75
+
+
+def test_the_probe_strategy_is_the_probe(network):
+    found = transfer(network, SERIES, LABELS, CLASSES, Way())
+    probe = Probe(cohort=network.cohort).fit(network.embed(SERIES), LABELS)
+    np.testing.assert_array_equal(found.chances(SERIES), probe.predict_proba(network.embed(SERIES)))
+
+
+def test_staged_begins_where_the_probe_ends(network):
+    none = Plan(budget=Budget(amount=1), recipe=Recipe(rate=1e-12, warmup=0.0))
+    found = transfer(network, SERIES, LABELS, CLASSES, way("staged", plan=none))
+    probe = Probe(cohort=network.cohort).fit(network.embed(SERIES), LABELS)
+    wanted = probe.predict_proba(network.embed(SERIES))
+    np.testing.assert_allclose(found.chances(SERIES), wanted, atol=1e-5)
+
+
+def test_lower_blocks_learn_more_slowly(network):
+    encoder = thawed(network.encoder)
+    rates = decayed(encoder, 0.1)
+    assert rates.keys() == {f"encoder.{name}" for name, _ in encoder.named_parameters()}
+    by_block = [rates[f"encoder.encoder.encoder.stack.{k}.first.weight"] for k in range(4)]
+    np.testing.assert_allclose(by_block, [0.1 * 0.8**k for k in (3, 2, 1, 0)])
+    assert rates["encoder.encoder.encoder.entry.bias"] == pytest.approx(0.1 * 0.8**4)
+
+
+def test_no_blocks_to_train_is_refused(network):
+    with pytest.raises(ValueError, match="got 0 blocks to train, wanted at least 1: or choose"):
+        train_last(thawed(network.encoder), 0)
+
+
+def test_the_same_seed_gives_the_same_bits(network):
+    one, again, other = (
+        transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed)).outputs(SERIES)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["network", "solved", "attentive"])
+def test_a_tuned_model_is_saved_as_ever(kind, request, tmp_path):
+    model = request.getfixturevalue(kind)
+    strategy = "adapter" if kind == "attentive" else "full"
+    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy))
+    again = load(found.model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.embed(SERIES), found.model.embed(SERIES))
+
+
+def test_what_is_stored_gives_what_the_whole_would(solved, monkeypatch):
+    kept = transfer(solved, SERIES, LABELS, CLASSES, way("full")).outputs(SERIES)
+    monkeypatch.setattr(tuning, "STORED", 0)
+    whole = transfer(solved, SERIES, LABELS, CLASSES, way("full")).outputs(SERIES)
+    np.testing.assert_allclose(kept, whole, atol=1e-4)
+
+
+def test_lean_encoders_share_what_is_trained(solved):
+    own = thawed(solved.encoder)
+    own.parts[0].encoder.encoder.requires_grad_(False)
+    slim, still = lean(own)
+    assert [id(w) for w in slim.parameters()] == [id(own.parts[0].encoder.weight)]
+    assert sum(part.dim for part in still) == own.parts[0].encoder.encoder.dim + own.parts[1].dim
+    assert "weight" in dict(set_solid(own).parts[0].encoder.named_buffers())
+    with pytest.raises(ValueError, match="got Dilated, which is trained on series: it stays whole"):
+        lean(Dilated(channels=1, hidden=2, depth=1, dim=2))
+
+
+def test_adapters_are_low_rank_changes_that_fold_into_the_maps(attentive):
+    own = adapted(attentive.encoder, rank=2, seed=0).double()
+    x = attentive.scaling.apply(batch_of(SERIES, [0, 1, 2]))
+    x = x._replace(values=x.values.double())
+    plain = attentive.encoder.double()
+    torch.testing.assert_close(own.embed(x), plain.embed(x))  # nothing has changed yet
+    changes = [part for part in own.modules() if isinstance(part, LowRank)]
+    trained = [w for w in own.parameters() if w.requires_grad]
+    assert len(changes) == 8 and len(trained) == 16
+    rng = torch.Generator().manual_seed(1)
+    for part in changes:
+        part.up.data = torch.randn(part.up.shape, generator=rng, dtype=torch.float64)
+    layer, v = changes[0], torch.randn(3, changes[0].base.in_features, generator=rng).double()
+    for row, out in zip(v, layer(v), strict=True):
+        wanted = layer.base.weight @ row + layer.base.bias + layer.up @ (layer.down @ row)
+        torch.testing.assert_close(out, wanted)
+    folded = merged(own)
+    assert not any(isinstance(part, LowRank) for part in folded.modules())
+    torch.testing.assert_close(folded.embed(x), own.embed(x))
+    attentive.encoder.float()
+
+
+def test_adapters_need_a_transformer(network):
+    with pytest.raises(ValueError, match="which has no Transformer layers: choose 'partial'"):
+        transfer(network, SERIES, LABELS, CLASSES, way("adapter"))
+
+
+@pytest.mark.parametrize("strategy", ["probe", "full"])
+def test_values_are_told(network, strategy):
+    speed = np.stack([np.arange(24) % 2, -3.0 * (np.arange(24) % 2) + 7], axis=1)
+    found = transfer(network, SERIES, speed, Amount(speed), way(strategy, plan=LONGER))
+    error = np.square(found.predict(SERIES) - speed).mean() / speed.var(axis=0).mean()
+    assert error < 0.5
+    np.testing.assert_array_equal(found.chances(SERIES), found.predict(SERIES))
+
+
+@pytest.mark.parametrize("strategy", ["probe", "full"])
+def test_several_labels_are_told(network, strategy):
+    y = np.stack([np.arange(24) % 2, 1 - np.arange(24) % 2, np.ones(24)], axis=1).astype(int)
+    found = transfer(network, SERIES, y, AnyClasses(3), way(strategy))
+    assert (found.predict(SERIES) == y).mean() > 0.8
+    chances = found.chances(SERIES)
+    np.testing.assert_array_equal(chances > 0.5, found.predict(SERIES) == 1)
+
+
+@pytest.mark.parametrize("strategy", ["probe", "partial"])
+def test_steps_are_told(network, strategy):
+    values = [series[0] > 0 for series in (SERIES.series(i) for i in range(24))]
+    y = [np.where(own, "up", "down") for own in values]
+    found = transfer(network, SERIES, y, StepClasses(np.array(["down", "up"])), way(strategy))
+    said = found.predict(SERIES)
+    assert [own.shape for own in said] == [own.shape for own in y]
+    assert np.mean(np.concatenate(said) == np.concatenate(y)) > 0.75
+    for own, chances in zip(said, found.chances(SERIES), strict=True):
+        np.testing.assert_array_equal(np.array(["down", "up"])[chances.argmax(axis=1)], own)
+
+
+def test_steps_need_tokens(solved):
+    y = [np.zeros(length) for length in SERIES.lengths]
+    for strategy in ("probe", "full"):
+        with pytest.raises(ValueError, match="sees a series only as a whole and has no vector for"):
+            transfer(solved, SERIES, y, StepClasses(np.zeros(1)), way(strategy))
+
+
+@pytest.mark.parametrize(
+    "given, text",
+    [
+        ({"strategy": "some"}, "got strategy 'some', wanted one of auto, probe, partial"),
+        ({"head": "oak"}, "got head 'oak', wanted one of linear, mlp, deep_mlp"),
+        (
+            {"strategy": "full", "head": "knn"},
+            "it is fitted on vectors that stay, so use",
+        ),
+    ],
+)
+def test_unknown_ways_are_refused(network, given, text):
+    with pytest.raises(ValueError, match=text):
+        transfer(network, SERIES, LABELS, CLASSES, Way(**given))
+
+
+def test_series_of_other_channels_are_refused(network):
+    other = SeriesSet.of(np.zeros((2, 3, 9)) + np.arange(9))
+    with pytest.raises(SeriesError, match="got series of 3 channels, wanted 2"):
+        transfer(network, other, np.array(["slow", "fast"]), CLASSES, way("full"))
+
+
+def test_outputs_do_not_depend_on_the_order_of_series(network):
+    found = transfer(network, SERIES, LABELS, CLASSES, way("full"))
+    order = np.random.default_rng(0).permutation(24)
+    np.testing.assert_allclose(
+        found.outputs(SERIES[order]), np.asarray(found.outputs(SERIES))[order], atol=1e-5
+    )
+
+
+def test_a_plan_grows_with_the_labels():
+    plans = [tuning.usual_plan(count) for count in (4, 100, 1000, 20_000)]
+    assert [plan.recipe.batch_size for plan in plans] == [8, 8, 64, 64]
+    assert [plan.budget.amount for plan in plans] == [100, 375, 468, 1500]
