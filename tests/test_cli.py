@@ -131,7 +131,7 @@ def test_embed_writes_the_vectors_of_the_model(world, tmp_path, suffix):
     np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("head", ["probe", "knn"])
+@pytest.mark.parametrize("head", ["linear", "knn"])
 def test_classify_predicts_each_series(world, tmp_path, head):
     out = tmp_path / "predictions.csv"
     words = ["--train", world / "train.csv", "--test", world / "test.npz", "--out", out]
@@ -141,6 +141,24 @@ def test_classify_predicts_each_series(world, tmp_path, head):
     assert told["accuracy"] == right > 0.8  # three clearly different waves
     assert told["labelled"] == 24 and sum(told["classes"].values()) == len(rows) == 15
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_classify_fine_tunes_and_says_so(world, tmp_path):
+    out = tmp_path / "predictions.csv"
+    words = ["--train", world / "train.csv", "--test", world / "test.npz", "--out", out]
+    told = json_of("classify", world / "run", *words, "--strategy", "staged")
+    assert (told["strategy"], told["why"]) == ("staged", "given") and told["accuracy"] > 0.8
+    chosen = json_of("classify", world / "run", *words, "--force")
+    assert chosen["strategy"] == "probe" and "24 labels are below 1,000" in chosen["why"]
+
+
+def test_advise_says_what_and_why(world):
+    told = json_of("advise", world / "train.csv")
+    assert (told["labels"], told["classes"], told["strategy"]) == (24, 3, "probe")
+    shown = run(app, ["advise", str(world / "train.csv"), "--model", str(world / "run")]).stdout
+    assert "Use 'probe': the model stays as it is" in shown and "Rule of thumb" in shown
+    many = json_of("advise", "sample:PenDigits:train", "--model", world / "run")
+    assert many["strategy"] == "staged" and many["race"] == ["probe", "staged"]
 
 
 def test_classify_does_not_look_at_the_labels_of_test(world, tmp_path):

@@ -64,7 +64,7 @@ def test_labels_that_are_not_there(table, tmp_path):
 @pytest.mark.parametrize("labels", ["some", "0", "1,,2", "-1", "1.5"])
 def test_labels_that_are_no_numbers(labels):
     said = failed("compare", "--train", TRAIN, "--test", TRAIN, f"--labels={labels}")
-    assert said == f"got --labels {labels!r}, wanted numbers or all, such as 1,2,5,all"
+    assert said == f"got --labels {labels!r}, wanted numbers, shares or all, such as 1,2,5,10%,all"
 
 
 def test_suffix_is_checked_before_any_work(tmp_path):

@@ -11,11 +11,12 @@ from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
 from selftime.tasks import compare as rooms
-from selftime.tasks import scratch
+from selftime.tasks import scratch, strategy_rows
 from selftime.tasks.compare import Comparison, compare, judged, picks_of
 from selftime.tasks.gain import gain, in_words
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import Row
+from selftime.tasks.transfer.choosing import solved
 
 
 def waves(n, seed):
@@ -145,6 +146,47 @@ def test_a_head_is_fitted_anew_on_each_draw():
     got = judged(row, np.array(["a", "b", "a", "b"]), truth, [np.array([0, 1]), np.array([2, 3])])
     assert got.tolist() == [[True, True], [False, False]]
     assert not hasattr(row.head, "classes_")
+
+
+def test_shares_of_labels_are_budgets_too(model):
+    found = compare(model, TRAIN, TEST, budgets=(0.25, None), draws=3)
+    assert found.n_labels[0.25] == 6
+    assert list(found.to_dict()["labels"]) == ["25 % of the labels", "all labels"]
+    assert found.verdict()[0].startswith("With 25 % of the labels: ")
+
+
+def test_strategies_are_rows_that_see_the_same_draws(model, monkeypatch):
+    seen = []
+
+    def spy(own, series, y, answer, way, watch=None):
+        seen.append((way.strategy, series.steps.sum(), y.tolist()))
+        return solved(own, series, y, answer, way._replace(strategy="probe"))
+
+    monkeypatch.setattr(strategy_rows, "solved", spy)
+    found = compare(model, TRAIN, TEST, budgets=(2,), draws=2, strategies=("full", "auto"))
+    assert found.names[-2:] == ("selftime, full", "selftime, auto")
+    picks = picks_of(TRAIN.labels, 2, 2)
+    wanted = [(TRAIN[pick].steps.sum(), TRAIN.labels[pick].tolist()) for pick in picks]
+    assert seen == [("full", *own) for own in wanted] + [("auto", *own) for own in wanted]
+    for name in found.names[-2:]:  # the spy's probe is the model's own row
+        np.testing.assert_array_equal(found.hits[name][2], found.hits["selftime"][2])
+    assert "selftime, full" not in found.verdict()[0]
+
+
+def test_strategies_that_there_are_not_are_refused_before_any_work(model, monkeypatch):
+    monkeypatch.setattr(type(model), "embed", lambda *_, **__: pytest.fail("embedded first"))
+    with pytest.raises(ValueError, match="got strategy 'half', wanted one of auto, probe"):
+        compare(model, TRAIN, TEST, strategies=("half",))
+
+
+def test_sets_one_after_another():
+    ragged = [np.array([[1.0, np.nan]]), np.array([[3.0]])]
+    both = strategy_rows.one_after_another(SeriesSet.of(ragged), SeriesSet.of(np.ones((2, 1, 3))))
+    assert both.lengths.tolist() == [2, 1, 3, 3] and both.labels is None
+    np.testing.assert_array_equal(both.series(0), ragged[0])
+    np.testing.assert_array_equal(both.series(3), np.ones((1, 3)))
+    whole = SeriesSet.of(np.ones((2, 1, 3)))
+    assert strategy_rows.one_after_another(whole, whole).observed is None
 
 
 def test_progress_is_told(model):

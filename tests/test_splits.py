@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.splits import draw_per_class, split_by_group, split_by_time
+from selftime.data.splits import draw_per_class, draw_share, split_by_group, split_by_time
 from selftime.data.windows import batch_of, windows
 
 SHARES = st.lists(st.integers(1, 10), min_size=1, max_size=4)
@@ -136,6 +136,27 @@ def test_each_class_gives_k_labels_or_all(labels: list[str], k: int, seed: int) 
     assert drawn.tolist() == sorted(set(drawn.tolist()))
     for name in set(labels):
         assert (column[drawn] == name).sum() == min(k, labels.count(name))
+
+
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=30),
+    st.floats(0.01, 1.0),
+    st.integers(0, 5),
+)
+def test_each_class_gives_its_share_and_one_at_least(
+    labels: list[str], share: float, seed: int
+) -> None:
+    column = np.array(labels, dtype=str)
+    drawn = draw_share(column, share, np.random.default_rng(seed))
+    assert drawn.tolist() == sorted(set(drawn.tolist()))
+    for name in set(labels):
+        assert (column[drawn] == name).sum() == max(round(share * labels.count(name)), 1)
+
+
+def test_shares_out_of_range_are_refused(np_rng: np.random.Generator) -> None:
+    for share in (0.0, 1.5):
+        with pytest.raises(SeriesError, match=f"got share {share}, wanted above 0 and at most 1"):
+            draw_share(np.array([0, 1]), share, np_rng)
 
 
 def test_every_label_can_be_drawn() -> None:

@@ -30,6 +30,7 @@ class Contest(NamedTuple):
         budgets: labels a class.
         draws: how often labels are drawn.
         seed: of the learning.
+        strategies: further ways to use the model.
     """
 
     train: str
@@ -38,18 +39,45 @@ class Contest(NamedTuple):
     budgets: tuple[Budget, ...]
     draws: int
     seed: int
+    strategies: tuple[str, ...]
 
 
 def budgets_in(text: str) -> tuple[Budget, ...]:
-    """Labels a class from ``1,2,5,all``, each once, in the order given.
+    """Labels a class, shares and all from ``1,2,5,10%,all``, each once, in the order given.
 
     Raises:
-        ValueError: neither a positive number nor "all".
+        ValueError: neither a positive number, nor a share of up to 100 %, nor "all".
     """
     words = [word.strip() for word in text.split(",")]
-    if not all(word == "all" or (word.isdecimal() and int(word) > 0) for word in words):
-        raise ValueError(f"got --labels {text!r}, wanted numbers or all, such as 1,2,5,all")
-    return tuple(dict.fromkeys(None if word == "all" else int(word) for word in words))
+    try:
+        return tuple(dict.fromkeys(budget_in(word) for word in words))
+    except ValueError:
+        raise ValueError(
+            f"got --labels {text!r}, wanted numbers, shares or all, such as 1,2,5,10%,all"
+        ) from None
+
+
+def words_in(text: str) -> tuple[str, ...]:
+    """Words between commas, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def budget_in(word: str) -> Budget:
+    """One of them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if word in ("all", "100%"):
+        return None
+    if word.endswith("%"):
+        share = float(word[:-1]) / 100
+        if not 0 < share < 1:
+            raise ValueError(word)
+        return share
+    if not word.isdecimal() or int(word) < 1:
+        raise ValueError(word)
+    return int(word)
 
 
 def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_json: bool) -> None:
@@ -69,6 +97,7 @@ def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_
             test,
             budgets=contest.budgets,
             draws=contest.draws,
+            strategies=contest.strategies,
             watch=terminal.comparing(told),
         )
     result, lines = told_of(comparison)

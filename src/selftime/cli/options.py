@@ -42,9 +42,13 @@ Track = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run stopped at --out.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
+Strategy = Annotated[
+    str,
+    typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
+]
 Head = Annotated[
-    Literal["probe", "knn"],
-    typer.Option("--head", help="Calibrated linear probe, or the nearest labelled series."),
+    str,
+    typer.Option("--head", help="linear, mlp, deep_mlp, normed_linear, attention; frozen: knn."),
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Tables: column of class labels.")]
 Id = Annotated[str | None, typer.Option("--id", help="Tables: column that names the series.")]

@@ -43,7 +43,9 @@ def classify(  # noqa: PLR0913
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[str, typer.Option("--test", help="Series to classify.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
-    head: given.Head = "probe",
+    strategy: given.Strategy = "auto",
+    head: given.Head = "linear",
+    seed: given.Seed = 0,
     label: given.Label = None,
     id: given.Id = None,
     time: given.Time = None,
@@ -53,7 +55,9 @@ def classify(  # noqa: PLR0913
 ) -> None:
     """Classify series with a few labelled ones: class and probability of each.
 
-    Where the test series carry labels, these are not used but for the accuracy that is printed.
+    The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
+    forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
+    carry labels, these are not used but for the accuracy that is printed.
 
     Example: selftime classify run --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --out predictions.csv
@@ -61,8 +65,29 @@ def classify(  # noqa: PLR0913
     from selftime.cli import using
 
     read = reader_of(label, id, time, layout)
-    order = using.Classification(model, train, test, head)
+    order = using.Classification(model, train, test, strategy, head, seed)
     using.classify(order, read, out=out, force=force, as_json=as_json)
+
+
+@app.command()
+def advise(  # noqa: PLR0913
+    data: given.Data,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model or run folder that is to be used.")
+    ] = None,
+    label: given.Label = None,
+    id: given.Id = None,
+    time: given.Time = None,
+    layout: given.Layout = None,
+    as_json: given.Json = False,
+) -> None:
+    """Say which strategy suits so many labelled series, and why. Nothing is trained.
+
+    Example: selftime advise sample:JapaneseVowels:train
+    """
+    from selftime.cli import advising
+
+    advising.advise(reader_of(label, id, time, layout)(data), model, as_json=as_json)
 
 
 @app.command()
@@ -73,9 +98,13 @@ def compare(  # noqa: PLR0913
         str | None, typer.Option("--model", help="Model or run folder; else learned on train.")
     ] = None,
     labels: Annotated[
-        str, typer.Option("--labels", help="Numbers of labels a class, and all.")
+        str, typer.Option("--labels", help="Labels a class, shares such as 10%, and all.")
     ] = "1,2,5,all",
     draws: Annotated[int, typer.Option("--draws", min=1, help="How often labels are drawn.")] = 5,
+    strategies: Annotated[
+        str,
+        typer.Option("--strategies", help="Further rows: partial,full,staged,adapter,auto."),
+    ] = "",
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Folder for pictures and figures.")
     ] = None,
@@ -89,7 +118,8 @@ def compare(  # noqa: PLR0913
 ) -> None:
     """Set a model beside the untrained encoder, raw values and MiniRocket at few labels.
 
-    Says so when self-supervision did not help. Without --model one is learned first, on the
+    Says so when self-supervision did not help. --strategies adds rows in which the model is
+    fine-tuned. Without --model one is learned first, on the
     series of --train without their labels.
 
     Example: selftime compare --train sample:JapaneseVowels:train
@@ -97,7 +127,8 @@ def compare(  # noqa: PLR0913
     """
     from selftime.cli import judging
 
-    order = judging.Contest(train, test, model, judging.budgets_in(labels), draws, seed)
+    budgets, rows = judging.budgets_in(labels), judging.words_in(strategies)
+    order = judging.Contest(train, test, model, budgets, draws, seed, rows)
     read = reader_of(label, id, time, layout)
     judging.compare(order, read, out=out, force=force, as_json=as_json)
 

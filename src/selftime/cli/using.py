@@ -10,7 +10,10 @@ from selftime.cli.outputs import TABLES, VECTORS, check_file, write_file
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
-from selftime.tasks.heads import head_of
+from selftime.engine.solve import Watch
+from selftime.objectives.answers import OneClass
+from selftime.tasks.transfer.choosing import solved
+from selftime.tasks.transfer.strategies import Way, check_way
 
 NEIGHBOURS = 5
 """Labelled series that are asked by ``--head knn``, the nearer the weightier."""
@@ -23,13 +26,28 @@ class Classification(NamedTuple):
         model: model folder or run folder.
         train: where the labelled series are.
         test: where the series to classify are.
-        head: "probe" or "knn".
+        strategy: how the model is used; "auto" chooses.
+        head: what is fitted on vectors.
+        seed: fixes everything random.
     """
 
     model: str
     train: str
     test: str
+    strategy: str
     head: str
+    seed: int
+
+    @property
+    def way(self) -> Way:
+        """Strategy and head, checked.
+
+        Raises:
+            ValueError: they do not go together.
+        """
+        way = Way(self.strategy, self.head, neighbours=NEIGHBOURS, seed=self.seed)
+        check_way(way)
+        return way
 
 
 def embed(model: str, read: Reader, data: str, *, out: str, force: bool, as_json: bool) -> None:
@@ -49,21 +67,31 @@ def embed(model: str, read: Reader, data: str, *, out: str, force: bool, as_json
 
 def classify(order: Classification, read: Reader, *, out: str, force: bool, as_json: bool) -> None:
     """Write class and probability of every test series."""
-    target = Path(out)
+    target, way = Path(out), order.way
     check_file(target, TABLES, force=force)
     train, test, model = read(order.train), read(order.test), load(order.model)
     if train.labels is None:
         raise SeriesError(f"{order.train} has no labels, wanted one a series: name their --label")
-    head = head_of(order.head, model.cohort, neighbours=min(NEIGHBOURS, len(train)))
-    head.fit(_embedded(model, train, "train"), train.labels)
-    chances = head.predict_proba(_embedded(model, test, "test"))  # (N,K)
-    predicted = head.classes_[chances.argmax(axis=1)]
+    way = way._replace(neighbours=min(NEIGHBOURS, len(train)))
+    answer = OneClass(np.unique(train.labels))
+    with terminal.progress() as told:
+        found = solved(model, train, train.labels, answer, way, training(told))
+        told("classifying", 0, len(test))
+        chances = np.asarray(found.solution.chances(test))  # (N,K)
+    predicted = answer.decided(chances)
     columns = {"id": test.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
     if test.labels is not None:
         columns["label"] = test.labels
     write_file(target, TABLES[target.suffix.lower()](columns))
     result, lines = _told(predicted, train, test)
-    terminal.show({"out": out} | result, *lines, f"Predictions: {out}", as_json=as_json)
+    result = {"out": out, "strategy": found.strategy, "why": found.why} | result
+    lines = [f"Strategy {found.strategy}: {found.why}.", *lines, f"Predictions: {out}"]
+    terminal.show(result, *lines, as_json=as_json)
+
+
+def training(told: terminal.Told) -> Watch:
+    """Told of the steps of training."""
+    return lambda done, of: told("training on labels", done, of)
 
 
 def _embedded(model: Model, series: SeriesSet, what: str) -> np.ndarray:

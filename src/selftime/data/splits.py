@@ -1,7 +1,7 @@
 """Splits that cannot leak: by time, by group, and a few labels of each class."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -83,11 +83,36 @@ def draw_per_class(labels: np.ndarray, k: int, rng: np.random.Generator) -> Int6
         raise SeriesError(
             f"got k={k} and labels of shape {np.shape(labels)}, wanted k >= 1 and (N,) labels"
         )
+    return _drawn(labels, lambda counts: np.full(len(counts), k), rng)
+
+
+def draw_share(
+    labels: np.ndarray, share: float, rng: np.random.Generator
+) -> Int64[np.ndarray, "M"]:
+    """Indices of a random share of the labels of each class, ascending; one at least of each.
+
+    Args:
+        labels: (N,) class labels.
+        share: above 0, at most 1, rounded to whole labels.
+        rng: source of the draw.
+
+    Raises:
+        SeriesError: a share outside (0, 1].
+    """
+    if not 0 < share <= 1:
+        raise SeriesError(f"got share {share}, wanted above 0 and at most 1, such as 0.05")
+    return _drawn(labels, lambda counts: np.maximum(np.round(share * counts), 1), rng)
+
+
+def _drawn(
+    labels: np.ndarray, wanted: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """Indices of so many random labels of each class, for its count, ascending."""
     shuffled = rng.permutation(len(labels))
     _, codes, counts = np.unique(labels[shuffled], return_inverse=True, return_counts=True)
     grouped = np.argsort(codes, kind="stable")  # class by class, random within each
     place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(shuffled[grouped[place < k]])
+    return np.sort(shuffled[grouped[place < np.repeat(wanted(counts), counts)]])
 
 
 def _ends(lengths: np.ndarray, fractions: Sequence[float]) -> np.ndarray:

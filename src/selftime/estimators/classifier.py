@@ -14,8 +14,9 @@ from selftime.engine.model import Model
 from selftime.engine.plan import Plan
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.solving import matrix_in, solved
+from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Answer, AnyClasses, OneClass
+from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
 
@@ -76,17 +77,19 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
                 head, or series of other channels than the model's.
         """
         way = Way(
-            head=self.head, neighbours=self.n_neighbors, plan=self.plan, seed=self.random_state
+            strategy=self.strategy,
+            head=self.head,
+            neighbours=self.n_neighbors,
+            plan=self.plan,
+            seed=self.random_state,
         )
-        check_way(way if self.strategy == "auto" else way._replace(strategy=self.strategy))
+        check_way(way)
         several = matrix_in(y)
         series = series_in(self, X, y if several is None else None, first=True)
         labels = _classes_in(series) if several is None else _labels_in(several, series)
         answer = _asked(labels)
         model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = solved(
-            model, series, labels, answer, way, self.strategy
-        )
+        self.strategy_, self.why_, self.solution_ = solved(model, series, labels, answer, way)
         self.model_ = self.solution_.model
         self.classes_ = answer.classes if isinstance(answer, OneClass) else np.arange(answer.size)
         return self

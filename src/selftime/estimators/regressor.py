@@ -11,8 +11,9 @@ from selftime.engine.model import Model
 from selftime.engine.plan import Plan
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.solving import matrix_in, solved
+from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Amount
+from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
 
@@ -62,8 +63,8 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
             ValueError: bad input, no values, an unknown strategy or head, or series of other
                 channels than the model's.
         """
-        way = Way(head=self.head, plan=self.plan, seed=self.random_state)
-        check_way(way if self.strategy == "auto" else way._replace(strategy=self.strategy))
+        way = Way(self.strategy, self.head, plan=self.plan, seed=self.random_state)
+        check_way(way)
         several = matrix_in(y)
         series = series_in(self, X, y if several is None else None, first=True)
         values = _values_of(series.labels if several is None else several)
@@ -72,7 +73,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         self._is_one = several is None
         model = self.model or pretrain(series, seed=self.random_state)
         self.strategy_, self.why_, self.solution_ = solved(
-            model, series, values, Amount(values), way, self.strategy
+            model, series, values, Amount(values), way
         )
         self.model_ = self.solution_.model
         return self

@@ -12,8 +12,8 @@ from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.plan import Plan
 from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.solving import solved
 from selftime.objectives.answers import StepClasses
+from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
 
@@ -65,11 +65,9 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         series = series_in(self, X, first=True)
         _check_steps(series, labels)
         answer = StepClasses(np.unique(np.concatenate(labels)))
-        way = Way(head=self.head, plan=self.plan, seed=self.random_state)
-        check_way(way if self.strategy == "auto" else way._replace(strategy=self.strategy), answer)
-        self.strategy_, self.why_, self.solution_ = solved(
-            self.model, series, labels, answer, way, self.strategy
-        )
+        way = Way(self.strategy, self.head, plan=self.plan, seed=self.random_state)
+        check_way(way, answer)
+        self.strategy_, self.why_, self.solution_ = solved(self.model, series, labels, answer, way)
         self.model_, self.classes_ = self.solution_.model, answer.classes
         return self
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.splits import draw_per_class
+from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
 from selftime.tasks.gain import Gain, Hits, gain, in_words
 from selftime.tasks.references import (
@@ -19,9 +19,11 @@ from selftime.tasks.references import (
     raw_values,
     untrained,
 )
+from selftime.tasks.strategy_rows import is_strategy, name_of, strategy_row
+from selftime.tasks.transfer.strategies import Way, check_way
 
-Budget = int | None
-"""Labels a class; None means all."""
+Budget = int | float | None
+"""Labels a class, or a share of all labels (below 1); None means all."""
 
 Watch = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (what, done, of)."""
@@ -59,7 +61,7 @@ class Comparison:
         return [self._sentence(budget) for budget in self.budgets]
 
     def _sentence(self, budget: Budget) -> str:
-        rivals = [name for name in self.names[1:] if name != UNTRAINED]
+        rivals = [name for name in self.names[1:] if name != UNTRAINED and not is_strategy(name)]
         words = in_words(self.gain(UNTRAINED, budget))
         best = max(rivals, key=lambda name: self.accuracy(name, budget))
         own = 100 * self.accuracy(self.names[0], budget)
@@ -93,16 +95,19 @@ def label_of(budget: Budget) -> str:
     """A budget as printed."""
     if budget is None:
         return "all labels"
+    if budget < 1:
+        return f"{100 * budget:g} % of the labels"
     return f"{budget} label{'s' if budget > 1 else ''} a class"
 
 
-def compare(
+def compare(  # noqa: PLR0913 - a front door: each is one thing that people decide
     model: Model,
     train: SeriesSet,
     test: SeriesSet,
     *,
     budgets: Sequence[Budget] = (1, 2, 5, None),
     draws: int = 5,
+    strategies: Sequence[str] = (),
     watch: Watch | None = None,
 ) -> Comparison:
     """Set a model beside the reference rows at several numbers of labels.
@@ -115,24 +120,29 @@ def compare(
         model: what is judged.
         train: labelled series to draw from.
         test: labelled series to be judged on.
-        budgets: labels a class; None means all of ``train``, with one draw.
+        budgets: labels a class, or shares of all labels such as 0.05; None means all of ``train``,
+            with one draw.
         draws: how often labels are drawn, each with a seed of its own (0, 1, …).
+        strategies: further ways to use the model, each a row: names in
+            :data:`selftime.tasks.transfer.strategies.STRATEGIES`, or "auto". They take minutes.
         watch: told of progress.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
+        ValueError: an unknown strategy.
     """
     labels, truth = check_labels(train, test)
+    makers = ROWS | {name_of(name): strategy_maker(name) for name in strategies}
     told = watch or (lambda what, done, of: None)
     rows: list[Row] = []
     hits: dict[str, dict[Budget, Hits]] = {}
     n_labels: dict[Budget, int] = {}
-    for done, (name, make) in enumerate(ROWS.items()):
-        told(name, done, len(ROWS) + len(budgets))
+    for done, (name, make) in enumerate(makers.items()):
+        told(name, done, len(makers) + len(budgets))
         rows.append(make(model, train, test))
         hits[name] = {}
-    for done, budget in enumerate(budgets, start=len(ROWS)):
-        told(label_of(budget), done, len(ROWS) + len(budgets))
+    for done, budget in enumerate(budgets, start=len(makers)):
+        told(label_of(budget), done, len(makers) + len(budgets))
         picks = picks_of(labels, budget, draws)
         n_labels[budget] = len(picks[0])
         for row in rows:
@@ -150,11 +160,25 @@ ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
 """The rows of every comparison."""
 
 
+def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
+    """What makes the row of a strategy.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    way = Way(strategy=name)
+    check_way(way)
+    return lambda model, train, test: strategy_row(model, train, test, way)
+
+
 def picks_of(labels: np.ndarray, budget: Budget, draws: int) -> list[np.ndarray]:
     """Rows of the labelled training series, for each draw."""
     if budget is None:
         return [np.arange(len(labels))]
-    return [draw_per_class(labels, budget, np.random.default_rng(seed)) for seed in range(draws)]
+    rngs = [np.random.default_rng(seed) for seed in range(draws)]
+    if budget < 1:
+        return [draw_share(labels, budget, rng) for rng in rngs]
+    return [draw_per_class(labels, int(budget), rng) for rng in rngs]
 
 
 def judged(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:

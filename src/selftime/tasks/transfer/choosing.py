@@ -131,6 +131,36 @@ def choose(
     return best_of(credits)
 
 
+class Solved(NamedTuple):
+    """What came of labels.
+
+    Attributes:
+        strategy: that was given or chosen.
+        why: it was chosen.
+        solution: what answers.
+    """
+
+    strategy: str
+    why: str
+    solution: Solution
+
+
+def solved(
+    model: Model,
+    series: SeriesSet,
+    y: Any,
+    answer: Answer,
+    way: Way,
+    watch: Watch | None = None,
+) -> Solved:
+    """Learn from labels as :func:`transfer` does; the strategy "auto" is chosen first."""
+    strategy, why = way.strategy, "given"
+    if strategy == "auto":
+        strategy, why, _ = choose(model, series, y, answer, way, watch)
+    own = way._replace(strategy=strategy)
+    return Solved(strategy, why, transfer(model, series, y, answer, own, watch))
+
+
 def best_of(credits: dict[str, np.ndarray]) -> Selection:
     """The best contender; the first, which is the cheapest, unless another is clearly ahead."""
     means = {name: float(credit.mean()) for name, credit in credits.items()}

@@ -40,6 +40,8 @@ STRATEGIES = {
 }
 """What each does, in a few words."""
 LINEAR = "linear"
+AUTO = "auto"
+"""Stands for the strategy that :func:`selftime.tasks.transfer.choosing.choose` chooses."""
 HEADS = (*OUTLETS, *(name for name in heads.HEADS if name != "probe"))
 """Heads by the names people type; those behind :data:`OUTLETS` are for frozen vectors alone."""
 FROM_PROBE = ("partial", "staged", "adapter")
@@ -79,12 +81,12 @@ def check_way(way: Way, answer: Answer | None = None) -> None:
     Raises:
         ValueError: they do not.
     """
-    if way.strategy not in STRATEGIES:
+    if way.strategy not in (AUTO, *STRATEGIES):
         known = ", ".join(STRATEGIES)
         raise ValueError(f"got strategy {way.strategy!r}, wanted one of auto, {known}")
     if way.head not in HEADS:
         raise ValueError(f"got head {way.head!r}, wanted one of {', '.join(HEADS)}")
-    if way.head not in OUTLETS and way.strategy != "probe":
+    if way.head not in OUTLETS and way.strategy not in (AUTO, "probe"):
         raise ValueError(
             f"got head {way.head!r} with strategy {way.strategy!r}: it is fitted on vectors that "
             f"stay, so use strategy='probe', or one of the heads {', '.join(OUTLETS)}"

@@ -1,0 +1,80 @@
+"""Rows of a comparison for the ways to use a model: fine-tuned on the labels of each draw."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from selftime.data.series import SeriesSet
+from selftime.engine.model import Model
+from selftime.objectives.answers import OneClass
+from selftime.tasks.references import Row
+from selftime.tasks.transfer.choosing import solved
+from selftime.tasks.transfer.strategies import Way
+
+
+class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """A strategy as a classifier of rows, which are numbers of series.
+
+    Args:
+        model: what is used.
+        series: that the rows are numbers of.
+        way: how it is used.
+
+    Attributes:
+        classes_: (K,) class labels.
+    """
+
+    def __init__(self, *, model: Model, series: SeriesSet, way: Way) -> None:
+        self.model = model
+        self.series = series
+        self.way = way
+
+    def fit(self, X: Int[np.ndarray, "n 1"], y: Any) -> "Transferred":
+        """Learn from some of the series and their labels."""
+        self.classes_ = np.unique(y)
+        answer, rows = OneClass(self.classes_), self.series[X[:, 0]]
+        self.solution_ = solved(self.model, rows, np.asarray(y), answer, self.way).solution
+        return self
+
+    def predict(self, X: Int[np.ndarray, "n 1"]) -> np.ndarray:
+        """The likeliest class of each (n,)."""
+        return np.asarray(self.solution_.predict(self.series[X[:, 0]]))
+
+
+def strategy_row(model: Model, train: SeriesSet, test: SeriesSet, way: Way) -> Row:
+    """A row whose head is fine-tuned anew on the labelled series of every draw."""
+    both = one_after_another(train, test)
+    rows = np.arange(len(both))[:, None]
+    head = Transferred(model=model, series=both, way=way)
+    return Row(name_of(way.strategy), rows[: len(train)], rows[len(train) :], head)
+
+
+PREFIX = "selftime, "
+
+
+def name_of(strategy: str) -> str:
+    """What a strategy's row is called."""
+    return PREFIX + strategy
+
+
+def is_strategy(name: str) -> bool:
+    """Whether a row is the model itself, used in another way."""
+    return name.startswith(PREFIX)
+
+
+def one_after_another(first: SeriesSet, second: SeriesSet) -> SeriesSet:
+    """The series of two sets as one, without what only one of them has."""
+    parts = (first, second)
+    seen = [
+        np.ones(part.steps.shape, bool) if part.observed is None else part.observed
+        for part in parts
+    ]
+    return SeriesSet(
+        steps=np.concatenate([part.steps for part in parts]),
+        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
+        channels=first.channels,
+        ids=np.arange(len(first) + len(second)).astype(str),
+        observed=None if all(own.all() for own in seen) else np.concatenate(seen),
+    )
