@@ -48,7 +48,7 @@ def published(x: Batch, encoder: Dilated) -> Tensor:
         return F.conv1d(F.pad(h, around), kernel, layer.bias, dilation=dilation)
 
     h = convolved(x.values * x.observed, encoder.entry) * x.observed.any(dim=1, keepdim=True)
-    for k, block in enumerate(encoder.blocks):
+    for k, block in enumerate(encoder.stack):
         assert isinstance(block, Block)
         inner = convolved(F.gelu(h), block.first, 2**k)
         beside = h if block.beside is None else convolved(h, block.beside)
@@ -151,7 +151,7 @@ def test_the_published_size_has_as_many_weights_as_worked_out_by_hand() -> None:
     encoder = Dilated(channels=1)
     assert sum(weight.numel() for weight in encoder.parameters()) == entry + ten_blocks + last
     assert entry + ten_blocks + last == 637_248
-    assert (len(encoder.blocks), encoder.dim) == (11, 320)
+    assert (len(encoder.stack), encoder.dim) == (11, 320)
     assert encoder.shifts(10, 3) == (-3 * 1024, 0, 3 * 1024)
 
 

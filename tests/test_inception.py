@@ -30,7 +30,7 @@ def test_a_module_equals_plain_loops():
 
 def test_every_third_module_adds_what_was_before_the_first():
     encoder, x = networks()["inception"].double(), walks((5, 5))
-    first, second, third, fourth = encoder.blocks
+    first, second, third, fourth = encoder.stack
     h = looped(looped(looped(x.values[0], first), second), third)
     h = (h + normed(x.values[0], encoder.beside[0])).clamp(min=0)
     h = looped(h, fourth)
@@ -58,4 +58,4 @@ def test_the_published_size_has_as_many_weights_as_worked_out_by_hand():
     wanted = first + 5 * other + beside + norms
     encoder = BUILDERS["inception"](channels=1, length=10)
     assert sum(w.numel() for w in encoder.parameters()) == wanted == 420_192
-    assert (encoder.dim, len(encoder.blocks), len(encoder.beside)) == (128, 6, 2)
+    assert (encoder.dim, len(encoder.stack), len(encoder.beside)) == (128, 6, 2)

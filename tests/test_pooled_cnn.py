@@ -18,7 +18,7 @@ def looped(x, layer):
 def test_three_blocks_equal_plain_loops(T):
     encoder, x = networks()["pooled cnn"].double(), walks((T, T))
     h = x.values[0]
-    for layer in encoder.blocks:
+    for layer in encoder.stack:
         h = looped(h, layer)
     torch.testing.assert_close(encoder(x)[0], h.T)
     torch.testing.assert_close(encoder.embed(x)[0], h.mean(dim=1))

@@ -54,7 +54,7 @@ def test_tokens_follow_the_equations_step_by_step(kind, causal):
     encoder = kind(channels=2, hidden=4, depth=2, causal=causal, seed=3).double()
     x, states = walks((7, 7)), EQUATIONS[kind]
     h = x.values[0].T  # (T,C)
-    for layer in encoder.layers:
+    for layer in encoder.stack:
         ahead = states(h, layer.ahead)
         h = ahead if causal else torch.cat([ahead, states(h.flip(0), layer.back).flip(0)], dim=1)
     torch.testing.assert_close(encoder(x)[0], h)

@@ -35,7 +35,7 @@ def test_a_block_equals_plain_loops():
 def test_blocks_follow_one_another_and_the_vector_is_their_mean():
     encoder, x = networks()["resnet"].double(), walks((6, 6))
     h = x.values[0]
-    for made in encoder.blocks:
+    for made in encoder.stack:
         h = looped(h, made)
     torch.testing.assert_close(encoder(x)[0], h.T)
     torch.testing.assert_close(encoder.embed(x)[0], h.mean(dim=1))
@@ -58,4 +58,4 @@ def test_the_published_size_has_as_many_weights_as_worked_out_by_hand():
     norms = 2 * (4 * 64 + 4 * 128 + 3 * 128)
     encoder = BUILDERS["resnet"](channels=1, length=10)
     assert sum(w.numel() for w in encoder.parameters()) == one + two + three + norms == 502_592
-    assert (encoder.dim, len(encoder.blocks)) == (128, 3)
+    assert (encoder.dim, len(encoder.stack)) == (128, 3)

@@ -117,7 +117,7 @@ def test_tokens_and_vectors_equal_loops(causal: bool) -> None:
             keys = [[m for m in there if not causal or m <= n] or [n] for n in places]
             patches = torch.stack([patch_at(x, b, n, 4, 4) for n in places])
             h = encoder.embedder.map(patches)
-            for layer in encoder.layers:
+            for layer in encoder.stack:
                 h = attended(layer, h, keys, places)
             h = encoder.norm(h)
             torch.testing.assert_close(tokens[b], h, rtol=1e-5, atol=1e-6)

@@ -139,6 +139,12 @@ def repr_shows_the_settings(case: EncoderCase) -> None:
         assert f"{name}=" in repr(encoder), repr(encoder)
 
 
+def every_weight_is_in_exactly_one_block(case: EncoderCase) -> None:
+    encoder = case.build()
+    held = [id(weight) for block in encoder.blocks() for weight in block.parameters()]
+    assert sorted(held) == sorted(id(weight) for weight in encoder.parameters())
+
+
 LAWS = (
     gives_finite_float32_vectors,
     same_seed_gives_the_same_bits,
@@ -155,5 +161,6 @@ LAWS = (
     the_order_in_memory_changes_nothing,
     global_randomness_stays_untouched,
     repr_shows_the_settings,
+    every_weight_is_in_exactly_one_block,
 )
 """Everything that must hold of an encoder."""

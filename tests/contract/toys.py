@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -117,6 +117,24 @@ class ReadsMemoryOrder(Spread):
     def statistics(self, x: Batch) -> Tensor:
         values = x.values.as_strided(x.values.shape, x.values.contiguous().stride())
         return super().statistics(Batch(values, x.observed))
+
+
+class LosesAWeight(Spread):
+    """Breaks: every weight is in one block."""
+
+    def __init__(self, *, channels: int, seed: int = 0) -> None:
+        super().__init__(channels=channels, seed=seed)
+        self.first, self.last = nn.Linear(1, 1, device="meta"), nn.Linear(1, 1, device="meta")
+
+    def blocks(self) -> list[nn.Module]:
+        return [self.first]
+
+
+class RepeatsAWeight(LosesAWeight):
+    """Breaks: every weight is in one block alone."""
+
+    def blocks(self) -> list[nn.Module]:
+        return [self.first, nn.ModuleList([self.first, self.last])]
 
 
 class Turned(Encoder):

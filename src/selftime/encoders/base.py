@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import torch
 from jaxtyping import Bool, Int
@@ -51,6 +52,10 @@ class Encoder(nn.Module, ABC):
         tokens: Tensor = self(x)
         return tokens.gather(1, places[:, :, None].expand(-1, -1, tokens.shape[2]))
 
+    def blocks(self) -> list[nn.Module]:
+        """What is trained, from input to output: every weight is in one of them."""
+        return [self] if any(True for _ in self.parameters()) else []
+
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:  # noqa: ARG002
         """One vector a series (B,D) from its tokens."""
         return tokens.mean(dim=1)
@@ -95,6 +100,13 @@ class Joined(Encoder):
         weights = self.weights or [1.0] * len(self.parts)
         vectors = [w * part.embed(x) for w, part in zip(weights, self.encoders, strict=True)]
         return torch.cat(vectors, dim=1)[:, None]
+
+    def blocks(self) -> list[nn.Module]:
+        """Blocks that are equally far from the vectors are one, side by side."""
+        chains = [part.blocks()[::-1] for part in self.encoders]
+        levels = zip_longest(*chains)  # the last blocks of all parts first
+        together: list[nn.Module] = [nn.ModuleList(filter(None, level)) for level in levels]
+        return together[::-1]
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare each of them."""

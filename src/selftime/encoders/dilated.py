@@ -47,7 +47,7 @@ class Dilated(Encoder):
         self.dim, self.causal, self.seed = dim, causal, seed
         rng = torch.Generator().manual_seed(seed)
         self.entry = Convolution(channels, hidden, 1, rng)
-        self.blocks = nn.ModuleList(
+        self.stack = nn.ModuleList(
             Block(hidden, dim if last else hidden, widens=last, rng=rng)
             for last in [False] * depth + [True]
         )
@@ -64,7 +64,7 @@ class Dilated(Encoder):
         h = self.entry(steps, HERE) * there
         within = within_rows(x)
         sliced = False
-        for k, block in enumerate(self.blocks):
+        for k, block in enumerate(self.stack):
             if 2**k >= T and not sliced:  # from here on each step is seen by itself
                 h, sliced = h[start * B : stop * B], True
                 within = None if within is None else within[start * B : stop * B]
@@ -72,6 +72,10 @@ class Dilated(Encoder):
         h = h if sliced else h[start * B : stop * B]
         tokens: Tensor = h.view(stop - start, B, self.dim).transpose(0, 1)
         return tokens
+
+    def blocks(self) -> list[nn.Module]:
+        """The linear map of each step, then the residual blocks."""
+        return [self.entry, *self.stack]
 
     def shifts(self, k: int, B: int) -> tuple[int, int, int]:
         """Rows that the three taps of block ``k`` read ahead or behind, for ``B`` series."""

@@ -50,7 +50,7 @@ class InceptionTime(Encoder):
         self.dim = 4 * hidden
         rng = torch.Generator().manual_seed(seed)
         widths = [channels] + [self.dim] * (depth - 1)
-        self.blocks = nn.ModuleList(InceptionModule(width, hidden, rng=rng) for width in widths)
+        self.stack = nn.ModuleList(InceptionModule(width, hidden, rng=rng) for width in widths)
         self.beside = nn.ModuleList(
             NormedConvolution(widths[k], self.dim, 1, rng=rng)
             for k in range(0, depth - EVERY + 1, EVERY)
@@ -60,11 +60,19 @@ class InceptionTime(Encoder):
         """One token a step (B,T,D)."""
         h, steps = entering(x), steps_of(x)
         before = h
-        for k, block in enumerate(self.blocks):
+        for k, block in enumerate(self.stack):
             h = block(h, steps)
             if k % EVERY == EVERY - 1:
                 before = h = steps.clear((h + self.beside[k // EVERY](before, steps)).relu())
         return h.transpose(1, 2)
+
+    def blocks(self) -> list[nn.Module]:
+        """The modules; a residual sum belongs to the module behind which it is."""
+        made: list[nn.Module] = [*self.stack]
+        for k, beside in enumerate(self.beside):
+            last = EVERY * k + EVERY - 1
+            made[last] = nn.ModuleList([made[last], beside])
+        return made
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series (B,D)."""

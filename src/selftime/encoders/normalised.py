@@ -1,7 +1,7 @@
 """Encoders of what is left without level and scale, and of each channel by itself."""
 
 from jaxtyping import Float, Int
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -42,6 +42,10 @@ class InstanceNormalised(Encoder):
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) at some places; all that was observed is normalised together."""
         return self.encoder.tokens_at(normalised(x), places)
+
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder."""
+        return self.encoder.blocks()
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """One vector a series (B,D), as the encoder makes it."""
@@ -107,6 +111,10 @@ class ByChannel(Encoder):
         """Tokens (B,K,D) at some places."""
         each = places.repeat_interleave(self.channels, dim=0)  # (B·C,K)
         return self.side_by_side(self.encoder.tokens_at(apart(x), each))
+
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder."""
+        return self.encoder.blocks()
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The vectors of the channels side by side (B,D)."""

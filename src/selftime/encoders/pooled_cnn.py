@@ -38,7 +38,7 @@ class PooledCNN(Encoder):
         self.channels, self.hidden, self.seed = channels, hidden, seed
         self.dim = 4 * hidden
         rng = torch.Generator().manual_seed(seed)
-        self.blocks = nn.ModuleList(
+        self.stack = nn.ModuleList(
             NormedConvolution(inner, outer, TAPS, rng=rng)
             for inner, outer in pairwise((channels, hidden, 2 * hidden, 4 * hidden))
         )
@@ -46,11 +46,15 @@ class PooledCNN(Encoder):
     def forward(self, x: Batch) -> Tokens:
         """Tokens (B,N,D), N = ⌈T/8⌉."""
         h, steps = entering(x), steps_of(x)
-        for block in self.blocks:
+        for block in self.stack:
             # 0 beyond the end is never more than what a ReLU leaves within the series
             h = highest_of_pairs(steps.clear(block(h, steps).relu()))
             steps = steps.halved()
         return h.transpose(1, 2)
+
+    def blocks(self) -> list[nn.Module]:
+        """The convolutions."""
+        return [*self.stack]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the tokens of each series (B,D)."""

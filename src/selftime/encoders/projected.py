@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -42,6 +42,10 @@ class Standardised(Encoder):
         self.encoder.prepare(x, rng)
         self.mean, self.scale = standardisation(self.encoder.embed(x))
 
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder."""
+        return self.encoder.blocks()
+
 
 def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (D,) and the factor (D,) that brings features (B,D) to mean squared length 1."""
@@ -75,6 +79,10 @@ class Projected(Encoder):
         """One token a series (B,1,D)."""
         return ((self.encoder.embed(x) - self.centre) @ self.weight)[:, None]
 
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder."""
+        return self.encoder.blocks()
+
 
 class UnitLength(Encoder):
     """Another encoder's vectors, scaled to length 1; a vector of zeros stays one.
@@ -95,6 +103,10 @@ class UnitLength(Encoder):
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder."""
         self.encoder.prepare(x, rng)
+
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder."""
+        return self.encoder.blocks()
 
 
 def trunk(encoder: Encoder) -> Encoder:

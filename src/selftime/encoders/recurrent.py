@@ -54,12 +54,16 @@ class LSTM(Encoder):
         check_pooling(pooling)
         self.channels, self.hidden, self.depth = channels, hidden, depth
         self.causal, self.pooling, self.seed = causal, pooling, seed
-        self.layers = layers_of(nn.LSTM, (channels, hidden, depth), causal=causal, seed=seed)
+        self.stack = layers_of(nn.LSTM, (channels, hidden, depth), causal=causal, seed=seed)
         self.dim = width_of(hidden, causal=causal)
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
-        return states_of(self.layers, x)
+        return states_of(self.stack, x)
+
+    def blocks(self) -> list[nn.Module]:
+        """The layers, each with all its directions."""
+        return [*self.stack]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series, or its last states (B,D)."""
@@ -102,12 +106,16 @@ class GRU(Encoder):
         check_pooling(pooling)
         self.channels, self.hidden, self.depth = channels, hidden, depth
         self.causal, self.pooling, self.seed = causal, pooling, seed
-        self.layers = layers_of(nn.GRU, (channels, hidden, depth), causal=causal, seed=seed)
+        self.stack = layers_of(nn.GRU, (channels, hidden, depth), causal=causal, seed=seed)
         self.dim = width_of(hidden, causal=causal)
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
-        return states_of(self.layers, x)
+        return states_of(self.stack, x)
+
+    def blocks(self) -> list[nn.Module]:
+        """The layers, each with all its directions."""
+        return [*self.stack]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series, or its last states (B,D)."""

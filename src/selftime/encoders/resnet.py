@@ -43,16 +43,20 @@ class ResNet(Encoder):
         rng = torch.Generator().manual_seed(seed)
         widths = [channels, hidden] + [2 * hidden] * (depth - 1)
         self.dim = widths[-1]
-        self.blocks = nn.ModuleList(
+        self.stack = nn.ModuleList(
             ResidualBlock(inner, outer, rng=rng) for inner, outer in pairwise(widths)
         )
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
         h, steps = entering(x), steps_of(x)
-        for block in self.blocks:
+        for block in self.stack:
             h = block(h, steps)
         return h.transpose(1, 2)
+
+    def blocks(self) -> list[nn.Module]:
+        """The residual blocks."""
+        return [*self.stack]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series (B,D)."""

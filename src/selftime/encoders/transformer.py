@@ -55,7 +55,7 @@ class Transformer(Encoder):
         self.depth, self.heads, self.causal, self.seed = depth, heads, causal, seed
         self.channels, self.dim, self.stride = embedder.channels, embedder.dim, embedder.stride
         rng = Generator().manual_seed(seed)
-        self.layers = nn.ModuleList(
+        self.stack = nn.ModuleList(
             TransformerLayer(self.dim, heads, inner=WIDER * self.dim, rng=rng) for _ in range(depth)
         )
         rows = -(-embedder.length // embedder.stride)
@@ -76,10 +76,15 @@ class Transformer(Encoder):
         counts = -(-x.lengths // stride)
         h, turns = self.placed(self.embedder.tokens_at(x, places), places, counts)
         seen = looked_at(holding(x, stride).gather(1, places), places, causal=self.causal)
-        for layer in self.layers:
+        for layer in self.stack:
             h = layer(h, seen, turns)
         tokens: Tensor = self.norm(h)
         return tokens
+
+    def blocks(self) -> list[nn.Module]:
+        """Patches with their positions, then the layers, the last one with the norm behind it."""
+        first, last = [self.embedder, self.placed], [*self.stack[-1:], self.norm]
+        return [nn.ModuleList(first), *self.stack[:-1], nn.ModuleList(last)]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean (B,D) of the tokens that say something."""
@@ -162,6 +167,11 @@ class ClassToken(Encoder):
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) at some places."""
         return self.encoder.tokens_at(x, places)
+
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder, then the class token and its layer."""
+        own = [nn.ParameterList([self.token]), self.layer, self.norm]
+        return [*self.encoder.blocks(), nn.ModuleList(own)]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """What the class token (B,D) makes of the tokens that say something."""
