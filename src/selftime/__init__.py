@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.methods import methods as methods
     from selftime.tasks.compare import compare as compare
     from selftime.tasks.invariance import inspect_views as inspect_views
+    from selftime.tasks.picking import pick as pick
     from selftime.tasks.race import race as race
 
     __version__: str
@@ -46,6 +47,7 @@ _HOMES = {
     "compare": "tasks.compare",
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
+    "pick": "tasks.picking",
     "methods": "report.methods",
     "Classifier": "estimators",
     "SelfSupervised": "estimators",
