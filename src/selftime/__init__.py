@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.tables import Columns as Columns
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
+    from selftime.engine.adaptation import adapted as adapted
     from selftime.engine.automatic import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.methods import methods as methods
     from selftime.tasks.compare import compare as compare
     from selftime.tasks.invariance import inspect_views as inspect_views
+    from selftime.tasks.picking import pick as pick
     from selftime.tasks.race import race as race
 
     __version__: str
@@ -45,9 +47,11 @@ _HOMES = {
     "Model": "engine.model",
     "ModelError": "engine.model",
     "Auto": "engine.automatic",
+    "adapted": "engine.adaptation",
     "compare": "tasks.compare",
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
+    "pick": "tasks.picking",
     "methods": "report.methods",
     "Classifier": "estimators",
     "Regressor": "estimators",

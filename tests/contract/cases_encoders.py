@@ -29,6 +29,18 @@ def dilated(channels: int, seed: int) -> Encoder:
     return ENCODERS["Dilated"](channels=channels, hidden=8, depth=3, dim=16, seed=seed)
 
 
+def layered(channels: int, seed: int) -> Encoder:
+    """Another pooling of the last layer."""
+    parts = dilated(channels, seed)
+    return ENCODERS["Layered"](encoder=parts, layer=4, pooling="mean+deviation")
+
+
+def halfway(channels: int, seed: int) -> Encoder:
+    """A layer with tokens of another stride than the last one."""
+    network = ENCODERS["PooledCNN"](channels=channels, hidden=8, seed=seed)
+    return ENCODERS["Layered"](encoder=network, layer=1, pooling="mean+max")
+
+
 def joined(channels: int, seed: int) -> Encoder:
     """Two encoders side by side."""
     return ENCODERS["Joined"](encoders=[minirocket(channels, seed), quantiles(channels, seed)])
@@ -65,6 +77,8 @@ CASES = {
     "Hydra": EncoderCase(hydra),
     "Quantiles": EncoderCase(quantiles, random=False),
     "Dilated": EncoderCase(dilated, rounding=1e-5),
+    "Layered": EncoderCase(layered, rounding=1e-5),
+    "Layered, halfway": EncoderCase(halfway, rounding=1e-5),
     "Joined": EncoderCase(joined),
     "Standardised": EncoderCase(standardised),
     "Projected": EncoderCase(projected, rounding=1e-5),

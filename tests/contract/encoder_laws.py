@@ -139,6 +139,15 @@ def repr_shows_the_settings(case: EncoderCase) -> None:
         assert f"{name}=" in repr(encoder), repr(encoder)
 
 
+def the_last_layer_is_what_comes_out(case: EncoderCase) -> None:
+    encoder, x = case.build(), patchy()
+    layers, shapes = encoder.layers(x), encoder.layer_shapes()
+    T = x.values.shape[2]
+    wanted = [(len(LENGTHS), -(-T // (stride or T)), width) for width, stride in shapes]
+    assert [tuple(tokens.shape) for tokens in layers] == wanted
+    assert_same_bits(layers[-1], encoder(x))
+
+
 def every_weight_is_in_exactly_one_block(case: EncoderCase) -> None:
     encoder = case.build()
     held = [id(weight) for block in encoder.blocks() for weight in block.parameters()]
@@ -161,6 +170,7 @@ LAWS = (
     the_order_in_memory_changes_nothing,
     global_randomness_stays_untouched,
     repr_shows_the_settings,
+    the_last_layer_is_what_comes_out,
     every_weight_is_in_exactly_one_block,
 )
 """Everything that must hold of an encoder."""

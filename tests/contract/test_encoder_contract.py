@@ -49,6 +49,7 @@ def test_the_smallest_encoder_keeps(law, monkeypatch):
         (laws.the_order_in_memory_changes_nothing, toys.ReadsMemoryOrder),
         (laws.global_randomness_stays_untouched, toys.RollsGlobalDice),
         (laws.repr_shows_the_settings, toys.HidesItsSettings),
+        (laws.the_last_layer_is_what_comes_out, toys.StopsBeforeTheEnd),
         (laws.every_weight_is_in_exactly_one_block, toys.LosesAWeight),
         (laws.every_weight_is_in_exactly_one_block, toys.RepeatsAWeight),
     ],

@@ -1,5 +1,6 @@
 """The smallest encoder and objective that keep the contract, and ones that break it on purpose."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -117,6 +118,13 @@ class ReadsMemoryOrder(Spread):
     def statistics(self, x: Batch) -> Tensor:
         values = x.values.as_strided(x.values.shape, x.values.contiguous().stride())
         return super().statistics(Batch(values, x.observed))
+
+
+class StopsBeforeTheEnd(Spread):
+    """Breaks: the last layer is what comes out."""
+
+    def stages(self, x: Batch) -> Iterator[Tensor]:
+        yield self.statistics(x)[:, None]
 
 
 class LosesAWeight(Spread):

@@ -1,8 +1,10 @@
 """Encoder: what turns a batch of series into vectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Int
@@ -11,6 +13,18 @@ from torch import Generator, Tensor, nn
 from selftime.data.batch import Batch
 from selftime.settings import described
 from selftime.shapes import Embedding, Tokens
+
+
+class LayerShape(NamedTuple):
+    """What the tokens after a layer are like.
+
+    Attributes:
+        width: D, of each.
+        stride: steps from the beginning of one token to that of the next; None for a single one.
+    """
+
+    width: int
+    stride: int | None
 
 
 class Encoder(nn.Module, ABC):
@@ -52,6 +66,22 @@ class Encoder(nn.Module, ABC):
         tokens: Tensor = self(x)
         return tokens.gather(1, places[:, :, None].expand(-1, -1, tokens.shape[2]))
 
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """The tokens after each layer, one layer after another, as they are made.
+
+        The last ones are those of :meth:`forward`, to the bit; those before may be of another
+        shape (:meth:`layer_shapes`).
+        """
+        yield self(x)
+
+    def layers(self, x: Batch) -> list[Tokens]:
+        """The tokens (B,N,D) after each layer; the last ones are those of :meth:`forward`."""
+        return list(self.stages(x))
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """What the tokens after each layer are like."""
+        return [LayerShape(self.dim, self.stride)]
+
     def blocks(self) -> list[nn.Module]:
         """What is trained, from input to output: every weight is in one of them."""
         return [self] if any(True for _ in self.parameters()) else []
@@ -73,9 +103,19 @@ class Encoder(nn.Module, ABC):
 
 def token_there(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:
     """Which tokens begin within their series; the first one always counts."""
-    T, stride = x.values.shape[2], encoder.stride or x.values.shape[2]
-    begin = torch.arange(0, T, stride, device=x.values.device)  # (N,)
+    return begun(x, encoder.stride)
+
+
+def begun(x: Batch, stride: int | None) -> Bool[Tensor, "B N"]:
+    """Which tokens, one every ``stride`` steps or a single one, begin within their series."""
+    T = x.values.shape[2]
+    begin = torch.arange(0, T, stride or T, device=x.values.device)  # (N,)
     return begin < x.lengths.clamp(min=1)[:, None]
+
+
+def last_of(stages: Iterator[Tokens]) -> Tokens:
+    """The tokens after the last layer; those of the layers before are let go as they are made."""
+    return deque(stages, maxlen=1).pop()
 
 
 class Joined(Encoder):

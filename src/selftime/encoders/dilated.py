@@ -1,6 +1,7 @@
 """Dilated convolutions: the encoder of TS2Vec, in the order of time and as matrix products."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, LayerShape
 from selftime.encoders.taps import Rows, taps
 from selftime.shapes import Embedding, Lengths, Tokens
 
@@ -58,6 +59,16 @@ class Dilated(Encoder):
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``; blocks that reach beyond the series see no other steps."""
+        rows = deque(self.passed(x, start, stop), maxlen=1).pop()
+        return series_first(rows, len(x.values), stop - start)
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step: its linear map, then after each block."""
+        B, _, T = x.values.shape
+        return (series_first(rows, B, T) for rows in self.passed(x, 0, T))
+
+    def passed(self, x: Batch, start: int, stop: int) -> Iterator[Rows]:
+        """Rows after each block; of steps ``start`` to ``stop`` alone where others do not count."""
         B, _, T = x.values.shape
         there = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
         steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
@@ -65,13 +76,17 @@ class Dilated(Encoder):
         within = within_rows(x)
         sliced = False
         for k, block in enumerate(self.stack):
+            yield h
             if 2**k >= T and not sliced:  # from here on each step is seen by itself
                 h, sliced = h[start * B : stop * B], True
                 within = None if within is None else within[start * B : stop * B]
             h = block(h, self.shifts(k, B), within)
-        h = h if sliced else h[start * B : stop * B]
-        tokens: Tensor = h.view(stop - start, B, self.dim).transpose(0, 1)
-        return tokens
+        yield h if sliced else h[start * B : stop * B]
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All but the last have the width of the blocks."""
+        widths = [self.hidden] * (self.depth + 1) + [self.dim]
+        return [LayerShape(width, self.stride) for width in widths]
 
     def blocks(self) -> list[nn.Module]:
         """The linear map of each step, then the residual blocks."""
@@ -98,6 +113,11 @@ class Dilated(Encoder):
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The maximum over the steps of each series (B,D)."""
         return highest(tokens, x.lengths)
+
+
+def series_first(rows: Rows, series: int, steps: int) -> Float[Tensor, "B T D"]:
+    """Rows of so many series and steps, time first, as tokens."""
+    return rows.view(steps, series, rows.shape[1]).transpose(0, 1)
 
 
 def highest(tokens: Tokens, lengths: Lengths) -> Embedding:

@@ -1,5 +1,7 @@
 """InceptionTime: convolutions of several lengths side by side."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -13,7 +15,7 @@ from selftime.encoders.actnorm import (
     he_uniform,
     prepare_norms,
 )
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
 from selftime.encoders.steps import Features, Steps, average, entering, steps_of
 from selftime.shapes import Embedding, Tokens
 
@@ -58,13 +60,21 @@ class InceptionTime(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
+        return last_of(self.stages(x))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step after each module, and after the residual sum behind it."""
         h, steps = entering(x), steps_of(x)
         before = h
         for k, block in enumerate(self.stack):
             h = block(h, steps)
             if k % EVERY == EVERY - 1:
                 before = h = steps.clear((h + self.beside[k // EVERY](before, steps)).relu())
-        return h.transpose(1, 2)
+            yield h.transpose(1, 2)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All alike."""
+        return [LayerShape(self.dim, self.stride)] * self.depth
 
     def blocks(self) -> list[nn.Module]:
         """The modules; a residual sum belongs to the module behind which it is."""

@@ -1,10 +1,12 @@
 """Encoders of what is left without level and scale, and of each channel by itself."""
 
+from collections.abc import Iterator
+
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, LayerShape
 from selftime.shapes import Embedding, Observed, Tokens, Values
 
 LEAST = 1e-5
@@ -34,6 +36,14 @@ class InstanceNormalised(Encoder):
         """Tokens (B,N,D) of the normalised series."""
         tokens: Tensor = self.encoder(normalised(x))
         return tokens
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """Those of the encoder, of the normalised series."""
+        return self.encoder.stages(normalised(x))
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """Those of the encoder."""
+        return self.encoder.layer_shapes()
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``; the whole series is normalised."""
@@ -102,6 +112,15 @@ class ByChannel(Encoder):
     def forward(self, x: Batch) -> Tokens:
         """Tokens (B,N,D), those of the channels of each place side by side."""
         return self.side_by_side(self.encoder(apart(x)))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """Tokens after each layer, those of the channels of each place side by side."""
+        return map(self.side_by_side, self.encoder.stages(apart(x)))
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """Those of the encoder, for all channels."""
+        shapes = self.encoder.layer_shapes()
+        return [LayerShape(self.channels * width, stride) for width, stride in shapes]
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``."""

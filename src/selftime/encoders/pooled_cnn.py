@@ -1,5 +1,6 @@
 """PooledCNN: three convolutions with max pooling, the encoder of TS-TCC."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -7,7 +8,7 @@ from torch import Generator, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import NormedConvolution, prepare_norms
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
 from selftime.encoders.steps import average, entering, highest_of_pairs, steps_of
 from selftime.shapes import Embedding, Tokens
 
@@ -45,12 +46,20 @@ class PooledCNN(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """Tokens (B,N,D), N = ⌈T/8⌉."""
+        return last_of(self.stages(x))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """Tokens after each block: one for two steps, one for four, one for eight."""
         h, steps = entering(x), steps_of(x)
         for block in self.stack:
             # 0 beyond the end is never more than what a ReLU leaves within the series
             h = highest_of_pairs(steps.clear(block(h, steps).relu()))
             steps = steps.halved()
-        return h.transpose(1, 2)
+            yield h.transpose(1, 2)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """Half as many tokens of twice the width from block to block."""
+        return [LayerShape(2**k * self.hidden, 2 ** (k + 1)) for k in range(3)]
 
     def blocks(self) -> list[nn.Module]:
         """The convolutions."""

@@ -1,6 +1,6 @@
 """Recurrent networks: LSTM and GRU, ahead in time or both ways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import check_depth
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
 from selftime.encoders.steps import average, entering
 from selftime.shapes import Embedding, Tokens
 
@@ -59,7 +59,15 @@ class LSTM(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
+        return last_of(self.stages(x))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step after each layer."""
         return states_of(self.stack, x)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All alike."""
+        return [LayerShape(self.dim, self.stride)] * self.depth
 
     def blocks(self) -> list[nn.Module]:
         """The layers, each with all its directions."""
@@ -111,7 +119,15 @@ class GRU(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
+        return last_of(self.stages(x))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step after each layer."""
         return states_of(self.stack, x)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All alike."""
+        return [LayerShape(self.dim, self.stride)] * self.depth
 
     def blocks(self) -> list[nn.Module]:
         """The layers, each with all its directions."""
@@ -167,17 +183,17 @@ def width_of(hidden: int, *, causal: bool) -> int:
     return hidden if causal else 2 * hidden
 
 
-def states_of(layers: nn.ModuleList, x: Batch) -> Tokens:
-    """What the last of some layers says at each step (B,T,D).
+def states_of(layers: nn.ModuleList, x: Batch) -> Iterator[Tokens]:
+    """What each of some layers says at each step (B,T,D).
 
     In full precision wherever it is called: a state passes its rounding on from step to step.
     """
     h = entering(x).permute(2, 0, 1)  # (T,B,C)
     order = turned_order(x)
-    with torch.autocast(h.device.type, enabled=False):
-        for layer in layers:
+    for layer in layers:
+        with torch.autocast(h.device.type, enabled=False):
             h = layer(h, order)
-    return h.transpose(0, 1)
+        yield h.transpose(0, 1)
 
 
 def turned_order(x: Batch) -> Int[Tensor, "T B"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.inception import InceptionTime
+from selftime.encoders.layered import Layered
 from selftime.encoders.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.pooled_cnn import PooledCNN
@@ -27,7 +28,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         *(MiniRocket, Hydra, Quantiles, Dilated),
         *(PatchEmbedder, Transformer, ClassToken, InstanceNormalised, ByChannel),
         *(ResNet, InceptionTime, PooledCNN, LSTM, GRU),
-        *(Joined, Standardised, Projected, UnitLength),
+        *(Joined, Layered, Standardised, Projected, UnitLength),
     )
 }
 """The only classes that a saved model may name."""

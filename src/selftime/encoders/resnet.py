@@ -1,5 +1,6 @@
 """ResNet: residual blocks of three convolutions over time."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -8,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import NormedConvolution, check_depth, prepare_norms
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
 from selftime.encoders.steps import Features, Steps, average, entering, steps_of
 from selftime.shapes import Embedding, Tokens
 
@@ -49,10 +50,19 @@ class ResNet(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
+        return last_of(self.stages(x))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step after each block."""
         h, steps = entering(x), steps_of(x)
         for block in self.stack:
             h = block(h, steps)
-        return h.transpose(1, 2)
+            yield h.transpose(1, 2)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """The first has half the width of the others."""
+        widths = [self.hidden] + [2 * self.hidden] * (self.depth - 1)
+        return [LayerShape(width, self.stride) for width in widths]
 
     def blocks(self) -> list[nn.Module]:
         """The residual blocks."""

@@ -1,12 +1,14 @@
 """Transformers over patches, and a token of its own for the series as a whole."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.attention import TransformerLayer, check_heads, may_see
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, LayerShape, last_of
 from selftime.encoders.patching import PatchEmbedder, all_places, holding, mean_of
 from selftime.encoders.positions import Size, positions_of
 from selftime.shapes import Embedding, Tokens
@@ -72,14 +74,29 @@ class Transformer(Encoder):
         All others could as well be hidden, and nothing is computed for them (He et al. 2022,
         section 3: the encoder of a masked autoencoder).
         """
+        return last_of(self.stages_at(x, places))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a patch: embedded with its position, then after each layer.
+
+        The norm behind all layers belongs to the last one.
+        """
+        return self.stages_at(x, all_places(x, self.embedder.stride))
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All alike."""
+        return [LayerShape(self.dim, self.stride)] * (self.depth + 1)
+
+    def stages_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Iterator[Tokens]:
+        """Tokens (B,K,D) at some places after each layer."""
         stride = self.embedder.stride
         counts = -(-x.lengths // stride)
         h, turns = self.placed(self.embedder.tokens_at(x, places), places, counts)
         seen = looked_at(holding(x, stride).gather(1, places), places, causal=self.causal)
         for layer in self.stack:
+            yield h
             h = layer(h, seen, turns)
-        tokens: Tensor = self.norm(h)
-        return tokens
+        yield self.norm(h)
 
     def blocks(self) -> list[nn.Module]:
         """Patches with their positions, then the layers, the last one with the norm behind it."""
@@ -159,6 +176,14 @@ class ClassToken(Encoder):
         """The tokens of the encoder (B,N,D)."""
         tokens: Tensor = self.encoder(x)
         return tokens
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """Those of the encoder."""
+        return self.encoder.stages(x)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """Those of the encoder."""
+        return self.encoder.layer_shapes()
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``."""

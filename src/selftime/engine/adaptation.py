@@ -1,0 +1,179 @@
+"""Adaptation: a model that learned from some series, made ready for others."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selftime.data import scaling
+from selftime.data.batch import Batch
+from selftime.data.readers import read
+from selftime.data.scaling import PerChannel
+from selftime.data.series import SeriesSet, names_of_channels
+from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder
+from selftime.encoders.normalised import ByChannel
+from selftime.encoders.projected import Projected, Standardised, UnitLength, standardisation, trunk
+from selftime.encoders.registry import build, recipe_of
+from selftime.engine.model import Model
+from selftime.engine.pretrain import with_cohort
+from selftime.engine.solve import sample_of
+
+
+def adapted(model: Model, x: Any, *, seed: int = 0) -> Model:
+    """The model for series of other lengths, scales and channels than those it learned from.
+
+    Nothing is trained. Scaling, and the means and deviations by which vectors are standardised,
+    are measured anew on the given series without their labels. Lengths need nothing. Channels:
+
+    - A model of one channel reads every channel by itself, with the same weights.
+    - Of a network of several channels, a channel keeps the input weights of the one with its
+      name. Those without a namesake share what is left evenly, so that the sum over channels
+      stays what it was (:func:`channel_map`).
+    - Random convolutions of several channels are drawn for their number, and cannot follow.
+
+    Args:
+        model: stays as it is.
+        x: whatever :func:`selftime.read` takes: the series it is to be used on.
+        seed: draws the sample that statistics are measured on.
+
+    Raises:
+        SeriesError: bad input.
+        ValueError: an encoder that cannot read so many channels.
+    """
+    series = read(x)
+    fits = isinstance(model.scaling, PerChannel)
+    scale = scaling.fit_channels(series) if fits else model.scaling
+    encoder, how = with_channels_of(model, series.channels)
+    refit(encoder, scale.apply(batch_of(series, sample_of(len(series), seed))))
+    card = model.card | {
+        "settings": model.card.get("settings", {}) | {"adapted": noted(series, how)}
+    }
+    made = Model(encoder.eval(), scale, series.channels, card)
+    return with_cohort(made, series, seed)
+
+
+def noted(series: SeriesSet, how: str) -> dict[str, str]:
+    """What the card says."""
+    size = f"{len(series)} series of {series.n_channels} channels"
+    return {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
+
+
+def with_channels_of(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]:
+    """A copy of the encoder that reads other channels, and how it does.
+
+    Raises:
+        ValueError: it cannot read so many.
+    """
+    encoder, old, new = copy.deepcopy(model.encoder), model.channels, tuple(channels)
+    matrix, body = channel_map(old, new), trunk(encoder)
+    closed = is_closed(encoder)
+    if len(old) == len(new) and torch.equal(matrix, torch.eye(len(old))):
+        return encoder, "its channels are those of the model"
+    if len(old) == 1:
+        each = ByChannel(channels=len(new), encoder=encoder if closed else body)
+        whole = each if closed else Standardised(encoder=each)
+        return UnitLength(encoder=whole), "each channel is read by itself"
+    if closed:
+        raise ValueError(
+            f"got an encoder drawn for {len(old)} channels ({', '.join(old)}) and series with "
+            f"{len(new)} ({', '.join(new)}): its kernels cannot follow; learn it on series of one "
+            "channel, and it is run on each channel by itself"
+        )
+    network = UnitLength(encoder=Standardised(encoder=rebuilt(body, matrix)))
+    return network, "input weights by name, the others shared evenly"
+
+
+def is_closed(encoder: Encoder) -> bool:
+    """Whether it was learned in closed form, on kernels that were drawn."""
+    drawn = not any(True for _ in encoder.parameters())
+    return drawn or any(isinstance(part, Projected) for part in encoder.modules())
+
+
+def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:
+    """How much of the weights of each old channel each new one takes.
+
+    A new channel takes those of its namesake. The new ones without a namesake each take an equal
+    share of the sum of all old ones without one: where all channels say the same, what the
+    network makes of them stays the same, and where the model knew all old ones, a new one beside
+    them says nothing to it. Numbers that stand for names, and as many channels without any
+    common name, go by their place.
+    """
+    unnamed = names_of_channels(len(old)) == tuple(old) or names_of_channels(len(new)) == tuple(new)
+    same = torch.tensor([[a == b and not unnamed for b in old] for a in new]).float()  # (n,o)
+    if len(old) == len(new) and not same.any():
+        return torch.eye(len(old))
+    free_new, free_old = 1 - same.sum(dim=1), 1 - same.sum(dim=0)
+    return same + free_new[:, None] * free_old / free_new.sum().clamp(min=1)
+
+
+def rebuilt(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
+    """The network for other channels, with all its weights but those of its input.
+
+    Raises:
+        ValueError: for so many channels it is made of other parts.
+    """
+    recipe, (n, o) = recipe_of(body), matrix.shape
+    made = build(of_channels(recipe, n))
+    wider = build(of_channels(recipe, o + 1)).state_dict()
+    state = {
+        name: mapped(tensor, wider[name].shape, matrix)
+        for name, tensor in body.state_dict().items()
+    }
+    shapes = {name: tensor.shape for name, tensor in made.state_dict().items()}
+    if shapes != {name: tensor.shape for name, tensor in state.items()}:
+        raise ValueError(
+            f"got {type(body).__name__} of {o} channels, which for {n} is made of other parts: "
+            "learn it on series of one channel, and it is run on each channel by itself"
+        )
+    made.load_state_dict(state)
+    return made
+
+
+def of_channels(recipe: Any, channels: int) -> Any:
+    """A recipe for another number of channels; what :class:`ByChannel` runs reads one as before."""
+    if isinstance(recipe, list):
+        return [of_channels(item, channels) for item in recipe]
+    if not isinstance(recipe, dict):
+        return recipe
+    own = {"channels": channels} if "channels" in recipe else {}
+    if recipe["class"] == "ByChannel":
+        return recipe | own
+    return {name: of_channels(value, channels) for name, value in recipe.items()} | own
+
+
+def mapped(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) -> Tensor:
+    """Input weights for other channels; weights of all other kinds as they are.
+
+    Args:
+        weight: of the network as it is.
+        wider: shape of the same weight in a network of one channel more: it differs along the
+            axis along which channels lie, each perhaps with several numbers.
+        matrix: of :func:`channel_map`.
+    """
+    if weight.shape == wider:
+        return weight
+    (axis,) = [k for k, size in enumerate(wider) if size != weight.shape[k]]
+    last = weight.movedim(axis, -1)
+    each = last.reshape(*last.shape[:-1], matrix.shape[1], -1)  # (…,o,k)
+    return torch.einsum("...ok,no->...nk", each, matrix).flatten(-2).movedim(-1, axis)
+
+
+@torch.no_grad()
+def refit(encoder: Encoder, x: Batch) -> None:
+    """Measure every standardisation within an encoder anew, on whatever reaches it."""
+    parts = [part for part in encoder.modules() if isinstance(part, Standardised)]
+    hooks = [part.register_forward_pre_hook(_measured) for part in parts]
+    try:
+        encoder.embed(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _measured(part: nn.Module, arguments: tuple[Batch]) -> None:
+    if isinstance(part, Standardised):
+        part.mean, part.scale = standardisation(part.encoder.embed(*arguments))
