@@ -11,6 +11,7 @@ from selftime.cli.sources import Reader
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
 from selftime.tasks.heads import head_of
+from selftime.tasks.leaks import leaks_of
 
 NEIGHBOURS = 5
 """Labelled series that are asked by ``--head knn``, the nearer the weightier."""
@@ -63,6 +64,10 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
         columns["label"] = test.labels
     write_file(target, TABLES[target.suffix.lower()](columns))
     result, lines = _told(predicted, train, test)
+    if test.labels is not None:
+        leaks = leaks_of(model, train, test)
+        result["leaks"] = leaks.to_dict()
+        lines += leaks.sentences()
     terminal.show({"out": out} | result, *lines, f"Predictions: {out}", as_json=as_json)
 
 

@@ -1,5 +1,6 @@
 """A classifier on top of representations."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.tasks.heads import check_head, head_of
+from selftime.tasks.leaks import Leaks
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no types there
@@ -84,6 +86,22 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         """
         vectors = self._vectors(X)
         return np.asarray(self.head_.predict_proba(vectors))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of series that are right.
+
+        A model that was given and had some of them in its pretraining gets a ``UserWarning``:
+        such a result is transductive.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        check_is_fitted(self)
+        seen = None if self.model is None else self.model.seen(series_in(self, X))
+        if seen is not None:
+            for sentence in Leaks(test=len(seen), seen=int(seen.sum())).sentences():
+                warnings.warn(sentence, UserWarning, stacklevel=2)
+        return float(super().score(X, y, sample_weight))
 
     def _vectors(self, X: Any) -> Float32[np.ndarray, "N D"]:
         check_is_fitted(self)
