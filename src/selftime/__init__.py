@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.tasks.compare import compare as compare
     from selftime.tasks.invariance import inspect_views as inspect_views
     from selftime.tasks.race import race as race
+    from selftime.tasks.suggest import suggest as suggest
 
     __version__: str
 
@@ -46,6 +47,7 @@ _HOMES = {
     "compare": "tasks.compare",
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
+    "suggest": "tasks.suggest",
     "methods": "report.methods",
     "Classifier": "estimators",
     "SelfSupervised": "estimators",
