@@ -80,7 +80,7 @@ def test_fine_tuning_changes_the_model_and_few_labels_do_not(stepwise):
     tuned = Classifier(stepwise, strategy="staged", plan=PLAN).fit(X, labels)
     assert tuned.strategy_ == "staged"
     assert not np.array_equal(tuned.model_.embed(X), stepwise.embed(X))
-    assert tuned.score(X, labels) > 0.7
+    assert (tuned.predict(X) == labels).mean() > 0.7
 
 
 @pytest.mark.parametrize(

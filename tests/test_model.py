@@ -13,7 +13,7 @@ from selftime.engine import model as model_file
 from selftime.engine.model import ModelError, load
 from selftime.engine.pretrain import pretrain
 
-FILES = {"model.safetensors", "config.json", "README.md"}
+FILES = {"model.safetensors", "seen.safetensors", "config.json", "README.md"}
 
 
 def ragged(n=12, channels=2, seed=0):
@@ -53,7 +53,7 @@ def test_another_process_embeds_the_same_bits(model, folder, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), model.embed(x))
 
 
-def test_a_folder_holds_three_files_and_its_card(model, folder):
+def test_a_folder_holds_its_files_and_its_card(model, folder):
     assert {path.name for path in folder.iterdir()} == FILES
     card = (folder / "README.md").read_text()
     assert model.card["data"]["fingerprint"] in card and "left, right" in card

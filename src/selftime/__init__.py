@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.tasks.invariance import inspect_views as inspect_views
     from selftime.tasks.picking import pick as pick
     from selftime.tasks.race import race as race
+    from selftime.tasks.suggest import suggest as suggest
 
     __version__: str
 
@@ -52,6 +53,7 @@ _HOMES = {
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
     "pick": "tasks.picking",
+    "suggest": "tasks.suggest",
     "methods": "report.methods",
     "Classifier": "estimators",
     "Regressor": "estimators",

@@ -12,6 +12,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
 from selftime.engine.solve import Watch
 from selftime.objectives.answers import OneClass
+from selftime.tasks.leaks import leaks_of
 from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
@@ -84,6 +85,10 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
         columns["label"] = test.labels
     write_file(target, TABLES[target.suffix.lower()](columns))
     result, lines = _told(predicted, train, test)
+    if test.labels is not None:
+        leaks = leaks_of(model, train, test)
+        result["leaks"] = leaks.to_dict()
+        lines += leaks.sentences()
     result = {"out": out, "strategy": found.strategy, "why": found.why} | result
     lines = [f"Strategy {found.strategy}: {found.why}.", *lines, f"Predictions: {out}"]
     terminal.show(result, *lines, as_json=as_json)

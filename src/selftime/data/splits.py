@@ -10,7 +10,9 @@ from jaxtyping import Int64
 from selftime.data.series import SeriesError, SeriesSet
 
 
-def split_by_time(series: SeriesSet, fractions: Sequence[float]) -> tuple[SeriesSet, ...]:
+def split_by_time(
+    series: SeriesSet, fractions: Sequence[float], *, gap: int = 0
+) -> tuple[SeriesSet, ...]:
     """Cut every series at the same fractions of its steps; nothing is shuffled.
 
     Part ``k`` of a series of T steps ends before step ``floor(T · (f₀ + … + fₖ))``, so that it
@@ -19,6 +21,8 @@ def split_by_time(series: SeriesSet, fractions: Sequence[float]) -> tuple[Series
     Args:
         series: what to cut; labels, groups and ids stay with each part.
         fractions: share of each part, earliest first, 1 in total, e.g. ``(0.7, 0.1, 0.2)``.
+        gap: steps left out at the end of every part but the last, for values that know of those
+            before them, such as running means.
 
     Raises:
         SeriesError: fractions that are not positive or do not add up to 1, a series too short
@@ -35,7 +39,31 @@ def split_by_time(series: SeriesSet, fractions: Sequence[float]) -> tuple[Series
         )
     n_parts = sizes.shape[1]
     pieces = _pieces(series, sizes)
-    return tuple(replace(pieces[k::n_parts], ids=series.ids) for k in range(n_parts))
+    parts = [replace(pieces[k::n_parts], ids=series.ids) for k in range(n_parts)]
+    return tuple([*(without_end(part, gap) for part in parts[:-1]), parts[-1]])
+
+
+def without_end(series: SeriesSet, gap: int) -> SeriesSet:
+    """Every series without its last ``gap`` steps.
+
+    Raises:
+        SeriesError: a negative gap, or a series with no step left.
+    """
+    kept = series.lengths - gap
+    if gap < 0 or kept.min() < 1:
+        raise SeriesError(
+            f"got gap {gap} for parts of {series.lengths.min()} steps and more, wanted at least 0 "
+            "and a step left in each: take a smaller gap or fewer parts"
+        )
+    within = np.arange(len(series.steps)) - np.repeat(series.offsets[:-1], series.lengths)
+    rows = within < np.repeat(kept, series.lengths)
+    return replace(
+        series,
+        steps=series.steps[rows],
+        offsets=np.concatenate([[0], np.cumsum(kept)]).astype(np.int64),
+        observed=None if series.observed is None else series.observed[rows],
+        times=None if series.times is None else series.times[rows],
+    )
 
 
 def split_by_group(
@@ -68,21 +96,29 @@ def split_by_group(
     return series[first], series[~first]
 
 
-def draw_per_class(labels: np.ndarray, k: int, rng: np.random.Generator) -> Int64[np.ndarray, "M"]:
+def draw_per_class(
+    labels: np.ndarray, k: int, rng: np.random.Generator, *, groups: np.ndarray | None = None
+) -> Int64[np.ndarray, "M"]:
     """Indices of ``k`` random labels of each class, ascending; smaller classes give all theirs.
+
+    With groups whole groups are drawn until every class has at least ``k``, so that what was not
+    drawn can be judged without leaks.
 
     Args:
         labels: (N,) class labels.
         k: how many of each class.
         rng: source of the draw.
+        groups: (N,) subject, machine or session of each series, if these must stay whole.
 
     Raises:
-        SeriesError: ``k`` below 1, or labels that are not one value a series.
+        SeriesError: ``k`` below 1, or labels or groups that are not one value a series.
     """
     if k < 1 or np.ndim(labels) != 1:
         raise SeriesError(
             f"got k={k} and labels of shape {np.shape(labels)}, wanted k >= 1 and (N,) labels"
         )
+    if groups is not None:
+        return _draw_whole_groups(labels, k, rng, groups)
     return _drawn(labels, lambda counts: np.full(len(counts), k), rng)
 
 
@@ -113,6 +149,25 @@ def _drawn(
     grouped = np.argsort(codes, kind="stable")  # class by class, random within each
     place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(shuffled[grouped[place < np.repeat(wanted(counts), counts)]])
+
+
+def _draw_whole_groups(
+    labels: np.ndarray, k: int, rng: np.random.Generator, groups: np.ndarray
+) -> Int64[np.ndarray, "M"]:
+    """Rows of random whole groups, each of which brought a class that had fewer than ``k``."""
+    if np.shape(groups) != np.shape(labels):
+        raise SeriesError(
+            f"got groups of shape {np.shape(groups)} for {len(labels)} labels: one each is wanted"
+        )
+    _, codes = np.unique(labels, return_inverse=True)
+    names, owners = np.unique(groups, return_inverse=True)
+    held, drawn = np.zeros(codes.max(initial=-1) + 1, np.int64), np.zeros(len(names), bool)
+    for group in rng.permutation(len(names)):
+        inside = codes[owners == group]
+        if (held[inside] < k).any():
+            drawn[group] = True
+            held += np.bincount(inside, minlength=len(held))
+    return np.flatnonzero(drawn[owners])
 
 
 def _ends(lengths: np.ndarray, fractions: Sequence[float]) -> np.ndarray:

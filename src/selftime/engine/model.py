@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from safetensors.torch import load_file, save_file
 
 from selftime.data import scaling
+from selftime.data.fingerprints import Fingerprints, are_among
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesError, SeriesSet
@@ -22,6 +23,7 @@ from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.card import card_text
+from selftime.engine.seen import read_seen, write_seen
 from selftime.engine.solve import Watch
 
 FORMAT = 1
@@ -43,6 +45,7 @@ class Model:
         card: where it comes from: data, fingerprint, settings and the reasons for them.
         cohort: (K,D) embeddings of some of the unlabelled series it learned from, with which a
             probe compares its scores; or None.
+        fingerprints: of every series it was pretrained on; None where that is not known.
     """
 
     encoder: Encoder
@@ -50,6 +53,7 @@ class Model:
     channels: tuple[str, ...]
     card: dict[str, Any] = field(default_factory=dict)
     cohort: Float32[np.ndarray, "K D"] | None = None
+    fingerprints: Fingerprints | None = None
 
     def __sklearn_clone__(self) -> "Model":
         return self  # nothing changes a model, so estimators can share it
@@ -99,6 +103,14 @@ class Model:
             )
         return series
 
+    def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
+        """Which series it was pretrained on, by their values; None where that is not known.
+
+        Args:
+            x: whatever :func:`selftime.read` takes.
+        """
+        return None if self.fingerprints is None else are_among(read(x), self.fingerprints)
+
     def _parts(
         self, series: SeriesSet, order: np.ndarray, size: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -108,7 +120,7 @@ class Model:
             yield order[k * size : (k + 1) * size], vectors
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the model folder: ``model.safetensors``, ``config.json``, ``README.md``.
+        """Write the folder: ``model.safetensors``, ``config.json``, ``README.md``, and what it saw.
 
         The folder appears whole or not at all.
 
@@ -135,6 +147,7 @@ class Model:
             state["cohort"] = torch.from_numpy(self.cohort)
         save_file(state, folder / "model.safetensors")
         (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n")
+        write_seen(folder, self.fingerprints)
         (folder / "README.md").write_text(card_text(self.card, self.config()))
 
     def config(self) -> dict[str, Any]:
@@ -201,6 +214,7 @@ def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Mod
             channels=tuple(map(str, config["channels"])),
             card=dict(config["card"]),
             cohort=None if cohort is None else checked_cohort(cohort, encoder.dim),
+            fingerprints=read_seen(folder),
         )
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error

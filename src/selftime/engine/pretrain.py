@@ -7,7 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from selftime.data import scaling
+from selftime.data.fingerprints import Fingerprints, fingerprints_of, joined
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.encoders.builders import BUILDERS
@@ -55,11 +58,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     series = read(x)
-    if len(series) < 2:
-        raise SeriesError(
-            "got 1 series, wanted at least 2: what identifies a series shows only beside "
-            "another; cut a long recording into windows (selftime.windows)"
-        )
+    check_enough(series)
     start = time.perf_counter()
     encoder = loaded(encoder)
     scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
@@ -77,7 +76,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         training = Training(learner, series, scale, plan, seed)
         learned = descended(training, kept, card, watch)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    model = with_cohort(Model(learned.eval(), scale, series.channels, card), series, seed)
+    model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
+    model = with_cohort(model, series, seed)
     if kept and is_first_process():
         model.save(kept.folder / MODEL, overwrite=True)
         kept.finish(card)
@@ -90,6 +90,12 @@ def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:
     return replace(model, cohort=cohort)
 
 
+def seen_by(start: Start, series: SeriesSet) -> Fingerprints | None:
+    """Fingerprints of the series, and of those that the model it goes on from had learned from."""
+    before = start.fingerprints if isinstance(start, Model) else None
+    return joined(np.unique(fingerprints_of(series)), before)
+
+
 def loaded(encoder: Start) -> Start:
     """The model, where the folder of one was given."""
     is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
@@ -98,6 +104,19 @@ def loaded(encoder: Start) -> Start:
 
 COHORT = 512
 """Most unlabelled series whose embeddings are kept with the model."""
+
+
+def check_enough(series: SeriesSet) -> None:
+    """There is something to tell apart.
+
+    Raises:
+        SeriesError: fewer than 2 series.
+    """
+    if len(series) < 2:
+        raise SeriesError(
+            "got 1 series, wanted at least 2: what identifies a series shows only beside "
+            "another; cut a long recording into windows (selftime.windows)"
+        )
 
 
 def check_no_plan(learner: ClosedForm, plan: Plan | str | None) -> None:

@@ -1,5 +1,6 @@
 """A classifier on top of representations."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Answer, AnyClasses, OneClass
+from selftime.tasks.leaks import Leaks
 from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
@@ -111,6 +113,22 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         """
         check_is_fitted(self)
         return np.asarray(self.solution_.chances(series_in(self, X)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of series that are right.
+
+        A model that was given and had some of them in its pretraining gets a ``UserWarning``:
+        such a result is transductive.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        check_is_fitted(self)
+        seen = None if self.model is None else self.model.seen(series_in(self, X))
+        if seen is not None:
+            for sentence in Leaks(test=len(seen), seen=int(seen.sum())).sentences():
+                warnings.warn(sentence, UserWarning, stacklevel=2)
+        return float(super().score(X, y, sample_weight))
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of_series(super().__sklearn_tags__())

@@ -27,7 +27,9 @@ class Verdict(NamedTuple):
 def verdict_of(content: Content) -> Verdict:
     """The comparison's answer if there is one, else how learning went."""
     if content.comparison is not None and UNTRAINED in content.comparison.names:
-        return Verdict(helped(content.comparison), _accuracies(content.comparison))
+        leaks = content.comparison.leaks
+        said = [_accuracies(content.comparison), *(leaks.sentences() if leaks else [])]
+        return Verdict(helped(content.comparison), " ".join(said))
     return Verdict(went(content), UNMEASURED)
 
 

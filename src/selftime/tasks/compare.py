@@ -11,6 +11,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
 from selftime.tasks.gain import Gain, Hits, gain, in_words
+from selftime.tasks.leaks import Leaks, leaks_of
 from selftime.tasks.references import (
     Row,
     from_scratch,
@@ -37,11 +38,18 @@ class Comparison:
         budgets: labels a class, in the order they were asked for.
         hits: by row name (the model first), then by budget.
         n_labels: how many labels each budget came to.
+        leaks: what the test series have in common with pretraining and labels, if it was looked at.
     """
 
     budgets: tuple[Budget, ...]
     hits: dict[str, dict[Budget, Hits]]
     n_labels: dict[Budget, int]
+    leaks: Leaks | None = None
+
+    @property
+    def seen(self) -> int | None:
+        """Test series that the model was pretrained on; None where that is not known."""
+        return self.leaks.seen if self.leaks else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,8 +65,9 @@ class Comparison:
         return gain(self.hits[self.names[0]][budget], self.hits[name][budget])
 
     def verdict(self) -> list[str]:
-        """One sentence for each budget."""
-        return [self._sentence(budget) for budget in self.budgets]
+        """One sentence for each budget, and one for each leak."""
+        leaks = self.leaks.sentences() if self.leaks else []
+        return [*(self._sentence(budget) for budget in self.budgets), *leaks]
 
     def _sentence(self, budget: Budget) -> str:
         rivals = [name for name in self.names[1:] if name != UNTRAINED and not is_strategy(name)]
@@ -84,6 +93,7 @@ class Comparison:
                 name: {label_of(b): self.gain(name, b)._asdict() for b in self.budgets}
                 for name in self.names[1:]
             },
+            "leaks": self.leaks.to_dict() if self.leaks else {},
             "verdict": self.verdict(),
         }
 
@@ -147,7 +157,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         n_labels[budget] = len(picks[0])
         for row in rows:
             hits[row.name][budget] = judged(row, labels, truth, picks)
-    return Comparison(tuple(budgets), hits, n_labels)
+    return Comparison(tuple(budgets), hits, n_labels, leaks_of(model, train, test))
 
 
 ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {

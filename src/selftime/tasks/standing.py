@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
 
+from selftime.data.folds import folds_by_group
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.criteria import CRITERIA, sight
@@ -26,19 +26,26 @@ def criterion_of(model: Model, series: SeriesSet, seed: int) -> float:
 
 
 def probe_of(model: Model, series: SeriesSet, seed: int) -> float | None:
-    """Share of labelled series that a probe gets right, each judged by one that never saw it."""
+    """Share of labelled series that a probe gets right, each judged by one that never saw it.
+
+    Nor did it see any other series of the same group; with fewer than 2 groups there is nothing
+    to judge by.
+    """
     if series.labels is None:
         return None
     names, counts = np.unique(series.labels, return_counts=True)
     usable = np.isin(series.labels, names[counts >= 2])
     if len(names) < 2 or not usable.any():
         return None
-    vectors, labels = model.embed(series)[usable], series.labels[usable]
-    folds = StratifiedKFold(
-        min(FOLDS, int(counts[counts >= 2].min())), shuffle=True, random_state=seed
-    )
+    kept = series[usable]
+    groups = len(kept) if kept.groups is None else len(np.unique(kept.groups))
+    if groups < 2:
+        return None
+    folds = min(FOLDS, int(counts[counts >= 2].min()), groups)
+    fold = folds_by_group(kept, folds, np.random.default_rng(seed))
+    vectors, labels = model.embed(kept), np.asarray(kept.labels)
     probe, right = Probe(cohort=model.cohort), np.zeros(len(labels), bool)
-    for fitted, judged in folds.split(vectors, labels):
-        head = clone(probe).fit(vectors[fitted], labels[fitted])
+    for judged in (fold == f for f in range(folds)):
+        head = clone(probe).fit(vectors[~judged], labels[~judged])
         right[judged] = head.predict(vectors[judged]) == labels[judged]
     return float(right.mean())
