@@ -53,6 +53,12 @@ def test_the_rule_of_thumb(labels, strategy):
     assert (len(advice.contenders) == 1) == (labels < 1000)
 
 
+def test_networks_are_raced_from_fewer_labels_on(model):
+    assert advise(199, model).contenders == ("probe",)
+    assert advise(200, model).contenders == ("probe", "partial", "full", "staged")
+    assert advise(200, model).strategy == "probe"
+
+
 def test_contenders_are_what_an_encoder_can_do():
     sizes = {"channels": 1, "length": 24}
     assert contenders_for(BUILDERS["rocket"](**sizes)) == ("probe", "staged")
@@ -66,16 +72,16 @@ def test_few_labels_are_not_raced(model, monkeypatch):
     monkeypatch.setattr(strategies, "networked", lambda *_: pytest.fail("trained a network"))
     choice = choose(model, SERIES, LABELS, CLASSES)
     assert choice.strategy == "probe" and choice.credit == {}
-    assert "below 1,000" in choice.why
+    assert "40 labels are below 200" in choice.why
 
 
 def test_a_head_for_frozen_vectors_is_not_raced(model, monkeypatch):
-    monkeypatch.setattr(choosing, "FEW", 10)
+    monkeypatch.setattr(choosing, "RACED", 10)
     assert choose(model, SERIES, LABELS, CLASSES, Way(head="knn")).strategy == "probe"
 
 
 def test_many_labels_are_raced_on_series_that_nobody_saw(model, monkeypatch):
-    monkeypatch.setattr(choosing, "FEW", 10)
+    monkeypatch.setattr(choosing, "RACED", 10)
     seen = []
 
     def spy(model, series, y, answer, way, watch):

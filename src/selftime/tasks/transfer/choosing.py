@@ -18,6 +18,9 @@ from selftime.tasks.transfer.strategies import Way, transfer
 
 FEW, MANY = 1_000, 10_000
 """Labels up to which the probe, and up to which partial fine-tuning, is usually best."""
+RACED = 200
+"""Labels from which a network is raced all the same: on the open sets its probe was then up to 3
+points behind fine-tuning (benchmarks/results/strategies.json)."""
 JUDGED = 0.25
 """Share of the labelled series that a race is judged by."""
 CLEAR = 1.0
@@ -72,26 +75,31 @@ def advise(labels: int, model: Model | None = None) -> Advice:
         model: narrows down what is possible with it; None knows of none.
     """
     strategy = rule_of_thumb(labels)
-    if labels < FEW:
+    contenders = contenders_for(model.encoder if model else None)
+    least = FEW if contenders == LINEAR_MAPS or model is None else RACED
+    if labels < least:
         why = (
-            f"{labels:,} labels are below {FEW:,}: a head on frozen vectors is as accurate as "
+            f"{labels:,} labels are below {least:,}: a head on frozen vectors is as accurate as "
             "fine-tuning, often more so, and takes seconds"
         )
-        return Advice(labels=labels, strategy=strategy, contenders=("probe",), why=why)
-    contenders = contenders_for(model.encoder if model else None)
+        return Advice(labels=labels, strategy="probe", contenders=("probe",), why=why)
     usual = strategy if strategy in contenders else contenders[-1]
-    size = f"to {MANY:,}" if labels <= MANY else f"above {MANY:,}"
     why = (
-        f"{labels:,} labels ({FEW:,} {size}) are usually enough for '{usual}'; whether they are "
-        f"here, a race on held-out series tells: {', '.join(contenders)}"
+        f"with {labels:,} labels '{usual}' is usually best; whether it is here, a race on held-out "
+        f"series tells: {', '.join(contenders)}"
     )
     return Advice(labels=labels, strategy=usual, contenders=contenders, why=why)
+
+
+LINEAR_MAPS = ("probe", "staged")
+"""Contenders where linear maps of fixed features are all that was learned: there are no last
+blocks."""
 
 
 def contenders_for(encoder: Encoder | None) -> tuple[str, ...]:
     """Strategies worth a race for an encoder, the cheapest first."""
     if encoder is not None and not any(True for _ in encoder.parameters()):
-        return ("probe", "staged")  # linear maps of fixed features: there are no last blocks
+        return LINEAR_MAPS
     if encoder is not None and any(isinstance(p, TransformerLayer) for p in encoder.modules()):
         return ("probe", "adapter", "partial", "full", "staged")
     return ("probe", "partial", "full", "staged")
