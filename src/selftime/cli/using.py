@@ -6,10 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selftime.cli import terminal
+from selftime.cli.evaluating import beside, write_evaluation
+from selftime.cli.learning import run_of
+from selftime.cli.lesson import Lesson
 from selftime.cli.outputs import TABLES, VECTORS, check_file, write_file
+from selftime.cli.reporting import Judgement
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
+from selftime.tasks.evaluate import evaluation_of
 from selftime.tasks.heads import head_of
 
 NEIGHBOURS = 5
@@ -51,18 +56,27 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     """Write class and probability of every test series."""
     target = Path(out)
     check_file(target, TABLES, force=force)
+    check_file(beside(target), {".json": None}, force=force)
     train, test, model = read(order.train), read(order.test), load(order.model)
     if train.labels is None:
         raise SeriesError(f"{order.train} has no labels, wanted one a series: name their --label")
     head = head_of(order.head, model.cohort, neighbours=min(NEIGHBOURS, len(train)))
-    head.fit(_embedded(model, train, "train"), train.labels)
-    chances = head.predict_proba(_embedded(model, test, "test"))  # (N,K)
+    spaces = _embedded(model, train, "train"), _embedded(model, test, "test")
+    head.fit(spaces[0], train.labels)
+    chances = np.asarray(head.predict_proba(spaces[1]), np.float64)  # (N,K)
     predicted = head.classes_[chances.argmax(axis=1)]
     columns = {"id": test.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
     if test.labels is not None:
         columns["label"] = test.labels
     write_file(target, TABLES[target.suffix.lower()](columns))
     result, lines = _told(predicted, train, test)
+    if test.labels is not None:
+        found = evaluation_of(chances, head.classes_, spaces, train, test)
+        facts = run_of(model, Lesson(order.train), "classify", 0.0)
+        judged, sources = Judgement(found, train, test), (order.train, order.test)
+        write_evaluation(beside(target), judged, sources, run=facts)
+        result["evaluation"] = str(beside(target))
+        lines.append(f"Every figure: selftime report {beside(target)}")
     terminal.show({"out": out} | result, *lines, f"Predictions: {out}", as_json=as_json)
 
 

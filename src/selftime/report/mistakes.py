@@ -128,7 +128,7 @@ def values_of(series: SeriesSet, name: str) -> Float[np.ndarray, "C T"]:
     return series.series(int(rows[0]))[:MOST_CHANNELS].astype(np.float64)
 
 
-def lanes_of(values: list[Float[np.ndarray, "C T"]]) -> list[list[str]]:
+def lanes_of(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:
     """A path for each channel of each series; all to the same steps, a channel to one range."""
     longest = max(v.shape[1] for v in values)
     laid = np.concatenate(values, axis=1)  # (C, steps of all)
