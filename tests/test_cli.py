@@ -56,7 +56,16 @@ def json_of(*words) -> dict:
 def test_help_names_every_command():
     result = run(app, ["--help"])
     assert result.exit_code == 0
-    for name in ("inspect", "pretrain", "embed", "classify", "compare", "methods", "demo"):
+    for name in (
+        "inspect",
+        "pretrain",
+        "embed",
+        "classify",
+        "compare",
+        "report",
+        "methods",
+        "demo",
+    ):
         assert f" {name} " in result.stdout
         page = run(app, [name, "--help"])
         assert page.exit_code == 0 and f"Example: selftime {name}" in page.stdout
@@ -187,8 +196,9 @@ def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
     assert "comparing (all labels)" in result.stderr
     figures = json.loads((out / "comparison.json").read_text())
     assert figures["labels"] == {"1 label a class": 3, "all labels": 24}
+    files = {"comparison.json", "evaluation.json", "run.json"}
     pictures = {"few-labels.png", "map.png", "report.html"}
-    assert {path.name for path in out.iterdir()} == {"comparison.json", *pictures}
+    assert {path.name for path in out.iterdir()} == files | pictures
     assert "supervised from scratch" in (out / "report.html").read_text()
 
 

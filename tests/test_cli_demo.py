@@ -10,7 +10,7 @@ from selftime.cli import app, demonstration
 from selftime.tasks import scratch
 
 PICTURES = {"few-labels.png", "map.png", "overview.png", "report.html"}
-FILES = {"comparison.json", "model", "run.json"} | PICTURES
+FILES = {"comparison.json", "evaluation.json", "model", "run.json"} | PICTURES
 
 
 def test_demo_again_makes_another_folder(tmp_path, monkeypatch):

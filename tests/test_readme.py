@@ -50,7 +50,7 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}
     runs = {"my-run", "run", "run-ts2vec", "race"}
-    files = {"vectors.npz", "predictions.csv", "views.png"}
+    files = {"vectors.npz", "predictions.csv", "predictions.evaluation.json", "views.png"}
     assert made == runs | files | {"my-model", "comparison"}
 
 

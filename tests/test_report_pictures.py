@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import selftime as st
+from selftime.report.budgets import apart, log_places, share_of, short_name
 from selftime.report.curves import interval, label_efficiency
 from selftime.report.maps import CHIP, embedding_map, examples_of, principal_plane
 from selftime.report.overview import overview
@@ -43,7 +44,7 @@ def series_of(classes: int, *, channels: int = 1, each: int = 3, ragged: bool = 
 def test_curve_names_rows_and_budgets():
     words = texts_of(label_efficiency(a_comparison(4), title="A title"))
     assert {"selftime", "untrained encoder", "raw values", "MiniRocket + ridge"} <= words
-    assert {"1\n(3)", "5\n(15)", "all\n(30)", "A title"} <= words
+    assert {"1\n(3)\n10 %", "5\n(15)\n50 %", "all\n(30)", "A title"} <= words
     assert "share of 50 test series classified right; mean of 4 draws of labels, with 95 %" in (
         " ".join(words)
     )
@@ -53,6 +54,31 @@ def test_curve_names_rows_and_budgets():
 def test_curve_of_any_number_of_budgets(budgets, tmp_path):
     figure = label_efficiency(a_comparison(2, budgets), title="t")
     assert save_picture(figure, tmp_path / "curve.png").stat().st_size > 5000
+
+
+def test_curve_of_many_rows_and_budgets_goes_by_factors():
+    rng, budgets = np.random.default_rng(0), (10, 1, 2, 5, 50, None)
+    counts = dict(zip(budgets, (90, 9, 18, 45, 450, 900), strict=True))
+    hits = {f"row {k}": {b: rng.random((2, 40)) < 0.5 for b in budgets} for k in range(25)}
+    figure = label_efficiency(Comparison(budgets, hits, counts), title="t")
+    words, axes = texts_of(figure), figure.axes[0]
+    assert {f"row {k}" for k in range(25)} <= words and figure.get_figheight() > 5
+    assert {"1\n(9)\n1 %", "10\n(90)\n10 %", "50\n(450)\n50 %", "all\n(900)"} <= words
+    x = max(axes.get_lines(), key=lambda line: line.get_linewidth()).get_xdata()
+    steps = np.diff(x) / np.diff(np.log([9, 18, 45, 90, 450, 900]))
+    np.testing.assert_allclose(steps, steps[0])
+    drawn = [line for line in axes.get_lines() if line.get_linestyle() != "None"]
+    dashes = {line._unscaled_dash_pattern[1] for line in drawn}
+    assert len(dashes) == 4  # after four colours they come again with another dash
+
+
+def test_budgets_are_named_and_written_where_there_is_room():
+    assert [short_name(b) for b in (1, 20, 0.05, None)] == ["1", "20", "5 %", "all"]
+    assert [share_of(n, 900) for n in (9, 250, 900)] == ["1 %", "28 %", ""]
+    np.testing.assert_allclose(log_places(np.array([1, 10, 100])), [0.07, 0.485, 0.9])
+    assert log_places(np.array([5, 5])).tolist() == [0.5, 0.5]
+    places = np.array([0.1, 0.12, 0.3, 0.85, 0.9])
+    assert apart(places, 0.1) == [True, False, True, False, True]
 
 
 def test_interval_is_that_of_student():

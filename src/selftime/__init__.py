@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.report.methods import methods as methods
     from selftime.tasks.compare import compare as compare
+    from selftime.tasks.evaluate import evaluate as evaluate
+    from selftime.tasks.evaluation import Evaluation as Evaluation
     from selftime.tasks.invariance import inspect_views as inspect_views
     from selftime.tasks.picking import pick as pick
     from selftime.tasks.race import race as race
@@ -50,6 +52,8 @@ _HOMES = {
     "Auto": "engine.automatic",
     "adapted": "engine.adaptation",
     "compare": "tasks.compare",
+    "evaluate": "tasks.evaluate",
+    "Evaluation": "tasks.evaluation",
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
     "pick": "tasks.picking",

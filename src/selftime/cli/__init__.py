@@ -4,6 +4,7 @@ import signal
 
 from selftime.cli import learn as learn  # commands register themselves, in the order of --help
 from selftime.cli import picking as picking
+from selftime.cli import recall as recall
 from selftime.cli import suggesting as suggesting
 from selftime.cli import use as use
 from selftime.cli.door import app

@@ -5,10 +5,11 @@ from itertools import count
 from pathlib import Path
 
 from selftime.cli import terminal
+from selftime.cli.evaluating import judged_at_most, write_evaluation
 from selftime.cli.judging import told_of, write_comparison
 from selftime.cli.learning import learned, run_of, write_run
 from selftime.cli.lesson import Lesson
-from selftime.cli.outputs import check_folder, whole_folder
+from selftime.cli.outputs import EVALUATION, check_folder, whole_folder
 from selftime.cli.reporting import REPORT, write_report
 from selftime.data.samples import sample
 from selftime.report.overview import overview
@@ -35,7 +36,10 @@ def demo(out: str | None, *, force: bool, encoder: str, as_json: bool) -> None:
         with whole_folder(target, force=force) as folder:
             run = run_of(model, order, "demo", learning)
             write_run(folder, model, run)
-            write_report(folder, model, test, run, comparison)
+            judged = judged_at_most(model, train, test, comparison.budgets)
+            sources = (f"sample:{SPEECH}:train", f"sample:{SPEECH}:test")
+            write_evaluation(folder / EVALUATION, judged, sources)
+            write_report(folder, model, test, run, comparison, judged)
             write_comparison(folder, comparison, model, test, title=TITLE)
             save_picture(overview(train, title="Nine speakers"), folder / "overview.png")
     seconds = time.perf_counter() - start

@@ -5,9 +5,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from selftime.cli import terminal
+from selftime.cli.evaluating import judged_at_most, write_evaluation
 from selftime.cli.learning import learned, run_of, write_run
 from selftime.cli.lesson import Lesson
-from selftime.cli.outputs import COMPARISON, check_folder, whole_folder, write_json
+from selftime.cli.outputs import (
+    COMPARISON,
+    EVALUATION,
+    RUN,
+    STRATEGIES,
+    check_folder,
+    whole_folder,
+    write_json,
+)
 from selftime.cli.reporting import REPORT, write_report
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesSet
@@ -15,9 +24,11 @@ from selftime.engine.model import Model, load
 from selftime.report.curves import label_efficiency
 from selftime.report.maps import embedding_map
 from selftime.report.palette import save_picture
+from selftime.report.strategies import strategies_of
 from selftime.report.tables import comparison_table
 from selftime.tasks import compare as tasks
 from selftime.tasks.compare import Budget, Comparison, check_labels
+from selftime.tasks.recorded import recorded
 
 
 class Contest(NamedTuple):
@@ -105,9 +116,13 @@ def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_
         with whole_folder(Path(out), force=force) as folder:
             write_comparison(folder, comparison, model, test, title=f"{contest.test}: few labels")
             run = run_of(model, order, "compare", seconds)
-            if not contest.model:
+            if contest.model:
+                write_json(folder / RUN, run)
+            else:
                 write_run(folder, model, run)
-            write_report(folder, model, test, run, comparison)
+            judged = judged_at_most(model, train, test, contest.budgets)
+            write_evaluation(folder / EVALUATION, judged, (contest.train, contest.test))
+            write_report(folder, model, test, run, comparison, judged)
         lines.append(f"Report: {Path(out) / REPORT}; pictures and figures beside it")
     terminal.show(result, *lines, as_json=as_json)
 
@@ -121,7 +136,9 @@ def write_comparison(
     folder: Path, comparison: Comparison, model: Model, test: SeriesSet, *, title: str
 ) -> None:
     """``comparison.json`` and the pictures."""
-    write_json(folder / COMPARISON, comparison.to_dict())
+    write_json(folder / COMPARISON, recorded(comparison))
+    if ways := strategies_of(comparison):
+        write_json(folder / STRATEGIES, ways)
     save_picture(label_efficiency(comparison, title=title), folder / "few-labels.png")
     alike = "Series that the model finds alike lie side by side"
     save_picture(embedding_map(model.embed(test), test, title=alike), folder / "map.png")

@@ -18,6 +18,8 @@ import pyarrow.parquet as arrow_parquet
 
 RUN, COMPARISON = "run.json", "comparison.json"
 """What tells a folder of ours from any other: --force replaces no folder without one of them."""
+EVALUATION, STRATEGIES = "evaluation.json", "strategies.json"
+"""What else may lie in such a folder: a judged classifier, ways of using the model."""
 
 
 def check_folder(target: Path, *, force: bool) -> None:
@@ -98,6 +100,24 @@ def write_json(target: Path, content: dict[str, Any]) -> None:
     """Plain values as JSON that people can read."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     target.write_text(text + "\n", encoding="utf8")
+
+
+def write_rows(target: Path, content: dict[str, Any]) -> None:
+    """Plain values as JSON, a line for each item of a list: for files with a row a series."""
+    parts = [f"{json.dumps(name)}: {in_rows(value)}" for name, value in content.items()]
+    write_file(target, ("{\n" + ",\n".join(parts) + "\n}\n").encode("utf8"))
+
+
+def in_rows(value: Any) -> str:
+    """A list with an item a line, anything else on one line."""
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(in_line(item) for item in value) + "\n]"
+    return in_line(value)
+
+
+def in_line(value: Any) -> str:
+    """JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def npz_of(columns: dict[str, np.ndarray]) -> bytes:

@@ -6,12 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selftime.cli import terminal
+from selftime.cli.evaluating import beside, write_evaluation
+from selftime.cli.learning import run_of
+from selftime.cli.lesson import Lesson
 from selftime.cli.outputs import TABLES, VECTORS, check_file, write_file
+from selftime.cli.reporting import Judgement
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
 from selftime.engine.solve import Watch
 from selftime.objectives.answers import OneClass
+from selftime.tasks.evaluate import evaluation_of
 from selftime.tasks.leaks import leaks_of
 from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
@@ -70,6 +75,7 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     """Write class and probability of every test series."""
     target, way = Path(out), order.way
     check_file(target, TABLES, force=force)
+    check_file(beside(target), {".json": None}, force=force)
     train, test, model = read(order.train), read(order.test), load(order.model)
     if train.labels is None:
         raise SeriesError(f"{order.train} has no labels, wanted one a series: name their --label")
@@ -86,9 +92,14 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     write_file(target, TABLES[target.suffix.lower()](columns))
     result, lines = _told(predicted, train, test)
     if test.labels is not None:
+        own = found.solution.model
+        spaces = _embedded(own, train, "train"), _embedded(own, test, "test")
+        judged = Judgement(evaluation_of(chances, answer.classes, spaces, train, test), train, test)
+        facts = run_of(model, Lesson(order.train), "classify", 0.0)
+        write_evaluation(beside(target), judged, (order.train, order.test), run=facts)
         leaks = leaks_of(model, train, test)
-        result["leaks"] = leaks.to_dict()
-        lines += leaks.sentences()
+        result |= {"leaks": leaks.to_dict(), "evaluation": str(beside(target))}
+        lines += [*leaks.sentences(), f"Every figure: selftime report {beside(target)}"]
     result = {"out": out, "strategy": found.strategy, "why": found.why} | result
     lines = [f"Strategy {found.strategy}: {found.why}.", *lines, f"Predictions: {out}"]
     terminal.show(result, *lines, as_json=as_json)

@@ -1,32 +1,43 @@
 """The label-efficiency curve: how right every row is, against how many labels it was given."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
+from selftime.report.budgets import apart, ascending, marks_of
 from selftime.report.palette import FAINT, MUTED, SOFT, STRONG, canvas, headline, spread
 from selftime.tasks.compare import Comparison
 
-LABEL_HEIGHT = 0.056
-"""Height of a line of text, as a share of the height of the axes."""
+HEIGHT, AXES_HEIGHT, LABEL_HEIGHT = 4.6, 3.13, 0.175
+"""Inches: of the picture and of its axes for a few rows, and of a line of text."""
+DASHES = ("-", (0, (5, 2)), (0, (1, 2)), (0, (6, 2, 1, 2)))
+"""After four colours they come again with another dash."""
+VALUE_WIDTH, NAME_WIDTH = 0.1, 0.078
+"""Shares of the width that a figure and the name of a budget take."""
 
 
 def label_efficiency(comparison: Comparison, *, title: str, subtitle: str = "") -> Figure:
-    """Accuracy of every row against labels a class, with 95 % intervals over draws of labels.
+    """Accuracy of every row against the number of labels, with 95 % intervals over draws of them.
 
-    Rows are named where they differ most, at the fewest labels.
+    Equal factors of labels take equal space. Rows are named at the end of their line where they
+    differ most, that of the fewest labels; with many rows the picture grows.
 
     Args:
         comparison: what :func:`selftime.compare` returned; its first row is the strong one.
         title: what the picture says.
         subtitle: how it was measured; worked out when left empty.
     """
-    with canvas(8.0, 4.6) as figure:
-        axes = figure.add_axes((0.225, 0.145, 0.69, 0.68))
+    comparison = ascending(comparison)
+    inches = max(AXES_HEIGHT, LABEL_HEIGHT * len(comparison.names))
+    height = HEIGHT - AXES_HEIGHT + inches
+    with canvas(8.0, height) as figure:
+        axes = figure.add_axes((0.225, 0.8 / height, 0.69, inches / height))
         starts = [_draw_row(axes, comparison, k) for k in range(len(comparison.names))]
         _dress(axes, comparison)
-        _name_rows(axes, comparison.names, np.array(starts))
+        _name_rows(axes, comparison, np.array(starts), LABEL_HEIGHT / inches)
         headline(figure, title, subtitle or _how_measured(comparison))
     return figure
 
@@ -47,14 +58,25 @@ def _draw_row(axes: Axes, comparison: Comparison, k: int) -> float:
     """One line; returns the height at which it starts."""
     hits = comparison.hits[comparison.names[k]]
     mean, half = np.array([interval(hits[budget]) for budget in comparison.budgets]).T
-    x = np.arange(len(mean)) + 0.025 * k  # side by side, so that intervals can be told apart
+    x = _places(comparison)
     if k == 0:
         axes.fill_between(x, mean - half, mean + half, color=STRONG, alpha=0.14, lw=0, zorder=2)
         axes.plot(x, mean, color=STRONG, lw=2.8, marker="o", ms=7, mec="white", zorder=5)
-        _write_values(axes, x, mean)
+        room = np.array(apart(x, VALUE_WIDTH))
+        _write_values(axes, x[room], mean[room])
     else:
-        axes.errorbar(x, mean, half, color=_colour(k), marker="o", ms=4.5, elinewidth=1, zorder=4)
+        aside = 0.006 * k * min(1, 4 / len(comparison.names))  # so that intervals are told apart
+        look: dict[str, Any] = {"color": _colour(k), "ls": _dash(k), "marker": "o", "ms": 4.5}
+        axes.errorbar(x + aside, mean, half, elinewidth=1, zorder=4, **look)
     return float(mean[0])
+
+
+def _dash(k: int) -> Any:
+    return DASHES[(k - 1) // len(MUTED) % len(DASHES)] if k else "-"
+
+
+def _places(comparison: Comparison) -> np.ndarray:
+    return np.array([mark.at for mark in marks_of(comparison)])
 
 
 def _write_values(axes: Axes, x: np.ndarray, mean: np.ndarray) -> None:
@@ -76,12 +98,12 @@ def _colour(k: int) -> str:
 
 
 def _dress(axes: Axes, comparison: Comparison) -> None:
-    counts = [comparison.n_labels[budget] for budget in comparison.budgets]
-    names = ["all" if budget is None else str(budget) for budget in comparison.budgets]
-    ticks = [f"{name}\n({count:,})" for name, count in zip(names, counts, strict=True)]
-    axes.set_xticks(np.arange(len(ticks)), ticks)
-    axes.set_xlim(-0.12, len(ticks) - 0.7)
-    axes.set_xlabel("labels a class (labels in all)")
+    marks = [mark for mark in marks_of(comparison, gap=NAME_WIDTH) if mark.written]
+    names = [f"{mark.name}\n({mark.labels:,})\n{mark.share}".rstrip() for mark in marks]
+    axes.set_xticks([mark.at for mark in marks], names)
+    axes.set_xlim(0, 1)
+    shares = ", share of all labels" if any(mark.share for mark in marks) else ""
+    axes.set_xlabel(f"labels a class (labels in all){shares}; equal steps are equal factors")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 0), high + 0.06 * (high - low))
     axes.set_yticks([tick for tick in axes.get_yticks() if max(low, 0) <= tick <= 100])
@@ -92,14 +114,14 @@ def _dress(axes: Axes, comparison: Comparison) -> None:
     axes.tick_params(length=0, labelcolor=SOFT)
 
 
-def _name_rows(axes: Axes, names: tuple[str, ...], starts: np.ndarray) -> None:
-    low, high = axes.get_ylim()
-    heights = spread(starts, LABEL_HEIGHT * (high - low))
-    for k, (name, start, height) in enumerate(zip(names, starts, heights, strict=True)):
+def _name_rows(axes: Axes, comparison: Comparison, starts: np.ndarray, gap: float) -> None:
+    (low, high), first = axes.get_ylim(), float(_places(comparison)[0])
+    heights = spread(starts, gap * (high - low))
+    for k, (name, start, height) in enumerate(zip(comparison.names, starts, heights, strict=True)):
         axes.annotate(
             name,
-            (0, start),
-            (-0.14, height),
+            (first, start),
+            (-0.012, height),
             color=_colour(k),
             fontweight="bold" if k == 0 else "normal",
             ha="right",
@@ -109,6 +131,7 @@ def _name_rows(axes: Axes, names: tuple[str, ...], starts: np.ndarray) -> None:
                 "arrowstyle": "-",
                 "color": _colour(k),
                 "lw": 0.7,
+                "ls": _dash(k),
                 "relpos": (1, 0.5),
                 "shrinkA": 0,
                 "shrinkB": 4,

@@ -11,13 +11,16 @@ from uuid import uuid4
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from selftime.data.series import SeriesSet
 from selftime.report.charts import number
 from selftime.report.content import Content as Content
 from selftime.report.gallery import MOST_CHANNELS, gallery
+from selftime.report.judged import judged
 from selftime.report.palette import CLASSES, FAINT, INK, MUTED, SOFT, STRONG
 from selftime.report.pointmap import HEIGHT, WIDTH, point_map
 from selftime.report.progress import gauge_charts, loss_charts, pace_charts, values_table
 from selftime.report.results import results
+from selftime.report.strategies import strategy_table
 from selftime.report.verdict import verdict_of
 
 TEMPLATES = Environment(
@@ -38,22 +41,35 @@ def page(content: Content) -> str:
         verdict=verdict_of(content),
         run=content.run,
         facts=facts(content),
+        seconds=number(float(content.run["seconds"])),
         finished=str(content.run["finished"]).replace("T", " ").replace("+00:00", " UTC"),
         data=data_rows(content.run["data"]),
         settings=settings_of_run(content.run),
         versions=list(content.run["versions"].items()),
         learning=learning(content),
         warnings=content.warnings,
-        map=point_map(content.vectors, content.series),
-        map_size=(WIDTH, HEIGHT),
-        exhibits=gallery(content.series, content.views),
-        channels=(min(content.series.n_channels, MOST_CHANNELS), content.series.n_channels),
+        **pictures_of_series(content),
         results=results(content.comparison) if content.comparison is not None else None,
+        strategies=strategy_table(content.strategies) if content.strategies else None,
+        judged=judged(content.evaluation, content.judged_on) if content.evaluation else None,
+        left_out=content.left_out,
         colours=colours(),
         style=Markup(style),
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
     )
+
+
+def pictures_of_series(content: Content) -> dict[str, Any]:
+    """The map and the gallery of views, as far as there are series and vectors for them."""
+    series, vectors = content.series, content.vectors
+    channels = series.n_channels if series else 0
+    return {
+        "map": point_map(vectors, series) if series and vectors is not None else None,
+        "map_size": (WIDTH, HEIGHT),
+        "exhibits": gallery(series, content.views) if series else [],
+        "channels": (min(channels, MOST_CHANNELS), channels),
+    }
 
 
 def write_page(path: str | os.PathLike[str], content: Content) -> Path:
@@ -89,17 +105,25 @@ def title_of(run: Mapping[str, Any]) -> str:
 
 def facts(content: Content) -> list[tuple[str, str]]:
     """The figures at the top: how much of what was learned from, and what came out."""
-    data, series = content.run["data"], content.series
-    low = data.get("shortest", int(series.lengths.min()))
-    high = data.get("longest", int(series.lengths.max()))
+    data = sizes_of(content.series) | dict(content.run["data"])
+    low, high = data.get("shortest"), data.get("longest")
     steps = shown(low) if low == high else f"{shown(low)} to {shown(high)}"
-    return [
-        ("series learned from", shown(data.get("series", len(series)))),
-        ("channels", shown(data.get("channels", series.n_channels))),
-        ("steps each", steps),
+    known = [
+        ("series learned from", data.get("series")),
+        ("channels", data.get("channels")),
+        ("steps each", steps if low is not None else None),
         ("seconds to learn", number(float(content.run["seconds"]))),
-        ("numbers per series", shown(content.vectors.shape[1])),
+        ("numbers per series", None if content.vectors is None else content.vectors.shape[1]),
     ]
+    return [(name, shown(value)) for name, value in known if value is not None]
+
+
+def sizes_of(series: SeriesSet | None) -> dict[str, int]:
+    """How many series, channels and steps there are, where nothing else says it."""
+    if series is None:
+        return {}
+    ends = {"shortest": int(series.lengths.min()), "longest": int(series.lengths.max())}
+    return {"series": len(series), "channels": series.n_channels} | ends
 
 
 def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:

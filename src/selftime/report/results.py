@@ -6,16 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from selftime.report.budgets import BudgetMark, apart, ascending, marks_of
 from selftime.report.charts import Axis, Tick
 from selftime.report.curves import interval
 from selftime.report.palette import spread
 from selftime.report.strokes import path_of
 from selftime.tasks.compare import Comparison, label_of
 
-NAME_HEIGHT = 0.075
-"""Height of the name of a row, as a share of the height of the chart."""
+FEW_ROWS, NAME_HEIGHT = 12, 0.075
+"""Rows that the chart is high enough for, and the share of its height that a name then takes."""
 ASIDE = 0.012
 """Rows stand side by side by this share of the width, so that their intervals can be told apart."""
+VALUE_WIDTH = 0.09
+"""Share of the width that a figure of the model takes."""
 
 
 class Cell(NamedTuple):
@@ -53,8 +56,9 @@ class Results:
 
     Attributes:
         caption: how it was measured.
-        budgets: labels a class, and labels in all, with their places from the left in percent.
+        budgets: numbers of labels, the fewest first, with their places.
         curves: one a row, the model first.
+        height: of the chart, against that for :data:`FEW_ROWS` rows.
         up: marks of the vertical axis.
         values: the model's figures with their places, percent from the left and the bottom.
         rows: the table of accuracies.
@@ -63,8 +67,9 @@ class Results:
     """
 
     caption: str
-    budgets: list[tuple[float, str, int]]
+    budgets: list[BudgetMark]
     curves: list[Curve]
+    height: float
     up: list[Tick]
     values: list[tuple[float, float, str]]
     rows: list[tuple[str, list[Cell]]]
@@ -74,26 +79,27 @@ class Results:
 
 def results(comparison: Comparison) -> Results:
     """Everything the page shows of a comparison."""
+    comparison = ascending(comparison)
     measured = np.array([intervals(comparison, name) for name in comparison.names])  # (K,2,n)
     mean, half = measured[:, 0], measured[:, 1]
-    up = axis_of(mean - half, mean + half)
-    x, y = columns(len(comparison.budgets)), up.shares(mean)
-    heights = spread(y[:, 0], NAME_HEIGHT)
+    up, marks = axis_of(mean - half, mean + half), marks_of(comparison)
+    x, y = np.array([mark.at for mark in marks]), up.shares(mean)
+    tall = max(1.0, len(mean) / FEW_ROWS)
+    heights = spread(y[:, 0], NAME_HEIGHT / tall)
     ends = up.shares(np.stack([mean - half, mean + half], axis=1))  # (K,2,n)
     return Results(
         caption=caption(comparison),
-        budgets=[
-            (percent(at), "all" if b is None else str(b), comparison.n_labels[b])
-            for at, b in zip(x, comparison.budgets, strict=True)
-        ],
+        budgets=marks,
         curves=[
-            curve(name, k, x + k * ASIDE, y[k], ends[k], float(heights[k]))
+            curve(name, k, x + k * ASIDE * min(1, 4 / len(mean)), y[k], ends[k], float(heights[k]))
             for k, name in enumerate(comparison.names)
         ],
+        height=round(tall, 3),
         up=up.ticks(),
         values=[
             (percent(a), percent(b), f"{value:.1f} %")
-            for a, b, value in zip(x, y[0], mean[0], strict=True)
+            for a, b, value, room in zip(x, y[0], mean[0], apart(x, VALUE_WIDTH), strict=True)
+            if room
         ],
         rows=accuracy_rows(comparison),
         gains=gain_rows(comparison),
@@ -114,13 +120,20 @@ def curve(
     area = path_of(np.concatenate([x, x[::-1]]), np.concatenate([ends[0], ends[1][::-1]]))
     return Curve(
         name=name,
-        kind="strong" if k == 0 else f"m{(k - 1) % 4}",
+        kind=look(k),
         path=path_of(x, y),
         bars=area + "Z" if k == 0 else "".join(bars),
         dots="".join(path_of(x[i : i + 1], y[i : i + 1]) for i in range(len(x))),
         tie=path_of(np.array([0.0, x[0]]), np.array([height, y[0]])),
         height=percent(height),
     )
+
+
+def look(k: int) -> str:
+    """Classes of the style sheet for row ``k``: after four colours come dashes in the same ones."""
+    if k == 0:
+        return "strong"
+    return f"m{(k - 1) % 4}" + (f" dash{(k - 1) // 4 % 3}" if k > 4 else "")
 
 
 def intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:
@@ -134,11 +147,6 @@ def axis_of(low: Float[np.ndarray, "K n"], high: Float[np.ndarray, "K n"]) -> Ax
     least, most = max(float(low.min()), 0.0), min(float(high.max()), 100.0)
     room = 0.08 * (most - least) or 1.0
     return Axis(max(least - room, 0.0), min(most + room, 101.0))
-
-
-def columns(n: int) -> Float[np.ndarray, "n"]:
-    """Places of ``n`` budgets, as shares of the width."""
-    return np.linspace(0.07, 0.9, n) if n > 1 else np.array([0.5])
 
 
 def percent(share: float) -> float:

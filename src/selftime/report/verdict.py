@@ -71,7 +71,7 @@ def _accuracies(comparison: Comparison) -> str:
 def went(content: Content) -> str:
     """How learning went."""
     run = content.run
-    count = run["data"].get("series", len(content.series))
+    count = run["data"].get("series", len(content.series) if content.series else 0)
     learned = f"Learned from {count:,} series without labels"
     if not content.metrics:
         return f"{learned} in one pass of {number(run['seconds'])} seconds."

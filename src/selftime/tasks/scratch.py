@@ -17,7 +17,7 @@ from selftime.engine.plan import Budget, Plan
 from selftime.objectives.answers import OneClass
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.supervised import Supervised
-from selftime.tasks.transfer.training import Recall, trained
+from selftime.tasks.transfer.training import Course, trained
 
 STEPS = 400
 """Most steps of training; it ends earlier when there is nothing left to learn."""
@@ -53,7 +53,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         network = Supervised(encoder=encoder, outlet=outlet, answer=answer)
         plan = Plan(budget=Budget(amount=self.steps or STEPS))
         series = SeriesSet.of(self._cubes(X))
-        on = Recall(series, answer.targets(np.asarray(y)), scaling.none(), plan, self.seed)
+        on = Course(series, answer.targets(np.asarray(y)), scaling.none(), plan, self.seed)
         self.network_ = trained(network, on)
         return self
 

@@ -59,6 +59,11 @@ def name_of(strategy: str) -> str:
     return PREFIX + strategy
 
 
+def strategy_in(name: str) -> str:
+    """The strategy whose row is called so."""
+    return name.removeprefix(PREFIX)
+
+
 def is_strategy(name: str) -> bool:
     """Whether a row is the model itself, used in another way."""
     return name.startswith(PREFIX)

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("series").textContent);
   const map = document.getElementById("points");
+  const data = map ? JSON.parse(document.getElementById("series").textContent) : null;
   const shown = document.querySelector(".shown");
   const side = 1000;
   let current = -1, held = false, picked = null;
@@ -120,38 +120,41 @@
     return best;
   }
 
-  map.addEventListener("pointermove", (event) => { if (!held) choose(nearest(event)); });
-  map.addEventListener("click", (event) => {
-    hold(!held);
-    choose(nearest(event));
-  });
-
-  const directions = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
-  map.addEventListener("keydown", (event) => {
-    const direction = directions[event.key];
-    if (event.key === "Escape") hold(false);
-    if (!direction) return;
-    event.preventDefault();
-    const [x, y] = data.places[current];
-    let best = -1, least = Infinity;
-    data.places.forEach(([a, b], j) => {
-      const along = (a - x) * direction[0] + (b - y) * direction[1];
-      const across = Math.abs((a - x) * direction[1] + (b - y) * direction[0]);
-      if (j !== current && along > 0 && along + 2 * across < least) { least = along + 2 * across; best = j; }
+  function listen() {
+    map.addEventListener("pointermove", (event) => { if (!held) choose(nearest(event)); });
+    map.addEventListener("click", (event) => {
+      hold(!held);
+      choose(nearest(event));
     });
-    choose(best);
-  });
 
-  const buttons = document.querySelectorAll(".classes button");
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      const code = Number(button.dataset.code);
-      picked = picked === code ? null : code;
-      for (const other of buttons) other.setAttribute("aria-pressed", Number(other.dataset.code) === picked);
-      for (const group of map.querySelectorAll(".points")) {
-        group.classList.toggle("faded", picked !== null && Number(group.dataset.code) !== picked);
-      }
+    const directions = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+    map.addEventListener("keydown", (event) => {
+      const direction = directions[event.key];
+      if (event.key === "Escape") hold(false);
+      if (!direction) return;
+      event.preventDefault();
+      const [x, y] = data.places[current];
+      let best = -1, least = Infinity;
+      data.places.forEach(([a, b], j) => {
+        const along = (a - x) * direction[0] + (b - y) * direction[1];
+        const across = Math.abs((a - x) * direction[1] + (b - y) * direction[0]);
+        if (j !== current && along > 0 && along + 2 * across < least) { least = along + 2 * across; best = j; }
+      });
+      choose(best);
     });
+
+    const buttons = document.querySelectorAll(".classes button");
+    for (const button of buttons) {
+      button.addEventListener("click", () => {
+        const code = Number(button.dataset.code);
+        picked = picked === code ? null : code;
+        for (const other of buttons) other.setAttribute("aria-pressed", Number(other.dataset.code) === picked);
+        for (const group of map.querySelectorAll(".points")) {
+          group.classList.toggle("faded", picked !== null && Number(group.dataset.code) !== picked);
+        }
+      });
+    }
+    choose(0);
   }
 
   // Charts: the nearest reading beneath the pointer.
@@ -173,5 +176,5 @@
     area.addEventListener("pointerleave", () => { spot.remove(); reading.remove(); });
   }
 
-  choose(0);
+  if (map) listen();  // a page made without series has no map
 })();

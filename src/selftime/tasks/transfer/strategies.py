@@ -20,7 +20,7 @@ from selftime.tasks.transfer.calibration import calibrated
 from selftime.tasks.transfer.frozen import probed
 from selftime.tasks.transfer.holdout import LEAST, SHARE, held_out, rows_of
 from selftime.tasks.transfer.solution import Solution, Tuned
-from selftime.tasks.transfer.training import Recall
+from selftime.tasks.transfer.training import Course
 from selftime.tasks.transfer.tuning import (
     network_of,
     opened,
@@ -135,7 +135,7 @@ def networked(  # noqa: PLR0913 - all that training depends on
     if way.strategy == "scratch":
         model = from_first_weights(model, series)
     plan = way.plan or usual_plan(len(series))
-    on = Recall(series, answer.targets(y), model.scaling, plan, way.seed)
+    on = Course(series, answer.targets(y), model.scaling, plan, way.seed)
     encoder = opened(model.encoder, way.strategy, way.blocks, way.seed)
     network = network_of(encoder, answer, way.head, way.seed)
     network.rates = rates_of(network.encoder, way.strategy)

@@ -16,7 +16,7 @@ LEARNT = 0.01
 """Training ends earlier once the loss stays below this: there is nothing left to learn."""
 
 
-class Recall(NamedTuple):
+class Course(NamedTuple):
     """What is trained on, and how.
 
     Attributes:
@@ -34,7 +34,7 @@ class Recall(NamedTuple):
     seed: int
 
 
-def trained(network: Supervised, on: Recall, watch: Watch | None = None) -> Supervised:
+def trained(network: Supervised, on: Course, watch: Watch | None = None) -> Supervised:
     """The network itself after training; it ends early when there is nothing left to learn."""
     training = Training(network, on.series, on.scale, on.plan, on.seed, on.targets)
     network.train()

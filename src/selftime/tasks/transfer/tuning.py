@@ -28,7 +28,7 @@ from selftime.tasks.transfer.parts import (
     train_last,
 )
 from selftime.tasks.transfer.solution import Tuned, with_tokens
-from selftime.tasks.transfer.training import Recall, trained
+from selftime.tasks.transfer.training import Course, trained
 
 RATE, SLOWER = 5e-3, 0.1
 """Learning rate of the outlet, and of the last block of the encoder in units of it: what was
@@ -84,7 +84,7 @@ def opened(encoder: Encoder, strategy: str, blocks: int, seed: int) -> Encoder:
     return train_last(own, blocks) if strategy == "partial" else own
 
 
-def tuned(model: Model, on: Recall, network: Supervised, watch: Watch | None = None) -> Tuned:
+def tuned(model: Model, on: Course, network: Supervised, watch: Watch | None = None) -> Tuned:
     """The network trained, and the model with the encoder that came of it."""
     encoder = network.encoder
     parts = lean(encoder)[1] if is_linear(encoder) and network.pool is None else []
@@ -105,7 +105,7 @@ def fits(parts: list[Encoder], series: SeriesSet) -> bool:
     return 4 * len(series) * sum(part.dim for part in parts) <= STORED
 
 
-def vectors_of(parts: list[Encoder], on: Recall) -> SeriesSet:
+def vectors_of(parts: list[Encoder], on: Course) -> SeriesSet:
     """The vectors of fixed parts side by side, as series of one step."""
     made = [Model(part, on.scale, on.series.channels).embed(on.series) for part in parts]
     return SeriesSet.of(np.concatenate(made, axis=1)[:, :, None])

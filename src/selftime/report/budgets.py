@@ -1,0 +1,90 @@
+"""Numbers of labels across a chart: by factors, named, and written where there is room."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from selftime.tasks.compare import Comparison
+
+FIRST, LAST = 0.07, 0.9
+"""Shares of the width at which the fewest and the most labels stand."""
+
+
+class BudgetMark(NamedTuple):
+    """A budget of labels on the axis.
+
+    Attributes:
+        at: share of the width.
+        name: labels a class, a percentage, or "all".
+        labels: how many in all.
+        share: what part of all labels that is, such as "17 %"; empty where it is not known.
+        written: whether there is room for the name.
+    """
+
+    at: float
+    name: str
+    labels: int
+    share: str
+    written: bool
+
+
+def ascending(comparison: Comparison) -> Comparison:
+    """The same comparison, its budgets from the fewest labels to the most."""
+    budgets = tuple(sorted(comparison.budgets, key=lambda budget: comparison.n_labels[budget]))
+    return Comparison(budgets, comparison.hits, comparison.n_labels)
+
+
+def marks_of(comparison: Comparison, *, gap: float = 0.06) -> list[BudgetMark]:
+    """Every budget with its place; equal factors of labels take equal space.
+
+    Args:
+        comparison: with ascending budgets.
+        gap: share of the width that a name takes.
+    """
+    counts = np.array([comparison.n_labels[budget] for budget in comparison.budgets])
+    every = comparison.n_labels[None] if None in comparison.budgets else 0
+    places = log_places(counts)
+    return [
+        BudgetMark(
+            at,
+            name := short_name(budget),
+            count,
+            "" if "%" in name else share_of(count, every),
+            written,
+        )
+        for at, budget, count, written in zip(
+            places.tolist(), comparison.budgets, counts.tolist(), apart(places, gap), strict=True
+        )
+    ]
+
+
+def log_places(counts: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """Shares of the width, by the logarithm of the count; the middle if all are equal."""
+    level = np.log(counts)
+    span = float(np.ptp(level))
+    if not span:
+        return np.full(len(counts), 0.5)
+    return np.asarray(FIRST + (LAST - FIRST) * (level - level.min()) / span)
+
+
+def apart(places: Float[np.ndarray, "n"], gap: float) -> list[bool]:
+    """Which of ascending places to choose: the last, and those a gap from it and one another."""
+    chosen, before = list[bool](), -np.inf
+    *rest, last = places.tolist()
+    for at in rest:
+        chosen.append(at - before >= gap and last - at >= gap)
+        before = at if chosen[-1] else before
+    return [*chosen, True]
+
+
+def short_name(budget: float | int | None) -> str:
+    """A budget on an axis: labels a class, a share of all labels (not a whole number), or all."""
+    if budget is None:
+        return "all"
+    return f"{100 * budget:g} %" if isinstance(budget, float) else str(budget)
+
+
+def share_of(count: int, every: int) -> str:
+    """What part of all labels a number of labels is; empty without all, and for all of them."""
+    return f"{100 * count / every:.2g} %" if 0 < count < every else ""

@@ -1,0 +1,77 @@
+"""What ``selftime report`` prints of a folder: every figure that its page shows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from selftime.report.calibration import calibration_picture, figure_rows
+from selftime.report.confusion import frequent
+from selftime.report.judged import lead_of
+from selftime.report.mistakes import row_of
+from selftime.report.progress import found_at, names_in
+from selftime.report.results import accuracy_rows, gain_rows
+from selftime.report.strategies import Strategies, strategy_table
+from selftime.tasks.compare import Comparison, label_of
+from selftime.tasks.evaluation import Evaluation
+
+Rows = Sequence[Sequence[str]]
+
+
+def table_of(head: Sequence[str], rows: Rows) -> Table:
+    """A plain table; all but its first column to the right."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for k, name in enumerate(head):
+        table.add_column(name, justify="right" if k else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def evaluation_tables(found: Evaluation) -> list[Any]:
+    """Figures, bins of confidence, confusion and mistakes."""
+    picture = calibration_picture(found)
+    names = found.classes.tolist()
+    confusion = [
+        [n, *map(str, row)] for n, row in zip(names, found.confusion.tolist(), strict=True)
+    ]
+    head = ("series", "is", "was given", "sure", "most alike of that class", "of its own class")
+    return [
+        lead_of(found),
+        table_of(("figure", "value", ""), figure_rows(found)),
+        picture.sentence,
+        table_of(("confidence", "series", "mean confidence", "right"), picture.table),
+        *frequent(found),
+        table_of(("true class / given", *names), confusion),
+        *([table_of(head, [row_of(it) for it in found.mistakes])] if found.mistakes else []),
+    ]
+
+
+def comparison_tables(comparison: Comparison) -> list[Any]:
+    """Accuracies and gains with their intervals, and the verdict."""
+    budgets = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.budgets]
+    parts = {"test series right": accuracy_rows(comparison), "ahead of": gain_rows(comparison)}
+    tables = [
+        table_of((name, *budgets), [(row, *(cell.text for cell in cells)) for row, cells in found])
+        for name, found in parts.items()
+    ]
+    return [*tables, *comparison.verdict()]
+
+
+def strategies_table(strategies: Strategies) -> Table:
+    """Accuracy by strategy and number of labels."""
+    it = strategy_table(strategies)
+    rows = [(name, *(cell.text for cell in cells)) for name, cells in it.rows]
+    return table_of(("strategy", *it.head), rows)
+
+
+def metrics_table(metrics: Sequence[Mapping[str, Any]]) -> Table:
+    """Loss and gauges at the first and the last step at which each was measured."""
+    places = [("loss",), *(("gauges", name) for name in names_in(metrics, "gauges"))]
+    rows = []
+    for place in places:
+        there = [r for r in metrics if found_at(r, *place) is not None]
+        ends = [f"{found_at(r, *place):.6g} (step {r['step']})" for r in (there[:1] + there[-1:])]
+        rows.append((place[-1], *(ends or ("", ""))))
+    return table_of(("measured while learning", "first", "last"), rows)

@@ -1,0 +1,111 @@
+"""Judging a classifier on test series: whatever it is made of, and the model at one budget."""
+
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int64
+from sklearn.base import clone
+
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.engine.model import Model
+from selftime.tasks.compare import Budget, check_labels, picks_of
+from selftime.tasks.evaluation import Evaluation
+from selftime.tasks.lookalikes import mistakes_in
+from selftime.tasks.references import learned
+
+
+@runtime_checkable
+class FittedClassifier(Protocol):
+    """Whatever was fitted on labelled series, such as :class:`selftime.Classifier`."""
+
+    classes_: np.ndarray
+
+    def predict_proba(self, X: SeriesSet) -> np.ndarray:
+        """Probability (M,K) of each class."""
+        ...
+
+
+def evaluate(
+    model: Model, classifier: FittedClassifier, train: SeriesSet, test: SeriesSet
+) -> Evaluation:
+    """Judge a fitted classifier on labelled test series, whatever it is made of.
+
+    Args:
+        model: in whose space the nearest training series are looked for.
+        classifier: fitted on ``train``.
+        train: the labelled series it was fitted on.
+        test: labelled series that it never saw. A class that ``train`` lacks has probability 0.
+
+    Raises:
+        SeriesError: labels are missing.
+    """
+    chances = np.asarray(classifier.predict_proba(test), np.float64)
+    spaces = model.embed(train), model.embed(test)
+    return evaluation_of(chances, classifier.classes_, spaces, train, test)
+
+
+def evaluate_budget(
+    model: Model, train: SeriesSet, test: SeriesSet, *, budget: Budget = None
+) -> Evaluation:
+    """Judge the model's row of a comparison at one budget, with its first draw of labels.
+
+    Raises:
+        SeriesError: labels are missing, or test has classes that train lacks.
+    """
+    labels, _ = check_labels(train, test)
+    row, pick = learned(model, train, test), picks_of(labels, budget, 1)[0]
+    head = clone(row.head).fit(row.train[pick], labels[pick])
+    chances, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
+    return evaluation_of(chances, head.classes_, spaces, train[pick], test)
+
+
+def evaluation_of(
+    chances: Float[np.ndarray, "M K"],
+    known: np.ndarray,
+    spaces: tuple[np.ndarray, np.ndarray],
+    train: SeriesSet,
+    test: SeriesSet,
+) -> Evaluation:
+    """The evaluation of probabilities that were worked out already.
+
+    Args:
+        chances: probability of each class for each test series.
+        known: (K,) the classes they are of.
+        spaces: embeddings of the training series (N,D) and of the test series (M,D).
+        train: the labelled series.
+        test: the judged series.
+
+    Raises:
+        SeriesError: labels are missing.
+    """
+    for part, series in (("train", train), ("test", test)):
+        if series.labels is None:
+            raise SeriesError(f"{part} has no labels, wanted one a series to judge by")
+    classes, truth = numbered(known, test.labels)
+    predicted = chances.argmax(axis=1)
+    strangers = np.zeros((len(chances), len(classes) - len(known)))
+    found = Evaluation(
+        classes=classes,
+        ids=test.ids.astype(str),
+        truth=truth,
+        predicted=predicted,
+        probabilities=six_digits(np.hstack([chances, strangers])),
+        labelled=len(train),
+    )
+    names = (classes[found.truth], classes[predicted])
+    return replace(found, mistakes=mistakes_in(test, names, found.confidence, spaces, train))
+
+
+def numbered(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarray, "M"]]:
+    """Names of all classes, those that training lacked last, and the number of each label."""
+    names, given = known.astype(str), np.asarray(labels).astype(str)
+    classes = np.concatenate([names, np.setdiff1d(given, names)])
+    places = {name: k for k, name in enumerate(classes.tolist())}
+    return classes, np.array([places[name] for name in given.tolist()], np.int64)
+
+
+def six_digits(chances: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M K"]:
+    """Rounded to 6 significant digits."""
+    rounded = [float(f"{chance:.6g}") for chance in chances.ravel().tolist()]
+    return np.array(rounded).reshape(chances.shape)

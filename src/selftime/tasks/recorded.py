@@ -1,0 +1,56 @@
+"""A comparison as a file and back, so that each of its figures can be worked out again."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from selftime.tasks.compare import Comparison
+from selftime.tasks.gain import Hits
+
+
+def recorded(comparison: Comparison) -> dict[str, Any]:
+    """The figures, and beneath them which test series were right, a bit each."""
+    return comparison.to_dict() | {
+        "budgets": list(comparison.budgets),
+        "hits": {
+            name: [packed_hits(comparison.hits[name][budget]) for budget in comparison.budgets]
+            for name in comparison.names
+        },
+    }
+
+
+def comparison_of(content: Mapping[str, Any]) -> Comparison:
+    """What :func:`recorded` made.
+
+    Raises:
+        ValueError: something is missing or does not fit, as in files of older versions.
+    """
+    try:
+        budgets, M = tuple(content["budgets"]), int(content["test_series"])
+        hits = {
+            name: {b: hits_in(text, M) for b, text in zip(budgets, texts, strict=True)}
+            for name, texts in content["hits"].items()
+        }
+        counts = dict(zip(budgets, content["labels"].values(), strict=True))
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"the comparison lacks or garbles {error}: compare again") from None
+    return Comparison(budgets, hits, counts)
+
+
+def packed_hits(hits: Hits) -> list[str]:
+    """A text a draw: its hits as bits, eight to a byte, in base64."""
+    return [b64encode(np.packbits(row).tobytes()).decode("ascii") for row in hits]
+
+
+def hits_in(texts: list[str], M: int) -> Hits:
+    """The hits of M test series in every draw (R,M).
+
+    Raises:
+        ValueError: too few or too many bits.
+    """
+    rows = [np.frombuffer(b64decode(text, validate=True), np.uint8) for text in texts]
+    if not rows or any(len(row) != -(-M // 8) for row in rows):
+        raise ValueError(f"the comparison holds hits that are not of {M} series: compare again")
+    return np.stack([np.unpackbits(row, count=M).astype(bool) for row in rows])

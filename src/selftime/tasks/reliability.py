@@ -1,0 +1,106 @@
+"""How far probabilities can be trusted: likelihood, Brier score, calibration error and its bins."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+
+LEAST = float(np.finfo(np.float64).eps)
+"""A probability below it counts as this: a class held to be impossible costs 36 nats, not ∞."""
+MOST_BINS = 15  # Guo et al. 2017, section 5
+ALIKE = 1000
+"""Imagined test sets that are drawn to see what luck alone makes of the calibration error."""
+
+
+class ReliabilityBin(NamedTuple):
+    """Test series of similar confidence; confidence is the probability of the predicted class.
+
+    Attributes:
+        low: lowest confidence among them.
+        high: highest confidence.
+        series: how many there are.
+        confidence: their mean confidence.
+        accuracy: the share of them that is right.
+    """
+
+    low: float
+    high: float
+    series: int
+    confidence: float
+    accuracy: float
+
+
+def negative_log_likelihood(
+    chances: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]
+) -> float:
+    """−(1/M) Σᵢ log pᵢ(yᵢ), in nats a series: 0 at best, log K for equal chances of K classes."""
+    given = chances[np.arange(len(truth)), truth]
+    return float(-np.log(given.clip(min=LEAST)).mean())
+
+
+def brier_score(chances: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]) -> float:
+    """(1/M) Σᵢ Σₖ (pᵢ(k) − [yᵢ = k])², 0 to 2, of all classes (Brier 1950, equation 2)."""
+    wanted = truth[:, None] == np.arange(chances.shape[1])
+    return float(((chances - wanted) ** 2).sum(axis=1).mean())
+
+
+def calibration_error(
+    confidence: Float[np.ndarray, "M"], right: Bool[np.ndarray, "... M"]
+) -> Float[np.ndarray, "..."]:
+    """Expected calibration error: Σ_b (|B_b| / M) · |acc(B_b) − conf(B_b)| (Guo 2017, equation 3).
+
+    B_b are the series of bin b, acc(B_b) the share of them that is right, conf(B_b) their mean
+    confidence; so each term is |Σ_{i ∈ B_b} (rightᵢ − confidenceᵢ)| / M. Bins are adaptive, see
+    :func:`bin_starts`.
+
+    Args:
+        confidence: probability of the predicted class.
+        right: whether it is the true one; of several test sets at once, if wanted.
+    """
+    order = np.argsort(confidence, kind="stable")
+    surplus = right[..., order] - confidence[order]  # (…,M)
+    parts = np.add.reduceat(surplus, bin_starts(confidence[order]), axis=-1)  # (…,bins)
+    return np.asarray(np.abs(parts).sum(axis=-1) / len(confidence))
+
+
+def calibration_luck(confidence: Float[np.ndarray, "M"], *, seed: int = 0) -> float:
+    """The error that 1 in 20 test sets would exceed if every confidence were exactly true.
+
+    Whether series i is right is drawn with its confidence as probability (consistency resampling,
+    Bröcker & Smith 2007), so a measured error below this says nothing against the probabilities.
+    """
+    drawn = np.random.default_rng(seed).random((ALIKE, len(confidence))) < confidence
+    return float(np.quantile(calibration_error(confidence, drawn), 0.95))
+
+
+def reliability_bins(
+    confidence: Float[np.ndarray, "M"], right: Bool[np.ndarray, "M"]
+) -> tuple[ReliabilityBin, ...]:
+    """The bins of :func:`calibration_error`, the least confident first."""
+    order = np.argsort(confidence, kind="stable")
+    starts = bin_starts(confidence[order])
+    return tuple(
+        ReliabilityBin(
+            low=float(p.min()),
+            high=float(p.max()),
+            series=len(p),
+            confidence=float(p.mean()),
+            accuracy=float(hits.mean()),
+        )
+        for p, hits in zip(
+            np.split(confidence[order], starts[1:]), np.split(right[order], starts[1:]), strict=True
+        )
+    )
+
+
+def bin_starts(ascending: Float[np.ndarray, "M"]) -> Int64[np.ndarray, "bins"]:
+    """Where the bins of sorted confidences begin: each holds about as many series as any other.
+
+    There are √M of them, at most :data:`MOST_BINS`. Equal widths would leave most bins nearly
+    empty where a classifier is sure (Nguyen & O'Connor 2015, section 3.2). Equal confidences stay
+    together, so few distinct ones make fewer bins.
+    """
+    M = len(ascending)
+    bins = int(np.clip(round(M**0.5), 1, MOST_BINS))
+    cuts = np.arange(bins) * M // bins
+    return np.unique(np.searchsorted(ascending, ascending[cuts], side="left"))

@@ -1,0 +1,79 @@
+"""The page on reports: its sections, files and places are those of a real folder; its code runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import selftime as st
+from judged_material import judged_pair
+from report_material import Seen, a_comparison, a_run, full_content
+from selftime.cli.outputs import COMPARISON, EVALUATION, RUN, STRATEGIES
+from selftime.cli.recall import report
+from selftime.encoders.builders import BUILDERS
+from selftime.engine.runs import METRICS
+from selftime.report.content import Content
+from selftime.report.page import page
+from selftime.tasks.recorded import recorded
+from test_report_judged import TABLE
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "reports.md").read_text(encoding="utf8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TEXT.split("## Where each figure is")[1].split("##")[0].splitlines()
+    if line.startswith("| ") and not line.startswith("| section")
+]
+
+
+def test_every_section_with_figures_is_there():
+    train, test, found = judged_pair()
+    content = full_content()
+    parts = {name: getattr(content, name) for name in ("series", "vectors", "views", "metrics")}
+    whole = Content(
+        run=a_run(), comparison=a_comparison(), evaluation=found, judged_on=(train, test),
+        strategies=TABLE, **parts,
+    )  # fmt: skip
+    sections = [a["id"] for a in Seen(page(whole)).all("section")]
+    assert list(dict.fromkeys(row[0] for row in ROWS)) == sections[:-1]  # all but "use"
+
+
+def test_places_are_in_the_files():
+    _, _, found = judged_pair()
+    files = {
+        RUN: a_run(),
+        COMPARISON: recorded(a_comparison()),
+        EVALUATION: found.to_dict() | {"train": {}, "test": {}},
+    }
+    assert {row[2].strip("`") for row in ROWS} == {*files, METRICS, STRATEGIES, "–"}
+    named = {name: set() for name in files}
+    for _, _, file, place in ROWS:
+        if (name := file.strip("`")) in files:
+            named[name] |= set(re.findall(r"`(\w+)`", place))
+    for name, places in named.items():
+        assert places and places <= set(files[name]), name
+    beneath = TEXT.split("## Where each figure is")[1].split("##")[0]
+    also = set(re.findall(r"`(\w+)`", beneath))
+    assert set(found.to_dict()) - {"format", "test_series", "labelled"} <= also
+
+
+def test_options_are_those_of_the_command():
+    options = set(re.findall(r"--(\w+)", TEXT))
+    known = set(report.__annotations__) | {"json"}
+    assert options <= known and {"train", "test", "out", "json", "force"} <= options
+
+
+def test_python_runs(monkeypatch, capsys):
+    whole = st.sample
+    monkeypatch.setattr(st, "sample", lambda *words: whole(*words)[::5])
+    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
+    (code,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(compile(code, "docs/reports.md", "exec"), names)
+    assert "balanced_accuracy" in capsys.readouterr().out
+    assert st.Evaluation.from_dict(names["found"].to_dict()).accuracy == names["found"].accuracy
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro F1", "Brier score", "calibration error"])
+def test_equations_have_a_row(name):
+    assert re.search(rf"^\| {name} \|", TEXT, re.MULTILINE)
