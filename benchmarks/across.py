@@ -4,15 +4,12 @@ Models of `SOURCES` are adapted to `TARGETS` (selftime.adapted: scaling and stan
 channels by themselves or by shared input weights; nothing is trained further) and judged by the
 frozen probe with 1, 5 and all labels a class. Beside them stand the same encoder untrained, in the
 form in which the model is used, and a model pretrained on the target itself with as many steps.
-"many" learned from all series of all sources of one channel at once, each set scaled by itself;
-"longer" is four times as many steps; "then itself" goes on from "many, longer" on the target, with
-as many steps as "itself".
+"many" learned from all series of all sources of one channel at once, each set scaled by itself.
 """
 
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,16 +19,12 @@ import torch
 
 from benchmarks.__main__ import RESULTS, write
 from benchmarks.open_data import load
-from benchmarks.roster import BATCH, BUDGETS, accuracy_of, model_of
+from benchmarks.roster import BUDGETS, accuracy_of, model_of
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.adaptation import adapted
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget as Steps
-from selftime.engine.plan import Plan
-from selftime.engine.pretrain import pretrain
-from selftime.objectives.simclr import SimCLR
 from selftime.tasks.compare import label_of
 from selftime.tasks.references import Row, learned, untrained
 
@@ -39,13 +32,13 @@ SOURCES = ("SyntheticControl", "CBF", "SwedishLeaf", "FaceAll", "BasicMotions")
 TARGETS = ("ItalyPowerDemand", "MoteStrain", "GunPoint", "ERing", "JapaneseVowels")
 METHODS = ("simclr", "spectral")
 LONGER = 4
-"""Times as many steps."""
-MANY, MANY_LONGER, GOES_ON = "many", "many, longer", "many, then itself"
+"""Times as many steps for the second model of many sets."""
+MANY, MANY_LONGER = "many", "many, longer"
 
 
 def series_of(name: str) -> SeriesSet:
     """What is learned from: the training part of a set, or of all sources of one channel."""
-    if name != MANY:
+    if name not in (MANY, MANY_LONGER):
         return load(name)[0]
     parts = [train for train, _ in map(load, SOURCES) if train.n_channels == 1]
     scaled = [scaling.fit_channels(part).apply(batch_of(part)).values.numpy() for part in parts]
@@ -55,15 +48,8 @@ def series_of(name: str) -> SeriesSet:
 @cache
 def pretrained(method: str, name: str, seed: int, steps: int) -> Model:
     """A model of a set, learned once; "untrained" is a method too."""
-    where, _, longer = name.partition(", ")
-    return model_of(method, series_of(where), seed, LONGER * steps if longer else steps)
-
-
-def gone_on(model: Model, train: SeriesSet, seed: int, steps: int) -> Model:
-    """The network of an adapted model after learning on from the target."""
-    recipe = replace(SimCLR.recipe, batch_size=BATCH)
-    plan = Plan(budget=Steps(amount=steps), recipe=recipe)
-    return pretrain(train, objective="simclr", encoder=model, plan=plan, seed=seed)
+    longer = LONGER if name == MANY_LONGER else 1
+    return model_of(method, series_of(name), seed, longer * steps)
 
 
 def rows_of(method: str, target: str) -> list[str]:
@@ -72,8 +58,7 @@ def rows_of(method: str, target: str) -> list[str]:
         single = [name for name in SOURCES if load(name)[0].n_channels == 1]
         return ["untrained", "itself", *single, MANY]
     each = ["untrained, by channel"] if load(target)[0].n_channels > 1 else []
-    own = ["untrained", *each, "itself", "itself, longer"]
-    return [*own, *SOURCES, MANY, MANY_LONGER, GOES_ON]
+    return ["untrained", *each, "itself", *SOURCES, MANY, MANY_LONGER]
 
 
 def row_on(method: str, row: str, target: str, seed: int, steps: int) -> Row:
@@ -83,13 +68,10 @@ def row_on(method: str, row: str, target: str, seed: int, steps: int) -> Row:
         return untrained(pretrained(method, target, seed, steps), train, test)
     if row == "untrained":
         model = pretrained("untrained", target, seed, steps)
-    elif row.startswith("itself"):
-        model = pretrained(method, row.replace("itself", target), seed, steps)
+    elif row == "itself":
+        model = pretrained(method, target, seed, steps)
     elif row == "untrained, by channel":
         model = adapted(pretrained("untrained", SOURCES[0], seed, steps), train)
-    elif row == GOES_ON:
-        start = adapted(pretrained(method, MANY_LONGER, seed, steps), train)
-        model = gone_on(start, train, seed, steps)
     else:
         model = adapted(pretrained(method, row, seed, steps), train)
     return learned(model, train, test)
@@ -122,13 +104,15 @@ def points(found: dict[str, Any], row: str) -> np.ndarray:
 
 def base_of(found: dict[str, Any], row: str) -> str:
     """The same encoder untrained, in the form in which it is used on the target."""
-    whole = row.startswith("itself") or row == "BasicMotions"
+    whole = row in ("itself", "untrained", "untrained, by channel") or row == "BasicMotions"
     return "untrained" if whole or "untrained, by channel" not in found else "untrained, by channel"
 
 
 def table(kept: dict[str, Any], method: str) -> str:
     """Markdown: a row a source, a cell a target: points over untrained, and over itself."""
-    targets = list(kept[method])
+    targets = [
+        name for name in kept[method] if set(rows_of(method, name)) <= set(kept[method][name])
+    ]
     rows = [row for row in kept[method][targets[0]] if not row.startswith("untrained")]
     lines = [
         f"| `{method}` learned on | {' | '.join(targets)} | mean |",
