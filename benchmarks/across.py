@@ -110,7 +110,9 @@ def base_of(found: dict[str, Any], row: str) -> str:
 
 def table(kept: dict[str, Any], method: str) -> str:
     """Markdown: a row a source, a cell a target: points over untrained, and over itself."""
-    targets = list(kept[method])
+    targets = [
+        name for name in kept[method] if set(rows_of(method, name)) <= set(kept[method][name])
+    ]
     rows = [row for row in kept[method][targets[0]] if not row.startswith("untrained")]
     lines = [
         f"| `{method}` learned on | {' | '.join(targets)} | mean |",

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import torch
@@ -30,9 +31,9 @@ def adapted(model: Model, x: Any, *, seed: int = 0) -> Model:
     are measured anew on the given series without their labels. Lengths need nothing. Channels:
 
     - A model of one channel reads every channel by itself, with the same weights.
-    - Of a network of several channels, a channel keeps the input weights of the one with its
-      name. Those without a namesake share what is left evenly, so that the sum over channels
-      stays what it was (:func:`channel_map`).
+    - Of a network of several channels, a channel takes the input weights of the one with its
+      name. Those without a namesake take what is left in turn, by their place
+      (:func:`channel_map`).
     - Random convolutions of several channels are drawn for their number, and cannot follow.
 
     Args:
@@ -84,7 +85,7 @@ def with_channels_of(model: Model, channels: Sequence[str]) -> tuple[Encoder, st
             "channel, and it is run on each channel by itself"
         )
     network = UnitLength(encoder=Standardised(encoder=rebuilt(body, matrix)))
-    return network, "input weights by name, the others shared evenly"
+    return network, "input weights go by name, the others by place"
 
 
 def is_closed(encoder: Encoder) -> bool:
@@ -96,18 +97,21 @@ def is_closed(encoder: Encoder) -> bool:
 def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:
     """How much of the weights of each old channel each new one takes.
 
-    A new channel takes those of its namesake. The new ones without a namesake each take an equal
-    share of the sum of all old ones without one: where all channels say the same, what the
-    network makes of them stays the same, and where the model knew all old ones, a new one beside
-    them says nothing to it. Numbers that stand for names, and as many channels without any
-    common name, go by their place.
+    A new channel takes those of its namesake. The new ones without a namesake take those of the
+    old ones without one, by their place and in turn; an old one that k of them take counts
+    1/√k to each, so that standardised channels come in at the size that the network learned
+    from. Old channels that nobody takes are as if they stood at their mean; new ones for which
+    none is left say nothing. An average of all old weights for every new channel was tried
+    and is not taken: the network would see nothing but the sum of the channels.
+
+    Numbers that stand for names go by their place.
     """
     unnamed = names_of_channels(len(old)) == tuple(old) or names_of_channels(len(new)) == tuple(new)
     same = torch.tensor([[a == b and not unnamed for b in old] for a in new]).float()  # (n,o)
-    if len(old) == len(new) and not same.any():
-        return torch.eye(len(old))
-    free_new, free_old = 1 - same.sum(dim=1), 1 - same.sum(dim=0)
-    return same + free_new[:, None] * free_old / free_new.sum().clamp(min=1)
+    free_new, free_old = ((same.sum(dim=k) == 0).nonzero()[:, 0].tolist() for k in (1, 0))
+    for new_one, old_one in zip(free_new, cycle(free_old), strict=False):
+        same[new_one, old_one] = 1
+    return same / same.sum(dim=0).clamp(min=1).sqrt()
 
 
 def rebuilt(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
