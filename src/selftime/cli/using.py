@@ -72,7 +72,7 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     result, lines = _told(predicted, train, test)
     if test.labels is not None:
         found = evaluation_of(chances, head.classes_, spaces, train, test)
-        facts = run_of(model, Lesson(order.train), "classify", 0.0)
+        facts = run_of(model, Lesson(order.train), "classify", None)
         judged, sources = Judgement(found, train, test), (order.train, order.test)
         write_evaluation(beside(target), judged, sources, run=facts)
         result["evaluation"] = str(beside(target))
