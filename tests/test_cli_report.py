@@ -165,7 +165,9 @@ def test_a_run_is_told_again(world, tmp_path):
 def test_predictions_are_told_again(world, tmp_path):
     out = tmp_path / "p.html"
     said, _ = call("report", world[0] / "predictions.evaluation.json", "--out", out)
-    assert "balanced accuracy" in said and "selftime classify" in Seen(out.read_text()).words
+    assert "balanced accuracy" in said and "the model was there before" in said
+    words = Seen(out.read_text()).words
+    assert "selftime classify" in words and "in one pass." in words  # how long is not known
 
 
 def test_strategies_are_shown_where_a_file_holds_them(world, tmp_path):
@@ -175,6 +177,20 @@ def test_strategies_are_shown_where_a_file_holds_them(world, tmp_path):
     said, _ = call("report", folder)
     assert "70.0 % (60.0 to 80.0)" in said
     assert 'id="strategies"' in (folder / "report.html").read_text()
+
+
+def test_the_ranking_of_a_race_is_told(world, tmp_path):
+    folder = bare(world, tmp_path, "run")
+    ranks = [("simclr", 0.9, 0.75, 3.25, None), ("byol", None, None, 1.0, "diverged at step 3")]
+    names = ("name", "probe", "criterion", "seconds", "failure")
+    race = {
+        "verdict": "simclr is kept.",
+        "finishes": [dict(zip(names, r, strict=True)) for r in ranks],
+    }
+    (folder / "race.json").write_text(json.dumps(race))
+    plain = " ".join(call("report", folder)[0].split())
+    assert "simclr 90.0 % 0.750 3.2 s" in plain and "byol diverged at step 3 1.0 s" in plain
+    assert "simclr is kept." in plain
 
 
 def test_a_log_of_steps_is_summed_up(world, tmp_path):

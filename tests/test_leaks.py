@@ -17,7 +17,9 @@ from selftime.report.content import Content
 from selftime.report.results import results_section
 from selftime.report.verdict import verdict_of
 from selftime.tasks import compare as rooms
+from selftime.tasks.compare import Comparison
 from selftime.tasks.leaks import Leaks, leaks_of
+from selftime.tasks.recorded import comparison_of, recorded
 
 
 def waves(n: int, seed: int) -> st.SeriesSet:
@@ -131,3 +133,12 @@ def test_the_archive_repeats_rows_of_its_training_parts(data_root: Path, clean):
         files = (next((data_root / "ucr" / name).glob(f"*_{p}.*")) for p in ("TRAIN", "TEST"))
         train, test = map(st.read, files)
         assert leaks_of(clean, train, test).doubled == doubled, name
+
+
+def test_leaks_are_kept_in_the_file_of_a_comparison():
+    hits = {name: {1: np.eye(4, dtype=bool)[:2]} for name in ("selftime", "untrained encoder")}
+    leaks = Leaks(test=4, seen=2, doubled=1, shared=("a", "b"))
+    made = Comparison((1,), hits | {"raw values": hits["selftime"]}, {1: 2}, leaks)
+    again = comparison_of(json.loads(json.dumps(recorded(made))))
+    assert again.leaks == leaks and again.verdict() == made.verdict()
+    assert comparison_of(recorded(replace(made, leaks=None))).leaks is None

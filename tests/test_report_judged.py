@@ -39,7 +39,7 @@ def test_every_count_is_drawn_once_in_a_readable_cell(K):
         k, j = (names.index(rows[min(rows, key=lambda at: abs(at - v))]) for v in (cell.y, cell.x))
         drawn[k, j] = int(cell.series)
         assert (cell.kind == "hit") == (k == j) and 0 < cell.depth <= 0.5
-        assert cell.text == f"{cell.series} of 4 series of {names[k]} given {names[j]}"
+        assert cell.text == f"{cell.series} of 4 series of “{names[k]}” given “{names[j]}”"
     shown = {names.index(line.whole) for line in it.lines}
     wanted = {
         (k, j): int(n) for (k, j), n in np.ndenumerate(found.confusion) if n and {k, j} <= shown
@@ -76,7 +76,7 @@ def test_golden_matrix():
         (28.0, "a", "a", "75 % of 4"),
         (84.0, "b" * 15 + "…", "b" * 20, "100 % of 1"),
     ]
-    assert it.alt == "1 of 4 series of a were taken for bbbbbbbbbbbbbbbbbbbb" and it.slanted
+    assert it.alt == "1 of 4 series of “a” were taken for “bbbbbbbbbbbbbbbbbbbb”" and it.slanted
 
 
 def luminance(colour: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from selftime.report.curves import interval
 from selftime.report.gallery import DRAWS, furthest, gallery
 from selftime.report.pointmap import agreement, chosen_rows, nearest, packed_one, placed
 from selftime.report.progress import gauge_charts, loss_charts, state_of, track, values_table
-from selftime.report.results import results, results_section
+from selftime.report.results import look, results, results_section
 from selftime.report.strokes import outline, outline_steps, path_of, trace_of
 from selftime.report.verdict import UNMEASURED, helped, verdict_of
 from selftime.tasks.compare import Comparison
@@ -320,6 +320,13 @@ def test_chart_of_any_number_of_budgets(budgets):
         assert y == pytest.approx(
             a + (b - a) * (float(text[:-2]) - low) / (high - low), abs=0.3
         )  # fmt: skip
+
+
+def test_looks_of_16_rows_beside_the_model_differ():
+    assert [look(k) for k in (0, 1, 4, 5, 9, 13)] == [
+        "strong", "m0", "m3", "m0 dash0", "m0 dash1", "m0 dash2"
+    ]  # fmt: skip
+    assert len({look(k) for k in range(17)}) == 17
 
 
 def test_rows_that_are_always_right_stay_in_the_chart():

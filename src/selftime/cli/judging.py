@@ -101,7 +101,7 @@ def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_
         start = time.perf_counter()
         order = Lesson(contest.train, seed=contest.seed)
         model = load(contest.model) if contest.model else learned(train, order, told)
-        seconds = time.perf_counter() - start
+        seconds = None if contest.model else time.perf_counter() - start
         comparison = tasks.compare(
             model,
             train,

@@ -158,13 +158,16 @@ def learned(series: SeriesSet, lesson: Lesson, told: terminal.Told) -> Model:
     )
 
 
-def run_of(model: Model, lesson: Lesson, command: str, seconds: float) -> dict[str, Any]:
-    """What a run was: settings with their reasons, seed, data, versions, seconds."""
+def run_of(model: Model, lesson: Lesson, command: str, seconds: float | None) -> dict[str, Any]:
+    """What a run was: settings with their reasons, seed, data, versions, seconds.
+
+    ``seconds`` are those of learning; None where the model was there before.
+    """
     return {
         "status": "finished",
         "command": command,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 2),
+        "seconds": None if seconds is None else round(seconds, 2),
         "seed": lesson.seed,
         "settings": model.card["settings"],
         "data": {"source": lesson.data} | model.card["data"],

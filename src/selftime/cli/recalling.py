@@ -9,6 +9,7 @@ import numpy as np
 from selftime.cli import terminal
 from selftime.cli.evaluating import json_in
 from selftime.cli.outputs import COMPARISON, EVALUATION, RUN, STRATEGIES
+from selftime.cli.racing import RACE
 from selftime.cli.reporting import REPORT, Kept, content_of
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesSet
@@ -17,6 +18,7 @@ from selftime.engine.runs import MODEL, metrics_in
 from selftime.report.judged_tables import (
     comparison_tables,
     evaluation_tables,
+    finishes_table,
     metrics_table,
     strategies_table,
     table_of,
@@ -25,6 +27,14 @@ from selftime.report.page import settings_of_run, write_page
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.recorded import comparison_of
 
+FILES = {
+    "run": RUN,
+    "race": RACE,
+    "comparison": COMPARISON,
+    "strategies": STRATEGIES,
+    "evaluation": EVALUATION,
+}
+"""What a folder may hold, by what it is."""
 BARE = (
     "This page was made anew from the files of its folder alone, which hold no series: map and "
     "views are left out. “selftime report” draws them with --test, or --train for a run."
@@ -56,7 +66,7 @@ def report(order: Recall, read: Reader, *, as_json: bool) -> None:
     files = files_in(place)
     target = page_of(order, place)
     kept = kept_in(files, place)
-    lines = lines_of(kept)
+    lines = lines_of(kept, files.get("race"))
     if target:
         series = series_of(order, read, files)
         write_page(target, drawn(kept, series, place))
@@ -79,10 +89,7 @@ def files_in(place: Path) -> dict[str, dict[str, Any]]:
         content = json_in(place)
         files = {"run": content.pop("run", {}), "evaluation": content}
     else:
-        names = {"run": RUN, "comparison": COMPARISON, "evaluation": EVALUATION}
-        files = {
-            k: json_in(place / name) for k, name in (names | {"strategies": STRATEGIES}).items()
-        }
+        files = {name: json_in(place / file) for name, file in FILES.items()}
     if not files.get("run"):
         raise ValueError(
             f"{place} does not say what was run: name the folder of a run or a comparison "
@@ -160,16 +167,18 @@ def drawn(kept: Kept, series: dict[str, SeriesSet], place: Path) -> Any:
     return content_of(kept, shown, vectors, both, notes)
 
 
-def lines_of(kept: Kept) -> list[Any]:
+def lines_of(kept: Kept, race: dict[str, Any] | None) -> list[Any]:
     """All figures for people."""
     settings = [(name, value, reason) for name, value, reason in settings_of_run(kept.run)]
-    made = kept.run.get("seconds", 0)
+    made = kept.run.get("seconds")
     parts: list[tuple[Any, Callable[[Any], Any]]] = [
+        (race, lambda it: [finishes_table(it["finishes"]), it["verdict"]]),
         (kept.metrics, lambda it: [metrics_table(it)]),
         (kept.comparison, comparison_tables),
         (kept.strategies, lambda it: [strategies_table(it)]),
         (kept.evaluation, evaluation_tables),
     ]
     lines = [line for content, told in parts if content for line in told(content)]
-    head = f"selftime {kept.run['command']}, seed {kept.run['seed']}, {made:g} s of learning"
+    took = f", {made:g} s of learning" if made is not None else ", the model was there before"
+    head = f"selftime {kept.run['command']}, seed {kept.run['seed']}{took}"
     return [head, table_of(("setting", "value", "reason"), settings), *lines]

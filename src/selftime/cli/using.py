@@ -95,7 +95,7 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
         own = found.solution.model
         spaces = _embedded(own, train, "train"), _embedded(own, test, "test")
         judged = Judgement(evaluation_of(chances, answer.classes, spaces, train, test), train, test)
-        facts = run_of(model, Lesson(order.train), "classify", 0.0)
+        facts = run_of(model, Lesson(order.train), "classify", None)
         write_evaluation(beside(target), judged, (order.train, order.test), run=facts)
         leaks = leaks_of(model, train, test)
         result |= {"leaks": leaks.to_dict(), "evaluation": str(beside(target))}

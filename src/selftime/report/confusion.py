@@ -155,7 +155,7 @@ def cells_of(
             kind="hit" if k == j else "miss",
             depth=round(DEEPEST * float(counts[k, j] / sizes[k]) ** 0.5, 3),
             series=f"{counts[k, j]:,}",
-            text=f"{counts[k, j]:,} of {sizes[k]:,} series of {names[k]} given {names[j]}",
+            text=f"{counts[k, j]:,} of {sizes[k]:,} series of “{names[k]}” given “{names[j]}”",
         )
         for k, j in np.argwhere(counts).tolist()
     ]
@@ -190,8 +190,8 @@ def frequent(found: Evaluation, most: int = 5) -> list[str]:
     order = np.argsort(-off, axis=None, kind="stable")[:most]
     pairs = [divmod(int(place), len(off)) for place in order]
     return [
-        f"{off[k, j]:,} of {sizes[k]:,} series of {found.classes[k]} were taken for "
-        f"{found.classes[j]}"
+        f"{off[k, j]:,} of {sizes[k]:,} series of “{found.classes[k]}” were taken for "
+        f"“{found.classes[j]}”"
         for k, j in pairs
         if off[k, j]
     ]

@@ -75,3 +75,17 @@ def metrics_table(metrics: Sequence[Mapping[str, Any]]) -> Table:
         ends = [f"{found_at(r, *place):.6g} (step {r['step']})" for r in (there[:1] + there[-1:])]
         rows.append((place[-1], *(ends or ("", ""))))
     return table_of(("measured while learning", "first", "last"), rows)
+
+
+def finishes_table(finishes: Sequence[Mapping[str, Any]]) -> Table:
+    """How every contender of a race came in, the best first."""
+    rows = [
+        (
+            str(it["name"]),
+            "" if it["probe"] is None else f"{100 * it['probe']:.1f} %",
+            str(it["failure"] or "") if it["criterion"] is None else f"{it['criterion']:.3f}",
+            f"{it['seconds']:.1f} s",
+        )
+        for it in finishes
+    ]
+    return table_of(("contender", "probe", "views agree", "learned for"), rows)

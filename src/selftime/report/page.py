@@ -41,7 +41,7 @@ def page(content: Content) -> str:
         verdict=verdict_of(content),
         run=content.run,
         facts=facts(content),
-        seconds=number(float(content.run["seconds"])),
+        seconds=seconds_of(content.run),
         finished=str(content.run["finished"]).replace("T", " ").replace("+00:00", " UTC"),
         data=data_rows(content.run["data"]),
         settings=settings_of_run(content.run),
@@ -112,10 +112,15 @@ def facts(content: Content) -> list[tuple[str, str]]:
         ("series learned from", data.get("series")),
         ("channels", data.get("channels")),
         ("steps each", steps if low is not None else None),
-        ("seconds to learn", number(float(content.run["seconds"]))),
+        ("seconds to learn", seconds_of(content.run) or None),
         ("numbers per series", None if content.vectors is None else content.vectors.shape[1]),
     ]
     return [(name, shown(value)) for name, value in known if value is not None]
+
+
+def seconds_of(run: Mapping[str, Any]) -> str:
+    """How long learning took; empty where a model was given and that is not known."""
+    return number(float(run["seconds"])) if run.get("seconds") is not None else ""
 
 
 def sizes_of(series: SeriesSet | None) -> dict[str, int]:

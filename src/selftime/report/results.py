@@ -133,7 +133,7 @@ def look(k: int) -> str:
     """Classes of the style sheet for row ``k``: after four colours come dashes in the same ones."""
     if k == 0:
         return "strong"
-    return f"m{(k - 1) % 4}" + (f" dash{(k - 1) // 4 % 3}" if k > 4 else "")
+    return f"m{(k - 1) % 4}" + (f" dash{((k - 1) // 4 - 1) % 3}" if k > 4 else "")
 
 
 def intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:

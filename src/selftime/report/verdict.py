@@ -74,7 +74,8 @@ def went(content: Content) -> str:
     count = run["data"].get("series", len(content.series) if content.series else 0)
     learned = f"Learned from {count:,} series without labels"
     if not content.metrics:
-        return f"{learned} in one pass of {number(run['seconds'])} seconds."
+        took = f" of {number(run['seconds'])} seconds" if run.get("seconds") is not None else ""
+        return f"{learned} in one pass{took}."
     if content.warnings:
         first = content.warnings[0]
         return f"{learned}, with a warning at step {first['step']}: {first['message']}"

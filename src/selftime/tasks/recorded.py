@@ -2,12 +2,14 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from selftime.tasks.compare import Comparison
 from selftime.tasks.gain import Hits
+from selftime.tasks.leaks import Leaks
 
 
 def recorded(comparison: Comparison) -> dict[str, Any]:
@@ -34,9 +36,18 @@ def comparison_of(content: Mapping[str, Any]) -> Comparison:
             for name, texts in content["hits"].items()
         }
         counts = dict(zip(budgets, content["labels"].values(), strict=True))
+        leaks = leaks_in(content.get("leaks"))
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"the comparison lacks or garbles {error}: compare again") from None
-    return Comparison(budgets, hits, counts)
+    return Comparison(budgets, hits, counts, leaks)
+
+
+def leaks_in(content: Mapping[str, Any] | None) -> Leaks | None:
+    """The leaks that a file tells of; None where none were looked for."""
+    if not content:
+        return None
+    known = {field.name: content[field.name] for field in fields(Leaks)}
+    return Leaks(**known | {"shared": tuple(known["shared"])})
 
 
 def packed_hits(hits: Hits) -> list[str]:
