@@ -1,7 +1,7 @@
 """Which series to label next: those that stand for most of the others, then the unsure ones too."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -11,6 +11,7 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.solve import sample_of
+from selftime.tasks.coverage import facility_location, likeness, nearest_counts
 from selftime.tasks.probe import Probe
 
 POOL = 4096
@@ -60,9 +61,10 @@ def suggest(
     """The ``n`` series whose labels would teach most.
 
     Without labels these are the series that together stand for all others in the space that the
-    model learned (:func:`facility_location`). What is labelled already counts as chosen. From
-    :data:`TRUSTED` labels a class on a probe is fitted, and series count the more the less it can
-    decide between the two likeliest classes (margin sampling, Scheffer et al. 2001).
+    model learned (:func:`selftime.tasks.coverage.facility_location`). What is labelled already
+    counts as chosen. From :data:`TRUSTED` labels a class on a probe is fitted, and series count the
+    more the less it can decide between the two likeliest classes (margin sampling, Scheffer et al.
+    2001).
 
     Args:
         model: what :func:`selftime.pretrain` returned.
@@ -82,19 +84,60 @@ def suggest(
             f"ask for 1 to {len(open_rows)}"
         )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
-    vectors = model.embed(series[pool])
-    known = None if labelled is None else model.embed(labelled)
-    chances = chances_of(model, vectors, known, labelled)
-    doubt = np.ones(len(pool)) if chances is None else doubt_of(chances.probabilities)
-    alike, covered = likeness(vectors, known)
-    chosen = facility_location(alike, n, weight=doubt, covered=covered)
-    stands_for = nearest_counts(alike[:, chosen], covered)
-    rows = pool[chosen]
-    reasons = tuple(
-        reason_of(int(count), None if chances is None else chances.words(row))
-        for row, count in zip(chosen.tolist(), stands_for, strict=True)
+    known = known_of(model, labelled)
+    choice = chosen_among(model.embed(series[pool]), n, known)
+    rows = pool[choice.rows]
+    reasons = [f"stands for {many(int(count))}" for count in choice.stands_for]
+    if choice.chances is not None and known is not None:
+        doubts = [doubt_in_words(p, np.unique(known.labels)) for p in choice.chances[choice.rows]]
+        reasons = ["; ".join(both) for both in zip(reasons, doubts, strict=True)]
+    return Suggestions(
+        rows=rows, ids=series.ids[rows], stands_for=choice.stands_for, reasons=tuple(reasons)
     )
-    return Suggestions(rows=rows, ids=series.ids[rows], stands_for=stands_for, reasons=reasons)
+
+
+class Known(NamedTuple):
+    """What is labelled already.
+
+    Attributes:
+        vectors: (L,D) of the labelled series.
+        labels: (L,) theirs.
+        cohort: (K,D) vectors of unlabelled series for the probe, or None.
+    """
+
+    vectors: Float32[np.ndarray, "L D"]
+    labels: np.ndarray
+    cohort: Float32[np.ndarray, "K D"] | None
+
+
+def known_of(model: Model, labelled: SeriesSet | None) -> Known | None:
+    """The labelled series as the model sees them, if there are any."""
+    if labelled is None or labelled.labels is None:
+        return None
+    return Known(model.embed(labelled), labelled.labels, model.cohort)
+
+
+class Choice(NamedTuple):
+    """What was chosen among the unlabelled.
+
+    Attributes:
+        rows: (n,) of them, the most useful first.
+        stands_for: (n,) how many lie nearest to each.
+        chances: (M,K) probability of each class for all of them; None where nobody was asked.
+    """
+
+    rows: Int64[np.ndarray, "n"]
+    stands_for: Int64[np.ndarray, "n"]
+    chances: Float[np.ndarray, "M K"] | None
+
+
+def chosen_among(vectors: Float32[np.ndarray, "M D"], n: int, known: Known | None) -> Choice:
+    """The ``n`` of M unlabelled series to label next, from their vectors."""
+    alike, covered = likeness(vectors, None if known is None else known.vectors)
+    chances = chances_of(vectors, known)
+    doubt = np.ones(len(vectors)) if chances is None else doubt_of(chances)
+    rows = facility_location(alike, n, weight=doubt, covered=covered)
+    return Choice(rows, nearest_counts(alike[:, rows], covered), chances)
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
@@ -110,42 +153,15 @@ def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[n
     return np.flatnonzero(~are_among(series, np.unique(fingerprints_of(labelled))))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chances:
-    """What a probe thinks of the series.
-
-    Attributes:
-        classes: (K,) their names.
-        probabilities: (M,K).
-    """
-
-    classes: np.ndarray
-    probabilities: Float[np.ndarray, "M K"]
-
-    def words(self, row: int) -> str:
-        """The two likeliest classes of a series."""
-        first, second = np.argsort(-self.probabilities[row], kind="stable")[:2]
-        shares = 100 * self.probabilities[row]
-        return (
-            f"unsure between {self.classes[first]} ({shares[first]:.0f} %) "
-            f"and {self.classes[second]} ({shares[second]:.0f} %)"
-        )
-
-
 def chances_of(
-    model: Model,
-    vectors: Float32[np.ndarray, "M D"],
-    known: Float32[np.ndarray, "L D"] | None,
-    labelled: SeriesSet | None,
-) -> Chances | None:
-    """What a probe fitted on the labelled series thinks; None where they are too few."""
-    if known is None or labelled is None or labelled.labels is None:
+    vectors: Float32[np.ndarray, "M D"], known: Known | None
+) -> Float[np.ndarray, "M K"] | None:
+    """Probabilities of a probe fitted on the labelled series; None where they are too few."""
+    classes = 0 if known is None else len(np.unique(known.labels))
+    if known is None or classes < 2 or len(known.labels) < TRUSTED * classes:
         return None
-    classes = np.unique(labelled.labels)
-    if len(classes) < 2 or len(known) < TRUSTED * len(classes):
-        return None
-    probe = Probe(cohort=model.cohort).fit(known, labelled.labels)
-    return Chances(classes=probe.classes_, probabilities=probe.predict_proba(vectors))
+    probe = Probe(cohort=known.cohort).fit(known.vectors, known.labels)
+    return probe.predict_proba(vectors)
 
 
 def doubt_of(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M"]:
@@ -156,65 +172,15 @@ def doubt_of(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M"]:
     return LEAST + (doubt / mean if mean > 0 else np.ones(len(doubt)))
 
 
-def likeness(
-    vectors: Float32[np.ndarray, "M D"], known: Float32[np.ndarray, "L D"] | None
-) -> tuple[Float32[np.ndarray, "M M"], Float32[np.ndarray, "M"]]:
-    """Cosines between series, centred on their mean, and the largest to a labelled one, or -1."""
-    centre = vectors.mean(axis=0)
-    units = unit(vectors - centre)
-    if known is None:
-        return units @ units.T, np.full(len(units), -1, np.float32)
-    return units @ units.T, (units @ unit(known - centre).T).max(axis=1)
+def many(count: int) -> str:
+    """So many series, in words."""
+    return "itself alone" if count <= 1 else f"{count:,} series like it"
 
 
-def unit(vectors: Float32[np.ndarray, "M D"]) -> Float32[np.ndarray, "M D"]:
-    """Vectors of length 1; those of length 0 stay."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: np.ndarray = vectors / np.where(length > 0, length, 1)
-    return scaled
-
-
-def facility_location(
-    alike: Float[np.ndarray, "M M"],
-    n: int,
-    *,
-    weight: Float[np.ndarray, "M"],
-    covered: Float[np.ndarray, "M"],
-) -> Int64[np.ndarray, "n"]:
-    """Rows S that greedily maximise Σᵢ wᵢ · max(coveredᵢ, max over s in S of alikeᵢₛ).
-
-    Each step takes the row that adds most, of equals the first. Gains only shrink, so a row whose
-    last known gain is below a fresh one need not be looked at (Minoux 1978); the greedy sum is at
-    least 1 - 1/e of the best one (Nemhauser, Wolsey & Fisher 1978).
-
-    Args:
-        alike: likeness of series i to series j.
-        n: how many rows.
-        weight: how much each series counts, not below 0.
-        covered: likeness of each series to what is chosen already.
-    """
-    best, bound = np.array(covered, np.float64), np.full(len(alike), np.inf)
-    chosen: list[int] = []
-    for _ in range(n):
-        fresh = np.zeros(len(alike), bool)
-        while not fresh[j := int(bound.argmax())]:
-            bound[j] = weight @ np.maximum(alike[:, j] - best, 0)
-            fresh[j] = True
-        chosen.append(j)
-        best = np.maximum(best, alike[:, j])
-        bound[j] = -np.inf
-    return np.array(chosen, np.int64)
-
-
-def nearest_counts(
-    alike: Float[np.ndarray, "M n"], covered: Float[np.ndarray, "M"]
-) -> Int64[np.ndarray, "n"]:
-    """How many series are nearer to each chosen one than to another or to a labelled one."""
-    nearest, near = alike.argmax(axis=1), alike.max(axis=1) >= covered
-    return np.bincount(nearest[near], minlength=alike.shape[1])
-
-
-def reason_of(stands_for: int, doubt: str | None) -> str:
-    """Why a series is suggested."""
-    many = "itself alone" if stands_for <= 1 else f"{stands_for:,} series like it"
-    return f"stands for {many}" + (f"; {doubt}" if doubt else "")
+def doubt_in_words(chances: Float[np.ndarray, "K"], classes: np.ndarray) -> str:
+    """The two likeliest classes of a series."""
+    first, second = np.argsort(-chances, kind="stable")[:2]
+    return (
+        f"unsure between {classes[first]} ({100 * chances[first]:.0f} %) "
+        f"and {classes[second]} ({100 * chances[second]:.0f} %)"
+    )
