@@ -70,7 +70,8 @@ def test_accuracies_and_gains_are_those_of_the_hits(result):
 def test_the_verdict_is_a_sentence_for_each_budget(result):
     words = result.verdict()
     heads = ["With 1 label a class: ", "With 3 labels a class: ", "With all labels: "]
-    for sentence, head, budget in zip(words, heads, (1, 3, None), strict=True):
+    assert len(words) == 5 and "label" in words[3]  # two more on labels saved
+    for sentence, head, budget in zip(words[:3], heads, (1, 3, None), strict=True):
         assert sentence.startswith(
             head + f"{100 * result.accuracy('selftime', budget):.1f} % right"
         )
@@ -146,6 +147,24 @@ def test_a_head_is_fitted_anew_on_each_draw():
     got = judged(row, np.array(["a", "b", "a", "b"]), truth, [np.array([0, 1]), np.array([2, 3])])
     assert got.tolist() == [[True, True], [False, False]]
     assert not hasattr(row.head, "classes_")
+
+
+def test_labels_saved_are_told_beside_scratch_and_minirocket():
+    def row(*right):
+        return {b: np.arange(20)[None] < n for b, n in zip((1, 4, None), right, strict=True)}
+
+    rows = {"selftime": row(14, 18, 19), "untrained encoder": row(10, 16, 19)}
+    rows |= {"supervised from scratch": row(8, 14, 19), "MiniRocket + ridge": row(15, 17, 18)}
+    found = Comparison((1, 4, None), rows, {1: 3, 4: 12, None: 60})
+    assert [own.equivalent for own in found.saved("supervised from scratch")][0] == 4
+    assert found.verdict()[3:] == [
+        "With 1 label a class this model is as good as supervised from scratch with 4: 4 times "
+        "fewer labels.",
+        "With 1 label a class self-supervision did not save labels here: MiniRocket + ridge is as "
+        "good with 1.",
+    ]
+    assert found.to_dict()["saved"]["MiniRocket + ridge"][2]["at_least"]
+    assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).saved("x") == []
 
 
 def test_shares_of_labels_are_budgets_too(model):

@@ -20,6 +20,7 @@ from selftime.tasks.references import (
     raw_values,
     untrained,
 )
+from selftime.tasks.savings import Savings, savings
 from selftime.tasks.strategy_rows import is_strategy, name_of, strategy_row
 from selftime.tasks.transfer.strategies import Way, check_way
 
@@ -65,9 +66,32 @@ class Comparison:
         return gain(self.hits[self.names[0]][budget], self.hits[name][budget])
 
     def verdict(self) -> list[str]:
-        """One sentence for each budget, and one for each leak."""
+        """One sentence for each budget, then labels saved, then one for each leak."""
         leaks = self.leaks.sentences() if self.leaks else []
-        return [*(self._sentence(budget) for budget in self.budgets), *leaks]
+        saved = [self._saved_in_words(name) for name in SAVED if self.saved(name)]
+        return [*(self._sentence(budget) for budget in self.budgets), *saved, *leaks]
+
+    def saved(self, name: str) -> list[Savings]:
+        """What each number of labels is worth beside a row, from few labels to many.
+
+        Empty where fewer than two numbers were tried, or none of them a number of labels a class.
+        """
+        exact = [b for b in self.budgets if b is not None and b >= 1]
+        by_count = {self.n_labels[b]: b for b in self.budgets}
+        if name not in self.hits or not exact or len(by_count) < 2:
+            return []
+        classes = self.n_labels[min(exact)] / min(exact)
+        order = sorted(by_count)
+        ours, theirs = (
+            [self.accuracy(row, by_count[count]) for count in order]
+            for row in (self.names[0], name)
+        )
+        counts = [count / classes for count in order]
+        return savings(counts, ours, counts, theirs)
+
+    def _saved_in_words(self, name: str) -> str:
+        words = self.saved(name)[0].in_words(name)
+        return f"{words[0].upper()}{words[1:]}."
 
     def _sentence(self, budget: Budget) -> str:
         rivals = [name for name in self.names[1:] if name != UNTRAINED and not is_strategy(name)]
@@ -93,12 +117,15 @@ class Comparison:
                 name: {label_of(b): self.gain(name, b)._asdict() for b in self.budgets}
                 for name in self.names[1:]
             },
+            "saved": {name: [own._asdict() for own in self.saved(name)] for name in SAVED},
             "leaks": self.leaks.to_dict() if self.leaks else {},
             "verdict": self.verdict(),
         }
 
 
 UNTRAINED = "untrained encoder"
+SAVED = ("supervised from scratch", "MiniRocket + ridge")
+"""Rows beside which the labels that a model saves are told."""
 
 
 def label_of(budget: Budget) -> str:
