@@ -43,8 +43,10 @@ Track = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run stopped at --out.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
 Head = Annotated[
-    Literal["probe", "knn"],
-    typer.Option("--head", help="Calibrated linear probe, or the nearest labelled series."),
+    Literal["probe", "knn", "prototypes", "self_training", "spread"],
+    typer.Option(
+        "--head", help="Linear probe, nearest labelled series, or one that uses unlabelled ones."
+    ),
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Tables: column of class labels.")]
 Id = Annotated[str | None, typer.Option("--id", help="Tables: column that names the series.")]

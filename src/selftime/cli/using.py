@@ -24,7 +24,7 @@ class Classification(NamedTuple):
         model: model folder or run folder.
         train: where the labelled series are.
         test: where the series to classify are.
-        head: "probe" or "knn".
+        head: a name in :data:`selftime.tasks.heads.HEADS`.
     """
 
     model: str
