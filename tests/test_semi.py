@@ -126,11 +126,14 @@ def test_unequal_numbers_of_labels_speak_for_unequal_classes():
 
 def test_the_surest_of_each_class_by_hand():
     chances = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.45, 0.55]])
-    rows, given = surest(chances, 2)
+    scores = np.log(chances)
+    rows, given = surest(scores, 2)
     assert rows.tolist() == [0, 2, 3, 4] and given.tolist() == [0, 0, 1, 1]
-    rows, given = surest(chances, 1)
+    rows, given = surest(scores, 1)
     assert rows.tolist() == [0, 3] and given.tolist() == [0, 1]
-    assert surest(chances[:3], 9)[0].tolist() == [0, 2, 1]
+    assert surest(scores[:3], 9)[0].tolist() == [0, 2, 1]
+    sure = np.array([[50.0, 0.0], [60.0, 0.0], [55.0, 0.0]])  # each 1 as a probability
+    assert surest(sure, 2)[0].tolist() == [1, 2]
 
 
 def test_self_training_is_the_probe_fitted_again():

@@ -146,9 +146,12 @@ class SelfTraining(SemiSupervised):
         classes = len(self.classes_)
         for k in range(1, self.rounds + 1):
             each = max(1, int(self.share * k / self.rounds * len(U) / classes))
-            rows, given = surest(self.probe_.predict_proba(U), each)
+            rows, given = surest(self._scores(U) / self.probe_.temperature_, each)
             both = np.concatenate([X, U[rows]]), np.concatenate([index, given])
             self.probe_ = Probe(cohort=U).fit(*both)
+
+    def _scores(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+        return np.asarray(X @ self.probe_.coef_.T + self.probe_.intercept_)
 
     def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
         return self.probe_.predict_proba(X)
@@ -218,11 +221,17 @@ def levelled(
     return out
 
 
-def surest(chances: Float[np.ndarray, "M K"], each: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the surest ``each`` of every class, or of all it has, and their classes."""
-    given = chances.argmax(axis=1)
-    order = np.lexsort((-chances.max(axis=1), given))  # class by class, the surest first
-    counts = np.bincount(given, minlength=chances.shape[1])
+def surest(scores: Float[np.ndarray, "M K"], each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the surest ``each`` of every class, or of all it has, and their classes.
+
+    Sure is who has little left for other classes: Σ exp(sⱼ - s) over them, s the highest score.
+    Probabilities order alike, but near 1 they round to equal ones.
+    """
+    given = scores.argmax(axis=1)
+    others = np.exp(scores - scores.max(axis=1, keepdims=True))
+    others[np.arange(len(given)), given] = 0
+    order = np.lexsort((others.sum(axis=1), given))  # class by class, the surest first
+    counts = np.bincount(given, minlength=scores.shape[1])
     place = np.arange(len(given)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = order[place < each]
     return rows, given[rows]
