@@ -48,7 +48,10 @@ Strategy = Annotated[
 ]
 Head = Annotated[
     str,
-    typer.Option("--head", help="linear, mlp, deep_mlp, normed_linear, attention; frozen: knn."),
+    typer.Option(
+        "--head",
+        help="linear, mlp, deep_mlp, normed_linear, attention; see docs/labels.md for more.",
+    ),
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Tables: column of class labels.")]
 Id = Annotated[str | None, typer.Option("--id", help="Tables: column that names the series.")]

@@ -15,7 +15,7 @@ def likeness(
     return units @ units.T, (units @ unit(known - centre).T).max(axis=1)
 
 
-def unit(vectors: Float32[np.ndarray, "M D"]) -> Float32[np.ndarray, "M D"]:
+def unit(vectors: Float[np.ndarray, "M D"]) -> Float[np.ndarray, "M D"]:
     """Vectors of length 1; those of length 0 stay."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: np.ndarray = vectors / np.where(length > 0, length, 1)

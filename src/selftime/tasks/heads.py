@@ -5,8 +5,14 @@ from jaxtyping import Float32
 from sklearn.neighbors import KNeighborsClassifier
 
 from selftime.tasks.probe import Probe
+from selftime.tasks.semi import Prototypes, SelfTraining, SemiSupervised, Spread
 
-HEADS = ("probe", "knn")
+SEMI: dict[str, type[Prototypes] | type[SelfTraining] | type[Spread]] = {
+    "prototypes": Prototypes,
+    "self_training": SelfTraining,
+    "spread": Spread,
+}
+HEADS = ("probe", "knn", *SEMI)
 
 
 def check_head(name: str) -> None:
@@ -21,12 +27,14 @@ def check_head(name: str) -> None:
 
 def head_of(
     name: str, cohort: Float32[np.ndarray, "M D"] | None, *, neighbours: int = 1
-) -> Probe | KNeighborsClassifier:
+) -> Probe | KNeighborsClassifier | SemiSupervised:
     """A classifier of vectors, not yet fitted.
 
     Args:
-        name: "probe" (:class:`selftime.tasks.probe.Probe`) or "knn" (nearest by cosine).
-        cohort: vectors of unlabelled series for the probe, or None.
+        name: "probe" (:class:`selftime.tasks.probe.Probe`), "knn" (nearest by cosine), or one that
+            learns from unlabelled vectors too (:mod:`selftime.tasks.semi`): "prototypes",
+            "self_training", "spread".
+        cohort: vectors of unlabelled series, such as those a model keeps, or None.
         neighbours: how many of them "knn" asks, the nearer the more weight.
 
     Raises:
@@ -35,4 +43,6 @@ def head_of(
     check_head(name)
     if name == "probe":
         return Probe(cohort=cohort)
+    if name in SEMI:
+        return SEMI[name](unlabelled=cohort)
     return KNeighborsClassifier(neighbours, metric="cosine", weights="distance")

@@ -1,0 +1,237 @@
+"""Heads that learn from the unlabelled vectors beside the few labelled ones.
+
+Each takes labelled vectors, their labels and unlabelled vectors, by default those it was made
+with. All three compare directions: vectors are centred on the mean of the unlabelled ones and
+scaled to length 1.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from selftime.tasks.coverage import unit
+from selftime.tasks.neighbourhood import are_nearest, graph_of, likeness_of, spread_out
+from selftime.tasks.probe import Probe
+
+Vectors = Float[np.ndarray, "_ D"]
+
+
+class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc] # no types there
+    """A classifier of vectors that is given unlabelled ones too.
+
+    Attributes:
+        classes_: (K,) class labels.
+    """
+
+    unlabelled: Vectors | None
+
+    def fit(self, X: Any, y: Any, unlabelled: Vectors | None = None) -> "SemiSupervised":
+        """Fit on vectors (n,D), their labels (n,) and unlabelled vectors (M,D).
+
+        Args:
+            X: labelled vectors.
+            y: their labels.
+            unlabelled: in place of those the head was made with; with none at all, only the
+                labelled ones are learned from.
+
+        Raises:
+            ValueError: not numbers, or unlabelled vectors of another length.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        given = self.unlabelled if unlabelled is None else unlabelled
+        U = X if given is None else np.asarray(given, np.float64)
+        if U.ndim != 2 or U.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"got unlabelled vectors of shape {U.shape}, wanted (any, {X.shape[1]}): "
+                "embed them with the same model"
+            )
+        self.classes_, index = np.unique(y, return_inverse=True)
+        self._learn(X, index, U)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class (n,)."""
+        chances = self.predict_proba(X)
+        return np.asarray(self.classes_[chances.argmax(axis=1)])
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
+        """Probability of each class (n,K), calibrated by ``self_training`` alone."""
+        check_is_fitted(self)
+        return self._chances(validate_data(self, X, dtype=np.float64, reset=False))
+
+    @abstractmethod
+    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+        """Learn from labelled vectors (n,D), their classes (n,) and unlabelled vectors (M,D)."""
+
+    @abstractmethod
+    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+        """Probability of each class."""
+
+
+class Prototypes(SemiSupervised):
+    """Nearest class mean, the means drawn towards the unlabelled vectors that lie near them.
+
+    Soft k-means from the labelled means (Ren et al. 2018, *Meta-Learning for Semi-Supervised
+    Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; over the unlabelled
+    vectors those of each class are brought to mean 0 and deviation 1, as in
+    :class:`selftime.tasks.probe.Probe`, so that no class takes all: fully where all classes have
+    as many labels, less the more unequal they are.
+
+    Args:
+        temperature: of the softmax that shares unlabelled vectors out among classes.
+        rounds: how often means are drawn.
+        unlabelled: (M,D) vectors, or None.
+
+    Attributes:
+        means_: (K,D) of length 1.
+    """
+
+    def __init__(
+        self, *, temperature: float = 0.35, rounds: int = 1, unlabelled: Vectors | None = None
+    ) -> None:
+        self.temperature = temperature
+        self.rounds = rounds
+        self.unlabelled = unlabelled
+
+    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+        self.centre_ = U.mean(axis=0)
+        X, U = directions(X, self.centre_), directions(U, self.centre_)
+        shares = np.eye(index.max() + 1)[index]  # (n,K)
+        counts = shares.sum(axis=0)
+        self.strength_ = counts.min() / counts.max()
+        self.means_ = unit((shares / counts).T @ X)
+        for _ in range(self.rounds):
+            drawn = self._shared_out(U, U @ self.means_.T)  # (M,K)
+            total = shares.T @ X + drawn.T @ U
+            self.means_ = unit(total / (counts + drawn.sum(axis=0))[:, None])
+        self.over_ = U @ self.means_.T
+
+    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+        return self._shared_out(directions(X, self.centre_), self.over_)
+
+    def _shared_out(self, X: Vectors, over: np.ndarray) -> Float[np.ndarray, "n K"]:
+        scores = levelled(X @ self.means_.T, over, self.strength_)
+        return np.asarray(softmax(scores / self.temperature, axis=1))
+
+
+class SelfTraining(SemiSupervised):
+    """The probe, fitted again on the unlabelled vectors that it is surest of.
+
+    Of each class equally many are taken, more from round to round, with the label that the probe
+    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013).
+
+    Args:
+        share: of the unlabelled vectors that have a label in the last round.
+        rounds: how often the probe is fitted again.
+        unlabelled: (M,D) vectors, or None.
+
+    Attributes:
+        probe_: the last one.
+    """
+
+    def __init__(
+        self, *, share: float = 0.6, rounds: int = 1, unlabelled: Vectors | None = None
+    ) -> None:
+        self.share = share
+        self.rounds = rounds
+        self.unlabelled = unlabelled
+
+    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+        self.probe_ = Probe(cohort=U).fit(X, index)
+        classes = len(self.classes_)
+        for k in range(1, self.rounds + 1):
+            each = max(1, int(self.share * k / self.rounds * len(U) / classes))
+            rows, given = surest(self._scores(U) / self.probe_.temperature_, each)
+            both = np.concatenate([X, U[rows]]), np.concatenate([index, given])
+            self.probe_ = Probe(cohort=U).fit(*both)
+
+    def _scores(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+        return np.asarray(X @ self.probe_.coef_.T + self.probe_.intercept_)
+
+    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+        return self.probe_.predict_proba(X)
+
+
+class Spread(SemiSupervised):
+    """Labels that spread over the graph of nearest neighbours of all vectors, to new ones too.
+
+    F = (1 - α)(I - αS)⁻¹Y with S the symmetrically normalised likeness of neighbours (Zhou et al.
+    2004, *Learning with Local and Global Consistency*, section 2). Y is 1 over the number of
+    labels of a class, and so is each column of F brought to sum 1, so that classes weigh alike. A
+    new vector takes the mean of its neighbours, weighted by likeness; where no label reached any of
+    them, of all vectors.
+
+    Args:
+        neighbours: of each vector.
+        alpha: share of its class that a vector takes from its neighbours.
+        unlabelled: (M,D) vectors, or None.
+
+    Attributes:
+        shares_: (n + M, K) classes of all vectors known.
+    """
+
+    def __init__(
+        self, *, neighbours: int = 10, alpha: float = 0.5, unlabelled: Vectors | None = None
+    ) -> None:
+        self.neighbours = neighbours
+        self.alpha = alpha
+        self.unlabelled = unlabelled
+
+    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+        self.centre_ = U.mean(axis=0)
+        self.known_ = directions(np.concatenate([X, U]), self.centre_)
+        Y = np.zeros((len(self.known_), index.max() + 1))
+        Y[np.arange(len(X)), index] = 1
+        F = spread_out(graph_of(self.known_, self.neighbours), Y / Y.sum(axis=0), self.alpha)
+        self.shares_ = F / F.sum(axis=0)
+
+    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+        cosines = directions(X, self.centre_) @ self.known_.T
+        likeness = likeness_of(cosines)
+        votes = np.where(are_nearest(cosines, self.neighbours), likeness, 0) @ self.shares_
+        reached = votes.sum(axis=1, keepdims=True) > 0
+        votes = np.where(reached, votes, likeness @ self.shares_)
+        return np.asarray(votes / votes.sum(axis=1, keepdims=True))
+
+
+def directions(X: Vectors, centre: Float[np.ndarray, "D"]) -> Vectors:
+    """Vectors from the centre, of length 1."""
+    return unit(X - centre)
+
+
+def levelled(
+    scores: Float[np.ndarray, "n K"], over: Float[np.ndarray, "M K"], strength: float
+) -> Float[np.ndarray, "n K"]:
+    """Scores less their mean over unlabelled vectors, in units of their deviation there.
+
+    Args:
+        scores: what is brought to level.
+        over: scores of the unlabelled vectors.
+        strength: 1 levels means fully, 0 not at all; deviations are those of all classes then.
+    """
+    deviation = over.std(axis=0)
+    common = max(float(np.sqrt((deviation**2).mean())), 1e-12)
+    spread = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
+    out: np.ndarray = (scores - strength * over.mean(axis=0)) / spread
+    return out
+
+
+def surest(scores: Float[np.ndarray, "M K"], each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the surest ``each`` of every class, or of all it has, and their classes.
+
+    Sure is who has little left for other classes: Σ exp(sⱼ - s) over them, s the highest score.
+    Probabilities order alike, but near 1 they round to equal ones.
+    """
+    given = scores.argmax(axis=1)
+    others = np.exp(scores - scores.max(axis=1, keepdims=True))
+    others[np.arange(len(given)), given] = 0
+    order = np.lexsort((others.sum(axis=1), given))  # class by class, the surest first
+    counts = np.bincount(given, minlength=scores.shape[1])
+    place = np.arange(len(given)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = order[place < each]
+    return rows, given[rows]
