@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.estimators import Classifier as Classifier
+    from selftime.estimators import Forecaster as Forecaster
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.report.methods import methods as methods
     from selftime.tasks.compare import compare as compare
@@ -48,6 +49,7 @@ _HOMES = {
     "race": "tasks.race",
     "methods": "report.methods",
     "Classifier": "estimators",
+    "Forecaster": "estimators",
     "SelfSupervised": "estimators",
 }
 """Where each public name lives."""

@@ -4,6 +4,9 @@ import signal
 
 from selftime.cli import learn as learn  # commands register themselves, in the order of --help
 from selftime.cli import use as use
+
+# isort: split
+from selftime.cli import forecasting as forecasting
 from selftime.cli.door import app
 from selftime.cli.terminal import terminate
 
