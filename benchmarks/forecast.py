@@ -9,7 +9,6 @@ horizon; what is there is not measured again.
 import argparse
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
 from selftime.tasks.forecasting.linear import fit_linear
-from selftime.tasks.forecasting.metrics import naive_scale
 from selftime.tasks.forecasting.references import REFERENCES, Training
 
 SETS: dict[str, tuple[str, str, tuple[int, ...]]] = {
@@ -82,13 +80,8 @@ def intervals(fitted: WindowForecaster, setting: Setting, horizon: int) -> dict[
     return {
         **{f"{share:g}": round(hit, 4) for share, hit in found.coverage.items()},
         "weighted quantile loss": round(found.quantile_loss, 4),
-        "MASE unit": [round(float(v), 5) for v in mase_units(setting)],
+        "MASE": round(found.mase, 4),
     }
-
-
-def mase_units(setting: Setting) -> Sequence[float]:
-    """Mean absolute change over a season of each channel in the training part, standardised."""
-    return list(naive_scale(setting.values[: setting.borders.train], setting.season))
 
 
 def chosen(fitted: WindowForecaster) -> dict[str, Any]:

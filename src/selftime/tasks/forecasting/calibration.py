@@ -12,7 +12,7 @@ from selftime.tasks.forecasting.intervals import (
     arriving,
     levels_of,
 )
-from selftime.tasks.forecasting.metrics import LEVELS, pinball
+from selftime.tasks.forecasting.metrics import LEVELS, mase, naive_scale, pinball
 
 
 class Calibration(NamedTuple):
@@ -21,10 +21,12 @@ class Calibration(NamedTuple):
     Attributes:
         coverage: share of the truth within the interval, by what it promised.
         quantile_loss: 2 Σ pinball / Σ|y|, mean over the levels 0.1 to 0.9, in original units.
+        mase: absolute error in units of that of the seasonal naive row on the training part.
     """
 
     coverage: dict[float, float]
     quantile_loss: float
+    mase: float
 
 
 def calibration_of(forecaster: Forecasting, setting: Setting, horizon: int) -> Calibration:
@@ -47,6 +49,7 @@ def calibration_of(forecaster: Forecasting, setting: Setting, horizon: int) -> C
     inside = np.zeros(len(INTERVALS))
     loss, size = np.zeros(len(levels)), 0.0
     sd, mean = setting.scale.sd[:, None], setting.scale.mean[:, None]
+    known = setting.values[:train]
     for origin in range(1, len(residuals)):
         tracker.learn(arriving(residuals, origin))
         if origin < first:
@@ -60,6 +63,7 @@ def calibration_of(forecaster: Forecasting, setting: Setting, horizon: int) -> C
     return Calibration(
         {share: float(inside[i] / count) for i, share in enumerate(INTERVALS)},
         float(2 * loss[chosen].mean() / max(size, 1e-30)),
+        mase(truth[first:] - residuals[first:], truth[first:], naive_scale(known, setting.season)),
     )
 
 
