@@ -31,7 +31,17 @@ def test_help_imports_nothing_heavy():
         "for words in (['--help'], ['pretrain', '--help'], ['--version'], ['demo', '--bad']):\n"
         "    CliRunner().invoke(app, words)"
     )
-    light = ("door", "learn", "options", "picking", "recall", "suggesting", "terminal", "use")
+    light = (
+        "door",
+        "forecasting",
+        "learn",
+        "options",
+        "picking",
+        "recall",
+        "suggesting",
+        "terminal",
+        "use",
+    )
     assert loaded_by(code) == {"selftime.cli"} | {f"selftime.cli.{name}" for name in light}
 
 

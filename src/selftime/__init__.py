@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.estimators import Classifier as Classifier
+    from selftime.estimators import Forecaster as Forecaster
     from selftime.estimators import Regressor as Regressor
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
@@ -62,6 +63,7 @@ _HOMES = {
     "Classifier": "estimators",
     "Regressor": "estimators",
     "Segmenter": "estimators",
+    "Forecaster": "estimators",
     "SelfSupervised": "estimators",
 }
 """Where each public name lives."""

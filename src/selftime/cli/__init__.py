@@ -7,6 +7,9 @@ from selftime.cli import picking as picking
 from selftime.cli import recall as recall
 from selftime.cli import suggesting as suggesting
 from selftime.cli import use as use
+
+# isort: split
+from selftime.cli import forecasting as forecasting
 from selftime.cli.door import app
 from selftime.cli.terminal import terminate
 

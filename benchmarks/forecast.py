@@ -1,0 +1,145 @@
+"""Forecasts of the open sets, every test window counted: `python -m benchmarks.forecast`.
+
+For each set and horizon: the default forecaster (weights from the training part alone), the same
+without features, with features whose latents are random, fitted anew on training and validation
+part, the reference rows, seconds, and how often intervals hold. Results are kept by set and
+horizon; what is there is not measured again.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.__main__ import RESULTS
+from benchmarks.open_data import root
+from selftime.data.readers import read
+from selftime.tasks.forecasting.backtest import Errors, Setting, errors_of, setting_of
+from selftime.tasks.forecasting.calibration import calibration_of
+from selftime.tasks.forecasting.cases import refitted
+from selftime.tasks.forecasting.correction import fit_correction
+from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
+from selftime.tasks.forecasting.linear import fit_linear
+from selftime.tasks.forecasting.references import REFERENCES, Training
+
+SETS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    "ETTh1": ("ETTh1.csv.gz", "ett-hourly", (24, 48, 96, 168, 192, 336, 720)),
+    "ETTm1": ("ETTm1.csv.gz", "ett-15min", (96, 192, 336, 720)),
+    "ILI": ("national_illness.csv", "70-10-20", (24, 36, 48, 60)),
+    "Exchange": ("exchange_rate.csv", "70-10-20", (96, 192, 336, 720)),
+}
+"""File, protocol and horizons of each set, as in the literature."""
+MEANS = {
+    "ETTh1": ((96, 192, 336, 720), (24, 48, 168, 336, 720)),
+    "ETTm1": ((96, 192, 336, 720),),
+}
+"""Horizons whose mean is printed too; all where a set is not named."""
+SEED = 0
+
+
+def measured(setting: Setting, horizon: int) -> dict[str, Any]:
+    """Errors of every row of a set at a horizon, seconds, intervals and what was chosen."""
+    start = time.perf_counter()
+    blocks = setting.blocks(horizon)
+    linear = fit_linear(blocks, setting.season)
+    rows = {"linear": errors_of(WindowForecaster(linear).single(), setting, horizon)}
+    plain = time.perf_counter() - start
+    fitted, rows["features"] = with_features(setting, horizon, linear, learned=True)
+    seconds = time.perf_counter() - start
+    rows["untrained features"] = with_features(setting, horizon, linear, learned=False)[1]
+    later = replace(blocks, fit_end=(setting.borders.validation,))
+    anew = refitted(fitted, later, setting.season).single()
+    rows["refitted on training and validation"] = errors_of(anew, setting, horizon)
+    for name, fit in REFERENCES.items():
+        reference = fit(Training(blocks, setting.season)).single()
+        rows[name] = errors_of(reference, setting, horizon)
+    return {
+        "rows": {name: found._asdict() for name, found in rows.items()},
+        "seconds": {"linear": round(plain, 1), "features": round(seconds, 1)},
+        "intervals": intervals(fitted, setting, horizon),
+        "chosen": chosen(fitted),
+    }
+
+
+def with_features(
+    setting: Setting, horizon: int, linear: Any, *, learned: bool
+) -> tuple[WindowForecaster, Errors]:
+    """The linear forecaster with what features add to it."""
+    blocks, rng = setting.blocks(horizon), np.random.default_rng(SEED)
+    features = learned_features(blocks, setting.season, rng, learned=learned)
+    fitted = WindowForecaster(linear, (fit_correction(blocks, linear.map, features.of),))
+    return fitted, errors_of(fitted.single(), setting, horizon)
+
+
+def intervals(fitted: WindowForecaster, setting: Setting, horizon: int) -> dict[str, float]:
+    found = calibration_of(fitted.single(), setting, horizon)
+    return {
+        **{f"{share:g}": round(hit, 4) for share, hit in found.coverage.items()},
+        "weighted quantile loss": round(found.quantile_loss, 4),
+        "MASE": round(found.mase, 4),
+    }
+
+
+def chosen(fitted: WindowForecaster) -> dict[str, Any]:
+    """Options, pooling, and held-out gains of features by band."""
+    correction = fitted.corrections[0]
+    return {
+        "options": [list(option) for option in fitted.linear.options],
+        "pool": fitted.linear.pool,
+        "shift": round(fitted.linear.shift, 3),
+        "held-out gains in percent": [round(gain, 2) for gain in correction.gains],
+        "corrected steps": int(correction.weights.any(axis=0).sum()),
+    }
+
+
+def table(found: dict[str, dict[str, Any]]) -> list[str]:
+    """The results as lines of a Markdown table, MSE of every row."""
+    names = list(next(iter(next(iter(found.values())).values()))["rows"])
+    lines = ["| set | horizon | " + " | ".join(names) + " | seconds | in 80 % | in 95 % |"]
+    lines.append("|---" * (len(names) + 5) + "|")
+    for name, by_horizon in found.items():
+        horizons = [int(H) for H in by_horizon]
+        for H in sorted(horizons):
+            one = by_horizon[str(H)]
+            cells = [f"{one['rows'][row]['mse']:.4f}" for row in names]
+            held = [f"{100 * one['intervals'][share]:.1f}" for share in ("0.8", "0.95")]
+            line = [name, str(H), *cells, f"{one['seconds']['features']:.0f}", *held]
+            lines.append("| " + " | ".join(line) + " |")
+        for group in MEANS.get(name, (tuple(sorted(horizons)),)):
+            if set(group) <= set(horizons):
+                means = [
+                    f"{np.mean([by_horizon[str(H)]['rows'][row]['mse'] for H in group]):.4f}"
+                    for row in names
+                ]
+                label = "mean of " + "/".join(map(str, group))
+                lines.append("| " + " | ".join([name, label, *means, "", "", ""]) + " |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--horizons", nargs="+", type=int, help="only these")
+    parser.add_argument("--out", type=Path, default=RESULTS / "forecast.json")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there")
+    args = parser.parse_args()
+    kept = json.loads(args.out.read_text()) if args.out.exists() and not args.again else {}
+    for name in args.sets:
+        file, protocol, horizons = SETS[name]
+        setting = setting_of(read(root() / "forecasting" / file), protocol)
+        for H in horizons:
+            done = kept.setdefault(name, {})
+            if str(H) in done or (args.horizons and H not in args.horizons):
+                continue
+            done[str(H)] = measured(setting, H)
+            args.out.write_text(json.dumps(kept, indent=1) + "\n")
+            print(*table({name: {str(H): done[str(H)]}})[2:], sep="\n", flush=True)
+    print(*table({name: rows for name, rows in kept.items() if rows}), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""``selftime forecast`` and ``selftime backtest``: what comes next, and how well it was told."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from selftime.cli import terminal
+from selftime.cli.looking import PICTURES
+from selftime.cli.outputs import TABLES, check_file, write_file
+from selftime.cli.sources import Reader
+from selftime.engine.model import load
+from selftime.estimators.forecaster import Forecaster
+from selftime.report.forecasts import forecast_picture
+from selftime.report.palette import save_picture
+from selftime.tasks.forecasting import backtest as tasks
+from selftime.tasks.forecasting.backtest import Backtest
+
+
+class Outlook(NamedTuple):
+    """What is to be forecast, and how.
+
+    Attributes:
+        data: where the histories are.
+        horizon: how many steps.
+        model: model folder or run folder whose vectors may help, or None.
+        season: steps of a season; None to look for it.
+        seed: fixes everything random.
+        picture: where a picture should go, if one is wanted.
+    """
+
+    data: str
+    horizon: int
+    model: str | None = None
+    season: int | None = None
+    seed: int = 0
+    picture: str | None = None
+
+
+class Trial(NamedTuple):
+    """What is to be forecast in hindsight.
+
+    Attributes:
+        file: where the series is.
+        horizons: steps ahead.
+        protocol: how it is cut.
+        seed: fixes everything random.
+    """
+
+    file: str
+    horizons: tuple[int, ...]
+    protocol: str
+    seed: int = 0
+
+
+def horizons_in(text: str) -> tuple[int, ...]:
+    """Steps ahead from ``96,192``, each once, in the order given.
+
+    Raises:
+        ValueError: not positive numbers.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ValueError(f"got --horizons {text!r}, wanted positive numbers, such as 96,192")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bool) -> None:
+    """Write forecasts and quantiles of every series, and a picture if asked."""
+    target = Path(out)
+    check_file(target, TABLES, force=force)
+    if order.picture:
+        check_file(Path(order.picture), PICTURES, force=force)
+    series = read(order.data)
+    model = load(order.model) if order.model else None
+    with terminal.progress() as told:
+        told("fitting", 0, 1)
+        forecaster = Forecaster(
+            model, horizon=order.horizon, season=order.season, random_state=order.seed
+        ).fit(series)
+        found = forecaster.forecasts()
+    write_file(target, TABLES[target.suffix.lower()](found.columns()))
+    lines = [f"{len(series):,} series, {order.horizon} steps ahead: {out}", forecaster.reason_]
+    if order.picture:
+        save_picture(forecast_picture(series, found, title=order.data), Path(order.picture))
+        lines.append(f"Picture: {order.picture}")
+    result = {
+        "out": out,
+        "series": len(series),
+        "horizon": order.horizon,
+        "season": forecaster.cases_.season,
+        "features": forecaster.reason_,
+        "picture": order.picture,
+    }
+    terminal.show(result, *lines, as_json=as_json)
+
+
+def backtest(trial: Trial, read: Reader, *, as_json: bool) -> None:
+    """Print errors on the test part beside those of the reference rows."""
+    series = read(trial.file)
+    with terminal.progress() as told:
+        found = tasks.backtest(
+            series,
+            trial.horizons,
+            protocol=trial.protocol,
+            seed=trial.seed,
+            watch=lambda what, done, of: told(what, done, of),
+        )
+    seconds = f"{found.seconds:.1f} s to choose, fit and forecast, references left out."
+    terminal.show(found.to_dict(), _table_of(found), seconds, as_json=as_json)
+
+
+def _table_of(found: Backtest) -> Table:
+    """Mean squared error of every row, a column a horizon; absolute error in brackets."""
+    table = Table("", *map(str, found.errors), title="MSE (MAE) of standardised values")
+    rows: dict[str, Any] = {"selftime": found.errors, **found.references}
+    for name, errors in rows.items():
+        table.add_row(name, *(f"{e.mse:.3f} ({e.mae:.3f})" for e in errors.values()))
+    return table

@@ -1,0 +1,181 @@
+"""A forecaster in the manner of scikit-learn: fit on histories, predict what follows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from selftime.data.batch import Batch
+from selftime.data.readers import read
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.engine.model import Model
+from selftime.estimators.forecast_frames import frame_like
+from selftime.tasks.forecasting.cases import fit_cases
+from selftime.tasks.forecasting.forecasters import gains_in_words
+from selftime.tasks.forecasting.histories import histories_of
+from selftime.tasks.forecasting.outlook import Forecasts
+
+
+class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """Forecasts series from their own past, with quantiles.
+
+    Every window of all series is learned from in closed form: a linear map whose options are chosen
+    by blocked folds, corrected by self-supervised features of the last steps where held-out blocks
+    agree that these help. Missing values are bridged; series may differ in length.
+
+    Args:
+        model: a pretrained model whose vectors of the past become the features; one made for a
+            single channel sees each channel by itself. None learns features in closed form.
+        horizon: how many steps are forecast.
+        quantiles: levels between 0 and 1, from residuals that were held out.
+        season: steps of a season; None looks for it.
+        random_state: fixes the random features, an integer.
+
+    Attributes:
+        cases_: what was fitted.
+        channels_: names of the channels.
+        reason_: in words, whether features were accepted.
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        *,
+        horizon: int = 24,
+        quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
+        season: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.model = model
+        self.horizon = horizon
+        self.quantiles = quantiles
+        self.season = season
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "Forecaster":  # noqa: ARG002
+        """Learn from histories.
+
+        Args:
+            X: whatever :func:`selftime.read` takes: frames, arrays (N,C,T), paths, a SeriesSet.
+            y: not read.
+
+        Raises:
+            ValueError: bad input, a horizon or quantiles out of range, series too short for the
+                horizon, or a model made for other channels.
+        """
+        check_settings(self.horizon, self.quantiles, self.season)
+        series = read(X)
+        features = None if self.model is None else ModelVectors(self.model, series.n_channels).of
+        self.cases_ = fit_cases(
+            histories_of(series),
+            self.horizon,
+            levels=tuple(self.quantiles),
+            season=self.season,
+            seed=self.random_state,
+            features=features,
+        )
+        self.channels_ = series.channels
+        self.fitted_on_ = X if isinstance(X, SeriesSet) else series
+        self.reason_ = gains_in_words(self.cases_.forecaster.corrections)
+        return self
+
+    def predict(self, X: Any = None) -> Any:
+        """What follows each series.
+
+        Args:
+            X: histories; those given to ``fit`` when None.
+
+        Returns:
+            For frames a long frame of the same kind: ``unique_id``, ``ds`` where there were times
+            (else the ``step``), and for each channel its forecast and quantiles; else an array
+            (N,C,H).
+
+        Raises:
+            ValueError: bad input, or other channels than in ``fit``.
+        """
+        return frame_like(X, self.forecasts(X)) if X is not None else self.forecasts().mean
+
+    def forecasts(self, X: Any = None) -> Forecasts:
+        """Forecasts and quantiles as arrays, with the names and times that go with them.
+
+        Args:
+            X: histories; those given to ``fit`` when None.
+
+        Raises:
+            ValueError: bad input, or other channels than in ``fit``.
+        """
+        check_is_fitted(self)
+        series = self.fitted_on_ if X is None else read(X)
+        if series.n_channels != len(self.channels_):
+            raise SeriesError(
+                f"got series of {series.n_channels} channels, wanted {len(self.channels_)} "
+                f"({', '.join(self.channels_)}): give the same channels as in fit"
+            )
+        every = self.cases_.predict(histories_of(series))  # (N,1+Q,C,H)
+        return Forecasts.of(series, every, tuple(self.quantiles))
+
+
+class ModelVectors:
+    """The frozen representation of a model as features of windows.
+
+    Attributes:
+        model: what embeds.
+        apart: whether each channel is embedded by itself.
+    """
+
+    def __init__(self, model: Model, channels: int) -> None:
+        """Check that the model suits so many channels.
+
+        Raises:
+            SeriesError: it was made for another number of channels, and not for one.
+        """
+        if len(model.channels) not in (1, channels):
+            raise SeriesError(
+                f"got a model of {len(model.channels)} channels for series of {channels}, wanted 1 "
+                f"or {channels}: pretrain on the same channels, or on single ones"
+            )
+        self.model, self.apart = model, len(model.channels) == 1
+
+    def of(self, past: Float32[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C D"]:
+        """Vectors of the last steps of each channel, in units of the spread of the channel.
+
+        Where the model takes all channels at once, each channel is given the vector of all.
+        """
+        N, C, L = past.shape
+        rows = past.reshape(N * C, 1, L) if self.apart else past
+        spread = rows.std(axis=2, keepdims=True) + 0.01
+        x = torch.from_numpy(np.ascontiguousarray((rows - rows[:, :, -1:]) / spread))
+        with torch.inference_mode():
+            batch = self.model.scaling.apply(Batch(x.float(), torch.ones_like(x, dtype=torch.bool)))
+            vectors: Float[np.ndarray, "R D"] = self.model.encoder.embed(batch).numpy()
+        if self.apart:
+            vectors = vectors.reshape(N, C, -1)
+        else:
+            vectors = np.repeat(vectors[:, None], C, axis=1)
+        own = past.std(axis=2, keepdims=True) + np.float32(0.01)
+        return np.asarray(vectors * own, np.float32)
+
+
+def check_settings(horizon: int, quantiles: Sequence[float], season: int | None) -> None:
+    """Whether a forecast can be asked for like this.
+
+    Raises:
+        ValueError: a horizon or season below 1, or levels that do not lie between 0 and 1.
+    """
+    if horizon < 1:
+        raise ValueError(f"got horizon {horizon}, wanted at least 1 step")
+    if season is not None and season < 1:
+        raise ValueError(f"got season {season}, wanted at least 1 step, or None to look for it")
+    if (
+        not quantiles
+        or not all(0 < q < 1 for q in quantiles)
+        or list(quantiles) != sorted(set(quantiles))
+    ):
+        raise ValueError(
+            f"got quantiles {tuple(quantiles)}, wanted ascending levels between 0 and 1, such as "
+            "(0.1, 0.5, 0.9)"
+        )

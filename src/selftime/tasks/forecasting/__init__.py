@@ -1,0 +1,1 @@
+"""Forecasting in closed form: protocols, linear maps, features of what is left."""

@@ -1,0 +1,146 @@
+"""Stretches of time that take turns in being held out, so that no single season decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from selftime.data.series import SeriesError
+from selftime.tasks.forecasting.gram import WindowGram, window_gram
+
+LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720)
+"""Past steps that are tried: powers of two where there is little, weeks of hours where there is
+much, 512 as PatchTST has it (Nie et al. 2023, section 4.1)."""
+MOST_BLOCKS = 4
+"""Blocks of the training part, beside the validation part as one more."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Scaled series, their times cut into blocks, and where fitting ends.
+
+    A window belongs to a block when all of its future steps do; its past may reach into earlier
+    blocks. Nothing at or after ``fit_end`` is ever fitted on.
+
+    Attributes:
+        histories: (T,C) values of each series, without gaps.
+        edges: of each series the steps at which its K blocks begin, and the end of the last.
+        fit_end: step of each series at which what is fitted ends.
+        look_back: past steps of every window.
+        horizon: future steps of every window.
+    """
+
+    histories: tuple[Float[np.ndarray, "_ C"], ...]
+    edges: tuple[Int64[np.ndarray, "K1"], ...]
+    fit_end: tuple[int, ...]
+    look_back: int
+    horizon: int
+
+    @property
+    def count(self) -> int:
+        """K, how many blocks there are."""
+        return len(self.edges[0]) - 1
+
+    @property
+    def n_channels(self) -> int:
+        """C, channels of every series."""
+        return int(self.histories[0].shape[1])
+
+    def shortened(self, look_back: int) -> "Blocks":
+        """The same windows with fewer past steps."""
+        return Blocks(self.histories, self.edges, self.fit_end, look_back, self.horizon)
+
+    def fitted(self) -> list[tuple[int, int]]:
+        """First and last + 1 forecast origin of each series on which is fitted."""
+        spans = zip(self.edges, self.fit_end, strict=True)
+        return [(int(e[0]), end - self.horizon + 1) for e, end in spans]
+
+    def held(self, k: int) -> list[tuple[int, int]]:
+        """Origins whose future lies within block ``k``."""
+        return [(int(e[k]), int(e[k + 1]) - self.horizon + 1) for e in self.edges]
+
+    def touching(self, k: int) -> list[tuple[int, int]]:
+        """Fitted origins whose future has a step in common with block ``k``."""
+        return [
+            (max(int(e[k]) - self.horizon + 1, low), min(int(e[k + 1]), high))
+            for e, (low, high) in zip(self.edges, self.fitted(), strict=True)
+        ]
+
+    def gram(self, spans: Sequence[tuple[int, int]], channel: int | None = None) -> WindowGram:
+        """The moments of all windows with these origins, of one channel or of all together."""
+        channels = range(self.n_channels) if channel is None else [channel]
+        pieces = [
+            history[low - self.look_back : high + self.horizon - 1, c]
+            for history, (low, high) in zip(self.histories, spans, strict=True)
+            for c in channels
+            if high > low
+        ]
+        return window_gram(pieces, self.look_back + self.horizon)
+
+    def folds(self, channel: int | None = None) -> list[tuple[WindowGram, WindowGram]]:
+        """For each block what is fitted without it, and what it is judged on."""
+        whole = self.gram(self.fitted(), channel)
+        return [
+            (whole.plus(self.gram(self.touching(k), channel), -1), self.gram(self.held(k), channel))
+            for k in range(self.count)
+        ]
+
+
+def cut_blocks(
+    histories: Sequence[Float[np.ndarray, "_ C"]],
+    horizon: int,
+    *,
+    fit_end: Sequence[int] | None = None,
+    look_back: int | None = None,
+) -> Blocks:
+    """Blocks of equal length up to ``fit_end``, and what follows it as one block more.
+
+    Args:
+        histories: scaled series without gaps; what they hold must not reach into a test part.
+        horizon: future steps, at least 1.
+        fit_end: where the validation part of each series begins; None where there is none.
+        look_back: the most past steps; None for the most of :data:`LOOK_BACKS` that leave half of
+            the steps of a typical series.
+
+    Raises:
+        SeriesError: series too short for the horizon.
+    """
+    ends = [len(h) for h in histories] if fit_end is None else list(fit_end)
+    look_back = look_back or _longest_look_back(ends, horizon)
+    for K in range(MOST_BLOCKS + (fit_end is None), 0, -1):
+        edges = [_edges(look_back, end, len(h), K) for h, end in zip(histories, ends, strict=True)]
+        blocks = Blocks(tuple(histories), tuple(edges), tuple(ends), look_back, horizon)
+        if all(_can_judge(blocks, k) for k in range(blocks.count)) and blocks.count > 1:
+            return blocks
+    longest = max(map(len, histories))
+    raise SeriesError(
+        f"got horizon {horizon} and series of at most {longest} steps, wanted at least "
+        f"{2 * horizon + min(LOOK_BACKS)} to fit and hold out some: shorten the horizon"
+    )
+
+
+def look_backs_up_to(longest: int) -> list[int]:
+    """The past steps that are tried: the five longest of :data:`LOOK_BACKS` that fit."""
+    return [L for L in LOOK_BACKS if longest >= L][-5:] or [longest]
+
+
+def _longest_look_back(ends: Sequence[int], horizon: int) -> int:
+    typical = int(np.median(ends))
+    fitting = [L for L in LOOK_BACKS if 2 * (L + horizon) <= typical]
+    return fitting[-1] if fitting else LOOK_BACKS[0]
+
+
+def _edges(look_back: int, fit_end: int, end: int, K: int) -> np.ndarray:
+    """K blocks between the first origin and ``fit_end``, then the rest, if any."""
+    first = min(look_back, fit_end)
+    edges = first + (fit_end - first) * np.arange(K + 1) // K
+    return np.append(edges, end) if end > fit_end else edges
+
+
+def _can_judge(blocks: Blocks, k: int) -> bool:
+    """Whether a block holds a window, and fitting without it still has some."""
+    held = sum(max(high - low, 0) for low, high in blocks.held(k))
+    fitted = sum(max(high - low, 0) for low, high in blocks.fitted())
+    left_out = sum(max(high - low, 0) for low, high in blocks.touching(k))
+    return held > 0 and fitted - left_out > 0

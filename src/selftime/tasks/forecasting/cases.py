@@ -1,0 +1,139 @@
+"""Forecasts for many series at once: scaled, fitted on all they hold, with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
+from selftime.tasks.forecasting.correction import Features, fit_correction, windows_at
+from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
+from selftime.tasks.forecasting.histories import ending
+from selftime.tasks.forecasting.intervals import QuantileTracker, arriving
+from selftime.tasks.forecasting.linear import fitted_map
+from selftime.tasks.forecasting.protocols import scale_of
+from selftime.tasks.forecasting.seasons import season_of
+
+HELD_OUT = 0.2
+"""Share at the end of each series that intervals are measured on."""
+TYPICAL = 20
+"""Series in which a season is looked for."""
+MOST_JUDGED = 2000
+"""About how many held-out windows the intervals come from."""
+
+History = Float[np.ndarray, "_ C"]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCases:
+    """A forecaster of series in their own units.
+
+    Attributes:
+        forecaster: of scaled windows.
+        offsets: (Q,C,H) quantiles of what forecasts miss, in scaled units.
+        season: steps of a season, 1 without one.
+    """
+
+    forecaster: WindowForecaster
+    offsets: Float[np.ndarray, "Q C H"]
+    season: int
+
+    def predict(self, histories: Sequence[History]) -> Float[np.ndarray, "N Q1 C H"]:
+        """The forecast of each series, then its quantiles, in the units of the series."""
+        L = self.forecaster.look_back
+        scales = [scale_of(history) for history in histories]
+        past = np.stack(
+            [s.apply(ending(h, L)).T for s, h in zip(scales, histories, strict=True)]
+        )  # (N,C,L)
+        forecast = self.forecaster.predict(past)[:, None]  # (N,1,C,H)
+        every = np.concatenate([forecast, forecast + self.offsets], axis=1)
+        sd = np.stack([s.sd for s in scales])[:, None, :, None]
+        mean = np.stack([s.mean for s in scales])[:, None, :, None]
+        return np.asarray(every * sd + mean, np.float64)
+
+
+def fit_cases(
+    histories: Sequence[History],
+    horizon: int,
+    *,
+    levels: Sequence[float],
+    season: int | None,
+    seed: int = 0,
+    features: Features | None = None,
+) -> FittedCases:
+    """Fit on every window of all series; intervals come from a fit that had not seen the ends.
+
+    Args:
+        histories: series without gaps, in their own units.
+        horizon: future steps.
+        levels: quantiles.
+        season: steps of a season; None to look for it.
+        seed: fixes the random features.
+        features: those of a pretrained model; None learns closed-form ones.
+
+    Raises:
+        SeriesError: series too short for the horizon.
+    """
+    season = season or typical_season(histories)
+    scaled = [scale_of(history).apply(history) for history in histories]
+    rng = np.random.default_rng(seed)
+    fitted = fit_forecaster(cut_blocks(scaled, horizon), season, rng, features)
+    return FittedCases(fitted, held_out_quantiles(scaled, fitted, levels, season), season)
+
+
+def typical_season(histories: Sequence[History]) -> int:
+    """The median season of some of the series."""
+    some = histories[:: max(1, len(histories) // TYPICAL)]
+    return int(np.median([season_of(history) for history in some]))
+
+
+def held_out_quantiles(
+    scaled: Sequence[History], fitted: WindowForecaster, levels: Sequence[float], season: int
+) -> Float[np.ndarray, "Q C H"]:
+    """Quantiles of what the same options miss at the ends of the series, fitted without them.
+
+    Of a single series quantiles follow the residuals to the last that is known; of many series
+    all windows count alike.
+    """
+    horizon = fitted.horizon
+    ends = [len(h) - max(int(HELD_OUT * len(h)), horizon) for h in scaled]
+    before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
+    judge = refitted(fitted, cut_blocks(before, horizon), season)
+    residuals = residuals_after(scaled, ends, judge)
+    tracker = QuantileTracker(residuals, levels)
+    if len(scaled) == 1:
+        for origin in range(1, len(residuals) + 1):
+            tracker.learn(arriving(residuals, origin))
+    return tracker.quantiles()
+
+
+def refitted(fitted: WindowForecaster, blocks: Blocks, season: int) -> WindowForecaster:
+    """The same options and features with weights from other windows."""
+    chosen = fitted.linear
+    options = [o for o in chosen.options if o.look_back <= blocks.look_back] or [
+        chosen.options[0]._replace(look_back=blocks.look_back)
+    ]
+    linear = fitted_map(blocks, options, season, chosen.pool, chosen.shift)
+    corrections = tuple(
+        fit_correction(blocks, linear, c.features)
+        for c in fitted.corrections
+        if c.accepted and c.look_back <= blocks.look_back
+    )
+    return WindowForecaster(chosen._replace(map=linear), corrections)
+
+
+def residuals_after(
+    scaled: Sequence[History], ends: Sequence[int], judge: WindowForecaster
+) -> Float[np.ndarray, "N C H"]:
+    """Truth less forecast of every window (of many, evenly chosen ones) after the ends."""
+    L, H = judge.look_back, judge.horizon
+    total = sum(max(len(h) - H + 1 - end, 0) for h, end in zip(scaled, ends, strict=True))
+    stride = 1 if len(scaled) == 1 else max(1, total // MOST_JUDGED)
+    found: list[np.ndarray] = []
+    for history, end in zip(scaled, ends, strict=True):
+        origins = np.arange(max(end, L), len(history) - H + 1, stride)
+        if len(origins):
+            past, future = windows_at(history, origins, L, H)
+            found.append(future - judge.predict(past))
+    return np.concatenate(found)

@@ -1,0 +1,80 @@
+"""What stands beside every forecast: repeat-last, seasonal naive, NLinear and DLinear."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from selftime.tasks.forecasting.blocks import Blocks
+from selftime.tasks.forecasting.gram import WindowGram
+from selftime.tasks.forecasting.lag_ridge import lag_ridge
+from selftime.tasks.forecasting.linear_map import LinearMap
+
+LOOK_BACK = 336
+"""Past steps of the linear rows (Zeng et al. 2023, section 5.1)."""
+TINY = 1e-6
+"""Ridge that only keeps the equations solvable, in units of the mean variance of a step."""
+
+
+class Training(NamedTuple):
+    """What a reference row may see.
+
+    Attributes:
+        blocks: the windows; those before ``fit_end`` are fitted on.
+        season: steps of a season, 1 without one.
+    """
+
+    blocks: Blocks
+    season: int
+
+
+def repeat_last(training: Training) -> LinearMap:
+    """The last value, for every future step."""
+    return LinearMap(np.ones((1, 1, training.blocks.horizon)), np.zeros(training.blocks.horizon))
+
+
+def seasonal_naive(training: Training) -> LinearMap:
+    """The last season, again and again."""
+    H, season = training.blocks.horizon, training.season
+    weights = np.zeros((1, season, H))
+    weights[0, np.arange(H) % season, np.arange(H)] = 1
+    return LinearMap(weights, np.zeros(H))
+
+
+def nlinear(training: Training) -> LinearMap:
+    """NLinear (Zeng et al. 2023, section 4.1) at its optimum.
+
+    Least squares on windows less their last value, one map for all channels.
+    """
+    gram, L = _windows(training)
+    fit = lag_ridge(gram.from_last_value(L), L, decay=0.0, season=1)
+    return LinearMap(fit.weights(TINY)[None], np.zeros(training.blocks.horizon))
+
+
+def dlinear(training: Training) -> LinearMap:
+    """DLinear (Zeng et al. 2023, section 4.1) at its optimum: least squares with an intercept.
+
+    A map of the moving average and one of the remainder add up to one map of the window itself,
+    whatever the average, so both together can do no more and no less than plain least squares.
+    """
+    gram, L = _windows(training)
+    mean = gram.total / gram.windows
+    spread = gram.products / gram.windows - np.outer(mean, mean)
+    xx = spread[:L, :L] + TINY * np.trace(spread[:L, :L]) / L * np.eye(L)
+    weights = np.linalg.solve(xx, spread[:L, L:])
+    return LinearMap(weights[None], mean[L:] - mean[:L] @ weights)
+
+
+REFERENCES: dict[str, Callable[[Training], LinearMap]] = {
+    "repeat-last": repeat_last,
+    "seasonal naive": seasonal_naive,
+    "NLinear": nlinear,
+    "DLinear": dlinear,
+}
+"""The rows of every backtest."""
+
+
+def _windows(training: Training) -> tuple[WindowGram, int]:
+    look_back = min(LOOK_BACK, training.blocks.look_back)
+    short = training.blocks.shortened(look_back)
+    return short.gram(short.fitted()), look_back

@@ -1,0 +1,179 @@
+"""Window moments, ridge and references beside plain loops; seasons, blocks, protocols."""
+
+import numpy as np
+import pytest
+
+from forecast_material import waves
+from selftime.data.series import SeriesError
+from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.gram import window_gram
+from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge
+from selftime.tasks.forecasting.linear import fit_linear, pooled
+from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
+from selftime.tasks.forecasting.protocols import PROTOCOLS, protocol_named, scale_of
+from selftime.tasks.forecasting.references import (
+    Training,
+    dlinear,
+    nlinear,
+    repeat_last,
+    seasonal_naive,
+)
+from selftime.tasks.forecasting.seasons import season_of
+
+
+def windows_of(pieces, length):
+    """Every window, one by one."""
+    return np.array([p[s : s + length] for p in pieces for s in range(len(p) - length + 1)])
+
+
+def test_moments_equal_those_of_all_windows(np_rng):
+    pieces = [np_rng.normal(size=T) + 3 for T in (30, 9, 4, 17)]
+    found, v = window_gram(pieces, 9), windows_of(pieces, 9)
+    np.testing.assert_allclose(found.products, v.T @ v, rtol=1e-10)
+    np.testing.assert_allclose(found.total, v.sum(axis=0), rtol=1e-10)
+    assert found.windows == len(v) == 22 + 1 + 9
+
+
+def test_moments_without_a_window_are_zero():
+    found = window_gram([np.ones(3)], 5)
+    assert found.windows == 0 and not found.products.any() and found.products.shape == (5, 5)
+
+
+def test_moments_of_windows_less_their_last_value(np_rng):
+    piece = np_rng.normal(size=40) + 5
+    v = windows_of([piece], 8)
+    v = v - v[:, 5:6]  # 6 past steps
+    found = window_gram([piece], 8).from_last_value(6)
+    np.testing.assert_allclose(found, v.T @ v / len(v), atol=1e-9)  # squares of 25 cancel
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0])
+def test_ridge_solves_its_equations(decay, np_rng):
+    piece = np.cumsum(np_rng.normal(size=200))
+    L, H, alpha = 6, 3, 0.3
+    v = windows_of([piece], L + H)
+    x, y = v[:, :L] - v[:, L - 1 : L], v[:, L:] - v[:, L - 1 : L]
+    ridge = lag_ridge(window_gram([piece], L + H).from_last_value(L), L, decay=decay, season=2)
+    prior = np.array([(1 + (L - 1 - i) / 2) ** -decay for i in range(L)])
+    unit = sum(prior[i] * np.mean(x[:, i] ** 2) for i in range(L)) / L
+    penalty = alpha * unit / prior
+    expected = np.linalg.solve(x.T @ x / len(x) + np.diag(penalty), x.T @ y / len(x))
+    forecast = v[:, L - 1 : L] + x @ expected
+    np.testing.assert_allclose(v[:, :L] @ ridge.weights(alpha), forecast, atol=1e-8)
+
+
+def test_errors_from_moments_equal_those_of_forecasts(np_rng):
+    train, held = np.cumsum(np_rng.normal(size=(2, 150)), axis=1)
+    L, H = 5, 4
+    ridge = lag_ridge(window_gram([train], L + H).from_last_value(L), L, decay=1.0, season=3)
+    found = ridge.errors(window_gram([held], L + H).from_last_value(L))
+    v = windows_of([held], L + H)
+    for k in (0, 10, len(ALPHAS) - 1):
+        expected = np.mean((v[:, :L] @ ridge.weights(ALPHAS[k]) - v[:, L:]) ** 2)
+        assert found[k] == pytest.approx(expected, rel=1e-6)
+
+
+def test_forecasts_move_with_level_and_scale(np_rng):
+    blocks = cut_blocks([waves(300, 2)], 6)
+    found = fit_linear(blocks, 12).map
+    past = np_rng.normal(size=(4, 2, found.look_back))
+    np.testing.assert_allclose(
+        found.predict(7 + 3 * past), 7 + 3 * found.predict(past), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_pools_go_from_one_map_to_one_a_channel(np_rng):
+    grams = [window_gram([np_rng.normal(size=30)], 4) for _ in range(3)]
+    every = grams[0].plus(grams[1]).plus(grams[2])
+    assert all(np.allclose(g.products, every.products) for g in pooled(grams, None))
+    own = pooled(grams, 0.0)
+    np.testing.assert_allclose(own[1].products, grams[1].products)
+    half = pooled(grams, 1.0)[2]
+    np.testing.assert_allclose(half.products, grams[2].products + every.products / 3)
+
+
+def test_unlike_channels_get_maps_of_their_own(np_rng):
+    """One channel keeps its value, the other turns: no single map serves both."""
+    rise = np.cumsum(np_rng.normal(size=300))
+    turn = np.array([(-1) ** t for t in range(300)]) + 0.1 * np_rng.normal(size=300)
+    x = np.stack([rise / rise.std(), turn], axis=1)
+    assert fit_linear(cut_blocks([x], 4), 1).pool is not None
+
+
+def test_a_season_is_learned():
+    x = waves(600, season=12)
+    x = (x - x.mean()) / x.std()
+    found = fit_linear(cut_blocks([x[:480]], 12), 12).map
+    past = x[480 - found.look_back : 480].T[None]
+    naive = np.mean((x[480:492].T - x[479]) ** 2)
+    assert np.mean((found.predict(past)[0] - x[480:492].T) ** 2) < 0.3 * naive
+
+
+def test_mean_of_maps_is_the_mean_forecast(np_rng):
+    maps = [LinearMap(np_rng.normal(size=(1, L, 3)), np_rng.normal(size=3)) for L in (4, 7)]
+    past = np_rng.normal(size=(5, 2, 9))
+    expected = np.mean([m.predict(past) for m in maps], axis=0)
+    np.testing.assert_allclose(mean_of(maps).predict(past), expected)
+
+
+def test_reference_rows_beside_loops(np_rng):
+    x = np.cumsum(np_rng.normal(size=(260, 2)), axis=0)
+    blocks = cut_blocks([x], 5, fit_end=[200], look_back=16)
+    training = Training(blocks, 3)
+    past = np_rng.normal(size=(3, 2, 16))
+    assert (repeat_last(training).predict(past) == past[..., -1:]).all()
+    for h in range(5):
+        expected = past[..., 13 + h % 3]
+        np.testing.assert_array_equal(seasonal_naive(training).predict(past)[..., h], expected)
+    v = windows_of(list(x[:200].T), 21)
+    for fit, ones, level in ((nlinear, 0, v[:, 15:16]), (dlinear, 1, 0 * v[:, :1])):
+        inputs = np.hstack([v[:, :16] - level, np.full((len(v), ones), 1.0)])
+        weights = np.linalg.lstsq(inputs, v[:, 16:] - level, rcond=None)[0]
+        found = fit(training).predict(v[:, None, :16])[:, 0]
+        # a ridge of 1e-6 keeps equations solvable; it moves forecasts by about that share
+        np.testing.assert_allclose(found, level + inputs @ weights, atol=1e-3)
+
+
+@pytest.mark.parametrize("season", [7, 24])
+def test_seasons_are_found(season):
+    assert season_of(waves(400, 3, season=season)) == season
+
+
+def test_random_walks_and_constants_have_no_season(np_rng):
+    assert season_of(np.cumsum(np_rng.normal(size=(2000, 4)), axis=0)) == 1
+    assert season_of(np.ones((50, 2))) == 1
+
+
+def test_protocols_cut_as_in_the_literature():
+    assert PROTOCOLS["ett-hourly"].cut(17420) == (8640, 11520, 14400)
+    assert PROTOCOLS["ett-15min"].cut(69680) == (34560, 46080, 57600)
+    assert PROTOCOLS["70-10-20"].cut(966) == (676, 773, 966)
+    with pytest.raises(SeriesError, match=r"got 100 steps, wanted at least 14400 .* 70-10-20"):
+        PROTOCOLS["ett-hourly"].cut(100)
+    with pytest.raises(ValueError, match="got protocol 'x', wanted one of ett-hourly, ett-15min"):
+        protocol_named("x")
+
+
+def test_scales_come_back():
+    x = waves(50, 3) * [1, 0, 5] + [0, 4, 1e3]
+    scale = scale_of(x)
+    assert scale.sd[1] == 1
+    np.testing.assert_allclose(scale.invert(scale.apply(x)), x)
+
+
+def test_blocks_hold_out_what_they_say():
+    blocks = cut_blocks([waves(200)], 5, fit_end=[160], look_back=8)
+    assert blocks.count == 5 and blocks.fitted() == [(8, 156)]
+    for k in range(blocks.count):
+        ((low, high),) = blocks.held(k)
+        ((first, last),) = blocks.touching(k)
+        held = {t for o in range(low, high) for t in range(o, o + 5)}
+        fitted = [o for o in range(8, 156) if not first <= o < last]
+        assert held and not any(held & set(range(o, o + 5)) for o in fitted)
+        fit, judged = blocks.folds()[k]
+        assert fit.windows == len(fitted) and judged.windows == high - low
+
+
+def test_series_too_short_are_refused():
+    with pytest.raises(SeriesError, match=r"got horizon 30 and series of at most 40 steps, wanted"):
+        cut_blocks([waves(40)], 30)
