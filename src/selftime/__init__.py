@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.estimators import AnomalyDetector as AnomalyDetector
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.report.methods import methods as methods
@@ -47,6 +48,7 @@ _HOMES = {
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
     "methods": "report.methods",
+    "AnomalyDetector": "estimators",
     "Classifier": "estimators",
     "SelfSupervised": "estimators",
 }

@@ -2,6 +2,7 @@
 
 import signal
 
+from selftime.cli import detecting as detecting
 from selftime.cli import learn as learn  # commands register themselves, in the order of --help
 from selftime.cli import use as use
 from selftime.cli.door import app

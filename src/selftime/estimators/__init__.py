@@ -6,6 +6,7 @@ list of arrays or as an array (N,C,T). NaN means missing.
 """
 
 from selftime.estimators.classifier import Classifier
+from selftime.estimators.detector import AnomalyDetector
 from selftime.estimators.self_supervised import SelfSupervised
 
-__all__ = ["Classifier", "SelfSupervised"]
+__all__ = ["AnomalyDetector", "Classifier", "SelfSupervised"]
