@@ -15,7 +15,13 @@ from selftime.tasks.anomaly.record import Record, scaled
 from selftime.tasks.anomaly.scores import SCORES
 from selftime.tasks.anomaly.scores.learned import learned
 
-USUAL = ("statistics", "raw values, twice as long", "convolutions", "self join")
+USUAL = (
+    "statistics",
+    "statistics, twice as long",
+    "raw values, twice as long",
+    "convolutions",
+    "self join",
+)
 """The members of the fused score: one default for everything, chosen on the open benchmark."""
 Values = Float[np.ndarray, "C T"]
 
@@ -85,12 +91,17 @@ def record_of(
 def channel_scores(
     record: Record, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
 ) -> Float[np.ndarray, "T"]:
-    """The fused score of one channel, smoothed over a window; 0 where it never changes."""
+    """The fused score of one channel; 0 where it never changes."""
     if np.ptp(record.known) == 0 and np.ptp(record.values) == 0 and not shared:
         return np.zeros(record.steps)
-    each = np.stack([*(SCORES[name](record) for name in members), *shared])
+    return together(record, [*(SCORES[name](record) for name in members), *shared])
+
+
+def together(record: Record, scores: Sequence[Float[np.ndarray, "T"]]) -> Float[np.ndarray, "T"]:
+    """Several scores of one record, fused; smoothed where that does not make them later."""
     known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
-    return record.smooth(fused(each, known))
+    joined = fused(np.stack(scores), known)
+    return joined if record.past_only else record.smooth(joined)
 
 
 def check_train(train: int, steps: int) -> None:

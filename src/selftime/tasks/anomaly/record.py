@@ -44,6 +44,11 @@ class Record:
         return len(self.values)
 
     @property
+    def double(self) -> int:
+        """Twice the width, as far as the normal part holds two of them; no less than the width."""
+        return max(min(2 * self.width, self.train // 2), self.width)
+
+    @property
     def known(self) -> Float[np.ndarray, "S"]:
         """The steps that may be looked at before any is scored."""
         return self.values[: self.train] if self.past_only else self.values

@@ -16,7 +16,7 @@ from selftime.tasks.anomaly.scores.references import (
     noise,
 )
 from selftime.tasks.anomaly.scores.self_join import self_join
-from selftime.tasks.anomaly.scores.statistics import statistics
+from selftime.tasks.anomaly.scores.statistics import statistics, statistics_twice
 from selftime.tasks.anomaly.scores.subsequence_pca import subsequence_pca
 
 Score = Callable[[Record], np.ndarray]
@@ -26,6 +26,7 @@ SCORES: dict[str, Score] = {
     "raw values": raw_values,
     "raw values, twice as long": raw_values_twice,
     "statistics": statistics,
+    "statistics, twice as long": statistics_twice,
     "self join": self_join,
     "energy": energy,
     "inpainting": inpainting,

@@ -16,8 +16,8 @@ def raw_values(record: Record) -> Float[np.ndarray, "T"]:
 
 
 def raw_values_twice(record: Record) -> Float[np.ndarray, "T"]:
-    """The same of windows twice as long, as far as the normal part has two of them."""
-    return of_width(record, max(min(2 * record.width, record.train // 2), record.width))
+    """The same of windows twice as long."""
+    return of_width(record, record.double)
 
 
 def of_width(record: Record, width: int) -> Float[np.ndarray, "T"]:
