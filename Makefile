@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-forecast clean
+.PHONY: help demo test check bench bench-forecast bench-anomaly clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.user ## from raw recordings to a classifier with few labels, in about a minute
 	$(BIN)/selftime demo
@@ -40,6 +40,9 @@ bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written 
 
 bench-forecast: $(VENV)/.bench ## forecasts of the open sets beside reference rows, every test window
 	$(BIN)/python -m benchmarks.forecast --again
+
+bench-anomaly: $(VENV)/.bench ## anomaly detection on UCR, NAB and SMAP/MSL; goes on where it was stopped
+	$(BIN)/python -m benchmarks.anomaly
 
 clean: ## remove the environment and all caches
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

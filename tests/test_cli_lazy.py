@@ -32,6 +32,7 @@ def test_help_imports_nothing_heavy():
         "    CliRunner().invoke(app, words)"
     )
     light = (
+        "detecting",
         "door",
         "forecasting",
         "learn",

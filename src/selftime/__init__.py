@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.estimators import AnomalyDetector as AnomalyDetector
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import Forecaster as Forecaster
     from selftime.estimators import Regressor as Regressor
@@ -60,6 +61,7 @@ _HOMES = {
     "pick": "tasks.picking",
     "suggest": "tasks.suggest",
     "methods": "report.methods",
+    "AnomalyDetector": "estimators",
     "Classifier": "estimators",
     "Regressor": "estimators",
     "Segmenter": "estimators",

@@ -2,14 +2,13 @@
 
 import signal
 
-from selftime.cli import learn as learn  # commands register themselves, in the order of --help
+from selftime.cli import detecting as detecting
+from selftime.cli import forecasting as forecasting
+from selftime.cli import learn as learn
 from selftime.cli import picking as picking
 from selftime.cli import recall as recall
 from selftime.cli import suggesting as suggesting
 from selftime.cli import use as use
-
-# isort: split
-from selftime.cli import forecasting as forecasting
 from selftime.cli.door import app
 from selftime.cli.terminal import terminate
 

@@ -6,9 +6,17 @@ list of arrays or as an array (N,C,T). NaN means missing.
 """
 
 from selftime.estimators.classifier import Classifier
+from selftime.estimators.detector import AnomalyDetector
 from selftime.estimators.forecaster import Forecaster
 from selftime.estimators.regressor import Regressor
 from selftime.estimators.segmenter import Segmenter
 from selftime.estimators.self_supervised import SelfSupervised
 
-__all__ = ["Classifier", "Forecaster", "Regressor", "Segmenter", "SelfSupervised"]
+__all__ = [
+    "AnomalyDetector",
+    "Classifier",
+    "Forecaster",
+    "Regressor",
+    "Segmenter",
+    "SelfSupervised",
+]

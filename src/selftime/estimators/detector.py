@@ -1,0 +1,144 @@
+"""An anomaly detector: normal recordings in, a score for every step of new ones out."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from selftime.data.readers import read
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.engine.model import Model
+from selftime.tasks.anomaly.alarms import Alarm, alarms_in
+from selftime.tasks.anomaly.detect import Recipe, Scored, scored
+from selftime.tasks.anomaly.thresholds import check_rate, following
+
+
+class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """Finds what is odd in recordings, by comparing their windows with normal ones.
+
+    ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
+    infinities too, counts as missing. Several channels are scored one by one.
+
+    Args:
+        model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
+            space in which windows are compared. None needs no learning.
+        rate: promised share of normal steps that are in alarm.
+        past_only: whether the score of a step depends on that step and earlier ones alone, as when
+            values come one by one; else also on the rest of the recording.
+        continues: whether a recording given to ``score`` goes on where the normal one ended.
+        cool_down: steps without alarm that end one; the length of a window when None.
+
+    Attributes:
+        normal_: (C,T) the normal recordings, end to end.
+        seams_: steps of ``normal_`` at which another one begins.
+        channels_: names of the channels.
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        *,
+        rate: float = 0.01,
+        past_only: bool = False,
+        continues: bool = False,
+        cool_down: int | None = None,
+    ) -> None:
+        self.model = model
+        self.rate = rate
+        self.past_only = past_only
+        self.continues = continues
+        self.cool_down = cool_down
+
+    def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":  # noqa: ARG002
+        """Keep normal recordings: an array (T,), (N,T) or (N,C,T), or what ``read`` takes.
+
+        Raises:
+            ValueError: bad input, or a rate that is not between 0 and 1.
+        """
+        check_rate(self.rate)
+        series = recordings_in(X)
+        self.normal_ = np.concatenate([series.series(i) for i in range(len(series))], axis=1)
+        self.seams_ = tuple(int(seam) for seam in series.offsets[1:-1])
+        self.channels_ = series.channels
+        return self
+
+    def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
+        """How odd every step is, 0 or more and always finite.
+
+        Returns:
+            (T,) for one recording as (T,); (N,T) for N of one length; else a list of (T,).
+
+        Raises:
+            ValueError: bad input, or other channels than in ``fit``.
+        """
+        found = [part.scores[self._before :] for part in self._scored(X)]
+        return like(X, found)
+
+    def predict(self, X: Any) -> Any:
+        """Whether every step is in alarm, in the shape of :meth:`score`.
+
+        Raises:
+            ValueError: as :meth:`score`.
+        """
+        found = [part.scores > self._thresholds(part) for part in self._scored(X)]
+        return like(X, [above[self._before :] for above in found])
+
+    def alarms(self, X: Any) -> list[list[Alarm]]:
+        """The alarms in each recording, steps counted from its beginning.
+
+        Raises:
+            ValueError: as :meth:`score`.
+        """
+        found = []
+        for part in self._scored(X):
+            above = (part.scores > self._thresholds(part))[self._before :]
+            wait = part.width if self.cool_down is None else self.cool_down
+            found.append(alarms_in(above, part.channels[:, self._before :], wait))
+        return found
+
+    @property
+    def _before(self) -> int:
+        return int(self.normal_.shape[1])
+
+    def _scored(self, X: Any) -> list[Scored]:
+        check_is_fitted(self)
+        series = recordings_in(X)
+        if series.n_channels != len(self.channels_):
+            raise SeriesError(
+                f"got recordings of {series.n_channels} channels, wanted {len(self.channels_)} as "
+                "in fit: choose the same channels"
+            )
+        recipe = Recipe(past_only=self.past_only, model=self.model)
+        seams = self.seams_ if self.continues else (*self.seams_, self._before)
+        return [
+            scored(np.hstack([self.normal_, part]), self._before, recipe=recipe, seams=seams)
+            for part in (series.series(i) for i in range(len(series)))
+        ]
+
+    def _thresholds(self, part: Scored) -> Float[np.ndarray, "T"]:
+        return following(part.scores, self._before, self.rate, part.width)
+
+
+def recordings_in(X: Any) -> SeriesSet:
+    """Recordings; an array (T,) is a single one, infinities in arrays are missing."""
+    return read(_finite(X))
+
+
+def like(X: Any, found: list[np.ndarray]) -> Any:
+    """One array for one recording as (T,), a matrix for equal lengths, else a list."""
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
+        return found[0]
+    return np.stack(found) if len({len(row) for row in found}) == 1 else found
+
+
+def _finite(X: Any) -> Any:
+    if isinstance(X, list | tuple):
+        return [_finite(part) if isinstance(part, np.ndarray) else part for part in X]
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "f":
+        return X[None] if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object else X
+    with np.errstate(over="ignore"):
+        plain = X.astype(np.float32)
+    plain = np.where(np.isfinite(plain), plain, np.float32(np.nan))
+    return plain[None] if plain.ndim == 1 else plain

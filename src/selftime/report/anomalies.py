@@ -1,0 +1,90 @@
+"""The picture of a recording with its scores and alarms."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from selftime.report.palette import CLASSES, FAINT, SOFT, canvas, headline
+from selftime.tasks.anomaly.alarms import Alarm
+
+MOST_CHANNELS = 6
+"""Channels that are drawn, those with the highest scores in alarms first."""
+MOST_POINTS = 4000
+"""Points of a line; of longer ones the least and the greatest of each stretch are drawn."""
+NORMAL, ALARM = FAINT, CLASSES[2]
+
+
+class Picture(NamedTuple):
+    """What is drawn.
+
+    Attributes:
+        values: (C,T) the recording, NaN where missing.
+        names: of the channels.
+        scores: (C,T) of the channels; their mean is drawn.
+        thresholds: (T,) of that mean.
+        train: steps taken to be normal.
+    """
+
+    values: Float[np.ndarray, "C T"]
+    names: tuple[str, ...]
+    scores: Float[np.ndarray, "C T"]
+    thresholds: Float[np.ndarray, "T"]
+    train: int
+
+
+def anomaly_picture(shown: Picture, alarms: list[Alarm], *, title: str) -> Figure:
+    """Channels one above the other, the score beneath, alarms as bands over all of them."""
+    rows = channels_to_draw(shown.scores, shown.train)
+    lanes = len(rows) + 1
+    words = f"the first {shown.train:,} steps are taken to be normal; dashes: threshold"
+    with canvas(9.0, 1.2 + 1.1 * lanes) as figure:
+        height = figure.get_figheight()
+        for k, row in enumerate([*rows.tolist(), -1]):
+            bottom = (height - 0.8 - 1.1 * (k + 1) + 0.15) / height
+            axes = figure.add_axes((0.1, bottom, 0.88, 0.9 / height))
+            _draw_lane(axes, shown, row)
+            _draw_bands(axes, alarms, shown.train)
+            axes.set_xlim(0, shown.values.shape[1])
+            if k < lanes - 1:
+                axes.set_xticklabels([])
+        headline(figure, title, words)
+    return figure
+
+
+def channels_to_draw(scores: Float[np.ndarray, "C T"], train: int) -> np.ndarray:
+    """The channels that are oddest after the normal part, in their own order."""
+    after = scores[:, train:] if scores.shape[1] > train else scores
+    return np.sort(np.argsort(-after.max(axis=1), kind="stable")[:MOST_CHANNELS])
+
+
+def thinned(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values of a line with no more points than can be seen, its extremes kept."""
+    stretch = -(-2 * len(y) // MOST_POINTS)
+    if stretch < 2:
+        return np.arange(len(y)), y
+    padded = np.concatenate([y, np.full(-len(y) % stretch, np.nan)]).reshape(-1, stretch)
+    low = np.where(np.isnan(padded), np.inf, padded).argmin(axis=1)
+    high = np.where(np.isnan(padded), -np.inf, padded).argmax(axis=1)
+    at = np.sort(np.stack([low, high], axis=1), axis=1)
+    steps = np.minimum((at + stretch * np.arange(len(padded))[:, None]).ravel(), len(y) - 1)
+    return steps, y[steps]
+
+
+def _draw_lane(axes: Axes, shown: Picture, row: int) -> None:
+    """A channel; row −1 is the score with its threshold."""
+    y = shown.scores.mean(axis=0) if row < 0 else shown.values[row]
+    axes.plot(*thinned(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
+    if row < 0:
+        steps = np.arange(shown.train, len(y))
+        axes.plot(steps, shown.thresholds[shown.train :], lw=0.8, ls="--", color=ALARM)
+    axes.set_ylabel("score" if row < 0 else shown.names[row], rotation=0, ha="right", va="center")
+    axes.tick_params(labelsize=8)
+
+
+def _draw_bands(axes: Axes, alarms: list[Alarm], train: int) -> None:
+    axes.axvspan(0, train, color=NORMAL, alpha=0.35, lw=0, zorder=0)
+    for alarm in alarms:
+        axes.axvspan(alarm.start, alarm.stop, color=ALARM, alpha=0.25, lw=0, zorder=0)

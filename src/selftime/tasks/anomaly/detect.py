@@ -1,0 +1,128 @@
+"""Scores for every step of a recording whose beginning is taken to be normal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.engine.model import Model
+from selftime.tasks.anomaly.fusion import fused
+from selftime.tasks.anomaly.gaps import bridged
+from selftime.tasks.anomaly.period import window_of
+from selftime.tasks.anomaly.record import Record, scaled
+from selftime.tasks.anomaly.scores import SCORES
+from selftime.tasks.anomaly.scores.learned import learned
+
+USUAL = (
+    "statistics",
+    "statistics, twice as long",
+    "raw values, twice as long",
+    "convolutions",
+    "self join",
+)
+"""The members of the fused score: one default for everything, chosen on the open benchmark."""
+Values = Float[np.ndarray, "C T"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How steps are scored.
+
+    Attributes:
+        members: names in ``SCORES``.
+        past_only: whether the score of a step depends on that step and earlier ones alone.
+        model: its embeddings of windows are one more member; None for none.
+    """
+
+    members: tuple[str, ...] = USUAL
+    past_only: bool = False
+    model: Model | None = None
+
+
+class Scored(NamedTuple):
+    """What is said of every step.
+
+    Attributes:
+        scores: (T,) finite, 0 or more; higher is odder.
+        channels: (C,T) the same of each channel; ``scores`` is their mean.
+        width: steps of a window, the longest of all channels.
+    """
+
+    scores: Float[np.ndarray, "T"]
+    channels: Float[np.ndarray, "C T"]
+    width: int
+
+
+def scored(
+    values: Values, train: int, *, recipe: Recipe | None = None, seams: Sequence[int] = ()
+) -> Scored:
+    """Score every step of a recording.
+
+    Args:
+        values: the recording; what is not finite counts as missing.
+        train: its first steps, which are taken to be normal.
+        recipe: how; the default recipe when None.
+        seams: steps at which another recording begins.
+
+    Raises:
+        ValueError: ``train`` is not within the recording, or an unknown member.
+    """
+    check_train(train, values.shape[1])
+    recipe = recipe or Recipe()
+    check_members(recipe.members)
+    records = [record_of(row, train, recipe.past_only, tuple(seams)) for row in values]
+    shared = [] if recipe.model is None else [learned(records, recipe.model)]
+    channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
+    return Scored(channels.mean(axis=0), channels, max(r.width for r in records))
+
+
+def record_of(
+    x: Float[np.ndarray, "T"], train: int, past_only: bool, seams: tuple[int, ...]
+) -> Record:
+    """A channel made ready: gaps bridged, scaled, its window chosen from the normal part."""
+    whole = bridged(x, past_only=past_only)
+    ready = Record(scaled(whole, train, past_only=past_only), train, 1, past_only, seams)
+    longest = min(np.diff([0, *seams, len(x)]))  # a window fits into every recording
+    return replace(ready, width=int(min(window_of(ready.values[:train]), longest)))
+
+
+def channel_scores(
+    record: Record, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
+) -> Float[np.ndarray, "T"]:
+    """The fused score of one channel; 0 where it never changes."""
+    if np.ptp(record.known) == 0 and np.ptp(record.values) == 0 and not shared:
+        return np.zeros(record.steps)
+    return together(record, [*(SCORES[name](record) for name in members), *shared])
+
+
+def together(record: Record, scores: Sequence[Float[np.ndarray, "T"]]) -> Float[np.ndarray, "T"]:
+    """Several scores of one record, fused; smoothed where that does not make them later."""
+    known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
+    joined = fused(np.stack(scores), known)
+    return joined if record.past_only else record.smooth(joined)
+
+
+def check_train(train: int, steps: int) -> None:
+    """The normal part must be there and have an end.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not 1 <= train <= steps:
+        raise ValueError(
+            f"got a normal part of {train} steps in a recording of {steps}, wanted 1 to {steps}: "
+            "choose another end of the normal part (--train-end)"
+        )
+
+
+def check_members(members: Sequence[str]) -> None:
+    """Some, and all known.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    unknown = [name for name in members if name not in SCORES]
+    if unknown or not members:
+        raise ValueError(f"got members {list(members)}, wanted some of {', '.join(SCORES)}")

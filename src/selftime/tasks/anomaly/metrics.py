@@ -1,0 +1,179 @@
+"""How well scores find labelled anomalies, without adjusting points.
+
+Point-adjusted F1 is left out on purpose: it counts a whole anomaly as found when a single step of
+it is, so that random scores reach 0.9 (Kim et al. 2022, "Towards a Rigorous Evaluation of
+Time-Series Anomaly Detection", AAAI); docs/anomaly-detection.md shows it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+Labels = Bool[np.ndarray, "T"]
+Scores = Float[np.ndarray, "T"]
+LEVELS = 250
+"""Thresholds at which ranges are judged (TSB-AD; Liu & Paparrizos 2024, NeurIPS)."""
+SLACK = 100
+"""Steps by which the highest score may miss a short anomaly (Wu & Keogh 2021, TKDE)."""
+
+
+class Detections(NamedTuple):
+    """What is detected at each of L thresholds, high ones first.
+
+    Attributes:
+        order: (T,) steps by falling score.
+        counts: (L,) how many steps reach each threshold; they are the first of ``order``.
+        thresholds: (L,).
+    """
+
+    order: Int[np.ndarray, "T"]
+    counts: Int[np.ndarray, "L"]
+    thresholds: Float[np.ndarray, "L"]
+
+    def sums(self, weights: Float[np.ndarray, "T"]) -> Float[np.ndarray, "L"]:
+        """Sum of a weight over the detected steps."""
+        return np.asarray(np.cumsum(weights[self.order])[self.counts - 1])
+
+
+def spans_of(mask: Labels) -> Int[np.ndarray, "K 2"]:
+    """Runs of True: first step and one after the last of each."""
+    edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+
+
+def vus_pr(labels: Labels, scores: Scores, buffer: int) -> float:
+    """Volume under the precision-recall surface, by TSB-AD's definition.
+
+    The mean over widths 0 to ``buffer`` of :func:`range_ap` (Paparrizos et al. 2022, "Volume Under
+    the Surface", VLDB 15, section 4.2; Liu & Paparrizos 2024 fix 250 thresholds).
+
+    Args:
+        labels: True where the series is anomalous.
+        scores: higher is more anomalous.
+        buffer: the greatest width, usually the period of the series, in steps.
+
+    Raises:
+        ValueError: see :func:`check_scores`.
+    """
+    check_scores(labels, scores)
+    found = detections(scores)
+    share = found_share(reaches(labels, buffer), scores, found.thresholds)
+    return float(np.mean([range_ap(labels, w, found, share) for w in range(buffer + 1)]))
+
+
+def range_ap(labels: Labels, width: int, found: Detections, share: Float[np.ndarray, "L"]) -> float:
+    """Average precision with labels that fade out over ``width`` steps around each anomaly.
+
+    At each threshold: hits are the sum of soft labels over detected steps; wanted are the anomalous
+    steps and half of the detected soft surroundings; recall is hits per wanted, at most 1, times
+    the share of anomalies of which any step is detected; precision is hits per detected step.
+    Average precision sums precision times the growth of recall.
+    """
+    soft = soft_labels(labels, width)
+    hits = found.sums(soft)
+    wanted = labels.sum() + found.sums(np.where(labels, 0.0, soft)) / 2
+    recall = np.minimum(hits / wanted, 1.0) * share
+    return float(np.diff(recall, prepend=0.0) @ (hits / found.counts))
+
+
+def soft_labels(labels: Labels, width: int) -> Float[np.ndarray, "T"]:
+    """1 within anomalies, √(1 − distance / width) as far as width // 2, at most 1 in sum."""
+    soft = labels.astype(np.float64)
+    fade = np.sqrt(1 - np.arange(1, width // 2 + 1) / max(width, 1))
+    for start, stop in spans_of(labels):
+        after, before = soft[stop : stop + len(fade)], soft[max(start - len(fade), 0) : start]
+        after += fade[: len(after)]
+        before += fade[: len(before)][::-1]
+    return np.minimum(soft, 1.0)
+
+
+def reaches(labels: Labels, buffer: int) -> Int[np.ndarray, "K 2"]:
+    """Anomalies with half the buffer on either side; those that touch or overlap are one."""
+    half, T = buffer // 2, len(labels)
+    starts, stops = spans_of(labels).T
+    apart = stops[:-1] - 1 + half < starts[1:] - half
+    first, last = np.r_[True, apart], np.r_[apart, True]
+    return np.stack([np.maximum(starts[first] - half, 0), np.minimum(stops[last] + half, T)], 1)
+
+
+def found_share(
+    parts: Int[np.ndarray, "K 2"], scores: Scores, thresholds: Float[np.ndarray, "L"]
+) -> Float[np.ndarray, "L"]:
+    """Share of the parts in which some score reaches each threshold."""
+    peaks = np.array([scores[start:stop].max() for start, stop in parts])
+    return np.asarray((peaks[:, None] >= thresholds).mean(axis=0))
+
+
+def detections(scores: Scores, levels: int = LEVELS) -> Detections:
+    """What is detected at scores of evenly spaced ranks; steps of equal score come together."""
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    thresholds = falling[np.linspace(0, len(scores) - 1, levels).astype(np.int64)]
+    counts = np.searchsorted(-falling, -thresholds, side="right")
+    return Detections(order, counts, thresholds)
+
+
+def curve_of(
+    labels: Labels, scores: Scores
+) -> tuple[Float[np.ndarray, "L"], Float[np.ndarray, "L"]]:
+    """Precision and recall at every distinct score, high ones first."""
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    last = np.r_[np.flatnonzero(np.diff(falling)), len(falling) - 1]  # of each distinct score
+    hits = np.cumsum(labels[order])[last]
+    return hits / (last + 1), hits / labels.sum()
+
+
+def auc_pr(labels: Labels, scores: Scores) -> float:
+    """Average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores.
+
+    Raises:
+        ValueError: see :func:`check_scores`.
+    """
+    check_scores(labels, scores)
+    precision, recall = curve_of(labels, scores)
+    return float(np.diff(recall, prepend=0.0) @ precision)
+
+
+def best_f1(labels: Labels, scores: Scores) -> float:
+    """F1 of single steps at the best threshold, without adjustment.
+
+    Raises:
+        ValueError: see :func:`check_scores`.
+    """
+    check_scores(labels, scores)
+    precision, recall = curve_of(labels, scores)
+    return float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
+
+
+def ucr_hit(labels: Labels, scores: Scores) -> bool:
+    """Whether the highest score lies within the only anomaly or near it (Wu & Keogh 2021).
+
+    Near is as many steps as the anomaly has, and at least 100. Of equal scores the first counts.
+
+    Raises:
+        ValueError: several anomalies, or see :func:`check_scores`.
+    """
+    check_scores(labels, scores)
+    spans = spans_of(labels)
+    if len(spans) > 1:
+        raise ValueError(f"got {len(spans)} anomalies, wanted one: the rule judges no more")
+    start, stop = spans[0]
+    slack = max(SLACK, stop - start)
+    return bool(start - slack <= np.argmax(scores) < stop + slack)
+
+
+def check_scores(labels: Labels, scores: Scores) -> None:
+    """There must be anomalies, something else, and finite scores.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if labels.all() or not labels.any():
+        raise ValueError(
+            f"got {labels.sum()} anomalous steps of {len(labels)}, wanted some of each kind: "
+            "leave such series out"
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError("scores hold values that are not finite, wanted a number a step: fix them")

@@ -1,0 +1,95 @@
+"""One channel of a recording as scores see it: scaled, without gaps, the normal part first."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from selftime.tasks.anomaly.windows import (
+    over_windows,
+    since_windows,
+    smoothed,
+    starts_of,
+    windows_at,
+)
+
+FLAT = 0.1
+"""Spread below which a window counts as flat, as a share of that of the whole."""
+LARGEST = 1e6
+"""Scaled values are held within this, so that their squares can be added up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A channel of T steps of which the first ``train`` are taken to be normal.
+
+    Attributes:
+        values: finite, scaled by :func:`scaled`.
+        train: how many steps are normal, at least 1.
+        width: steps of a window, at most T.
+        past_only: whether later steps may not count for the score of a step. Those of the normal
+            part always may.
+        seams: steps at which another recording begins; no window lies across one.
+    """
+
+    values: Float[np.ndarray, "T"]
+    train: int
+    width: int
+    past_only: bool = False
+    seams: tuple[int, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return len(self.values)
+
+    @property
+    def double(self) -> int:
+        """Twice the width, as far as the normal part holds two of them; no less than the width."""
+        return max(min(2 * self.width, self.train // 2), self.width)
+
+    @property
+    def known(self) -> Float[np.ndarray, "S"]:
+        """The steps that may be looked at before any is scored."""
+        return self.values[: self.train] if self.past_only else self.values
+
+    def starts(self, width: int) -> Int[np.ndarray, "W"]:
+        """Where windows begin that lie across no seam."""
+        starts = starts_of(self.steps, width)
+        inside = self.whole(width)[starts]
+        return starts[inside] if inside.any() else starts
+
+    def whole(self, width: int) -> Bool[np.ndarray, "W"]:
+        """Which of all windows lie across no seam."""
+        inside = np.ones(max(self.steps - width, 0) + 1, bool)
+        for seam in self.seams:
+            inside[max(seam - width + 1, 0) : seam] = False
+        return inside
+
+    def windows(self, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
+        """The windows that begin there."""
+        return windows_at(self.values, width, starts)
+
+    def usual(self, starts: Int[np.ndarray, "W"], width: int) -> Bool[np.ndarray, "W"]:
+        """The windows from which scales and directions are measured before any is scored."""
+        within = starts + width <= self.train
+        return within if self.past_only and within.any() else np.ones(len(starts), bool)
+
+    def over_steps(
+        self, scores: Float[np.ndarray, "W"], starts: Int[np.ndarray, "W"], width: int
+    ) -> Float[np.ndarray, "T"]:
+        """A score for each step from the windows that cover it, or from the last that ended."""
+        spread = since_windows if self.past_only else over_windows
+        return spread(scores, starts, width, self.steps)
+
+    def smooth(self, scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+        """The mean over a window around each step, or over the one that ends with it."""
+        return smoothed(scores, self.width, past_only=self.past_only)
+
+
+def scaled(x: Float[np.ndarray, "T"], train: int, *, past_only: bool) -> Float[np.ndarray, "T"]:
+    """Less the mean of the normal part, by its spread; by that of the whole where it has none."""
+    normal, known = x[:train], x[:train] if past_only else x
+    spread = max(float(normal.std()), 1e-3 * float(known.std()))
+    level = float(normal.mean())
+    return np.clip((x - level) / (spread if spread > 1e-9 * abs(level) else 1.0), -LARGEST, LARGEST)

@@ -1,0 +1,43 @@
+"""Scores of every step, by name: each takes a record and gives (T,) numbers, higher is odder."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from selftime.tasks.anomaly.record import Record
+from selftime.tasks.anomaly.scores.convolutions import convolutions
+from selftime.tasks.anomaly.scores.energy import energy
+from selftime.tasks.anomaly.scores.inpainting import inpainting
+from selftime.tasks.anomaly.scores.raw_values import raw_values, raw_values_twice
+from selftime.tasks.anomaly.scores.references import (
+    first_difference,
+    isolation_forest,
+    moving_average,
+    noise,
+)
+from selftime.tasks.anomaly.scores.self_join import self_join
+from selftime.tasks.anomaly.scores.statistics import statistics, statistics_twice
+from selftime.tasks.anomaly.scores.subsequence_pca import subsequence_pca
+
+Score = Callable[[Record], np.ndarray]
+
+SCORES: dict[str, Score] = {
+    "convolutions": convolutions,
+    "raw values": raw_values,
+    "raw values, twice as long": raw_values_twice,
+    "statistics": statistics,
+    "statistics, twice as long": statistics_twice,
+    "self join": self_join,
+    "energy": energy,
+    "inpainting": inpainting,
+}
+"""What may be a member of the fused score."""
+
+REFERENCES: dict[str, Score] = {
+    "random": noise,
+    "first difference": first_difference,
+    "moving average": moving_average,
+    "isolation forest": isolation_forest,
+    "subsequence PCA": subsequence_pca,
+}
+"""Rows that every comparison shows; the matrix profile is "self join"."""

@@ -1,0 +1,79 @@
+"""Distance to the nearest window in the space of fixed convolutions, nothing learned.
+
+The kernels of MiniRocket (Dempster, Schmidt & Webb 2021, KDD, section 3.1), summed up over each
+window as in MultiRocket (Tan et al. 2022, DMKD, section 3.2): the share of steps at which a kernel
+exceeds a threshold, and how far it lies above 0 on the mean.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from selftime.tasks.anomaly.neighbours import nearest, principal
+from selftime.tasks.anomaly.record import Record
+
+KEPT = 16
+"""Whitened principal coordinates that are compared. Whitening weighs the fast, small directions
+like the slow, large ones: an encoder that learns to be invariant throws away what tells anomalies.
+"""
+QUANTILES = (0.25, 0.5, 0.75)
+"""Thresholds of the kernels, in turn, as quantiles of their responses."""
+TRIPLES = tuple(itertools.combinations(range(9), 3))
+"""Positions of the weight 2 in each of the 84 kernels of length 9; the other six weigh −1."""
+
+
+def convolutions(record: Record) -> Float[np.ndarray, "T"]:
+    """Nearest other window by what convolutions say about it, features of one spread, whitened."""
+    starts = record.starts(record.width)
+    usual = record.usual(starts, record.width)
+    features = pooled(record, starts)
+    spread = features[usual].std(axis=0)
+    features = features / np.maximum(spread, 1e-6 * np.abs(features[usual]).max() + 1e-9)
+    vectors = principal(features, usual, most=KEPT, whiten=True)
+    distances = nearest(vectors, starts, record.width, record)
+    return record.over_steps(distances, starts, record.width)
+
+
+def pooled(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
+    """Share of steps above its threshold and mean above 0, of each kernel in each window.
+
+    A kernel is asked only where it lies within the window, so that a window is described by its
+    own steps alone.
+    """
+    out = []
+    for dilation in dilations_of(record.width):
+        inner = max(record.width - 8 * dilation, 1)
+        for k, response in enumerate(responses(record.values, dilation)):
+            known = response[: max(record.train - 8 * dilation, 1)]
+            seen = known if record.past_only else response
+            threshold = np.quantile(seen[:: 1 + len(seen) // 10_000], QUANTILES[k % 3])
+            for values in (response > threshold, np.maximum(response, 0)):
+                out.append(means_from(values.astype(np.float64), starts, inner))
+    return np.stack(out, axis=1)
+
+
+def means_from(
+    values: Float[np.ndarray, "R"], starts: Int[np.ndarray, "W"], count: int
+) -> Float32[np.ndarray, "W"]:
+    """Mean of the ``count`` values from each start, or of those that are left."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    last = np.minimum(starts + count, len(values))
+    return np.asarray((sums[last] - sums[np.minimum(starts, last)]) / count, np.float32)
+
+
+def dilations_of(width: int) -> list[int]:
+    """1, 2, 4, … as long as a kernel fills at most half a window; 1 at least."""
+    return [d for d in (1, 2, 4, 8, 16, 32) if d == 1 or 2 * 8 * d < width]
+
+
+def responses(x: Float[np.ndarray, "T"], dilation: int) -> Iterator[Float[np.ndarray, "R"]]:
+    """Responses of the 84 kernels at the T − 8 · dilation places where they fit."""
+    reach = 8 * dilation
+    padded = np.concatenate([x, np.repeat(x[-1:], max(reach + 1 - len(x), 0))])
+    places = len(padded) - reach
+    shifts = [padded[j * dilation : j * dilation + places] for j in range(9)]
+    minus = -np.sum(shifts, axis=0)
+    for i, j, k in TRIPLES:
+        yield minus + 3 * (shifts[i] + shifts[j] + shifts[k])
