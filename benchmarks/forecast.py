@@ -24,7 +24,7 @@ from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
 from selftime.tasks.forecasting.linear import fit_linear
-from selftime.tasks.forecasting.references import REFERENCES, Training
+from selftime.tasks.forecasting.references import REFERENCES, FittedPart
 
 SETS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "ETTh1": ("ETTh1.csv.gz", "ett-hourly", (24, 48, 96, 168, 192, 336, 720)),
@@ -55,7 +55,7 @@ def measured(setting: Setting, horizon: int) -> dict[str, Any]:
     anew = refitted(fitted, later, setting.season).single()
     rows["refitted on training and validation"] = errors_of(anew, setting, horizon)
     for name, fit in REFERENCES.items():
-        reference = fit(Training(blocks, setting.season)).single()
+        reference = fit(FittedPart(blocks, setting.season)).single()
         rows[name] = errors_of(reference, setting, horizon)
     return {
         "rows": {name: found._asdict() for name, found in rows.items()},

@@ -13,10 +13,10 @@ import selftime as st
 from forecast_material import waves
 from selftime.cli import app
 from selftime.data.series import SeriesError
-from selftime.estimators.forecaster import ModelVectors
 from selftime.report.forecasts import bands_of
 from selftime.tasks.forecasting.backtest import backtest, setting_of
 from selftime.tasks.forecasting.cases import typical_season
+from selftime.tasks.forecasting.model_vectors import ModelVectors
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from selftime.tasks.forecasting.linear import fit_linear, pooled
 from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
 from selftime.tasks.forecasting.protocols import PROTOCOLS, protocol_named, scale_of
 from selftime.tasks.forecasting.references import (
-    Training,
+    FittedPart,
     dlinear,
     nlinear,
     repeat_last,
@@ -119,7 +119,7 @@ def test_mean_of_maps_is_the_mean_forecast(np_rng):
 def test_reference_rows_beside_loops(np_rng):
     x = np.cumsum(np_rng.normal(size=(260, 2)), axis=0)
     blocks = cut_blocks([x], 5, fit_end=[200], look_back=16)
-    training = Training(blocks, 3)
+    training = FittedPart(blocks, 3)
     past = np_rng.normal(size=(3, 2, 16))
     assert (repeat_last(training).predict(past) == past[..., -1:]).all()
     for h in range(5):

@@ -75,5 +75,5 @@ def backtest(  # noqa: PLR0913
     """
     from selftime.cli import foreseeing
 
-    trial = foreseeing.Trial(file, foreseeing.horizons_in(horizons), protocol, seed)
+    trial = foreseeing.Hindsight(file, foreseeing.horizons_in(horizons), protocol, seed)
     foreseeing.backtest(trial, reader_of(label, id, time, layout), as_json=as_json)

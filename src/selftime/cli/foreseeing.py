@@ -10,11 +10,18 @@ from selftime.cli.looking import PICTURES
 from selftime.cli.outputs import TABLES, check_file, write_file
 from selftime.cli.sources import Reader
 from selftime.engine.model import load
-from selftime.estimators.forecaster import Forecaster
 from selftime.report.forecasts import forecast_picture
 from selftime.report.palette import save_picture
 from selftime.tasks.forecasting import backtest as tasks
 from selftime.tasks.forecasting.backtest import Backtest
+from selftime.tasks.forecasting.cases import fit_cases
+from selftime.tasks.forecasting.forecasters import gains_in_words
+from selftime.tasks.forecasting.histories import histories_of
+from selftime.tasks.forecasting.model_vectors import ModelVectors
+from selftime.tasks.forecasting.outlook import Forecasts
+
+LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
+"""Quantiles that are written: the ends of intervals of 80 % and 95 %, and the median."""
 
 
 class Outlook(NamedTuple):
@@ -37,7 +44,7 @@ class Outlook(NamedTuple):
     picture: str | None = None
 
 
-class Trial(NamedTuple):
+class Hindsight(NamedTuple):
     """What is to be forecast in hindsight.
 
     Attributes:
@@ -72,15 +79,22 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
     if order.picture:
         check_file(Path(order.picture), PICTURES, force=force)
     series = read(order.data)
-    model = load(order.model) if order.model else None
+    histories = histories_of(series)
+    vectors = ModelVectors(load(order.model), series.n_channels).of if order.model else None
     with terminal.progress() as told:
         told("fitting", 0, 1)
-        forecaster = Forecaster(
-            model, horizon=order.horizon, season=order.season, random_state=order.seed
-        ).fit(series)
-        found = forecaster.forecasts()
+        fitted = fit_cases(
+            histories,
+            order.horizon,
+            levels=LEVELS,
+            season=order.season,
+            seed=order.seed,
+            features=vectors,
+        )
+    found = Forecasts.of(series, fitted.predict(histories), LEVELS)
+    reason = gains_in_words(fitted.forecaster.corrections)
     write_file(target, TABLES[target.suffix.lower()](found.columns()))
-    lines = [f"{len(series):,} series, {order.horizon} steps ahead: {out}", forecaster.reason_]
+    lines = [f"{len(series):,} series, {order.horizon} steps ahead: {out}", reason]
     if order.picture:
         save_picture(forecast_picture(series, found, title=order.data), Path(order.picture))
         lines.append(f"Picture: {order.picture}")
@@ -88,14 +102,14 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
         "out": out,
         "series": len(series),
         "horizon": order.horizon,
-        "season": forecaster.cases_.season,
-        "features": forecaster.reason_,
+        "season": fitted.season,
+        "features": reason,
         "picture": order.picture,
     }
     terminal.show(result, *lines, as_json=as_json)
 
 
-def backtest(trial: Trial, read: Reader, *, as_json: bool) -> None:
+def backtest(trial: Hindsight, read: Reader, *, as_json: bool) -> None:
     """Print errors on the test part beside those of the reference rows."""
     series = read(trial.file)
     with terminal.progress() as told:

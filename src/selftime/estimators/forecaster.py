@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import Float, Float32
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from selftime.data.batch import Batch
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
@@ -17,6 +13,7 @@ from selftime.estimators.forecast_frames import frame_like
 from selftime.tasks.forecasting.cases import fit_cases
 from selftime.tasks.forecasting.forecasters import gains_in_words
 from selftime.tasks.forecasting.histories import histories_of
+from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.outlook import Forecasts
 
 
@@ -117,47 +114,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             )
         every = self.cases_.predict(histories_of(series))  # (N,1+Q,C,H)
         return Forecasts.of(series, every, tuple(self.quantiles))
-
-
-class ModelVectors:
-    """The frozen representation of a model as features of windows.
-
-    Attributes:
-        model: what embeds.
-        apart: whether each channel is embedded by itself.
-    """
-
-    def __init__(self, model: Model, channels: int) -> None:
-        """Check that the model suits so many channels.
-
-        Raises:
-            SeriesError: it was made for another number of channels, and not for one.
-        """
-        if len(model.channels) not in (1, channels):
-            raise SeriesError(
-                f"got a model of {len(model.channels)} channels for series of {channels}, wanted 1 "
-                f"or {channels}: pretrain on the same channels, or on single ones"
-            )
-        self.model, self.apart = model, len(model.channels) == 1
-
-    def of(self, past: Float32[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C D"]:
-        """Vectors of the last steps of each channel, in units of the spread of the channel.
-
-        Where the model takes all channels at once, each channel is given the vector of all.
-        """
-        N, C, L = past.shape
-        rows = past.reshape(N * C, 1, L) if self.apart else past
-        spread = rows.std(axis=2, keepdims=True) + 0.01
-        x = torch.from_numpy(np.ascontiguousarray((rows - rows[:, :, -1:]) / spread))
-        with torch.inference_mode():
-            batch = self.model.scaling.apply(Batch(x.float(), torch.ones_like(x, dtype=torch.bool)))
-            vectors: Float[np.ndarray, "R D"] = self.model.encoder.embed(batch).numpy()
-        if self.apart:
-            vectors = vectors.reshape(N, C, -1)
-        else:
-            vectors = np.repeat(vectors[:, None], C, axis=1)
-        own = past.std(axis=2, keepdims=True) + np.float32(0.01)
-        return np.asarray(vectors * own, np.float32)
 
 
 def check_settings(horizon: int, quantiles: Sequence[float], season: int | None) -> None:

@@ -13,8 +13,8 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
 from selftime.tasks.forecasting.histories import bridged
-from selftime.tasks.forecasting.protocols import Borders, Scale, protocol_named, scale_of
-from selftime.tasks.forecasting.references import REFERENCES, Training
+from selftime.tasks.forecasting.protocols import Borders, ChannelScale, protocol_named, scale_of
+from selftime.tasks.forecasting.references import REFERENCES, FittedPart
 from selftime.tasks.forecasting.seasons import season_of
 
 CHUNK = 512
@@ -45,7 +45,7 @@ class Setting(NamedTuple):
 
     values: Float[np.ndarray, "T C"]
     borders: Borders
-    scale: Scale
+    scale: ChannelScale
     season: int
 
     def blocks(self, horizon: int) -> Blocks:
@@ -136,7 +136,7 @@ def backtest(
         seconds += time.perf_counter() - start
         forecasters[horizon] = fitted
         for name, fit in REFERENCES.items():
-            reference = fit(Training(blocks, setting.season)).single()
+            reference = fit(FittedPart(blocks, setting.season)).single()
             rows[name][horizon] = errors_of(reference, setting, horizon)
     return Backtest(errors, rows, seconds, forecasters)
 

@@ -71,7 +71,7 @@ PROTOCOLS: dict[str, Protocol] = {
 """Protocols by the names people type."""
 
 
-class Scale(NamedTuple):
+class ChannelScale(NamedTuple):
     """Mean and standard deviation of each channel, in the units of the data.
 
     Attributes:
@@ -91,10 +91,10 @@ class Scale(NamedTuple):
         return np.asarray(values * self.sd + self.mean)
 
 
-def scale_of(values: Float[np.ndarray, "T C"]) -> Scale:
+def scale_of(values: Float[np.ndarray, "T C"]) -> ChannelScale:
     """The scale of each channel; a channel that does not vary has standard deviation 1."""
     mean, sd = values.mean(axis=0), values.std(axis=0)
-    return Scale(mean, np.where(sd > 1e-6 * np.abs(mean) + 1e-35, sd, 1.0))
+    return ChannelScale(mean, np.where(sd > 1e-6 * np.abs(mean) + 1e-35, sd, 1.0))
 
 
 def protocol_named(name: str) -> Protocol:

@@ -16,7 +16,7 @@ TINY = 1e-6
 """Ridge that only keeps the equations solvable, in units of the mean variance of a step."""
 
 
-class Training(NamedTuple):
+class FittedPart(NamedTuple):
     """What a reference row may see.
 
     Attributes:
@@ -28,12 +28,12 @@ class Training(NamedTuple):
     season: int
 
 
-def repeat_last(training: Training) -> LinearMap:
+def repeat_last(training: FittedPart) -> LinearMap:
     """The last value, for every future step."""
     return LinearMap(np.ones((1, 1, training.blocks.horizon)), np.zeros(training.blocks.horizon))
 
 
-def seasonal_naive(training: Training) -> LinearMap:
+def seasonal_naive(training: FittedPart) -> LinearMap:
     """The last season, again and again."""
     H, season = training.blocks.horizon, training.season
     weights = np.zeros((1, season, H))
@@ -41,7 +41,7 @@ def seasonal_naive(training: Training) -> LinearMap:
     return LinearMap(weights, np.zeros(H))
 
 
-def nlinear(training: Training) -> LinearMap:
+def nlinear(training: FittedPart) -> LinearMap:
     """NLinear (Zeng et al. 2023, section 4.1) at its optimum.
 
     Least squares on windows less their last value, one map for all channels.
@@ -51,7 +51,7 @@ def nlinear(training: Training) -> LinearMap:
     return LinearMap(fit.weights(TINY)[None], np.zeros(training.blocks.horizon))
 
 
-def dlinear(training: Training) -> LinearMap:
+def dlinear(training: FittedPart) -> LinearMap:
     """DLinear (Zeng et al. 2023, section 4.1) at its optimum: least squares with an intercept.
 
     A map of the moving average and one of the remainder add up to one map of the window itself,
@@ -65,7 +65,7 @@ def dlinear(training: Training) -> LinearMap:
     return LinearMap(weights[None], mean[L:] - mean[:L] @ weights)
 
 
-REFERENCES: dict[str, Callable[[Training], LinearMap]] = {
+REFERENCES: dict[str, Callable[[FittedPart], LinearMap]] = {
     "repeat-last": repeat_last,
     "seasonal naive": seasonal_naive,
     "NLinear": nlinear,
@@ -74,7 +74,7 @@ REFERENCES: dict[str, Callable[[Training], LinearMap]] = {
 """The rows of every backtest."""
 
 
-def _windows(training: Training) -> tuple[WindowGram, int]:
+def _windows(training: FittedPart) -> tuple[WindowGram, int]:
     look_back = min(LOOK_BACK, training.blocks.look_back)
     short = training.blocks.shortened(look_back)
     return short.gram(short.fitted()), look_back
