@@ -18,13 +18,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sets", nargs="+", default=[*UCR, *UEA], help="data sets; all by default")
     parser.add_argument("--draws", type=int, default=5, help="draws of labels, seeds 0, 1, …")
+    parser.add_argument("--scratch-draws", type=int, default=2, help="of them, from scratch")
+    parser.add_argument("--scratch-steps", type=int, default=400, help="most steps from scratch")
+    parser.add_argument("--resume", action="store_true", help="keep sets that are in --out already")
     parser.add_argument("--out", type=Path, default=RESULTS / "few_labels.json")
     args = parser.parse_args()
     if unknown := set(args.sets) - {*UCR, *UEA}:
         parser.error(
             f"unknown sets {', '.join(sorted(unknown))}: choose from {' '.join([*UCR, *UEA])}"
         )
-    few_labels.run(args.sets, args.draws, lambda results: write(args.out, results))
+    effort = few_labels.Effort(args.draws, args.scratch_draws, args.scratch_steps)
+    known = json.loads(args.out.read_text())["sets"] if args.resume and args.out.exists() else {}
+    few_labels.run(args.sets, effort, lambda results: write(args.out, results), known)
     print(f"\nwritten to {args.out}")
 
 

@@ -1,10 +1,11 @@
-"""Scores normalised over a cohort of unlabelled vectors, and the heads that use it."""
+"""What a cohort of unlabelled vectors does for the probe, and the heads that use it."""
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 
+from selftime.tasks.cohort import neighbours
 from selftime.tasks.heads import head_of
 from selftime.tasks.probe import Probe
 
@@ -15,32 +16,76 @@ def blobs(n=60, classes=3, d=8, seed=0):
     return rng.normal(size=(n, d)) + 3 * np.eye(classes, d)[y], y
 
 
+def neighbours_by_loops(x, cohort, count):
+    """Mean of the nearest by angle, without the vector itself."""
+    others = [c for c in cohort if not np.allclose(c, x)]
+    cosines = [x @ c / np.sqrt((x @ x) * (c @ c)) for c in others]
+    return sum(others[i] for i in np.argsort(cosines)[::-1][:count]) / count
+
+
+def scores_by_loops(X, y, cohort, new):
+    """Kernel ridge on vectors moved towards their neighbours, step by step."""
+    labels = np.bincount(y)
+
+    def moved(vectors):
+        reach = 0.5 / labels.mean()
+        return np.array([x + reach * neighbours_by_loops(x, cohort, 5) for x in vectors])
+
+    Z, Zc, Zn = moved(X), moved(cohort), moved(new)
+    mean, targets = Z.mean(axis=0), np.where(y[:, None] == np.arange(len(labels)), 1.0, -1.0)
+    kernel = np.array([[(a - mean) @ (b - mean) for b in Z] for a in Z])
+    dual = np.linalg.solve(
+        kernel + 0.05 * np.trace(kernel) / len(Z) * np.eye(len(Z)), targets - targets.mean(axis=0)
+    )
+    raw, over = (
+        np.array([[(a - mean) @ (b - mean) for b in Z] for a in vectors]) @ dual
+        + targets.mean(axis=0)
+        for vectors in (Zn, Zc)
+    )
+    w = labels.min() / labels.max() / labels.mean()
+    return (raw - w * over.mean(axis=0)) / over.std(axis=0) ** w
+
+
+@pytest.mark.parametrize("rows", [range(3), range(12), [0, 1, 2, 3, 6, 9]])
+def test_scores_equal_the_equations_in_loops(rows):
+    """One label a class, several, and unequal numbers of them."""
+    X, y = blobs()
+    new, _ = blobs(20, seed=1)
+    rows = list(rows)
+    probe = Probe(cohort=X).fit(X[rows], y[rows])
+    wanted = scores_by_loops(X[rows], y[rows], X, new)
+    np.testing.assert_allclose(probe.decision_function(new), wanted, atol=1e-8)
+
+
 def test_with_one_label_a_class_scores_have_mean_0_and_deviation_1_over_the_cohort():
     X, y = blobs()
-    probe = Probe(cohort=X).fit(X[:3], y[:3])
-    over = X @ probe.coef_.T + probe.intercept_
+    over = Probe(cohort=X).fit(X[:3], y[:3]).decision_function(X)
     np.testing.assert_allclose(over.mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(over.std(axis=0), 1, atol=1e-9)
 
 
-def test_normalisation_fades_with_the_number_of_labels():
-    X, y = blobs(300)
-    for n in (30, 300):
-        plain, normal = Probe().fit(X[:n], y[:n]), Probe(cohort=X).fit(X[:n], y[:n])
-        raw = X @ plain.coef_.T + plain.intercept_
-        w = 3 / n
-        wanted = (raw - w * raw.mean(axis=0)) / raw.std(axis=0) ** w
-        np.testing.assert_allclose(X @ normal.coef_.T + normal.intercept_, wanted, atol=1e-8)
+def test_neighbours_are_the_nearest_by_angle_and_never_the_vector_itself():
+    X, _ = blobs(40)
+    found = neighbours(X, 3 * X, 4)
+    wanted = [neighbours_by_loops(x, np.delete(3 * X, i, axis=0), 4) for i, x in enumerate(X)]
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
-def test_unequal_numbers_of_labels_speak_for_unequal_classes():
-    X, y = blobs(60)
-    rows = [0, 1, 2, 3, 6, 9]  # four labels of the first class, one of each other
-    plain, normal = Probe().fit(X[rows], y[rows]), Probe(cohort=X).fit(X[rows], y[rows])
-    raw = X @ plain.coef_.T + plain.intercept_
-    w = 1 / 4 / 2  # rarest over most frequent, over the mean number of labels a class
-    wanted = (raw - w * raw.mean(axis=0)) / raw.std(axis=0) ** w
-    np.testing.assert_allclose(X @ normal.coef_.T + normal.intercept_, wanted, atol=1e-8)
+def test_of_a_small_cohort_at_most_half_are_neighbours():
+    cohort = np.eye(4)
+    near = np.array([[3.0, 2.0, 1.0, 0.0]])
+    np.testing.assert_allclose(neighbours(near, cohort, 5), [[0.5, 0.5, 0, 0]])
+
+
+def test_neighbours_help_where_labels_are_few():
+    """Classes apart along a few directions, noise along many."""
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    X = rng.normal(size=(300, 100)) + 5 * np.eye(3, 100)[y]
+    few, cohort, new, truth = X[:3], X[:150], X[150:], y[150:]
+    plain = (Probe().fit(few, y[:3]).predict(new) == truth).mean()
+    moved = (Probe(cohort=cohort).fit(few, y[:3]).predict(new) == truth).mean()
+    assert moved > plain + 0.1
 
 
 def test_a_class_at_the_middle_of_all_series_no_longer_wins_everywhere():

@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from selftime.tasks.cohort import neighbours
+
 
 class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Ridge classifier whose penalty fits any number of labels.
@@ -22,12 +24,18 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     so noisy that choosing from a wide grid by it costs accuracy. At one label a class this is
     close to the nearest class mean, with many labels to least squares.
 
-    With few labels some classes win too often, because their labelled vectors happen to lie near
-    the middle of all series. If a cohort of unlabelled vectors is given, the scores of each class
-    are brought to mean 0 and deviation 1 over it (test normalisation of speaker verification,
-    Auckenthaler et al. 2000): fully with one label a class, less the more labels there are. This
-    takes classes to be about equally frequent; equal numbers of labels a class say nothing of
-    that, unequal ones do, and the more unequal they are the less is normalised.
+    A cohort of unlabelled vectors, if there is one, helps in two ways where labels are few.
+
+    A vector is moved towards its nearest in the cohort, which even out what is peculiar to it
+    (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
+    2019): by half their mean with one label a class, less the more labels there are.
+
+    Some classes win too often, because their labelled vectors happen to lie near the middle of
+    all series. So the scores of each class are brought to mean 0 and deviation 1 over the cohort
+    (test normalisation of speaker verification, Auckenthaler et al. 2000): fully with one label a
+    class, less the more labels there are. This takes classes to be about equally frequent; equal
+    numbers of labels a class say nothing of that, unequal ones do, and the more unequal they are
+    the less is normalised.
 
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
     (Guo et al. 2017, section 4.2), so that calibration costs no labels.
@@ -38,8 +46,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     Attributes:
         classes_: (K,) class labels.
-        coef_: (K,D) weights.
+        coef_: (K,D) weights, of vectors moved towards their neighbours.
         intercept_: (K,) offsets.
+        reach_: what share of the mean of its neighbours is added to a vector.
         temperature_: scores are divided by it before the softmax.
     """
 
@@ -63,20 +72,29 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         Y = np.where(index[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)  # (n,K)
-        Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
+        labels = np.bincount(index)
+        self.reach_ = 0.0 if self.cohort is None else REACH / float(labels.mean())
+        X, Ym = self._moved(X), Y.mean(axis=0)
+        Xm = X.mean(axis=0)
         self.coef_, held_out = ridge(X - Xm, Y - Ym, self.penalty)
         self.intercept_ = Ym - self.coef_ @ Xm
-        shift, scale = self._normalisation(np.bincount(index))
+        shift, scale = self._normalisation(labels)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
         self.temperature_ = temperature((held_out + Ym - shift) / scale, index)
         return self
 
+    def _moved(self, X: np.ndarray) -> np.ndarray:
+        """Vectors (n,D) with a share of the mean of their neighbours added."""
+        if self.cohort is None:
+            return X
+        return X + self.reach_ * neighbours(X, self.cohort.astype(np.float64), NEIGHBOURS)
+
     def _normalisation(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shift (K,) and scale (K,) of the scores, for so many labels of each class."""
         if self.cohort is None:
             return np.zeros(len(labels)), np.ones(len(labels))
-        scores = self.cohort @ self.coef_.T + self.intercept_
+        scores = self._moved(self.cohort.astype(np.float64)) @ self.coef_.T + self.intercept_
         strength = labels.min() / labels.max() / labels.mean()
         deviation = scores.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1.0) ** strength
@@ -100,7 +118,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def _scores(self, X: Any) -> Float[np.ndarray, "n K"]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(X @ self.coef_.T + self.intercept_)
+        return np.asarray(self._moved(X) @ self.coef_.T + self.intercept_)
 
 
 def ridge(
@@ -147,5 +165,9 @@ def temperature(scores: Float[np.ndarray, "n K"], index: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 3.0), method="bounded").x))
 
 
+NEIGHBOURS = 5
+"""How many of the cohort a vector is moved towards."""
+REACH = 0.5
+"""Share of their mean that is added with one label a class."""
 UNTESTED = 0.3
 """Temperature where one label a class leaves nothing to fit it on."""
