@@ -113,7 +113,7 @@ def test_the_probe_strategy_is_the_probe(network):
 def test_staged_begins_where_the_probe_ends(network):
     none = Plan(budget=Budget(amount=1), recipe=Recipe(rate=1e-12, warmup=0.0))
     found = transfer(network, SERIES, LABELS, CLASSES, way("staged", plan=none))
-    probe = Probe(cohort=network.cohort).fit(network.embed(SERIES), LABELS)
+    probe = Probe().fit(network.embed(SERIES), LABELS)
     wanted = probe.predict_proba(network.embed(SERIES))
     np.testing.assert_allclose(found.chances(SERIES), wanted, atol=1e-5)
 

@@ -117,7 +117,7 @@ def known_of(model: Model, labelled: SeriesSet | None) -> Known | None:
     return Known(model.embed(labelled), labelled.labels, model.cohort)
 
 
-class Picked(NamedTuple):
+class Suggested(NamedTuple):
     """What was chosen among the unlabelled.
 
     Attributes:
@@ -131,13 +131,13 @@ class Picked(NamedTuple):
     chances: Float[np.ndarray, "M K"] | None
 
 
-def chosen_among(vectors: Float32[np.ndarray, "M D"], n: int, known: Known | None) -> Picked:
+def chosen_among(vectors: Float32[np.ndarray, "M D"], n: int, known: Known | None) -> Suggested:
     """The ``n`` of M unlabelled series to label next, from their vectors."""
     alike, covered = likeness(vectors, None if known is None else known.vectors)
     chances = chances_of(vectors, known)
     doubt = np.ones(len(vectors)) if chances is None else doubt_of(chances)
     rows = facility_location(alike, n, weight=doubt, covered=covered)
-    return Picked(rows, nearest_counts(alike[:, rows], covered), chances)
+    return Suggested(rows, nearest_counts(alike[:, rows], covered), chances)
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:

@@ -112,14 +112,14 @@ def vectors_of(parts: list[Encoder], on: Course) -> SeriesSet:
 
 
 def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -> None:
-    """The outlet says what the probe of the model says, where it is one linear map of its vectors.
+    """The outlet says what a probe of the labels alone says, where it is one map of the vectors.
 
     Other outlets begin as they are.
     """
     outlet, answer = network.outlet, network.answer
     if not isinstance(outlet, nn.Linear) or not isinstance(answer, OneClass) or network.pool:
         return
-    probe = Probe(cohort=model.cohort).fit(model.embed(series), y)
+    probe = Probe().fit(model.embed(series), y)
     with torch.no_grad():
         outlet.weight.copy_(torch.from_numpy(probe.coef_ / probe.temperature_))
         outlet.bias.copy_(torch.from_numpy(probe.intercept_ / probe.temperature_))
