@@ -14,7 +14,7 @@ from selftime.cli import app
 from selftime.data.scaling import fit_channels
 from selftime.encoders.dilated import Dilated
 from selftime.report.anomalies import MOST_POINTS, Picture, anomaly_picture, thinned
-from selftime.tasks.anomaly.alarms import AlarmSpan, alarms_in
+from selftime.tasks.anomaly.alarms import Episode, alarms_in
 from selftime.tasks.anomaly.thresholds import PACE, Tail, following, tail_of, threshold_at
 
 
@@ -131,9 +131,9 @@ def test_alarms_are_joined_until_it_is_quiet():
     channels = np.zeros((2, 30))
     channels[1, 8] = 4.0
     assert alarms_in(above, channels, 3) == [
-        AlarmSpan(3, 5, 3, 0.0, 0),
-        AlarmSpan(8, 9, 8, 2.0, 1),
-        AlarmSpan(20, 21, 20, 0.0, 0),
+        Episode(3, 5, 3, 0.0, 0),
+        Episode(8, 9, 8, 2.0, 1),
+        Episode(20, 21, 20, 0.0, 0),
     ]
     assert [alarm[:2] for alarm in alarms_in(above, channels, 4)] == [(3, 9), (20, 21)]
     assert alarms_in(np.zeros(30, bool), channels, 4) == []
@@ -197,5 +197,5 @@ def test_the_picture_keeps_the_extremes_of_long_lines():
     assert len(drawn) <= MOST_POINTS + 2
     assert np.nanmax(drawn) == 9.0 and 77_777 in steps
     shown = Picture(np.stack([y, y]), ("a", "b"), np.stack([y, y]) * 0, np.ones(len(y)), 100)
-    figure = anomaly_picture(shown, [AlarmSpan(10, 20, 15, 1.0, 0)], title="1 alarm")
+    figure = anomaly_picture(shown, [Episode(10, 20, 15, 1.0, 0)], title="1 alarm")
     assert len(figure.axes) == 3

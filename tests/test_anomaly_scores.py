@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from selftime.tasks.anomaly.detect import Mixture, scored
+from selftime.tasks.anomaly.detect import Scoring, scored
 from selftime.tasks.anomaly.fusion import fused, robust_z
 from selftime.tasks.anomaly.gaps import bridged
 from selftime.tasks.anomaly.neighbours import nearest, principal
@@ -60,7 +60,7 @@ HOSTILE = {
 def test_hostile_recordings_get_finite_scores(name, past_only):
     x = HOSTILE[name]
     before = x.copy()
-    recipe = Mixture(past_only=past_only, members=tuple(SCORES))
+    recipe = Scoring(past_only=past_only, members=tuple(SCORES))
     found = scored(np.stack([x, x]), max(len(x) // 2, 1), recipe=recipe)
     assert found.scores.shape == x.shape
     assert np.isfinite(found.channels).all()
@@ -84,9 +84,9 @@ def test_every_member_finds_a_wave_that_stops(name, past_only):
     assert 580 - 300 <= found.argmax() <= 640 - 300 + 80 * past_only
 
 
-@pytest.mark.parametrize("members", [(name,) for name in SCORES] + [Mixture().members])
+@pytest.mark.parametrize("members", [(name,) for name in SCORES] + [Scoring().members])
 def test_past_only_scores_do_not_change_with_the_future(members):
-    recipe = Mixture(past_only=True, members=members)
+    recipe = Scoring(past_only=True, members=members)
     x = wave()[None]
     changed = x.copy()
     changed[:, 500:] = np.random.default_rng(1).normal(size=400) * 50
@@ -272,4 +272,4 @@ def test_a_normal_part_must_lie_within_the_recording():
     with pytest.raises(ValueError, match="got a normal part of 0 steps in a recording of 9"):
         scored(np.zeros((1, 9)), 0)
     with pytest.raises(ValueError, match="wanted some of convolutions, raw values"):
-        scored(np.zeros((1, 9)), 3, recipe=replace(Mixture(), members=("guess",)))
+        scored(np.zeros((1, 9)), 3, recipe=replace(Scoring(), members=("guess",)))

@@ -13,8 +13,8 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import load
 from selftime.report.anomalies import Picture, anomaly_picture
 from selftime.report.palette import save_picture
-from selftime.tasks.anomaly.alarms import AlarmSpan, alarms_in
-from selftime.tasks.anomaly.detect import Mixture, Scored, check_train, scored
+from selftime.tasks.anomaly.alarms import Episode, alarms_in
+from selftime.tasks.anomaly.detect import Scored, Scoring, check_train, scored
 from selftime.tasks.anomaly.thresholds import check_rate, following
 
 NORMAL = 0.15
@@ -64,7 +64,7 @@ def detect(order: Watch, read: Reader, files: Files, *, as_json: bool) -> None:
     train = order.train_end or max(int(NORMAL * series.lengths[0]), 1)
     check_train(train, int(series.lengths[0]))
     model = None if order.model is None else load(order.model)
-    found = scored(series.series(0), train, recipe=Mixture(past_only=order.past_only, model=model))
+    found = scored(series.series(0), train, recipe=Scoring(past_only=order.past_only, model=model))
     thresholds = following(found.scores, train, order.rate, found.width)
     alarms = alarms_of(found, thresholds, train, order.cool_down)
     target = Path(files.out)
@@ -92,7 +92,7 @@ def only_one(series: SeriesSet, source: str) -> SeriesSet:
 
 def alarms_of(
     found: Scored, thresholds: np.ndarray, train: int, cool_down: int | None
-) -> list[AlarmSpan]:
+) -> list[Episode]:
     """The alarms after the normal part."""
     above = found.scores > thresholds
     above[:train] = False
@@ -112,7 +112,7 @@ def facts_of(order: Watch, files: Files, series: SeriesSet, found: Scored) -> di
     }
 
 
-def told(alarm: AlarmSpan, series: SeriesSet) -> dict[str, Any]:
+def told(alarm: Episode, series: SeriesSet) -> dict[str, Any]:
     """An alarm as plain values, with times where the recording has them."""
     out = alarm._asdict() | {"channel": series.channels[alarm.channel]}
     if series.times is not None:
@@ -120,7 +120,7 @@ def told(alarm: AlarmSpan, series: SeriesSet) -> dict[str, Any]:
     return out
 
 
-def table_of(alarms: list[AlarmSpan], series: SeriesSet) -> Table:
+def table_of(alarms: list[Episode], series: SeriesSet) -> Table:
     """The alarms as people read them, the last step of each included."""
     table = Table("steps", "peak", "score", "channel", "time of the peak", box=None)
     for alarm in alarms:
@@ -130,6 +130,6 @@ def table_of(alarms: list[AlarmSpan], series: SeriesSet) -> Table:
     return table
 
 
-def title_of(alarms: list[AlarmSpan]) -> str:
+def title_of(alarms: list[Episode]) -> str:
     """How many there are, in words."""
     return f"{len(alarms) or 'no'} alarm{'' if len(alarms) == 1 else 's'}"

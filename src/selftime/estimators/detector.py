@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.alarms import AlarmSpan, alarms_in
-from selftime.tasks.anomaly.detect import Mixture, Scored, scored
+from selftime.tasks.anomaly.alarms import Episode, alarms_in
+from selftime.tasks.anomaly.detect import Scored, Scoring, scored
 from selftime.tasks.anomaly.thresholds import check_rate, following
 
 
@@ -85,7 +85,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         found = [part.scores > self._thresholds(part) for part in self._scored(X)]
         return like(X, [above[self._before :] for above in found])
 
-    def alarms(self, X: Any) -> list[list[AlarmSpan]]:
+    def alarms(self, X: Any) -> list[list[Episode]]:
         """The alarms in each recording, steps counted from its beginning.
 
         Raises:
@@ -110,7 +110,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
                 f"got recordings of {series.n_channels} channels, wanted {len(self.channels_)} as "
                 "in fit: choose the same channels"
             )
-        recipe = Mixture(past_only=self.past_only, model=self.model)
+        recipe = Scoring(past_only=self.past_only, model=self.model)
         seams = self.seams_ if self.continues else (*self.seams_, self._before)
         return [
             scored(np.hstack([self.normal_, part]), self._before, recipe=recipe, seams=seams)

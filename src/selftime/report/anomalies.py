@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from selftime.report.palette import CLASSES, FAINT, SOFT, canvas, headline
-from selftime.tasks.anomaly.alarms import AlarmSpan
+from selftime.tasks.anomaly.alarms import Episode
 
 MOST_CHANNELS = 6
 """Channels that are drawn, those with the highest scores in alarms first."""
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
     train: int
 
 
-def anomaly_picture(shown: Picture, alarms: list[AlarmSpan], *, title: str) -> Figure:
+def anomaly_picture(shown: Picture, alarms: list[Episode], *, title: str) -> Figure:
     """Channels one above the other, the score beneath, alarms as bands over all of them."""
     rows = channels_to_draw(shown.scores, shown.train)
     lanes = len(rows) + 1
@@ -84,7 +84,7 @@ def _draw_lane(axes: Axes, shown: Picture, row: int) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _draw_bands(axes: Axes, alarms: list[AlarmSpan], train: int) -> None:
+def _draw_bands(axes: Axes, alarms: list[Episode], train: int) -> None:
     axes.axvspan(0, train, color=NORMAL, alpha=0.35, lw=0, zorder=0)
     for alarm in alarms:
         axes.axvspan(alarm.start, alarm.stop, color=ALARM, alpha=0.25, lw=0, zorder=0)

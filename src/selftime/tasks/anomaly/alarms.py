@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from selftime.tasks.anomaly.metrics import spans_of
 
 
-class AlarmSpan(NamedTuple):
-    """A stretch of odd steps.
+class Episode(NamedTuple):
+    """A stretch of odd steps, told as one alarm.
 
     Attributes:
         start: its first step.
@@ -28,14 +28,14 @@ class AlarmSpan(NamedTuple):
 
 def alarms_in(
     above: Bool[np.ndarray, "T"], channels: Float[np.ndarray, "C T"], cool_down: int
-) -> list[AlarmSpan]:
+) -> list[Episode]:
     """One alarm for each stretch; stretches with fewer than ``cool_down`` steps between are one."""
     scores = channels.mean(axis=0)
     found = []
     for start, stop in joined(above, cool_down):
         peak = start + int(scores[start:stop].argmax())
         channel = int(channels[:, peak].argmax())
-        found.append(AlarmSpan(start, stop, peak, float(scores[peak]), channel))
+        found.append(Episode(start, stop, peak, float(scores[peak]), channel))
     return found
 
 

@@ -27,7 +27,7 @@ Values = Float[np.ndarray, "C T"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mixture:
+class Scoring:
     """How steps are scored.
 
     Attributes:
@@ -56,7 +56,7 @@ class Scored(NamedTuple):
 
 
 def scored(
-    values: Values, train: int, *, recipe: Mixture | None = None, seams: Sequence[int] = ()
+    values: Values, train: int, *, recipe: Scoring | None = None, seams: Sequence[int] = ()
 ) -> Scored:
     """Score every step of a recording.
 
@@ -70,7 +70,7 @@ def scored(
         ValueError: ``train`` is not within the recording, or an unknown member.
     """
     check_train(train, values.shape[1])
-    recipe = recipe or Mixture()
+    recipe = recipe or Scoring()
     check_members(recipe.members)
     records = [record_of(row, train, recipe.past_only, tuple(seams)) for row in values]
     shared = [] if recipe.model is None else [learned(records, recipe.model)]
