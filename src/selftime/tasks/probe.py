@@ -102,20 +102,21 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     def decision_function(self, X: Any) -> Float[np.ndarray, "n ..."]:
         """Scores (n,K); for two classes (n,), that of the second as scikit-learn has it."""
-        scores = self._scores(X)
+        scores = self.scores(X)
         return np.asarray(scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores)
 
     def predict(self, X: Any) -> np.ndarray:
         """The class of highest score (n,)."""
-        scores = self._scores(X)
+        scores = self.scores(X)
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Calibrated probabilities (n,K)."""
-        scores = self._scores(X)
+        scores = self.scores(X)
         return np.asarray(softmax(scores / self.temperature_, axis=1))
 
-    def _scores(self, X: Any) -> Float[np.ndarray, "n K"]:
+    def scores(self, X: Any) -> Float[np.ndarray, "n K"]:
+        """Scores of all classes (n,K), before they become probabilities."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(self._moved(X) @ self.coef_.T + self.intercept_)

@@ -146,12 +146,9 @@ class SelfTraining(SemiSupervised):
         classes = len(self.classes_)
         for k in range(1, self.rounds + 1):
             each = max(1, int(self.share * k / self.rounds * len(U) / classes))
-            rows, given = surest(self._scores(U) / self.probe_.temperature_, each)
+            rows, given = surest(self.probe_.scores(U) / self.probe_.temperature_, each)
             both = np.concatenate([X, U[rows]]), np.concatenate([index, given])
             self.probe_ = Probe(cohort=U).fit(*both)
-
-    def _scores(self, X: Vectors) -> Float[np.ndarray, "n K"]:
-        return np.asarray(X @ self.probe_.coef_.T + self.probe_.intercept_)
 
     def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
         return self.probe_.predict_proba(X)
