@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.engine.stream import Stream as Stream
+    from selftime.engine.stream import StreamError as StreamError
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.report.methods import methods as methods
@@ -42,6 +44,8 @@ _HOMES = {
     "load": "engine.model",
     "Model": "engine.model",
     "ModelError": "engine.model",
+    "Stream": "engine.stream",
+    "StreamError": "engine.stream",
     "Auto": "engine.automatic",
     "compare": "tasks.compare",
     "inspect_views": "tasks.invariance",

@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
@@ -35,7 +36,11 @@ class Standardised(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return ((self.encoder.embed(x) - self.mean) * self.scale)[:, None]
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
+        """The vectors of the encoder, standardised."""
+        return (vectors - self.mean) * self.scale
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder and measure its features on the sample."""
@@ -73,7 +78,11 @@ class Projected(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return ((self.encoder.embed(x) - self.centre) @ self.weight)[:, None]
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
+        """The vectors of the encoder, mapped."""
+        return (vectors - self.centre) @ self.weight
 
 
 class UnitLength(Encoder):
@@ -90,7 +99,11 @@ class UnitLength(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return F.normalize(self.encoder.embed(x), dim=1)[:, None]
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
+        """The vectors of the encoder at length 1."""
+        return F.normalize(vectors, dim=-1)
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder."""

@@ -23,6 +23,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.card import card_text
 from selftime.engine.solve import Watch
+from selftime.engine.stream import Manner, Of, Source, Stream
 
 FORMAT = 1
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
@@ -85,6 +86,17 @@ class Model:
             if watch:
                 watch(done, len(series))
         return out
+
+    def stream(
+        self, streams: int | None = None, of: Of = "auto", window: int | None = None, every: int = 1
+    ) -> Stream:
+        """Embeddings of every step as values come in; arguments as of :class:`Manner`.
+
+        Raises:
+            StreamError: the model cannot be streamed so: the message says why and what can be.
+        """
+        source = Source(self.encoder, self.scaling, self.channels)
+        return Stream(source, Manner(streams, of, window, every))
 
     def check(self, series: SeriesSet) -> SeriesSet:
         """The series, if the model can read them.
