@@ -13,6 +13,7 @@ from selftime.encoders.normalised import ByChannel
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.recurrent import GRU, LSTM
 from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.streaming import body_of
 from selftime.engine.model import Model
 from selftime.engine.stream import batch_of
 
@@ -63,8 +64,8 @@ ENCODERS_OF: dict[str, Callable[[int], Encoder]] = {
     "projected": projected,
     "rocket": rocket,
 }
-STEPWISE = ("dilated", "lstm", "gru", "by channel")
-GROWING = (*STEPWISE, "standardised", "projected")
+STEPWISE = ("dilated", "lstm", "gru", "by channel", "standardised")
+GROWING = (*STEPWISE, "projected")
 
 
 @cache
@@ -95,7 +96,7 @@ def offline(model: Model, x: np.ndarray, of: str = "step") -> np.ndarray:
     S, _, T = x.shape
     with torch.inference_mode():
         if of == "step":
-            return model.encoder(model.scaling.apply(batch_of(x))).numpy()
+            return body_of(model.encoder)(model.scaling.apply(batch_of(x))).numpy()
         ends = np.arange(T)[:, None] >= np.arange(T)  # (T,T), all prefixes in one batch
         prefixes = np.where(ends[None, :, None], x[:, None], np.nan).reshape(S * T, -1, T)
         return embedded(model, prefixes).reshape(S, T, -1)

@@ -88,9 +88,9 @@ def test_manners_that_cannot_be_meant(given, said):
 
 
 def test_steps_of_a_model_that_has_none():
-    said = "got of='step', but Standardised has one vector a series and none a step: leave it out"
+    said = "got of='step', but Projected has one vector a series and none a step: leave it out"
     with pytest.raises(selftime.StreamError, match=re.escape(said)):
-        model_of("standardised", 2).stream(of="step")
+        model_of("projected", 2).stream(of="step")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import signal
 
 from selftime.cli import learn as learn  # commands register themselves, in the order of --help
 from selftime.cli import use as use
+from selftime.cli import watch as watch
 from selftime.cli.door import app
 from selftime.cli.terminal import terminate
 

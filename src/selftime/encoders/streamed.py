@@ -25,7 +25,12 @@ class Streamed(ABC):
 
     What it says of a step does not depend on how many steps come at a time, and its memory does
     not grow with them.
+
+    Attributes:
+        reach: steps after which what came before has no influence any more, or hardly any.
     """
+
+    reach: int
 
     @abstractmethod
     def advance(self, x: Batch, time: int) -> Tokens:
@@ -45,7 +50,7 @@ class Mapped(Streamed):
     """A streamed encoder, and a function of each of its vectors."""
 
     def __init__(self, inner: Streamed, function: Callable[[Tensor], Tensor]) -> None:
-        self.inner, self.function = inner, function
+        self.inner, self.function, self.reach = inner, function, inner.reach
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The mapped vectors of the next steps (S,k,D)."""
@@ -60,7 +65,7 @@ class Apart(Streamed):
     """A streamed encoder of S·C series of one channel, read as S series of C channels."""
 
     def __init__(self, inner: Streamed, channels: int) -> None:
-        self.inner, self.channels = inner, channels
+        self.inner, self.channels, self.reach = inner, channels, inner.reach
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The vectors of the channels of each step side by side (S,k,D)."""
@@ -79,6 +84,7 @@ class SideBySide(Streamed):
 
     def __init__(self, parts: Sequence[Streamed], weights: Sequence[float]) -> None:
         self.parts, self.weights = list(parts), list(weights)
+        self.reach = max(part.reach for part in parts)
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The vectors of all parts for the next steps (S,k,D)."""

@@ -29,9 +29,6 @@ class StreamedDilated(Streamed):
     however many came before it (the caching of Paine et al. 2016, "Fast WaveNet Generation
     Algorithm", section 2, with a ring in the place of a queue). The weights are those the encoder
     has when the stream begins.
-
-    Attributes:
-        rings: two for each block, in its order.
     """
 
     def __init__(self, encoder: Dilated, streams: int) -> None:
@@ -42,6 +39,7 @@ class StreamedDilated(Streamed):
             for k, block in enumerate(encoder.blocks)
             if isinstance(block, Block)
         ]
+        self.reach = sum(len(ring.past) for ring in self.rings().values())
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The token of each of the next steps (S,k,D)."""
@@ -55,13 +53,17 @@ class StreamedDilated(Streamed):
             tokens[steps, some] = part
         return tokens.transpose(0, 1)
 
-    def memory(self) -> Memory:
-        """The ring of every convolution, e.g. ``3.first``: (2d,S,I)."""
+    def rings(self) -> dict[str, "Ring"]:
+        """The convolutions by name, e.g. ``3.first``."""
         return {
-            f"{k}.{name}": ring.past
+            f"{k}.{name}": ring
             for k, block in enumerate(self.blocks)
             for name, ring in (("first", block.first), ("second", block.second))
         }
+
+    def memory(self) -> Memory:
+        """The past of every convolution (2d,S,I)."""
+        return {name: ring.past for name, ring in self.rings().items()}
 
 
 def portions(steps: int, streams: int) -> Iterator[tuple[slice, slice]]:

@@ -29,7 +29,7 @@ class Prefix(Streamed):
     """
 
     def __init__(self, inner: Streamed, encoder: Dilated | LSTM | GRU, streams: int) -> None:
-        self.inner, self.growth = inner, growth_of(encoder)
+        self.inner, self.growth, self.reach = inner, growth_of(encoder), inner.reach
         like = next(encoder.parameters())
         nothing = torch.zeros(1, encoder.channels, 1, dtype=like.dtype)
         with torch.no_grad():

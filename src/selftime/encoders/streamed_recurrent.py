@@ -20,6 +20,9 @@ class StreamedRecurrent(Streamed):
             GRU.
     """
 
+    reach = 1000
+    """States fade at a pace of their own; this is longer than most remember."""
+
     def __init__(self, encoder: LSTM | GRU, streams: int) -> None:
         self.layers = [layer.ahead for layer in encoder.layers if isinstance(layer, Layer)]
         parts = 2 if isinstance(encoder, LSTM) else 1

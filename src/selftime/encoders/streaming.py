@@ -26,6 +26,17 @@ def streamed_steps(encoder: Encoder, streams: int) -> Streamed:
     raise StreamError(f"{reason(encoder)}: {INSTEAD}")
 
 
+def body_of(encoder: Encoder) -> Encoder:
+    """The network whose tokens are those of steps, without what standardises whole vectors.
+
+    A model that was learned by gradient is such a network, standardised: its own tokens are what
+    its objective made.
+    """
+    while isinstance(encoder, Standardised | UnitLength):
+        encoder = encoder.encoder
+    return encoder
+
+
 def streamed_series(encoder: Encoder, streams: int) -> Streamed:
     """The encoder's vectors: at step t what ``encoder.embed(x[:, :, : t + 1])`` is.
 

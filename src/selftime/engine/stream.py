@@ -14,7 +14,7 @@ from selftime.data.scaling import PerSeries, Scaling
 from selftime.encoders.base import Encoder
 from selftime.encoders.streamed import Streamed
 from selftime.encoders.streamed import StreamError as StreamError
-from selftime.encoders.streaming import INSTEAD, streamed_series, streamed_steps
+from selftime.encoders.streaming import INSTEAD, body_of, streamed_series, streamed_steps
 from selftime.engine import stream_state
 from selftime.engine.windowed import Windowed
 
@@ -27,8 +27,9 @@ class Manner(NamedTuple):
 
     Attributes:
         streams: series that come at once, or None for a single one.
-        of: what the vectors are of: "step" or "series"; "auto" is "step" where the encoder has a
-            token a step.
+        of: what the vectors are of: "step", the network's token of each step, before vectors of
+            whole series are standardised; "series", the model's vector of the series so far;
+            "auto" is "step" where there are tokens of steps.
         window: steps that are encoded anew, or None where what comes is read once.
         every: steps from one encoding of a window to the next.
     """
@@ -61,13 +62,15 @@ class Stream:
 
     Attributes:
         steps: steps that were read so far.
+        of_steps: whether embeddings are those of steps, not of the series or window so far.
         dim: D, length of the embeddings.
     """
 
     def __init__(self, source: Source, manner: Manner) -> None:
         check(manner)
         self.source, self.manner = source, manner
-        self.steps, self.dim = 0, source.encoder.dim
+        self.steps, self.of_steps = 0, steps_of(source, manner)
+        self.dim = body_of(source.encoder).dim if self.of_steps else source.encoder.dim
         self._reader = reader_of(source, manner)
         blank = torch.zeros(1, len(source.channels), 1)
         self._scale = None
@@ -82,6 +85,11 @@ class Stream:
     def nbytes(self) -> int:
         """Bytes of its memory when full; it is taken from the system as the stream fills it."""
         return sum(held.nbytes for held in self._reader.memory().values())
+
+    @property
+    def reach(self) -> int:
+        """Steps after which what came before has no influence any more, or hardly any."""
+        return self._reader.reach
 
     def update(self, x: Any) -> Float32[np.ndarray, "..."]:
         """The embedding of the next step, or of each of the next k.
@@ -209,10 +217,23 @@ def reader_of(source: Source, manner: Manner) -> Streamed:
         raise StreamError(
             f"the model scales each series by all of its values, also those to come: {INSTEAD}"
         )
-    if manner.of == "step" and encoder.stride is None:
+    if steps_of(source, manner):
+        return streamed_steps(body_of(encoder), streams)
+    return streamed_series(encoder, streams)
+
+
+def steps_of(source: Source, manner: Manner) -> bool:
+    """Whether the vectors are those of steps.
+
+    Raises:
+        StreamError: they shall be, but there are none.
+    """
+    body = body_of(source.encoder)
+    if manner.window is not None or manner.of == "series":
+        return False
+    if manner.of == "step" and body.stride is None:
         raise StreamError(
-            f"got of='step', but {type(encoder).__name__} has one vector a series and none a step: "
+            f"got of='step', but {type(body).__name__} has one vector a series and none a step: "
             "leave it out for the vector of the series so far"
         )
-    stepwise = manner.of == "step" or (manner.of == "auto" and encoder.stride is not None)
-    return (streamed_steps if stepwise else streamed_series)(encoder, streams)
+    return body.stride is not None

@@ -31,6 +31,7 @@ class Windowed(Streamed):
 
     def __init__(self, embed: Embed, shape: tuple[int, int, int], dim: int, *, every: int) -> None:
         self.embed, self.every, self.window = embed, every, shape[2]
+        self.reach = (-(-self.window // every) + 1) * every  # and due again as at the beginning
         self.values = torch.zeros(shape)
         self.observed = torch.zeros(shape, dtype=torch.bool)
         self.held = torch.zeros(shape[0], dim)
