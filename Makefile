@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench bench-streaming clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.user ## from raw recordings to a classifier with few labels, in about a minute
 	$(BIN)/selftime demo
@@ -37,6 +37,9 @@ bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written 
 	$(BIN)/python -m benchmarks.roster --seeds 1 --sets ItalyPowerDemand JapaneseVowels \
 		--out benchmarks/results/roster_small.json
 	$(BIN)/python -m benchmarks
+
+bench-streaming: $(VENV)/.bench ## measure streams beside windows that are encoded anew, and thousands at once
+	$(BIN)/python -m benchmarks.streaming
 
 clean: ## remove the environment and all caches
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
