@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-forecast bench-anomaly clean
+.PHONY: help demo test check bench bench-forecast bench-anomaly bench-streaming clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ bench-forecast: $(VENV)/.bench ## forecasts of the open sets beside reference ro
 
 bench-anomaly: $(VENV)/.bench ## anomaly detection on UCR, NAB and SMAP/MSL; goes on where it was stopped
 	$(BIN)/python -m benchmarks.anomaly
+
+bench-streaming: $(VENV)/.bench ## measure streams beside windows that are encoded anew, and thousands at once
+	$(BIN)/python -m benchmarks.streaming
 
 clean: ## remove the environment and all caches
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

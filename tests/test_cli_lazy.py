@@ -42,6 +42,7 @@ def test_help_imports_nothing_heavy():
         "suggesting",
         "terminal",
         "use",
+        "watch",
     )
     assert loaded_by(code) == {"selftime.cli"} | {f"selftime.cli.{name}" for name in light}
 

@@ -203,5 +203,8 @@ def test_the_classifier_takes_them_by_name_with_the_cohort_of_its_model():
     model = selftime.pretrain(x, encoder="quantiles")
     for name in SEMI:
         clf = Classifier(model, head=name).fit(x[:6], y[:6])
-        assert clf.solution_.head.unlabelled is model.cohort and clf.predict_proba(x).shape == (30, 2)
+        assert clf.solution_.head.unlabelled is model.cohort and clf.predict_proba(x).shape == (
+            30,
+            2,
+        )
     assert HEADS == ("probe", "knn", "prototypes", "self_training", "spread")

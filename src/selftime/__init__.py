@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.engine.stream import Stream as Stream
+    from selftime.engine.stream import StreamError as StreamError
     from selftime.estimators import AnomalyDetector as AnomalyDetector
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import Forecaster as Forecaster
@@ -51,6 +53,8 @@ _HOMES = {
     "load": "engine.model",
     "Model": "engine.model",
     "ModelError": "engine.model",
+    "Stream": "engine.stream",
+    "StreamError": "engine.stream",
     "Auto": "engine.automatic",
     "adapted": "engine.adaptation",
     "compare": "tasks.compare",

@@ -9,6 +9,7 @@ from selftime.cli import picking as picking
 from selftime.cli import recall as recall
 from selftime.cli import suggesting as suggesting
 from selftime.cli import use as use
+from selftime.cli import watch as watch
 from selftime.cli.door import app
 from selftime.cli.terminal import terminate
 

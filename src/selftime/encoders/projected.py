@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
@@ -35,7 +36,11 @@ class Standardised(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return ((self.encoder.embed(x) - self.mean) * self.scale)[:, None]
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
+        """The vectors of the encoder, standardised."""
+        return (vectors - self.mean) * self.scale
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder and measure its features on the sample."""
@@ -77,7 +82,11 @@ class Projected(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return ((self.encoder.embed(x) - self.centre) @ self.weight)[:, None]
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
+        """The vectors of the encoder, mapped."""
+        return (vectors - self.centre) @ self.weight
 
     def blocks(self) -> list[nn.Module]:
         """Those of the encoder, then the map itself where it is to be trained."""
@@ -99,7 +108,11 @@ class UnitLength(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
-        return F.normalize(self.encoder.embed(x), dim=1)[:, None]
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
+        """The vectors of the encoder at length 1."""
+        return F.normalize(vectors, dim=-1)
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder."""

@@ -23,8 +23,10 @@ from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.card import card_text
+from selftime.engine.cohort import checked_cohort
 from selftime.engine.seen import read_seen, write_seen
 from selftime.engine.solve import Watch
+from selftime.engine.stream import Manner, Of, Source, Stream
 
 FORMAT = 1
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
@@ -89,6 +91,17 @@ class Model:
             if watch:
                 watch(done, len(series))
         return out
+
+    def stream(
+        self, streams: int | None = None, of: Of = "auto", window: int | None = None, every: int = 1
+    ) -> Stream:
+        """Embeddings of every step as values come in; arguments as of :class:`Manner`.
+
+        Raises:
+            StreamError: the model cannot be streamed so: the message says why and what can be.
+        """
+        source = Source(self.encoder, self.scaling, self.channels)
+        return Stream(source, Manner(streams, of, window, every))
 
     def check(self, series: SeriesSet) -> SeriesSet:
         """The series, if the model can read them.
@@ -218,19 +231,6 @@ def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Mod
         )
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
-
-
-def checked_cohort(cohort: torch.Tensor, dim: int) -> np.ndarray:
-    """The stored cohort as an array.
-
-    Raises:
-        ValueError: not (K,``dim``) finite 32-bit numbers.
-    """
-    if cohort.dtype != torch.float32 or cohort.ndim != 2 or cohort.shape[1] != dim:
-        raise ValueError(f"got a cohort of shape {tuple(cohort.shape)}, wanted (any, {dim})")
-    if not bool(cohort.isfinite().all()):
-        raise ValueError("the cohort holds values that are not finite")
-    return cohort.numpy()
 
 
 UNFIT = (

@@ -1,0 +1,181 @@
+"""Novelty of a step: how far its embedding is from those of normal steps, and when to alarm."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import eigh
+from sklearn.covariance import ledoit_wolf
+
+from selftime.data.series import SeriesError
+
+Rows = Float[np.ndarray, "n D"]
+"""Embeddings of steps."""
+Distances = Float[np.ndarray, " n"]
+"""How far steps are from normal ones."""
+Distance = Literal["mahalanobis", "nearest"]
+"""How far from normal: from the middle of normal steps, or from those most like it."""
+HELD = 3
+"""One in so many normal steps sets the threshold; distances are fitted on those before."""
+
+
+class StepJudgement(NamedTuple):
+    """What is said of a step.
+
+    Attributes:
+        score: its distance in units of the threshold: above 1 is novel.
+        p: conformal p-value: at most this share of normal steps is as far or farther.
+        novel: whether it is farther than the threshold.
+    """
+
+    score: float
+    p: float
+    novel: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Novelty:
+    """Judges steps by their distance from normal ones.
+
+    The threshold is a conformal quantile (Vovk, Gammerman & Shafer 2005, section 2.2): of n normal
+    steps that the distance was not fitted on, the ⌈(n + 1)(1 − rate)⌉-th smallest distance. A new
+    normal step is farther with a probability of at most ``rate``, if it is exchangeable with
+    these; steps of a series that wanders off are not.
+
+    Attributes:
+        distance: from embeddings (n,D) to how far they are (n,).
+        calibration: (n,) distances of normal steps, ascending.
+        threshold: above it a step is novel.
+    """
+
+    distance: Callable[[Rows], Distances]
+    calibration: Distances
+    threshold: float
+
+    def __call__(self, vector: Float[np.ndarray, " D"]) -> StepJudgement:
+        """The judgement of one embedding; never NaN, whatever it holds."""
+        found = float(self.distance(sound(vector[None]))[0])
+        n = len(self.calibration)
+        as_far = n - int(np.searchsorted(self.calibration, found, side="left"))
+        return StepJudgement(found / self.threshold, (1 + as_far) / (n + 1), found > self.threshold)
+
+
+LEAST = 1e-3
+"""Least threshold, where normal steps are all alike, in units of their deviation."""
+
+
+def fitted(rows: Rows, *, rate: float = 0.01, distance: Distance = "mahalanobis") -> Novelty:
+    """What judges new steps, from the embeddings of normal ones in the order of time.
+
+    Args:
+        rows: embeddings of normal steps; the last third of them sets the threshold.
+        rate: promised share of normal steps that are taken for novel.
+        distance: how far from normal a step is.
+
+    Raises:
+        SeriesError: a rate that is none, or too few steps to promise it.
+    """
+    check_enough(len(rows), rate)
+    first = len(rows) - len(rows) // HELD
+    measure = DISTANCES[distance](sound(rows[:first]))
+    calibration = np.sort(measure(sound(rows[first:])))
+    place = min(math.ceil((len(calibration) + 1) * (1 - rate)), len(calibration))
+    threshold = max(float(calibration[place - 1]), LEAST)
+    return Novelty(distance=measure, calibration=calibration, threshold=threshold)
+
+
+def check_enough(steps: int, rate: float) -> None:
+    """So many normal steps can promise this rate: a third of them set the threshold.
+
+    Raises:
+        SeriesError: a rate that is none, or too few steps.
+    """
+    if not 0 < rate < 1:
+        raise SeriesError(f"got rate {rate}, wanted a share between 0 and 1, such as 0.01")
+    wanted = HELD * (math.ceil(1 / rate) - 1)
+    if steps < wanted:
+        raise SeriesError(
+            f"got {steps} normal steps, wanted at least {wanted} to "
+            f"promise a rate of {rate}: give more of them (--normal, --learn), or a higher rate"
+        )
+
+
+def sound(rows: Rows) -> Rows:
+    """Embeddings in double precision, finite whatever a model made of them."""
+    most = float(np.finfo(np.float32).max)
+    return np.nan_to_num(rows.astype(np.float64), nan=most, posinf=most, neginf=-most)
+
+
+ROUNDING = 1e-4
+"""Deviations below this share of the size of embeddings count as that: they are rounding."""
+
+
+def mahalanobis(rows: Rows) -> Callable[[Rows], Distances]:
+    """Distance from the mean in units of the deviation in each direction (Mahalanobis 1936).
+
+    The covariance is shrunk towards a multiple of the identity (Ledoit & Wolf 2004, section 3), so
+    that fewer steps than dimensions will do.
+    """
+    centre = rows.mean(axis=0)
+    covariance = ledoit_wolf(rows - centre, assume_centered=True)[0]
+    variances, directions = eigh(covariance)
+    whitening = directions / np.sqrt(np.maximum(variances, least_variance(rows)))  # (D,D)
+
+    def measure(new: Rows) -> Distances:
+        return np.asarray(np.linalg.norm((new - centre) @ whitening, axis=1))
+
+    return measure
+
+
+BANK, NEIGHBOURS = 2000, 5
+"""Most normal steps that are kept to compare with, and how many are asked."""
+
+
+def nearest(rows: Rows) -> Callable[[Rows], Distances]:
+    """Mean distance to the five normal steps most like it, of at most 2,000 spread over all.
+
+    In units of the root mean square deviation of normal steps.
+    """
+    bank = rows[np.linspace(0, len(rows) - 1, min(len(rows), BANK)).astype(int)]
+    asked = min(NEIGHBOURS, len(bank))
+    deviation = math.sqrt(max(float(rows.var(axis=0).mean()), least_variance(rows)))
+
+    def measure(new: Rows) -> Distances:
+        gaps = np.stack([np.linalg.norm(bank - row, axis=1) for row in new])  # (n,M)
+        return np.asarray(np.partition(gaps, asked - 1, axis=1)[:, :asked].mean(axis=1) / deviation)
+
+    return measure
+
+
+def least_variance(rows: Rows) -> float:
+    """What is no more than rounding, squared; above 0."""
+    return ROUNDING**2 * max(float(np.square(rows).mean()), ROUNDING**2)
+
+
+DISTANCES: dict[str, Callable[[Rows], Callable[[Rows], Distances]]] = {
+    "mahalanobis": mahalanobis,
+    "nearest": nearest,
+}
+"""Ways to measure how far from normal a step is, fitted on normal steps."""
+
+
+class CoolDown:
+    """Lets an alarm through and keeps quiet for some steps after it.
+
+    Attributes:
+        steps: how many.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self._left = steps, 0
+
+    def __call__(self, novel: bool) -> bool:
+        """Whether this step sounds the alarm."""
+        if self._left:
+            self._left -= 1
+            return False
+        self._left = self.steps if novel else 0
+        return novel
