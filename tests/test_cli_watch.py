@@ -201,6 +201,6 @@ def test_no_newline_is_lost_in_buffers(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", flushed)
         patch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"1,2\n1,2\n1,2\n")))
-        order = watching.WatchOrder(folder, None, 500, 0.01, "mahalanobis", 0, False)
+        order = watching.Vigil(folder, None, 500, 0.01, "mahalanobis", 0, False)
         watching.watch(order, watching.Manner(), as_json=False)
     assert sizes == [5, 10, 15]

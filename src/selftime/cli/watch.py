@@ -53,5 +53,5 @@ def watch(  # noqa: PLR0913 - the signature is the command line
     from selftime.cli import watching
     from selftime.engine.stream import Manner
 
-    order = watching.WatchOrder(model, normal, learn, rate, distance, cool_down, vectors)
+    order = watching.Vigil(model, normal, learn, rate, distance, cool_down, vectors)
     watching.watch(order, Manner(None, "auto", window, every), as_json=as_json)

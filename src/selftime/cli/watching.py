@@ -15,11 +15,11 @@ from selftime.engine.stream import Manner
 from selftime.tasks.normal_steps import laid_end_to_end, run_in
 from selftime.tasks.novelty import CoolDown, Distance, Novelty, StepJudgement, check_enough, fitted
 
-Step = Float[np.ndarray, " C"]
+Reading = Float[np.ndarray, " C"]
 """The values of a step, NaN where missing."""
 
 
-class WatchOrder(NamedTuple):
+class Vigil(NamedTuple):
     """What is to be watched, and how.
 
     Attributes:
@@ -41,10 +41,10 @@ class WatchOrder(NamedTuple):
     vectors: bool
 
 
-def watch(order: WatchOrder, manner: Manner, *, as_json: bool) -> None:
+def watch(order: Vigil, manner: Manner, *, as_json: bool) -> None:
     """Answer every line of stdin until it ends."""
     model, said = load(order.model), Complaints()
-    answer = Plain(model, manner) if order.vectors else NoveltyJudge(order, model, manner)
+    answer = Embedded(model, manner) if order.vectors else Scored(order, model, manner)
     step = 0
     try:
         for raw in lines_of(sys.stdin.buffer.readline):
@@ -55,17 +55,17 @@ def watch(order: WatchOrder, manner: Manner, *, as_json: bool) -> None:
             sys.stdout.flush()
     finally:
         said.sum_up(step)
-        if isinstance(answer, NoveltyJudge) and answer.novelty is None:
+        if isinstance(answer, Scored) and answer.novelty is None:
             terminal.note(f"no scores: they begin after {order.learn:,} lines (--learn, --normal)")
 
 
-class Plain:
+class Embedded:
     """Answers with embeddings."""
 
     def __init__(self, model: Model, manner: Manner) -> None:
         self.stream = model.stream(*manner)
 
-    def __call__(self, step: int, values: Step, as_json: bool) -> str:
+    def __call__(self, step: int, values: Reading, as_json: bool) -> str:
         """The answer to one step."""
         vector = self.stream.update(values)
         if as_json:
@@ -73,12 +73,12 @@ class Plain:
         return ",".join(format(number, ".8g") for number in vector)
 
 
-class NoveltyJudge:
+class Scored:
     """Answers with scores; without normal series, those of the first steps are empty."""
 
-    def __init__(self, order: WatchOrder, model: Model, manner: Manner) -> None:
+    def __init__(self, order: Vigil, model: Model, manner: Manner) -> None:
         self.order, self.model, self.manner = order, model, manner
-        self.alarms, self.first = CoolDown(order.cool_down), list[Step]()
+        self.alarms, self.first = CoolDown(order.cool_down), list[Reading]()
         self.novelty: Novelty | None = None
         self.stream = model.stream(*manner)  # says at once what cannot be streamed
         if order.normal is None:
@@ -86,7 +86,7 @@ class NoveltyJudge:
         else:
             self.learn(laid_end_to_end(model, Reader()(order.normal)))
 
-    def __call__(self, step: int, values: Step, as_json: bool) -> str:
+    def __call__(self, step: int, values: Reading, as_json: bool) -> str:
         """The answer to one step; the first has number 1."""
         if self.novelty is not None:
             found = self.novelty(self.stream.update(values))
@@ -125,7 +125,7 @@ def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n") if rest is line else line
 
 
-def step_in(raw: bytes, channels: int) -> tuple[Step, str | None]:
+def step_in(raw: bytes, channels: int) -> tuple[Reading, str | None]:
     """The values of a line (C,), NaN where missing, and what is wrong with it, if anything.
 
     A line that cannot be read, or holds another number of values, is a step that was missed.
