@@ -44,7 +44,7 @@ class Vigil(NamedTuple):
 def watch(order: Vigil, manner: Manner, *, as_json: bool) -> None:
     """Answer every line of stdin until it ends."""
     model, said = load(order.model), Complaints()
-    answer = Embedded(model, manner) if order.vectors else Scored(order, model, manner)
+    answer = Embedded(model, manner) if order.vectors else NoveltyAnswer(order, model, manner)
     step = 0
     try:
         for raw in lines_of(sys.stdin.buffer.readline):
@@ -55,7 +55,7 @@ def watch(order: Vigil, manner: Manner, *, as_json: bool) -> None:
             sys.stdout.flush()
     finally:
         said.sum_up(step)
-        if isinstance(answer, Scored) and answer.novelty is None:
+        if isinstance(answer, NoveltyAnswer) and answer.novelty is None:
             terminal.note(f"no scores: they begin after {order.learn:,} lines (--learn, --normal)")
 
 
@@ -73,7 +73,7 @@ class Embedded:
         return ",".join(format(number, ".8g") for number in vector)
 
 
-class Scored:
+class NoveltyAnswer:
     """Answers with scores; without normal series, those of the first steps are empty."""
 
     def __init__(self, order: Vigil, model: Model, manner: Manner) -> None:
