@@ -16,7 +16,9 @@ from selftime.cli import app, watching
 from selftime.cli.watching import LONGEST, lines_of, step_in
 from stream_material import model_of, offline, per_series, series_of
 
-PROGRAM = [sys.executable, "-c", "from selftime.cli import main; main()", "watch"]
+TAKES_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""Tests that run in the background hand down that SIGINT is ignored; a terminal does not."""
+PROGRAM = [sys.executable, "-c", TAKES_SIGINT + "from selftime.cli import main; main()", "watch"]
 
 
 @pytest.fixture(scope="module")
