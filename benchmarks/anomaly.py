@@ -129,7 +129,7 @@ def measured(series: Labelled) -> dict[str, Any]:
 def alarms_before(series: Labelled, record: Record, scores: np.ndarray) -> dict[str, int]:
     """How many steps between the normal part and the first anomaly are in alarm, past only."""
     first = series.train + int(np.argmax(series.labels[series.train :])) - record.width
-    above = scores > following(scores, series.train, RATE, record.width)
+    above = scores > following(scores, series.train, RATE)
     normal = above[series.train : max(first, series.train)]
     return {"steps": len(normal), "alarmed": int(normal.sum())}
 

@@ -15,7 +15,7 @@ from selftime.data.scaling import fit_channels
 from selftime.encoders.dilated import Dilated
 from selftime.report.anomalies import MOST_POINTS, Picture, anomaly_picture, thinned
 from selftime.tasks.anomaly.alarms import Episode, alarms_in
-from selftime.tasks.anomaly.thresholds import PACE, Tail, following, tail_of, threshold_at
+from selftime.tasks.anomaly.thresholds import PACE, RAREST, Tail, following, tail_of, threshold_at
 
 
 def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:
@@ -37,9 +37,10 @@ def test_the_detector_finds_where_a_wave_stops(past_only):
     assert scores.shape == (600,)
     assert 290 <= scores.argmax() <= 340 + 80 * past_only
     above = detector.predict(broken())
-    assert above.dtype == bool and above[scores.argmax()]
+    assert above.dtype == bool and above.shape == (600,)
     highest = max(detector.alarms(broken())[0], key=lambda alarm: alarm.score)
     assert highest.start <= highest.peak == scores.argmax() < highest.stop
+    assert above[highest.start] and highest.start >= 200 and highest.stop <= 450
 
 
 def test_several_channels_and_recordings_with_gaps():
@@ -106,37 +107,55 @@ def test_the_tail_of_a_uniform_ends_where_it_does():
 def test_thresholds_move_as_the_plain_loop_says():
     rng = np.random.default_rng(0)
     scores = np.r_[rng.exponential(size=400), 1 + rng.exponential(size=200)]
-    least = threshold_at(scores[:400], 0.1)
-    pace, current, wanted = PACE * (least - np.median(scores[:400])), least, [least] * 400
-    for start in range(400, 600, 50):
-        wanted += [current] * 50
-        share = np.mean([score > current for score in scores[start : start + 50]])
-        current = max(current + pace * (share - 0.1) * 50, least)
-    np.testing.assert_allclose(following(scores, 400, 0.1, 50), wanted)
+    level, wanted = 0.1, [threshold_at(scores[:400], 0.1)] * 400
+    for start in range(400, 600, 8):
+        current = threshold_at(scores[start - 400 : start], max(level, 0.1 / RAREST))
+        for t in range(start, start + 8):
+            wanted.append(current)
+            level += PACE * (0.1 - (scores[t] > current))
+        level = max(min(level, 0.2), -0.2)
+    np.testing.assert_allclose(following(scores, 400, 0.1), wanted)
 
 
-def test_alarms_keep_their_share_under_a_drift():
-    """Scores that grow by half: a fixed threshold alarms nearly twice as often as promised."""
+def test_what_is_odd_beyond_doubt_is_an_alarm_after_many_others():
+    scores = np.random.default_rng(0).exponential(size=900)
+    scores[500:600] += 20  # uses up the alarms of thousands of steps
+    scores[800] = 500.0
+    above = scores > following(scores, 400, 0.01)
+    assert above[500:504].all() and above[800]
+    assert not above[600:800].any()
+
+
+@pytest.mark.parametrize("growth", [1.0, 1.5])
+def test_alarms_keep_their_share_under_a_drift(growth):
+    """Where scores grow by half, a fixed threshold alarms nearly twice as often as promised."""
     rng = np.random.default_rng(0)
-    scores = rng.exponential(size=22_000) * np.linspace(1, 1.5, 22_000)
+    scores = rng.exponential(size=22_000) * np.linspace(1, growth, 22_000)
     fixed = (scores[2000:] > threshold_at(scores[:2000], 0.01)).mean()
-    share = (scores > following(scores, 2000, 0.01, 50))[2000:].mean()
-    assert fixed > 0.018
+    share = (scores > following(scores, 2000, 0.01))[2000:].mean()
+    assert growth == 1 or fixed > 0.018
     assert 0.01 / 1.5 < share < 0.01 * 1.5
 
 
 def test_alarms_are_joined_until_it_is_quiet():
-    above = np.zeros(30, bool)
-    above[[3, 4, 8, 20]] = True
-    channels = np.zeros((2, 30))
-    channels[1, 8] = 4.0
-    assert alarms_in(above, channels, 3) == [
-        Episode(3, 5, 3, 0.0, 0),
+    scores = np.zeros(30)
+    scores[[3, 4, 8, 20]] = [1.5, 1.25, 2.0, 3.0]
+    channels = np.stack([0 * scores, 2 * scores])
+    assert alarms_in(channels, np.ones(30), 3) == [
+        Episode(3, 5, 3, 1.5, 1),
         Episode(8, 9, 8, 2.0, 1),
-        Episode(20, 21, 20, 0.0, 0),
+        Episode(20, 21, 20, 3.0, 1),
     ]
-    assert [alarm[:2] for alarm in alarms_in(above, channels, 4)] == [(3, 9), (20, 21)]
-    assert alarms_in(np.zeros(30, bool), channels, 4) == []
+    joined = alarms_in(channels, np.ones(30), 4)
+    assert [(alarm.start, alarm.stop, alarm.peak) for alarm in joined] == [(3, 9, 8), (20, 21, 20)]
+    assert alarms_in(channels, np.full(30, 9.0), 4) == []
+
+
+def test_an_alarm_lasts_until_scores_are_back_at_the_threshold_that_raised_it():
+    scores = np.array([0.0, 2.0, 5.0, 7.0, 3.0, 0.5, 0.0, 0.0])
+    thresholds = np.array([1.0, 1.0, 9.0, 9.0, 9.0, 1.0, 1.0, 1.0])
+    assert alarms_in(scores[None], thresholds, 1) == [Episode(1, 5, 3, 7.0, 0)]
+    assert alarms_in(scores[None, :5], thresholds[:5], 1)[0].stop == 5
 
 
 def run(*arguments: str):

@@ -65,7 +65,7 @@ def detect(order: Watch, read: Reader, files: Files, *, as_json: bool) -> None:
     check_train(train, int(series.lengths[0]))
     model = None if order.model is None else load(order.model)
     found = scored(series.series(0), train, recipe=Scoring(past_only=order.past_only, model=model))
-    thresholds = following(found.scores, train, order.rate, found.width)
+    thresholds = following(found.scores, train, order.rate)
     alarms = alarms_of(found, thresholds, train, order.cool_down)
     target = Path(files.out)
     columns = {"step": np.arange(len(found.scores)), "score": found.scores}
@@ -93,10 +93,12 @@ def only_one(series: SeriesSet, source: str) -> SeriesSet:
 def alarms_of(
     found: Scored, thresholds: np.ndarray, train: int, cool_down: int | None
 ) -> list[Episode]:
-    """The alarms after the normal part."""
-    above = found.scores > thresholds
-    above[:train] = False
-    return alarms_in(above, found.channels, found.width if cool_down is None else cool_down)
+    """The alarms after the normal part, their steps counted from the beginning."""
+    wait = found.width if cool_down is None else cool_down
+    later = alarms_in(found.channels[:, train:], thresholds[train:], wait)
+    return [
+        a._replace(start=a.start + train, stop=a.stop + train, peak=a.peak + train) for a in later
+    ]
 
 
 def facts_of(order: Watch, files: Files, series: SeriesSet, found: Scored) -> dict[str, Any]:

@@ -93,9 +93,9 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         """
         found = []
         for part in self._scored(X):
-            above = (part.scores > self._thresholds(part))[self._before :]
+            thresholds = self._thresholds(part)[self._before :]
             wait = part.width if self.cool_down is None else self.cool_down
-            found.append(alarms_in(above, part.channels[:, self._before :], wait))
+            found.append(alarms_in(part.channels[:, self._before :], thresholds, wait))
         return found
 
     @property
@@ -118,7 +118,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         ]
 
     def _thresholds(self, part: Scored) -> Float[np.ndarray, "T"]:
-        return following(part.scores, self._before, self.rate, part.width)
+        return following(part.scores, self._before, self.rate)
 
 
 def recordings_in(X: Any) -> SeriesSet:

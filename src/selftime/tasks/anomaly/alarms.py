@@ -1,4 +1,4 @@
-"""Alarms: stretches of steps above the threshold, each with its peak and its channel."""
+"""Alarms: stretches of odd steps, each with its peak and its channel."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ class Episode(NamedTuple):
     """A stretch of odd steps, told as one alarm.
 
     Attributes:
-        start: its first step.
-        stop: one after its last step.
-        peak: the step of the highest score.
+        start: its first step, at which the score rises above its threshold.
+        stop: the step at which the score is back at that threshold.
+        peak: the step of the highest score between.
         score: the score there.
         channel: number of the channel that is oddest there.
     """
@@ -27,21 +27,34 @@ class Episode(NamedTuple):
 
 
 def alarms_in(
-    above: Bool[np.ndarray, "T"], channels: Float[np.ndarray, "C T"], cool_down: int
+    channels: Float[np.ndarray, "C T"], thresholds: Float[np.ndarray, "T"], cool_down: int
 ) -> list[Episode]:
-    """One alarm for each stretch; stretches with fewer than ``cool_down`` steps between are one."""
+    """One alarm for each stretch; stretches with fewer than ``cool_down`` steps between are one.
+
+    A threshold that follows the scores may overtake them before they fall, so a stretch lasts
+    until they are back at the threshold that raised the alarm.
+
+    Args:
+        channels: scores of the channels; their mean is compared with the thresholds.
+        thresholds: of every step.
+        cool_down: quiet steps that end an alarm.
+    """
     scores = channels.mean(axis=0)
+    lasting = np.zeros(len(scores), bool)
+    for start, stop in spans_of(scores > thresholds).tolist():
+        back = np.flatnonzero(scores[start:] <= thresholds[start])
+        lasting[start : max(start + back[0] if len(back) else len(scores), stop)] = True
     found = []
-    for start, stop in joined(above, cool_down):
+    for start, stop in joined(lasting, cool_down):
         peak = start + int(scores[start:stop].argmax())
         channel = int(channels[:, peak].argmax())
         found.append(Episode(start, stop, peak, float(scores[peak]), channel))
     return found
 
 
-def joined(above: Bool[np.ndarray, "T"], cool_down: int) -> list[tuple[int, int]]:
+def joined(lasting: Bool[np.ndarray, "T"], cool_down: int) -> list[tuple[int, int]]:
     """First step and one after the last of each stretch, short breaks passed over."""
-    spans = spans_of(above)
+    spans = spans_of(lasting)
     if len(spans) == 0:
         return []
     apart = spans[1:, 0] - spans[:-1, 1] >= max(cool_down, 1)

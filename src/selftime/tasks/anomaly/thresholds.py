@@ -3,14 +3,23 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 TAIL = 0.1
 """Share of the normal scores from which the tail beyond them is extrapolated."""
 ENOUGH = 10
 """Normal scores beyond a threshold that make it certain enough without extrapolation."""
-PACE = 0.02
-"""How fast thresholds follow a drift, as a share of the usual height of thresholds a window."""
+PACE = 0.005
+"""How fast the level moves, each step (Gibbs & Candès 2021, NeurIPS, section 2.1 and 4)."""
+EVERY = 8
+"""Steps after which the threshold is set anew."""
+RECENT = 5000
+"""Latest scores that it is set from, at most; else as many as are normal at the beginning."""
+BOUND = 0.2
+"""Levels are held within plus and minus this: neither quiet nor long alarms count for ever."""
+RAREST = 50
+"""Where alarms were too many, a score must still be so many times rarer than promised to be one:
+nothing silences what is odd beyond doubt."""
 
 
 class Tail(NamedTuple):
@@ -44,12 +53,13 @@ def threshold_at(normal: Float[np.ndarray, "N"], rate: float) -> float:
         ValueError: a rate that is not between 0 and 1.
     """
     check_rate(rate)
-    ordered = np.sort(normal)
-    N = len(ordered)
+    N = len(normal)
     if N * rate >= ENOUGH:
-        return float(ordered[min(int(np.ceil((N + 1) * (1 - rate))), N) - 1])
+        place = min(int(np.ceil((N + 1) * (1 - rate))), N) - 1
+        return float(np.partition(normal, place)[place])
     share = max(TAIL, rate)
-    return max(tail_of(ordered, share).beyond(rate / share), float(np.quantile(ordered, 1 - share)))
+    base = float(np.quantile(normal, 1 - share))
+    return max(tail_of(np.sort(normal), share).beyond(rate / share), base)
 
 
 def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
@@ -71,41 +81,31 @@ def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
     return Tail(base, a * (1 - shape), shape)
 
 
-def following(
-    scores: Float[np.ndarray, "T"], train: int, rate: float, block: int
-) -> Float[np.ndarray, "T"]:
+def following(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[np.ndarray, "T"]:
     """A threshold for each step that follows drifts, so that alarms keep their share.
 
-    After each block it rises or falls by how much the alarms of the block were too many or too
-    few: q ← q + η (share − rate) block (quantile tracking; Angelopoulos, Candès & Tibshirani 2023,
-    section 2.1). It never falls below the threshold of the normal part.
+    Every 8 steps it is set anew from the latest scores, as many as were normal at the beginning, at
+    a level α that makes up for alarms that were too many or too few: α ← α + 0.005 (rate − alarm)
+    at each step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2). Where α
+    is less than a fiftieth of the rate that fiftieth is used, so that what is odd beyond doubt is
+    never passed over. A threshold depends on earlier scores alone.
 
     Args:
         scores: of all steps.
         train: how many of them are normal.
         rate: promised share of alarms among normal steps.
-        block: steps after which the threshold moves.
 
     Raises:
         ValueError: a rate that is not between 0 and 1.
     """
-    least = threshold_at(scores[:train], rate)
-    pace = PACE * max(least - float(np.median(scores[:train])), 1e-9)
-    out = np.full(len(scores), least)
-    current = least
-    for start in range(train, len(scores), block):
-        rows = slice(start, start + block)
-        out[rows] = current
-        share = float((scores[rows] > current).mean())
-        current = max(current + pace * (share - rate) * block, least)
+    out = np.full(len(scores), threshold_at(scores[:train], rate))
+    kept, level = min(train, RECENT), rate
+    for start in range(train, len(scores), EVERY):
+        rows, recent = slice(start, start + EVERY), scores[start - kept : start]
+        out[rows] = threshold_at(recent, max(level, rate / RAREST))
+        missed = rate - (scores[rows] > out[rows])  # one a step
+        level = float(np.clip(level + PACE * missed.sum(), -BOUND, BOUND))
     return out
-
-
-def alarmed(
-    scores: Float[np.ndarray, "T"], thresholds: Float[np.ndarray, "T"]
-) -> Bool[np.ndarray, "T"]:
-    """Steps whose score lies above its threshold."""
-    return scores > thresholds
 
 
 def check_rate(rate: float) -> None:
