@@ -31,7 +31,19 @@ def test_help_imports_nothing_heavy():
         "for words in (['--help'], ['pretrain', '--help'], ['--version'], ['demo', '--bad']):\n"
         "    CliRunner().invoke(app, words)"
     )
-    light = ("detecting", "door", "learn", "options", "terminal", "use")
+    light = (
+        "detecting",
+        "door",
+        "forecasting",
+        "learn",
+        "options",
+        "picking",
+        "recall",
+        "suggesting",
+        "terminal",
+        "use",
+        "watch",
+    )
     assert loaded_by(code) == {"selftime.cli"} | {f"selftime.cli.{name}" for name in light}
 
 
