@@ -119,7 +119,7 @@ def draw_per_class(
         )
     if groups is not None:
         return _draw_whole_groups(labels, k, rng, groups)
-    return _drawn(labels, lambda counts: np.full(len(counts), k), rng)
+    return drawn(labels, lambda counts: np.full(len(counts), k), rng)
 
 
 def draw_share(
@@ -137,13 +137,19 @@ def draw_share(
     """
     if not 0 < share <= 1:
         raise SeriesError(f"got share {share}, wanted above 0 and at most 1, such as 0.05")
-    return _drawn(labels, lambda counts: np.maximum(np.round(share * counts), 1), rng)
+    return drawn(labels, lambda counts: np.maximum(np.round(share * counts), 1), rng)
 
 
-def _drawn(
+def drawn(
     labels: np.ndarray, wanted: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
-) -> np.ndarray:
-    """Indices of so many random labels of each class, for its count, ascending."""
+) -> Int64[np.ndarray, "M"]:
+    """Indices of random labels of each class, ascending.
+
+    Args:
+        labels: (N,) class labels.
+        wanted: how many of each class, of how many there are (K,).
+        rng: source of the draw.
+    """
     shuffled = rng.permutation(len(labels))
     _, codes, counts = np.unique(labels[shuffled], return_inverse=True, return_counts=True)
     grouped = np.argsort(codes, kind="stable")  # class by class, random within each

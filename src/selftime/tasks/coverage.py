@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from selftime.tasks.cohort import unit
+
 
 def likeness(
     vectors: Float32[np.ndarray, "M D"], known: Float32[np.ndarray, "L D"] | None
@@ -13,13 +15,6 @@ def likeness(
     if known is None:
         return units @ units.T, np.full(len(units), -1, np.float32)
     return units @ units.T, (units @ unit(known - centre).T).max(axis=1)
-
-
-def unit(vectors: Float[np.ndarray, "M D"]) -> Float[np.ndarray, "M D"]:
-    """Vectors of length 1; those of length 0 stay."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: np.ndarray = vectors / np.where(length > 0, length, 1)
-    return scaled
 
 
 def facility_location(

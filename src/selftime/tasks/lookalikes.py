@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from selftime.data.series import SeriesSet
+from selftime.tasks.cohort import unit
 
 
 class Lookalike(NamedTuple):
@@ -92,16 +93,9 @@ def most_alike(
     rows = np.flatnonzero(allowed)
     if not len(rows):
         return None
-    cosines = unit(among[rows]) @ unit(vector[None])[0]
+    cosines = unit(among[rows].astype(np.float64)) @ unit(vector[None].astype(np.float64))[0]
     best = int(cosines.argmax())
     return Lookalike(str(ids[rows[best]]), round(float(cosines[best]), 6))
-
-
-def unit(vectors: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N D"]:
-    """Vectors of length 1 in float64; those of length 0 stay."""
-    exact = vectors.astype(np.float64)
-    length = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(exact / np.where(length > 0, length, 1.0))
 
 
 def plain(mistake: Mistake) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selftime.tasks.coverage import unit
+from selftime.tasks.cohort import unit
 from selftime.tasks.neighbourhood import are_nearest, graph_of, likeness_of, spread_out
 from selftime.tasks.probe import Probe
 

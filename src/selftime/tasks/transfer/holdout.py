@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from selftime.data.series import SeriesSet
+from selftime.data.splits import drawn
 from selftime.objectives.answers import Answer, OneClass
 
 LEAST = 200
@@ -39,13 +40,8 @@ def held_out(
 
 def evenly(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """A mask (N,) of a share of each stratum, rounded down, so that one at least is left."""
-    order = rng.permutation(len(strata))
-    _, codes, counts = np.unique(strata[order], return_inverse=True, return_counts=True)
-    grouped = np.argsort(codes, kind="stable")
-    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    taken = place < np.repeat((share * counts).astype(np.int64), counts)
     mask = np.zeros(len(strata), bool)
-    mask[order[grouped[taken]]] = True
+    mask[drawn(strata, lambda counts: (share * counts).astype(np.int64), rng)] = True
     return mask
 
 

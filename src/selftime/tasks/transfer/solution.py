@@ -101,12 +101,9 @@ class Tuned(Solution):
     def outputs(self, series: SeriesSet) -> Said:
         """Outputs of each series (N,K), or of its steps: N arrays (T,K)."""
         self.model.check(series)
-        rows = [None] * len(series)
         order = by_length(series)
-        made = (part for batch in self._parts(series, order) for part in batch)
-        found: list[Any] = rows
-        for place, own in zip(order, made, strict=True):
-            found[place] = own
+        made = [own for batch in self._parts(series, order) for own in batch]
+        found = [made[place] for place in np.argsort(order)]
         if not self.answer.by_step:
             return np.stack(found)
         return [own[:length] for own, length in zip(found, series.lengths, strict=True)]
@@ -131,10 +128,14 @@ def step_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
     """
     encoder = with_tokens(model.encoder)
     model.check(series)
-    for batch in batches(series, size=1):
+    for k, batch in enumerate(batches(series, size=AT_ONCE)):
         with torch.inference_mode():
-            tokens = encoder(model.scaling.apply(batch))[0].numpy()
-        yield np.repeat(tokens, encoder.stride or 1, axis=0)[: batch.values.shape[2]]
+            tokens = encoder(model.scaling.apply(batch)).numpy()  # (B,N,D)
+        lengths = series.lengths[k * AT_ONCE : (k + 1) * AT_ONCE]
+        for own, length in zip(
+            np.repeat(tokens, encoder.stride or 1, axis=1), lengths, strict=True
+        ):
+            yield own[:length]
 
 
 def with_tokens(encoder: Encoder) -> Encoder:

@@ -86,15 +86,12 @@ def opened(encoder: Encoder, strategy: str, blocks: int, seed: int) -> Encoder:
 
 def tuned(model: Model, on: Course, network: Supervised, watch: Watch | None = None) -> Tuned:
     """The network trained, and the model with the encoder that came of it."""
-    encoder = network.encoder
-    parts = lean(encoder)[1] if is_linear(encoder) and network.pool is None else []
-    if parts and not network.answer.by_step and fits(parts, on.series):
-        slim, still = lean(encoder)
+    encoder, needs_tokens = network.encoder, network.answer.by_step or network.pool is not None
+    slim, still = (encoder, []) if needs_tokens or not is_linear(encoder) else lean(encoder)
+    if still and fits(still, on.series):
         network.encoder = slim
-        trained(network, on._replace(series=vectors_of(still, on), scale=scaling.none()), watch)
-        network.encoder = encoder
-    else:
-        trained(network, on, watch)
+        on = on._replace(series=vectors_of(still, on), scale=scaling.none())
+    trained(network, on, watch)
     network.encoder = set_solid(merged(encoder))
     network.eval()
     return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
