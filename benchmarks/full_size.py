@@ -56,9 +56,8 @@ def measured(name: str, row: str, seed: int, args: argparse.Namespace) -> dict[s
     return found
 
 
-def table(results: Results, seeds: list[int]) -> str:
-    """Means over the sets that have every row; standard error over seeds."""
-    rows = list(dict.fromkeys(row for found in results.values() for row in found))
+def table(results: Results, rows: list[str], seeds: list[int]) -> str:
+    """Means over the sets that have every one of these rows; standard error over seeds."""
     whole = [
         found
         for found in results.values()
@@ -95,7 +94,7 @@ def main() -> None:
             shown = " ".join(f"{100 * there[str(seed)][label_of(b)]:5.1f}" for b in BUDGETS)
             print(f"{seed} {name:26s} {row:24s} {shown} {there[str(seed)]['seconds']:6.0f} s")
             write(args.out, {"draws": args.draws, "sets": results})
-    print("\n" + table(results, args.seeds) + f"\n\nwritten to {args.out}")
+    print("\n" + table(results, rows, args.seeds) + f"\n\nwritten to {args.out}")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from sklearn.base import clone
 
 import selftime
 from selftime.estimators import Classifier
+from selftime.tasks.cohort import surest, surest_share
 from selftime.tasks.heads import HEADS, SEMI, head_of
 from selftime.tasks.neighbourhood import are_nearest, graph_of, spread_out
 from selftime.tasks.probe import Probe
-from selftime.tasks.semi import Prototypes, SelfTraining, Spread, levelled, surest
+from selftime.tasks.semi import Prototypes, SelfTraining, Spread, levelled
 
 
 def blobs(n: int, classes: int = 3, d: int = 6, seed: int = 0, apart: float = 2.5):
@@ -136,16 +137,22 @@ def test_the_surest_of_each_class_by_hand():
     assert surest(sure, 2)[0].tolist() == [1, 2]
 
 
+def test_the_surest_share_counts_each_class_by_what_it_was_given():
+    scores = np.log([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.8, 0.2]])
+    rows, given = surest_share(scores, 0.5)
+    assert rows.tolist() == [0, 4, 3] and given.tolist() == [0, 0, 1]
+
+
 def test_self_training_is_the_probe_fitted_again():
     X, y = blobs(3)
     U, _ = blobs(30, seed=1)
     head = SelfTraining(share=0.5, rounds=1, unlabelled=U).fit(X, y)
-    first = Probe(cohort=U).fit(X, y)
+    first = Probe(rounds=0, cohort=U).fit(X, y)
     chances, rows = first.predict_proba(U), []
     for k in range(3):
         mine = [i for i in range(30) if chances[i].argmax() == k]
         rows += sorted(mine, key=lambda i: -chances[i].max())[:5]
-    again = Probe(cohort=U).fit(
+    again = Probe(rounds=0, cohort=U).fit(
         np.concatenate([X, U[rows]]), np.concatenate([y, chances[rows].argmax(axis=1)])
     )
     np.testing.assert_allclose(head.predict_proba(U), again.predict_proba(U), atol=1e-9)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selftime.tasks.cohort import neighbours
+from selftime.tasks.cohort import TINY, neighbours, surest_share
 
 
 class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -24,7 +24,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     so noisy that choosing from a wide grid by it costs accuracy. At one label a class this is
     close to the nearest class mean, with many labels to least squares.
 
-    A cohort of unlabelled vectors, if there is one, helps in two ways where labels are few.
+    A cohort of unlabelled vectors, if there is one, helps in three ways where labels are few.
 
     A vector is moved towards its nearest in the cohort, which even out what is peculiar to it
     (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
@@ -37,25 +37,36 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     numbers of labels a class say nothing of that, unequal ones do, and the more unequal they are
     the less is normalised.
 
+    The probe is fitted again with the labels that it gave itself to the cohort, the surest nine of
+    ten of each class (self-training, Yarowsky 1995; pseudo-labels, Lee 2013), and its scores are
+    the mean of both: half is kept of what it said before, more the more of the cohort is labelled.
+
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
     (Guo et al. 2017, section 4.2), so that calibration costs no labels.
 
     Args:
         penalty: share of the mean squared length that is added to every direction.
+        rounds: how often it is fitted again with its own labels of the cohort.
         cohort: (M,D) vectors of unlabelled series, or None.
 
     Attributes:
         classes_: (K,) class labels.
         coef_: (K,D) weights, of vectors moved towards their neighbours.
+        own_coef_: (K,D) weights learned from its own labels, of vectors as they are.
         intercept_: (K,) offsets.
         reach_: what share of the mean of its neighbours is added to a vector.
         temperature_: scores are divided by it before the softmax.
     """
 
     def __init__(
-        self, *, penalty: float = 0.05, cohort: Float[np.ndarray, "M D"] | None = None
+        self,
+        *,
+        penalty: float = 0.05,
+        rounds: int = 2,
+        cohort: Float[np.ndarray, "M D"] | None = None,
     ) -> None:
         self.penalty = penalty
+        self.rounds = rounds
         self.cohort = cohort
 
     def fit(self, X: Any, y: Any) -> "Probe":
@@ -71,18 +82,41 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             )
             check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
-        Y = np.where(index[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)  # (n,K)
         labels = np.bincount(index)
         self.reach_ = 0.0 if self.cohort is None else REACH / float(labels.mean())
-        X, Ym = self._moved(X), Y.mean(axis=0)
-        Xm = X.mean(axis=0)
-        self.coef_, held_out = ridge(X - Xm, Y - Ym, self.penalty)
-        self.intercept_ = Ym - self.coef_ @ Xm
+        self.coef_, self.intercept_, held_out = self._solved(self._moved(X), index)
         shift, scale = self._normalisation(labels)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
-        self.temperature_ = temperature((held_out + Ym - shift) / scale, index)
+        self.temperature_ = temperature((held_out - shift) / scale, index)
+        self.own_coef_ = np.zeros_like(self.coef_)
+        self._learn_from_itself(X, index)
         return self
+
+    def _solved(
+        self, X: np.ndarray, index: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights (K,D), offsets (K,) and left-out scores (n,K) for vectors and their classes."""
+        Y = np.where(index[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)  # (n,K)
+        Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
+        weights, held_out = ridge(X - Xm, Y - Ym, self.penalty)
+        return weights, Ym - weights @ Xm, held_out + Ym
+
+    def _learn_from_itself(self, X: np.ndarray, index: np.ndarray) -> None:
+        """Mix in what is learned from its own labels of the cohort, on the same scale."""
+        known = 1.0 if self.cohort is None else len(X) / len(self.cohort)
+        if self.cohort is None or known >= 1:
+            return
+        share, cohort = OWN * (1 - known), self.cohort.astype(np.float64)
+        coef, intercept = self.coef_, self.intercept_
+        spread = self._scored(cohort).std()
+        for _ in range(self.rounds):
+            rows, given = surest_share(self._scored(cohort) / self.temperature_, SURE)
+            told = np.concatenate([X, cohort[rows]]), np.concatenate([index, given])
+            weights, offsets, _ = self._solved(*told)
+            size = share * spread / max((cohort @ weights.T + offsets).std(), TINY)
+            self.coef_, self.own_coef_ = (1 - share) * coef, size * weights
+            self.intercept_ = (1 - share) * intercept + size * offsets
 
     def _moved(self, X: np.ndarray) -> np.ndarray:
         """Vectors (n,D) with a share of the mean of their neighbours added."""
@@ -118,8 +152,11 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def scores(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Scores of all classes (n,K), before they become probabilities."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(self._moved(X) @ self.coef_.T + self.intercept_)
+        return self._scored(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def _scored(self, X: np.ndarray) -> np.ndarray:
+        told = X @ self.own_coef_.T + self.intercept_
+        return np.asarray(self._moved(X) @ self.coef_.T + told)
 
 
 def ridge(
@@ -170,5 +207,9 @@ NEIGHBOURS = 5
 """How many of the cohort a vector is moved towards."""
 REACH = 0.5
 """Share of their mean that is added with one label a class."""
+OWN = 0.5
+"""What share of the scores comes from its own labels, where hardly any of the cohort has one."""
+SURE = 0.9
+"""Share of its own labels of a class that it learns from, the surest ones."""
 UNTESTED = 0.3
 """Temperature where one label a class leaves nothing to fit it on."""
