@@ -17,14 +17,14 @@ demo: $(VENV)/.user ## from raw recordings to a classifier with few labels, in a
 
 test: $(VENV)/.dev ## floors, house rules and all tests (what CI runs)
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n auto
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n auto -m "not slow"
+	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow"
 
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
 	$(BIN)/python -m benchmarks.speed

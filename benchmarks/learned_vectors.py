@@ -48,20 +48,17 @@ def reduced(x: Vectors) -> Vectors:
     """The same vectors in as many numbers as there are training series, plus one.
 
     A rotation onto what the training vectors span; the last number is how far a vector lies from
-    it. Every distance and every product with a training vector stays what it was, so that no head
+    it. Every length and every product with a training vector stays what it was, so that no head
     can tell the difference, but for rounding.
     """
     if len(x.train) >= x.train.shape[1]:
         return x
-    centre = x.train.mean(axis=0, dtype=np.float64)
-    Z = x.train - centre
-    squares, turned = np.linalg.eigh(Z @ Z.T)
-    kept = squares > 1e-10 * squares[-1]
-    basis = Z.T @ (turned[:, kept] / np.sqrt(squares[kept]))  # (D,r)
+    basis = np.linalg.qr(x.train.T.astype(np.float64))[0]  # (D,N)
 
     def placed(vectors: np.ndarray) -> Float32[np.ndarray, "N d"]:
-        within = (vectors - centre) @ basis
-        beyond = np.square(vectors - centre).sum(axis=1) - np.square(within).sum(axis=1)
+        vectors = vectors.astype(np.float64)
+        within = vectors @ basis
+        beyond = np.square(vectors).sum(axis=1) - np.square(within).sum(axis=1)
         return np.column_stack([within, np.sqrt(beyond.clip(min=0))]).astype(np.float32)
 
     moved = {name: placed(getattr(x, name)) for name in ("train", "test", "cohort")}

@@ -31,7 +31,8 @@ def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_demo_shows_what_learning_is_worth(tmp_path):
+def test_demo_shows_what_learning_is_worth(tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch, "STEPS", 20)  # of a reference row that would take a minute
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
     assert result.exit_code == 0, result.output
     assert "self-supervision helped by" in result.stdout

@@ -57,6 +57,7 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_python_and_commands_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scratch, "STEPS", 20)  # of a reference row that would take a minute
     names = run_everything()
     assert names["speakers"].score(names["test"], names["test"].labels) > 0.8
 
