@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -14,6 +15,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads woul
         os.environ.setdefault(name, "1")
 
 from hypothesis import HealthCheck, settings  # noqa: E402
+from jaxtyping import config as type_checks  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
 
@@ -48,6 +50,13 @@ settings.register_profile(
     "selftime", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("selftime")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Types are checked on each call, save in slow tests: quick ones call the same functions."""
+    type_checks.update("jaxtyping_disable", item.get_closest_marker("slow") is not None)
+    return (yield)
 
 
 @pytest.fixture(scope="session")
