@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5, help="draws of labels, seeds 0, 1, …")
     parser.add_argument("--scratch-draws", type=int, default=2, help="of them, from scratch")
     parser.add_argument("--scratch-steps", type=int, default=400, help="most steps from scratch")
-    parser.add_argument("--resume", action="store_true", help="keep sets that are in --out already")
+    parser.add_argument("--resume", action="store_true", help="keep rows that are in --out already")
     parser.add_argument("--out", type=Path, default=RESULTS / "few_labels.json")
     args = parser.parse_args()
     if unknown := set(args.sets) - {*UCR, *UEA}:

@@ -46,24 +46,29 @@ class Effort(NamedTuple):
         return self.scratch_draws if row == SCRATCH else self.draws
 
 
-def measured(name: str, effort: Effort) -> dict[str, Any]:
-    """All rows of one set: accuracy by budget and draw, mean labels a class, and seconds."""
+def measured(name: str, effort: Effort, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All rows of one set: accuracy by budget and draw, mean labels a class, and seconds.
+
+    Rows that are known already are not measured again.
+    """
+    accuracy, seconds = (dict((known or {}).get(key, {})) for key in ("accuracy", "seconds"))
+    makers = {**ROWS, AEON: aeon_row}
+    missing = [row for row in makers if effort.draws_of(row) and row not in accuracy]
+    if known and not missing:
+        return known
     train, test = load(name)
-    seconds, start = {}, time.perf_counter()
+    start = time.perf_counter()
     model = pretrain(train)
-    seconds["learn"] = time.perf_counter() - start
-    rows = []
-    for row_name, make in {**ROWS, AEON: aeon_row}.items():
-        if effort.draws_of(row_name):
-            start = time.perf_counter()
-            rows.append(make(model, train, test))
-            seconds[f"features: {row_name}"] = time.perf_counter() - start
-    labels = {label_of(b): labels_a_class(train.labels, b) for b in BUDGETS}
-    accuracy = {row.name: curve(row, train, test, effort) for row in rows}
+    seconds.setdefault("learn", time.perf_counter() - start)
+    for row_name in missing:
+        start = time.perf_counter()
+        row = makers[row_name](model, train, test)
+        seconds[f"features: {row_name}"] = time.perf_counter() - start
+        accuracy[row_name] = curve(row, train, test, effort)
     return {
         "train": len(train),
         "test": len(test),
-        "labels": labels,
+        "labels": {label_of(b): labels_a_class(train.labels, b) for b in BUDGETS},
         "seconds": seconds,
         "accuracy": accuracy,
     }
@@ -114,13 +119,15 @@ def means(results: dict[str, dict[str, Any]], row: str, budget: Budget) -> np.nd
 
 
 def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Means over the sets, and the gain over aeon with its standard error over sets, in points."""
+    """Means of each row over the sets that have it, and its gain over aeon, in points."""
     out: dict[str, Any] = {}
-    for row in next(iter(results.values()))["accuracy"]:
+    for row in dict.fromkeys(row for r in results.values() for row in r["accuracy"]):
+        there = {name: r for name, r in results.items() if row in r["accuracy"]}
         out[row] = {}
         for budget in BUDGETS:
-            own, aeon = means(results, row, budget), means(results, AEON, budget)
-            out[row][label_of(budget)] = {"accuracy": own.mean(), **lead(100 * (own - aeon))}
+            own, aeon = means(there, row, budget), means(there, AEON, budget)
+            gain = lead(100 * (own - aeon))
+            out[row][label_of(budget)] = {"sets": len(there), "accuracy": own.mean(), **gain}
     return out
 
 
@@ -156,12 +163,12 @@ def run(
     save: Callable[[dict[str, Any]], None],
     known: dict[str, dict[str, Any]],
 ) -> None:
-    """Measure, print and save, set by set, those that are not known; then print the means."""
+    """Measure, print and save what is not known, set by set; then print the means."""
     results = {name: known[name] for name in sets if name in known}
     print(f"accuracy in percent at {', '.join(map(label_of, BUDGETS))}; seconds to learn")
     for name in sets:
-        if name not in results:
-            results[name] = measured(name, effort)
+        if (found := measured(name, effort, results.get(name))) is not results.get(name):
+            results[name] = found
             save({"effort": effort._asdict(), "summary": summaries(results), "sets": results})
         print(line(name, results[name]), flush=True)
     for title, group in grouped(results).items():
