@@ -34,7 +34,14 @@ from selftime.engine.solve import learn
 from selftime.objectives.spectral import Spectral
 from selftime.tasks.compare import Budget, judged, label_of, picks_of
 from selftime.tasks.probe import Probe
-from selftime.tasks.references import Row, from_scratch, learned, minirocket_ridge, untrained
+from selftime.tasks.references import (
+    Row,
+    cohort_of,
+    from_scratch,
+    learned,
+    minirocket_ridge,
+    untrained,
+)
 from selftime.views.mild import Mild
 
 UCR = (
@@ -129,7 +136,7 @@ def official_rows(
     seconds["embed: official ts2vec"] = time.perf_counter() - start
     scaler = StandardScaler().fit(vectors[0])
     units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in map(scaler.transform, vectors)]
-    row = Row("official ts2vec", *units, Probe(cohort=units[0]))
+    row = Row("official ts2vec", *units, Probe(cohort=cohort_of(units[0])))
     return [row, plain_ridge("official ts2vec", *vectors)]
 
 

@@ -47,7 +47,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     Args:
         penalty: share of the mean squared length that is added to every direction.
         rounds: how often it is fitted again with its own labels of the cohort.
-        cohort: (M,D) vectors of unlabelled series, or None.
+        cohort: (M,D) vectors of unlabelled series, or None; some hundreds tell enough, and time
+            grows with the cube of M.
 
     Attributes:
         classes_: (K,) class labels.

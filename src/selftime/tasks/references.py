@@ -17,6 +17,7 @@ from selftime.encoders.quantiles import resampled
 from selftime.encoders.registry import build, recipe_of
 from selftime.encoders.rocket import minirocket
 from selftime.engine.model import Model
+from selftime.engine.pretrain import COHORT
 from selftime.engine.solve import generator, sample_of
 from selftime.tasks.probe import Probe
 from selftime.tasks.scratch import FromScratch, network_like, rows_of
@@ -49,7 +50,7 @@ def untrained(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The same encoder without what was learned, under the same probe."""
     bare = Model(untrained_twin(model, train), model.scaling, model.channels)
     vectors = bare.embed(train)
-    return Row("untrained encoder", vectors, bare.embed(test), Probe(cohort=vectors))
+    return Row("untrained encoder", vectors, bare.embed(test), Probe(cohort=cohort_of(vectors)))
 
 
 def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
@@ -61,7 +62,12 @@ def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
         return np.asarray(resampled(x.filled(), x.lengths, length).flatten(1))
 
     vectors = values(train)
-    return Row("raw values", vectors, values(test), Probe(cohort=vectors))
+    return Row("raw values", vectors, values(test), Probe(cohort=cohort_of(vectors)))
+
+
+def cohort_of(vectors: Features) -> Features:
+    """As many vectors as a model keeps for its probe, drawn as it draws them."""
+    return vectors[sample_of(len(vectors), 0, COHORT)]
 
 
 def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
