@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,7 +120,7 @@ def test_a_ring_is_a_sum_over_three_taps(dilation):
         wanted[t, 0] = layer.bias.detach()
         for tap, back in enumerate((2 * dilation, dilation, 0)):
             if t >= back:
-                wanted[t, 0] += layer.weight[tap].detach() @ x[t - back, 0]
+                wanted[t, 0] += layer.weight[tap].detach() @ F.gelu(x[t - back, 0])
     for size in (1, 2, 7, 30):
         ring, every = Ring(layer, dilation, 1), range(0, 30, size)
         got = torch.cat([ring(x[t : t + size], t, slice(0, 1)) for t in every])
@@ -144,16 +145,6 @@ def test_memory_is_bounded_by_the_receptive_field():
     stream.update(np.zeros((1, 3000)))
     assert stream.nbytes == before == 4 * (2 * 7 * 12 + 16 * (6 + 7))
     assert stream.steps == 3000
-
-
-def test_later_changes_of_the_encoder_do_not_reach_a_stream():
-    encoder = Dilated(channels=1, hidden=4, depth=2, dim=3, causal=True)
-    model = selftime.Model(encoder, model_of("dilated").scaling, ("x",))
-    stream, twin = model.stream(), model.stream()
-    with torch.no_grad():
-        encoder.entry.weight.mul_(3)
-    np.testing.assert_array_equal(stream.update(5.0), twin.update(5.0))
-    assert not np.allclose(model.stream().update(5.0), twin.update(5.0))
 
 
 def test_shapes_in_and_out():

@@ -2,23 +2,28 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Block, Convolution, Dilated
 from selftime.encoders.steps import entering
 from selftime.encoders.streamed import Memory, Streamed, untouched
+from selftime.encoders.streamed_dilated_numba import advance
 from selftime.shapes import Tokens
 
 Inputs = Float[Tensor, "k S I"]
 """Features of some steps of all streams, time first."""
 Past = Float[Tensor, "P S I"]
 """The ring of a convolution: its last P = 2d rows."""
-ROWS = 256
-"""Steps of streams that go through all layers together: what they carry stays in the cache."""
+FEW = 64
+"""Steps of streams up to which the compiled loop is faster than tensor operations."""
+ROWS = 1024
+"""Steps of streams that go through all layers together: enough for products at full speed, few
+enough for what they carry to stay in the cache."""
 
 
 class StreamedDilated(Streamed):
@@ -29,24 +34,48 @@ class StreamedDilated(Streamed):
     however many came before it (the caching of Paine et al. 2016, "Fast WaveNet Generation
     Algorithm", section 2, with a ring in the place of a queue). The weights are those the encoder
     has when the stream begins.
+
+    Attributes:
+        widths: features after the entry and after each block.
+        weights: all weights in the order of use.
+        past: all rings in the order of use; those of the convolutions are parts of it.
     """
 
     def __init__(self, encoder: Dilated, streams: int) -> None:
         self.streams, self.dim = streams, encoder.dim
-        self.entry = encoder.entry.weight[0].detach().clone(), encoder.entry.bias.detach().clone()
-        self.blocks = [
-            StreamedBlock(block, 2**k, streams)
-            for k, block in enumerate(encoder.stack)
-            if isinstance(block, Block)
-        ]
+        self.entry = flat(encoder.entry), encoder.entry.bias.detach().clone()
+        blocks = [block for block in encoder.stack if isinstance(block, Block)]
+        self.blocks = [StreamedBlock(block, 2**k, streams) for k, block in enumerate(blocks)]
+        self.widths = np.array([encoder.hidden, *(len(block.second.bias) for block in blocks)])
+        self.weights, self.past = weights_of(encoder), self._joined()
         self.reach = sum(len(ring.past) for ring in self.rings().values())
+
+    def _joined(self) -> Float32[np.ndarray, " R"]:
+        """One memory for all rings."""
+        rings = list(self.rings().values())
+        sizes = [ring.past.numel() for ring in rings]
+        past = untouched(sum(sizes), dtype=torch.float32)
+        for ring, part in zip(rings, torch.split(past, sizes), strict=True):
+            ring.past = part.view(ring.past.shape)
+        return past.numpy()
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The token of each of the next steps (S,k,D)."""
-        there = x.observed.any(dim=1).T[:, :, None]  # (k,S,1)
-        h = F.linear(entering(x).permute(2, 0, 1), *self.entry) * there  # (k,S,H)
+        S, _, k = x.values.shape
+        if k * S > FEW:
+            return self.by_tensors(x, time)
+        tokens = np.empty((S, k, self.dim), np.float32)
+        steps = x.values.contiguous().numpy(), x.observed.contiguous().numpy(), time
+        advance(*steps, self.widths, self.weights, self.past, tokens)
+        return torch.from_numpy(tokens)
+
+    def by_tensors(self, x: Batch, time: int) -> Tokens:
+        """The same by a few tensor operations a layer, which pays for many steps or streams."""
+        matrix, bias = self.entry
+        seen = x.observed.any(dim=1).T[:, :, None]  # (k,S,1)
+        h = (entering(x).permute(2, 0, 1) @ matrix + bias) * seen  # (k,S,H)
         tokens = h.new_empty(*h.shape[:2], self.dim)
-        for steps, some in portions(len(h), self.streams):
+        for steps, some in portions(*h.shape[:2]):
             part = h[steps, some]
             for block in self.blocks:
                 part = block(part, time + steps.start, some)
@@ -86,13 +115,13 @@ class StreamedBlock:
 
     def __call__(self, x: Inputs, time: int, some: slice) -> Float[Tensor, "k S O"]:
         """What follows from the next steps of some streams, as the block says it of all steps."""
-        y = self.second(F.gelu(self.first(F.gelu(x), time, some)), time, some)
+        y = self.second(self.first(x, time, some), time, some)
         beside = x if self.beside is None else x @ self.beside[0] + self.beside[1]
-        return y + beside
+        return y.add_(beside)
 
 
 class Ring:
-    """A causal convolution of three taps and the last 2d rows that it read.
+    """A causal convolution of three taps over gelu(x), and the last 2d rows that it read.
 
     The row of step t lies at t modulo 2d, where that of step t − 2d was.
 
@@ -103,21 +132,26 @@ class Ring:
     def __init__(self, layer: Convolution, dilation: int, streams: int) -> None:
         self.dilation, self.matrix, self.bias = dilation, flat(layer), layer.bias.detach().clone()
         inner = layer.weight.shape[2]
-        self.past = untouched(2 * dilation, streams, inner, dtype=layer.weight.dtype)
+        self.past: Past = untouched(2 * dilation, streams, inner, dtype=layer.weight.dtype)
 
     def __call__(self, x: Inputs, time: int, some: slice) -> Float[Tensor, "k S O"]:
         """The convolution at the next steps of some streams, whose rows are remembered."""
         past = self.past[:, some]
-        if len(x) == 1:  # the same without indices: most steps come alone
-            here, half = time % len(past), (time + self.dilation) % len(past)
-            rows = torch.cat([past[here], past[half], x[0]], dim=1)  # (S,3I)
-            past[here] = x[0]
-            return torch.addmm(self.bias, rows, self.matrix)[None]
-        at = torch.arange(time, time + len(x)) % len(past)
+        if len(x) == 1:
+            return self.at_one_step(x[0], past, time)[None]
+        x, at = F.gelu(x), torch.arange(time, time + len(x)) % len(past)
         earlier = [before(x, past, at, back) for back in (2 * self.dilation, self.dilation)]
         rows = torch.cat([*earlier, x], dim=2).flatten(0, 1)  # (k·S,3I)
         past[at[-len(past) :]] = x[-len(past) :]
         return torch.addmm(self.bias, rows, self.matrix).view(len(x), x.shape[1], -1)
+
+    def at_one_step(self, x: Float[Tensor, "S I"], past: Past, time: int) -> Float[Tensor, "S O"]:
+        """The same without indices and copies: most steps come alone."""
+        now, middle = past[time % len(past)], past[(time + self.dilation) % len(past)]
+        taps = torch.split(self.matrix, x.shape[1])
+        y = torch.addmm(self.bias, now, taps[0]).addmm_(middle, taps[1])
+        now.copy_(F.gelu(x))
+        return y.addmm_(now, taps[2])
 
 
 def before(x: Inputs, past: Past, at: Int[Tensor, " k"], back: int) -> Inputs:
@@ -134,5 +168,14 @@ def before(x: Inputs, past: Past, at: Int[Tensor, " k"], back: int) -> Inputs:
 
 
 def flat(layer: Convolution) -> Float[Tensor, "_ O"]:
-    """The matrices of the taps of a convolution, one above the other."""
-    return layer.weight.detach().transpose(1, 2).flatten(0, 1).contiguous()
+    """A copy of the matrices of the taps of a convolution, one above the other."""
+    taps = layer.weight.detach().transpose(1, 2).flatten(0, 1)
+    return taps.clone(memory_format=torch.contiguous_format)
+
+
+def weights_of(encoder: Dilated) -> Float32[np.ndarray, " W"]:
+    """Matrix and bias of every layer one after the other, in the order of use."""
+    blocks = [block for block in encoder.stack if isinstance(block, Block)]
+    layers = [encoder.entry, *(layer for block in blocks for layer in block.children())]
+    parts = [(flat(layer).flatten(), layer.bias.detach()) for layer in layers]  # type: ignore
+    return torch.cat([part for both in parts for part in both]).numpy()
