@@ -99,5 +99,13 @@ def test_few_are_compiled_and_many_are_not(monkeypatch):
     asked = []
     monkeypatch.setattr(streamed_dilated, "advance", lambda *given: asked.append(given[0].shape))
     for streams, k in ((1, 1), (64, 1), (2, 32), (65, 1), (1, 65)):
-        model_of("dilated").stream(streams=streams).update(np.zeros((streams, 1, k)))
-    assert asked == [(1, 1, 1), (64, 1, 1), (2, 1, 32)]
+        stream = model_of("dilated").stream(streams=streams)
+        asked.append(f"{streams} x {k}")
+        stream.update(np.zeros((streams, 1, k)))
+    none = [(1, 1, 0), (64, 1, 0), (2, 1, 0)]  # compiled before the first step
+    assert asked == [
+        *(none[0], "1 x 1", (1, 1, 1)),
+        *(none[1], "64 x 1", (64, 1, 1)),
+        *(none[2], "2 x 32", (2, 1, 32)),
+        *("65 x 1", none[0], "1 x 65"),
+    ]

@@ -49,6 +49,9 @@ class StreamedDilated(Streamed):
         self.widths = np.array([encoder.hidden, *(len(block.second.bias) for block in blocks)])
         self.weights, self.past = weights_of(encoder), self._joined()
         self.reach = sum(len(ring.past) for ring in self.rings().values())
+        if streams <= FEW:  # compiled now, so that no step waits for it
+            none = torch.zeros(streams, encoder.channels, 0)
+            self.advance(Batch(none, none == 0), 0)
 
     def _joined(self) -> Float32[np.ndarray, " R"]:
         """One memory for all rings."""
@@ -64,10 +67,10 @@ class StreamedDilated(Streamed):
         S, _, k = x.values.shape
         if k * S > FEW:
             return self.by_tensors(x, time)
-        tokens = np.empty((S, k, self.dim), np.float32)
+        tokens = np.zeros((k, S, self.dim), np.float32)
         steps = x.values.contiguous().numpy(), x.observed.contiguous().numpy(), time
         advance(*steps, self.widths, self.weights, self.past, tokens)
-        return torch.from_numpy(tokens)
+        return torch.from_numpy(tokens).transpose(0, 1)
 
     def by_tensors(self, x: Batch, time: int) -> Tokens:
         """The same by a few tensor operations a layer, which pays for many steps or streams."""

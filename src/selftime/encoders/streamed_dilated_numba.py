@@ -1,8 +1,8 @@
-"""One step of causal dilated convolutions for a few streams, as one compiled loop.
+"""Steps of causal dilated convolutions for a few streams, as one compiled loop.
 
 A step of one stream is half a million products, which take less time than it takes to start the
-sixty tensor operations they are made of. Weights and rings lie one behind the other, in the order
-in which they are read, so that a step is one pass over both.
+hundred tensor operations they are made of. Weights and rings lie one behind the other, in the
+order in which they are read, so that a step is one pass over both.
 """
 
 import math
@@ -35,48 +35,38 @@ def advance(
         weights: matrix and bias of the entry, then of each block's first and second convolution
             and of the map beside the last block; matrices (K·I,O), tap after tap.
         past: the rings (2d,S,I) of each block's first and second convolution.
-        tokens: (S,k,D) float32, written into.
+        tokens: (k,S,D) float32 zeros, written into.
     """
-    for j in range(values.shape[2]):
-        h = np.zeros((len(values), widths[0]), float32)
-        w, p = enter(values[:, :, j], observed[:, :, j], weights, h), 0
-        for k in range(len(widths) - 1):
-            y = np.zeros((len(h), widths[k + 1]), float32)
-            z = np.zeros((len(h), widths[k + 1]), float32)
-            w, p = add_convolution(h, time + j, 2**k, weights, w, past, p, y)
-            w, p = add_convolution(y, time + j, 2**k, weights, w, past, p, z)
-            if k == len(widths) - 2:  # the last block
-                w = add_map(h, weights, w, z)
+    S, _, steps = values.shape
+    for j in range(steps):
+        h, dilation, p = np.zeros((S, widths[0]), float32), 1, 0
+        w = enter(values[:, :, j], observed[:, :, j], weights, h)
+        for k in range(1, len(widths)):
+            y, z = np.zeros((S, widths[k]), float32), np.zeros((S, widths[k]), float32)
+            w, p = add_convolution(h, time + j, dilation, weights, w, past, p, y)
+            w, p = add_convolution(y, time + j, dilation, weights, w, past, p, z)
+            if k < len(widths) - 1:
+                add(h, z)
             else:
-                z += h
-            h = z
-        tokens[:, j] = h
+                w = add_map(h, weights, w, z)
+            h, dilation = z, 2 * dilation
+        add(h, tokens[j])
 
 
 @compiled(reorder=True)
 def enter(values: np.ndarray, observed: np.ndarray, weights: np.ndarray, h: np.ndarray) -> int:
-    """Add values M + b to h where anything was observed, and say where M and b end."""
+    """Write values M + b into h where anything was observed, and say where M and b end."""
     (S, C), H = values.shape, h.shape[1]
-    matrix, bias = weights[: C * H].reshape(C, H), weights[C * H : (C + 1) * H]
     for s in range(S):
+        seen = False
         for c in range(C):
             if observed[s, c]:
-                h[s] += values[s, c] * matrix[c]
-        if observed[s].any():
-            h[s] += bias
-    end: int = (C + 1) * H
-    return end
-
-
-@compiled(reorder=True)
-def add_map(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
-    """Add x M + b to y, both read from ``w`` on, and say where they end."""
-    inner, outer = x.shape[1], y.shape[1]
-    bias = w + inner * outer
-    end: int = bias + outer
-    add_product(x, weights[w:bias].reshape(inner, outer), y)
-    y += weights[bias:end]
-    return end
+                seen = True
+                for o in range(H):
+                    h[s, o] += values[s, c] * weights[c * H + o]
+        for o in range(H if seen else 0):
+            h[s, o] += weights[C * H + o]
+    return (C + 1) * H  # type: ignore[no-any-return]
 
 
 @compiled(reorder=True)
@@ -91,31 +81,52 @@ def add_convolution(
     y: np.ndarray,
 ) -> tuple[int, int]:
     """Add three taps of gelu(x) to y, remember it in the ring from ``p`` on, say where both end."""
-    (S, inner), outer, rows = x.shape, y.shape[1], 2 * dilation
-    ring = past[p : p + rows * S * inner].reshape(rows, S, inner)
-    now, middle = time % rows, (time + dilation) % rows
-    size = inner * outer
-    add_product(ring[now], weights[w : w + size].reshape(inner, outer), y)
-    add_product(ring[middle], weights[w + size : w + 2 * size].reshape(inner, outer), y)
-    gelu(x, ring[now])
-    return add_map(ring[now], weights, w + 2 * size, y), p + ring.size
+    (S, inner), rows = x.shape, 2 * dilation
+    ring = past[p : p + rows * x.size].reshape(rows, S, inner)
+    now = ring[time % rows]
+    w = add_product(now, weights, w, y)
+    w = add_product(ring[(time + dilation) % rows], weights, w, y)
+    gelu(x, now)
+    return add_map(now, weights, w, y), p + ring.size
 
 
 @compiled(reorder=True)
-def add_product(x: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> None:
-    """Add x M to y, four rows of the matrix at a time for all streams."""
-    inner, outer = matrix.shape
+def add_map(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
+    """Add x M + b to y, both read from ``w`` on, and say where they end."""
+    w = add_product(x, weights, w, y)
+    for s in range(y.shape[0]):
+        for o in range(y.shape[1]):
+            y[s, o] += weights[w + o]
+    return w + y.shape[1]  # type: ignore[no-any-return]
+
+
+@compiled(reorder=True)
+def add_product(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
+    """Add x M to y, four rows of M at a time for all streams, and say where M ends."""
+    inner, outer = x.shape[1], y.shape[1]
     whole = inner - inner % 4
     for i in range(0, whole, 4):
-        a, b, c, d = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
+        a, b = weights[w : w + outer], weights[w + outer : w + 2 * outer]
+        c, d = weights[w + 2 * outer : w + 3 * outer], weights[w + 3 * outer : w + 4 * outer]
         for s in range(len(x)):
             r, t, u, v, out = x[s, i], x[s, i + 1], x[s, i + 2], x[s, i + 3], y[s]
             for o in range(outer):
                 out[o] += r * a[o] + t * b[o] + u * c[o] + v * d[o]
+        w += 4 * outer
     for i in range(whole, inner):
         for s in range(len(x)):
             for o in range(outer):
-                y[s, o] += x[s, i] * matrix[i, o]
+                y[s, o] += x[s, i] * weights[w + o]
+        w += outer
+    return w
+
+
+@compiled(reorder=True)
+def add(x: np.ndarray, y: np.ndarray) -> None:
+    """Add x to y."""
+    for s in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            y[s, i] += x[s, i]
 
 
 @compiled()
