@@ -1,4 +1,4 @@
-"""Few streams in a compiled loop, many by tensor operations: both are the network of the paper."""
+"""Streamed dilated convolutions are the network of the paper, in plain loops."""
 
 import math
 
@@ -8,19 +8,10 @@ import torch
 
 import selftime
 from selftime.data.scaling import none
-from selftime.encoders import streamed_dilated
 from selftime.encoders.dilated import Block, Convolution, Dilated
+from selftime.encoders.streamed_dilated_numba import TOGETHER, affine
+from selftime.encoders.streamed_dilated_numba import gelu as compiled_gelu
 from stream_material import model_of, offline, series_of
-
-ALL = 10**9
-"""Steps of streams that all count as few."""
-
-
-@pytest.fixture(params=[ALL, 0], ids=["compiled", "by tensors"])
-def way(request, monkeypatch) -> int:
-    """One way for whatever comes, however much it is."""
-    monkeypatch.setattr(streamed_dilated, "FEW", request.param)
-    return request.param
 
 
 def model_with(encoder: Dilated) -> selftime.Model:
@@ -57,7 +48,7 @@ def by_loops(encoder: Dilated, x: np.ndarray) -> list[list[float]]:
 
 @pytest.mark.parametrize("size", [1, 6])
 @pytest.mark.parametrize("channels, hidden, depth, dim", [(1, 4, 2, 3), (2, 5, 1, 5), (3, 2, 0, 9)])
-def test_every_step_is_what_plain_loops_say(way, channels, hidden, depth, dim, size):
+def test_every_step_is_what_plain_loops_say(channels, hidden, depth, dim, size):
     encoder = Dilated(channels=channels, hidden=hidden, depth=depth, dim=dim, causal=True, seed=3)
     x = series_of((2, channels, 18), 0.3)
     stream = model_with(encoder).stream(streams=2)
@@ -66,24 +57,14 @@ def test_every_step_is_what_plain_loops_say(way, channels, hidden, depth, dim, s
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-6)  # rounding of 32-bit sums
 
 
-def test_at_the_published_size_every_step_is_that_of_offline(way):
+def test_at_the_published_size_every_step_is_that_of_offline():
     model, x = model_with(Dilated(channels=1, causal=True)), series_of((2, 1, 150), 0.1)
     stream = model.stream(streams=2)
     got = np.concatenate([stream.update(x[:, :, t : t + 1]) for t in range(150)], axis=1)
     np.testing.assert_allclose(got, offline(model, x), rtol=0, atol=1e-5)
 
 
-def test_both_ways_go_on_where_the_other_stopped(monkeypatch):
-    model, x = model_of("dilated", 2), series_of((3, 2, 60), 0.2)
-    stream, parts = model.stream(streams=3), []
-    for turn, (start, stop) in enumerate([(0, 1), (1, 2), (2, 20), (20, 21), (21, 50), (50, 60)]):
-        monkeypatch.setattr(streamed_dilated, "FEW", (0, ALL)[turn % 2])
-        parts.append(stream.update(x[:, :, start:stop]))
-    got = np.concatenate(parts, axis=1)
-    np.testing.assert_allclose(got, offline(model, x), rtol=0, atol=1e-5)
-
-
-def test_later_changes_of_the_encoder_do_not_reach_a_stream(way):
+def test_later_changes_of_the_encoder_do_not_reach_a_stream():
     encoder = Dilated(channels=1, hidden=1, depth=2, dim=3, causal=True)
     model = model_with(encoder)
     stream, twin = model.stream(), model.stream()
@@ -95,17 +76,36 @@ def test_later_changes_of_the_encoder_do_not_reach_a_stream(way):
     assert not np.allclose(model.stream().update(5.0), before[0])
 
 
-def test_few_are_compiled_and_many_are_not(monkeypatch):
-    asked = []
-    monkeypatch.setattr(streamed_dilated, "advance", lambda *given: asked.append(given[0].shape))
-    for streams, k in ((1, 1), (64, 1), (2, 32), (65, 1), (1, 65)):
-        stream = model_of("dilated").stream(streams=streams)
-        asked.append(f"{streams} x {k}")
-        stream.update(np.zeros((streams, 1, k)))
-    none = [(1, 1, 0), (64, 1, 0), (2, 1, 0)]  # compiled before the first step
-    assert asked == [
-        *(none[0], "1 x 1", (1, 1, 1)),
-        *(none[1], "64 x 1", (64, 1, 1)),
-        *(none[2], "2 x 32", (2, 1, 32)),
-        *("65 x 1", none[0], "1 x 65"),
-    ]
+def test_gelu_is_x_times_the_normal_distribution():
+    x = np.concatenate([np.linspace(-9, 9, 40_001), [0.0, -5.5, 5.5, 1e12, -1e12]])
+    x = x.astype(np.float32)
+    got = np.empty_like(x)
+    compiled_gelu(x, got)
+    wanted = np.array([gelu([[value]])[0][0] for value in x.astype(np.float64)])
+    assert (np.abs(got - wanted) <= 2.5e-7 * np.maximum(1, np.abs(x))).all()  # two roundings
+    assert got[0] == 0 and got[-1] == 0 and got[-2] == np.float32(1e12)
+
+
+@pytest.mark.parametrize("rows, inner, outer", [(1, 1, 1), (2, 3, 4), (5, 17, 6), (3, 192, 9)])
+def test_an_affine_map_of_every_row_whatever_does_not_come_out_even(rows, inner, outer, np_rng):
+    before, rest = np_rng.normal(size=3), np_rng.normal(size=2)
+    x, matrix, bias = (np_rng.normal(size=s) for s in ((rows, inner), (outer, inner), outer))
+    weights = np.concatenate([before, matrix.ravel(), bias, rest]).astype(np.float32)
+    y = np.full((rows, outer), np.nan, np.float32)
+    assert affine(x.astype(np.float32), weights, 3, y) == len(weights) - 2
+    wanted = [[sum(map(math.prod, zip(m, row, strict=True))) for m in matrix] for row in x]
+    np.testing.assert_allclose(y, np.array(wanted) + bias, rtol=0, atol=1e-5)  # 192 products
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_streams_do_not_touch_each_other(threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    S = 9 * TOGETHER + 5
+    model, x = model_of("dilated", 2), series_of((S, 2, 25), 0.2)
+    stream = model.stream(streams=S)
+    parts = [stream.update(x[:, :, a:b]) for a, b in ((0, 1), (1, 4), (4, 13), (13, 25))]
+    together = np.concatenate(parts, axis=1)
+    np.testing.assert_allclose(together, offline(model, x), rtol=0, atol=1e-5)
+    for s in (0, TOGETHER - 1, TOGETHER, S - 1):
+        alone = model.stream().update(x[s])
+        np.testing.assert_allclose(together[s], alone, rtol=0, atol=1e-5)
