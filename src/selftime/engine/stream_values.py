@@ -54,11 +54,17 @@ def batch_of(cube: Cube, scale: MeanAndSd | None = None) -> Batch:
         scale: brings values to the model's units, within ±:data:`LARGEST`.
     """
     observed = np.isfinite(cube)
-    values = np.where(observed, cube, 0.0).clip(-MOST, MOST).astype(np.float32)
-    if scale is not None:  # arrays: for single steps they are faster than tensors
+    values = within(np.where(observed, cube, 0.0), MOST).astype(np.float32)
+    if scale is not None:  # in arrays: for a single step they are faster than tensors
         with np.errstate(over="ignore"):
-            values = ((values - scale[0]) / scale[1]).clip(-LARGEST, LARGEST)
+            values = within((values - scale[0]) / scale[1], LARGEST)
     return Batch(torch.from_numpy(values), torch.from_numpy(observed))
+
+
+def within(values: np.ndarray, most: float) -> np.ndarray:
+    """The values, where they are beyond ±most that."""
+    bound: np.ndarray = np.minimum(np.maximum(values, -most), most)  # clip takes longer
+    return bound
 
 
 def scale_of(scaling: Scaling, channels: int) -> MeanAndSd:
