@@ -1,5 +1,6 @@
 """Streamed dilated convolutions are the network of the paper, in plain loops."""
 
+import copy
 import math
 
 import numpy as np
@@ -95,6 +96,17 @@ def test_an_affine_map_of_every_row_whatever_does_not_come_out_even(rows, inner,
     assert affine(x.astype(np.float32), weights, 3, y) == len(weights) - 2
     wanted = [[sum(map(math.prod, zip(m, row, strict=True))) for m in matrix] for row in x]
     np.testing.assert_allclose(y, np.array(wanted) + bias, rtol=0, atol=1e-5)  # 192 products
+
+
+def test_a_copy_of_a_stream_goes_its_own_way(tmp_path):
+    model, x = model_of("dilated"), series_of((1, 1, 30))[0]
+    stream = model.stream()
+    stream.update(x[:, :10])
+    twin = copy.deepcopy(stream)
+    wanted = stream.update(x[:, 10:])
+    again = model.stream().restore(twin.save(tmp_path / "twin"))
+    np.testing.assert_array_equal(again.update(x[:, 10:]), wanted)
+    np.testing.assert_array_equal(twin.update(x[:, 10:]), wanted)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -1,5 +1,6 @@
 """Causal dilated convolutions a step at a time, with a ring of past inputs for each of them."""
 
+from itertools import chain
 from math import prod
 
 import numpy as np
@@ -27,19 +28,17 @@ class StreamedDilated(Streamed):
     Attributes:
         widths: features after the entry and after each block.
         weights: all weights in the order of use.
-        past: all rings in the order of use; the row of step t lies at t modulo 2d.
+        shapes: of the rings (2d,S,I) by name, in the order of use.
+        past: all rings one after the other; the row of step t lies at t modulo 2d.
     """
 
     def __init__(self, encoder: Dilated, streams: int) -> None:
         blocks = [block for block in encoder.stack if isinstance(block, Block)]
         self.dim, self.widths = encoder.dim, np.array([encoder.hidden, *map(width_of, blocks)])
-        self.weights = packed([encoder.entry, *(one for block in blocks for one in parts(block))])
-        shapes = ring_shapes(blocks, streams)
-        past = untouched(sum(map(prod, shapes.values())), dtype=torch.float32)
-        rings = torch.split(past, list(map(prod, shapes.values())))
-        pairs = zip(shapes.items(), rings, strict=True)
-        self.past, self.rings = past.numpy(), {name: ring.view(of) for (name, of), ring in pairs}
-        self.reach = sum(len(ring) for ring in self.rings.values())
+        self.weights = packed([encoder.entry, *chain.from_iterable(map(layers_of, blocks))])
+        self.shapes = ring_shapes(blocks, streams)
+        self.past = untouched(sum(map(prod, self.shapes.values())), dtype=torch.float32).numpy()
+        self.reach = sum(steps for steps, _, _ in self.shapes.values())
         none = torch.zeros(streams, encoder.channels, 0)
         self.advance(Batch(none, none == 0), 0)  # compiled now, so that no step waits for it
 
@@ -57,7 +56,10 @@ class StreamedDilated(Streamed):
 
     def memory(self) -> Memory:
         """The past of every convolution (2d,S,I), zeros before the first step, as offline."""
-        return dict(self.rings)
+        sizes = list(map(prod, self.shapes.values()))
+        parts = torch.split(torch.from_numpy(self.past), sizes)
+        named = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.view(shape) for (name, shape), part in named}
 
 
 def width_of(block: Block) -> int:
@@ -65,7 +67,7 @@ def width_of(block: Block) -> int:
     return len(block.second.bias)
 
 
-def parts(block: Block) -> list[Convolution]:
+def layers_of(block: Block) -> list[Convolution]:
     """Its layers in the order of use."""
     beside = [] if block.beside is None else [block.beside]
     return [block.first, block.second, *beside]
