@@ -15,7 +15,7 @@ from selftime.encoders.recurrent import GRU, LSTM
 from selftime.encoders.rocket import MiniRocket
 from selftime.encoders.streaming import body_of
 from selftime.engine.model import Model
-from selftime.engine.stream import batch_of
+from selftime.engine.stream_values import batch_of
 
 
 def dilated(channels: int) -> Encoder:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import selftime
-from selftime.encoders.dilated import Convolution, Dilated
-from selftime.encoders.streamed_dilated import ROWS, Ring, StreamedDilated, portions
+from selftime.encoders.dilated import Dilated
+from selftime.encoders.streamed_dilated import StreamedDilated
 from stream_material import GROWING, STEPWISE, model_of, offline, series_of
 
 WITHIN = 1e-5
@@ -91,15 +91,6 @@ def test_nothing_observed_yet(kind):
     np.testing.assert_allclose(series, offline(model, x, "series"), rtol=0, atol=WITHIN)
 
 
-def test_streams_do_not_touch_each_other():
-    model, x = model_of("dilated", 2), series_of((ROWS + 40, 2, 25), 0.2)
-    together = streamed(model.stream(streams=ROWS + 40), x, [1, 3, 9])
-    np.testing.assert_allclose(together, offline(model, x), rtol=0, atol=WITHIN)
-    for s in (0, ROWS - 1, ROWS, ROWS + 39):
-        alone = np.stack([model.stream().update(x[s])])
-        np.testing.assert_allclose(together[s : s + 1], alone, rtol=0, atol=WITHIN)
-
-
 def test_beyond_the_receptive_field_it_is_still_exact():
     model = model_of("dilated")  # 4 blocks of 2 convolutions: 2 · 2 · (1 + 2 + 4 + 8) steps
     x = series_of((1, 1, 5000), 0.1)
@@ -107,33 +98,6 @@ def test_beyond_the_receptive_field_it_is_still_exact():
     np.testing.assert_allclose(got, offline(model, x), rtol=0, atol=WITHIN)
     late = model.stream(streams=1).update(x[:, :, -100:])
     np.testing.assert_allclose(got[:, -39:], late[:, -39:], rtol=0, atol=WITHIN)
-
-
-@pytest.mark.parametrize("dilation", [1, 2, 8])
-def test_a_ring_is_a_sum_over_three_taps(dilation):
-    rng = torch.Generator().manual_seed(1)
-    layer = Convolution(3, 2, 3, rng).double()
-    x = torch.randn(30, 1, 3, generator=rng, dtype=torch.float64)  # (T,S,I)
-    wanted = torch.zeros(30, 1, 2, dtype=torch.float64)
-    for t in range(30):
-        wanted[t, 0] = layer.bias.detach()
-        for tap, back in enumerate((2 * dilation, dilation, 0)):
-            if t >= back:
-                wanted[t, 0] += layer.weight[tap].detach() @ x[t - back, 0]
-    for size in (1, 2, 7, 30):
-        ring, every = Ring(layer, dilation, 1), range(0, 30, size)
-        got = torch.cat([ring(x[t : t + size], t, slice(0, 1)) for t in every])
-        torch.testing.assert_close(got, wanted)
-
-
-@pytest.mark.parametrize("steps, streams", [(1, 1), (300, 1), (5, 100), (3, ROWS), (2, 1000)])
-def test_portions_cover_every_step_of_every_stream_once(steps, streams):
-    seen = np.zeros((steps, streams), int)
-    for some_steps, some_streams in portions(steps, streams):
-        assert seen[: some_steps.start, some_streams].all()  # in the order of time
-        seen[some_steps, some_streams] += 1
-        assert seen[some_steps, some_streams].size <= ROWS
-    assert (seen == 1).all()
 
 
 def test_memory_is_bounded_by_the_receptive_field():
@@ -144,16 +108,6 @@ def test_memory_is_bounded_by_the_receptive_field():
     stream.update(np.zeros((1, 3000)))
     assert stream.nbytes == before == 4 * (2 * 7 * 12 + 16 * (6 + 7))
     assert stream.steps == 3000
-
-
-def test_later_changes_of_the_encoder_do_not_reach_a_stream():
-    encoder = Dilated(channels=1, hidden=4, depth=2, dim=3, causal=True)
-    model = selftime.Model(encoder, model_of("dilated").scaling, ("x",))
-    stream, twin = model.stream(), model.stream()
-    with torch.no_grad():
-        encoder.entry.weight.mul_(3)
-    np.testing.assert_array_equal(stream.update(5.0), twin.update(5.0))
-    assert not np.allclose(model.stream().update(5.0), twin.update(5.0))
 
 
 def test_shapes_in_and_out():

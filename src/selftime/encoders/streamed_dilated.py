@@ -1,24 +1,19 @@
 """Causal dilated convolutions a step at a time, with a ring of past inputs for each of them."""
 
-from collections.abc import Iterator
+from itertools import chain
+from math import prod
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float32
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.encoders.compiling_numba import over_series
 from selftime.encoders.dilated import Block, Convolution, Dilated
-from selftime.encoders.steps import entering
 from selftime.encoders.streamed import Memory, Streamed, untouched
+from selftime.encoders.streamed_dilated_numba import TOGETHER, advance
 from selftime.shapes import Tokens
-
-Inputs = Float[Tensor, "k S I"]
-"""Features of some steps of all streams, time first."""
-Past = Float[Tensor, "P S I"]
-"""The ring of a convolution: its last P = 2d rows."""
-ROWS = 256
-"""Steps of streams that go through all layers together: what they carry stays in the cache."""
 
 
 class StreamedDilated(Streamed):
@@ -29,110 +24,70 @@ class StreamedDilated(Streamed):
     however many came before it (the caching of Paine et al. 2016, "Fast WaveNet Generation
     Algorithm", section 2, with a ring in the place of a queue). The weights are those the encoder
     has when the stream begins.
+
+    Attributes:
+        widths: features after the entry and after each block.
+        weights: all weights in the order of use.
+        shapes: of the rings (2d,S,I) by name, in the order of use.
+        past: all rings one after the other; the row of step t lies at t modulo 2d.
     """
 
     def __init__(self, encoder: Dilated, streams: int) -> None:
-        self.streams, self.dim = streams, encoder.dim
-        self.entry = encoder.entry.weight[0].detach().clone(), encoder.entry.bias.detach().clone()
-        self.blocks = [
-            StreamedBlock(block, 2**k, streams)
-            for k, block in enumerate(encoder.stack)
-            if isinstance(block, Block)
-        ]
-        self.reach = sum(len(ring.past) for ring in self.rings().values())
+        blocks = [block for block in encoder.stack if isinstance(block, Block)]
+        self.dim, self.widths = encoder.dim, np.array([encoder.hidden, *map(width_of, blocks)])
+        self.weights = packed([encoder.entry, *chain.from_iterable(map(layers_of, blocks))])
+        self.shapes = ring_shapes(blocks, streams)
+        self.past = untouched(sum(map(prod, self.shapes.values())), dtype=torch.float32).numpy()
+        self.reach = sum(steps for steps, _, _ in self.shapes.values())
+        none = torch.zeros(streams, encoder.channels, 0)
+        self.advance(Batch(none, none == 0), 0)  # compiled now, so that no step waits for it
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The token of each of the next steps (S,k,D)."""
-        there = x.observed.any(dim=1).T[:, :, None]  # (k,S,1)
-        h = F.linear(entering(x).permute(2, 0, 1), *self.entry) * there  # (k,S,H)
-        tokens = h.new_empty(*h.shape[:2], self.dim)
-        for steps, some in portions(len(h), self.streams):
-            part = h[steps, some]
-            for block in self.blocks:
-                part = block(part, time + steps.start, some)
-            tokens[steps, some] = part
-        return tokens.transpose(0, 1)
-
-    def rings(self) -> dict[str, "Ring"]:
-        """The convolutions by name, e.g. ``3.first``."""
-        return {
-            f"{k}.{name}": ring
-            for k, block in enumerate(self.blocks)
-            for name, ring in (("first", block.first), ("second", block.second))
-        }
+        S, _, k = x.values.shape
+        tokens = np.zeros((k, S, self.dim), np.float32)
+        steps = x.values.contiguous().numpy(), x.observed.contiguous().numpy(), time
+        everything = *steps, self.widths, self.weights, self.past, tokens
+        if S <= TOGETHER:
+            advance(0, S, *everything)
+        else:
+            over_series(advance, S, *everything)
+        return torch.from_numpy(tokens).transpose(0, 1)
 
     def memory(self) -> Memory:
-        """The past of every convolution (2d,S,I)."""
-        return {name: ring.past for name, ring in self.rings().items()}
+        """The past of every convolution (2d,S,I), zeros before the first step, as offline."""
+        sizes = list(map(prod, self.shapes.values()))
+        parts = torch.split(torch.from_numpy(self.past), sizes)
+        named = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.view(shape) for (name, shape), part in named}
 
 
-def portions(steps: int, streams: int) -> Iterator[tuple[slice, slice]]:
-    """Steps and streams that go together, at most :data:`ROWS`, in the order of time."""
-    wide = min(streams, ROWS)
-    long = max(ROWS // wide, 1)
-    for j in range(0, steps, long):
-        for s in range(0, streams, wide):
-            yield slice(j, min(j + long, steps)), slice(s, min(s + wide, streams))
+def width_of(block: Block) -> int:
+    """Features that a block says."""
+    return len(block.second.bias)
 
 
-class StreamedBlock:
-    """A residual block whose two convolutions remember."""
-
-    def __init__(self, block: Block, dilation: int, streams: int) -> None:
-        self.first = Ring(block.first, dilation, streams)
-        self.second = Ring(block.second, dilation, streams)
-        beside = block.beside
-        self.beside = None if beside is None else (flat(beside), beside.bias.detach().clone())
-
-    def __call__(self, x: Inputs, time: int, some: slice) -> Float[Tensor, "k S O"]:
-        """What follows from the next steps of some streams, as the block says it of all steps."""
-        y = self.second(F.gelu(self.first(F.gelu(x), time, some)), time, some)
-        beside = x if self.beside is None else x @ self.beside[0] + self.beside[1]
-        return y + beside
+def layers_of(block: Block) -> list[Convolution]:
+    """Its layers in the order of use."""
+    beside = [] if block.beside is None else [block.beside]
+    return [block.first, block.second, *beside]
 
 
-class Ring:
-    """A causal convolution of three taps and the last 2d rows that it read.
-
-    The row of step t lies at t modulo 2d, where that of step t − 2d was.
-
-    Attributes:
-        past: (2d,S,I), zeros before the first step, as offline.
-    """
-
-    def __init__(self, layer: Convolution, dilation: int, streams: int) -> None:
-        self.dilation, self.matrix, self.bias = dilation, flat(layer), layer.bias.detach().clone()
-        inner = layer.weight.shape[2]
-        self.past = untouched(2 * dilation, streams, inner, dtype=layer.weight.dtype)
-
-    def __call__(self, x: Inputs, time: int, some: slice) -> Float[Tensor, "k S O"]:
-        """The convolution at the next steps of some streams, whose rows are remembered."""
-        past = self.past[:, some]
-        if len(x) == 1:  # the same without indices: most steps come alone
-            here, half = time % len(past), (time + self.dilation) % len(past)
-            rows = torch.cat([past[here], past[half], x[0]], dim=1)  # (S,3I)
-            past[here] = x[0]
-            return torch.addmm(self.bias, rows, self.matrix)[None]
-        at = torch.arange(time, time + len(x)) % len(past)
-        earlier = [before(x, past, at, back) for back in (2 * self.dilation, self.dilation)]
-        rows = torch.cat([*earlier, x], dim=2).flatten(0, 1)  # (k·S,3I)
-        past[at[-len(past) :]] = x[-len(past) :]
-        return torch.addmm(self.bias, rows, self.matrix).view(len(x), x.shape[1], -1)
+def ring_shapes(blocks: list[Block], streams: int) -> dict[str, tuple[int, int, int]]:
+    """The rings (2d,S,I) of the convolutions in the order of use, by name, e.g. ``3.first``."""
+    return {
+        f"{k}.{name}": (2 * 2**k, streams, layer.weight.shape[2])
+        for k, block in enumerate(blocks)
+        for name, layer in (("first", block.first), ("second", block.second))
+    }
 
 
-def before(x: Inputs, past: Past, at: Int[Tensor, " k"], back: int) -> Inputs:
-    """The rows ``back`` steps before each of ``x``: first those in the ring, then those in x.
-
-    Args:
-        x: the new rows, not yet in the ring.
-        past: the ring.
-        at: where in the ring the new rows will be.
-        back: at most as many steps as the ring has rows.
-    """
-    kept = min(back, len(x))
-    return torch.cat([past[(at[:kept] - back) % len(past)], x[: len(x) - kept]])
+def packed(layers: list[Convolution]) -> Float32[np.ndarray, " W"]:
+    """A copy of the matrix (O,K·I) and the bias of every layer, one after the other."""
+    return torch.cat([part for layer in layers for part in flat(layer)]).numpy()
 
 
-def flat(layer: Convolution) -> Float[Tensor, "_ O"]:
-    """The matrices of the taps of a convolution, one above the other."""
-    return layer.weight.detach().transpose(1, 2).flatten(0, 1).contiguous()
+def flat(layer: Convolution) -> tuple[Tensor, Tensor]:
+    """Its matrix, the taps of each output side by side, and its bias."""
+    matrix = layer.weight.detach().permute(1, 0, 2)  # (O,K,I)
+    return matrix.flatten(), layer.bias.detach()

@@ -16,6 +16,7 @@ from selftime.encoders.streamed import Streamed
 from selftime.encoders.streamed import StreamError as StreamError
 from selftime.encoders.streaming import INSTEAD, body_of, streamed_series, streamed_steps
 from selftime.engine import stream_state
+from selftime.engine.stream_values import batch_of, bounded, cube_of, scale_of
 from selftime.engine.windowed import Windowed
 
 Of = Literal["auto", "step", "series"]
@@ -72,10 +73,8 @@ class Stream:
         self.steps, self.of_steps = 0, steps_of(source, manner)
         self.dim = body_of(source.encoder).dim if self.of_steps else source.encoder.dim
         self._reader = reader_of(source, manner)
-        blank = torch.zeros(1, len(source.channels), 1)
-        self._scale = None
-        if manner.window is None:
-            self._scale = source.scaling.scale_of(Batch(blank, blank == 0))
+        anew = manner.window is not None  # then each window is scaled by itself
+        self._scale = None if anew else scale_of(source.scaling, len(source.channels))
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.manner._asdict().items())
@@ -104,39 +103,13 @@ class Stream:
         Raises:
             StreamError: another shape, or not numbers; the stream is as it was before.
         """
-        cube, single = self._cube(x)  # (S,C,k)
+        cube, single = cube_of(x, self.manner.streams, len(self.source.channels))
         with torch.inference_mode():
-            batch = batch_of(cube)
-            scaled = batch if self._scale is None else bounded(self._scale.apply(batch))
-            tokens = self._reader.advance(scaled, self.steps).numpy()  # (S,k,D)
+            steps = batch_of(cube, self._scale)
+            tokens = self._reader.advance(steps, self.steps).numpy()  # (S,k,D)
         self.steps += cube.shape[2]
         tokens = tokens[:, 0] if single else tokens
         return np.ascontiguousarray(tokens[0] if self.manner.streams is None else tokens)
-
-    def _cube(self, x: Any) -> tuple[np.ndarray, bool]:
-        """Values (S,C,k), and whether a single step was given.
-
-        Raises:
-            StreamError: another shape, or not numbers.
-        """
-        S, C = self.manner.streams, len(self.source.channels)
-        step = (C,) if S is None else (S, C)
-        try:
-            values = np.asarray(x, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise StreamError(f"got {type(x).__name__} ({error}), wanted numbers {step}") from None
-        if values.ndim == 0 and step == (1,):
-            values = values[None]
-        if values.shape == step:
-            return values.reshape(S or 1, C, 1), True
-        if values.shape[:-1] == step and values.shape[-1] > 0:
-            return values.reshape(S or 1, C, -1), False
-        chunk = str(step).replace(",)", ")").replace(")", ", k)")
-        raise StreamError(
-            f"got values of shape {values.shape}, wanted {step} for one step or {chunk} for k "
-            f"steps: {'one stream' if S is None else f'{S} streams'} of "
-            f"{'1 channel' if C == 1 else f'{C} channels'}"
-        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all that the stream remembers to one safetensors file, whole or not at all.
@@ -158,24 +131,6 @@ class Stream:
 
     def _facts(self) -> dict[str, Any]:
         return {**self.manner._asdict(), "model": stream_state.fingerprint(*self.source)}
-
-
-LARGEST = 1e12
-"""Scaled values count as no larger, so that a wild one does not overflow in the network and go on
-as NaN for as long as the stream remembers it."""
-
-
-def batch_of(cube: np.ndarray) -> Batch:
-    """Values (S,C,k) as 32-bit numbers; what is not finite is missing."""
-    observed = np.isfinite(cube)
-    most = np.finfo(np.float32).max
-    values = np.where(observed, cube, 0.0).clip(-most, most).astype(np.float32)
-    return Batch(torch.from_numpy(values), torch.from_numpy(observed))
-
-
-def bounded(x: Batch) -> Batch:
-    """Values within ±:data:`LARGEST`."""
-    return Batch(x.values.clamp(-LARGEST, LARGEST), x.observed)
 
 
 def check(manner: Manner) -> None:

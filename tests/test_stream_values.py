@@ -1,0 +1,35 @@
+"""What comes into a stream: scaled, within bounds, missing where not finite."""
+
+import numpy as np
+import pytest
+
+from selftime.data.scaling import PerChannel
+from selftime.engine.stream_values import LARGEST, MOST, batch_of, scale_of
+
+WILD = [np.inf, -np.inf, np.nan, 1e300, -1e300, MOST, -MOST, 1e12, -1e12, 0.0, 3.7]
+
+
+@pytest.mark.parametrize("mean, sd", [(0.0, 1.0), (5.0, 2e-30), (-3e38, 1e30), (1e6, 1e-3)])
+def test_values_are_scaled_as_offline_and_bounded(mean, sd):
+    scaling = PerChannel(mean=(mean,), sd=(sd,))
+    cube = np.array([[WILD]])
+    got = batch_of(cube, scale_of(scaling, 1))
+    plain = batch_of(cube)
+    offline = scaling.apply(plain).values.clamp(-LARGEST, LARGEST).numpy()
+    there = np.isfinite(cube)
+    np.testing.assert_array_equal(got.observed.numpy(), there)
+    np.testing.assert_array_equal(got.values.numpy()[there], offline[there])
+    assert np.abs(got.values.numpy()).max() <= np.float32(LARGEST)
+
+
+def test_without_a_scale_values_are_32_bit_numbers_as_they_are():
+    got = batch_of(np.array([[WILD]]))
+    wanted = [MOST, -MOST, MOST, -MOST, 1e12, -1e12, 0.0, 3.7]
+    np.testing.assert_array_equal(got.values[0, 0, 3:].numpy(), np.float32(wanted))
+    assert got.observed[0, 0].tolist() == [False] * 3 + [True] * 8
+
+
+def test_a_scale_is_one_number_a_channel():
+    mean, sd = scale_of(PerChannel(mean=(1.0, 2.0), sd=(3.0, 4.0)), 2)
+    np.testing.assert_array_equal(mean, np.array([[[1], [2]]], np.float32))
+    np.testing.assert_array_equal(sd, np.array([[[3], [4]]], np.float32))
