@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
-from selftime.tasks.forecasting.correction import Features, fit_correction, windows_at
+from selftime.tasks.forecasting.correction import CHUNK, Features, fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
 from selftime.tasks.forecasting.histories import ending
 from selftime.tasks.forecasting.intervals import QuantileTracker, arriving
@@ -128,12 +128,13 @@ def residuals_after(
 ) -> Float[np.ndarray, "N C H"]:
     """Truth less forecast of every window (of many, evenly chosen ones) after the ends."""
     L, H = judge.look_back, judge.horizon
-    total = sum(max(len(h) - H + 1 - end, 0) for h, end in zip(scaled, ends, strict=True))
-    stride = 1 if len(scaled) == 1 else max(1, total // MOST_JUDGED)
+    edges = [np.array([max(end, L), len(h)]) for h, end in zip(scaled, ends, strict=True)]
+    held = Blocks(tuple(scaled), tuple(edges), tuple(ends), L, H)
+    origins = held.origins(held.held(0))
+    if len(scaled) > 1:
+        origins = origins[:: max(1, len(origins) // MOST_JUDGED)]
     found: list[np.ndarray] = []
-    for history, end in zip(scaled, ends, strict=True):
-        origins = np.arange(max(end, L), len(history) - H + 1, stride)
-        if len(origins):
-            past, future = windows_at(history, origins, L, H)
-            found.append(future - judge.predict(past))
+    for first in range(0, len(origins), CHUNK):
+        past, future = held.windows(origins[first : first + CHUNK])
+        found.append(future - judge.predict(past))
     return np.concatenate(found)
