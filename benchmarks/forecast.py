@@ -21,13 +21,13 @@ from benchmarks.__main__ import RESULTS
 from benchmarks.open_data import root
 from selftime.data.readers import read
 from selftime.estimators.forecaster import Forecaster
-from selftime.tasks.forecasting.backtest import Errors, Setting, errors_of, setting_of
-from selftime.tasks.forecasting.calibration import calibration_of
+from selftime.tasks.forecasting.backtest import Errors, calibrated, errors_of
 from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
 from selftime.tasks.forecasting.linear import fit_linear
 from selftime.tasks.forecasting.references import REFERENCES, FittedPart
+from selftime.tasks.forecasting.setting import Setting, setting_of
 
 SETS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "ETTh1": ("ETTh1.csv.gz", "ett-hourly", (24, 48, 96, 168, 192, 336, 720)),
@@ -79,9 +79,9 @@ def with_features(
 
 
 def intervals(fitted: WindowForecaster, setting: Setting, horizon: int) -> dict[str, float]:
-    found = calibration_of(fitted.single(), setting, horizon)
+    found = calibrated(fitted, setting, setting.blocks(horizon))
     return {
-        **{f"{share:g}": round(hit, 4) for share, hit in found.coverage.items()},
+        **found.shares(),
         "weighted quantile loss": round(found.quantile_loss, 4),
         "MASE": round(found.mase, 4),
     }
