@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.data.series import SeriesError, SeriesSet
@@ -88,9 +88,16 @@ def check_horizon(setting: Setting, horizon: int) -> None:
 
 def windows_after(
     setting: Setting, first: int, look_back: int, horizon: int
-) -> Iterator[tuple[Float[np.ndarray, "N C L"], Float[np.ndarray, "N C H"]]]:
+) -> Iterator[tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]]:
     """Past and future of every window whose future begins at ``first`` or later, some at a time."""
-    values = setting.values[first - look_back : setting.borders.end].astype(np.float32)
+    return windows_between(setting, first, setting.borders.end, look_back, horizon)
+
+
+def windows_between(
+    setting: Setting, first: int, stop: int, look_back: int, horizon: int
+) -> Iterator[tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]]:
+    """Past and future of every window whose future lies within ``first`` and ``stop``."""
+    values = setting.values[first - look_back : stop].astype(np.float32)
     every = sliding_window_view(values, look_back + horizon, axis=0)  # (N,C,L+H), a view
     for i in range(0, len(every), CHUNK):
         some = every[i : i + CHUNK]
