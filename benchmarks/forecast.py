@@ -21,7 +21,10 @@ from benchmarks.__main__ import RESULTS
 from benchmarks.open_data import root
 from selftime.data.readers import read
 from selftime.estimators.forecaster import Forecaster
+from selftime.report.coverage import coverage_picture
+from selftime.report.palette import save_picture
 from selftime.tasks.forecasting.backtest import Errors, calibrated, errors_of
+from selftime.tasks.forecasting.calibration import INTERVALS, Calibration
 from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
@@ -143,12 +146,25 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
+def plotted(found: dict[str, dict[str, Any]], folder: Path) -> None:
+    """A calibration plot of each set, all horizons in one."""
+    for name, by_horizon in found.items():
+        curves = {}
+        for H in sorted(map(int, by_horizon)):
+            held = by_horizon[str(H)]["intervals"]
+            shares = {share: held[f"{share:g}"] for share in INTERVALS}
+            curves[H] = Calibration(shares, held["weighted quantile loss"], held["MASE"])
+        picture = coverage_picture(curves, title=f"{name}: what intervals held")
+        save_picture(picture, folder / f"coverage-{name}.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--horizons", nargs="+", type=int, help="only these")
     parser.add_argument("--out", type=Path, default=RESULTS / "forecast.json")
     parser.add_argument("--thousand", action="store_true", help="time a thousand series instead")
+    parser.add_argument("--plots", type=Path, help="folder for calibration plots of the results")
     parser.add_argument("--again", action="store_true", help="measure anew what is there")
     args = parser.parse_args()
     if args.thousand:
@@ -168,6 +184,8 @@ def main() -> None:
             args.out.write_text(json.dumps(kept, indent=1) + "\n")
             print(*table({name: {str(H): done[str(H)]}})[2:], sep="\n", flush=True)
     print(*table({name: rows for name, rows in kept.items() if rows}), sep="\n")
+    if args.plots:
+        plotted(kept, args.plots)
 
 
 if __name__ == "__main__":
