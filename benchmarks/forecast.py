@@ -3,7 +3,7 @@
 For each set and horizon: the default forecaster (weights from the training part alone), the same
 without features, with features whose latents are random, fitted anew on training and validation
 part, the reference rows, seconds, and how often intervals hold. Results are kept by set and
-horizon; what is there is not measured again. With `--thousand` instead: seconds to fit and forecast
+horizon; what is there, intervals included, is not measured again. With `--thousand` instead: seconds to fit and forecast
 a thousand series of a thousand steps.
 """
 
@@ -132,7 +132,7 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
         for H in sorted(horizons):
             one = by_horizon[str(H)]
             cells = [f"{one['rows'][row]['mse']:.4f}" for row in names]
-            held = [f"{100 * one['intervals'][share]:.1f}" for share in ("0.8", "0.95")]
+            held = [percent(one["intervals"].get(share)) for share in ("0.8", "0.95")]
             line = [name, str(H), *cells, f"{one['seconds']['features']:.0f}", *held]
             lines.append("| " + " | ".join(line) + " |")
         for group in MEANS.get(name, (tuple(sorted(horizons)),)):
@@ -146,16 +146,23 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
 def plotted(found: dict[str, dict[str, Any]], folder: Path) -> None:
     """A calibration plot of each set, all horizons in one."""
     for name, by_horizon in found.items():
         curves = {}
         for H in sorted(map(int, by_horizon)):
             held = by_horizon[str(H)]["intervals"]
+            if not held:
+                continue
             shares = {share: held[f"{share:g}"] for share in INTERVALS}
             curves[H] = Calibration(shares, held["weighted quantile loss"], held["MASE"])
-        picture = coverage_picture(curves, title=f"{name}: what intervals held")
-        save_picture(picture, folder / f"coverage-{name}.png")
+        if curves:
+            picture = coverage_picture(curves, title=f"{name}: what intervals held")
+            save_picture(picture, folder / f"coverage-{name}.png")
 
 
 def main() -> None:
@@ -178,7 +185,7 @@ def main() -> None:
         setting = setting_of(read(root() / "forecasting" / file), protocol)
         for H in horizons:
             done = kept.setdefault(name, {})
-            if str(H) in done or (args.horizons and H not in args.horizons):
+            if done.get(str(H), {}).get("intervals") or (args.horizons and H not in args.horizons):
                 continue
             done[str(H)] = measured(setting, H)
             args.out.write_text(json.dumps(kept, indent=1) + "\n")

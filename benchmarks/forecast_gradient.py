@@ -9,7 +9,6 @@ seed; what is there is not measured again.
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,8 @@ def measured(
         "seconds": round(time.perf_counter() - wall, 1),
         "CPU seconds": round(time.process_time() - cpu, 1),
         "threads": torch.get_num_threads(),
-        "command": "python -m benchmarks.forecast_gradient " + " ".join(sys.argv[1:]),
+        "command": f"python -m benchmarks.forecast_gradient --horizons {horizon} --seeds {seed} "
+        f"--dim {size.dim} --steps {' '.join(map(str, steps))}",
     }
 
 
