@@ -3,8 +3,8 @@
 For each set and horizon: the default forecaster (weights from the training part alone), the same
 without features, with features whose latents are random, fitted anew on training and validation
 part, the reference rows, seconds, and how often intervals hold. Results are kept by set and
-horizon; what is there, intervals included, is not measured again. With `--thousand` instead: seconds to fit and forecast
-a thousand series of a thousand steps.
+horizon; what is there, intervals included, is not measured again. With `--thousand` instead:
+seconds to fit and forecast a thousand series of a thousand steps.
 """
 
 import argparse
