@@ -13,9 +13,10 @@ from forecast_material import waves
 from selftime.cli import app
 from selftime.data.series import SeriesError
 from selftime.report.forecasts import bands_of
-from selftime.tasks.forecasting.backtest import backtest, setting_of
+from selftime.tasks.forecasting.backtest import backtest
 from selftime.tasks.forecasting.cases import typical_season
 from selftime.tasks.forecasting.model_vectors import ModelVectors
+from selftime.tasks.forecasting.setting import setting_of
 
 
 @pytest.fixture(scope="module")
@@ -193,11 +194,15 @@ def test_forecast_writes_table_and_picture(file, tmp_path):
     assert again.exit_code == 2 and "exists: choose another --out, or --force" in again.stderr
 
 
-def test_backtest_prints_errors_and_references(file):
-    result = CliRunner().invoke(app, ["backtest", file, "--horizons", "3,5", "--json"])
+def test_backtest_prints_errors_and_references(file, tmp_path):
+    plot = tmp_path / "plot.png"
+    words = ["backtest", file, "--horizons", "3,5", "--picture", str(plot), "--json"]
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
-    assert list(said) == ["mse", "mae", "seconds", "references"]
+    assert list(said) == ["mse", "mae", "coverage", "seconds", "references"]
+    assert list(said["coverage"]["5"]) == ["0.2", "0.4", "0.6", "0.8", "0.9", "0.95"]
+    assert plot.read_bytes().startswith(b"\x89PNG")
     assert list(said["mse"]) == list(said["mae"]) == ["3", "5"]
     assert list(said["references"]["NLinear"]["mse"]) == ["3", "5"]
 

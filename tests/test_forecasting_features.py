@@ -1,4 +1,4 @@
-"""Patch features, corrections, intervals and metrics beside plain loops."""
+"""Patch features, corrections and metrics beside plain loops."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from selftime.tasks.forecasting import correction as corrections
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import fit_forecaster, learned_features
-from selftime.tasks.forecasting.intervals import QuantileTracker, arriving, levels_of
 from selftime.tasks.forecasting.latents import patch_features, patch_lengths, principal
 from selftime.tasks.forecasting.linear import fit_linear
 from selftime.tasks.forecasting.metrics import mase, naive_scale, pinball, weighted_quantile_loss
@@ -101,25 +100,6 @@ def test_correction_solves_its_equations(np_rng):
     np.testing.assert_allclose(rest.features[0, 0], phi, rtol=1e-5)
     np.testing.assert_allclose(rest.cross[0], left, rtol=1e-3, atol=1e-3)  # 32-bit products
     assert sum(part.count for part in parts) <= rest.count == high - low
-
-
-def test_what_is_known_arrives_step_by_step(np_rng):
-    residuals = np_rng.normal(size=(6, 1, 3))
-    found = arriving(residuals, 2)
-    assert found[0, 0] == residuals[1, 0, 0] and found[0, 1] == residuals[0, 0, 1]
-    assert np.isnan(found[0, 2])
-
-
-def test_tracked_quantiles_reach_their_level_when_noise_grows(np_rng):
-    """Residuals become twice as wide after calibration: unmoved quantiles would hold 48 %."""
-    tracker = QuantileTracker(np_rng.normal(size=(500, 1, 4)), levels_of(0.8))
-    wider = 2 * np_rng.normal(size=(3000, 1, 4))
-    inside = []
-    for row in wider:
-        low, high = tracker.quantiles()
-        inside.append((row >= low) & (row <= high))
-        tracker.learn(row)
-    assert 0.78 < np.mean(inside[1500:]) < 0.82
 
 
 def test_metrics_beside_loops(np_rng):

@@ -174,6 +174,19 @@ def test_blocks_hold_out_what_they_say():
         assert fit.windows == len(fitted) and judged.windows == high - low
 
 
+def test_windows_of_many_series_beside_a_loop():
+    """Series of unequal length lie end to end; no window crosses from one to the next."""
+    histories = [waves(T, 2, seed) for seed, T in enumerate((40, 25, 60))]
+    blocks = cut_blocks(histories, 3, look_back=5)
+    spans = [(5, 9), (7, 7), (6, 58)]
+    past, future = blocks.windows(blocks.origins(spans))
+    every = [
+        h[o - 5 : o + 3].T for h, span in zip(histories, spans, strict=True) for o in range(*span)
+    ]
+    assert len(past) == 4 + 0 + 52
+    np.testing.assert_array_equal(np.concatenate([past, future], axis=2), np.float32(every))
+
+
 def test_series_too_short_are_refused():
     with pytest.raises(SeriesError, match=r"got horizon 30 and series of at most 40 steps, wanted"):
         cut_blocks([waves(40)], 30)

@@ -59,11 +59,15 @@ def backtest(  # noqa: PLR0913
         Literal["ett-hourly", "ett-15min", "70-10-20"],
         typer.Option("--protocol", help="How the series is cut into train, validation and test."),
     ] = "70-10-20",
+    picture: Annotated[
+        str | None, typer.Option("--picture", help="Calibration plot: .png, .svg or .pdf.")
+    ] = None,
     seed: given.Seed = 0,
     label: given.Label = None,
     id: given.Id = None,
     time: given.Time = None,
     layout: given.Layout = None,
+    force: given.Force = False,
     as_json: given.Json = False,
 ) -> None:
     """Forecast every window of the test part, beside naive and linear references.
@@ -75,5 +79,7 @@ def backtest(  # noqa: PLR0913
     """
     from selftime.cli import foreseeing
 
-    trial = foreseeing.Hindsight(file, foreseeing.horizons_in(horizons), protocol, seed)
-    foreseeing.backtest(trial, reader_of(label, id, time, layout), as_json=as_json)
+    steps = foreseeing.horizons_in(horizons)
+    trial = foreseeing.Hindsight(file, steps, protocol, seed, picture)
+    read = reader_of(label, id, time, layout)
+    foreseeing.backtest(trial, read, force=force, as_json=as_json)

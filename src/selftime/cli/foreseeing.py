@@ -10,6 +10,7 @@ from selftime.cli.looking import PICTURES
 from selftime.cli.outputs import TABLES, check_file, write_file
 from selftime.cli.sources import Reader
 from selftime.engine.model import load
+from selftime.report.coverage import coverage_picture
 from selftime.report.forecasts import forecast_picture
 from selftime.report.palette import save_picture
 from selftime.tasks.forecasting import backtest as tasks
@@ -52,12 +53,14 @@ class Hindsight(NamedTuple):
         horizons: steps ahead.
         protocol: how it is cut.
         seed: fixes everything random.
+        picture: where the calibration plot should go, if one is wanted.
     """
 
     file: str
     horizons: tuple[int, ...]
     protocol: str
     seed: int = 0
+    picture: str | None = None
 
 
 def horizons_in(text: str) -> tuple[int, ...]:
@@ -109,8 +112,10 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
     terminal.show(result, *lines, as_json=as_json)
 
 
-def backtest(trial: Hindsight, read: Reader, *, as_json: bool) -> None:
-    """Print errors on the test part beside those of the reference rows."""
+def backtest(trial: Hindsight, read: Reader, *, force: bool, as_json: bool) -> None:
+    """Print errors on the test part beside those of the reference rows, and what intervals held."""
+    if trial.picture:
+        check_file(Path(trial.picture), PICTURES, force=force)
     series = read(trial.file)
     with terminal.progress() as told:
         found = tasks.backtest(
@@ -120,8 +125,13 @@ def backtest(trial: Hindsight, read: Reader, *, as_json: bool) -> None:
             seed=trial.seed,
             watch=lambda what, done, of: told(what, done, of),
         )
-    seconds = f"{found.seconds:.1f} s to choose, fit and forecast, references left out."
-    terminal.show(found.to_dict(), _table_of(found), seconds, as_json=as_json)
+    lines = [
+        f"{found.seconds:.1f} s to choose, fit and forecast, references and intervals left out."
+    ]
+    if trial.picture:
+        save_picture(coverage_picture(found.calibrations, title=trial.file), Path(trial.picture))
+        lines.append(f"Picture: {trial.picture}")
+    terminal.show(found.to_dict(), _table_of(found), *lines, as_json=as_json)
 
 
 def _table_of(found: Backtest) -> Table:
@@ -130,4 +140,8 @@ def _table_of(found: Backtest) -> Table:
     rows: dict[str, Any] = {"selftime": found.errors, **found.references}
     for name, errors in rows.items():
         table.add_row(name, *(f"{e.mse:.3f} ({e.mae:.3f})" for e in errors.values()))
+    table.add_section()
+    for share in (0.8, 0.95):
+        held = [f"{100 * one.coverage[share]:.1f} %" for one in found.calibrations.values()]
+        table.add_row(f"held in intervals of {100 * share:.0f} %", *held)
     return table

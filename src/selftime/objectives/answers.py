@@ -127,6 +127,33 @@ class Amount(Answer):
         return np.asarray(outputs * self.spread + self.mean)
 
 
+class Future(Answer):
+    """The next K values: squared error in the units of the series, of outputs in those of a window.
+
+    Attributes:
+        size: K.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def targets(self, y: Float[np.ndarray, "N K1"]) -> Tensor:
+        """What follows each window in units of that window, and in the last column that unit."""
+        return torch.from_numpy(np.asarray(y, np.float32))
+
+    def loss(self, outputs: Float[Tensor, "B K"], targets: Tensor) -> Float[Tensor, ""]:
+        """Mean of ((output − target) · unit)², as RevIN has it (Kim et al. 2022, equation 3)."""
+        return ((outputs - targets[:, :-1]) * targets[:, -1:]).square().mean()
+
+    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+        """The values, in units of the window."""
+        return outputs
+
+    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+        """The values, in units of the window."""
+        return outputs
+
+
 class StepClasses(Answer):
     """Which of K classes every step is: cross entropy over the steps that have a label.
 

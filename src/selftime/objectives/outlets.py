@@ -53,6 +53,21 @@ class AttentionPool(nn.Module):
         return torch.einsum("bn,bnd->bd", shares, tokens)
 
 
+class AllTokens(nn.Module):
+    """All tokens of a series side by side are its vector; series must be of one length.
+
+    The flattened tokens of PatchTST's head (Nie et al. 2023, section 3.1).
+    """
+
+    def forward(
+        self,
+        tokens: Tokens,
+        there: Bool[Tensor, "B N"],  # noqa: ARG002
+    ) -> Float[Tensor, "B ND"]:
+        """One vector a series (B,N·D)."""
+        return tokens.flatten(1)
+
+
 class _Rows(nn.Module):
     """A module of rows (R,D), for tensors (…,D) of any shape."""
 

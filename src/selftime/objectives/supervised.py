@@ -7,7 +7,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, token_there
 from selftime.objectives.answers import Answer
 from selftime.objectives.base import Step
-from selftime.objectives.outlets import AttentionPool
+from selftime.objectives.outlets import AllTokens, AttentionPool
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
 from selftime.settings import described
@@ -37,7 +37,7 @@ class Supervised(nn.Module):
         encoder: Encoder,
         outlet: nn.Module,
         answer: Answer,
-        pool: AttentionPool | None = None,
+        pool: AttentionPool | AllTokens | None = None,
         learned: bool = False,
         rates: dict[str, float] | None = None,
     ) -> None:

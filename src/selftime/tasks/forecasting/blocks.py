@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float32, Int64
+from numpy.lib.stride_tricks import sliding_window_view
 
+from selftime.data.arrays import spans as rows_of
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.gram import WindowGram, window_gram
 
@@ -67,6 +70,24 @@ class Blocks:
             for e, (low, high) in zip(self.edges, self.fitted(), strict=True)
         ]
 
+    def origins(self, spans: Sequence[tuple[int, int]]) -> Int64[np.ndarray, "N"]:
+        """The rows of :attr:`joined` at which these forecast origins lie, series after series."""
+        low, high = np.array(spans, np.int64).reshape(-1, 2).T
+        lengths = [len(history) for history in self.histories]
+        begins = np.cumsum([0, *lengths[:-1]])
+        return rows_of(begins + low, np.maximum(high - low, 0))
+
+    def windows(
+        self, origins: Int64[np.ndarray, "N"]
+    ) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
+        """Past and future steps around origins, as :meth:`origins` gives them."""
+        return windows_at(self.joined, origins, self.look_back, self.horizon)
+
+    @cached_property
+    def joined(self) -> Float[np.ndarray, "S C"]:
+        """All series end to end; no window of valid origins crosses from one to the next."""
+        return self.histories[0] if len(self.histories) == 1 else np.concatenate(self.histories)
+
     def gram(self, spans: Sequence[tuple[int, int]], channel: int | None = None) -> WindowGram:
         """The moments of all windows with these origins, of one channel or of all together."""
         channels = range(self.n_channels) if channel is None else [channel]
@@ -85,6 +106,15 @@ class Blocks:
             (whole.plus(self.gram(self.touching(k), channel), -1), self.gram(self.held(k), channel))
             for k in range(self.count)
         ]
+
+
+def windows_at(
+    history: Float[np.ndarray, "T C"], origins: Int64[np.ndarray, "N"], look_back: int, horizon: int
+) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
+    """Past and future steps around forecast origins (the first future step)."""
+    whole = sliding_window_view(history, look_back + horizon, axis=0)  # (T',C,L+H), a view
+    chosen = whole[origins - look_back].astype(np.float32)
+    return chosen[..., :look_back], chosen[..., look_back:]
 
 
 def cut_blocks(

@@ -5,14 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.backtest import Forecasting, Setting, windows_after
-from selftime.tasks.forecasting.intervals import (
-    INTERVALS,
-    QuantileTracker,
-    arriving,
-    levels_of,
-)
+from selftime.tasks.forecasting.intervals import followed, levels_of
 from selftime.tasks.forecasting.metrics import LEVELS, mase, naive_scale, pinball
+from selftime.tasks.forecasting.misses import Misses
+from selftime.tasks.forecasting.setting import Setting
+
+INTERVALS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+"""Shares of the future that intervals promise to hold."""
+EVERY = tuple(sorted({*LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
+"""Levels of all quantiles that are looked at."""
 
 
 class Calibration(NamedTuple):
@@ -28,62 +29,56 @@ class Calibration(NamedTuple):
     quantile_loss: float
     mase: float
 
+    def shares(self) -> dict[str, float]:
+        """``{"0.8": 0.79, …}``: share that was held, by what was promised."""
+        return {f"{promised:g}": round(kept, 4) for promised, kept in self.coverage.items()}
 
-def calibration_of(forecaster: Forecasting, setting: Setting, horizon: int) -> Calibration:
-    """Quantiles that begin with the validation part and follow what becomes known afterwards.
 
-    No window's quantiles depend on a value after its origin: see
-    :class:`~selftime.tasks.forecasting.intervals.QuantileTracker`.
+def calibration_of(misses: Misses, before: Misses, setting: Setting) -> Calibration:
+    """Quantiles that begin with held-out residuals and follow what becomes known afterwards.
+
+    No window's quantiles depend on a value after its origin: they begin with residuals known when
+    the test part does, and move by :func:`~selftime.tasks.forecasting.intervals.followed`.
 
     Args:
-        forecaster: fitted on the training part alone.
+        misses: of the windows after the training part.
+        before: of held-out windows of the training part.
         setting: the series, cut and scaled.
-        horizon: future steps.
     """
-    residuals, truth = _after_training(forecaster, setting, horizon)
+    horizon = misses.residuals.shape[2]
     train, validation, _ = setting.borders
-    first = validation - train  # the first window of the test part
-    ends = [level for share in INTERVALS for level in levels_of(share)]
-    levels = sorted({*LEVELS, *ends})
-    tracker = QuantileTracker(residuals[: first - horizon + 1], levels)
-    inside = np.zeros(len(INTERVALS))
-    loss, size = np.zeros(len(levels)), 0.0
-    sd, mean = setting.scale.sd[:, None], setting.scale.mean[:, None]
-    known = setting.values[:train]
-    for origin in range(1, len(residuals)):
-        tracker.learn(arriving(residuals, origin))
-        if origin < first:
-            continue
-        quantiles, miss = tracker.quantiles(), residuals[origin].astype(np.float64)
-        inside += [_within(quantiles, levels, miss, share) for share in INTERVALS]
-        loss += pinball(quantiles * sd, miss * sd, levels)
-        size += float(np.abs(truth[origin] * sd + mean).sum())
-    count = len(residuals) - max(first, 1)
-    chosen = [i for i, level in enumerate(levels) if level in LEVELS]
+    tested = misses.residuals[validation - train :]
+    inside, loss, size = np.zeros(len(INTERVALS)), np.zeros(len(EVERY)), 0.0
+    sd, mean = setting.scale.sd, setting.scale.mean
+    for h in range(horizon):
+        quantiles = quantiles_of(misses, before, setting, h)  # (Q,n,C)
+        miss = tested[:, :, h].astype(np.float64)
+        inside += [within(quantiles, miss, share) for share in INTERVALS]
+        loss += pinball(quantiles * sd, miss * sd, EVERY)
+        size += float(np.abs(setting.values[validation + h :][: len(miss)] * sd + mean).sum())
+    scale = naive_scale(setting.values[:train], setting.season)
     return Calibration(
-        {share: float(inside[i] / count) for i, share in enumerate(INTERVALS)},
-        float(2 * loss[chosen].mean() / max(size, 1e-30)),
-        mase(truth[first:] - residuals[first:], truth[first:], naive_scale(known, setting.season)),
+        dict(zip(INTERVALS, (inside / horizon).tolist(), strict=True)),
+        float(2 * loss[[EVERY.index(level) for level in LEVELS]].mean() / max(size, 1e-30)),
+        mase(tested, np.zeros_like(tested), scale),
     )
 
 
-def _within(
-    quantiles: Float[np.ndarray, "Q C H"],
-    levels: list[float],
-    miss: Float[np.ndarray, "C H"],
-    share: float,
+def quantiles_of(
+    misses: Misses, before: Misses, setting: Setting, h: int
+) -> Float[np.ndarray, "Q n C"]:
+    """Quantiles of step ``h`` (from 0) for every window of the test part, in scaled units."""
+    first = setting.borders.validation - setting.borders.train
+    ratios = misses.ratios(h)
+    known = ratios[: max(first - h, 0) : before.every]
+    begin = np.concatenate([before.ratios(h), known])
+    paths = followed(ratios, h + 1, EVERY, begin)[first:-1]
+    return np.moveaxis(paths * misses.spread[first:, :, None], 2, 0)
+
+
+def within(
+    quantiles: Float[np.ndarray, "Q n C"], miss: Float[np.ndarray, "n C"], share: float
 ) -> float:
-    low, high = (levels.index(level) for level in levels_of(share))
-    return float(np.mean((miss >= quantiles[low]) & (miss <= quantiles[high])))
-
-
-def _after_training(
-    forecaster: Forecasting, setting: Setting, horizon: int
-) -> tuple[Float[np.ndarray, "N C H"], Float[np.ndarray, "N C H"]]:
-    """Truth less forecast, and the truth, of every window after the training part."""
-    misses, truths = [], []
-    train = setting.borders.train
-    for past, future in windows_after(setting, train, forecaster.look_back, horizon):
-        misses.append((future - forecaster.predict(past)).astype(np.float32))
-        truths.append(future)
-    return np.concatenate(misses), np.concatenate(truths)
+    """Share of residuals that lie in the interval which promises to hold ``share`` of them."""
+    low, high = (quantiles[EVERY.index(level)] for level in levels_of(share))
+    return float(np.mean((miss >= low) & (miss <= high)))

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
-from selftime.tasks.forecasting.correction import Features, fit_correction, windows_at
+from selftime.tasks.forecasting.correction import CHUNK, Features, fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
 from selftime.tasks.forecasting.histories import ending
-from selftime.tasks.forecasting.intervals import QuantileTracker, arriving
+from selftime.tasks.forecasting.intervals import followed, spread_of
 from selftime.tasks.forecasting.linear import fitted_map
 from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.seasons import season_of
@@ -31,7 +31,7 @@ class FittedCases:
 
     Attributes:
         forecaster: of scaled windows.
-        offsets: (Q,C,H) quantiles of what forecasts miss, in scaled units.
+        offsets: (Q,C,H) quantiles of what forecasts miss, in units of the spread of the window.
         season: steps of a season, 1 without one.
     """
 
@@ -47,7 +47,8 @@ class FittedCases:
             [s.apply(ending(h, L)).T for s, h in zip(scales, histories, strict=True)]
         )  # (N,C,L)
         forecast = self.forecaster.predict(past)[:, None]  # (N,1,C,H)
-        every = np.concatenate([forecast, forecast + self.offsets], axis=1)
+        spread = spread_of(past)[:, None, :, None]
+        every = np.concatenate([forecast, forecast + self.offsets * spread], axis=1)
         sd = np.stack([s.sd for s in scales])[:, None, :, None]
         mean = np.stack([s.mean for s in scales])[:, None, :, None]
         return np.asarray(every * sd + mean, np.float64)
@@ -100,12 +101,11 @@ def held_out_quantiles(
     ends = [len(h) - max(int(HELD_OUT * len(h)), horizon) for h in scaled]
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
     judge = refitted(fitted, cut_blocks(before, horizon), season)
-    residuals = residuals_after(scaled, ends, judge)
-    tracker = QuantileTracker(residuals, levels)
-    if len(scaled) == 1:
-        for origin in range(1, len(residuals) + 1):
-            tracker.learn(arriving(residuals, origin))
-    return tracker.quantiles()
+    ratios = residuals_after(scaled, ends, judge)
+    if len(scaled) > 1:
+        return np.asarray(np.quantile(ratios, levels, axis=0))
+    paths = [followed(ratios[:, :, h], h + 1, levels, ratios[:, :, h])[-1] for h in range(horizon)]
+    return np.stack(paths, axis=2).transpose(1, 0, 2)  # (Q,C,H)
 
 
 def refitted(fitted: WindowForecaster, blocks: Blocks, season: int) -> WindowForecaster:
@@ -126,14 +126,18 @@ def refitted(fitted: WindowForecaster, blocks: Blocks, season: int) -> WindowFor
 def residuals_after(
     scaled: Sequence[History], ends: Sequence[int], judge: WindowForecaster
 ) -> Float[np.ndarray, "N C H"]:
-    """Truth less forecast of every window (of many, evenly chosen ones) after the ends."""
+    """Truth less forecast, in units of the spread, of windows after the ends.
+
+    Of a single series every window counts, of many some that are evenly chosen.
+    """
     L, H = judge.look_back, judge.horizon
-    total = sum(max(len(h) - H + 1 - end, 0) for h, end in zip(scaled, ends, strict=True))
-    stride = 1 if len(scaled) == 1 else max(1, total // MOST_JUDGED)
+    edges = [np.array([max(end, L), len(h)]) for h, end in zip(scaled, ends, strict=True)]
+    held = Blocks(tuple(scaled), tuple(edges), tuple(ends), L, H)
+    origins = held.origins(held.held(0))
+    if len(scaled) > 1:
+        origins = origins[:: max(1, len(origins) // MOST_JUDGED)]
     found: list[np.ndarray] = []
-    for history, end in zip(scaled, ends, strict=True):
-        origins = np.arange(max(end, L), len(history) - H + 1, stride)
-        if len(origins):
-            past, future = windows_at(history, origins, L, H)
-            found.append(future - judge.predict(past))
+    for first in range(0, len(origins), CHUNK):
+        past, future = held.windows(origins[first : first + CHUNK])
+        found.append((future - judge.predict(past)) / spread_of(past)[:, :, None])
     return np.concatenate(found)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
-from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.linear_map import LinearMap
@@ -21,6 +20,8 @@ BANDS = (0, 6, 12, 24, 48, 96, REACH)
 """Steps at which bands of future steps begin; each is accepted or left alone."""
 ROWS = 12_000
 """About how many windows (of one channel) are learned from: more cost time and change little."""
+CHUNK = 1024
+"""Windows whose features are held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,15 +109,6 @@ def residual_sums(
     return held, _sums(blocks, blocks.fitted(), single, features, stride)
 
 
-def windows_at(
-    history: Float[np.ndarray, "T C"], origins: Int64[np.ndarray, "N"], look_back: int, horizon: int
-) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
-    """Past and future steps around forecast origins (the first future step)."""
-    whole = sliding_window_view(history, look_back + horizon, axis=0)  # (T',C,L+H), a view
-    chosen = whole[origins - look_back].astype(np.float32)
-    return chosen[..., :look_back], chosen[..., look_back:]
-
-
 def _sums(
     blocks: Blocks,
     spans: list[tuple[int, int]],
@@ -125,14 +117,13 @@ def _sums(
     stride: int,
 ) -> ResidualSums:
     total: ResidualSums | None = None
-    for history, (low, high) in zip(blocks.histories, spans, strict=True):
-        for first in range(low, high, 1024 * stride):
-            origins = np.arange(first, min(first + 1024 * stride, high), stride)
-            past, future = windows_at(history, origins, blocks.look_back, blocks.horizon)
-            found = features(past)
-            left = (future - linear.predict(past))[..., :REACH]
-            part = _moments(found.reshape(-1, found.shape[-1]), left.reshape(-1, left.shape[-1]))
-            total = part if total is None else total.plus(part)
+    origins = blocks.origins(spans)[::stride]
+    for first in range(0, len(origins), CHUNK):
+        past, future = blocks.windows(origins[first : first + CHUNK])
+        found = features(past)
+        left = (future - linear.predict(past))[..., :REACH]
+        part = _moments(found.reshape(-1, found.shape[-1]), left.reshape(-1, left.shape[-1]))
+        total = part if total is None else total.plus(part)
     return total or ResidualSums(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), 0)
 
 

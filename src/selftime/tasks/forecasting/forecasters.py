@@ -7,12 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks, look_backs_up_to
-from selftime.tasks.forecasting.correction import (
-    Correction,
-    Features,
-    fit_correction,
-    windows_at,
-)
+from selftime.tasks.forecasting.correction import Correction, Features, fit_correction
 from selftime.tasks.forecasting.latents import PatchFeatures, patch_features, patch_lengths
 from selftime.tasks.forecasting.linear import LinearForecaster, fit_linear
 
@@ -89,17 +84,10 @@ def learned_features(
 
 def fitted_windows(blocks: Blocks, most: int) -> Float[np.ndarray, "N L"]:
     """About ``most`` pasts of windows that may be fitted on, evenly over all, a channel a row."""
-    spans = [(low, high) for low, high in blocks.fitted()]
-    stride = max(1, sum(max(high - low, 0) for low, high in spans) * blocks.n_channels // most)
-    found: list[np.ndarray] = []
-    skipped = 0
-    for history, (low, high) in zip(blocks.histories, spans, strict=True):
-        origins = np.arange(low + (-skipped) % stride, high, stride)
-        skipped = (skipped + max(high - low, 0)) % stride
-        if len(origins):
-            past, _ = windows_at(history, origins, blocks.look_back, blocks.horizon)
-            found.append(past.reshape(-1, blocks.look_back))
-    return np.concatenate(found)
+    origins = blocks.origins(blocks.fitted())
+    stride = max(1, len(origins) * blocks.n_channels // most)
+    past, _ = blocks.windows(origins[::stride])
+    return past.reshape(-1, blocks.look_back)
 
 
 def gains_in_words(corrections: Sequence[Correction]) -> str:

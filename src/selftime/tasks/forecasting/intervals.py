@@ -1,14 +1,16 @@
-"""Intervals around forecasts from residuals that were held out, and how often they hold."""
+"""Intervals around forecasts: quantiles of held-out residuals that follow what becomes known."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-RATE = 0.03
-"""Step of the tracked quantiles in units of the typical residual, after each window."""
-INTERVALS = (0.8, 0.95)
-"""Shares of the future that intervals promise to hold."""
+from selftime.tasks.forecasting.intervals_numba import follow
+
+RATE = 0.05
+"""Step of the quantiles one step ahead, in units of the typical residual, after each window."""
+STILL = 0.05
+"""Added to the spread of a window: one that hardly moves still may."""
 
 
 def levels_of(coverage: float) -> tuple[float, float]:
@@ -16,48 +18,42 @@ def levels_of(coverage: float) -> tuple[float, float]:
     return round((1 - coverage) / 2, 6), round((1 + coverage) / 2, 6)
 
 
-class QuantileTracker:
-    """Quantiles of residuals, step by step and channel by channel, that follow what happens.
+def spread_of(past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C"]:
+    """What residuals are measured in: how much each channel moved within the window.
 
-    They begin as quantiles of held-out residuals. Whenever the truth about an earlier forecast
-    arrives, the quantile of level τ moves up by η τ where it was exceeded, and down by η (1 − τ)
-    where it was not: over time it is exceeded as often as promised, whatever the data do (Gibbs
-    and Candès 2021, proposition 4.1, with the quantile itself moved as in Angelopoulos et al.
-    2023, equation 4). A forecast of h steps is judged only when h steps have gone by.
-
-    Attributes:
-        levels: Q quantile levels.
-        offsets: (Q,C,H) quantiles of the residuals (truth less forecast) as they stand.
-        step: (C,H) η.
+    Where a series has become restless so have its residuals, and a forecaster can see the former
+    at once (locally weighted residuals; Lei et al. 2018, section 5.2).
     """
-
-    def __init__(self, held_out: Float[np.ndarray, "N C H"], levels: Sequence[float]) -> None:
-        """Begin with residuals of windows that nothing was fitted on."""
-        self.levels = np.asarray(levels, np.float64)
-        self.offsets = np.quantile(held_out, self.levels, axis=0)
-        self.step = RATE * np.abs(held_out).mean(axis=0) + 1e-12
-
-    def learn(self, residuals: Float[np.ndarray, "C H"]) -> None:
-        """Take in what has become known: row h of the window made h + 1 steps ago."""
-        level = self.levels[:, None, None]
-        known = np.isfinite(residuals)
-        above = residuals > self.offsets
-        move = np.where(above, level, level - 1) * self.step
-        self.offsets += np.where(known, move, 0.0)
-
-    def quantiles(self) -> Float[np.ndarray, "Q C H"]:
-        """The offsets in ascending order of their levels."""
-        return np.sort(self.offsets, axis=0)
+    return np.asarray(past.std(axis=2) + past.dtype.type(STILL))
 
 
-def arriving(residuals: Float[np.ndarray, "N C H"], origin: int) -> Float[np.ndarray, "C H"]:
-    """Residuals that become known when the value before window ``origin`` does; NaN where none.
+def followed(
+    residuals: Float[np.ndarray, "N C"],
+    ahead: int,
+    levels: Sequence[float],
+    begin: Float[np.ndarray, "M C"],
+) -> Float[np.ndarray, "N1 C Q"]:
+    """Quantiles of the residuals of one future step that follow what becomes known.
 
-    The future step h (from 0) of window o is known to a forecaster at origin o + h + 1.
+    They begin as quantiles of ``begin``. When the truth about a window arrives, the quantile of
+    level τ moves up by η τ if the one in force when the window was made was exceeded, and down by
+    η (1 − τ) if it was not. The moves add up to the way from the first quantile to the last, so it
+    was exceeded in a share 1 − τ of the windows but for that way over η N, whatever the data do
+    (Gibbs and Candès 2021, proposition 4.1; the quantile itself is moved as in Angelopoulos et al.
+    2023, equation 4). Truths come late, and late ones all tell of the same time, so η falls as one
+    over the root of the delay (Joulani et al. 2013).
+
+    Args:
+        residuals: of windows a step apart, in units of their spread.
+        ahead: windows after which a truth is known; h for the step h, counted from 1.
+        levels: Q of them, ascending.
+        begin: residuals of windows that nothing was fitted on.
+
+    Returns:
+        Offsets in force when each of the N windows was made, and after them, in ascending order.
     """
-    H = residuals.shape[2]
-    made = origin - 1 - np.arange(H)
-    found = np.full(residuals.shape[1:], np.nan)
-    there = made >= 0
-    found[:, there] = residuals[made[there], :, np.arange(H)[there]].T
-    return found
+    paths = np.empty((len(residuals) + 1, residuals.shape[1], len(levels)))
+    paths[0] = np.quantile(begin, levels, axis=0).T
+    steps = RATE / np.sqrt(ahead) * np.abs(begin).mean(axis=0, dtype=np.float64) + 1e-12
+    follow(np.ascontiguousarray(residuals), ahead, np.asarray(levels, np.float64), steps, paths)
+    return np.sort(paths, axis=2)

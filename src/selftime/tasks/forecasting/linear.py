@@ -143,11 +143,28 @@ def pooled(grams: Sequence[WindowGram], pool: float | None) -> list[WindowGram]:
 
 
 def fitted_map(
-    blocks: Blocks, options: Sequence[Option], season: int, pool: float | None, shift: float
+    blocks: Blocks,
+    options: Sequence[Option],
+    season: int,
+    pool: float | None,
+    shift: float,
+    without: int | None = None,
 ) -> LinearMap:
-    """The mean of the maps of some options, fitted on every window that may be fitted on."""
+    """The mean of the maps of some options, fitted on every window that may be fitted on.
+
+    Args:
+        blocks: windows with the longest look-back.
+        options: what is averaged over.
+        season: steps of a season, 1 without one.
+        pool: one of :data:`POOLS`.
+        shift: factor on the alphas.
+        without: a block that is left out.
+    """
     channels = [None] if pool is None else list(range(blocks.n_channels))
     grams = [blocks.gram(blocks.fitted(), c) for c in channels]
+    if without is not None:
+        left_out = [blocks.gram(blocks.touching(without), c) for c in channels]
+        grams = [every.plus(some, -1) for every, some in zip(grams, left_out, strict=True)]
     fits = grams if pool is None else pooled(grams, pool)
     return mean_of([_map(fits, blocks.horizon, option, season, shift) for option in options])
 
