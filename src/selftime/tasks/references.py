@@ -67,7 +67,7 @@ def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
 
 def cohort_of(vectors: Features) -> Features:
     """As many vectors as a model keeps for its probe, drawn as it draws them."""
-    return vectors[sample_of(len(vectors), 0, COHORT)]
+    return np.asarray(vectors[sample_of(len(vectors), 0, COHORT)])
 
 
 def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
