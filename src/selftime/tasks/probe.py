@@ -86,12 +86,15 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         labels = np.bincount(index)
         self.reach_ = 0.0 if self.cohort is None else REACH / float(labels.mean())
         self.coef_, self.intercept_, held_out = self._solved(self._moved(X), index)
-        shift, scale = self._normalisation(labels)
+        cohort = X[:0] if self.cohort is None else self.cohort.astype(np.float64)
+        moved = self._moved(cohort)
+        shift, scale = self._normalisation(labels, moved)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
         self.temperature_ = temperature((held_out - shift) / scale, index)
         self.own_coef_ = np.zeros_like(self.coef_)
-        self._learn_from_itself(X, index)
+        if len(X) < len(cohort):
+            self._learn_from_itself((X, index), cohort, moved)
         return self
 
     def _solved(
@@ -103,19 +106,21 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         weights, held_out = ridge(X - Xm, Y - Ym, self.penalty)
         return weights, Ym - weights @ Xm, held_out + Ym
 
-    def _learn_from_itself(self, X: np.ndarray, index: np.ndarray) -> None:
+    def _learn_from_itself(
+        self, labelled: tuple[np.ndarray, np.ndarray], cohort: np.ndarray, moved: np.ndarray
+    ) -> None:
         """Mix in what is learned from its own labels of the cohort, on the same scale."""
-        known = 1.0 if self.cohort is None else len(X) / len(self.cohort)
-        if self.cohort is None or known >= 1:
-            return
-        share, cohort = OWN * (1 - known), self.cohort.astype(np.float64)
+        X, index = labelled
+        share = OWN * (1 - len(X) / len(cohort))
         coef, intercept = self.coef_, self.intercept_
-        spread = self._scored(cohort).std()
+        first = scores = moved @ coef.T + intercept
         for _ in range(self.rounds):
-            rows, given = surest_share(self._scored(cohort) / self.temperature_, SURE)
+            rows, given = surest_share(scores / self.temperature_, SURE)
             told = np.concatenate([X, cohort[rows]]), np.concatenate([index, given])
             weights, offsets, _ = self._solved(*told)
-            size = share * spread / max((cohort @ weights.T + offsets).std(), TINY)
+            second = cohort @ weights.T + offsets
+            size = share * first.std() / max(second.std(), TINY)
+            scores = (1 - share) * first + size * second
             self.coef_, self.own_coef_ = (1 - share) * coef, size * weights
             self.intercept_ = (1 - share) * intercept + size * offsets
 
@@ -125,11 +130,13 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             return X
         return X + self.reach_ * neighbours(X, self.cohort.astype(np.float64), NEIGHBOURS)
 
-    def _normalisation(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shift (K,) and scale (K,) of the scores, for so many labels of each class."""
-        if self.cohort is None:
+    def _normalisation(
+        self, labels: np.ndarray, moved: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Shift (K,) and scale (K,) of scores: for so many labels a class, over a moved cohort."""
+        if not len(moved):
             return np.zeros(len(labels)), np.ones(len(labels))
-        scores = self._moved(self.cohort.astype(np.float64)) @ self.coef_.T + self.intercept_
+        scores = moved @ self.coef_.T + self.intercept_
         strength = labels.min() / labels.max() / labels.mean()
         deviation = scores.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1.0) ** strength
@@ -153,11 +160,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def scores(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Scores of all classes (n,K), before they become probabilities."""
         check_is_fitted(self)
-        return self._scored(validate_data(self, X, dtype=np.float64, reset=False))
-
-    def _scored(self, X: np.ndarray) -> np.ndarray:
-        told = X @ self.own_coef_.T + self.intercept_
-        return np.asarray(self._moved(X) @ self.coef_.T + told)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        own = X @ self.own_coef_.T + self.intercept_
+        return np.asarray(self._moved(X) @ self.coef_.T + own)
 
 
 def ridge(
