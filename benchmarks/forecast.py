@@ -1,8 +1,9 @@
 """Forecasts of the open sets, every test window counted: `python -m benchmarks.forecast`.
 
-For each set and horizon: the default forecaster (weights from the training part alone), the same
-without features, with features whose latents are random, fitted anew on training and validation
-part, the reference rows, seconds, and how often intervals hold. Results are kept by set and
+For each set and horizon: the default forecaster with weights from the training part alone, the same
+without features, with features whose latents are random, the default as it is used (weights from
+training and validation part), the reference rows (from the training part), seconds, and how often
+the intervals of the default hold. Results are kept by set and
 horizon; what is there, intervals included, is not measured again. With `--thousand` instead:
 seconds to fit and forecast a thousand series of a thousand steps.
 """
@@ -23,13 +24,18 @@ from selftime.data.readers import read
 from selftime.estimators.forecaster import Forecaster
 from selftime.report.coverage import coverage_picture
 from selftime.report.palette import save_picture
-from selftime.tasks.forecasting.backtest import Errors, calibrated, errors_of
+from selftime.tasks.forecasting.backtest import (
+    Errors,
+    Fit,
+    calibrated,
+    errors_of,
+    reference_errors,
+)
 from selftime.tasks.forecasting.calibration import INTERVALS, Calibration
 from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
 from selftime.tasks.forecasting.linear import fit_linear
-from selftime.tasks.forecasting.references import REFERENCES, FittedPart
 from selftime.tasks.forecasting.setting import Setting, setting_of
 
 SETS: dict[str, tuple[str, str, tuple[int, ...]]] = {
@@ -58,15 +64,13 @@ def measured(setting: Setting, horizon: int) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     rows["untrained features"] = with_features(setting, horizon, linear, learned=False)[1]
     later = replace(blocks, fit_end=(setting.borders.validation,))
-    anew = refitted(fitted, later, setting.season).single()
-    rows["refitted on training and validation"] = errors_of(anew, setting, horizon)
-    for name, fit in REFERENCES.items():
-        reference = fit(FittedPart(blocks, setting.season)).single()
-        rows[name] = errors_of(reference, setting, horizon)
+    anew = refitted(fitted, later, setting.season)
+    rows["refitted on training and validation"] = errors_of(anew.single(), setting, horizon)
+    rows.update(reference_errors(setting, horizon, refit=False))
     return {
         "rows": {name: found._asdict() for name, found in rows.items()},
         "seconds": {"linear": round(plain, 1), "features": round(seconds, 1)},
-        "intervals": intervals(fitted, setting, horizon),
+        "intervals": intervals(Fit(fitted, setting), Fit(anew, setting), setting),
         "chosen": chosen(fitted),
     }
 
@@ -81,8 +85,8 @@ def with_features(
     return fitted, errors_of(fitted.single(), setting, horizon)
 
 
-def intervals(fitted: WindowForecaster, setting: Setting, horizon: int) -> dict[str, float]:
-    found = calibrated(fitted, setting, setting.blocks(horizon))
+def intervals(early: Fit, last: Fit, setting: Setting) -> dict[str, float]:
+    found = calibrated(early, last, setting)
     return {
         **found.shares(),
         "weighted quantile loss": round(found.quantile_loss, 4),
@@ -94,9 +98,8 @@ def chosen(fitted: WindowForecaster) -> dict[str, Any]:
     """Options, pooling, and held-out gains of features by band."""
     correction = fitted.corrections[0]
     return {
-        "options": [list(option) for option in fitted.linear.options],
-        "pool": fitted.linear.pool,
-        "shift": round(fitted.linear.shift, 3),
+        "options": [[o.look_back, o.alpha, round(o.score, 4)] for o in fitted.linear.options],
+        "pools": [list(pool) for pool in fitted.linear.pools],
         "held-out gains in percent": [round(gain, 2) for gain in correction.gains],
         "corrected steps": int(correction.weights.any(axis=0).sum()),
     }

@@ -134,7 +134,7 @@ def test_nothing_after_the_origin_changes_a_forecast(raw):
     (a_scale, a_linear, a), (b_scale, b_linear, b) = found
     np.testing.assert_array_equal(a_scale.mean, b_scale.mean)
     np.testing.assert_array_equal(a_scale.sd, b_scale.sd)
-    assert a_linear.options == b_linear.options and a_linear.pool == b_linear.pool
+    assert a_linear.options == b_linear.options and a_linear.pools == b_linear.pools
     np.testing.assert_array_equal(a_linear.map.weights, b_linear.map.weights)
     np.testing.assert_array_equal(a, b)
 
@@ -160,7 +160,8 @@ def test_every_test_window_counts(raw):
     x = ((raw - raw[:350].mean(axis=0)) / raw[:350].std(axis=0)).astype(np.float32)
     each = [np.mean((x[o : o + 7] - x[o - 1]) ** 2) for o in range(400, 500 - 7 + 1)]
     assert result.references["repeat-last"][7].mse == pytest.approx(np.mean(each), rel=1e-5)
-    assert set(result.references) == {"repeat-last", "seasonal naive", "NLinear", "DLinear"}
+    alone = "weights from the training part alone"
+    assert set(result.references) == {alone, "repeat-last", "seasonal naive", "NLinear", "DLinear"}
     assert result.errors[7].mse < result.references["repeat-last"][7].mse
 
 
@@ -200,7 +201,7 @@ def test_backtest_prints_errors_and_references(file, tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
-    assert list(said) == ["mse", "mae", "coverage", "seconds", "references"]
+    assert list(said) == ["mse", "mae", "fitted_on", "coverage", "seconds", "references"]
     assert list(said["coverage"]["5"]) == ["0.2", "0.4", "0.6", "0.8", "0.9", "0.95"]
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert list(said["mse"]) == list(said["mae"]) == ["3", "5"]

@@ -9,10 +9,10 @@ from selftime.report.coverage import coverage_picture
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.calibration import Calibration, calibration_of
 from selftime.tasks.forecasting.intervals import followed, levels_of, spread_of
-from selftime.tasks.forecasting.lag_ridge import lag_ridge
-from selftime.tasks.forecasting.linear import LinearForecaster, Option, fitted_map
+from selftime.tasks.forecasting.lag_ridge import ridge_weights
+from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
 from selftime.tasks.forecasting.linear_map import LinearMap
-from selftime.tasks.forecasting.misses import Misses, after_training, in_blocks
+from selftime.tasks.forecasting.misses import Misses, in_blocks, misses_of
 from selftime.tasks.forecasting.setting import setting_of
 
 
@@ -62,7 +62,7 @@ def test_coverage_and_losses_beside_a_loop():
     repeated = LinearMap(np.ones((1, 1, 3)), np.zeros(3))  # a window of 1 step has spread 0.05
     rng = np.random.default_rng(0)
     before = Misses(rng.normal(size=(8, 2, 3)), np.full((8, 2), 0.5), every=2)
-    found = calibration_of(after_training(repeated, setting, 3), before, setting)
+    found = calibration_of(misses_of(repeated, setting, 3, 210), before, setting)
     x, sd, mean = setting.values, setting.scale.sd, setting.scale.mean
     levels = [round(0.1 * i, 1) for i in range(1, 10)]
     inside, loss, size = [], 0.0, 0.0
@@ -87,14 +87,14 @@ def test_blocks_are_forecast_by_what_had_not_seen_their_futures():
     """Weights from windows that are picked one by one: none has a future step in the block."""
     raw = waves(300)
     blocks = cut_blocks([raw[:240]], 4, fit_end=[210])
-    option = Option(blocks.look_back, 0.0, 0.1, 0.0)
-    chosen = LinearForecaster(fitted_map(blocks, [option], 12, None, 1.0), (option,), None, 1.0)
+    options, pools = (Option(blocks.look_back, 0.1, (1.0,)),), (Pool(None),)
+    chosen = LinearForecaster(fitted_map(blocks, options, pools, 12), options, pools)
     found, L, row = in_blocks(chosen, blocks, 12), blocks.look_back, 0
     for k in range(blocks.count - 1):  # the last block is the validation part
         first, stop = blocks.edges[0][k], blocks.edges[0][k + 1]
         origins = [o for o in range(L, 207) if o + 4 <= first or o >= stop]
         v = np.array([raw[o - L : o + 4, 0] - raw[o - 1, 0] for o in origins])
-        weights = lag_ridge(v.T @ v / len(v), L, decay=0.0, season=12).weights(0.1)
+        weights = ridge_weights(v.T @ v / len(v), L, 0.1, decay=1.0, season=12)
         for o in range(first, stop - 3):
             expected = raw[o : o + 4, 0] - raw[o - L : o, 0] @ weights
             np.testing.assert_allclose(found.residuals[row, 0], expected, atol=1e-4)

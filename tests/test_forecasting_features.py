@@ -79,7 +79,7 @@ def test_features_are_accepted_where_they_help(bent):
 
 def test_features_are_left_out_where_they_do_not_help(np_rng):
     blocks = cut_blocks([np_rng.normal(size=(900, 1))], 6, look_back=16)
-    found = fit_forecaster(blocks, 1, np.random.default_rng(0))
+    found = fit_forecaster(blocks, 1, np.random.default_rng(0)).forecaster
     assert not found.corrections[0].accepted
     past = np_rng.normal(size=(3, 1, 16))
     np.testing.assert_array_equal(found.predict(past), found.linear.map.predict(past))

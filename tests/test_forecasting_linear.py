@@ -7,7 +7,7 @@ from forecast_material import waves
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gram import window_gram
-from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge
+from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge, ridge_weights
 from selftime.tasks.forecasting.linear import fit_linear, pooled
 from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
 from selftime.tasks.forecasting.protocols import PROTOCOLS, protocol_named, scale_of
@@ -53,23 +53,26 @@ def test_ridge_solves_its_equations(decay, np_rng):
     L, H, alpha = 6, 3, 0.3
     v = windows_of([piece], L + H)
     x, y = v[:, :L] - v[:, L - 1 : L], v[:, L:] - v[:, L - 1 : L]
-    ridge = lag_ridge(window_gram([piece], L + H).from_last_value(L), L, decay=decay, season=2)
+    moments = window_gram([piece], L + H).from_last_value(L)
+    weights = ridge_weights(moments, L, alpha, decay=decay, season=2)
     prior = np.array([(1 + (L - 1 - i) / 2) ** -decay for i in range(L)])
     unit = sum(prior[i] * np.mean(x[:, i] ** 2) for i in range(L)) / L
     penalty = alpha * unit / prior
     expected = np.linalg.solve(x.T @ x / len(x) + np.diag(penalty), x.T @ y / len(x))
     forecast = v[:, L - 1 : L] + x @ expected
-    np.testing.assert_allclose(v[:, :L] @ ridge.weights(alpha), forecast, atol=1e-8)
+    np.testing.assert_allclose(v[:, :L] @ weights, forecast, atol=1e-8)
 
 
 def test_errors_from_moments_equal_those_of_forecasts(np_rng):
     train, held = np.cumsum(np_rng.normal(size=(2, 150)), axis=1)
     L, H = 5, 4
-    ridge = lag_ridge(window_gram([train], L + H).from_last_value(L), L, decay=1.0, season=3)
+    moments = window_gram([train], L + H).from_last_value(L)
+    ridge = lag_ridge(moments, L, decay=1.0, season=3)
     found = ridge.errors(window_gram([held], L + H).from_last_value(L))
     v = windows_of([held], L + H)
     for k in (0, 10, len(ALPHAS) - 1):
-        expected = np.mean((v[:, :L] @ ridge.weights(ALPHAS[k]) - v[:, L:]) ** 2)
+        weights = ridge_weights(moments, L, ALPHAS[k], decay=1.0, season=3)
+        expected = np.mean((v[:, :L] @ weights - v[:, L:]) ** 2)
         assert found[k] == pytest.approx(expected, rel=1e-6)
 
 
@@ -97,7 +100,7 @@ def test_unlike_channels_get_maps_of_their_own(np_rng):
     rise = np.cumsum(np_rng.normal(size=300))
     turn = np.array([(-1) ** t for t in range(300)]) + 0.1 * np_rng.normal(size=300)
     x = np.stack([rise / rise.std(), turn], axis=1)
-    assert fit_linear(cut_blocks([x], 4), 1).pool is not None
+    assert fit_linear(cut_blocks([x], 4), 1).pools[0].share is not None
 
 
 def test_a_season_is_learned():
@@ -110,7 +113,8 @@ def test_a_season_is_learned():
 
 
 def test_mean_of_maps_is_the_mean_forecast(np_rng):
-    maps = [LinearMap(np_rng.normal(size=(1, L, 3)), np_rng.normal(size=3)) for L in (4, 7)]
+    shapes = [(1, 4, 3), (2, 7, 3)]  # shared by both channels, and one for each
+    maps = [LinearMap(np_rng.normal(size=shape), np_rng.normal(size=3)) for shape in shapes]
     past = np_rng.normal(size=(5, 2, 9))
     expected = np.mean([m.predict(past) for m in maps], axis=0)
     np.testing.assert_allclose(mean_of(maps).predict(past), expected)

@@ -15,6 +15,11 @@ Season = Annotated[
     int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
 ]
 
+Covariates = Annotated[
+    str | None,
+    typer.Option("--covariates", help="Channels given ahead, with commas; they are not forecast."),
+]
+
 
 @app.command()
 def forecast(  # noqa: PLR0913
@@ -27,6 +32,10 @@ def forecast(  # noqa: PLR0913
     season: Season = None,
     picture: Annotated[
         str | None, typer.Option("--picture", help="Picture: .png, .svg or .pdf.")
+    ] = None,
+    covariates: Covariates = None,
+    future: Annotated[
+        str | None, typer.Option("--future", help="Where the future of covariates is.")
     ] = None,
     seed: given.Seed = 0,
     label: given.Label = None,
@@ -43,8 +52,10 @@ def forecast(  # noqa: PLR0913
     Example: selftime forecast sample:NYCTaxi --horizon 48 --out forecast.csv --picture taxi.png
     """
     from selftime.cli import foreseeing
+    from selftime.tasks.forecasting.given import Given
 
-    order = foreseeing.Outlook(data, horizon, model, season, seed, picture)
+    names = Given(foreseeing.names_in(covariates))
+    order = foreseeing.Outlook(data, horizon, model, season, seed, picture, names, future)
     read = reader_of(label, id, time, layout)
     foreseeing.forecast(order, read, out=out, force=force, as_json=as_json)
 
@@ -62,6 +73,13 @@ def backtest(  # noqa: PLR0913
     picture: Annotated[
         str | None, typer.Option("--picture", help="Calibration plot: .png, .svg or .pdf.")
     ] = None,
+    covariates: Covariates = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit/--no-refit", help="Weights from the validation part too, options chosen."
+        ),
+    ] = True,
     seed: given.Seed = 0,
     label: given.Label = None,
     id: given.Id = None,
@@ -72,14 +90,15 @@ def backtest(  # noqa: PLR0913
 ) -> None:
     """Forecast every window of the test part, beside naive and linear references.
 
-    Errors are those of standardised values; the training part alone is fitted on, and options are
-    chosen without the test part.
+    Errors are those of standardised values. Options are chosen without the test part; a row says
+    what weights from the training part alone are worth.
 
     Example: selftime backtest sample:NYCTaxi --horizons 48
     """
     from selftime.cli import foreseeing
 
     steps = foreseeing.horizons_in(horizons)
-    trial = foreseeing.Hindsight(file, steps, protocol, seed, picture)
+    names = foreseeing.names_in(covariates)
+    trial = foreseeing.Hindsight(file, steps, protocol, seed, picture, refit, names)
     read = reader_of(label, id, time, layout)
     foreseeing.backtest(trial, read, force=force, as_json=as_json)

@@ -16,7 +16,7 @@ from selftime.report.palette import save_picture
 from selftime.tasks.forecasting import backtest as tasks
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.cases import fit_cases
-from selftime.tasks.forecasting.forecasters import gains_in_words
+from selftime.tasks.forecasting.given import Given
 from selftime.tasks.forecasting.histories import histories_of
 from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.outlook import Forecasts
@@ -35,6 +35,8 @@ class Outlook(NamedTuple):
         season: steps of a season; None to look for it.
         seed: fixes everything random.
         picture: where a picture should go, if one is wanted.
+        given: channels that are not forecast.
+        future: where their future is, if it is needed.
     """
 
     data: str
@@ -43,6 +45,8 @@ class Outlook(NamedTuple):
     season: int | None = None
     seed: int = 0
     picture: str | None = None
+    given: Given = Given()
+    future: str | None = None
 
 
 class Hindsight(NamedTuple):
@@ -54,6 +58,8 @@ class Hindsight(NamedTuple):
         protocol: how it is cut.
         seed: fixes everything random.
         picture: where the calibration plot should go, if one is wanted.
+        refit: whether weights come from the validation part too.
+        covariates: channels that are given, not forecast.
     """
 
     file: str
@@ -61,6 +67,13 @@ class Hindsight(NamedTuple):
     protocol: str
     seed: int = 0
     picture: str | None = None
+    refit: bool = True
+    covariates: tuple[str, ...] = ()
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """Names of channels from ``temperature,holiday``; none from None."""
+    return tuple(name.strip() for name in text.split(",")) if text else ()
 
 
 def horizons_in(text: str) -> tuple[int, ...]:
@@ -81,7 +94,10 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
     check_file(target, TABLES, force=force)
     if order.picture:
         check_file(Path(order.picture), PICTURES, force=force)
-    series = read(order.data)
+    whole = read(order.data)
+    series, past = order.given.targets(whole), order.given.past(whole)
+    later = read(order.future) if order.future else None
+    ahead = past and order.given.ahead(past, later, whole.ids, order.horizon)
     histories = histories_of(series)
     vectors = ModelVectors(load(order.model), series.n_channels).of if order.model else None
     with terminal.progress() as told:
@@ -93,9 +109,11 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
             season=order.season,
             seed=order.seed,
             features=vectors,
+            known=past,
         )
-    found = Forecasts.of(series, fitted.predict(histories), LEVELS)
-    reason = gains_in_words(fitted.forecaster.corrections)
+    known = list(zip(past, ahead, strict=True)) if past and ahead else None
+    found = Forecasts.of(series, fitted.predict(histories, known), LEVELS)
+    reason = fitted.reason(past is not None)
     write_file(target, TABLES[target.suffix.lower()](found.columns()))
     lines = [f"{len(series):,} series, {order.horizon} steps ahead: {out}", reason]
     if order.picture:
@@ -122,12 +140,17 @@ def backtest(trial: Hindsight, read: Reader, *, force: bool, as_json: bool) -> N
             series,
             trial.horizons,
             protocol=trial.protocol,
+            refit=trial.refit,
+            covariates=trial.covariates,
             seed=trial.seed,
             watch=lambda what, done, of: told(what, done, of),
         )
     lines = [
-        f"{found.seconds:.1f} s to choose, fit and forecast, references and intervals left out."
+        f"Weights of all rows but one are from the {found.fitted_on}.",
+        f"{found.seconds:.1f} s to choose, fit and forecast, references and intervals left out.",
     ]
+    if not trial.refit:
+        lines[0] = f"Weights are from the {found.fitted_on} alone."
     if trial.picture:
         save_picture(coverage_picture(found.calibrations, title=trial.file), Path(trial.picture))
         lines.append(f"Picture: {trial.picture}")

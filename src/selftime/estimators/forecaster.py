@@ -7,11 +7,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.series import SeriesError
 from selftime.engine.model import Model
 from selftime.estimators.forecast_frames import frame_like
 from selftime.tasks.forecasting.cases import fit_cases
-from selftime.tasks.forecasting.forecasters import gains_in_words
+from selftime.tasks.forecasting.given import Given
 from selftime.tasks.forecasting.histories import histories_of
 from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.outlook import Forecasts
@@ -34,8 +34,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
     Attributes:
         cases_: what was fitted.
-        channels_: names of the channels.
-        reason_: in words, whether features were accepted.
+        channels_: names of the channels of histories.
+        reason_: in words, whether features and covariates were accepted.
     """
 
     def __init__(
@@ -53,38 +53,54 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         self.season = season
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> "Forecaster":  # noqa: ARG002
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002
+        *,
+        covariates: Sequence[str] = (),
+    ) -> "Forecaster":
         """Learn from histories.
 
         Args:
             X: whatever :func:`selftime.read` takes: frames, arrays (N,C,T), paths, a SeriesSet.
             y: not read.
+            covariates: channels of ``X`` that are given, not forecast: their future is known when a
+                forecast is made (weather as it is forecast, holidays, prices), or they never change
+                within a series (its kind, place, size). Their effect is taken out of the others and
+                added again, where held-out blocks agree that this helps.
 
         Raises:
             ValueError: bad input, a horizon or quantiles out of range, series too short for the
-                horizon, or a model made for other channels.
+                horizon, covariates that there are not, or a model made for other channels.
         """
         check_settings(self.horizon, self.quantiles, self.season)
         series = read(X)
-        features = None if self.model is None else ModelVectors(self.model, series.n_channels).of
+        self.given_ = Given(tuple(map(str, covariates)))
+        targets = self.given_.targets(series)
+        features = None if self.model is None else ModelVectors(self.model, targets.n_channels).of
         self.cases_ = fit_cases(
-            histories_of(series),
+            histories_of(targets),
             self.horizon,
             levels=tuple(self.quantiles),
             season=self.season,
             seed=self.random_state,
             features=features,
+            known=self.given_.past(series),
         )
         self.channels_ = series.channels
-        self.fitted_on_ = X if isinstance(X, SeriesSet) else series
-        self.reason_ = gains_in_words(self.cases_.forecaster.corrections)
+        self.fitted_on_ = series
+        self.reason_ = self.cases_.reason(len(self.given_.names) > 0)
         return self
 
-    def predict(self, X: Any = None) -> Any:
+    def predict(self, X: Any = None, future: Any = None) -> Any:
         """What follows each series.
 
         Args:
             X: histories; those given to ``fit`` when None.
+            future: covariates of the steps to forecast, at least ``horizon`` of them for each
+                history, by id (frames) or in the same order (arrays (N,K,H)); those that never
+                change may be left out.
 
         Returns:
             For frames a long frame of the same kind: ``unique_id``, ``ds`` where there were times
@@ -92,18 +108,20 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             (N,C,H).
 
         Raises:
-            ValueError: bad input, or other channels than in ``fit``.
+            ValueError: bad input, other channels than in ``fit``, or no future of covariates.
         """
-        return frame_like(X, self.forecasts(X)) if X is not None else self.forecasts().mean
+        found = self.forecasts(X, future)
+        return found.mean if X is None else frame_like(X, found)
 
-    def forecasts(self, X: Any = None) -> Forecasts:
+    def forecasts(self, X: Any = None, future: Any = None) -> Forecasts:
         """Forecasts and quantiles as arrays, with the names and times that go with them.
 
         Args:
             X: histories; those given to ``fit`` when None.
+            future: as :meth:`predict` takes it.
 
         Raises:
-            ValueError: bad input, or other channels than in ``fit``.
+            ValueError: bad input, other channels than in ``fit``, or no future of covariates.
         """
         check_is_fitted(self)
         series = self.fitted_on_ if X is None else read(X)
@@ -112,8 +130,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
                 f"got series of {series.n_channels} channels, wanted {len(self.channels_)} "
                 f"({', '.join(self.channels_)}): give the same channels as in fit"
             )
-        every = self.cases_.predict(histories_of(series))  # (N,1+Q,C,H)
-        return Forecasts.of(series, every, tuple(self.quantiles))
+        targets, past, known = self.given_.targets(series), self.given_.past(series), None
+        if past is not None:
+            later = None if future is None else read(future)
+            ahead = self.given_.ahead(past, later, series.ids, self.horizon)
+            known = list(zip(past, ahead, strict=True))
+        every = self.cases_.predict(histories_of(targets), known)  # (N,1+Q,C,H)
+        return Forecasts.of(targets, every, tuple(self.quantiles))
 
 
 def check_settings(horizon: int, quantiles: Sequence[float], season: int | None) -> None:

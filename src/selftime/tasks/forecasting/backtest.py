@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 from selftime.data.series import SeriesSet
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.calibration import Calibration, calibration_of
+from selftime.tasks.forecasting.cases import refitted
+from selftime.tasks.forecasting.covariates import Covariates, refitted_effect, without_effect
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
-from selftime.tasks.forecasting.misses import after_training, in_blocks
+from selftime.tasks.forecasting.given import Given
+from selftime.tasks.forecasting.misses import in_blocks, misses_of
 from selftime.tasks.forecasting.references import REFERENCES, FittedPart
 from selftime.tasks.forecasting.setting import (
     Forecasting,
@@ -20,6 +23,9 @@ from selftime.tasks.forecasting.setting import (
     setting_of,
     windows_after,
 )
+
+ALONE, PLAIN = "weights from the training part alone", "without covariates"
+"""Rows that stand beside the forecaster's own."""
 
 
 class Errors(NamedTuple):
@@ -36,25 +42,46 @@ class Backtest:
     Attributes:
         errors: of the forecaster by horizon.
         references: the same of each reference row.
+        fitted_on: what weights come from.
         seconds: to choose, fit and forecast, all horizons, references and intervals left out.
         calibrations: what intervals were worth, by horizon.
         forecasters: what was fitted, by horizon.
+        explained: whether the effect of covariates was taken out, by horizon.
     """
 
     errors: dict[int, Errors]
     references: dict[str, dict[int, Errors]]
-    seconds: float
+    fitted_on: str
+    seconds: float = 0.0
     calibrations: dict[int, Calibration] = field(default_factory=dict)
     forecasters: dict[int, WindowForecaster] = field(default_factory=dict)
+    explained: dict[int, bool] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
+        used = {str(H): used for H, used in self.explained.items()}
         return {
             **by_horizon(self.errors),
+            "fitted_on": self.fitted_on,
+            **({"covariates_used": used} if used else {}),
             "coverage": {str(H): found.shares() for H, found in self.calibrations.items()},
             "seconds": round(self.seconds, 2),
             "references": {name: by_horizon(found) for name, found in self.references.items()},
         }
+
+
+class Fit(NamedTuple):
+    """A forecaster, and the series as it sees them.
+
+    Attributes:
+        forecaster: fitted on some part.
+        setting: the series, without the effect of covariates where that is taken out.
+        explained: whether it is.
+    """
+
+    forecaster: WindowForecaster
+    setting: Setting
+    explained: bool = False
 
 
 def by_horizon(errors: dict[int, Errors]) -> dict[str, dict[str, float]]:
@@ -65,59 +92,135 @@ def by_horizon(errors: dict[int, Errors]) -> dict[str, dict[str, float]]:
     }
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - all that a backtest depends on
     series: SeriesSet,
     horizons: Sequence[int],
     *,
     protocol: str = "70-10-20",
+    refit: bool = True,
+    covariates: Sequence[str] = (),
     seed: int = 0,
     watch: Callable[[str, int, int], None] | None = None,
 ) -> Backtest:
     """Forecast every window of the test part, for every horizon.
 
-    The scale of each channel comes from the training part; look-back, penalties, pooling and
-    whether features are used from blocked folds over training and validation part; weights from
-    the training part alone. The look-back may reach into earlier parts.
+    The scale of each channel comes from the training part; look-backs, penalties, pooling and
+    whether features and covariates are used from blocked folds over training and validation part;
+    weights from both parts, as they would in use, or from the training part alone. The look-back
+    may reach into earlier parts.
 
     Args:
         series: a single series of any channels.
         horizons: future steps.
         protocol: a name in :data:`~selftime.tasks.forecasting.protocols.PROTOCOLS`.
+        refit: whether weights are fitted anew on training and validation part once options are
+            chosen, of reference rows too; a row says what they are worth without that.
+        covariates: channels whose future is known when a forecast is made; they are not forecast.
         seed: fixes the random features.
         watch: told of progress.
 
     Raises:
-        SeriesError: more than one series, one too short for the protocol or for a horizon, or a
-            horizon below 1.
+        SeriesError: more than one series, one too short for the protocol or for a horizon, a
+            horizon below 1, or covariates that there are not.
         ValueError: an unknown protocol.
     """
-    setting = setting_of(series, protocol)
-    errors: dict[int, Errors] = {}
-    rows: dict[str, dict[int, Errors]] = {name: {} for name in REFERENCES}
-    calibrations: dict[int, Calibration] = {}
-    forecasters: dict[int, WindowForecaster] = {}
-    seconds = 0.0
+    given = Given(tuple(covariates))
+    setting = setting_of(given.targets(series), protocol)
+    past = given.past(series)
+    known = None if past is None else past[0]
+    names = [*([ALONE] if refit else []), *([PLAIN] if covariates else []), *REFERENCES]
+    rows: dict[str, dict[int, Errors]] = {name: {} for name in names}
+    part = "training and validation part" if refit else "training part"
+    found, seconds = Backtest({}, rows, part), 0.0
     for done, horizon in enumerate(horizons):
         if watch:
             watch("backtest", done, len(horizons))
         check_horizon(setting, horizon)
         start = time.perf_counter()
-        blocks = setting.blocks(horizon)
-        fitted = fit_forecaster(blocks, setting.season, np.random.default_rng(seed))
-        errors[horizon] = errors_of(fitted.single(), setting, horizon)
+        early, last = fits_of(setting, horizon, seed, known=known, refit=refit)
+        found.errors[horizon] = errors_of(last.forecaster.single(), last.setting, horizon)
         seconds += time.perf_counter() - start
-        forecasters[horizon] = fitted
-        calibrations[horizon] = calibrated(fitted, setting, blocks)
-        for name, fit in REFERENCES.items():
-            reference = fit(FittedPart(blocks, setting.season)).single()
-            rows[name][horizon] = errors_of(reference, setting, horizon)
-    return Backtest(errors, rows, seconds, calibrations, forecasters)
+        found.forecasters[horizon] = last.forecaster
+        found.calibrations[horizon] = calibrated(early, last, setting)
+        if covariates:
+            found.explained[horizon] = last.explained
+            plain = fits_of(setting, horizon, seed, refit=refit)[1].forecaster
+            rows[PLAIN][horizon] = errors_of(plain.single(), setting, horizon)
+        if refit:
+            rows[ALONE][horizon] = errors_of(early.forecaster.single(), early.setting, horizon)
+        for name, errors in reference_errors(setting, horizon, refit=refit).items():
+            rows[name][horizon] = errors
+    return replace(found, seconds=seconds)
 
 
-def calibrated(fitted: WindowForecaster, setting: Setting, blocks: Blocks) -> Calibration:
-    """What the intervals of a forecaster are worth that was fitted on the training part alone."""
-    misses = after_training(fitted.single(), setting, blocks.horizon)
-    return calibration_of(misses, in_blocks(fitted.linear, blocks, setting.season), setting)
+def reference_errors(setting: Setting, horizon: int, *, refit: bool) -> dict[str, Errors]:
+    """Errors of every reference row on the test part."""
+    training = FittedPart(_until(setting, horizon, refit), setting.season)
+    made = {name: fit(training).single() for name, fit in REFERENCES.items()}
+    return {name: errors_of(row, setting, horizon) for name, row in made.items()}
+
+
+def fits_of(
+    setting: Setting,
+    horizon: int,
+    seed: int,
+    *,
+    known: Covariates | None = None,
+    refit: bool = True,
+) -> tuple[Fit, Fit]:
+    """The default forecaster with weights from the training part, and as it is judged.
+
+    Args:
+        setting: a series, cut and scaled.
+        horizon: future steps.
+        seed: fixes the random features.
+        known: covariates of every step (T,K), or None.
+        refit: whether the second has weights from training and validation part.
+    """
+    blocks, rng = _until(setting, horizon, False), np.random.default_rng(seed)
+    given = None if known is None else [known[: setting.borders.validation]]
+    chosen, effect = fit_forecaster(blocks, setting.season, rng, known=given)
+    if effect is None or given is None or known is None:
+        early = Fit(chosen, setting)
+    else:
+        left = setting._replace(values=setting.values - effect.of(known))
+        early = Fit(chosen, left, True)
+    if not refit:
+        return early, early
+    later = _until(setting, horizon, True)
+    if effect is None or given is None or known is None:
+        return early, Fit(refitted(chosen, later, setting.season), setting)
+    effect = refitted_effect(effect, later, given, setting.season)
+    anew = refitted(chosen, without_effect(later, effect, given), setting.season)
+    return early, Fit(anew, setting._replace(values=setting.values - effect.of(known)), True)
+
+
+def _until(setting: Setting, horizon: int, validation: bool) -> Blocks:
+    """Windows of training and validation part, of which the former or both are fitted on."""
+    blocks = setting.blocks(horizon)
+    return replace(blocks, fit_end=(setting.borders.validation,)) if validation else blocks
+
+
+def calibrated(early: Fit, last: Fit, setting: Setting) -> Calibration:
+    """What intervals are worth.
+
+    They begin with windows of the validation part as they are forecast from the training part.
+
+    Args:
+        early: fitted on the training part alone.
+        last: what the windows of the test part are forecast by.
+        setting: the series as it is.
+    """
+    train, validation, _ = setting.borders
+    horizon = last.forecaster.horizon
+    misses = misses_of(early.forecaster.single(), early.setting, horizon, train)
+    if last is not early:
+        test = misses_of(last.forecaster.single(), last.setting, horizon, validation)
+        misses = misses.before(validation - train).then(test)
+    blocks = _until(early.setting, horizon, False)
+    return calibration_of(
+        misses, in_blocks(early.forecaster.linear, blocks, setting.season), setting
+    )
 
 
 def errors_of(forecaster: Forecasting, setting: Setting, horizon: int) -> Errors:

@@ -12,9 +12,9 @@ from selftime.data.arrays import spans as rows_of
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.gram import WindowGram, window_gram
 
-LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720)
+LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720, 1440)
 """Past steps that are tried: powers of two where there is little, weeks of hours where there is
-much, 512 as PatchTST has it (Nie et al. 2023, section 4.1)."""
+much, 512 as PatchTST has it (Nie et al. 2023, section 4.1), months of hours."""
 MOST_BLOCKS = 4
 """Blocks of the training part, beside the validation part as one more."""
 
@@ -99,8 +99,13 @@ class Blocks:
         ]
         return window_gram(pieces, self.look_back + self.horizon)
 
+    def fold(self, k: int, channel: int | None = None) -> tuple[WindowGram, WindowGram]:
+        """What is fitted without a block, and what it is judged on."""
+        whole, left_out = (self.gram(o, channel) for o in (self.fitted(), self.touching(k)))
+        return whole.plus(left_out, -1), self.gram(self.held(k), channel)
+
     def folds(self, channel: int | None = None) -> list[tuple[WindowGram, WindowGram]]:
-        """For each block what is fitted without it, and what it is judged on."""
+        """The :meth:`fold` of each block."""
         whole = self.gram(self.fitted(), channel)
         return [
             (whole.plus(self.gram(self.touching(k), channel), -1), self.gram(self.held(k), channel))

@@ -8,7 +8,13 @@ from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
 from selftime.tasks.forecasting.correction import CHUNK, Features, fit_correction
-from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
+from selftime.tasks.forecasting.covariates import (
+    Covariates,
+    KnownEffect,
+    refitted_effect,
+    without_effect,
+)
+from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster, gains_in_words
 from selftime.tasks.forecasting.histories import ending
 from selftime.tasks.forecasting.intervals import followed, spread_of
 from selftime.tasks.forecasting.linear import fitted_map
@@ -23,6 +29,8 @@ MOST_JUDGED = 2000
 """About how many held-out windows the intervals come from."""
 
 History = Float[np.ndarray, "_ C"]
+Known = tuple[Covariates, Covariates]
+"""Covariates of a past (T,K) and of the steps after it (H,K)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,31 +38,63 @@ class FittedCases:
     """A forecaster of series in their own units.
 
     Attributes:
-        forecaster: of scaled windows.
+        forecaster: of scaled windows, without the effect of covariates.
         offsets: (Q,C,H) quantiles of what forecasts miss, in units of the spread of the window.
         season: steps of a season, 1 without one.
+        effect: of covariates, in scaled units; None where they are not used.
     """
 
     forecaster: WindowForecaster
     offsets: Float[np.ndarray, "Q C H"]
     season: int
+    effect: KnownEffect | None = None
 
-    def predict(self, histories: Sequence[History]) -> Float[np.ndarray, "N Q1 C H"]:
-        """The forecast of each series, then its quantiles, in the units of the series."""
+    def predict(
+        self, histories: Sequence[History], known: Sequence[Known] | None = None
+    ) -> Float[np.ndarray, "N Q1 C H"]:
+        """The forecast of each series, then its quantiles, in the units of the series.
+
+        Args:
+            histories: what was seen of each series.
+            known: covariates of each, of its past and of the steps that are forecast.
+        """
         L = self.forecaster.look_back
         scales = [scale_of(history) for history in histories]
+        scaled = [s.apply(history) for s, history in zip(scales, histories, strict=True)]
+        effects = self._effects(scaled, known)
         past = np.stack(
-            [s.apply(ending(h, L)).T for s, h in zip(scales, histories, strict=True)]
+            [ending(h - e[: len(h)], L).T for h, e in zip(scaled, effects, strict=True)]
         )  # (N,C,L)
-        forecast = self.forecaster.predict(past)[:, None]  # (N,1,C,H)
+        ahead = np.stack([e[len(h) :].T for h, e in zip(scaled, effects, strict=True)])
+        forecast = (self.forecaster.predict(past) + ahead)[:, None]  # (N,1,C,H)
         spread = spread_of(past)[:, None, :, None]
         every = np.concatenate([forecast, forecast + self.offsets * spread], axis=1)
         sd = np.stack([s.sd for s in scales])[:, None, :, None]
         mean = np.stack([s.mean for s in scales])[:, None, :, None]
         return np.asarray(every * sd + mean, np.float64)
 
+    def reason(self, given: bool) -> str:
+        """In words, whether features were accepted, and covariates where some were given."""
+        features = gains_in_words(self.forecaster.corrections)
+        if not given:
+            return features
+        if self.effect is None:
+            return (
+                f"{features}; covariates were left out: held-out blocks do not agree that they help"
+            )
+        return f"{features}; the effect of covariates is taken out and added again"
 
-def fit_cases(
+    def _effects(
+        self, scaled: Sequence[History], known: Sequence[Known] | None
+    ) -> list[Float[np.ndarray, "_ C"]]:
+        """The effect at each step of the past and of the future of each series; 0 without one."""
+        if self.effect is None or known is None:
+            H = self.forecaster.horizon
+            return [np.zeros((len(h) + H, h.shape[1])) for h in scaled]
+        return [self.effect.of(np.concatenate(both)) for both in known]
+
+
+def fit_cases(  # noqa: PLR0913 - all that a fit depends on
     histories: Sequence[History],
     horizon: int,
     *,
@@ -62,6 +102,7 @@ def fit_cases(
     season: int | None,
     seed: int = 0,
     features: Features | None = None,
+    known: Sequence[Covariates] | None = None,
 ) -> FittedCases:
     """Fit on every window of all series; intervals come from a fit that had not seen the ends.
 
@@ -72,15 +113,19 @@ def fit_cases(
         season: steps of a season; None to look for it.
         seed: fixes the random features.
         features: those of a pretrained model; None learns closed-form ones.
+        known: covariates of each series, without gaps.
 
     Raises:
         SeriesError: series too short for the horizon.
     """
     season = season or typical_season(histories)
     scaled = [scale_of(history).apply(history) for history in histories]
-    rng = np.random.default_rng(seed)
-    fitted = fit_forecaster(cut_blocks(scaled, horizon), season, rng, features)
-    return FittedCases(fitted, held_out_quantiles(scaled, fitted, levels, season), season)
+    rng, blocks = np.random.default_rng(seed), cut_blocks(scaled, horizon)
+    fitted, effect = fit_forecaster(blocks, season, rng, features, known)
+    seen = None if effect is None or known is None else (effect, known)
+    return FittedCases(
+        fitted, held_out_quantiles(scaled, fitted, levels, season, seen), season, effect
+    )
 
 
 def typical_season(histories: Sequence[History]) -> int:
@@ -90,15 +135,30 @@ def typical_season(histories: Sequence[History]) -> int:
 
 
 def held_out_quantiles(
-    scaled: Sequence[History], fitted: WindowForecaster, levels: Sequence[float], season: int
+    scaled: Sequence[History],
+    fitted: WindowForecaster,
+    levels: Sequence[float],
+    season: int,
+    seen: tuple[KnownEffect, Sequence[Covariates]] | None = None,
 ) -> Float[np.ndarray, "Q C H"]:
     """Quantiles of what the same options miss at the ends of the series, fitted without them.
 
     Of a single series quantiles follow the residuals to the last that is known; of many series
     all windows count alike.
+
+    Args:
+        scaled: series.
+        fitted: what the options are taken from.
+        levels: Q of them.
+        season: steps of a season.
+        seen: the effect that is taken out of the series, and the covariates that have it.
     """
     horizon = fitted.horizon
     ends = [len(h) - max(int(HELD_OUT * len(h)), horizon) for h in scaled]
+    if seen is not None:
+        whole = Blocks(tuple(scaled), (), tuple(ends), fitted.look_back, horizon)
+        effect = refitted_effect(seen[0], whole, seen[1], season)
+        scaled = without_effect(whole, effect, seen[1]).histories
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
     judge = refitted(fitted, cut_blocks(before, horizon), season)
     ratios = residuals_after(scaled, ends, judge)
@@ -114,7 +174,7 @@ def refitted(fitted: WindowForecaster, blocks: Blocks, season: int) -> WindowFor
     options = [o for o in chosen.options if o.look_back <= blocks.look_back] or [
         chosen.options[0]._replace(look_back=blocks.look_back)
     ]
-    linear = fitted_map(blocks, options, season, chosen.pool, chosen.shift)
+    linear = fitted_map(blocks, options, chosen.pools, season)
     corrections = tuple(
         fit_correction(blocks, linear, c.features)
         for c in fitted.corrections

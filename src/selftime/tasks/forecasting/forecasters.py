@@ -8,6 +8,13 @@ from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks, look_backs_up_to
 from selftime.tasks.forecasting.correction import Correction, Features, fit_correction
+from selftime.tasks.forecasting.covariates import (
+    Covariates,
+    KnownEffect,
+    fit_effect,
+    helps,
+    without_effect,
+)
 from selftime.tasks.forecasting.latents import PatchFeatures, patch_features, patch_lengths
 from selftime.tasks.forecasting.linear import LinearForecaster, fit_linear
 
@@ -50,9 +57,26 @@ class WindowForecaster(NamedTuple):
         return self._replace(linear=linear)
 
 
+class Explained(NamedTuple):
+    """A forecaster, and what it takes as given.
+
+    Attributes:
+        forecaster: of series without the effect.
+        effect: of covariates; None without any, or where held-out blocks do not agree that taking
+            it out helps.
+    """
+
+    forecaster: WindowForecaster
+    effect: KnownEffect | None = None
+
+
 def fit_forecaster(
-    blocks: Blocks, season: int, rng: np.random.Generator, features: Features | None = None
-) -> WindowForecaster:
+    blocks: Blocks,
+    season: int,
+    rng: np.random.Generator,
+    features: Features | None = None,
+    known: Sequence[Covariates] | None = None,
+) -> Explained:
     """The linear forecaster, corrected by features wherever blocked folds say that they help.
 
     Args:
@@ -60,10 +84,17 @@ def fit_forecaster(
         season: steps of a season, 1 without one.
         rng: draws the random features.
         features: those of a pretrained model; None learns closed-form ones from the same windows.
+        known: covariates of each series, whose effect is taken out first if that helps.
     """
-    linear = fit_linear(blocks, season)
+    linear, effect = fit_linear(blocks, season), None
+    if known is not None:
+        found = fit_effect(blocks, known, season, rng)
+        if helps(blocks, known, found, linear, season):
+            blocks, effect = without_effect(blocks, found, known), found
+            linear = fit_linear(blocks, season)
     features = features or learned_features(blocks, season, rng).of
-    return WindowForecaster(linear, (fit_correction(blocks, linear.map, features),))
+    correction = fit_correction(blocks, linear.map, features)
+    return Explained(WindowForecaster(linear, (correction,)), effect)
 
 
 def learned_features(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import solve
 
 ALPHAS = 10.0 ** np.arange(-4.5, 2.01, 0.25)
 """Strengths that are tried, in units of the mean variance of a past step."""
@@ -25,15 +26,6 @@ class LagRidge:
     values: Float[np.ndarray, "L"]
     basis: Float[np.ndarray, "L L"]
     targets: Float[np.ndarray, "L H"]
-
-    def weights(self, alpha: float) -> Float[np.ndarray, "L H"]:
-        """What a forecast is made of, last value subtracted and added again: columns add up to 1.
-
-        Solves (K + αI) w = k in the eigenvectors of K (Hoerl and Kennard 1970, equation 2.1).
-        """
-        w = self.basis @ (self.targets / (self.values + alpha)[:, None])
-        w[-1] += 1 - w.sum(axis=0)
-        return np.asarray(w)
 
     def errors(self, held_out: Float[np.ndarray, "M M"]) -> Float[np.ndarray, "A"]:
         """Mean squared error of each of :data:`ALPHAS` on windows known by their moments alone.
@@ -63,10 +55,39 @@ def lag_ridge(
         decay: how fast the penalty grows; 0 for plain ridge.
         season: steps in which the distance is measured.
     """
+    xx, xy, prior = _scaled(moments, look_back, decay, season)
+    values, vectors = np.linalg.eigh(xx)
+    return LagRidge(np.maximum(values, 0.0), prior[:, None] * vectors, vectors.T @ xy)
+
+
+def ridge_weights(
+    moments: Float[np.ndarray, "M M"], look_back: int, alpha: float, *, decay: float, season: int
+) -> Float[np.ndarray, "L H"]:
+    """The weights of one strength: what a forecast is made of.
+
+    Solves (K + αI) w = k (Hoerl and Kennard 1970, equation 2.1). The last value is subtracted from
+    the past and added again, so that the columns add up to 1.
+
+    Args:
+        moments: as :func:`lag_ridge` takes them.
+        look_back: L, at least 1.
+        alpha: strength, above 0.
+        decay: how fast the penalty grows; 0 for plain ridge.
+        season: steps in which the distance is measured.
+    """
+    xx, xy, prior = _scaled(moments, look_back, decay, season)
+    xx[np.diag_indices(look_back)] += alpha
+    w = prior[:, None] * solve(xx, xy, assume_a="pos")
+    w[-1] += 1 - w.sum(axis=0)
+    return np.asarray(w)
+
+
+def _scaled(
+    moments: np.ndarray, look_back: int, decay: float, season: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moments of penalised steps among themselves and with future ones, and the penalty's root."""
     distance = np.arange(look_back)[::-1] / season
     prior = (1 + distance) ** (-decay / 2)  # root of the prior variance of a weight
     xx = prior[:, None] * moments[:look_back, :look_back] * prior
     unit = max(float(np.trace(xx)) / look_back, 1e-30)
-    values, vectors = np.linalg.eigh(xx / unit)
-    xy = prior[:, None] * moments[:look_back, look_back:] / unit
-    return LagRidge(np.maximum(values, 0.0), prior[:, None] * vectors, vectors.T @ xy)
+    return xx / unit, prior[:, None] * moments[:look_back, look_back:] / unit, prior

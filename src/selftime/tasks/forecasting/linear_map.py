@@ -41,9 +41,9 @@ class LinearMap(NamedTuple):
 
 
 def mean_of(maps: list[LinearMap]) -> LinearMap:
-    """The mean forecast of several maps, as one map over the longest look-back."""
+    """The mean forecast of several maps, shared by channels or not, as one map."""
     longest = max(m.look_back for m in maps)
-    shape = (len(maps[0].weights), longest, maps[0].horizon)
+    shape = (max(len(m.weights) for m in maps), longest, maps[0].horizon)
     weights = np.zeros(shape)
     for m in maps:
         weights[:, longest - m.look_back :] += m.weights / len(maps)

@@ -31,11 +31,19 @@ class Misses(NamedTuple):
         """Residuals of step ``h`` (from 0) in units of the spread."""
         return np.asarray(self.residuals[:, :, h] / self.spread)
 
+    def before(self, count: int) -> "Misses":
+        """The first windows."""
+        return Misses(self.residuals[:count], self.spread[:count], self.every)
 
-def after_training(forecaster: Forecasting, setting: Setting, horizon: int) -> Misses:
-    """Every window after the training part, by a forecaster that was fitted on that part alone."""
+    def then(self, later: "Misses") -> "Misses":
+        """These windows, then others."""
+        residuals = np.concatenate([self.residuals, later.residuals])
+        return Misses(residuals, np.concatenate([self.spread, later.spread]), self.every)
+
+
+def misses_of(forecaster: Forecasting, setting: Setting, horizon: int, first: int) -> Misses:
+    """Every window whose future begins at ``first`` or later; nothing there was fitted on."""
     residuals, spread = [], []
-    first = setting.borders.train
     for past, future in windows_after(setting, first, forecaster.look_back, horizon):
         residuals.append((future - forecaster.predict(past)).astype(np.float32))
         spread.append(spread_of(past))
@@ -54,7 +62,7 @@ def in_blocks(chosen: LinearForecaster, blocks: Blocks, season: int) -> Misses:
     every = max(1, sum(map(len, places)) // MOST)
     residuals, spread = [], []
     for k, origins in zip(held, places, strict=True):
-        fitted = fitted_map(blocks, chosen.options, season, chosen.pool, chosen.shift, k).single()
+        fitted = fitted_map(blocks, chosen.options, chosen.pools, season, k).single()
         past, future = blocks.windows(origins[::every])
         residuals.append(future - fitted.predict(past))
         spread.append(spread_of(past[:, :, -fitted.look_back :]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.gram import WindowGram
-from selftime.tasks.forecasting.lag_ridge import lag_ridge
+from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear_map import LinearMap
 
 LOOK_BACK = 336
@@ -47,8 +47,8 @@ def nlinear(training: FittedPart) -> LinearMap:
     Least squares on windows less their last value, one map for all channels.
     """
     gram, L = _windows(training)
-    fit = lag_ridge(gram.from_last_value(L), L, decay=0.0, season=1)
-    return LinearMap(fit.weights(TINY)[None], np.zeros(training.blocks.horizon))
+    weights = ridge_weights(gram.from_last_value(L), L, TINY, decay=0.0, season=1)
+    return LinearMap(weights[None], np.zeros(training.blocks.horizon))
 
 
 def dlinear(training: FittedPart) -> LinearMap:
