@@ -98,7 +98,9 @@ def chosen(fitted: WindowForecaster) -> dict[str, Any]:
     """Options, pooling, and held-out gains of features by band."""
     correction = fitted.corrections[0]
     return {
-        "options": [[o.look_back, o.alpha, round(o.score, 4)] for o in fitted.linear.options],
+        "options": [
+            [o.look_back, o.decay, o.alpha, round(o.score, 4)] for o in fitted.linear.options
+        ],
         "pools": [list(pool) for pool in fitted.linear.pools],
         "held-out gains in percent": [round(gain, 2) for gain in correction.gains],
         "corrected steps": int(correction.weights.any(axis=0).sum()),

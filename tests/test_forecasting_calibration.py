@@ -87,7 +87,7 @@ def test_blocks_are_forecast_by_what_had_not_seen_their_futures():
     """Weights from windows that are picked one by one: none has a future step in the block."""
     raw = waves(300)
     blocks = cut_blocks([raw[:240]], 4, fit_end=[210])
-    options, pools = (Option(blocks.look_back, 0.1, (1.0,)),), (Pool(None),)
+    options, pools = (Option(blocks.look_back, 1.0, 0.1, (1.0,)),), (Pool(None),)
     chosen = LinearForecaster(fitted_map(blocks, options, pools, 12), options, pools)
     found, L, row = in_blocks(chosen, blocks, 12), blocks.look_back, 0
     for k in range(blocks.count - 1):  # the last block is the validation part

@@ -6,18 +6,22 @@ import torch
 
 import selftime as st
 from forecast_material import waves
+from selftime.data.batch import Batch
 from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens
-from selftime.tasks.forecasting import gradient
+from selftime.tasks.forecasting import network as forecasting_network
 from selftime.tasks.forecasting.backtest import errors_of
+from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gradient import (
     NetworkSize,
-    PatchForecaster,
     TrainingSteps,
     gradient_rows,
+    patch_network,
+)
+from selftime.tasks.forecasting.network import (
+    NetworkForecaster,
     level_and_spread,
     material_of,
-    patch_network,
     taught,
     validation_error,
     with_head,
@@ -34,7 +38,8 @@ def setting():
 
 @pytest.fixture(scope="module")
 def on(setting):
-    return material_of(setting, 4, 24)
+    train, validation, _ = setting.borders
+    return material_of(cut_blocks([setting.values[:validation]], 4, fit_end=[train], look_back=24))
 
 
 def test_windows_are_those_of_their_part(setting, on):
@@ -67,10 +72,10 @@ def test_tokens_stand_side_by_side():
 
 
 def test_forecasts_are_the_map_of_the_tokens_beside_a_loop(np_rng):
-    network = with_head(patch_network(SMALL, 0), SMALL, 4, 0).eval()
+    network = with_head(patch_network(SMALL, 0), 24, 4, 0).eval()
     torch.nn.init.normal_(network.outlet.weight, generator=torch.Generator().manual_seed(1))
     past = np_rng.normal(size=(3, 2, 30)).astype(np.float32) + 5
-    found = PatchForecaster(network, 24).predict(past)
+    found = NetworkForecaster(network, 24).predict(past)
     for n in range(3):
         for c in range(2):
             x = torch.from_numpy(past[n, c, 6:])[None, None]
@@ -83,13 +88,13 @@ def test_forecasts_are_the_map_of_the_tokens_beside_a_loop(np_rng):
 
 
 def st_batch(x):
-    return gradient.Batch(x, torch.ones_like(x, dtype=torch.bool))
+    return Batch(x, torch.ones_like(x, dtype=torch.bool))
 
 
 def test_a_head_alone_leaves_the_encoder_and_full_training_does_not(on):
-    begun = with_head(patch_network(SMALL, 0), SMALL, 4, 0)
+    begun = with_head(patch_network(SMALL, 0), 24, 4, 0)
     for full in (False, True):
-        own = taught(begun, on, 30, 0, full=full)
+        own = taught(begun, on, 30, 0, last=None if full else 0)
         before, after = (net.encoder.state_dict() for net in (begun, own))
         same = all(torch.equal(before[name], after[name]) for name in before)
         assert same is not full
@@ -98,15 +103,15 @@ def test_a_head_alone_leaves_the_encoder_and_full_training_does_not(on):
 
 def test_the_weights_that_erred_least_are_kept(on, monkeypatch):
     """Errors on the validation part are made up: lowest after 4 of 6 steps."""
-    monkeypatch.setattr(gradient, "JUDGED", 2)
+    monkeypatch.setattr(forecasting_network, "JUDGED", 2)
     said, seen = iter([9.0, 3.0, 1.0, 2.0]), []
 
     def error(network, on):
         seen.append(network.outlet.weight.detach().clone())
         return next(said)
 
-    monkeypatch.setattr(gradient, "validation_error", error)
-    own = taught(with_head(patch_network(SMALL, 0), SMALL, 4, 0), on, 6, 0, full=False)
+    monkeypatch.setattr(forecasting_network, "validation_error", error)
+    own = taught(with_head(patch_network(SMALL, 0), 24, 4, 0), on, 6, 0, last=0)
     assert len(seen) == 4 and torch.equal(own.outlet.weight, seen[2])
     assert not torch.equal(seen[2], seen[3])
 

@@ -29,6 +29,10 @@ def forecast(  # noqa: PLR0913
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
     ] = None,
+    strategy: Annotated[
+        Literal["probe", "head", "partial", "full"],
+        typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
+    ] = "probe",
     season: Season = None,
     picture: Annotated[
         str | None, typer.Option("--picture", help="Picture: .png, .svg or .pdf.")
@@ -52,10 +56,9 @@ def forecast(  # noqa: PLR0913
     Example: selftime forecast sample:NYCTaxi --horizon 48 --out forecast.csv --picture taxi.png
     """
     from selftime.cli import foreseeing
-    from selftime.tasks.forecasting.given import Given
 
-    names = Given(foreseeing.names_in(covariates))
-    order = foreseeing.Outlook(data, horizon, model, season, seed, picture, names, future)
+    names = foreseeing.names_in(covariates)
+    order = foreseeing.Outlook(data, horizon, model, season, seed, picture, names, future, strategy)
     read = reader_of(label, id, time, layout)
     foreseeing.forecast(order, read, out=out, force=force, as_json=as_json)
 

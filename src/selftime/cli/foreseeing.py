@@ -15,11 +15,7 @@ from selftime.report.forecasts import forecast_picture
 from selftime.report.palette import save_picture
 from selftime.tasks.forecasting import backtest as tasks
 from selftime.tasks.forecasting.backtest import Backtest
-from selftime.tasks.forecasting.cases import fit_cases
-from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.histories import histories_of
-from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.outlook import Forecasts
+from selftime.tasks.forecasting.fitting import ForecastOrder, fit_series
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 """Quantiles that are written: the ends of intervals of 80 % and 95 %, and the median."""
@@ -35,8 +31,9 @@ class Outlook(NamedTuple):
         season: steps of a season; None to look for it.
         seed: fixes everything random.
         picture: where a picture should go, if one is wanted.
-        given: channels that are not forecast.
+        covariates: channels that are given, not forecast.
         future: where their future is, if it is needed.
+        strategy: how the model is used.
     """
 
     data: str
@@ -45,8 +42,9 @@ class Outlook(NamedTuple):
     season: int | None = None
     seed: int = 0
     picture: str | None = None
-    given: Given = Given()
+    covariates: tuple[str, ...] = ()
     future: str | None = None
+    strategy: str = "probe"
 
 
 class Hindsight(NamedTuple):
@@ -94,36 +92,29 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
     check_file(target, TABLES, force=force)
     if order.picture:
         check_file(Path(order.picture), PICTURES, force=force)
-    whole = read(order.data)
-    series, past = order.given.targets(whole), order.given.past(whole)
-    later = read(order.future) if order.future else None
-    ahead = past and order.given.ahead(past, later, whole.ids, order.horizon)
-    histories = histories_of(series)
-    vectors = ModelVectors(load(order.model), series.n_channels).of if order.model else None
+    series = read(order.data)
+    model = load(order.model) if order.model else None
+    asked = ForecastOrder(
+        order.horizon, LEVELS, order.season, model, order.strategy, order.covariates, order.seed
+    )
     with terminal.progress() as told:
         told("fitting", 0, 1)
-        fitted = fit_cases(
-            histories,
-            order.horizon,
-            levels=LEVELS,
-            season=order.season,
-            seed=order.seed,
-            features=vectors,
-            known=past,
-        )
-    known = list(zip(past, ahead, strict=True)) if past and ahead else None
-    found = Forecasts.of(series, fitted.predict(histories, known), LEVELS)
-    reason = fitted.reason(past is not None)
+        fitted = fit_series(series, asked)
+    found = fitted.forecasts(series, read(order.future) if order.future else None)
+    reason = fitted.cases.reason
     write_file(target, TABLES[target.suffix.lower()](found.columns()))
     lines = [f"{len(series):,} series, {order.horizon} steps ahead: {out}", reason]
     if order.picture:
-        save_picture(forecast_picture(series, found, title=order.data), Path(order.picture))
+        save_picture(
+            forecast_picture(fitted.targets(series), found, title=order.data),
+            Path(order.picture),
+        )
         lines.append(f"Picture: {order.picture}")
     result = {
         "out": out,
         "series": len(series),
         "horizon": order.horizon,
-        "season": fitted.season,
+        "season": fitted.cases.season,
         "features": reason,
         "picture": order.picture,
     }

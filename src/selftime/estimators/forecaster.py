@@ -7,13 +7,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
-from selftime.data.series import SeriesError
 from selftime.engine.model import Model
 from selftime.estimators.forecast_frames import frame_like
-from selftime.tasks.forecasting.cases import fit_cases
-from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.histories import histories_of
-from selftime.tasks.forecasting.model_vectors import ModelVectors
+from selftime.tasks.forecasting.fitting import ForecastOrder, fit_series
 from selftime.tasks.forecasting.outlook import Forecasts
 
 
@@ -27,6 +23,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
     Args:
         model: a pretrained model whose vectors of the past become the features; one made for a
             single channel sees each channel by itself. None learns features in closed form.
+        strategy: how the model is used: "probe" leaves it as it is and takes its vectors as
+            features; "head", "partial" and "full" train a head on its tokens, alone or with its
+            last blocks or all of it (:data:`selftime.tasks.forecasting.tuning.STRATEGIES`).
         horizon: how many steps are forecast.
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.
@@ -35,19 +34,21 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
     Attributes:
         cases_: what was fitted.
         channels_: names of the channels of histories.
-        reason_: in words, whether features and covariates were accepted.
+        reason_: in words, what was accepted and what was left out.
     """
 
     def __init__(
         self,
         model: Model | None = None,
         *,
+        strategy: str = "probe",
         horizon: int = 24,
         quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
         season: int | None = None,
         random_state: int = 0,
     ) -> None:
         self.model = model
+        self.strategy = strategy
         self.horizon = horizon
         self.quantiles = quantiles
         self.season = season
@@ -72,25 +73,23 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
         Raises:
             ValueError: bad input, a horizon or quantiles out of range, series too short for the
-                horizon, covariates that there are not, or a model made for other channels.
+                horizon, covariates that there are not, an unknown strategy, or a model made for
+                other channels.
         """
         check_settings(self.horizon, self.quantiles, self.season)
-        series = read(X)
-        self.given_ = Given(tuple(map(str, covariates)))
-        targets = self.given_.targets(series)
-        features = None if self.model is None else ModelVectors(self.model, targets.n_channels).of
-        self.cases_ = fit_cases(
-            histories_of(targets),
+        order = ForecastOrder(
             self.horizon,
-            levels=tuple(self.quantiles),
-            season=self.season,
-            seed=self.random_state,
-            features=features,
-            known=self.given_.past(series),
+            tuple(self.quantiles),
+            self.season,
+            self.model,
+            self.strategy,
+            tuple(map(str, covariates)),
+            self.random_state,
         )
-        self.channels_ = series.channels
-        self.fitted_on_ = series
-        self.reason_ = self.cases_.reason(len(self.given_.names) > 0)
+        self.fitted_on_ = read(X)
+        self.fitted_ = fit_series(self.fitted_on_, order)
+        self.cases_, self.channels_ = self.fitted_.cases, self.fitted_on_.channels
+        self.reason_ = self.cases_.reason
         return self
 
     def predict(self, X: Any = None, future: Any = None) -> Any:
@@ -125,18 +124,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         """
         check_is_fitted(self)
         series = self.fitted_on_ if X is None else read(X)
-        if series.n_channels != len(self.channels_):
-            raise SeriesError(
-                f"got series of {series.n_channels} channels, wanted {len(self.channels_)} "
-                f"({', '.join(self.channels_)}): give the same channels as in fit"
-            )
-        targets, past, known = self.given_.targets(series), self.given_.past(series), None
-        if past is not None:
-            later = None if future is None else read(future)
-            ahead = self.given_.ahead(past, later, series.ids, self.horizon)
-            known = list(zip(past, ahead, strict=True))
-        every = self.cases_.predict(histories_of(targets), known)  # (N,1+Q,C,H)
-        return Forecasts.of(targets, every, tuple(self.quantiles))
+        return self.fitted_.forecasts(series, None if future is None else read(future))
 
 
 def check_settings(horizon: int, quantiles: Sequence[float], season: int | None) -> None:

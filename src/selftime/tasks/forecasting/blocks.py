@@ -15,6 +15,8 @@ from selftime.tasks.forecasting.gram import WindowGram, window_gram
 LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720, 1440)
 """Past steps that are tried: powers of two where there is little, weeks of hours where there is
 much, 512 as PatchTST has it (Nie et al. 2023, section 4.1), months of hours."""
+LONGEST = 5
+"""So many of them are tried, the longest: seasons differ more than blocks can tell."""
 MOST_BLOCKS = 4
 """Blocks of the training part, beside the validation part as one more."""
 
@@ -56,8 +58,7 @@ class Blocks:
 
     def fitted(self) -> list[tuple[int, int]]:
         """First and last + 1 forecast origin of each series on which is fitted."""
-        spans = zip(self.edges, self.fit_end, strict=True)
-        return [(int(e[0]), end - self.horizon + 1) for e, end in spans]
+        return [(min(self.look_back, end), end - self.horizon + 1) for end in self.fit_end]
 
     def held(self, k: int) -> list[tuple[int, int]]:
         """Origins whose future lies within block ``k``."""
@@ -156,8 +157,8 @@ def cut_blocks(
 
 
 def look_backs_up_to(longest: int) -> list[int]:
-    """The past steps that are tried: the five longest of :data:`LOOK_BACKS` that fit."""
-    return [L for L in LOOK_BACKS if longest >= L][-5:] or [longest]
+    """The past steps that are tried: the longest few of :data:`LOOK_BACKS` that fit."""
+    return [L for L in LOOK_BACKS if longest >= L][-LONGEST:] or [longest]
 
 
 def _longest_look_back(ends: Sequence[int], horizon: int) -> int:

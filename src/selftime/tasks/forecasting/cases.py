@@ -20,6 +20,7 @@ from selftime.tasks.forecasting.intervals import followed, spread_of
 from selftime.tasks.forecasting.linear import fitted_map
 from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.seasons import season_of
+from selftime.tasks.forecasting.setting import Forecasting
 
 HELD_OUT = 0.2
 """Share at the end of each series that intervals are measured on."""
@@ -41,12 +42,14 @@ class FittedCases:
         forecaster: of scaled windows, without the effect of covariates.
         offsets: (Q,C,H) quantiles of what forecasts miss, in units of the spread of the window.
         season: steps of a season, 1 without one.
+        reason: in words, what was accepted and what was left out.
         effect: of covariates, in scaled units; None where they are not used.
     """
 
-    forecaster: WindowForecaster
+    forecaster: Forecasting
     offsets: Float[np.ndarray, "Q C H"]
     season: int
+    reason: str
     effect: KnownEffect | None = None
 
     def predict(
@@ -73,23 +76,12 @@ class FittedCases:
         mean = np.stack([s.mean for s in scales])[:, None, :, None]
         return np.asarray(every * sd + mean, np.float64)
 
-    def reason(self, given: bool) -> str:
-        """In words, whether features were accepted, and covariates where some were given."""
-        features = gains_in_words(self.forecaster.corrections)
-        if not given:
-            return features
-        if self.effect is None:
-            return (
-                f"{features}; covariates were left out: held-out blocks do not agree that they help"
-            )
-        return f"{features}; the effect of covariates is taken out and added again"
-
     def _effects(
         self, scaled: Sequence[History], known: Sequence[Known] | None
     ) -> list[Float[np.ndarray, "_ C"]]:
         """The effect at each step of the past and of the future of each series; 0 without one."""
         if self.effect is None or known is None:
-            H = self.forecaster.horizon
+            H = self.offsets.shape[2]
             return [np.zeros((len(h) + H, h.shape[1])) for h in scaled]
         return [self.effect.of(np.concatenate(both)) for both in known]
 
@@ -123,9 +115,19 @@ def fit_cases(  # noqa: PLR0913 - all that a fit depends on
     rng, blocks = np.random.default_rng(seed), cut_blocks(scaled, horizon)
     fitted, effect = fit_forecaster(blocks, season, rng, features, known)
     seen = None if effect is None or known is None else (effect, known)
-    return FittedCases(
-        fitted, held_out_quantiles(scaled, fitted, levels, season, seen), season, effect
-    )
+    offsets = held_out_quantiles(scaled, fitted, levels, season, seen)
+    reason = reason_of(fitted, effect, given=known is not None)
+    return FittedCases(fitted, offsets, season, reason, effect)
+
+
+def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bool) -> str:
+    """In words, whether features were accepted, and covariates where some were given."""
+    features = gains_in_words(fitted.corrections)
+    if not given:
+        return features
+    if effect is None:
+        return f"{features}; covariates were left out: held-out blocks do not agree on them"
+    return f"{features}; the effect of covariates is taken out and added again"
 
 
 def typical_season(histories: Sequence[History]) -> int:

@@ -11,27 +11,27 @@ from selftime.tasks.forecasting.gram import WindowGram
 from selftime.tasks.forecasting.lag_ridge import ALPHAS, LagRidge, lag_ridge, ridge_weights
 from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
 
-DECAY = 1.0
-"""The penalty grows with the distance in time, in seasons."""
+DECAYS = (0.0, 1.0)
+"""Penalties that do not, and do, grow with the distance in time."""
 TOLERANCE = 0.1
 """Options whose held-out error is this near to the least, as a share of it, are averaged over."""
 SHARES = (None, 1.0, 0.0)
 """One map for all channels; for each channel its own moments with as much of the mean of all; its
 own alone."""
-POOL_LOOK_BACK = 336
-"""Past steps at which the pooling is judged: it costs a decomposition a channel, pool and block."""
 
 
 class Option(NamedTuple):
-    """One length of the past.
+    """One past, and how it is penalised.
 
     Attributes:
         look_back: past steps.
+        decay: how fast the penalty grows with the distance in time.
         alpha: strength of the penalty where channels share a map.
         errors: of each held-out block, mean squares.
     """
 
     look_back: int
+    decay: float
     alpha: float
     errors: tuple[float, ...]
 
@@ -60,7 +60,7 @@ class LinearForecaster(NamedTuple):
 
     Attributes:
         map: from past to future, in scaled units.
-        options: lengths of the past that are averaged over, best first.
+        options: pasts that are averaged over, best first.
         pools: ways of sharing that are averaged over, best first.
     """
 
@@ -73,31 +73,32 @@ def fit_linear(blocks: Blocks, season: int) -> LinearForecaster:
     """The mean forecast of all options that blocked folds find good, fitted on all that may be.
 
     Errors of forecasts from pasts of other lengths, and of maps shared or not, cancel in part, so
-    that the mean of several good ones beats the best (Bates and Granger 1969). Look-back and alpha
-    are judged with one map for all channels; then, at the best look-back that is not long, how far
-    channels have maps of their own.
+    that the mean of several good ones beats the best (Bates and Granger 1969). Look-back, decay and
+    alpha are judged with one map for all channels; then, at the shortest look-back, how far
+    channels have maps of their own: that costs a decomposition a channel, pool and block.
 
     Args:
         blocks: windows with the longest look-back.
         season: steps of a season, 1 without one.
     """
     options = ranked_options(blocks, season)
-    short = next((o for o in options if o.look_back <= POOL_LOOK_BACK), options[-1])
-    pools = ranked_pools(blocks, short, season)
+    pools = ranked_pools(blocks, min(options, key=lambda option: option.look_back), season)
     kept = tuple(o for o in options if o.score <= options[0].score + TOLERANCE)
     shared = tuple(p for p in pools if p.score <= pools[0].score + TOLERANCE)
     return LinearForecaster(fitted_map(blocks, kept, shared, season), kept, shared)
 
 
 def ranked_options(blocks: Blocks, season: int) -> list[Option]:
-    """Every look-back with its best alpha, best first."""
+    """Every look-back and decay with its best alpha, best first."""
     folds = blocks.folds()
     options = []
     for L in look_backs_up_to(blocks.look_back):
         pairs = [moments_of(fold, L, blocks.horizon) for fold in folds]
-        errors = np.array([_ridge(fit, L, season).errors(held) for fit, held in pairs]) + 1e-30
-        at = int(np.log(errors).mean(axis=0).argmin())  # of (K,A)
-        options.append(Option(L, float(ALPHAS[at]), tuple(errors[:, at].tolist())))
+        for decay in DECAYS:
+            found = [_ridge(fit, L, decay, season).errors(held) for fit, held in pairs]
+            errors = np.array(found) + 1e-30  # (K,A)
+            at = int(np.log(errors).mean(axis=0).argmin())
+            options.append(Option(L, decay, float(ALPHAS[at]), tuple(errors[:, at].tolist())))
     return sorted(options, key=lambda option: option.score)
 
 
@@ -115,7 +116,7 @@ def ranked_pools(blocks: Blocks, option: Option, season: int) -> list[Pool]:
             fits = pooled([parts[c][k][0] for c in range(C)], share)
             for c, (fit, part) in enumerate(zip(fits, parts, strict=True)):
                 if c == 0 or fit is not fits[0]:
-                    ridge = _ridge(fit.from_last_value(L), L, season)
+                    ridge = _ridge(fit.from_last_value(L), L, option.decay, season)
                 errors[k] += ridge.errors(part[k][1].from_last_value(L)) / C
         curve = np.log(errors + 1e-30).mean(axis=0)
         at = int(curve.argmin())
@@ -148,36 +149,36 @@ def fitted_map(
     season: int,
     without: int | None = None,
 ) -> LinearMap:
-    """The mean of the maps of some options, fitted on every window that may be fitted on.
+    """The mean of the maps of some options, each fitted on every window that may be fitted on.
 
     Args:
         blocks: windows with the longest look-back.
-        options: lengths of the past that are averaged over.
+        options: pasts that are averaged over; shorter ones have more windows.
         pools: ways of sharing that are averaged over.
         season: steps of a season, 1 without one.
         without: a block that is left out.
     """
-    alone = all(pool.share is None for pool in pools)
-    channels = [None] if alone else list(range(blocks.n_channels))
-    grams = [blocks.gram(blocks.fitted(), c) for c in channels]
-    if without is not None:
-        left_out = [blocks.gram(blocks.touching(without), c) for c in channels]
-        grams = [every.plus(some, -1) for every, some in zip(grams, left_out, strict=True)]
+    shared = all(pool.share is None for pool in pools)
+    channels = [None] if shared else list(range(blocks.n_channels))
     maps = []
-    for pool in pools:
-        fits = pooled(grams, pool.share)
-        own = fits[:1] if pool.share is None else fits
-        maps += [_map(own, blocks.horizon, option, pool, season) for option in options]
+    for L in sorted({option.look_back for option in options}):
+        short = blocks.shortened(L)
+        grams = [short.gram(short.fitted(), c) for c in channels]
+        if without is not None:
+            left_out = [short.gram(short.touching(without), c) for c in channels]
+            grams = [every.plus(some, -1) for every, some in zip(grams, left_out, strict=True)]
+        for pool in pools:
+            fits = pooled(grams, pool.share)
+            own = fits[:1] if pool.share is None else fits
+            maps += [_map(own, o, pool, season) for o in options if o.look_back == L]
     return mean_of(maps)
 
 
-def _map(
-    fits: Sequence[WindowGram], horizon: int, option: Option, pool: Pool, season: int
-) -> LinearMap:
+def _map(fits: Sequence[WindowGram], option: Option, pool: Pool, season: int) -> LinearMap:
     L, alpha = option.look_back, option.alpha * pool.shift
-    moments = [fit.last(L + horizon).from_last_value(L) for fit in fits]
-    weights = [ridge_weights(m, L, alpha, decay=DECAY, season=season) for m in moments]
-    return LinearMap(np.stack(weights), np.zeros(horizon))
+    moments = [fit.from_last_value(L) for fit in fits]
+    weights = [ridge_weights(m, L, alpha, decay=option.decay, season=season) for m in moments]
+    return LinearMap(np.stack(weights), np.zeros(len(fits[0].total) - L))
 
 
 def moments_of(
@@ -193,8 +194,8 @@ def held_out_error(fold: tuple[WindowGram, WindowGram], option: Option, season: 
     L = option.look_back
     fit, held = moments_of(fold, L, len(fold[0].total) - L)
     at = int(np.abs(np.log(ALPHAS / option.alpha)).argmin())
-    return float(_ridge(fit, L, season).errors(held)[at])
+    return float(_ridge(fit, L, option.decay, season).errors(held)[at])
 
 
-def _ridge(moments: np.ndarray, look_back: int, season: int) -> LagRidge:
-    return lag_ridge(moments, look_back, decay=DECAY, season=season)
+def _ridge(moments: np.ndarray, look_back: int, decay: float, season: int) -> LagRidge:
+    return lag_ridge(moments, look_back, decay=decay, season=season)

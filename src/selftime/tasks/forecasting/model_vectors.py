@@ -8,6 +8,9 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
 from selftime.engine.model import Model
 
+SOFT = 0.01
+"""Added to the spread of a window, in scaled units: one that hardly moves is not blown up."""
+
 
 class ModelVectors:
     """The frozen representation of a model as features of windows.
@@ -15,6 +18,7 @@ class ModelVectors:
     Attributes:
         model: what embeds.
         apart: whether each channel is embedded by itself.
+        steps: how many of the last steps it is shown: as many as its longest series had.
     """
 
     def __init__(self, model: Model, channels: int) -> None:
@@ -29,22 +33,34 @@ class ModelVectors:
                 f"or {channels}: pretrain on the same channels, or on single ones"
             )
         self.model, self.apart = model, len(model.channels) == 1
+        self.steps = steps_of(model)
 
     def of(self, past: Float32[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C D"]:
         """Vectors of the last steps of each channel, in units of the spread of the channel.
 
-        Where the model takes all channels at once, each channel is given the vector of all.
+        The model is shown windows at mean 0 and deviation 1, which is how its encoder knows series,
+        whatever the units of those it learned from. Where it takes all channels at once, each
+        channel is given the vector of all.
         """
-        N, C, L = past.shape
-        rows = past.reshape(N * C, 1, L) if self.apart else past
-        spread = rows.std(axis=2, keepdims=True) + 0.01
-        x = torch.from_numpy(np.ascontiguousarray((rows - rows[:, :, -1:]) / spread))
+        recent = past if self.steps is None else past[:, :, -self.steps :]
+        N, C, L = recent.shape
+        rows = recent.reshape(N * C, 1, L) if self.apart else recent
+        spread = rows.std(axis=2, keepdims=True) + np.float32(SOFT)
+        x = torch.from_numpy(
+            np.ascontiguousarray((rows - rows.mean(axis=2, keepdims=True)) / spread)
+        )
         with torch.inference_mode():
-            batch = self.model.scaling.apply(Batch(x.float(), torch.ones_like(x, dtype=torch.bool)))
+            batch = Batch(x.float(), torch.ones_like(x, dtype=torch.bool))
             vectors: Float[np.ndarray, "R D"] = self.model.encoder.embed(batch).numpy()
         if self.apart:
             vectors = vectors.reshape(N, C, -1)
         else:
             vectors = np.repeat(vectors[:, None], C, axis=1)
-        own = past.std(axis=2, keepdims=True) + np.float32(0.01)
+        own = recent.std(axis=2, keepdims=True) + np.float32(SOFT)
         return np.asarray(vectors * own, np.float32)
+
+
+def steps_of(model: Model) -> int | None:
+    """Steps of the longest series that a model learned from; None where its card does not say."""
+    longest = model.card.get("data", {}).get("longest")
+    return None if longest is None else int(longest)

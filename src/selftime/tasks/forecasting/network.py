@@ -1,0 +1,171 @@
+"""An encoder of one channel and a head on it as a forecaster, and how they are trained.
+
+Every channel by itself, windows without level and scale (RevIN, Kim et al. 2022, without its
+learned scale), tokens side by side, one linear map to the future (Nie et al. 2023).
+"""
+
+from copy import deepcopy
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from selftime.data import scaling
+from selftime.data.batch import Batch
+from selftime.data.series import SeriesSet
+from selftime.encoders.base import Encoder
+from selftime.encoders.normalised import LEAST
+from selftime.engine.plan import Budget, Plan
+from selftime.objectives.answers import Future
+from selftime.objectives.outlets import AllTokens, linear_outlet
+from selftime.objectives.recipe import Recipe
+from selftime.objectives.supervised import Supervised
+from selftime.tasks.forecasting.blocks import Blocks
+from selftime.tasks.transfer.parts import train_last
+from selftime.tasks.transfer.training import Course, trained
+
+RECIPE = Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1)
+"""How every row is trained; batch of 128 as in the paper's scripts for small sets."""
+JUDGED = 25
+"""Steps after which the error on the validation part is looked at; the best weights are kept."""
+THIN = 4
+"""Every so-many-th window is pretrained on, and judged on: neighbours share all steps but a few."""
+ROWS = 100_000
+"""Windows of single channels that are trained on at most."""
+AT_ONCE = 1024
+"""Windows that are encoded at a time."""
+
+
+class NetworkForecaster(NamedTuple):
+    """A trained network as a forecaster of windows.
+
+    Attributes:
+        network: from normalised windows of one channel to what follows, in units of the window.
+        look_back: past steps that are used.
+    """
+
+    network: Supervised
+    look_back: int
+
+    @property
+    def horizon(self) -> int:
+        """Future steps that are forecast."""
+        return self.network.answer.size
+
+    def predict(self, past: Float[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C H"]:
+        """Forecasts from windows of at least ``look_back`` steps."""
+        N, C, _ = past.shape
+        rows = np.asarray(past[..., -self.look_back :], np.float32).reshape(N * C, 1, -1)
+        level, spread = level_and_spread(rows)
+        made = [self._outputs(rows[i : i + AT_ONCE]) for i in range(0, len(rows), AT_ONCE)]
+        return np.asarray((level + spread * np.concatenate(made)).reshape(N, C, -1))
+
+    def _outputs(self, rows: Float32[np.ndarray, "R 1 L"]) -> Float32[np.ndarray, "R H"]:
+        x = torch.from_numpy(np.ascontiguousarray(rows))
+        with torch.inference_mode():
+            outputs: Tensor = self.network.outputs(Batch(x, torch.ones_like(x, dtype=torch.bool)))
+        return outputs.numpy()
+
+
+class Material(NamedTuple):
+    """Windows of single channels.
+
+    Attributes:
+        past: (R,1,L) of the training part.
+        targets: (R,H + 1) what follows in units of the window, then that unit.
+        judged_past: (N,C,L) of the validation part.
+        judged_future: (N,C,H) what follows them.
+    """
+
+    past: Float32[np.ndarray, "R 1 L"]
+    targets: Float32[Tensor, "R H1"]
+    judged_past: Float32[np.ndarray, "N C L"]
+    judged_future: Float32[np.ndarray, "N C H"]
+
+
+def material_of(blocks: Blocks) -> Material:
+    """Windows that may be fitted on, a channel a row, and some of the last block.
+
+    Where there are more than :data:`ROWS` they are taken evenly over all.
+    """
+    origins = blocks.origins(blocks.fitted())
+    origins = origins[:: max(1, -(-len(origins) * blocks.n_channels // ROWS))]
+    windows, following = blocks.windows(origins)
+    past = windows.reshape(-1, 1, blocks.look_back)
+    level, spread = level_and_spread(past)
+    future = following.reshape(-1, blocks.horizon)
+    targets = np.concatenate([(future - level) / spread, spread], axis=1)
+    judged = blocks.origins(blocks.held(blocks.count - 1))
+    thin = max(THIN, len(judged) * blocks.n_channels // ROWS)
+    return Material(past, Future(blocks.horizon).targets(targets), *blocks.windows(judged[::thin]))
+
+
+def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supervised:
+    """A copy of the encoder with a linear map to the future, 0 at first.
+
+    The map is of all tokens where they are patches, as in PatchTST, else of the one vector.
+
+    Args:
+        encoder: of one channel.
+        look_back: steps of the windows.
+        horizon: future steps.
+        seed: of the map.
+    """
+    patches = encoder.stride is not None and encoder.stride > 1
+    tokens = -(-look_back // encoder.stride) if encoder.stride and patches else 1
+    return Supervised(
+        encoder=deepcopy(encoder),
+        outlet=linear_outlet(tokens * encoder.dim, horizon, seed=seed),
+        answer=Future(horizon),
+        pool=AllTokens() if patches else None,
+        learned=True,
+    )
+
+
+def taught(
+    network: Supervised, on: Material, steps: int, seed: int, *, last: int | None
+) -> Supervised:
+    """A copy trained to forecast, with the weights that erred least on what is held out.
+
+    Args:
+        network: encoder and head, as they stand.
+        on: windows.
+        steps: of training.
+        seed: fixes the order of windows.
+        last: how many of the last blocks of the encoder are trained with the head; None for all.
+    """
+    own = deepcopy(network)
+    own.encoder.requires_grad_(last != 0)
+    if last:
+        train_last(own.encoder, last)
+    best = validation_error(own, on), deepcopy(own.state_dict())
+
+    def watch(done: int, of: int) -> None:
+        nonlocal best
+        if done % JUDGED and done < of:
+            return
+        error = validation_error(own.eval(), on)
+        if error < best[0]:
+            best = error, deepcopy(own.state_dict())
+        own.train()
+
+    plan = Plan(budget=Budget(amount=steps), recipe=RECIPE, clip=1.0)
+    course = Course(SeriesSet.of(on.past), on.targets, scaling.none(), plan, seed)
+    trained(own, course, watch)
+    own.load_state_dict(best[1])
+    return own.eval()
+
+
+def validation_error(network: Supervised, on: Material) -> float:
+    """Mean squared error on the validation part."""
+    forecast = NetworkForecaster(network, on.past.shape[2]).predict(on.judged_past)
+    return float(np.mean((forecast - on.judged_future) ** 2, dtype=np.float64))
+
+
+def level_and_spread(
+    past: Float32[np.ndarray, "R 1 L"],
+) -> tuple[Float32[np.ndarray, "R 1"], Float32[np.ndarray, "R 1"]]:
+    """Mean and deviation of each window, as its encoder is shown it."""
+    return past.mean(axis=2), np.sqrt(past.var(axis=2) + np.float32(LEAST))

@@ -1,0 +1,135 @@
+"""A pretrained network as a forecaster: a head on its tokens, and some of it trained along."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.data.series import SeriesError
+from selftime.encoders.base import Encoder
+from selftime.encoders.normalised import InstanceNormalised
+from selftime.encoders.projected import trunk
+from selftime.engine.model import Model
+from selftime.tasks.forecasting.blocks import cut_blocks, look_backs_up_to
+from selftime.tasks.forecasting.cases import FittedCases, History, typical_season
+from selftime.tasks.forecasting.gradient import TrainingSteps
+from selftime.tasks.forecasting.intervals import spread_of
+from selftime.tasks.forecasting.model_vectors import steps_of
+from selftime.tasks.forecasting.network import (
+    Material,
+    NetworkForecaster,
+    material_of,
+    taught,
+    with_head,
+)
+from selftime.tasks.forecasting.protocols import scale_of
+from selftime.tasks.transfer.parts import thawed
+
+STRATEGIES = {
+    "probe": "the model stays as it is; its vectors correct the linear map, in closed form",
+    "head": "the model stays as it is; a linear map of its tokens is trained to forecast",
+    "partial": "the head first, then the last blocks of the model with it",
+    "full": "the head first, then all of the model with it (PatchTST's fine-tuning)",
+}
+"""How a pretrained model is used to forecast, by the names people type."""
+BLOCKS = 2
+"""Last blocks that "partial" trains."""
+LONGEST = 336
+"""Most past steps, where the model does not say how many it knows."""
+
+
+def check_strategy(strategy: str, model: Model | None, covariates: Sequence[str]) -> None:
+    """Whether a model can be used like this.
+
+    Raises:
+        ValueError: an unknown strategy, one that trains without a model of one channel, or with
+            covariates.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"got strategy {strategy!r}, wanted one of {', '.join(STRATEGIES)}")
+    if strategy == "probe":
+        return
+    if model is None or len(model.channels) != 1:
+        count = "no model" if model is None else f"a model of {len(model.channels)} channels"
+        raise ValueError(
+            f"got strategy {strategy!r} with {count}, wanted a model of one channel, which sees "
+            "each channel by itself: pretrain on single channels, or use 'probe'"
+        )
+    if covariates:
+        raise ValueError(
+            f"got strategy {strategy!r} with covariates {', '.join(covariates)}, wanted none: use "
+            "'probe', which takes their effect out first"
+        )
+
+
+def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
+    histories: Sequence[History],
+    horizon: int,
+    model: Model,
+    strategy: str,
+    *,
+    levels: Sequence[float],
+    seed: int = 0,
+    steps: TrainingSteps = TrainingSteps(),  # noqa: B008 - a tuple, nothing changes it
+) -> FittedCases:
+    """A head on the encoder of a model, trained on windows of all series; the ends are held out.
+
+    The weights that err least at the ends are kept, and intervals come from what these miss there.
+
+    Args:
+        histories: series without gaps, in their own units.
+        horizon: future steps.
+        model: of one channel.
+        strategy: a name in :data:`STRATEGIES` but "probe".
+        levels: quantiles.
+        seed: fixes the order of windows.
+        steps: of training.
+
+    Raises:
+        SeriesError: series too short for the horizon and for what the model is shown.
+    """
+    scaled = [scale_of(history).apply(history) for history in histories]
+    look_back = look_back_of(model, scaled, horizon)
+    on = material_of(cut_blocks(scaled, horizon, look_back=look_back))
+    network = with_head(bare(model), look_back, horizon, seed)
+    made = taught(network, on, steps.head, seed, last=0)
+    if strategy != "head":
+        last = BLOCKS if strategy == "partial" else None
+        made = taught(made, on, steps.full, seed, last=last)
+    forecaster = NetworkForecaster(made, look_back)
+    reason = f"strategy {strategy}: {STRATEGIES[strategy]}"
+    offsets = np.quantile(ratios_of(forecaster, on), levels, axis=0)
+    return FittedCases(forecaster, offsets, typical_season(histories), reason)
+
+
+def bare(model: Model) -> Encoder:
+    """The encoder of a model for windows at mean 0 and deviation 1, ready to be trained.
+
+    Where its tokens are patches it is taken without what makes one vector of them.
+    """
+    encoder = thawed(model.encoder)
+    body = trunk(encoder)
+    patches = body.stride is not None and body.stride > 1
+    return InstanceNormalised(encoder=body if patches else encoder)
+
+
+def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
+    """Steps that a window has: as many as the series that the model learned from.
+
+    Raises:
+        SeriesError: series too short for so many.
+    """
+    typical = int(np.median([len(history) for history in scaled]))
+    steps = steps_of(model) or look_backs_up_to(min(LONGEST, typical // 2))[-1]
+    if 2 * horizon + steps > typical:
+        raise SeriesError(
+            f"got series of {typical} steps, wanted at least {2 * horizon + steps} for horizon "
+            f"{horizon} and a model of windows of {steps}: pretrain on shorter windows"
+        )
+    return steps
+
+
+def ratios_of(forecaster: NetworkForecaster, on: Material) -> Float[np.ndarray, "N C H"]:
+    """Truth less forecast of what is held out, in units of the spread of the window."""
+    missed = on.judged_future - forecaster.predict(on.judged_past)
+    return np.asarray(missed / spread_of(on.judged_past)[:, :, None])
