@@ -24,12 +24,18 @@ from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, grad
 from selftime.tasks.forecasting.setting import Setting, setting_of
 
 
-def measured(
-    setting: Setting, horizon: int, size: NetworkSize, steps: TrainingSteps, seed: int
+def measured(  # noqa: PLR0913 - all that a row depends on
+    setting: Setting,
+    horizon: int,
+    size: NetworkSize,
+    steps: TrainingSteps,
+    seed: int,
+    source: str | None,
 ) -> dict[str, Any]:
     """Errors of the four rows, seconds of all of them together, and the command."""
     wall, cpu = time.perf_counter(), time.process_time()
-    rows = gradient_rows(setting, horizon, size=size, steps=steps, seed=seed)
+    other = None if source is None else setting_named(source)
+    rows = gradient_rows(setting, horizon, size=size, steps=steps, seed=seed, source=other)
     errors = {name: errors_of(row, setting, horizon)._asdict() for name, row in rows.items()}
     return {
         "rows": errors,
@@ -42,8 +48,15 @@ def measured(
         "CPU seconds": round(time.process_time() - cpu, 1),
         "threads": torch.get_num_threads(),
         "command": f"python -m benchmarks.forecast_gradient --horizons {horizon} --seeds {seed} "
-        f"--dim {size.dim} --steps {' '.join(map(str, steps))}",
+        f"--dim {size.dim} --steps {' '.join(map(str, steps))}"
+        + (f" --source {source}" if source else ""),
     }
+
+
+def setting_named(name: str) -> Setting:
+    """An open set, cut and scaled."""
+    file, protocol, _ = SETS[name]
+    return setting_of(read(root() / "forecasting" / file), protocol)
 
 
 def main() -> None:
@@ -53,22 +66,23 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--dim", type=int, default=NetworkSize().dim)
     parser.add_argument("--steps", nargs=3, type=int, default=list(TrainingSteps()))
+    parser.add_argument("--source", choices=SETS, help="pretrain on this set instead")
     parser.add_argument("--out", type=Path, default=RESULTS / "forecast_gradient.json")
     args = parser.parse_args()
     kept = json.loads(args.out.read_text()) if args.out.exists() else {}
     size, steps = NetworkSize(dim=args.dim), TrainingSteps(*args.steps)
     for name in args.sets:
-        file, protocol, _ = SETS[name]
-        setting = setting_of(read(root() / "forecasting" / file), protocol)
+        setting = setting_named(name)
+        title = f"{name} from {args.source}" if args.source else name
         for H in args.horizons:
             for seed in args.seeds:
-                done = kept.setdefault(name, {}).setdefault(str(H), {})
+                done = kept.setdefault(title, {}).setdefault(str(H), {})
                 if str(seed) not in done:
-                    done[str(seed)] = measured(setting, H, size, steps, seed)
+                    done[str(seed)] = measured(setting, H, size, steps, seed, args.source)
                     args.out.write_text(json.dumps(kept, indent=1) + "\n")
                 one = done[str(seed)]
                 rows = ", ".join(f"{row} {e['mse']:.4f}" for row, e in one["rows"].items())
-                print(f"{name} {H}, seed {seed}: {rows}; {one['seconds']} s", flush=True)
+                print(f"{title} {H}, seed {seed}: {rows}; {one['seconds']} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,16 @@ from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens
 from selftime.tasks.forecasting import network as forecasting_network
 from selftime.tasks.forecasting.backtest import errors_of
-from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gradient import (
     NetworkSize,
     TrainingSteps,
     gradient_rows,
+    material_in,
     patch_network,
 )
 from selftime.tasks.forecasting.network import (
     NetworkForecaster,
     level_and_spread,
-    material_of,
     taught,
     validation_error,
     with_head,
@@ -38,8 +37,7 @@ def setting():
 
 @pytest.fixture(scope="module")
 def on(setting):
-    train, validation, _ = setting.borders
-    return material_of(cut_blocks([setting.values[:validation]], 4, fit_end=[train], look_back=24))
+    return material_in(setting, 4, 24)
 
 
 def test_windows_are_those_of_their_part(setting, on):
@@ -114,6 +112,17 @@ def test_the_weights_that_erred_least_are_kept(on, monkeypatch):
     own = taught(with_head(patch_network(SMALL, 0), 24, 4, 0), on, 6, 0, last=0)
     assert len(seen) == 4 and torch.equal(own.outlet.weight, seen[2])
     assert not torch.equal(seen[2], seen[3])
+
+
+def test_an_encoder_may_come_from_another_series(setting):
+    steps = TrainingSteps(pretraining=2, head=2, full=2)
+    other = setting_of(st.SeriesSet.of(3 - waves(500, 1, seed=5).T[None]), "70-10-20")
+    own = gradient_rows(setting, 4, size=SMALL, steps=steps, seed=0)
+    moved = gradient_rows(setting, 4, size=SMALL, steps=steps, seed=0, source=other)
+    for name in own:
+        before, after = (rows[name].network.encoder.state_dict() for rows in (own, moved))
+        same = all(torch.equal(before[key], after[key]) for key in before)
+        assert same == (name in ("PatchTST supervised", "PatchTST untrained"))
 
 
 def test_four_rows_of_one_size_never_see_the_test_part(setting):

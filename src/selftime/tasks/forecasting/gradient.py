@@ -68,6 +68,13 @@ def patch_network(size: NetworkSize, seed: int) -> Encoder:
     return InstanceNormalised(encoder=network)
 
 
+def material_in(setting: Setting, horizon: int, look_back: int) -> Material:
+    """Windows of the training part, and of the validation part to judge by."""
+    train, validation, _ = setting.borders
+    learnable = setting.values[:validation]
+    return material_of(cut_blocks([learnable], horizon, fit_end=[train], look_back=look_back))
+
+
 def pretrained(material: Material, size: NetworkSize, steps: int, seed: int) -> Encoder:
     """The encoder after learning to fill in hidden patches of the training part."""
     objective = MaskedPatches(encoder=patch_network(size, seed), patch=size.patch, seed=seed)
@@ -82,6 +89,7 @@ def gradient_rows(
     size: NetworkSize = NetworkSize(),  # noqa: B008 - a tuple, nothing changes it
     steps: TrainingSteps = TrainingSteps(),  # noqa: B008
     seed: int = 0,
+    source: Setting | None = None,
 ) -> dict[str, NetworkForecaster]:
     """The four rows of PatchTST, all of one size; no row sees the test part.
 
@@ -95,12 +103,12 @@ def gradient_rows(
         size: of the encoder.
         steps: of training.
         seed: draws first weights, hidden patches and the order of windows.
+        source: on whose training part the encoder is pretrained; None for the series itself.
     """
-    train, validation, _ = setting.borders
-    learnable = setting.values[:validation]
-    on = material_of(cut_blocks([learnable], horizon, fit_end=[train], look_back=size.look_back))
+    on = material_in(setting, horizon, size.look_back)
     first = with_head(patch_network(size, seed), size.look_back, horizon, seed)
-    encoder = pretrained(on, size, steps.pretraining, seed)
+    seen = on if source is None else material_in(source, horizon, size.look_back)
+    encoder = pretrained(seen, size, steps.pretraining, seed)
     learned = with_head(encoder, size.look_back, horizon, seed)
     frozen = taught(learned, on, steps.head, seed, last=0)
     rows = {

@@ -9,6 +9,8 @@ from selftime.tasks.forecasting.intervals_numba import follow
 
 RATE = 0.05
 """Step of the quantiles one step ahead, in units of the typical residual, after each window."""
+RECENT = 336
+"""Steps that tell how much a window moved: more are slow to tell, fewer tell of chance."""
 STILL = 0.05
 """Added to the spread of a window: one that hardly moves still may."""
 
@@ -19,12 +21,12 @@ def levels_of(coverage: float) -> tuple[float, float]:
 
 
 def spread_of(past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C"]:
-    """What residuals are measured in: how much each channel moved within the window.
+    """What residuals are measured in: how much each channel moved in the last steps of the window.
 
     Where a series has become restless so have its residuals, and a forecaster can see the former
     at once (locally weighted residuals; Lei et al. 2018, section 5.2).
     """
-    return np.asarray(past.std(axis=2) + past.dtype.type(STILL))
+    return np.asarray(past[:, :, -RECENT:].std(axis=2) + past.dtype.type(STILL))
 
 
 def followed(
