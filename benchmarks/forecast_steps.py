@@ -1,8 +1,8 @@
 """The protocol of the contrastive papers: `python -m benchmarks.forecast_steps`.
 
 A causal network is pretrained on windows of the training part, sees the whole series once, and a
-ridge goes from the vector of each step to what follows. Beside each objective stand the untrained
-network and, by the same protocol, nothing but the values of the last step. Results are kept by set,
+ridge goes from the vector of each step to what follows. Beside each objective stands the
+untrained network. Results are kept by set,
 row, horizon and seed; what is there is not measured again.
 """
 
@@ -25,6 +25,7 @@ from selftime.engine.plan import Budget, Plan
 from selftime.engine.pretrain import pretrain
 from selftime.tasks.forecasting.per_step import per_step_errors
 from selftime.tasks.forecasting.setting import Setting, setting_of
+from selftime.tasks.transfer.strategies import from_first_weights
 
 ROWS = ("ts2vec", "cpc", "untrained")
 HORIZONS = (24, 48, 168, 336, 720)
@@ -34,12 +35,14 @@ LENGTH, STRIDE = 512, 64
 
 
 def learned(setting: Setting, row: str, steps: int, seed: int) -> Model:
-    """A causal network after learning on the training part; "untrained" took no step."""
+    """A causal network after learning on the training part; "untrained" has its first weights."""
     part = SeriesSet.of(setting.values[: setting.borders.train].T[None].astype("float32"))
     cut = windows(part, LENGTH, stride=STRIDE).select()
-    objective = "ts2vec" if row == "untrained" else row
-    plan = Plan(budget=Budget(amount=0 if row == "untrained" else steps))
-    return pretrain(cut, objective=objective, encoder="dilated_causal", plan=plan, seed=seed)
+    untrained = row == "untrained"
+    plan = Plan(budget=Budget(amount=1 if untrained else steps))
+    objective = "ts2vec" if untrained else row
+    model = pretrain(cut, objective=objective, encoder="dilated_causal", plan=plan, seed=seed)
+    return from_first_weights(model, cut) if untrained else model
 
 
 def measured(setting: Setting, row: str, steps: int, seed: int) -> dict[str, Any]:

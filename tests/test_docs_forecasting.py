@@ -54,6 +54,21 @@ def test_gradient_rows_are_as_measured():
         assert f"| {horizon} | {' | '.join(errors)} |" in TEXT
 
 
+def test_per_step_rows_are_as_measured():
+    found = json.loads((RESULTS / "forecast_steps.json").read_text())["ETTh1"]
+    for row, seeds in found.items():
+        errors = [f"{one['mse']:.3f}" for one in seeds["0"]["errors"].values()]
+        assert f"| {row} | {' | '.join(errors)} |" in TEXT
+
+
+@pytest.mark.slow
+def test_examples_run():
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        exec(block, names)  # noqa: S102 - the page's own words
+    assert "the effect of covariates is taken out" in names["forecaster"].reason_
+
+
 def test_names_on_the_page_are_options():
     words = set(re.findall(r"(?<!-)--[a-z][a-z-]*", TEXT)) - {"--thousand"}
     page = (Path(st.__file__).parent / "cli" / "forecasting.py").read_text(encoding="utf8")

@@ -11,7 +11,12 @@ from selftime.data.series import SeriesSet
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.calibration import Calibration, calibration_of
 from selftime.tasks.forecasting.cases import refitted
-from selftime.tasks.forecasting.covariates import Covariates, refitted_effect, without_effect
+from selftime.tasks.forecasting.covariates import (
+    Covariates,
+    KnownEffect,
+    refitted_effect,
+    without_effect,
+)
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
 from selftime.tasks.forecasting.given import Given
 from selftime.tasks.forecasting.misses import in_blocks, misses_of
@@ -180,19 +185,22 @@ def fits_of(
     blocks, rng = _until(setting, horizon, False), np.random.default_rng(seed)
     given = None if known is None else [known[: setting.borders.validation]]
     chosen, effect = fit_forecaster(blocks, setting.season, rng, known=given)
-    if effect is None or given is None or known is None:
-        early = Fit(chosen, setting)
-    else:
-        left = setting._replace(values=setting.values - effect.of(known))
-        early = Fit(chosen, left, True)
+    early = Fit(chosen, less(setting, effect, known), effect is not None)
     if not refit:
         return early, early
     later = _until(setting, horizon, True)
-    if effect is None or given is None or known is None:
-        return early, Fit(refitted(chosen, later, setting.season), setting)
-    effect = refitted_effect(effect, later, given, setting.season)
-    anew = refitted(chosen, without_effect(later, effect, given), setting.season)
-    return early, Fit(anew, setting._replace(values=setting.values - effect.of(known)), True)
+    if effect is not None and given is not None:
+        effect = refitted_effect(effect, later, given, setting.season)
+        later = without_effect(later, effect, given)
+    anew = refitted(chosen, later, setting.season)
+    return early, Fit(anew, less(setting, effect, known), effect is not None)
+
+
+def less(setting: Setting, effect: KnownEffect | None, known: Covariates | None) -> Setting:
+    """The series without the effect of covariates, where there is one."""
+    if effect is None or known is None:
+        return setting
+    return setting._replace(values=setting.values - effect.of(known))
 
 
 def _until(setting: Setting, horizon: int, validation: bool) -> Blocks:
