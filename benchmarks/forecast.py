@@ -89,6 +89,7 @@ def intervals(early: Fit, last: Fit, setting: Setting) -> dict[str, float]:
     found = calibrated(early, last, setting)
     return {
         **found.shares(),
+        "standard errors": found.doubts(),
         "weighted quantile loss": round(found.quantile_loss, 4),
         "MASE": round(found.mase, 4),
     }

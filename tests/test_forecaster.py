@@ -201,7 +201,15 @@ def test_backtest_prints_errors_and_references(file, tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
-    assert list(said) == ["mse", "mae", "fitted_on", "coverage", "seconds", "references"]
+    assert list(said) == [
+        "mse",
+        "mae",
+        "fitted_on",
+        "coverage",
+        "coverage_error",
+        "seconds",
+        "references",
+    ]
     assert list(said["coverage"]["5"]) == ["0.2", "0.4", "0.6", "0.8", "0.9", "0.95"]
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert list(said["mse"]) == list(said["mae"]) == ["3", "5"]

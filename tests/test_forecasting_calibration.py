@@ -7,7 +7,7 @@ import selftime as st
 from forecast_material import waves
 from selftime.report.coverage import coverage_picture
 from selftime.tasks.forecasting.blocks import cut_blocks
-from selftime.tasks.forecasting.calibration import Calibration, calibration_of
+from selftime.tasks.forecasting.calibration import Calibration, calibration_of, standard_error
 from selftime.tasks.forecasting.intervals import followed, levels_of, spread_of
 from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
@@ -80,7 +80,15 @@ def test_coverage_and_losses_beside_a_loop():
                     loss += unit * (q * (y - offset) if y > offset else (q - 1) * (y - offset))
     assert found.coverage[0.8] == pytest.approx(np.mean(inside))
     assert found.quantile_loss == pytest.approx(loss / size, rel=1e-4)  # windows have 32 bits
-    assert list(found.coverage) == [0.2, 0.4, 0.6, 0.8, 0.9, 0.95]
+    assert list(found.coverage) == list(found.errors) == [0.2, 0.4, 0.6, 0.8, 0.9, 0.95]
+    every = np.array(inside).reshape(3, 58, 2).mean(axis=(0, 2))  # of each window
+    stretches = [every[i : i + 3].mean() for i in range(0, 57, 3)]
+    assert found.errors[0.8] == pytest.approx(np.std(stretches, ddof=1) / 19**0.5)
+
+
+def test_a_test_part_of_one_stretch_says_nothing_of_its_own_error():
+    assert np.isnan(standard_error(np.ones(9), 5)) and standard_error(np.ones(10), 5) == 0
+    assert Calibration({0.8: 0.8}, 0.1, 1.0, {0.8: np.nan}).doubts() == {"0.8": None}
 
 
 def test_blocks_are_forecast_by_what_had_not_seen_their_futures():

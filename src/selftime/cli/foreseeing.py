@@ -1,5 +1,6 @@
 """``selftime forecast`` and ``selftime backtest``: what comes next, and how well it was told."""
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from selftime.report.forecasts import forecast_picture
 from selftime.report.palette import save_picture
 from selftime.tasks.forecasting import backtest as tasks
 from selftime.tasks.forecasting.backtest import Backtest
+from selftime.tasks.forecasting.calibration import Calibration
 from selftime.tasks.forecasting.fitting import ForecastOrder, fit_series
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -156,6 +158,13 @@ def _table_of(found: Backtest) -> Table:
         table.add_row(name, *(f"{e.mse:.3f} ({e.mae:.3f})" for e in errors.values()))
     table.add_section()
     for share in (0.8, 0.95):
-        held = [f"{100 * one.coverage[share]:.1f} %" for one in found.calibrations.values()]
+        held = [held_words(one, share) for one in found.calibrations.values()]
         table.add_row(f"held in intervals of {100 * share:.0f} %", *held)
     return table
+
+
+def held_words(one: Calibration, share: float) -> str:
+    """``79.5 ± 1.2 %``: what an interval held, and the standard error of it where it is known."""
+    doubt = one.errors.get(share, math.nan)
+    error = "" if math.isnan(doubt) else f" ± {100 * doubt:.1f}"
+    return f"{100 * one.coverage[share]:.1f}{error} %"

@@ -70,6 +70,7 @@ class Backtest:
             "fitted_on": self.fitted_on,
             **({"covariates_used": used} if used else {}),
             "coverage": {str(H): found.shares() for H, found in self.calibrations.items()},
+            "coverage_error": {str(H): found.doubts() for H, found in self.calibrations.items()},
             "seconds": round(self.seconds, 2),
             "references": {name: by_horizon(found) for name, found in self.references.items()},
         }
