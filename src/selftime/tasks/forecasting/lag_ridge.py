@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
 ALPHAS = 10.0 ** np.arange(-4.5, 2.01, 0.25)
 """Strengths that are tried, in units of the mean variance of a past step."""
@@ -77,7 +77,8 @@ def ridge_weights(
     """
     xx, xy, prior = _scaled(moments, look_back, decay, season)
     xx[np.diag_indices(look_back)] += alpha
-    w = prior[:, None] * solve(xx, xy, assume_a="pos")
+    factor = cho_factor(xx, overwrite_a=True, check_finite=False)
+    w = prior[:, None] * cho_solve(factor, xy, check_finite=False)
     w[-1] += 1 - w.sum(axis=0)
     return np.asarray(w)
 
