@@ -1,5 +1,6 @@
 """What every test stands on: types checked on each call, seeded randomness, the open data."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,12 @@ settings.register_profile(
     "selftime", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("selftime")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: garbage is not looked for among them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

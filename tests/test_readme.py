@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app, sources
+from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.dilated import Dilated
 from selftime.objectives import OBJECTIVES
 from selftime.tasks import scratch
 
@@ -22,14 +24,24 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
-def run_everything() -> dict[str, object]:
-    """All Python, then all commands, top to bottom in the current folder; what Python left."""
+def narrow(*, channels: int, length: int, seed: int = 0) -> Encoder:
+    """A small network for people's large one."""
+    return Dilated(channels=channels, hidden=8, depth=3, dim=16, seed=seed)
+
+
+def run_everything(minutes: str = "0.2") -> dict[str, object]:
+    """All Python, then all commands, top to bottom in the current folder; what Python left.
+
+    Args:
+        minutes: for the race, which takes all that it is given.
+    """
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     commands = "".join(blocks("console")).splitlines()
-    assert len(commands) >= 6
-    for command in commands:
+    assert len(commands) >= 6 and sum("--minutes 0.2" in command for command in commands) == 1
+    for said in commands:
+        command = said.replace("--minutes 0.2", f"--minutes {minutes}")
         program, *words = shlex.split(command)
         result = CliRunner().invoke(app, words)
         assert program == "selftime" and result.exit_code == 0, f"{command}\n{result.output}"
@@ -45,8 +57,9 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(st, "sample", part)
     monkeypatch.setattr(sources, "sample", part)
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
+    monkeypatch.setitem(BUILDERS, "dilated", narrow)
     monkeypatch.setattr(scratch, "STEPS", 3)
-    names = run_everything()
+    names = run_everything(minutes="0.01")
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}
     runs = {"my-run", "run", "run-ts2vec", "race"}
