@@ -61,8 +61,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Types are checked on each call, save in slow tests: quick ones call the same functions."""
-    type_checks.update("jaxtyping_disable", item.get_closest_marker("slow") is not None)
+    """Types are checked on each call, save in tests that repeat what others call under checks."""
+    repeats = any(item.get_closest_marker(name) for name in ("slow", "again"))
+    type_checks.update("jaxtyping_disable", repeats)
     return (yield)
 
 

@@ -8,12 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 import selftime as st
+from scratch_material import make_scratch_quick, narrow
 from selftime.cli import app, sources
-from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
 from selftime.objectives import OBJECTIVES
-from selftime.tasks import scratch
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
@@ -22,11 +20,6 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf8")
 def blocks(language: str) -> list[str]:
     """The contents of all fenced blocks in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-
-
-def narrow(*, channels: int, length: int, seed: int = 0) -> Encoder:
-    """A small network for people's large one."""
-    return Dilated(channels=channels, hidden=8, depth=3, dim=16, seed=seed)
 
 
 def run_everything(minutes: str = "0.2") -> dict[str, object]:
@@ -48,6 +41,7 @@ def run_everything(minutes: str = "0.2") -> dict[str, object]:
     return names
 
 
+@pytest.mark.again
 def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     def part(name: str, split: str | None = None) -> st.SeriesSet:
         return whole(name, split)[::10]
@@ -58,7 +52,7 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "sample", part)
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     monkeypatch.setitem(BUILDERS, "dilated", narrow)
-    monkeypatch.setattr(scratch, "STEPS", 3)
+    make_scratch_quick(monkeypatch)
     names = run_everything(minutes="0.01")
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}
@@ -70,7 +64,7 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_python_and_commands_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(scratch, "STEPS", 20)  # of a reference row that would take a minute
+    make_scratch_quick(monkeypatch)  # a reference row that would take minutes
     names = run_everything()
     assert names["speakers"].score(names["test"], names["test"].labels) > 0.8
 
