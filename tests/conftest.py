@@ -1,5 +1,6 @@
 """What every test stands on: types checked on each call, seeded randomness, the open data."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -52,10 +53,17 @@ settings.register_profile(
 settings.load_profile("selftime")
 
 
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: garbage is not looked for among them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Types are checked on each call, save in slow tests: quick ones call the same functions."""
-    type_checks.update("jaxtyping_disable", item.get_closest_marker("slow") is not None)
+    """Types are checked on each call, save in tests that repeat what others call under checks."""
+    repeats = any(item.get_closest_marker(name) for name in ("slow", "again"))
+    type_checks.update("jaxtyping_disable", repeats)
     return (yield)
 
 

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 import selftime as st
+from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
-from selftime.tasks import scratch
 
 run = CliRunner().invoke
 
@@ -30,7 +30,7 @@ def waves(n: int, seed: int) -> st.SeriesSet:
 def few_steps():
     """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scratch, "STEPS", 3)
+        make_scratch_quick(patch)
         yield
 
 

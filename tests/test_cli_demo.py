@@ -6,19 +6,20 @@ import pytest
 from typer.testing import CliRunner
 
 import selftime as st
+from scratch_material import make_scratch_quick
 from selftime.cli import app, demonstration
-from selftime.tasks import scratch
 
 PICTURES = {"few-labels.png", "map.png", "overview.png", "report.html"}
 FILES = {"comparison.json", "evaluation.json", "model", "run.json"} | PICTURES
 
 
+@pytest.mark.again
 def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "selftime-demo").mkdir()
     few = st.sample("PenDigits")[:30]
     monkeypatch.setattr(demonstration, "sample", lambda name, split: few)
-    monkeypatch.setattr(scratch, "STEPS", 3)
+    make_scratch_quick(monkeypatch)
     result = CliRunner().invoke(app, ["demo", "--encoder", "quantiles", "--json"])
     assert result.exit_code == 0, result.output
     folder = tmp_path / "selftime-demo-2"
@@ -32,7 +33,7 @@ def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_demo_shows_what_learning_is_worth(tmp_path, monkeypatch):
-    monkeypatch.setattr(scratch, "STEPS", 20)  # of a reference row that would take a minute
+    make_scratch_quick(monkeypatch)  # a reference row that would take minutes
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
     assert result.exit_code == 0, result.output
     assert "self-supervision helped by" in result.stdout

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 import selftime as st
 from report_material import Seen
+from scratch_material import make_scratch_quick
 from selftime.cli import app, judging
 from selftime.report.calibration import figure_rows
 from selftime.report.mistakes import WITHOUT
 from selftime.tasks import compare as tasks
-from selftime.tasks import scratch
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.recorded import comparison_of, recorded
 from test_report_judged import TABLE
@@ -49,7 +49,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     train, test = (st.write(waves(n, n), folder / f"{n}.npz") for n in (8, 10))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scratch, "STEPS", 3)
+        make_scratch_quick(patch)
         few = {name: tasks.ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
         patch.setattr(tasks, "ROWS", few)
         call("pretrain", train, "--encoder", "quantiles", "--out", folder / "run")

@@ -171,6 +171,7 @@ def started(*words: str) -> subprocess.Popen:
     return subprocess.Popen([*PROGRAM, *words], **pipes, text=True, env={**os.environ})
 
 
+@pytest.mark.slow
 def test_every_line_is_answered_at_once_and_signals_end_it(folder):
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         process = started(folder, "--json")
@@ -183,6 +184,7 @@ def test_every_line_is_answered_at_once_and_signals_end_it(folder):
         assert process.returncode == code and "Traceback" not in told and "2 lines" in told
 
 
+@pytest.mark.slow
 def test_a_closed_reader_ends_it_quietly(folder):
     process = started(folder)
     process.stdin.write("1,2\n")

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from scratch_material import make_scratch_quick
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
 from selftime.tasks import compare as rooms
-from selftime.tasks import scratch, strategy_rows
+from selftime.tasks import strategy_rows
 from selftime.tasks.compare import Comparison, compare, judged, picks_of
 from selftime.tasks.gain import gain, in_words
 from selftime.tasks.probe import Probe
@@ -35,7 +36,7 @@ TRAIN, TEST = waves(24, 0), waves(30, 1)
 def few_steps():
     """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scratch, "STEPS", 3)
+        make_scratch_quick(patch)
         yield
 
 

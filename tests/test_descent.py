@@ -97,6 +97,7 @@ def test_a_run_that_is_stopped_without_a_folder_says_so():
     assert stop.value.signum == signal.SIGINT
 
 
+@pytest.mark.again
 @BOTH
 def test_the_seed_decides_and_repeats_to_the_bit(name):
     vectors = [
@@ -106,6 +107,7 @@ def test_the_seed_decides_and_repeats_to_the_bit(name):
     assert not np.allclose(vectors[0], vectors[2], atol=1e-3)
 
 
+@pytest.mark.again
 @BOTH
 def test_labels_change_nothing_but_the_gauge_that_reads_them(name, tmp_path):
     labels = np.arange(10) % 2
@@ -154,7 +156,8 @@ def test_progress_is_told_in_steps_or_hundredths():
     assert [at[0] for at in told] == sorted(at[0] for at in told)
 
 
-@BOTH
+@pytest.mark.again
+@pytest.mark.parametrize("name", ["simclr", pytest.param("ts2vec", marks=pytest.mark.slow)])
 def test_the_estimator_takes_a_ready_gradient_objective(name):
     ready = OBJECTIVES[name](encoder=small())
     before = {key: weight.clone() for key, weight in ready.state_dict().items()}

@@ -49,6 +49,7 @@ def signalled_at(step, signum):
     return log
 
 
+@pytest.mark.again
 @SIGNALS
 @BOTH
 def test_a_signal_stops_after_the_step_in_flight_and_the_run_goes_on_to_the_same_bits(
@@ -180,6 +181,7 @@ def test_gauges_are_read_when_it_is_time(budget, steps, monkeypatch):
     assert EVERY == 50
 
 
+@pytest.mark.again
 @BOTH
 def test_watching_and_saving_change_nothing_that_is_learned(name, tmp_path):
     bare, full = training_of(name), training_of(name)

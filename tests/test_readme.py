@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 import selftime as st
+from scratch_material import make_scratch_quick, narrow
 from selftime.cli import app, sources
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
-from selftime.tasks import scratch
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
@@ -22,20 +22,26 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
-def run_everything() -> dict[str, object]:
-    """All Python, then all commands, top to bottom in the current folder; what Python left."""
+def run_everything(minutes: str = "0.2") -> dict[str, object]:
+    """All Python, then all commands, top to bottom in the current folder; what Python left.
+
+    Args:
+        minutes: for the race, which takes all that it is given.
+    """
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     commands = "".join(blocks("console")).splitlines()
-    assert len(commands) >= 6
-    for command in commands:
+    assert len(commands) >= 6 and sum("--minutes 0.2" in command for command in commands) == 1
+    for said in commands:
+        command = said.replace("--minutes 0.2", f"--minutes {minutes}")
         program, *words = shlex.split(command)
         result = CliRunner().invoke(app, words)
         assert program == "selftime" and result.exit_code == 0, f"{command}\n{result.output}"
     return names
 
 
+@pytest.mark.again
 def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     def part(name: str, split: str | None = None) -> st.SeriesSet:
         return whole(name, split)[::10]
@@ -45,8 +51,9 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(st, "sample", part)
     monkeypatch.setattr(sources, "sample", part)
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
-    monkeypatch.setattr(scratch, "STEPS", 3)
-    names = run_everything()
+    monkeypatch.setitem(BUILDERS, "dilated", narrow)
+    make_scratch_quick(monkeypatch)
+    names = run_everything(minutes="0.01")
     assert len(names["vectors"]) == len(names["test"]) == 37
     made = {path.name for path in tmp_path.iterdir()}
     runs = {"my-run", "run", "run-ts2vec", "race"}
@@ -57,7 +64,7 @@ def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_python_and_commands_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(scratch, "STEPS", 20)  # of a reference row that would take a minute
+    make_scratch_quick(monkeypatch)  # a reference row that would take minutes
     names = run_everything()
     assert names["speakers"].score(names["test"], names["test"].labels) > 0.8
 

@@ -8,6 +8,7 @@ from selftime.engine import checkpoint
 from selftime.engine.checkpoint import CheckpointError, State
 from training_material import advanced, assert_same_state, followed, training_of, waves
 
+pytestmark = pytest.mark.again  # test_training.py advances the same runs with types checked
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 
 

@@ -1,5 +1,6 @@
 """A gradient run: what a step does, how long it lasts, and what ends it."""
 
+import gc
 from copy import deepcopy
 from dataclasses import replace
 
@@ -213,6 +214,13 @@ def test_what_is_learned_has_the_averaged_weights(averaging):
     learned = list(encoder.parameters())
     assert all(map(torch.equal, learned, means))
     assert all(map(torch.equal, learned, last)) == (averaging == "none")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU gives memory back")
+def test_the_end_of_a_run_costs_nothing_on_a_cpu(monkeypatch):
+    training, searched = training_of("simclr"), []
+    monkeypatch.setattr(gc, "collect", lambda *given: searched.append(given))
+    assert training.learned() is training.objective.encoder and not searched
 
 
 @BOTH

@@ -86,6 +86,7 @@ def test_learned_maps_of_fixed_features_are_tuned(solved, strategy):
     assert (found.predict(SERIES) == LABELS).mean() >= 0.75
 
 
+@pytest.mark.again
 def test_partial_trains_the_last_blocks_alone(network):
     found = transfer(network, SERIES, LABELS, CLASSES, way("partial", blocks=1))
     changed = moved(weights(network), found.model)
@@ -94,6 +95,7 @@ def test_partial_trains_the_last_blocks_alone(network):
     assert any(".entry." in name for name in moved(weights(network), everything.model))
 
 
+@pytest.mark.again
 @pytest.mark.parametrize("head", ["mlp", "deep_mlp", "normed_linear", "attention"])
 def test_frozen_vectors_under_a_trained_head(network, head):
     found = transfer(network, SERIES, LABELS, CLASSES, way("probe", head=head, plan=LONGER))
@@ -132,6 +134,7 @@ def test_no_blocks_to_train_is_refused(network):
         train_last(thawed(network.encoder), 0)
 
 
+@pytest.mark.again
 def test_the_same_seed_gives_the_same_bits(network):
     one, again, other = (
         transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed)).outputs(SERIES)

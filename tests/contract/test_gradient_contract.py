@@ -24,9 +24,15 @@ QUICK = (
 )
 
 
+LONG = (laws.the_loss_falls, laws.several_ranks_learn_what_one_does)
+"""They do again and again what the other laws do once, with types checked."""
+
+
 def kept(law, name):
     """A law and an objective; marked slow where the quick laws and the first objectives do."""
-    marks = () if law in QUICK or name in FIRST else (pytest.mark.slow,)
+    marks = [pytest.mark.again] if law in LONG else []
+    if law not in QUICK and name not in FIRST:
+        marks.append(pytest.mark.slow)
     return pytest.param(law, name, marks=marks, id=f"{law.__name__}-{name}")
 
 

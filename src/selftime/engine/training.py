@@ -177,7 +177,8 @@ class Training:
         with torch.no_grad():
             for weight, mean in zip(self.weights, self.average.weights, strict=True):
                 weight.copy_(mean)
-        self.accelerator.free_memory()
+        if self.accelerator.device.type != "cpu":  # there it looks through all objects for nothing
+            self.accelerator.free_memory()
         return self.objective.encoder.to("cpu").eval()
 
 
