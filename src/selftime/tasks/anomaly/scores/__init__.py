@@ -7,7 +7,9 @@ import numpy as np
 from selftime.tasks.anomaly.record import Record
 from selftime.tasks.anomaly.scores.convolutions import convolutions
 from selftime.tasks.anomaly.scores.energy import energy
+from selftime.tasks.anomaly.scores.forecast import forecast
 from selftime.tasks.anomaly.scores.inpainting import inpainting
+from selftime.tasks.anomaly.scores.one_class import one_class
 from selftime.tasks.anomaly.scores.raw_values import raw_values, raw_values_twice
 from selftime.tasks.anomaly.scores.references import (
     first_difference,
@@ -30,6 +32,8 @@ SCORES: dict[str, Score] = {
     "self join": self_join,
     "energy": energy,
     "inpainting": inpainting,
+    "forecast error": forecast,
+    "one-class distance": one_class,
 }
 """What may be a member of the fused score."""
 
