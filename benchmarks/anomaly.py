@@ -18,13 +18,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import selftime as st
 from benchmarks.nab import FUSED, nab_rows, nab_table
 from benchmarks.open_data import root
+from selftime.data.scaling import Unscaled
+from selftime.encoders.dilated import Dilated
 from selftime.tasks.anomaly.detect import USUAL, record_of, together
 from selftime.tasks.anomaly.metrics import ucr_hit, vus_pr
 from selftime.tasks.anomaly.period import period_of
 from selftime.tasks.anomaly.record import Record
 from selftime.tasks.anomaly.scores import REFERENCES, SCORES
+from selftime.tasks.anomaly.scores.hidden_step import hidden_step
 from selftime.tasks.anomaly.thresholds import following
 
 RESULTS = Path(__file__).parent / "results"
@@ -33,7 +37,10 @@ NORMAL = 0.15
 """Share of a NAB series that is taken to be normal (Lavin & Ahmad 2015); others say themselves."""
 RATE = 0.01
 """Promised share of normal steps in alarm."""
-MODES = ((False, "", REFERENCES | SCORES), (True, ", past", SCORES))
+NETWORK = Dilated(channels=1, hidden=32, depth=6, dim=64, causal=True)
+UNTRAINED = st.Model(NETWORK, Unscaled(), ("0",))
+METHODS = SCORES | {"hidden step, untrained": lambda record: hidden_step([record], UNTRAINED)}
+MODES = ((False, "", REFERENCES | METHODS), (True, ", past", METHODS))
 """Whether later steps may count, what is added to the names of rows, and the rows."""
 
 
@@ -216,7 +223,7 @@ def main() -> None:
     if "NAB score" not in stored:
         files = list(nab(root() / "anomaly" / "nab"))
         values, labels = [f.values for f in files], [f.labels for f in files]
-        stored["NAB score"] = nab_rows(values, labels, REFERENCES | SCORES)
+        stored["NAB score"] = nab_rows(values, labels, REFERENCES | METHODS)
         args.out.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf8")
     print(table(summary(kept), kept))
     print(nab_table(stored["NAB score"]))

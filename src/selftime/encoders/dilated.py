@@ -85,7 +85,8 @@ class Dilated(Encoder):
         B, _, T = x.values.shape
         there = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
         steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
-        return self.entry(steps, HERE) * there
+        entered: Rows = self.entry(steps, HERE) * there
+        return entered
 
     def layer_shapes(self) -> list[LayerShape]:
         """All but the last have the width of the blocks."""

@@ -37,7 +37,8 @@ def described(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarra
     """What convolutions say about each window, features of one spread over the usual ones."""
     features, usual = pooled(record, starts), record.usual(starts, record.width)
     spread = features[usual].std(axis=0)
-    return features / np.maximum(spread, 1e-6 * np.abs(features[usual]).max() + 1e-9)
+    least = 1e-6 * np.abs(features[usual]).max() + 1e-9
+    return np.asarray(features / np.maximum(spread, least))
 
 
 def pooled(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
