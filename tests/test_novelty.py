@@ -12,7 +12,7 @@ from selftime.tasks.normal_steps import laid_end_to_end, run_in
 from selftime.tasks.novelty import (
     LOUD,
     CoolDown,
-    Judge,
+    Watchman,
     check_enough,
     fitted,
     least_variance,
@@ -71,21 +71,21 @@ def test_threshold_and_p_follow_from_the_ranks():
 
 
 @pytest.mark.parametrize("growth", [1.0, 1.5])
-def test_a_judge_keeps_the_promised_rate_while_the_stream_drifts(growth):
+def test_a_watchman_keeps_the_promised_rate_while_the_stream_drifts(growth):
     """Where steps move away by half, a fixed threshold alarms more than twice as often."""
     calm, steps = rows_of(1500), rows_of(9000, seed=1)
     novelty = fitted(calm, rate=0.05)
     steps = 3.0 + (steps - 3.0) * np.linspace(1, growth, len(steps))[:, None]
-    judge = Judge(novelty, 0.05)
+    judge = Watchman(novelty, 0.05)
     share = np.mean([judge(row).novel for row in steps])
     assert growth == 1 or (novelty.distance(steps) > novelty.threshold).mean() > 0.1
     assert 0.05 / 1.5 < share < 0.05 * 1.5
 
 
-def test_a_judge_moves_its_threshold_as_the_offline_one_does():
+def test_a_watchman_moves_its_threshold_as_the_offline_one_does():
     calm, steps = rows_of(900), rows_of(60, seed=3)
     novelty = fitted(calm, rate=0.1)
-    judge, found = Judge(novelty, 0.1), []
+    judge, found = Watchman(novelty, 0.1), []
     for row in steps:
         found.append(judge.threshold)
         judge(row)
@@ -100,7 +100,7 @@ def test_a_judge_moves_its_threshold_as_the_offline_one_does():
 
 
 def test_wild_steps_deafen_nobody():
-    judge = Judge(fitted(rows_of(900), rate=0.05), 0.05)
+    judge = Watchman(fitted(rows_of(900), rate=0.05), 0.05)
     for row in rows_of(40, seed=1):
         judge(row)
     before = judge.threshold

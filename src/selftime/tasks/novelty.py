@@ -170,7 +170,7 @@ LOUD = 2.0
 """Scores above it are followed as if they were it: a wild step deafens nobody to those after it."""
 
 
-class Judge:
+class Watchman:
     """Judges the steps of a stream in turn, at a threshold that follows what it hears.
 
     It begins with the threshold of a :class:`Novelty` and from then on makes up for alarms that
