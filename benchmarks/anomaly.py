@@ -3,7 +3,8 @@
 Every method scores every series with the same settings; labels are read for judging alone, on the
 part after the normal one. UCR: share of series whose highest score is at the anomaly; NAB and
 SMAP/MSL: VUS-PR with the period of the normal part as buffer, telemetry alone. "past" rows use no
-later step for any score. Series that are in the results already are not measured again.
+later step for any score. Then the NAB score of all NAB files (benchmarks/nab.py). Series that are
+in the results already are not measured again.
 """
 
 import argparse
@@ -17,12 +18,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import selftime as st
+from benchmarks.nab import FUSED, nab_rows, nab_table
 from benchmarks.open_data import root
+from selftime.data.scaling import Unscaled
+from selftime.encoders.dilated import Dilated
 from selftime.tasks.anomaly.detect import USUAL, record_of, together
 from selftime.tasks.anomaly.metrics import ucr_hit, vus_pr
 from selftime.tasks.anomaly.period import period_of
 from selftime.tasks.anomaly.record import Record
 from selftime.tasks.anomaly.scores import REFERENCES, SCORES
+from selftime.tasks.anomaly.scores.hidden_step import hidden_step
 from selftime.tasks.anomaly.thresholds import following
 
 RESULTS = Path(__file__).parent / "results"
@@ -31,8 +37,10 @@ NORMAL = 0.15
 """Share of a NAB series that is taken to be normal (Lavin & Ahmad 2015); others say themselves."""
 RATE = 0.01
 """Promised share of normal steps in alarm."""
-FUSED = "selftime"
-MODES = ((False, "", REFERENCES | SCORES), (True, ", past", SCORES))
+NETWORK = Dilated(channels=1, hidden=32, depth=6, dim=64, causal=True)
+UNTRAINED = st.Model(NETWORK, Unscaled(), ("0",))
+METHODS = SCORES | {"hidden step, untrained": lambda record: hidden_step([record], UNTRAINED)}
+MODES = ((False, "", REFERENCES | METHODS), (True, ", past", METHODS))
 """Whether later steps may count, what is added to the names of rows, and the rows."""
 
 
@@ -69,7 +77,7 @@ def ucr(folder: Path) -> Iterator[Labelled]:
 
 
 def nab(folder: Path) -> Iterator[Labelled]:
-    """Series with windows of times around what is anomalous; the one without any is left out."""
+    """Series with windows of times around what is anomalous."""
     windows = json.loads((folder / "labels" / "combined_windows.json").read_text())
     for name in sorted(windows):
         rows = list(csv.reader((folder / "data" / name).read_text().splitlines()))[1:]
@@ -77,9 +85,8 @@ def nab(folder: Path) -> Iterator[Labelled]:
         labels = np.zeros(len(rows), bool)
         for start, stop in np.array(windows[name], "datetime64[ms]").reshape(-1, 2):
             labels |= (times >= start) & (times <= stop)
-        if labels.any():
-            values = np.array([float(row[1]) for row in rows])
-            yield Labelled(f"NAB: {name}", values, int(NORMAL * len(rows)), labels)
+        values = np.array([float(row[1]) for row in rows])
+        yield Labelled(f"NAB: {name}", values, int(NORMAL * len(rows)), labels)
 
 
 def smap_msl(folder: Path) -> Iterator[Labelled]:
@@ -95,10 +102,10 @@ def smap_msl(folder: Path) -> Iterator[Labelled]:
 
 
 def all_series() -> list[Labelled]:
-    """Every series of the three collections, short ones first."""
+    """Every series of the three collections that has anomalies, short ones first."""
     folder = root() / "anomaly"
     found = [*ucr(folder / "ucr_anomaly"), *nab(folder / "nab"), *smap_msl(folder / "smap_msl")]
-    return sorted(found, key=lambda series: len(series.values))
+    return sorted((s for s in found if s.labels.any()), key=lambda series: len(series.values))
 
 
 def judged(series: Labelled, scores: np.ndarray) -> float:
@@ -203,16 +210,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "anomaly.json")
     parser.add_argument("--longest", type=int, help="leave out series of more steps")
     args = parser.parse_args()
-    kept = json.loads(args.out.read_text())["series"] if args.out.exists() else {}
+    stored = json.loads(args.out.read_text()) if args.out.exists() else {}
+    kept = stored.get("series", {})
     for series in all_series():
         if series.name in kept or len(series.values) > (args.longest or len(series.values)):
             continue
         kept[series.name] = measured(series)
         line = kept[series.name]["figure"]
         print(f"{series.name:70s} {line[FUSED]:.3f} past {line[FUSED + ', past']:.3f}", flush=True)
-        content = {"summary": summary(kept), "series": kept}
-        args.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
+        stored = {**stored, "summary": summary(kept), "series": kept}
+        args.out.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf8")
+    if "NAB score" not in stored:
+        files = list(nab(root() / "anomaly" / "nab"))
+        values, labels = [f.values for f in files], [f.labels for f in files]
+        stored["NAB score"] = nab_rows(values, labels, REFERENCES | METHODS)
+        args.out.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf8")
     print(table(summary(kept), kept))
+    print(nab_table(stored["NAB score"]))
 
 
 if __name__ == "__main__":

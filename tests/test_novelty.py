@@ -7,9 +7,12 @@ import pytest
 
 import selftime
 from selftime.engine.stream import Manner
+from selftime.tasks.anomaly.thresholds import following
 from selftime.tasks.normal_steps import laid_end_to_end, run_in
 from selftime.tasks.novelty import (
+    LOUD,
     CoolDown,
+    Watchman,
     check_enough,
     fitted,
     least_variance,
@@ -57,13 +60,54 @@ def test_the_promised_rate_is_kept_on_normal_steps(distance, rate):
 
 def test_threshold_and_p_follow_from_the_ranks():
     judge = fitted(rows_of(60), rate=0.25)
-    held = np.sort(judge.distance(rows_of(60)[40:]))
+    np.testing.assert_array_equal(judge.calibration, judge.distance(rows_of(60)[40:]))
+    held = np.sort(judge.calibration)
     assert judge.threshold == pytest.approx(held[15])  # ⌈21 · 0.75⌉ = 16th of 20
     for row in rows_of(30, seed=2):
         found, d = judge(row), judge.distance(row[None])[0]
         assert found.p == (1 + sum(held >= d)) / 21
         assert found.score == pytest.approx(d / judge.threshold)
         assert found.novel == (found.score > 1)
+
+
+@pytest.mark.parametrize("growth", [1.0, 1.5])
+def test_a_watchman_keeps_the_promised_rate_while_the_stream_drifts(growth):
+    """Where steps move away by half, a fixed threshold alarms more than twice as often."""
+    calm, steps = rows_of(1500), rows_of(9000, seed=1)
+    novelty = fitted(calm, rate=0.05)
+    steps = 3.0 + (steps - 3.0) * np.linspace(1, growth, len(steps))[:, None]
+    judge = Watchman(novelty, 0.05)
+    share = np.mean([judge(row).novel for row in steps])
+    assert growth == 1 or (novelty.distance(steps) > novelty.threshold).mean() > 0.1
+    assert 0.05 / 1.5 < share < 0.05 * 1.5
+
+
+def test_a_watchman_moves_its_threshold_as_the_offline_one_does():
+    calm, steps = rows_of(900), rows_of(60, seed=3)
+    novelty = fitted(calm, rate=0.1)
+    judge, found = Watchman(novelty, 0.1), []
+    for row in steps:
+        found.append(judge.threshold)
+        judge(row)
+    heard, limit, wanted = list(novelty.calibration), novelty.threshold, []
+    for start in range(0, 60, 8):
+        wanted += [limit] * len(steps[start : start + 8])
+        far = novelty.distance(steps[start : start + 8])
+        heard += [min(d, LOUD * limit) for d in far]
+        limit = following(np.array([*heard, 0.0]), 300, 0.1)[-1]
+    assert found[0] == novelty.threshold
+    np.testing.assert_allclose(found[8:], wanted[8:], rtol=1e-9)
+
+
+def test_wild_steps_deafen_nobody():
+    judge = Watchman(fitted(rows_of(900), rate=0.05), 0.05)
+    for row in rows_of(40, seed=1):
+        judge(row)
+    before = judge.threshold
+    for _ in range(8):
+        assert judge(np.full(4, 3e38)).novel
+    assert before < judge.threshold <= LOUD * before
+    assert judge(np.full(4, 60.0)).novel
 
 
 @pytest.mark.parametrize("distance", ["mahalanobis", "nearest"])

@@ -13,7 +13,7 @@ from selftime.cli.sources import Reader
 from selftime.engine.model import Model, load
 from selftime.engine.stream import Manner
 from selftime.tasks.normal_steps import laid_end_to_end, run_in
-from selftime.tasks.novelty import CoolDown, Distance, Novelty, StepJudgement, check_enough, fitted
+from selftime.tasks.novelty import CoolDown, Distance, StepJudgement, Watchman, check_enough, fitted
 
 Reading = Float[np.ndarray, " C"]
 """The values of a step, NaN where missing."""
@@ -55,7 +55,7 @@ def watch(order: Vigil, manner: Manner, *, as_json: bool) -> None:
             sys.stdout.flush()
     finally:
         said.sum_up(step)
-        if isinstance(answer, NoveltyAnswer) and answer.novelty is None:
+        if isinstance(answer, NoveltyAnswer) and answer.watchman is None:
             terminal.note(f"no scores: they begin after {order.learn:,} lines (--learn, --normal)")
 
 
@@ -79,7 +79,7 @@ class NoveltyAnswer:
     def __init__(self, order: Vigil, model: Model, manner: Manner) -> None:
         self.order, self.model, self.manner = order, model, manner
         self.alarms, self.first = CoolDown(order.cool_down), list[Reading]()
-        self.novelty: Novelty | None = None
+        self.watchman: Watchman | None = None
         self.stream = model.stream(*manner)  # says at once what cannot be streamed
         if order.normal is None:
             check_enough(order.learn, order.rate)
@@ -88,8 +88,8 @@ class NoveltyAnswer:
 
     def __call__(self, step: int, values: Reading, as_json: bool) -> str:
         """The answer to one step; the first has number 1."""
-        if self.novelty is not None:
-            found = self.novelty(self.stream.update(values))
+        if self.watchman is not None:
+            found = self.watchman(self.stream.update(values))
             return shown(step, found, self.alarms(found.novel), as_json)
         self.first.append(values)
         if step >= self.order.learn:
@@ -100,7 +100,8 @@ class NoveltyAnswer:
     def learn(self, values: Float[np.ndarray, "C T"]) -> None:
         """What is normal, and a stream that has seen it."""
         self.stream, rows = run_in(self.model, self.manner, values)
-        self.novelty = fitted(rows, rate=self.order.rate, distance=self.order.distance)
+        novelty = fitted(rows, rate=self.order.rate, distance=self.order.distance)
+        self.watchman = Watchman(novelty, self.order.rate)
 
 
 def shown(step: int, found: StepJudgement | None, alarm: bool, as_json: bool) -> str:

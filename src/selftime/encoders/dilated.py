@@ -70,10 +70,7 @@ class Dilated(Encoder):
     def passed(self, x: Batch, start: int, stop: int) -> Iterator[Rows]:
         """Rows after each block; of steps ``start`` to ``stop`` alone where others do not count."""
         B, _, T = x.values.shape
-        there = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
-        steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
-        h = self.entry(steps, HERE) * there
-        within = within_rows(x)
+        h, within = self.entered(x), within_rows(x)
         sliced = False
         for k, block in enumerate(self.stack):
             yield h
@@ -82,6 +79,14 @@ class Dilated(Encoder):
                 within = None if within is None else within[start * B : stop * B]
             h = block(h, self.shifts(k, B), within)
         yield h if sliced else h[start * B : stop * B]
+
+    def entered(self, x: Batch) -> Rows:
+        """Rows before the first block: a linear map of each step, 0 where nothing was observed."""
+        B, _, T = x.values.shape
+        there = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
+        steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
+        entered: Rows = self.entry(steps, HERE) * there
+        return entered
 
     def layer_shapes(self) -> list[LayerShape]:
         """All but the last have the width of the blocks."""

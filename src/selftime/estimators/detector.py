@@ -23,12 +23,14 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
 
     Args:
         model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
-            space in which windows are compared. None needs no learning.
+            space in which windows are compared (see ``learned``). None needs no learning.
         rate: promised share of normal steps that are in alarm.
         past_only: whether the score of a step depends on that step and earlier ones alone, as when
             values come one by one; else also on the rest of the recording.
         continues: whether a recording given to ``score`` goes on where the normal one ended.
         cool_down: steps without alarm that end one; the length of a window when None.
+        learned: what a model adds: "embeddings", or "hidden step", by how much each step changes
+            what a causal dilated network says of it (TS2Vec's score), or both.
 
     Attributes:
         normal_: (C,T) the normal recordings, end to end.
@@ -44,12 +46,14 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         past_only: bool = False,
         continues: bool = False,
         cool_down: int | None = None,
+        learned: tuple[str, ...] = ("embeddings",),
     ) -> None:
         self.model = model
         self.rate = rate
         self.past_only = past_only
         self.continues = continues
         self.cool_down = cool_down
+        self.learned = learned
 
     def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":  # noqa: ARG002
         """Keep normal recordings: an array (T,), (N,T) or (N,C,T), or what ``read`` takes.
@@ -110,7 +114,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
                 f"got recordings of {series.n_channels} channels, wanted {len(self.channels_)} as "
                 "in fit: choose the same channels"
             )
-        recipe = Scoring(past_only=self.past_only, model=self.model)
+        recipe = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
         seams = self.seams_ if self.continues else (*self.seams_, self._before)
         return [
             scored(np.hstack([self.normal_, part]), self._before, recipe=recipe, seams=seams)

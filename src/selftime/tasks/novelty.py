@@ -11,6 +11,7 @@ from scipy.linalg import eigh
 from sklearn.covariance import ledoit_wolf
 
 from selftime.data.series import SeriesError
+from selftime.tasks.anomaly.thresholds import EVERY, Following
 
 Rows = Float[np.ndarray, "n D"]
 """Embeddings of steps."""
@@ -47,7 +48,7 @@ class Novelty:
 
     Attributes:
         distance: from embeddings (n,D) to how far they are (n,).
-        calibration: (n,) distances of normal steps, ascending.
+        calibration: (n,) distances of normal steps, in the order of time.
         threshold: above it a step is novel.
     """
 
@@ -55,12 +56,15 @@ class Novelty:
     calibration: Distances
     threshold: float
 
-    def __call__(self, vector: Float[np.ndarray, " D"]) -> StepJudgement:
-        """The judgement of one embedding; never NaN, whatever it holds."""
+    def __call__(
+        self, vector: Float[np.ndarray, " D"], threshold: float | None = None
+    ) -> StepJudgement:
+        """The judgement of one embedding, at another threshold if given; never NaN."""
+        limit = self.threshold if threshold is None else threshold
         found = float(self.distance(sound(vector[None]))[0])
-        n = len(self.calibration)
-        as_far = n - int(np.searchsorted(self.calibration, found, side="left"))
-        return StepJudgement(found / self.threshold, (1 + as_far) / (n + 1), found > self.threshold)
+        as_far = int((self.calibration >= found).sum())
+        p = (1 + as_far) / (len(self.calibration) + 1)
+        return StepJudgement(found / limit, p, found > limit)
 
 
 LEAST = 1e-3
@@ -81,9 +85,9 @@ def fitted(rows: Rows, *, rate: float = 0.01, distance: Distance = "mahalanobis"
     check_enough(len(rows), rate)
     first = len(rows) - len(rows) // HELD
     measure = DISTANCES[distance](sound(rows[:first]))
-    calibration = np.sort(measure(sound(rows[first:])))
+    calibration = measure(sound(rows[first:]))
     place = min(math.ceil((len(calibration) + 1) * (1 - rate)), len(calibration))
-    threshold = max(float(calibration[place - 1]), LEAST)
+    threshold = max(float(np.sort(calibration)[place - 1]), LEAST)
     return Novelty(distance=measure, calibration=calibration, threshold=threshold)
 
 
@@ -160,6 +164,37 @@ DISTANCES: dict[str, Callable[[Rows], Callable[[Rows], Distances]]] = {
     "nearest": nearest,
 }
 """Ways to measure how far from normal a step is, fitted on normal steps."""
+
+
+LOUD = 2.0
+"""Scores above it are followed as if they were it: a wild step deafens nobody to those after it."""
+
+
+class Watchman:
+    """Judges the steps of a stream in turn, at a threshold that follows what it hears.
+
+    It begins with the threshold of a :class:`Novelty` and from then on makes up for alarms that
+    were too many or too few (:class:`~selftime.tasks.anomaly.thresholds.Following`), so that a
+    series that wanders off slowly keeps the promised share of them.
+
+    Attributes:
+        novelty: measures distances.
+        threshold: above it a step is novel.
+    """
+
+    def __init__(self, novelty: Novelty, rate: float) -> None:
+        self.novelty, self.threshold = novelty, novelty.threshold
+        self._following, self._heard = Following(novelty.calibration, rate), list[float]()
+
+    def __call__(self, vector: Float[np.ndarray, " D"]) -> StepJudgement:
+        """The judgement of the next embedding; never NaN, whatever it holds."""
+        told = self.novelty(vector, self.threshold)
+        self._heard.append(min(told.score, LOUD) * self.threshold)
+        if len(self._heard) == EVERY:
+            self._following.follow(np.array(self._heard))
+            self.threshold = max(self._following.threshold, LEAST)
+            self._heard.clear()
+        return told
 
 
 class CoolDown:

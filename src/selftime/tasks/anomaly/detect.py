@@ -1,6 +1,6 @@
 """Scores for every step of a recording whose beginning is taken to be normal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,8 +12,7 @@ from selftime.tasks.anomaly.fusion import fused
 from selftime.tasks.anomaly.gaps import bridged
 from selftime.tasks.anomaly.period import window_of
 from selftime.tasks.anomaly.record import Record, scaled
-from selftime.tasks.anomaly.scores import SCORES
-from selftime.tasks.anomaly.scores.learned import learned
+from selftime.tasks.anomaly.scores import LEARNED, SCORES
 
 USUAL = (
     "statistics",
@@ -33,12 +32,14 @@ class Scoring:
     Attributes:
         members: names in ``SCORES``.
         past_only: whether the score of a step depends on that step and earlier ones alone.
-        model: its embeddings of windows are one more member; None for none.
+        model: what it says is one more member; None for none.
+        learned: what that is, names in ``LEARNED``.
     """
 
     members: tuple[str, ...] = USUAL
     past_only: bool = False
     model: Model | None = None
+    learned: tuple[str, ...] = ("embeddings",)
 
 
 class Scored(NamedTuple):
@@ -71,9 +72,9 @@ def scored(
     """
     check_train(train, values.shape[1])
     recipe = recipe or Scoring()
-    check_members(recipe.members)
+    check_members(recipe.members, SCORES)
     records = [record_of(row, train, recipe.past_only, tuple(seams)) for row in values]
-    shared = [] if recipe.model is None else [learned(records, recipe.model)]
+    shared = learned_scores(records, recipe)
     channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
     return Scored(channels.mean(axis=0), channels, max(r.width for r in records))
 
@@ -86,6 +87,18 @@ def record_of(
     ready = Record(scaled(whole, train, past_only=past_only), train, 1, past_only, seams)
     longest = min(np.diff([0, *seams, len(x)]))  # a window fits into every recording
     return replace(ready, width=int(min(window_of(ready.values[:train]), longest)))
+
+
+def learned_scores(records: Sequence[Record], recipe: Scoring) -> list[Float[np.ndarray, "T"]]:
+    """What the model says of all channels at once; nothing without one.
+
+    Raises:
+        ValueError: an unknown name, or a model that cannot say it.
+    """
+    if recipe.model is None:
+        return []
+    check_members(recipe.learned, LEARNED)
+    return [LEARNED[name](records, recipe.model) for name in recipe.learned]
 
 
 def channel_scores(
@@ -117,12 +130,12 @@ def check_train(train: int, steps: int) -> None:
         )
 
 
-def check_members(members: Sequence[str]) -> None:
+def check_members(members: Sequence[str], among: Collection[str]) -> None:
     """Some, and all known.
 
     Raises:
         ValueError: otherwise.
     """
-    unknown = [name for name in members if name not in SCORES]
+    unknown = [name for name in members if name not in among]
     if unknown or not members:
-        raise ValueError(f"got members {list(members)}, wanted some of {', '.join(SCORES)}")
+        raise ValueError(f"got members {list(members)}, wanted some of {', '.join(among)}")

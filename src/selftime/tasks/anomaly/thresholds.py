@@ -81,14 +81,40 @@ def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
     return Tail(base, a * (1 - shape), shape)
 
 
-def following(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[np.ndarray, "T"]:
-    """A threshold for each step that follows drifts, so that alarms keep their share.
+class Following:
+    """A threshold that follows drifts, so that alarms keep their share.
 
-    Every 8 steps it is set anew from the latest scores, as many as were normal at the beginning, at
-    a level α that makes up for alarms that were too many or too few: α ← α + 0.005 (rate − alarm)
-    at each step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2). Where α
-    is less than a fiftieth of the rate that fiftieth is used, so that what is odd beyond doubt is
-    never passed over. A threshold depends on earlier scores alone.
+    It is set anew from the latest scores, as many as were normal at the beginning, at a level α
+    that makes up for alarms that were too many or too few: α ← α + 0.005 (rate − alarm) at each
+    step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2). Where α is less
+    than a fiftieth of the rate that fiftieth is used, so that what is odd beyond doubt is never
+    passed over. A threshold depends on earlier scores alone.
+
+    Args:
+        normal: (n,) scores of normal steps in the order of time; the latest 5,000 count.
+        rate: promised share of alarms among normal steps.
+
+    Attributes:
+        threshold: scores above it are alarms.
+
+    Raises:
+        ValueError: a rate that is not between 0 and 1.
+    """
+
+    def __init__(self, normal: Float[np.ndarray, "N"], rate: float) -> None:
+        self._recent, self._rate, self._level = normal[-RECENT:], rate, rate
+        self.threshold = threshold_at(self._recent, rate)
+
+    def follow(self, scores: Float[np.ndarray, "K"]) -> None:
+        """Move the threshold by the next scores, 8 of them as a rule."""
+        missed = self._rate - (scores > self.threshold)  # one a step
+        self._level = float(np.clip(self._level + PACE * missed.sum(), -BOUND, BOUND))
+        self._recent = np.concatenate([self._recent, scores])[-len(self._recent) :]
+        self.threshold = threshold_at(self._recent, max(self._level, self._rate / RAREST))
+
+
+def following(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[np.ndarray, "T"]:
+    """The threshold of each step, set anew by :class:`Following` every 8 steps.
 
     Args:
         scores: of all steps.
@@ -99,12 +125,11 @@ def following(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[
         ValueError: a rate that is not between 0 and 1.
     """
     out = np.full(len(scores), threshold_at(scores[:train], rate))
-    kept, level = min(train, RECENT), rate
+    current = Following(scores[:train], rate)
     for start in range(train, len(scores), EVERY):
-        rows, recent = slice(start, start + EVERY), scores[start - kept : start]
-        out[rows] = threshold_at(recent, max(level, rate / RAREST))
-        missed = rate - (scores[rows] > out[rows])  # one a step
-        level = float(np.clip(level + PACE * missed.sum(), -BOUND, BOUND))
+        rows = slice(start, start + EVERY)
+        out[rows] = current.threshold
+        current.follow(scores[rows])
     return out
 
 

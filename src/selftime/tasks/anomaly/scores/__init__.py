@@ -1,13 +1,18 @@
 """Scores of every step, by name: each takes a record and gives (T,) numbers, higher is odder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import Record
 from selftime.tasks.anomaly.scores.convolutions import convolutions
 from selftime.tasks.anomaly.scores.energy import energy
+from selftime.tasks.anomaly.scores.forecast import forecast
+from selftime.tasks.anomaly.scores.hidden_step import hidden_step
 from selftime.tasks.anomaly.scores.inpainting import inpainting
+from selftime.tasks.anomaly.scores.learned import learned
+from selftime.tasks.anomaly.scores.one_class import one_class
 from selftime.tasks.anomaly.scores.raw_values import raw_values, raw_values_twice
 from selftime.tasks.anomaly.scores.references import (
     first_difference,
@@ -20,6 +25,7 @@ from selftime.tasks.anomaly.scores.statistics import statistics, statistics_twic
 from selftime.tasks.anomaly.scores.subsequence_pca import subsequence_pca
 
 Score = Callable[[Record], np.ndarray]
+ModelScore = Callable[[Sequence[Record], Model], np.ndarray]
 
 SCORES: dict[str, Score] = {
     "convolutions": convolutions,
@@ -30,8 +36,13 @@ SCORES: dict[str, Score] = {
     "self join": self_join,
     "energy": energy,
     "inpainting": inpainting,
+    "forecast error": forecast,
+    "one-class distance": one_class,
 }
 """What may be a member of the fused score."""
+
+LEARNED: dict[str, ModelScore] = {"embeddings": learned, "hidden step": hidden_step}
+"""What a pretrained model may add as one more member, from all channels at once."""
 
 REFERENCES: dict[str, Score] = {
     "random": noise,

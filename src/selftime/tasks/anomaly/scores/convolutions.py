@@ -28,12 +28,17 @@ def convolutions(record: Record) -> Float[np.ndarray, "T"]:
     """Nearest other window by what convolutions say about it, features of one spread, whitened."""
     starts = record.starts(record.width)
     usual = record.usual(starts, record.width)
-    features = pooled(record, starts)
-    spread = features[usual].std(axis=0)
-    features = features / np.maximum(spread, 1e-6 * np.abs(features[usual]).max() + 1e-9)
-    vectors = principal(features, usual, most=KEPT, whiten=True)
+    vectors = principal(described(record, starts), usual, most=KEPT, whiten=True)
     distances = nearest(vectors, starts, record.width, record)
     return record.over_steps(distances, starts, record.width)
+
+
+def described(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
+    """What convolutions say about each window, features of one spread over the usual ones."""
+    features, usual = pooled(record, starts), record.usual(starts, record.width)
+    spread = features[usual].std(axis=0)
+    least = 1e-6 * np.abs(features[usual]).max() + 1e-9
+    return np.asarray(features / np.maximum(spread, least))
 
 
 def pooled(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:

@@ -39,5 +39,5 @@ def inpainting(record: Record) -> Float[np.ndarray, "T"]:
 def ridge(x: Float[np.ndarray, "N P"], y: Float[np.ndarray, "N Q"]) -> Float[np.ndarray, "P Q"]:
     """(XᵀX + λI)⁻¹XᵀY with λ in units of the mean variance of X."""
     squares = x.T @ x
-    penalty = PENALTY * np.trace(squares) / len(squares) + 1e-9
+    penalty = PENALTY * np.trace(squares) / max(len(squares), 1) + 1e-9
     return np.asarray(np.linalg.solve(squares + penalty * np.eye(len(squares)), x.T @ y))

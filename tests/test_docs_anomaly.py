@@ -1,0 +1,54 @@
+"""What docs/anomaly-detection.md says was measured is what the result file holds."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "anomaly-detection.md").read_text(encoding="utf8")
+FOUND = json.loads((ROOT / "benchmarks" / "results" / "anomaly.json").read_text())
+CALLED = {"self join": "matrix profile", "selftime": "**selftime, all five**"}
+COLLECTIONS = ("UCR", "NAB", "SMAP/MSL")
+
+
+def called(row: str) -> str:
+    """The name of a row on the page."""
+    name, past = row.removesuffix(", past"), row.endswith(", past")
+    return CALLED.get(name, name).strip("*" if past else "") + ", past" * past
+
+
+def line_of(row: str) -> str:
+    """A row of the table as it must stand there."""
+    cells = [FOUND["summary"]["methods"][row][name] for name in COLLECTIONS]
+    means = [f"{c['mean']:.3f} ({c['interval'][0]:.2f}–{c['interval'][1]:.2f})" for c in cells]
+    pairs = [f"{c['fused wins']}–{c['fused losses']}" for c in cells]
+    ahead = "" if row.startswith("selftime") else ", ".join(pairs)
+    return " | ".join([f"| {called(row)}", *means, ahead, f"{cells[0]['seconds']:.1f} |"])
+
+
+@pytest.mark.parametrize("row", FOUND["summary"]["methods"])
+def test_figures_are_as_measured(row):
+    assert line_of(row) in TEXT
+
+
+@pytest.mark.parametrize("row", [row for row in FOUND["NAB score"] if row.endswith(", past")])
+def test_nab_scores_are_as_measured(row):
+    profiles = FOUND["NAB score"][row].values()
+    name = called(row).removesuffix(", past")
+    assert " | ".join([f"| {name}", *(f"{score:.1f}" for score in profiles)]) + " |" in TEXT
+
+
+def test_promises_are_as_measured():
+    for name in COLLECTIONS:
+        found = FOUND["summary"]["false alarms"][name]
+        assert f"{100 * found['share']:.2f} % of {found['steps']:,} on {name}" in TEXT
+
+
+def test_every_series_was_measured():
+    names = [name.partition(": ")[0] for name in FOUND["series"]]
+    assert [names.count(name) for name in COLLECTIONS] == [26, 17, 10]
+    assert all(
+        row["figure"].keys() == FOUND["summary"]["methods"].keys()
+        for row in FOUND["series"].values()
+    )
