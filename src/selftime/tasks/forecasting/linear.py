@@ -168,17 +168,16 @@ def fitted_map(
             left_out = [short.gram(short.touching(without), c) for c in channels]
             grams = [every.plus(some, -1) for every, some in zip(grams, left_out, strict=True)]
         for pool in pools:
-            fits = pooled(grams, pool.share)
-            own = fits[:1] if pool.share is None else fits
-            maps += [_map(own, o, pool, season) for o in options if o.look_back == L]
+            fits = pooled(grams, pool.share)[: 1 if pool.share is None else None]
+            moments = [fit.from_last_value(L) for fit in fits]
+            maps += [_map(moments, o, pool, season) for o in options if o.look_back == L]
     return mean_of(maps)
 
 
-def _map(fits: Sequence[WindowGram], option: Option, pool: Pool, season: int) -> LinearMap:
+def _map(moments: Sequence[np.ndarray], option: Option, pool: Pool, season: int) -> LinearMap:
     L, alpha = option.look_back, option.alpha * pool.shift
-    moments = [fit.from_last_value(L) for fit in fits]
     weights = [ridge_weights(m, L, alpha, decay=option.decay, season=season) for m in moments]
-    return LinearMap(np.stack(weights), np.zeros(len(fits[0].total) - L))
+    return LinearMap(np.stack(weights), np.zeros(len(moments[0]) - L))
 
 
 def moments_of(
