@@ -31,6 +31,7 @@ def order(folder, out: str, *words: str) -> list[str]:
     return [*what, "--objectives", "spectral, simclr", *words]
 
 
+@pytest.mark.slow
 def test_the_folder_holds_ranking_model_and_report(world):
     folder, said = world
     assert {row["name"] for row in said["finishes"]} == {"spectral", "simclr"}
@@ -44,6 +45,7 @@ def test_the_folder_holds_ranking_model_and_report(world):
     assert (folder / "race" / "contenders" / "simclr" / "metrics.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_a_finished_race_is_not_overwritten_and_a_stopped_one_goes_on(world):
     folder, said = world
     assert "--force to replace it" in run(app, order(folder, "race")).output
@@ -55,6 +57,7 @@ def test_a_finished_race_is_not_overwritten_and_a_stopped_one_goes_on(world):
     assert seconds == {row["name"]: row["seconds"] for row in said["finishes"]}
 
 
+@pytest.mark.slow
 def test_the_table_names_everyone_and_the_verdict(world):
     folder, said = world
     shown = run(app, order(folder, "again"))

@@ -41,6 +41,7 @@ def test_load_gives_back_what_was_saved(model, folder):
     assert not again.encoder.training
 
 
+@pytest.mark.slow  # a process of its own
 def test_another_process_embeds_the_same_bits(model, folder, tmp_path):
     x = np.random.default_rng(0).normal(size=(4, 2, 20)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)

@@ -41,7 +41,7 @@ def run_everything(minutes: str = "0.2") -> dict[str, object]:
     return names
 
 
-@pytest.mark.again
+@pytest.mark.slow
 def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
     def part(name: str, split: str | None = None) -> st.SeriesSet:
         return whole(name, split)[::10]

@@ -143,11 +143,7 @@ def pooled(grams: Sequence[WindowGram], share: float | None) -> list[WindowGram]
 
 
 def fitted_map(
-    blocks: Blocks,
-    options: Sequence[Option],
-    pools: Sequence[Pool],
-    season: int,
-    without: int | None = None,
+    blocks: Blocks, options: Sequence[Option], pools: Sequence[Pool], season: int
 ) -> LinearMap:
     """The mean of the maps of some options, each fitted on every window that may be fitted on.
 
@@ -156,22 +152,34 @@ def fitted_map(
         options: pasts that are averaged over; shorter ones have more windows.
         pools: ways of sharing that are averaged over.
         season: steps of a season, 1 without one.
-        without: a block that is left out.
     """
+    return fitted_maps(blocks, options, pools, season, [None])[0]
+
+
+def fitted_maps(
+    blocks: Blocks,
+    options: Sequence[Option],
+    pools: Sequence[Pool],
+    season: int,
+    left_out: Sequence[int | None],
+) -> list[LinearMap]:
+    """As :func:`fitted_map`, without one block and then without another; None leaves out none."""
     shared = all(pool.share is None for pool in pools)
     channels = [None] if shared else list(range(blocks.n_channels))
-    maps = []
+    maps: list[list[LinearMap]] = [[] for _ in left_out]
     for L in sorted({option.look_back for option in options}):
         short = blocks.shortened(L)
-        grams = [short.gram(short.fitted(), c) for c in channels]
-        if without is not None:
-            left_out = [short.gram(short.touching(without), c) for c in channels]
-            grams = [every.plus(some, -1) for every, some in zip(grams, left_out, strict=True)]
-        for pool in pools:
-            fits = pooled(grams, pool.share)[: 1 if pool.share is None else None]
-            moments = [fit.from_last_value(L) for fit in fits]
-            maps += [_map(moments, o, pool, season) for o in options if o.look_back == L]
-    return mean_of(maps)
+        whole = [short.gram(short.fitted(), c) for c in channels]
+        for made, k in zip(maps, left_out, strict=True):
+            grams = whole
+            if k is not None:
+                parts = [short.gram(short.touching(k), c) for c in channels]
+                grams = [every.plus(some, -1) for every, some in zip(whole, parts, strict=True)]
+            for pool in pools:
+                fits = pooled(grams, pool.share)[: 1 if pool.share is None else None]
+                moments = [fit.from_last_value(L) for fit in fits]
+                made += [_map(moments, o, pool, season) for o in options if o.look_back == L]
+    return [mean_of(made) for made in maps]
 
 
 def _map(moments: Sequence[np.ndarray], option: Option, pool: Pool, season: int) -> LinearMap:

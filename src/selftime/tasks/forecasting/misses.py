@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.intervals import spread_of
-from selftime.tasks.forecasting.linear import LinearForecaster, fitted_map
+from selftime.tasks.forecasting.linear import LinearForecaster, fitted_maps
 from selftime.tasks.forecasting.setting import Forecasting, Setting, windows_after
 
 MOST = 8000
@@ -61,8 +61,8 @@ def in_blocks(chosen: LinearForecaster, blocks: Blocks, season: int) -> Misses:
     places = [blocks.origins(blocks.held(k)) for k in held]
     every = max(1, sum(map(len, places)) // MOST)
     residuals, spread = [], []
-    for k, origins in zip(held, places, strict=True):
-        fitted = fitted_map(blocks, chosen.options, chosen.pools, season, k).single()
+    maps = fitted_maps(blocks, chosen.options, chosen.pools, season, held)
+    for fitted, origins in zip([m.single() for m in maps], places, strict=True):
         past, future = blocks.windows(origins[::every])
         residuals.append(future - fitted.predict(past))
         spread.append(spread_of(past[:, :, -fitted.look_back :]))
