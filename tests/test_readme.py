@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import selftime as st
-from scratch_material import make_scratch_quick, narrow
-from selftime.cli import app, sources
+from scratch_material import make_scratch_quick
+from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
 
@@ -22,43 +21,18 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
-def run_everything(minutes: str = "0.2") -> dict[str, object]:
-    """All Python, then all commands, top to bottom in the current folder; what Python left.
-
-    Args:
-        minutes: for the race, which takes all that it is given.
-    """
+def run_everything() -> dict[str, object]:
+    """All Python, then all commands, top to bottom in the current folder; what Python left."""
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     commands = "".join(blocks("console")).splitlines()
-    assert len(commands) >= 6 and sum("--minutes 0.2" in command for command in commands) == 1
-    for said in commands:
-        command = said.replace("--minutes 0.2", f"--minutes {minutes}")
+    assert len(commands) >= 6
+    for command in commands:
         program, *words = shlex.split(command)
         result = CliRunner().invoke(app, words)
         assert program == "selftime" and result.exit_code == 0, f"{command}\n{result.output}"
     return names
-
-
-@pytest.mark.slow
-def test_python_and_commands_run_on_a_part_of_the_data(tmp_path, monkeypatch):
-    def part(name: str, split: str | None = None) -> st.SeriesSet:
-        return whole(name, split)[::10]
-
-    whole = st.sample
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(st, "sample", part)
-    monkeypatch.setattr(sources, "sample", part)
-    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
-    monkeypatch.setitem(BUILDERS, "dilated", narrow)
-    make_scratch_quick(monkeypatch)
-    names = run_everything(minutes="0.01")
-    assert len(names["vectors"]) == len(names["test"]) == 37
-    made = {path.name for path in tmp_path.iterdir()}
-    runs = {"my-run", "run", "run-ts2vec", "race"}
-    files = {"vectors.npz", "predictions.csv", "predictions.evaluation.json", "views.png"}
-    assert made == runs | files | {"my-model", "comparison"}
 
 
 @pytest.mark.slow
@@ -67,6 +41,11 @@ def test_python_and_commands_run_as_they_stand(tmp_path, monkeypatch):
     make_scratch_quick(monkeypatch)  # a reference row that would take minutes
     names = run_everything()
     assert names["speakers"].score(names["test"], names["test"].labels) > 0.8
+    assert len(names["vectors"]) == len(names["test"]) == 370
+    made = {path.name for path in tmp_path.iterdir()}
+    runs = {"my-run", "run", "run-ts2vec", "race"}
+    files = {"vectors.npz", "predictions.csv", "predictions.evaluation.json", "views.png"}
+    assert made == runs | files | {"my-model", "comparison"}
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
