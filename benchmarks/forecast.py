@@ -3,9 +3,9 @@
 For each set and horizon: the default forecaster with weights from the training part alone, the same
 without features, with features whose latents are random, the default as it is used (weights from
 training and validation part), the reference rows (from the training part), seconds, and how often
-the intervals of the default hold. Results are kept by set and
-horizon; what is there, intervals included, is not measured again. With `--thousand` instead:
-seconds to fit and forecast a thousand series of a thousand steps.
+the intervals of the default hold. Results are kept by set and horizon; what is there, intervals
+included, is not measured again. With `--thousand` instead: seconds to fit and forecast a thousand
+series of a thousand steps.
 """
 
 import argparse
@@ -51,6 +51,12 @@ MEANS = {
 }
 """Horizons whose mean is printed too; all where a set is not named."""
 SEED = 0
+
+
+def setting_named(name: str) -> Setting:
+    """An open set, cut and scaled."""
+    file, protocol, _ = SETS[name]
+    return setting_of(read(root() / "forecasting" / file), protocol)
 
 
 def measured(setting: Setting, horizon: int) -> dict[str, Any]:
@@ -187,9 +193,8 @@ def main() -> None:
         return
     kept = json.loads(args.out.read_text()) if args.out.exists() and not args.again else {}
     for name in args.sets:
-        file, protocol, horizons = SETS[name]
-        setting = setting_of(read(root() / "forecasting" / file), protocol)
-        for H in horizons:
+        setting = setting_named(name)
+        for H in SETS[name][2]:
             done = kept.setdefault(name, {})
             if done.get(str(H), {}).get("intervals") or (args.horizons and H not in args.horizons):
                 continue

@@ -16,12 +16,10 @@ from typing import Any
 import torch
 
 from benchmarks.__main__ import RESULTS
-from benchmarks.forecast import SETS
-from benchmarks.open_data import root
-from selftime.data.readers import read
+from benchmarks.forecast import SETS, setting_named
 from selftime.tasks.forecasting.backtest import errors_of
 from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, gradient_rows
-from selftime.tasks.forecasting.setting import Setting, setting_of
+from selftime.tasks.forecasting.setting import Setting
 
 
 def measured(  # noqa: PLR0913 - all that a row depends on
@@ -51,12 +49,6 @@ def measured(  # noqa: PLR0913 - all that a row depends on
         f"--dim {size.dim} --steps {' '.join(map(str, steps))}"
         + (f" --source {source}" if source else ""),
     }
-
-
-def setting_named(name: str) -> Setting:
-    """An open set, cut and scaled."""
-    file, protocol, _ = SETS[name]
-    return setting_of(read(root() / "forecasting" / file), protocol)
 
 
 def main() -> None:

@@ -1,9 +1,8 @@
 """The protocol of the contrastive papers: `python -m benchmarks.forecast_steps`.
 
 A causal network is pretrained on windows of the training part, sees the whole series once, and a
-ridge goes from the vector of each step to what follows. Beside each objective stands the
-untrained network. Results are kept by set,
-row, horizon and seed; what is there is not measured again.
+ridge goes from the vector of each step to what follows. Beside each objective stands the untrained
+network. Results are kept by set, row and seed; what is there is not measured again.
 """
 
 import argparse
@@ -15,16 +14,14 @@ from typing import Any
 import torch
 
 from benchmarks.__main__ import RESULTS
-from benchmarks.forecast import SETS
-from benchmarks.open_data import root
-from selftime.data.readers import read
+from benchmarks.forecast import SETS, setting_named
 from selftime.data.series import SeriesSet
 from selftime.data.windows import windows
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, Plan
 from selftime.engine.pretrain import pretrain
 from selftime.tasks.forecasting.per_step import per_step_errors
-from selftime.tasks.forecasting.setting import Setting, setting_of
+from selftime.tasks.forecasting.setting import Setting
 from selftime.tasks.transfer.strategies import from_first_weights
 
 ROWS = ("ts2vec", "cpc", "untrained")
@@ -73,8 +70,7 @@ def main() -> None:
     args = parser.parse_args()
     kept = json.loads(args.out.read_text()) if args.out.exists() else {}
     for name in args.sets:
-        file, protocol, _ = SETS[name]
-        setting = setting_of(read(root() / "forecasting" / file), protocol)
+        setting = setting_named(name)
         for row in args.rows:
             for seed in args.seeds:
                 done = kept.setdefault(name, {}).setdefault(row, {})

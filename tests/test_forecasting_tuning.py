@@ -10,8 +10,10 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
 from selftime.engine.plan import Budget, Plan
 from selftime.objectives.masked_patches import MaskedPatches
+from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, patch_network
 from selftime.tasks.forecasting.model_vectors import ModelVectors
+from selftime.tasks.forecasting.network import material_of, taught, with_head
 from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.tuning import bare, look_back_of, tuned_cases
 
@@ -64,6 +66,17 @@ def test_strategies_train_what_they_say(patched, history, strategy):
         assert not changed
     assert found.predict([history]).shape == (1, 3, 2, 6)
     assert found.reason.startswith(f"strategy {strategy}: ")
+
+
+def test_partial_training_moves_the_last_block_alone(history):
+    on = material_of(cut_blocks([scale_of(history).apply(history)], 6, look_back=24))
+    begun = with_head(patch_network(SIZE, 0), 24, 6, 0)
+    own = taught(begun, on, 60, 0, last=1)
+    *earlier, last = zip(begun.encoder.blocks(), own.encoder.blocks(), strict=True)
+    assert len(earlier) >= 1
+    for before, after in earlier:
+        assert all(map(torch.equal, before.parameters(), after.parameters()))
+    assert not all(map(torch.equal, last[0].parameters(), last[1].parameters()))
 
 
 def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):

@@ -150,8 +150,8 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
         found.calibrations[horizon] = calibrated(early, last, setting)
         if covariates:
             found.explained[horizon] = last.explained
-            plain = fits_of(setting, horizon, seed, refit=refit)[1].forecaster
-            rows[PLAIN][horizon] = errors_of(plain.single(), setting, horizon)
+            plain = fits_of(setting, horizon, seed, refit=refit)[1] if last.explained else last
+            rows[PLAIN][horizon] = errors_of(plain.forecaster.single(), setting, horizon)
         if refit:
             rows[ALONE][horizon] = errors_of(early.forecaster.single(), early.setting, horizon)
         for name, errors in reference_errors(setting, horizon, refit=refit).items():
@@ -222,10 +222,9 @@ def calibrated(early: Fit, last: Fit, setting: Setting) -> Calibration:
     """
     train, validation, _ = setting.borders
     horizon = last.forecaster.horizon
-    misses = misses_of(early.forecaster.single(), early.setting, horizon, train)
-    if last is not early:
-        test = misses_of(last.forecaster.single(), last.setting, horizon, validation)
-        misses = misses.before(validation - train).then(test)
+    stop = validation + horizon - 1  # no window that begins in the test part
+    tuned = misses_of(early.forecaster.single(), early.setting, horizon, train, stop)
+    misses = tuned.then(misses_of(last.forecaster.single(), last.setting, horizon, validation))
     blocks = _until(early.setting, horizon, False)
     return calibration_of(
         misses, in_blocks(early.forecaster.linear, blocks, setting.season), setting

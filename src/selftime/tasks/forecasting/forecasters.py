@@ -88,7 +88,7 @@ def fit_forecaster(
     """
     linear, effect = fit_linear(blocks, season), None
     if known is not None:
-        found = fit_effect(blocks, known, season, rng)
+        found = fit_effect(blocks, known, season, rng.spawn(1)[0])  # features draw as without
         if helps(blocks, known, found, linear, season):
             blocks, effect = without_effect(blocks, found, known), found
             linear = fit_linear(blocks, season)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.intervals import spread_of
 from selftime.tasks.forecasting.linear import LinearForecaster, fitted_maps
-from selftime.tasks.forecasting.setting import Forecasting, Setting, windows_after
+from selftime.tasks.forecasting.setting import Forecasting, Setting, windows_between
 
 MOST = 8000
 """About how many held-out windows of the training part are looked at."""
@@ -31,20 +31,22 @@ class Misses(NamedTuple):
         """Residuals of step ``h`` (from 0) in units of the spread."""
         return np.asarray(self.residuals[:, :, h] / self.spread)
 
-    def before(self, count: int) -> "Misses":
-        """The first windows."""
-        return Misses(self.residuals[:count], self.spread[:count], self.every)
-
     def then(self, later: "Misses") -> "Misses":
         """These windows, then others."""
         residuals = np.concatenate([self.residuals, later.residuals])
         return Misses(residuals, np.concatenate([self.spread, later.spread]), self.every)
 
 
-def misses_of(forecaster: Forecasting, setting: Setting, horizon: int, first: int) -> Misses:
-    """Every window whose future begins at ``first`` or later; nothing there was fitted on."""
+def misses_of(
+    forecaster: Forecasting, setting: Setting, horizon: int, first: int, stop: int | None = None
+) -> Misses:
+    """Every window whose future lies within ``first`` and ``stop``, the end of the series if None.
+
+    Nothing from ``first`` on was fitted on.
+    """
+    stop = setting.borders.end if stop is None else stop
     residuals, spread = [], []
-    for past, future in windows_after(setting, first, forecaster.look_back, horizon):
+    for past, future in windows_between(setting, first, stop, forecaster.look_back, horizon):
         residuals.append((future - forecaster.predict(past)).astype(np.float32))
         spread.append(spread_of(past))
     return Misses(np.concatenate(residuals), np.concatenate(spread))

@@ -56,8 +56,7 @@ class ModelVectors:
             vectors = vectors.reshape(N, C, -1)
         else:
             vectors = np.repeat(vectors[:, None], C, axis=1)
-        own = recent.std(axis=2, keepdims=True) + np.float32(SOFT)
-        return np.asarray(vectors * own, np.float32)
+        return np.asarray(vectors * spread.reshape(N, C, 1), np.float32)
 
 
 def steps_of(model: Model) -> int | None:
