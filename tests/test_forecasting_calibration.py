@@ -1,5 +1,8 @@
 """Quantiles that follow what becomes known, and how often intervals hold, beside plain loops."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -7,8 +10,19 @@ import selftime as st
 from forecast_material import waves
 from selftime.report.coverage import coverage_picture
 from selftime.tasks.forecasting.blocks import cut_blocks
-from selftime.tasks.forecasting.calibration import Calibration, calibration_of, standard_error
-from selftime.tasks.forecasting.intervals import followed, levels_of, spread_of
+from selftime.tasks.forecasting.calibration import (
+    EVERY,
+    Calibration,
+    calibration_of,
+    standard_error,
+)
+from selftime.tasks.forecasting.intervals import (
+    FollowedQuantiles,
+    cautious_quantiles,
+    independent,
+    levels_of,
+    spread_of,
+)
 from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
 from selftime.tasks.forecasting.linear_map import LinearMap
@@ -16,39 +30,98 @@ from selftime.tasks.forecasting.misses import Misses, in_blocks, misses_of
 from selftime.tasks.forecasting.setting import setting_of
 
 
+def first(np_rng, channels=2, horizon=3, levels=(0.1, 0.6, 0.9)):
+    """Quantiles that have seen nothing yet, and where they begin."""
+    begin = np.sort(np_rng.normal(size=(channels, horizon, len(levels))), axis=2)
+    unit = np_rng.uniform(0.5, 2, size=(channels, horizon))
+    return FollowedQuantiles(begin=begin, unit=unit, levels=levels), begin, unit
+
+
 def test_quantiles_follow_as_in_a_loop(np_rng):
-    residuals, begin = np_rng.normal(size=(30, 2)), np_rng.normal(size=(9, 2))
-    ahead, levels = 4, (0.1, 0.6)
-    found = followed(residuals, ahead, levels, begin)
+    levels = (0.1, 0.6, 0.99)
+    following, begin, unit = first(np_rng, levels=levels)
+    ratios = 2 * np_rng.normal(size=(90, 2, 3))
+    found = np.concatenate([following.follow(ratios[:50]), following.follow(ratios[50:])])
+    density = [math.exp(-(NormalDist().inv_cdf(min(q, 0.98)) ** 2) / 2) for q in levels]
+    reach = [math.exp(-(NormalDist().inv_cdf(0.9) ** 2) / 2) / d for d in density]
     for c in range(2):
-        for j, level in enumerate(levels):
-            offsets = [np.quantile(begin[:, c], level)]
-            step = 0.05 / 4**0.5 * np.mean(np.abs(begin[:, c]))
-            for now in range(1, 31):  # the value before window `now` has come
-                made, last = now - ahead, offsets[-1]
-                if made >= 0:  # the truth about the window made then is whole
-                    last += step * (level - (residuals[made, c] <= offsets[made]))
-                offsets.append(last)
-            np.testing.assert_allclose(found[:, c, j], offsets, atol=1e-10)
+        each = np.empty((90, 3, 3))
+        for q, level in enumerate(levels):
+            pooled, own, offsets = 0.0, [0.0] * 3, []
+            for now in range(90):
+                offsets.append([begin[c, h, q] + unit[c, h] * (pooled + own[h]) for h in range(3)])
+                told = {}  # by each future step, when the value of step `now` has come
+                for h in range(3):
+                    made = now - h
+                    if made >= 0:
+                        told[h] = level - (ratios[made, c, h] <= offsets[made][h])
+                        alone = 0.05 / (h + 1) ** 0.5 * min(1, (now + 1) / (20 * (h + 1)))
+                        own[h] += reach[q] * alone * told[h]
+                mean = sum((h + 1) ** (-2 / 3) * e for h, e in told.items())
+                mean /= sum((h + 1) ** (-2 / 3) for h in told)
+                pooled += reach[q] * 12 * (now + 1) ** -0.75 * min(1, (now + 1) / 60) * mean
+            each[:, :, q] = offsets
+        np.testing.assert_allclose(found[:, c], np.sort(each, axis=2), atol=1e-9)
+
+
+def test_what_comes_next_is_what_is_in_force_now(np_rng):
+    following, *_ = first(np_rng)
+    following.follow(np_rng.normal(size=(20, 2, 3)))
+    now = following.now
+    np.testing.assert_allclose(following.follow(np_rng.normal(size=(1, 2, 3)))[0], now, atol=1e-12)
 
 
 def test_quantiles_know_nothing_of_what_is_still_to_come(np_rng):
-    """Window 20, four steps ahead: residuals up to that of window 16 are known, later ones not."""
-    residuals, begin = np_rng.normal(size=(30, 1)), np_rng.normal(size=(9, 1))
-    changed = residuals.copy()
-    changed[17:] = 50.0
-    before, after = (followed(x, 4, (0.5, 0.9), begin) for x in (residuals, changed))
-    np.testing.assert_array_equal(before[:21], after[:21])
-    assert (before[21] != after[21]).any()
+    """Step h of a window is known h windows later, and moves quantiles from then on."""
+    ratios = np_rng.normal(size=(30, 1, 4))
+    seed = int(np_rng.integers(1000))
+    for h in range(4):
+        changed = ratios.copy()
+        changed[17, 0, h] = 50.0 if ratios[17, 0, h] < 0 else -50.0
+        made = [first(np.random.default_rng(seed), 1, 4)[0].follow(x) for x in (ratios, changed)]
+        np.testing.assert_array_equal(made[0][: 18 + h], made[1][: 18 + h])
+        assert (made[0][18 + h] != made[1][18 + h]).any()
 
 
-@pytest.mark.parametrize("ahead", [1, 24])
-def test_quantiles_reach_their_level_when_noise_grows(ahead, np_rng):
+def test_quantiles_reach_their_level_at_every_step_when_noise_grows(np_rng):
     """Residuals become twice as wide after calibration: unmoved quantiles would hold 48 %."""
-    begin, wider = np_rng.normal(size=(500, 4)), 2 * np_rng.normal(size=(6000, 4))
-    low, high = np.moveaxis(followed(wider, ahead, levels_of(0.8), begin)[:-1], 2, 0)
-    inside = (wider >= low) & (wider <= high)
-    assert 0.78 < np.mean(inside[3000:]) < 0.82
+    samples, wider = np_rng.normal(size=(24, 500, 4)), 2 * np_rng.normal(size=(6000, 4, 24))
+    found = FollowedQuantiles.of(samples, levels_of(0.8)).follow(wider)
+    inside = (wider >= found[..., 0]) & (wider <= found[..., 1])
+    assert np.all(abs(inside[3000:].mean(axis=(0, 1)) - 0.8) < 0.02)
+    assert inside[100:200].mean() > 0.75  # a hundred windows are enough to see most of it
+
+
+def test_a_far_step_learns_from_near_ones(np_rng):
+    """50 steps ahead nothing is known after 40 windows, but much that is nearer."""
+    samples, wider = np_rng.normal(size=(50, 500, 1)), 3 * np_rng.normal(size=(40, 1, 50))
+    following = FollowedQuantiles.of(samples, levels_of(0.8))
+    before = following.now[0, -1]
+    following.follow(wider)
+    assert np.diff(following.now[0, -1]) > 1.3 * np.diff(before)
+
+
+def test_little_evidence_makes_quantiles_cautious():
+    """As a prediction interval of n normal values beside one of their distribution."""
+    sample = np.random.default_rng(0).normal(size=(40, 1))
+    plain = np.quantile(sample[:, 0], (0.1, 0.5, 0.975))
+    found = cautious_quantiles(sample, (0.1, 0.5, 0.975), 4.0)[0]  # 10 count
+    assert found[1] == pytest.approx(plain[1])
+    for j, t, z in ((0, 1.3830, 1.2816), (2, 2.2622, 1.9600)):  # of 9 degrees of freedom
+        assert (found[j] - plain[1]) / (plain[j] - plain[1]) == pytest.approx(
+            1.1**0.5 * t / z, rel=1e-4
+        )
+    few = cautious_quantiles(sample, (0.1,), 1e9)[0]  # as if it were 3
+    assert (few[0] - plain[1]) / (plain[0] - plain[1]) == pytest.approx(
+        (4 / 3) ** 0.5 * 1.8856 / 1.2816, rel=1e-4
+    )
+
+
+def test_channels_that_are_restless_together_count_less(np_rng):
+    sample = np_rng.normal(size=(4000, 3))
+    assert independent(sample, 10.0) == pytest.approx(3 * 400, rel=0.1)
+    assert independent(np.repeat(sample[:, :1], 3, axis=1), 10.0) == pytest.approx(400, rel=1e-6)
+    assert independent(np.zeros((40, 2)), 10.0) == pytest.approx(8)
 
 
 def test_residuals_are_measured_in_how_much_a_window_moved():
@@ -66,13 +139,20 @@ def test_coverage_and_losses_beside_a_loop():
     x, sd, mean = setting.values, setting.scale.sd, setting.scale.mean
     levels = [round(0.1 * i, 1) for i in range(1, 10)]
     inside, loss, size = [], 0.0, 0.0
-    for h in range(3):  # the training part ends at 210, the validation part at 240
-        miss = np.array([x[o + h] - x[o - 1] for o in range(210, 298)]) / 0.05
-        begin = np.concatenate([before.residuals[:, :, h] / 0.5, miss[: 30 - h : 2]])
-        paths = followed(miss, h + 1, levels, begin)
+    miss = np.stack(  # the training part ends at 210, the validation part at 240
+        [[x[o + h] - x[o - 1] for o in range(210, 298)] for h in range(3)], axis=2
+    )
+    miss /= 0.05
+    begin = [
+        np.concatenate([before.residuals[:, :, h] / 0.5, miss[: 30 - h : 2, :, h]])
+        for h in range(3)
+    ]
+    nine = [EVERY.index(level) for level in levels]
+    paths = FollowedQuantiles.of(begin, EVERY, 2).follow(miss)[..., nine]
+    for h in range(3):
         for o in range(240, 298):
             for c in range(2):
-                y, offsets = miss[o - 210, c], paths[o - 210, c]
+                y, offsets = miss[o - 210, c, h], paths[o - 210, c, h]
                 inside.append(offsets[0] <= y <= offsets[8])
                 size += abs(x[o + h, c] * sd[c] + mean[c])
                 for q, offset in zip(levels, offsets, strict=True):

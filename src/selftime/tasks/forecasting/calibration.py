@@ -1,11 +1,12 @@
 """Whether intervals hold as often as they promise, on every window of a test part."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.intervals import followed, levels_of
+from selftime.tasks.forecasting.intervals import FollowedQuantiles, levels_of
 from selftime.tasks.forecasting.metrics import LEVELS, mase, naive_scale, pinball
 from selftime.tasks.forecasting.misses import Misses
 from selftime.tasks.forecasting.setting import Setting
@@ -14,6 +15,8 @@ INTERVALS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 """Shares of the future that intervals promise to hold."""
 EVERY = tuple(sorted({*LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
 """Levels of all quantiles that are looked at."""
+CHUNK = 32
+"""Windows whose quantiles are held at once."""
 
 
 class Calibration(NamedTuple):
@@ -48,55 +51,65 @@ def calibration_of(misses: Misses, before: Misses, setting: Setting) -> Calibrat
     """Quantiles that begin with held-out residuals and follow what becomes known afterwards.
 
     No window's quantiles depend on a value after its origin: they begin with residuals known when
-    the test part does, and move by :func:`~selftime.tasks.forecasting.intervals.followed`.
+    the test part does, and move as
+    :class:`~selftime.tasks.forecasting.intervals.FollowedQuantiles` says.
 
     Args:
         misses: of the windows after the training part.
         before: of held-out windows of the training part.
         setting: the series, cut and scaled.
     """
-    horizon = misses.residuals.shape[2]
     train, validation, _ = setting.borders
-    tested = misses.residuals[validation - train :]
-    inside = np.zeros((len(INTERVALS), len(tested)))
-    loss, size = np.zeros(len(EVERY)), 0.0
-    sd, mean = setting.scale.sd, setting.scale.mean
-    for h in range(horizon):
-        quantiles = quantiles_of(misses, before, setting, h)  # (Q,n,C)
-        miss = tested[:, :, h].astype(np.float64)
-        inside += [within(quantiles, miss, share) for share in INTERVALS]
+    first, horizon = validation - train, misses.residuals.shape[2]
+    inside: list[np.ndarray] = []
+    loss = np.zeros(len(EVERY))
+    sd = setting.scale.sd[:, None]
+    for rows, quantiles in in_force(misses, before, first):
+        miss = misses.residuals[rows].astype(np.float64)
+        inside.append(np.stack([within(quantiles, miss, share) for share in INTERVALS]))
         loss += pinball(quantiles * sd, miss * sd, EVERY)
-        size += float(np.abs(setting.values[validation + h :][: len(miss)] * sd + mean).sum())
+    kept, tested = np.concatenate(inside, axis=1), misses.residuals[first:]
+    size = np.abs(setting.values[validation:] * setting.scale.sd + setting.scale.mean).sum(axis=1)
+    total = sum(float(size[h : h + len(tested)].sum()) for h in range(horizon))
     scale = naive_scale(setting.values[:train], setting.season)
     return Calibration(
-        dict(zip(INTERVALS, (inside.mean(axis=1) / horizon).tolist(), strict=True)),
-        float(2 * loss[[EVERY.index(level) for level in LEVELS]].mean() / max(size, 1e-30)),
+        dict(zip(INTERVALS, kept.mean(axis=1).tolist(), strict=True)),
+        float(2 * loss[[EVERY.index(level) for level in LEVELS]].mean() / max(total, 1e-30)),
         mase(tested, np.zeros_like(tested), scale),
-        {
-            promised: standard_error(kept / horizon, horizon)
-            for promised, kept in zip(INTERVALS, inside, strict=True)
-        },
+        {share: standard_error(k, horizon) for share, k in zip(INTERVALS, kept, strict=True)},
     )
 
 
-def quantiles_of(
-    misses: Misses, before: Misses, setting: Setting, h: int
-) -> Float[np.ndarray, "Q n C"]:
-    """Quantiles of step ``h`` (from 0) for every window of the test part, in scaled units."""
-    first = setting.borders.validation - setting.borders.train
-    ratios = misses.ratios(h)
-    known = ratios[: max(first - h, 0) : before.every]
-    begin = np.concatenate([before.ratios(h), known])
-    paths = followed(ratios, h + 1, EVERY, begin)[first:-1]
-    return np.moveaxis(paths * misses.spread[first:, :, None], 2, 0)
+def in_force(
+    misses: Misses, before: Misses, first: int
+) -> Iterator[tuple[slice, Float[np.ndarray, "Q n C H"]]]:
+    """Some windows of the test part after the other, and their quantiles in scaled units."""
+    following = FollowedQuantiles.of(beginning(misses, before, first), EVERY, before.every)
+    for rows in [*pieces(0, first), *pieces(first, len(misses.residuals))]:
+        spread = misses.spread[rows, :, None]
+        quantiles = following.follow(misses.residuals[rows] / spread)
+        if rows.start >= first:
+            yield rows, np.moveaxis(quantiles * spread[..., None], 3, 0)
+
+
+def pieces(start: int, stop: int) -> list[slice]:
+    """``start`` to ``stop``, not too many rows at once."""
+    return [slice(i, min(i + CHUNK, stop)) for i in range(start, stop, CHUNK)]
+
+
+def beginning(misses: Misses, before: Misses, first: int) -> Iterator[Float[np.ndarray, "M C"]]:
+    """What is known when the test part begins of each future step, in units of the spread."""
+    for h in range(misses.residuals.shape[2]):
+        known = misses.ratios(h)[: max(first - h, 0) : before.every]
+        yield np.concatenate([before.ratios(h), known])
 
 
 def within(
-    quantiles: Float[np.ndarray, "Q n C"], miss: Float[np.ndarray, "n C"], share: float
+    quantiles: Float[np.ndarray, "Q n C H"], miss: Float[np.ndarray, "n C H"], share: float
 ) -> Float[np.ndarray, "n"]:
-    """Share of the channels of each window in the interval that promises to hold ``share``."""
+    """Share of the steps of each window in the interval that promises to hold ``share``."""
     low, high = (quantiles[EVERY.index(level)] for level in levels_of(share))
-    return np.asarray(np.mean((miss >= low) & (miss <= high), axis=1))
+    return np.asarray(np.mean((miss >= low) & (miss <= high), axis=(1, 2)))
 
 
 def standard_error(shares: Float[np.ndarray, "n"], horizon: int) -> float:

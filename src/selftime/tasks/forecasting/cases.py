@@ -16,7 +16,7 @@ from selftime.tasks.forecasting.covariates import (
 )
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster, gains_in_words
 from selftime.tasks.forecasting.histories import ending
-from selftime.tasks.forecasting.intervals import followed, spread_of
+from selftime.tasks.forecasting.intervals import FollowedQuantiles, spread_of
 from selftime.tasks.forecasting.linear import fitted_map
 from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.seasons import season_of
@@ -28,6 +28,8 @@ TYPICAL = 20
 """Series in which a season is looked for."""
 MOST_JUDGED = 2000
 """About how many held-out windows the intervals come from."""
+FOLLOWED = 32
+"""Windows that quantiles follow at once."""
 
 History = Float[np.ndarray, "_ C"]
 Known = tuple[Covariates, Covariates]
@@ -166,8 +168,10 @@ def held_out_quantiles(
     ratios = residuals_after(scaled, ends, judge)
     if len(scaled) > 1:
         return np.asarray(np.quantile(ratios, levels, axis=0))
-    paths = [followed(ratios[:, :, h], h + 1, levels, ratios[:, :, h])[-1] for h in range(horizon)]
-    return np.stack(paths, axis=2).transpose(1, 0, 2)  # (Q,C,H)
+    following = FollowedQuantiles.of(np.moveaxis(ratios, 2, 0), levels)
+    for first in range(0, len(ratios), FOLLOWED):
+        following.follow(ratios[first : first + FOLLOWED])
+    return np.moveaxis(following.now, 2, 0)
 
 
 def refitted(fitted: WindowForecaster, blocks: Blocks, season: int) -> WindowForecaster:

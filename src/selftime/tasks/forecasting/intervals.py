@@ -1,18 +1,21 @@
 """Intervals around forecasts: quantiles of held-out residuals that follow what becomes known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import ndtri, stdtrit
 
-from selftime.tasks.forecasting.intervals_numba import follow
+from selftime.tasks.forecasting.intervals_numba import QuantileState, follow
 
-RATE = 0.05
-"""Step of the quantiles one step ahead, in units of the typical residual, after each window."""
+NEAR = 2 / 3
+"""What is shared comes from the step h ahead with weight h to the minus this."""
 RECENT = 336
 """Steps that tell how much a window moved: more are slow to tell, fewer tell of chance."""
 STILL = 0.05
 """Added to the spread of a window: one that hardly moves still may."""
+FEWEST = 3
+"""Independent residuals that any sample is taken for at least."""
 
 
 def levels_of(coverage: float) -> tuple[float, float]:
@@ -29,33 +32,126 @@ def spread_of(past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C"]:
     return np.asarray(past[:, :, -RECENT:].std(axis=2) + past.dtype.type(STILL))
 
 
-def followed(
-    residuals: Float[np.ndarray, "N C"],
-    ahead: int,
-    levels: Sequence[float],
-    begin: Float[np.ndarray, "M C"],
-) -> Float[np.ndarray, "N1 C Q"]:
-    """Quantiles of the residuals of one future step that follow what becomes known.
+class FollowedQuantiles:
+    """Quantiles of the residuals of every future step that follow what becomes known.
 
-    They begin as quantiles of ``begin``. When the truth about a window arrives, the quantile of
-    level τ moves up by η τ if the one in force when the window was made was exceeded, and down by
-    η (1 − τ) if it was not. The moves add up to the way from the first quantile to the last, so it
-    was exceeded in a share 1 − τ of the windows but for that way over η N, whatever the data do
-    (Gibbs and Candès 2021, proposition 4.1; the quantile itself is moved as in Angelopoulos et al.
-    2023, equation 4). Truths come late, and late ones all tell of the same time, so η falls as one
-    over the root of the delay (Joulani et al. 2013).
+    When the truth about a step arrives, the quantile of level τ moves up by η τ if the one in force
+    when the window was made was exceeded, and down by η (1 − τ) if it was not. The moves add up to
+    the way from the first quantile to the last, so it was exceeded in a share 1 − τ of the windows
+    but for that way over η N, whatever the data do (Gibbs and Candès 2021, proposition 4.1; the
+    quantile itself is moved as in Angelopoulos et al. 2023, equation 4). Two such moves add up:
+
+    - One is shared by all future steps of a channel, from the mean of what they tell, near steps
+      before far ones: a series that becomes restless shows it one step ahead at once, and 720 steps
+      ahead only after 720 steps. Its η falls with time (Angelopoulos, Barber and Bates 2024,
+      section 2): the fewer windows have been seen, the less the beginning is worth.
+    - One is a step's own. Truths come late, and late ones all tell of the same time: its η falls as
+      one over the root of the delay (Joulani et al. 2013), and is small until many stretches as
+      long as the delay have been seen.
 
     Args:
-        residuals: of windows a step apart, in units of their spread.
-        ahead: windows after which a truth is known; h for the step h, counted from 1.
+        begin: (C,H,Q) where quantiles begin.
+        unit: (C,H) the typical residual.
         levels: Q of them, ascending.
-        begin: residuals of windows that nothing was fitted on.
-
-    Returns:
-        Offsets in force when each of the N windows was made, and after them, in ascending order.
     """
-    paths = np.empty((len(residuals) + 1, residuals.shape[1], len(levels)))
-    paths[0] = np.quantile(begin, levels, axis=0).T
-    steps = RATE / np.sqrt(ahead) * np.abs(begin).mean(axis=0, dtype=np.float64) + 1e-12
-    follow(np.ascontiguousarray(residuals), ahead, np.asarray(levels, np.float64), steps, paths)
-    return np.sort(paths, axis=2)
+
+    def __init__(
+        self,
+        *,
+        begin: Float[np.ndarray, "C H Q"],
+        unit: Float[np.ndarray, "C H"],
+        levels: Sequence[float],
+    ) -> None:
+        C, H, Q = begin.shape
+        self._state = QuantileState(
+            begin.astype(np.float64),
+            unit.astype(np.float64),
+            np.asarray(levels, np.float64),
+            reach_of(levels),
+            np.arange(1, H + 1.0) ** -NEAR,
+            np.zeros((H, C, H, Q), np.bool_),
+            np.zeros((C, Q)),
+            np.zeros((C, H, Q)),
+        )
+        self._made = 0
+
+    @classmethod
+    def of(
+        cls, samples: Iterable[Float[np.ndarray, "_ C"]], levels: Sequence[float], every: int = 1
+    ) -> "FollowedQuantiles":
+        """Begin with residuals of windows that nothing was fitted on.
+
+        Args:
+            samples: for each future step in turn, residuals of windows in units of their spread.
+            levels: quantiles, ascending.
+            every: steps between two windows.
+        """
+        begin, unit = [], []
+        for h, sample in enumerate(samples):
+            begin.append(cautious_quantiles(sample, levels, (h + 1) / every))
+            unit.append(np.abs(sample).mean(axis=0, dtype=np.float64) + 1e-12)
+        return cls(begin=np.stack(begin, axis=1), unit=np.stack(unit, axis=1), levels=levels)
+
+    @property
+    def now(self) -> Float[np.ndarray, "C H Q"]:
+        """Quantiles in force for the next window, in ascending order."""
+        state = self._state
+        moved = state.unit[:, :, None] * (state.pooled[:, None] + state.own)
+        return np.sort(state.begin + moved, axis=2)
+
+    def follow(self, ratios: Float[np.ndarray, "N C H"]) -> Float[np.ndarray, "N C H Q"]:
+        """Quantiles in force when each window was made, in ascending order.
+
+        Those of a window depend on no truth that had not come before it.
+
+        Args:
+            ratios: residuals of the next windows, a step apart, in units of their spread.
+        """
+        found = np.empty((*ratios.shape, len(self._state.levels)))
+        follow(self._state, np.ascontiguousarray(ratios, np.float64), self._made, found)
+        self._made += len(ratios)
+        return found
+
+
+def reach_of(levels: Sequence[float]) -> Float[np.ndarray, "Q"]:
+    """How far quantiles move: the further, the fewer residuals are near them; that of 0.9 by 1.
+
+    In inverse proportion to the density at each, which finds a quantile soonest (Sacks 1958,
+    theorem 1), here that of normal residuals; beyond 0.98 as there.
+    """
+    z = ndtri(np.clip(np.asarray(levels, np.float64), 0.02, 0.98))
+    return np.asarray(np.exp((z**2 - ndtri(0.9) ** 2) / 2))
+
+
+def cautious_quantiles(
+    sample: Float[np.ndarray, "M C"], levels: Sequence[float], stretch: float
+) -> Float[np.ndarray, "C Q"]:
+    """Quantiles of each channel, as much wider as so little evidence asks for.
+
+    Distances from the median grow by what a prediction interval of n normal values is wider by than
+    one of their known distribution, t(τ; n − 1) √(1 + 1/n) over z(τ). n are independent residuals.
+
+    Args:
+        sample: residuals.
+        levels: Q of them.
+        stretch: residuals that have most of their steps in common, and count as one.
+    """
+    n = max(independent(sample, stretch), FEWEST)
+    z, median = ndtri(np.asarray(levels, np.float64)), np.median(sample, axis=0)[:, None]
+    wider = np.full(len(z), np.sqrt(1 + 1 / n))
+    off = np.abs(z) > 1e-9
+    wider[off] *= stdtrit(n - 1, np.asarray(levels, np.float64)[off]) / z[off]
+    return np.asarray(median + (np.quantile(sample, levels, axis=0).T - median) * wider)
+
+
+def independent(sample: Float[np.ndarray, "M C"], stretch: float) -> float:
+    """About how many residuals say something of their own.
+
+    One a stretch and channel, less by the design effect of channels whose residuals are large at
+    the same time, 1 + (C − 1) ρ with their mean correlation ρ (Kish 1965, section 5.4).
+    """
+    M, C = sample.shape
+    size = np.abs(sample.astype(np.float64))
+    z = (size - size.mean(axis=0)) / (size.std(axis=0) + 1e-12)
+    shared = float(np.mean(z.sum(axis=1) ** 2)) / C  # 1 + (C - 1) ρ
+    return float(M / max(stretch, 1.0) * C / max(shared, 1.0))
