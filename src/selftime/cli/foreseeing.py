@@ -101,7 +101,7 @@ def forecast(order: Outlook, read: Reader, *, out: str, force: bool, as_json: bo
     )
     with terminal.progress() as told:
         told("fitting", 0, 1)
-        fitted = fit_series(series, asked)
+        fitted = fit_series(series, asked, told)
     found = fitted.forecasts(series, read(order.future) if order.future else None)
     reason = fitted.cases.reason
     write_file(target, TABLES[target.suffix.lower()](found.columns()))

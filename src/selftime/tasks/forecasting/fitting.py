@@ -1,5 +1,6 @@
 """Series in, forecasts out: channels told apart, the way chosen, names and times put back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,8 +78,17 @@ class FittedSeries:
         return Forecasts.of(targets, every, self.order.levels)
 
 
-def fit_series(series: SeriesSet, order: ForecastOrder) -> FittedSeries:
+def fit_series(
+    series: SeriesSet,
+    order: ForecastOrder,
+    watch: Callable[[str, int, int], None] | None = None,
+) -> FittedSeries:
     """Learn from histories.
+
+    Args:
+        series: histories.
+        order: what is asked.
+        watch: told of what is done, and of how much of it, where a network is trained.
 
     Raises:
         SeriesError: series too short for the horizon, covariates that there are not, or a model
@@ -91,7 +101,13 @@ def fit_series(series: SeriesSet, order: ForecastOrder) -> FittedSeries:
     histories = histories_of(targets)
     if model is not None and order.strategy != "probe":
         cases = tuned_cases(
-            histories, order.horizon, model, order.strategy, levels=order.levels, seed=order.seed
+            histories,
+            order.horizon,
+            model,
+            order.strategy,
+            levels=order.levels,
+            seed=order.seed,
+            watch=watch,
         )
         return FittedSeries(order, cases, series.channels)
     cases = fit_cases(

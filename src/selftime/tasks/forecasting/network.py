@@ -4,6 +4,7 @@ Every channel by itself, windows without level and scale (RevIN, Kim et al. 2022
 learned scale), tokens side by side, one linear map to the future (Nie et al. 2023).
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -124,8 +125,14 @@ def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supe
     )
 
 
-def taught(
-    network: Supervised, on: Material, steps: int, seed: int, *, last: int | None
+def taught(  # noqa: PLR0913 - all that training depends on
+    network: Supervised,
+    on: Material,
+    steps: int,
+    seed: int,
+    *,
+    last: int | None,
+    told: Callable[[int, int], None] | None = None,
 ) -> Supervised:
     """A copy trained to forecast, with the weights that erred least on what is held out.
 
@@ -135,6 +142,7 @@ def taught(
         steps: of training.
         seed: fixes the order of windows.
         last: how many of the last blocks of the encoder are trained with the head; None for all.
+        told: told of steps done, and of how many.
     """
     own = deepcopy(network)
     own.encoder.requires_grad_(last != 0)
@@ -144,6 +152,8 @@ def taught(
 
     def watch(done: int, of: int) -> None:
         nonlocal best
+        if told:
+            told(done, of)
         if done % JUDGED and done < of:
             return
         error = validation_error(own.eval(), on)

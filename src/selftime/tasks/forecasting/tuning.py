@@ -1,6 +1,7 @@
 """A pretrained network as a forecaster: a head on its tokens, and some of it trained along."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -71,6 +72,7 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     levels: Sequence[float],
     seed: int = 0,
     steps: TrainingSteps = TrainingSteps(),  # noqa: B008 - a tuple, nothing changes it
+    watch: Callable[[str, int, int], None] | None = None,
 ) -> FittedCases:
     """A head on the encoder of a model, trained on windows of all series; the ends are held out.
 
@@ -84,6 +86,7 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
         levels: quantiles.
         seed: fixes the order of windows.
         steps: of training.
+        watch: told of steps done in each stage.
 
     Raises:
         SeriesError: series too short for the horizon and for what the model is shown.
@@ -92,14 +95,22 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     look_back = look_back_of(model, scaled, horizon)
     on = material_of(cut_blocks(scaled, horizon, look_back=look_back))
     network = with_head(bare(model), look_back, horizon, seed)
-    made = taught(network, on, steps.head, seed, last=0)
+    made = taught(network, on, steps.head, seed, last=0, told=stage(watch, "training a head"))
     if strategy != "head":
         last = BLOCKS if strategy == "partial" else None
-        made = taught(made, on, steps.full, seed, last=last)
+        told = stage(watch, "training with the model")
+        made = taught(made, on, steps.full, seed, last=last, told=told)
     forecaster = NetworkForecaster(made, look_back)
     reason = f"strategy {strategy}: {STRATEGIES[strategy]}"
     offsets = np.quantile(ratios_of(forecaster, on), levels, axis=0)
     return FittedCases(forecaster, offsets, typical_season(histories), reason)
+
+
+def stage(
+    watch: Callable[[str, int, int], None] | None, name: str
+) -> Callable[[int, int], None] | None:
+    """Who is told of the steps of one stage."""
+    return None if watch is None else partial(watch, name)
 
 
 def bare(model: Model) -> Encoder:
