@@ -106,9 +106,15 @@ def chosen(fitted: WindowForecaster) -> dict[str, Any]:
     correction = fitted.corrections[0]
     return {
         "options": [
-            [o.look_back, o.decay, o.alpha, round(o.score, 4)] for o in fitted.linear.options
+            [
+                o.look_back,
+                o.decay,
+                "last value" if fitted.linear.still else o.alpha,
+                round(o.score, 4),
+            ]
+            for o in fitted.linear.options
         ],
-        "pools": [list(pool) for pool in fitted.linear.pools],
+        "pools": [[p.share, p.shift, round(p.score, 4)] for p in fitted.linear.pools],
         "held-out gains in percent": [round(gain, 2) for gain in correction.gains],
         "corrected steps": int(correction.weights.any(axis=0).sum()),
     }

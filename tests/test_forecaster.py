@@ -94,6 +94,11 @@ def test_what_cannot_be_is_refused(settings, text):
         st.Forecaster(**settings).fit(waves(150).T[None])
 
 
+def test_a_random_walk_is_said_to_be_one(np_rng):
+    found = st.Forecaster(horizon=4).fit(np.cumsum(np_rng.normal(size=(1, 1, 300)), axis=2))
+    assert found.reason_.startswith("the last value is repeated: held-out blocks do not agree")
+
+
 def test_other_channels_are_refused(fitted):
     with pytest.raises(SeriesError, match="got series of 1 channels, wanted 2"):
         fitted.predict(waves(90).T[None])

@@ -8,7 +8,13 @@ from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gram import window_gram
 from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge, ridge_weights
-from selftime.tasks.forecasting.linear import fit_linear, pooled
+from selftime.tasks.forecasting.linear import (
+    agreed,
+    fit_linear,
+    held_out_error,
+    last_value,
+    pooled,
+)
 from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
 from selftime.tasks.forecasting.protocols import PROTOCOLS, protocol_named, scale_of
 from selftime.tasks.forecasting.references import (
@@ -110,6 +116,39 @@ def test_a_season_is_learned():
     past = x[480 - found.look_back : 480].T[None]
     naive = np.mean((x[480:492].T - x[479]) ** 2)
     assert np.mean((found.predict(past)[0] - x[480:492].T) ** 2) < 0.3 * naive
+
+
+def test_a_random_walk_is_forecast_by_its_last_value(np_rng):
+    """No map of the past beats it; what a map finds in one block is gone in the next."""
+    walk = np.cumsum(np_rng.normal(size=(600, 2)), axis=0)
+    found = fit_linear(cut_blocks([walk], 8), season=1)
+    assert found.still
+    past = walk[None, 100 : 100 + found.map.look_back].transpose(0, 2, 1)
+    np.testing.assert_array_equal(found.map.predict(past), past[:, :, -1:].repeat(8, axis=2))
+    assert not fit_linear(cut_blocks([waves(600)], 8), season=12).still
+
+
+def test_errors_of_the_last_value_beside_a_loop(np_rng):
+    x = np.cumsum(np_rng.normal(size=(300, 2)), axis=0)
+    blocks = cut_blocks([x[:240]], 4, fit_end=[180])
+    found = last_value(blocks)
+    for k, error in enumerate(found.errors):
+        first, stop = blocks.edges[0][k], blocks.edges[0][k + 1]
+        each = [
+            (x[o + h, c] - x[o - 1, c]) ** 2
+            for o in range(first, stop - 3)
+            for h in range(4)
+            for c in range(2)
+        ]
+        assert error == pytest.approx(np.mean(each))
+    fold = blocks.shortened(found.look_back).fold(1)
+    assert held_out_error(fold, found, 1) == pytest.approx(found.errors[1])
+
+
+def test_blocks_agree_when_the_gain_is_above_its_standard_error():
+    gains = np.array([0.3, -0.1, 0.1])  # mean 0.1, deviation 0.2, standard error 0.115
+    assert not agreed(np.exp(gains).tolist(), [1.0, 1.0, 1.0])
+    assert agreed(np.exp(gains + 0.02).tolist(), [1.0, 1.0, 1.0])
 
 
 def test_mean_of_maps_is_the_mean_forecast(np_rng):

@@ -22,6 +22,8 @@ from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.seasons import season_of
 from selftime.tasks.forecasting.setting import Forecasting
 
+WHY_STILL = "held-out blocks do not agree that the past tells more"
+"""Why nothing but the last value is used."""
 HELD_OUT = 0.2
 """Share at the end of each series that intervals are measured on."""
 TYPICAL = 20
@@ -125,6 +127,8 @@ def fit_cases(  # noqa: PLR0913 - all that a fit depends on
 def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bool) -> str:
     """In words, whether features were accepted, and covariates where some were given."""
     features = gains_in_words(fitted.corrections)
+    if fitted.linear.still:
+        features = f"the last value is repeated: {WHY_STILL}; {features}"
     if not given:
         return features
     if effect is None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.forecasting.linear import LinearForecaster, held_out_error
+from selftime.tasks.forecasting.linear import LinearForecaster, agreed, held_out_error
 
 WAVES = 64
 """Random Fourier features of covariates beside their values."""
@@ -178,9 +178,9 @@ def helps(
     """
     best = linear.options[0]
     parts, short = changes_of(blocks, z, effect, season), blocks.shortened(best.look_back)
-    gains = []
-    for k, before in enumerate(best.errors):
+    after = []
+    for k in range(len(best.errors)):
         weights = sum_of(parts[:k] + parts[k + 1 :]).weights(effect.strength)
         left = without_effect(short, replace(effect, weights=weights), z)
-        gains.append(np.log(before / (held_out_error(left.fold(k), best, season) + 1e-30)))
-    return bool(np.mean(gains) > np.std(gains, ddof=1) / np.sqrt(len(gains)))
+        after.append(held_out_error(left.fold(k), best, season) + 1e-30)
+    return agreed(best.errors, after)

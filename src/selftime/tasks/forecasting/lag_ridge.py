@@ -71,10 +71,12 @@ def ridge_weights(
     Args:
         moments: as :func:`lag_ridge` takes them.
         look_back: L, at least 1.
-        alpha: strength, above 0.
+        alpha: strength, above 0; where it is infinite the last value is repeated.
         decay: how fast the penalty grows; 0 for plain ridge.
         season: steps in which the distance is measured.
     """
+    if np.isinf(alpha):
+        return np.eye(look_back)[:, -1:].repeat(len(moments) - look_back, axis=1)
     xx, xy, prior = _scaled(moments, look_back, decay, season)
     xx[np.diag_indices(look_back)] += alpha
     factor = cho_factor(xx, overwrite_a=True, check_finite=False)

@@ -26,7 +26,8 @@ class Option(NamedTuple):
     Attributes:
         look_back: past steps.
         decay: how fast the penalty grows with the distance in time.
-        alpha: strength of the penalty where channels share a map.
+        alpha: strength of the penalty where channels share a map; infinite where the last value is
+            repeated.
         errors: of each held-out block, mean squares.
     """
 
@@ -47,12 +48,17 @@ class Pool(NamedTuple):
     Attributes:
         share: one of :data:`SHARES`.
         shift: factor on the alphas that it asks for.
-        score: mean over held-out blocks of the logarithm of the error.
+        errors: of each held-out block, mean squares over all channels.
     """
 
     share: float | None
     shift: float = 1.0
-    score: float = 0.0
+    errors: tuple[float, ...] = (1.0,)
+
+    @property
+    def score(self) -> float:
+        """Mean over held-out blocks of the logarithm of the error."""
+        return float(np.mean(np.log(self.errors)))
 
 
 class LinearForecaster(NamedTuple):
@@ -68,6 +74,11 @@ class LinearForecaster(NamedTuple):
     options: tuple[Option, ...]
     pools: tuple[Pool, ...]
 
+    @property
+    def still(self) -> bool:
+        """Whether it repeats the last value."""
+        return bool(np.isinf(self.options[0].alpha))
+
 
 def fit_linear(blocks: Blocks, season: int) -> LinearForecaster:
     """The mean forecast of all options that blocked folds find good, fitted on all that may be.
@@ -75,7 +86,9 @@ def fit_linear(blocks: Blocks, season: int) -> LinearForecaster:
     Errors of forecasts from pasts of other lengths, and of maps shared or not, cancel in part, so
     that the mean of several good ones beats the best (Bates and Granger 1969). Look-back, decay and
     alpha are judged with one map for all channels; then, at the shortest look-back, how far
-    channels have maps of their own: that costs a decomposition a channel, pool and block.
+    channels have maps of their own: that costs a decomposition a channel, pool and block. Where
+    blocks do not agree that the best of them beats the last value (mean gain above its standard
+    error), that is repeated: a random walk has no better forecast.
 
     Args:
         blocks: windows with the longest look-back.
@@ -83,6 +96,10 @@ def fit_linear(blocks: Blocks, season: int) -> LinearForecaster:
     """
     options = ranked_options(blocks, season)
     pools = ranked_pools(blocks, min(options, key=lambda option: option.look_back), season)
+    still = last_value(blocks)
+    ranked = [(options[0].score, options[0].errors), (pools[0].score, pools[0].errors)]
+    if not agreed(still.errors, min(ranked)[1]):
+        options, pools = [still], [Pool(None)]
     kept = tuple(o for o in options if o.score <= options[0].score + TOLERANCE)
     shared = tuple(p for p in pools if p.score <= pools[0].score + TOLERANCE)
     return LinearForecaster(fitted_map(blocks, kept, shared, season), kept, shared)
@@ -102,11 +119,29 @@ def ranked_options(blocks: Blocks, season: int) -> list[Option]:
     return sorted(options, key=lambda option: option.score)
 
 
+def last_value(blocks: Blocks) -> Option:
+    """The last value repeated, as an option: an infinite penalty on all else."""
+    short = blocks.shortened(look_backs_up_to(blocks.look_back)[0])
+    held = [short.gram(short.held(k)).from_last_value(short.look_back) for k in range(short.count)]
+    return Option(short.look_back, 0.0, np.inf, tuple(unmoved(h, short.look_back) for h in held))
+
+
+def unmoved(held: Float[np.ndarray, "M M"], look_back: int) -> float:
+    """Mean squared error of the last value, from the moments of what it is subtracted from."""
+    return float(np.diagonal(held)[look_back:].mean()) + 1e-30
+
+
+def agreed(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether errors of held-out blocks fall by more than the standard error of the fall."""
+    gains = np.log(before) - np.log(after)
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
 def ranked_pools(blocks: Blocks, option: Option, season: int) -> list[Pool]:
     """Every way of sharing with the factor on alpha that goes with it, best first."""
     C, L = blocks.n_channels, option.look_back
     if C == 1:
-        return [Pool(None)]
+        return [Pool(None, 1.0, option.errors)]
     short = blocks.shortened(L)
     parts = [short.folds(c) for c in range(C)]  # by channel, then by block
     pools = []
@@ -118,9 +153,9 @@ def ranked_pools(blocks: Blocks, option: Option, season: int) -> list[Pool]:
                 if c == 0 or fit is not fits[0]:
                     ridge = _ridge(fit.from_last_value(L), L, option.decay, season)
                 errors[k] += ridge.errors(part[k][1].from_last_value(L)) / C
-        curve = np.log(errors + 1e-30).mean(axis=0)
-        at = int(curve.argmin())
-        pools.append(Pool(share, float(ALPHAS[at] / option.alpha), float(curve[at])))
+        errors += 1e-30
+        at = int(np.log(errors).mean(axis=0).argmin())
+        pools.append(Pool(share, float(ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist())))
     return sorted(pools, key=lambda pool: pool.score)
 
 
@@ -200,6 +235,8 @@ def held_out_error(fold: tuple[WindowGram, WindowGram], option: Option, season: 
     """Mean squared error of an option, channels alike, on what a fold holds out."""
     L = option.look_back
     fit, held = moments_of(fold, L, len(fold[0].total) - L)
+    if np.isinf(option.alpha):
+        return unmoved(held, L)
     at = int(np.abs(np.log(ALPHAS / option.alpha)).argmin())
     return float(_ridge(fit, L, option.decay, season).errors(held)[at])
 
