@@ -33,6 +33,11 @@ settings.register_profile("quick", usual, max_examples=25)  # of 100: before eac
 settings.load_profile("selftime")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long by itself begins first, with the others beside it and not waiting behind."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """Modules and tests stay to the end: garbage is not looked for among them again and again."""
     gc.collect()
