@@ -33,8 +33,7 @@ def checked(function: Function) -> Function:
             return function(*args, **named)
         if not made:
             made.append(check_of(function))
-        with jaxtyped("context"):
-            return made[0](*args, **named)
+        return made[0](*args, **named)
 
     return call
 
@@ -49,7 +48,17 @@ def check_of(function: Function) -> Function:
     as_text = any(isinstance(hint, str) for hint in hints)
     if as_text or "{" in str(hints) or inspect.isgeneratorfunction(function):
         return jaxtyped(function, typechecker=with_types)
-    return with_types(function)
+    return in_context(with_types(function)) if "jaxtyping." in str(hints) else with_types(function)
+
+
+def in_context(function: Function) -> Function:
+    """A function whose letters stand for sizes of their own in each call."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        with jaxtyped("context"):
+            return function(*args, **named)
+
+    return call
 
 
 def checked_fields(kind: type) -> type:
