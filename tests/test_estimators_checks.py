@@ -47,7 +47,7 @@ def expected_to_fail(estimator):
 
 
 @parametrize_with_checks(
-    [SelfSupervised(quick(), "auto"), Classifier(MODEL)],
+    [Classifier(MODEL)],
     expected_failed_checks=expected_to_fail,
 )
 def test_series_estimators(estimator, check):
@@ -55,8 +55,11 @@ def test_series_estimators(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([Classifier(MODEL, head="knn")], expected_failed_checks=expected_to_fail)
-def test_another_head(estimator, check):
+@parametrize_with_checks(
+    [SelfSupervised(quick(), "auto"), Classifier(MODEL, head="knn")],
+    expected_failed_checks=expected_to_fail,
+)
+def test_other_series_estimators(estimator, check):
     check(estimator)
 
 

@@ -155,7 +155,7 @@ def test_the_same_seed_gives_the_same_bits(network):
 def test_a_tuned_model_is_saved_as_ever(kind, request, tmp_path):
     model = request.getfixturevalue(kind)
     strategy = "adapter" if kind == "attentive" else "full"
-    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy))
+    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy, plan=SHORT))
     again = load(found.model.save(tmp_path / "model"))
     np.testing.assert_array_equal(again.embed(SERIES), found.model.embed(SERIES))
 
@@ -265,7 +265,7 @@ def test_series_of_other_channels_are_refused(network):
 
 
 def test_outputs_do_not_depend_on_the_order_of_series(network):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("full"))
+    found = transfer(network, SERIES, LABELS, CLASSES, way("full", plan=SHORT))
     order = np.random.default_rng(0).permutation(24)
     np.testing.assert_allclose(
         found.outputs(SERIES[order]), np.asarray(found.outputs(SERIES))[order], atol=1e-5
