@@ -60,7 +60,11 @@ def test_scaling_and_standardisation_are_those_of_the_new_series_and_weights_the
     assert made.card["settings"]["adapted"]["value"] == "16 series of 2 channels"
 
 
-@pytest.mark.parametrize("network", [*NETWORKS, "patchtst_masked"])
+QUICK = ("dilated", "gru", "patchtst_masked")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS if name not in QUICK]
+
+
+@pytest.mark.parametrize("network", [*QUICK, *SLOW])
 def test_a_network_of_one_channel_reads_each_by_itself(network: str) -> None:
     source, target = walks(12, 1, 24), walks(10, 3, 40)
     model = model_on(source, network)
