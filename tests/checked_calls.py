@@ -113,7 +113,7 @@ class CheckedLoader(SourceFileLoader):
 
 
 def apart(path: str) -> str:
-    """Where a module with checks is kept compiled, beside the one without."""
+    """Where a module with checks is kept compiled; another number where they are put anew."""
     return path.removesuffix("pyc") + "checked-1.pyc" if path.endswith(".pyc") else path
 
 
