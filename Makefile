@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
+unexport PYTHONDONTWRITEBYTECODE  # or each process of the tests would compile every module anew
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-forecast bench-anomaly bench-streaming clean
 
@@ -24,7 +26,7 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick
 
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
 	$(BIN)/python -m benchmarks.speed

@@ -4,10 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
 
 # Read once, when torch, numba and matplotlib are first imported, so they come before all imports.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -17,27 +14,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads woul
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 from jaxtyping import config as type_checks  # noqa: E402
-from jaxtyping import install_import_hook  # noqa: E402
 
+from checked_calls import CheckedCalls  # noqa: E402
 
-class PlainKernels(MetaPathFinder):
-    """Loads ``*_numba`` modules without type checks.
-
-    The import hook wraps every function beneath its decorators, so ``@njit`` would be handed the
-    checking wrapper, which numba cannot compile. The callers of the kernels stay checked.
-    """
-
-    @staticmethod
-    def find_spec(
-        fullname: str, path: list[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """The module as it stands if it holds kernels, else None: the next finder's turn."""
-        wanted = fullname.startswith("selftime.") and fullname.endswith("_numba")
-        return PathFinder.find_spec(fullname, path, target) if wanted else None
-
-
-install_import_hook("selftime", "beartype.beartype")
-sys.meta_path.insert(0, PlainKernels())
+sys.meta_path.insert(0, CheckedCalls())
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -47,10 +27,15 @@ import torch  # noqa: E402
 pytest.register_assert_rewrite("encoder_laws", "objective_laws")
 
 # Deadlines measure the machine, not the code; drawn examples are the same in every run.
-settings.register_profile(
-    "selftime", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+usual = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("selftime", usual)
+settings.register_profile("quick", usual, max_examples=25)  # of 100: before each commit
 settings.load_profile("selftime")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long by itself begins first, with the others beside it and not waiting behind."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish() -> None:

@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Iterable, Iterator
 
+from house_rules import nodes
+
 PARTS_WITH_SETTINGS = {"Encoder", "Objective", "ClosedForm"}
 
 Classes = dict[str, ast.ClassDef]
@@ -10,7 +12,7 @@ Classes = dict[str, ast.ClassDef]
 
 def classes_of(trees: Iterable[ast.Module]) -> Classes:
     """Every class of the package by name."""
-    found = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    found = (node for tree in trees for node in nodes(tree) if isinstance(node, ast.ClassDef))
     return {node.name: node for node in found}
 
 
@@ -78,7 +80,7 @@ def _properties(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _kept(init: ast.FunctionDef) -> Iterator[str]:
-    for node in ast.walk(init):
+    for node in nodes(init):
         written = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         if written and ast.unparse(node.value) == "self":
             yield node.attr

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 Place = tuple[int, str]
@@ -38,21 +39,27 @@ def is_front_door(path: Path) -> bool:
     return not FRONT_DOORS.isdisjoint([path.stem, *path.parts])
 
 
+@cache
+def nodes(tree: ast.AST) -> list[ast.AST]:
+    """A tree and all that is beneath it; each rule looks through the same trees anew."""
+    return list(ast.walk(tree))
+
+
 def functions(tree: ast.AST) -> Iterator[Function]:
     """Every function and method, nested ones too."""
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+    return (node for node in nodes(tree) if isinstance(node, Function))
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
     """Every call with the dotted name that is called."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call):
             yield node, ast.unparse(node.func)
 
 
 def imports(tree: ast.AST) -> Iterator[Place]:
     """Every import statement: its line and the module it asks for."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
@@ -116,7 +123,7 @@ def no_global_randomness(tree: ast.Module, path: Path) -> Iterator[Place]:
         for line, name in imports(tree)
         if name == "random"
     )
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute):
             name, _, last = ast.unparse(node).rpartition(".")
             if name in ("np.random", "numpy.random") and last not in NUMPY_GENERATORS:
@@ -151,7 +158,7 @@ def no_postponed_annotations(tree: ast.Module, path: Path) -> Iterator[Place]:
     for line, name in imports(tree):
         if name == "__future__":
             yield line, "postponed annotations hide shapes from the checks: remove it"
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         guard = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         if guard and not is_front_door(path):
             yield node.lineno, "types under TYPE_CHECKING cannot be checked: import them"

@@ -1,5 +1,8 @@
 """What the networks are tried on, and convolutions as plain loops."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -37,18 +40,22 @@ def alone(x: Batch, i: int) -> Batch:
     return Batch(x.values[i : i + 1, :, :T], x.observed[i : i + 1, :, :T])
 
 
-def networks(channels: int = 2) -> dict[str, Encoder]:
-    """A small one of each, not prepared."""
-    return {
-        "resnet": ResNet(channels=channels, hidden=4, depth=3),
-        "inception": InceptionTime(channels=channels, hidden=3, depth=4),
-        "pooled cnn": PooledCNN(channels=channels, hidden=3),
-        "lstm": LSTM(channels=channels, hidden=5, depth=2),
-        "lstm, causal": LSTM(channels=channels, hidden=5, depth=2, causal=True),
-        "gru": GRU(channels=channels, hidden=5, depth=2),
-        "gru, causal": GRU(channels=channels, hidden=5, causal=True),
-        "gru, last": GRU(channels=channels, hidden=5, depth=2, pooling="last"),
-    }
+SMALL: dict[str, Callable[[], Encoder]] = {
+    "resnet": partial(ResNet, channels=2, hidden=4, depth=3),
+    "inception": partial(InceptionTime, channels=2, hidden=3, depth=4),
+    "pooled cnn": partial(PooledCNN, channels=2, hidden=3),
+    "lstm": partial(LSTM, channels=2, hidden=5, depth=2),
+    "lstm, causal": partial(LSTM, channels=2, hidden=5, depth=2, causal=True),
+    "gru": partial(GRU, channels=2, hidden=5, depth=2),
+    "gru, causal": partial(GRU, channels=2, hidden=5, causal=True),
+    "gru, last": partial(GRU, channels=2, hidden=5, depth=2, pooling="last"),
+}
+"""How a small one of each is made."""
+
+
+def network(name: str) -> Encoder:
+    """A small one, not prepared."""
+    return SMALL[name]()
 
 
 def convolution(x: Tensor, weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from network_material import LENGTHS, convolution, dice, networks, normed, single, walks
+from network_material import LENGTHS, convolution, dice, network, normed, single, walks
 from selftime.data.batch import Batch
 from selftime.encoders import actnorm
 from selftime.encoders.actnorm import NormedConvolution, convolved, he_uniform, prepare_norms
@@ -38,7 +38,7 @@ def test_it_is_a_convolution_then_scale_and_shift_in_plain_loops(T, taps):
 @pytest.mark.parametrize("name", NORMED)
 @pytest.mark.parametrize("gaps", [0.0, 0.3])
 def test_on_its_sample_each_feature_has_mean_0_and_deviation_1(name, gaps):
-    encoder, x = networks()[name].double(), walks((40, 33, 40, 25, 17, 8), gaps=gaps)
+    encoder, x = network(name).double(), walks((40, 33, 40, 25, 17, 8), gaps=gaps)
     encoder.prepare(x, dice())
     made = {}
 
@@ -73,13 +73,13 @@ def test_a_case_worked_out_by_hand():
 
 @pytest.mark.parametrize("name", NORMED)
 def test_it_is_set_once(name):
-    encoder, x, other = networks()[name], single(walks((40, 20))), single(walks((9, 30, 30)))
+    encoder, x, other = network(name), single(walks((40, 20))), single(walks((9, 30, 30)))
     encoder.prepare(x, dice())
     before = deepcopy(encoder.state_dict())
     encoder.prepare(other, dice())
     for key, tensor in encoder.state_dict().items():
         assert torch.equal(tensor, before[key])
-    again = networks()[name]
+    again = network(name)
     again.load_state_dict(before)  # a model that was saved stays as it was
     again.prepare(other, dice())
     assert torch.equal(again.embed(x), encoder.embed(x))
@@ -87,7 +87,7 @@ def test_it_is_set_once(name):
 
 @pytest.mark.parametrize("name", NORMED)
 def test_unprepared_it_scales_by_1_and_still_works(name):
-    encoder, x = networks()[name], single(walks(LENGTHS))
+    encoder, x = network(name), single(walks(LENGTHS))
     for norm in norms_of(encoder):
         assert not norm.prepared and torch.equal(norm.scale, torch.ones_like(norm.scale))
         assert not norm.shift.any()
@@ -98,7 +98,7 @@ def test_unprepared_it_scales_by_1_and_still_works(name):
 @pytest.mark.parametrize("name", NORMED)
 @pytest.mark.parametrize("value", [0.0, 3.0, 1e-20, 1e12])
 def test_a_constant_sample_leaves_finite_tensors_and_sane_scales(name, value):
-    encoder, x = networks()[name], single(walks((40, 23)))
+    encoder, x = network(name), single(walks((40, 23)))
     encoder.prepare(Batch(torch.full_like(x.values, value), x.observed), dice())
     assert all(tensor.isfinite().all() for tensor in encoder.state_dict().values())
     assert encoder.embed(x).isfinite().all()
@@ -114,7 +114,7 @@ def test_a_feature_that_stays_the_same_is_shifted_alone():
 
 @pytest.mark.parametrize("name", NORMED)
 def test_a_sample_with_nothing_in_it_sets_nothing(name):
-    encoder, x = networks()[name], single(walks((40, 23)))
+    encoder, x = network(name), single(walks((40, 23)))
     encoder.prepare(Batch(x.values, torch.zeros_like(x.observed)), dice())
     assert not any(norm.prepared for norm in norms_of(encoder))
     encoder.prepare(x, dice())
@@ -122,7 +122,7 @@ def test_a_sample_with_nothing_in_it_sets_nothing(name):
 
 
 def test_of_a_large_sample_the_first_series_are_taken(monkeypatch):
-    x, few, whole = single(walks((20,) * 6)), networks()["resnet"], networks()["resnet"]
+    x, few, whole = single(walks((20,) * 6)), network("resnet"), network("resnet")
     monkeypatch.setattr(actnorm, "MOST", 65)  # three series of 20 steps
     few.prepare(x, dice())
     whole.prepare(Batch(x.values[:3], x.observed[:3]), dice())
@@ -130,7 +130,7 @@ def test_of_a_large_sample_the_first_series_are_taken(monkeypatch):
 
 
 def test_preparing_leaves_no_hook_behind_even_where_it_fails():
-    encoder = networks()["resnet"]
+    encoder = network("resnet")
     with pytest.raises(RuntimeError):
         prepare_norms(encoder, walks((9, 9)))  # float64 into float32 weights
     prepare_norms(encoder, single(walks((9, 9))))

@@ -60,7 +60,11 @@ def test_scaling_and_standardisation_are_those_of_the_new_series_and_weights_the
     assert made.card["settings"]["adapted"]["value"] == "16 series of 2 channels"
 
 
-@pytest.mark.parametrize("network", [*NETWORKS, "patchtst_masked"])
+QUICK = ("dilated", "gru", "patchtst_masked")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS if name not in QUICK]
+
+
+@pytest.mark.parametrize("network", [*QUICK, *SLOW])
 def test_a_network_of_one_channel_reads_each_by_itself(network: str) -> None:
     source, target = walks(12, 1, 24), walks(10, 3, 40)
     model = model_on(source, network)
@@ -100,8 +104,8 @@ def test_kernels_drawn_for_several_channels_cannot_follow() -> None:
     assert adapted(model, walks(9, 2, 50)).embed(walks(9, 2, 50)).shape == (9, model.dim)
 
 
-LINEAR = [name for name in NETWORKS if name != "inception"]
-"""What they read of the input is linear; a maximum of sums is not the sum of maxima."""
+LINEAR = ("dilated", "tstcc_cnn", "gru")
+"""What they read of the input is linear; of Inception a maximum of sums is not that of maxima."""
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,14 @@ def windows_by_loop(labels: np.ndarray) -> list[tuple[int, int]]:
 def sum_by_loop(labels: np.ndarray, detected: list[bool], costs: nab.Profile) -> float:
     """Σ σ(y) over detections, the earliest of each window alone, and what was missed."""
     first = min(math.floor(0.15 * len(labels)), 750)
-    windows = [window for window in windows_by_loop(labels) if window[1] >= first]
+    everywhere = windows_by_loop(labels)
+    windows = [window for window in everywhere if window[1] >= first]
     caught, total = set(), 0.0
     for t in range(first, len(labels)):
         if not detected[t]:
             continue
         inside = [k for k, (a, b) in enumerate(windows) if a <= t <= b]
-        before = [(a, b) for a, b in windows_by_loop(labels) if b < t]
+        before = [(a, b) for a, b in everywhere if b < t]
         if inside and inside[0] not in caught:
             a, b = windows[inside[0]]
             total += sigma(-(b - t + 1) / (b - a + 1)) / sigma(-1)

@@ -55,8 +55,14 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("past_only", [False, True])
-@pytest.mark.parametrize("name", HOSTILE)
+QUICK = ("constant", "missing bursts", "all missing", "falls silent", "huge", "one step")
+"""Hostile to what looks back too, before each commit; the others in the whole suite."""
+MODES = [(name, False) for name in HOSTILE] + [
+    pytest.param(name, True, marks=() if name in QUICK else pytest.mark.slow) for name in HOSTILE
+]
+
+
+@pytest.mark.parametrize("name, past_only", MODES)
 def test_hostile_recordings_get_finite_scores(name, past_only):
     x = HOSTILE[name]
     before = x.copy()

@@ -46,7 +46,7 @@ def test_what_is_given_is_copied():
     assert choices["objective"].value == repr(ready)
 
 
-@pytest.mark.parametrize("encoder", ["rocket", "quantiles"])
+@pytest.mark.parametrize("encoder", [pytest.param("rocket", marks=pytest.mark.slow), "quantiles"])
 def test_features_without_weights_cannot_be_trained(encoder):
     text = "SimCLR trains its encoder by gradient, and .* has no weights to train: use "
     text += "encoder='dilated', or objective='spectral'"

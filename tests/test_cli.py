@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -12,6 +13,8 @@ import selftime as st
 from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
+from selftime.engine.plan import Budget
+from selftime.tasks.transfer import strategies
 
 run = CliRunner().invoke
 
@@ -152,7 +155,9 @@ def test_classify_predicts_each_series(world, tmp_path, head):
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
 
 
-def test_classify_fine_tunes_and_says_so(world, tmp_path):
+def test_classify_fine_tunes_and_says_so(world, tmp_path, monkeypatch):
+    usual = strategies.usual_plan(24)
+    monkeypatch.setattr(strategies, "usual_plan", lambda _: replace(usual, budget=Budget(amount=9)))
     out = tmp_path / "predictions.csv"
     words = ["--train", world / "train.csv", "--test", world / "test.npz", "--out", out]
     told = json_of("classify", world / "run", *words, "--strategy", "staged")

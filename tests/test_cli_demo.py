@@ -32,6 +32,7 @@ def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_demo_shows_what_learning_is_worth(tmp_path, monkeypatch):
     make_scratch_quick(monkeypatch)  # a reference row that would take minutes
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])

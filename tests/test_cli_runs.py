@@ -124,6 +124,7 @@ def test_stop_on_collapse_is_written_down_and_said_again(data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sigterm_in_the_middle_of_a_process(data, tmp_path):
     run = [sys.executable, "-c", "from selftime.cli import main; main()"]
     words = ["pretrain", str(data), "--objective", "simclr", "--budget", "60 steps"]

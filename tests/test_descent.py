@@ -12,7 +12,7 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.dilated import Dilated
 from selftime.engine.interruption import Stopped
 from selftime.engine.model import load
-from selftime.engine.plan import Plan, budget_in
+from selftime.engine.plan import Budget, Plan, budget_in
 from selftime.engine.pretrain import pretrain
 from selftime.engine.runs import Run, RunError, facts_in, metrics_in
 from selftime.estimators import SelfSupervised
@@ -157,14 +157,17 @@ def test_progress_is_told_in_steps_or_hundredths():
 
 
 @pytest.mark.again
-@pytest.mark.parametrize("name", ["simclr", pytest.param("ts2vec", marks=pytest.mark.slow)])
-def test_the_estimator_takes_a_ready_gradient_objective(name):
+@pytest.mark.parametrize("name", ["simclr", "ts2vec"])
+def test_the_estimator_takes_a_ready_gradient_objective(name, monkeypatch):
+    monkeypatch.setattr(
+        "selftime.engine.plan_choices.usual_budget", lambda values: Budget(amount=6)
+    )
     ready = OBJECTIVES[name](encoder=small())
     before = {key: weight.clone() for key, weight in ready.state_dict().items()}
     rows = np.stack([np.sin(np.arange(16) * (0.2 + 0.1 * i)) for i in range(6)])
     estimator = SelfSupervised(objective=ready, encoder="auto").fit(rows)
     assert estimator.transform(rows).shape == (6, 6)
-    assert estimator.model_.card["settings"]["budget"]["value"] == "200 steps"
+    assert estimator.model_.card["settings"]["budget"]["value"] == "6 steps"
     assert all(bool((before[key] == weight).all()) for key, weight in ready.state_dict().items())
 
 

@@ -18,7 +18,7 @@ def test_the_python_of_the_page_runs(tmp_path, monkeypatch):
     names: dict[str, object] = {}
     for block in re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
         exec(compile(block, "streaming.md", "exec"), names)
-    assert names["vectors"].shape == (1000, 320) and names["again"].steps == 1
+    assert names["vectors"].shape == (100, 320) and names["again"].steps == 1
 
 
 def test_sizes_that_the_page_names():

@@ -47,10 +47,19 @@ def expected_to_fail(estimator):
 
 
 @parametrize_with_checks(
-    [SelfSupervised(quick(), "auto"), Classifier(MODEL), Classifier(MODEL, head="knn")],
+    [Classifier(MODEL)],
     expected_failed_checks=expected_to_fail,
 )
 def test_series_estimators(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [SelfSupervised(quick(), "auto"), Classifier(MODEL, head="knn")],
+    expected_failed_checks=expected_to_fail,
+)
+def test_other_series_estimators(estimator, check):
     check(estimator)
 
 

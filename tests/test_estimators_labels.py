@@ -16,6 +16,7 @@ from training_material import waves
 
 X = waves(30)
 SPEED = np.where(np.arange(30) % 2, 5.0, 2.0)
+SHORT = Plan(budget=Budget(amount=6), recipe=Recipe(batch_size=8, rate=5e-3))
 PLAN = Plan(budget=Budget(amount=30), recipe=Recipe(batch_size=8, rate=5e-3))
 
 
@@ -47,7 +48,7 @@ def test_several_values_are_told(model):
 
 
 def test_values_by_a_network(stepwise):
-    regressor = Regressor(stepwise, strategy="full", head="mlp", plan=PLAN).fit(X, SPEED)
+    regressor = Regressor(stepwise, strategy="full", head="mlp", plan=SHORT).fit(X, SPEED)
     assert regressor.why_ == "given" and regressor.model_ is not stepwise
     again = clone(regressor).fit(X, SPEED)
     np.testing.assert_array_equal(again.predict(X), regressor.predict(X))

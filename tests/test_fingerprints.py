@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from selftime.data.fingerprints import are_among, fingerprints_of, joined, mixed
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -57,7 +58,7 @@ def test_the_first_numbers_of_splitmix() -> None:
     assert mixed(states).tolist() == known
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(st.integers(0, 50), st.permutations(range(6)))
 def test_names_order_and_memory_change_nothing(seed: int, order: list[int]) -> None:
     series = walks(seed=seed, missing=0.2)
@@ -101,7 +102,7 @@ def test_zero_has_no_sign() -> None:
     assert len(set(fingerprints_of(two).tolist())) == 1
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.integers(0, 5), st.integers(0, 1), st.integers(0, 3), st.integers(0, 200))
 def test_one_value_changes_it(i: int, channel: int, step: int, seed: int) -> None:
     series = walks(seed=seed)

@@ -50,8 +50,7 @@ def signalled_at(step, signum):
 
 
 @pytest.mark.again
-@SIGNALS
-@BOTH
+@pytest.mark.parametrize("name, signum", [("ts2vec", signal.SIGTERM), ("simclr", signal.SIGINT)])
 def test_a_signal_stops_after_the_step_in_flight_and_the_run_goes_on_to_the_same_bits(
     name, signum, tmp_path
 ):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from selftime.data.folds import emptiest, folds_by_group, folds_by_time
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, split_by_time, without_end
@@ -19,7 +20,7 @@ def numbered(groups: list[str], labels: list[int] | None = None) -> SeriesSet:
     return SeriesSet.of(np.arange(2.0 * len(groups)).reshape(-1, 2), labels, groups=groups)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(GROUPS, st.integers(2, 5), st.integers(0, 3))
 def test_no_group_lies_in_two_folds(groups: list[str], n: int, seed: int) -> None:
     if len(set(groups)) < n:
@@ -31,7 +32,7 @@ def test_no_group_lies_in_two_folds(groups: list[str], n: int, seed: int) -> Non
 
 
 @given(st.integers(2, 5), st.integers(1, 4), st.integers(2, 4), st.integers(0, 3))
-@settings(max_examples=30)
+@examples(30)
 def test_equal_groups_of_one_class_each_spread_evenly(
     n: int, each: int, classes: int, seed: int
 ) -> None:
@@ -83,7 +84,7 @@ def test_folds_that_cannot_be_are_refused(n: int, np_rng: np.random.Generator) -
         folds_by_group(numbered(list("aabb")), n, np_rng)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.lists(st.integers(40, 60), min_size=1, max_size=3), st.integers(1, 4), st.integers(0, 5))
 def test_the_past_ends_a_gap_before_what_is_judged(lengths: list[int], n: int, gap: int) -> None:
     series = SeriesSet.of([np.arange(float(T)) for T in lengths])  # the value is the step
@@ -143,7 +144,7 @@ def test_no_folds_in_time_are_refused() -> None:
         folds_by_time(series, 2, gap=-1)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.data(), st.integers(1, 4), st.integers(0, 3))
 def test_labels_are_drawn_in_whole_groups(data: st.DataObject, k: int, seed: int) -> None:
     rows = data.draw(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 7)), max_size=30))

@@ -13,10 +13,19 @@ from forecast_material import waves
 from selftime.cli import app
 from selftime.data.series import SeriesError
 from selftime.report.forecasts import bands_of
+from selftime.tasks.forecasting import latents
 from selftime.tasks.forecasting.backtest import backtest
 from selftime.tasks.forecasting.cases import typical_season
 from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.setting import setting_of
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_waves():
+    """Features of a fifth of the size: what they are worth is measured in the benchmarks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latents, "WAVES", 40)
+        yield
 
 
 @pytest.fixture(scope="module")

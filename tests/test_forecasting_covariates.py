@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.data.series import SeriesError
+from selftime.tasks.forecasting import latents
 from selftime.tasks.forecasting.backtest import ALONE, PLAIN, backtest
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.covariates import changes_in, fit_effect
@@ -24,6 +25,14 @@ def driven(steps, seed=0, sign=1.0):
     z = rng.normal(size=steps)
     y = np.sin(np.arange(steps) * 2 * np.pi / 12) + 0.05 * np.cumsum(rng.normal(size=steps))
     return np.stack([y + sign * 2 * z**2, z], axis=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_waves():
+    """Features of a fifth of the size: what they are worth is measured in the benchmarks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latents, "WAVES", 40)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Pretrained models as forecasters: what they are shown, what is trained, what is refused."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
 from selftime.engine.plan import Budget, Plan
 from selftime.objectives.masked_patches import MaskedPatches
+from selftime.tasks.forecasting import fitting
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, patch_network
 from selftime.tasks.forecasting.model_vectors import ModelVectors
@@ -94,6 +97,7 @@ def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
         assert torch.equal(weight, before[name])
 
 
+@pytest.mark.slow
 def test_a_trained_head_forecasts_better_than_the_last_value(patched, history):
     steps = TrainingSteps(head=300, full=0)
     found = tuned_cases([history[:380]], 6, patched, "head", levels=LEVELS, steps=steps)
@@ -118,7 +122,8 @@ def test_closed_models_can_be_trained_on(closed, history):
     assert np.isfinite(found.predict([history])).all()
 
 
-def test_the_estimator_takes_a_strategy(patched, history):
+def test_the_estimator_takes_a_strategy(patched, history, monkeypatch):
+    monkeypatch.setattr(fitting, "tuned_cases", partial(tuned_cases, steps=SHORT))
     forecaster = st.Forecaster(patched, strategy="head", horizon=6)
     found = forecaster.fit(history.T[None])
     assert found.predict().shape == (1, 2, 6) and "strategy head" in found.reason_

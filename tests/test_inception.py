@@ -2,7 +2,7 @@
 
 import torch
 
-from network_material import convolution, dice, networks, normed, single, walks
+from network_material import convolution, dice, network, normed, single, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.inception import InceptionModule, highest_nearby
 from selftime.encoders.steps import steps_of
@@ -29,7 +29,7 @@ def test_a_module_equals_plain_loops():
 
 
 def test_every_third_module_adds_what_was_before_the_first():
-    encoder, x = networks()["inception"].double(), walks((5, 5))
+    encoder, x = network("inception").double(), walks((5, 5))
     first, second, third, fourth = encoder.stack
     h = looped(looped(looped(x.values[0], first), second), third)
     h = (h + normed(x.values[0], encoder.beside[0])).clamp(min=0)

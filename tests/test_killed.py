@@ -14,6 +14,7 @@ SCRIPT = Path(__file__).parent / "killed_run.py"
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_twenty_kills_change_nothing(tmp_path):
     command = [sys.executable, str(SCRIPT), str(tmp_path), "20"]

@@ -1,13 +1,14 @@
 """Blocks from input to output, the tokens after each, and what is pooled from them."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 
-from network_material import networks, single, walks
+from network_material import SMALL, single, walks
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, Joined, begun
+from selftime.encoders.base import Joined, begun
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.layered import Layered
 from selftime.encoders.normalised import ByChannel, InstanceNormalised
@@ -23,20 +24,22 @@ def transformer(channels: int = 2) -> Transformer:
     return Transformer(embedder=embedder, positions="learned", depth=3, heads=2)
 
 
-def all_networks() -> dict[str, Encoder]:
-    apart = InstanceNormalised(encoder=transformer(channels=1))
-    return networks() | {
-        "dilated": Dilated(channels=2, hidden=4, depth=3, dim=6),
-        "transformer": transformer(),
-        "by channel": ByChannel(channels=2, encoder=apart),
-    }
+def by_channel() -> ByChannel:
+    return ByChannel(channels=2, encoder=InstanceNormalised(encoder=transformer(channels=1)))
 
 
-@pytest.mark.parametrize("name", all_networks())
+NETWORKS = SMALL | {
+    "dilated": partial(Dilated, channels=2, hidden=4, depth=3, dim=6),
+    "transformer": transformer,
+    "by channel": by_channel,
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_block_changes_its_own_layer_and_those_behind_it_alone(name: str) -> None:
     x = single(walks((40, 17, 9), gaps=0.2))
-    before = all_networks()[name].layers(x)
-    encoder = all_networks()[name]
+    encoder = NETWORKS[name]()
+    before = encoder.layers(x)
     assert len(before) == len(encoder.blocks()) > 1 or name == "gru, causal"
     for k in reversed(range(len(before))):
         with torch.no_grad():

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
+from examples import examples
 from selftime.data.batch import Batch
 from selftime.settings import settings_of
 from selftime.views.masks import (
@@ -27,7 +28,7 @@ from selftime.views.masks import (
 )
 from selftime.views.spans import BlockMask, MultiBlockMask, SpanMask
 
-GENTLE = settings(max_examples=25)
+GENTLE = examples(25)
 ALL = MASKS | {"each_channel": EachChannel(mask=BlockMask())}
 EVERY_MASK = pytest.mark.parametrize("name", ALL)
 AT_SHARE: dict[str, Callable[[float], Mask]] = {

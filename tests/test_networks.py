@@ -3,19 +3,19 @@
 import pytest
 import torch
 
-from network_material import LENGTHS, alone, dice, networks, single, walks
+from network_material import LENGTHS, SMALL, alone, dice, network, single, walks
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, token_there
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.registry import check_sizes, recipe_of
 from selftime.objectives.simclr import SimCLR
 
-NAMES = tuple(networks())
+NAMES = tuple(SMALL)
 by_name = pytest.mark.parametrize("name", NAMES)
 
 
 def ready(name: str) -> Encoder:
-    encoder = networks()[name]
+    encoder = network(name)
     encoder.prepare(single(walks((40, 30, 20), gaps=0.2)), dice())
     return encoder
 
@@ -43,7 +43,7 @@ def test_gradients_of_a_ragged_batch_are_those_of_each_series_alone(name):
 
 @by_name
 def test_there_are_as_many_tokens_as_the_stride_says(name):
-    encoder = networks()[name]
+    encoder = network(name)
     stride = 8 if name == "pooled cnn" else 1
     assert encoder.stride == stride
     for T in (*range(1, 18), 33) if stride > 1 else (1, 2, 5):
@@ -84,7 +84,7 @@ def test_half_precision_is_near_full(name):
 
 @by_name
 def test_three_steps_of_simclr_reach_every_weight_and_lower_the_loss(name):
-    objective = SimCLR(encoder=networks()[name])
+    objective = SimCLR(encoder=network(name))
     x = single(walks((24,) * 8, gaps=0.1))
     objective.prepare(x, dice())
     optimiser = torch.optim.AdamW(objective.parameters(), 1e-2)
@@ -103,7 +103,7 @@ def test_three_steps_of_simclr_reach_every_weight_and_lower_the_loss(name):
 
 @by_name
 def test_a_seed_means_the_same_weights_and_draws_from_nothing_else(name):
-    kind, settings = type(networks()[name]), networks()[name]
+    kind, settings = type(network(name)), network(name)
     plain = {key: value for key, value in recipe_of(settings).items() if key != "class"}
     before = torch.get_rng_state()
     one, same, other = (dict(kind(**plain | {"seed": s}).named_parameters()) for s in (3, 3, 4))
@@ -115,14 +115,14 @@ def test_a_seed_means_the_same_weights_and_draws_from_nothing_else(name):
 
 @pytest.mark.parametrize("name", ["resnet", "inception", "lstm", "gru"])
 def test_a_network_without_layers_is_refused(name):
-    kind = type(networks()[name])
+    kind = type(network(name))
     with pytest.raises(ValueError, match="got depth 0, wanted at least 1"):
         kind(channels=1, depth=0)
 
 
 @by_name
 def test_sizes_that_tensors_do_not_have_are_refused(name):
-    encoder = networks()[name]
+    encoder = network(name)
     recipe, state = recipe_of(encoder), encoder.state_dict()
     check_sizes(recipe, 2, state)
     with pytest.raises(ValueError, match="got hidden 1000000, which no tensor has"):

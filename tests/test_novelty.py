@@ -70,6 +70,7 @@ def test_threshold_and_p_follow_from_the_ranks():
         assert found.novel == (found.score > 1)
 
 
+@pytest.mark.again
 @pytest.mark.parametrize("growth", [1.0, 1.5])
 def test_a_watchman_keeps_the_promised_rate_while_the_stream_drifts(growth):
     """Where steps move away by half, a fixed threshold alarms more than twice as often."""

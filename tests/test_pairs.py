@@ -5,17 +5,18 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
+from examples import examples
 from selftime.data.batch import Batch
 from selftime.settings import settings_of
 from selftime.views.amplitude import jitter
 from selftime.views.mild import Mild
 from selftime.views.pairs import Crops, Independent, OverlappingCrops, WeakStrong, up_to
 
-GENTLE = settings(max_examples=60)
+GENTLE = examples(60)
 CROPS = OverlappingCrops()
 ragged = st.lists(st.one_of(st.integers(1, 3), st.integers(1, 40)), min_size=1, max_size=5)
 seeds = st.integers(0, 999)

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from network_material import networks, normed, walks
+from network_material import network, normed, walks
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.pooled_cnn import PooledCNN
 from selftime.encoders.steps import highest_of_pairs, steps_of
 
 
@@ -16,7 +17,7 @@ def looped(x, layer):
 
 @pytest.mark.parametrize("T", [1, 2, 7, 8, 13])
 def test_three_blocks_equal_plain_loops(T):
-    encoder, x = networks()["pooled cnn"].double(), walks((T, T))
+    encoder, x = network("pooled cnn").double(), walks((T, T))
     h = x.values[0]
     for layer in encoder.stack:
         h = looped(h, layer)
@@ -35,7 +36,7 @@ def test_pairs_count_where_either_step_does():
 
 
 def test_a_change_is_strongest_in_the_token_it_belongs_to():
-    encoder, x = networks(1)["pooled cnn"].double(), walks((96, 96), channels=1)
+    encoder, x = PooledCNN(channels=1, hidden=3).double(), walks((96, 96), channels=1)
     for step in (16, 23, 44, 95):
         values = x.values.clone()
         values[:, :, step] += 100

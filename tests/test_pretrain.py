@@ -55,7 +55,14 @@ def test_labels_are_not_read():
     assert labelled.card["data"] == plain.card["data"]
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+QUICK = ("rocket", "quantiles", "dilated", "gru", "patchtst_42")
+"""One of each kind before each commit; the contract suite builds every class twice there."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BUILDERS],
+)
 def test_every_named_encoder_learns_and_repeats_to_the_bit(name):
     x = walks(6)
     first, again = (pretrain(x, encoder=name, seed=2).embed(x) for _ in range(2))

@@ -29,7 +29,7 @@ def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("race")
     made = race(
         waves(),
-        minutes=2 * SECOND,
+        minutes=SECOND,
         objectives=("spectral", "simclr"),
         folder=folder,
         watch=lambda *news: told.append(news),
@@ -50,7 +50,7 @@ def test_with_labels_the_probe_ranks_and_the_best_model_is_kept(ran):
 
 def test_a_race_that_is_run_again_takes_what_is_there(ran):
     made, folder, _ = ran
-    again = race(waves(), minutes=2 * SECOND, objectives=("spectral", "simclr"), folder=folder)
+    again = race(waves(), minutes=SECOND, objectives=("spectral", "simclr"), folder=folder)
     assert [f[:3] for f in again.finishes] == [f[:3] for f in made.finishes]
     assert [f.seconds for f in again.finishes] == [f.seconds for f in made.finishes]
     other = SeriesSet.of(2 * np.asarray(waves().series(0))[None].repeat(4, axis=0))

@@ -151,12 +151,14 @@ def together(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_they_are_two_processes_that_know_of_each_other(alone, together):
     assert (alone["rank"], alone["world"]) == (0, 1)
     assert [(made["rank"], made["world"]) for made in together] == [(0, 2), (1, 2)]
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["ts2vec", "simclr", "two batches a step"])
 def test_two_processes_have_the_losses_of_one(alone, together, name):
     for made in together:
@@ -167,6 +169,7 @@ def test_two_processes_have_the_losses_of_one(alone, together, name):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_signal_to_one_process_stops_both_after_the_same_step(alone, together):
     steps = [*range(STOPPED_AFTER + 1), "stopped"]
     assert alone["stopped"]["told"] == steps

@@ -7,17 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.io import wavfile
 
+from examples import examples
 from selftime.data.npz_format import encode_npz
 from selftime.data.readers import SUFFIXES, read
 from selftime.data.series import SeriesError, SeriesSet, check_series
 from selftime.data.table_files import encode_csv
 from selftime.data.ts_format import encode_ts
 
-few = settings(max_examples=40)
+few = examples(40)
 
 
 def written(write, *args):

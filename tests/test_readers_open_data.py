@@ -37,6 +37,7 @@ CLASSIFICATION = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSIFICATION)
 def test_classification_sets(name, data_root):
     train, test, shortest, longest, channels, classes = CLASSIFICATION[name]

@@ -36,6 +36,7 @@ def run_everything() -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_python_and_commands_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_scratch_quick(monkeypatch)  # a reference row that would take minutes

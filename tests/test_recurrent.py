@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from network_material import dice, networks, single, walks
+from network_material import dice, network, single, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.recurrent import (
     GRU,
@@ -63,7 +63,7 @@ def test_tokens_follow_the_equations_step_by_step(kind, causal):
 
 
 def test_a_missing_step_enters_as_0():
-    encoder, x = networks()["gru"], single(walks((9, 9)))
+    encoder, x = network("gru"), single(walks((9, 9)))
     values, observed = x.values.clone(), x.observed.clone()
     values[:, :, 4] = 0
     observed[:, :, 4] = False

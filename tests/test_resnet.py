@@ -2,7 +2,7 @@
 
 import torch
 
-from network_material import dice, networks, normed, walks
+from network_material import dice, network, normed, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.resnet import ResidualBlock, ResNet
 from selftime.encoders.steps import steps_of
@@ -33,7 +33,7 @@ def test_a_block_equals_plain_loops():
 
 
 def test_blocks_follow_one_another_and_the_vector_is_their_mean():
-    encoder, x = networks()["resnet"].double(), walks((6, 6))
+    encoder, x = network("resnet").double(), walks((6, 6))
     h = x.values[0]
     for made in encoder.stack:
         h = looped(h, made)

@@ -17,23 +17,28 @@ def through_disk(training, folder):
     return checkpoint.newest(folder)
 
 
-@BOTH
 @pytest.mark.parametrize(
-    "accumulate, averaging", [(1, "mean"), (2, "none"), (2, "ema"), (2, "mean")]
+    "name, accumulate, averaging",
+    [
+        ("ts2vec", 1, "mean"),
+        ("simclr", 1, "ema"),
+        ("ts2vec", 2, "none"),
+        ("simclr", 2, "mean"),
+    ],
 )
 def test_a_run_that_is_taken_up_ends_in_the_same_bits(name, accumulate, averaging, tmp_path):
     settings = {"averaging": averaging, "accumulate": accumulate, "clip": 0.7}
-    straight = training_of(name, **settings)
-    losses = advanced(straight, 12)
-    first = training_of(name, **settings)
-    advanced(first, 5)
+    straight = training_of(name, "8 steps", **settings)
+    losses = advanced(straight, 8)
+    first = training_of(name, "8 steps", **settings)
+    advanced(first, 3)
     state = through_disk(first, tmp_path)
-    second = training_of(name, **settings)
-    advanced(second, 2)  # whatever it was before, it is what the state says afterwards
+    second = training_of(name, "8 steps", **settings)
+    advanced(second, 1)  # whatever it was before, it is what the state says afterwards
     second.restore(state)
-    assert second.step == 5
+    assert second.step == 3
     assert second.seconds == first.seconds
-    assert advanced(second, 7) == losses[5:]
+    assert advanced(second, 5) == losses[3:]
     assert_same_state(second.state(), straight.state())
     whole, halves = straight.learned(), second.learned()
     x = batch_of(waves())

@@ -65,6 +65,7 @@ def test_splits_end_to_end_are_everything(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPLIT)
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_classification_sets_equal_their_source(name: str, split: str, data_root: Path) -> None:

@@ -39,7 +39,7 @@ def learned(x, seed=0, batch_size=4):
 
 def test_memory_does_not_grow_with_the_number_of_batches():
     most = []
-    for n in (16, 48):
+    for n in (12, 24):
         objective = Counting(encoder=Quantiles(channels=1, length=16, depth=2), copies=2, dim=4)
         learn(objective, walks(n), scaling.none(), batch_size=4)
         most.append(objective.most)

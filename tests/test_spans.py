@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator
 
+from examples import examples
 from selftime.views.spans import outside_blocks, outside_segments, padding
 
 
@@ -42,7 +43,7 @@ def chain_by_loop(draw: list[float], share: float, mean: float) -> list[bool]:
     return [not h for h in hides]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     share=st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1)),
     mean=st.floats(1, 12),

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import selftime
+from examples import examples
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.streamed_dilated import StreamedDilated
 from stream_material import GROWING, STEPWISE, model_of, offline, series_of
@@ -25,7 +26,7 @@ def streamed(stream: selftime.Stream, x: np.ndarray, portions: list[int]) -> np.
     return np.concatenate(parts, axis=1)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     kind=st.sampled_from(GROWING),
     shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 45)),
@@ -42,7 +43,7 @@ def test_streamed_equals_offline_at_every_step(kind, shape, missing, portions, s
     np.testing.assert_allclose(got, offline(model, x, "series"), rtol=0, atol=WITHIN)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(
     kind=st.sampled_from(GROWING),
     of=st.sampled_from(["step", "series"]),

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from stream_material import embedded, model_of, per_series, series_of
 
 
@@ -19,7 +20,7 @@ def windows_offline(model, x: np.ndarray, window: int, every: int) -> np.ndarray
     return embedded(model, rows.reshape(S * T, C, window)).reshape(S, T, -1)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(
     kind=st.sampled_from(["rocket", "dilated", "per series"]),
     window=st.integers(1, 12),

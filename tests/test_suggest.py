@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import selftime
+from examples import examples
 from selftime.cli import app
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks import suggest as room
@@ -52,7 +53,7 @@ def greedy_by_loops(alike, n, weight, covered):
 
 
 @given(st.integers(2, 12), st.integers(0, 100))
-@settings(max_examples=40)
+@examples(40)
 def test_it_is_the_greedy_of_the_loops(size, seed):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(size, 3)).astype(np.float32)

@@ -103,6 +103,7 @@ def test_every_weight_is_reached():
     assert all(w.grad is not None and bool(w.grad.any()) for w in model.parameters())
 
 
+@pytest.mark.again
 @pytest.mark.parametrize("name", sorted(OUTLETS))
 def test_outlets_give_an_output_a_class_and_learn(name):
     pool = AttentionPool(5, seed=0) if name == "attention" else None

@@ -29,8 +29,7 @@ from training_material import (
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 
 
-@BOTH
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("name, accumulate", [("ts2vec", 1), ("simclr", 2)])
 def test_equals_the_run_written_out(name, accumulate):
     training = training_of(name, budget="4 steps", accumulate=accumulate, averaging="mean")
     objective, recipe, series = deepcopy(training.objective), training.recipe, waves()

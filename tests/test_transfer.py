@@ -25,10 +25,12 @@ from selftime.tasks.transfer.parts import decayed, lean, set_solid, thawed, trai
 from selftime.tasks.transfer.strategies import STRATEGIES, Way, transfer
 from training_material import waves
 
+SLOW = pytest.mark.slow
 SERIES = waves(24)
 LABELS = np.array(["slow", "fast"])[np.arange(24) % 2]
 CLASSES = OneClass(np.unique(LABELS))
 PLAN = Plan(budget=Budget(amount=25), recipe=Recipe(batch_size=8, rate=5e-3))
+SHORT = Plan(budget=Budget(amount=5), recipe=Recipe(batch_size=8, rate=5e-3))
 LONGER = Plan(budget=Budget(amount=120), recipe=Recipe(batch_size=8, rate=2e-2))
 
 
@@ -96,7 +98,10 @@ def test_partial_trains_the_last_blocks_alone(network):
 
 
 @pytest.mark.again
-@pytest.mark.parametrize("head", ["mlp", "deep_mlp", "normed_linear", "attention"])
+@pytest.mark.parametrize(
+    "head",
+    ["mlp", "attention", *(pytest.param(h, marks=SLOW) for h in ("deep_mlp", "normed_linear"))],
+)
 def test_frozen_vectors_under_a_trained_head(network, head):
     found = transfer(network, SERIES, LABELS, CLASSES, way("probe", head=head, plan=LONGER))
     encoder = found.model.encoder
@@ -137,7 +142,9 @@ def test_no_blocks_to_train_is_refused(network):
 @pytest.mark.again
 def test_the_same_seed_gives_the_same_bits(network):
     one, again, other = (
-        transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed)).outputs(SERIES)
+        transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed, plan=SHORT)).outputs(
+            SERIES
+        )
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
@@ -148,7 +155,7 @@ def test_the_same_seed_gives_the_same_bits(network):
 def test_a_tuned_model_is_saved_as_ever(kind, request, tmp_path):
     model = request.getfixturevalue(kind)
     strategy = "adapter" if kind == "attentive" else "full"
-    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy))
+    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy, plan=SHORT))
     again = load(found.model.save(tmp_path / "model"))
     np.testing.assert_array_equal(again.embed(SERIES), found.model.embed(SERIES))
 
@@ -258,7 +265,7 @@ def test_series_of_other_channels_are_refused(network):
 
 
 def test_outputs_do_not_depend_on_the_order_of_series(network):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("full"))
+    found = transfer(network, SERIES, LABELS, CLASSES, way("full", plan=SHORT))
     order = np.random.default_rng(0).permutation(24)
     np.testing.assert_allclose(
         found.outputs(SERIES[order]), np.asarray(found.outputs(SERIES))[order], atol=1e-5

@@ -6,16 +6,17 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator
 from torch.nn.functional import pad
 
+from examples import examples
 from selftime.data.batch import Batch
 from selftime.views.augment import VIEWS
 from selftime.views.mild import Mild, copies
 
-GENTLE = settings(max_examples=15)
+GENTLE = examples(15)
 EVERY_VIEW = pytest.mark.parametrize("name", VIEWS)
 STILL = {
     "mild": Mild(strength=0.0),

@@ -1,5 +1,7 @@
 """Every encoder keeps every law, and each law does catch an encoder that breaks it."""
 
+from itertools import product
+
 import encoder_laws as laws
 import pytest
 import toys
@@ -11,6 +13,20 @@ from selftime.encoders.registry import ENCODERS
 by_name = pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 
 
+QUICK = (
+    laws.gives_finite_float32_vectors,
+    laws.numbers_where_nothing_was_observed_change_nothing,
+    laws.each_series_is_encoded_by_itself,
+)
+
+
+def kept(law, name):
+    """A law and an encoder; most laws wait for the whole suite where another case has its class."""
+    again = "," in name and law not in QUICK
+    marks = [pytest.mark.slow] if again else []
+    return pytest.param(law, name, marks=marks, id=f"{law.__name__}-{name}")
+
+
 def toy(kind: type[toys.Spread]) -> EncoderCase:
     return EncoderCase(lambda channels, seed: kind(channels=channels, seed=seed), rounding=1e-5)
 
@@ -20,8 +36,7 @@ def test_every_encoder_has_a_case():
     assert named == set(ENCODERS), "add it to its cases_*.py"
 
 
-@pytest.mark.parametrize("name", ENCODER_CASES)
-@by_name
+@pytest.mark.parametrize("law, name", [kept(*pair) for pair in product(laws.LAWS, ENCODER_CASES)])
 def test_encoder_keeps(law, name):
     law(ENCODER_CASES[name])
 

@@ -47,7 +47,7 @@ class SeriesSet:
     @classmethod
     def of(
         cls,
-        x: "np.ndarray | Sequence[np.ndarray] | SeriesSet",
+        x: Any,
         labels: Any = None,
         *,
         groups: Any = None,
@@ -57,7 +57,8 @@ class SeriesSet:
         """Series from arrays; NaN means missing.
 
         Args:
-            x: (N,C,T), (N,T) for one channel, or a list of (C,T) or (T,) arrays of any lengths.
+            x: (N,C,T), (N,T) for one channel, or a list of (C,T) or (T,) arrays, or lists of
+                numbers, of any lengths.
             labels: (N,) class labels.
             groups: (N,) subject, machine or session of each series.
             ids: N unique names; "0", "1", … when not given.

@@ -36,7 +36,10 @@ def over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:
     Plain threads instead of ``prange``: they survive a fork, and several callers at a time.
     """
     threads = torch.get_num_threads()  # asking numba would start its own and change torch's
-    runs = 1 if threads == 1 else min(count, 8 * threads)  # 8: evens out unequal lengths
+    if threads == 1:
+        work(0, count, *arguments)
+        return
+    runs = min(count, 8 * threads)  # 8: evens out unequal lengths
     edges = np.linspace(0, count, max(runs, 1) + 1).astype(np.int64)
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, a, b, *arguments) for a, b in itertools.pairwise(edges)]:
