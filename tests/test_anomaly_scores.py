@@ -237,7 +237,7 @@ def test_fusion_by_hand():
     known = np.ones(5, bool)
     z = robust_z(scores, known)
     np.testing.assert_allclose(z, [[-1, -0.5, 0, 0.5, 1], [-1, -0.5, 0, 0.5, 26]])
-    np.testing.assert_allclose(fused(scores, known)[3:], [0.5, math.sqrt((1 + 26**2) / 2)])
+    np.testing.assert_allclose(fused(scores, known)[3:], [0.5, ((1 + 26**3) / 2) ** (1 / 3)])
 
 
 def test_gaps_are_bridged_or_the_last_value_is_held():
@@ -277,5 +277,5 @@ def test_scaling_puts_the_normal_part_at_mean_0_and_spread_1():
 def test_a_normal_part_must_lie_within_the_recording():
     with pytest.raises(ValueError, match="got a normal part of 0 steps in a recording of 9"):
         scored(np.zeros((1, 9)), 0)
-    with pytest.raises(ValueError, match="wanted some of convolutions, raw values"):
+    with pytest.raises(ValueError, match="wanted some of convolutions, convolutions, twice as long"):
         scored(np.zeros((1, 9)), 3, recipe=replace(Scoring(), members=("guess",)))

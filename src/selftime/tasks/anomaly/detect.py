@@ -17,8 +17,9 @@ from selftime.tasks.anomaly.scores import LEARNED, SCORES
 USUAL = (
     "statistics",
     "statistics, twice as long",
-    "raw values, twice as long",
     "convolutions",
+    "convolutions, twice as long",
+    "raw values",
     "self join",
 )
 """The members of the fused score: one default for everything, chosen on the open benchmark."""

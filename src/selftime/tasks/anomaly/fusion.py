@@ -3,19 +3,20 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+POWER = 3
+"""Of the mean over scores: 1 drowns one sure score, 2 still does where several others stir, and the
+greatest score alone is the least steady."""
+
 
 def fused(scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-    """Root mean square over the scores of what their :func:`robust_z` exceeds 0 by.
-
-    Between the mean, in which one sure score drowns, and the greatest, which the least steady
-    score decides.
+    """Power mean over the scores of what their :func:`robust_z` exceeds 0 by: (Σ z³ / M)^(1/3).
 
     Args:
         scores: of M methods.
         known: steps from which what is usual of each is measured.
     """
     above = np.maximum(robust_z(scores, known), 0)
-    return np.asarray(np.sqrt(np.square(above).mean(axis=0)))
+    return np.asarray(np.power(np.power(above, POWER).mean(axis=0), 1 / POWER))
 
 
 def robust_z(

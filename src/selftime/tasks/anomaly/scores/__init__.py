@@ -6,7 +6,7 @@ import numpy as np
 
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.convolutions import convolutions
+from selftime.tasks.anomaly.scores.convolutions import convolutions, convolutions_twice
 from selftime.tasks.anomaly.scores.energy import energy
 from selftime.tasks.anomaly.scores.forecast import forecast
 from selftime.tasks.anomaly.scores.hidden_step import hidden_step
@@ -29,6 +29,7 @@ ModelScore = Callable[[Sequence[Record], Model], np.ndarray]
 
 SCORES: dict[str, Score] = {
     "convolutions": convolutions,
+    "convolutions, twice as long": convolutions_twice,
     "raw values": raw_values,
     "raw values, twice as long": raw_values_twice,
     "statistics": statistics,
