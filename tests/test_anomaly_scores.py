@@ -277,5 +277,5 @@ def test_scaling_puts_the_normal_part_at_mean_0_and_spread_1():
 def test_a_normal_part_must_lie_within_the_recording():
     with pytest.raises(ValueError, match="got a normal part of 0 steps in a recording of 9"):
         scored(np.zeros((1, 9)), 0)
-    with pytest.raises(ValueError, match="wanted some of convolutions, convolutions, twice as long"):
+    with pytest.raises(ValueError, match="wanted some of convolutions, convolutions, twice"):
         scored(np.zeros((1, 9)), 3, recipe=replace(Scoring(), members=("guess",)))
