@@ -71,6 +71,12 @@ def test_what_comes_next_is_what_is_in_force_now(np_rng):
     np.testing.assert_allclose(following.follow(np_rng.normal(size=(1, 2, 3)))[0], now, atol=1e-12)
 
 
+def test_not_too_many_quantiles_are_held_at_once(np_rng, monkeypatch):
+    monkeypatch.setattr("selftime.tasks.forecasting.intervals.HELD", 100)
+    assert first(np_rng, 2, 3)[0].rows == 5  # 18 a window
+    assert first(np_rng, 20, 3)[0].rows == 1
+
+
 def test_quantiles_know_nothing_of_what_is_still_to_come(np_rng):
     """Step h of a window is known h windows later, and moves quantiles from then on."""
     ratios = np_rng.normal(size=(30, 1, 4))

@@ -15,8 +15,6 @@ INTERVALS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 """Shares of the future that intervals promise to hold."""
 EVERY = tuple(sorted({*LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
 """Levels of all quantiles that are looked at."""
-CHUNK = 32
-"""Windows whose quantiles are held at once."""
 
 
 class Calibration(NamedTuple):
@@ -85,16 +83,17 @@ def in_force(
 ) -> Iterator[tuple[slice, Float[np.ndarray, "Q n C H"]]]:
     """Some windows of the test part after the other, and their quantiles in scaled units."""
     following = FollowedQuantiles.of(beginning(misses, before, first), EVERY, before.every)
-    for rows in [*pieces(0, first), *pieces(first, len(misses.residuals))]:
+    parts = (0, first), (first, len(misses.residuals))
+    for rows in [piece for part in parts for piece in pieces(*part, following.rows)]:
         spread = misses.spread[rows, :, None]
         quantiles = following.follow(misses.residuals[rows] / spread)
         if rows.start >= first:
             yield rows, np.moveaxis(quantiles * spread[..., None], 3, 0)
 
 
-def pieces(start: int, stop: int) -> list[slice]:
-    """``start`` to ``stop``, not too many rows at once."""
-    return [slice(i, min(i + CHUNK, stop)) for i in range(start, stop, CHUNK)]
+def pieces(start: int, stop: int, rows: int) -> list[slice]:
+    """``start`` to ``stop``, some rows at once."""
+    return [slice(i, min(i + rows, stop)) for i in range(start, stop, rows)]
 
 
 def beginning(misses: Misses, before: Misses, first: int) -> Iterator[Float[np.ndarray, "M C"]]:

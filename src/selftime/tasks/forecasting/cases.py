@@ -30,8 +30,6 @@ TYPICAL = 20
 """Series in which a season is looked for."""
 MOST_JUDGED = 2000
 """About how many held-out windows the intervals come from."""
-FOLLOWED = 32
-"""Windows that quantiles follow at once."""
 
 History = Float[np.ndarray, "_ C"]
 Known = tuple[Covariates, Covariates]
@@ -173,8 +171,8 @@ def held_out_quantiles(
     if len(scaled) > 1:
         return np.asarray(np.quantile(ratios, levels, axis=0))
     following = FollowedQuantiles.of(np.moveaxis(ratios, 2, 0), levels)
-    for first in range(0, len(ratios), FOLLOWED):
-        following.follow(ratios[first : first + FOLLOWED])
+    for first in range(0, len(ratios), following.rows):
+        following.follow(ratios[first : first + following.rows])
     return np.moveaxis(following.now, 2, 0)
 
 

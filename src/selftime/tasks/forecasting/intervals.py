@@ -14,6 +14,8 @@ RECENT = 336
 """Steps that tell how much a window moved: more are slow to tell, fewer tell of chance."""
 STILL = 0.05
 """Added to the spread of a window: one that hardly moves still may."""
+HELD = 4_000_000
+"""About how many quantiles are held at once."""
 FEWEST = 3
 """Independent residuals that any sample is taken for at least."""
 
@@ -98,6 +100,11 @@ class FollowedQuantiles:
         state = self._state
         moved = state.unit[:, :, None] * (state.pooled[:, None] + state.own)
         return np.sort(state.begin + moved, axis=2)
+
+    @property
+    def rows(self) -> int:
+        """Windows to follow at once, so that not too many quantiles are held."""
+        return max(HELD // self._state.begin.size, 1)
 
     def follow(self, ratios: Float[np.ndarray, "N C H"]) -> Float[np.ndarray, "N C H Q"]:
         """Quantiles in force when each window was made, in ascending order.
