@@ -1,19 +1,20 @@
 """Scores of every step, by name: each takes a record and gives (T,) numbers, higher is odder."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.convolutions import convolutions, convolutions_twice
+from selftime.tasks.anomaly.scores.convolutions import convolutions
 from selftime.tasks.anomaly.scores.energy import energy
 from selftime.tasks.anomaly.scores.forecast import forecast
 from selftime.tasks.anomaly.scores.hidden_step import hidden_step
 from selftime.tasks.anomaly.scores.inpainting import inpainting
 from selftime.tasks.anomaly.scores.learned import learned
 from selftime.tasks.anomaly.scores.one_class import one_class
-from selftime.tasks.anomaly.scores.raw_values import raw_values, raw_values_twice
+from selftime.tasks.anomaly.scores.raw_values import raw_values
 from selftime.tasks.anomaly.scores.references import (
     first_difference,
     isolation_forest,
@@ -21,19 +22,25 @@ from selftime.tasks.anomaly.scores.references import (
     noise,
 )
 from selftime.tasks.anomaly.scores.self_join import self_join
-from selftime.tasks.anomaly.scores.statistics import statistics, statistics_twice
+from selftime.tasks.anomaly.scores.statistics import statistics
 from selftime.tasks.anomaly.scores.subsequence_pca import subsequence_pca
 
 Score = Callable[[Record], np.ndarray]
 ModelScore = Callable[[Sequence[Record], Model], np.ndarray]
 
+
+def twice(score: Score) -> Score:
+    """The same score of windows twice as long."""
+    return lambda record: score(replace(record, width=record.double))
+
+
 SCORES: dict[str, Score] = {
     "convolutions": convolutions,
-    "convolutions, twice as long": convolutions_twice,
+    "convolutions, twice as long": twice(convolutions),
     "raw values": raw_values,
-    "raw values, twice as long": raw_values_twice,
+    "raw values, twice as long": twice(raw_values),
     "statistics": statistics,
-    "statistics, twice as long": statistics_twice,
+    "statistics, twice as long": twice(statistics),
     "self join": self_join,
     "energy": energy,
     "inpainting": inpainting,

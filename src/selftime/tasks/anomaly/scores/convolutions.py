@@ -7,7 +7,6 @@ exceeds a threshold, and how far it lies above 0 on the mean.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -27,17 +26,6 @@ TRIPLES = tuple(itertools.combinations(range(9), 3))
 
 def convolutions(record: Record) -> Float[np.ndarray, "T"]:
     """Nearest other window by what convolutions say about it, features of one spread, whitened."""
-    return of_width(record, record.width)
-
-
-def convolutions_twice(record: Record) -> Float[np.ndarray, "T"]:
-    """The same of windows twice as long."""
-    return of_width(record, record.double)
-
-
-def of_width(record: Record, width: int) -> Float[np.ndarray, "T"]:
-    """Distance between windows of some width."""
-    record = replace(record, width=width)
     starts = record.starts(record.width)
     usual = record.usual(starts, record.width)
     vectors = principal(described(record, starts), usual, most=KEPT, whiten=True)

@@ -12,16 +12,7 @@ KEPT = 32
 
 def raw_values(record: Record) -> Float[np.ndarray, "T"]:
     """Nearest other window in Euclidean distance, neither level nor scale taken off."""
-    return of_width(record, record.width)
-
-
-def raw_values_twice(record: Record) -> Float[np.ndarray, "T"]:
-    """The same of windows twice as long."""
-    return of_width(record, record.double)
-
-
-def of_width(record: Record, width: int) -> Float[np.ndarray, "T"]:
-    """Distance between windows of some width."""
+    width = record.width
     starts = record.starts(width)
     windows = record.windows(width, starts)
     vectors = principal(windows, record.usual(starts, width), most=KEPT)

@@ -13,16 +13,7 @@ def statistics(record: Record) -> Float[np.ndarray, "T"]:
     Amplitude, spread and roughness of a window stay as they are, which distances between
     normalised shapes cannot see.
     """
-    return of_width(record, record.width)
-
-
-def statistics_twice(record: Record) -> Float[np.ndarray, "T"]:
-    """The same of windows twice as long."""
-    return of_width(record, record.double)
-
-
-def of_width(record: Record, width: int) -> Float[np.ndarray, "T"]:
-    """Distance between windows of some width."""
+    width = record.width
     starts = record.starts(width)
     found = described(record.windows(width, starts))
     usual = found[record.usual(starts, width)]
