@@ -1,4 +1,4 @@
-"""Accuracy from 1 label a class to all: selftime beside its reference rows and aeon.
+"""Accuracy from 1 label per class to all: selftime beside its reference rows and aeon.
 
 All rows of a set see the same draws of labels (seeds 0, 1, …) and every test series. aeon's
 MiniRocket and the standardisation of its features are fitted on the whole unlabelled training part,
@@ -19,10 +19,10 @@ from benchmarks.open_data import UCR, load
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.compare import ROWS, Budget, judged, label_of, picks_of
+from selftime.tasks.compare import ROWS, Shots, judged, label_of, picks_of
 from selftime.tasks.references import Row
 
-BUDGETS: tuple[Budget, ...] = (1, 2, 5, 10, 20, 50, None)
+BUDGETS: tuple[Shots, ...] = (1, 2, 5, 10, 20, 50, None)
 AEON = "aeon MiniRocket + ridge"
 SCRATCH = "supervised from scratch"
 THREADS = 2
@@ -47,7 +47,7 @@ class Effort(NamedTuple):
 
 
 def measured(name: str, effort: Effort, known: dict[str, Any] | None = None) -> dict[str, Any]:
-    """All rows of one set: accuracy by budget and draw, mean labels a class, and seconds.
+    """All rows of one set: accuracy by budget and draw, mean labels per class, and seconds.
 
     Rows that are known already are not measured again.
     """
@@ -78,21 +78,21 @@ def curve(row: Row, train: SeriesSet, test: SeriesSet, effort: Effort) -> dict[s
     """Accuracy of one row by budget, of each draw."""
     if row.name == SCRATCH:
         row.head.set_params(steps=effort.scratch_steps)
-    found: dict[Budget, list[float]] = {}
+    found: dict[Shots, list[float]] = {}
     for budget in {within(train.labels, b): None for b in BUDGETS}:
         picks = picks_of(train.labels, budget, effort.draws_of(row.name))
         found[budget] = judged(row, train.labels, test.labels, picks).mean(axis=1).tolist()
     return {label_of(b): found[within(train.labels, b)] for b in BUDGETS}
 
 
-def within(labels: np.ndarray, budget: Budget) -> Budget:
+def within(labels: np.ndarray, budget: Shots) -> Shots:
     """The budget, or None for all labels where no class has more."""
     most = np.unique(labels, return_counts=True)[1].max()
     return budget if budget and budget < most else None
 
 
-def labels_a_class(labels: np.ndarray, budget: Budget) -> float:
-    """How many labels a class a budget comes to, mean over classes."""
+def labels_a_class(labels: np.ndarray, budget: Shots) -> float:
+    """How many labels per class a budget comes to, mean over classes."""
     return float(np.unique(labels, return_counts=True)[1].clip(max=budget).mean())
 
 
@@ -113,7 +113,7 @@ def held(series: SeriesSet, steps: int) -> np.ndarray:
     return np.take_along_axis(x.filled().numpy(), index[:, None], axis=2)
 
 
-def means(results: dict[str, dict[str, Any]], row: str, budget: Budget) -> np.ndarray:
+def means(results: dict[str, dict[str, Any]], row: str, budget: Shots) -> np.ndarray:
     """Mean accuracy over draws of each set."""
     return np.array([np.mean(r["accuracy"][row][label_of(budget)]) for r in results.values()])
 

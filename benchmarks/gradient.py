@@ -32,7 +32,7 @@ from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import learn
 from selftime.objectives.spectral import Spectral
-from selftime.tasks.compare import Budget, judged, label_of, picks_of
+from selftime.tasks.compare import Shots, judged, label_of, picks_of
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import (
     Row,
@@ -49,7 +49,7 @@ UCR = (
     *("OSULeaf", "SyntheticControl", "ToeSegmentation1", "Trace"),
 )
 UEA = ("BasicMotions", "ERing", "JapaneseVowels")
-BUDGETS: tuple[Budget, ...] = (1, 5, None)
+BUDGETS: tuple[Shots, ...] = (1, 5, None)
 PUBLISHED = {  # official code, ridge at 1 / 5 / all labels, measured earlier on two shared cores
     "Adiac": (0.215, 0.586, 0.581),
     "ArrowHead": (0.567, 0.671, 0.754),
@@ -214,7 +214,7 @@ def rows_in_all(results: dict[str, dict[str, Any]]) -> list[str]:
     return [row for row in first if all(row in other for other in others)]
 
 
-def _head(budget: Budget) -> str:
+def _head(budget: Shots) -> str:
     return f"{label_of(budget):>18s}"
 
 

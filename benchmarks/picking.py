@@ -1,6 +1,6 @@
 """Layer and pooling picked by left-out errors, beside the usual: `python -m benchmarks.picking`.
 
-Models learn on the training series of a set without labels. With 5 and with all labels a class the
+Models learn on the training series of a set without labels. With 5 and with all labels per class the
 choice is made on the labelled training series alone, and judged on the official test part. The
 usual stays within two standard errors; "one error" is the choice where it stays within one, "least
 errors" where it has to be the best itself. "best on test" cannot be known in use and says how much
@@ -22,7 +22,7 @@ from benchmarks.open_data import load
 from benchmarks.roster import model_of, row_of
 from selftime.data.series import SeriesSet
 from selftime.engine.solve import sample_of
-from selftime.tasks.compare import Budget, label_of, picks_of
+from selftime.tasks.compare import Shots, label_of, picks_of
 from selftime.tasks.picking import (
     USUAL,
     Picked,
@@ -43,7 +43,7 @@ SETS = (
     *("JapaneseVowels", "BasicMotions"),
 )
 OBJECTIVES = ("simclr", "masked_patches")
-BUDGETS: tuple[Budget, ...] = (5, None)
+BUDGETS: tuple[Shots, ...] = (5, None)
 ROWS = ("usual", "picked", "one error", "least errors", "best on test")
 
 Vectors = dict[Place, np.ndarray]

@@ -123,7 +123,7 @@ def fullest(choices: list[set[str]]) -> set[str]:
 
 
 def by_label(values: np.ndarray) -> dict[str, float]:
-    """Points by labels a class."""
+    """Points by labels per class."""
     return {label: round(float(value), 1) for label, value in zip(LABELS, values, strict=True)}
 
 

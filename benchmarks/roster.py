@@ -1,7 +1,7 @@
 """Every objective on the same encoder: `python -m benchmarks.roster`.
 
 Each row is learned on the training series of a set, without labels, and judged by the frozen linear
-probe with 1, 5 and all labels a class, beside the same encoder untrained, MiniRocket + ridge,
+probe with 1, 5 and all labels per class, beside the same encoder untrained, MiniRocket + ridge,
 `spectral`, and, with --official, TS2Vec as its authors wrote it. All rows see the same draws of
 labels. Results are kept by set, row and seed; what is there is not measured again.
 """
@@ -37,7 +37,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import made_from, takes_steps
-from selftime.tasks.compare import Budget, judged, label_of, picks_of
+from selftime.tasks.compare import Shots, judged, label_of, picks_of
 from selftime.tasks.references import Row, learned, minirocket_ridge
 
 UCR = (
@@ -45,7 +45,7 @@ UCR = (
     *("CBF", "ECGFiveDays", "GunPoint", "SwedishLeaf"),
 )
 UEA = ("JapaneseVowels", "ERing", "BasicMotions")
-BUDGETS: tuple[Budget, ...] = (1, 5, None)
+BUDGETS: tuple[Shots, ...] = (1, 5, None)
 STEPS = 100
 BATCH = 16
 """Most series of a step: half of the sets have no more than 50, and it halves the hours."""
@@ -211,7 +211,7 @@ def gain_cells(kept: dict[str, Any], sets: list[str], row: str) -> str:
     return "".join(f"{g:+8.1f}" for g in gain)
 
 
-def agreement(kept: dict[str, Any], budget: Budget) -> dict[str, float]:
+def agreement(kept: dict[str, Any], budget: Shots) -> dict[str, float]:
     """Rank correlation of each criterion with the probe over rows, mean over sets and seeds."""
     found: dict[str, list[float]] = {name: [] for name in CRITERIA}
     for rows in kept.values():

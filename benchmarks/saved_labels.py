@@ -1,6 +1,6 @@
 """How many labels selftime saves on each open set, printed from the results of `few_labels.py`.
 
-For each set: with so many labels a class it is as good as aeon's MiniRocket + ridge, and as
+For each set: with so many labels per class it is as good as aeon's MiniRocket + ridge, and as
 supervised from scratch, with how many? And over the sets: how far it is ahead of training from
 scratch at each number of labels, on the draws that both saw.
 """

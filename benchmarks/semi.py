@@ -1,7 +1,7 @@
 """`python -m benchmarks.semi`: heads that use the unlabelled vectors beside the plain probe.
 
 The default model learns on the whole unlabelled training part of each open set; then 1, 2 or 5
-labels a class are drawn. The probe is given the cohort that the model keeps (up to 512 of the
+labels per class are drawn. The probe is given the cohort that the model keeps (up to 512 of the
 training series) for its scores, as ever; the other heads learn from the same vectors. All see the
 same labels and are judged on every test series. Settings of the heads were chosen by accuracy on
 the rest of the training part of the sets in `CHOSEN_ON`; nothing was chosen on the others.
@@ -83,7 +83,7 @@ def told(results: dict[str, dict[str, Any]]) -> str:
             for budget, s in cells.items():
                 error = "" if s["standard_error"] is None else f" ± {s['standard_error']:.1f}"
                 lines.append(
-                    f"{title}, {budget} labels a class, {head}: {s['gain']:+.1f}{error} points, "
+                    f"{title}, {budget} labels per class, {head}: {s['gain']:+.1f}{error} points, "
                     f"better on {s['better']} of {s['sets']} (beyond its interval on "
                     f"{s['clearly_better']}, worse beyond it on {s['clearly_worse']})"
                 )

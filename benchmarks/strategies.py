@@ -1,7 +1,7 @@
 """Which way of using a model is best for how many labels: `python -m benchmarks.strategies`.
 
 On the open sets with most labels every strategy is fitted on the same labelled series and judged on
-every test series: with 50 labels a class and with all of them, on a network that was pretrained by
+every test series: with 50 labels per class and with all of them, on a network that was pretrained by
 gradient (`simclr` on a small `dilated`) and on the default model (`spectral`). "auto" is what
 `Classifier(strategy="auto")` comes to: the rule of thumb, and from 1,000 labels on a race on
 held-out training series. Results are kept by set, model and labels; what is there is not measured
@@ -24,7 +24,7 @@ from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.answers import OneClass
 from selftime.objectives.simclr import SimCLR
-from selftime.tasks.compare import Budget, label_of, picks_of
+from selftime.tasks.compare import Shots, label_of, picks_of
 from selftime.tasks.transfer.choosing import Solved, choose, rule_of_thumb, solved
 from selftime.tasks.transfer.strategies import Way
 
@@ -33,7 +33,7 @@ STRATEGIES = {
     "simclr": ("probe", "partial", "full", "staged", "scratch"),
     "spectral": ("probe", "staged"),
 }
-BUDGETS: tuple[Budget, ...] = (50, None)
+BUDGETS: tuple[Shots, ...] = (50, None)
 Results = dict[str, dict[str, dict[str, dict[str, Any]]]]
 """By set, model, number of labels, strategy."""
 
@@ -78,7 +78,7 @@ def measured(
     return out
 
 
-def table(results: Results, model: str, budget: Budget) -> str:
+def table(results: Results, model: str, budget: Shots) -> str:
     """One table: a row a set, a column a strategy."""
     columns = (*STRATEGIES[model], "auto")
     head = f"{'labels':>8s}{'rule':>9s}" + "".join(f"{name:>10s}" for name in columns)

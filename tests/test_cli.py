@@ -197,10 +197,10 @@ def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
     rivals = ("untrained encoder", "raw values", "MiniRocket + ridge", "supervised from scratch")
     for row in ("selftime", *rivals):
         assert row in result.stdout
-    assert "With 1 label a class:" in result.stdout and "points from learning" in result.stdout
+    assert "With 1 label per class:" in result.stdout and "points from learning" in result.stdout
     assert "comparing (all labels)" in result.stderr
     figures = json.loads((out / "comparison.json").read_text())
-    assert figures["labels"] == {"1 label a class": 3, "all labels": 24}
+    assert figures["labels"] == {"1 label per class": 3, "all labels": 24}
     files = {"comparison.json", "evaluation.json", "run.json"}
     pictures = {"few-labels.png", "map.png", "report.html"}
     assert {path.name for path in out.iterdir()} == files | pictures
@@ -211,7 +211,7 @@ def test_compare_learns_a_model_when_none_is_given(world, tmp_path, monkeypatch)
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     words = ["--train", world / "train.csv", "--test", world / "test.npz", "--labels", "2"]
     told = json_of("compare", *words, "--draws", 1, "--out", tmp_path / "c")
-    assert list(told["accuracy"]["selftime"]) == ["2 labels a class"]
+    assert list(told["accuracy"]["selftime"]) == ["2 labels per class"]
     assert st.load(tmp_path / "c").channels == ("0",)
     assert json.loads((tmp_path / "c" / "run.json").read_text())["command"] == "compare"
 

@@ -40,4 +40,4 @@ def test_demo_shows_what_learning_is_worth(tmp_path, monkeypatch):
     assert "self-supervision helped by" in result.stdout
     accuracy = json.loads((tmp_path / "demo" / "comparison.json").read_text())["accuracy"]
     own, bare = accuracy["selftime"], accuracy["untrained encoder"]
-    assert own["1 label a class"] > bare["1 label a class"]
+    assert own["1 label per class"] > bare["1 label per class"]

@@ -241,7 +241,11 @@ def test_other_data_are_refused(world, tmp_path):
         ("run.json", '{"status": "running"}', "holds a run that was not finished: go on with it"),
         ("comparison.json", "{", "cannot be read (Expecting"),
         ("comparison.json", "[]", "holds a list, wanted an object: make it anew"),
-        ("comparison.json", '{"budgets": [1]}', "the comparison lacks or garbles 'test_series'"),
+        (
+            "comparison.json",
+            '{"labels_per_class": [1]}',
+            "the comparison lacks or garbles 'test_series'",
+        ),
         ("evaluation.json", '{"format": 7}', "got an evaluation of format 7, wanted 1"),
     ],
 )
@@ -259,7 +263,7 @@ def test_a_comparison_survives_its_file(world):
     }
     whole = tasks.Comparison((3, None), hits, {3: 9, None: 40})
     again = comparison_of(json.loads(json.dumps(recorded(whole))))
-    assert again.budgets == whole.budgets and again.n_labels == whole.n_labels
+    assert again.labels_per_class == whole.labels_per_class and again.n_labels == whole.n_labels
     assert again.to_dict() == whole.to_dict()
     for name, row in hits.items():
         for budget, bits in row.items():

@@ -48,7 +48,7 @@ def scores_by_loops(X, y, cohort, new):
 
 @pytest.mark.parametrize("rows", [range(3), range(12), [0, 1, 2, 3, 6, 9]])
 def test_scores_equal_the_equations_in_loops(rows):
-    """One label a class, several, and unequal numbers of them."""
+    """One label per class, several, and unequal numbers of them."""
     X, y = blobs()
     new, _ = blobs(20, seed=1)
     rows = list(rows)
@@ -102,7 +102,7 @@ def test_own_labels_are_left_aside_where_all_of_the_cohort_is_labelled():
 
 
 def test_own_labels_help_where_labels_are_few():
-    """Mean over draws of two labels a class."""
+    """Mean over draws of two labels per class."""
     U, _ = blobs(150, seed=1)
     new, truth = blobs(300, seed=2)
 

@@ -47,7 +47,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def result(model):
-    return compare(model, TRAIN, TEST, budgets=(1, 3, None), draws=4)
+    return compare(model, TRAIN, TEST, labels_per_class=(1, 3, None), draws=4)
 
 
 def test_every_row_is_judged_on_all_test_series_at_every_budget(result):
@@ -70,7 +70,7 @@ def test_accuracies_and_gains_are_those_of_the_hits(result):
 
 def test_the_verdict_is_a_sentence_for_each_budget(result):
     words = result.verdict()
-    heads = ["With 1 label a class: ", "With 3 labels a class: ", "With all labels: "]
+    heads = ["With 1 label per class: ", "With 3 labels per class: ", "With all labels: "]
     assert len(words) == 5 and "label" in words[3]  # two more on labels saved
     for sentence, head, budget in zip(words[:3], heads, (1, 3, None), strict=True):
         assert sentence.startswith(
@@ -82,21 +82,21 @@ def test_the_verdict_is_a_sentence_for_each_budget(result):
 def test_the_rival_in_the_verdict_is_the_best_one():
     right, wrong = np.ones((1, 4), bool), np.zeros((1, 4), bool)
     hits = {"selftime": right, "untrained encoder": right, "weak": wrong, "strong": right}
-    budgets = {name: {None: row} for name, row in hits.items()}
-    (sentence,) = Comparison((None,), budgets, {None: 4}).verdict()
+    labels_per_class = {name: {None: row} for name, row in hits.items()}
+    (sentence,) = Comparison((None,), labels_per_class, {None: 4}).verdict()
     assert sentence.endswith("+0.0 ± 0.0 points against strong.")
 
 
 def test_it_is_json(result):
     plain = json.loads(json.dumps(result.to_dict()))
-    assert plain["labels"] == {"1 label a class": 2, "3 labels a class": 6, "all labels": 24}
-    assert plain["draws"] == {"1 label a class": 4, "3 labels a class": 4, "all labels": 1}
+    assert plain["labels"] == {"1 label per class": 2, "3 labels per class": 6, "all labels": 24}
+    assert plain["draws"] == {"1 label per class": 4, "3 labels per class": 4, "all labels": 1}
     assert plain["test_series"] == 30 and plain["verdict"] == result.verdict()
     assert plain["accuracy"]["selftime"]["all labels"] == result.accuracy("selftime", None)
 
 
 def test_the_same_question_has_the_same_answer(model, result):
-    again = compare(model, TRAIN, TEST, budgets=(3,), draws=4)
+    again = compare(model, TRAIN, TEST, labels_per_class=(3,), draws=4)
     for name in result.names:
         np.testing.assert_array_equal(again.hits[name][3], result.hits[name][3])
 
@@ -123,7 +123,7 @@ def test_all_rows_see_the_same_draws(model, monkeypatch):
 
     monkeypatch.setattr(Witness, "seen", [])
     monkeypatch.setattr(rooms, "ROWS", {name: row(name) for name in ("selftime", "other")})
-    compare(model, TRAIN, TEST, budgets=(2, None), draws=3)
+    compare(model, TRAIN, TEST, labels_per_class=(2, None), draws=3)
     seen = Witness.seen
     assert seen[0:3] == seen[3:6] and seen[6] == seen[7] and len(seen) == 8
     assert seen[0] != seen[1]
@@ -159,9 +159,9 @@ def test_labels_saved_are_told_beside_scratch_and_minirocket():
     found = Comparison((1, 4, None), rows, {1: 3, 4: 12, None: 60})
     assert [own.equivalent for own in found.saved("supervised from scratch")][0] == 4
     assert found.verdict()[3:] == [
-        "With 1 label a class this model is as good as supervised from scratch with 4: 4 times "
+        "With 1 label per class this model is as good as supervised from scratch with 4: 4 times "
         "fewer labels.",
-        "With 1 label a class self-supervision did not save labels here: MiniRocket + ridge is as "
+        "With 1 label per class self-supervision did not save labels here: MiniRocket + ridge is as "
         "good with 1.",
     ]
     assert found.to_dict()["saved"]["MiniRocket + ridge"][2]["at_least"]
@@ -169,7 +169,7 @@ def test_labels_saved_are_told_beside_scratch_and_minirocket():
 
 
 def test_shares_of_labels_are_budgets_too(model):
-    found = compare(model, TRAIN, TEST, budgets=(0.25, None), draws=3)
+    found = compare(model, TRAIN, TEST, labels_per_class=(0.25, None), draws=3)
     assert found.n_labels[0.25] == 6
     assert list(found.to_dict()["labels"]) == ["25 % of the labels", "all labels"]
     assert found.verdict()[0].startswith("With 25 % of the labels: ")
@@ -183,7 +183,7 @@ def test_strategies_are_rows_that_see_the_same_draws(model, monkeypatch):
         return solved(own, series, y, answer, way._replace(strategy="probe"))
 
     monkeypatch.setattr(strategy_rows, "solved", spy)
-    found = compare(model, TRAIN, TEST, budgets=(2,), draws=2, strategies=("full", "auto"))
+    found = compare(model, TRAIN, TEST, labels_per_class=(2,), draws=2, strategies=("full", "auto"))
     assert found.names[-2:] == ("selftime, full", "selftime, auto")
     picks = picks_of(TRAIN.labels, 2, 2)
     wanted = [(TRAIN[pick].steps.sum(), TRAIN.labels[pick].tolist()) for pick in picks]
@@ -211,9 +211,9 @@ def test_sets_one_after_another():
 
 def test_progress_is_told(model):
     told = []
-    compare(model, TRAIN, TEST, budgets=(1,), draws=1, watch=lambda *at: told.append(at))
+    compare(model, TRAIN, TEST, labels_per_class=(1,), draws=1, watch=lambda *at: told.append(at))
     assert [at[1:] for at in told] == [(i, 6) for i in range(6)]
-    assert told[0][0] == "selftime" and told[-1][0] == "1 label a class"
+    assert told[0][0] == "selftime" and told[-1][0] == "1 label per class"
 
 
 @pytest.mark.parametrize(

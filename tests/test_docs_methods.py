@@ -22,12 +22,12 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "methods"
 PAGES = {path.stem: path.read_text(encoding="utf8") for path in sorted(FOLDER.glob("*.md"))}
 PICTURED = {name: text for name, text in PAGES.items() if name != "README"}
-ROW = {"rank": 2, "among": 3, "accuracy": {"1 label a class": 71.26, "all labels": 95.0}}
+ROW = {"rank": 2, "among": 3, "accuracy": {"1 label per class": 71.26, "all labels": 95.0}}
 FIGURES = {
     "about": {"objective": "Of two sets."},
-    "reference": {"objective": {"untrained": {"1 label a class": 70.0, "all labels": 96.0}}},
+    "reference": {"objective": {"untrained": {"1 label per class": 70.0, "all labels": 96.0}}},
     "objective": {
-        "simclr": ROW | {"gain": {"1 label a class": 1.26, "all labels": -1.0}, "step": 1.52},
+        "simclr": ROW | {"gain": {"1 label per class": 1.26, "all labels": -1.0}, "step": 1.52},
         "ts2vec": ROW | {"rank": 1, "gain": {}, "encoder": "gru"},
         "spectral": ROW | {"rank": 3, "gain": {}},
     },
@@ -117,7 +117,7 @@ def test_commands_and_python_name_what_exists(name):
 def test_a_table_shows_the_best_first_and_references_last():
     lines = table_of("contrastive", FIGURES).strip().splitlines()
     assert lines[0] == (
-        "| objective | on | rank | 1 label a class | all labels | gain over untrained | step |"
+        "| objective | on | rank | 1 label per class | all labels | gain over untrained | step |"
     )
     assert lines[2:] == [
         "| `ts2vec` | gru | 1 of 3 | 71.3 | 95.0 | – | – |",
@@ -141,7 +141,7 @@ def test_only_what_stands_between_the_marks_is_made_anew():
 
 def kept_of(accuracy: float, seeds: str = "01") -> dict:
     """A row of the results, the same at every number of labels but for the seed."""
-    labels = ("1 label a class", "5 labels a class", "all labels")
+    labels = ("1 label per class", "5 labels per class", "all labels")
     return {
         k: {"accuracy": {b: accuracy + 0.02 * int(k) for b in labels}, "criteria": {}}
         for k in seeds

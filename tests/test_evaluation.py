@@ -10,7 +10,7 @@ import pytest
 import selftime as st
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.compare import judged, picks_of
-from selftime.tasks.evaluate import evaluate, evaluate_budget, evaluation_of, six_digits
+from selftime.tasks.evaluate import evaluate, evaluate_shots, evaluation_of, six_digits
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import MOST_MISTAKES, Lookalike, Mistake
 from selftime.tasks.references import learned
@@ -162,7 +162,7 @@ def test_numbers_as_labels_keep_their_order():
 def test_the_budget_of_a_comparison_is_judged_as_there(model, budget):
     picks = picks_of(TRAIN.labels, budget, 2)
     hits = judged(learned(model, TRAIN, TEST), TRAIN.labels, TEST.labels, picks)
-    e = evaluate_budget(model, TRAIN, TEST, budget=budget)
+    e = evaluate_shots(model, TRAIN, TEST, shots=budget)
     np.testing.assert_array_equal(e.right, hits[0])
     assert e.labelled == (6 if budget else 30)
     assert all(m.like_truth and m.like_truth.id in TRAIN.ids for m in e.mistakes)

@@ -18,7 +18,7 @@ from selftime.report.results import results_section
 from selftime.report.verdict import verdict_of
 from selftime.tasks import compare as rooms
 from selftime.tasks.compare import Comparison
-from selftime.tasks.leaks import Leaks, leaks_of
+from selftime.tasks.leaks import Leaks, find_leaks
 from selftime.tasks.recorded import comparison_of, recorded
 
 
@@ -51,25 +51,25 @@ def greedy():
 
 
 def test_nothing_is_said_where_all_is_well(clean):
-    leaks = leaks_of(clean, TRAIN, TEST)
+    leaks = find_leaks(clean, TRAIN, TEST)
     assert leaks == Leaks(test=12, seen=0) and leaks.sentences() == []
     assert json.dumps(leaks.to_dict())
 
 
 def test_test_series_in_pretraining_are_counted(greedy):
-    leaks = leaks_of(greedy, TRAIN, TEST)
+    leaks = find_leaks(greedy, TRAIN, TEST)
     assert (leaks.seen, leaks.doubled) == (5, 0)
     (sentence,) = leaks.sentences()
     assert sentence.startswith(SEEN)
-    assert leaks_of(greedy, TRAIN, TEST[:4]).seen == 0
+    assert find_leaks(greedy, TRAIN, TEST[:4]).seen == 0
 
 
 def test_a_model_that_does_not_know_says_so_by_none(greedy):
-    assert leaks_of(replace(greedy, fingerprints=None), TRAIN, TEST).seen is None
+    assert find_leaks(replace(greedy, fingerprints=None), TRAIN, TEST).seen is None
 
 
 def test_rows_in_both_parts_are_counted(clean):
-    leaks = leaks_of(clean, TRAIN, both(TEST, TRAIN[[2, 7]]))
+    leaks = find_leaks(clean, TRAIN, both(TEST, TRAIN[[2, 7]]))
     assert (leaks.seen, leaks.doubled) == (2, 2)
     assert "2 of 14 test series occur among the labelled ones too" in leaks.sentences()[1]
 
@@ -78,7 +78,7 @@ def test_windows_of_one_recording_on_both_sides_are_noted(clean):
     long = st.SeriesSet.of(np.random.default_rng(0).normal(size=(5, 60)), ids=list("abcde"))
     cut = windows(long, 20, stride=10).select()
     first, second = cut[:17], cut[17:]  # the fourth recording lies in both
-    leaks = leaks_of(clean, first, second)
+    leaks = find_leaks(clean, first, second)
     assert leaks.shared == ("d",) and leaks.doubled == 0
     assert "train and test share 1 groups (d)" in leaks.sentences()[0]
     many = Leaks(test=3, shared=("a", "b", "c", "d", "e")).sentences()[0]
@@ -90,7 +90,7 @@ def comparison(greedy):
     rows = {name: rooms.ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rooms, "ROWS", rows)
-        return st.compare(greedy, TRAIN, TEST, budgets=(1, None), draws=2)
+        return st.compare(greedy, TRAIN, TEST, labels_per_class=(1, None), draws=2)
 
 
 def test_the_comparison_and_its_verdict_say_it(comparison):
@@ -132,7 +132,7 @@ def test_the_archive_repeats_rows_of_its_training_parts(data_root: Path, clean):
     for name, doubled in {"SwedishLeaf": 2, "FaceAll": 1, "Trace": 0}.items():
         files = (next((data_root / "ucr" / name).glob(f"*_{p}.*")) for p in ("TRAIN", "TEST"))
         train, test = map(st.read, files)
-        assert leaks_of(clean, train, test).doubled == doubled, name
+        assert find_leaks(clean, train, test).doubled == doubled, name
 
 
 def test_leaks_are_kept_in_the_file_of_a_comparison():

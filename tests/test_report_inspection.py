@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import selftime as st
-from selftime.report.inspection import in_time_words, inspected, sampling
+from selftime.report.inspection import in_time_words, inspect, sampling
 
 
 def made(n: int = 6, **given) -> st.SeriesSet:
@@ -15,11 +15,11 @@ def made(n: int = 6, **given) -> st.SeriesSet:
 
 
 def finding(series: st.SeriesSet) -> str:
-    return "\n".join(f"{found}: {mend}" for found, mend in inspected(series).warnings)
+    return "\n".join(f"{found}: {mend}" for found, mend in inspect(series).warnings)
 
 
 def test_nothing_stands_out_in_good_data():
-    found = inspected(made(labels=[1, 1, 1, 2, 2, 2]))
+    found = inspect(made(labels=[1, 1, 1, 2, 2, 2]))
     assert (found.series, found.channels) == (6, ("u", "v"))
     assert (found.shortest, found.median, found.longest) == (10, 10, 10)
     assert (found.missing, found.duplicates, found.constant) == (0, 0, ())
@@ -30,7 +30,7 @@ def test_nothing_stands_out_in_good_data():
 def test_lengths_and_missing_values_are_measured():
     x = [np.ones((1, 4)), np.full((1, 100), 2.0), np.arange(6.0)[None]]
     x[1][0, :55] = np.nan
-    found = inspected(st.SeriesSet.of(x))
+    found = inspect(st.SeriesSet.of(x))
     assert (found.shortest, found.median, found.longest) == (4, 6, 100)
     assert found.missing == pytest.approx(0.5)
     assert "50% of the values are missing: leave out" in finding(st.SeriesSet.of(x))
@@ -43,7 +43,7 @@ def test_constant_channels_are_found_behind_gaps():
     x[:, 2] = np.nan
     x[0, 1, 3] = np.nan
     series = st.SeriesSet.of(x, channels=["a", "b", "c"])
-    assert inspected(series).constant == ("b", "c")
+    assert inspect(series).constant == ("b", "c")
     assert "constant, so without information: b, c: leave these channels out" in finding(series)
 
 
@@ -51,7 +51,7 @@ def test_duplicates_and_contradictions_are_counted():
     x = np.random.default_rng(0).normal(size=(5, 1, 8))
     x[2], x[4] = x[0], x[0]
     series = st.SeriesSet.of(x, ["a", "a", "a", "b", "b"])
-    found = inspected(series)
+    found = inspect(series)
     assert (found.duplicates, found.contradictions) == (2, 1)
     assert "2 series equal an earlier one, 1 of them with another label: drop" in finding(series)
 
@@ -60,7 +60,7 @@ def test_a_gap_is_no_zero():
     x = np.zeros((2, 1, 4))
     x[:, 0, 0] = 1
     x[1, 0, 2] = np.nan
-    assert inspected(st.SeriesSet.of(x)).duplicates == 0
+    assert inspect(st.SeriesSet.of(x)).duplicates == 0
 
 
 @pytest.mark.parametrize(

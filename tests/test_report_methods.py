@@ -9,7 +9,7 @@ import selftime as st
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
-from selftime.report.inspection import inspected, inspection_table
+from selftime.report.inspection import inspect, inspection_table
 from selftime.report.measured import Measured
 from selftime.report.methods import ENCODERS_SUIT, papers_in
 from selftime.report.tables import comparison_table, methods_table
@@ -54,7 +54,7 @@ def test_every_method_says_its_family_and_when_to_take_it():
 
 
 def test_measured_figures_are_shown_beside_a_method():
-    figures = Measured(2, 9, {"1 label a class": 71.26, "all labels": 95.0}, {}, 1.52)
+    figures = Measured(2, 9, {"1 label per class": 71.26, "all labels": 95.0}, {}, 1.52)
     shown = [st.methods()[0]._replace(measured=figures)]
     line = " ".join(printed(methods_table(shown, "objective"), width=160).split())
     assert "2 71.3 95.0 1.5x" in line
@@ -77,6 +77,6 @@ def test_the_comparison_shows_accuracy_and_gain():
 
 def test_long_lists_are_cut():
     x = np.random.default_rng(0).normal(size=(30, 1, 5))
-    text = " ".join(printed(inspection_table(inspected(st.SeriesSet.of(x, np.arange(30))))).split())
+    text = " ".join(printed(inspection_table(inspect(st.SeriesSet.of(x, np.arange(30))))).split())
     assert "30 classes (series): 0 (1), 1 (1), 2 (1)" in text and "and 18 more" in text
     assert "! 30 of 30 classes have one series only: check" in text

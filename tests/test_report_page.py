@@ -219,7 +219,7 @@ def test_results_show_every_row_and_budget(full):
         assert sentence in words
     for name in ("selftime", "untrained encoder", "raw values", "MiniRocket + ridge"):
         assert words.count(name) >= 3  # chart, legend, table
-    assert "1 label a class 3 in all 5 labels a class 15 in all all labels 30 in all" in words
+    assert "1 label per class 3 in all 5 labels per class 15 in all all labels 30 in all" in words
 
 
 def test_written_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -269,9 +269,9 @@ def one_sided(shares: dict) -> Comparison:
     "shares, pattern",
     [
         ({1: 0.8, None: 0.7}, r"helped at every number of labels: by [\d.]+ ± [\d.]+ points with "
-         r"1 label a class and [\d.]+ ± [\d.]+ points with all labels\.$"),
-        ({2: 0.8}, r"helped at the one number of labels tried: by .* with 2 labels a class\.$"),
-        ({1: 0.8, None: 0.5}, r"at 1 of 2 numbers of labels, by .* with 1 label a class; "
+         r"1 label per class and [\d.]+ ± [\d.]+ points with all labels\.$"),
+        ({2: 0.8}, r"helped at the one number of labels tried: by .* with 2 labels per class\.$"),
+        ({1: 0.8, None: 0.5}, r"at 1 of 2 numbers of labels, by .* with 1 label per class; "
          r"elsewhere it made no clear difference\.$"),
         ({1: 0.8, None: 0.3}, r"at 1 of 2 .*; it cost .* points with all labels\.$"),
         ({1: 0.5, None: 0.5}, r"made no clear difference at any number of labels\.$"),
@@ -310,8 +310,8 @@ def test_table_holds_means_and_intervals():
 @pytest.mark.parametrize("budgets", [(None,), (1,), (1, 2, 3, 4, 5, 10, 20, None)])
 def test_chart_of_any_number_of_budgets(budgets):
     found = results(a_comparison(budgets))
-    assert len(found.budgets) == len(budgets) and 1 <= len(found.values) <= len(budgets)
-    places = [mark.at for mark in found.budgets]
+    assert len(found.marks) == len(budgets) and 1 <= len(found.values) <= len(budgets)
+    places = [mark.at for mark in found.marks]
     assert places == sorted(places) and places[0] > 0 and places[-1] < 0.95
     assert all(0 <= tick.at <= 100 for tick in found.up) and len(found.up) >= 2
     for _, y, text in found.values:
@@ -341,7 +341,7 @@ def test_section_for_the_card():
     assert text.startswith("## Results\n\nShare of 200 test series classified right; mean of 4")
     lines = text.splitlines()
     assert (
-        "| test series right | 1 label a class (3) | 5 labels a class (15) | all labels (30) |"
+        "| test series right | 1 label per class (3) | 5 labels per class (15) | all labels (30) |"
         in (lines)
     )
     mean, half = interval(comparison.hits["selftime"][1])

@@ -95,7 +95,7 @@ def test_curve_draws_the_means():
     comparison = a_comparison(2)
     figure = label_efficiency(comparison, title="t")
     line = max(figure.axes[0].get_lines(), key=lambda line: line.get_linewidth())
-    wanted = [100 * comparison.accuracy("selftime", b) for b in comparison.budgets]
+    wanted = [100 * comparison.accuracy("selftime", b) for b in comparison.labels_per_class]
     np.testing.assert_allclose(line.get_ydata(), wanted)
 
 

@@ -33,7 +33,7 @@ def test_by_hand():
     assert few == Savings(1, 5, at_least=False)
     assert many.equivalent == pytest.approx(40)  # half way between 20 and 80
     assert many.in_words("supervised from scratch") == (
-        "with 5 labels a class this model is as good as supervised from scratch with 40: "
+        "with 5 labels per class this model is as good as supervised from scratch with 40: "
         "8 times fewer labels"
     )
 
@@ -42,14 +42,14 @@ def test_a_row_that_never_gets_there():
     found = worth(1, 0.95, COUNTS, THEIRS)
     assert found == Savings(1, 50, at_least=True)
     assert found.in_words("MiniRocket") == (
-        "with 1 label a class this model is better than MiniRocket with 50, the most that was "
+        "with 1 label per class this model is better than MiniRocket with 50, the most that was "
         "tried: at least 50 times fewer labels"
     )
 
 
 def test_nothing_more_to_give_the_other_says_nothing_of_a_factor():
     assert worth(50, 0.95, COUNTS, THEIRS).in_words("MiniRocket") == (
-        "with 50 labels a class this model is better than MiniRocket with 50, the most that was "
+        "with 50 labels per class this model is better than MiniRocket with 50, the most that was "
         "tried"
     )
 
@@ -57,7 +57,7 @@ def test_nothing_more_to_give_the_other_says_nothing_of_a_factor():
 @pytest.mark.parametrize("accuracy, equivalent", [(0.3, "1"), (0.5, "1.4"), (0.6, "2")])
 def test_labels_that_were_not_saved(accuracy, equivalent):
     assert worth(2, accuracy, COUNTS, THEIRS).in_words("scratch") == (
-        "with 2 labels a class self-supervision did not save labels here: scratch is as good "
+        "with 2 labels per class self-supervision did not save labels here: scratch is as good "
         f"with {equivalent}"
     )
 

@@ -15,12 +15,15 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.tables import Columns as Columns
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
+    from selftime.data.writers import write_table as write_table
     from selftime.engine.adaptation import adapted as adapted
     from selftime.engine.automatic import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.engine.runs import Run as Run
+    from selftime.engine.runs import RunError as RunError
     from selftime.engine.stream import Stream as Stream
     from selftime.engine.stream import StreamError as StreamError
     from selftime.estimators import AnomalyDetector as AnomalyDetector
@@ -29,20 +32,31 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import Regressor as Regressor
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
+    from selftime.estimators import StreamMonitor as StreamMonitor
+    from selftime.report.folder import RunFolder as RunFolder
+    from selftime.report.folder import read_run as read_run
+    from selftime.report.folder import write_comparison as write_comparison
+    from selftime.report.inspection import inspect as inspect
     from selftime.report.methods import methods as methods
+    from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.compare import compare as compare
     from selftime.tasks.evaluate import evaluate as evaluate
     from selftime.tasks.evaluation import Evaluation as Evaluation
+    from selftime.tasks.forecasting.backtest import backtest as backtest
     from selftime.tasks.invariance import inspect_views as inspect_views
+    from selftime.tasks.leaks import find_leaks as find_leaks
     from selftime.tasks.picking import pick as pick
     from selftime.tasks.race import race as race
     from selftime.tasks.suggest import suggest as suggest
+    from selftime.tasks.transfer.choosing import advise as advise
 
     __version__: str
 
 _HOMES = {
     "read": "data.readers",
     "write": "data.writers",
+    "write_table": "data.writers",
+    "inspect": "report.inspection",
     "Columns": "data.tables",
     "SeriesSet": "data.series",
     "SeriesError": "data.series",
@@ -50,6 +64,8 @@ _HOMES = {
     "sample": "data.samples",
     "samples": "data.samples",
     "pretrain": "engine.pretrain",
+    "Run": "engine.runs",
+    "RunError": "engine.runs",
     "load": "engine.model",
     "Model": "engine.model",
     "ModelError": "engine.model",
@@ -58,8 +74,15 @@ _HOMES = {
     "Auto": "engine.automatic",
     "adapted": "engine.adaptation",
     "compare": "tasks.compare",
+    "write_comparison": "report.folder",
+    "read_run": "report.folder",
+    "RunFolder": "report.folder",
     "evaluate": "tasks.evaluate",
     "Evaluation": "tasks.evaluation",
+    "find_leaks": "tasks.leaks",
+    "advise": "tasks.transfer.choosing",
+    "detect": "tasks.anomaly.detect",
+    "backtest": "tasks.forecasting.backtest",
     "inspect_views": "tasks.invariance",
     "race": "tasks.race",
     "pick": "tasks.picking",
@@ -71,6 +94,7 @@ _HOMES = {
     "Segmenter": "estimators",
     "Forecaster": "estimators",
     "SelfSupervised": "estimators",
+    "StreamMonitor": "estimators",
 }
 """Where each public name lives."""
 

@@ -1,22 +1,21 @@
-"""The front door on the command line; the work is done in its rooms."""
+"""The command line: one file a command, named as it is typed, over the public door and reports."""
 
-import signal
-
-from selftime.cli import detecting as detecting
-from selftime.cli import forecasting as forecasting
-from selftime.cli import learn as learn
-from selftime.cli import picking as picking
-from selftime.cli import recall as recall
-from selftime.cli import suggesting as suggesting
-from selftime.cli import use as use
+from selftime.cli import advise as advise
+from selftime.cli import backtest as backtest
+from selftime.cli import classify as classify
+from selftime.cli import compare as compare
+from selftime.cli import demo as demo
+from selftime.cli import detect as detect
+from selftime.cli import embed as embed
+from selftime.cli import forecast as forecast
+from selftime.cli import inspect as inspect
+from selftime.cli import methods as methods
+from selftime.cli import pick as pick
+from selftime.cli import pretrain as pretrain
+from selftime.cli import race as race
+from selftime.cli import report as report
+from selftime.cli import suggest as suggest
 from selftime.cli import watch as watch
-from selftime.cli.door import app
-from selftime.cli.terminal import terminate
+from selftime.cli.app import app, main
 
 __all__ = ["app", "main"]
-
-
-def main() -> None:
-    """Run a command; SIGTERM ends it as cleanly as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, terminate)
-    app()

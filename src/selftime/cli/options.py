@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import shlex
 from typing import Annotated, Literal
 
 import typer
@@ -7,51 +8,17 @@ import typer
 Data = Annotated[
     str, typer.Argument(help="File, folder, or bundled data as sample:NAME, sample:NAME:train.")
 ]
-Views = Annotated[
-    bool, typer.Option("--views", help="Also try every view: which leave series what they are?")
-]
-Picture = Annotated[
-    str | None, typer.Option("--out", "-o", help="Picture of the views: .png, .svg or .pdf.")
-]
+Model = Annotated[str, typer.Argument(help="Model folder or run folder.")]
 Objective = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
 Encoder = Annotated[str, typer.Option("--encoder", help="See: selftime methods.")]
-Task = Annotated[
-    Literal["classify", "search", "cluster", "forecast", "detect"],
-    typer.Option("--task", help="What the model is for, where the objective is auto."),
-]
-Budget = Annotated[
-    str | None,
-    typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
-]
-Precision = Annotated[
-    Literal["no", "bf16", "fp16"],
-    typer.Option("--precision", help="Gradient runs: mix float32 with half precision."),
-]
-Accumulate = Annotated[
-    int, typer.Option("--accumulate", min=1, help="Gradient runs: batches of one step.")
-]
-Clip = Annotated[
-    float | None, typer.Option("--clip", help="Gradient runs: longest gradient of a step.")
-]
-StopOnCollapse = Annotated[
-    bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop when embeddings collapse.")
-]
-Track = Annotated[
-    list[str],
-    typer.Option("--track", help="Gradient runs: tell tensorboard or mlflow of every step."),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run stopped at --out.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
-Strategy = Annotated[
-    str,
-    typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
+Horizon = Annotated[int, typer.Option("--horizon", min=1, help="How many steps to forecast.")]
+Covariates = Annotated[
+    str | None,
+    typer.Option("--covariates", help="Channels given ahead, with commas; they are not forecast."),
 ]
-Head = Annotated[
-    str,
-    typer.Option(
-        "--head",
-        help="linear, mlp, deep_mlp, normed_linear, attention; see docs/labels.md for more.",
-    ),
+Picture = Annotated[
+    str | None, typer.Option("--picture", help="Picture to draw: .png, .svg or .pdf.")
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Tables: column of class labels.")]
 Id = Annotated[str | None, typer.Option("--id", help="Tables: column that names the series.")]
@@ -64,3 +31,26 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what stands at --o
 Json = Annotated[
     bool, typer.Option("--json", help="Result as JSON on stdout; all else goes to stderr.")
 ]
+
+
+def words_in(text: str | None) -> tuple[str, ...]:
+    """Words between commas, each once; none from None."""
+    words = [" ".join(word.split()) for word in (text or "").split(",")]
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def words_given(ctx: typer.Context, *but: str) -> str:
+    """The command line again, as people gave it, without some options."""
+    words: list[str] = []
+    for parameter in ctx.command.params:
+        name, value = str(parameter.name), ctx.params.get(str(parameter.name))
+        source = ctx.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or parameter.opts[0] in but:
+            continue
+        option = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
+        if isinstance(value, bool):
+            words += option if value else parameter.secondary_opts[:1]
+        else:
+            each = value if isinstance(value, list | tuple) else [value]
+            words += [word for one in each for word in (*option, str(one))]
+    return shlex.join(words)

@@ -1,85 +1,29 @@
-"""How commands talk: results on stdout, progress and notes on stderr, errors in one line."""
+"""How commands talk: results on stdout, notes and warnings on stderr."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from typer.core import TyperGroup
-
-
-@runtime_checkable
-class Told(Protocol):
-    """Told what is being done, how far it is, and what else is known of it."""
-
-    def __call__(self, what: str, done: int, of: int, detail: str = "") -> None:
-        """``done`` of ``of``; ``detail`` may change all the time."""
-        ...
-
 
 PLAIN_WIDTH = 110
 """Columns where there is no terminal to ask."""
 
 
-class Door(TyperGroup):
-    """The commands, with errors told in one line and no traceback.
-
-    Exit codes: 0 done, 2 wrong input or usage, 130 stopped by Ctrl-C, 143 by SIGTERM.
-    """
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise  # the reader of a pipe has gone; typer ends quietly
-        except KeyboardInterrupt as error:
-            signum = getattr(error, "signum", 0)  # a run that saved its state says which
-            if signum:
-                stop(str(error), code=128 + signum)
-            stop("interrupted, nothing half-written was left", code=130)
-        except (ValueError, OSError) as error:  # SeriesError and ModelError are ValueErrors
-            stop(in_one_line(error), code=2)
-
-
-def stop(message: str, *, code: int) -> NoReturn:
-    """Say why in one line on stderr, and exit."""
-    typer.echo(f"selftime: {message}", err=True)
-    raise typer.Exit(code)
-
-
-def terminate(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    """End on SIGTERM through every clean-up on the way out."""
-    typer.echo("selftime: terminated, nothing half-written was left", err=True)
-    sys.exit(143)
-
-
-def in_one_line(error: Exception) -> str:
-    """The message of an error; the file and what is wrong with it where the system raised it."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def note(text: str) -> None:
-    """A remark for people, on stderr."""
+    """Print a remark for people on stderr."""
     typer.echo(text, err=True)
 
 
+def warn(record: Mapping[str, Any]) -> None:
+    """Print the warnings of a step of training on stderr."""
+    for warning in record.get("warnings", ()):
+        note(f"warning: {warning['message']}")
+
+
 def show(result: dict[str, Any] | list[Any], *lines: RenderableType, as_json: bool) -> None:
-    """The result on stdout: as JSON and nothing else, or as lines and tables for people."""
+    """Print the result on stdout: as JSON and nothing else, or as lines and tables for people."""
     if as_json:
         typer.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
         return
@@ -88,43 +32,3 @@ def show(result: dict[str, Any] | list[Any], *lines: RenderableType, as_json: bo
         console = Console(highlight=False, markup=False, width=PLAIN_WIDTH)
     for line in lines:
         console.print(line, soft_wrap=isinstance(line, str))
-
-
-@contextmanager
-def progress() -> Iterator[Told]:
-    """A bar on a terminal, gone when the work is done; elsewhere a plain line now and then."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield plain_lines()
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    times = TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, *times, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def told(what: str, done: int, of: int, detail: str = "") -> None:
-            bar.update(task, description=" ".join([what, detail]), completed=done, total=of)
-
-        yield told
-
-
-def plain_lines() -> Told:
-    """A line on stderr for every new thing that is done and every quarter of it."""
-    last = ("", -1)
-
-    def told(what: str, done: int, of: int, detail: str = "") -> None:
-        nonlocal last
-        if (what, 4 * done // max(of, 1)) != last:
-            last = (what, 4 * done // max(of, 1))
-            note(f"{what}: {done:,} of {of:,}" + (f" ({detail})" if detail else ""))
-
-    return told
-
-
-def comparing(told: Told) -> Told:
-    """The same, told of the rows and budgets of a comparison."""
-
-    def comparing(what: str, done: int, of: int, detail: str = "") -> None:
-        told(f"comparing ({what})", done, of, detail)
-
-    return comparing

@@ -1,18 +1,25 @@
-"""The command that follows a stream: names, options and help.
+"""``selftime watch``: timepoints from stdin line by line, what is said of each to stdout."""
 
-Rooms are imported inside commands, so that ``--help`` does not wait for torch.
-"""
-
-from typing import Annotated, Literal
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from selftime.cli.door import app
+from selftime.cli import options, terminal
+from selftime.cli.app import app
+
+if TYPE_CHECKING:
+    from selftime import Model, StreamMonitor
+
+LONGEST = 1 << 16
+"""Bytes of a line that are read; what comes after them is thrown away."""
 
 
 @app.command()
 def watch(  # noqa: PLR0913 - the signature is the command line
-    model: Annotated[str, typer.Argument(help="Model folder or run folder.")],
+    model: options.Model,
     normal: Annotated[
         str | None, typer.Option("--normal", help="Normal series: file, folder or sample:NAME.")
     ] = None,
@@ -50,8 +57,133 @@ def watch(  # noqa: PLR0913 - the signature is the command line
 
     Example: sensor | selftime watch run --normal normal.csv --cool-down 100
     """
-    from selftime.cli import watching
-    from selftime.engine.stream import Manner
+    import selftime as st
 
-    order = watching.Vigil(model, normal, learn, rate, distance, cool_down, vectors)
-    watching.watch(order, Manner(None, "auto", window, every), as_json=as_json)
+    loaded = st.load(model)
+    if vectors:
+        answer_lines(embedder(loaded, window, every, as_json), len(loaded.channels))
+        return
+    monitor = st.StreamMonitor(
+        loaded,
+        normal=normal,
+        rate=rate,
+        distance=distance,
+        cool_down=cool_down,
+        learn=learn,
+        window=window,
+        every=every,
+    )
+    try:
+        answer_lines(judge(monitor, as_json), len(loaded.channels))
+    finally:
+        if not monitor.is_ready:
+            terminal.note(f"no scores: they begin after {learn:,} lines (--learn, --normal)")
+
+
+Answer = Callable[[int, list[float]], str]
+"""The line that is written for a step, by its number (the first is 1) and its values."""
+
+
+def embedder(model: "Model", window: int | None, every: int, as_json: bool) -> Answer:
+    """What answers with embeddings."""
+    stream = model.stream(window=window, every=every)
+
+    def answer(step: int, values: list[float]) -> str:
+        vector = stream.update(values).tolist()
+        if as_json:
+            return json.dumps({"step": step, "embedding": vector}, allow_nan=False)
+        return ",".join(format(number, ".8g") for number in vector)
+
+    return answer
+
+
+def judge(monitor: "StreamMonitor", as_json: bool) -> Answer:
+    """What answers with scores and alarms."""
+
+    def answer(step: int, values: list[float]) -> str:
+        found = monitor.update(values)
+        if as_json:
+            return json.dumps({"step": step, **found._asdict()}, allow_nan=False)
+        score = "" if found.score is None else format(found.score, ".6g")
+        return f"{step},{score},{int(found.alarm)}"
+
+    return answer
+
+
+def answer_lines(answer: Answer, channels: int) -> None:
+    """Answer every line of stdin until it ends."""
+    said, step = Complaints(), 0
+    try:
+        for raw in lines_of(sys.stdin.buffer.readline):
+            step += 1
+            values, complaint = step_in(raw, channels)
+            said.hear(step, complaint)
+            sys.stdout.write(answer(step, values) + "\n")
+            sys.stdout.flush()
+    finally:
+        said.sum_up(step)
+
+
+def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Lines as they come, without their ends, cut where they are longer than :data:`LONGEST`."""
+    while line := readline(LONGEST):
+        rest = line
+        while rest and not rest.endswith(b"\n") and len(rest) == LONGEST:
+            rest = readline(LONGEST)
+        yield line.rstrip(b"\r\n") if rest is line else line
+
+
+def step_in(raw: bytes, channels: int) -> tuple[list[float], str | None]:
+    """The values of a line, NaN where missing, and what is wrong with it, if anything.
+
+    A line that cannot be read, or holds another number of values, is a step that was missed.
+    """
+    cells = raw[:LONGEST].decode("utf8", errors="replace").split(",")
+    missed = [float("nan")] * channels
+    if not raw.strip():
+        return missed, None
+    if len(cells) != channels:
+        return missed, f"got {len(cells)} values, wanted {channels}"
+    try:
+        values = [number_in(cell) for cell in cells]
+    except ValueError as error:
+        return missed, str(error)
+    infinite = any(abs(value) == float("inf") for value in values)
+    return values, "got infinity, wanted a number" if infinite else None
+
+
+def number_in(cell: str) -> float:
+    """A number; NaN where nothing stands.
+
+    Raises:
+        ValueError: text.
+    """
+    word = cell.strip()
+    try:
+        return float(word.replace("_", "?")) if word else float("nan")
+    except ValueError:
+        short = word if len(word) <= 20 else word[:20] + "…"
+        raise ValueError(f"got {short!r}, wanted a number") from None
+
+
+class Complaints:
+    """Tells of lines that could not be read: the first ten of them, and how many there were."""
+
+    most = 10
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def hear(self, line: int, complaint: str | None) -> None:
+        """Count a line, and tell of it if it is among the first."""
+        if complaint is None:
+            return
+        self.count += 1
+        if self.count <= self.most:
+            more = "; of more of them only the number is told" if self.count == self.most else ""
+            terminal.note(f"line {line}: {complaint}: taken as missing{more}")
+
+    def sum_up(self, lines: int) -> None:
+        """Say how it went."""
+        bad = f", {self.count:,} of them malformed and taken as missing" if self.count else ""
+        terminal.note(f"{lines:,} lines{bad}")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from selftime.data.decoding import bytes_of, suffix_of
 from selftime.data.folders import read_folder
 from selftime.data.npz_format import read_npy, read_npz
 from selftime.data.plain_text import read_tsv, read_txt
+from selftime.data.samples import sample
 from selftime.data.series import SeriesSet
 from selftime.data.sound import read_wav
 from selftime.data.table_files import read_csv, read_parquet, table_of_frame
@@ -53,8 +55,9 @@ def read(
     "series" has one row a step and a column for each channel. Rows are put in the order of time.
 
     Args:
-        source: a path, an array (N,C,T) or (N,T), a list of (C,T) or (T,) arrays, a pandas,
-            polars or arrow frame, or a SeriesSet.
+        source: a path, a bundled data set as "sample:NAME" or "sample:NAME:SPLIT", an array
+            (N,C,T) or (N,T), a list of (C,T) or (T,) arrays, a pandas, polars or arrow frame, or
+            a SeriesSet.
         labels: (N,) class labels, in place of those of the source.
         groups: (N,) subject, machine or session of each series, in place of those of the source.
         columns: the names of the columns of a table.
@@ -73,11 +76,20 @@ def read(
 
 def _series_of(source: Any, columns: Columns, layout: Layout | None) -> SeriesSet:
     if isinstance(source, str | os.PathLike):
-        return _read_path(Path(source), columns, layout)
+        return replace(_read_named(source, columns, layout), source=os.fsdecode(source))
     if isinstance(source, SeriesSet):
         return source
     table = table_of_frame(source)
     return SeriesSet.of(source) if table is None else series_of_table(table, columns, layout)
+
+
+def _read_named(
+    source: str | os.PathLike[str], columns: Columns, layout: Layout | None
+) -> SeriesSet:
+    if isinstance(source, str) and source.startswith("sample:"):
+        _, name, *split = source.split(":", 2)
+        return sample(name, split[0] if split else None)
+    return _read_path(Path(source), columns, layout)
 
 
 def _read_path(path: Path, columns: Columns, layout: Layout | None) -> SeriesSet:

@@ -30,6 +30,7 @@ class SeriesSet:
         times: (S,) timestamps (datetime64 or float seconds), or None.
         labels: (N,) class labels, or None.
         groups: (N,) subject, machine or session of each series, or None; splits keep them whole.
+        source: where all of them were read from, if it has a name; parts of them have none.
     """
 
     steps: Float32[np.ndarray, "S C"]
@@ -40,6 +41,7 @@ class SeriesSet:
     times: np.ndarray | None = None
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         check_series(self)

@@ -1,13 +1,21 @@
-"""SeriesSets to files, whole or not at all."""
+"""SeriesSets and tables of results to files, whole or not at all."""
 
 import gzip
+import io
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.decoding import suffix_of
+from selftime.data.files import write_file
 from selftime.data.npz_format import encode_npz
 from selftime.data.series import SeriesSet
 from selftime.data.table_files import encode_csv
@@ -63,3 +71,49 @@ def _replace(target: Path, data: bytes) -> None:
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_table(
+    path: str | os.PathLike[str], columns: Mapping[str, np.ndarray], *, overwrite: bool = False
+) -> Path:
+    """Write a table of results to a file, one row for each entry of its columns.
+
+    Example:
+        >>> st.write_table("vectors.npz", {"id": series.ids, "vectors": model.embed(series)})
+
+    Args:
+        path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix,
+            ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
+        columns: (N,) or (N,D) arrays by name.
+        overwrite: whether a file that is there already is replaced.
+
+    Raises:
+        SeriesError: another ending.
+        FileExistsError: a file in the way.
+    """
+    target = Path(path)
+    encode = TABLES.get(target.suffix.lower())
+    if encode is None:
+        raise SeriesError(f"{target}: wanted a name ending in {', '.join(TABLES)}")
+    if os.path.lexists(target) and not overwrite:
+        raise FileExistsError(f"{target} exists: choose another path, or overwrite=True")
+    buffer = io.BytesIO()
+    encode(columns, buffer)
+    return write_file(target, buffer.getvalue())
+
+
+def _in_columns(columns: Mapping[str, np.ndarray]) -> pa.Table:
+    flat: dict[str, np.ndarray] = {}
+    for name, values in columns.items():
+        single = values.ndim == 1
+        flat |= {name: values} if single else {f"{name}_{j}": v for j, v in enumerate(values.T)}
+    return pa.table({name: pa.array(values) for name, values in flat.items()})
+
+
+TABLES: dict[str, Callable[[Mapping[str, np.ndarray], Any], Any]] = {
+    ".csv": lambda columns, file: arrow_csv.write_csv(_in_columns(columns), file),
+    ".parquet": lambda columns, file: arrow_parquet.write_table(_in_columns(columns), file),
+    ".npz": lambda columns, file: np.savez_compressed(file, allow_pickle=False, **columns),
+    ".npy": lambda columns, file: np.save(file, columns["vectors"], allow_pickle=False),
+}
+"""What writes tables, by ending."""

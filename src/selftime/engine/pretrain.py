@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from selftime.data import scaling
+from selftime.data.files import whole_folder
 from selftime.data.fingerprints import Fingerprints, fingerprints_of, joined
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
@@ -19,7 +20,7 @@ from selftime.engine.descent import descended
 from selftime.engine.model import Model, load
 from selftime.engine.plan import Plan
 from selftime.engine.plan_choices import chosen_plan
-from selftime.engine.runs import MODEL, Run
+from selftime.engine.runs import MODEL, Run, run_record, write_finished
 from selftime.engine.solve import Watch, learn, sample_of
 from selftime.engine.training import Training, is_first_process
 from selftime.objectives.base import ClosedForm
@@ -68,20 +69,31 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         check_no_plan(learner, plan)
         card = card_of(series, choices)
         if kept:
-            kept.begin(card)
+            kept.check_at_once(card)
         learned = learn(learner, series, scale, seed=seed, watch=watch)
     else:
         plan, plan_choices = chosen_plan(learner, series, plan)
         card = card_of(series, choices | plan_choices)
         training = Training(learner, series, scale, plan, seed)
-        learned = descended(training, kept, card, watch)
+        facts = run_record(card, command="pretrain", source=series.source)
+        learned = descended(training, kept, facts, watch)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
     model = with_cohort(model, series, seed)
     if kept and is_first_process():
-        model.save(kept.folder / MODEL, overwrite=True)
-        kept.finish(card)
+        facts = run_record(card, command="pretrain", source=series.source)
+        write_run(kept.folder, model, facts, at_once=isinstance(learner, ClosedForm))
     return model
+
+
+def write_run(folder: Path, model: Model, facts: dict[str, Any], *, at_once: bool) -> None:
+    """Add the model and the end of a run to its folder, or make all of that at once."""
+    if at_once:
+        with whole_folder(folder, overwrite=True) as fresh:
+            write_run(fresh, model, facts, at_once=False)
+        return
+    model.save(folder / MODEL, overwrite=True)
+    write_finished(folder, facts)
 
 
 def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:

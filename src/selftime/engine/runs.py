@@ -1,20 +1,25 @@
-"""Run folders: what a run was told, what it measured, its states and its model."""
+"""Run folders: the names of their files, and ``run.json``, ``metrics.jsonl`` and checkpoints."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from selftime.data.files import remove_folder, write_json, write_text
 from selftime.engine import checkpoint
+from selftime.engine.tracking import Log as Log
+from selftime.engine.tracking import tracker
 from selftime.engine.training import Record
 
 RUN, METRICS, CHECKPOINTS, MODEL = "run.json", "metrics.jsonl", "checkpoints", "model"
-
-Log = Callable[[Record], None]
-"""Told of every step of a gradient run, what is known of it."""
+"""What training writes: what the run was, a line a step, states to go on from, the model."""
+RACE, CONTENDERS = "race.json", "contenders"
+"""What a race adds: the ranking, and a run folder for each contender."""
+COMPARISON, STRATEGIES, EVALUATION = "comparison.json", "strategies.json", "evaluation.json"
+"""What a comparison adds: its figures, ways to use the model, a judged classifier."""
+REPORT = "report.html"
+"""The page that shows all of it."""
 
 
 class RunError(ValueError):
@@ -23,20 +28,37 @@ class RunError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Where a run is kept and who is told of it.
+    """Where a run is kept, and who hears of its steps.
+
+    Example:
+        >>> run = st.Run(folder="my-run", trackers=("tensorboard",))
+        >>> model = st.pretrain(series, objective="ts2vec", run=run)
 
     Attributes:
         folder: holds ``run.json``, ``metrics.jsonl``, ``checkpoints/`` and ``model/``. Where it
             holds a run that was stopped, of the same data and settings, that run goes on.
-        log: told of every step.
+        log: called with a record of every step.
+        trackers: "tensorboard", "mlflow" or both; they receive every step too.
         how_to_resume: said to people when the run is stopped.
-        anew: remove a run that stands in the folder, once all settings were found good.
+        resume: refuse to begin: there must be a run to go on with.
+        overwrite: remove a run that stands in the folder, once all settings were found good.
+
+    Raises:
+        ValueError: a tracker that is unknown or not installed.
     """
 
     folder: Path
     log: Log | None = None
+    trackers: tuple[str, ...] = ()
     how_to_resume: str = "the same call goes on with it"
-    anew: bool = False
+    resume: bool = False
+    overwrite: bool = False
+    _logs: tuple[Log, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        logs = [tracker(name, Path(self.folder)) for name in self.trackers]
+        object.__setattr__(self, "folder", Path(self.folder))
+        object.__setattr__(self, "_logs", (*([self.log] if self.log else []), *logs))
 
     @property
     def checkpoints(self) -> Path:
@@ -55,9 +77,9 @@ class Run:
         Raises:
             RunError: the folder holds something else, a finished run, or one of other settings.
         """
-        if self.anew and (self.folder / RUN).is_file():
-            shutil.rmtree(self.folder)
-        if not self.folder.exists() or not any(self.folder.iterdir()):
+        if self.overwrite and (self.folder / RUN).is_file():
+            remove_folder(self.folder)
+        if self._is_free() and not self.resume:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / RUN, {"status": "running"} | facts)
             return None
@@ -66,6 +88,20 @@ class Run:
         state = checkpoint.newest(self.checkpoints)
         self._rewind(state.facts["step"] if state else -1)
         return state
+
+    def check_at_once(self, facts: dict[str, Any]) -> None:
+        """Before a run of one pass, which has no states to go on from: nothing is in the way.
+
+        Raises:
+            RunError: as :meth:`begin`, or the run was to go on.
+        """
+        if self.resume:
+            raise RunError("--resume goes on with a run of steps: name its --objective")
+        if not self._is_free() and not (self.overwrite and (self.folder / RUN).is_file()):
+            self._check_same(facts)
+
+    def _is_free(self) -> bool:
+        return not self.folder.exists() or not any(self.folder.iterdir())
 
     def _check_same(self, facts: dict[str, Any]) -> None:
         before = facts_in(self.folder)
@@ -89,12 +125,42 @@ class Run:
         """Add a step to ``metrics.jsonl`` and pass it on."""
         with (self.folder / METRICS).open("a", encoding="utf8") as file:
             file.write(json.dumps(record) + "\n")
-        if self.log:
-            self.log(record)
+        for log in self._logs:
+            log(record)
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write what the run was, now that its model is there."""
-        write_json(self.folder / RUN, {"status": "finished"} | facts)
+        write_finished(self.folder, facts)
+
+
+def run_record(card: dict[str, Any], *, command: str, source: str | None = None) -> dict[str, Any]:
+    """Return what ``run.json`` says, whoever writes it, but for how far the run is.
+
+    Args:
+        card: of the model.
+        command: that made the folder, such as "pretrain".
+        source: where the series came from, if that has a name.
+    """
+    settings = card.get("settings", {})
+    return {
+        "command": command,
+        "seconds": card.get("figures", {}).get("seconds to learn"),
+        "seed": settings.get("seed", {}).get("value"),
+        "settings": settings,
+        "data": ({"source": source} if source else {}) | card.get("data", {}),
+        "versions": card.get("versions", {}),
+    }
+
+
+def as_finished(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a run that has just come to its end."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"status": "finished", "command": record.get("command"), "finished": now} | record
+
+
+def write_finished(folder: Path, record: dict[str, Any]) -> None:
+    """Write ``run.json`` of a run that has just come to its end."""
+    write_json(folder / RUN, as_finished(record))
 
 
 def compared(facts: dict[str, Any]) -> dict[str, Any]:
@@ -129,15 +195,3 @@ def metrics_in(folder: Path) -> list[Record]:
         except ValueError:
             continue
     return records
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Plain values as JSON that people can read, whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that is replaced in one step."""
-    draft = path.with_name(f".draft-{path.name}")
-    draft.write_text(text, encoding="utf8")
-    os.replace(draft, path)

@@ -1,14 +1,17 @@
 """Trackers that are told of every step: TensorBoard and MLflow, through accelerate."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from accelerate.state import PartialState
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
 from accelerate.utils import is_mlflow_available, is_tensorboard_available
 
-from selftime.engine.runs import Log
 from selftime.engine.training import Record
+
+Log = Callable[[Record], None]
+"""Called with what is known of a step, after every step of a gradient run."""
 
 TRACKERS = ("tensorboard", "mlflow")
 

@@ -8,6 +8,7 @@ list of arrays or as an array (N,C,T). NaN means missing.
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector
 from selftime.estimators.forecaster import Forecaster
+from selftime.estimators.monitor import StreamMonitor
 from selftime.estimators.regressor import Regressor
 from selftime.estimators.segmenter import Segmenter
 from selftime.estimators.self_supervised import SelfSupervised
@@ -19,4 +20,5 @@ __all__ = [
     "Regressor",
     "Segmenter",
     "SelfSupervised",
+    "StreamMonitor",
 ]

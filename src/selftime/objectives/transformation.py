@@ -51,7 +51,7 @@ smooth gain; strong enough to be seen."""
 PLAIN: tuple[View, ...] = (VISIBLE[0], *VISIBLE[3:6])
 """Of these the series itself, its sign, its direction and the order of its parts: to tell noise,
 size and speed as well makes vectors depend on them, which costs more than it brings where classes
-differ in shape (SyntheticControl, 5 labels a class, one seed: 0.98 with these, 0.88 with all,
+differ in shape (SyntheticControl, 5 labels per class, one seed: 0.98 with these, 0.88 with all,
 0.96 untrained)."""
 
 

@@ -1,14 +1,14 @@
-"""The picture of a recording with its scores and alarms."""
-
-from typing import NamedTuple
+"""A recording with its scores and alarms: the picture, and the alarms as a table."""
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich.table import Table
 
 from selftime.report.palette import CLASSES, FAINT, SOFT, canvas, headline
 from selftime.tasks.anomaly.alarms import Episode
+from selftime.tasks.anomaly.detect import Detection
 
 MOST_CHANNELS = 6
 """Channels that are drawn, those with the highest scores in alarms first."""
@@ -17,41 +17,39 @@ MOST_POINTS = 4000
 NORMAL, ALARM = FAINT, CLASSES[2]
 
 
-class Picture(NamedTuple):
-    """What is drawn.
-
-    Attributes:
-        values: (C,T) the recording, NaN where missing.
-        names: of the channels.
-        scores: (C,T) of the channels; their mean is drawn.
-        thresholds: (T,) of that mean.
-        train: steps taken to be normal.
-    """
-
-    values: Float[np.ndarray, "C T"]
-    names: tuple[str, ...]
-    scores: Float[np.ndarray, "C T"]
-    thresholds: Float[np.ndarray, "T"]
-    train: int
-
-
-def anomaly_picture(shown: Picture, alarms: list[Episode], *, title: str) -> Figure:
+def anomaly_picture(found: Detection) -> Figure:
     """Channels one above the other, the score beneath, alarms as bands over all of them."""
-    rows = channels_to_draw(shown.scores, shown.train)
+    rows = channels_to_draw(found.channels, found.train_end)
     lanes = len(rows) + 1
-    words = f"the first {shown.train:,} steps are taken to be normal; dashes: threshold"
+    words = f"the first {found.train_end:,} steps are taken to be normal; dashes: threshold"
     with canvas(9.0, 1.2 + 1.1 * lanes) as figure:
         height = figure.get_figheight()
         for k, row in enumerate([*rows.tolist(), -1]):
             bottom = (height - 0.8 - 1.1 * (k + 1) + 0.15) / height
             axes = figure.add_axes((0.1, bottom, 0.88, 0.9 / height))
-            _draw_lane(axes, shown, row)
-            _draw_bands(axes, alarms, shown.train)
-            axes.set_xlim(0, shown.values.shape[1])
+            _draw_lane(axes, found, row)
+            _draw_bands(axes, found.alarms, found.train_end)
+            axes.set_xlim(0, len(found.scores))
             if k < lanes - 1:
                 axes.set_xticklabels([])
-        headline(figure, title, words)
+        headline(figure, count_of(found), words)
     return figure
+
+
+def count_of(found: Detection) -> str:
+    """How many alarms there are, in words."""
+    count = len(found.alarms)
+    return f"{count or 'no'} alarm{'' if count == 1 else 's'}"
+
+
+def alarms_table(found: Detection) -> Table:
+    """The alarms as people read them, the last timepoint of each included."""
+    table = Table("steps", "peak", "score", "channel", "time of the peak", box=None)
+    for alarm in found.alarms:
+        facts = found.facts_of(alarm)
+        span, score = f"{alarm.start}-{alarm.stop - 1}", f"{alarm.score:.1f}"
+        table.add_row(span, str(alarm.peak), score, facts["channel"], facts.get("time", ""))
+    return table
 
 
 def channels_to_draw(scores: Float[np.ndarray, "C T"], train: int) -> np.ndarray:
@@ -73,14 +71,14 @@ def thinned(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
     return steps, y[steps]
 
 
-def _draw_lane(axes: Axes, shown: Picture, row: int) -> None:
+def _draw_lane(axes: Axes, found: Detection, row: int) -> None:
     """A channel; row −1 is the score with its threshold."""
-    y = shown.scores.mean(axis=0) if row < 0 else shown.values[row]
+    y = found.scores if row < 0 else found.series.series(0)[row]
     axes.plot(*thinned(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
     if row < 0:
-        steps = np.arange(shown.train, len(y))
-        axes.plot(steps, shown.thresholds[shown.train :], lw=0.8, ls="--", color=ALARM)
-    axes.set_ylabel("score" if row < 0 else shown.names[row], rotation=0, ha="right", va="center")
+        steps = np.arange(found.train_end, len(y))
+        axes.plot(steps, found.thresholds[found.train_end :], lw=0.8, ls="--", color=ALARM)
+    axes.set_ylabel("score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center")
     axes.tick_params(labelsize=8)
 
 

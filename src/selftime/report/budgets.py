@@ -11,12 +11,12 @@ FIRST, LAST = 0.07, 0.9
 """Shares of the width at which the fewest and the most labels stand."""
 
 
-class BudgetMark(NamedTuple):
-    """A budget of labels on the axis.
+class LabelsMark(NamedTuple):
+    """A number of labels per class on the axis.
 
     Attributes:
         at: share of the width.
-        name: labels a class, a percentage, or "all".
+        name: labels per class, a percentage, or "all".
         labels: how many in all.
         share: what part of all labels that is, such as "17 %"; empty where it is not known.
         written: whether there is room for the name.
@@ -30,31 +30,35 @@ class BudgetMark(NamedTuple):
 
 
 def ascending(comparison: Comparison) -> Comparison:
-    """The same comparison, its budgets from the fewest labels to the most."""
-    budgets = tuple(sorted(comparison.budgets, key=lambda budget: comparison.n_labels[budget]))
-    return Comparison(budgets, comparison.hits, comparison.n_labels)
+    """The same comparison, from the fewest labels to the most."""
+    every = tuple(sorted(comparison.labels_per_class, key=lambda shots: comparison.n_labels[shots]))
+    return Comparison(every, comparison.hits, comparison.n_labels)
 
 
-def marks_of(comparison: Comparison, *, gap: float = 0.06) -> list[BudgetMark]:
-    """Every budget with its place; equal factors of labels take equal space.
+def marks_of(comparison: Comparison, *, gap: float = 0.06) -> list[LabelsMark]:
+    """Every number of labels with its place; equal factors of labels take equal space.
 
     Args:
-        comparison: with ascending budgets.
+        comparison: with ascending numbers of labels.
         gap: share of the width that a name takes.
     """
-    counts = np.array([comparison.n_labels[budget] for budget in comparison.budgets])
-    every = comparison.n_labels[None] if None in comparison.budgets else 0
+    counts = np.array([comparison.n_labels[shots] for shots in comparison.labels_per_class])
+    every = comparison.n_labels[None] if None in comparison.labels_per_class else 0
     places = log_places(counts)
     return [
-        BudgetMark(
+        LabelsMark(
             at,
-            name := short_name(budget),
+            name := short_name(shots),
             count,
             "" if "%" in name else share_of(count, every),
             written,
         )
-        for at, budget, count, written in zip(
-            places.tolist(), comparison.budgets, counts.tolist(), apart(places, gap), strict=True
+        for at, shots, count, written in zip(
+            places.tolist(),
+            comparison.labels_per_class,
+            counts.tolist(),
+            apart(places, gap),
+            strict=True,
         )
     ]
 
@@ -78,11 +82,11 @@ def apart(places: Float[np.ndarray, "n"], gap: float) -> list[bool]:
     return [*chosen, True]
 
 
-def short_name(budget: float | int | None) -> str:
-    """A budget on an axis: labels a class, a share of all labels (not a whole number), or all."""
-    if budget is None:
+def short_name(shots: float | int | None) -> str:
+    """Labels per class on an axis: a number, a share of all labels (not a whole number), or all."""
+    if shots is None:
         return "all"
-    return f"{100 * budget:g} %" if isinstance(budget, float) else str(budget)
+    return f"{100 * shots:g} %" if isinstance(shots, float) else str(shots)
 
 
 def share_of(count: int, every: int) -> str:

@@ -16,7 +16,7 @@ HEIGHT, AXES_HEIGHT, LABEL_HEIGHT = 4.6, 3.13, 0.175
 DASHES = ("-", (0, (5, 2)), (0, (1, 2)), (0, (6, 2, 1, 2)))
 """After four colours they come again with another dash."""
 VALUE_WIDTH, NAME_WIDTH = 0.1, 0.078
-"""Shares of the width that a figure and the name of a budget take."""
+"""Shares of the width that a figure and the name of a number of labels take."""
 
 
 def label_efficiency(comparison: Comparison, *, title: str, subtitle: str = "") -> Figure:
@@ -57,7 +57,7 @@ def interval(hits: np.ndarray) -> tuple[float, float]:
 def _draw_row(axes: Axes, comparison: Comparison, k: int) -> float:
     """One line; returns the height at which it starts."""
     hits = comparison.hits[comparison.names[k]]
-    mean, half = np.array([interval(hits[budget]) for budget in comparison.budgets]).T
+    mean, half = np.array([interval(hits[shots]) for shots in comparison.labels_per_class]).T
     x = _places(comparison)
     if k == 0:
         axes.fill_between(x, mean - half, mean + half, color=STRONG, alpha=0.14, lw=0, zorder=2)
@@ -103,7 +103,7 @@ def _dress(axes: Axes, comparison: Comparison) -> None:
     axes.set_xticks([mark.at for mark in marks], names)
     axes.set_xlim(0, 1)
     shares = ", share of all labels" if any(mark.share for mark in marks) else ""
-    axes.set_xlabel(f"labels a class (labels in all){shares}; equal steps are equal factors")
+    axes.set_xlabel(f"labels per class (labels in all){shares}; equal steps are equal factors")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 0), high + 0.06 * (high - low))
     axes.set_yticks([tick for tick in axes.get_yticks() if max(low, 0) <= tick <= 100])
@@ -141,7 +141,7 @@ def _name_rows(axes: Axes, comparison: Comparison, starts: np.ndarray, gap: floa
 
 def _how_measured(comparison: Comparison) -> str:
     hits = comparison.hits[comparison.names[0]]
-    draws = max(len(hits[budget]) for budget in comparison.budgets)
-    cases = hits[comparison.budgets[0]].shape[1]
+    draws = max(len(hits[shots]) for shots in comparison.labels_per_class)
+    cases = hits[comparison.labels_per_class[0]].shape[1]
     drawn = f"mean of {draws} draws of labels, with 95 % intervals" if draws > 1 else "one draw"
     return f"share of {cases:,} test series classified right; {drawn}"

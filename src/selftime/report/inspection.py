@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 
 MOST_CLASSES = 12
@@ -67,8 +68,19 @@ class Inspection:
         return asdict(self) | {"warnings": [warned._asdict() for warned in self.warnings]}
 
 
-def inspected(series: SeriesSet) -> Inspection:
-    """Look a data set over; nothing in it is changed."""
+def inspect(x: Any) -> Inspection:
+    """Look a data set over; nothing in it is changed.
+
+    Example:
+        >>> st.inspect("machines.csv").warnings
+
+    Args:
+        x: whatever :func:`selftime.read` takes.
+
+    Raises:
+        SeriesError: it cannot be read.
+    """
+    series = read(x)
     interval, irregular = sampling(series)
     duplicates, contradictions = repeated(series)
     found = Inspection(

@@ -50,10 +50,10 @@ def evaluation_tables(found: Evaluation) -> list[Any]:
 
 def comparison_tables(comparison: Comparison) -> list[Any]:
     """Accuracies and gains with their intervals, and the verdict."""
-    budgets = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.budgets]
+    heads = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class]
     parts = {"test series right": accuracy_rows(comparison), "ahead of": gain_rows(comparison)}
     tables = [
-        table_of((name, *budgets), [(row, *(cell.text for cell in cells)) for row, cells in found])
+        table_of((name, *heads), [(row, *(cell.text for cell in cells)) for row, cells in found])
         for name, found in parts.items()
     ]
     return [*tables, *comparison.verdict()]

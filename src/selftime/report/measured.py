@@ -12,8 +12,8 @@ class Measured(NamedTuple):
     Attributes:
         rank: place among all methods of its kind, 1 is best, by the mean over label counts.
         among: how many there are.
-        accuracy: percent, mean over sets and seeds, by labels a class.
-        gain: points over the same encoder untrained, by labels a class; empty where that is not
+        accuracy: percent, mean over sets and seeds, by labels per class.
+        gain: points over the same encoder untrained, by labels per class; empty where that is not
             what it stands beside.
         step: seconds of a step as a multiple of the cheapest method's; None where none are taken.
         encoder: that it was measured on.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.report.budgets import BudgetMark, apart, ascending, marks_of
+from selftime.report.budgets import LabelsMark, apart, ascending, marks_of
 from selftime.report.charts import Axis, Tick
 from selftime.report.curves import interval
 from selftime.report.palette import spread
@@ -56,18 +56,18 @@ class Results:
 
     Attributes:
         caption: how it was measured.
-        budgets: numbers of labels, the fewest first, with their places.
+        marks: numbers of labels, the fewest first, with their places.
         curves: one a row, the model first.
         height: of the chart, against that for :data:`FEW_ROWS` rows.
         up: marks of the vertical axis.
         values: the model's figures with their places, percent from the left and the bottom.
         rows: the table of accuracies.
         gains: the table of gains over each other row.
-        verdict: a sentence for each budget.
+        verdict: a sentence for each number of labels.
     """
 
     caption: str
-    budgets: list[BudgetMark]
+    marks: list[LabelsMark]
     curves: list[Curve]
     height: float
     up: list[Tick]
@@ -89,7 +89,7 @@ def results(comparison: Comparison) -> Results:
     ends = up.shares(np.stack([mean - half, mean + half], axis=1))  # (K,2,n)
     return Results(
         caption=caption(comparison),
-        budgets=marks,
+        marks=marks,
         curves=[
             curve(name, k, x + k * ASIDE * min(1, 4 / len(mean)), y[k], ends[k], float(heights[k]))
             for k, name in enumerate(comparison.names)
@@ -137,8 +137,8 @@ def look(k: int) -> str:
 
 
 def intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:
-    """Mean accuracy of a row in percent at every budget, and half the width of its interval."""
-    both = [interval(comparison.hits[name][budget]) for budget in comparison.budgets]
+    """Mean accuracy of a row in percent at every number of labels, and half the width of its interval."""
+    both = [interval(comparison.hits[name][shots]) for shots in comparison.labels_per_class]
     return [mean for mean, _ in both], [half for _, half in both]
 
 
@@ -157,15 +157,18 @@ def percent(share: float) -> float:
 def caption(comparison: Comparison) -> str:
     """How the figures were measured."""
     hits = comparison.hits[comparison.names[0]]
-    draws = max(len(hits[budget]) for budget in comparison.budgets)
-    cases = hits[comparison.budgets[0]].shape[1]
+    draws = max(len(hits[shots]) for shots in comparison.labels_per_class)
+    cases = hits[comparison.labels_per_class[0]].shape[1]
     drawn = f"mean of {draws} draws of labels, with 95 % intervals" if draws > 1 else "one draw"
     return f"Share of {cases:,} test series classified right; {drawn}."
 
 
 def accuracy_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
     """Every row with its accuracy and interval; the best of each column stands out."""
-    best = {b: max(comparison.accuracy(n, b) for n in comparison.names) for b in comparison.budgets}
+    best = {
+        b: max(comparison.accuracy(n, b) for n in comparison.names)
+        for b in comparison.labels_per_class
+    }
     return [
         (
             name,
@@ -174,7 +177,7 @@ def accuracy_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
                     with_margin(*interval(comparison.hits[name][b])),
                     comparison.accuracy(name, b) == best[b],
                 )
-                for b in comparison.budgets
+                for b in comparison.labels_per_class
             ],
         )
         for name in comparison.names
@@ -189,7 +192,7 @@ def with_margin(mean: float, half: float) -> str:
 def gain_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
     """Points that the model is ahead of each other row; clear differences stand out."""
     gains = {
-        name: [comparison.gain(name, budget) for budget in comparison.budgets]
+        name: [comparison.gain(name, shots) for shots in comparison.labels_per_class]
         for name in comparison.names[1:]
     }
     return [(name, [Cell(str(g), g.is_clear) for g in found]) for name, found in gains.items()]
@@ -198,12 +201,12 @@ def gain_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
 def results_section(comparison: Comparison) -> str:
     """The figures of a comparison as a section of Markdown, for a model card."""
     own = comparison.names[0]
-    budgets = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.budgets]
+    heads = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class]
     parts = [
         ["## Results", caption(comparison)],
-        markdown_table(["test series right", *budgets], accuracy_rows(comparison)),
+        markdown_table(["test series right", *heads], accuracy_rows(comparison)),
         [f"Points by which {own} is ahead; in bold where the 95 % interval leaves out 0."],
-        markdown_table([f"{own} against", *budgets], gain_rows(comparison)),
+        markdown_table([f"{own} against", *heads], gain_rows(comparison)),
         ["\n".join(f"- {sentence}" for sentence in comparison.verdict())],
     ]
     return "\n\n".join(text for part in parts for text in part) + "\n"

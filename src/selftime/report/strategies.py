@@ -60,8 +60,8 @@ def strategies_of(comparison: Comparison) -> dict[str, dict[int | str, list[floa
     rows = {"probe": comparison.names[0], **{strategy_in(name): name for name in names}}
     return {
         strategy: {
-            comparison.n_labels[budget]: measure_of(comparison.hits[name][budget])
-            for budget in comparison.budgets
+            comparison.n_labels[shots]: measure_of(comparison.hits[name][shots])
+            for shots in comparison.labels_per_class
         }
         for strategy, name in (rows if names else {}).items()
     }

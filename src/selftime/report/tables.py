@@ -1,6 +1,10 @@
-"""What commands print: a comparison, and the methods, as tables for a terminal."""
+"""What commands print of their results, as tables and lines for a terminal."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -8,22 +12,28 @@ from rich.text import Text
 
 from selftime.report.measured import Measured
 from selftime.report.methods import Method
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.compare import UNTRAINED, Comparison, label_of
+from selftime.tasks.forecasting.backtest import Backtest
+from selftime.tasks.forecasting.calibration import Calibration
+from selftime.tasks.picking import Picked
 from selftime.tasks.race import Race
 from selftime.tasks.standing import CRITERION
+from selftime.tasks.transfer.choosing import FEW, MANY, Advice
+from selftime.tasks.transfer.strategies import STRATEGIES
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """Accuracy of every row at every number of labels, and the gain of self-supervision."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("test series right")
-    for budget in comparison.budgets:
-        table.add_column(label_of(budget), justify="right")
+    for shots in comparison.labels_per_class:
+        table.add_column(label_of(shots), justify="right")
     for k, name in enumerate(comparison.names):
-        cells = [f"{100 * comparison.accuracy(name, b):.1f} %" for b in comparison.budgets]
+        cells = [f"{100 * comparison.accuracy(name, b):.1f} %" for b in comparison.labels_per_class]
         table.add_row(name, *cells, style="bold" if k == 0 else None)
     if UNTRAINED in comparison.names:
-        gains = [str(comparison.gain(UNTRAINED, budget)) for budget in comparison.budgets]
+        gains = [str(comparison.gain(UNTRAINED, shots)) for shots in comparison.labels_per_class]
         table.add_section()
         table.add_row("points from learning", *gains)
     return table
@@ -68,3 +78,64 @@ def race_table(race: Race) -> Table:
         ]
         table.add_row(finish.name, *cells, style="bold" if k == 0 else None)
     return table
+
+
+def advice_of(advice: Advice, series: SeriesSet) -> tuple[dict[str, Any], list[str]]:
+    """Advice for labelled series as plain values, and as lines.
+
+    Raises:
+        SeriesError: the series have no labels.
+    """
+    if series.labels is None:
+        raise SeriesError("got series without labels, wanted one each: name their --label")
+    names, counts = np.unique(np.asarray(series.labels).astype(str), return_counts=True)
+    fewest = f"{counts.min()} ({names[counts.argmin()]})"
+    result = {
+        "labels": advice.labels,
+        "classes": len(names),
+        "fewest of a class": int(counts.min()),
+        "strategy": advice.strategy,
+        "race": list(advice.contenders) if len(advice.contenders) > 1 else [],
+        "why": advice.why,
+    }
+    lines = [
+        f"{advice.labels:,} labelled series of {len(names)} classes, the fewest of one: {fewest}.",
+        f"Use '{advice.strategy}': {STRATEGIES[advice.strategy]}.",
+        f"Why: {advice.why}.",
+        f"Rule of thumb: below {FEW:,} labels probe, to {MANY:,} partial, above full.",
+    ]
+    return result, lines
+
+
+def picked_table(made: Picked) -> Table:
+    """Share of labelled series that are wrong when left out: a row a layer, a column a pooling."""
+    columns = list(dict.fromkeys(one.pooling for one in sorted(made.candidates)))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("wrong when left out")
+    for name in columns:
+        table.add_column(name, justify="right")
+    found = {(one.layer, one.pooling): one.wrong / made.judged for one in made.candidates}
+    for layer in range(made.layers):
+        shares = [found.get((layer, name)) for name in columns]
+        cells = ["" if share is None else f"{100 * share:.1f} %" for share in shares]
+        table.add_row(f"layer {layer}", *cells)
+    return table
+
+
+def backtest_table(found: Backtest) -> Table:
+    """Mean squared error of every row, a column a horizon; absolute error in brackets."""
+    table = Table("", *map(str, found.errors), title="MSE (MAE) of standardised values")
+    for name, errors in {"selftime": found.errors, **found.references}.items():
+        table.add_row(name, *(f"{e.mse:.3f} ({e.mae:.3f})" for e in errors.values()))
+    table.add_section()
+    for share in (0.8, 0.95):
+        held = [coverage_in_words(one, share) for one in found.calibrations.values()]
+        table.add_row(f"held in intervals of {100 * share:.0f} %", *held)
+    return table
+
+
+def coverage_in_words(one: Calibration, share: float) -> str:
+    """``79.5 ± 1.2 %``: what an interval held, and the standard error of it where it is known."""
+    doubt = one.errors.get(share, math.nan)
+    error = "" if math.isnan(doubt) else f" ± {100 * doubt:.1f}"
+    return f"{100 * one.coverage[share]:.1f}{error} %"

@@ -35,7 +35,7 @@ def verdict_of(content: Content) -> Verdict:
 
 def helped(comparison: Comparison) -> str:
     """Where self-supervision helped, where it cost, and where it made no clear difference."""
-    gains = {label_of(b): comparison.gain(UNTRAINED, b) for b in comparison.budgets}
+    gains = {label_of(b): comparison.gain(UNTRAINED, b) for b in comparison.labels_per_class}
     up = {name: gain for name, gain in gains.items() if gain.low > 0}
     down = {name: gain for name, gain in gains.items() if gain.high < 0}
     if not up and not down:
@@ -62,9 +62,10 @@ def _sized(gains: Mapping[str, Gain]) -> str:
 def _accuracies(comparison: Comparison) -> str:
     own = comparison.names[0]
     right = [
-        f"{100 * comparison.accuracy(own, b):.1f} % with {label_of(b)}" for b in comparison.budgets
+        f"{100 * comparison.accuracy(own, b):.1f} % with {label_of(b)}"
+        for b in comparison.labels_per_class
     ]
-    cases = comparison.hits[own][comparison.budgets[0]].shape[1]
+    cases = comparison.hits[own][comparison.labels_per_class[0]].shape[1]
     return f"Of {cases:,} test series the model gets right {_listed(right)}."
 
 

@@ -1,17 +1,19 @@
 """The honest comparison: few-label accuracy beside the reference rows, and a verdict in words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
+from selftime.engine.pretrain import pretrain
 from selftime.tasks.gain import Gain, Hits, gain, in_words
-from selftime.tasks.leaks import Leaks, leaks_of
+from selftime.tasks.leaks import Leaks, find_leaks
 from selftime.tasks.references import (
     Row,
     from_scratch,
@@ -24,8 +26,8 @@ from selftime.tasks.savings import Savings, savings
 from selftime.tasks.strategy_rows import is_strategy, name_of, strategy_row
 from selftime.tasks.transfer.strategies import Way, check_way
 
-Budget = int | float | None
-"""Labels a class, or a share of all labels (below 1); None means all."""
+Shots = int | float | None
+"""Labels per class, or a share of all labels (below 1); None means all."""
 
 Watch = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (what, done, of)."""
@@ -33,19 +35,21 @@ Watch = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which test series every row got right, for every budget of labels.
+    """Which test series every row got right, for every number of labels per class.
 
     Attributes:
-        budgets: labels a class, in the order they were asked for.
-        hits: by row name (the model first), then by budget.
-        n_labels: how many labels each budget came to.
+        labels_per_class: numbers, shares and None for all, in the order they were asked for.
+        hits: by row name (the model first), then by labels per class.
+        n_labels: how many labels these came to in all.
         leaks: what the test series have in common with pretraining and labels, if it was looked at.
+        model: that was compared; None where the comparison was read from a file.
     """
 
-    budgets: tuple[Budget, ...]
-    hits: dict[str, dict[Budget, Hits]]
-    n_labels: dict[Budget, int]
+    labels_per_class: tuple[Shots, ...]
+    hits: dict[str, dict[Shots, Hits]]
+    n_labels: dict[Shots, int]
     leaks: Leaks | None = None
+    model: Model | None = field(default=None, repr=False, compare=False)
 
     @property
     def seen(self) -> int | None:
@@ -57,27 +61,27 @@ class Comparison:
         """Rows, the model first."""
         return tuple(self.hits)
 
-    def accuracy(self, name: str, budget: Budget) -> float:
+    def accuracy(self, name: str, shots: Shots) -> float:
         """Share of test series that were right, mean over draws."""
-        return float(self.hits[name][budget].mean())
+        return float(self.hits[name][shots].mean())
 
-    def gain(self, name: str, budget: Budget) -> Gain:
+    def gain(self, name: str, shots: Shots) -> Gain:
         """How far the model is ahead of a row, in points with a 95 % interval."""
-        return gain(self.hits[self.names[0]][budget], self.hits[name][budget])
+        return gain(self.hits[self.names[0]][shots], self.hits[name][shots])
 
     def verdict(self) -> list[str]:
-        """One sentence for each budget, then labels saved, then one for each leak."""
+        """One sentence for each number of labels, then labels saved, then one for each leak."""
         leaks = self.leaks.sentences() if self.leaks else []
         saved = [self._saved_in_words(name) for name in SAVED if self.saved(name)]
-        return [*(self._sentence(budget) for budget in self.budgets), *saved, *leaks]
+        return [*(self._sentence(shots) for shots in self.labels_per_class), *saved, *leaks]
 
     def saved(self, name: str) -> list[Savings]:
         """What each number of labels is worth beside a row, from few labels to many.
 
-        Empty where fewer than two numbers were tried, or none of them a number of labels a class.
+        Empty where fewer than two numbers were tried, or none of them a number of labels per class.
         """
-        exact = [b for b in self.budgets if b is not None and b >= 1]
-        by_count = {self.n_labels[b]: b for b in self.budgets}
+        exact = [b for b in self.labels_per_class if b is not None and b >= 1]
+        by_count = {self.n_labels[b]: b for b in self.labels_per_class}
         if name not in self.hits or not exact or len(by_count) < 2:
             return []
         classes = self.n_labels[min(exact)] / min(exact)
@@ -93,28 +97,28 @@ class Comparison:
         words = self.saved(name)[0].in_words(name)
         return f"{words[0].upper()}{words[1:]}."
 
-    def _sentence(self, budget: Budget) -> str:
+    def _sentence(self, shots: Shots) -> str:
         rivals = [name for name in self.names[1:] if name != UNTRAINED and not is_strategy(name)]
-        words = in_words(self.gain(UNTRAINED, budget))
-        best = max(rivals, key=lambda name: self.accuracy(name, budget))
-        own = 100 * self.accuracy(self.names[0], budget)
+        words = in_words(self.gain(UNTRAINED, shots))
+        best = max(rivals, key=lambda name: self.accuracy(name, shots))
+        own = 100 * self.accuracy(self.names[0], shots)
         return (
-            f"With {label_of(budget)}: {own:.1f} % right; {words}; "
-            f"{self.gain(best, budget)} points against {best}."
+            f"With {label_of(shots)}: {own:.1f} % right; {words}; "
+            f"{self.gain(best, shots)} points against {best}."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "labels": {label_of(b): self.n_labels[b] for b in self.budgets},
-            "draws": {label_of(b): len(self.hits[self.names[0]][b]) for b in self.budgets},
-            "test_series": self.hits[self.names[0]][self.budgets[0]].shape[1],
+            "labels": {label_of(b): self.n_labels[b] for b in self.labels_per_class},
+            "draws": {label_of(b): len(self.hits[self.names[0]][b]) for b in self.labels_per_class},
+            "test_series": self.hits[self.names[0]][self.labels_per_class[0]].shape[1],
             "accuracy": {
-                name: {label_of(b): self.accuracy(name, b) for b in self.budgets}
+                name: {label_of(b): self.accuracy(name, b) for b in self.labels_per_class}
                 for name in self.names
             },
             "gain": {
-                name: {label_of(b): self.gain(name, b)._asdict() for b in self.budgets}
+                name: {label_of(b): self.gain(name, b)._asdict() for b in self.labels_per_class}
                 for name in self.names[1:]
             },
             "saved": {name: [own._asdict() for own in self.saved(name)] for name in SAVED},
@@ -128,23 +132,73 @@ SAVED = ("supervised from scratch", "MiniRocket + ridge")
 """Rows beside which the labels that a model saves are told."""
 
 
-def label_of(budget: Budget) -> str:
-    """A budget as printed."""
-    if budget is None:
+def label_of(shots: Shots) -> str:
+    """Labels per class as printed."""
+    if shots is None:
         return "all labels"
-    if budget < 1:
-        return f"{100 * budget:g} % of the labels"
-    return f"{budget} label{'s' if budget > 1 else ''} a class"
+    if shots < 1:
+        return f"{100 * shots:g} % of the labels"
+    return f"{shots} label{'s' if shots > 1 else ''} a class"
+
+
+def shots_in(labels: str | float | Sequence[str | float | None]) -> tuple[Shots, ...]:
+    """Return labels per class as they were given, each once: numbers, shares, "10%" and "all".
+
+    Raises:
+        ValueError: neither a positive number, nor a share of up to 100 %, nor "all" or None.
+    """
+    if isinstance(labels, str):
+        words: Sequence[str | float | None] = labels.split(",")
+    else:
+        words = labels if isinstance(labels, Sequence) else [labels]
+    try:
+        found = tuple(dict.fromkeys(_shots_of(word) for word in words))
+    except (ValueError, TypeError):
+        found = ()
+    if not found:
+        raise ValueError(
+            f"got {labels!r} as labels per class, wanted numbers, shares or all, "
+            "such as 1,2,5,10%,all"
+        )
+    return found
+
+
+def _shots_of(word: str | float | None) -> Shots:
+    if isinstance(word, str):
+        word = word.strip()
+        if not (word == "all" or word.endswith("%") or word.isdecimal()):
+            raise ValueError(word)
+        word = None if word in ("all", "100%") else number_in(word)
+    if word is None or 0 < word < 1:
+        return word
+    if word < 1 or word != int(word):
+        raise ValueError(word)
+    return int(word)
+
+
+def number_in(word: str) -> float:
+    """Return a whole number, or the share that a percentage is, which is below 1.
+
+    Raises:
+        ValueError: another text.
+    """
+    if not word.endswith("%"):
+        return int(word)
+    share = float(word[:-1]) / 100
+    if not 0 < share < 1:
+        raise ValueError(word)
+    return share
 
 
 def compare(  # noqa: PLR0913 - a front door: each is one thing that people decide
-    model: Model,
-    train: SeriesSet,
-    test: SeriesSet,
+    model: Model | None,
+    train: Any,
+    test: Any,
     *,
-    budgets: Sequence[Budget] = (1, 2, 5, None),
+    labels_per_class: str | float | Sequence[str | float | None] = (1, 2, 5, "all"),
     draws: int = 5,
     strategies: Sequence[str] = (),
+    seed: int = 0,
     watch: Watch | None = None,
 ) -> Comparison:
     """Set a model beside the reference rows at several numbers of labels.
@@ -154,37 +208,41 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     is judged.
 
     Args:
-        model: what is judged.
-        train: labelled series to draw from.
+        model: what is judged; None pretrains one on ``train``, without its labels.
+        train: labelled series to draw from, whatever :func:`selftime.read` takes.
         test: labelled series to be judged on.
-        budgets: labels a class, or shares of all labels such as 0.05; None means all of ``train``,
-            with one draw.
+        labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
+            means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
         draws: how often labels are drawn, each with a seed of its own (0, 1, …).
         strategies: further ways to use the model, each a row: names in
             :data:`selftime.tasks.transfer.strategies.STRATEGIES`, or "auto". They take minutes.
+        seed: of the pretraining, where there is no model.
         watch: told of progress.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
-        ValueError: an unknown strategy.
+        ValueError: an unknown strategy, or something else than labels per class.
     """
+    every, train, test = shots_in(labels_per_class), read(train), read(test)
     labels, truth = check_labels(train, test)
     makers = ROWS | {name_of(name): strategy_maker(name) for name in strategies}
     told = watch or (lambda what, done, of: None)
+    if model is None:
+        model = pretrain(train, seed=seed, watch=lambda done, of: told("learning", done, of))
     rows: list[Row] = []
-    hits: dict[str, dict[Budget, Hits]] = {}
-    n_labels: dict[Budget, int] = {}
+    hits: dict[str, dict[Shots, Hits]] = {}
+    n_labels: dict[Shots, int] = {}
     for done, (name, make) in enumerate(makers.items()):
-        told(name, done, len(makers) + len(budgets))
+        told(name, done, len(makers) + len(every))
         rows.append(make(model, train, test))
         hits[name] = {}
-    for done, budget in enumerate(budgets, start=len(makers)):
-        told(label_of(budget), done, len(makers) + len(budgets))
-        picks = picks_of(labels, budget, draws)
-        n_labels[budget] = len(picks[0])
+    for done, shots in enumerate(every, start=len(makers)):
+        told(label_of(shots), done, len(makers) + len(every))
+        picks = picks_of(labels, shots, draws)
+        n_labels[shots] = len(picks[0])
         for row in rows:
-            hits[row.name][budget] = judged(row, labels, truth, picks)
-    return Comparison(tuple(budgets), hits, n_labels, leaks_of(model, train, test))
+            hits[row.name][shots] = judged(row, labels, truth, picks)
+    return Comparison(every, hits, n_labels, find_leaks(model, train, test), model)
 
 
 ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
@@ -208,14 +266,14 @@ def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
     return lambda model, train, test: strategy_row(model, train, test, way)
 
 
-def picks_of(labels: np.ndarray, budget: Budget, draws: int) -> list[np.ndarray]:
+def picks_of(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:
     """Rows of the labelled training series, for each draw."""
-    if budget is None:
+    if shots is None:
         return [np.arange(len(labels))]
     rngs = [np.random.default_rng(seed) for seed in range(draws)]
-    if budget < 1:
-        return [draw_share(labels, budget, rng) for rng in rngs]
-    return [draw_per_class(labels, int(budget), rng) for rng in rngs]
+    if shots < 1:
+        return [draw_share(labels, shots, rng) for rng in rngs]
+    return [draw_per_class(labels, int(shots), rng) for rng in rngs]
 
 
 def judged(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:

@@ -1,4 +1,4 @@
-"""Judging a classifier on test series: whatever it is made of, and the model at one budget."""
+"""Judging a classifier on test series: whatever it is made of, and a model at some labels per class."""
 
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
@@ -7,9 +7,11 @@ import numpy as np
 from jaxtyping import Float, Int64
 from sklearn.base import clone
 
+from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
-from selftime.tasks.compare import Budget, check_labels, picks_of
+from selftime.engine.runs import as_finished, run_record
+from selftime.tasks.compare import Shots, check_labels, picks_of
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import mistakes_in
 from selftime.tasks.references import learned
@@ -27,37 +29,49 @@ class FittedClassifier(Protocol):
 
 
 def evaluate(
-    model: Model, classifier: FittedClassifier, train: SeriesSet, test: SeriesSet
+    model: Model,
+    classifier: FittedClassifier,
+    train: Any,
+    test: Any,
+    *,
+    probabilities: np.ndarray | None = None,
 ) -> Evaluation:
     """Judge a fitted classifier on labelled test series, whatever it is made of.
 
     Args:
         model: in whose space the nearest training series are looked for.
         classifier: fitted on ``train``.
-        train: the labelled series it was fitted on.
+        train: the labelled series it was fitted on, whatever :func:`selftime.read` takes.
         test: labelled series that it never saw. A class that ``train`` lacks has probability 0.
+        probabilities: (M,K) of the test series, where the classifier was asked already.
 
     Raises:
         SeriesError: labels are missing.
     """
-    chances = np.asarray(classifier.predict_proba(test), np.float64)
+    train, test = read(train), read(test)
+    if probabilities is None:
+        probabilities = classifier.predict_proba(test)
+    chances = np.asarray(probabilities, np.float64)
     spaces = model.embed(train), model.embed(test)
-    return evaluation_of(chances, classifier.classes_, spaces, train, test)
+    found = evaluation_of(chances, classifier.classes_, spaces, train, test)
+    record = run_record(model.card, command="classify", source=train.source)
+    return replace(found, about={"run": as_finished(record | {"seconds": None}), **found.about})
 
 
-def evaluate_budget(
-    model: Model, train: SeriesSet, test: SeriesSet, *, budget: Budget = None
+def evaluate_shots(
+    model: Model, train: SeriesSet, test: SeriesSet, *, shots: Shots = None
 ) -> Evaluation:
-    """Judge the model's row of a comparison at one budget, with its first draw of labels.
+    """Judge the model's row of a comparison at some labels per class, with its first draw of labels.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
     """
     labels, _ = check_labels(train, test)
-    row, pick = learned(model, train, test), picks_of(labels, budget, 1)[0]
+    row, pick = learned(model, train, test), picks_of(labels, shots, 1)[0]
     head = clone(row.head).fit(row.train[pick], labels[pick])
     chances, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
-    return evaluation_of(chances, head.classes_, spaces, train[pick], test)
+    found = evaluation_of(chances, head.classes_, spaces, train[pick], test)
+    return replace(found, about=origins(train, test))
 
 
 def evaluation_of(
@@ -94,7 +108,17 @@ def evaluation_of(
         labelled=len(train),
     )
     names = (classes[found.truth], classes[predicted])
-    return replace(found, mistakes=mistakes_in(test, names, found.confidence, spaces, train))
+    mistakes = mistakes_in(test, names, found.confidence, spaces, train)
+    return replace(found, mistakes=mistakes, about=origins(train, test))
+
+
+def origins(train: SeriesSet, test: SeriesSet) -> dict[str, Any]:
+    """Where both parts came from, as files say it."""
+    return {
+        name: ({"source": series.source} if series.source else {})
+        | {"fingerprint": series.fingerprint()}
+        for name, series in (("train", train), ("test", test))
+    }
 
 
 def numbered(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarray, "M"]]:

@@ -1,19 +1,24 @@
 """What became of every test series under a classifier, and every figure that follows from it."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
+from selftime.data.files import write_json
 from selftime.tasks import accuracy, reliability
 from selftime.tasks.lookalikes import Mistake, mistake_of, plain
 from selftime.tasks.reliability import ReliabilityBin, reliability_bins
 
 FORMAT = 1
 """Of ``evaluation.json``; raised whenever an older reader would misread a newer file."""
+ABOUT = ("run", "train", "test")
+"""What such a file says of the model and the series, beside the figures."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,6 +35,7 @@ class Evaluation:
         probabilities: (M,K) to 6 significant digits, so that a file gives them back exactly.
         labelled: how many labelled series the classifier was fitted on.
         mistakes: wrong predictions, the most confident first, some of them.
+        about: of which series it is ("train", "test"), and by what model ("run").
 
     Raises:
         ValueError: arrays that do not fit one another.
@@ -42,6 +48,7 @@ class Evaluation:
     probabilities: Float[np.ndarray, "..."]
     labelled: int
     mistakes: tuple[Mistake, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         M, K = len(self.ids), len(self.classes)
@@ -146,6 +153,16 @@ class Evaluation:
             "probabilities": self.probabilities.tolist(),
         }
 
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write all of it to a JSON file, which :func:`selftime.read_run` reads.
+
+        Raises:
+            FileExistsError: the file is there and ``overwrite`` is False.
+        """
+        if os.path.lexists(path) and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another path, or overwrite=True")
+        return write_json(path, {**self.about, **self.to_dict()}, rows=True)
+
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Evaluation":
         """What :meth:`to_dict` made; figures are worked out anew.
@@ -166,6 +183,7 @@ class Evaluation:
                 probabilities=np.array(content["probabilities"], np.float64),
                 labelled=int(content["labelled"]),
                 mistakes=tuple(mistake_of(found) for found in content["mistakes"]),
+                about={name: content[name] for name in ABOUT if name in content},
             )
         except (LookupError, TypeError) as error:
             raise ValueError(f"the evaluation is damaged ({error}): evaluate again") from None

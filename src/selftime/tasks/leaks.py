@@ -57,7 +57,7 @@ NAMED = 3
 """Shared groups that are named."""
 
 
-def leaks_of(model: Model, train: SeriesSet, test: SeriesSet) -> Leaks:
+def find_leaks(model: Model, train: SeriesSet, test: SeriesSet) -> Leaks:
     """What a test part has in common with pretraining and with the labelled part.
 
     Args:

@@ -20,21 +20,21 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     Targets are 1 for the class and -1 for the rest (least-squares classification, Suykens &
     Vandewalle 1999). The penalty is a fixed share of the mean squared length of the centred
-    vectors: with one label a class leave-one-out can say nothing about it, and with a few it is
-    so noisy that choosing from a wide grid by it costs accuracy. At one label a class this is
+    vectors: with one label per class leave-one-out can say nothing about it, and with a few it is
+    so noisy that choosing from a wide grid by it costs accuracy. At one label per class this is
     close to the nearest class mean, with many labels to least squares.
 
     A cohort of unlabelled vectors, if there is one, helps in three ways where labels are few.
 
     A vector is moved towards its nearest in the cohort, which even out what is peculiar to it
     (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
-    2019): by half their mean with one label a class, less the more labels there are.
+    2019): by half their mean with one label per class, less the more labels there are.
 
     Some classes win too often, because their labelled vectors happen to lie near the middle of
     all series. So the scores of each class are brought to mean 0 and deviation 1 over the cohort
     (test normalisation of speaker verification, Auckenthaler et al. 2000): fully with one label a
     class, less the more labels there are. This takes classes to be about equally frequent; equal
-    numbers of labels a class say nothing of that, unequal ones do, and the more unequal they are
+    numbers of labels per class say nothing of that, unequal ones do, and the more unequal they are
     the less is normalised.
 
     The probe is fitted again with the labels that it gave itself to the cohort, the surest nine of
@@ -77,7 +77,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             ValueError: not numbers, or labels that are not classes.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
-        with warnings.catch_warnings():  # few labels a class are what this is for
+        with warnings.catch_warnings():  # few labels per class are what this is for
             warnings.filterwarnings(
                 "ignore", "The number of unique classes is greater", UserWarning
             )
@@ -133,7 +133,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Shift (K,) and scale (K,) of scores: for so many labels a class, over a moved cohort."""
+        """Shift (K,) and scale (K,) of scores: for so many labels per class, over a moved cohort."""
         if not len(moved):
             return np.zeros(len(labels)), np.ones(len(labels))
         scores = moved @ self.coef_.T + self.intercept_
@@ -212,10 +212,10 @@ def temperature(scores: Float[np.ndarray, "n K"], index: np.ndarray) -> float:
 NEIGHBOURS = 5
 """How many of the cohort a vector is moved towards."""
 REACH = 0.5
-"""Share of their mean that is added with one label a class."""
+"""Share of their mean that is added with one label per class."""
 OWN = 0.5
 """What share of the scores comes from its own labels, where hardly any of the cohort has one."""
 SURE = 0.9
 """Share of its own labels of a class that it learns from, the surest ones."""
 UNTESTED = 0.3
-"""Temperature where one label a class leaves nothing to fit it on."""
+"""Temperature where one label per class leaves nothing to fit it on."""

@@ -8,13 +8,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selftime.data.files import remove_folder, write_json
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.engine.fit import Collapsed
 from selftime.engine.model import Model, load
 from selftime.engine.plan import Budget, Plan
 from selftime.engine.pretrain import pretrain
-from selftime.engine.runs import MODEL, Log, Run, RunError, facts_in
+from selftime.engine.runs import (
+    CONTENDERS,
+    MODEL,
+    RACE,
+    RUN,
+    Log,
+    Run,
+    RunError,
+    facts_in,
+    run_record,
+    write_finished,
+)
 from selftime.engine.training import Diverged, Record
 from selftime.objectives.naming import takes_steps
 from selftime.tasks.standing import CRITERION, FOLDS, criterion_of, probe_of
@@ -94,9 +106,10 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     x: Any,
     *,
     minutes: float = 20.0,
-    objectives: Sequence[str] = USUAL,
+    objectives: Sequence[str] | None = None,
     encoder: str = "auto",
-    folder: str | Path | None = None,
+    run: str | Path | None = None,
+    overwrite: bool = False,
     seed: int = 0,
     watch: Watch | None = None,
 ) -> Race:
@@ -109,10 +122,11 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     Args:
         x: whatever :func:`selftime.read` takes.
         minutes: for all of them together.
-        objectives: names, or weighted sums such as "simclr + masked_patches".
+        objectives: names, or weighted sums such as "simclr + masked_patches"; the usual when None.
         encoder: what those that take steps train; "auto" chooses.
-        folder: keeps a run for each contender; a race that was stopped goes on when it is called
-            again in the same way.
+        run: folder that keeps the ranking, the best model and, in ``contenders/``, a run of each;
+            a race that was stopped goes on when it is called again in the same way.
+        overwrite: remove a run that stands in the folder first.
         seed: fixes everything random.
         watch: told of progress.
 
@@ -121,17 +135,20 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         ValueError: nobody runs, an unknown name, no time, or every contender failed.
         Stopped: Ctrl-C or SIGTERM, after the state of the contender in flight was saved.
     """
-    series = read(x)
+    series, objectives = read(x), USUAL if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
+    start = time.perf_counter()
+    facts = {"race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}}
+    folder = begun(run, series, facts | {"seed": seed}, overwrite) if run else None
     each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
     finishes, models = [], {}
     for name in objectives:
-        start = time.perf_counter()
-        lane = Lane(name, encoder, each, Path(folder) / lane_name(name) if folder else None, seed)
+        lane = Lane(name, encoder, each, folder / lane_name(name) if folder else None, seed)
+        began = time.perf_counter()
         try:
             models[name] = lane.run(series, watch)
         except (Diverged, Collapsed) as error:
-            finishes.append(Finish(name, np.nan, None, time.perf_counter() - start, str(error)))
+            finishes.append(Finish(name, np.nan, None, time.perf_counter() - began, str(error)))
             continue
         seconds = models[name].card["figures"]["seconds to learn"]
         judged = criterion_of(models[name], series, seed), probe_of(models[name], series, seed)
@@ -139,7 +156,43 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     ranked = tuple(sorted(finishes, key=lambda finish: finish.score, reverse=True))
     if not models:
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in ranked)}")
-    return Race(ranked, models[ranked[0].name])
+    made = Race(ranked, models[ranked[0].name])
+    if run:
+        seconds = round(time.perf_counter() - start, 2)
+        finish(Path(run), made, series, facts | {"seconds": seconds})
+    return made
+
+
+def begun(
+    run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool
+) -> Path:
+    """Where contenders go in the folder of a race, which now says what was asked for.
+
+    Raises:
+        RunError: another run stands there.
+    """
+    folder = Path(run)
+    if overwrite and (folder / RUN).is_file():
+        remove_folder(folder)
+    data = {"fingerprint": series.fingerprint()}
+    if folder.exists() and any(folder.iterdir()):
+        before = facts_in(folder)
+        if before.get("command") != "race":
+            raise RunError(f"{folder} holds another run: choose another folder")
+        if before.get("data", {}).get("fingerprint") != data["fingerprint"]:
+            raise RunError(f"{folder} holds a run on other data: choose another folder")
+    data |= {"source": series.source} if series.source else {}
+    write_json(folder / RUN, {"status": "running", "command": "race", **facts, "data": data})
+    return folder / CONTENDERS
+
+
+def finish(folder: Path, made: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
+    """Write the best model, the whole ranking and what the race was."""
+    made.model.save(folder / MODEL, overwrite=True)
+    write_json(folder / RACE, made.to_dict())
+    write_finished(
+        folder, run_record(made.model.card, command="race", source=series.source) | facts
+    )
 
 
 class Lane(NamedTuple):

@@ -15,9 +15,11 @@ from selftime.tasks.leaks import Leaks
 def recorded(comparison: Comparison) -> dict[str, Any]:
     """The figures, and beneath them which test series were right, a bit each."""
     return comparison.to_dict() | {
-        "budgets": list(comparison.budgets),
+        "labels_per_class": list(comparison.labels_per_class),
         "hits": {
-            name: [packed_hits(comparison.hits[name][budget]) for budget in comparison.budgets]
+            name: [
+                packed_hits(comparison.hits[name][shots]) for shots in comparison.labels_per_class
+            ]
             for name in comparison.names
         },
     }
@@ -30,16 +32,16 @@ def comparison_of(content: Mapping[str, Any]) -> Comparison:
         ValueError: something is missing or does not fit, as in files of older versions.
     """
     try:
-        budgets, M = tuple(content["budgets"]), int(content["test_series"])
+        every, M = tuple(content["labels_per_class"]), int(content["test_series"])
         hits = {
-            name: {b: hits_in(text, M) for b, text in zip(budgets, texts, strict=True)}
+            name: {b: hits_in(text, M) for b, text in zip(every, texts, strict=True)}
             for name, texts in content["hits"].items()
         }
-        counts = dict(zip(budgets, content["labels"].values(), strict=True))
+        counts = dict(zip(every, content["labels"].values(), strict=True))
         leaks = leaks_in(content.get("leaks"))
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"the comparison lacks or garbles {error}: compare again") from None
-    return Comparison(budgets, hits, counts, leaks)
+    return Comparison(every, hits, counts, leaks)
 
 
 def leaks_in(content: Mapping[str, Any] | None) -> Leaks | None:

@@ -56,9 +56,9 @@ def savings(
     measured with is put down for these.
 
     Args:
-        labels: (A,) labels a class that the model had.
+        labels: (A,) labels per class that the model had.
         ours: (A,) its accuracies.
-        counts: (B,) labels a class that the other had, ascending.
+        counts: (B,) labels per class that the other had, ascending.
         theirs: (B,) its accuracies.
 
     Raises:

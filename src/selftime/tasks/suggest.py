@@ -17,8 +17,8 @@ from selftime.tasks.probe import Probe
 POOL = 4096
 """Most series that are looked at; of more, so many are drawn."""
 TRUSTED = 2
-"""Mean number of labels a class from which the probe is asked what it is unsure of. Asked at one
-label a class it knows too little, and costs more than it gives (benchmarks/results/suggest.json
+"""Mean number of labels per class from which the probe is asked what it is unsure of. Asked at one
+label per class it knows too little, and costs more than it gives (benchmarks/results/suggest.json
 holds what was measured)."""
 LEAST = 0.3
 """What a series counts at least, where the mean doubt is 1: with 0, whole classes of which the
@@ -62,7 +62,7 @@ def suggest(
 
     Without labels these are the series that together stand for all others in the space that the
     model learned (:func:`selftime.tasks.coverage.facility_location`). What is labelled already
-    counts as chosen. From :data:`TRUSTED` labels a class on a probe is fitted, and series count the
+    counts as chosen. From :data:`TRUSTED` labels per class on a probe is fitted, and series count the
     more the less it can decide between the two likeliest classes (margin sampling, Scheffer et al.
     2001).
 

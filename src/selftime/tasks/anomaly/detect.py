@@ -2,17 +2,24 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from selftime.data.readers import read
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
+from selftime.tasks.anomaly.alarms import Episode, alarms_in
 from selftime.tasks.anomaly.fusion import fused
 from selftime.tasks.anomaly.gaps import bridged
 from selftime.tasks.anomaly.period import window_of
 from selftime.tasks.anomaly.record import Record, scaled
 from selftime.tasks.anomaly.scores import LEARNED, SCORES
+from selftime.tasks.anomaly.thresholds import check_rate, following
+
+NORMAL = 0.15
+"""Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
 
 USUAL = (
     "statistics",
@@ -55,6 +62,96 @@ class Scored(NamedTuple):
     scores: Float[np.ndarray, "T"]
     channels: Float[np.ndarray, "C T"]
     width: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detection:
+    """What :func:`detect` found in a recording of T timepoints and C channels.
+
+    Attributes:
+        series: the recording.
+        scores: (T,) finite, 0 or more; higher is more anomalous.
+        channels: (C,T) the same of each channel; ``scores`` is their mean.
+        thresholds: (T,) above which a score is in alarm.
+        alarms: after the normal part, counted from the beginning of the recording.
+        train_end: timepoints that were taken to be normal.
+        window: timepoints of a window.
+    """
+
+    series: SeriesSet
+    scores: Float[np.ndarray, "T"]
+    channels: Float[np.ndarray, "C T"]
+    thresholds: Float[np.ndarray, "T"]
+    alarms: list[Episode]
+    train_end: int
+    window: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the scores, as plain values; alarms with times where there are any."""
+        return {
+            "steps": len(self.scores),
+            "channels": list(self.series.channels),
+            "window": self.window,
+            "train_end": self.train_end,
+            "alarms": [self.facts_of(alarm) for alarm in self.alarms],
+        }
+
+    def facts_of(self, alarm: Episode) -> dict[str, Any]:
+        """An alarm with the name of its channel, and the time of its peak."""
+        out = alarm._asdict() | {"channel": self.series.channels[alarm.channel]}
+        times = self.series.times
+        return out if times is None else out | {"time": str(times[alarm.peak])}
+
+
+def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
+    x: Any,
+    *,
+    train_end: int | None = None,
+    rate: float = 0.01,
+    past_only: bool = False,
+    cool_down: int | None = None,
+    model: Model | None = None,
+) -> Detection:
+    """Score every timepoint of a recording whose beginning is normal, and list the alarms.
+
+    Example:
+        >>> found = st.detect("machine.csv", train_end=2000)
+        >>> found.alarms
+
+    Args:
+        x: one recording, whatever :func:`selftime.read` takes.
+        train_end: timepoints taken to be normal; the first 15 % when None.
+        rate: promised share of normal timepoints that are in alarm.
+        past_only: whether a score depends on its own and earlier timepoints alone.
+        cool_down: quiet timepoints that end an alarm; a window when None.
+        model: whose embeddings of windows are compared too; None needs no learning.
+
+    Raises:
+        SeriesError: not one recording.
+        ValueError: a rate or a normal part out of range.
+    """
+    check_rate(rate)
+    series = read(x)
+    if len(series) != 1:
+        source = series.source or "the source"
+        raise SeriesError(f"{source} holds {len(series)} series, wanted one recording: split it")
+    train = train_end or max(int(NORMAL * series.lengths[0]), 1)
+    found = scored(series.series(0), train, recipe=Scoring(past_only=past_only, model=model))
+    thresholds = following(found.scores, train, rate)
+    wait = found.width if cool_down is None else cool_down
+    later = alarms_in(found.channels[:, train:], thresholds[train:], wait)
+    return Detection(
+        series=series,
+        scores=found.scores,
+        channels=found.channels,
+        thresholds=thresholds,
+        alarms=[
+            a._replace(start=a.start + train, stop=a.stop + train, peak=a.peak + train)
+            for a in later
+        ],
+        train_end=train,
+        window=found.width,
+    )
 
 
 def scored(

@@ -1,0 +1,33 @@
+"""``selftime advise``: which strategy suits so many labels, before anything is trained."""
+
+from typing import Annotated
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def advise(  # noqa: PLR0913 - the signature is the command line
+    data: options.Data,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model or run folder that is to be used.")
+    ] = None,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say which strategy suits so many labelled series, and why. Nothing is trained.
+
+    Example: selftime advise sample:JapaneseVowels:train
+    """
+    import selftime as st
+    from selftime.report.tables import advice_of
+
+    series = files.reader(label, id, time, layout)(data)
+    advice = st.advise(len(series), st.load(model) if model else None)
+    result, lines = advice_of(advice, series)
+    terminal.show(result, *lines, as_json=as_json)

@@ -1,0 +1,83 @@
+"""The program: its name, its version, its errors in one line, and how it is ended."""
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+
+class Program(TyperGroup):
+    """The commands, with errors said in one line and no traceback.
+
+    Exit codes: 0 done, 2 wrong input or usage, 130 stopped by Ctrl-C, 143 by SIGTERM.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader of a pipe has gone; typer ends quietly
+        except KeyboardInterrupt as error:
+            signum = getattr(error, "signum", 0)  # a run that saved its state says which
+            if signum:
+                stop(str(error), code=128 + signum)
+            stop("interrupted, nothing half-written was left", code=130)
+        except (ValueError, OSError) as error:  # SeriesError and ModelError are ValueErrors
+            stop(in_one_line(error), code=2)
+
+
+def stop(message: str, *, code: int) -> NoReturn:
+    """Say why in one line on stderr, and exit."""
+    typer.echo(f"selftime: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def in_one_line(error: Exception) -> str:
+    """The message of an error; the file and what is wrong with it where the system raised it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+app = typer.Typer(
+    cls=Program,
+    name="selftime",
+    help="Self-supervised learning for time series: learn without labels, then use a few.\n\n"
+    "Start with: selftime demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> bool:
+    if asked:
+        typer.echo(import_module("importlib.metadata").version("selftime"))
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Run a command; SIGTERM ends it as cleanly as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, terminate)
+    app(prog_name="selftime")
+
+
+def terminate(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    """End on SIGTERM through every clean-up on the way out."""
+    typer.echo("selftime: terminated, nothing half-written was left", err=True)
+    sys.exit(143)

@@ -1,0 +1,83 @@
+"""``selftime classify``: classes and probabilities from a few labelled series."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def classify(  # noqa: PLR0913 - the signature is the command line
+    model: options.Model,
+    train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
+    test: Annotated[str, typer.Option("--test", help="Series to classify.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
+    strategy: Annotated[
+        str,
+        typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
+    ] = "auto",
+    head: Annotated[
+        str,
+        typer.Option(
+            "--head",
+            help="linear, mlp, deep_mlp, normed_linear, attention; see docs/labels.md for more.",
+        ),
+    ] = "linear",
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Classify series with a few labelled ones: class and probability of each.
+
+    The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
+    forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
+    carry labels, these are not used but for the accuracy that is printed.
+
+    Example: selftime classify run --train sample:JapaneseVowels:train
+    --test sample:JapaneseVowels:test --out predictions.csv
+    """
+    import selftime as st
+
+    beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
+    files.check_file(out, files.TABLES, force=force)
+    files.check_file(beside, (".json",), force=force)
+    read = files.reader(label, id, time, layout)
+    labelled, asked, given = read(train), read(test), st.load(model)
+    if labelled.labels is None:
+        raise ValueError(f"{train} has no labels, wanted one a series: name their --label")
+    classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
+    classifier.fit(labelled, progress=True)
+    chances = classifier.predict_proba(asked)  # (N,K)
+    predicted = classifier.classes_[chances.argmax(axis=1)]
+    columns = {"id": asked.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
+    if asked.labels is not None:
+        columns["label"] = asked.labels
+    st.write_table(out, columns, overwrite=force)
+    result: dict[str, Any] = {
+        "out": out,
+        "strategy": classifier.strategy_,
+        "why": classifier.why_,
+        "labelled": len(labelled),
+        "series": len(asked),
+        "classes": {str(name): int((predicted == name).sum()) for name in sorted(set(predicted))},
+    }
+    lines = [
+        f"Strategy {classifier.strategy_}: {classifier.why_}.",
+        f"{len(asked):,} series classified with {len(labelled):,} labelled ones.",
+    ]
+    if asked.labels is not None:
+        found = st.evaluate(classifier.model_, classifier, labelled, asked, probabilities=chances)
+        found.save(beside, overwrite=force)
+        leaks = st.find_leaks(given, labelled, asked)
+        result |= {"accuracy": found.accuracy, "leaks": leaks.to_dict(), "evaluation": str(beside)}
+        right = f"{found.right.sum():,} of {len(asked):,}"
+        lines.append(f"{100 * found.accuracy:.1f} % right ({right}).")
+        lines += [*leaks.sentences(), f"Every figure: selftime report {beside}"]
+    terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json)

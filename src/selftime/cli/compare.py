@@ -1,0 +1,70 @@
+"""``selftime compare``: what a model is worth beside the reference rows."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def compare(  # noqa: PLR0913 - the signature is the command line
+    train: Annotated[str, typer.Option("--train", help="Labelled series to draw labels from.")],
+    test: Annotated[str, typer.Option("--test", help="Labelled series to be judged on.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model or run folder; else learned on train.")
+    ] = None,
+    labels: Annotated[
+        str, typer.Option("--labels", help="Labels per class, shares such as 10%, and all.")
+    ] = "1,2,5,all",
+    draws: Annotated[int, typer.Option("--draws", min=1, help="How often labels are drawn.")] = 5,
+    strategies: Annotated[
+        str,
+        typer.Option("--strategies", help="Further rows: partial,full,staged,adapter,auto."),
+    ] = "",
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Folder for pictures and figures.")
+    ] = None,
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Set a model beside the untrained encoder, raw values and MiniRocket at few labels.
+
+    Says so when self-supervision did not help. --strategies adds rows in which the model is
+    fine-tuned. Without --model one is learned first, on the
+    series of --train without their labels.
+
+    Example: selftime compare --train sample:JapaneseVowels:train
+    --test sample:JapaneseVowels:test --labels 1,5,all --out comparison
+    """
+    import selftime as st
+    from selftime.report.tables import comparison_table
+
+    if out:
+        files.check_folder(Path(out), force=force)
+    read = files.reader(label, id, time, layout)
+    labelled, judged = read(train), read(test)
+    found = st.compare(
+        st.load(model) if model else None,
+        labelled,
+        judged,
+        labels_per_class=labels,
+        draws=draws,
+        strategies=options.words_in(strategies),
+        seed=seed,
+        progress=True,
+    )
+    lines: list[Any] = [comparison_table(found), *found.verdict()]
+    if out:
+        run = st.write_comparison(
+            out, found, train=labelled, test=judged, save_model=not model, overwrite=force
+        )
+        lines.append(f"Report: {run.page}; pictures and figures beside it")
+    terminal.show(found.to_dict(), *lines, as_json=as_json)

@@ -1,0 +1,65 @@
+"""``selftime demo``: the whole way on bundled speech, from raw series to a verdict."""
+
+import time
+from itertools import count
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+SPEECH = "sample:JapaneseVowels"
+TITLE = "Nine speakers told apart by two spoken vowels"
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="Folder; selftime-demo, or -2, -3 … if it is there."),
+    ] = None,
+    force: options.Force = False,
+    encoder: options.Encoder = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Learn from bundled speech without labels, then tell 9 speakers apart with 1 label each.
+
+    Example: selftime demo
+    """
+    import selftime as st
+    from selftime.report.overview import overview
+    from selftime.report.palette import save_picture
+    from selftime.report.tables import comparison_table
+
+    target = Path(out) if out else free_folder("selftime-demo", force=force)
+    files.check_folder(target, force=force)
+    train, test = st.read(f"{SPEECH}:train"), st.read(f"{SPEECH}:test")
+    terminal.note(f"{len(train)} utterances to learn from, {len(test)} to be judged on.")
+    start = time.perf_counter()
+    model = st.pretrain(train, encoder=encoder, progress=True)
+    learning = time.perf_counter() - start
+    found = st.compare(model, train, test, progress=True)
+    run = st.write_comparison(
+        target, found, train=train, test=test, command="demo", title=TITLE, overwrite=force
+    )
+    save_picture(overview(train, title="Nine speakers"), target / "overview.png")
+    seconds = time.perf_counter() - start
+    paths = sorted(str(path) for path in target.iterdir())
+    paths.sort(key=lambda path: path != str(run.page))
+    lines = [
+        f"{TITLE}: {len(train)} series, learned from without their labels in {learning:.0f} s.",
+        comparison_table(found),
+        *found.verdict(),
+        f"Done in {seconds:.0f} s. Look at:",
+        *(f"  {path}" for path in paths),
+    ]
+    terminal.show(found.to_dict() | {"files": paths, "seconds": seconds}, *lines, as_json=as_json)
+
+
+def free_folder(name: str, *, force: bool) -> Path:
+    """``name``, or ``name-2``, ``name-3``, … where it is taken and may not be replaced."""
+    if force or not Path(name).exists():
+        return Path(name)
+    return next(path for n in count(2) if not (path := Path(f"{name}-{n}")).exists())

@@ -1,0 +1,68 @@
+"""``selftime detect``: a score for every timepoint of a recording, and its alarms."""
+
+from typing import Annotated, Any
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def detect(  # noqa: PLR0913 - the signature is the command line
+    data: options.Data,
+    out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
+    train_end: Annotated[
+        int | None,
+        typer.Option("--train-end", min=1, help="Steps taken to be normal; else the first 15 %."),
+    ] = None,
+    past_only: Annotated[
+        bool, typer.Option("--past-only", help="Score every step by itself and earlier ones alone.")
+    ] = False,
+    rate: Annotated[
+        float, typer.Option("--rate", help="Promised share of normal steps that are in alarm.")
+    ] = 0.01,
+    cool_down: Annotated[
+        int | None,
+        typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
+    ] = None,
+    picture: options.Picture = None,
+    time: options.Time = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Score how anomalous every step of a recording is, and list the alarms.
+
+    What is normal comes from the beginning of the recording. The file holds step and score for
+    every step; alarms are told for those after the normal part.
+
+    Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
+    """
+    import numpy as np
+
+    import selftime as st
+    from selftime.report.anomalies import alarms_table, anomaly_picture, count_of
+    from selftime.report.palette import save_picture
+
+    files.check_file(out, files.TABLES, force=force)
+    if picture:
+        files.check_file(picture, files.PICTURES, force=force)
+    found = st.detect(
+        files.reader(time=time)(data),
+        train_end=train_end,
+        rate=rate,
+        past_only=past_only,
+        cool_down=cool_down,
+        model=st.load(model) if model else None,
+    )
+    columns = {"step": np.arange(len(found.scores)), "score": found.scores}
+    st.write_table(out, columns, overwrite=force)
+    if picture:
+        save_picture(anomaly_picture(found), picture)
+    said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}
+    lines: list[Any] = [alarms_table(found)] if found.alarms else []
+    lines.append(f"{count_of(found)}; windows of {found.window} steps. Scores: {out}")
+    terminal.show(said | found.to_dict(), *lines, as_json=as_json)

@@ -1,0 +1,42 @@
+"""``selftime embed``: one vector a series."""
+
+from typing import Annotated
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def embed(  # noqa: PLR0913 - the signature is the command line
+    model: options.Model,
+    data: options.Data,
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
+    ],
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Turn every series into a vector.
+
+    .npz holds vectors, ids and labels; .csv and .parquet the same as columns; .npy vectors alone.
+
+    Example: selftime embed run sample:JapaneseVowels:test --out vectors.npz
+    """
+    import selftime as st
+
+    files.check_file(out, files.VECTORS, force=force)
+    series = files.reader(label, id, time, layout)(data)
+    vectors = st.load(model).embed(series, progress=True)
+    columns = {"id": series.ids.astype(str), "vectors": vectors}
+    if series.labels is not None:
+        columns["label"] = series.labels
+    st.write_table(out, columns, overwrite=force)
+    result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
+    line = f"{len(series):,} series, {vectors.shape[1]} numbers each: {out}"
+    terminal.show(result, line, as_json=as_json)

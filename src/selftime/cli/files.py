@@ -1,0 +1,70 @@
+"""Where data come from and results go: readers, suffixes, and what is in the way."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import selftime as st
+
+if TYPE_CHECKING:
+    from selftime import SeriesSet
+
+TABLES = (".csv", ".parquet")
+VECTORS = (".npz", ".npy", *TABLES)
+PICTURES = (".png", ".svg", ".pdf")
+"""How the names of results may end."""
+
+
+def reader(
+    label: str | None = None,
+    id: str | None = None,
+    time: str | None = None,
+    layout: Literal["long", "wide", "series"] | None = None,
+) -> Callable[[str], "SeriesSet"]:
+    """What reads the data of a command, by its options for tables."""
+    given = {"label": label, "id": id, "time": time}
+    columns = st.Columns(**{name: column for name, column in given.items() if column})
+    return partial(st.read, columns=columns, layout=layout)
+
+
+def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> None:
+    """Before any work: the suffix is known and nothing is in the way.
+
+    Raises:
+        ValueError: a suffix that cannot be written.
+        FileExistsError: something stands there and may not be replaced.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        raise ValueError(f"{target}: wanted a name ending in {', '.join(suffixes)}")
+    if target.is_dir() or (os.path.lexists(target) and not force):
+        mend = "choose another --out" + ("" if target.is_dir() else ", or --force to replace it")
+        raise FileExistsError(f"{target} exists: {mend}")
+
+
+def check_folder(target: Path, *, force: bool, again: str = "") -> None:
+    """Before any work: nothing is in the way.
+
+    Args:
+        target: the folder.
+        force: replace a run that stands there.
+        again: a command that goes on with its own run that was stopped, and may find it there.
+
+    Raises:
+        FileExistsError: something stands there and may not be replaced.
+    """
+    from selftime.report.folder import check_folder as check
+    from selftime.report.folder import record_in
+
+    found = record_in(target) if target.is_dir() and not force else {}
+    stopped = found.get("status") == "running"
+    if stopped and again and found.get("command") == again:
+        return
+    if stopped:
+        raise FileExistsError(
+            f"{target} holds a run that was stopped: "
+            "--resume goes on with it, --force begins anew"
+        )
+    check(target, overwrite=force)

@@ -1,0 +1,77 @@
+"""``selftime forecast``: what comes next in every series, with intervals."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def forecast(  # noqa: PLR0913 - the signature is the command line
+    data: options.Data,
+    horizon: options.Horizon,
+    out: Annotated[str, typer.Option("--out", "-o", help="Forecasts: .csv or .parquet.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
+    ] = None,
+    strategy: Annotated[
+        Literal["probe", "head", "partial", "full"],
+        typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
+    ] = "probe",
+    season: Annotated[
+        int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
+    ] = None,
+    picture: options.Picture = None,
+    covariates: options.Covariates = None,
+    future: Annotated[
+        str | None, typer.Option("--future", help="Where the future of covariates is.")
+    ] = None,
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Forecast every series from its own past, with intervals of 80 % and 95 %.
+
+    One row a series and step: id, time, and for each channel the forecast and its quantiles.
+
+    Example: selftime forecast sample:NYCTaxi --horizon 48 --out forecast.csv --picture taxi.png
+    """
+    import selftime as st
+    from selftime.report.forecasts import forecast_picture
+    from selftime.report.palette import save_picture
+
+    files.check_file(out, files.TABLES, force=force)
+    if picture:
+        files.check_file(picture, files.PICTURES, force=force)
+    read = files.reader(label, id, time, layout)
+    series = read(data)
+    forecaster = st.Forecaster(
+        st.load(model) if model else None,
+        strategy=strategy,
+        horizon=horizon,
+        season=season,
+        random_state=seed,
+    )
+    forecaster.fit(series, covariates=options.words_in(covariates), progress=True)
+    found = forecaster.forecasts(future=read(future) if future else None)
+    st.write_table(out, found.columns(), overwrite=force)
+    lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
+    if picture:
+        targets = forecaster.fitted_.targets(series)
+        save_picture(forecast_picture(targets, found, title=data), picture)
+        lines.append(f"Picture: {picture}")
+    result = {
+        "out": out,
+        "series": len(series),
+        "horizon": horizon,
+        "season": forecaster.cases_.season,
+        "features": forecaster.reason_,
+        "picture": picture,
+    }
+    terminal.show(result, *lines, as_json=as_json)

@@ -1,0 +1,117 @@
+"""``selftime pretrain``: from unlabelled series to a run folder with a model and a report."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def pretrain(  # noqa: PLR0913 - the signature is the command line
+    ctx: typer.Context,
+    data: options.Data,
+    out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
+    objective: options.Objective = "auto",
+    encoder: options.Encoder = "auto",
+    task: Annotated[
+        Literal["classify", "search", "cluster", "forecast", "detect"],
+        typer.Option("--task", help="What the model is for, where the objective is auto."),
+    ] = "classify",
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
+    ] = None,
+    precision: Annotated[
+        Literal["no", "bf16", "fp16"],
+        typer.Option("--precision", help="Gradient runs: mix float32 with half precision."),
+    ] = "no",
+    accumulate: Annotated[
+        int, typer.Option("--accumulate", min=1, help="Gradient runs: batches of one step.")
+    ] = 1,
+    clip: Annotated[
+        float | None, typer.Option("--clip", help="Gradient runs: longest gradient of a step.")
+    ] = None,
+    stop_on_collapse: Annotated[
+        bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop at a collapse.")
+    ] = False,
+    track: Annotated[
+        list[str],
+        typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
+    ] = [],  # noqa: B006
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run stopped at --out.")
+    ] = False,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Learn a model from unlabelled series. Labels are not learned from, --label keeps them out.
+
+    The folder holds run.json (every setting with its reason), model/ and report.html; for
+    objectives that are learned step by step also metrics.jsonl and checkpoints/. Ctrl-C finishes
+    and saves the step in flight; --resume goes on.
+
+    Example: selftime pretrain sample:JapaneseVowels:train --out run
+
+    Example: selftime pretrain sample:JapaneseVowels:train --objective ts2vec --out run-ts2vec
+    """
+    import selftime as st
+
+    if not resume:
+        files.check_folder(Path(out), force=force)
+    series = files.reader(label, id, time, layout)(data)
+    run = st.Run(
+        folder=Path(out),
+        log=terminal.warn,
+        trackers=tuple(track),
+        how_to_resume=f"go on with: selftime pretrain {words_to_resume(ctx)}",
+        resume=resume,
+        overwrite=force,
+    )
+    config = st.TrainingConfig(
+        precision=precision,
+        accumulate=accumulate,
+        clip=clip,
+        on_collapse="stop" if stop_on_collapse else "warn",
+    )
+    model = st.pretrain(
+        series,
+        objective=st.Auto(task=task) if objective == "auto" else objective,
+        encoder=encoder,
+        budget=budget,
+        config=None if config == st.TrainingConfig() else config,
+        run=run,
+        seed=seed,
+        progress=True,
+    )
+    if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes
+        found = st.read_run(out)
+        page = found.write_report(train=series, model=model, overwrite=True)
+        result = {"run": out, "model": str(Path(out) / "model"), "dim": model.dim} | found.run
+        terminal.show(result, *lines_of(found.run, model.dim, page), as_json=as_json)
+
+
+def words_to_resume(ctx: typer.Context) -> str:
+    """The command line that goes on with the run."""
+    words = options.words_given(ctx, "--resume", "--force", "--json")
+    return f"{words} --resume"
+
+
+def lines_of(run: dict[str, Any], dim: int, page: Path) -> list[str]:
+    """What was learned from what, every setting with its reason, and where it all is."""
+    chosen = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
+    count = f"{run['data']['series']:,} series without labels"
+    return [
+        f"Learned from {count} in {run['seconds']:.1f} s:",
+        *chosen,
+        f"A series becomes {dim} numbers. Model: {page.with_name('model')}",
+        f"Report: {page}",
+    ]

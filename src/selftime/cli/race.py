@@ -1,0 +1,58 @@
+"""``selftime race``: several methods learn from the same series, the best model is kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def race(  # noqa: PLR0913 - the signature is the command line
+    data: options.Data,
+    out: Annotated[str, typer.Option("--out", "-o", help="Folder; a stopped race goes on in it.")],
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0.01, help="For all contenders together.")
+    ] = 20.0,
+    objectives: Annotated[
+        str | None,
+        typer.Option("--objectives", help="Names or sums, with commas: 'simclr,simclr+mae'."),
+    ] = None,
+    encoder: options.Encoder = "auto",
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Let several methods learn from the same series within a budget, and keep the best model.
+
+    Contenders are ranked by a probe on labels, where there are any (learning never sees them),
+    else by how well a series is found again in another view of it.
+
+    Example: selftime race sample:JapaneseVowels:train --minutes 2 --out race
+    """
+    import selftime as st
+    from selftime.report.tables import race_table
+
+    files.check_folder(Path(out), force=force, again="race")
+    series = files.reader(label, id, time, layout)(data)
+    made = st.race(
+        series,
+        minutes=minutes,
+        objectives=None if objectives is None else options.words_in(objectives),
+        encoder=encoder,
+        run=out,
+        overwrite=force,
+        seed=seed,
+        progress=True,
+    )
+    page = st.read_run(out).write_report(train=series, model=made.model, overwrite=True)
+    model, contenders = page.with_name("model"), page.with_name("contenders")
+    result = made.to_dict() | {"out": out, "model": str(model)}
+    where = [f"Model: {model}", f"Report: {page}", f"All contenders: {contenders}"]
+    terminal.show(result, race_table(made), made.verdict, *where, as_json=as_json)

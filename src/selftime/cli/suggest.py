@@ -1,0 +1,49 @@
+"""``selftime suggest``: which series to label next."""
+
+from typing import Annotated
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+
+
+@app.command()
+def suggest(  # noqa: PLR0913 - the signature is the command line
+    model: options.Model,
+    data: options.Data,
+    n: Annotated[int, typer.Option("--n", min=1, help="How many series to label next.")] = 10,
+    labelled: Annotated[
+        str | None, typer.Option("--labelled", help="Series that have their labels already.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="List to fill in: .csv or .parquet.")
+    ] = None,
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.Layout = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Say which series to label next, and why, the most useful first.
+
+    Series are chosen that stand for most others; once there are two labels per class, also those
+    that a classifier cannot decide on. Labels in DATA are not read.
+
+    Example: selftime suggest run sample:JapaneseVowels:train --n 20 --out to-label.csv
+    """
+    import selftime as st
+    from selftime.report.suggestions import columns_of, suggestions_table
+
+    if out:
+        files.check_file(out, files.TABLES, force=force)
+    read = files.reader(label, id, time, layout)
+    known = read(labelled) if labelled else None
+    found = st.suggest(st.load(model), read(data), n=n, labelled=known, seed=seed)
+    if out:
+        st.write_table(out, columns_of(found), overwrite=force)
+        terminal.note(f"List to fill in: {out}")
+    result = found.to_dict() | ({"out": out} if out else {})
+    terminal.show(result, suggestions_table(found), as_json=as_json)

@@ -1,0 +1,111 @@
+"""A stream judged timepoint by timepoint: scores, p-values and alarms as values come in."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.data.readers import read
+from selftime.engine.model import Model
+from selftime.engine.stream import Manner, Stream
+from selftime.engine.stream_values import cube_of
+from selftime.tasks.normal_steps import laid_end_to_end, run_in
+from selftime.tasks.novelty import CoolDown, Distance, Watchman, check_enough, fitted
+
+
+class Monitored(NamedTuple):
+    """What a monitor says of a timepoint.
+
+    Attributes:
+        score: distance from normal timepoints in units of the threshold: above 1 is novel. None
+            while the monitor still learns what is normal.
+        p: conformal p-value: at most this share of normal timepoints is as far or farther.
+        alarm: whether this timepoint sounds the alarm.
+    """
+
+    score: float | None
+    p: float | None
+    alarm: bool
+
+
+class StreamMonitor:
+    """Judges the timepoints of one stream in turn, by how far their embeddings are from normal.
+
+    The threshold is a conformal quantile of normal timepoints, and follows the stream so that the
+    promised share of alarms holds where the series wanders off slowly.
+
+    Example:
+        >>> monitor = st.StreamMonitor(model, normal="normal.csv", rate=0.01)
+        >>> score, p, alarm = monitor.update([0.3, 1.2])
+
+    Args:
+        model: what :func:`selftime.pretrain` returned.
+        normal: series without anomalies, whatever :func:`selftime.read` takes; None takes the
+            first ``learn`` timepoints of the stream for normal.
+        rate: promised share of normal timepoints with a score above 1.
+        distance: "mahalanobis" from the middle of normal timepoints, or "nearest" of them.
+        cool_down: timepoints without alarms after one.
+        learn: timepoints that are taken for normal without ``normal``.
+        window: timepoints that are encoded anew; None where each is read once.
+        every: with a window, timepoints from one encoding to the next.
+
+    Raises:
+        SeriesError: normal series that cannot be read or are too few for the rate.
+        StreamError: the model cannot be streamed so.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
+        self,
+        model: Model,
+        *,
+        normal: Any = None,
+        rate: float = 0.01,
+        distance: Distance = "mahalanobis",
+        cool_down: int = 0,
+        learn: int = 500,
+        window: int | None = None,
+        every: int = 1,
+    ) -> None:
+        self.model, self.rate, self.distance, self.learn = model, rate, distance, learn
+        self._manner = Manner(None, "auto", window, every)
+        self._cool_down, self._first = CoolDown(cool_down), list[np.ndarray]()
+        self._watchman: Watchman | None = None
+        self._stream: Stream = model.stream(*self._manner)  # says at once what cannot be streamed
+        self.embedding: Float[np.ndarray, " D"] | None = None
+        if normal is None:
+            check_enough(learn, rate)
+        else:
+            self._fit(laid_end_to_end(model, read(normal)))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it knows what is normal."""
+        return self._watchman is not None
+
+    def update(self, values: Any) -> Monitored:
+        """Judge the next timepoint.
+
+        Its embedding is then in :attr:`embedding`, once the monitor is ready.
+
+        Args:
+            values: (C,) of the timepoint; not finite is missing.
+
+        Raises:
+            StreamError: another number of values, or not numbers.
+        """
+        if self._watchman is None:
+            cube, _ = cube_of(values, None, len(self.model.channels))  # (1,C,1)
+            self._first.append(cube[0, :, 0])
+            if len(self._first) >= self.learn:
+                self._fit(np.stack(self._first, axis=1))
+                self._first.clear()
+            return Monitored(None, None, False)
+        self.embedding = self._stream.update(values)
+        found = self._watchman(self.embedding)
+        return Monitored(found.score, found.p, self._cool_down(found.novel))
+
+    def _fit(self, values: Float[np.ndarray, "C T"]) -> None:
+        """Learn what is normal, with a stream that goes on behind it."""
+        self._stream, rows = run_in(self.model, self._manner, values)
+        novelty = fitted(rows, rate=self.rate, distance=self.distance)
+        self._watchman = Watchman(novelty, self.rate)

@@ -1,0 +1,348 @@
+"""Run folders: every figure read back from their files, the page of it, comparisons written."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+
+from selftime.data.files import whole_folder, write_json, write_text
+from selftime.data.readers import read
+from selftime.data.series import SeriesSet
+from selftime.engine.gauges import GAUGES
+from selftime.engine.model import Model, load
+from selftime.engine.runs import (
+    COMPARISON,
+    EVALUATION,
+    MODEL,
+    RACE,
+    REPORT,
+    RUN,
+    STRATEGIES,
+    metrics_in,
+    run_record,
+    write_finished,
+)
+from selftime.engine.training import Record
+from selftime.report.content import Content
+from selftime.report.curves import label_efficiency
+from selftime.report.judged import evaluation_section
+from selftime.report.judged_tables import (
+    comparison_tables,
+    evaluation_tables,
+    finishes_table,
+    metrics_table,
+    strategies_table,
+    table_of,
+)
+from selftime.report.maps import embedding_map
+from selftime.report.page import settings_of_run, write_page
+from selftime.report.palette import save_picture
+from selftime.report.results import results_section
+from selftime.report.strategies import strategies_of
+from selftime.tasks.compare import Comparison
+from selftime.tasks.evaluate import evaluate_shots
+from selftime.tasks.evaluation import Evaluation
+from selftime.tasks.recorded import comparison_of, recorded
+from selftime.views.augment import VIEWS
+from selftime.views.masks import RandomMask, hidden
+from selftime.views.mild import Mild, View
+
+FILES = {
+    "run": RUN,
+    "race": RACE,
+    "comparison": COMPARISON,
+    "strategies": STRATEGIES,
+    "evaluation": EVALUATION,
+}
+"""What a folder may hold, by what it is; beside them lie metrics, model, page and pictures."""
+BARE = (
+    "This page was made anew from the files of its folder alone, which hold no series: map and "
+    "views are left out. “selftime report” draws them with --test, or --train for a run."
+)
+NO_MODEL = "The map is left out: the folder holds no model to place the series with."
+ACROSS = ("channel_dropout", "rotate")
+"""Views that do nothing to a single channel; all others are in every gallery."""
+
+
+def read_run(path: str | os.PathLike[str]) -> "RunFolder":
+    """Read every figure of a run back from its files.
+
+    Args:
+        path: folder of :func:`selftime.pretrain`, :func:`selftime.race` or a comparison, or the
+            file of an evaluation.
+
+    Raises:
+        ValueError: there are no such files, or they are of a run that was not finished.
+    """
+    place = Path(path)
+    if place.is_file():
+        content = _json_in(place)
+        files = {"run": content.pop("run", {}), "evaluation": content}
+    else:
+        files = {name: _json_in(place / file) for name, file in FILES.items()}
+    if not files.get("run"):
+        raise ValueError(
+            f"{place} does not say what was run: name the folder of a run or a comparison "
+            f"(with {RUN}), or what classify wrote beside its predictions"
+        )
+    if files["run"].get("status") != "finished":
+        raise ValueError(
+            f"{place} holds a run that was not finished: go on with it first, --resume"
+        )
+    return RunFolder(path=place, files={name: content for name, content in files.items() if content})
+
+
+def _json_in(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read ({error}): make it anew") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, wanted an object: make it anew")
+    return content
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunFolder:
+    """What the files of a run say; made by :func:`selftime.read_run`.
+
+    Attributes:
+        path: of the folder, or of the file of an evaluation.
+        files: their contents by what they are: "run", "race", "comparison", "strategies",
+            "evaluation"; those that there are.
+    """
+
+    path: Path
+    files: dict[str, dict[str, Any]]
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What was run: settings with their reasons, data, seed, versions."""
+        return self.files["run"]
+
+    @cached_property
+    def metrics(self) -> list[Record]:
+        """A record of every step, where it took steps."""
+        return metrics_in(self.path) if self.path.is_dir() else []
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The model beside the reference rows, if it was compared."""
+        content = self.files.get("comparison")
+        return comparison_of(content) if content else None
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """A judged classifier, if one was."""
+        content = self.files.get("evaluation")
+        return Evaluation.from_dict(content) if content else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as plain values; of a comparison without the bits beneath them."""
+        shown = {
+            name: {key: value for key, value in content.items() if key != "hits"}
+            for name, content in self.files.items()
+        }
+        return shown | ({"metrics": self.metrics} if self.metrics else {})
+
+    def tables(self) -> list[Any]:
+        """All figures as lines and tables for a terminal."""
+        run, race = self.run, self.files.get("race")
+        made = run.get("seconds")
+        took = f", {made:g} s of learning" if made is not None else ", the model was there before"
+        out: list[Any] = [
+            f"selftime {run['command']}, seed {run['seed']}{took}",
+            table_of(("setting", "value", "reason"), settings_of_run(run)),
+        ]
+        if race:
+            out += [finishes_table(race["finishes"]), race["verdict"]]
+        if self.metrics:
+            out.append(metrics_table(self.metrics))
+        if self.comparison:
+            out += comparison_tables(self.comparison)
+        if strategies := self.files.get("strategies"):
+            out.append(strategies_table(strategies))
+        return out + (evaluation_tables(self.evaluation) if self.evaluation else [])
+
+    @property
+    def page(self) -> Path:
+        """Where the page of the run is, or goes."""
+        return self.path.with_suffix(".html") if self.path.is_file() else self.path / REPORT
+
+    def write_report(
+        self,
+        *,
+        train: Any = None,
+        test: Any = None,
+        model: Model | None = None,
+        out: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the page of the run, and return where it is.
+
+        Files hold no series: what is drawn of them needs them again.
+
+        Args:
+            train: the labelled series, or those that the run learned from, whatever
+                :func:`selftime.read` takes.
+            test: the judged series.
+            model: places series on the map; the one in the folder when None.
+            out: the page; beside the files when None.
+            overwrite: replace a page that stands there.
+
+        Raises:
+            FileExistsError: a page stands there and may not be replaced.
+            ValueError: other series than the files are about.
+        """
+        target = Path(out) if out else self.page
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"{target} exists: choose another --out, or --force")
+        given = {"train": train, "test": test}
+        series = {name: self._same(name, x) for name, x in given.items() if x is not None}
+        shown = series.get("test", series.get("train"))
+        if model is None and shown is not None and (self.path / MODEL).is_dir():
+            model = load(self.path)
+        return write_page(target, self._content(shown, model, series))
+
+    def _same(self, name: str, x: Any) -> SeriesSet:
+        """The series, if they are those that the files are about."""
+        series = read(x)
+        judged = {key: self.files.get("evaluation", {}).get(key) for key in ("train", "test")}
+        known = judged if judged["train"] else {"train": self.run.get("data", {})}
+        wanted = known.get(name) or {}
+        if wanted.get("fingerprint") != series.fingerprint():
+            raise ValueError(
+                f"--{name} {series.source or ''} holds other series than {self.path} is about: "
+                f"name the data it was made with ({wanted.get('source', 'not recorded')})"
+            )
+        return series
+
+    def _content(
+        self, shown: SeriesSet | None, model: Model | None, series: Mapping[str, SeriesSet]
+    ) -> Content:
+        vectors = model.embed(shown) if model and shown is not None else None
+        left_out = [BARE] if shown is None else [NO_MODEL] if model is None else []
+        channels = shown.n_channels if shown else 1
+        return Content(
+            run=self.run,
+            series=shown,
+            vectors=vectors,
+            metrics=self.metrics,
+            gauge_ranges={name: (g.low, g.high, g.about) for name, g in GAUGES.items()},
+            warnings=[
+                {"step": record["step"], "gauge": one["gauge"], "message": one["message"]}
+                for record in self.metrics
+                for one in record.get("warnings", ())
+            ],
+            views={"learned from": view_of(self.run["settings"])} | views_for(channels),
+            comparison=self.comparison,
+            strategies=self.files.get("strategies", {}),
+            evaluation=self.evaluation,
+            judged_on=(series["train"], series["test"]) if len(series) == 2 else None,
+            left_out=left_out,
+        )
+
+
+def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that people decide
+    folder: str | os.PathLike[str],
+    comparison: Comparison,
+    *,
+    train: Any,
+    test: Any,
+    command: str = "compare",
+    title: str | None = None,
+    save_model: bool = True,
+    overwrite: bool = False,
+) -> RunFolder:
+    """Write a comparison with its figures, pictures, page and model to a folder, whole or not.
+
+    Args:
+        folder: to make.
+        comparison: what :func:`selftime.compare` returned.
+        train: the labelled series that it drew from.
+        test: the series that it judged on.
+        command: that made it.
+        title: of the picture of accuracies.
+        save_model: whether the model is written too, its card with the results.
+        overwrite: replace a run that stands there.
+
+    Raises:
+        FileExistsError: something stands there that may not be replaced.
+        ValueError: the comparison was read from a file and has no model.
+    """
+    check_folder(Path(folder), overwrite=overwrite)
+    model, train, test = comparison.model, read(train), read(test)
+    if model is None:
+        raise ValueError("got a comparison without its model: compare again")
+    counts = [shots for shots in comparison.labels_per_class if shots is not None]
+    most = None if None in comparison.labels_per_class else max(counts)
+    found = evaluate_shots(model, train, test, shots=most)
+    record = run_record(model.card, command=command, source=train.source)
+    with whole_folder(folder, overwrite=overwrite) as fresh:
+        write_json(fresh / COMPARISON, recorded(comparison))
+        if ways := strategies_of(comparison):
+            write_json(fresh / STRATEGIES, ways)
+        found.save(fresh / EVALUATION)
+        if save_model:
+            model.save(fresh / MODEL)
+            _add_results(fresh / MODEL, comparison, found)
+        write_finished(fresh, record if save_model else record | {"seconds": None})
+        title = title or f"{test.source or 'Test series'}: few labels"
+        save_picture(label_efficiency(comparison, title=title), fresh / "few-labels.png")
+        alike = "Series that the model finds alike lie side by side"
+        save_picture(embedding_map(model.embed(test), test, title=alike), fresh / "map.png")
+        read_run(fresh).write_report(train=train, test=test, model=model)
+    return read_run(folder)
+
+
+def check_folder(target: Path, *, overwrite: bool) -> None:
+    """Nothing is in the way, or only a run that may be replaced.
+
+    Raises:
+        FileExistsError: something stands there and may not be replaced.
+    """
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise FileExistsError(f"{target} exists: choose another --out, or --force to replace it")
+    ours = any((target / name).is_file() for name in (RUN, COMPARISON))
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.is_symlink() or not (ours or empty):
+        raise FileExistsError(
+            f"{target} was not made by selftime and is left alone: choose another"
+        )
+
+
+def record_in(folder: Path) -> dict[str, Any]:
+    """What ``run.json`` of a folder says, however far the run is; nothing where none can be read."""
+    try:
+        return _json_in(folder / RUN)
+    except ValueError:
+        return {}
+
+
+def _add_results(model_folder: Path, comparison: Comparison, found: Evaluation) -> None:
+    """Add to the card of a saved model what it is worth."""
+    card = model_folder / "README.md"
+    parts = [card.read_text(encoding="utf8"), results_section(comparison)]
+    write_text(card, "\n".join([*parts, evaluation_section(found)]))
+
+
+def views_for(channels: int) -> dict[str, View]:
+    """Views in the gallery, beside the one that was learned from."""
+    return {name: view for name, view in VIEWS.items() if channels > 1 or name not in ACROSS}
+
+
+def view_of(settings: Mapping[str, Any]) -> View:
+    """What a series looked like to the objective, by the settings of the run."""
+    if "strength" in settings:
+        return Mild(strength=float(settings["strength"]["value"]))
+    if settings.get("objective", {}).get("value") == "ts2vec":
+        return lambda x, rng: hidden(x, RandomMask()(x, rng))
+    return Mild()
