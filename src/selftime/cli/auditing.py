@@ -18,6 +18,5 @@ def audited(
         found = inspect_views(series, seed=seed, watch=told)
     if not out:
         return found.to_dict(), [audit_table(found)]
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
     save_picture(audit_picture(found, title=f"What views do to {Path(title).stem}"), out)
     return found.to_dict() | {"picture": out}, [audit_table(found), f"Picture: {out}"]

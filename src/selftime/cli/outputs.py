@@ -1,20 +1,20 @@
 """What commands write: whole or not at all, and over nothing unless told to."""
 
 import io
-import json
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
+
+from selftime.data import files
+from selftime.data.files import write_file as write_file
+from selftime.data.files import write_json as write_json
 
 RUN, COMPARISON = "run.json", "comparison.json"
 """What tells a folder of ours from any other: --force replaces no folder without one of them."""
@@ -55,69 +55,19 @@ def check_file(target: Path, known: dict[str, Any], *, force: bool) -> None:
 
 @contextmanager
 def whole_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """A fresh folder to fill, which takes its place when all is there, and else vanishes.
+    """A fresh folder to fill, as :func:`selftime.data.files.whole_folder`, where it may be.
 
     Raises:
         FileExistsError: as :func:`check_folder`.
     """
     check_folder(target, force=force)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with files.whole_folder(target, overwrite=force) as fresh:
         yield fresh
-        fresh.chmod(0o755)
-        _take_place(fresh, target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _take_place(fresh: Path, target: Path) -> None:
-    """Rename ``fresh`` to ``target``; what stood there is removed last, or put back."""
-    old = fresh.with_name(f"{fresh.name}.old")
-    try:
-        with suppress(FileNotFoundError):
-            target.rename(old)
-        fresh.rename(target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def write_file(target: Path, data: bytes) -> None:
-    """Put a file there in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        draft.write_bytes(data)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def write_json(target: Path, content: dict[str, Any]) -> None:
-    """Plain values as JSON that people can read."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    target.write_text(text + "\n", encoding="utf8")
 
 
 def write_rows(target: Path, content: dict[str, Any]) -> None:
     """Plain values as JSON, a line for each item of a list: for files with a row a series."""
-    parts = [f"{json.dumps(name)}: {in_rows(value)}" for name, value in content.items()]
-    write_file(target, ("{\n" + ",\n".join(parts) + "\n}\n").encode("utf8"))
-
-
-def in_rows(value: Any) -> str:
-    """A list with an item a line, anything else on one line."""
-    if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(in_line(item) for item in value) + "\n]"
-    return in_line(value)
-
-
-def in_line(value: Any) -> str:
-    """JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    write_json(target, content, rows=True)
 
 
 def npz_of(columns: dict[str, np.ndarray]) -> bytes:

@@ -1,6 +1,5 @@
 """``selftime race``: several methods learn from the same series, the best model is kept."""
 
-import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +9,9 @@ from selftime.cli import terminal
 from selftime.cli.outputs import RUN, check_folder
 from selftime.cli.reporting import REPORT, write_report
 from selftime.cli.sources import Reader
+from selftime.data.files import remove_folder, write_json
 from selftime.data.series import SeriesSet
-from selftime.engine.runs import MODEL, RunError, facts_in, write_json
+from selftime.engine.runs import MODEL, RunError, facts_in
 from selftime.objectives.naming import terms_in
 from selftime.report.tables import race_table
 from selftime.tasks import race as races
@@ -55,9 +55,9 @@ def race(order: Start, read: Reader, out: Path, *, force: bool, as_json: bool) -
     """Run the race, or go on with one that was stopped, and write folder and report."""
     check_place(out, force=force)
     if force and out.exists():
-        shutil.rmtree(out)
+        remove_folder(out)
     series = read(order.data)
-    write_json_in(out, {"status": "running"} | facts_of(order, series))
+    write_json(out / RUN, {"status": "running"} | facts_of(order, series))
     start = time.perf_counter()
     with terminal.progress() as told:
         made = races.race(
@@ -84,7 +84,7 @@ def finish(out: Path, order: Start, series: SeriesSet, made: races.Race, seconds
     run |= {"data": {"source": order.data} | card["data"], "versions": card["versions"]}
     write_report(out, made.model, series, run)
     write_json(out / RACE, made.to_dict())
-    write_json_in(out, {"status": "finished"} | run)
+    write_json(out / RUN, {"status": "finished"} | run)
 
 
 def facts_of(order: Start, series: SeriesSet) -> dict[str, Any]:
@@ -95,12 +95,6 @@ def facts_of(order: Start, series: SeriesSet) -> dict[str, Any]:
         "seed": order.seed,
         "data": {"source": order.data, "fingerprint": series.fingerprint()},
     }
-
-
-def write_json_in(out: Path, facts: dict[str, Any]) -> None:
-    """``run.json`` of the race, in a folder that may not be there yet."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / RUN, facts)
 
 
 def check_place(out: Path, *, force: bool) -> None:

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selftime.data.files import write_text
 from selftime.data.series import SeriesSet
 from selftime.engine.gauges import GAUGES
 from selftime.engine.model import Model
-from selftime.engine.runs import MODEL, metrics_in, write_text
+from selftime.engine.runs import MODEL, metrics_in
 from selftime.engine.training import Record
 from selftime.report.content import Content
 from selftime.report.judged import evaluation_section

@@ -2,12 +2,12 @@
 
 import gzip
 import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from selftime.data.arrays import SeriesError
 from selftime.data.decoding import suffix_of
+from selftime.data.files import write_file
 from selftime.data.npz_format import encode_npz
 from selftime.data.series import SeriesSet
 from selftime.data.table_files import encode_csv
@@ -51,15 +51,5 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
         data = encode(series)
     except SeriesError as error:
         raise SeriesError(f"{target}: {error}") from None
-    _replace(target, gzip.compress(data, mtime=0) if target.suffix.lower() == ".gz" else data)
-    return target
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Put the file there in one step, so that no reader ever sees half of it."""
-    draft = target.with_name(f".draft-{uuid.uuid4().hex}")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
+    is_packed = target.suffix.lower() == ".gz"
+    return write_file(target, gzip.compress(data, mtime=0) if is_packed else data)

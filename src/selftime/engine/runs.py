@@ -1,13 +1,12 @@
 """Run folders: what a run was told, what it measured, its states and its model."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selftime.data.files import remove_folder, restore, sweep, write_json, write_text
 from selftime.engine import checkpoint
 from selftime.engine.training import Record
 
@@ -56,13 +55,13 @@ class Run:
             RunError: the folder holds something else, a finished run, or one of other settings.
         """
         if self.anew and (self.folder / RUN).is_file():
-            shutil.rmtree(self.folder)
+            remove_folder(self.folder)
         if not self.folder.exists() or not any(self.folder.iterdir()):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / RUN, {"status": "running"} | facts)
             return None
         self._check_same(facts)
-        checkpoint.sweep(self.checkpoints)
+        sweep(self.checkpoints)
         state = checkpoint.newest(self.checkpoints)
         self._rewind(state.facts["step"] if state else -1)
         return state
@@ -109,6 +108,7 @@ def facts_in(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: there is none, or it cannot be read.
     """
+    restore(folder)
     try:
         facts: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf8"))
         return facts
@@ -129,15 +129,3 @@ def metrics_in(folder: Path) -> list[Record]:
         except ValueError:
             continue
     return records
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Plain values as JSON that people can read, whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that is replaced in one step."""
-    draft = path.with_name(f".draft-{path.name}")
-    draft.write_text(text, encoding="utf8")
-    os.replace(draft, path)
