@@ -2,18 +2,17 @@
 
 import json
 import os
-import sys
-import warnings
 
 import pytest
 import torch
 
+from kill_points import DEAD, killed_before
+from selftime.data import files
+from selftime.data.files import sweep
 from selftime.engine import checkpoint
-from selftime.engine.checkpoint import CheckpointError, State, finished, newest, save, sweep
+from selftime.engine.checkpoint import CheckpointError, State, finished, newest, save
 
 FILES = {"state.json", "state.safetensors"}
-ON_FILES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
-"""What Python reports, before it happens, of everything that a save does on disk."""
 
 
 def state_of(step):
@@ -45,35 +44,6 @@ def assert_all_are_whole(folder):
         tensors = checkpoint.load_file(path / "state.safetensors")
         facts = json.loads((path / "state.json").read_text())
         assert_is(State(tensors, facts), facts["step"])
-
-
-def killed_before(operation, work):
-    """Do some work in a process that is killed right before one of its operations on files.
-
-    Returns:
-        Whether it was killed: else it had fewer operations.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # threads: the child calls none of them
-        child = os.fork()
-    if child == 0:
-        left = [operation]
-
-        def hook(event, _):
-            if event in ON_FILES:
-                left[0] -= 1
-                if left[0] < 0:
-                    os._exit(1)
-
-        sys.addaudithook(hook)
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(2)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 1)
-    return code == 1
 
 
 def test_what_is_saved_is_read_to_the_bit(tmp_path, rng):
@@ -150,14 +120,14 @@ def test_killed_before_any_operation_it_leaves_whole_checkpoints(tmp_path, steps
     assert_is(newest(folder), 9)
 
 
-@pytest.mark.parametrize("broken", ["save_file", "json.dumps", "_to_disk", "Path.rename"])
+@pytest.mark.parametrize("broken", ["save_file", "json.dumps", "os.fsync", "os.rename"])
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, broken):
     saved(tmp_path, 1, 2)
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"selftime.engine.checkpoint.{broken}", full)
+    monkeypatch.setattr(broken if "os." in broken else f"{checkpoint.__name__}.{broken}", full)
     with pytest.raises(OSError, match="No space left"):
         saved(tmp_path, 3)
     monkeypatch.undo()
@@ -202,7 +172,7 @@ def test_where_none_can_be_read_it_says_so(tmp_path):
 
 def test_sweeping_removes_drafts_alone(tmp_path):
     saved(tmp_path, 1)
-    draft = tmp_path / ".draft-abc"
+    draft = tmp_path / f".draft-{DEAD}-{files._machine()}-0123abcd"
     draft.mkdir()
     (draft / "state.safetensors").write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("mine")

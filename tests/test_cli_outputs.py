@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app, outputs
 from selftime.cli.demonstration import free_folder
+from selftime.data import files
 
 FILLING = """
 import os, signal, sys
@@ -65,14 +66,15 @@ def test_a_failure_leaves_the_old_run(old_run, fail):
 
 
 def test_the_old_run_is_put_back_when_the_new_one_cannot_take_its_place(old_run, monkeypatch):
-    rename = outputs.Path.rename
+    rename = os.rename
 
-    def once(self, target):
-        if self.name.startswith(".run.") and not self.name.endswith(".old"):
+    def once(source, target):
+        if source.name.startswith(".draft-"):
             raise OSError(28, "No space left on device")
-        return rename(self, target)
+        return rename(source, target)
 
-    monkeypatch.setattr(outputs.Path, "rename", once)
+    monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    monkeypatch.setattr(os, "rename", once)
     with pytest.raises(OSError, match="No space left"):
         fill(old_run, force=True)
     assert (old_run / "run.json").read_text() == "{}"
@@ -100,10 +102,10 @@ def test_a_file_is_written_in_one_step(tmp_path, monkeypatch):
     target = tmp_path / "out.csv"
     outputs.write_file(target, b"old")
 
-    def full(self, data):
+    def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outputs.Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         outputs.write_file(target, b"new")
     assert target.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.csv"]

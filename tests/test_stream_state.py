@@ -70,7 +70,7 @@ def test_a_failure_while_saving_leaves_the_file_before(model, saved, monkeypatch
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(stream_state, "to_disk", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
         stream.save(saved)
     assert saved.read_bytes() == before and os.listdir(saved.parent) == [saved.name]

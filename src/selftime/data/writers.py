@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,18 +58,8 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
         data = encode(series)
     except SeriesError as error:
         raise SeriesError(f"{target}: {error}") from None
-    _replace(target, gzip.compress(data, mtime=0) if target.suffix.lower() == ".gz" else data)
-    return target
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Put the file there in one step, so that no reader ever sees half of it."""
-    draft = target.with_name(f".draft-{uuid.uuid4().hex}")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
+    is_packed = target.suffix.lower() == ".gz"
+    return write_file(target, gzip.compress(data, mtime=0) if is_packed else data)
 
 
 def write_table(

@@ -1,18 +1,17 @@
 """Checkpoints: the whole state of a run, written whole or not at all, without pickle."""
 
 import json
-import os
-import shutil
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from selftime.data.files import remove_folder, whole_folder
+
 KEPT = 2
 """Newest checkpoints that are kept."""
-NAME, DRAFT = "step-", ".draft-"
+NAME = "step-"
 
 
 class State(NamedTuple):
@@ -37,52 +36,19 @@ def save(folder: Path, state: State) -> Path:
     It is written to a draft folder, brought to disk, and renamed: a process or machine that dies
     at any moment leaves either the whole checkpoint or none, and the one before untouched.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{NAME}{state.facts['step']:09d}"
-    draft = Path(mkdtemp(prefix=DRAFT, dir=folder))
-    try:
-        save_file(
-            {k: t.contiguous() for k, t in state.tensors.items()}, draft / "state.safetensors"
-        )
+    tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
+    with whole_folder(target, overwrite=True) as draft:
+        save_file(tensors, draft / "state.safetensors")
         (draft / "state.json").write_text(json.dumps(state.facts, indent=1) + "\n")
-        for path in (*draft.iterdir(), draft):
-            _to_disk(path)
-        _remove(target)
-        draft.rename(target)
-        _to_disk(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     for old in finished(folder)[:-KEPT]:
-        _remove(old)
+        remove_folder(old)
     return target
-
-
-def _remove(path: Path) -> None:
-    """Renamed to a draft first: one that is half removed is never taken for a whole one."""
-    draft = path.with_name(f"{DRAFT}{path.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    if path.exists():
-        path.rename(draft)
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def finished(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
     return sorted(path for path in folder.glob(f"{NAME}*") if (path / "state.json").is_file())
-
-
-def sweep(folder: Path) -> None:
-    """Remove drafts that a killed process left."""
-    for draft in folder.glob(f"{DRAFT}*"):
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def newest(folder: Path) -> State | None:

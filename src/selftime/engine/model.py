@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from jaxtyping import Bool, Float32
 from safetensors.torch import load_file, save_file
 
 from selftime.data import scaling
+from selftime.data.files import restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
@@ -135,23 +134,15 @@ class Model:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the folder: ``model.safetensors``, ``config.json``, ``README.md``, and what it saw.
 
-        The folder appears whole or not at all.
+        The folder appears whole or not at all; the old one stays until then.
 
         Raises:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
         """
         target = Path(path)
         check_free(target, overwrite=overwrite)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            self._write(fresh)
-            fresh.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            fresh.replace(target)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+        with whole_folder(target, overwrite=overwrite) as draft:
+            self._write(draft)
         return target
 
     def _write(self, folder: Path) -> None:
@@ -159,9 +150,11 @@ class Model:
         if self.cohort is not None:
             state["cohort"] = torch.from_numpy(self.cohort)
         save_file(state, folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n")
+        (folder / "config.json").write_text(
+            json.dumps(self.config(), indent=2) + "\n", encoding="utf8"
+        )
         write_seen(folder, self.fingerprints)
-        (folder / "README.md").write_text(card_text(self.card, self.config()))
+        (folder / "README.md").write_text(card_text(self.card, self.config()), encoding="utf8")
 
     def config(self) -> dict[str, Any]:
         """Everything but the tensors, as plain values."""
@@ -198,6 +191,8 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, or one with unknown names or settings.
     """
     folder = Path(path)
+    restore(folder)
+    restore(folder / "model")
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"
     for name in ("config.json", "model.safetensors"):

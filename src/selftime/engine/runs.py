@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from selftime.data.files import remove_folder, write_json, write_text
+from selftime.data.files import remove_folder, restore, sweep, write_json, write_text
 from selftime.engine import checkpoint
 from selftime.engine.tracking import Log as Log
 from selftime.engine.tracking import tracker
@@ -84,7 +84,7 @@ class Run:
             write_json(self.folder / RUN, {"status": "running"} | facts)
             return None
         self._check_same(facts)
-        checkpoint.sweep(self.checkpoints)
+        sweep(self.checkpoints)
         state = checkpoint.newest(self.checkpoints)
         self._rewind(state.facts["step"] if state else -1)
         return state
@@ -175,6 +175,7 @@ def facts_in(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: there is none, or it cannot be read.
     """
+    restore(folder)
     try:
         facts: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf8"))
         return facts

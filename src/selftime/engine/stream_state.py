@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import torch as safetensors
 from torch import Tensor
 
+from selftime.data.files import write_file
 from selftime.data.scaling import Scaling
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import recipe_of
@@ -26,27 +25,10 @@ MOST_STEPS = 2**53
 
 
 def save(target: Path, memory: Memory, facts: dict[str, Any]) -> Path:
-    """Write a draft, bring it to disk and rename it over what was there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    """Write the state in one step."""
     tensors = {name: held.contiguous() for name, held in memory.items()}
-    try:
-        save_file(tensors, draft, metadata={KEY: json.dumps({"format": FORMAT, **facts})})
-        to_disk(draft)
-        draft.replace(target)
-        to_disk(target.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
-
-
-def to_disk(path: Path) -> None:
-    """Wait until a file or folder is on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    text = json.dumps({"format": FORMAT, **facts})
+    return write_file(target, safetensors.save(tensors, metadata={KEY: text}))
 
 
 def restore(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:

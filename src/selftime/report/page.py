@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from selftime.data.files import write_file
 from selftime.data.series import SeriesSet
 from selftime.report.charts import number
 from selftime.report.content import Content as Content
@@ -81,13 +81,7 @@ def write_page(path: str | os.PathLike[str], content: Content) -> Path:
     target = Path(path)
     if target.suffix.lower() != ".html":
         raise ValueError(f"{target}: wanted a report ending in .html")
-    draft = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        draft.write_bytes(page(content).encode("utf8", "replace"))  # paths may hold any bytes
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
+    return write_file(target, page(content).encode("utf8", "replace"))  # paths may hold any bytes
 
 
 def own_text(name: str) -> str:

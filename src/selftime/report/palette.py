@@ -1,5 +1,6 @@
 """Colours that stay apart for colour-blind eyes, and the plain look of every picture."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from selftime.data.files import write_file
 
 STRONG = "#0b6fb8"
 """The row that the picture is about."""
@@ -83,19 +86,15 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> Path:
     suffix = target.suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"{target}: wanted a picture ending in .png, .svg or .pdf")
-    draft = target.with_name(f".draft-{target.name}")
     undated = (
         {"Software": None}
         if suffix == ".png"
         else {"Date" if suffix == ".svg" else "CreationDate": None}
     )
-    try:
-        with rc_context(LOOK):
-            figure.savefig(draft, dpi=150, format=suffix[1:], metadata=undated)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
+    drawn = io.BytesIO()
+    with rc_context(LOOK):
+        figure.savefig(drawn, dpi=150, format=suffix[1:], metadata=undated)
+    return write_file(target, drawn.getvalue())
 
 
 def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
