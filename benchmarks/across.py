@@ -2,8 +2,8 @@
 
 Models of `SOURCES` are adapted to `TARGETS` (selftime.adapted: scaling and standardisation anew,
 channels by themselves or by shared input weights; nothing is trained further) and judged by the
-frozen probe with 1, 5 and all labels per class. Beside them stand the same encoder untrained, in the
-form in which the model is used, and a model pretrained on the target itself with as many steps.
+frozen probe with 1, 5 and all labels per class. Beside them stand the same encoder untrained, in
+the form in which the model is used, and a model pretrained on the target itself with as many steps.
 "many" learned from all series of all sources of one channel at once, each set scaled by itself.
 """
 

@@ -1,7 +1,7 @@
 """Layer and pooling picked by left-out errors, beside the usual: `python -m benchmarks.picking`.
 
-Models learn on the training series of a set without labels. With 5 and with all labels per class the
-choice is made on the labelled training series alone, and judged on the official test part. The
+Models learn on the training series of a set without labels. With 5 and with all labels per class
+the choice is made on the labelled training series alone, and judged on the official test part. The
 usual stays within two standard errors; "one error" is the choice where it stays within one, "least
 errors" where it has to be the best itself. "best on test" cannot be known in use and says how much
 there is to gain. Two standard errors for one were chosen on the sets of `ASIDE`, after a look at

@@ -1,8 +1,8 @@
 """Which way of using a model is best for how many labels: `python -m benchmarks.strategies`.
 
 On the open sets with most labels every strategy is fitted on the same labelled series and judged on
-every test series: with 50 labels per class and with all of them, on a network that was pretrained by
-gradient (`simclr` on a small `dilated`) and on the default model (`spectral`). "auto" is what
+every test series: with 50 labels per class and with all of them, on a network that was pretrained
+by gradient (`simclr` on a small `dilated`) and on the default model (`spectral`). "auto" is what
 `Classifier(strategy="auto")` comes to: the rule of thumb, and from 1,000 labels on a race on
 held-out training series. Results are kept by set, model and labels; what is there is not measured
 again.

@@ -13,8 +13,9 @@ import selftime as st
 from selftime.cli import app
 from selftime.data.scaling import fit_channels
 from selftime.encoders.dilated import Dilated
-from selftime.report.anomalies import MOST_POINTS, Picture, anomaly_picture, thinned
+from selftime.report.anomalies import MOST_POINTS, anomaly_picture, thinned
 from selftime.tasks.anomaly.alarms import Episode, alarms_in
+from selftime.tasks.anomaly.detect import Detection
 from selftime.tasks.anomaly.thresholds import PACE, RAREST, Tail, following, tail_of, threshold_at
 
 
@@ -215,6 +216,14 @@ def test_the_picture_keeps_the_extremes_of_long_lines():
     steps, drawn = thinned(y)
     assert len(drawn) <= MOST_POINTS + 2
     assert np.nanmax(drawn) == 9.0 and 77_777 in steps
-    shown = Picture(np.stack([y, y]), ("a", "b"), np.stack([y, y]) * 0, np.ones(len(y)), 100)
-    figure = anomaly_picture(shown, [Episode(10, 20, 15, 1.0, 0)], title="1 alarm")
+    found = Detection(
+        series=st.SeriesSet.of(np.stack([y, y])[None], channels=("a", "b")),
+        scores=0 * y,
+        channels=np.zeros((2, len(y))),
+        thresholds=np.ones(len(y)),
+        alarms=[Episode(10, 20, 15, 1.0, 0)],
+        train_end=100,
+        window=9,
+    )
+    figure = anomaly_picture(found)
     assert len(figure.axes) == 3

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import selftime
-from selftime.cli.lesson import Lesson
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
 from selftime.engine.automatic import BEST, LONG, TASKS, Auto, usual_encoder
@@ -59,11 +58,11 @@ def test_pretrain_takes_a_wish_and_writes_down_what_came_of_it():
     }
 
 
-def test_the_command_line_knows_beforehand_whether_steps_are_taken():
-    assert not Lesson("x").is_gradient
-    assert Lesson("x", task="forecast").is_gradient
-    assert Lesson("x", budget="2 minutes").is_gradient
-    assert Lesson("x", objective="simclr + 0.5*mae").is_gradient
+def test_wish_and_budget_say_whether_steps_are_taken():
+    assert not takes_steps(str(Auto().objective(None).value))
+    assert takes_steps(str(Auto(task="forecast").objective(None).value))
+    assert takes_steps(str(Auto().objective("2 minutes").value))
+    assert takes_steps("simclr + 0.5*mae")
 
 
 def test_an_unknown_task_is_refused():

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 import selftime as st
 from scratch_material import make_scratch_quick
-from selftime.cli import app, demonstration
+from selftime.cli import app
+from selftime.data import readers
 
 PICTURES = {"few-labels.png", "map.png", "overview.png", "report.html"}
 FILES = {"comparison.json", "evaluation.json", "model", "run.json"} | PICTURES
@@ -18,7 +19,7 @@ def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "selftime-demo").mkdir()
     few = st.sample("PenDigits")[:30]
-    monkeypatch.setattr(demonstration, "sample", lambda name, split: few)
+    monkeypatch.setattr(readers, "sample", lambda name, split: few)
     make_scratch_quick(monkeypatch)
     result = CliRunner().invoke(app, ["demo", "--encoder", "quantiles", "--json"])
     assert result.exit_code == 0, result.output

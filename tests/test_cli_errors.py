@@ -5,8 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 import selftime as st
-from selftime.cli import app, learning
-from selftime.cli.terminal import in_one_line
+from selftime.cli import app
+from selftime.cli.app import in_one_line
+from selftime.engine import pretrain as engine
 
 TRAIN = "sample:JapaneseVowels:train"
 
@@ -64,7 +65,8 @@ def test_labels_that_are_not_there(table, tmp_path):
 @pytest.mark.parametrize("labels", ["some", "0", "1,,2", "-1", "1.5"])
 def test_labels_that_are_no_numbers(labels):
     said = failed("compare", "--train", TRAIN, "--test", TRAIN, f"--labels={labels}")
-    assert said == f"got --labels {labels!r}, wanted numbers, shares or all, such as 1,2,5,10%,all"
+    wanted = "wanted numbers, shares or all, such as 1,2,5,10%,all"
+    assert said == f"got {labels!r} as labels per class, {wanted}"
 
 
 def test_suffix_is_checked_before_any_work(tmp_path):
@@ -107,7 +109,7 @@ def test_ctrl_c_leaves_nothing(table, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(learning, "write_run", interrupted)
+    monkeypatch.setattr(engine, "write_finished", interrupted)
     words = ["pretrain", table, "--encoder", "quantiles", "--out", tmp_path / "run"]
     assert failed(*words, code=130) == "interrupted, nothing half-written was left"
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
@@ -117,7 +119,7 @@ def test_bugs_are_not_dressed_as_bad_input(table, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(learning, "learned", broken)
+    monkeypatch.setattr(engine, "learn", broken)
     result = CliRunner().invoke(app, ["pretrain", str(table), "--out", str(tmp_path / "run")])
     assert isinstance(result.exception, ZeroDivisionError)
 

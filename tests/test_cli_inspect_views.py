@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
-from selftime.cli.reporting import shown
+from selftime.report.folder import views_for
 from selftime.tasks import invariance
 from selftime.views.augment import VIEWS
 from selftime.views.strengths import STRENGTHS
@@ -93,5 +93,5 @@ def test_one_series_is_refused_in_one_line(tmp_path):
 
 
 def test_the_gallery_of_a_report_shows_every_view_that_can_do_something():
-    assert shown(2) == VIEWS
-    assert set(VIEWS) - set(shown(1)) == {"channel_dropout", "rotate"}
+    assert views_for(2) == VIEWS
+    assert set(VIEWS) - set(views_for(1)) == {"channel_dropout", "rotate"}

@@ -1,12 +1,21 @@
 """The front doors are light: nothing heavy is imported before it is used."""
 
+import ast
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import selftime
+from house_rules import imports
+from selftime.cli import app
+
+CLI = sorted((Path(selftime.__file__).parent / "cli").glob("*.py"))
 
 HEAVY = ("torch", "numpy", "numba", "scipy", "sklearn", "matplotlib", "pyarrow", "pandas")
 
@@ -31,20 +40,36 @@ def test_help_imports_nothing_heavy():
         "for words in (['--help'], ['pretrain', '--help'], ['--version'], ['demo', '--bad']):\n"
         "    CliRunner().invoke(app, words)"
     )
-    light = (
-        "detecting",
-        "door",
-        "forecasting",
-        "learn",
-        "options",
-        "picking",
-        "recall",
-        "suggesting",
-        "terminal",
-        "use",
-        "watch",
-    )
-    assert loaded_by(code) == {"selftime.cli"} | {f"selftime.cli.{name}" for name in light}
+    light = {f"selftime.cli.{path.stem}" for path in CLI if path.stem != "__init__"}
+    assert loaded_by(code) == {"selftime.cli"} | light
+
+
+def test_each_command_has_a_file_of_its_name_over_the_public_door_and_the_report_alone():
+    shared = {"__init__", "app", "files", "options", "terminal"}
+    commands = {name for name in get_command(app).commands}
+    assert {path.stem for path in CLI} == commands | shared
+    for path in CLI:
+        found = {name for _, name in imports(ast.parse(path.read_text(encoding="utf8")))}
+        ours = {name for name in found if name.startswith(("selftime", "."))}
+        strange = [n for n in ours if not re.fullmatch(r"selftime(\.(cli|report)(\..+)?)?", n)]
+        assert not strange, (path.name, strange)
+    assert sum(len(path.read_text(encoding="utf8").splitlines()) for path in CLI) < 2000
+
+
+@pytest.mark.parametrize(
+    "words, names", [("pre", {"pretrain"}), ("in", {"inspect"}), ("zz", set())]
+)
+def test_names_of_commands_are_completed(words, names):
+    told = {
+        "COMP_WORDS": f"selftime {words}",
+        "COMP_CWORD": "1",
+        "_SELFTIME_COMPLETE": "complete_bash",
+    }
+    run = [sys.executable, "-X", "importtime", "-m", "selftime"]
+    done = subprocess.run(run, capture_output=True, text=True, env=os.environ | told)
+    assert set(done.stdout.split()) == names
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & set(HEAVY)
 
 
 def test_inspect_does_not_wait_for_torch():

@@ -10,17 +10,19 @@ import pytest
 from typer.testing import CliRunner
 
 import selftime as st
-from selftime.cli import app, outputs
-from selftime.cli.demonstration import free_folder
+from selftime.cli import app
+from selftime.cli.demo import free_folder
+from selftime.cli.files import TABLES, check_file
 from selftime.data import files
+from selftime.report.folder import check_folder
 
 FILLING = """
 import os, signal, sys
 from pathlib import Path
-from selftime.cli.outputs import whole_folder
-from selftime.cli.terminal import terminate
+from selftime.cli.app import terminate
+from selftime.data.files import whole_folder
 signal.signal(signal.SIGTERM, terminate)
-with whole_folder(Path(sys.argv[1]), force=True) as folder:
+with whole_folder(Path(sys.argv[1]), overwrite=True) as folder:
     (folder / "half.txt").write_text("half")
     os.kill(os.getpid(), signal.Signals[sys.argv[2]])
     signal.pause()
@@ -37,7 +39,7 @@ def old_run(tmp_path):
 
 
 def fill(target, *, force: bool, fail: type[BaseException] | None = None) -> None:
-    with outputs.whole_folder(target, force=force) as folder:
+    with files.whole_folder(target, overwrite=force) as folder:
         (folder / "run.json").write_text('{"new": 1}')
         if fail:
             raise fail
@@ -95,40 +97,44 @@ def test_a_link_is_not_replaced(old_run, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(old_run)
     with pytest.raises(FileExistsError, match="left alone"):
-        outputs.check_folder(link, force=True)
+        check_folder(link, overwrite=True)
 
 
 def test_a_file_is_written_in_one_step(tmp_path, monkeypatch):
     target = tmp_path / "out.csv"
-    outputs.write_file(target, b"old")
+    files.write_file(target, b"old")
 
     def full(handle):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        outputs.write_file(target, b"new")
+        files.write_file(target, b"new")
     assert target.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.csv"]
 
 
 def test_a_folder_is_never_replaced_by_a_file(tmp_path):
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(FileExistsError, match="out.csv exists: choose another --out$"):
-        outputs.check_file(tmp_path / "out.csv", outputs.TABLES, force=True)
+        check_file(tmp_path / "out.csv", TABLES, force=True)
 
 
-def test_tables_hold_a_column_for_each_number():
+def test_tables_hold_a_column_for_each_number(tmp_path):
     columns = {"id": np.array(["a", "b"]), "vectors": np.array([[1, 2], [3, 4]], np.float32)}
-    assert outputs.csv_of(columns).decode().splitlines() == [
+    assert st.write_table(tmp_path / "x.csv", columns).read_text().splitlines() == [
         '"id","vectors_0","vectors_1"',
         '"a",1,2',
         '"b",3,4',
     ]
+    with pytest.raises(FileExistsError, match="or overwrite=True"):
+        st.write_table(tmp_path / "x.csv", columns)
+    with pytest.raises(st.SeriesError, match="wanted a name ending in .csv, .parquet, .npz, .npy"):
+        st.write_table(tmp_path / "x.xls", columns)
 
 
 def test_json_refuses_what_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        outputs.write_json(tmp_path / "x.json", {"x": float("nan")})
+        files.write_json(tmp_path / "x.json", {"x": float("nan")})
     assert not (tmp_path / "x.json").exists()
 
 

@@ -1,6 +1,7 @@
 """``selftime race``: a folder with ranking, best model and report; it goes on where it stopped."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
-from selftime.cli.racing import contenders_in
+from selftime.cli.options import words_in
 
 run = CliRunner().invoke
 
@@ -67,6 +68,7 @@ def test_the_table_names_everyone_and_the_verdict(world):
 
 
 def test_names_are_checked_before_any_work():
-    assert contenders_in("simclr + 0.5*ts2vec,spectral") == ("simclr + 0.5*ts2vec", "spectral")
-    with pytest.raises(ValueError, match="got objective 'nobody'"):
-        contenders_in("simclr,nobody")
+    assert words_in("simclr +  0.5*ts2vec,spectral") == ("simclr + 0.5*ts2vec", "spectral")
+    again = run(app, ["race", "sample:PenDigits", "--out", "x", "--objectives", "simclr,nobody"])
+    assert again.exit_code == 2 and "got objective 'nobody'" in again.stderr
+    assert not Path("x").exists()

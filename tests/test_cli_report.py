@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import selftime as st
 from report_material import Seen
 from scratch_material import make_scratch_quick
-from selftime.cli import app, judging
+from selftime.cli import app
 from selftime.report.calibration import figure_rows
 from selftime.report.mistakes import WITHOUT
 from selftime.tasks import compare as tasks
@@ -54,7 +54,7 @@ def world(tmp_path_factory):
         patch.setattr(tasks, "ROWS", few)
         call("pretrain", train, "--encoder", "quantiles", "--out", folder / "run")
         model = st.load(folder / "run")
-        patch.setattr(judging, "learned", lambda *_: model)
+        patch.setattr(tasks, "pretrain", lambda *_, **__: model)
         data = ["--train", train, "--test", test]
         call("compare", *data, "--labels", "1,2,all", "--draws", 2, "--out", folder / "compared")
         call("classify", folder / "run", *data, "--out", folder / "predictions.csv")

@@ -9,11 +9,12 @@ import sys
 import time
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import selftime as st
-from selftime.cli import app, learning
-from selftime.cli.lesson import Lesson, Place
+from selftime.cli import app, terminal
+from selftime.cli.pretrain import words_to_resume
 from selftime.engine.runs import facts_in, metrics_in
 from training_material import waves
 
@@ -45,15 +46,12 @@ def order(data, tmp_path):
 def stopped(order, monkeypatch):
     """Its folder, and the command that goes on, after SIGTERM in its second step."""
 
-    def listener(told, logs):
-        def log(record):
-            if record["step"] == 2:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        return log
+    def log(record):
+        if record["step"] == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(learning, "listener", listener)
+        patch.setattr(terminal, "warn", log)
         result = call(*order)
     assert result.exit_code == 143, result.output
     said = result.stderr.splitlines()[-1]
@@ -114,13 +112,22 @@ def test_a_wrong_budget_and_a_budget_of_nothing_to_step(order, data, tmp_path):
 
 
 def test_stop_on_collapse_is_written_down_and_said_again(data, tmp_path):
-    lesson = Lesson(str(data), "ts2vec", budget="4 steps").carried_out("no", 1, 0.5, True)
-    assert lesson.whole_plan.on_collapse == "stop"
-    place = Place(tmp_path / "a run", track=("tensorboard",))
-    said = learning.resuming(lesson, learning.Reader(label="kind"), place)
-    for words in ("--stop-on-collapse", "--clip 0.5", "--label kind", "--track tensorboard"):
-        assert words in said
+    words = [str(data), "--objective", "ts2vec", "--budget", "4 steps", "--clip", "0.5"]
+    words += ["--stop-on-collapse", "--label", "kind", "--track", "tensorboard"]
+    words += ["-o", str(tmp_path / "a run"), "--force", "--json"]
+    command = get_command(app).commands["pretrain"]
+    with command.make_context("pretrain", words) as ctx:
+        said = words_to_resume(ctx)
+        assert ctx.params["stop_on_collapse"] is True
+    for again in ("--stop-on-collapse", "--clip 0.5", "--label kind", "--track tensorboard"):
+        assert again in said
     assert shlex.quote(str(tmp_path / "a run")) in said and said.endswith("--resume")
+    assert "--force" not in said and "--json" not in said and "--seed" not in said
+
+
+def test_a_run_that_is_to_stop_on_collapse_says_so(order):
+    assert call(*order, "--stop-on-collapse").exit_code == 0
+    assert facts_in(order[-1])["settings"]["on_collapse"]["value"] == "stop"
 
 
 @pytest.mark.slow

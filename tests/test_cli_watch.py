@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from selftime.cli import app, watching
-from selftime.cli.watching import LONGEST, lines_of, step_in
+from selftime.cli import app, watch
+from selftime.cli.watch import LONGEST, lines_of, step_in
 from stream_material import model_of, offline, per_series, series_of
 
 TAKES_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -110,7 +110,7 @@ def test_a_burst_of_nothing_never_makes_nan(folder, normal):
 
 
 def test_what_a_line_says():
-    assert step_in(b" 1 , nan", 2)[0].tolist()[0] == 1 and step_in(b" 1 , nan", 2)[1] is None
+    assert step_in(b" 1 , nan", 2)[0][0] == 1 and step_in(b" 1 , nan", 2)[1] is None
     assert np.isnan(step_in(b"", 3)[0]).all() and step_in(b"", 3)[1] is None
     assert step_in(b"x" * 90, 1)[1] == f"got '{'x' * 20}…', wanted a number"
 
@@ -160,7 +160,7 @@ def test_ctrl_c_sums_up(folder, monkeypatch):
         yield b"1,2"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watching, "lines_of", interrupted)
+    monkeypatch.setattr(watch, "lines_of", interrupted)
     out, told = run(folder, given="", code=130)
     assert out == ["1,,0"] and told[0] == "1 lines"
     assert told[-1] == "selftime: interrupted, nothing half-written was left"
@@ -205,6 +205,5 @@ def test_no_newline_is_lost_in_buffers(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", flushed)
         patch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"1,2\n1,2\n1,2\n")))
-        order = watching.Vigil(folder, None, 500, 0.01, "mahalanobis", 0, False)
-        watching.watch(order, watching.Manner(), as_json=False)
+        watch.watch(folder)
     assert sizes == [5, 10, 15]

@@ -161,8 +161,8 @@ def test_labels_saved_are_told_beside_scratch_and_minirocket():
     assert found.verdict()[3:] == [
         "With 1 label per class this model is as good as supervised from scratch with 4: 4 times "
         "fewer labels.",
-        "With 1 label per class self-supervision did not save labels here: MiniRocket + ridge is as "
-        "good with 1.",
+        "With 1 label per class self-supervision did not save labels here: MiniRocket + ridge is "
+        "as good with 1.",
     ]
     assert found.to_dict()["saved"]["MiniRocket + ridge"][2]["at_least"]
     assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).saved("x") == []

@@ -8,10 +8,9 @@ import pytest
 import selftime as st
 from judged_material import judged_pair
 from report_material import Seen, a_comparison, a_run, full_content
-from selftime.cli.outputs import COMPARISON, EVALUATION, RUN, STRATEGIES
-from selftime.cli.recall import report
+from selftime.cli.report import report
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.runs import METRICS
+from selftime.engine.runs import COMPARISON, EVALUATION, METRICS, RUN, STRATEGIES
 from selftime.report.content import Content
 from selftime.report.page import page
 from selftime.tasks.recorded import recorded

@@ -104,12 +104,12 @@ def test_a_folder_of_others_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     for anew in (False, True):
         with pytest.raises(RunError, match="is not a run folder: run.json is missing"):
-            Run(folder=tmp_path, anew=anew).begin(FACTS)
+            Run(folder=tmp_path, overwrite=anew).begin(FACTS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_run_is_begun_anew_if_that_is_wanted(run):
-    assert Run(folder=run.folder, anew=True).begin(changed("rate", 0.5)) is None
+    assert Run(folder=run.folder, overwrite=True).begin(changed("rate", 0.5)) is None
     assert [path.name for path in run.folder.iterdir()] == ["run.json"]
     assert facts_in(run.folder)["settings"]["rate"]["value"] == 0.5
 

@@ -29,7 +29,7 @@ def moons(n: int, seed: int):
 
 @pytest.mark.parametrize("name", SEMI)
 def test_unlabelled_vectors_help_at_one_label(name):
-    """Mean over 10 draws of one label per class, beside the same head without unlabelled vectors."""
+    """Mean over 10 draws of one label per class, beside the head without unlabelled vectors."""
     U, _ = blobs(120, seed=1)
     new, truth = blobs(300, seed=2)
 

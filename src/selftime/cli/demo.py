@@ -3,7 +3,7 @@
 import time
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,7 +48,7 @@ def demo(
     seconds = time.perf_counter() - start
     paths = sorted(str(path) for path in target.iterdir())
     paths.sort(key=lambda path: path != str(run.page))
-    lines = [
+    lines: list[Any] = [
         f"{TITLE}: {len(train)} series, learned from without their labels in {learning:.0f} s.",
         comparison_table(found),
         *found.verdict(),

@@ -64,7 +64,6 @@ def check_folder(target: Path, *, force: bool, again: str = "") -> None:
         return
     if stopped:
         raise FileExistsError(
-            f"{target} holds a run that was stopped: "
-            "--resume goes on with it, --force begins anew"
+            f"{target} holds a run that was stopped: --resume goes on with it, --force begins anew"
         )
     check(target, overwrite=force)

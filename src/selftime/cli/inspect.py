@@ -1,4 +1,4 @@
-"""``selftime inspect``: what is in a data set, and what views do to it. It need not wait for torch."""
+"""``selftime inspect``: what is in a data set (without waiting for torch) and what views do."""
 
 from pathlib import Path
 from typing import Annotated, Any

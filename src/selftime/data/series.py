@@ -72,7 +72,9 @@ class SeriesSet:
         """
         if isinstance(x, SeriesSet):
             given = {"labels": labels, "groups": groups, "ids": ids}
-            columns = {name: column_of(c, name) for name, c in given.items() if c is not None}
+            columns: dict[str, Any] = {
+                name: column_of(c, name) for name, c in given.items() if c is not None
+            }
             return replace(x, channels=tuple(channels or x.channels), **columns)
         steps, lengths = laid_end_to_end(x)
         series = cls.from_steps(steps, lengths, ids=ids, channels=channels, labels=labels)

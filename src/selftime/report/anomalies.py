@@ -78,7 +78,9 @@ def _draw_lane(axes: Axes, found: Detection, row: int) -> None:
     if row < 0:
         steps = np.arange(found.train_end, len(y))
         axes.plot(steps, found.thresholds[found.train_end :], lw=0.8, ls="--", color=ALARM)
-    axes.set_ylabel("score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center")
+    axes.set_ylabel(
+        "score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center"
+    )
     axes.tick_params(labelsize=8)
 
 

@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-
-from selftime.data.files import whole_folder, write_json, write_text
+from selftime.data.files import restore, whole_folder, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.engine.gauges import GAUGES
@@ -79,6 +78,7 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
         ValueError: there are no such files, or they are of a run that was not finished.
     """
     place = Path(path)
+    restore(place)
     if place.is_file():
         content = _json_in(place)
         files = {"run": content.pop("run", {}), "evaluation": content}
@@ -93,7 +93,9 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
         raise ValueError(
             f"{place} holds a run that was not finished: go on with it first, --resume"
         )
-    return RunFolder(path=place, files={name: content for name, content in files.items() if content})
+    return RunFolder(
+        path=place, files={name: content for name, content in files.items() if content}
+    )
 
 
 def _json_in(path: Path) -> dict[str, Any]:
@@ -320,7 +322,7 @@ def check_folder(target: Path, *, overwrite: bool) -> None:
 
 
 def record_in(folder: Path) -> dict[str, Any]:
-    """What ``run.json`` of a folder says, however far the run is; nothing where none can be read."""
+    """What ``run.json`` of a folder says, however far the run is; nothing if there is none."""
     try:
         return _json_in(folder / RUN)
     except ValueError:

@@ -137,7 +137,7 @@ def look(k: int) -> str:
 
 
 def intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:
-    """Mean accuracy of a row in percent at every number of labels, and half the width of its interval."""
+    """Mean accuracy of a row in percent at each number of labels, and half of its interval."""
     both = [interval(comparison.hits[name][shots]) for shots in comparison.labels_per_class]
     return [mean for mean, _ in both], [half for _, half in both]
 

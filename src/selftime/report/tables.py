@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.report.measured import Measured
 from selftime.report.methods import Method
-from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.compare import UNTRAINED, Comparison, label_of
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration

@@ -1,4 +1,4 @@
-"""Judging a classifier on test series: whatever it is made of, and a model at some labels per class."""
+"""Judging a classifier on test series: whatever it is made of, or the probe of a comparison."""
 
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
@@ -61,7 +61,7 @@ def evaluate(
 def evaluate_shots(
     model: Model, train: SeriesSet, test: SeriesSet, *, shots: Shots = None
 ) -> Evaluation:
-    """Judge the model's row of a comparison at some labels per class, with its first draw of labels.
+    """Judge the model's row of a comparison at some labels per class, with its first draw.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.

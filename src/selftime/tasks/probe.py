@@ -133,7 +133,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Shift (K,) and scale (K,) of scores: for so many labels per class, over a moved cohort."""
+        """Shift (K,) and scale (K,) of scores: by labels per class, over a moved cohort."""
         if not len(moved):
             return np.zeros(len(labels)), np.ones(len(labels))
         scores = moved @ self.coef_.T + self.intercept_

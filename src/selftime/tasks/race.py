@@ -163,9 +163,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     return made
 
 
-def begun(
-    run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool
-) -> Path:
+def begun(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
     """Where contenders go in the folder of a race, which now says what was asked for.
 
     Raises:
