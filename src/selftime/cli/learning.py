@@ -15,6 +15,7 @@ from selftime.cli.sources import Reader
 from selftime.data.series import SeriesSet
 from selftime.engine import pretrain as engine
 from selftime.engine.model import Model
+from selftime.engine.plan import TrainingConfig
 from selftime.engine.runs import MODEL, Log, Run, RunError, facts_in
 from selftime.engine.tracking import tracker
 from selftime.engine.training import Record, is_first_process
@@ -95,7 +96,8 @@ def learned_stepwise(
             series,
             objective=lesson.goal,
             encoder=lesson.encoder,
-            plan=lesson.whole_plan,
+            budget=lesson.budget,
+            config=lesson.config,
             run=kept,
             seed=lesson.seed,
         )
@@ -112,7 +114,7 @@ def listener(told: terminal.Told, logs: Sequence[Log]) -> Log:
     def log(record: Record) -> None:
         if "loss" in record:
             latest["loss"] = record["loss"]
-        latest.update(record.get("gauges", {}))
+        latest.update(record.get("monitors", {}))
         detail = ", ".join(f"{name} {value:.3g}" for name, value in latest.items())
         told("learning", record["step"], record["steps"], detail)
         for warning in record.get("warnings", ()):
@@ -126,20 +128,20 @@ def listener(told: terminal.Told, logs: Sequence[Log]) -> Log:
 
 def resuming(lesson: Lesson, read: Reader, place: Place) -> str:
     """The command that goes on with a run."""
-    plan = lesson.plan
+    config = lesson.config or TrainingConfig()
     given = {
         "objective": lesson.objective,
         "task": lesson.task if lesson.objective == "auto" else None,
         "encoder": lesson.encoder if lesson.encoder != "auto" else None,
         "budget": lesson.budget,
-        "precision": plan.precision if plan.precision != "no" else None,
-        "accumulate": plan.accumulate if plan.accumulate > 1 else None,
-        "clip": plan.clip,
+        "precision": config.precision if config.precision != "no" else None,
+        "accumulate": config.accumulate if config.accumulate > 1 else None,
+        "clip": config.clip,
         "seed": lesson.seed or None,
         **read._asdict(),
     }
     words = [w for name, v in given.items() if v is not None for w in (f"--{name}", str(v))]
-    words += ["--stop-on-collapse"] if plan.on_collapse == "stop" else []
+    words += ["--stop-on-collapse"] if config.on_collapse == "stop" else []
     words += [word for name in place.track for word in ("--track", name)]
     order = [lesson.data, "--out", str(place.out), *words, "--resume"]
     return f"go on with: selftime pretrain {shlex.join(order)}"
@@ -152,7 +154,8 @@ def learned(series: SeriesSet, lesson: Lesson, told: terminal.Told) -> Model:
         series,
         objective=lesson.goal,
         encoder=lesson.encoder,
-        plan=lesson.whole_plan,
+        budget=lesson.budget,
+        config=lesson.config,
         seed=lesson.seed,
         watch=lambda done, of: told("learning", done, of),
     )

@@ -1,11 +1,10 @@
 """What ``selftime pretrain`` was asked for, and where the run goes."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from selftime.engine.automatic import Auto
-from selftime.engine.plan import OnCollapse, Plan, Precision, budget_in
+from selftime.engine.choices import Auto, resolve_objective
+from selftime.engine.plan import OnCollapse, Precision, TrainingConfig
 from selftime.objectives.naming import takes_steps
 
 
@@ -18,7 +17,7 @@ class Lesson(NamedTuple):
         encoder: a name, or "auto".
         seed: fixes everything random.
         budget: how long a gradient run lasts, such as "200 steps"; None for the usual.
-        plan: what else is wanted of a gradient run.
+        config: what else is wanted of a gradient run; None where nothing is.
         task: what the model is for, where the objective is to be chosen.
     """
 
@@ -27,7 +26,7 @@ class Lesson(NamedTuple):
     encoder: str = "auto"
     seed: int = 0
     budget: str | None = None
-    plan: Plan = Plan()
+    config: TrainingConfig | None = None
     task: str = "classify"
 
     @property
@@ -38,24 +37,18 @@ class Lesson(NamedTuple):
     @property
     def is_gradient(self) -> bool:
         """Whether the objective is learned step by step."""
-        goal = self.goal
-        name = goal.objective(self.whole_plan).value if isinstance(goal, Auto) else goal
-        return takes_steps(str(name))
-
-    @property
-    def whole_plan(self) -> Plan | None:
-        """The plan with its budget; None where nothing was asked for."""
-        budget = budget_in(self.budget) if self.budget else None
-        asked = replace(self.plan, budget=budget)
-        return None if asked == Plan() else asked
+        goal = resolve_objective(self.goal, self.budget, self.config)
+        return takes_steps(str(goal.value))
 
     def carried_out(
         self, precision: Precision, accumulate: int, clip: float | None, stop_on_collapse: bool
     ) -> "Lesson":
-        """The same order with a plan."""
+        """The same order with a config."""
         on_collapse: OnCollapse = "stop" if stop_on_collapse else "warn"
-        plan = Plan(precision=precision, accumulate=accumulate, clip=clip, on_collapse=on_collapse)
-        return self._replace(plan=plan)
+        config = TrainingConfig(
+            precision=precision, accumulate=accumulate, clip=clip, on_collapse=on_collapse
+        )
+        return self._replace(config=None if config == TrainingConfig() else config)
 
 
 class Place(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selftime.data.series import SeriesSet
-from selftime.engine.gauges import GAUGES
+from selftime.engine.gauges import MONITORS
 from selftime.engine.model import Model
 from selftime.engine.runs import MODEL, metrics_in, write_text
 from selftime.engine.training import Record
@@ -101,7 +101,7 @@ def content_of(
         series=series,
         vectors=vectors,
         metrics=kept.metrics,
-        gauge_ranges={name: (g.low, g.high, g.about) for name, g in GAUGES.items()},
+        monitor_ranges={name: (g.low, g.high, g.about) for name, g in MONITORS.items()},
         warnings=warnings_in(kept.metrics),
         views=views,
         comparison=kept.comparison,
@@ -113,9 +113,9 @@ def content_of(
 
 
 def warnings_in(metrics: Sequence[Record]) -> list[dict[str, Any]]:
-    """Step, gauge and message of every warning of a run."""
+    """Step, monitor and message of every warning of a run."""
     return [
-        {"step": record["step"], "gauge": warning["gauge"], "message": warning["message"]}
+        {"step": record["step"], "monitor": warning["monitor"], "message": warning["message"]}
         for record in metrics
         for warning in record.get("warnings", ())
     ]

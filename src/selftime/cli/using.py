@@ -18,11 +18,8 @@ from selftime.engine.solve import Watch
 from selftime.objectives.answers import OneClass
 from selftime.tasks.evaluate import evaluation_of
 from selftime.tasks.leaks import leaks_of
-from selftime.tasks.transfer.choosing import solved
-from selftime.tasks.transfer.strategies import Way, check_way
-
-NEIGHBOURS = 5
-"""Labelled series that are asked by ``--head knn``, the nearer the weightier."""
+from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 
 class Classification(NamedTuple):
@@ -45,15 +42,15 @@ class Classification(NamedTuple):
     seed: int
 
     @property
-    def way(self) -> Way:
+    def way(self) -> TransferConfig:
         """Strategy and head, checked.
 
         Raises:
             ValueError: they do not go together.
         """
-        way = Way(self.strategy, self.head, neighbours=NEIGHBOURS, seed=self.seed)
-        check_way(way)
-        return way
+        config = TransferConfig(self.strategy, self.head, seed=self.seed)
+        check_transfer(config)
+        return config
 
 
 def embed(model: str, read: Reader, data: str, *, out: str, force: bool, as_json: bool) -> None:
@@ -73,20 +70,23 @@ def embed(model: str, read: Reader, data: str, *, out: str, force: bool, as_json
 
 def classify(order: Classification, read: Reader, *, out: str, force: bool, as_json: bool) -> None:
     """Write class and probability of every test series."""
-    target, way = Path(out), order.way
+    target, config = Path(out), order.way
     check_file(target, TABLES, force=force)
     check_file(beside(target), {".json": None}, force=force)
     train, test, model = read(order.train), read(order.test), load(order.model)
     if train.labels is None:
         raise SeriesError(f"{order.train} has no labels, wanted one a series: name their --label")
-    way = way._replace(neighbours=min(NEIGHBOURS, len(train)))
-    answer = OneClass(np.unique(train.labels))
+    target_type = OneClass(np.unique(train.labels))
     with terminal.progress() as told:
-        found = solved(model, train, train.labels, answer, way, training(told))
+        found = fit_strategy(model, train, train.labels, target_type, config, training(told))
         told("classifying", 0, len(test))
-        chances = np.asarray(found.solution.chances(test))  # (N,K)
-    predicted = answer.decided(chances)
-    columns = {"id": test.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
+        probabilities = np.asarray(found.solution.probabilities(test))  # (N,K)
+    predicted = target_type.predictions(probabilities)
+    columns = {
+        "id": test.ids.astype(str),
+        "class": predicted,
+        "probability": probabilities.max(axis=1),
+    }
     if test.labels is not None:
         columns["label"] = test.labels
     write_file(target, TABLES[target.suffix.lower()](columns))
@@ -94,7 +94,9 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     if test.labels is not None:
         own = found.solution.model
         spaces = _embedded(own, train, "train"), _embedded(own, test, "test")
-        judged = Judgement(evaluation_of(chances, answer.classes, spaces, train, test), train, test)
+        judged = Judgement(
+            evaluation_of(probabilities, target_type.classes, spaces, train, test), train, test
+        )
         facts = run_of(model, Lesson(order.train), "classify", None)
         write_evaluation(beside(target), judged, (order.train, order.test), run=facts)
         leaks = leaks_of(model, train, test)
