@@ -22,10 +22,10 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import dilated
-from selftime.engine.descent import watcher_of
-from selftime.engine.fit import Aside, fit
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.fit import run_training
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.training import Record, Training
+from selftime.engine.watching import monitor_of
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.simclr import SimCLR
@@ -58,12 +58,14 @@ def first_warning(
 ) -> dict[str, Any]:
     """The step and text of the first warning of a run, and how far the spread fell."""
     encoder = dilated(channels=train.n_channels, length=int(np.median(train.lengths)), seed=seed)
-    plan = Plan(budget=Budget(amount=steps))
-    training = Training(kind(encoder=encoder), train, scaling.fit_channels(train), plan, seed)
+    scale, budget = scaling.fit_channels(train), Budget(amount=steps)
+    objective = kind(encoder=encoder)
+    training = Training(objective, train, scale, budget, TrainingConfig(), seed)
     records: list[Record] = []
-    fit(training, Aside(log=records.append, watcher=watcher_of(training)))
+    monitor = monitor_of(train, scale, seed)
+    run_training(training, callbacks=[records.append], monitor=monitor)
     warned = [(r["step"], w["message"]) for r in records for w in r.get("warnings", ())]
-    spreads = [r["gauges"]["spread"] for r in records if "spread" in r.get("gauges", {})]
+    spreads = [r["monitors"]["spread"] for r in records if "spread" in r.get("monitors", {})]
     step, message = warned[0] if warned else (None, None)
     lowest = min(spreads) / spreads[0]
     return {"warned at": step, "message": message, "lowest spread / first": lowest}

@@ -18,7 +18,7 @@ from benchmarks.forecast import SETS, setting_named
 from selftime.data.series import SeriesSet
 from selftime.data.windows import windows
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget
 from selftime.engine.pretrain import pretrain
 from selftime.tasks.forecasting.per_step import per_step_errors
 from selftime.tasks.forecasting.setting import Setting
@@ -36,9 +36,9 @@ def learned(setting: Setting, row: str, steps: int, seed: int) -> Model:
     part = SeriesSet.of(setting.values[: setting.borders.train].T[None].astype("float32"))
     cut = windows(part, LENGTH, stride=STRIDE).select()
     untrained = row == "untrained"
-    plan = Plan(budget=Budget(amount=1 if untrained else steps))
+    budget = Budget(amount=1 if untrained else steps)
     objective = "ts2vec" if untrained else row
-    model = pretrain(cut, objective=objective, encoder="dilated_causal", plan=plan, seed=seed)
+    model = pretrain(cut, objective=objective, encoder="dilated_causal", budget=budget, seed=seed)
     return from_first_weights(model, cut) if untrained else model
 
 

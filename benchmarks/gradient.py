@@ -85,7 +85,7 @@ def gradient_rows(
     return model, [renamed(learned(model, train, test), name)]
 
 
-def trunk(model: Model) -> Encoder:
+def backbone(model: Model) -> Encoder:
     """The standardised encoder without the scaling to length 1."""
     inside: Encoder = model.encoder.encoder  # type: ignore[assignment]
     return inside
@@ -96,7 +96,7 @@ def joined(model: Model, spectral: Model, train: SeriesSet, seed: int) -> Model:
     length = int(np.median(train.lengths))
     sizes: dict[str, Any] = {"channels": train.n_channels, "length": length}
     both = Joined(
-        encoders=[BUILDERS["rocket"](**sizes, seed=seed), trunk(model)], weights=[HALF, HALF]
+        encoders=[BUILDERS["rocket"](**sizes, seed=seed), backbone(model)], weights=[HALF, HALF]
     )
     chosen = {name: choice["value"] for name, choice in spectral.card["settings"].items()}
     objective = Spectral(
@@ -145,7 +145,7 @@ def seeded(
 ) -> list[Row]:
     """Every row that depends on the seed of the learning."""
     ts2vec, rows = gradient_rows("ts2vec", train, test, seed, seconds)
-    bare = Model(trunk(ts2vec).encoder, ts2vec.scaling, train.channels)  # type: ignore[arg-type]
+    bare = Model(backbone(ts2vec).encoder, ts2vec.scaling, train.channels)  # type: ignore[arg-type]
     start = time.perf_counter()
     vectors = bare.embed(train), bare.embed(test)
     seconds["embed: ts2vec"] = time.perf_counter() - start

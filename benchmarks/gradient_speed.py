@@ -21,9 +21,9 @@ from benchmarks.__main__ import RESULTS, write
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.dilated import Dilated
-from selftime.engine.descent import vectors_of
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.pretrain import with_standard_vectors
 from selftime.engine.training import Training
 from selftime.objectives.ts2vec import TS2Vec
 
@@ -40,7 +40,7 @@ def ours(values: np.ndarray) -> Training:
     """A ts2vec run that never ends."""
     series = SeriesSet.of(values)
     objective = TS2Vec(encoder=Dilated(channels=1))
-    return Training(objective, series, scaling.none(), Plan(budget=Budget(amount=10**6)), 0)
+    return Training(objective, series, scaling.none(), Budget(amount=10**6), TrainingConfig(), 0)
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -75,7 +75,7 @@ def embed_seconds(values: np.ndarray, official: Any) -> tuple[np.ndarray, np.nda
     cubes = values.transpose(0, 2, 1).copy()
     theirs = official(1, device="cpu", batch_size=8)
     series = SeriesSet.of(values)
-    encoder = vectors_of(Dilated(channels=1), series, scaling.none(), 0)
+    encoder = with_standard_vectors(Dilated(channels=1), series, scaling.none(), 0)
     model = Model(encoder.eval(), scaling.none(), series.channels)
     pairs = [
         (

@@ -29,11 +29,10 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
 from selftime.engine.criteria import CRITERIA, sight
-from selftime.engine.descent import vectors_of
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget as Steps
-from selftime.engine.plan import Plan
-from selftime.engine.pretrain import pretrain
+from selftime.engine.plan import TrainingConfig
+from selftime.engine.pretrain import pretrain, with_standard_vectors
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import made_from, takes_steps
@@ -93,14 +92,15 @@ def model_of(row: str, train: SeriesSet, seed: int, steps: int) -> Model:
         rows = sample_of(len(train), seed, 256)
         with torch.no_grad():
             body.prepare(scale.apply(batch_of(train, rows)), generator(seed, 0))
-        encoder = vectors_of(body.eval(), train, scale, seed)
+        encoder = with_standard_vectors(body.eval(), train, scale, seed)
         found = Model(encoder, scale, train.channels)
         return Model(encoder, scale, train.channels, cohort=found.embed(train)[:512])
     if takes_steps(objective):
         made = made_from(objective, body, seed=seed, length=int(np.median(train.lengths)))
         recipe = replace(made.recipe, batch_size=min(made.recipe.batch_size, BATCH))
-        plan = Plan(budget=Steps(amount=steps), recipe=recipe)
-        return pretrain(train, objective=made, plan=plan, seed=seed)
+        config = TrainingConfig(recipe=recipe)
+        budget = Steps(amount=steps)
+        return pretrain(train, objective=made, budget=budget, config=config, seed=seed)
     return pretrain(train, objective=objective, seed=seed)
 
 

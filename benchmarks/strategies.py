@@ -25,8 +25,8 @@ from selftime.engine.pretrain import pretrain
 from selftime.objectives.answers import OneClass
 from selftime.objectives.simclr import SimCLR
 from selftime.tasks.compare import Shots, label_of, picks_of
-from selftime.tasks.transfer.choosing import Solved, choose, rule_of_thumb, solved
-from selftime.tasks.transfer.strategies import Way
+from selftime.tasks.transfer.choosing import Solved, choose, fit_strategy, rule_of_thumb
+from selftime.tasks.transfer.strategies import TransferConfig
 
 SETS = ("PenDigits", "ECG5000", "TwoPatterns", "PhalangesOutlinesCorrect")
 STRATEGIES = {
@@ -43,17 +43,17 @@ def model_of(name: str, train: SeriesSet, seed: int) -> Model:
     if name == "spectral":
         return pretrain(train, seed=seed)
     objective = SimCLR(encoder=small(train.n_channels, seed))
-    return pretrain(train, objective=objective, plan="300 steps", seed=seed)
+    return pretrain(train, objective=objective, budget="300 steps", seed=seed)
 
 
 def judged(found: Solved, test: SeriesSet, seconds: float) -> dict[str, Any]:
     """Accuracy, likelihood and seconds of what came of labels."""
     solution = found.solution
-    classes = solution.answer.classes  # type: ignore[attr-defined]
-    chances = np.asarray(solution.chances(test))
-    given = chances[np.arange(len(test)), np.searchsorted(classes, test.labels)]
+    classes = solution.target_type.classes  # type: ignore[attr-defined]
+    probabilities = np.asarray(solution.probabilities(test))
+    given = probabilities[np.arange(len(test)), np.searchsorted(classes, test.labels)]
     return {
-        "accuracy": float((classes[chances.argmax(axis=1)] == test.labels).mean()),
+        "accuracy": float((classes[probabilities.argmax(axis=1)] == test.labels).mean()),
         "negative_log_likelihood": float(-np.log(np.maximum(given, 1e-9)).mean()),
         "seconds": seconds,
         "strategy": found.strategy,
@@ -64,14 +64,14 @@ def measured(
     model: Model, train: SeriesSet, test: SeriesSet, name: str, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Every strategy on the same labelled series, and which one "auto" takes."""
-    answer, out = OneClass(np.unique(train.labels)), {}
+    target_type, out = OneClass(np.unique(train.labels)), {}
     for strategy in STRATEGIES[name]:
         start = time.perf_counter()
-        way = Way(strategy=strategy, seed=seed)
-        found = solved(model, train, train.labels, answer, way)
+        config = TransferConfig(strategy=strategy, seed=seed)
+        found = fit_strategy(model, train, train.labels, target_type, config)
         out[strategy] = judged(found, test, time.perf_counter() - start)
     start = time.perf_counter()
-    chosen = choose(model, train, train.labels, answer, Way(seed=seed))
+    chosen = choose(model, train, train.labels, target_type, TransferConfig(seed=seed))
     took = time.perf_counter() - start + out[chosen.strategy]["seconds"]
     # the same model, labels and seed give the same solution, so it is not fitted twice
     out["auto"] = out[chosen.strategy] | {"seconds": took, "held_out": chosen.credit}

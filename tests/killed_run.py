@@ -43,10 +43,7 @@ def train(folder: Path) -> None:
     loop.SHARE = float("inf")  # else most kills would come between two saves
     sweep(folder)
     training = training_of("ts2vec", BUDGET)
-    state = newest(folder)
-    if state:
-        training.restore(state)
-    loop.fit(training, loop.Aside(checkpoints=folder))
+    loop.run_training(training, state=newest(folder), checkpoints=folder)
 
 
 def train_uninterrupted(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from selftime.engine import checkpoint
-from selftime.engine.fit import Aside, fit
+from selftime.engine.fit import run_training
 from selftime.engine.interruption import Stopped
 from selftime.engine.training import Training
 from training_material import advanced, training_of
@@ -41,14 +41,16 @@ def stopped_and_taken_up(folder: Path) -> dict:
     first.advance = signalled
     told = []
     try:
-        fit(first, Aside(log=lambda record: told.append(record["step"]), checkpoints=folder))
+        run_training(
+            first, callbacks=[lambda record: told.append(record["step"])], checkpoints=folder
+        )
     except Stopped:
         told.append("stopped")
     first.accelerator.wait_for_everyone()
     second = training_of("simclr", "8 steps")
     second.restore(checkpoint.newest(folder))
     begun = second.step
-    fit(second, Aside())
+    run_training(second)
     weights = torch.cat([weight.detach().flatten() for weight in second.average.weights])
     return {"told": told, "begun": begun, "weights": weights.tolist()}
 

@@ -19,7 +19,7 @@ RANGES = {
     "spread": (0.5, 1.3, "1 when healthy, 0 when collapsed"),
     "rank": (8.0, float("inf"), "directions in use"),
 }
-WARNINGS = [{"step": 60, "gauge": "spread", "message": "features collapse: more variance"}]
+WARNINGS = [{"step": 60, "monitor": "spread", "message": "features collapse: more variance"}]
 
 
 def a_comparison(budgets=(1, 5, None), draws: int = 4, ahead: float = 0.2) -> Comparison:
@@ -50,7 +50,7 @@ def a_run(source: str = "recordings/pumps", **data) -> dict:
 
 
 def a_log(steps: int = 10) -> list[dict]:
-    """Records as the loop of learning writes them; gauges at every second one."""
+    """Records as the loop of learning writes them; monitors at every second one."""
     return [
         {
             "step": 10 * k,
@@ -59,7 +59,7 @@ def a_log(steps: int = 10) -> list[dict]:
             "rate": 0.001,
             "parts": {"invariance": 1.0 / (k + 1), "variance": 1.0 / (k + 1)},
             "gradient_norm": 1.0,
-            **({} if k % 2 else {"gauges": {"spread": 1.0 - 0.09 * k, "rank": 20.0 - k}}),
+            **({} if k % 2 else {"monitors": {"spread": 1.0 - 0.09 * k, "rank": 20.0 - k}}),
         }
         for k in range(steps)
     ]
@@ -86,8 +86,8 @@ def full_content() -> Content:
         series=st.SeriesSet.of(x, labels, ids=ids, channels=HOSTILE[1:3]),
         vectors=some_vectors(n),
         metrics=a_log() + [{"step": 100, "seconds": 9.0, "loss": 0.1, "parts": {HOSTILE[3]: 1.0}}],
-        gauge_ranges=RANGES | {"rank": (8.0, float("inf"), HOSTILE[1])},
-        warnings=[*WARNINGS, {"step": 80, "gauge": HOSTILE[0], "message": HOSTILE[2]}],
+        monitor_ranges=RANGES | {"rank": (8.0, float("inf"), HOSTILE[1])},
+        warnings=[*WARNINGS, {"step": 80, "monitor": HOSTILE[0], "message": HOSTILE[2]}],
         views={"mild": VIEWS["mild"], HOSTILE[1]: VIEWS["jitter"]},
         comparison=a_comparison(),
     )

@@ -13,12 +13,12 @@ from selftime.encoders.dilated import Dilated
 from selftime.encoders.layered import Layered
 from selftime.encoders.normalised import ByChannel
 from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.projected import Standardised, trunk
+from selftime.encoders.projected import Standardised, backbone
 from selftime.encoders.recurrent import LSTM
 from selftime.encoders.resnet import ResNet
 from selftime.engine.adaptation import adapted, channel_map, mapped, rebuilt
-from selftime.engine.descent import vectors_of
 from selftime.engine.model import Model
+from selftime.engine.pretrain import with_standard_vectors
 
 HALF = 0.5**0.5
 NETWORKS = ("dilated", "resnet", "inception", "tstcc_cnn", "lstm", "gru", "transformer")
@@ -35,7 +35,7 @@ def model_on(series: st.SeriesSet, network: str = "dilated") -> Model:
     length = int(series.lengths.max())
     body = BUILDERS[network](channels=series.n_channels, length=length)
     scale = scaling.fit_channels(series)
-    return Model(vectors_of(body, series, scale, 0).eval(), scale, series.channels)
+    return Model(with_standard_vectors(body, series, scale, 0).eval(), scale, series.channels)
 
 
 def state_of(model: Model) -> dict[str, torch.Tensor]:
@@ -49,7 +49,7 @@ def test_scaling_and_standardisation_are_those_of_the_new_series_and_weights_the
     made = adapted(model, target)
     assert made.scaling == scaling.fit_channels(target)
     wanted = Model(
-        vectors_of(trunk(model.encoder), target, made.scaling, 0).eval(),
+        with_standard_vectors(backbone(model.encoder), target, made.scaling, 0).eval(),
         made.scaling,
         target.channels,
     )
@@ -69,11 +69,11 @@ def test_a_network_of_one_channel_reads_each_by_itself(network: str) -> None:
     source, target = walks(12, 1, 24), walks(10, 3, 40)
     model = model_on(source, network)
     made = adapted(model, target)
-    body = trunk(made.encoder)
+    body = backbone(made.encoder)
     assert isinstance(body, ByChannel) and made.dim == 3 * model.dim
     x = made.scaling.apply(batch_of(target))
     alone = [
-        trunk(model.encoder).embed(Batch(x.values[:, c : c + 1], x.observed[:, c : c + 1]))
+        backbone(model.encoder).embed(Batch(x.values[:, c : c + 1], x.observed[:, c : c + 1]))
         for c in range(3)
     ]
     torch.testing.assert_close(body.embed(x), torch.cat(alone, dim=1), rtol=1e-4, atol=1e-5)
@@ -120,7 +120,7 @@ def test_the_network_sees_its_own_channels_as_sums_of_the_new_ones(network, chan
         seen[:, c % 3] += x[:, c] / (2**0.5 if channels == 5 and c % 3 < 2 else 1)
 
     def tokens(of: Model, values: torch.Tensor) -> torch.Tensor:
-        return trunk(of.encoder)(Batch(values, torch.ones_like(values, dtype=torch.bool)))
+        return backbone(of.encoder)(Batch(values, torch.ones_like(values, dtype=torch.bool)))
 
     torch.testing.assert_close(tokens(made, x), tokens(model, seen), rtol=1e-3, atol=1e-4)
 
@@ -133,8 +133,8 @@ def test_channels_find_their_namesakes() -> None:
     silent = torch.zeros_like(x.values[:, :1])  # a channel at its mean
     whole = torch.cat([x.values[:, 1:], silent, x.values[:, :1]], dim=1)
     there = torch.ones_like(whole, dtype=torch.bool)
-    wanted = trunk(model.encoder)(Batch(whole, there))
-    torch.testing.assert_close(trunk(made.encoder)(x), wanted, rtol=1e-4, atol=1e-5)
+    wanted = backbone(model.encoder)(Batch(whole, there))
+    torch.testing.assert_close(backbone(made.encoder)(x), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 import selftime
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.automatic import BEST, LONG, TASKS, Auto, usual_encoder
+from selftime.engine.choices import BEST, LONG, TASKS, Auto, resolve_objective, usual_encoder
+from selftime.engine.plan import TrainingConfig
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import takes_steps
 from selftime.report.measured import published
@@ -28,17 +29,18 @@ def test_the_best_that_takes_steps_is_what_was_measured_to_be():
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("plan", [None, "5 minutes"])
-def test_every_choice_is_known_and_says_why(task, plan):
-    choice = Auto(task=task).objective(plan)
+@pytest.mark.parametrize("budget", [None, "5 minutes"])
+def test_every_choice_is_known_and_says_why(task, budget):
+    choice = resolve_objective(Auto(task=task), budget, None)
     assert choice.value in OBJECTIVES and len(choice.reason) > 10
-    assert takes_steps(choice.value) or plan is None
+    assert takes_steps(choice.value) or budget is None
 
 
 def test_whole_series_are_learned_in_closed_form_unless_steps_are_asked_for():
-    assert Auto().objective(None).value == "spectral"
-    assert Auto().objective("5 minutes").value == BEST
-    assert Auto(task="detect").objective(None).value == "ts2vec"
+    assert resolve_objective(Auto(), None, None).value == "spectral"
+    assert resolve_objective("auto", "5 minutes", None).value == BEST
+    assert resolve_objective("auto", None, TrainingConfig()).value == BEST
+    assert resolve_objective(Auto(task="detect"), None, None).value == "ts2vec"
 
 
 def test_the_encoder_goes_by_length_and_by_what_it_may_not_see():
@@ -51,7 +53,7 @@ def test_the_encoder_goes_by_length_and_by_what_it_may_not_see():
 
 
 def test_pretrain_takes_a_wish_and_writes_down_what_came_of_it():
-    model = selftime.pretrain(X, objective=Auto(task="detect"), plan="1 steps")
+    model = selftime.pretrain(X, objective=Auto(task="detect"), budget="1 steps")
     assert model.card["settings"]["objective"] == {
         "value": "ts2vec",
         "reason": "to detect takes a vector for every step",

@@ -9,9 +9,8 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
-from selftime.engine.choices import chosen, described_without_encoder
-from selftime.engine.plan import Plan, budget_in
-from selftime.engine.plan_choices import chosen_plan
+from selftime.engine.choices import described_without_encoder, resolve, resolve_training
+from selftime.engine.plan import TrainingConfig, budget_in
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
@@ -21,7 +20,9 @@ SMALL = Dilated(channels=2, hidden=4, depth=2, dim=6)
 
 
 def choose(objective, encoder="auto", seed=0):
-    return chosen(X, scaling.fit_channels(X), objective, encoder, seed)
+    scale = scaling.fit_channels(X)
+    learner, _, choices = resolve(X, scale, objective=objective, encoder=encoder, seed=seed)
+    return learner, choices
 
 
 @pytest.mark.parametrize("name, kind", [("ts2vec", TS2Vec), ("simclr", SimCLR)])
@@ -62,11 +63,11 @@ def test_an_encoder_beside_a_ready_objective_is_refused():
         choose(SimCLR(encoder=SMALL), "dilated")
 
 
-@pytest.mark.parametrize("plan", [None, Plan()])
-def test_the_usual_plan_is_that_of_the_paper(plan):
+@pytest.mark.parametrize("given", [None, TrainingConfig()])
+def test_the_usual_training_is_that_of_the_paper(given):
     learner = TS2Vec(encoder=SMALL)
-    made, choices = chosen_plan(learner, X, plan)
-    assert str(made.budget) == "200 steps" and made.recipe == TS2Vec.recipe
+    budget, config, choices = resolve_training(learner, X, None, given)
+    assert str(budget) == "200 steps" and config.recipe == TS2Vec.recipe
     assert choices["budget"].reason == "200 steps for up to 100,000 values, 600 for more"
     assert (choices["batch size"].value, choices["batch size"].reason) == (8, "recipe of TS2Vec")
     assert {choices[n].reason for n in ("precision", "accumulate", "clip")} == {"the usual"}
@@ -75,27 +76,27 @@ def test_the_usual_plan_is_that_of_the_paper(plan):
 
 def test_many_values_take_more_steps():
     many = SeriesSet.of(np.zeros((2, 1, 50_001)))
-    assert str(chosen_plan(TS2Vec(encoder=SMALL), many, None)[0].budget) == "600 steps"
+    assert str(resolve_training(TS2Vec(encoder=SMALL), many, None, None)[0]) == "600 steps"
 
 
-def test_a_given_plan_is_said_to_be_given():
-    given = Plan(
-        budget=budget_in("3 epochs"), recipe=Recipe(rate=0.5), clip=1.0, on_collapse="stop"
-    )
-    made, choices = chosen_plan(SimCLR(encoder=SMALL), X, given)
-    assert made == given
+def test_what_is_given_is_said_to_be_given():
+    given = TrainingConfig(recipe=Recipe(rate=0.5), clip=1.0, on_collapse="stop", stop_below=0.2)
+    learner = SimCLR(encoder=SMALL)
+    budget, config, choices = resolve_training(learner, X, budget_in("3 epochs"), given)
+    assert (budget, config) == (budget_in("3 epochs"), given)
     for name, value in {
         "budget": "3 epochs",
         "rate": 0.5,
         "clip": 1.0,
         "on collapse": "stop",
+        "stop below": 0.2,
     }.items():
         assert (choices[name].value, choices[name].reason) == (value, "given")
     assert choices["precision"].reason == "the usual"
-    assert str(chosen_plan(SimCLR(encoder=SMALL), X, "5 minutes")[0].budget) == "5 minutes"
+    assert str(resolve_training(learner, X, "5 minutes", None)[0]) == "5 minutes"
 
 
 def test_a_budget_that_is_none_is_refused():
     text = "got a budget of 'a while', wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
     with pytest.raises(ValueError, match=re.escape(text)):
-        chosen_plan(SimCLR(encoder=SMALL), X, "a while")
+        resolve_training(SimCLR(encoder=SMALL), X, "a while", None)

@@ -10,7 +10,7 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.answers import Amount, AnyClasses, OneClass, StepClasses
 from selftime.objectives.recipe import Recipe
@@ -27,19 +27,21 @@ from selftime.tasks.transfer.choosing import (
 )
 from selftime.tasks.transfer.holdout import evenly, held_out, whole_groups
 from selftime.tasks.transfer.solution import Solution
-from selftime.tasks.transfer.strategies import Way, transfer
+from selftime.tasks.transfer.strategies import TransferConfig, transfer
 from training_material import waves
 
 SERIES = waves(40)
 LABELS = np.array(["slow", "fast"])[np.arange(40) % 2]
 CLASSES = OneClass(np.unique(LABELS))
-QUICK = Way(plan=Plan(budget=Budget(amount=12), recipe=Recipe(batch_size=8, rate=5e-3)))
+QUICK = TransferConfig(
+    budget="12 steps", config=TrainingConfig(recipe=Recipe(batch_size=8, rate=5e-3))
+)
 
 
 @pytest.fixture(scope="module")
 def model():
     encoder = Dilated(channels=2, hidden=8, depth=2, dim=8, seed=0)
-    return pretrain(SERIES, objective=SimCLR(encoder=encoder), plan="2 steps")
+    return pretrain(SERIES, objective=SimCLR(encoder=encoder), budget="2 steps")
 
 
 @pytest.mark.parametrize(
@@ -77,16 +79,16 @@ def test_few_labels_are_not_raced(model, monkeypatch):
 
 def test_a_head_for_frozen_vectors_is_not_raced(model, monkeypatch):
     monkeypatch.setattr(choosing, "RACED", 10)
-    assert choose(model, SERIES, LABELS, CLASSES, Way(head="knn")).strategy == "probe"
+    assert choose(model, SERIES, LABELS, CLASSES, TransferConfig(head="knn")).strategy == "probe"
 
 
 def test_many_labels_are_raced_on_series_that_nobody_saw(model, monkeypatch):
     monkeypatch.setattr(choosing, "RACED", 10)
     seen = []
 
-    def spy(model, series, y, answer, way, watch):
-        seen.append((way.strategy, set(series.ids)))
-        return transfer(model, series, y, answer, way, watch)
+    def spy(model, series, y, target_type, config, watch):
+        seen.append((config.strategy, set(series.ids)))
+        return transfer(model, series, y, target_type, config, watch)
 
     judged = []
 
@@ -118,13 +120,13 @@ def test_the_cheapest_stays_unless_another_is_clearly_ahead():
 
 def test_credit_is_the_share_right_or_minus_the_error():
     class Says(Solution):
-        def __init__(self, answer, said):
-            self.answer, self.said = answer, said
+        def __init__(self, target_type, said):
+            self.target_type, self.said = target_type, said
 
         def predict(self, series):
             return self.said
 
-        def chances(self, series):
+        def probabilities(self, series):
             return self.said
 
     y = np.array([[1.0], [3.0]])
@@ -162,12 +164,12 @@ def test_held_out_rows_follow_groups_where_there_are_any():
 def test_the_temperature_undoes_what_made_probabilities_too_sure(model, factor):
     found = transfer(model, SERIES, LABELS, CLASSES, QUICK._replace(strategy="full"))
     with torch.no_grad():
-        found.network.outlet.weight *= 50  # a few steps leave it too unsure to be measured
+        found.network.head.weight *= 50  # a few steps leave it too unsure to be measured
     noisy = np.where(np.arange(40) % 4 < 3, found.predict(SERIES), LABELS[::-1])
     once = calibrated(found, SERIES, noisy)
     with torch.no_grad():
-        found.network.outlet.weight *= factor
-        found.network.outlet.bias *= factor
+        found.network.head.weight *= factor
+        found.network.head.bias *= factor
     again = calibrated(found, SERIES, noisy)
     assert again.temperature == pytest.approx(factor * once.temperature, rel=0.02)
 

@@ -195,7 +195,7 @@ def test_the_ranking_of_a_race_is_told(world, tmp_path):
 
 def test_a_log_of_steps_is_summed_up(world, tmp_path):
     folder = bare(world, tmp_path, "run")
-    log = [{"step": k, "loss": 2.0 - k, "gauges": {"spread": 0.5 + k}} for k in range(2)]
+    log = [{"step": k, "loss": 2.0 - k, "monitors": {"spread": 0.5 + k}} for k in range(2)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in log))
     said, _ = call("report", folder)
     assert re.search(r"loss +2 \(step 0\) +1 \(step 1\)", said)

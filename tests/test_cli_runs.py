@@ -107,7 +107,7 @@ def test_there_must_be_something_to_go_on_with(order, data, tmp_path):
 def test_a_wrong_budget_and_a_budget_of_nothing_to_step(order, data, tmp_path):
     assert "wanted such as '200 steps'" in failed(*order, "--budget", "4 parsecs")
     words = ["pretrain", data, "--objective", "spectral", "--budget", "4 steps"]
-    assert "got a plan for Spectral" in failed(*words, "--out", tmp_path / "run")
+    assert "got a budget for Spectral" in failed(*words, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

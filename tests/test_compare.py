@@ -17,7 +17,7 @@ from selftime.tasks.compare import Comparison, compare, judged, picks_of
 from selftime.tasks.gain import gain, in_words
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import Row
-from selftime.tasks.transfer.choosing import solved
+from selftime.tasks.transfer.choosing import fit_strategy
 
 
 def waves(n, seed):
@@ -178,11 +178,11 @@ def test_shares_of_labels_are_budgets_too(model):
 def test_strategies_are_rows_that_see_the_same_draws(model, monkeypatch):
     seen = []
 
-    def spy(own, series, y, answer, way, watch=None):
-        seen.append((way.strategy, series.steps.sum(), y.tolist()))
-        return solved(own, series, y, answer, way._replace(strategy="probe"))
+    def spy(own, series, y, target_type, config, watch=None):
+        seen.append((config.strategy, series.steps.sum(), y.tolist()))
+        return fit_strategy(own, series, y, target_type, config._replace(strategy="probe"))
 
-    monkeypatch.setattr(strategy_rows, "solved", spy)
+    monkeypatch.setattr(strategy_rows, "fit_strategy", spy)
     found = compare(model, TRAIN, TEST, labels_per_class=(2,), draws=2, strategies=("full", "auto"))
     assert found.names[-2:] == ("selftime, full", "selftime, auto")
     picks = picks_of(TRAIN.labels, 2, 2)

@@ -12,7 +12,7 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.dilated import Dilated
 from selftime.engine.interruption import Stopped
 from selftime.engine.model import load
-from selftime.engine.plan import Budget, Plan, budget_in
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.engine.runs import Run, RunError, facts_in, metrics_in
 from selftime.estimators import SelfSupervised
@@ -27,8 +27,8 @@ def small(channels: int = 1) -> Dilated:
     return Dilated(channels=channels, hidden=4, depth=2, dim=6)
 
 
-def learnt(name, x=X, plan="6 steps", **given):
-    return pretrain(x, objective=name, encoder=small(), plan=plan, **given)
+def learnt(name, x=X, budget="6 steps", **given):
+    return pretrain(x, objective=name, encoder=small(), budget=budget, **given)
 
 
 def stopping_at(step):
@@ -52,7 +52,7 @@ def test_a_run_folder_holds_all_there_is_to_know(name, tmp_path):
     records = metrics_in(tmp_path / "run")
     assert [record["step"] for record in records] == list(range(7))
     assert "loss" not in records[0] and all(np.isfinite(r["loss"]) for r in records[1:])
-    assert {"spread", "rank", "length"} <= set(records[0]["gauges"])
+    assert {"spread", "rank", "length"} <= set(records[0]["monitors"])
     states = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert states[-1] == "step-000000006"
     np.testing.assert_array_equal(load(tmp_path / "run").embed(X), model.embed(X))
@@ -78,7 +78,7 @@ def test_going_on_with_something_else_is_refused(tmp_path):
     with pytest.raises(Stopped):
         learnt("simclr", run=Run(folder=tmp_path, log=stopping_at(2)))
     with pytest.raises(RunError, match="a run with budget 6 steps, this one has 9 steps: give the"):
-        learnt("simclr", plan="9 steps", run=tmp_path)
+        learnt("simclr", budget="9 steps", run=tmp_path)
     with pytest.raises(RunError, match="a run with seed 0, this one has 4"):
         learnt("simclr", seed=4, run=tmp_path)
     with pytest.raises(RunError, match="a run with data "):
@@ -101,7 +101,7 @@ def test_a_run_that_is_stopped_without_a_folder_says_so():
 @BOTH
 def test_the_seed_decides_and_repeats_to_the_bit(name):
     vectors = [
-        pretrain(X, objective=name, plan="2 steps", seed=seed).embed(X) for seed in (1, 1, 2)
+        pretrain(X, objective=name, budget="2 steps", seed=seed).embed(X) for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(vectors[0], vectors[1])
     assert not np.allclose(vectors[0], vectors[2], atol=1e-3)
@@ -109,25 +109,25 @@ def test_the_seed_decides_and_repeats_to_the_bit(name):
 
 @pytest.mark.again
 @BOTH
-def test_labels_change_nothing_but_the_gauge_that_reads_them(name, tmp_path):
+def test_labels_change_nothing_but_the_monitor_that_reads_them(name, tmp_path):
     labels = np.arange(10) % 2
     embedded, read = [], []
     for i, given in enumerate((None, labels, np.sort(labels))):
         model = learnt(name, SeriesSet.of(X, given), run=tmp_path / str(i))
         embedded.append(model.embed(X))
-        read.append([r.get("gauges", {}) for r in metrics_in(tmp_path / str(i))])
+        read.append([r.get("monitors", {}) for r in metrics_in(tmp_path / str(i))])
     for vectors in embedded[1:]:
         np.testing.assert_array_equal(vectors, embedded[0])
     assert "knn" not in read[0][0] and read[1][0]["knn"] != read[2][0]["knn"]
     for one in read:
-        for gauges in one:
-            gauges.pop("knn", None)
+        for monitors in one:
+            monitors.pop("knn", None)
     assert read[0] == read[1] == read[2]
 
 
 @BOTH
 def test_two_series_are_enough(name):
-    Z = learnt(name, X[:2], plan="2 steps").embed(X[:2])
+    Z = learnt(name, X[:2], budget="2 steps").embed(X[:2])
     assert np.isfinite(Z).all() and not np.allclose(Z[0], Z[1])
 
 
@@ -140,7 +140,7 @@ def test_one_series_is_refused():
 def test_ragged_missing_and_many_channels(name):
     x = waves(7, channels=3, steps=20)  # of unequal lengths, with a missing step
     assert x.is_ragged and x.observed is not None
-    model = pretrain(x, objective=name, encoder=small(3), plan="2 steps")
+    model = pretrain(x, objective=name, encoder=small(3), budget="2 steps")
     Z = model.embed(x)
     assert Z.shape == (7, 6) and np.isfinite(Z).all()
     np.testing.assert_allclose(np.linalg.norm(Z, axis=1), 1, atol=1e-5)
@@ -151,7 +151,7 @@ def test_progress_is_told_in_steps_or_hundredths():
     learnt("simclr", watch=lambda *at: told.append(at))
     assert told == [(step, 6) for step in range(7)]
     told.clear()
-    learnt("simclr", plan="0.005 minutes", watch=lambda *at: told.append(at))
+    learnt("simclr", budget="0.005 minutes", watch=lambda *at: told.append(at))
     assert told[0] == (0, 100) and told[-1] == (100, 100)
     assert [at[0] for at in told] == sorted(at[0] for at in told)
 
@@ -159,9 +159,7 @@ def test_progress_is_told_in_steps_or_hundredths():
 @pytest.mark.again
 @pytest.mark.parametrize("name", ["simclr", "ts2vec"])
 def test_the_estimator_takes_a_ready_gradient_objective(name, monkeypatch):
-    monkeypatch.setattr(
-        "selftime.engine.plan_choices.usual_budget", lambda values: Budget(amount=6)
-    )
+    monkeypatch.setattr("selftime.engine.choices.usual_budget", lambda values: Budget(amount=6))
     ready = OBJECTIVES[name](encoder=small())
     before = {key: weight.clone() for key, weight in ready.state_dict().items()}
     rows = np.stack([np.sin(np.arange(16) * (0.2 + 0.1 * i)) for i in range(6)])
@@ -173,12 +171,12 @@ def test_the_estimator_takes_a_ready_gradient_objective(name, monkeypatch):
 
 def test_the_estimator_refuses_features_that_cannot_be_trained():
     with pytest.raises(ValueError, match="Joined has no weights to train: use encoder='dilated'"):
-        SelfSupervised(objective="simclr").fit(X)
+        SelfSupervised(objective="simclr", encoder="rocket").fit(X)
 
 
-def test_a_whole_plan_is_followed_and_written_down(tmp_path):
-    plan = Plan(budget=budget_in("2 epochs"), accumulate=2, clip=0.5)
-    learnt("ts2vec", plan=plan, run=tmp_path)
+def test_a_whole_config_is_followed_and_written_down(tmp_path):
+    config = TrainingConfig(accumulate=2, clip=0.5)
+    learnt("ts2vec", budget="2 epochs", config=config, run=tmp_path)
     settings = json.loads((tmp_path / "run.json").read_text())["settings"]
     assert settings["budget"]["value"] == "2 epochs" and settings["clip"]["value"] == 0.5
     assert settings["accumulate"] == {"value": 2, "reason": "given"}

@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.quantiles import Quantiles
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators import Classifier, Regressor, Segmenter
 from selftime.objectives.recipe import Recipe
@@ -16,8 +16,8 @@ from training_material import waves
 
 X = waves(30)
 SPEED = np.where(np.arange(30) % 2, 5.0, 2.0)
-SHORT = Plan(budget=Budget(amount=6), recipe=Recipe(batch_size=8, rate=5e-3))
-PLAN = Plan(budget=Budget(amount=30), recipe=Recipe(batch_size=8, rate=5e-3))
+SHORT = {"budget": "6 steps", "config": TrainingConfig(recipe=Recipe(batch_size=8, rate=5e-3))}
+PLAN = {"budget": "30 steps", "config": TrainingConfig(recipe=Recipe(batch_size=8, rate=5e-3))}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def model():
 @pytest.fixture(scope="module")
 def stepwise():
     encoder = Dilated(channels=2, hidden=8, depth=3, dim=16, seed=0)
-    return pretrain(X, objective=SimCLR(encoder=encoder), plan="3 steps")
+    return pretrain(X, objective=SimCLR(encoder=encoder), budget="3 steps")
 
 
 def test_a_value_is_told(model):
@@ -48,7 +48,7 @@ def test_several_values_are_told(model):
 
 
 def test_values_by_a_network(stepwise):
-    regressor = Regressor(stepwise, strategy="full", head="mlp", plan=SHORT).fit(X, SPEED)
+    regressor = Regressor(stepwise, strategy="full", head="mlp", **SHORT).fit(X, SPEED)
     assert regressor.why_ == "given" and regressor.model_ is not stepwise
     again = clone(regressor).fit(X, SPEED)
     np.testing.assert_array_equal(again.predict(X), regressor.predict(X))
@@ -58,8 +58,8 @@ def test_several_labels_are_told(model):
     y = np.stack([SPEED > 3, SPEED < 3, np.ones(30)], axis=1).astype(int)
     classifier = Classifier(model).fit(X, y)
     assert classifier.predict(X).shape == (30, 3) and (classifier.predict(X) == y).mean() > 0.8
-    chances = classifier.predict_proba(X)
-    assert ((chances >= 0) & (chances <= 1)).all() and chances[:, 2].min() > 0.5
+    probabilities = classifier.predict_proba(X)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all() and probabilities[:, 2].min() > 0.5
     assert list(classifier.classes_) == [0, 1, 2]
 
 
@@ -68,8 +68,8 @@ def test_steps_are_told(stepwise):
     segmenter = Segmenter(stepwise).fit(X[:20], y[:20])
     assert segmenter.score(X[20:], y[20:]) > 0.7
     assert list(segmenter.classes_) == ["down", "up"]
-    said, chances = segmenter.predict(X[20:]), segmenter.predict_proba(X[20:])
-    for own, shares, length in zip(said, chances, X[20:].lengths, strict=True):
+    said, probabilities = segmenter.predict(X[20:]), segmenter.predict_proba(X[20:])
+    for own, shares, length in zip(said, probabilities, X[20:].lengths, strict=True):
         assert shares.shape == (length, 2)
         np.testing.assert_array_equal(np.array(["down", "up"])[shares.argmax(axis=1)], own)
 
@@ -78,7 +78,7 @@ def test_fine_tuning_changes_the_model_and_few_labels_do_not(stepwise):
     labels = np.where(SPEED > 3, "fast", "slow")
     frozen = Classifier(stepwise).fit(X, labels)
     assert (frozen.strategy_, frozen.model_) == ("probe", stepwise)
-    tuned = Classifier(stepwise, strategy="staged", plan=PLAN).fit(X, labels)
+    tuned = Classifier(stepwise, strategy="staged", **PLAN).fit(X, labels)
     assert tuned.strategy_ == "staged"
     assert not np.array_equal(tuned.model_.embed(X), stepwise.embed(X))
     assert (tuned.predict(X) == labels).mean() > 0.7

@@ -9,30 +9,32 @@ import torch
 
 from selftime.data.windows import batch_of
 from selftime.engine import checkpoint
-from selftime.engine.fit import EVERY, Aside, Collapsed, Saver, fit
+from selftime.engine.fit import EVERY, Collapsed, Saver, run_training
 from selftime.engine.interruption import Stopped
 from selftime.engine.solve import generator
 from selftime.engine.training import Diverged
-from selftime.engine.watching import Alarm, Readings, Watcher
+from selftime.engine.watching import CollapseMonitor, CollapseWarning, Readings
 from training_material import assert_same_state, followed, training_of, waves
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 SIGNALS = pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 
 
-class Scripted(Watcher):
+class Scripted(CollapseMonitor):
     """Says what it was told to say; remembers when it was asked and in which mode."""
 
-    def __init__(self, alarms=None):
+    def __init__(self, warnings=None):
         super().__init__(batch_of(waves(4)), generator(0, 0))
-        self.alarms, self.asked = alarms or {}, []
+        self.warnings, self.asked = warnings or {}, []
 
     def read(self, encoder, step):
         self.asked.append((step, encoder.training))
-        return Readings({"spread": step / 100}, [Alarm("spread", m) for m in self.alarms_at(step)])
+        return Readings(
+            {"spread": step / 100}, [CollapseWarning("spread", m) for m in self.warnings_at(step)]
+        )
 
-    def alarms_at(self, step):
-        return [self.alarms[step]] if step in self.alarms else []
+    def warnings_at(self, step):
+        return [self.warnings[step]] if step in self.warnings else []
 
 
 def saved_steps(folder):
@@ -55,18 +57,21 @@ def test_a_signal_stops_after_the_step_in_flight_and_the_run_goes_on_to_the_same
     name, signum, tmp_path
 ):
     straight = training_of(name)
-    fit(straight, Aside())
+    run_training(straight)
     first, before = training_of(name), signal.getsignal(signum)
-    aside = Aside(log=signalled_at(5, signum), checkpoints=tmp_path, how_to_resume="say it again")
     with pytest.raises(Stopped) as caught:
-        fit(first, aside)
+        run_training(
+            first,
+            callbacks=[signalled_at(5, signum)],
+            checkpoints=tmp_path,
+            how_to_resume="say it again",
+        )
     assert str(caught.value) == "stopped after step 5 of 12, which is saved; say it again"
     assert caught.value.signum == signum
     assert signal.getsignal(signum) == before
     assert saved_steps(tmp_path)[-1] == first.step == 5
     second = training_of(name)
-    second.restore(checkpoint.newest(tmp_path))
-    fit(second, Aside(checkpoints=tmp_path))
+    run_training(second, state=checkpoint.newest(tmp_path), checkpoints=tmp_path)
     assert_same_state(second.state(), straight.state())
     assert_same_state(checkpoint.newest(tmp_path), straight.state())
 
@@ -74,14 +79,16 @@ def test_a_signal_stops_after_the_step_in_flight_and_the_run_goes_on_to_the_same
 @SIGNALS
 def test_without_a_folder_it_says_that_nothing_was_saved(signum):
     with pytest.raises(Stopped) as caught:
-        fit(training_of("simclr"), Aside(log=signalled_at(2, signum)))
+        run_training(training_of("simclr"), callbacks=[signalled_at(2, signum)])
     wanted = "stopped after step 2 of 12; nothing was saved: give run=folder"
     assert str(caught.value) == wanted
 
 
 def test_stopped_in_a_run_by_the_clock_it_does_not_know_the_end():
     with pytest.raises(Stopped, match="^stopped after step 2; nothing was saved"):
-        fit(training_of("simclr", "30 minutes"), Aside(log=signalled_at(2, signal.SIGTERM)))
+        run_training(
+            training_of("simclr", "30 minutes"), callbacks=[signalled_at(2, signal.SIGTERM)]
+        )
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path):
@@ -92,7 +99,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
 
     training = training_of("simclr")
     with pytest.raises(KeyboardInterrupt) as caught:
-        fit(training, Aside(log=log, checkpoints=tmp_path))
+        run_training(training, callbacks=[log], checkpoints=tmp_path)
     assert not isinstance(caught.value, Stopped)
     assert max(saved_steps(tmp_path)) < 3
 
@@ -108,13 +115,12 @@ def test_a_signal_at_the_very_end_is_not_lost(moment, tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Saver, "save", slow_save)
-    log = signalled_at(3, signal.SIGTERM) if moment == "the last step" else None
+    logs = [signalled_at(3, signal.SIGTERM)] if moment == "the last step" else []
     with pytest.raises(Stopped, match="^stopped after step 3 of 3"):
-        fit(training, Aside(log=log, checkpoints=tmp_path))
+        run_training(training, callbacks=logs, checkpoints=tmp_path)
     again = training_of("simclr", "3 steps")
-    again.restore(checkpoint.newest(tmp_path))
-    told = []
-    fit(again, Aside(log=told.append, checkpoints=tmp_path))
+    told, state = [], checkpoint.newest(tmp_path)
+    run_training(again, state=state, callbacks=[told.append], checkpoints=tmp_path)
     assert told == []  # nothing was left to do
     assert_same_state(again.state(), training.state())
 
@@ -123,7 +129,7 @@ def test_in_another_thread_it_runs_as_well():
     training, found = training_of("simclr", "3 steps"), []
 
     def work():
-        fit(training, Aside())
+        run_training(training)
         found.append(training.step)
 
     thread = threading.Thread(target=work)
@@ -134,7 +140,7 @@ def test_in_another_thread_it_runs_as_well():
 
 def test_the_log_is_told_of_every_step():
     told = []
-    fit(training_of("ts2vec", "7 steps"), Aside(log=told.append))
+    run_training(training_of("ts2vec", "7 steps"), callbacks=[told.append])
     assert [record["step"] for record in told] == list(range(8))
     assert told[0] == {"step": 0, "steps": 7, "seconds": 0.0}
     for record in told[1:]:
@@ -145,13 +151,13 @@ def test_the_log_is_told_of_every_step():
 
 def test_taken_up_the_log_goes_on_where_it_was(tmp_path):
     with pytest.raises(Stopped):
-        fit(
+        run_training(
             training_of("simclr", "7 steps"),
-            Aside(log=signalled_at(4, signal.SIGTERM), checkpoints=tmp_path),
+            callbacks=[signalled_at(4, signal.SIGTERM)],
+            checkpoints=tmp_path,
         )
     training, told = training_of("simclr", "7 steps"), []
-    training.restore(checkpoint.newest(tmp_path))
-    fit(training, Aside(log=told.append))
+    run_training(training, state=checkpoint.newest(tmp_path), callbacks=[told.append])
     assert [record["step"] for record in told] == [5, 6, 7]
 
 
@@ -165,17 +171,17 @@ def test_taken_up_the_log_goes_on_where_it_was(tmp_path):
     ],
 )
 def test_gauges_are_read_when_it_is_time(budget, steps, monkeypatch):
-    training, watcher, told = followed(budget), Scripted(), []
+    training, monitor, told = followed(budget), Scripted(), []
 
     def pass_by():
         training.step += 1
         return {"step": training.step}
 
     monkeypatch.setattr(training, "advance", pass_by)  # what is read when, not what is learned
-    fit(training, Aside(watcher=watcher, log=told.append))
-    assert watcher.asked == [(step, True) for step in steps]
-    with_gauges = {r["step"]: r["gauges"] for r in told if "gauges" in r}
-    assert with_gauges == {step: {"spread": step / 100} for step in steps}
+    run_training(training, monitor=monitor, callbacks=[told.append])
+    assert monitor.asked == [(step, True) for step in steps]
+    with_monitors = {r["step"]: r["monitors"] for r in told if "monitors" in r}
+    assert with_monitors == {step: {"spread": step / 100} for step in steps}
     assert not any("warnings" in record for record in told)
     assert EVERY == 50
 
@@ -184,28 +190,28 @@ def test_gauges_are_read_when_it_is_time(budget, steps, monkeypatch):
 @BOTH
 def test_watching_and_saving_change_nothing_that_is_learned(name, tmp_path):
     bare, full = training_of(name), training_of(name)
-    fit(bare, Aside())
-    watcher = Watcher(batch_of(waves(6)), generator(0, 0))
-    fit(full, Aside(watcher=watcher, log=lambda record: None, checkpoints=tmp_path))
+    run_training(bare)
+    monitor = CollapseMonitor(batch_of(waves(6)), generator(0, 0))
+    run_training(full, monitor=monitor, callbacks=[lambda record: None], checkpoints=tmp_path)
     assert_same_state(full.state(), bare.state())
     assert all(part.training for part in full.objective.modules())
 
 
 def test_a_warning_is_passed_on_and_the_run_goes_on():
     told = []
-    watcher = Scripted({10: "at step 10 spread is 0: series become alike"})
-    fit(training_of("simclr"), Aside(watcher=watcher, log=told.append))
+    monitor = Scripted({10: "at step 10 spread is 0: series become alike"})
+    run_training(training_of("simclr"), monitor=monitor, callbacks=[told.append])
     assert told[-1]["step"] == 12
     warnings = {r["step"]: r["warnings"] for r in told if "warnings" in r}
     message = "at step 10 spread is 0: series become alike"
-    assert warnings == {10: [{"gauge": "spread", "message": message}]}
+    assert warnings == {10: [{"monitor": "spread", "message": message}]}
 
 
 def test_a_collapse_stops_the_run_where_that_is_wanted():
-    told, watcher = [], Scripted({10: "spread is 0: series become alike"})
+    told, monitor = [], Scripted({10: "spread is 0: series become alike"})
     training = training_of("simclr", "30 steps", on_collapse="stop")
     with pytest.raises(Collapsed) as caught:
-        fit(training, Aside(watcher=watcher, log=told.append))
+        run_training(training, monitor=monitor, callbacks=[told.append])
     assert str(caught.value) == "stopped at step 10: spread is 0: series become alike"
     assert training.step == 10
     assert told[-1]["step"] == 10 and told[-1]["warnings"]  # the log knows why
@@ -214,7 +220,7 @@ def test_a_collapse_stops_the_run_where_that_is_wanted():
 def test_a_loss_that_is_no_number_is_not_saved(tmp_path):
     training = followed(explodes_at=4)
     with pytest.raises(Diverged, match="the loss is nan at step 4"):
-        fit(training, Aside(checkpoints=tmp_path))
+        run_training(training, checkpoints=tmp_path)
     state = checkpoint.newest(tmp_path)
     assert state.facts["step"] < 4
     assert all(tensor.isfinite().all() for tensor in state.tensors.values())
@@ -228,7 +234,7 @@ def test_the_first_and_the_last_step_are_saved(tmp_path, monkeypatch):
         return save(folder, state)
 
     monkeypatch.setattr(checkpoint, "save", spy)
-    fit(training_of("simclr", "5 steps"), Aside(checkpoints=tmp_path))
+    run_training(training_of("simclr", "5 steps"), checkpoints=tmp_path)
     assert steps[0] == 1 and steps[-1] == 5
     assert saved_steps(tmp_path)[-1] == 5
 

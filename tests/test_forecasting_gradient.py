@@ -1,5 +1,7 @@
 """Forecasts by a patch Transformer: heads, losses, what is trained and what is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -20,8 +22,8 @@ from selftime.tasks.forecasting.gradient import (
 )
 from selftime.tasks.forecasting.network import (
     NetworkForecaster,
+    fine_tuned,
     level_and_spread,
-    taught,
     validation_error,
     with_head,
 )
@@ -71,7 +73,7 @@ def test_tokens_stand_side_by_side():
 
 def test_forecasts_are_the_map_of_the_tokens_beside_a_loop(np_rng):
     network = with_head(patch_network(SMALL, 0), 24, 4, 0).eval()
-    torch.nn.init.normal_(network.outlet.weight, generator=torch.Generator().manual_seed(1))
+    torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(1))
     past = np_rng.normal(size=(3, 2, 30)).astype(np.float32) + 5
     found = NetworkForecaster(network, 24).predict(past)
     for n in range(3):
@@ -79,7 +81,7 @@ def test_forecasts_are_the_map_of_the_tokens_beside_a_loop(np_rng):
             x = torch.from_numpy(past[n, c, 6:])[None, None]
             with torch.no_grad():
                 tokens = network.encoder(st_batch(x))[0].flatten()
-                outputs = network.outlet.weight @ tokens + network.outlet.bias
+                outputs = network.head.weight @ tokens + network.head.bias
             level, spread = level_and_spread(past[n : n + 1, c : c + 1, 6:])
             expected = level[0] + spread[0] * outputs.numpy()
             np.testing.assert_allclose(found[n, c], expected, rtol=1e-4, atol=1e-4)
@@ -92,7 +94,7 @@ def st_batch(x):
 def test_a_head_alone_leaves_the_encoder_and_full_training_does_not(on):
     begun = with_head(patch_network(SMALL, 0), 24, 4, 0)
     for full in (False, True):
-        own = taught(begun, on, 30, 0, last=None if full else 0)
+        own = fine_tuned(begun, on, 30, 0, last=None if full else 0)
         before, after = (net.encoder.state_dict() for net in (begun, own))
         same = all(torch.equal(before[name], after[name]) for name in before)
         assert same is not full
@@ -101,16 +103,17 @@ def test_a_head_alone_leaves_the_encoder_and_full_training_does_not(on):
 
 def test_the_weights_that_erred_least_are_kept(on, monkeypatch):
     """Errors on the validation part are made up: lowest after 4 of 6 steps."""
-    monkeypatch.setattr(forecasting_network, "JUDGED", 2)
+    config = replace(forecasting_network.CONFIG, judge_every=2)
+    monkeypatch.setattr(forecasting_network, "CONFIG", config)
     said, seen = iter([9.0, 3.0, 1.0, 2.0]), []
 
     def error(network, on):
-        seen.append(network.outlet.weight.detach().clone())
+        seen.append(network.head.weight.detach().clone())
         return next(said)
 
     monkeypatch.setattr(forecasting_network, "validation_error", error)
-    own = taught(with_head(patch_network(SMALL, 0), 24, 4, 0), on, 6, 0, last=0)
-    assert len(seen) == 4 and torch.equal(own.outlet.weight, seen[2])
+    own = fine_tuned(with_head(patch_network(SMALL, 0), 24, 4, 0), on, 6, 0, last=0)
+    assert len(seen) == 4 and torch.equal(own.head.weight, seen[2])
     assert not torch.equal(seen[2], seen[3])
 
 

@@ -6,7 +6,6 @@ import pytest
 import selftime as st
 from forecast_material import waves
 from selftime.data.series import SeriesError
-from selftime.engine.plan import Budget, Plan
 from selftime.tasks.forecasting.per_step import (
     ALPHAS,
     futures,
@@ -28,8 +27,9 @@ def setting():
 def model(setting):
     part = st.SeriesSet.of(setting.values[: setting.borders.train].T[None])
     windows = st.windows(part, 40, stride=10).select()
-    plan = Plan(budget=Budget(amount=3))
-    return st.pretrain(windows, objective="ts2vec", encoder="dilated_causal", plan=plan)
+    return st.pretrain(
+        windows, objective="ts2vec", encoder="dilated_causal", budget=Budget(amount=3)
+    )
 
 
 def test_vectors_know_nothing_of_what_follows(setting, model):

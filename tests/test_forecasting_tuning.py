@@ -10,15 +10,15 @@ import selftime as st
 from forecast_material import waves
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.tasks.forecasting import fitting
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, patch_network
 from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.network import material_of, taught, with_head
+from selftime.tasks.forecasting.network import fine_tuned, material_of, with_head
 from selftime.tasks.forecasting.protocols import scale_of
-from selftime.tasks.forecasting.tuning import bare, look_back_of, tuned_cases
+from selftime.tasks.forecasting.tuning import bare_encoder, look_back_of, tuned_cases
 
 SIZE = NetworkSize(look_back=24, patch=6, dim=8, depth=2, heads=2)
 SHORT = TrainingSteps(head=30, full=30)
@@ -35,7 +35,7 @@ def patched(history):
     """A patch Transformer of one channel, after a few steps on hidden patches."""
     windows = st.windows(st.SeriesSet.of(history[:, 0][None]), 24, stride=4).select()
     objective = MaskedPatches(encoder=patch_network(SIZE, 0), patch=6, seed=0)
-    return st.pretrain(windows, objective=objective, plan=Plan(budget=Budget(amount=4)))
+    return st.pretrain(windows, objective=objective, budget=Budget(amount=4))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_model_is_shown_windows_as_its_encoder_knows_them(closed, np_rng):
 @pytest.mark.parametrize("strategy", ["head", "partial", "full"])
 def test_strategies_train_what_they_say(patched, history, strategy):
     found = tuned_cases([history], 6, patched, strategy, levels=LEVELS, steps=SHORT)
-    before = bare(patched).state_dict()
+    before = bare_encoder(patched).state_dict()
     after = found.forecaster.network.encoder.state_dict()
     changed = {name for name, weight in after.items() if not torch.equal(weight, before[name])}
     if strategy == "head":
@@ -74,7 +74,7 @@ def test_strategies_train_what_they_say(patched, history, strategy):
 def test_partial_training_moves_the_last_block_alone(history):
     on = material_of(cut_blocks([scale_of(history).apply(history)], 6, look_back=24))
     begun = with_head(patch_network(SIZE, 0), 24, 6, 0)
-    own = taught(begun, on, 60, 0, last=1)
+    own = fine_tuned(begun, on, 60, 0, last=1)
     *earlier, last = zip(begun.encoder.blocks(), own.encoder.blocks(), strict=True)
     assert len(earlier) >= 1
     for before, after in earlier:
@@ -91,7 +91,7 @@ def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
     stages = (("training a head", SHORT.head), ("training with the model", SHORT.full))
     assert told == [(name, i, of) for name, of in stages for i in range(1, of + 1)]
     own = found.forecaster.network.encoder.state_dict()
-    first = bare(patched).state_dict()
+    first = bare_encoder(patched).state_dict()
     assert any(not torch.equal(own[name], weight) for name, weight in first.items())
     for name, weight in patched.encoder.state_dict().items():
         assert torch.equal(weight, before[name])

@@ -1,4 +1,4 @@
-"""Gauges beside plain loops of their papers; what a Watcher says of health, collapse and NaN."""
+"""Monitors beside plain loops of their papers; what a CollapseMonitor says of health and collapse."""
 
 import math
 
@@ -10,7 +10,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.engine import watching
 from selftime.engine.gauges import (
-    GAUGES,
+    MONITORS,
     alignment,
     effective_rank,
     length,
@@ -18,7 +18,7 @@ from selftime.engine.gauges import (
     spread,
     uniformity,
 )
-from selftime.engine.watching import Watcher, judged, measured
+from selftime.engine.watching import CollapseMonitor, judged, measured
 
 
 def drawn(n=12, d=5, seed=0, shift=0.0):
@@ -133,7 +133,7 @@ def test_what_is_no_number_gives_no_number(wrong):
     z, labels = drawn(), torch.arange(12) % 2
     z[3, 2] = wrong
     read = measured(z, drawn(), labels)
-    assert set(read) == set(GAUGES) - {"gradient_norm"}
+    assert set(read) == set(MONITORS) - {"gradient_norm"}
     assert not any(math.isfinite(value) for value in read.values())
 
 
@@ -143,12 +143,14 @@ def test_one_row_has_no_pair():
     assert spread(z) == 0 and effective_rank(z) == pytest.approx(1, abs=1e-5)
 
 
-def test_table_of_gauges():
-    for name, gauge in GAUGES.items():
-        assert gauge.name == name and gauge.low < gauge.high and gauge.about and gauge.remedy
+def test_table_of_monitors():
+    for name, monitor in MONITORS.items():
+        assert (
+            monitor.name == name and monitor.low < monitor.high and monitor.about and monitor.remedy
+        )
 
 
-# The Watcher
+# The CollapseMonitor
 
 
 class Scripted(Encoder):
@@ -172,17 +174,17 @@ def series(n=24):
     return Batch(values, torch.ones_like(values, dtype=torch.bool))
 
 
-def watcher(n=24, labels=None):
-    return Watcher(series(n), torch.Generator().manual_seed(1), labels=labels)
+def monitor(n=24, labels=None):
+    return CollapseMonitor(series(n), torch.Generator().manual_seed(1), labels=labels)
 
 
 def warned(states, watch=None):
-    """(step, gauge) of every warning, one reading each ten steps after a change of the encoder."""
-    watch, encoder, found = watch or watcher(), Scripted(), []
+    """(step, monitor) of every warning, read each ten steps after a change of the encoder."""
+    watch, encoder, found = watch or monitor(), Scripted(), []
     for k, change in enumerate(states):
         with torch.no_grad():
             change(encoder)
-        found += [(10 * k, w.gauge) for w in watch.read(encoder, 10 * k).warnings]
+        found += [(10 * k, w.monitor) for w in watch.read(encoder, 10 * k).warnings]
     return found
 
 
@@ -209,7 +211,7 @@ def test_healthy_runs_are_not_warned_of():
 
 def test_a_large_common_mean_before_training_is_no_collapse():
     mean = shifted(300.0)
-    watch = watcher()
+    watch = monitor()
     assert warned([mean, *[scaled(1.01)] * 6], watch) == []
     assert 0.001 < watch.start["spread"] < 0.02  # cosines above 0.999
 
@@ -255,7 +257,7 @@ def test_lengths_out_of_hand_and_nan_are_divergence():
 
 
 def test_messages_say_value_health_and_remedy():
-    watch, encoder = watcher(), Scripted()
+    watch, encoder = monitor(), Scripted()
     watch.read(encoder, 0)
     with torch.no_grad():
         scaled(0.1)(encoder)
@@ -264,7 +266,7 @@ def test_messages_say_value_health_and_remedy():
     start = watch.start["spread"]
     assert told.message.startswith("at step 10 spread is ")
     assert f"healthy is 0.0001 to 1 (it was {start:.2g} at the start)" in told.message
-    assert told.message.endswith(f"series become alike (collapse); {GAUGES['spread'].remedy}")
+    assert told.message.endswith(f"series become alike (collapse); {MONITORS['spread'].remedy}")
 
 
 def test_message_of_a_line_has_no_upper_end():
@@ -279,11 +281,11 @@ FLAT = {"spread": 0.5, "rank": 1.1, "length": 1.0}
 
 
 def test_message_of_divergence():
-    watch, encoder = watcher(), Scripted()
+    watch, encoder = monitor(), Scripted()
     with torch.no_grad():
         scaled(math.nan)(encoder)
     read = watch.read(encoder, 7)
-    assert read.gauges == {} and watch.history == []
+    assert read.monitors == {} and watch.history == []
     assert read.warnings[0].message == (
         "at step 7 embeddings are not finite, healthy are finite lengths: training diverged; "
         "lower the learning rate"
@@ -292,27 +294,27 @@ def test_message_of_divergence():
 
 def test_rank_falls_to_a_small_share_of_a_large_one():
     ranks = [{"spread": 0.5, "rank": rank, "length": 1.0} for rank in (60.0, 5.0, 5.0)]
-    assert [w.gauge for w in judged(ranks[0], ranks)] == ["rank"]
+    assert [w.monitor for w in judged(ranks[0], ranks)] == ["rank"]
     assert list(judged(ranks[0], ranks[:2])) == []
 
 
-def test_readings_hold_every_gauge():
+def test_readings_hold_every_monitor():
     labels = torch.arange(24) % 2
-    read = watcher(labels=labels).read(Scripted(), 0)
-    assert set(read.gauges) == set(GAUGES) - {"gradient_norm"}
-    assert set(watcher().read(Scripted(), 0).gauges) == set(GAUGES) - {"gradient_norm", "knn"}
-    assert all(type(value) is float for value in read.gauges.values())
+    read = monitor(labels=labels).read(Scripted(), 0)
+    assert set(read.monitors) == set(MONITORS) - {"gradient_norm"}
+    assert set(monitor().read(Scripted(), 0).monitors) == set(MONITORS) - {"gradient_norm", "knn"}
+    assert all(type(value) is float for value in read.monitors.values())
 
 
 def test_readings_repeat():
-    watch, encoder = watcher(), Scripted()
-    assert watch.read(encoder, 0).gauges == watch.read(encoder, 10).gauges  # one view, no dropout
+    watch, encoder = monitor(), Scripted()
+    assert watch.read(encoder, 0).monitors == watch.read(encoder, 10).monitors  # one view
 
 
 def test_modes_of_all_parts_are_given_back():
     encoder = Scripted()
     assert encoder.training and encoder.noise.training and not encoder.frozen.training
-    watcher().read(encoder, 0)
+    monitor().read(encoder, 0)
     assert encoder.training and encoder.noise.training and not encoder.frozen.training
 
 
@@ -320,7 +322,7 @@ def test_modes_are_given_back_after_an_error(monkeypatch):
     encoder = Scripted()
     monkeypatch.setattr(encoder, "forward", lambda x: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        watcher().read(encoder, 0)
+        monitor().read(encoder, 0)
     assert encoder.training and encoder.noise.training
 
 
@@ -328,7 +330,7 @@ def test_nothing_of_the_caller_is_touched():
     x, encoder = series(), Scripted()
     before = [tensor.clone() for tensor in (*x, *encoder.state_dict().values())]
     state = torch.get_rng_state()
-    Watcher(x, torch.Generator().manual_seed(1)).read(encoder, 0)
+    CollapseMonitor(x, torch.Generator().manual_seed(1)).read(encoder, 0)
     after = [*x, *encoder.state_dict().values()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert torch.equal(state, torch.get_rng_state())
@@ -354,12 +356,12 @@ class Normed(Encoder):
 
 
 def test_running_statistics_settle_before_anything_is_judged():
-    watch, encoder = watcher(), Normed()
-    first = watch.read(encoder, 0).gauges["length"]
+    watch, encoder = monitor(), Normed()
+    first = watch.read(encoder, 0).monitors["length"]
     assert watch.history == []
     for _ in range(watching.SETTLED):
         encoder(Batch(series().values * 0.1, series().observed))
-    later = watch.read(encoder, 10).gauges["length"]
+    later = watch.read(encoder, 10).monitors["length"]
     assert len(watch.history) == 1 and later > first
     assert watch.start["length"] == pytest.approx(later)
 
@@ -367,29 +369,29 @@ def test_running_statistics_settle_before_anything_is_judged():
 @pytest.mark.parametrize("n", [1, 129])
 def test_too_few_or_too_many_series(n):
     with pytest.raises(ValueError, match=f"got {n} series to watch, wanted 2 to 128: take a sam"):
-        watcher(n)
+        monitor(n)
 
 
 def test_labels_that_do_not_fit():
     with pytest.raises(ValueError, match="got 5 labels for 24 series: give one each, or None"):
-        watcher(labels=torch.arange(5))
+        monitor(labels=torch.arange(5))
 
 
 # Learning itself
 
 
 def trained(loss_of, steps=50):
-    """Gauges of the warnings while a small network learns from two noisy views of 24 series.
+    """Monitors of the warnings while a small network learns from two noisy views of 24 series.
 
     It starts with a large mean that all series share, as untrained networks do.
     """
     rng = torch.Generator().manual_seed(3)
-    encoder, watch, found = Scripted(dim=12), watcher(), []
+    encoder, watch, found = Scripted(dim=12), monitor(), []
     nn.init.constant_(encoder.shift, 10.0)
     optimiser = torch.optim.Adam([encoder.matrix, encoder.shift], lr=0.1)
     for step in range(steps + 1):
         if step % 10 == 0:
-            found += [(step, w.gauge) for w in watch.read(encoder, step).warnings]
+            found += [(step, w.monitor) for w in watch.read(encoder, step).warnings]
         x = series().values[:, 0]
         a, b = (
             (x + 0.3 * torch.randn(x.shape, generator=rng)) @ encoder.matrix + encoder.shift

@@ -8,7 +8,7 @@ import selftime
 from selftime.data.series import SeriesError
 from selftime.encoders.base import Joined
 from selftime.encoders.dilated import Dilated
-from selftime.encoders.projected import Projected, UnitLength, trunk
+from selftime.encoders.projected import Projected, UnitLength, backbone
 from selftime.objectives.simclr import SimCLR
 
 X = np.random.default_rng(0).normal(size=(8, 2, 32)).cumsum(axis=2).astype(np.float32)
@@ -17,12 +17,12 @@ SMALL = Dilated(channels=2, hidden=4, depth=2, dim=6)
 
 @pytest.fixture(scope="module")
 def first():
-    return selftime.pretrain(X, objective=SimCLR(encoder=SMALL), plan="2 steps")
+    return selftime.pretrain(X, objective=SimCLR(encoder=SMALL), budget="2 steps")
 
 
 def test_a_network_goes_on_from_its_weights(first):
-    again = selftime.pretrain(3 * X + 1, objective="simclr", encoder=first, plan="1 steps")
-    before, after = trunk(first.encoder), trunk(again.encoder)
+    again = selftime.pretrain(3 * X + 1, objective="simclr", encoder=first, budget="1 steps")
+    before, after = backbone(first.encoder), backbone(again.encoder)
     for old, new in zip(before.parameters(), after.parameters(), strict=True):
         assert not torch.equal(old, new) and (old - new).abs().max() < 0.01
     assert again.scaling == first.scaling
@@ -36,9 +36,9 @@ def test_a_folder_will_do_and_features_are_joined_before_a_solve(first, tmp_path
     assert isinstance(solved, UnitLength) and isinstance(solved.encoder, Projected)
     body = solved.encoder.encoder
     assert isinstance(body, Joined)
-    joined = trunk(body.encoders[1])
+    joined = backbone(body.encoders[1])
     assert isinstance(joined, Dilated)
-    kept = trunk(first.encoder)
+    kept = backbone(first.encoder)
     assert torch.equal(joined.entry.weight, kept.entry.weight)
     assert "joined with" in model.card["settings"]
 

@@ -133,7 +133,7 @@ def test_a_teacher_follows_without_a_gradient_and_stands_still_at_the_end(kind) 
 
 @pytest.mark.parametrize("kind", [JEPA, Data2Vec])
 def test_collapse_costs_nothing(kind) -> None:
-    """Solved by hand: constant tokens are normalised to 0, and 0 is predicted; gauges watch."""
+    """Solved by hand: constant tokens are normalised to 0, and 0 is predicted; monitors watch."""
     objective = kind(encoder=Dilated(channels=1, hidden=6, depth=3, dim=8))
     for weight in objective.parameters():
         weight.data.zero_()

@@ -14,10 +14,10 @@ from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.layered import Layered
 from selftime.encoders.pooling import POOLINGS
-from selftime.encoders.projected import trunk
+from selftime.encoders.projected import backbone
 from selftime.encoders.registry import recipe_of
-from selftime.engine.descent import vectors_of
 from selftime.engine.model import Model
+from selftime.engine.pretrain import with_standard_vectors
 from selftime.tasks.picking import Candidate, Picked, as_good, judged, pick
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import untrained_twin
@@ -47,7 +47,7 @@ def model_of(series: st.SeriesSet, *, deaf: bool) -> Model:
             for weight in network.blocks()[-1].parameters():
                 weight.zero_()
     scale = scaling.fit_channels(series)
-    return Model(vectors_of(network, series, scale, 0).eval(), scale, series.channels)
+    return Model(with_standard_vectors(network, series, scale, 0).eval(), scale, series.channels)
 
 
 def test_another_layer_is_picked_where_the_last_one_says_nothing() -> None:
@@ -76,7 +76,7 @@ def test_the_model_is_saved_with_its_pick(tmp_path) -> None:
     again = st.load(made.save(tmp_path / "picked"))
     assert np.array_equal(again.embed(x), made.embed(x))
     assert np.array_equal(again.cohort, made.cohort)
-    assert isinstance(trunk(again.encoder), Layered)
+    assert isinstance(backbone(again.encoder), Layered)
     assert "is picked" in (tmp_path / "picked" / "README.md").read_text()
 
 
@@ -85,9 +85,11 @@ def test_vectors_are_those_of_the_layer_standardised_over_all_and_of_length_1() 
     model = model_of(x, deaf=True)
     made = pick(model, x, unlabelled=others)
     picked = Layered(
-        encoder=trunk(model.encoder), layer=made.choice.layer, pooling=made.choice.pooling
+        encoder=backbone(model.encoder), layer=made.choice.layer, pooling=made.choice.pooling
     )
-    wanted = Model(vectors_of(picked, others, model.scaling, 0), model.scaling, model.channels)
+    wanted = Model(
+        with_standard_vectors(picked, others, model.scaling, 0), model.scaling, model.channels
+    )
     assert np.array_equal(made.model.embed(x), wanted.embed(x))
     assert len(made.model.cohort) == len(others)
 
@@ -140,7 +142,7 @@ def test_errors_are_those_of_a_ridge_fitted_on_all_others() -> None:
 def test_the_network_runs_once_for_all_layers(monkeypatch) -> None:
     x, calls = levels(), []
     model = model_of(x, deaf=False)
-    network, stages = trunk(model.encoder), Dilated.stages
+    network, stages = backbone(model.encoder), Dilated.stages
     monkeypatch.setattr(Dilated, "stages", lambda own, x: calls.append(own) or stages(own, x))
     assert pick(model, x).choice.pooling == "usual"
     assert calls == [network]
@@ -160,7 +162,7 @@ def test_picking_again_starts_from_the_network() -> None:
 def test_every_network_can_be_picked_from(name: str) -> None:
     x = waves(4)
     network, scale = BUILDERS[name](channels=1, length=32), scaling.fit_channels(x)
-    model = Model(vectors_of(network, x, scale, 0).eval(), scale, x.channels)
+    model = Model(with_standard_vectors(network, x, scale, 0).eval(), scale, x.channels)
     made = pick(model, x)
     assert len(made.candidates) == len(network.layer_shapes()) * len(POOLINGS) + 1
     assert made.model.embed(x).shape == (8, made.model.dim)
@@ -201,7 +203,7 @@ def test_references_of_a_picked_model_are_of_the_same_layer_and_network() -> Non
     x = waves()
     made = pick(model_of(x, deaf=True), x)
     assert isinstance(made, Picked)
-    twin = trunk(untrained_twin(made.model, x))
+    twin = backbone(untrained_twin(made.model, x))
     assert isinstance(twin, Layered) and twin.layer == made.choice.layer
     fresh = Dilated(channels=1, hidden=8, depth=3, dim=12)
     assert torch.equal(twin.encoder.stack[-1].first.weight, fresh.stack[-1].first.weight)

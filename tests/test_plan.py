@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftime.engine.plan import UNITS, Budget, Plan, budget_in, usual_budget
+from selftime.engine.choices import usual_budget
+from selftime.engine.plan import UNITS, Budget, TrainingConfig, budget_in
 from selftime.objectives.recipe import Recipe
 
 
@@ -91,9 +92,15 @@ def test_the_usual_budget_is_that_of_the_authors(values, steps):
     assert usual_budget(values) == Budget(amount=float(steps))
 
 
-def test_a_plan_says_nothing_by_default():
-    assert Plan() == Plan(
-        budget=None, recipe=None, precision="no", accumulate=1, clip=None, on_collapse="warn"
+def test_a_config_says_nothing_by_default():
+    assert TrainingConfig() == TrainingConfig(
+        recipe=None,
+        precision="no",
+        accumulate=1,
+        clip=None,
+        on_collapse="warn",
+        stop_below=None,
+        judge_every=25,
     )
 
 
@@ -105,11 +112,13 @@ def test_a_plan_says_nothing_by_default():
         ({"clip": 0.0}, "got clip 0.0, wanted more than 0, or None"),
         ({"clip": float("nan")}, "got clip nan, wanted more than 0, or None"),
         ({"on_collapse": "cry"}, "got on_collapse 'cry', wanted 'warn' or 'stop'"),
+        ({"stop_below": -1.0}, "got stop_below -1.0, wanted 0 or more, or None"),
+        ({"judge_every": 0}, "got judge_every 0, wanted at least 1"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out(settings, text):
+def test_a_config_that_cannot_be_carried_out(settings, text):
     with pytest.raises(ValueError) as caught:
-        checked(Plan, settings)
+        checked(TrainingConfig, settings)
     assert str(caught.value) == text
 
 

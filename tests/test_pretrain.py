@@ -114,8 +114,8 @@ def test_a_ready_encoder_is_used_as_it_is():
             "got an objective and an encoder: give the encoder to the objective",
         ),
         (
-            {"objective": "spectral", "plan": "6 steps"},
-            "got a plan for Spectral, .* leave it out, or choose .* 'ts2vec'",
+            {"objective": "spectral", "budget": "6 steps"},
+            "got a budget for Spectral, .* leave it out, or choose .* 'ts2vec'",
         ),
     ],
 )

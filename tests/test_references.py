@@ -154,7 +154,7 @@ def test_every_learned_map_is_taken_off():
 
 def test_the_untrained_twin_has_the_first_weights():
     encoder = Dilated(channels=2, hidden=4, depth=2, dim=6, seed=8)
-    trained = pretrain(TRAIN, objective=SimCLR(encoder=encoder), plan="3 steps")
+    trained = pretrain(TRAIN, objective=SimCLR(encoder=encoder), budget="3 steps")
     before = {name: weight.clone() for name, weight in trained.encoder.state_dict().items()}
     twin = untrained_twin(trained, TRAIN)
     assert recipe_of(twin) == recipe_of(trained.encoder)

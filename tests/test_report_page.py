@@ -70,17 +70,17 @@ def test_settings_come_with_their_reasons():
 
 def test_gauges_show_their_state_and_warnings():
     log = a_log()
-    text = page(plain(metrics=log, gauge_ranges=RANGES, warnings=WARNINGS))
+    text = page(plain(metrics=log, monitor_ranges=RANGES, warnings=WARNINGS))
     words = Seen(text).words
     assert "spread 0.28 below 0.5" in words and "rank 12 healthy" in words
     assert "Step 60, spread. features collapse: more variance" in words
     assert "1 warning while learning : features collapse: more variance" in words
-    assert text.count('class="mark"') == 2  # at the loss and at its gauge
+    assert text.count('class="mark"') == 2  # at the loss and at its monitor
     assert text.count('class="band"') == 2
 
 
 def test_chart_without_picture_is_told_in_words():
-    text = page(plain(metrics=a_log(), gauge_ranges=RANGES, warnings=WARNINGS))
+    text = page(plain(metrics=a_log(), monitor_ranges=RANGES, warnings=WARNINGS))
     told = [a["aria-label"] for a in Seen(text).all("div") if a.get("role") == "img"]
     assert "spread: from 1 to 0.28 over 5 readings, with a warning at step 60" in told
 
@@ -88,14 +88,14 @@ def test_chart_without_picture_is_told_in_words():
 @pytest.mark.parametrize(
     "record",
     [
-        {"step": 0, "seconds": 0.0, "loss": float("nan"), "gauges": {"spread": float("nan")}},
-        {"step": 5, "loss": float("inf"), "parts": {}, "gauges": {"rank": None}},
-        {"step": 5, "seconds": 1.0, "loss": 1.0, "parts": None, "gauges": None},
+        {"step": 0, "seconds": 0.0, "loss": float("nan"), "monitors": {"spread": float("nan")}},
+        {"step": 5, "loss": float("inf"), "parts": {}, "monitors": {"rank": None}},
+        {"step": 5, "seconds": 1.0, "loss": 1.0, "parts": None, "monitors": None},
         {"step": 5},
     ],
 )
 def test_odd_log(record):
-    text = page(plain(metrics=[record], gauge_ranges=RANGES))
+    text = page(plain(metrics=[record], monitor_ranges=RANGES))
     assert "NaN" not in text.replace("NaNs", "") and "Infinity" not in page_without_script(text)
     assert sections(text) == ["data", "learning", "map", "use"]
 
@@ -186,7 +186,7 @@ def test_many_series_stay_small(channels):
 
 def test_a_long_log_stays_small():
     log = [record | {"step": k} for k, record in enumerate(a_log(1) * 6000)]
-    assert len(page(plain(metrics=log, gauge_ranges=RANGES))) < 400_000
+    assert len(page(plain(metrics=log, monitor_ranges=RANGES))) < 400_000
 
 
 def test_same_content_same_page(full):

@@ -16,7 +16,7 @@ from selftime.report.content import Content
 from selftime.report.curves import interval
 from selftime.report.gallery import DRAWS, furthest, gallery
 from selftime.report.pointmap import agreement, chosen_rows, nearest, packed_one, placed
-from selftime.report.progress import gauge_charts, loss_charts, state_of, track, values_table
+from selftime.report.progress import loss_charts, monitor_charts, state_of, track, values_table
 from selftime.report.results import look, results, results_section
 from selftime.report.strokes import outline, outline_steps, path_of, trace_of
 from selftime.report.verdict import UNMEASURED, helped, verdict_of
@@ -124,8 +124,8 @@ def test_long_lines_and_readings_are_thinned_evenly():
 
 
 def test_track_takes_what_is_there():
-    log = [{"step": 1, "gauges": {"a": 2}}, {"step": 2}, {"step": 3, "gauges": {"a": math.inf}}]
-    found = track(log, "gauges", "a")
+    log = [{"step": 1, "monitors": {"a": 2}}, {"step": 2}, {"step": 3, "monitors": {"a": math.inf}}]
+    found = track(log, "monitors", "a")
     np.testing.assert_array_equal(found.steps, [1, 3])
     np.testing.assert_array_equal(found.values, [2, np.nan])
     assert math.isnan(found.end) and math.isnan(track(log, "loss").end)
@@ -140,8 +140,8 @@ def test_states(value, text):
 
 
 def test_band_lies_at_the_healthy_range():
-    content = a_content(metrics=a_log(), gauge_ranges=RANGES, warnings=WARNINGS)
-    spread, rank = gauge_charts(content)
+    content = a_content(metrics=a_log(), monitor_ranges=RANGES, warnings=WARNINGS)
+    spread, rank = monitor_charts(content)
     up = axis_over(np.array([0.28, 1.0]), beside=[0.5, 1.3])
     start, height = spread.band
     assert start == pytest.approx(100 * (0.5 - up.low) / (up.high - up.low), abs=0.01)
@@ -286,7 +286,7 @@ def test_verdict_without_comparison():
     assert verdict_of(a_content()) == (
         "Learned from 12 series without labels in one pass of 12.5 seconds.", UNMEASURED
     )  # fmt: skip
-    healthy = a_content(metrics=a_log(3), gauge_ranges=RANGES)
+    healthy = a_content(metrics=a_log(3), monitor_ranges=RANGES)
     assert verdict_of(healthy).sentence == (
         "Learned from 12 series without labels in 20 steps and 12.5 seconds."
     )

@@ -32,9 +32,9 @@ def test_a_closed_form_knows_what_it_has_seen(model):
 
 def test_a_gradient_run_and_going_on_from_it_know_both(model):
     network = SimCLR(encoder=Dilated(channels=1, hidden=4, depth=2, dim=6))
-    first = selftime.pretrain(OLD, objective=network, plan="1 steps")
+    first = selftime.pretrain(OLD, objective=network, budget="1 steps")
     assert first.seen(OLD).all() and not first.seen(NEW).any()
-    again = selftime.pretrain(NEW, objective="simclr", encoder=first, plan="1 steps")
+    again = selftime.pretrain(NEW, objective="simclr", encoder=first, budget="1 steps")
     assert again.seen(OLD).all() and again.seen(NEW).all() and len(again.fingerprints) == 14
 
 

@@ -126,8 +126,8 @@ def test_unequal_numbers_of_labels_speak_for_unequal_classes():
 
 
 def test_the_surest_of_each_class_by_hand():
-    chances = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.45, 0.55]])
-    scores = np.log(chances)
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.45, 0.55]])
+    scores = np.log(probabilities)
     rows, given = surest(scores, 2)
     assert rows.tolist() == [0, 2, 3, 4] and given.tolist() == [0, 0, 1, 1]
     rows, given = surest(scores, 1)
@@ -148,12 +148,12 @@ def test_self_training_is_the_probe_fitted_again():
     U, _ = blobs(30, seed=1)
     head = SelfTraining(share=0.5, rounds=1, unlabelled=U).fit(X, y)
     first = Probe(rounds=0, cohort=U).fit(X, y)
-    chances, rows = first.predict_proba(U), []
+    probabilities, rows = first.predict_proba(U), []
     for k in range(3):
-        mine = [i for i in range(30) if chances[i].argmax() == k]
-        rows += sorted(mine, key=lambda i: -chances[i].max())[:5]
+        mine = [i for i in range(30) if probabilities[i].argmax() == k]
+        rows += sorted(mine, key=lambda i: -probabilities[i].max())[:5]
     again = Probe(rounds=0, cohort=U).fit(
-        np.concatenate([X, U[rows]]), np.concatenate([y, chances[rows].argmax(axis=1)])
+        np.concatenate([X, U[rows]]), np.concatenate([y, probabilities[rows].argmax(axis=1)])
     )
     np.testing.assert_allclose(head.predict_proba(U), again.predict_proba(U), atol=1e-9)
 

@@ -124,9 +124,9 @@ def test_with_two_labels_a_class_doubt_counts_and_is_said(model):
 
 
 def test_doubt_is_one_less_the_margin_over_its_mean():
-    chances = np.array([[0.5, 0.5, 0.0], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
+    probabilities = np.array([[0.5, 0.5, 0.0], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
     raw = np.array([1.0, 0.3, 0.5])
-    np.testing.assert_allclose(doubt_of(chances), 0.3 + raw / raw.mean())
+    np.testing.assert_allclose(doubt_of(probabilities), 0.3 + raw / raw.mean())
     np.testing.assert_allclose(doubt_of(np.array([[1.0, 0.0]])), 1.3)  # sure of all: alike
 
 

@@ -13,7 +13,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.pooled_cnn import PooledCNN
 from selftime.objectives.answers import IGNORED, Amount, AnyClasses, OneClass, StepClasses
-from selftime.objectives.outlets import OUTLETS, AttentionPool
+from selftime.objectives.outlets import NETWORK_HEADS, AttentionPool
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.supervised import Supervised
 from training_material import waves
@@ -25,15 +25,15 @@ THREE = OneClass(np.array(["a", "b", "c"]))
 
 def network(seed: int = 0, **changes) -> Supervised:
     encoder = Dilated(channels=2, hidden=4, depth=2, dim=5, seed=1)
-    given = {"outlet": linear(5, 3, weights_from(seed)), "answer": THREE} | changes
+    given = {"head": linear(5, 3, weights_from(seed)), "target_type": THREE} | changes
     return Supervised(encoder=encoder, **given)
 
 
 def test_the_loss_is_the_mean_of_minus_log_softmax():
     model = network()
     step = model(X, Generator(), TARGETS)
-    weight = model.outlet.weight.detach().double().numpy()
-    bias = model.outlet.bias.detach().double().numpy()
+    weight = model.head.weight.detach().double().numpy()
+    bias = model.head.bias.detach().double().numpy()
     total = 0.0
     for vector, target in zip(step.embeddings.double().numpy(), TARGETS.tolist(), strict=True):
         scores = [float(np.dot(w, vector) + b) for w, b in zip(weight, bias, strict=True)]
@@ -48,53 +48,55 @@ def test_gradients_are_those_of_differences():
     batch = X._replace(values=X.values.double())
 
     def loss(weight, entry):
-        held = {"outlet.weight": weight, "encoder.entry.weight": entry}
+        held = {"head.weight": weight, "encoder.entry.weight": entry}
         made = torch.func.functional_call(model, held, (batch, Generator(), TARGETS))
         return made.loss
 
-    inputs = model.outlet.weight, model.encoder.entry.weight
+    inputs = model.head.weight, model.encoder.entry.weight
     given = [weight.detach().clone().requires_grad_() for weight in inputs]
     assert torch.autograd.gradcheck(loss, given)
 
 
 def test_several_labels_cost_a_cross_entropy_each():
     y = np.array([[0, 1], [1, 1], [0, 0]])
-    answer, out = AnyClasses(2), np.array([[0.5, -1.0], [2.0, 0.0], [-3.0, 1.5]])
+    target_type, out = AnyClasses(2), np.array([[0.5, -1.0], [2.0, 0.0], [-3.0, 1.5]])
     total = 0.0
     for scores, labels in zip(out, y, strict=True):
         for score, label in zip(scores, labels, strict=True):
             chance = 1 / (1 + math.exp(-score))
             total -= math.log(chance if label else 1 - chance)
-    got = answer.loss(torch.from_numpy(out).float(), answer.targets(y))
+    got = target_type.loss(torch.from_numpy(out).float(), target_type.targets(y))
     assert got.item() == pytest.approx(total / 6, rel=1e-6)
-    assert answer.decided(out).tolist() == [[1, 0], [1, 0], [0, 1]]
-    assert answer.chances(out)[1, 1] == 0.5
+    assert target_type.predictions(out).tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert target_type.probabilities(out)[1, 1] == 0.5
 
 
 def test_values_cost_their_squared_error_in_units_of_their_spread():
     y = np.array([[1.0, 5.0], [3.0, 5.0], [8.0, 5.0]])
-    answer, out = Amount(y), np.array([[0.1, 0.2], [0.3, -0.1], [1.0, 0.0]])
+    target_type, out = Amount(y), np.array([[0.1, 0.2], [0.3, -0.1], [1.0, 0.0]])
     mean = sum(y[:, 0]) / 3
     spread = math.sqrt(sum((v - mean) ** 2 for v in y[:, 0]) / 3)
     total = sum((o - (v - mean) / spread) ** 2 for o, v in zip(out[:, 0], y[:, 0], strict=True))
     total += sum(o**2 for o in out[:, 1])  # a constant is its own mean
-    got = answer.loss(torch.from_numpy(out).float(), answer.targets(y))
+    got = target_type.loss(torch.from_numpy(out).float(), target_type.targets(y))
     assert got.item() == pytest.approx(total / 6, rel=1e-5)
-    np.testing.assert_allclose(answer.decided(answer.targets(y).double().numpy()), y, rtol=1e-6)
+    np.testing.assert_allclose(
+        target_type.predictions(target_type.targets(y).double().numpy()), y, rtol=1e-6
+    )
 
 
 def test_steps_cost_the_mean_over_all_that_have_a_label():
-    answer = StepClasses(np.array(["off", "on"]))
-    targets = answer.targets([np.array(["on", "off", "on"]), np.array(["off"])])
+    target_type = StepClasses(np.array(["off", "on"]))
+    targets = target_type.targets([np.array(["on", "off", "on"]), np.array(["off"])])
     assert targets.tolist() == [[1, 0, 1], [0, IGNORED, IGNORED]]
     out = np.random.default_rng(0).normal(size=(2, 3, 2))
     total = 0.0
     for i, t in [(0, 0), (0, 1), (0, 2), (1, 0)]:
         scores = out[i, t]
         total -= scores[targets[i, t]] - math.log(sum(math.exp(s) for s in scores))
-    got = answer.loss(torch.from_numpy(out), targets)
+    got = target_type.loss(torch.from_numpy(out), targets)
     assert got.item() == pytest.approx(total / 4, rel=1e-6)
-    assert answer.decided(np.array([[0.0, 1.0], [2.0, 1.0]])).tolist() == ["on", "off"]
+    assert target_type.predictions(np.array([[0.0, 1.0], [2.0, 1.0]])).tolist() == ["on", "off"]
 
 
 def test_every_weight_is_reached():
@@ -104,12 +106,12 @@ def test_every_weight_is_reached():
 
 
 @pytest.mark.again
-@pytest.mark.parametrize("name", sorted(OUTLETS))
+@pytest.mark.parametrize("name", sorted(NETWORK_HEADS))
 def test_outlets_give_an_output_a_class_and_learn(name):
     pool = AttentionPool(5, seed=0) if name == "attention" else None
-    model = network(outlet=OUTLETS[name](5, 3, seed=0), pool=pool).train()
+    model = network(head=NETWORK_HEADS[name](5, 3, seed=0), pool=pool).train()
     rows = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
-    outputs = OUTLETS[name](5, 3, seed=0).eval()(rows)
+    outputs = NETWORK_HEADS[name](5, 3, seed=0).eval()(rows)
     assert outputs.shape == (7, 3) and not outputs.any()  # all classes are equally likely at first
     rates = torch.optim.Adam(model.parameters(), 1e-2)
     losses = []
@@ -139,12 +141,12 @@ def test_steps_of_a_token_have_its_outputs():
     encoder = PooledCNN(channels=2, hidden=3)
     steps = StepClasses(np.array([0, 1]))
     model = Supervised(
-        encoder=encoder, outlet=linear(encoder.dim, 2, weights_from(0)), answer=steps
+        encoder=encoder, head=linear(encoder.dim, 2, weights_from(0)), target_type=steps
     )
     outputs, tokens = model.outputs(X), encoder(X)
     assert outputs.shape == (6, X.values.shape[2], 2)
     for t in range(X.values.shape[2]):
-        own = model.outlet(tokens[:, t // encoder.stride])
+        own = model.head(tokens[:, t // encoder.stride])
         torch.testing.assert_close(outputs[:, t], own)
 
 
@@ -165,7 +167,7 @@ class Moody(Encoder):
 
 def test_frozen_means_weights_statistics_and_dropout():
     encoder = Moody()
-    model = Supervised(encoder=encoder, outlet=nn.Linear(2, 3), answer=THREE, learned=True)
+    model = Supervised(encoder=encoder, head=nn.Linear(2, 3), target_type=THREE, learned=True)
     model.train()
     before = {name: tensor.clone() for name, tensor in encoder.block.state_dict().items()}
     modes = {name: part.training for name, part in encoder.named_modules() if name}
@@ -194,7 +196,7 @@ def test_an_encoder_that_was_learned_is_not_prepared_anew():
         encoder = PooledCNN(channels=2, hidden=3)
         before = [w.clone() for w in encoder.state_dict().values()]
         model = Supervised(
-            encoder=encoder, outlet=nn.Linear(encoder.dim, 3), answer=THREE, learned=learned
+            encoder=encoder, head=nn.Linear(encoder.dim, 3), target_type=THREE, learned=learned
         )
         with torch.no_grad():
             model.prepare(X, Generator())

@@ -15,8 +15,8 @@ RECORD = {
     "loss": 1.5,
     "rate": 0.001,
     "parts": {"instance": 1.0, "temporal": 0.5},
-    "gauges": {"spread": 0.02},
-    "warnings": [{"gauge": "spread", "message": "alike"}],
+    "monitors": {"spread": 0.02},
+    "warnings": [{"monitor": "spread", "message": "alike"}],
 }
 
 
@@ -44,7 +44,7 @@ def test_numbers_are_flat():
         "rate": 0.001,
         "parts/instance": 1.0,
         "parts/temporal": 0.5,
-        "gauges/spread": 0.02,
+        "monitors/spread": 0.02,
     }
     assert scalars({"step": 0, "steps": 6}) == {}
 

@@ -11,17 +11,18 @@ from torch import nn
 
 from selftime.data import scaling
 from selftime.data.windows import batch_of
+from selftime.engine.choices import resolve_training
 from selftime.engine.optim import rate_at
-from selftime.engine.plan import Plan, budget_in
+from selftime.engine.plan import TrainingConfig, budget_in
 from selftime.engine.solve import generator
 from selftime.engine.training import Diverged, Training
 from training_material import (
     Followed,
     advanced,
     assert_same_state,
+    config_of,
     followed,
     objective_of,
-    plan_of,
     training_of,
     waves,
 )
@@ -170,9 +171,9 @@ def test_minutes_end_by_the_clock(monkeypatch):
 def test_no_step_has_rate_0(budget):
     series = waves()
     recipe = replace(Followed.recipe, warmup=0.4)
-    plan = Plan(budget=budget_in(budget), recipe=recipe)
+    length, config = budget_in(budget), TrainingConfig(recipe=recipe)
     objective = Followed(encoder=objective_of("ts2vec").encoder)
-    training = Training(objective, series, scaling.fit_channels(series), plan, 3)
+    training = Training(objective, series, scaling.fit_channels(series), length, config, 3)
     rates = [training.advance()["rate"] for _ in range(training.steps)]
     assert min(rates) > 0 and max(rates) <= recipe.rate
 
@@ -185,7 +186,8 @@ def test_objectives_are_told_how_far_the_run_is():
 
 def test_where_nothing_is_said_budget_and_recipe_are_the_usual_ones():
     series, objective = waves(), objective_of("ts2vec")
-    training = Training(objective, series, scaling.none(), Plan(), 0)
+    budget, config, _ = resolve_training(objective, series, None, None)
+    training = Training(objective, series, scaling.none(), budget, config, 0)
     assert training.recipe == objective.recipe
     assert training.steps == 200
     assert training_of("ts2vec").recipe.batch_size == 6
@@ -195,9 +197,11 @@ def test_what_is_frozen_stays_as_it_is():
     series, objective = waves(), objective_of("ts2vec")
     objective.encoder.entry.requires_grad_(False)
     before = {name: weight.clone() for name, weight in objective.named_parameters()}
-    training = Training(objective, series, scaling.none(), plan_of("ts2vec"), 0)
+    training = Training(
+        objective, series, scaling.none(), budget_in("12 steps"), config_of("ts2vec"), 0
+    )
     advanced(training, 3)
-    training.learned()
+    training.finish()
     for name, weight in objective.named_parameters():
         assert torch.equal(weight, before[name]) == name.startswith("encoder.entry."), name
 
@@ -208,7 +212,8 @@ def test_what_is_learned_has_the_averaged_weights(averaging):
     advanced(training, 4)
     means = [weight.clone() for weight in training.average.weights]
     last = [weight.detach().clone() for weight in training.weights]
-    encoder = training.learned()
+    training.finish()
+    encoder = training.objective.encoder
     assert isinstance(encoder, nn.Module) and not encoder.training
     learned = list(encoder.parameters())
     assert all(map(torch.equal, learned, means))
@@ -219,7 +224,8 @@ def test_what_is_learned_has_the_averaged_weights(averaging):
 def test_the_end_of_a_run_costs_nothing_on_a_cpu(monkeypatch):
     training, searched = training_of("simclr"), []
     monkeypatch.setattr(gc, "collect", lambda *given: searched.append(given))
-    assert training.learned() is training.objective.encoder and not searched
+    training.finish()
+    assert not searched
 
 
 @BOTH

@@ -1,4 +1,4 @@
-"""Strategies: what each trains and what it leaves, on every kind of encoder and answer."""
+"""Strategies: what each trains and what it leaves, on every kind of encoder and target_type."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.quantiles import Quantiles
 from selftime.encoders.transformer import Transformer
 from selftime.engine.model import load
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.answers import Amount, AnyClasses, OneClass, StepClasses
 from selftime.objectives.masked_patches import MaskedPatches
@@ -21,23 +21,23 @@ from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
 from selftime.tasks.probe import Probe
 from selftime.tasks.transfer import tuning
-from selftime.tasks.transfer.parts import decayed, lean, set_solid, thawed, train_last
-from selftime.tasks.transfer.strategies import STRATEGIES, Way, transfer
+from selftime.tasks.transfer.parts import cache_frozen, decayed, freeze, train_last, unfrozen
+from selftime.tasks.transfer.strategies import STRATEGIES, TransferConfig, transfer
 from training_material import waves
 
 SLOW = pytest.mark.slow
 SERIES = waves(24)
 LABELS = np.array(["slow", "fast"])[np.arange(24) % 2]
 CLASSES = OneClass(np.unique(LABELS))
-PLAN = Plan(budget=Budget(amount=25), recipe=Recipe(batch_size=8, rate=5e-3))
-SHORT = Plan(budget=Budget(amount=5), recipe=Recipe(batch_size=8, rate=5e-3))
-LONGER = Plan(budget=Budget(amount=120), recipe=Recipe(batch_size=8, rate=2e-2))
+PLAN = {"budget": "25 steps", "config": TrainingConfig(recipe=Recipe(batch_size=8, rate=5e-3))}
+SHORT = {"budget": "5 steps", "config": TrainingConfig(recipe=Recipe(batch_size=8, rate=5e-3))}
+LONGER = {"budget": "120 steps", "config": TrainingConfig(recipe=Recipe(batch_size=8, rate=2e-2))}
 
 
 @pytest.fixture(scope="module")
 def network():
     encoder = Dilated(channels=2, hidden=8, depth=3, dim=16, seed=0)
-    return pretrain(SERIES, objective=SimCLR(encoder=encoder), plan="4 steps")
+    return pretrain(SERIES, objective=SimCLR(encoder=encoder), budget="4 steps")
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,11 @@ def solved():
 def attentive():
     embedder = PatchEmbedder(channels=2, length=24, dim=16, patch=4, stride=4)
     encoder = Transformer(embedder=embedder, depth=2, heads=2)
-    return pretrain(SERIES, objective=MaskedPatches(encoder=encoder), plan="4 steps")
+    return pretrain(SERIES, objective=MaskedPatches(encoder=encoder), budget="4 steps")
 
 
 def way(strategy, **changes):
-    return Way(**{"strategy": strategy, "plan": PLAN} | changes)
+    return TransferConfig(**{"strategy": strategy} | PLAN | changes)
 
 
 def weights(model):
@@ -73,11 +73,13 @@ def moved(before, model):
 def test_every_strategy_learns_from_labels_and_leaves_the_model_as_it_was(attentive, strategy):
     before = weights(attentive)
     found = transfer(attentive, SERIES, LABELS, CLASSES, way(strategy))
-    chances = found.chances(SERIES)
-    assert chances.shape == (24, 2)
-    np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-6)
+    probabilities = found.probabilities(SERIES)
+    assert probabilities.shape == (24, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     assert (found.predict(SERIES) == LABELS).mean() >= 0.75
-    np.testing.assert_array_equal(CLASSES.classes[chances.argmax(axis=1)], found.predict(SERIES))
+    np.testing.assert_array_equal(
+        CLASSES.classes[probabilities.argmax(axis=1)], found.predict(SERIES)
+    )
     assert not moved(before, attentive)
 
 
@@ -103,7 +105,7 @@ def test_partial_trains_the_last_blocks_alone(network):
     ["mlp", "attention", *(pytest.param(h, marks=SLOW) for h in ("deep_mlp", "normed_linear"))],
 )
 def test_frozen_vectors_under_a_trained_head(network, head):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("probe", head=head, plan=LONGER))
+    found = transfer(network, SERIES, LABELS, CLASSES, way("probe", head=head, **LONGER))
     encoder = found.model.encoder
     own = network.encoder.encoder.encoder if head == "attention" else network.encoder
     for name, tensor in own.state_dict().items():
@@ -112,21 +114,26 @@ def test_frozen_vectors_under_a_trained_head(network, head):
 
 
 def test_the_probe_strategy_is_the_probe(network):
-    found = transfer(network, SERIES, LABELS, CLASSES, Way())
+    found = transfer(network, SERIES, LABELS, CLASSES, TransferConfig())
     probe = Probe(cohort=network.cohort).fit(network.embed(SERIES), LABELS)
-    np.testing.assert_array_equal(found.chances(SERIES), probe.predict_proba(network.embed(SERIES)))
+    np.testing.assert_array_equal(
+        found.probabilities(SERIES), probe.predict_proba(network.embed(SERIES))
+    )
 
 
 def test_staged_begins_where_the_probe_ends(network):
-    none = Plan(budget=Budget(amount=1), recipe=Recipe(rate=1e-12, warmup=0.0))
-    found = transfer(network, SERIES, LABELS, CLASSES, way("staged", plan=none))
+    none = {
+        "budget": "1 step",
+        "config": TrainingConfig(recipe=Recipe(rate=1e-12, warmup=0.0)),
+    }
+    found = transfer(network, SERIES, LABELS, CLASSES, way("staged", **none))
     probe = Probe().fit(network.embed(SERIES), LABELS)
     wanted = probe.predict_proba(network.embed(SERIES))
-    np.testing.assert_allclose(found.chances(SERIES), wanted, atol=1e-5)
+    np.testing.assert_allclose(found.probabilities(SERIES), wanted, atol=1e-5)
 
 
 def test_lower_blocks_learn_more_slowly(network):
-    encoder = thawed(network.encoder)
+    encoder = unfrozen(network.encoder)
     rates = decayed(encoder, 0.1)
     assert rates.keys() == {f"encoder.{name}" for name, _ in encoder.named_parameters()}
     by_block = [rates[f"encoder.encoder.encoder.stack.{k}.first.weight"] for k in range(4)]
@@ -136,15 +143,13 @@ def test_lower_blocks_learn_more_slowly(network):
 
 def test_no_blocks_to_train_is_refused(network):
     with pytest.raises(ValueError, match="got 0 blocks to train, wanted at least 1: or choose"):
-        train_last(thawed(network.encoder), 0)
+        train_last(unfrozen(network.encoder), 0)
 
 
 @pytest.mark.again
 def test_the_same_seed_gives_the_same_bits(network):
     one, again, other = (
-        transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed, plan=SHORT)).outputs(
-            SERIES
-        )
+        transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed, **SHORT)).outputs(SERIES)
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
@@ -155,7 +160,7 @@ def test_the_same_seed_gives_the_same_bits(network):
 def test_a_tuned_model_is_saved_as_ever(kind, request, tmp_path):
     model = request.getfixturevalue(kind)
     strategy = "adapter" if kind == "attentive" else "full"
-    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy, plan=SHORT))
+    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy, **SHORT))
     again = load(found.model.save(tmp_path / "model"))
     np.testing.assert_array_equal(again.embed(SERIES), found.model.embed(SERIES))
 
@@ -167,15 +172,15 @@ def test_what_is_stored_gives_what_the_whole_would(solved, monkeypatch):
     np.testing.assert_allclose(kept, whole, atol=1e-4)
 
 
-def test_lean_encoders_share_what_is_trained(solved):
-    own = thawed(solved.encoder)
+def test_slim_encoders_share_what_is_trained(solved):
+    own = unfrozen(solved.encoder)
     own.parts[0].encoder.encoder.requires_grad_(False)
-    slim, still = lean(own)
+    slim, still = cache_frozen(own)
     assert [id(w) for w in slim.parameters()] == [id(own.parts[0].encoder.weight)]
     assert sum(part.dim for part in still) == own.parts[0].encoder.encoder.dim + own.parts[1].dim
-    assert "weight" in dict(set_solid(own).parts[0].encoder.named_buffers())
+    assert "weight" in dict(freeze(own).parts[0].encoder.named_buffers())
     with pytest.raises(ValueError, match="got Dilated, which is trained on series: it stays whole"):
-        lean(Dilated(channels=1, hidden=2, depth=1, dim=2))
+        cache_frozen(Dilated(channels=1, hidden=2, depth=1, dim=2))
 
 
 def test_adapters_are_low_rank_changes_that_fold_into_the_maps(attentive):
@@ -208,10 +213,10 @@ def test_adapters_need_a_transformer(network):
 @pytest.mark.parametrize("strategy", ["probe", "full"])
 def test_values_are_told(network, strategy):
     speed = np.stack([np.arange(24) % 2, -3.0 * (np.arange(24) % 2) + 7], axis=1)
-    found = transfer(network, SERIES, speed, Amount(speed), way(strategy, plan=LONGER))
+    found = transfer(network, SERIES, speed, Amount(speed), way(strategy, **LONGER))
     error = np.square(found.predict(SERIES) - speed).mean() / speed.var(axis=0).mean()
     assert error < 0.5
-    np.testing.assert_array_equal(found.chances(SERIES), found.predict(SERIES))
+    np.testing.assert_array_equal(found.probabilities(SERIES), found.predict(SERIES))
 
 
 @pytest.mark.parametrize("strategy", ["probe", "full"])
@@ -219,8 +224,8 @@ def test_several_labels_are_told(network, strategy):
     y = np.stack([np.arange(24) % 2, 1 - np.arange(24) % 2, np.ones(24)], axis=1).astype(int)
     found = transfer(network, SERIES, y, AnyClasses(3), way(strategy))
     assert (found.predict(SERIES) == y).mean() > 0.8
-    chances = found.chances(SERIES)
-    np.testing.assert_array_equal(chances > 0.5, found.predict(SERIES) == 1)
+    probabilities = found.probabilities(SERIES)
+    np.testing.assert_array_equal(probabilities > 0.5, found.predict(SERIES) == 1)
 
 
 @pytest.mark.parametrize("strategy", ["probe", "partial"])
@@ -231,8 +236,8 @@ def test_steps_are_told(network, strategy):
     said = found.predict(SERIES)
     assert [own.shape for own in said] == [own.shape for own in y]
     assert np.mean(np.concatenate(said) == np.concatenate(y)) > 0.75
-    for own, chances in zip(said, found.chances(SERIES), strict=True):
-        np.testing.assert_array_equal(np.array(["down", "up"])[chances.argmax(axis=1)], own)
+    for own, probabilities in zip(said, found.probabilities(SERIES), strict=True):
+        np.testing.assert_array_equal(np.array(["down", "up"])[probabilities.argmax(axis=1)], own)
 
 
 def test_steps_need_tokens(solved):
@@ -255,7 +260,7 @@ def test_steps_need_tokens(solved):
 )
 def test_unknown_ways_are_refused(network, given, text):
     with pytest.raises(ValueError, match=text):
-        transfer(network, SERIES, LABELS, CLASSES, Way(**given))
+        transfer(network, SERIES, LABELS, CLASSES, TransferConfig(**given))
 
 
 def test_series_of_other_channels_are_refused(network):
@@ -265,14 +270,14 @@ def test_series_of_other_channels_are_refused(network):
 
 
 def test_outputs_do_not_depend_on_the_order_of_series(network):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("full", plan=SHORT))
+    found = transfer(network, SERIES, LABELS, CLASSES, way("full", **SHORT))
     order = np.random.default_rng(0).permutation(24)
     np.testing.assert_allclose(
         found.outputs(SERIES[order]), np.asarray(found.outputs(SERIES))[order], atol=1e-5
     )
 
 
-def test_a_plan_grows_with_the_labels():
-    plans = [tuning.usual_plan(count) for count in (4, 100, 1000, 20_000)]
-    assert [plan.recipe.batch_size for plan in plans] == [8, 8, 64, 64]
-    assert [plan.budget.amount for plan in plans] == [100, 375, 468, 1500]
+def test_training_grows_with_the_labels():
+    usual = [tuning.usual_training(count) for count in (4, 100, 1000, 20_000)]
+    assert [config.recipe.batch_size for _, config in usual] == [8, 8, 64, 64]
+    assert [budget.amount for budget, _ in usual] == [100, 375, 468, 1500]

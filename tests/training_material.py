@@ -8,7 +8,7 @@ import torch
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.dilated import Dilated
-from selftime.engine.plan import Plan, budget_in
+from selftime.engine.plan import TrainingConfig, budget_in
 from selftime.engine.training import Training
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import Objective, Step
@@ -34,18 +34,18 @@ def objective_of(name: str, channels: int = 2, seed: int = 0) -> Objective:
     return OBJECTIVES[name](encoder=encoder)
 
 
-def plan_of(name: str, budget: str = "12 steps", **changes) -> Plan:
-    """A plan with the recipe of an objective in batches of 6; changes are of either."""
+def config_of(name: str, **changes) -> TrainingConfig:
+    """A config with the recipe of an objective in batches of 6; changes are of either."""
     of_recipe = {key: changes.pop(key) for key in ("batch_size", "averaging") if key in changes}
     recipe = replace(OBJECTIVES[name].recipe, **{"batch_size": 6} | of_recipe)
-    return Plan(budget=budget_in(budget), recipe=recipe, **changes)
+    return TrainingConfig(recipe=recipe, **changes)
 
 
 def training_of(name: str, budget: str = "12 steps", *, seed: int = 3, **changes) -> Training:
     """A run of an objective that has not begun."""
     series = waves()
-    plan = plan_of(name, budget, **changes)
-    return Training(objective_of(name), series, scaling.fit_channels(series), plan, seed)
+    scale, config = scaling.fit_channels(series), config_of(name, **changes)
+    return Training(objective_of(name), series, scale, budget_in(budget), config, seed)
 
 
 def advanced(training: Training, steps: int) -> list[float]:
@@ -80,8 +80,8 @@ class Followed(Objective):
 def followed(budget="12 steps", **settings):
     series = waves()
     objective = Followed(encoder=objective_of("ts2vec").encoder, **settings)
-    plan = Plan(budget=budget_in(budget))
-    return Training(objective, series, scaling.fit_channels(series), plan, 3)
+    scale = scaling.fit_channels(series)
+    return Training(objective, series, scale, budget_in(budget), TrainingConfig(), 3)
 
 
 def assert_same_state(got, wanted):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
     from selftime.engine.adaptation import adapted as adapted
-    from selftime.engine.automatic import Auto as Auto
+    from selftime.engine.choices import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
+    from selftime.engine.plan import TrainingConfig as TrainingConfig
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.engine.runs import Run as Run
     from selftime.engine.runs import RunError as RunError
@@ -71,7 +72,8 @@ _HOMES = {
     "ModelError": "engine.model",
     "Stream": "engine.stream",
     "StreamError": "engine.stream",
-    "Auto": "engine.automatic",
+    "Auto": "engine.choices",
+    "TrainingConfig": "engine.plan",
     "adapted": "engine.adaptation",
     "compare": "tasks.compare",
     "write_comparison": "report.folder",

@@ -52,8 +52,10 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     labelled, asked, given = read(train), read(test), st.load(model)
     if labelled.labels is None:
         raise ValueError(f"{train} has no labels, wanted one a series: name their --label")
-    classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
-    classifier.fit(labelled, progress=True)
+    classifier = st.Classifier(
+        given, strategy=strategy, head=head, random_state=seed, progress=True
+    )
+    classifier.fit(labelled)
     chances = classifier.predict_proba(asked)  # (N,K)
     predicted = classifier.classes_[chances.argmax(axis=1)]
     columns = {"id": asked.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}

@@ -57,8 +57,9 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         horizon=horizon,
         season=season,
         random_state=seed,
+        progress=True,
     )
-    forecaster.fit(series, covariates=options.words_in(covariates), progress=True)
+    forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)
     st.write_table(out, found.columns(), overwrite=force)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]

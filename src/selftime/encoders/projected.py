@@ -123,7 +123,7 @@ class UnitLength(Encoder):
         return self.encoder.blocks()
 
 
-def trunk(encoder: Encoder) -> Encoder:
+def backbone(encoder: Encoder) -> Encoder:
     """The encoder without the maps that follow it: the network that was trained."""
     while isinstance(encoder, Projected | Standardised | UnitLength):
         encoder = encoder.encoder

@@ -17,7 +17,13 @@ from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import ByChannel
-from selftime.encoders.projected import Projected, Standardised, UnitLength, standardisation, trunk
+from selftime.encoders.projected import (
+    Projected,
+    Standardised,
+    UnitLength,
+    backbone,
+    standardisation,
+)
 from selftime.encoders.registry import build, recipe_of
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_cohort
@@ -70,7 +76,7 @@ def with_channels_of(model: Model, channels: Sequence[str]) -> tuple[Encoder, st
         ValueError: it cannot read so many.
     """
     encoder, old, new = copy.deepcopy(model.encoder), model.channels, tuple(channels)
-    matrix, body = channel_map(old, new), trunk(encoder)
+    matrix, body = channel_map(old, new), backbone(encoder)
     closed = is_closed(encoder)
     if len(old) == len(new) and torch.equal(matrix, torch.eye(len(old))):
         return encoder, "its channels are those of the model"

@@ -1,6 +1,6 @@
 """Criteria: how good embeddings are likely to be, judged without a single label.
 
-They are for ranking models of different methods on the same series, which a gauge of one run
+They are for ranking models of different methods on the same series, which a monitor of one run
 cannot do: RankMe, for one, is comparable within one method only (Garrido et al. 2023, section 5).
 """
 

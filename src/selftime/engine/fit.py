@@ -1,91 +1,107 @@
-"""The only training loop: progress, gauges, checkpoints, a safe stop and exact resume."""
+"""The only training loop: restore; while not done: step, watch, log, save. Ctrl-C stops it safely.
+
+Pretraining and fine-tuning both go through it.
+"""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from selftime.engine import checkpoint
+from selftime.engine.checkpoint import State
 from selftime.engine.interruption import Request, Stopped, interruptible
-from selftime.engine.runs import Log
+from selftime.engine.solve import Watch
 from selftime.engine.training import Record, Training
-from selftime.engine.watching import Watcher
+from selftime.engine.watching import CollapseMonitor
+
+Callback = Callable[[Record], None]
+"""Called after every step with what is known of it."""
 
 
 class Collapsed(ValueError):
     """A run that was stopped because its embeddings collapsed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Aside:
-    """What goes on beside the steps of a run; none of it changes what is learned.
+def run_training(
+    training: Training,
+    *,
+    state: State | None = None,
+    monitor: CollapseMonitor | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoints: Path | None = None,
+    how_to_resume: str = "begin it again with resume=True",
+) -> None:
+    """Advance a run to its end. Nothing but the first two arguments changes what is learned.
 
-    Attributes:
-        log: told of every step.
-        watcher: reads the gauges now and then.
+    Args:
+        training: what is trained.
+        state: the run goes on from it; None begins.
+        monitor: judges the embeddings now and then.
+        callbacks: called after every step, and once before the first.
         checkpoints: folder that states are saved to; None saves nothing.
-        how_to_resume: said to people when a run is stopped.
-    """
-
-    log: Log | None = None
-    watcher: Watcher | None = None
-    checkpoints: Path | None = None
-    how_to_resume: str = "begin it again with resume=True"
-
-
-def fit(training: Training, aside: Aside) -> None:
-    """Advance a run to the end of its budget.
+        how_to_resume: added to the message when the run is stopped.
 
     Raises:
         Stopped: Ctrl-C or SIGTERM came; the step in flight was finished and saved.
-        Collapsed: embeddings collapsed and the plan says to stop then.
+        Collapsed: embeddings collapsed and the config says to stop then.
         Diverged: the loss is not finite.
     """
-    saver = Saver(training, aside.checkpoints)
+    if state is not None:
+        training.restore(state)
+    saver = Saver(training, checkpoints)
     with interruptible() as request:
         if training.step == 0:
-            report(training, aside, {"step": 0, "steps": training.steps or 0, "seconds": 0.0})
-        while training.progress < 1:
-            report(training, aside, training.advance())
-            if asked_to_stop(training, request):
+            begun = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
+            log(training, begun | watch(training, monitor), callbacks)
+        while not training.is_done:
+            record = training.advance()
+            record |= watch(training, monitor)
+            log(training, record, callbacks)
+            if is_asked_to_stop(training, request):
                 break
             saver.save_if_due()
         saver.save()
-        if asked_to_stop(training, request):
-            raise Stopped(stopped_text(training, aside), request.signum)
+        if is_asked_to_stop(training, request):
+            raise Stopped(stopped_text(training, checkpoints, how_to_resume), request.signum)
 
 
-def report(training: Training, aside: Aside, record: Record) -> None:
-    """Read the gauges if it is time, tell the log, and stop a collapsed run if that is wanted.
+def watch(training: Training, monitor: CollapseMonitor | None) -> Record:
+    """The monitors and warnings of this step, if it is time to look at them."""
+    if monitor is None or not is_reading_due(training) or not training.is_main_process:
+        return {}
+    readings = monitor.read(training.objective.encoder, training.step)
+    warnings = [warning._asdict() for warning in readings.warnings]
+    return {"monitors": readings.monitors} | ({"warnings": warnings} if warnings else {})
+
+
+def log(training: Training, record: Record, callbacks: Sequence[Callback]) -> None:
+    """Tell the callbacks of a step, in the main process.
 
     Raises:
-        Collapsed: the plan says to stop.
+        Collapsed: there are warnings, and the config says to stop then.
     """
-    if not training.accelerator.is_main_process:
+    if not training.is_main_process:
         return
-    warnings: list[Record] = []
-    if aside.watcher and is_reading_due(training):
-        readings = aside.watcher.read(training.objective.encoder, training.step)
-        record = record | {"gauges": readings.gauges}
-        warnings = [warning._asdict() for warning in readings.warnings]
-        record = record | ({"warnings": warnings} if warnings else {})
-    if aside.log:
-        aside.log(record)
-    if warnings and training.plan.on_collapse == "stop":
-        raise Collapsed(f"stopped at step {training.step}: {warnings[0]['message']}")
+    for callback in callbacks:
+        callback(record)
+    if "warnings" in record and training.config.on_collapse == "stop":
+        message = record["warnings"][0]["message"]
+        raise Collapsed(f"stopped at step {training.step}: {message}")
 
 
 EARLY, EVERY = 10, 50
-"""Gauges are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
+"""Monitors are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
 
 
 def is_reading_due(training: Training) -> bool:
-    """Whether the gauges are read after this step: often while a run may still go wrong."""
+    """Whether monitors are read after this step: often while a run may still go wrong."""
     if training.step <= EVERY:
         return training.step % EARLY == 0
     return training.step % max(EVERY, (training.steps or 0) // 20) == 0 or training.progress >= 1
 
 
-def asked_to_stop(training: Training, request: Request) -> bool:
+def is_asked_to_stop(training: Training, request: Request) -> bool:
     """Whether any process of the run was asked to: all must stop after the same step."""
     if training.accelerator.num_processes == 1:
         return request.signum != 0
@@ -96,12 +112,28 @@ def asked_to_stop(training: Training, request: Request) -> bool:
     return request.signum != 0
 
 
-def stopped_text(training: Training, aside: Aside) -> str:
+def stopped_text(training: Training, checkpoints: Path | None, how_to_resume: str) -> str:
     """Where a run was stopped, and how to go on."""
     of = "" if training.steps is None else f" of {training.steps}"
-    if aside.checkpoints is None:
+    if training.targets is not None:
+        return f"stopped after step {training.step}{of} of training on labels; nothing was saved"
+    if checkpoints is None:
         return f"stopped after step {training.step}{of}; nothing was saved: give run=folder"
-    return f"stopped after step {training.step}{of}, which is saved; {aside.how_to_resume}"
+    return f"stopped after step {training.step}{of}, which is saved; {how_to_resume}"
+
+
+def progress_callbacks(training: Training, watch: Watch | None) -> list[Callback]:
+    """Progress as (done, of): steps, or hundredths where the clock decides."""
+    if watch is None:
+        return []
+
+    def callback(record: Record) -> None:
+        if training.steps is None:
+            watch(min(int(100 * training.progress), 100), 100)
+        else:
+            watch(record["step"], training.steps)
+
+    return [callback]
 
 
 @dataclass
@@ -127,7 +159,7 @@ class Saver:
 
     def save(self) -> None:
         """Save; in a run of several processes the first does."""
-        if self.folder is None or not self.training.accelerator.is_main_process:
+        if self.folder is None or not self.training.is_main_process:
             return
         start = time.perf_counter()
         checkpoint.save(self.folder, self.training.state())

@@ -1,4 +1,4 @@
-"""Gauges: what the embeddings of some series say about whether learning works."""
+"""Monitors: what the embeddings of some series say about whether learning works."""
 
 import math
 from typing import NamedTuple
@@ -77,7 +77,7 @@ def neighbour_accuracy(z: Embedding, labels: Int[Tensor, " B"]) -> float:
 
 
 def length(z: Embedding) -> float:
-    """The mean of ‖z‖: all other gauges but the rank see directions only."""
+    """The mean of ‖z‖: all other monitors but the rank see directions only."""
     return float(torch.linalg.vector_norm(z.double(), dim=1).mean())
 
 
@@ -88,8 +88,8 @@ def unit(z: Embedding) -> Float64[Tensor, "B D"]:
     return vectors
 
 
-class Gauge(NamedTuple):
-    """What a gauge says, when it is healthy, and what to do when it is not.
+class Monitor(NamedTuple):
+    """What a monitor says, when it is healthy, and what to do when it is not.
 
     Attributes:
         name: as in readings.
@@ -109,18 +109,18 @@ class Gauge(NamedTuple):
 APART = "choose an objective that pushes series apart (simclr has negatives)"
 WEAKER = "weaken the views (a lower strength)"
 
-GAUGES: dict[str, Gauge] = {
-    gauge.name: gauge
-    for gauge in (
-        Gauge("spread", "how differently vectors point: 0 collapsed, 1 most", 0.001, 1.0, APART),
-        Gauge("rank", "in how many directions vectors differ", 1.5, math.inf, WEAKER),
-        Gauge("alignment", "distance of two views: 0 same, 2 unrelated", 0.0, 0.5, WEAKER),
-        Gauge("uniformity", "0 all alike, lower is more even", -math.inf, -4e-6, APART),
-        Gauge("knn", "share of nearest neighbours of the same label", 0.0, 1.0, "train longer"),
-        Gauge("length", "mean length of vectors", 0.0, math.inf, "lower the weight decay"),
-        Gauge("gradient_norm", "length of the gradient", 0.0, math.inf, "clip it (clip=1)"),
+MONITORS: dict[str, Monitor] = {
+    monitor.name: monitor
+    for monitor in (
+        Monitor("spread", "how differently vectors point: 0 collapsed, 1 most", 0.001, 1.0, APART),
+        Monitor("rank", "in how many directions vectors differ", 1.5, math.inf, WEAKER),
+        Monitor("alignment", "distance of two views: 0 same, 2 unrelated", 0.0, 0.5, WEAKER),
+        Monitor("uniformity", "0 all alike, lower is more even", -math.inf, -4e-6, APART),
+        Monitor("knn", "share of nearest neighbours of the same label", 0.0, 1.0, "train longer"),
+        Monitor("length", "mean length of vectors", 0.0, math.inf, "lower the weight decay"),
+        Monitor("gradient_norm", "length of the gradient", 0.0, math.inf, "clip it (clip=1)"),
     )
 }
-"""Every gauge of a run; the loop measures the last. The ranges held before training and at the end
-of 194 healthy runs. They are wide, since untrained networks differ so much: collapse is a fall,
+"""Every monitor of a run; the loop measures the last. The ranges held before training and at the
+end of 194 healthy runs. They are wide, since untrained networks differ so much: collapse is a fall,
 which ``watching`` looks for."""

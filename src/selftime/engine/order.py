@@ -8,7 +8,7 @@ from jaxtyping import Int64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class Sampler:
     """Batches drawn without replacement, anew for every pass over the series.
 
     What is left over at the end of a pass is left out of it, so that all batches are full; in the

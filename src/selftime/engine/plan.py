@@ -1,4 +1,4 @@
-"""Plan: how long a gradient run lasts and how it is carried out."""
+"""How long a gradient run lasts (`Budget`) and how it is carried out (`TrainingConfig`)."""
 
 import math
 from dataclasses import dataclass
@@ -52,12 +52,14 @@ class Budget:
         return seconds / (60 * self.amount) if steps is None else step / steps
 
 
-def budget_in(text: str) -> Budget:
-    """A budget as people type it: ``200 steps``, ``10 epochs``, ``2.5 minutes``.
+def budget_in(text: str | Budget) -> Budget:
+    """A budget as people type it: ``200 steps``, ``10 epochs``, ``2.5 minutes``; or as it is.
 
     Raises:
         ValueError: it is not one.
     """
+    if isinstance(text, Budget):
+        return text
     number, _, unit = text.strip().partition(" ")
     units = [known for known in UNITS if unit.strip() in (known, known[:-1])]
     try:
@@ -69,28 +71,32 @@ def budget_in(text: str) -> Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How a gradient run is carried out.
+class TrainingConfig:
+    """How a gradient run is carried out; how long it lasts is its budget.
 
     Attributes:
-        budget: how long; None takes 200 steps for up to 100,000 values and 600 for more, as
-            TS2Vec's authors do.
-        recipe: batch size, rates and averaging; None takes that of the objective.
+        recipe: batch size, rates and averaging; None takes that of the objective, or the one for
+            so many labels.
         precision: "no" is float32; "bf16" and "fp16" mix.
         accumulate: batches whose gradients are added up for one step.
         clip: longest gradient, over all weights together; None does not clip.
         on_collapse: whether a collapse is only warned of, or stops the run.
+        stop_below: the run ends once the loss stays below this for 5 steps: nothing is left to
+            learn. None stands for 0.01 where labels are learned, and for never elsewhere.
+        judge_every: steps after which the loss on held-out series is measured, where some are held
+            out; the weights with the lowest are kept.
 
     Raises:
         ValueError: a setting out of range.
     """
 
-    budget: Budget | None = None
     recipe: Recipe | None = None
     precision: Precision = "no"
     accumulate: int = 1
     clip: float | None = None
     on_collapse: OnCollapse = "warn"
+    stop_below: float | None = None
+    judge_every: int = 25
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -101,8 +107,7 @@ class Plan:
             raise ValueError(f"got clip {self.clip}, wanted more than 0, or None")
         if self.on_collapse not in ("warn", "stop"):
             raise ValueError(f"got on_collapse {self.on_collapse!r}, wanted 'warn' or 'stop'")
-
-
-def usual_budget(values: int) -> Budget:
-    """Steps for so many values (Yue et al. 2022, authors' code)."""
-    return Budget(amount=200.0 if values <= 100_000 else 600.0)
+        if self.stop_below is not None and not self.stop_below >= 0:
+            raise ValueError(f"got stop_below {self.stop_below}, wanted 0 or more, or None")
+        if self.judge_every < 1:
+            raise ValueError(f"got judge_every {self.judge_every}, wanted at least 1")

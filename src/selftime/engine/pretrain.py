@@ -8,21 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from selftime.data import scaling
 from selftime.data.files import whole_folder
 from selftime.data.fingerprints import Fingerprints, fingerprints_of, joined
 from selftime.data.readers import read
+from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.choices import Goal, Start, chosen
-from selftime.engine.descent import descended
+from selftime.encoders.projected import Standardised, UnitLength
+from selftime.engine.checkpoint import State, newest
+from selftime.engine.choices import Goal, Start, resolve
+from selftime.engine.fit import progress_callbacks, run_training
 from selftime.engine.model import Model, load
-from selftime.engine.plan import Plan
-from selftime.engine.plan_choices import chosen_plan
-from selftime.engine.runs import MODEL, Run, run_record, write_finished
-from selftime.engine.solve import Watch, learn, sample_of
+from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.runs import MODEL, Run, metrics_in, run_record, write_finished
+from selftime.engine.solve import Watch, generator, learn, sample_of
 from selftime.engine.training import Training, is_first_process
+from selftime.engine.watching import monitor_of
 from selftime.objectives.base import ClosedForm
 
 
@@ -31,7 +37,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     *,
     objective: Goal = "auto",
     encoder: Start = "auto",
-    plan: Plan | str | None = None,
+    budget: Budget | str | None = None,
+    config: TrainingConfig | None = None,
     run: Run | str | Path | None = None,
     seed: int = 0,
     watch: Watch | None = None,
@@ -45,8 +52,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             with its encoder, which is copied.
         encoder: a name in ``selftime methods``, "auto", an encoder, which is copied, or a model
             (its folder will do), whose network learning goes on from.
-        plan: how a gradient run is carried out; a budget such as "200 steps", "10 epochs" or
-            "5 minutes" is enough.
+        budget: how long a gradient run lasts, such as "200 steps", "10 epochs" or "5 minutes".
+        config: how it is carried out: recipe, precision, clipping and so on.
         run: folder that keeps the run: settings, metrics, states and model. A run that was
             stopped goes on when it is called again in the same way.
         seed: fixes everything random: the same data and seed give the same model.
@@ -54,8 +61,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 
     Raises:
         SeriesError: bad input, or fewer than 2 series.
-        ValueError: an unknown name, an encoder beside a ready objective, a plan for an objective
-            that is solved in closed form, or a folder that holds another run.
+        ValueError: an unknown name, an encoder beside a ready objective, a budget or config
+            for an objective that is solved in closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     series = read(x)
@@ -63,20 +70,26 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     start = time.perf_counter()
     encoder = loaded(encoder)
     scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
-    learner, choices = chosen(series, scale, objective, encoder, seed, plan)
+    learner, how, choices = resolve(
+        series,
+        scale,
+        objective=objective,
+        encoder=encoder,
+        budget=budget,
+        config=config,
+        seed=seed,
+    )
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
-    if isinstance(learner, ClosedForm):
-        check_no_plan(learner, plan)
-        card = card_of(series, choices)
+    card = card_of(series, choices)
+    if how is None or isinstance(learner, ClosedForm):
         if kept:
             kept.check_at_once(card)
         learned = learn(learner, series, scale, seed=seed, watch=watch)
     else:
-        plan, plan_choices = chosen_plan(learner, series, plan)
-        card = card_of(series, choices | plan_choices)
-        training = Training(learner, series, scale, plan, seed)
+        training = Training(learner, series, scale, *how, seed)
         facts = run_record(card, command="pretrain", source=series.source)
-        learned = descended(training, kept, facts, watch)
+        train(training, kept, facts, watch)
+        learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
     model = with_cohort(model, series, seed)
@@ -94,6 +107,56 @@ def write_run(folder: Path, model: Model, facts: dict[str, Any], *, at_once: boo
         return
     model.save(folder / MODEL, overwrite=True)
     write_finished(folder, facts)
+
+
+def train(training: Training, run: Run | None, facts: dict[str, Any], watch: Watch | None) -> None:
+    """Train to the end of the budget, from the last state of the run folder if it has one.
+
+    Args:
+        training: what is trained.
+        run: where states and metrics are kept, if anywhere.
+        facts: settings, data and seed, which the states of the run must have been made with.
+        watch: told of progress.
+    """
+    monitor = monitor_of(training.series, training.scaling, training.seed)
+    callbacks = progress_callbacks(training, watch)
+    if run is None:
+        run_training(training, monitor=monitor, callbacks=callbacks)
+    else:
+        state = begin(training, run, facts)
+        if state is not None:
+            monitor.recall([r["monitors"] for r in metrics_in(run.folder) if "monitors" in r])
+        run_training(
+            training,
+            state=state,
+            monitor=monitor,
+            callbacks=[run.tell, *callbacks],
+            checkpoints=run.checkpoints,
+            how_to_resume=run.how_to_resume,
+        )
+    training.finish()
+
+
+def begin(training: Training, run: Run, facts: dict[str, Any]) -> State | None:
+    """The state to go on from; the first process makes the folder, the others read from it."""
+    first = training.is_main_process
+    state = run.begin(facts) if first else None
+    training.accelerator.wait_for_everyone()
+    return state if first else newest(run.checkpoints)
+
+
+@torch.no_grad()
+def with_standard_vectors(
+    encoder: Encoder, series: SeriesSet, scale: Scaling, seed: int
+) -> Encoder:
+    """The encoder with features standardised on a sample of the series, and of length 1.
+
+    Trained features share a large mean and differ in size by orders of magnitude; a probe with
+    few labels would see little else.
+    """
+    ready = UnitLength(encoder=Standardised(encoder=encoder))
+    ready.prepare(scale.apply(batch_of(series, sample_of(len(series), seed))), generator(seed, 0))
+    return ready
 
 
 def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:
@@ -128,19 +191,6 @@ def check_enough(series: SeriesSet) -> None:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
             "another; cut a long recording into windows (selftime.windows)"
-        )
-
-
-def check_no_plan(learner: ClosedForm, plan: Plan | str | None) -> None:
-    """A closed form takes no steps.
-
-    Raises:
-        ValueError: a plan was given.
-    """
-    if plan is not None:
-        raise ValueError(
-            f"got a plan for {type(learner).__name__}, which is solved in one pass: leave it out, "
-            "or choose an objective that is learned by gradient, such as 'ts2vec'"
         )
 
 

@@ -57,8 +57,8 @@ def started(name: str, folder: Path) -> GeneralTracker:
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """The numbers of a step under flat names: loss, parts/instance, gauges/spread."""
+    """The numbers of a step under flat names: loss, parts/instance, monitors/spread."""
     flat = {name: value for name, value in record.items() if isinstance(value, float)}
-    for group in ("parts", "gauges"):
+    for group in ("parts", "monitors"):
         flat |= {f"{group}/{name}": value for name, value in record.get(group, {}).items()}
     return flat

@@ -3,6 +3,8 @@
 import math
 import os
 import time
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -13,12 +15,12 @@ from torch import Tensor
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.encoders.base import Encoder
 from selftime.engine.checkpoint import CheckpointError, State
 from selftime.engine.optim import Average, optimiser, rate_at
-from selftime.engine.order import Order
-from selftime.engine.plan import Plan, usual_budget
+from selftime.engine.order import Sampler
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.solve import generator, sample_of
+from selftime.engine.watching import evaluating
 from selftime.objectives.base import Objective
 from selftime.objectives.supervised import Supervised
 
@@ -37,7 +39,7 @@ class Training:
     any of its states goes on as if it had never stopped, bit for bit on a CPU.
 
     Attributes:
-        objective: what is trained, changed in place; with targets it learns from labels.
+        objective: what is trained, changed in place.
         step: how many steps are done.
         seconds: how long they took.
     """
@@ -47,18 +49,33 @@ class Training:
         objective: Objective | Supervised,
         series: SeriesSet,
         scaling: Scaling,
-        plan: Plan,
+        budget: Budget,
+        config: TrainingConfig,
         seed: int,
+        *,
         targets: Tensor | None = None,
+        held_out_loss: Callable[[], float] | None = None,
     ) -> None:
+        """What a run depends on.
+
+        Args:
+            objective: is trained in place.
+            series: it learns from.
+            scaling: what is done to values first.
+            budget: how long.
+            config: how.
+            seed: fixes everything random.
+            targets: a row a series, for an objective that learns from labels.
+            held_out_loss: measures the objective on series that it does not learn from; the
+                weights with the lowest are kept.
+        """
         self.objective, self.series, self.scaling = objective, series, scaling
-        self.targets = targets
-        self.plan, self.seed = plan, seed
-        self.recipe = plan.recipe or objective.recipe
-        self.budget = plan.budget or usual_budget(series.steps.size)
-        self.order = Order(count=len(series), batch_size=self.recipe.batch_size, seed=seed)
-        self.steps_an_epoch = max(self.order.batches_a_pass // plan.accumulate, 1)
-        self.accelerator = accelerator_for(plan)
+        self.targets, self.held_out_loss = targets, held_out_loss
+        self.budget, self.config, self.seed = budget, config, seed
+        self.recipe = config.recipe or objective.recipe
+        self.sampler = Sampler(count=len(series), batch_size=self.recipe.batch_size, seed=seed)
+        self.steps_an_epoch = max(self.sampler.batches_a_pass // config.accumulate, 1)
+        self.accelerator = accelerator_for(config)
         with torch.no_grad():
             sample = batch_of(series, sample_of(len(series), seed, PREPARED))
             objective.prepare(scaling.apply(sample), generator(seed, 0))
@@ -69,6 +86,23 @@ class Training:
         )
         self.average = Average(self.weights, self.recipe.averaging)
         self.step, self.seconds = 0, 0.0
+        self.recent_losses: list[float] = []
+        self.lowest, self.best = math.inf, dict[str, Any]()
+        self._keep_best()
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether this process is the one that watches, logs and saves."""
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the budget is used up, or nothing is left to learn."""
+        return self.progress >= 1 or self._is_learned()
+
+    def _is_learned(self) -> bool:
+        limit, recent = self.config.stop_below, self.recent_losses
+        return limit is not None and len(recent) == RECENT and max(recent) <= limit
 
     @property
     def progress(self) -> float:
@@ -90,7 +124,7 @@ class Training:
         rate = rate_at(self._middle(), self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
-        made = [self._gradients(part) for part in range(self.plan.accumulate)]
+        made = [self._gradients(part) for part in range(self.config.accumulate)]
         norm = self._clip()
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -101,6 +135,9 @@ class Training:
         loss = sum(float(loss) for loss, _ in made) / len(made)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} at step {self.step}: lower the rate ({rate:g})")
+        self.recent_losses = [*self.recent_losses, loss][-RECENT:]
+        if self.step % self.config.judge_every == 0 or self.progress >= 1:
+            self._keep_best()
         return {
             "step": self.step,
             "steps": self.steps or 0,
@@ -112,9 +149,9 @@ class Training:
         }
 
     def _gradients(self, part: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Gradients of one batch, added to those that are there."""
-        number = self.step * self.plan.accumulate + part
-        rows, device = self.order.batch(number), self.accelerator.device
+        """Gradients of one batch and its targets, added to those that are there."""
+        number = self.step * self.config.accumulate + part
+        rows, device = self.sampler.batch(number), self.accelerator.device
         batch = self.scaling.apply(batch_of(self.series, rows)).to(device)
         given = () if self.targets is None else (self.targets[torch.from_numpy(rows)].to(device),)
         with self.accelerator.accumulate(self.module), self.accelerator.autocast():
@@ -124,8 +161,8 @@ class Training:
 
     def _clip(self) -> Tensor:
         """The length of the gradient, before it is cut if it is to be."""
-        if self.plan.clip is not None:
-            norm: Tensor = self.accelerator.clip_grad_norm_(self.weights, self.plan.clip)
+        if self.config.clip is not None:
+            norm: Tensor = self.accelerator.clip_grad_norm_(self.weights, self.config.clip)
             return norm
         self.accelerator.unscale_gradients()
         return torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
@@ -144,7 +181,12 @@ class Training:
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
         return State(
             {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()},
-            {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps},
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "averaged": self.average.steps,
+                "recent losses": self.recent_losses,
+            },
         )
 
     def restore(self, state: State) -> None:
@@ -171,24 +213,38 @@ class Training:
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.step, self.seconds = state.facts["step"], state.facts["seconds"]
         self.average.steps = state.facts["averaged"]
+        self.recent_losses = state.facts["recent losses"]
 
-    def learned(self) -> Encoder:
-        """The encoder with the averaged weights."""
-        with torch.no_grad():
-            for weight, mean in zip(self.weights, self.average.weights, strict=True):
-                weight.copy_(mean)
+    def _keep_best(self) -> None:
+        """Copy the weights if they do better than ever on what is held out."""
+        if self.held_out_loss is None:
+            return
+        with evaluating(self.objective):
+            loss = self.held_out_loss()
+        if not self.best or loss < self.lowest:
+            self.lowest, self.best = loss, deepcopy(self.objective.state_dict())
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Give the objective its final weights: the averages, or the best on what is held out."""
+        for weight, mean in zip(self.weights, self.average.weights, strict=True):
+            weight.copy_(mean)
+        if self.best:
+            self.objective.load_state_dict(self.best)
         if self.accelerator.device.type != "cpu":  # there it looks through all objects for nothing
             self.accelerator.free_memory()
-        return self.objective.encoder.to("cpu").eval()
+        self.objective.to("cpu").eval()
 
 
 PREPARED = 256
 """Most series that set what depends on the data but is not learned."""
+RECENT = 5
+"""Steps whose loss stays low where nothing is left to learn."""
 BEGUN = 1e-4
 """Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
 
 
-def accelerator_for(plan: Plan) -> Accelerator:
+def accelerator_for(config: TrainingConfig) -> Accelerator:
     """The machine as accelerate sees it: its devices, processes and precision."""
     on_cpu = PartialState().device.type == "cpu"
     # An earlier run in this process may have had another precision. Without a GPU accelerate has
@@ -196,8 +252,8 @@ def accelerator_for(plan: Plan) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=on_cpu)
     return Accelerator(
         cpu=on_cpu,
-        mixed_precision=plan.precision,
-        gradient_accumulation_steps=plan.accumulate,
+        mixed_precision=config.precision,
+        gradient_accumulation_steps=config.accumulate,
     )
 
 

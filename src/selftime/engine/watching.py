@@ -1,4 +1,4 @@
-"""Watching a run: gauges read on the same few series again and again, and warnings of collapse."""
+"""Watching a run: monitors of the same few series again and again, and warnings of collapse."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,14 +6,19 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.data.scaling import Scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.engine import gauges
-from selftime.engine.gauges import GAUGES
+from selftime.engine.gauges import MONITORS
+from selftime.engine.solve import generator, sample_of
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild
 
@@ -46,35 +51,35 @@ SETTLED = 10
 """Batches after which running statistics (batch normalisation) describe the data."""
 
 Numbers = dict[str, float]
-"""Value of each gauge by its name."""
+"""Value of each monitor by its name."""
 
 
-class Alarm(NamedTuple):
-    """A gauge that left its range.
+class CollapseWarning(NamedTuple):
+    """A monitor that left its range.
 
     Attributes:
-        gauge: its name.
+        monitor: its name.
         message: value, what is healthy, and one remedy.
     """
 
-    gauge: str
+    monitor: str
     message: str
 
 
 class Readings(NamedTuple):
-    """What the gauges say after a step.
+    """What the monitors say after a step.
 
     Attributes:
-        gauges: value by name; those that are no number are left out.
+        monitors: value by name; those that are no number are left out.
         warnings: what has gone wrong since the reading before, if anything.
     """
 
-    gauges: Numbers
-    warnings: list[Alarm]
+    monitors: Numbers
+    warnings: list[CollapseWarning]
 
 
-class Watcher:
-    """Reads the gauges on fixed series, whose embeddings it compares with those before training.
+class CollapseMonitor:
+    """Reads the monitors on fixed series, whose embeddings it compares with those before training.
 
     Untrained networks give all series nearly the same vector, so a small spread alone says
     nothing; that it falls does. Read before the first step and then every 10 steps up to step 50:
@@ -84,7 +89,7 @@ class Watcher:
     Attributes:
         x: 2 to 128 series.
         view: another view of each, drawn once.
-        labels: (B,) classes, looked at for the ``knn`` gauge only; or None.
+        labels: (B,) classes, looked at for the ``knn`` monitor only; or None.
         start: what the first reading said; later ones are held against it.
         history: readings so far, the first included.
 
@@ -127,9 +132,9 @@ class Watcher:
             warned = list(judged(self.start, self.history))
         else:
             warned = [diverged("embeddings are not finite")]
-        fresh = [Alarm(w.gauge, f"at step {step} {w.message}") for w in warned]
-        told = [w for w in fresh if w.gauge not in self.known]
-        self.known = {w.gauge for w in warned}
+        fresh = [CollapseWarning(w.monitor, f"at step {step} {w.message}") for w in warned]
+        told = [w for w in fresh if w.monitor not in self.known]
+        self.known = {w.monitor for w in warned}
         return Readings({k: value for k, value in read.items() if math.isfinite(value)}, told)
 
     def _keep(self, read: Numbers, is_ready: bool) -> None:
@@ -141,7 +146,7 @@ class Watcher:
 
 
 def measured(a: Embedding, b: Embedding, labels: Int[Tensor, " B"] | None) -> Numbers:
-    """Every gauge on embeddings ``a`` of series and ``b`` of their views."""
+    """Every monitor on embeddings ``a`` of series and ``b`` of their views."""
     directions = gauges.unit(a)
     read = {
         "spread": gauges.spread(a),
@@ -153,7 +158,7 @@ def measured(a: Embedding, b: Embedding, labels: Int[Tensor, " B"] | None) -> Nu
     return read if labels is None else read | {"knn": gauges.neighbour_accuracy(a, labels)}
 
 
-def judged(start: Numbers, history: Sequence[Numbers]) -> Iterator[Alarm]:
+def judged(start: Numbers, history: Sequence[Numbers]) -> Iterator[CollapseWarning]:
     """What is wrong at the last of some readings.
 
     Args:
@@ -166,7 +171,7 @@ def judged(start: Numbers, history: Sequence[Numbers]) -> Iterator[Alarm]:
             yield from judge(start[name], values)
 
 
-def alike(start: float, spreads: Sequence[float]) -> Iterator[Alarm]:
+def alike(start: float, spreads: Sequence[float]) -> Iterator[CollapseWarning]:
     """Complete collapse: all series get nearly the same vector."""
     now, recent = spreads[-1], spreads[-FALLS - 1 :]
     falls = len(recent) > FALLS and all(after < before for before, after in pairwise(recent))
@@ -179,7 +184,7 @@ def alike(start: float, spreads: Sequence[float]) -> Iterator[Alarm]:
         yield warning("spread", now, start, max(limits), "series become alike (collapse)")
 
 
-def narrowed(start: float, ranks: Sequence[float]) -> Iterator[Alarm]:
+def narrowed(start: float, ranks: Sequence[float]) -> Iterator[CollapseWarning]:
     """Dimensional collapse: vectors differ in hardly more than one direction."""
     limit = max(min(LINE, NARROWED * start), FEW * start)
     if twice_below(ranks, limit):
@@ -187,7 +192,7 @@ def narrowed(start: float, ranks: Sequence[float]) -> Iterator[Alarm]:
         yield warning("rank", ranks[-1], start, limit, text)
 
 
-def resized(start: float, lengths: Sequence[float]) -> Iterator[Alarm]:
+def resized(start: float, lengths: Sequence[float]) -> Iterator[CollapseWarning]:
     """Vectors that shrink to nothing, or grow out of hand."""
     if twice_below(lengths, SHRUNK * start):
         yield warning("length", lengths[-1], start, SHRUNK * start, "vectors shrink to nothing")
@@ -200,17 +205,17 @@ def twice_below(values: Sequence[float], limit: float) -> bool:
     return len(values) > 1 and max(values[-2:]) < limit
 
 
-def warning(name: str, now: float, start: float, limit: float, finding: str) -> Alarm:
+def warning(name: str, now: float, start: float, limit: float, finding: str) -> CollapseWarning:
     """Value, healthy range and remedy in words."""
-    high = GAUGES[name].high
+    high = MONITORS[name].high
     healthy = f"at least {limit:.2g}" if math.isinf(high) else f"{limit:.2g} to {high:g}"
     text = f"{name} is {now:.2g}, healthy is {healthy} (it was {start:.2g} at the start)"
-    return Alarm(name, f"{text}: {finding}; {GAUGES[name].remedy}")
+    return CollapseWarning(name, f"{text}: {finding}; {MONITORS[name].remedy}")
 
 
-def diverged(finding: str) -> Alarm:
+def diverged(finding: str) -> CollapseWarning:
     """Embeddings that are no numbers any more, or soon will not be."""
-    return Alarm(
+    return CollapseWarning(
         "length",
         f"{finding}, healthy are finite lengths: training diverged; lower the learning rate",
     )
@@ -220,6 +225,19 @@ def is_settled(encoder: nn.Module) -> bool:
     """Whether running statistics, where there are any, describe the data already."""
     counts = [b for name, b in encoder.named_buffers() if name.endswith("num_batches_tracked")]
     return all(int(count) >= SETTLED for count in counts)
+
+
+WATCHED = 32
+"""Series of a run whose embeddings the monitors read."""
+
+
+def monitor_of(series: SeriesSet, scaling: Scaling, seed: int) -> CollapseMonitor:
+    """Monitors on some of the series; labels, where there are any, are only looked at."""
+    rows, labels = sample_of(len(series), seed, WATCHED), None
+    if series.labels is not None:
+        labels = torch.from_numpy(np.unique(series.labels[rows], return_inverse=True)[1])
+    x = scaling.apply(batch_of(series, rows))
+    return CollapseMonitor(x, generator(seed, 0), labels=labels)
 
 
 @contextmanager

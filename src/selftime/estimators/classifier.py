@@ -12,14 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
-from selftime.engine.plan import Plan
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
-from selftime.objectives.answers import Answer, AnyClasses, OneClass
+from selftime.objectives.answers import AnyClasses, OneClass, TargetType
 from selftime.tasks.leaks import Leaks
-from selftime.tasks.transfer.choosing import solved
-from selftime.tasks.transfer.strategies import Way, check_way
+from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no types there
@@ -36,8 +36,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             :class:`selftime.tasks.probe.Probe`), "mlp", "deep_mlp", "normed_linear" or "attention";
             with a frozen model also those of :data:`selftime.tasks.heads.HEADS`, such as "knn",
             the labels of the nearest vectors by cosine.
-        n_neighbors: how many labels "knn" asks.
-        plan: how a network is trained; None goes by the number of labels.
+        n_neighbors: how many labels "knn" asks; None asks 5, or all where there are fewer.
+        budget: how long a network is trained, such as "200 steps"; None goes by the number of
+            labels.
+        config: how it is trained; what it leaves open goes by the number of labels.
         random_state: fixes everything random, an integer.
 
     Attributes:
@@ -49,21 +51,23 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a front door: each is one thing that people decide
         self,
         model: Model | None = None,
         *,
         strategy: str = "auto",
         head: str = "linear",
-        n_neighbors: int = 1,
-        plan: Plan | None = None,
+        n_neighbors: int | None = None,
+        budget: Budget | str | None = None,
+        config: TrainingConfig | None = None,
         random_state: int = 0,
     ) -> None:
         self.model = model
         self.strategy = strategy
         self.head = head
         self.n_neighbors = n_neighbors
-        self.plan = plan
+        self.budget = budget
+        self.config = config
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "Classifier":
@@ -78,22 +82,29 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             ValueError: bad input, no labels, labels that are not classes, an unknown strategy or
                 head, or series of other channels than the model's.
         """
-        way = Way(
+        config = TransferConfig(
             strategy=self.strategy,
             head=self.head,
             neighbours=self.n_neighbors,
-            plan=self.plan,
+            budget=self.budget,
+            config=self.config,
             seed=self.random_state,
         )
-        check_way(way)
+        check_transfer(config)
         several = matrix_in(y)
         series = series_in(self, X, y if several is None else None, first=True)
         labels = _classes_in(series) if several is None else _labels_in(several, series)
-        answer = _asked(labels)
+        target_type = _asked(labels)
         model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = solved(model, series, labels, answer, way)
+        self.strategy_, self.why_, self.solution_ = fit_strategy(
+            model, series, labels, target_type, config
+        )
         self.model_ = self.solution_.model
-        self.classes_ = answer.classes if isinstance(answer, OneClass) else np.arange(answer.size)
+        self.classes_ = (
+            target_type.classes
+            if isinstance(target_type, OneClass)
+            else np.arange(target_type.size)
+        )
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -112,7 +123,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             ValueError: bad input, or series of other channels than the model's.
         """
         check_is_fitted(self)
-        return np.asarray(self.solution_.chances(series_in(self, X)))
+        return np.asarray(self.solution_.probabilities(series_in(self, X)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Share of series that are right.
@@ -134,7 +145,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         return tags_of_series(super().__sklearn_tags__())
 
 
-def _asked(labels: np.ndarray) -> Answer:
+def _asked(labels: np.ndarray) -> TargetType:
     """One class of several, or any of several labels."""
     return AnyClasses(labels.shape[1]) if labels.ndim == 2 else OneClass(np.unique(labels))
 

@@ -8,13 +8,13 @@ from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.engine.model import Model
-from selftime.engine.plan import Plan
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Amount
-from selftime.tasks.transfer.choosing import solved
-from selftime.tasks.transfer.strategies import Way, check_way
+from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 
 class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types there
@@ -26,7 +26,9 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         strategy: as in :class:`selftime.Classifier`; "probe" is ridge regression with a penalty
             chosen by leave-one-out.
         head: "linear", "mlp", "deep_mlp", "normed_linear" or "attention".
-        plan: how a network is trained; None goes by the number of values.
+        budget: how long a network is trained, such as "200 steps"; None goes by the number of
+            values.
+        config: how it is trained; what it leaves open goes by the number of values.
         random_state: fixes everything random, an integer.
 
     Attributes:
@@ -43,13 +45,15 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         *,
         strategy: str = "auto",
         head: str = "linear",
-        plan: Plan | None = None,
+        budget: Budget | str | None = None,
+        config: TrainingConfig | None = None,
         random_state: int = 0,
     ) -> None:
         self.model = model
         self.strategy = strategy
         self.head = head
-        self.plan = plan
+        self.budget = budget
+        self.config = config
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "Regressor":
@@ -63,8 +67,14 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
             ValueError: bad input, no values, an unknown strategy or head, or series of other
                 channels than the model's.
         """
-        way = Way(self.strategy, self.head, plan=self.plan, seed=self.random_state)
-        check_way(way)
+        config = TransferConfig(
+            self.strategy,
+            self.head,
+            budget=self.budget,
+            config=self.config,
+            seed=self.random_state,
+        )
+        check_transfer(config)
         several = matrix_in(y)
         series = series_in(self, X, y if several is None else None, first=True)
         values = _values_of(series.labels if several is None else several)
@@ -72,8 +82,8 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
             raise ValueError(f"got {len(values)} rows of values for {len(series)} series: one each")
         self._is_one = several is None
         model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = solved(
-            model, series, values, Amount(values), way
+        self.strategy_, self.why_, self.solution_ = fit_strategy(
+            model, series, values, Amount(values), config
         )
         self.model_ = self.solution_.model
         return self

@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
-from selftime.engine.plan import Plan
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.objectives.answers import StepClasses
-from selftime.tasks.transfer.choosing import solved
-from selftime.tasks.transfer.strategies import Way, check_way
+from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 
 class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -24,7 +24,9 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         model: a pretrained model with tokens along time, such as one of ``objective="ts2vec"``.
         strategy: as in :class:`selftime.Classifier`; the number of labels is that of series.
         head: "linear", "mlp", "deep_mlp" or "normed_linear".
-        plan: how a network is trained; None goes by the number of series.
+        budget: how long a network is trained, such as "200 steps"; None goes by the number of
+            series.
+        config: how it is trained; what it leaves open goes by the number of series.
         random_state: fixes everything random, an integer.
 
     Attributes:
@@ -41,13 +43,15 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         *,
         strategy: str = "auto",
         head: str = "linear",
-        plan: Plan | None = None,
+        budget: Budget | str | None = None,
+        config: TrainingConfig | None = None,
         random_state: int = 0,
     ) -> None:
         self.model = model
         self.strategy = strategy
         self.head = head
-        self.plan = plan
+        self.budget = budget
+        self.config = config
         self.random_state = random_state
 
     def fit(self, X: Any, y: Sequence[Any]) -> "Segmenter":
@@ -64,11 +68,19 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         labels = [np.asarray(own) for own in y]
         series = series_in(self, X, first=True)
         _check_steps(series, labels)
-        answer = StepClasses(np.unique(np.concatenate(labels)))
-        way = Way(self.strategy, self.head, plan=self.plan, seed=self.random_state)
-        check_way(way, answer)
-        self.strategy_, self.why_, self.solution_ = solved(self.model, series, labels, answer, way)
-        self.model_, self.classes_ = self.solution_.model, answer.classes
+        target_type = StepClasses(np.unique(np.concatenate(labels)))
+        config = TransferConfig(
+            self.strategy,
+            self.head,
+            budget=self.budget,
+            config=self.config,
+            seed=self.random_state,
+        )
+        check_transfer(config, target_type)
+        self.strategy_, self.why_, self.solution_ = fit_strategy(
+            self.model, series, labels, target_type, config
+        )
+        self.model_, self.classes_ = self.solution_.model, target_type.classes
         return self
 
     def predict(self, X: Any) -> list[np.ndarray]:
@@ -87,7 +99,7 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
             ValueError: bad input, or series of other channels than the model's.
         """
         check_is_fitted(self)
-        return list(self.solution_.chances(series_in(self, X)))
+        return list(self.solution_.probabilities(series_in(self, X)))
 
     def score(self, X: Any, y: Sequence[Any]) -> float:
         """Share of all steps that are right."""

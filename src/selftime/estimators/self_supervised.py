@@ -9,6 +9,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.encoders.base import Encoder
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.objectives.base import ClosedForm, Objective
@@ -25,6 +26,8 @@ class SelfSupervised(
         objective: a name in ``selftime methods``, "auto", or a ready objective with its encoder
             (then ``encoder="auto"``).
         encoder: a name in ``selftime methods``, "auto", or an encoder, which is copied.
+        budget: how long a gradient run lasts, such as "200 steps".
+        config: how it is carried out.
         random_state: fixes everything random, an integer.
 
     Attributes:
@@ -34,12 +37,16 @@ class SelfSupervised(
 
     def __init__(
         self,
-        objective: str | ClosedForm | Objective = "spectral",
-        encoder: str | Encoder = "rocket",
+        objective: str | ClosedForm | Objective = "auto",
+        encoder: str | Encoder = "auto",
+        budget: Budget | str | None = None,
+        config: TrainingConfig | None = None,
         random_state: int = 0,
     ) -> None:
         self.objective = objective
         self.encoder = encoder
+        self.budget = budget
+        self.config = config
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "SelfSupervised":  # noqa: ARG002
@@ -53,6 +60,8 @@ class SelfSupervised(
             series,
             objective=self.objective,
             encoder=self.encoder,
+            budget=self.budget,
+            config=self.config,
             seed=self.random_state,
         )
         return self

@@ -35,11 +35,11 @@ class Answer(ABC):
         """How far outputs are from their targets."""
 
     @abstractmethod
-    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    def probabilities(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
         """Outputs as probabilities, or as values."""
 
     @abstractmethod
-    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+    def predictions(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
         """Outputs as what people asked for."""
 
 
@@ -61,11 +61,11 @@ class OneClass(Answer):
         """Mean of −log softmax at the class."""
         return F.cross_entropy(outputs, targets)
 
-    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    def probabilities(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
         """Softmax."""
         return np.asarray(softmax(outputs, axis=-1))
 
-    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+    def predictions(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
         """The likeliest class."""
         return np.asarray(self.classes[outputs.argmax(axis=-1)])
 
@@ -88,11 +88,11 @@ class AnyClasses(Answer):
         """Mean binary cross entropy over series and labels."""
         return F.binary_cross_entropy_with_logits(outputs, targets)
 
-    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    def probabilities(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
         """The logistic function of each."""
         return np.asarray(expit(outputs))
 
-    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+    def predictions(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
         """1 where a label is likelier there than not."""
         return (outputs > 0).astype(np.int64)
 
@@ -118,11 +118,11 @@ class Amount(Answer):
         """Mean squared error, 1 for who always says the mean."""
         return F.mse_loss(outputs, targets)
 
-    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    def probabilities(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
         """The values."""
-        return self.decided(outputs)
+        return self.predictions(outputs)
 
-    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+    def predictions(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
         """The values, on their own scale."""
         return np.asarray(outputs * self.spread + self.mean)
 
@@ -145,11 +145,11 @@ class Future(Answer):
         """Mean of ((output − target) · unit)², as RevIN has it (Kim et al. 2022, equation 3)."""
         return ((outputs - targets[:, :-1]) * targets[:, -1:]).square().mean()
 
-    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    def probabilities(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
         """The values, in units of the window."""
         return outputs
 
-    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+    def predictions(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
         """The values, in units of the window."""
         return outputs
 
@@ -178,10 +178,10 @@ class StepClasses(Answer):
         known = targets[:, : outputs.shape[1]]
         return F.cross_entropy(outputs.flatten(0, 1), known.flatten(), ignore_index=IGNORED)
 
-    def chances(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    def probabilities(self, outputs: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
         """Softmax at each step."""
         return np.asarray(softmax(outputs, axis=-1))
 
-    def decided(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
+    def predictions(self, outputs: Float[np.ndarray, "... K"]) -> np.ndarray:
         """The likeliest class of each step."""
         return np.asarray(self.classes[outputs.argmax(axis=-1)])

@@ -20,7 +20,7 @@ class Step(NamedTuple):
     Attributes:
         loss: () to be lowered.
         parts: () terms of the loss for the log, detached.
-        embeddings: (B,D) of one view of the batch, detached; for the gauges.
+        embeddings: (B,D) of one view of the batch, detached; for the monitors.
     """
 
     loss: Float[Tensor, ""]

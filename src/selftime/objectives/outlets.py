@@ -1,4 +1,4 @@
-"""Outlets: from the vector of a series, or of a step, to what is asked of it."""
+"""Heads: from the vector of a series, or of a step, to what is asked of it."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from selftime.objectives.parts import linear, weights_from
 from selftime.shapes import Embedding, Tokens
 
 
-def linear_outlet(inner: int, outer: int, *, seed: int) -> nn.Linear:
+def linear_head(inner: int, outer: int, *, seed: int) -> nn.Linear:
     """One linear map, 0 at first: all answers are equally likely, whatever the vector."""
     return zeroed(linear(inner, outer, weights_from(seed)))
 
@@ -31,7 +31,7 @@ def normed_linear(inner: int, outer: int, *, seed: int) -> nn.Sequential:
     As on frozen features of masked autoencoders (He et al. 2022, appendix A.1, linear probing).
     """
     norm = nn.BatchNorm1d(inner, affine=False)
-    return nn.Sequential(_Rows(norm), linear_outlet(inner, outer, seed=seed))
+    return nn.Sequential(_Rows(norm), linear_head(inner, outer, seed=seed))
 
 
 class AttentionPool(nn.Module):
@@ -95,11 +95,11 @@ def zeroed(layer: nn.Linear) -> nn.Linear:
     return layer
 
 
-OUTLETS: dict[str, Callable[..., nn.Module]] = {
-    "linear": linear_outlet,
+NETWORK_HEADS: dict[str, Callable[..., nn.Module]] = {
+    "linear": linear_head,
     "mlp": mlp,
     "deep_mlp": deep_mlp,
     "normed_linear": normed_linear,
-    "attention": linear_outlet,
+    "attention": linear_head,
 }
-"""Outlets by the names people type; "attention" pools the tokens first (:class:`AttentionPool`)."""
+"""Heads by the names people type; "attention" pools the tokens first (:class:`AttentionPool`)."""

@@ -5,7 +5,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, token_there
-from selftime.objectives.answers import Answer
+from selftime.objectives.answers import TargetType
 from selftime.objectives.base import Step
 from selftime.objectives.outlets import AllTokens, AttentionPool
 from selftime.objectives.ranks import shared
@@ -15,15 +15,15 @@ from selftime.shapes import Tokens
 
 
 class Supervised(nn.Module):
-    """An encoder and an outlet on its vectors; trained by the same loop as objectives.
+    """An encoder and a head on its vectors; trained by the same loop as objectives.
 
     What does not ask for a gradient is frozen: its weights stay, and also in training it
     computes what it does in use, so that no statistic of a batch and no dropout moves it.
 
     Attributes:
         encoder: what makes the vectors.
-        outlet: from vectors (…,D) to outputs (…,K).
-        answer: what is asked.
+        head: from vectors (…,D) to outputs (…,K).
+        target_type: what is asked.
         pool: makes a vector of the tokens of a series; None pools as the encoder does.
         learned: the encoder was learned before, and is not prepared anew.
         rates: for weights whose names begin so, what the learning rate is multiplied with.
@@ -35,14 +35,14 @@ class Supervised(nn.Module):
         self,
         *,
         encoder: Encoder,
-        outlet: nn.Module,
-        answer: Answer,
+        head: nn.Module,
+        target_type: TargetType,
         pool: AttentionPool | AllTokens | None = None,
         learned: bool = False,
         rates: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.outlet, self.answer = encoder, outlet, answer
+        self.encoder, self.head, self.target_type = encoder, head, target_type
         self.pool, self.learned, self.rates = pool, learned, rates
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
@@ -54,7 +54,7 @@ class Supervised(nn.Module):
         """Training or use; what is frozen is always in use."""
         super().train(mode)
         if mode:
-            freeze(self.encoder)
+            _use_frozen(self.encoder)
         return self
 
     def __repr__(self) -> str:
@@ -63,24 +63,24 @@ class Supervised(nn.Module):
     def forward(self, batch: Batch, rng: Generator, targets: Tensor) -> Step:  # noqa: ARG002
         """Encode, map, compare with the target of each series or step."""
         vectors = shared(self.vectors, batch)  # (B,D), or (B,N,D) by step
-        loss = self.answer.loss(self.outputs_of(vectors, batch), targets)
+        loss = self.target_type.loss(self.outputs_of(vectors, batch), targets)
         seen = vectors.detach()
-        return Step(loss, {}, seen.mean(dim=1) if self.answer.by_step else seen)
+        return Step(loss, {}, seen.mean(dim=1) if self.target_type.by_step else seen)
 
     def vectors(self, batch: Batch) -> Tensor:
-        """What the outlet sees: a vector a series (B,D), or one a token (B,N,D)."""
-        if self.pool is None and not self.answer.by_step:
+        """What the head sees: a vector a series (B,D), or one a token (B,N,D)."""
+        if self.pool is None and not self.target_type.by_step:
             return self.encoder.embed(batch)
         tokens: Tokens = self.encoder(batch)
-        if self.answer.by_step:
+        if self.target_type.by_step:
             return tokens
         pooled: Tensor = self.pool(tokens, token_there(self.encoder, batch))  # type: ignore[misc]
         return pooled
 
     def outputs_of(self, vectors: Tensor, batch: Batch) -> Tensor:
         """Outputs (B,K), or by step (B,T,K): those of a token for all the steps it stands for."""
-        outputs: Tensor = self.outlet(vectors)
-        if not self.answer.by_step:
+        outputs: Tensor = self.head(vectors)
+        if not self.target_type.by_step:
             return outputs
         T = batch.values.shape[2]
         return outputs.repeat_interleave(self.encoder.stride or T, dim=1)[:, :T]
@@ -93,7 +93,7 @@ class Supervised(nn.Module):
         """Nothing moves."""
 
 
-def freeze(module: nn.Module) -> None:
+def _use_frozen(module: nn.Module) -> None:
     """What is not trained computes as in use: parts without a weight that is, and all before them.
 
     Parts are taken in the order in which they stand in the module. What has no weights at all,
@@ -104,7 +104,7 @@ def freeze(module: nn.Module) -> None:
         weights = list(part.parameters())
         trained = any(weight.requires_grad for weight in weights)
         if trained:
-            freeze(part)
+            _use_frozen(part)
         elif weights or not begun:
             part.eval()
         begun = begun or trained

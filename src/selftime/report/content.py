@@ -23,10 +23,10 @@ class Content:
         series: series for the map and the views, with labels or without; None without them.
         vectors: their embeddings, one each; None leaves the map out.
         metrics: one record a logged step of learning by gradient (step, seconds, loss, rate,
-            parts, gradient_norm and, at some steps, gauges); empty for learning in one pass.
-        gauge_ranges: by gauge: lower and upper end of its healthy range, which may be infinite,
+            parts, gradient_norm and, at some steps, monitors); empty for learning in one pass.
+        monitor_ranges: by monitor: lower and upper end of its healthy range, which may be infinite,
             and one line on what it means.
-        warnings: step, gauge and message of each warning, the message with a remedy.
+        warnings: step, monitor and message of each warning, the message with a remedy.
         views: by name, the one that the model learned from first.
         comparison: the model beside the reference rows; None when it was not compared.
         strategies: ways of using the model, see :data:`.strategies.Strategies`.
@@ -42,7 +42,7 @@ class Content:
     series: SeriesSet | None = None
     vectors: Float[np.ndarray, "N D"] | None = None
     metrics: Sequence[Mapping[str, Any]] = ()
-    gauge_ranges: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
+    monitor_ranges: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
     warnings: Sequence[Mapping[str, Any]] = ()
     views: Mapping[str, View] = field(default_factory=dict)
     comparison: Comparison | None = None

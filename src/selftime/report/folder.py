@@ -11,7 +11,7 @@ from typing import Any
 from selftime.data.files import restore, whole_folder, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.gauges import GAUGES
+from selftime.engine.gauges import MONITORS
 from selftime.engine.model import Model, load
 from selftime.engine.runs import (
     COMPARISON,
@@ -236,9 +236,9 @@ class RunFolder:
             series=shown,
             vectors=vectors,
             metrics=self.metrics,
-            gauge_ranges={name: (g.low, g.high, g.about) for name, g in GAUGES.items()},
+            monitor_ranges={name: (g.low, g.high, g.about) for name, g in MONITORS.items()},
             warnings=[
-                {"step": record["step"], "gauge": one["gauge"], "message": one["message"]}
+                {"step": record["step"], "monitor": one["monitor"], "message": one["message"]}
                 for record in self.metrics
                 for one in record.get("warnings", ())
             ],

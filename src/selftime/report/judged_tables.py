@@ -67,8 +67,8 @@ def strategies_table(strategies: Strategies) -> Table:
 
 
 def metrics_table(metrics: Sequence[Mapping[str, Any]]) -> Table:
-    """Loss and gauges at the first and the last step at which each was measured."""
-    places = [("loss",), *(("gauges", name) for name in names_in(metrics, "gauges"))]
+    """Loss and monitors at the first and the last step at which each was measured."""
+    places = [("loss",), *(("monitors", name) for name in names_in(metrics, "monitors"))]
     rows = []
     for place in places:
         there = [r for r in metrics if found_at(r, *place) is not None]

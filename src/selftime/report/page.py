@@ -18,7 +18,7 @@ from selftime.report.gallery import MOST_CHANNELS, gallery
 from selftime.report.judged import judged
 from selftime.report.palette import CLASSES, FAINT, INK, MUTED, SOFT, STRONG
 from selftime.report.pointmap import HEIGHT, WIDTH, point_map
-from selftime.report.progress import gauge_charts, loss_charts, pace_charts, values_table
+from selftime.report.progress import loss_charts, monitor_charts, pace_charts, values_table
 from selftime.report.results import results
 from selftime.report.strategies import strategy_table
 from selftime.report.verdict import verdict_of
@@ -149,7 +149,7 @@ def learning(content: Content) -> dict[str, Any]:
     return {
         "steps": number(float(content.metrics[-1]["step"])),
         "loss": loss_charts(content),
-        "gauges": gauge_charts(content),
+        "monitors": monitor_charts(content),
         "pace": pace_charts(content),
         "head": head,
         "rows": rows,

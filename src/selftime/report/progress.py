@@ -1,4 +1,4 @@
-"""Learning by gradient, step by step: the loss, its terms, and gauges with their healthy ranges."""
+"""Learning by gradient, step by step: loss, its terms, and monitors with their healthy ranges."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -43,7 +43,7 @@ class Track(NamedTuple):
 
 
 def track(metrics: Sequence[Record], *place: str) -> Track:
-    """What stands at a place of each record, such as ("gauges", "spread"), where it does."""
+    """What stands at a place of each record, such as ("monitors", "spread"), where it does."""
     there = [
         (float(record["step"]), _finite(found))
         for record in metrics
@@ -66,7 +66,7 @@ def _finite(value: Any) -> float:
 
 
 def names_in(metrics: Sequence[Record], group: str) -> list[str]:
-    """Names of the parts or gauges in a log, in the order in which they first come."""
+    """Names of the parts or monitors in a log, in the order in which they first come."""
     return list(dict.fromkeys(name for record in metrics for name in record.get(group) or ()))
 
 
@@ -78,16 +78,16 @@ def loss_charts(content: Content) -> list[Chart]:
     return charts + ([_terms_chart(content, terms)] if len(terms) > 1 else [])
 
 
-def gauge_charts(content: Content) -> list[Chart]:
-    """Every gauge that was read, over its healthy range."""
+def monitor_charts(content: Content) -> list[Chart]:
+    """Every monitor that was read, over its healthy range."""
     return [
         _single(
             name,
-            track(content.metrics, "gauges", name),
+            track(content.metrics, "monitors", name),
             content,
-            {w["step"]: w["message"] for w in content.warnings if w["gauge"] == name},
+            {w["step"]: w["message"] for w in content.warnings if w["monitor"] == name},
         )
-        for name in names_in(content.metrics, "gauges")
+        for name in names_in(content.metrics, "monitors")
     ]
 
 
@@ -116,8 +116,8 @@ def steps_axis(content: Content) -> Axis:
 def _single(name: str, found: Track, content: Content, warned: Mapping[int, str]) -> Chart:
     """One quantity over all steps."""
     across = steps_axis(content)
-    low, high, about = content.gauge_ranges.get(name, (-np.inf, np.inf, ""))
-    ranged = name in content.gauge_ranges
+    low, high, about = content.monitor_ranges.get(name, (-np.inf, np.inf, ""))
+    ranged = name in content.monitor_ranges
     up = axis_over(found.values, beside=[low, high], steep=not ranged)
     x, y = across.shares(found.steps), up.shares(found.values)
     texts = [
@@ -183,14 +183,14 @@ def in_words(name: str, found: Track, warned: Mapping[int, str]) -> str:
 
 
 def values_table(content: Content) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the figures behind the charts, at the steps with gauges if there are any."""
-    gauges = names_in(content.metrics, "gauges")
-    read = [record for record in content.metrics if record.get("gauges")] or content.metrics
+    """Head and rows of the figures behind the charts, at steps with monitors if there are any."""
+    monitors = names_in(content.metrics, "monitors")
+    read = [record for record in content.metrics if record.get("monitors")] or content.metrics
     chosen = np.unique(np.linspace(0, len(read) - 1, min(MOST_ROWS, len(read))).astype(int))
     rows = [
         [read[i].get(name) for name in ("step", "seconds", "loss")]
-        + [found_at(read[i], "gauges", name) for name in gauges]
+        + [found_at(read[i], "monitors", name) for name in monitors]
         for i in chosen
     ]
     texts = [["" if cell is None else number(_finite(cell)) for cell in row] for row in rows]
-    return ["step", "seconds", "loss", *gauges], texts
+    return ["step", "seconds", "loss", *monitors], texts

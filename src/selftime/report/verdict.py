@@ -87,11 +87,11 @@ def went(content: Content) -> str:
 
 
 def unhealthy(content: Content) -> list[str]:
-    """Gauges whose last reading lies outside their healthy range."""
+    """Monitors whose last reading lies outside their healthy range."""
     out = []
-    for name in names_in(content.metrics, "gauges"):
-        low, high, _ = content.gauge_ranges.get(name, (float("-inf"), float("inf"), ""))
-        if state_of(track(content.metrics, "gauges", name).end, low, high) != "healthy":
+    for name in names_in(content.metrics, "monitors"):
+        low, high, _ = content.monitor_ranges.get(name, (float("-inf"), float("inf"), ""))
+        if state_of(track(content.metrics, "monitors", name).end, low, high) != "healthy":
             out.append(name)
     return out
 

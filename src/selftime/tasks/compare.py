@@ -24,7 +24,7 @@ from selftime.tasks.references import (
 )
 from selftime.tasks.savings import Savings, savings
 from selftime.tasks.strategy_rows import is_strategy, name_of, strategy_row
-from selftime.tasks.transfer.strategies import Way, check_way
+from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
 """Labels per class, or a share of all labels (below 1); None means all."""
@@ -261,9 +261,9 @@ def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
     Raises:
         ValueError: there is none of that name.
     """
-    way = Way(strategy=name)
-    check_way(way)
-    return lambda model, train, test: strategy_row(model, train, test, way)
+    config = TransferConfig(strategy=name)
+    check_transfer(config)
+    return lambda model, train, test: strategy_row(model, train, test, config)
 
 
 def picks_of(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:

@@ -51,9 +51,9 @@ def evaluate(
     train, test = read(train), read(test)
     if probabilities is None:
         probabilities = classifier.predict_proba(test)
-    chances = np.asarray(probabilities, np.float64)
+    probabilities = np.asarray(probabilities, np.float64)
     spaces = model.embed(train), model.embed(test)
-    found = evaluation_of(chances, classifier.classes_, spaces, train, test)
+    found = evaluation_of(probabilities, classifier.classes_, spaces, train, test)
     record = run_record(model.card, command="classify", source=train.source)
     return replace(found, about={"run": as_finished(record | {"seconds": None}), **found.about})
 
@@ -69,13 +69,13 @@ def evaluate_shots(
     labels, _ = check_labels(train, test)
     row, pick = learned(model, train, test), picks_of(labels, shots, 1)[0]
     head = clone(row.head).fit(row.train[pick], labels[pick])
-    chances, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
-    found = evaluation_of(chances, head.classes_, spaces, train[pick], test)
+    probabilities, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
+    found = evaluation_of(probabilities, head.classes_, spaces, train[pick], test)
     return replace(found, about=origins(train, test))
 
 
 def evaluation_of(
-    chances: Float[np.ndarray, "M K"],
+    probabilities: Float[np.ndarray, "M K"],
     known: np.ndarray,
     spaces: tuple[np.ndarray, np.ndarray],
     train: SeriesSet,
@@ -84,7 +84,7 @@ def evaluation_of(
     """The evaluation of probabilities that were worked out already.
 
     Args:
-        chances: probability of each class for each test series.
+        probabilities: probability of each class for each test series.
         known: (K,) the classes they are of.
         spaces: embeddings of the training series (N,D) and of the test series (M,D).
         train: the labelled series.
@@ -97,14 +97,14 @@ def evaluation_of(
         if series.labels is None:
             raise SeriesError(f"{part} has no labels, wanted one a series to judge by")
     classes, truth = numbered(known, test.labels)
-    predicted = chances.argmax(axis=1)
-    strangers = np.zeros((len(chances), len(classes) - len(known)))
+    predicted = probabilities.argmax(axis=1)
+    strangers = np.zeros((len(probabilities), len(classes) - len(known)))
     found = Evaluation(
         classes=classes,
         ids=test.ids.astype(str),
         truth=truth,
         predicted=predicted,
-        probabilities=six_digits(np.hstack([chances, strangers])),
+        probabilities=six_digits(np.hstack([probabilities, strangers])),
         labelled=len(train),
     )
     names = (classes[found.truth], classes[predicted])
@@ -129,7 +129,7 @@ def numbered(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarr
     return classes, np.array([places[name] for name in given.tolist()], np.int64)
 
 
-def six_digits(chances: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M K"]:
+def six_digits(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M K"]:
     """Rounded to 6 significant digits."""
-    rounded = [float(f"{chance:.6g}") for chance in chances.ravel().tolist()]
-    return np.array(rounded).reshape(chances.shape)
+    rounded = [float(f"{chance:.6g}") for chance in probabilities.ravel().tolist()]
+    return np.array(rounded).reshape(probabilities.shape)

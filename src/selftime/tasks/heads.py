@@ -12,6 +12,8 @@ SEMI: dict[str, type[Prototypes] | type[SelfTraining] | type[Spread]] = {
     "self_training": SelfTraining,
     "spread": Spread,
 }
+NEIGHBOURS = 5
+"""How many labelled vectors "knn" asks, the nearer with more weight; all where there are fewer."""
 HEADS = ("probe", "knn", *SEMI)
 
 
@@ -26,7 +28,7 @@ def check_head(name: str) -> None:
 
 
 def head_of(
-    name: str, cohort: Float32[np.ndarray, "M D"] | None, *, neighbours: int = 1
+    name: str, cohort: Float32[np.ndarray, "M D"] | None, *, neighbours: int = NEIGHBOURS
 ) -> Probe | KNeighborsClassifier | SemiSupervised:
     """A classifier of vectors, not yet fitted.
 

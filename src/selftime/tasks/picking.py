@@ -18,10 +18,9 @@ from selftime.data.windows import batches
 from selftime.encoders.base import Encoder, begun
 from selftime.encoders.layered import Layered
 from selftime.encoders.pooling import POOLINGS
-from selftime.encoders.projected import Projected, standardisation, trunk
-from selftime.engine.descent import vectors_of
+from selftime.encoders.projected import Projected, backbone, standardisation
 from selftime.engine.model import Model
-from selftime.engine.pretrain import with_cohort
+from selftime.engine.pretrain import with_cohort, with_standard_vectors
 from selftime.engine.solve import sample_of
 from selftime.tasks.probe import Probe, ridge
 
@@ -200,12 +199,12 @@ def rebuilt(made: Picked, body: Encoder, others: SeriesSet, seed: int) -> Model:
     value = f"{choice.pooling} of layer {choice.layer} of 0 to {made.layers - 1}"
     settings = old.card.get("settings", {}) | {"vector": {"value": value, "reason": made.verdict}}
     card = old.card | {"settings": settings}
-    if choice is made.usual and trunk(old.encoder) is body:
+    if choice is made.usual and backbone(old.encoder) is body:
         return replace(old, card=card)
     network = body
     if choice is not made.usual:
         network = Layered(encoder=body, layer=choice.layer, pooling=choice.pooling)
-    encoder = vectors_of(network, others, old.scaling, seed).eval()
+    encoder = with_standard_vectors(network, others, old.scaling, seed).eval()
     return with_cohort(replace(old, encoder=encoder, card=card, cohort=None), others, seed)
 
 
@@ -215,7 +214,7 @@ def network_of(model: Model) -> Encoder:
     Raises:
         ValueError: it was learned in closed form, or sees a series only as a whole.
     """
-    body = trunk(model.encoder)
+    body = backbone(model.encoder)
     body = body.encoder if isinstance(body, Layered) else body
     closed = any(isinstance(part, Projected) for part in model.encoder.modules())
     if closed or body.stride is None:

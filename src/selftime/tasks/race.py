@@ -13,7 +13,7 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.engine.fit import Collapsed
 from selftime.engine.model import Model, load
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.engine.runs import (
     CONTENDERS,
@@ -212,7 +212,8 @@ class Lane(NamedTuple):
             series,
             objective=self.name,
             encoder=self.encoder if stepwise else "auto",
-            plan=Plan(budget=self.budget, on_collapse="stop") if stepwise else None,
+            budget=self.budget if stepwise else None,
+            config=TrainingConfig(on_collapse="stop") if stepwise else None,
             run=Run(folder=self.folder, log=log) if self.folder else None,
             seed=self.seed,
             watch=None if watch is None or log else self.counter(watch),
@@ -228,7 +229,7 @@ class Lane(NamedTuple):
 
         def log(record: Record) -> None:
             latest.update({"loss": record["loss"]} if "loss" in record else {})
-            latest.update({k: v for k, v in record.get("gauges", {}).items() if k == "knn"})
+            latest.update({k: v for k, v in record.get("monitors", {}).items() if k == "knn"})
             done = min(int(100 * record["seconds"] / (60 * self.budget.amount)), 100)
             watch(self.name, done, 100, ", ".join(f"{k} {v:.3g}" for k, v in latest.items()))
 

@@ -31,17 +31,17 @@ class ReliabilityBin(NamedTuple):
 
 
 def negative_log_likelihood(
-    chances: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]
+    probabilities: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]
 ) -> float:
-    """−(1/M) Σᵢ log pᵢ(yᵢ), in nats a series: 0 at best, log K for equal chances of K classes."""
-    given = chances[np.arange(len(truth)), truth]
+    """−(1/M) Σᵢ log pᵢ(yᵢ), in nats a series: 0 at best, log K where K classes are equally likely."""
+    given = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(given.clip(min=LEAST)).mean())
 
 
-def brier_score(chances: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]) -> float:
+def brier_score(probabilities: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]) -> float:
     """(1/M) Σᵢ Σₖ (pᵢ(k) − [yᵢ = k])², 0 to 2, of all classes (Brier 1950, equation 2)."""
-    wanted = truth[:, None] == np.arange(chances.shape[1])
-    return float(((chances - wanted) ** 2).sum(axis=1).mean())
+    wanted = truth[:, None] == np.arange(probabilities.shape[1])
+    return float(((probabilities - wanted) ** 2).sum(axis=1).mean())
 
 
 def calibration_error(

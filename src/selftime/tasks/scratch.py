@@ -13,11 +13,11 @@ from selftime.data.windows import batch_of, batches
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.registry import build, recipe_of
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.objectives.answers import OneClass
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.supervised import Supervised
-from selftime.tasks.transfer.training import Course, trained
+from selftime.tasks.transfer.tuning import fine_tune
 
 STEPS = 400
 """Most steps of training; it ends earlier when there is nothing left to learn."""
@@ -47,14 +47,19 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
     def fit(self, X: Float[np.ndarray, "n F"], y: Any) -> "FromScratch":
         """Train on rows (n, C·T) of scaled values, NaN where nothing was observed."""
         self.classes_ = np.unique(y)
-        answer = OneClass(self.classes_)
+        target_type = OneClass(self.classes_)
         encoder = build(self.recipe)
-        outlet = linear(encoder.dim, len(self.classes_), weights_from(self.seed))
-        network = Supervised(encoder=encoder, outlet=outlet, answer=answer)
-        plan = Plan(budget=Budget(amount=self.steps or STEPS))
-        series = SeriesSet.of(self._cubes(X))
-        on = Course(series, answer.targets(np.asarray(y)), scaling.none(), plan, self.seed)
-        self.network_ = trained(network, on)
+        head = linear(encoder.dim, len(self.classes_), weights_from(self.seed))
+        network = Supervised(encoder=encoder, head=head, target_type=target_type)
+        self.network_ = fine_tune(
+            network,
+            SeriesSet.of(self._cubes(X)),
+            target_type.targets(np.asarray(y)),
+            scaling.none(),
+            budget=Budget(amount=self.steps or STEPS),
+            config=TrainingConfig(),
+            seed=self.seed,
+        )
         return self
 
     def predict(self, X: Float[np.ndarray, "n F"]) -> np.ndarray:

@@ -10,8 +10,8 @@ from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.objectives.answers import OneClass
 from selftime.tasks.references import Row
-from selftime.tasks.transfer.choosing import solved
-from selftime.tasks.transfer.strategies import Way
+from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.strategies import TransferConfig
 
 
 class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -20,22 +20,24 @@ class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
     Args:
         model: what is used.
         series: that the rows are numbers of.
-        way: how it is used.
+        config: how it is used.
 
     Attributes:
         classes_: (K,) class labels.
     """
 
-    def __init__(self, *, model: Model, series: SeriesSet, way: Way) -> None:
+    def __init__(self, *, model: Model, series: SeriesSet, config: TransferConfig) -> None:
         self.model = model
         self.series = series
-        self.way = way
+        self.config = config
 
     def fit(self, X: Int[np.ndarray, "n 1"], y: Any) -> "Transferred":
         """Learn from some of the series and their labels."""
         self.classes_ = np.unique(y)
-        answer, rows = OneClass(self.classes_), self.series[X[:, 0]]
-        self.solution_ = solved(self.model, rows, np.asarray(y), answer, self.way).solution
+        target_type, rows = OneClass(self.classes_), self.series[X[:, 0]]
+        self.solution_ = fit_strategy(
+            self.model, rows, np.asarray(y), target_type, self.config
+        ).solution
         return self
 
     def predict(self, X: Int[np.ndarray, "n 1"]) -> np.ndarray:
@@ -43,12 +45,12 @@ class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         return np.asarray(self.solution_.predict(self.series[X[:, 0]]))
 
 
-def strategy_row(model: Model, train: SeriesSet, test: SeriesSet, way: Way) -> Row:
+def strategy_row(model: Model, train: SeriesSet, test: SeriesSet, config: TransferConfig) -> Row:
     """A row whose head is fine-tuned anew on the labelled series of every draw."""
     both = one_after_another(train, test)
     rows = np.arange(len(both))[:, None]
-    head = Transferred(model=model, series=both, way=way)
-    return Row(name_of(way.strategy), rows[: len(train)], rows[len(train) :], head)
+    head = Transferred(model=model, series=both, config=config)
+    return Row(name_of(config.strategy), rows[: len(train)], rows[len(train) :], head)
 
 
 PREFIX = "selftime, "

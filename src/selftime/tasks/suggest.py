@@ -88,8 +88,10 @@ def suggest(
     choice = chosen_among(model.embed(series[pool]), n, known)
     rows = pool[choice.rows]
     reasons = [f"stands for {many(int(count))}" for count in choice.stands_for]
-    if choice.chances is not None and known is not None:
-        doubts = [doubt_in_words(p, np.unique(known.labels)) for p in choice.chances[choice.rows]]
+    if choice.probabilities is not None and known is not None:
+        doubts = [
+            doubt_in_words(p, np.unique(known.labels)) for p in choice.probabilities[choice.rows]
+        ]
         reasons = ["; ".join(both) for both in zip(reasons, doubts, strict=True)]
     return Suggestions(
         rows=rows, ids=series.ids[rows], stands_for=choice.stands_for, reasons=tuple(reasons)
@@ -123,21 +125,21 @@ class Suggested(NamedTuple):
     Attributes:
         rows: (n,) of them, the most useful first.
         stands_for: (n,) how many lie nearest to each.
-        chances: (M,K) probability of each class for all of them; None where nobody was asked.
+        probabilities: (M,K) probability of each class for all of them; None where nobody was asked.
     """
 
     rows: Int64[np.ndarray, "n"]
     stands_for: Int64[np.ndarray, "n"]
-    chances: Float[np.ndarray, "M K"] | None
+    probabilities: Float[np.ndarray, "M K"] | None
 
 
 def chosen_among(vectors: Float32[np.ndarray, "M D"], n: int, known: Known | None) -> Suggested:
     """The ``n`` of M unlabelled series to label next, from their vectors."""
     alike, covered = likeness(vectors, None if known is None else known.vectors)
-    chances = chances_of(vectors, known)
-    doubt = np.ones(len(vectors)) if chances is None else doubt_of(chances)
+    probabilities = chances_of(vectors, known)
+    doubt = np.ones(len(vectors)) if probabilities is None else doubt_of(probabilities)
     rows = facility_location(alike, n, weight=doubt, covered=covered)
-    return Suggested(rows, nearest_counts(alike[:, rows], covered), chances)
+    return Suggested(rows, nearest_counts(alike[:, rows], covered), probabilities)
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
@@ -177,10 +179,10 @@ def many(count: int) -> str:
     return "itself alone" if count <= 1 else f"{count:,} series like it"
 
 
-def doubt_in_words(chances: Float[np.ndarray, "K"], classes: np.ndarray) -> str:
+def doubt_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndarray) -> str:
     """The two likeliest classes of a series."""
-    first, second = np.argsort(-chances, kind="stable")[:2]
+    first, second = np.argsort(-probabilities, kind="stable")[:2]
     return (
-        f"unsure between {classes[first]} ({100 * chances[first]:.0f} %) "
-        f"and {classes[second]} ({100 * chances[second]:.0f} %)"
+        f"unsure between {classes[first]} ({100 * probabilities[first]:.0f} %) "
+        f"and {classes[second]} ({100 * probabilities[second]:.0f} %)"
     )

@@ -8,19 +8,19 @@ from typing import NamedTuple
 from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import InstanceNormalised
 from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.projected import trunk
+from selftime.encoders.projected import backbone
 from selftime.encoders.transformer import Transformer
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.network import (
-    RECIPE,
+    CONFIG,
     THIN,
     Material,
     NetworkForecaster,
+    fine_tuned,
     material_of,
-    taught,
     with_head,
 )
 from selftime.tasks.forecasting.setting import Setting
@@ -78,8 +78,10 @@ def material_in(setting: Setting, horizon: int, look_back: int) -> Material:
 def pretrained(material: Material, size: NetworkSize, steps: int, seed: int) -> Encoder:
     """The encoder after learning to fill in hidden patches of the training part."""
     objective = MaskedPatches(encoder=patch_network(size, seed), patch=size.patch, seed=seed)
-    plan = Plan(budget=Budget(amount=steps), recipe=RECIPE, clip=1.0)
-    return trunk(pretrain(material.past[::THIN], objective=objective, plan=plan, seed=seed).encoder)
+    budget = Budget(amount=steps)
+    past = material.past[::THIN]
+    model = pretrain(past, objective=objective, budget=budget, config=CONFIG, seed=seed)
+    return backbone(model.encoder)
 
 
 def gradient_rows(
@@ -110,11 +112,11 @@ def gradient_rows(
     seen = on if source is None else material_in(source, horizon, size.look_back)
     encoder = pretrained(seen, size, steps.pretraining, seed)
     learned = with_head(encoder, size.look_back, horizon, seed)
-    frozen = taught(learned, on, steps.head, seed, last=0)
+    frozen = fine_tuned(learned, on, steps.head, seed, last=0)
     rows = {
         "PatchTST frozen": frozen,
-        "PatchTST fine-tuned": taught(frozen, on, steps.full, seed, last=None),
-        "PatchTST supervised": taught(first, on, steps.head + steps.full, seed, last=None),
-        "PatchTST untrained": taught(first, on, steps.head, seed, last=0),
+        "PatchTST fine-tuned": fine_tuned(frozen, on, steps.full, seed, last=None),
+        "PatchTST supervised": fine_tuned(first, on, steps.head + steps.full, seed, last=None),
+        "PatchTST untrained": fine_tuned(first, on, steps.head, seed, last=0),
     }
     return {name: NetworkForecaster(network, size.look_back) for name, network in rows.items()}

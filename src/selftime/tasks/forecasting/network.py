@@ -4,8 +4,8 @@ Every channel by itself, windows without level and scale (RevIN, Kim et al. 2022
 learned scale), tokens side by side, one linear map to the future (Nie et al. 2023).
 """
 
-from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,19 +18,20 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import LEAST
-from selftime.engine.plan import Budget, Plan
+from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.solve import Watch
 from selftime.objectives.answers import Future
-from selftime.objectives.outlets import AllTokens, linear_outlet
+from selftime.objectives.outlets import AllTokens, linear_head
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.transfer.parts import train_last
-from selftime.tasks.transfer.training import Course, trained
+from selftime.tasks.transfer.tuning import fine_tune
 
-RECIPE = Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1)
-"""How every row is trained; batch of 128 as in the paper's scripts for small sets."""
-JUDGED = 25
-"""Steps after which the error on the validation part is looked at; the best weights are kept."""
+CONFIG = TrainingConfig(
+    recipe=Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1), clip=1.0
+)
+"""How every network is trained; batch of 128 as in the paper's scripts for small sets."""
 THIN = 4
 """Every so-many-th window is pretrained on, and judged on: neighbours share all steps but a few."""
 ROWS = 100_000
@@ -53,7 +54,7 @@ class NetworkForecaster(NamedTuple):
     @property
     def horizon(self) -> int:
         """Future steps that are forecast."""
-        return self.network.answer.size
+        return self.network.target_type.size
 
     def predict(self, past: Float[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C H"]:
         """Forecasts from windows of at least ``look_back`` steps."""
@@ -118,21 +119,21 @@ def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supe
     tokens = -(-look_back // encoder.stride) if encoder.stride and patches else 1
     return Supervised(
         encoder=deepcopy(encoder),
-        outlet=linear_outlet(tokens * encoder.dim, horizon, seed=seed),
-        answer=Future(horizon),
+        head=linear_head(tokens * encoder.dim, horizon, seed=seed),
+        target_type=Future(horizon),
         pool=AllTokens() if patches else None,
         learned=True,
     )
 
 
-def taught(  # noqa: PLR0913 - all that training depends on
+def fine_tuned(  # noqa: PLR0913 - all that training depends on
     network: Supervised,
     on: Material,
     steps: int,
     seed: int,
     *,
     last: int | None,
-    told: Callable[[int, int], None] | None = None,
+    watch: Watch | None = None,
 ) -> Supervised:
     """A copy trained to forecast, with the weights that erred least on what is held out.
 
@@ -142,30 +143,23 @@ def taught(  # noqa: PLR0913 - all that training depends on
         steps: of training.
         seed: fixes the order of windows.
         last: how many of the last blocks of the encoder are trained with the head; None for all.
-        told: told of steps done, and of how many.
+        watch: told of steps done, and of how many.
     """
     own = deepcopy(network)
     own.encoder.requires_grad_(last != 0)
     if last:
         train_last(own.encoder, last)
-    best = validation_error(own, on), deepcopy(own.state_dict())
-
-    def watch(done: int, of: int) -> None:
-        nonlocal best
-        if told:
-            told(done, of)
-        if done % JUDGED and done < of:
-            return
-        error = validation_error(own.eval(), on)
-        if error < best[0]:
-            best = error, deepcopy(own.state_dict())
-        own.train()
-
-    plan = Plan(budget=Budget(amount=steps), recipe=RECIPE, clip=1.0)
-    course = Course(SeriesSet.of(on.past), on.targets, scaling.none(), plan, seed)
-    trained(own, course, watch)
-    own.load_state_dict(best[1])
-    return own.eval()
+    return fine_tune(
+        own,
+        SeriesSet.of(on.past),
+        on.targets,
+        scaling.none(),
+        budget=Budget(amount=steps),
+        config=CONFIG,
+        seed=seed,
+        held_out_loss=partial(validation_error, own, on),
+        watch=watch,
+    )
 
 
 def validation_error(network: Supervised, on: Material) -> float:

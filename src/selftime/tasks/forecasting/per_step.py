@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
-from selftime.encoders.projected import trunk
+from selftime.encoders.projected import backbone
 from selftime.engine.model import Model
 from selftime.tasks.forecasting.backtest import Errors
 from selftime.tasks.forecasting.setting import Setting
@@ -47,7 +47,7 @@ def step_vectors(model: Model, values: Float[np.ndarray, "T C"]) -> Float32[np.n
     Raises:
         SeriesError: a model that does not say a vector of every step, or that sees what follows.
     """
-    encoder = trunk(model.encoder)
+    encoder = backbone(model.encoder)
     if not encoder.causal or encoder.stride != 1:
         raise SeriesError(
             "got a model whose steps see what follows them, or that has no vector for each, wanted "

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from selftime.data.series import SeriesError
 from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import InstanceNormalised
-from selftime.encoders.projected import trunk
+from selftime.encoders.projected import backbone
 from selftime.engine.model import Model
 from selftime.tasks.forecasting.blocks import cut_blocks, look_backs_up_to
 from selftime.tasks.forecasting.cases import FittedCases, History, typical_season
@@ -19,12 +19,12 @@ from selftime.tasks.forecasting.model_vectors import steps_of
 from selftime.tasks.forecasting.network import (
     Material,
     NetworkForecaster,
+    fine_tuned,
     material_of,
-    taught,
     with_head,
 )
 from selftime.tasks.forecasting.protocols import scale_of
-from selftime.tasks.transfer.parts import thawed
+from selftime.tasks.transfer.parts import unfrozen
 
 STRATEGIES = {
     "probe": "the model stays as it is; its vectors correct the linear map, in closed form",
@@ -94,12 +94,12 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     scaled = [scale_of(history).apply(history) for history in histories]
     look_back = look_back_of(model, scaled, horizon)
     on = material_of(cut_blocks(scaled, horizon, look_back=look_back))
-    network = with_head(bare(model), look_back, horizon, seed)
-    made = taught(network, on, steps.head, seed, last=0, told=stage(watch, "training a head"))
+    network = with_head(bare_encoder(model), look_back, horizon, seed)
+    made = fine_tuned(network, on, steps.head, seed, last=0, watch=stage(watch, "training a head"))
     if strategy != "head":
         last = BLOCKS if strategy == "partial" else None
         told = stage(watch, "training with the model")
-        made = taught(made, on, steps.full, seed, last=last, told=told)
+        made = fine_tuned(made, on, steps.full, seed, last=last, watch=told)
     forecaster = NetworkForecaster(made, look_back)
     reason = f"strategy {strategy}: {STRATEGIES[strategy]}"
     offsets = np.quantile(ratios_of(forecaster, on), levels, axis=0)
@@ -113,13 +113,13 @@ def stage(
     return None if watch is None else partial(watch, name)
 
 
-def bare(model: Model) -> Encoder:
+def bare_encoder(model: Model) -> Encoder:
     """The encoder of a model for windows at mean 0 and deviation 1, ready to be trained.
 
     Where its tokens are patches it is taken without what makes one vector of them.
     """
-    encoder = thawed(model.encoder)
-    body = trunk(encoder)
+    encoder = unfrozen(model.encoder)
+    body = backbone(encoder)
     patches = body.stride is not None and body.stride > 1
     return InstanceNormalised(encoder=body if patches else encoder)
 

@@ -17,10 +17,10 @@ def calibrated(solution: Tuned, series: SeriesSet, y: Any) -> Tuned:
 
     (Guo et al. 2017, section 4.2.) Values have none, and without series it stays as it is.
     """
-    if not len(y) or isinstance(solution.answer, Amount):
+    if not len(y) or isinstance(solution.target_type, Amount):
         return solution
-    outputs, targets = solution.outputs(series), solution.answer.targets(y)
-    if isinstance(solution.answer, StepClasses):
+    outputs, targets = solution.outputs(series), solution.target_type.targets(y)
+    if isinstance(solution.target_type, StepClasses):
         outputs = np.concatenate(list(outputs))[None]  # (1,n,K)
         own = [row[: len(steps)] for row, steps in zip(targets, y, strict=True)]
         targets = torch.cat(own)[None]
@@ -33,6 +33,6 @@ def temperature_of(solution: Tuned, outputs: np.ndarray, targets: torch.Tensor) 
     wanted = targets.double() if targets.is_floating_point() else targets
 
     def cost(log_t: float) -> float:
-        return float(solution.answer.loss(given / np.exp(log_t), wanted))
+        return float(solution.target_type.loss(given / np.exp(log_t), wanted))
 
     return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 5.0), method="bounded").x))

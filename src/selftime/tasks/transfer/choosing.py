@@ -10,11 +10,11 @@ from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
 from selftime.engine.solve import Watch
-from selftime.objectives.answers import Amount, Answer
-from selftime.objectives.outlets import OUTLETS
+from selftime.objectives.answers import Amount, TargetType
+from selftime.objectives.outlets import NETWORK_HEADS
 from selftime.tasks.transfer.holdout import held_out, rows_of
 from selftime.tasks.transfer.solution import Said, Solution
-from selftime.tasks.transfer.strategies import Way, transfer
+from selftime.tasks.transfer.strategies import TransferConfig, transfer
 
 FEW, MANY = 1_000, 10_000
 """Labels up to which the probe, and up to which partial fine-tuning, is usually best."""
@@ -109,8 +109,8 @@ def choose(
     model: Model,
     series: SeriesSet,
     y: Any,
-    answer: Answer,
-    way: Way = Way(),  # noqa: B008 - a tuple, nothing changes it
+    target_type: TargetType,
+    config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
     watch: Watch | None = None,
 ) -> Selection:
     """The strategy for these labels: the rule of thumb, checked by a race where it may err.
@@ -121,20 +121,20 @@ def choose(
         model: pretrained.
         series: labelled ones.
         y: what is known of each.
-        answer: what is asked.
-        way: head, plan and seed of all contenders.
+        target_type: what is asked.
+        config: head, budget, config and seed of all contenders.
         watch: told of the steps of training.
     """
-    if way.head not in OUTLETS:
-        return Selection("probe", f"head '{way.head}' is fitted on frozen vectors", {})
+    if config.head not in NETWORK_HEADS:
+        return Selection("probe", f"head '{config.head}' is fitted on frozen vectors", {})
     advice = advise(len(series), model)
     if len(advice.contenders) == 1:
         return Selection(advice.contenders[0], advice.why, {})
-    fitted, judged = held_out(series, y, answer, JUDGED, way.seed)
+    fitted, judged = held_out(series, y, target_type, JUDGED, config.seed)
     credits = {}
     for name in advice.contenders:
-        own = way._replace(strategy=name)
-        solution = transfer(model, series[fitted], rows_of(y, fitted), answer, own, watch)
+        own = config._replace(strategy=name)
+        solution = transfer(model, series[fitted], rows_of(y, fitted), target_type, own, watch)
         credits[name] = credit_of(solution, series[judged], rows_of(y, judged))
     return best_of(credits)
 
@@ -153,20 +153,20 @@ class Solved(NamedTuple):
     solution: Solution
 
 
-def solved(
+def fit_strategy(
     model: Model,
     series: SeriesSet,
     y: Any,
-    answer: Answer,
-    way: Way,
+    target_type: TargetType,
+    config: TransferConfig,
     watch: Watch | None = None,
 ) -> Solved:
     """Learn from labels as :func:`transfer` does; the strategy "auto" is chosen first."""
-    strategy, why = way.strategy, "given"
+    strategy, why = config.strategy, "given"
     if strategy == "auto":
-        strategy, why, _ = choose(model, series, y, answer, way, watch)
-    own = way._replace(strategy=strategy)
-    return Solved(strategy, why, transfer(model, series, y, answer, own, watch))
+        strategy, why, _ = choose(model, series, y, target_type, config, watch)
+    own = config._replace(strategy=strategy)
+    return Solved(strategy, why, transfer(model, series, y, target_type, own, watch))
 
 
 def best_of(credits: dict[str, np.ndarray]) -> Selection:
@@ -187,8 +187,8 @@ def best_of(credits: dict[str, np.ndarray]) -> Selection:
 def credit_of(solution: Solution, series: SeriesSet, y: Any) -> np.ndarray:
     """How good the answer for each series is (M,): share right, or −squared error over spread."""
     said: Said = solution.predict(series)
-    if isinstance(solution.answer, Amount):
-        errors = (np.asarray(said) - np.asarray(y)) / solution.answer.spread
+    if isinstance(solution.target_type, Amount):
+        errors = (np.asarray(said) - np.asarray(y)) / solution.target_type.spread
         return np.asarray(-np.square(errors).mean(axis=1))
     if isinstance(said, list):
         return np.array([np.mean(own == wanted) for own, wanted in zip(said, y, strict=True)])

@@ -1,4 +1,4 @@
-"""Frozen: heads in closed form on the vectors of a model, for every kind of answer."""
+"""Frozen: heads in closed form on the vectors of a model, for every type of target."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
-from selftime.objectives.answers import Amount, Answer, AnyClasses, StepClasses
-from selftime.tasks.heads import head_of
+from selftime.objectives.answers import Amount, AnyClasses, StepClasses, TargetType
+from selftime.tasks.heads import NEIGHBOURS, head_of
 from selftime.tasks.probe import Probe
 from selftime.tasks.ridge_heads import LabelsProbe, ValueProbe
 from selftime.tasks.transfer.solution import Frozen, step_vectors
@@ -19,14 +19,14 @@ STEPS = 100_000
 """Most labelled steps that a probe of steps is fitted on, evenly spaced."""
 
 
-def probed(
+def fit_head(
     model: Model,
     series: SeriesSet,
     y: Any,
-    answer: Answer,
+    target_type: TargetType,
     *,
     head: str = "probe",
-    neighbours: int = 1,
+    neighbours: int = NEIGHBOURS,
 ) -> Frozen:
     """The model as it is, and a head fitted on its vectors.
 
@@ -34,7 +34,7 @@ def probed(
         model: makes the vectors.
         series: labelled ones.
         y: what is known of each, as the answer takes it.
-        answer: what is asked.
+        target_type: what is asked.
         head: "probe" or another of :data:`selftime.tasks.heads.HEADS`, for classes of series.
         neighbours: how many "knn" asks.
 
@@ -42,14 +42,16 @@ def probed(
         ValueError: steps are asked of a model that has no vector for a step.
     """
     made: BaseEstimator
-    if isinstance(answer, StepClasses):
+    if isinstance(target_type, StepClasses):
         rows, labels = labelled_steps(model, series, y)
-        return Frozen(model, answer, make_pipeline(StandardScaler(), Probe()).fit(rows, labels))
-    if isinstance(answer, AnyClasses | Amount):
-        made = ValueProbe() if isinstance(answer, Amount) else LabelsProbe()
+        return Frozen(
+            model, target_type, make_pipeline(StandardScaler(), Probe()).fit(rows, labels)
+        )
+    if isinstance(target_type, AnyClasses | Amount):
+        made = ValueProbe() if isinstance(target_type, Amount) else LabelsProbe()
     else:
         made = head_of(head, model.cohort, neighbours=neighbours)
-    return Frozen(model, answer, made.fit(model.embed(series), y))
+    return Frozen(model, target_type, made.fit(model.embed(series), y))
 
 
 def labelled_steps(model: Model, series: SeriesSet, y: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from selftime.data.series import SeriesSet
 from selftime.data.splits import drawn
-from selftime.objectives.answers import Answer, OneClass
+from selftime.objectives.answers import OneClass, TargetType
 
 LEAST = 200
 """With fewer labelled series none are held out to calibrate on: each is worth more in training."""
@@ -15,7 +15,7 @@ SHARE = 0.1
 
 
 def held_out(
-    series: SeriesSet, y: Any, answer: Answer, share: float, seed: int
+    series: SeriesSet, y: Any, target_type: TargetType, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from and rows to judge by, in order.
 
@@ -25,12 +25,12 @@ def held_out(
     Args:
         series: labelled ones.
         y: what is known of each.
-        answer: what is asked.
+        target_type: what is asked.
         share: about how many are judged.
         seed: draws them.
     """
     rng = np.random.default_rng([seed, 2])
-    strata = y if isinstance(answer, OneClass) else np.zeros(len(series), np.int64)
+    strata = y if isinstance(target_type, OneClass) else np.zeros(len(series), np.int64)
     if series.groups is None:
         judged = evenly(strata, share, rng)
     else:

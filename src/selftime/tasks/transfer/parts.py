@@ -14,7 +14,7 @@ DECAY = 0.8
 Howard & Ruder 2018, section 3.2; layer-wise decay of BEiT, Bao et al. 2022, appendix)."""
 
 
-def thawed(encoder: Encoder) -> Encoder:
+def unfrozen(encoder: Encoder) -> Encoder:
     """A copy in which everything that was learned can be trained, learned linear maps too."""
     own = deepcopy(encoder)
     for part in own.modules():
@@ -25,7 +25,7 @@ def thawed(encoder: Encoder) -> Encoder:
     return own.requires_grad_(True)
 
 
-def set_solid(encoder: Encoder) -> Encoder:
+def freeze(encoder: Encoder) -> Encoder:
     """The encoder itself, its linear maps fixed again, so that it is saved as ever."""
     for part in encoder.modules():
         if isinstance(part, Projected):
@@ -81,7 +81,7 @@ class Stored(Encoder):
         return x.values[:, None, self.start : self.start + self.dim, 0]
 
 
-def lean(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
+def cache_frozen(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
     """The encoder with :class:`Stored` for what is not trained, and the parts these stand for.
 
     What is trained is the same weights as in the encoder that was given.
@@ -90,7 +90,7 @@ def lean(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
         ValueError: a network is trained, which has to see the series themselves.
     """
     still: list[Encoder] = []
-    return _lean(encoder, still), still
+    return _cache_frozen(encoder, still), still
 
 
 def is_linear(encoder: Encoder) -> bool:
@@ -99,17 +99,17 @@ def is_linear(encoder: Encoder) -> bool:
     return all(id(w) in maps for w in encoder.parameters() if w.requires_grad)
 
 
-def _lean(encoder: Encoder, still: list[Encoder]) -> Encoder:
+def _cache_frozen(encoder: Encoder, still: list[Encoder]) -> Encoder:
     if not any(weight.requires_grad for weight in encoder.parameters()):
         stored = Stored(start=sum(part.dim for part in still), dim=encoder.dim)
         still.append(encoder)
         return stored
     if isinstance(encoder, Joined):
-        parts = [_lean(part, still) for part in encoder.encoders]
+        parts = [_cache_frozen(part, still) for part in encoder.encoders]
         return Joined(encoders=parts, weights=encoder.weights)
     if isinstance(encoder, Projected | Standardised | UnitLength):
         own = copy(encoder)
         own._modules = dict(encoder._modules)
-        own.encoder = _lean(encoder.encoder, still)
+        own.encoder = _cache_frozen(encoder.encoder, still)
         return own
     raise ValueError(f"got {type(encoder).__name__}, which is trained on series: it stays whole")

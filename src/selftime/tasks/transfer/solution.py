@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
-from selftime.encoders.projected import trunk
+from selftime.encoders.projected import backbone
 from selftime.engine.model import Model
-from selftime.objectives.answers import Answer
+from selftime.objectives.answers import TargetType
 from selftime.objectives.supervised import Supervised
 
 Said = np.ndarray | list[np.ndarray]
@@ -28,18 +28,18 @@ class Solution(ABC):
 
     Attributes:
         model: what makes the vectors.
-        answer: what is asked.
+        target_type: what is asked.
     """
 
     model: Model
-    answer: Answer
+    target_type: TargetType
 
     @abstractmethod
     def predict(self, series: SeriesSet) -> Said:
         """The answer for each series, or for each step of each series."""
 
     @abstractmethod
-    def chances(self, series: SeriesSet) -> Said:
+    def probabilities(self, series: SeriesSet) -> Said:
         """Probabilities of the classes; values where values are asked."""
 
 
@@ -49,23 +49,23 @@ class Frozen(Solution):
 
     Attributes:
         model: makes the vectors.
-        answer: what is asked.
+        target_type: what is asked.
         head: fitted on vectors.
     """
 
     model: Model
-    answer: Answer
+    target_type: TargetType
     head: BaseEstimator
 
     def predict(self, series: SeriesSet) -> Said:
         """What the head says of each vector."""
-        if self.answer.by_step:
+        if self.target_type.by_step:
             return [self.head.predict(rows) for rows in step_vectors(self.model, series)]
         return np.asarray(self.head.predict(self.model.embed(series)))
 
-    def chances(self, series: SeriesSet) -> Said:
+    def probabilities(self, series: SeriesSet) -> Said:
         """Probabilities as the head has them."""
-        if self.answer.by_step:
+        if self.target_type.by_step:
             return [self.head.predict_proba(rows) for rows in step_vectors(self.model, series)]
         name = "predict_proba" if hasattr(self.head, "predict_proba") else "predict"
         return np.asarray(getattr(self.head, name)(self.model.embed(series)))
@@ -77,7 +77,7 @@ class Tuned(Solution):
 
     Attributes:
         model: with the encoder as it is now.
-        network: the same encoder and its outlet.
+        network: the same encoder and its head.
         temperature: outputs are divided by it where they become probabilities.
     """
 
@@ -86,17 +86,19 @@ class Tuned(Solution):
     temperature: float = 1.0
 
     @property
-    def answer(self) -> Answer:  # type: ignore[override]
+    def target_type(self) -> TargetType:  # type: ignore[override]
         """What is asked."""
-        return self.network.answer
+        return self.network.target_type
 
     def predict(self, series: SeriesSet) -> Said:
         """What the outputs say."""
-        return each(self.outputs(series), self.answer.decided)
+        return each(self.outputs(series), self.target_type.predictions)
 
-    def chances(self, series: SeriesSet) -> Said:
+    def probabilities(self, series: SeriesSet) -> Said:
         """Outputs as probabilities, calibrated by the temperature."""
-        return each(self.outputs(series), lambda out: self.answer.chances(out / self.temperature))
+        return each(
+            self.outputs(series), lambda out: self.target_type.probabilities(out / self.temperature)
+        )
 
     def outputs(self, series: SeriesSet) -> Said:
         """Outputs of each series (N,K), or of its steps: N arrays (T,K)."""
@@ -104,7 +106,7 @@ class Tuned(Solution):
         order = by_length(series)
         made = [own for batch in self._parts(series, order) for own in batch]
         found = [made[place] for place in np.argsort(order)]
-        if not self.answer.by_step:
+        if not self.target_type.by_step:
             return np.stack(found)
         return [own[:length] for own, length in zip(found, series.lengths, strict=True)]
 
@@ -144,7 +146,7 @@ def with_tokens(encoder: Encoder) -> Encoder:
     Raises:
         ValueError: it sees a series only as a whole.
     """
-    network = trunk(encoder)
+    network = backbone(encoder)
     if network.stride is None:
         raise ValueError(
             "this model sees a series only as a whole and has no vector for a step: pretrain one "

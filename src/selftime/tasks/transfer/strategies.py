@@ -1,5 +1,6 @@
 """Strategies: the ways to use a pretrained model for what labels ask, by the names people type."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,24 +11,23 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
-from selftime.engine.plan import Plan
+from selftime.engine.plan import Budget, TrainingConfig, budget_in
 from selftime.engine.solve import Watch, generator, sample_of
-from selftime.objectives.answers import Answer
-from selftime.objectives.outlets import OUTLETS
+from selftime.objectives.answers import TargetType
+from selftime.objectives.outlets import NETWORK_HEADS
 from selftime.tasks import heads
 from selftime.tasks.scratch import network_like
 from selftime.tasks.transfer.calibration import calibrated
-from selftime.tasks.transfer.frozen import probed
+from selftime.tasks.transfer.frozen import fit_head
 from selftime.tasks.transfer.holdout import LEAST, SHARE, held_out, rows_of
 from selftime.tasks.transfer.solution import Solution, Tuned
-from selftime.tasks.transfer.training import Course
 from selftime.tasks.transfer.tuning import (
+    fine_tune_model,
     network_of,
-    opened,
     rates_of,
+    select_trainable,
     set_to_probe,
-    tuned,
-    usual_plan,
+    usual_training,
 )
 
 STRATEGIES = {
@@ -42,14 +42,14 @@ STRATEGIES = {
 LINEAR = "linear"
 AUTO = "auto"
 """Stands for the strategy that :func:`selftime.tasks.transfer.choosing.choose` chooses."""
-HEADS = (*OUTLETS, *(name for name in heads.HEADS if name != "probe"))
-"""Heads by the names people type; those behind :data:`OUTLETS` are for frozen vectors alone."""
+HEADS = (*NETWORK_HEADS, *(name for name in heads.HEADS if name != "probe"))
+"""Heads by the names people type; those behind the first are for frozen vectors alone."""
 FROM_PROBE = ("partial", "staged", "adapter")
 """Strategies whose head begins as the probe says (Kumar et al. 2022: a new head would at first
 pull what was learned apart)."""
 
 
-class Way(NamedTuple):
+class TransferConfig(NamedTuple):
     """How a model is used for what labels ask.
 
     Attributes:
@@ -57,41 +57,51 @@ class Way(NamedTuple):
         head: on vectors, one of :data:`HEADS`; on frozen ones "linear" is the probe, in closed
             form.
         blocks: last blocks that "partial" trains.
-        neighbours: that the head "knn" asks.
-        plan: how a network is trained; None goes by the number of labels.
+        neighbours: that the head "knn" asks; None asks 5, or all where there are fewer labels.
+        budget: how long a network is trained; None goes by the number of labels.
+        config: how it is trained; what it leaves open goes by the number of labels.
         seed: fixes everything random.
     """
 
     strategy: str = "probe"
     head: str = LINEAR
     blocks: int = 2
-    neighbours: int = 1
-    plan: Plan | None = None
+    neighbours: int | None = None
+    budget: Budget | str | None = None
+    config: TrainingConfig | None = None
     seed: int = 0
+
+    def training(self, labels: int) -> tuple[Budget, TrainingConfig]:
+        """Budget and config for so many labels, nothing left open."""
+        budget, usual = usual_training(labels)
+        config = self.config or usual
+        if config.recipe is None:
+            config = replace(config, recipe=usual.recipe)
+        return budget if self.budget is None else budget_in(self.budget), config
 
     @property
     def is_closed(self) -> bool:
         """Whether the head is solved in closed form on frozen vectors."""
-        return self.strategy == "probe" and (self.head == LINEAR or self.head not in OUTLETS)
+        return self.strategy == "probe" and (self.head == LINEAR or self.head not in NETWORK_HEADS)
 
 
-def check_way(way: Way, answer: Answer | None = None) -> None:
+def check_transfer(config: TransferConfig, target_type: TargetType | None = None) -> None:
     """There is such a strategy and such a head, and they go together.
 
     Raises:
         ValueError: they do not.
     """
-    if way.strategy not in (AUTO, *STRATEGIES):
+    if config.strategy not in (AUTO, *STRATEGIES):
         known = ", ".join(STRATEGIES)
-        raise ValueError(f"got strategy {way.strategy!r}, wanted one of auto, {known}")
-    if way.head not in HEADS:
-        raise ValueError(f"got head {way.head!r}, wanted one of {', '.join(HEADS)}")
-    if way.head not in OUTLETS and way.strategy not in (AUTO, "probe"):
+        raise ValueError(f"got strategy {config.strategy!r}, wanted one of auto, {known}")
+    if config.head not in HEADS:
+        raise ValueError(f"got head {config.head!r}, wanted one of {', '.join(HEADS)}")
+    if config.head not in NETWORK_HEADS and config.strategy not in (AUTO, "probe"):
         raise ValueError(
-            f"got head {way.head!r} with strategy {way.strategy!r}: it is fitted on vectors that "
-            f"stay, so use strategy='probe', or one of the heads {', '.join(OUTLETS)}"
+            f"got head {config.head!r} with strategy {config.strategy!r}: it is fitted on vectors "
+            f"that stay, so use strategy='probe', or one of the heads {', '.join(NETWORK_HEADS)}"
         )
-    if answer is not None and answer.by_step and way.head == "attention":
+    if target_type is not None and target_type.by_step and config.head == "attention":
         raise ValueError("got head 'attention', which makes one vector a series: use 'linear'")
 
 
@@ -99,8 +109,8 @@ def transfer(
     model: Model,
     series: SeriesSet,
     y: Any,
-    answer: Answer,
-    way: Way = Way(),  # noqa: B008 - a tuple, nothing changes it
+    target_type: TargetType,
+    config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
     watch: Watch | None = None,
 ) -> Solution:
     """Learn from labels on top of a model.
@@ -109,39 +119,46 @@ def transfer(
         model: pretrained; it is not changed.
         series: labelled ones.
         y: what is known of each, as the answer takes it.
-        answer: what is asked.
-        way: strategy and head.
+        target_type: what is asked.
+        config: strategy and head.
         watch: told of the steps of training.
 
     Raises:
         SeriesError: series of other channels than the model's.
         ValueError: a strategy or head that there is not, or that the model cannot have.
     """
-    check_way(way, answer)
+    check_transfer(config, target_type)
     model.check(series)
-    if way.is_closed:
-        head = "probe" if way.head == LINEAR else way.head
-        return probed(model, series, y, answer, head=head, neighbours=way.neighbours)
+    if config.is_closed:
+        head = "probe" if config.head == LINEAR else config.head
+        asked = config.neighbours or min(heads.NEIGHBOURS, len(series))
+        return fit_head(model, series, y, target_type, head=head, neighbours=asked)
     share = SHARE if len(series) >= LEAST else 0.0
-    fitted, judged = held_out(series, y, answer, share, way.seed)
-    solution = networked(model, series[fitted], rows_of(y, fitted), answer, way, watch)
+    fitted, judged = held_out(series, y, target_type, share, config.seed)
+    solution = fit_network(model, series[fitted], rows_of(y, fitted), target_type, config, watch)
     return calibrated(solution, series[judged], rows_of(y, judged)) if len(judged) else solution
 
 
-def networked(  # noqa: PLR0913 - all that training depends on
-    model: Model, series: SeriesSet, y: Any, answer: Answer, way: Way, watch: Watch | None
+def fit_network(  # noqa: PLR0913 - all that training depends on
+    model: Model,
+    series: SeriesSet,
+    y: Any,
+    target_type: TargetType,
+    config: TransferConfig,
+    watch: Watch | None,
 ) -> Tuned:
     """A network trained on all of the series."""
-    if way.strategy == "scratch":
+    if config.strategy == "scratch":
         model = from_first_weights(model, series)
-    plan = way.plan or usual_plan(len(series))
-    on = Course(series, answer.targets(y), model.scaling, plan, way.seed)
-    encoder = opened(model.encoder, way.strategy, way.blocks, way.seed)
-    network = network_of(encoder, answer, way.head, way.seed)
-    network.rates = rates_of(network.encoder, way.strategy)
-    if way.strategy in FROM_PROBE:
+    encoder = select_trainable(model.encoder, config.strategy, config.blocks, config.seed)
+    network = network_of(encoder, target_type, config.head, config.seed)
+    network.rates = rates_of(network.encoder, config.strategy)
+    if config.strategy in FROM_PROBE:
         set_to_probe(network, model, series, y)
-    return tuned(model, on, network, watch)
+    budget, how = config.training(len(series))
+    return fine_tune_model(
+        model, network, series, y, budget=budget, config=how, seed=config.seed, watch=watch
+    )
 
 
 def from_first_weights(model: Model, series: SeriesSet) -> Model:
