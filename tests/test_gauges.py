@@ -1,4 +1,4 @@
-"""Monitors beside plain loops of their papers; what a CollapseMonitor says of health and collapse."""
+"""Monitors beside plain loops of their papers; what a CollapseMonitor says of a collapse."""
 
 import math
 

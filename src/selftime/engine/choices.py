@@ -115,8 +115,8 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
         check_no_training(learner, budget, config)
         return learner, None, choices
     check_trainable(learner)
-    *how, more = resolve_training(learner, series, budget, config)
-    return learner, (how[0], how[1]), choices | more
+    budget, config, more = resolve_training(learner, series, budget, config)
+    return learner, (budget, config), choices | more
 
 
 def resolve_objective(

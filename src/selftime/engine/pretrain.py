@@ -81,11 +81,11 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     )
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
-    if how is None or isinstance(learner, ClosedForm):
+    if isinstance(learner, ClosedForm):
         if kept:
             kept.check_at_once(card)
         learned = learn(learner, series, scale, seed=seed, watch=watch)
-    else:
+    elif how is not None:
         training = Training(learner, series, scale, *how, seed)
         facts = run_record(card, command="pretrain", source=series.source)
         train(training, kept, facts, watch)

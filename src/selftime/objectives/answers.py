@@ -1,4 +1,4 @@
-"""Answers: what is asked of each series, as numbers a network can be trained on, and back."""
+"""Target types: what is asked of each series, as numbers a network can be trained on, and back."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ IGNORED = -1
 """Target of a step that has no label."""
 
 
-class Answer(ABC):
+class TargetType(ABC):
     """One kind of question: how many outputs it takes, what they cost, what they say.
 
     Attributes:
@@ -43,7 +43,7 @@ class Answer(ABC):
         """Outputs as what people asked for."""
 
 
-class OneClass(Answer):
+class OneClass(TargetType):
     """Which one of K classes a series is: cross entropy.
 
     Attributes:
@@ -70,7 +70,7 @@ class OneClass(Answer):
         return np.asarray(self.classes[outputs.argmax(axis=-1)])
 
 
-class AnyClasses(Answer):
+class AnyClasses(TargetType):
     """Which of K labels a series has, none to all of them: a cross entropy for each.
 
     Attributes:
@@ -97,7 +97,7 @@ class AnyClasses(Answer):
         return (outputs > 0).astype(np.int64)
 
 
-class Amount(Answer):
+class Amount(TargetType):
     """A value, or several: mean squared error of values at mean 0 and deviation 1.
 
     Attributes:
@@ -127,7 +127,7 @@ class Amount(Answer):
         return np.asarray(outputs * self.spread + self.mean)
 
 
-class Future(Answer):
+class Future(TargetType):
     """The next K values: squared error in the units of the series, of outputs in those of a window.
 
     Attributes:
@@ -154,7 +154,7 @@ class Future(Answer):
         return outputs
 
 
-class StepClasses(Answer):
+class StepClasses(TargetType):
     """Which of K classes every step is: cross entropy over the steps that have a label.
 
     Attributes:

@@ -33,7 +33,7 @@ class ReliabilityBin(NamedTuple):
 def negative_log_likelihood(
     probabilities: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]
 ) -> float:
-    """−(1/M) Σᵢ log pᵢ(yᵢ), in nats a series: 0 at best, log K where K classes are equally likely."""
+    """−(1/M) Σᵢ log pᵢ(yᵢ), in nats a series: 0 at best, log K where all are equally likely."""
     given = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(given.clip(min=LEAST)).mean())
 
