@@ -21,8 +21,8 @@ from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
 from selftime.tasks.probe import Probe
 from selftime.tasks.transfer import tuning
-from selftime.tasks.transfer.parts import cache_frozen, decayed, freeze, train_last, unfrozen
 from selftime.tasks.transfer.strategies import STRATEGIES, TransferConfig, transfer
+from selftime.tasks.transfer.tuning import cache_frozen, decayed, freeze, train_last, unfrozen
 from training_material import waves
 
 SLOW = pytest.mark.slow

@@ -25,8 +25,7 @@ from selftime.objectives.outlets import AllTokens, linear_head
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
 from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.transfer.parts import train_last
-from selftime.tasks.transfer.tuning import fine_tune
+from selftime.tasks.transfer.tuning import fine_tune, train_last
 
 CONFIG = TrainingConfig(
     recipe=Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1), clip=1.0
