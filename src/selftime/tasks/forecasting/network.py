@@ -65,9 +65,11 @@ class NetworkForecaster(NamedTuple):
 
     def _outputs(self, rows: Float32[np.ndarray, "R 1 L"]) -> Float32[np.ndarray, "R H"]:
         x = torch.from_numpy(np.ascontiguousarray(rows))
+        batch = Batch(x, torch.ones_like(x, dtype=torch.bool))
+        device = next(self.network.parameters()).device  # while it is trained, perhaps a GPU
         with torch.inference_mode():
-            outputs: Tensor = self.network.outputs(Batch(x, torch.ones_like(x, dtype=torch.bool)))
-        return outputs.numpy()
+            outputs: Tensor = self.network.outputs(batch.to(device))
+        return outputs.cpu().numpy()
 
 
 class Material(NamedTuple):
