@@ -25,8 +25,7 @@ from selftime.objectives.outlets import AllTokens, linear_head
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
 from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.transfer.parts import train_last
-from selftime.tasks.transfer.tuning import fine_tune
+from selftime.tasks.transfer.tuning import fine_tune, train_last
 
 CONFIG = TrainingConfig(
     recipe=Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1), clip=1.0
@@ -66,9 +65,11 @@ class NetworkForecaster(NamedTuple):
 
     def _outputs(self, rows: Float32[np.ndarray, "R 1 L"]) -> Float32[np.ndarray, "R H"]:
         x = torch.from_numpy(np.ascontiguousarray(rows))
+        batch = Batch(x, torch.ones_like(x, dtype=torch.bool))
+        device = next(self.network.parameters()).device  # while it is trained, perhaps a GPU
         with torch.inference_mode():
-            outputs: Tensor = self.network.outputs(Batch(x, torch.ones_like(x, dtype=torch.bool)))
-        return outputs.numpy()
+            outputs: Tensor = self.network.outputs(batch.to(device))
+        return outputs.cpu().numpy()
 
 
 class Material(NamedTuple):

@@ -24,7 +24,7 @@ from selftime.tasks.forecasting.network import (
     with_head,
 )
 from selftime.tasks.forecasting.protocols import scale_of
-from selftime.tasks.transfer.parts import unfrozen
+from selftime.tasks.transfer.tuning import unfrozen
 
 STRATEGIES = {
     "probe": "the model stays as it is; its vectors correct the linear map, in closed form",
