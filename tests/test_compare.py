@@ -178,7 +178,7 @@ def test_shares_of_labels_are_budgets_too(model):
 def test_strategies_are_rows_that_see_the_same_draws(model, monkeypatch):
     seen = []
 
-    def spy(own, series, y, answer, way, watch=None):
+    def spy(own, series, y, answer, way, progress=None):
         seen.append((way.strategy, series.steps.sum(), y.tolist()))
         return solved(own, series, y, answer, way._replace(strategy="probe"))
 
@@ -211,9 +211,10 @@ def test_sets_one_after_another():
 
 def test_progress_is_told(model):
     told = []
-    compare(model, TRAIN, TEST, budgets=(1,), draws=1, watch=lambda *at: told.append(at))
+    compare(model, TRAIN, TEST, budgets=(1,), draws=1, progress=lambda *at: told.append(at))
     assert [at[1:] for at in told] == [(i, 6) for i in range(6)]
-    assert told[0][0] == "selftime" and told[-1][0] == "1 label a class"
+    assert told[0][0] == "comparing (selftime)"
+    assert told[-1][0] == "comparing (1 label a class)"
 
 
 @pytest.mark.parametrize(

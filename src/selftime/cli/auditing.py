@@ -15,7 +15,7 @@ def audited(
 ) -> tuple[dict[str, Any], list[Any]]:
     """The audit of all views as plain values, and as lines; drawn where a picture is wanted."""
     with terminal.progress() as told:
-        found = inspect_views(series, seed=seed, watch=told)
+        found = inspect_views(series, seed=seed, progress=told)
     if not out:
         return found.to_dict(), [audit_table(found)]
     save_picture(audit_picture(found, title=f"What views do to {Path(title).stem}"), out)

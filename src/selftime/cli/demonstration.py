@@ -31,7 +31,7 @@ def demo(out: str | None, *, force: bool, encoder: str, as_json: bool) -> None:
         start = time.perf_counter()
         model = learned(train, order, told)
         learning = time.perf_counter() - start
-        comparison = compare(model, train, test, watch=terminal.comparing(told))
+        comparison = compare(model, train, test, progress=told)
         told("drawing", 0, 1)
         with whole_folder(target, force=force) as folder:
             run = run_of(model, order, "demo", learning)

@@ -136,7 +136,7 @@ def backtest(trial: Hindsight, read: Reader, *, force: bool, as_json: bool) -> N
             refit=trial.refit,
             covariates=trial.covariates,
             seed=trial.seed,
-            watch=lambda what, done, of: told(what, done, of),
+            progress=told,
         )
     lines = [
         f"Weights of all rows but one are from the {found.fitted_on}.",

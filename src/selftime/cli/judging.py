@@ -109,7 +109,7 @@ def compare(contest: Contest, read: Reader, *, out: str | None, force: bool, as_
             budgets=contest.budgets,
             draws=contest.draws,
             strategies=contest.strategies,
-            watch=terminal.comparing(told),
+            progress=told,
         )
     result, lines = told_of(comparison)
     if out:

@@ -154,7 +154,7 @@ def learned(series: SeriesSet, lesson: Lesson, told: terminal.Told) -> Model:
         encoder=lesson.encoder,
         plan=lesson.whole_plan,
         seed=lesson.seed,
-        watch=lambda done, of: told("learning", done, of),
+        progress=told,
     )
 
 

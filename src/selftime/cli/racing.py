@@ -67,7 +67,7 @@ def race(order: Start, read: Reader, out: Path, *, force: bool, as_json: bool) -
             encoder=order.encoder,
             folder=out / LANES,
             seed=order.seed,
-            watch=told,
+            progress=told,
         )
     result = made.to_dict() | {"out": str(out), "model": str(out / MODEL)}
     finish(out, order, series, made, time.perf_counter() - start)

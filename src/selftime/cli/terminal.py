@@ -2,33 +2,17 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import FrameType
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from typer.core import TyperGroup
 
+from selftime.progress import Progress, open_progress
 
-@runtime_checkable
-class Told(Protocol):
-    """Told what is being done, how far it is, and what else is known of it."""
-
-    def __call__(self, what: str, done: int, of: int, detail: str = "") -> None:
-        """``done`` of ``of``; ``detail`` may change all the time."""
-        ...
-
-
+Told = Progress
 PLAIN_WIDTH = 110
 """Columns where there is no terminal to ask."""
 
@@ -90,41 +74,6 @@ def show(result: dict[str, Any] | list[Any], *lines: RenderableType, as_json: bo
         console.print(line, soft_wrap=isinstance(line, str))
 
 
-@contextmanager
-def progress() -> Iterator[Told]:
+def progress() -> AbstractContextManager[Told]:
     """A bar on a terminal, gone when the work is done; elsewhere a plain line now and then."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield plain_lines()
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    times = TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, *times, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def told(what: str, done: int, of: int, detail: str = "") -> None:
-            bar.update(task, description=" ".join([what, detail]), completed=done, total=of)
-
-        yield told
-
-
-def plain_lines() -> Told:
-    """A line on stderr for every new thing that is done and every quarter of it."""
-    last = ("", -1)
-
-    def told(what: str, done: int, of: int, detail: str = "") -> None:
-        nonlocal last
-        if (what, 4 * done // max(of, 1)) != last:
-            last = (what, 4 * done // max(of, 1))
-            note(f"{what}: {done:,} of {of:,}" + (f" ({detail})" if detail else ""))
-
-    return told
-
-
-def comparing(told: Told) -> Told:
-    """The same, told of the rows and budgets of a comparison."""
-
-    def comparing(what: str, done: int, of: int, detail: str = "") -> None:
-        told(f"comparing ({what})", done, of, detail)
-
-    return comparing
+    return open_progress(True)

@@ -14,7 +14,6 @@ from selftime.cli.reporting import Judgement
 from selftime.cli.sources import Reader
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model, load
-from selftime.engine.solve import Watch
 from selftime.objectives.answers import OneClass
 from selftime.tasks.evaluate import evaluation_of
 from selftime.tasks.leaks import leaks_of
@@ -82,7 +81,7 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     way = way._replace(neighbours=min(NEIGHBOURS, len(train)))
     answer = OneClass(np.unique(train.labels))
     with terminal.progress() as told:
-        found = solved(model, train, train.labels, answer, way, training(told))
+        found = solved(model, train, train.labels, answer, way, told)
         told("classifying", 0, len(test))
         chances = np.asarray(found.solution.chances(test))  # (N,K)
     predicted = answer.decided(chances)
@@ -105,14 +104,11 @@ def classify(order: Classification, read: Reader, *, out: str, force: bool, as_j
     terminal.show(result, *lines, as_json=as_json)
 
 
-def training(told: terminal.Told) -> Watch:
-    """Told of the steps of training."""
-    return lambda done, of: told("training on labels", done, of)
-
-
 def _embedded(model: Model, series: SeriesSet, what: str) -> np.ndarray:
     with terminal.progress() as told:
-        return model.embed(series, watch=lambda done, of: told(what, done, of))
+        return model.embed(
+            series, progress=lambda _, done, of, detail="": told(what, done, of, detail)
+        )
 
 
 def _told(

@@ -13,16 +13,17 @@ from selftime.encoders.projected import Standardised, UnitLength
 from selftime.engine.checkpoint import State, newest
 from selftime.engine.fit import Aside, fit
 from selftime.engine.runs import Log, Run, metrics_in
-from selftime.engine.solve import Watch, generator, sample_of
+from selftime.engine.solve import generator, sample_of
 from selftime.engine.training import Record, Training
 from selftime.engine.watching import Watcher
+from selftime.progress import Progress
 
 WATCHED = 32
 """Series whose embeddings the gauges read."""
 
 
 def descended(
-    training: Training, run: Run | None, facts: dict[str, Any], watch: Watch | None
+    training: Training, run: Run | None, facts: dict[str, Any], progress: Progress
 ) -> Encoder:
     """Train to the end of the budget, from the last state of the run if it has one.
 
@@ -30,17 +31,18 @@ def descended(
         training: what is trained.
         run: where states and metrics are kept, if anywhere.
         facts: settings, data and seed, which the states of the run must have been made with.
-        watch: told of progress.
+        progress: called after each step.
     """
     watcher = watcher_of(training)
-    aside = Aside(log=told(training, watch), watcher=watcher)
+    log = log_of(training, progress)
+    aside = Aside(log=log, watcher=watcher)
     if run:
         state = begun(training, run, facts)
         if state:
             training.restore(state)
             watcher.recall([r["gauges"] for r in metrics_in(run.folder) if "gauges" in r])
         aside = Aside(
-            log=both(run.tell, aside.log),
+            log=both(run.tell, log),
             watcher=watcher,
             checkpoints=run.checkpoints,
             how_to_resume=run.how_to_resume,
@@ -80,26 +82,26 @@ def vectors_of(encoder: Encoder, series: SeriesSet, scaling: Scaling, seed: int)
     return ready
 
 
-def both(first: Log, second: Log | None) -> Log:
+def both(first: Log, second: Log) -> Log:
     """Told to one, then to the other."""
 
     def log(record: Record) -> None:
         first(record)
-        if second:
-            second(record)
+        second(record)
 
     return log
 
 
-def told(training: Training, watch: Watch | None) -> Log | None:
-    """Progress as (done, of): steps, or hundredths where the clock decides."""
-    if watch is None:
-        return None
+def log_of(training: Training, progress: Progress) -> Log:
+    """Tell progress in steps, or hundredths where the clock decides, with loss and online probe."""
+    latest: dict[str, float] = {}
 
     def log(record: Record) -> None:
-        if training.steps is None:
-            watch(min(int(100 * training.progress), 100), 100)
-        else:
-            watch(record["step"], training.steps)
+        known = record.get("gauges", {}) | record
+        latest.update({name: known[name] for name in ("loss", "knn") if name in known})
+        done, of = record["step"], training.steps
+        if of is None:
+            done, of = min(int(100 * training.progress), 100), 100
+        progress("training", done, of, ", ".join(f"{k} {v:.3g}" for k, v in latest.items()))
 
     return log

@@ -20,9 +20,10 @@ from selftime.engine.model import Model, load
 from selftime.engine.plan import Plan
 from selftime.engine.plan_choices import chosen_plan
 from selftime.engine.runs import MODEL, Run
-from selftime.engine.solve import Watch, learn, sample_of
+from selftime.engine.solve import learn, sample_of
 from selftime.engine.training import Training, is_first_process
 from selftime.objectives.base import ClosedForm
+from selftime.progress import Progress, open_progress
 
 
 def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people decide
@@ -33,7 +34,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     plan: Plan | str | None = None,
     run: Run | str | Path | None = None,
     seed: int = 0,
-    watch: Watch | None = None,
+    progress: bool | Progress | None = None,
 ) -> Model:
     """Learn a model from unlabelled series.
 
@@ -49,7 +50,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         run: folder that keeps the run: settings, metrics, states and model. A run that was
             stopped goes on when it is called again in the same way.
         seed: fixes everything random: the same data and seed give the same model.
-        watch: told of progress, (done, in all): series, or steps of a gradient run.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: bad input, or fewer than 2 series.
@@ -69,12 +70,14 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         card = card_of(series, choices)
         if kept:
             kept.begin(card)
-        learned = learn(learner, series, scale, seed=seed, watch=watch)
+        with open_progress(progress) as told:
+            learned = learn(learner, series, scale, seed=seed, progress=told)
     else:
         plan, plan_choices = chosen_plan(learner, series, plan)
         card = card_of(series, choices | plan_choices)
         training = Training(learner, series, scale, plan, seed)
-        learned = descended(training, kept, card, watch)
+        with open_progress(progress) as told:
+            learned = descended(training, kept, card, told)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
     model = with_cohort(model, series, seed)
@@ -86,7 +89,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 
 def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:
     """The model with embeddings of some of the series, with which probes compare their scores."""
-    cohort = model.embed(series[sample_of(len(series), seed, COHORT)])
+    cohort = model.embed(series[sample_of(len(series), seed, COHORT)], progress=False)
     return replace(model, cohort=cohort)
 
 

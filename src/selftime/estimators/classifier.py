@@ -17,6 +17,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Answer, AnyClasses, OneClass
+from selftime.progress import Progress, open_progress
 from selftime.tasks.leaks import Leaks
 from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
@@ -39,6 +40,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         n_neighbors: how many labels "knn" asks.
         plan: how a network is trained; None goes by the number of labels.
         random_state: fixes everything random, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
@@ -49,7 +52,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | None = None,
         *,
@@ -58,6 +61,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         n_neighbors: int = 1,
         plan: Plan | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
@@ -65,6 +69,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         self.n_neighbors = n_neighbors
         self.plan = plan
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "Classifier":
         """Learn from labelled series.
@@ -90,8 +95,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         series = series_in(self, X, y if several is None else None, first=True)
         labels = _classes_in(series) if several is None else _labels_in(several, series)
         answer = _asked(labels)
-        model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = solved(model, series, labels, answer, way)
+        with open_progress(self.progress) as tell:
+            model = self.model or pretrain(series, seed=self.random_state, progress=tell)
+            found = solved(model, series, labels, answer, way, tell)
+        self.strategy_, self.why_, self.solution_ = found
         self.model_ = self.solution_.model
         self.classes_ = answer.classes if isinstance(answer, OneClass) else np.arange(answer.size)
         return self

@@ -13,6 +13,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Amount
+from selftime.progress import Progress, open_progress
 from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
@@ -28,6 +29,8 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         head: "linear", "mlp", "deep_mlp", "normed_linear" or "attention".
         plan: how a network is trained; None goes by the number of values.
         random_state: fixes everything random, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
@@ -37,7 +40,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | None = None,
         *,
@@ -45,12 +48,14 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         head: str = "linear",
         plan: Plan | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
         self.head = head
         self.plan = plan
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "Regressor":
         """Learn from series and their values.
@@ -71,10 +76,10 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         if len(values) != len(series):
             raise ValueError(f"got {len(values)} rows of values for {len(series)} series: one each")
         self._is_one = several is None
-        model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = solved(
-            model, series, values, Amount(values), way
-        )
+        with open_progress(self.progress) as tell:
+            model = self.model or pretrain(series, seed=self.random_state, progress=tell)
+            found = solved(model, series, values, Amount(values), way, tell)
+        self.strategy_, self.why_, self.solution_ = found
         self.model_ = self.solution_.model
         return self
 

@@ -13,6 +13,7 @@ from selftime.engine.model import Model
 from selftime.engine.plan import Plan
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.objectives.answers import StepClasses
+from selftime.progress import Progress, open_progress
 from selftime.tasks.transfer.choosing import solved
 from selftime.tasks.transfer.strategies import Way, check_way
 
@@ -26,6 +27,8 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         head: "linear", "mlp", "deep_mlp" or "normed_linear".
         plan: how a network is trained; None goes by the number of series.
         random_state: fixes everything random, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
@@ -35,7 +38,7 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         classes_: (K,) class labels.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model,
         *,
@@ -43,12 +46,14 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         head: str = "linear",
         plan: Plan | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
         self.head = head
         self.plan = plan
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Sequence[Any]) -> "Segmenter":
         """Learn from series with a label a step.
@@ -67,7 +72,9 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         answer = StepClasses(np.unique(np.concatenate(labels)))
         way = Way(self.strategy, self.head, plan=self.plan, seed=self.random_state)
         check_way(way, answer)
-        self.strategy_, self.why_, self.solution_ = solved(self.model, series, labels, answer, way)
+        with open_progress(self.progress) as tell:
+            found = solved(self.model, series, labels, answer, way, tell)
+        self.strategy_, self.why_, self.solution_ = found
         self.model_, self.classes_ = self.solution_.model, answer.classes
         return self
 

@@ -12,6 +12,7 @@ from selftime.encoders.base import Encoder
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.objectives.base import ClosedForm, Objective
+from selftime.progress import Progress
 
 
 class SelfSupervised(
@@ -26,6 +27,8 @@ class SelfSupervised(
             (then ``encoder="auto"``).
         encoder: a name in ``selftime methods``, "auto", or an encoder, which is copied.
         random_state: fixes everything random, an integer.
+        progress: a bar where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the learned :class:`selftime.Model`.
@@ -37,10 +40,12 @@ class SelfSupervised(
         objective: str | ClosedForm | Objective = "spectral",
         encoder: str | Encoder = "rocket",
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.objective = objective
         self.encoder = encoder
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "SelfSupervised":  # noqa: ARG002
         """Learn from series; ``y`` and labels that they carry are not read.
@@ -54,6 +59,7 @@ class SelfSupervised(
             objective=self.objective,
             encoder=self.encoder,
             seed=self.random_state,
+            progress=self.progress,
         )
         return self
 
@@ -64,7 +70,7 @@ class SelfSupervised(
             ValueError: bad input, or series of other channels than in ``fit``.
         """
         check_is_fitted(self)
-        return self.model_.embed(series_in(self, X))
+        return self.model_.embed(series_in(self, X), progress=self.progress)
 
     @property
     def _n_features_out(self) -> int:

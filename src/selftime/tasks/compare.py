@@ -10,6 +10,7 @@ from sklearn.base import clone
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
+from selftime.progress import Progress, open_progress
 from selftime.tasks.gain import Gain, Hits, gain, in_words
 from selftime.tasks.leaks import Leaks, leaks_of
 from selftime.tasks.references import (
@@ -27,7 +28,6 @@ from selftime.tasks.transfer.strategies import Way, check_way
 Budget = int | float | None
 """Labels a class, or a share of all labels (below 1); None means all."""
 
-Watch = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (what, done, of)."""
 
 
@@ -145,7 +145,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     budgets: Sequence[Budget] = (1, 2, 5, None),
     draws: int = 5,
     strategies: Sequence[str] = (),
-    watch: Watch | None = None,
+    progress: bool | Progress | None = None,
 ) -> Comparison:
     """Set a model beside the reference rows at several numbers of labels.
 
@@ -162,7 +162,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         draws: how often labels are drawn, each with a seed of its own (0, 1, …).
         strategies: further ways to use the model, each a row: names in
             :data:`selftime.tasks.transfer.strategies.STRATEGIES`, or "auto". They take minutes.
-        watch: told of progress.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
@@ -170,20 +170,20 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     """
     labels, truth = check_labels(train, test)
     makers = ROWS | {name_of(name): strategy_maker(name) for name in strategies}
-    told = watch or (lambda what, done, of: None)
     rows: list[Row] = []
     hits: dict[str, dict[Budget, Hits]] = {}
     n_labels: dict[Budget, int] = {}
-    for done, (name, make) in enumerate(makers.items()):
-        told(name, done, len(makers) + len(budgets))
-        rows.append(make(model, train, test))
-        hits[name] = {}
-    for done, budget in enumerate(budgets, start=len(makers)):
-        told(label_of(budget), done, len(makers) + len(budgets))
-        picks = picks_of(labels, budget, draws)
-        n_labels[budget] = len(picks[0])
-        for row in rows:
-            hits[row.name][budget] = judged(row, labels, truth, picks)
+    with open_progress(progress) as tell:
+        for done, (name, make) in enumerate(makers.items()):
+            tell(f"comparing ({name})", done, len(makers) + len(budgets))
+            rows.append(make(model, train, test))
+            hits[name] = {}
+        for done, budget in enumerate(budgets, start=len(makers)):
+            tell(f"comparing ({label_of(budget)})", done, len(makers) + len(budgets))
+            picks = picks_of(labels, budget, draws)
+            n_labels[budget] = len(picks[0])
+            for row in rows:
+                hits[row.name][budget] = judged(row, labels, truth, picks)
     return Comparison(tuple(budgets), hits, n_labels, leaks_of(model, train, test))
 
 

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
+from selftime.progress import Progress, open_progress
 from selftime.tasks.compare import Budget, check_labels, picks_of
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import mistakes_in
@@ -27,7 +28,12 @@ class FittedClassifier(Protocol):
 
 
 def evaluate(
-    model: Model, classifier: FittedClassifier, train: SeriesSet, test: SeriesSet
+    model: Model,
+    classifier: FittedClassifier,
+    train: SeriesSet,
+    test: SeriesSet,
+    *,
+    progress: bool | Progress | None = None,
 ) -> Evaluation:
     """Judge a fitted classifier on labelled test series, whatever it is made of.
 
@@ -36,12 +42,14 @@ def evaluate(
         classifier: fitted on ``train``.
         train: the labelled series it was fitted on.
         test: labelled series that it never saw. A class that ``train`` lacks has probability 0.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: labels are missing.
     """
     chances = np.asarray(classifier.predict_proba(test), np.float64)
-    spaces = model.embed(train), model.embed(test)
+    with open_progress(progress) as tell:
+        spaces = model.embed(train, progress=tell), model.embed(test, progress=tell)
     return evaluation_of(chances, classifier.classes_, spaces, train, test)
 
 

@@ -4,7 +4,6 @@ Every channel by itself, windows without level and scale (RevIN, Kim et al. 2022
 learned scale), tokens side by side, one linear map to the future (Nie et al. 2023).
 """
 
-from collections.abc import Callable
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens, linear_outlet
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
+from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.transfer.parts import train_last
 from selftime.tasks.transfer.training import Course, trained
@@ -132,7 +132,7 @@ def taught(  # noqa: PLR0913 - all that training depends on
     seed: int,
     *,
     last: int | None,
-    told: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Supervised:
     """A copy trained to forecast, with the weights that erred least on what is held out.
 
@@ -142,7 +142,7 @@ def taught(  # noqa: PLR0913 - all that training depends on
         steps: of training.
         seed: fixes the order of windows.
         last: how many of the last blocks of the encoder are trained with the head; None for all.
-        told: told of steps done, and of how many.
+        progress: called after each step.
     """
     own = deepcopy(network)
     own.encoder.requires_grad_(last != 0)
@@ -150,10 +150,9 @@ def taught(  # noqa: PLR0913 - all that training depends on
         train_last(own.encoder, last)
     best = validation_error(own, on), deepcopy(own.state_dict())
 
-    def watch(done: int, of: int) -> None:
+    def judge(what: str, done: int, of: int, detail: str = "") -> None:
         nonlocal best
-        if told:
-            told(done, of)
+        progress(what, done, of, detail)
         if done % JUDGED and done < of:
             return
         error = validation_error(own.eval(), on)
@@ -163,7 +162,7 @@ def taught(  # noqa: PLR0913 - all that training depends on
 
     plan = Plan(budget=Budget(amount=steps), recipe=RECIPE, clip=1.0)
     course = Course(SeriesSet.of(on.past), on.targets, scaling.none(), plan, seed)
-    trained(own, course, watch)
+    trained(own, course, judge)
     own.load_state_dict(best[1])
     return own.eval()
 

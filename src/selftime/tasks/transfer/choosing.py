@@ -9,9 +9,9 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
-from selftime.engine.solve import Watch
 from selftime.objectives.answers import Amount, Answer
 from selftime.objectives.outlets import OUTLETS
+from selftime.progress import Progress, silent
 from selftime.tasks.transfer.holdout import held_out, rows_of
 from selftime.tasks.transfer.solution import Said, Solution
 from selftime.tasks.transfer.strategies import Way, transfer
@@ -111,7 +111,7 @@ def choose(
     y: Any,
     answer: Answer,
     way: Way = Way(),  # noqa: B008 - a tuple, nothing changes it
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Selection:
     """The strategy for these labels: the rule of thumb, checked by a race where it may err.
 
@@ -123,7 +123,7 @@ def choose(
         y: what is known of each.
         answer: what is asked.
         way: head, plan and seed of all contenders.
-        watch: told of the steps of training.
+        progress: called after each step of training.
     """
     if way.head not in OUTLETS:
         return Selection("probe", f"head '{way.head}' is fitted on frozen vectors", {})
@@ -134,7 +134,7 @@ def choose(
     credits = {}
     for name in advice.contenders:
         own = way._replace(strategy=name)
-        solution = transfer(model, series[fitted], rows_of(y, fitted), answer, own, watch)
+        solution = transfer(model, series[fitted], rows_of(y, fitted), answer, own, progress)
         credits[name] = credit_of(solution, series[judged], rows_of(y, judged))
     return best_of(credits)
 
@@ -159,14 +159,14 @@ def solved(
     y: Any,
     answer: Answer,
     way: Way,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Solved:
     """Learn from labels as :func:`transfer` does; the strategy "auto" is chosen first."""
     strategy, why = way.strategy, "given"
     if strategy == "auto":
-        strategy, why, _ = choose(model, series, y, answer, way, watch)
+        strategy, why, _ = choose(model, series, y, answer, way, progress)
     own = way._replace(strategy=strategy)
-    return Solved(strategy, why, transfer(model, series, y, answer, own, watch))
+    return Solved(strategy, why, transfer(model, series, y, answer, own, progress))
 
 
 def best_of(credits: dict[str, np.ndarray]) -> Selection:

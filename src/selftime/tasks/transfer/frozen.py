@@ -49,7 +49,7 @@ def probed(
         made = ValueProbe() if isinstance(answer, Amount) else LabelsProbe()
     else:
         made = head_of(head, model.cohort, neighbours=neighbours)
-    return Frozen(model, answer, made.fit(model.embed(series), y))
+    return Frozen(model, answer, made.fit(model.embed(series, progress=False), y))
 
 
 def labelled_steps(model: Model, series: SeriesSet, y: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -11,9 +11,10 @@ from selftime.data.windows import batch_of
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
 from selftime.engine.plan import Plan
-from selftime.engine.solve import Watch, generator, sample_of
+from selftime.engine.solve import generator, sample_of
 from selftime.objectives.answers import Answer
 from selftime.objectives.outlets import OUTLETS
+from selftime.progress import Progress, silent
 from selftime.tasks import heads
 from selftime.tasks.scratch import network_like
 from selftime.tasks.transfer.calibration import calibrated
@@ -101,7 +102,7 @@ def transfer(
     y: Any,
     answer: Answer,
     way: Way = Way(),  # noqa: B008 - a tuple, nothing changes it
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Solution:
     """Learn from labels on top of a model.
 
@@ -111,7 +112,7 @@ def transfer(
         y: what is known of each, as the answer takes it.
         answer: what is asked.
         way: strategy and head.
-        watch: told of the steps of training.
+        progress: called after each step of training.
 
     Raises:
         SeriesError: series of other channels than the model's.
@@ -124,12 +125,12 @@ def transfer(
         return probed(model, series, y, answer, head=head, neighbours=way.neighbours)
     share = SHARE if len(series) >= LEAST else 0.0
     fitted, judged = held_out(series, y, answer, share, way.seed)
-    solution = networked(model, series[fitted], rows_of(y, fitted), answer, way, watch)
+    solution = networked(model, series[fitted], rows_of(y, fitted), answer, way, progress)
     return calibrated(solution, series[judged], rows_of(y, judged)) if len(judged) else solution
 
 
 def networked(  # noqa: PLR0913 - all that training depends on
-    model: Model, series: SeriesSet, y: Any, answer: Answer, way: Way, watch: Watch | None
+    model: Model, series: SeriesSet, y: Any, answer: Answer, way: Way, progress: Progress
 ) -> Tuned:
     """A network trained on all of the series."""
     if way.strategy == "scratch":
@@ -141,7 +142,7 @@ def networked(  # noqa: PLR0913 - all that training depends on
     network.rates = rates_of(network.encoder, way.strategy)
     if way.strategy in FROM_PROBE:
         set_to_probe(network, model, series, y)
-    return tuned(model, on, network, watch)
+    return tuned(model, on, network, progress)
 
 
 def from_first_weights(model: Model, series: SeriesSet) -> Model:

@@ -13,11 +13,11 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.low_rank import adapted, merged
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, Plan
-from selftime.engine.solve import Watch
 from selftime.objectives.answers import Answer, OneClass
 from selftime.objectives.outlets import OUTLETS, AttentionPool
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
+from selftime.progress import Progress, silent
 from selftime.tasks.probe import Probe
 from selftime.tasks.transfer.parts import (
     decayed,
@@ -84,14 +84,14 @@ def opened(encoder: Encoder, strategy: str, blocks: int, seed: int) -> Encoder:
     return train_last(own, blocks) if strategy == "partial" else own
 
 
-def tuned(model: Model, on: Course, network: Supervised, watch: Watch | None = None) -> Tuned:
+def tuned(model: Model, on: Course, network: Supervised, progress: Progress = silent) -> Tuned:
     """The network trained, and the model with the encoder that came of it."""
     encoder, needs_tokens = network.encoder, network.answer.by_step or network.pool is not None
     slim, still = (encoder, []) if needs_tokens or not is_linear(encoder) else lean(encoder)
     if still and fits(still, on.series):
         network.encoder = slim
         on = on._replace(series=vectors_of(still, on), scale=scaling.none())
-    trained(network, on, watch)
+    trained(network, on, progress)
     network.encoder = set_solid(merged(encoder))
     network.eval()
     return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
@@ -104,7 +104,9 @@ def fits(parts: list[Encoder], series: SeriesSet) -> bool:
 
 def vectors_of(parts: list[Encoder], on: Course) -> SeriesSet:
     """The vectors of fixed parts side by side, as series of one step."""
-    made = [Model(part, on.scale, on.series.channels).embed(on.series) for part in parts]
+    made = [
+        Model(part, on.scale, on.series.channels).embed(on.series, progress=False) for part in parts
+    ]
     return SeriesSet.of(np.concatenate(made, axis=1)[:, :, None])
 
 
@@ -116,7 +118,7 @@ def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -
     outlet, answer = network.outlet, network.answer
     if not isinstance(outlet, nn.Linear) or not isinstance(answer, OneClass) or network.pool:
         return
-    probe = Probe().fit(model.embed(series), y)
+    probe = Probe().fit(model.embed(series, progress=False), y)
     with torch.no_grad():
         outlet.weight.copy_(torch.from_numpy(probe.coef_ / probe.temperature_))
         outlet.bias.copy_(torch.from_numpy(probe.intercept_ / probe.temperature_))
