@@ -85,9 +85,8 @@ def test_partial_training_moves_the_last_block_alone(history):
 def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
     before = {name: weight.clone() for name, weight in patched.encoder.state_dict().items()}
     told = []
-    found = tuned_cases(
-        [history], 6, patched, "full", levels=LEVELS, steps=SHORT, watch=lambda *a: told.append(a)
-    )
+    given = {"levels": LEVELS, "steps": SHORT, "progress": lambda *at: told.append(at[:3])}
+    found = tuned_cases([history], 6, patched, "full", **given)
     stages = (("training a head", SHORT.head), ("training with the model", SHORT.full))
     assert told == [(name, i, of) for name, of in stages for i in range(1, of + 1)]
     own = found.forecaster.network.encoder.state_dict()

@@ -15,8 +15,8 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import rocket
 from selftime.engine.solve import generator, sample_of
+from selftime.progress import Progress, open_progress
 from selftime.tasks.advice import Effect, Invariance, ViewAudit
-from selftime.tasks.compare import Watch
 from selftime.tasks.gain import Gain, gain
 from selftime.tasks.probe import Probe, ridge
 from selftime.views.mild import View
@@ -30,7 +30,9 @@ Vectors = Float[np.ndarray, "N D"]
 Hits = Bool[np.ndarray, "N"]
 
 
-def inspect_views(series: SeriesSet, *, seed: int = 0, watch: Watch | None = None) -> Invariance:
+def inspect_views(
+    series: SeriesSet, *, seed: int = 0, progress: bool | Progress | None = None
+) -> Invariance:
     """Try every view on a data set: how far it moves series, and whether labels survive it.
 
     Untrained features (``rocket``, standardised) of a sample of the series are compared with
@@ -42,7 +44,7 @@ def inspect_views(series: SeriesSet, *, seed: int = 0, watch: Watch | None = Non
     Args:
         series: at least 2, best the training part alone; labels are used where there are any.
         seed: fixes everything random.
-        watch: told of progress.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: a single series.
@@ -53,16 +55,16 @@ def inspect_views(series: SeriesSet, *, seed: int = 0, watch: Watch | None = Non
     chosen = series[sample_of(len(series), seed, min(SERIES, most))]
     why = why_unlabelled(chosen.labels)
     bench = bench_of(chosen if not why else replace(chosen, labels=None), seed)
-    told = watch or (lambda what, done, of: None)
     audits = []
-    for k, (name, (keyword, amounts, views)) in enumerate(STRENGTHS.items()):
-        told(name, k, len(STRENGTHS))
-        effects = [
-            effect_of(bench, view, amount, generator(seed, 1 + 10 * k + i))
-            for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
-        ]
-        audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
-    told("done", len(STRENGTHS), len(STRENGTHS))
+    with open_progress(progress) as tell:
+        for k, (name, (keyword, amounts, views)) in enumerate(STRENGTHS.items()):
+            tell(f"trying {name}", k, len(STRENGTHS))
+            effects = [
+                effect_of(bench, view, amount, generator(seed, 1 + 10 * k + i))
+                for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
+            ]
+            audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
+        tell("done", len(STRENGTHS), len(STRENGTHS))
     judge = bench.judge
     return Invariance(
         series=len(chosen),

@@ -11,6 +11,7 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.solve import sample_of
+from selftime.progress import Progress
 from selftime.tasks.coverage import facility_location, likeness, nearest_counts
 from selftime.tasks.probe import Probe
 
@@ -56,7 +57,13 @@ class Suggestions:
 
 
 def suggest(
-    model: Model, x: Any, *, n: int = 10, labelled: SeriesSet | None = None, seed: int = 0
+    model: Model,
+    x: Any,
+    *,
+    n: int = 10,
+    labelled: SeriesSet | None = None,
+    seed: int = 0,
+    progress: bool | Progress | None = None,
 ) -> Suggestions:
     """The ``n`` series whose labels would teach most.
 
@@ -72,6 +79,7 @@ def suggest(
         n: how many.
         labelled: series with labels; those of ``x`` that are among them are not suggested.
         seed: of the draw where there are more than :data:`POOL` series.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: fewer series without a label than asked for, or ``labelled`` without labels.
@@ -85,7 +93,7 @@ def suggest(
         )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = known_of(model, labelled)
-    choice = chosen_among(model.embed(series[pool]), n, known)
+    choice = chosen_among(model.embed(series[pool], progress=progress), n, known)
     rows = pool[choice.rows]
     reasons = [f"stands for {many(int(count))}" for count in choice.stands_for]
     if choice.probabilities is not None and known is not None:
@@ -116,7 +124,7 @@ def known_of(model: Model, labelled: SeriesSet | None) -> Known | None:
     """The labelled series as the model sees them, if there are any."""
     if labelled is None or labelled.labels is None:
         return None
-    return Known(model.embed(labelled), labelled.labels, model.cohort)
+    return Known(model.embed(labelled, progress=False), labelled.labels, model.cohort)
 
 
 class Suggested(NamedTuple):

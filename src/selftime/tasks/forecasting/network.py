@@ -19,11 +19,11 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import LEAST
 from selftime.engine.plan import Budget, TrainingConfig
-from selftime.engine.solve import Watch
 from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens, linear_head
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
+from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.transfer.tuning import fine_tune, train_last
 
@@ -134,7 +134,7 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
     seed: int,
     *,
     last: int | None,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Supervised:
     """A copy trained to forecast, with the weights that erred least on what is held out.
 
@@ -144,7 +144,7 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
         steps: of training.
         seed: fixes the order of windows.
         last: how many of the last blocks of the encoder are trained with the head; None for all.
-        watch: told of steps done, and of how many.
+        progress: called after each step.
     """
     own = deepcopy(network)
     own.encoder.requires_grad_(last != 0)
@@ -159,7 +159,7 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
         config=CONFIG,
         seed=seed,
         held_out_loss=partial(validation_error, own, on),
-        watch=watch,
+        progress=progress,
     )
 
 

@@ -16,15 +16,15 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.low_rank import adapted, merged
 from selftime.encoders.projected import Projected, Standardised, UnitLength
-from selftime.engine.fit import progress_callbacks, run_training
+from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
-from selftime.engine.solve import Watch
 from selftime.engine.training import Training
 from selftime.objectives.answers import OneClass, TargetType
 from selftime.objectives.outlets import NETWORK_HEADS, AttentionPool
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
+from selftime.progress import Progress, silent
 from selftime.shapes import Tokens
 from selftime.tasks.probe import Probe
 from selftime.tasks.transfer.solution import Tuned, with_tokens
@@ -63,7 +63,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     config: TrainingConfig,
     seed: int,
     held_out_loss: Callable[[], float] | None = None,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Supervised:
     """Train the network itself on labels; it ends early when there is nothing left to learn.
 
@@ -76,7 +76,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
         config: how.
         seed: fixes everything random.
         held_out_loss: measures the network on other series; the weights with the lowest are kept.
-        watch: told of steps done, and of how many.
+        progress: called after each step.
 
     Raises:
         Stopped: Ctrl-C or SIGTERM; the step in flight was finished.
@@ -94,7 +94,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
         held_out_loss=held_out_loss,
     )
     network.train()
-    run_training(training, callbacks=progress_callbacks(training, watch))
+    run_training(training, callbacks=[progress_callback(training, progress, "training on labels")])
     training.finish()
     return network
 
@@ -143,7 +143,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     budget: Budget,
     config: TrainingConfig,
     seed: int,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Tuned:
     """The network trained, and the model with the encoder that came of it.
 
@@ -156,7 +156,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
         if frozen and is_small(frozen, len(series)):
             network.encoder = slim
             series, scale = vectors_of(frozen, series, scale), scaling.none()
-    fine_tune(network, series, targets, scale, budget=budget, config=config, seed=seed, watch=watch)
+    fine_tune(network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress)
     network.encoder = freeze(merged(encoder))
     network.eval()
     return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
@@ -169,7 +169,7 @@ def is_small(parts: list[Encoder], count: int) -> bool:
 
 def vectors_of(parts: list[Encoder], series: SeriesSet, scale: Scaling) -> SeriesSet:
     """The vectors of fixed parts side by side, as series of one step."""
-    made = [Model(part, scale, series.channels).embed(series) for part in parts]
+    made = [Model(part, scale, series.channels).embed(series, progress=False) for part in parts]
     return SeriesSet.of(np.concatenate(made, axis=1)[:, :, None])
 
 
@@ -181,7 +181,7 @@ def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -
     head, target_type = network.head, network.target_type
     if not isinstance(head, nn.Linear) or not isinstance(target_type, OneClass) or network.pool:
         return
-    probe = Probe().fit(model.embed(series), y)
+    probe = Probe().fit(model.embed(series, progress=False), y)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(probe.coef_ / probe.temperature_))
         head.bias.copy_(torch.from_numpy(probe.intercept_ / probe.temperature_))

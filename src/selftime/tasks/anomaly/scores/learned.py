@@ -23,7 +23,7 @@ def learned(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
     first = channels[0]
     starts = first.starts(first.width)
     windows = np.stack([r.windows(first.width, starts) for r in channels], axis=1)  # (W,C,L)
-    vectors = model.embed(SeriesSet.of(windows))
+    vectors = model.embed(SeriesSet.of(windows), progress=False)
     usual = first.usual(starts, first.width)
     near = principal(vectors, usual, most=KEPT, whiten=True)
     return first.over_steps(nearest(near, starts, first.width, first), starts, first.width)
