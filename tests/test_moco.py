@@ -11,8 +11,7 @@ from torch.autograd import gradcheck
 
 from contrast_loops import dot
 from selftime.encoders.dilated import Dilated
-from selftime.objectives.losses.queue import queue_contrast
-from selftime.objectives.moco import MoCo
+from selftime.objectives.moco import MoCo, queue_contrast
 from selftime.views.pairs import WeakStrong
 from toy_batches import ragged
 
