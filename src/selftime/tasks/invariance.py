@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.principal import principal_axes
 from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
@@ -18,7 +19,8 @@ from selftime.engine.solve import generator, sample_of
 from selftime.tasks.advice import Effect, Invariance, ViewAudit
 from selftime.tasks.compare import Watch
 from selftime.tasks.gain import Gain, gain
-from selftime.tasks.probe import Probe, ridge
+from selftime.tasks.probe import Probe
+from selftime.tasks.ridge import ridge
 from selftime.views.mild import View
 from selftime.views.strengths import STRENGTHS, Amount
 
@@ -133,8 +135,8 @@ def coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
     """Vectors with the inner products of the features, so with all that is measured here."""
     with torch.inference_mode():
         products = np.asarray((features @ features.T).double())
-    squares, directions = np.linalg.eigh(products)
-    return np.asarray(directions * np.sqrt(squares.clip(min=0)))
+    squares, directions = principal_axes(products)
+    return np.asarray(directions * np.sqrt(squares))
 
 
 def folds_of(

@@ -13,12 +13,12 @@ from selftime.encoders.projected import trunk
 from selftime.engine.model import Model
 from selftime.tasks.forecasting.blocks import cut_blocks, look_backs_up_to
 from selftime.tasks.forecasting.cases import FittedCases, History, typical_season
-from selftime.tasks.forecasting.gradient import TrainingSteps
 from selftime.tasks.forecasting.intervals import spread_of
 from selftime.tasks.forecasting.model_vectors import steps_of
 from selftime.tasks.forecasting.network import (
     Material,
     NetworkForecaster,
+    TrainingSteps,
     material_of,
     taught,
     with_head,

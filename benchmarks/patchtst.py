@@ -19,19 +19,12 @@ from selftime.tasks.forecasting.network import (
     THIN,
     Material,
     NetworkForecaster,
+    TrainingSteps,
     material_of,
     taught,
     with_head,
 )
 from selftime.tasks.forecasting.setting import Setting
-
-
-class TrainingSteps(NamedTuple):
-    """How many steps of training each part of a row takes."""
-
-    pretraining: int = 600
-    head: int = 400
-    full: int = 400
 
 
 class NetworkSize(NamedTuple):
