@@ -214,8 +214,8 @@ def test_a_series_alone_is_refused(kind):
 @pytest.mark.parametrize(
     "kind, setting, value, text",
     [
-        (BYOL, "momentum", 1.5, "got momentum=1.5, wanted 0 to 1: 0.99 follows by a hundredth"),
-        (DINO, "momentum", -0.1, "got momentum=-0.1, wanted 0 to 1"),
+        (BYOL, "momentum", 1.5, "got momentum=1.5, wanted a share from 0 to 1: 0.99 is usual"),
+        (DINO, "momentum", -0.1, "got momentum=-0.1, wanted a share from 0 to 1"),
         (DINO, "temperature", 0.0, "got temperature=0.0, wanted more than 0"),
         (SimSiam, "width", 3, "got width=3, wanted at least 4: use width=256"),
         (BarlowTwins, "redundancy", -1.0, "got redundancy=-1.0, wanted 0 or more: use 0.005"),

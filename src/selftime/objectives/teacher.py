@@ -44,9 +44,7 @@ class Teacher(nn.Module, Generic[Module]):
     def __init__(self, student: Module, *, momentum: float, schedule: Schedule) -> None:
         super().__init__()
         if not 0 <= momentum <= 1:
-            raise ValueError(
-                f"got momentum={momentum}, wanted 0 to 1: 0.99 follows by a hundredth a step"
-            )
+            raise ValueError(f"got momentum={momentum}, wanted a share from 0 to 1: 0.99 is usual")
         self.momentum, self.schedule = momentum, schedule
         self.module = deepcopy(student).requires_grad_(False)
 
