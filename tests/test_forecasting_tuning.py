@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from benchmarks.patchtst import NetworkSize, patch_network
 
 import selftime as st
 from forecast_material import waves
@@ -14,9 +15,8 @@ from selftime.engine.plan import Budget
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.tasks.forecasting import fitting
 from selftime.tasks.forecasting.blocks import cut_blocks
-from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, patch_network
 from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.network import fine_tuned, material_of, with_head
+from selftime.tasks.forecasting.network import TrainingSteps, fine_tuned, material_of, with_head
 from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.tuning import bare_encoder, look_back_of, tuned_cases
 

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.folds import folds_by_class
+from selftime.data.principal import principal_axes
 from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
@@ -18,7 +20,8 @@ from selftime.engine.solve import generator, sample_of
 from selftime.progress import Progress, open_progress
 from selftime.tasks.advice import Effect, Invariance, ViewAudit
 from selftime.tasks.gain import Gain, gain
-from selftime.tasks.probe import Probe, ridge
+from selftime.tasks.probe import Probe
+from selftime.tasks.ridge import ridge
 from selftime.views.mild import View
 from selftime.views.strengths import STRENGTHS, Amount
 
@@ -127,7 +130,7 @@ def bench_of(series: SeriesSet, seed: int) -> Bench:
         bench = Bench(x, encoder, encoder.embed(x), None)
     if series.labels is None:
         return bench
-    folds = folds_of(series.labels, series.groups, np.random.default_rng([seed, 2]))
+    folds = folds_by_class(series.labels, series.groups, FOLDS, np.random.default_rng([seed, 2]))
     return bench._replace(judge=judge_of(coordinates(bench.features), series.labels, folds))
 
 
@@ -135,22 +138,8 @@ def coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
     """Vectors with the inner products of the features, so with all that is measured here."""
     with torch.inference_mode():
         products = np.asarray((features @ features.T).double())
-    squares, directions = np.linalg.eigh(products)
-    return np.asarray(directions * np.sqrt(squares.clip(min=0)))
-
-
-def folds_of(
-    labels: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator
-) -> Int64[np.ndarray, "N"]:
-    """A fold for each series: classes spread evenly, or groups kept whole where there are any."""
-    order = rng.permutation(len(labels))
-    if groups is not None and len(np.unique(groups)) > 1:
-        codes = np.unique(groups, return_inverse=True)[1]
-        return np.asarray(rng.permutation(codes.max() + 1)[codes] % FOLDS)
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    folds = np.empty(len(labels), np.int64)
-    folds[by_class] = np.arange(len(labels)) % FOLDS
-    return folds
+    squares, directions = principal_axes(products)
+    return np.asarray(directions * np.sqrt(squares))
 
 
 def judge_of(vectors: Vectors, labels: np.ndarray, folds: Int64[np.ndarray, "N"]) -> Judge:

@@ -23,7 +23,8 @@ from selftime.engine.model import Model
 from selftime.engine.pretrain import with_cohort, with_standard_vectors
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress, open_progress
-from selftime.tasks.probe import Probe, ridge
+from selftime.tasks.probe import Probe
+from selftime.tasks.ridge import ridge
 
 SURE = 2.0
 """Standard errors by which another layer or pooling must be better than the usual ones."""

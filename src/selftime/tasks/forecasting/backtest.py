@@ -10,7 +10,12 @@ import numpy as np
 from selftime.data.series import SeriesSet
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.forecasting.calibration import Calibration, calibration_of
+from selftime.tasks.forecasting.calibration import (
+    Calibration,
+    calibration_of,
+    in_blocks,
+    misses_of,
+)
 from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.covariates import (
     Covariates,
@@ -20,7 +25,6 @@ from selftime.tasks.forecasting.covariates import (
 )
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
 from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.misses import in_blocks, misses_of
 from selftime.tasks.forecasting.references import REFERENCES, FittedPart
 from selftime.tasks.forecasting.setting import (
     Forecasting,

@@ -7,8 +7,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.cases import FittedCases, fit_cases
-from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.histories import histories_of
+from selftime.tasks.forecasting.given import Given, histories_of
 from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.outlook import Forecasts
 from selftime.tasks.forecasting.tuning import check_strategy, tuned_cases

@@ -39,6 +39,14 @@ AT_ONCE = 1024
 """Windows that are encoded at a time."""
 
 
+class TrainingSteps(NamedTuple):
+    """How many steps of training each part of a row takes."""
+
+    pretraining: int = 600
+    head: int = 400
+    full: int = 400
+
+
 class NetworkForecaster(NamedTuple):
     """A trained network as a forecaster of windows.
 

@@ -13,13 +13,13 @@ from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.blocks import cut_blocks, look_backs_up_to
 from selftime.tasks.forecasting.cases import FittedCases, History, typical_season
-from selftime.tasks.forecasting.gradient import TrainingSteps
 from selftime.tasks.forecasting.intervals import spread_of
 from selftime.tasks.forecasting.model_vectors import steps_of
 from selftime.tasks.forecasting.network import (
     Material,
     NetworkForecaster,
     fine_tuned,
+    TrainingSteps,
     material_of,
     with_head,
 )
