@@ -156,7 +156,9 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
         if frozen and is_small(frozen, len(series)):
             network.encoder = slim
             series, scale = vectors_of(frozen, series, scale), scaling.none()
-    fine_tune(network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress)
+    fine_tune(
+        network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress
+    )
     network.encoder = freeze(merged(encoder))
     network.eval()
     return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
