@@ -21,14 +21,14 @@ import numpy as np
 import selftime as st
 from benchmarks.nab import FUSED, nab_rows, nab_table
 from benchmarks.open_data import root
+from selftime.data.periods import period_of
 from selftime.data.scaling import Unscaled
 from selftime.encoders.dilated import Dilated
 from selftime.tasks.anomaly.detect import USUAL, record_of, together
 from selftime.tasks.anomaly.metrics import ucr_hit, vus_pr
-from selftime.tasks.anomaly.period import period_of
 from selftime.tasks.anomaly.record import Record
 from selftime.tasks.anomaly.scores import REFERENCES, SCORES
-from selftime.tasks.anomaly.scores.hidden_step import hidden_step
+from selftime.tasks.anomaly.scores.learned import hidden_step
 from selftime.tasks.anomaly.thresholds import following
 
 RESULTS = Path(__file__).parent / "results"

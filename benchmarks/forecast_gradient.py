@@ -17,8 +17,9 @@ import torch
 
 from benchmarks.__main__ import RESULTS
 from benchmarks.forecast import SETS, setting_named
+from benchmarks.patchtst import NetworkSize, gradient_rows
 from selftime.tasks.forecasting.backtest import errors_of
-from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, gradient_rows
+from selftime.tasks.forecasting.network import TrainingSteps
 from selftime.tasks.forecasting.setting import Setting
 
 

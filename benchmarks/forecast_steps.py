@@ -15,12 +15,12 @@ import torch
 
 from benchmarks.__main__ import RESULTS
 from benchmarks.forecast import SETS, setting_named
+from benchmarks.per_step import per_step_errors
 from selftime.data.series import SeriesSet
 from selftime.data.windows import windows
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.forecasting.per_step import per_step_errors
 from selftime.tasks.forecasting.setting import Setting
 from selftime.tasks.transfer.strategies import from_first_weights
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from selftime.tasks.anomaly.detect import USUAL, record_of, together
-from selftime.tasks.anomaly.fusion import robust_z
-from selftime.tasks.anomaly.nab import PROFILES, nab_score, probation_of
+from benchmarks.nab_score import PROFILES, nab_score, probation_of
+from selftime.tasks.anomaly.detect import USUAL, record_of, robust_z, together
 from selftime.tasks.anomaly.record import Record
 from selftime.tasks.anomaly.scores import Score
 

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from selftime.tasks.anomaly.record import Record, scaled
-from selftime.tasks.anomaly.scores.convolutions import KEPT, described
-from selftime.tasks.anomaly.scores.forecast import forecast
-from selftime.tasks.anomaly.scores.inpainting import PENALTY
-from selftime.tasks.anomaly.scores.one_class import EACH, one_class
+from selftime.tasks.anomaly.scores.convolutions import EACH, KEPT, described, one_class
+from selftime.tasks.anomaly.scores.prediction import PENALTY, forecast
 
 
 def record(*, T: int = 500, past_only: bool = True) -> Record:

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
-from selftime.tasks.anomaly import nab
-from selftime.tasks.anomaly.nab import PROFILES, nab_score, probation_of
+from benchmarks import nab_score as nab
+from benchmarks.nab_score import PROFILES, nab_score, probation_of
 
 
 def labels_of(T: int, *spans: tuple[int, int]) -> np.ndarray:

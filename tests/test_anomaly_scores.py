@@ -7,18 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from selftime.tasks.anomaly.detect import Scoring, scored
-from selftime.tasks.anomaly.fusion import fused, robust_z
-from selftime.tasks.anomaly.gaps import bridged
-from selftime.tasks.anomaly.neighbours import nearest, principal
-from selftime.tasks.anomaly.period import autocorrelation, period_of, window_of
-from selftime.tasks.anomaly.record import FLAT, Record, scaled
+from selftime.data.gaps import bridged
+from selftime.data.periods import autocorrelation, period_of
+from selftime.tasks.anomaly.detect import Scoring, fused, robust_z, scored
+from selftime.tasks.anomaly.record import (
+    FLAT,
+    Record,
+    over_windows,
+    scaled,
+    since_windows,
+    smoothed,
+    window_of,
+)
 from selftime.tasks.anomaly.scores import REFERENCES, SCORES
 from selftime.tasks.anomaly.scores.convolutions import dilations_of, pooled
-from selftime.tasks.anomaly.scores.inpainting import PENALTY, ridge
-from selftime.tasks.anomaly.scores.self_join import profile
-from selftime.tasks.anomaly.scores.statistics import described
-from selftime.tasks.anomaly.windows import over_windows, since_windows, smoothed
+from selftime.tasks.anomaly.scores.distances import nearest, principal, profile, statistics_of
+from selftime.tasks.anomaly.scores.prediction import PENALTY, ridge_between
 
 EVERY = {**SCORES, **REFERENCES}
 
@@ -196,14 +200,14 @@ def test_kernels_fill_at_most_half_a_window():
 def test_ridge_solves_its_normal_equations():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
-    weights = ridge(x, y)
+    weights = ridge_between(x, y)
     penalty = PENALTY * sum((x[:, j] ** 2).sum() for j in range(4)) / 4
     gradient = x.T @ (x @ weights - y) + penalty * weights
     np.testing.assert_allclose(gradient, 0, atol=1e-7)  # the penalty has 1e-9 added
 
 
 def test_statistics_of_a_window_by_hand():
-    found = described(np.array([[1.0, 3.0, 2.0, 6.0]]))[0]
+    found = statistics_of(np.array([[1.0, 3.0, 2.0, 6.0]]))[0]
     wanted = [3.0, math.sqrt((4 + 0 + 1 + 9) / 4), 1.0, 6.0, (2 + 1 + 4 + 0) / 4, 4 - 2, 5.0]
     np.testing.assert_allclose(found, wanted)
 
@@ -250,7 +254,7 @@ def test_the_autocorrelation_is_what_a_plain_loop_gives():
     x = wave(80)
     centred = x - x.mean()
     wanted = [(centred[: 80 - k] * centred[k:]).sum() / (centred**2).sum() for k in range(11)]
-    np.testing.assert_allclose(autocorrelation(x, 10), wanted, atol=1e-12)
+    np.testing.assert_allclose(autocorrelation(x[:, None])[:11], wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("period", [12, 40, 144, 288])

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.rocket import MiniRocket
-from selftime.objectives.bert import BERT, corrupted
-from selftime.objectives.losses.tokens import hidden_codes, next_segment
+from selftime.objectives.bert import BERT, corrupted, next_segment
+from selftime.objectives.losses.reconstruction import hidden_codes
 from selftime.objectives.patches import patches_of
 from selftime.objectives.segments import segments
 from strided_toy import Strided

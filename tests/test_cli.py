@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -156,8 +155,9 @@ def test_classify_predicts_each_series(world, tmp_path, head):
 
 
 def test_classify_fine_tunes_and_says_so(world, tmp_path, monkeypatch):
-    usual = strategies.usual_plan(24)
-    monkeypatch.setattr(strategies, "usual_plan", lambda _: replace(usual, budget=Budget(amount=9)))
+    _, config = strategies.usual_training(24)
+    usual = Budget(amount=9), config
+    monkeypatch.setattr(strategies, "usual_training", lambda _: usual)
     out = tmp_path / "predictions.csv"
     words = ["--train", world / "train.csv", "--test", world / "test.npz", "--out", out]
     told = json_of("classify", world / "run", *words, "--strategy", "staged")

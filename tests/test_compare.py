@@ -178,7 +178,7 @@ def test_shares_of_labels_are_budgets_too(model):
 def test_strategies_are_rows_that_see_the_same_draws(model, monkeypatch):
     seen = []
 
-    def spy(own, series, y, target_type, config, watch=None):
+    def spy(own, series, y, target_type, config, progress=None):
         seen.append((config.strategy, series.steps.sum(), y.tolist()))
         return fit_strategy(own, series, y, target_type, config._replace(strategy="probe"))
 
@@ -211,9 +211,10 @@ def test_sets_one_after_another():
 
 def test_progress_is_told(model):
     told = []
-    compare(model, TRAIN, TEST, labels_per_class=(1,), draws=1, watch=lambda *at: told.append(at))
+    compare(model, TRAIN, TEST, labels_per_class=(1,), draws=1, progress=lambda *at: told.append(at))
     assert [at[1:] for at in told] == [(i, 6) for i in range(6)]
-    assert told[0][0] == "selftime" and told[-1][0] == "1 label per class"
+    assert told[0][0] == "comparing (selftime)"
+    assert told[-1][0] == "comparing (1 label per class)"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.objectives.cpc import CPC
 from selftime.objectives.futures import Ahead, Predictor
-from selftime.objectives.losses.predictive import info_nce
+from selftime.objectives.losses.contrast import info_nce
 from toy_batches import padded, ragged, with_gap
 
 

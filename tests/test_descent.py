@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 
 import numpy as np
@@ -88,12 +89,12 @@ def test_going_on_with_something_else_is_refused(tmp_path):
 
 
 def test_a_run_that_is_stopped_without_a_folder_says_so():
-    def watch(done, of):
+    def stop_at_2(what, done, of, detail=""):
         if done == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Stopped, match="step 2 of 6; nothing was saved: give run=folder") as stop:
-        learnt("simclr", watch=watch)
+        learnt("simclr", progress=stop_at_2)
     assert stop.value.signum == signal.SIGINT
 
 
@@ -148,12 +149,13 @@ def test_ragged_missing_and_many_channels(name):
 
 def test_progress_is_told_in_steps_or_hundredths():
     told = []
-    learnt("simclr", watch=lambda *at: told.append(at))
-    assert told == [(step, 6) for step in range(7)]
+    learnt("simclr", progress=lambda *at: told.append(at))
+    assert [at[:3] for at in told] == [("training", step, 6) for step in range(7)]
+    assert all(re.search(r"loss -?\d", at[3]) for at in told[1:])
     told.clear()
-    learnt("simclr", budget="0.005 minutes", watch=lambda *at: told.append(at))
-    assert told[0] == (0, 100) and told[-1] == (100, 100)
-    assert [at[0] for at in told] == sorted(at[0] for at in told)
+    learnt("simclr", budget="0.005 minutes", progress=lambda *at: told.append(at))
+    assert told[0][:3] == ("training", 0, 100) and told[-1][:3] == ("training", 100, 100)
+    assert [at[1] for at in told] == sorted(at[1] for at in told)
 
 
 @pytest.mark.again

@@ -69,8 +69,19 @@ def test_knn_gives_the_label_of_the_nearest_vector_by_cosine(data, model):
     for z in Z[10:]:
         cosines = [z @ r / np.linalg.norm(z) / np.linalg.norm(r) for r in Z[:10]]
         nearest.append(y[int(np.argmax(cosines))])
-    classifier = Classifier(model, head="knn").fit(X[:10], y[:10])
+    classifier = Classifier(model, head="knn", n_neighbors=1).fit(X[:10], y[:10])
     assert list(classifier.predict(X[10:])) == nearest
+
+
+@pytest.mark.parametrize("labelled, asked", [(10, 5), (4, 4)])
+def test_knn_asks_five_or_all_where_there_are_fewer(data, model, labelled, asked):
+    X, y = data
+    fitted = [
+        Classifier(model, head="knn", n_neighbors=count).fit(X[:labelled], y[:labelled])
+        for count in (None, asked)
+    ]
+    first, second = (found.predict_proba(X) for found in fitted)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_probe_head_is_the_probe_on_the_vectors(data, model):

@@ -118,6 +118,16 @@ def test_a_folder_is_old_or_new_whenever_its_writer_is_killed(tmp_path, swap):
     assert lost == (1 if swap == "two renames" else 0)
 
 
+def test_a_model_that_was_moved_aside_is_loaded(tmp_path):
+    x = np.random.default_rng(0).normal(size=(8, 1, 30)).astype(np.float32)
+    model = st.pretrain(x, encoder="quantiles")
+    for place in (tmp_path / "mine", tmp_path / "run" / "model"):
+        model.save(place).rename(place.with_name(hidden("old", place.name)))
+    for place in (tmp_path / "mine", tmp_path / "run"):
+        assert st.load(place).embed(x).tolist() == model.embed(x).tolist()
+
+
+@pytest.mark.slow  # two dozen processes, each of which loads and saves
 def test_a_model_is_old_or_new_whenever_its_writer_is_killed(tmp_path, swap):
     x = np.random.default_rng(0).normal(size=(8, 1, 30)).astype(np.float32)
     old, new = (st.pretrain(x, encoder="quantiles", seed=seed) for seed in (0, 1))

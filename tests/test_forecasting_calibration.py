@@ -13,7 +13,10 @@ from selftime.tasks.forecasting.blocks import cut_blocks
 from selftime.tasks.forecasting.calibration import (
     EVERY,
     Calibration,
+    Misses,
     calibration_of,
+    in_blocks,
+    misses_of,
     standard_error,
 )
 from selftime.tasks.forecasting.intervals import (
@@ -26,7 +29,6 @@ from selftime.tasks.forecasting.intervals import (
 from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
 from selftime.tasks.forecasting.linear_map import LinearMap
-from selftime.tasks.forecasting.misses import Misses, in_blocks, misses_of
 from selftime.tasks.forecasting.setting import setting_of
 
 

@@ -6,11 +6,16 @@ import pytest
 from forecast_material import waves
 from selftime.tasks.forecasting import correction as corrections
 from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.calibration import (
+    mase,
+    naive_scale,
+    pinball,
+    weighted_quantile_loss,
+)
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import fit_forecaster, learned_features
 from selftime.tasks.forecasting.latents import patch_features, patch_lengths, principal
 from selftime.tasks.forecasting.linear import fit_linear
-from selftime.tasks.forecasting.metrics import mase, naive_scale, pinball, weighted_quantile_loss
 
 
 def test_latents_reconstruct_better_than_any_other_linear_code(np_rng):

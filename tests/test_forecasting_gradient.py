@@ -5,6 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from benchmarks.patchtst import (
+    NetworkSize,
+    TrainingSteps,
+    gradient_rows,
+    material_in,
+    patch_network,
+)
 
 import selftime as st
 from forecast_material import waves
@@ -13,13 +20,6 @@ from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens
 from selftime.tasks.forecasting import network as forecasting_network
 from selftime.tasks.forecasting.backtest import errors_of
-from selftime.tasks.forecasting.gradient import (
-    NetworkSize,
-    TrainingSteps,
-    gradient_rows,
-    material_in,
-    patch_network,
-)
 from selftime.tasks.forecasting.network import (
     NetworkForecaster,
     fine_tuned,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from forecast_material import waves
+from selftime.data.periods import season_of
 from selftime.data.series import SeriesError
-from selftime.tasks.forecasting.blocks import cut_blocks
-from selftime.tasks.forecasting.gram import window_gram
+from selftime.tasks.forecasting.blocks import cut_blocks, window_gram
 from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge, ridge_weights
 from selftime.tasks.forecasting.linear import (
     agreed,
@@ -24,7 +24,6 @@ from selftime.tasks.forecasting.references import (
     repeat_last,
     seasonal_naive,
 )
-from selftime.tasks.forecasting.seasons import season_of
 
 
 def windows_of(pieces, length):
@@ -74,7 +73,7 @@ def test_errors_from_moments_equal_those_of_forecasts(np_rng):
     L, H = 5, 4
     moments = window_gram([train], L + H).from_last_value(L)
     ridge = lag_ridge(moments, L, decay=1.0, season=3)
-    found = ridge.errors(window_gram([held], L + H).from_last_value(L))
+    found = ridge.errors(window_gram([held], L + H).from_last_value(L), ALPHAS)
     v = windows_of([held], L + H)
     for k in (0, 10, len(ALPHAS) - 1):
         weights = ridge_weights(moments, L, ALPHAS[k], decay=1.0, season=3)

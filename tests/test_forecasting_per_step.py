@@ -2,17 +2,18 @@
 
 import numpy as np
 import pytest
-
-import selftime as st
-from forecast_material import waves
-from selftime.data.series import SeriesError
-from selftime.tasks.forecasting.per_step import (
+from benchmarks.per_step import (
     ALPHAS,
     futures,
     per_step_errors,
     step_vectors,
     sums_of,
 )
+
+import selftime as st
+from forecast_material import waves
+from selftime.data.series import SeriesError
+from selftime.engine.plan import Budget, TrainingConfig
 from selftime.tasks.forecasting.setting import setting_of
 
 H = 4
@@ -67,7 +68,7 @@ def test_errors_are_those_of_a_ridge_beside_loops(setting, model):
 def test_sums_do_not_depend_on_how_steps_are_cut(setting, monkeypatch):
     vectors = setting.values.astype(np.float32)
     whole = sums_of(setting, vectors, H, 1, 280)
-    monkeypatch.setattr("selftime.tasks.forecasting.per_step.CHUNK", 50)
+    monkeypatch.setattr("benchmarks.per_step.CHUNK", 50)
     for a, b in zip(whole, sums_of(setting, vectors, H, 1, 280), strict=True):
         np.testing.assert_allclose(a, b)
     np.testing.assert_array_equal(futures(setting, H, 5, 7)[1], setting.values[6:10].T.ravel())

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from benchmarks.patchtst import NetworkSize, patch_network
 
 import selftime as st
 from forecast_material import waves
@@ -14,9 +15,8 @@ from selftime.engine.plan import Budget
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.tasks.forecasting import fitting
 from selftime.tasks.forecasting.blocks import cut_blocks
-from selftime.tasks.forecasting.gradient import NetworkSize, TrainingSteps, patch_network
 from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.network import fine_tuned, material_of, with_head
+from selftime.tasks.forecasting.network import TrainingSteps, fine_tuned, material_of, with_head
 from selftime.tasks.forecasting.protocols import scale_of
 from selftime.tasks.forecasting.tuning import bare_encoder, look_back_of, tuned_cases
 
@@ -85,9 +85,8 @@ def test_partial_training_moves_the_last_block_alone(history):
 def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
     before = {name: weight.clone() for name, weight in patched.encoder.state_dict().items()}
     told = []
-    found = tuned_cases(
-        [history], 6, patched, "full", levels=LEVELS, steps=SHORT, watch=lambda *a: told.append(a)
-    )
+    given = {"levels": LEVELS, "steps": SHORT, "progress": lambda *at: told.append(at[:3])}
+    found = tuned_cases([history], 6, patched, "full", **given)
     stages = (("training a head", SHORT.head), ("training with the model", SHORT.full))
     assert told == [(name, i, of) for name, of in stages for i in range(1, of + 1)]
     own = found.forecaster.network.encoder.state_dict()

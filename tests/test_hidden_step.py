@@ -12,7 +12,7 @@ from selftime.encoders.hidden_step import seen_and_hidden
 from selftime.encoders.recurrent import GRU
 from selftime.tasks.anomaly.detect import Scoring, scored
 from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.hidden_step import RECENT, can_hide, hidden_step, less_recent
+from selftime.tasks.anomaly.scores.learned import RECENT, can_hide, hidden_step, less_recent
 
 
 def network(*, channels: int = 1, causal: bool = True) -> Dilated:

@@ -9,6 +9,7 @@ import torch
 
 import selftime as st
 from selftime.data.batch import Batch
+from selftime.data.folds import folds_by_class
 from selftime.report.invariance import audit_picture, audit_table, measured
 from selftime.tasks import invariance
 from selftime.tasks.advice import (
@@ -129,11 +130,11 @@ def test_a_handful_of_ragged_series_with_gaps(few, n):
 def test_groups_are_held_out_whole_and_classes_spread_evenly():
     rng = np.random.default_rng(0)
     labels = np.repeat(["a", "b"], [40, 10])
-    folds = invariance.folds_of(labels, None, rng)
+    folds = folds_by_class(labels, None, 5, rng)
     for f in range(5):
         assert (folds == f).sum() == 10 and (labels[folds == f] == "b").sum() == 2
     groups = rng.integers(0, 12, 50)
-    folds = invariance.folds_of(labels, groups, rng)
+    folds = folds_by_class(labels, groups, 5, rng)
     assert set(folds) == set(range(5))
     assert all(len(set(folds[groups == g])) == 1 for g in groups)
 

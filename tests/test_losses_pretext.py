@@ -7,8 +7,9 @@ import torch
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
-from selftime.objectives.losses.pretext import order_loss, place_loss
 from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.right_order import order_loss
+from selftime.objectives.segment_order import place_loss
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

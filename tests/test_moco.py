@@ -11,8 +11,7 @@ from torch.autograd import gradcheck
 
 from contrast_loops import dot
 from selftime.encoders.dilated import Dilated
-from selftime.objectives.losses.queue import queue_contrast
-from selftime.objectives.moco import MoCo
+from selftime.objectives.moco import MoCo, queue_contrast
 from selftime.views.pairs import WeakStrong
 from toy_batches import ragged
 
@@ -142,7 +141,7 @@ def test_the_encoder_of_the_keys_follows_at_one_pace():
     "setting, text",
     [
         ({"length": -1}, "got length=-1, wanted 0 or more: use 256"),
-        ({"momentum": 2.0}, "got momentum=2.0, wanted 0 to 1"),
+        ({"momentum": 2.0}, "got momentum=2.0, wanted a share from 0 to 1"),
         ({"temperature": 0.0}, "got temperature=0.0, wanted more than 0: use 0.2"),
     ],
 )

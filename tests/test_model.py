@@ -115,8 +115,8 @@ def test_batch_size_and_company_do_not_matter(model):
 
 def test_progress_ends_at_the_number_of_series(model):
     told = []
-    model.embed(ragged(), batch_size=5, watch=lambda *at: told.append(at))
-    assert told == [(5, 12), (10, 12), (12, 12)]
+    model.embed(ragged(), batch_size=5, progress=lambda *at: told.append(at))
+    assert told == [("embedding", done, 12) for done in (5, 10, 12)]
 
 
 def test_wrong_channels_are_named(model):

@@ -133,8 +133,9 @@ def test_one_series_is_refused():
 
 def test_progress_is_told_to_the_end():
     told = []
-    pretrain(walks(70), encoder="quantiles", watch=lambda *at: told.append(at))
-    assert told[-1] == (70, 70) and [done for done, _ in told] == sorted(done for done, _ in told)
+    pretrain(walks(70), encoder="quantiles", progress=lambda *at: told.append(at))
+    assert told[-1] == ("learning", 70, 70)
+    assert [at[1] for at in told] == sorted(at[1] for at in told)
 
 
 def test_fewer_and_shorter_series_get_more_copies():

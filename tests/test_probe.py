@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.probe import UNTESTED, Probe, ridge, temperature
+from selftime.tasks.probe import Probe
+from selftime.tasks.ridge import ridge
+from selftime.tasks.temperature import UNTESTED, softmax_temperature
 
 SHAPES = [(12, 5), (6, 20), (9, 9)]  # tall, wide, square
 
@@ -79,7 +81,7 @@ def test_temperature_is_the_likeliest():
         return -np.log(shares[np.arange(60), y]).mean()
 
     tried = np.exp(np.linspace(-4, 3, 2001))
-    assert cost(temperature(scores, y)) <= min(map(cost, tried)) + 1e-6
+    assert cost(softmax_temperature(scores, y)) <= min(map(cost, tried)) + 1e-6
 
 
 def test_temperature_lowers_the_cost_of_unseen_cases():
@@ -101,9 +103,9 @@ def test_cases_that_are_the_only_ones_of_their_class_do_not_set_the_temperature(
     scores = rng.normal(size=(7, 3)) + np.eye(3)[index]
     changed = scores.copy()
     changed[6] *= -5
-    assert temperature(scores, index) == temperature(changed, index)
-    assert temperature(scores, index) != temperature(scores[:5], index[:5])
-    assert temperature(scores[[0, 3, 6]], index[[0, 3, 6]]) == UNTESTED
+    assert softmax_temperature(scores, index) == softmax_temperature(changed, index)
+    assert softmax_temperature(scores, index) != softmax_temperature(scores[:5], index[:5])
+    assert softmax_temperature(scores[[0, 3, 6]], index[[0, 3, 6]]) == UNTESTED
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])

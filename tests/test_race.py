@@ -32,7 +32,7 @@ def ran(tmp_path_factory):
         minutes=SECOND,
         objectives=("spectral", "simclr"),
         folder=folder,
-        watch=lambda *news: told.append(news),
+        progress=lambda *news: told.append(news),
     )
     return made, folder, told
 

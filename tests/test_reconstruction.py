@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from selftime.objectives.losses.reconstruction import smooth_error, squared_error
+from selftime.objectives.data2vec import smooth_error
+from selftime.objectives.losses.reconstruction import squared_error
 
 
 def material() -> tuple[Tensor, Tensor, Tensor]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from selftime.tasks.accuracy import bootstrap_interval
 from selftime.tasks.reliability import (
     bin_starts,
+    bootstrap_interval,
     calibration_error,
     calibration_luck,
     reliability_bins,

@@ -8,9 +8,16 @@ import selftime
 from selftime.estimators import Classifier
 from selftime.tasks.cohort import surest, surest_share
 from selftime.tasks.heads import HEADS, SEMI, head_of
-from selftime.tasks.neighbourhood import are_nearest, graph_of, spread_out
 from selftime.tasks.probe import Probe
-from selftime.tasks.semi import Prototypes, SelfTraining, Spread, levelled
+from selftime.tasks.semi import (
+    Prototypes,
+    SelfTraining,
+    Spread,
+    are_nearest,
+    graph_of,
+    levelled,
+    spread_out,
+)
 
 
 def blobs(n: int, classes: int = 3, d: int = 6, seed: int = 0, apart: float = 2.5):

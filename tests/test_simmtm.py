@@ -10,13 +10,13 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.rocket import MiniRocket
-from selftime.objectives.losses.aggregation import (
+from selftime.objectives.simmtm import (
+    SimMTM,
     aggregated,
     manifold_constraint,
     similarities,
     weighed,
 )
-from selftime.objectives.simmtm import SimMTM
 from selftime.views.masks import RandomMask, hidden
 from strided_toy import Strided
 from toy_batches import padded, ragged, with_gap

@@ -75,8 +75,8 @@ def test_equals_the_pass_written_out():
 
 def test_progress_is_told_after_each_batch():
     told = []
-    learn(spectral(), walks(10), scaling.none(), batch_size=4, watch=lambda *at: told.append(at))
-    assert told == [(4, 10), (8, 10), (10, 10)]
+    learn(spectral(), walks(10), scaling.none(), batch_size=4, progress=lambda *at: told.append(at))
+    assert told == [("learning", done, 10) for done in (4, 8, 10)]
 
 
 @pytest.mark.parametrize("n", [3, SAMPLE, SAMPLE + 50])

@@ -14,8 +14,7 @@ from examples import examples
 from selftime.cli import app
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks import suggest as room
-from selftime.tasks.coverage import facility_location, likeness, nearest_counts
-from selftime.tasks.suggest import doubt_of, suggest
+from selftime.tasks.suggest import doubt_of, facility_location, likeness, nearest_counts, suggest
 
 KINDS = np.random.default_rng(5).normal(size=(4, 30)).cumsum(axis=1)
 

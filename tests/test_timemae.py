@@ -11,9 +11,8 @@ from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.rocket import MiniRocket
 from selftime.objectives.chosen import chosen_patches, steps_of
-from selftime.objectives.losses.tokens import hidden_vectors
 from selftime.objectives.patches import patches_of
-from selftime.objectives.timemae import Queries, TimeMAE
+from selftime.objectives.timemae import Queries, TimeMAE, hidden_vectors
 from selftime.views.masks import hidden
 from strided_toy import Strided
 from toy_batches import padded, ragged, with_gap

@@ -9,8 +9,7 @@ from torch.autograd import gradcheck
 
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
-from selftime.objectives.losses.unlabelled import neighbourhood
-from selftime.objectives.tnc import TNC, Neighbourhoods, distant
+from selftime.objectives.tnc import TNC, Neighbourhoods, distant, neighbourhood
 from toy_batches import padded, ragged, with_gap
 
 

@@ -1,4 +1,7 @@
-"""Strategies: what each trains and what it leaves, on every kind of encoder and target_type."""
+"""Strategies: what each trains and what it leaves, on every kind of encoder and target."""
+
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from selftime.encoders.low_rank import LowRank, adapted, merged
 from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.quantiles import Quantiles
 from selftime.encoders.transformer import Transformer
+from selftime.engine.interruption import Stopped
 from selftime.engine.model import load
 from selftime.engine.plan import TrainingConfig
 from selftime.engine.pretrain import pretrain
@@ -21,8 +25,8 @@ from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
 from selftime.tasks.probe import Probe
 from selftime.tasks.transfer import tuning
-from selftime.tasks.transfer.parts import cache_frozen, decayed, freeze, train_last, unfrozen
 from selftime.tasks.transfer.strategies import STRATEGIES, TransferConfig, transfer
+from selftime.tasks.transfer.tuning import cache_frozen, decayed, freeze, train_last, unfrozen
 from training_material import waves
 
 SLOW = pytest.mark.slow
@@ -281,3 +285,19 @@ def test_training_grows_with_the_labels():
     usual = [tuning.usual_training(count) for count in (4, 100, 1000, 20_000)]
     assert [config.recipe.batch_size for _, config in usual] == [8, 8, 64, 64]
     assert [budget.amount for budget, _ in usual] == [100, 375, 468, 1500]
+
+
+def test_a_signal_stops_fine_tuning_after_the_step_in_flight(network):
+    before, steps = signal.getsignal(signal.SIGTERM), []
+
+    def watch(done, of):
+        steps.append((done, of))
+        if done == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    text = "^stopped after step 3 of 5 of training on labels; nothing was saved$"
+    with pytest.raises(Stopped, match=text) as caught:
+        transfer(network, SERIES, LABELS, CLASSES, way("full", **SHORT), watch)
+    assert steps == [(step, 5) for step in range(4)]
+    assert caught.value.signum == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -17,3 +17,13 @@ def described(obj: object) -> str:
     """``Name(argument=value, …)``."""
     settings = ", ".join(f"{name}={value!r}" for name, value in settings_of(obj).items())
     return f"{type(obj).__name__}({settings})"
+
+
+def check_positive(name: str, value: float, usual: float) -> None:
+    """A setting is above 0.
+
+    Raises:
+        ValueError: it is not, or it is not a number.
+    """
+    if not value > 0:
+        raise ValueError(f"got {name}={value}, wanted more than 0: use {usual}")

@@ -63,6 +63,20 @@ def emptiest(held: Float[np.ndarray, "n K"], added: Float[np.ndarray, "K"]) -> i
     return int(np.lexsort((held.sum(axis=1), uneven.round(9)))[0])
 
 
+def folds_by_class(
+    labels: np.ndarray, groups: np.ndarray | None, n: int, rng: np.random.Generator
+) -> Int64[np.ndarray, "N"]:
+    """A fold for each series: classes spread evenly, or groups kept whole where there are any."""
+    order = rng.permutation(len(labels))
+    if groups is not None and len(np.unique(groups)) > 1:
+        codes = np.unique(groups, return_inverse=True)[1]
+        return np.asarray(rng.permutation(codes.max() + 1)[codes] % n)
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    folds = np.empty(len(labels), np.int64)
+    folds[by_class] = np.arange(len(labels)) % n
+    return folds
+
+
 def folds_by_time(series: SeriesSet, n: int, *, gap: int = 0) -> list[tuple[SeriesSet, SeriesSet]]:
     """Forward chaining: ``n`` pairs of a past and the part that follows it.
 

@@ -1,6 +1,7 @@
 """Recurrent networks: LSTM and GRU, ahead in time or both ways."""
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -8,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import check_depth
-from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
+from selftime.encoders.base import Encoder, LayerShape, begun, last_of
 from selftime.encoders.steps import average, entering
 from selftime.shapes import Embedding, Tokens
 
@@ -18,7 +19,55 @@ Kind = Callable[..., nn.RNNBase]
 """Makes one layer of one direction: ``nn.LSTM`` or ``nn.GRU``."""
 
 
-class LSTM(Encoder):
+class Recurrent(nn.Module):
+    """What LSTM and GRU share: layers ahead in time and, unless causal, back in time beside them.
+
+    Attributes:
+        kind: what makes one layer of one direction.
+    """
+
+    kind: ClassVar[Kind]
+    stride = 1
+
+    def __init__(  # noqa: PLR0913 - the sizes of a network
+        self,
+        *,
+        channels: int,
+        hidden: int = 160,
+        depth: int = 1,
+        causal: bool = False,
+        pooling: str = "mean",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_pooling(pooling)
+        self.channels, self.hidden, self.depth = channels, hidden, depth
+        self.causal, self.pooling, self.seed = causal, pooling, seed
+        self.stack = layers_of(self.kind, (channels, hidden, depth), causal=causal, seed=seed)
+        self.dim = width_of(hidden, causal=causal)
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a step (B,T,D)."""
+        return last_of(self.stages(x))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step after each layer."""
+        return states_of(self.stack, x)
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All alike."""
+        return [LayerShape(self.dim, self.stride)] * self.depth
+
+    def blocks(self) -> list[nn.Module]:
+        """The layers, each with all its directions."""
+        return [*self.stack]
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The mean over the steps of each series, or its last states (B,D)."""
+        return POOLINGS[self.pooling](tokens, begun(x, self.stride), self.hidden)
+
+
+class LSTM(Recurrent, Encoder):
     """One token a step from long short-term memory (Hochreiter & Schmidhuber 1997, section 4).
 
     With forget gates (Gers et al. 2000, section 3), as torch writes its equations. Unless it is
@@ -38,104 +87,17 @@ class LSTM(Encoder):
         ValueError: no layer, or a pooling that does not exist.
     """
 
-    stride = 1
-
-    def __init__(  # noqa: PLR0913 - the sizes of a network
-        self,
-        *,
-        channels: int,
-        hidden: int = 160,
-        depth: int = 1,
-        causal: bool = False,
-        pooling: str = "mean",
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        check_pooling(pooling)
-        self.channels, self.hidden, self.depth = channels, hidden, depth
-        self.causal, self.pooling, self.seed = causal, pooling, seed
-        self.stack = layers_of(nn.LSTM, (channels, hidden, depth), causal=causal, seed=seed)
-        self.dim = width_of(hidden, causal=causal)
-
-    def forward(self, x: Batch) -> Tokens:
-        """One token a step (B,T,D)."""
-        return last_of(self.stages(x))
-
-    def stages(self, x: Batch) -> Iterator[Tokens]:
-        """One token a step after each layer."""
-        return states_of(self.stack, x)
-
-    def layer_shapes(self) -> list[LayerShape]:
-        """All alike."""
-        return [LayerShape(self.dim, self.stride)] * self.depth
-
-    def blocks(self) -> list[nn.Module]:
-        """The layers, each with all its directions."""
-        return [*self.stack]
-
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean over the steps of each series, or its last states (B,D)."""
-        return POOLINGS[self.pooling](tokens, token_there(self, x), self.hidden)
+    kind = nn.LSTM
 
 
-class GRU(Encoder):
+class GRU(Recurrent, Encoder):
     """One token a step from gated recurrent units (Cho et al. 2014, section 2.3).
 
-    The reset gate acts behind the matrix, as torch has it. Unless it is causal each layer also
-    runs from the end of a series to its beginning, and a token holds the states of both. Steps
-    at which nothing was observed enter as 0.
-
-    Attributes:
-        channels: C, of the series.
-        hidden: numbers of a state; D is twice as many unless causal.
-        depth: layers.
-        causal: tokens depend on their own step and earlier ones only.
-        pooling: what a series is, one of :data:`POOLINGS`; "mean" of its tokens, as states forget
-            what was long ago and all steps shall count alike, or the "last" states.
-        seed: draws the initial weights.
-
-    Raises:
-        ValueError: no layer, or a pooling that does not exist.
+    The reset gate acts behind the matrix, as torch has it. All else is as in :class:`LSTM`, its
+    attributes and errors too.
     """
 
-    stride = 1
-
-    def __init__(  # noqa: PLR0913 - the sizes of a network
-        self,
-        *,
-        channels: int,
-        hidden: int = 160,
-        depth: int = 1,
-        causal: bool = False,
-        pooling: str = "mean",
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        check_pooling(pooling)
-        self.channels, self.hidden, self.depth = channels, hidden, depth
-        self.causal, self.pooling, self.seed = causal, pooling, seed
-        self.stack = layers_of(nn.GRU, (channels, hidden, depth), causal=causal, seed=seed)
-        self.dim = width_of(hidden, causal=causal)
-
-    def forward(self, x: Batch) -> Tokens:
-        """One token a step (B,T,D)."""
-        return last_of(self.stages(x))
-
-    def stages(self, x: Batch) -> Iterator[Tokens]:
-        """One token a step after each layer."""
-        return states_of(self.stack, x)
-
-    def layer_shapes(self) -> list[LayerShape]:
-        """All alike."""
-        return [LayerShape(self.dim, self.stride)] * self.depth
-
-    def blocks(self) -> list[nn.Module]:
-        """The layers, each with all its directions."""
-        return [*self.stack]
-
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean over the steps of each series, or its last states (B,D)."""
-        return POOLINGS[self.pooling](tokens, token_there(self, x), self.hidden)
+    kind = nn.GRU
 
 
 class Layer(nn.Module):

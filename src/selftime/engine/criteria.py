@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.engine.gauges import effective_rank
+from selftime.objectives.eigen import eigh
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild, View, copies
 from selftime.views.pairs import cut
@@ -101,7 +102,7 @@ def lidar(seen: Sight) -> float:
     between = middle.T @ middle / len(middle)
     apart = (z - centre[:, None]).flatten(0, 1)
     within = apart.T @ apart / len(apart)
-    e, Q = torch.linalg.eigh(within)
+    e, Q = eigh(within)
     e = e.clamp(min=0)
     white = Q / (e + 1e-4 * e.mean() + 1e-12).sqrt()
     found = torch.linalg.eigvalsh(white.T @ between @ white).clamp(min=0)

@@ -11,9 +11,9 @@ from pathlib import Path
 from selftime.engine import checkpoint
 from selftime.engine.checkpoint import State
 from selftime.engine.interruption import Request, Stopped, interruptible
-from selftime.engine.solve import Watch
 from selftime.engine.training import Record, Training
 from selftime.engine.watching import CollapseMonitor
+from selftime.progress import Progress
 
 Callback = Callable[[Record], None]
 """Called after every step with what is known of it."""
@@ -122,18 +122,19 @@ def stopped_text(training: Training, checkpoints: Path | None, how_to_resume: st
     return f"stopped after step {training.step}{of}, which is saved; {how_to_resume}"
 
 
-def progress_callbacks(training: Training, watch: Watch | None) -> list[Callback]:
-    """Progress as (done, of): steps, or hundredths where the clock decides."""
-    if watch is None:
-        return []
+def progress_callback(training: Training, progress: Progress, what: str) -> Callback:
+    """Report progress in steps, or hundredths where the clock decides, with loss and probe."""
+    latest: dict[str, float] = {}
 
-    def callback(record: Record) -> None:
-        if training.steps is None:
-            watch(min(int(100 * training.progress), 100), 100)
-        else:
-            watch(record["step"], training.steps)
+    def report(record: Record) -> None:
+        known = record.get("monitors", {}) | record
+        latest.update({name: known[name] for name in ("loss", "knn") if name in known})
+        done, of = record["step"], training.steps
+        if of is None:
+            done, of = min(int(100 * training.progress), 100), 100
+        progress(what, done, of, ", ".join(f"{k} {v:.3g}" for k, v in latest.items()))
 
-    return [callback]
+    return report
 
 
 @dataclass

@@ -24,8 +24,8 @@ from selftime.encoders.registry import build, check_sizes, check_tensors, recipe
 from selftime.engine.card import card_text
 from selftime.engine.cohort import checked_cohort
 from selftime.engine.seen import read_seen, write_seen
-from selftime.engine.solve import Watch
 from selftime.engine.stream import Manner, Of, Source, Stream
+from selftime.progress import Progress, open_progress
 
 FORMAT = 1
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
@@ -68,14 +68,14 @@ class Model:
         return self.encoder.dim
 
     def embed(
-        self, x: Any, *, batch_size: int = 256, watch: Watch | None = None
+        self, x: Any, *, batch_size: int = 256, progress: bool | Progress | None = None
     ) -> Float32[np.ndarray, "N D"]:
         """One vector a series.
 
         Args:
             x: whatever :func:`selftime.read` takes: an array, a frame, a path, a SeriesSet.
             batch_size: series at a time.
-            watch: told of progress after each batch.
+            progress: a bar where a person looks when None; :func:`selftime.progress.open_progress`.
 
         Raises:
             SeriesError: bad input, or another number of channels than the model was made for.
@@ -84,11 +84,11 @@ class Model:
         order = by_length(series) if series.is_ragged else np.arange(len(series))
         out = np.empty((len(series), self.dim), np.float32)
         done = 0
-        for rows, part in self._parts(series, order, batch_size):
-            out[rows] = part
-            done += len(rows)
-            if watch:
-                watch(done, len(series))
+        with open_progress(progress) as tell:
+            for rows, part in self._parts(series, order, batch_size):
+                out[rows] = part
+                done += len(rows)
+                tell("embedding", done, len(series))
         return out
 
     def stream(

@@ -1,12 +1,11 @@
 """What moves the weights: AdamW, its rate over a run, and averages of the weights."""
 
-import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from selftime.objectives.recipe import Averaging, Recipe
+from selftime.objectives.recipe import Averaging, Recipe, half_cosine
 
 EMA_DECAY = 0.99
 
@@ -54,7 +53,7 @@ def rate_at(progress: float, recipe: Recipe) -> float:
     if not recipe.cosine:
         return recipe.rate
     after = (progress - recipe.warmup) / (1 - recipe.warmup)
-    return recipe.rate * 0.5 * (1 + math.cos(math.pi * min(after, 1.0)))
+    return recipe.rate * half_cosine(min(after, 1.0))
 
 
 class Average:

@@ -22,14 +22,15 @@ from selftime.encoders.builders import BUILDERS
 from selftime.encoders.projected import Standardised, UnitLength
 from selftime.engine.checkpoint import State, newest
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.fit import progress_callbacks, run_training
+from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model, load
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.runs import MODEL, Run, metrics_in, run_record, write_finished
-from selftime.engine.solve import Watch, generator, learn, sample_of
+from selftime.engine.solve import generator, learn, sample_of
 from selftime.engine.training import Training, is_first_process
 from selftime.engine.watching import monitor_of
 from selftime.objectives.base import ClosedForm
+from selftime.progress import Progress, open_progress
 
 
 def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people decide
@@ -41,7 +42,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     config: TrainingConfig | None = None,
     run: Run | str | Path | None = None,
     seed: int = 0,
-    watch: Watch | None = None,
+    progress: bool | Progress | None = None,
 ) -> Model:
     """Learn a model from unlabelled series.
 
@@ -57,7 +58,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         run: folder that keeps the run: settings, metrics, states and model. A run that was
             stopped goes on when it is called again in the same way.
         seed: fixes everything random: the same data and seed give the same model.
-        watch: told of progress, (done, in all): series, or steps of a gradient run.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: bad input, or fewer than 2 series.
@@ -84,11 +85,13 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     if isinstance(learner, ClosedForm):
         if kept:
             kept.check_at_once(card)
-        learned = learn(learner, series, scale, seed=seed, watch=watch)
+        with open_progress(progress) as tell:
+            learned = learn(learner, series, scale, seed=seed, progress=tell)
     elif how is not None:
         training = Training(learner, series, scale, *how, seed)
         facts = run_record(card, command="pretrain", source=series.source)
-        train(training, kept, facts, watch)
+        with open_progress(progress) as tell:
+            train(training, kept, facts, tell)
         learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
@@ -109,17 +112,17 @@ def write_run(folder: Path, model: Model, facts: dict[str, Any], *, at_once: boo
     write_finished(folder, facts)
 
 
-def train(training: Training, run: Run | None, facts: dict[str, Any], watch: Watch | None) -> None:
+def train(training: Training, run: Run | None, facts: dict[str, Any], progress: Progress) -> None:
     """Train to the end of the budget, from the last state of the run folder if it has one.
 
     Args:
         training: what is trained.
         run: where states and metrics are kept, if anywhere.
         facts: settings, data and seed, which the states of the run must have been made with.
-        watch: told of progress.
+        progress: called after each step.
     """
     monitor = monitor_of(training.series, training.scaling, training.seed)
-    callbacks = progress_callbacks(training, watch)
+    callbacks = [progress_callback(training, progress, "training")]
     if run is None:
         run_training(training, monitor=monitor, callbacks=callbacks)
     else:
@@ -161,7 +164,7 @@ def with_standard_vectors(
 
 def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:
     """The model with embeddings of some of the series, with which probes compare their scores."""
-    cohort = model.embed(series[sample_of(len(series), seed, COHORT)])
+    cohort = model.embed(series[sample_of(len(series), seed, COHORT)], progress=False)
     return replace(model, cohort=cohort)
 
 

@@ -1,7 +1,5 @@
 """The closed-form pass: stream once over the data, add moments, solve."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Generator
@@ -11,9 +9,7 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import ClosedForm
-
-Watch = Callable[[int, int], None]
-"""Told after each batch how many series are done, and of how many."""
+from selftime.progress import Progress, silent
 
 
 def generator(seed: int, part: int) -> Generator:
@@ -30,7 +26,7 @@ def learn(
     *,
     seed: int = 0,
     batch_size: int = 64,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Encoder:
     """Learn an encoder from unlabelled series in one pass.
 
@@ -44,7 +40,7 @@ def learn(
         scaling: what is done to values first.
         seed: fixes everything random.
         batch_size: series at a time.
-        watch: told of progress.
+        progress: called after each batch.
     """
     first = batch_of(series, sample_of(len(series), seed))
     objective.prepare(scaling.apply(first), generator(seed, 0))
@@ -52,8 +48,7 @@ def learn(
     for part, batch in enumerate(batches(series, size=batch_size), start=1):
         new = objective.accumulate(scaling.apply(batch), generator(seed, part))
         moments = moments + new if moments else new
-        if watch:
-            watch(min(part * batch_size, len(series)), len(series))
+        progress("learning", min(part * batch_size, len(series)), len(series))
     assert moments is not None  # a SeriesSet holds at least one series
     return objective.solve(moments)
 

@@ -17,6 +17,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import AnyClasses, OneClass, TargetType
+from selftime.progress import Progress, open_progress
 from selftime.tasks.leaks import Leaks
 from selftime.tasks.transfer.choosing import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
@@ -41,6 +42,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             labels.
         config: how it is trained; what it leaves open goes by the number of labels.
         random_state: fixes everything random, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
@@ -61,6 +64,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         budget: Budget | str | None = None,
         config: TrainingConfig | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
@@ -69,6 +73,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         self.budget = budget
         self.config = config
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "Classifier":
         """Learn from labelled series.
@@ -95,10 +100,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         series = series_in(self, X, y if several is None else None, first=True)
         labels = _classes_in(series) if several is None else _labels_in(several, series)
         target_type = _asked(labels)
-        model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = fit_strategy(
-            model, series, labels, target_type, config
-        )
+        with open_progress(self.progress) as tell:
+            model = self.model or pretrain(series, seed=self.random_state, progress=tell)
+            found = fit_strategy(model, series, labels, target_type, config, tell)
+        self.strategy_, self.why_, self.solution_ = found
         self.model_ = self.solution_.model
         self.classes_ = (
             target_type.classes

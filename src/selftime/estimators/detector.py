@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
+from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.alarms import Episode, alarms_in
 from selftime.tasks.anomaly.detect import Scored, Scoring, scored
 from selftime.tasks.anomaly.thresholds import check_rate, following
@@ -31,6 +32,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         cool_down: steps without alarm that end one; the length of a window when None.
         learned: what a model adds: "embeddings", or "hidden step", by how much each step changes
             what a causal dilated network says of it (TS2Vec's score), or both.
+        progress: a bar where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         normal_: (C,T) the normal recordings, end to end.
@@ -38,7 +41,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         channels_: names of the channels.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | None = None,
         *,
@@ -47,6 +50,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         continues: bool = False,
         cool_down: int | None = None,
         learned: tuple[str, ...] = ("embeddings",),
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.rate = rate
@@ -54,6 +58,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.continues = continues
         self.cool_down = cool_down
         self.learned = learned
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":  # noqa: ARG002
         """Keep normal recordings: an array (T,), (N,T) or (N,C,T), or what ``read`` takes.
@@ -116,10 +121,13 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
             )
         recipe = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
         seams = self.seams_ if self.continues else (*self.seams_, self._before)
-        return [
-            scored(np.hstack([self.normal_, part]), self._before, recipe=recipe, seams=seams)
-            for part in (series.series(i) for i in range(len(series)))
-        ]
+        found = []
+        with open_progress(self.progress) as tell:
+            for i in range(len(series)):
+                tell("scoring recordings", i, len(series))
+                whole = np.hstack([self.normal_, series.series(i)])
+                found.append(scored(whole, self._before, recipe=recipe, seams=seams))
+        return found
 
     def _thresholds(self, part: Scored) -> Float[np.ndarray, "T"]:
         return following(part.scores, self._before, self.rate)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.readers import read
 from selftime.engine.model import Model
 from selftime.estimators.forecast_frames import frame_like
+from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.fitting import ForecastOrder, fit_series
 from selftime.tasks.forecasting.outlook import Forecasts
 
@@ -30,6 +31,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.
         random_state: fixes the random features, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         cases_: what was fitted.
@@ -37,7 +40,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         reason_: in words, what was accepted and what was left out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | None = None,
         *,
@@ -46,6 +49,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
         season: int | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
@@ -53,6 +57,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         self.quantiles = quantiles
         self.season = season
         self.random_state = random_state
+        self.progress = progress
 
     def fit(
         self,
@@ -87,7 +92,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             self.random_state,
         )
         self.fitted_on_ = read(X)
-        self.fitted_ = fit_series(self.fitted_on_, order)
+        with open_progress(self.progress) as tell:
+            self.fitted_ = fit_series(self.fitted_on_, order, tell)
         self.cases_, self.channels_ = self.fitted_.cases, self.fitted_on_.channels
         self.reason_ = self.cases_.reason
         return self

@@ -13,6 +13,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.estimators.targets import matrix_in
 from selftime.objectives.answers import Amount
+from selftime.progress import Progress, open_progress
 from selftime.tasks.transfer.choosing import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
@@ -30,6 +31,8 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
             values.
         config: how it is trained; what it leaves open goes by the number of values.
         random_state: fixes everything random, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
@@ -39,7 +42,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | None = None,
         *,
@@ -48,6 +51,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         budget: Budget | str | None = None,
         config: TrainingConfig | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
@@ -55,6 +59,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         self.budget = budget
         self.config = config
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "Regressor":
         """Learn from series and their values.
@@ -81,10 +86,10 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         if len(values) != len(series):
             raise ValueError(f"got {len(values)} rows of values for {len(series)} series: one each")
         self._is_one = several is None
-        model = self.model or pretrain(series, seed=self.random_state)
-        self.strategy_, self.why_, self.solution_ = fit_strategy(
-            model, series, values, Amount(values), config
-        )
+        with open_progress(self.progress) as tell:
+            model = self.model or pretrain(series, seed=self.random_state, progress=tell)
+            found = fit_strategy(model, series, values, Amount(values), config, tell)
+        self.strategy_, self.why_, self.solution_ = found
         self.model_ = self.solution_.model
         return self
 

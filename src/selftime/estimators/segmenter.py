@@ -13,6 +13,7 @@ from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.objectives.answers import StepClasses
+from selftime.progress import Progress, open_progress
 from selftime.tasks.transfer.choosing import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
@@ -28,6 +29,8 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
             series.
         config: how it is trained; what it leaves open goes by the number of series.
         random_state: fixes everything random, an integer.
+        progress: a bar for ``fit`` where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
@@ -37,7 +40,7 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         classes_: (K,) class labels.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model,
         *,
@@ -46,6 +49,7 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         budget: Budget | str | None = None,
         config: TrainingConfig | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.model = model
         self.strategy = strategy
@@ -53,6 +57,7 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
         self.budget = budget
         self.config = config
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Sequence[Any]) -> "Segmenter":
         """Learn from series with a label a step.
@@ -77,9 +82,9 @@ class Segmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn has no type
             seed=self.random_state,
         )
         check_transfer(config, target_type)
-        self.strategy_, self.why_, self.solution_ = fit_strategy(
-            self.model, series, labels, target_type, config
-        )
+        with open_progress(self.progress) as tell:
+            found = fit_strategy(self.model, series, labels, target_type, config, tell)
+        self.strategy_, self.why_, self.solution_ = found
         self.model_, self.classes_ = self.solution_.model, target_type.classes
         return self
 

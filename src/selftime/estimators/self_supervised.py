@@ -13,6 +13,7 @@ from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
 from selftime.objectives.base import ClosedForm, Objective
+from selftime.progress import Progress
 
 
 class SelfSupervised(
@@ -29,6 +30,8 @@ class SelfSupervised(
         budget: how long a gradient run lasts, such as "200 steps".
         config: how it is carried out.
         random_state: fixes everything random, an integer.
+        progress: a bar where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
 
     Attributes:
         model_: the learned :class:`selftime.Model`.
@@ -42,12 +45,14 @@ class SelfSupervised(
         budget: Budget | str | None = None,
         config: TrainingConfig | None = None,
         random_state: int = 0,
+        progress: bool | Progress | None = None,
     ) -> None:
         self.objective = objective
         self.encoder = encoder
         self.budget = budget
         self.config = config
         self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "SelfSupervised":  # noqa: ARG002
         """Learn from series; ``y`` and labels that they carry are not read.
@@ -63,6 +68,7 @@ class SelfSupervised(
             budget=self.budget,
             config=self.config,
             seed=self.random_state,
+            progress=self.progress,
         )
         return self
 
@@ -73,7 +79,7 @@ class SelfSupervised(
             ValueError: bad input, or series of other channels than in ``fit``.
         """
         check_is_fitted(self)
-        return self.model_.embed(series_in(self, X))
+        return self.model_.embed(series_in(self, X), progress=self.progress)
 
     @property
     def _n_features_out(self) -> int:

@@ -1,7 +1,8 @@
 """BERT on series: the codes of hidden patches, and whether one segment follows another."""
 
 import torch
-from jaxtyping import Bool
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
@@ -9,7 +10,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
 from selftime.objectives.codebook import Codebook
-from selftime.objectives.losses.tokens import hidden_codes, next_segment
+from selftime.objectives.losses.reconstruction import hidden_codes, mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.patches import Patches, check_patch, patches_of, tokens_of_patches
 from selftime.objectives.ranks import shared
@@ -107,3 +108,17 @@ def corrupted(x: Batch, chosen: Bool[Tensor, "B P"], patch: int, rng: Generator)
     values = torch.where(swapped, found.values, cut.values)  # (B,P,C,L)
     series = values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
     return hidden(Batch(series, x.observed), ~steps_of(goes, patch, T))
+
+
+def next_segment(
+    logits: Float[Tensor, "B"], follows: Bool[Tensor, "B"], asked: Bool[Tensor, "B"]
+) -> Float[Tensor, ""]:
+    """Binary cross entropy of B following A (Devlin et al. 2019, section 3.1, task 2).
+
+    Args:
+        logits: (B,) that it does.
+        follows: (B,) whether it does.
+        asked: (B,) series that count.
+    """
+    each = F.binary_cross_entropy_with_logits(logits, follows.to(logits.dtype), reduction="none")
+    return mean_where(each, asked)

@@ -6,12 +6,11 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
-from selftime.objectives.branch import Branch, check_momentum, rising
 from selftime.objectives.losses.agreement import negative_cosine
 from selftime.objectives.parts import normed_projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.teacher import Branch, Teacher
 from selftime.views.pairs import Independent, Pair
 
 
@@ -46,7 +45,6 @@ class BYOL(Objective):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_momentum(momentum)
         self.encoder = encoder
         self.pair = pair
         self.width = width
@@ -54,12 +52,13 @@ class BYOL(Objective):
         self.seed = seed
         self.project = normed_projector([encoder.dim, width, width], seed=seed)
         self.predict = normed_projector([width, width, width], seed=seed + 1)
-        self.teacher = Teacher(Branch(encoder, self.project))
+        student = Branch(encoder, self.project)
+        self.teacher = Teacher(student, momentum=momentum, schedule="cosine")
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoder; the teacher begins as its copy."""
         super().prepare(sample, rng)
-        self.teacher.follow(Branch(self.encoder, self.project), 0.0)
+        self.teacher.copy(Branch(self.encoder, self.project))
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, predict the teacher's projection of the other view; equation 2, twice."""
@@ -74,5 +73,4 @@ class BYOL(Objective):
 
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly."""
-        momentum = rising(self.momentum, progress)
-        self.teacher.follow(Branch(self.encoder, self.project), momentum)
+        self.teacher.follow(Branch(self.encoder, self.project), progress)

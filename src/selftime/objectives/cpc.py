@@ -6,7 +6,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.futures import Ahead, Predictor
-from selftime.objectives.losses.predictive import info_nce
+from selftime.objectives.losses.contrast import info_nce
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
 

@@ -2,14 +2,14 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
-from selftime.objectives.losses.reconstruction import smooth_error
+from selftime.objectives.losses.reconstruction import mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.patches import check_patch, patches_of
 from selftime.objectives.ranks import shared
@@ -60,16 +60,15 @@ class Data2Vec(Objective):
         super().__init__()
         check_patch(encoder, patch)
         check_share("share", share)
-        check_share("momentum", momentum)
         self.encoder, self.patch, self.share = encoder, patch, share
         self.momentum, self.seed = momentum, seed
-        self.teacher = Teacher(encoder)
+        self.teacher = Teacher(encoder, momentum=momentum, schedule="linear")
         self.head = linear(encoder.dim, encoder.dim, weights_from(seed))
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoder; the teacher begins as it is then."""
         super().prepare(sample, rng)
-        self.teacher.follow(self.encoder, 0.0)
+        self.teacher.copy(self.encoder)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Hide spans, encode, regress the teacher's tokens of what was hidden."""
@@ -92,4 +91,24 @@ class Data2Vec(Objective):
 
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly."""
-        self.teacher.follow(self.encoder, 1 - (1 - self.momentum) * (1 - progress))
+        self.teacher.follow(self.encoder, progress)
+
+
+def smooth_error(
+    made: Float[Tensor, "*axes"],
+    wanted: Float[Tensor, "*axes"],
+    counts: Bool[Tensor, "*axes"],
+    beta: float,
+) -> Float[Tensor, ""]:
+    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing.
+
+    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
+
+    Args:
+        made: predictions.
+        wanted: targets, finite; without meaning where they do not count.
+        counts: which numbers count.
+        beta: distance at which the square turns into a line, more than 0.
+    """
+    each = F.smooth_l1_loss(made, wanted.where(counts, 0.0), beta=beta, reduction="none")
+    return mean_where(each, counts)

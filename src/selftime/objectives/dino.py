@@ -11,12 +11,12 @@ from torch import Generator, Tensor, nn
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.branch import Branch, check_momentum, check_temperature, rising
 from selftime.objectives.losses.agreement import distillation, sharpened
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.teacher import Branch, Teacher
+from selftime.settings import check_positive
 from selftime.shapes import Embedding
 from selftime.views.pairs import Independent
 
@@ -68,8 +68,7 @@ class DINO(Objective):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_momentum(momentum)
-        check_temperature(temperature)
+        check_positive("temperature", temperature, 0.2)
         self.encoder = encoder
         self.pair = pair
         self.outputs = outputs
@@ -77,7 +76,8 @@ class DINO(Objective):
         self.momentum = momentum
         self.seed = seed
         self.project = Sorting(encoder.dim, encoder.dim, outputs, seed=seed)
-        self.teacher = Teacher(Branch(encoder, self.project))
+        student = Branch(encoder, self.project)
+        self.teacher = Teacher(student, momentum=momentum, schedule="cosine")
         self.centre: Tensor
         self.register_buffer("centre", torch.zeros(outputs))
         self.seen: Tensor | None = None  # mean output of the last batch, until the step is taken
@@ -89,7 +89,7 @@ class DINO(Objective):
         first steps would teach that all belong to one output.
         """
         super().prepare(sample, rng)
-        self.teacher.follow(Branch(self.encoder, self.project), 0.0)
+        self.teacher.copy(Branch(self.encoder, self.project))
         with torch.no_grad():
             self.centre.copy_(self.teacher.module(sample).mean(dim=0))
 
@@ -108,8 +108,7 @@ class DINO(Objective):
 
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly; so does the centre (equation 4)."""
-        momentum = rising(self.momentum, progress)
-        self.teacher.follow(Branch(self.encoder, self.project), momentum)
+        self.teacher.follow(Branch(self.encoder, self.project), progress)
         if self.seen is not None:
             self.centre.lerp_(self.seen.to(self.centre), 1 - CENTRING)
             self.seen = None

@@ -1,8 +1,6 @@
 """JEPA: what a teacher says of hidden blocks is predicted from what is visible."""
 
-import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
@@ -11,12 +9,11 @@ from selftime.objectives.base import Objective, Step
 from selftime.objectives.chosen import steps_of, trimmed
 from selftime.objectives.decoder import Decoder
 from selftime.objectives.losses.reconstruction import squared_error
-from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.patches import check_patch, patches_of
 from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.teacher import Teacher, patch_targets
 from selftime.objectives.visible import encoded_visible
-from selftime.views.draws import check_count, check_share, uniform
+from selftime.views.draws import check_count, uniform
 from selftime.views.masks import hidden
 from selftime.views.spans import outside_blocks
 
@@ -61,16 +58,15 @@ class JEPA(Objective):
         super().__init__()
         check_patch(encoder, patch)
         check_count("blocks", blocks, 1)
-        check_share("momentum", momentum)
         self.encoder, self.patch, self.blocks = encoder, patch, blocks
         self.momentum, self.seed = momentum, seed
-        self.teacher = Teacher(encoder)
+        self.teacher = Teacher(encoder, momentum=momentum, schedule="linear")
         self.predictor = Decoder(encoder.dim, encoder.dim, seed=seed)
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoder; the teacher begins as it is then."""
         super().prepare(sample, rng)
-        self.teacher.follow(self.encoder, 0.0)
+        self.teacher.copy(self.encoder)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Hide blocks, encode the rest, predict what the teacher says of the blocks."""
@@ -81,19 +77,14 @@ class JEPA(Objective):
         visible = free & ~goes
         encoded = encoded_visible(self.encoder, seen, visible, self.patch)
         made = self.predictor(encoded.tokens, visible, goes)  # (B,P,D)
-        loss = squared_error(made, self.targets(x), goes[:, :, None].expand_as(made))
+        loss = squared_error(
+            made, patch_targets(self.teacher, x, self.patch), goes[:, :, None].expand_as(made)
+        )
         return Step(loss, {}, encoded.embeddings.detach())
-
-    @torch.no_grad()
-    def targets(self, x: Batch) -> Float[Tensor, "B P D"]:
-        """The teacher's tokens of each patch, to mean 0 and variance 1 each."""
-        teacher = self.teacher.module
-        tokens = tokens_of_patches(shared(teacher, x), x, teacher, self.patch)
-        return F.layer_norm(tokens, tokens.shape[2:])
 
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly."""
-        self.teacher.follow(self.encoder, 1 - (1 - self.momentum) * (1 - progress))
+        self.teacher.follow(self.encoder, progress)
 
 
 def chosen_blocks(free: Bool[Tensor, "B P"], blocks: int, rng: Generator) -> Bool[Tensor, "B P"]:

@@ -2,21 +2,24 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.branch import Branch, check_momentum, check_temperature
-from selftime.objectives.losses.queue import queue_contrast
 from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.teacher import Branch, Teacher
+from selftime.settings import check_positive
+from selftime.shapes import Embedding
 from selftime.views.pairs import Independent, Pair
 
 WIDTH = 128
 """Of queries and keys (He et al. 2020, section 3.3)."""
+MOST = 64
+"""Batches of a step (accumulated gradients) whose keys are held until it is taken."""
 
 
 class MoCo(Objective):
@@ -58,8 +61,7 @@ class MoCo(Objective):
         super().__init__()
         if length < 0:
             raise ValueError(f"got length={length}, wanted 0 or more: use 256")
-        check_momentum(momentum)
-        check_temperature(temperature)
+        check_positive("temperature", temperature, 0.2)
         self.encoder = encoder
         self.pair = pair
         self.length = length
@@ -67,7 +69,8 @@ class MoCo(Objective):
         self.momentum = momentum
         self.seed = seed
         self.project = projector(encoder.dim, encoder.dim, WIDTH, seed=seed)
-        self.teacher = Teacher(Branch(encoder, self.project))
+        student = Branch(encoder, self.project)
+        self.teacher = Teacher(student, momentum=momentum, schedule="constant")
         self.queue: Tensor
         self.filled: Tensor
         self.register_buffer("queue", torch.zeros(length, WIDTH))  # newest first
@@ -77,7 +80,7 @@ class MoCo(Objective):
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoder; the encoder of the keys begins as its copy."""
         super().prepare(sample, rng)
-        self.teacher.follow(Branch(self.encoder, self.project), 0.0)
+        self.teacher.copy(Branch(self.encoder, self.project))
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, queries of one, keys of the other, contrast."""
@@ -91,9 +94,9 @@ class MoCo(Objective):
         self.fresh = [*self.fresh, keys][-MOST:]
         return Step(loss, {}, vectors.detach())
 
-    def after_step(self, progress: float) -> None:  # noqa: ARG002
+    def after_step(self, progress: float) -> None:
         """The encoder of the keys follows; new keys enter the queue, the oldest leave."""
-        self.teacher.follow(Branch(self.encoder, self.project), self.momentum)
+        self.teacher.follow(Branch(self.encoder, self.project), progress)
         new = torch.cat([*self.fresh[::-1], self.queue])  # keys of the last batch first
         kept = self.filled + len(new) - self.length
         self.queue.copy_(new[: self.length])
@@ -101,5 +104,22 @@ class MoCo(Objective):
         self.fresh = []
 
 
-MOST = 64
-"""Batches of a step (accumulated gradients) whose keys are held until it is taken."""
+def queue_contrast(
+    queries: Embedding,
+    keys: Embedding,
+    queue: Float[Tensor, "K D"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Cross entropy of finding each query's own key (He et al. 2020, equation 1).
+
+    −log exp(q·k₊/τ) / Σ_k exp(q·k/τ) on vectors of length 1, mean over the batch. Negatives are
+    the keys of the other series and those of the queue.
+
+    Args:
+        queries: (B,D) of any length.
+        keys: (B,D) the positive of each query; of length 1.
+        queue: (K,D) of length 1; K may be 0.
+        temperature: divides the similarities.
+    """
+    logits = F.normalize(queries, dim=1) @ torch.cat([keys, queue]).T / temperature  # (B,B+K)
+    return F.cross_entropy(logits, torch.arange(len(keys), device=keys.device))

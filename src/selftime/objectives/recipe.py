@@ -1,5 +1,6 @@
 """Recipe: how a method is trained where nothing else is said, from its paper."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,3 +46,8 @@ class Recipe:
             raise ValueError(
                 f"got averaging {self.averaging!r}, wanted one of {', '.join(AVERAGING)}"
             )
+
+
+def half_cosine(progress: float) -> float:
+    """From 1 to 0 along half a cosine as progress goes from 0 to 1 (Loshchilov & Hutter 2017)."""
+    return (1 + math.cos(math.pi * progress)) / 2

@@ -1,13 +1,14 @@
 """RightOrder: are these pieces of a series in the right order?"""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.losses.pretext import order_loss
+from selftime.objectives.losses.reconstruction import mean_where
 from selftime.objectives.parts import projector
 from selftime.objectives.pieces import check_pieces, embedded, pieces_of, pieces_there
 from selftime.objectives.recipe import Recipe
@@ -72,3 +73,16 @@ class RightOrder(Objective):
 def all_there(there: Bool[Tensor, "B S"], late: Bool[Tensor, "B"]) -> Bool[Tensor, "B"]:
     """Series of which all four pieces that are looked at exist."""
     return there[:, 1:4].all(dim=1) & torch.where(late, there[:, 4], there[:, 0])
+
+
+def order_loss(
+    right: Float[Tensor, "B"], wrong: Float[Tensor, "B"], there: Bool[Tensor, "B"]
+) -> Float[Tensor, ""]:
+    """Logistic loss of telling a right order from a wrong one; each is half of the cases.
+
+    Args:
+        right: (B,) scores of orders that are right, positive where they are taken for it.
+        wrong: (B,) scores of orders that are not.
+        there: (B,) series that count.
+    """
+    return mean_where((F.softplus(-right) + F.softplus(wrong)) / 2, there)

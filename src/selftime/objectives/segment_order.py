@@ -1,5 +1,7 @@
 """SegmentOrder: shuffled segments of a series are put back in order."""
 
+import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
@@ -7,7 +9,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.attention import TransformerLayer, check_heads, may_see
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.losses.pretext import place_loss
+from selftime.objectives.losses.reconstruction import mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.pieces import check_pieces, embedded, pieces_of, pieces_there
 from selftime.objectives.recipe import Recipe
@@ -85,3 +87,14 @@ class PlaceHead(nn.Module):
         """Scores of every segment for every place; segments see those that are there."""
         scores: Tensor = self.place(self.norm(self.relate(self.enter(z), may_see(there))))
         return scores
+
+
+def place_loss(scores: Float[Tensor, "B S S"], there: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:
+    """Cross entropy of the place of each segment, mean over those that are there.
+
+    Args:
+        scores: (B,S,S) of segment s being at each place (last axis); its place is s.
+        there: (B,S) segments that count.
+    """
+    places = torch.arange(scores.shape[1], device=scores.device).expand(len(scores), -1)
+    return mean_where(F.cross_entropy(scores.mT, places, reduction="none"), there)

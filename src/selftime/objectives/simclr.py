@@ -11,6 +11,7 @@ from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.soft import Soft
+from selftime.settings import check_positive
 from selftime.views.pairs import Independent, Pair
 
 
@@ -44,8 +45,7 @@ class SimCLR(Objective):
         soft: Soft | None = None,
     ) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"got temperature={temperature}, wanted more than 0: use 0.2")
+        check_positive("temperature", temperature, 0.2)
         self.encoder = encoder
         self.pair = pair
         self.temperature = temperature

@@ -1,27 +1,27 @@
 """SimMTM: a series is rebuilt from masked versions of itself and from its neighbours."""
 
 import torch
-from torch import Generator, nn
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, token_there
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.chosen import trimmed
 from selftime.objectives.heads import PatchHead
-from selftime.objectives.losses.aggregation import (
-    aggregated,
-    manifold_constraint,
-    similarities,
-    weighed,
-)
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses.reconstruction import mean_where, squared_error
 from selftime.objectives.parts import projector
 from selftime.objectives.patches import check_patch, patches_of
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
+from selftime.settings import check_positive
 from selftime.views.draws import check_count
 from selftime.views.masks import Mask, hidden
 from selftime.views.spans import BlockMask
+
+TINY = 1e-12
+"""Below the weights of all series together, wherever one of them has a token."""
 
 
 class SimMTM(Objective):
@@ -59,8 +59,7 @@ class SimMTM(Objective):
         stride = encoder.stride or 1
         check_patch(encoder, stride)
         check_count("versions", versions, 1)
-        if not temperature > 0:
-            raise ValueError(f"got temperature={temperature}, wanted more than 0: use 0.2")
+        check_positive("temperature", temperature, 0.2)
         self.encoder, self.mask, self.versions = encoder, mask, versions
         self.temperature, self.seed = temperature, seed
         self.project = projector(encoder.dim, encoder.dim, encoder.dim, seed=seed)
@@ -84,3 +83,65 @@ class SimMTM(Objective):
         loss = weighed(torch.stack([rebuilt, constraint]), self.doubt)
         parts = {"reconstruction": rebuilt.detach(), "constraint": constraint.detach()}
         return Step(loss, parts, z[:B].detach())
+
+
+def similarities(vectors: Float[Tensor, "S D"], temperature: float) -> Float[Tensor, "S S"]:
+    """Cosines over the temperature (Dong et al. 2023, section 3.2); −∞ of each with itself.
+
+    Args:
+        vectors: (S,D) one for each series, originals and masked versions.
+        temperature: divides the cosines.
+    """
+    z = F.normalize(vectors, dim=1)
+    own = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    return (z @ z.T / temperature).masked_fill(own, -torch.inf)
+
+
+def aggregated(
+    tokens: Float[Tensor, "S N D"], there: Bool[Tensor, "S N"], logits: Float[Tensor, "B S"]
+) -> Float[Tensor, "B N D"]:
+    """Tokens as the weighted mean of those of all other series at the same place.
+
+    Point-wise aggregation (Dong et al. 2023, section 3.2). Weights are the softmax of the
+    similarities over the series that have a token at that place:
+    ẑᵢ = Σⱼ exp(rᵢⱼ) zⱼ / Σⱼ exp(rᵢⱼ).
+
+    Args:
+        tokens: (S,N,D) point-wise representations.
+        there: (S,N) tokens that begin within their series.
+        logits: (B,S) similarities of the series that are rebuilt; −∞ where one does not count.
+    """
+    S, N, D = tokens.shape
+    weights = logits.softmax(dim=1)
+    total = weights @ (tokens * there[:, :, None]).reshape(S, N * D)  # (B,N·D)
+    mass = weights @ there.to(weights.dtype)  # (B,N)
+    return total.view(-1, N, D) / mass.clamp(min=TINY)[:, :, None]
+
+
+def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tensor, ""]:
+    """A series and its masked versions are near one another, others far.
+
+    The constraint of Dong et al. (2023, section 3.2): cross entropy of finding each version among
+    all others; here the mean over series and versions, in the paper their sum.
+
+    Args:
+        logits: (S,S) similarities, −∞ of each with itself; rows i, i + series, i + 2·series, …
+            are versions of series i.
+        series: how many different ones there are.
+    """
+    number = torch.arange(len(logits), device=logits.device)
+    alike = (number[:, None] - number) % series == 0
+    alike = alike & (number[:, None] != number)
+    return mean_where(-logits.log_softmax(dim=1), alike)
+
+
+def weighed(losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]) -> Float[Tensor, ""]:
+    """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ².
+
+    Kendall et al. 2018, *Multi-task learning using uncertainty to weigh losses*, section 3.2.
+
+    Args:
+        losses: (L,) to be weighed.
+        doubt: (L,) s of each, learned along; 0 weighs all by one half.
+    """
+    return ((-doubt).exp() * losses + doubt).sum() / 2

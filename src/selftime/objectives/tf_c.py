@@ -1,17 +1,20 @@
 """TF-C: what is seen in time and what is seen in frequency belong together."""
 
 from copy import deepcopy
+from itertools import product
 
-from torch import Generator
+from jaxtyping import Float
+from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.losses.consistency import consistency
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
+from selftime.settings import check_positive
+from selftime.shapes import Embedding
 from selftime.views.components import Components, amplitudes
 from selftime.views.draws import check_share
 from selftime.views.mild import Mild, View
@@ -20,6 +23,8 @@ MARGIN = 1.0
 """δ (Zhang et al. 2022, section 5)."""
 WIDTH = 128
 """Of the space that time and frequency share."""
+Views = tuple[Embedding, Embedding]
+"""(B,D) of the series as they are, and of their augmentation."""
 
 
 class TFC(Objective):
@@ -58,8 +63,7 @@ class TFC(Objective):
     ) -> None:
         super().__init__()
         check_share("balance", balance)
-        if not temperature > 0:
-            raise ValueError(f"got temperature={temperature}, wanted more than 0: use 0.2")
+        check_positive("temperature", temperature, 0.2)
         self.encoder, self.view, self.perturb = encoder, view, perturb
         self.balance, self.temperature, self.seed = balance, temperature, seed
         self.frequency = deepcopy(encoder)
@@ -84,3 +88,23 @@ class TFC(Objective):
         loss = self.balance * within + (1 - self.balance) * across  # equation 5
         parts = {"within": within.detach(), "across": across.detach()}
         return Step(loss, parts, h.detach())
+
+
+def consistency(
+    time: Views, frequency: Views, temperature: float, margin: float
+) -> Float[Tensor, ""]:
+    """What time and frequency say of a series is closest where neither was augmented.
+
+    Σ (S^TF − S^pair + δ) over the three pairs in which one side or both are augmented, S the
+    contrast of both sides (Zhang et al. 2022, equations 3 and 4). As printed there is no hinge;
+    the loss is bounded all the same, as cosines are.
+
+    Args:
+        time: projections of the series and of their augmentation.
+        frequency: the same of their spectra.
+        temperature: divides the cosine similarities.
+        margin: δ.
+    """
+    plain, *others = (nt_xent(t, f, temperature) for t, f in product(time, frequency))
+    total: Tensor = sum((plain - other + margin for other in others), plain.new_zeros(()))
+    return total

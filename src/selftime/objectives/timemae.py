@@ -1,9 +1,6 @@
 """TimeMAE: the codes of hidden patches, and what a teacher says of them."""
 
-import math
-
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
@@ -13,12 +10,12 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
 from selftime.objectives.codebook import Codebook
-from selftime.objectives.losses.tokens import hidden_codes, hidden_vectors
+from selftime.objectives.losses.reconstruction import hidden_codes, mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.teacher import Teacher, patch_targets
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
 
@@ -64,11 +61,10 @@ class TimeMAE(Objective):
         super().__init__()
         check_patch(encoder, patch)
         check_share("share", share)
-        check_share("momentum", momentum)
         self.encoder, self.patch, self.codes = encoder, patch, codes
         self.share, self.momentum, self.seed = share, momentum, seed
         self.codebook = Codebook(channels=encoder.channels, patch=patch, codes=codes)
-        self.teacher = Teacher(encoder)
+        self.teacher = Teacher(encoder, momentum=momentum, schedule="cosine")
         rng = weights_from(seed)
         self.queries = Queries(encoder.dim, rng)
         self.word = linear(WIDTH, codes, rng)
@@ -78,7 +74,7 @@ class TimeMAE(Objective):
         """Fit the codebook; the teacher begins as the encoder is then."""
         super().prepare(sample, rng)
         self.codebook.fit(sample, rng)
-        self.teacher.follow(self.encoder, 0.0)
+        self.teacher.copy(self.encoder)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Hide patches, encode the others, ask for the hidden ones."""
@@ -90,23 +86,15 @@ class TimeMAE(Objective):
         tokens = shared(self.encoder, seen)  # (B,N,D)
         visible = tokens_of_patches(tokens, seen, self.encoder, self.patch)  # (B,P,D)
         asked = self.queries(visible, cut.there & ~chosen)  # (B,P,W)
-        targets = self.targets(hidden(x, goes))
+        targets = patch_targets(self.teacher, hidden(x, goes), self.patch)
         codes = hidden_codes(self.word(asked), self.codebook(cut), chosen)
         vectors = hidden_vectors(self.token(asked), targets, chosen)
         parts = {"codes": codes.detach(), "vectors": vectors.detach()}
         return Step(codes + vectors, parts, self.encoder.pool(tokens, seen).detach())
 
-    @torch.no_grad()
-    def targets(self, x: Batch) -> Float[Tensor, "B P D"]:
-        """The teacher's tokens of each patch, to mean 0 and variance 1 each."""
-        teacher = self.teacher.module
-        tokens = tokens_of_patches(shared(teacher, x), x, teacher, self.patch)
-        return F.layer_norm(tokens, tokens.shape[2:])
-
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly (Grill et al. 2020, section 3.3)."""
-        rest = (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
-        self.teacher.follow(self.encoder, 1 - rest)
+        self.teacher.follow(self.encoder, progress)
 
 
 class Queries(nn.Module):
@@ -135,3 +123,16 @@ class Queries(nn.Module):
         for layer in self.layers:
             h = torch.where(shown, given, layer(h, may_see(visible)))
         return h
+
+
+def hidden_vectors(
+    made: Float[Tensor, "B P D"], wanted: Float[Tensor, "B P D"], chosen: Bool[Tensor, "B P"]
+) -> Float[Tensor, ""]:
+    """Mean squared error of the vectors of chosen patches (Cheng et al. 2023, section 3.4).
+
+    Args:
+        made: (B,P,D) predictions.
+        wanted: (B,P,D) targets.
+        chosen: (B,P) patches that count.
+    """
+    return mean_where(((made - wanted) ** 2).mean(dim=2), chosen)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.losses.unlabelled import neighbourhood
 from selftime.objectives.parts import projector
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
@@ -121,3 +121,20 @@ class TNC(Objective):
         )
         loss = neighbourhood(near, far, self.alike)
         return Step(loss, {}, anchor[:: self.windows.anchors].detach())
+
+
+def neighbourhood(
+    near: Float[Tensor, "N"], far: Float[Tensor, "N"], alike: float
+) -> Float[Tensor, ""]:
+    """Positive-unlabelled loss of a discriminator D (Tonekaboni et al. 2021, equation 2).
+
+    −[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)], mean over pairs. Windows that are far
+    apart are not negatives but unlabelled: with chance w they are alike all the same.
+
+    Args:
+        near: (N,) logits of D for windows and their neighbours.
+        far: (N,) logits of D for windows and distant ones.
+        alike: w.
+    """
+    apart = (1 - alike) * F.softplus(far) + alike * F.softplus(-far)
+    return (F.softplus(-near) + apart).mean()

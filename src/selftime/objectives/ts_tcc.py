@@ -10,11 +10,11 @@ from selftime.encoders.attention import TransformerLayer, may_see
 from selftime.encoders.base import Encoder, token_there
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.futures import Ahead, Cut, Predictor
-from selftime.objectives.losses.contrast import nt_xent
-from selftime.objectives.losses.predictive import info_nce
+from selftime.objectives.losses.contrast import info_nce, nt_xent
 from selftime.objectives.parts import linear, projector, weights_from
 from selftime.objectives.ranks import shared
 from selftime.objectives.recipe import Recipe
+from selftime.settings import check_positive
 from selftime.shapes import Tokens
 from selftime.views.pairs import Pair, WeakStrong
 
@@ -59,8 +59,7 @@ class TSTCC(Objective):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"got temperature={temperature}, wanted more than 0: use 0.2")
+        check_positive("temperature", temperature, 0.2)
         if width < HEADS or width % HEADS:
             raise ValueError(f"got width={width}, wanted a multiple of {HEADS}: use 64")
         self.encoder, self.pair, self.ahead = encoder, pair, ahead

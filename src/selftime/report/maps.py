@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from selftime.data.principal import principal_coordinates
 from selftime.data.series import SeriesSet
 from selftime.report.palette import canvas, class_style, headline
 from selftime.report.traces import channel_ranges, draw_trace
@@ -55,12 +56,9 @@ def principal_plane(
     """
     length = np.linalg.norm(embeddings, axis=1, keepdims=True)
     unit = (embeddings / np.where(length > 0, length, 1)).astype(np.float64)
-    U, s, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
-    points = np.zeros((len(unit), 2))
-    shares = np.zeros(2)
-    kept = min(2, len(s))
-    points[:, :kept] = (U * s)[:, :kept]
-    shares[:kept] = s[:kept] ** 2 / max((s**2).sum(), 1e-12)
+    found = principal_coordinates(unit - unit.mean(axis=0))
+    points = np.pad(found, ((0, 0), (0, 2)))[:, :2]  # one number a series has one direction
+    shares = (points**2).sum(axis=0) / max((found**2).sum(), 1e-12)
     furthest = points[np.abs(points).argmax(axis=0), [0, 1]]
     return points * np.where(furthest < 0, -1, 1), shares
 

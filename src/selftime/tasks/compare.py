@@ -12,6 +12,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
+from selftime.progress import Progress, open_progress
 from selftime.tasks.gain import Gain, Hits, gain, in_words
 from selftime.tasks.leaks import Leaks, find_leaks
 from selftime.tasks.references import (
@@ -29,7 +30,6 @@ from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 Shots = int | float | None
 """Labels per class, or a share of all labels (below 1); None means all."""
 
-Watch = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (what, done, of)."""
 
 
@@ -199,7 +199,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     draws: int = 5,
     strategies: Sequence[str] = (),
     seed: int = 0,
-    watch: Watch | None = None,
+    progress: bool | Progress | None = None,
 ) -> Comparison:
     """Set a model beside the reference rows at several numbers of labels.
 
@@ -217,7 +217,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         strategies: further ways to use the model, each a row: names in
             :data:`selftime.tasks.transfer.strategies.STRATEGIES`, or "auto". They take minutes.
         seed: of the pretraining, where there is no model.
-        watch: told of progress.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
@@ -226,22 +226,22 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     every, train, test = shots_in(labels_per_class), read(train), read(test)
     labels, truth = check_labels(train, test)
     makers = ROWS | {name_of(name): strategy_maker(name) for name in strategies}
-    told = watch or (lambda what, done, of: None)
-    if model is None:
-        model = pretrain(train, seed=seed, watch=lambda done, of: told("learning", done, of))
     rows: list[Row] = []
     hits: dict[str, dict[Shots, Hits]] = {}
     n_labels: dict[Shots, int] = {}
-    for done, (name, make) in enumerate(makers.items()):
-        told(name, done, len(makers) + len(every))
-        rows.append(make(model, train, test))
-        hits[name] = {}
-    for done, shots in enumerate(every, start=len(makers)):
-        told(label_of(shots), done, len(makers) + len(every))
-        picks = picks_of(labels, shots, draws)
-        n_labels[shots] = len(picks[0])
-        for row in rows:
-            hits[row.name][shots] = judged(row, labels, truth, picks)
+    with open_progress(progress) as tell:
+        if model is None:
+            model = pretrain(train, seed=seed, progress=tell)
+        for done, (name, make) in enumerate(makers.items()):
+            tell(f"comparing ({name})", done, len(makers) + len(every))
+            rows.append(make(model, train, test))
+            hits[name] = {}
+        for done, shots in enumerate(every, start=len(makers)):
+            tell(f"comparing ({label_of(shots)})", done, len(makers) + len(every))
+            picks = picks_of(labels, shots, draws)
+            n_labels[shots] = len(picks[0])
+            for row in rows:
+                hits[row.name][shots] = judged(row, labels, truth, picks)
     return Comparison(every, hits, n_labels, find_leaks(model, train, test), model)
 
 

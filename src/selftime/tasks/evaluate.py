@@ -11,6 +11,7 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.runs import as_finished, run_record
+from selftime.progress import Progress, open_progress
 from selftime.tasks.compare import Shots, check_labels, picks_of
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import mistakes_in
@@ -35,6 +36,7 @@ def evaluate(
     test: Any,
     *,
     probabilities: np.ndarray | None = None,
+    progress: bool | Progress | None = None,
 ) -> Evaluation:
     """Judge a fitted classifier on labelled test series, whatever it is made of.
 
@@ -44,6 +46,7 @@ def evaluate(
         train: the labelled series it was fitted on, whatever :func:`selftime.read` takes.
         test: labelled series that it never saw. A class that ``train`` lacks has probability 0.
         probabilities: (M,K) of the test series, where the classifier was asked already.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: labels are missing.
@@ -52,7 +55,8 @@ def evaluate(
     if probabilities is None:
         probabilities = classifier.predict_proba(test)
     probabilities = np.asarray(probabilities, np.float64)
-    spaces = model.embed(train), model.embed(test)
+    with open_progress(progress) as tell:
+        spaces = model.embed(train, progress=tell), model.embed(test, progress=tell)
     found = evaluation_of(probabilities, classifier.classes_, spaces, train, test)
     record = run_record(model.card, command="classify", source=train.source)
     return replace(found, about={"run": as_finished(record | {"seconds": None}), **found.about})

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
+from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 from selftime.data.files import write_json
-from selftime.tasks import accuracy, reliability
+from selftime.tasks import reliability
 from selftime.tasks.lookalikes import Mistake, mistake_of, plain
 from selftime.tasks.reliability import ReliabilityBin, reliability_bins
 
@@ -79,34 +80,42 @@ class Evaluation:
 
     @cached_property
     def accuracy_interval(self) -> tuple[float, float]:
-        """95 % bootstrap interval of the accuracy, see :func:`.accuracy.bootstrap_interval`."""
-        return accuracy.bootstrap_interval(self.right)
+        """95 % bootstrap interval of the accuracy, see :func:`.reliability.bootstrap_interval`."""
+        return reliability.bootstrap_interval(self.right)
 
     @property
     def confusion(self) -> Int64[np.ndarray, "K K"]:
         """How many series of class k (row) were given class j (column)."""
-        K = len(self.classes)
-        return np.bincount(self.truth * K + self.predicted, minlength=K * K).reshape(K, K)
+        return np.asarray(
+            confusion_matrix(self.truth, self.predicted, labels=np.arange(len(self.classes)))
+        )
 
     @property
     def balanced_accuracy(self) -> float:
         """Accuracy within each class, mean over the classes that there are test series of."""
-        return accuracy.balanced_accuracy(self.confusion)
+        known = np.unique(self.truth)
+        return float(recall_score(self.truth, self.predicted, labels=known, average="macro"))
 
     @property
     def macro_f1(self) -> float:
         """F₁ of each class, mean over the classes that occur."""
-        return accuracy.macro_f1(self.confusion)
+        return float(f1_score(self.truth, self.predicted, average="macro"))
 
     @property
     def negative_log_likelihood(self) -> float:
-        """Of the true classes, in nats a series."""
-        return reliability.negative_log_likelihood(self.probabilities, self.truth)
+        """Of the true classes, in nats a series; one held to be impossible costs 36, not ∞.
+
+        Rows of probabilities need not add up to 1, as scikit-learn's ``log_loss`` wants them: they
+        are rounded.
+        """
+        given = self.probabilities[np.arange(len(self.ids)), self.truth]
+        return float(-np.log(given.clip(min=float(np.finfo(np.float64).eps))).mean())
 
     @property
     def brier_score(self) -> float:
-        """Squared error of the probabilities, 0 to 2."""
-        return reliability.brier_score(self.probabilities, self.truth)
+        """Squared error of the probabilities, 0 to 2, of all classes (Brier 1950, equation 2)."""
+        wanted = self.truth[:, None] == np.arange(len(self.classes))
+        return float(((self.probabilities - wanted) ** 2).sum(axis=1).mean())
 
     @property
     def calibration_error(self) -> float:

@@ -9,16 +9,19 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.folds import folds_by_class
+from selftime.data.principal import principal_axes
 from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import rocket
 from selftime.engine.solve import generator, sample_of
+from selftime.progress import Progress, open_progress
 from selftime.tasks.advice import Effect, Invariance, ViewAudit
-from selftime.tasks.compare import Watch
 from selftime.tasks.gain import Gain, gain
-from selftime.tasks.probe import Probe, ridge
+from selftime.tasks.probe import Probe
+from selftime.tasks.ridge import ridge
 from selftime.views.mild import View
 from selftime.views.strengths import STRENGTHS, Amount
 
@@ -30,7 +33,9 @@ Vectors = Float[np.ndarray, "N D"]
 Hits = Bool[np.ndarray, "N"]
 
 
-def inspect_views(series: SeriesSet, *, seed: int = 0, watch: Watch | None = None) -> Invariance:
+def inspect_views(
+    series: SeriesSet, *, seed: int = 0, progress: bool | Progress | None = None
+) -> Invariance:
     """Try every view on a data set: how far it moves series, and whether labels survive it.
 
     Untrained features (``rocket``, standardised) of a sample of the series are compared with
@@ -42,7 +47,7 @@ def inspect_views(series: SeriesSet, *, seed: int = 0, watch: Watch | None = Non
     Args:
         series: at least 2, best the training part alone; labels are used where there are any.
         seed: fixes everything random.
-        watch: told of progress.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: a single series.
@@ -53,16 +58,16 @@ def inspect_views(series: SeriesSet, *, seed: int = 0, watch: Watch | None = Non
     chosen = series[sample_of(len(series), seed, min(SERIES, most))]
     why = why_unlabelled(chosen.labels)
     bench = bench_of(chosen if not why else replace(chosen, labels=None), seed)
-    told = watch or (lambda what, done, of: None)
     audits = []
-    for k, (name, (keyword, amounts, views)) in enumerate(STRENGTHS.items()):
-        told(name, k, len(STRENGTHS))
-        effects = [
-            effect_of(bench, view, amount, generator(seed, 1 + 10 * k + i))
-            for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
-        ]
-        audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
-    told("done", len(STRENGTHS), len(STRENGTHS))
+    with open_progress(progress) as tell:
+        for k, (name, (keyword, amounts, views)) in enumerate(STRENGTHS.items()):
+            tell(f"trying {name}", k, len(STRENGTHS))
+            effects = [
+                effect_of(bench, view, amount, generator(seed, 1 + 10 * k + i))
+                for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
+            ]
+            audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
+        tell("done", len(STRENGTHS), len(STRENGTHS))
     judge = bench.judge
     return Invariance(
         series=len(chosen),
@@ -125,7 +130,7 @@ def bench_of(series: SeriesSet, seed: int) -> Bench:
         bench = Bench(x, encoder, encoder.embed(x), None)
     if series.labels is None:
         return bench
-    folds = folds_of(series.labels, series.groups, np.random.default_rng([seed, 2]))
+    folds = folds_by_class(series.labels, series.groups, FOLDS, np.random.default_rng([seed, 2]))
     return bench._replace(judge=judge_of(coordinates(bench.features), series.labels, folds))
 
 
@@ -133,22 +138,8 @@ def coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
     """Vectors with the inner products of the features, so with all that is measured here."""
     with torch.inference_mode():
         products = np.asarray((features @ features.T).double())
-    squares, directions = np.linalg.eigh(products)
-    return np.asarray(directions * np.sqrt(squares.clip(min=0)))
-
-
-def folds_of(
-    labels: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator
-) -> Int64[np.ndarray, "N"]:
-    """A fold for each series: classes spread evenly, or groups kept whole where there are any."""
-    order = rng.permutation(len(labels))
-    if groups is not None and len(np.unique(groups)) > 1:
-        codes = np.unique(groups, return_inverse=True)[1]
-        return np.asarray(rng.permutation(codes.max() + 1)[codes] % FOLDS)
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    folds = np.empty(len(labels), np.int64)
-    folds[by_class] = np.arange(len(labels)) % FOLDS
-    return folds
+    squares, directions = principal_axes(products)
+    return np.asarray(directions * np.sqrt(squares))
 
 
 def judge_of(vectors: Vectors, labels: np.ndarray, folds: Int64[np.ndarray, "N"]) -> Judge:

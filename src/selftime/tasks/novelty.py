@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import eigh
 from sklearn.covariance import ledoit_wolf
 
+from selftime.data.principal import principal_axes
 from selftime.data.series import SeriesError
 from selftime.tasks.anomaly.thresholds import EVERY, Following
 
@@ -125,7 +125,7 @@ def mahalanobis(rows: Rows) -> Callable[[Rows], Distances]:
     """
     centre = rows.mean(axis=0)
     covariance = ledoit_wolf(rows - centre, assume_centered=True)[0]
-    variances, directions = eigh(covariance)
+    variances, directions = principal_axes(covariance)
     whitening = directions / np.sqrt(np.maximum(variances, least_variance(rows)))  # (D,D)
 
     def measure(new: Rows) -> Distances:

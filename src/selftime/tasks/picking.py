@@ -22,7 +22,9 @@ from selftime.encoders.projected import Projected, backbone, standardisation
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_cohort, with_standard_vectors
 from selftime.engine.solve import sample_of
-from selftime.tasks.probe import Probe, ridge
+from selftime.progress import Progress, open_progress
+from selftime.tasks.probe import Probe
+from selftime.tasks.ridge import ridge
 
 SURE = 2.0
 """Standard errors by which another layer or pooling must be better than the usual ones."""
@@ -109,7 +111,13 @@ class Picked:
 
 
 def pick(
-    model: Model, x: Any, labels: Any = None, *, unlabelled: Any = None, seed: int = 0
+    model: Model,
+    x: Any,
+    labels: Any = None,
+    *,
+    unlabelled: Any = None,
+    seed: int = 0,
+    progress: bool | Progress | None = None,
 ) -> Picked:
     """The layer and pooling of a model whose vectors suit some labels best.
 
@@ -126,6 +134,7 @@ def pick(
         unlabelled: series that vectors are standardised over, as in pretraining; None takes
             those of ``x``.
         seed: draws the sample that they are standardised over.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: bad input, no labels, or no class with two of them.
@@ -136,8 +145,9 @@ def pick(
     others = series if unlabelled is None else model.check(read(unlabelled))
     body = network_of(model)
     rows = sample_of(len(others), seed)
-    vectors = pooled(model, body, series)
-    over = pooled(model, body, others[rows]) if unlabelled is not None else None
+    with open_progress(progress) as tell:
+        vectors = pooled(model, body, series, tell)
+        over = pooled(model, body, others[rows], tell) if unlabelled is not None else None
     found = [
         judged(place, unit(z, over[place] if over else z[rows]), index)
         for place, z in vectors.items()
@@ -154,13 +164,16 @@ def as_good(usual: Candidate, best: Candidate, judged: int, *, margin: float = S
     return usual.wrong - best.wrong <= margin * math.sqrt(judged * share * (1 - share))
 
 
-def pooled(model: Model, body: Encoder, series: SeriesSet) -> dict[Place, Float[Tensor, "n D"]]:
+def pooled(
+    model: Model, body: Encoder, series: SeriesSet, progress: Progress
+) -> dict[Place, Float[Tensor, "n D"]]:
     """Vectors of all series for every layer and pooling, in one pass of the network."""
     parts: dict[Place, list[Tensor]] = {}
-    for batch in batches(series, size=64):
+    for k, batch in enumerate(batches(series, size=64), start=1):
         with torch.no_grad():
             for place, vectors in poolings_of(body, model.scaling.apply(batch)):
                 parts.setdefault(place, []).append(vectors)
+        progress("embedding by every layer", min(64 * k, len(series)), len(series))
     return {place: torch.cat(vectors) for place, vectors in parts.items()}
 
 

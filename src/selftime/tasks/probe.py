@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selftime.tasks.cohort import TINY, neighbours, surest_share
+from selftime.tasks.ridge import ridge
+from selftime.tasks.temperature import softmax_temperature
 
 
 class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -91,7 +91,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         shift, scale = self._normalisation(labels, moved)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
-        self.temperature_ = temperature((held_out - shift) / scale, index)
+        self.temperature_ = softmax_temperature((held_out - shift) / scale, index)
         self.own_coef_ = np.zeros_like(self.coef_)
         if len(X) < len(cohort):
             self._learn_from_itself((X, index), cohort, moved)
@@ -165,50 +165,6 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         return np.asarray(self._moved(X) @ self.coef_.T + own)
 
 
-def ridge(
-    Z: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalty: float
-) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, "n K"]]:
-    """Weights for centred data, and what each case would score if it had been left out.
-
-    Solved in the smaller of the two spaces, cases or features. Left-out scores follow from
-    residuals and leverage (Allen 1974); the 1/n in it is that of the intercept.
-    """
-    n, D = Z.shape
-    added = penalty * max(float(np.einsum("nd,nd->", Z, Z)) / n, 1e-12)
-    if n < D:
-        inverse = inverted(Z @ Z.T + added * np.eye(n))
-        weights = Z.T @ (inverse @ Y)
-        leverage = 1 - added * np.diag(inverse)
-    else:
-        inverse = inverted(Z.T @ Z + added * np.eye(D))
-        weights = inverse @ (Z.T @ Y)
-        leverage = np.einsum("nd,nd->n", Z @ inverse, Z)
-    residual = Y - Z @ weights
-    return weights.T, Y - residual / (1 - leverage - 1 / n).clip(min=1e-6)[:, None]
-
-
-def inverted(matrix: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
-    """Inverse of a positive definite matrix."""
-    return np.asarray(cho_solve(cho_factor(matrix), np.eye(len(matrix))))
-
-
-def temperature(scores: Float[np.ndarray, "n K"], index: np.ndarray) -> float:
-    """The softmax temperature of highest likelihood on left-out scores.
-
-    Cases whose class has no other label are left aside: without them their class is unknown.
-    With none left it is :data:`UNTESTED`.
-    """
-    known = np.bincount(index)[index] > 1
-    if not known.any():
-        return UNTESTED
-
-    def cost(log_t: float) -> float:
-        logs = log_softmax(scores[known] / np.exp(log_t), axis=1)
-        return float(-logs[np.arange(known.sum()), index[known]].mean())
-
-    return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 3.0), method="bounded").x))
-
-
 NEIGHBOURS = 5
 """How many of the cohort a vector is moved towards."""
 REACH = 0.5
@@ -217,5 +173,3 @@ OWN = 0.5
 """What share of the scores comes from its own labels, where hardly any of the cohort has one."""
 SURE = 0.9
 """Share of its own labels of a class that it learns from, the surest ones."""
-UNTESTED = 0.3
-"""Temperature where one label per class leaves nothing to fit it on."""

@@ -1,7 +1,7 @@
 """The race: several methods learn from the same series within a budget; the best one is kept."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,15 +20,15 @@ from selftime.engine.runs import (
     MODEL,
     RACE,
     RUN,
-    Log,
     Run,
     RunError,
     facts_in,
     run_record,
     write_finished,
 )
-from selftime.engine.training import Diverged, Record
+from selftime.engine.training import Diverged
 from selftime.objectives.naming import takes_steps
+from selftime.progress import Progress, open_progress
 from selftime.tasks.standing import CRITERION, FOLDS, criterion_of, probe_of
 
 USUAL = ("spectral", "simclr", "ts2vec", "vicreg", "masked_patches", "cpc")
@@ -36,9 +36,6 @@ USUAL = ("spectral", "simclr", "ts2vec", "vicreg", "masked_patches", "cpc")
 benchmark (benchmarks/results/roster.json)."""
 LEARNING = 0.9
 """Share of the time that is for learning; the rest is for embedding and judging."""
-
-Watch = Callable[[str, int, int, str], None]
-"""Told (contender, done, of, detail)."""
 
 
 class Finish(NamedTuple):
@@ -111,7 +108,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     run: str | Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
-    watch: Watch | None = None,
+    progress: bool | Progress | None = None,
 ) -> Race:
     """Let several methods learn from the same series and keep the best.
 
@@ -128,7 +125,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
             a race that was stopped goes on when it is called again in the same way.
         overwrite: remove a run that stands in the folder first.
         seed: fixes everything random.
-        watch: told of progress.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: bad input.
@@ -146,7 +143,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         lane = Lane(name, encoder, each, folder / lane_name(name) if folder else None, seed)
         began = time.perf_counter()
         try:
-            models[name] = lane.run(series, watch)
+            with open_progress(progress) as told:
+                models[name] = lane.run(series, told)
         except (Diverged, Collapsed) as error:
             finishes.append(Finish(name, np.nan, None, time.perf_counter() - began, str(error)))
             continue
@@ -202,38 +200,21 @@ class Lane(NamedTuple):
     folder: Path | None
     seed: int
 
-    def run(self, series: SeriesSet, watch: Watch | None) -> Model:
+    def run(self, series: SeriesSet, progress: Progress) -> Model:
         """The model of the contender; one that came in before is loaded."""
         if self.folder and (kept := finished(self.folder, series)):
             return kept
         stepwise = takes_steps(self.name)
-        log = self.listener(watch) if watch and self.folder and stepwise else None
         return pretrain(
             series,
             objective=self.name,
             encoder=self.encoder if stepwise else "auto",
             budget=self.budget if stepwise else None,
             config=TrainingConfig(on_collapse="stop") if stepwise else None,
-            run=Run(folder=self.folder, log=log) if self.folder else None,
+            run=Run(folder=self.folder) if self.folder else None,
             seed=self.seed,
-            watch=None if watch is None or log else self.counter(watch),
+            progress=lambda what, done, of, detail="": progress(self.name, done, of, detail),
         )
-
-    def counter(self, watch: Watch) -> Callable[[int, int], None]:
-        """Tells how much is done."""
-        return lambda done, of: watch(self.name, done, of, "")
-
-    def listener(self, watch: Watch) -> Log:
-        """Tells how much is done, the loss and the online probe (the nearest one's label)."""
-        latest: dict[str, float] = {}
-
-        def log(record: Record) -> None:
-            latest.update({"loss": record["loss"]} if "loss" in record else {})
-            latest.update({k: v for k, v in record.get("monitors", {}).items() if k == "knn"})
-            done = min(int(100 * record["seconds"] / (60 * self.budget.amount)), 100)
-            watch(self.name, done, 100, ", ".join(f"{k} {v:.3g}" for k, v in latest.items()))
-
-        return log
 
 
 def finished(folder: Path, series: SeriesSet) -> Model | None:

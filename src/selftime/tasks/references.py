@@ -41,16 +41,20 @@ class Row(NamedTuple):
     head: ClassifierMixin
 
 
+def _embedded(model: Model, train: SeriesSet, test: SeriesSet) -> tuple[Features, Features]:
+    return model.embed(train, progress=False), model.embed(test, progress=False)
+
+
 def learned(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The model itself."""
-    return Row("selftime", model.embed(train), model.embed(test), Probe(cohort=model.cohort))
+    return Row("selftime", *_embedded(model, train, test), Probe(cohort=model.cohort))
 
 
 def untrained(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The same encoder without what was learned, under the same probe."""
     bare = Model(untrained_twin(model, train), model.scaling, model.channels)
-    vectors = bare.embed(train)
-    return Row("untrained encoder", vectors, bare.embed(test), Probe(cohort=cohort_of(vectors)))
+    vectors, asked = _embedded(bare, train, test)
+    return Row("untrained encoder", vectors, asked, Probe(cohort=cohort_of(vectors)))
 
 
 def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
@@ -82,7 +86,7 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
         body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
     model = Model(body, scaling.none(), train.channels)
     head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
-    return Row("MiniRocket + ridge", model.embed(train), model.embed(test), head)
+    return Row("MiniRocket + ridge", *_embedded(model, train, test), head)
 
 
 def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:

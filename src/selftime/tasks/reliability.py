@@ -1,12 +1,12 @@
-"""How far probabilities can be trusted: likelihood, Brier score, calibration error and its bins."""
+"""How far figures can be trusted: interval of the accuracy, calibration error and its bins."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-LEAST = float(np.finfo(np.float64).eps)
-"""A probability below it counts as this: a class held to be impossible costs 36 nats, not ∞."""
+RESAMPLES = 2000
+"""Redrawn test sets that an interval of the accuracy comes from."""
 MOST_BINS = 15  # Guo et al. 2017, section 5
 ALIKE = 1000
 """Imagined test sets that are drawn to see what luck alone makes of the calibration error."""
@@ -28,20 +28,6 @@ class ReliabilityBin(NamedTuple):
     series: int
     confidence: float
     accuracy: float
-
-
-def negative_log_likelihood(
-    probabilities: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]
-) -> float:
-    """−(1/M) Σᵢ log pᵢ(yᵢ), in nats a series: 0 at best, log K where all are equally likely."""
-    given = probabilities[np.arange(len(truth)), truth]
-    return float(-np.log(given.clip(min=LEAST)).mean())
-
-
-def brier_score(probabilities: Float[np.ndarray, "M K"], truth: Int64[np.ndarray, "M"]) -> float:
-    """(1/M) Σᵢ Σₖ (pᵢ(k) − [yᵢ = k])², 0 to 2, of all classes (Brier 1950, equation 2)."""
-    wanted = truth[:, None] == np.arange(probabilities.shape[1])
-    return float(((probabilities - wanted) ** 2).sum(axis=1).mean())
 
 
 def calibration_error(
@@ -104,3 +90,19 @@ def bin_starts(ascending: Float[np.ndarray, "M"]) -> Int64[np.ndarray, "bins"]:
     bins = int(np.clip(round(M**0.5), 1, MOST_BINS))
     cuts = np.arange(bins) * M // bins
     return np.unique(np.searchsorted(ascending, ascending[cuts], side="left"))
+
+
+def bootstrap_interval(right: Bool[np.ndarray, "M"], *, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the share that is right, over redrawn series (Efron 1979).
+
+    Of M series drawn with replacement the number that is right is binomial. Where all series are
+    right, or none, redrawing them never shows another share: the ends are then those of Clopper &
+    Pearson (1934), 0.025^(1/M) and 1, or 0 and one minus it.
+    """
+    M, share = len(right), float(right.mean())
+    if share in (0.0, 1.0):
+        end = 0.025 ** (1 / M)
+        return (end, 1.0) if share else (0.0, 1 - end)
+    drawn = np.random.default_rng(seed).binomial(M, share, size=RESAMPLES) / M
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from selftime.tasks.probe import ridge
+from selftime.tasks.ridge import ridge
+from selftime.tasks.temperature import logistic_temperature
 
 PENALTIES = 10.0 ** np.arange(-4, 3)
 """Shares of the mean squared length that a value's penalty is chosen from."""
@@ -73,14 +73,3 @@ class LabelsProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no ty
     def predict_proba(self, X: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n K"]:
         """Probability of each label (n,K)."""
         return np.asarray(expit(self.decision_function(X) / self.temperature_))
-
-
-def logistic_temperature(
-    scores: Float[np.ndarray, "n K"], signs: Float[np.ndarray, "n K"]
-) -> float:
-    """The temperature of highest likelihood: least mean of log(1 + exp(−sign · score / t))."""
-
-    def cost(log_t: float) -> float:
-        return float(np.logaddexp(0, -signs * scores / np.exp(log_t)).mean())
-
-    return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 3.0), method="bounded").x))

@@ -43,7 +43,7 @@ def probe_of(model: Model, series: SeriesSet, seed: int) -> float | None:
         return None
     folds = min(FOLDS, int(counts[counts >= 2].min()), groups)
     fold = folds_by_group(kept, folds, np.random.default_rng(seed))
-    vectors, labels = model.embed(kept), np.asarray(kept.labels)
+    vectors, labels = model.embed(kept, progress=False), np.asarray(kept.labels)
     probe, right = Probe(cohort=model.cohort), np.zeros(len(labels), bool)
     for judged in (fold == f for f in range(folds)):
         head = clone(probe).fit(vectors[~judged], labels[~judged])

@@ -11,7 +11,8 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.solve import sample_of
-from selftime.tasks.coverage import facility_location, likeness, nearest_counts
+from selftime.progress import Progress
+from selftime.tasks.cohort import unit
 from selftime.tasks.probe import Probe
 
 POOL = 4096
@@ -56,15 +57,21 @@ class Suggestions:
 
 
 def suggest(
-    model: Model, x: Any, *, n: int = 10, labelled: SeriesSet | None = None, seed: int = 0
+    model: Model,
+    x: Any,
+    *,
+    n: int = 10,
+    labelled: SeriesSet | None = None,
+    seed: int = 0,
+    progress: bool | Progress | None = None,
 ) -> Suggestions:
     """The ``n`` series whose labels would teach most.
 
     Without labels these are the series that together stand for all others in the space that the
-    model learned (:func:`selftime.tasks.coverage.facility_location`). What is labelled already
-    counts as chosen. From :data:`TRUSTED` labels per class on a probe is fitted, and series count
-    the more the less it can decide between the two likeliest classes (margin sampling, Scheffer
-    et al. 2001).
+    model learned (:func:`facility_location`). What is labelled already
+    counts as chosen. From :data:`TRUSTED` labels per class on a probe is fitted, and series count the
+    more the less it can decide between the two likeliest classes (margin sampling, Scheffer et al.
+    2001).
 
     Args:
         model: what :func:`selftime.pretrain` returned.
@@ -72,6 +79,7 @@ def suggest(
         n: how many.
         labelled: series with labels; those of ``x`` that are among them are not suggested.
         seed: of the draw where there are more than :data:`POOL` series.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: fewer series without a label than asked for, or ``labelled`` without labels.
@@ -85,7 +93,7 @@ def suggest(
         )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = known_of(model, labelled)
-    choice = chosen_among(model.embed(series[pool]), n, known)
+    choice = chosen_among(model.embed(series[pool], progress=progress), n, known)
     rows = pool[choice.rows]
     reasons = [f"stands for {many(int(count))}" for count in choice.stands_for]
     if choice.probabilities is not None and known is not None:
@@ -116,7 +124,7 @@ def known_of(model: Model, labelled: SeriesSet | None) -> Known | None:
     """The labelled series as the model sees them, if there are any."""
     if labelled is None or labelled.labels is None:
         return None
-    return Known(model.embed(labelled), labelled.labels, model.cohort)
+    return Known(model.embed(labelled, progress=False), labelled.labels, model.cohort)
 
 
 class Suggested(NamedTuple):
@@ -186,3 +194,54 @@ def doubt_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndarray) -
         f"unsure between {classes[first]} ({100 * probabilities[first]:.0f} %) "
         f"and {classes[second]} ({100 * probabilities[second]:.0f} %)"
     )
+
+
+def likeness(
+    vectors: Float32[np.ndarray, "M D"], known: Float32[np.ndarray, "L D"] | None
+) -> tuple[Float32[np.ndarray, "M M"], Float32[np.ndarray, "M"]]:
+    """Cosines between series, centred on their mean, and the largest to a labelled one, or -1."""
+    centre = vectors.mean(axis=0)
+    units = unit(vectors - centre)
+    if known is None:
+        return units @ units.T, np.full(len(units), -1, np.float32)
+    return units @ units.T, (units @ unit(known - centre).T).max(axis=1)
+
+
+def facility_location(
+    alike: Float[np.ndarray, "M M"],
+    n: int,
+    *,
+    weight: Float[np.ndarray, "M"],
+    covered: Float[np.ndarray, "M"],
+) -> Int64[np.ndarray, "n"]:
+    """Rows S that greedily maximise Σᵢ wᵢ · max(coveredᵢ, max over s in S of alikeᵢₛ).
+
+    Each step takes the row that adds most, of equals the first. Gains only shrink, so a row whose
+    last known gain is below a fresh one need not be looked at (Minoux 1978); the greedy sum is at
+    least 1 - 1/e of the best one (Nemhauser, Wolsey & Fisher 1978).
+
+    Args:
+        alike: likeness of series i to series j.
+        n: how many rows.
+        weight: how much each series counts, not below 0.
+        covered: likeness of each series to what is chosen already.
+    """
+    best, bound = np.array(covered, np.float64), np.full(len(alike), np.inf)
+    chosen: list[int] = []
+    for _ in range(n):
+        fresh = np.zeros(len(alike), bool)
+        while not fresh[j := int(bound.argmax())]:
+            bound[j] = weight @ np.maximum(alike[:, j] - best, 0)
+            fresh[j] = True
+        chosen.append(j)
+        best = np.maximum(best, alike[:, j])
+        bound[j] = -np.inf
+    return np.array(chosen, np.int64)
+
+
+def nearest_counts(
+    alike: Float[np.ndarray, "M n"], covered: Float[np.ndarray, "M"]
+) -> Int64[np.ndarray, "n"]:
+    """How many series are nearer to each chosen one than to another or to a labelled one."""
+    nearest, near = alike.argmax(axis=1), alike.max(axis=1) >= covered
+    return np.bincount(nearest[near], minlength=alike.shape[1])

@@ -1,10 +1,13 @@
 """Reconstruction: what was predicted beside what was hidden, over what counts alone."""
 
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from selftime.objectives.losses.means import mean_where
+
+def mean_where(losses: Float[Tensor, "*S"], there: Bool[Tensor, "*S"]) -> Float[Tensor, ""]:
+    """Mean over what is there; 0, with a gradient of 0, where nothing is."""
+    return losses.where(there, 0.0).sum() / there.sum().clamp(min=1)
 
 
 def squared_error(
@@ -20,21 +23,17 @@ def squared_error(
     return mean_where((made - wanted.where(counts, 0.0)) ** 2, counts)
 
 
-def smooth_error(
-    made: Float[Tensor, "*axes"],
-    wanted: Float[Tensor, "*axes"],
-    counts: Bool[Tensor, "*axes"],
-    beta: float,
+def hidden_codes(
+    logits: Float[Tensor, "B P K"], codes: Int[Tensor, "B P"], chosen: Bool[Tensor, "B P"]
 ) -> Float[Tensor, ""]:
-    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing.
+    """Cross entropy of the codes of chosen patches (Devlin et al. 2019, section 3.1, task 1).
 
-    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
+    The mean over all chosen patches of the batch; 0 where there are none.
 
     Args:
-        made: predictions.
-        wanted: targets, finite; without meaning where they do not count.
-        counts: which numbers count.
-        beta: distance at which the square turns into a line, more than 0.
+        logits: (B,P,K) for each code, before the softmax.
+        codes: (B,P) from 0 to K − 1.
+        chosen: (B,P) patches that count.
     """
-    each = F.smooth_l1_loss(made, wanted.where(counts, 0.0), beta=beta, reduction="none")
-    return mean_where(each, counts)
+    each = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none")
+    return mean_where(each.view(codes.shape), chosen)

@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from selftime.data.gaps import bridged
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.alarms import Episode, alarms_in
-from selftime.tasks.anomaly.fusion import fused
-from selftime.tasks.anomaly.gaps import bridged
-from selftime.tasks.anomaly.period import window_of
-from selftime.tasks.anomaly.record import Record, scaled
+from selftime.tasks.anomaly.record import Record, scaled, window_of
 from selftime.tasks.anomaly.scores import LEARNED, SCORES
 from selftime.tasks.anomaly.thresholds import check_rate, following
 
@@ -30,6 +28,9 @@ USUAL = (
     "self join",
 )
 """The members of the fused score: one default for everything, chosen on the open benchmark."""
+POWER = 3
+"""Of the mean over scores: 1 drowns one sure score, 2 still does where several others stir, and the
+greatest score alone is the least steady."""
 Values = Float[np.ndarray, "C T"]
 
 
@@ -213,6 +214,29 @@ def together(record: Record, scores: Sequence[Float[np.ndarray, "T"]]) -> Float[
     known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
     joined = fused(np.stack(scores), known)
     return joined if record.past_only else record.smooth(joined)
+
+
+def fused(scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+    """Power mean over the scores of what their :func:`robust_z` exceeds 0 by: (Σ z³ / M)^(1/3).
+
+    Args:
+        scores: of M methods.
+        known: steps from which what is usual of each is measured.
+    """
+    above = np.maximum(robust_z(scores, known), 0)
+    return np.asarray(np.power(np.power(above, POWER).mean(axis=0), 1 / POWER))
+
+
+def robust_z(
+    scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]
+) -> Float[np.ndarray, "M T"]:
+    """Less the median, by the distance of the quartiles.
+
+    Ranks would bring every score to the same height at its top and so hide which of them is sure.
+    """
+    low, middle, high = np.quantile(scores[:, known], [0.25, 0.5, 0.75], axis=1)[..., None]
+    floor = 1e-3 * scores[:, known].std(axis=1, keepdims=True) + 1e-9
+    return np.asarray((scores - middle) / np.maximum(high - low, floor))
 
 
 def check_train(train: int, steps: int) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 Labels = Bool[np.ndarray, "T"]
 Scores = Float[np.ndarray, "T"]
@@ -114,17 +115,6 @@ def detections(scores: Scores, levels: int = LEVELS) -> Detections:
     return Detections(order, counts, thresholds)
 
 
-def curve_of(
-    labels: Labels, scores: Scores
-) -> tuple[Float[np.ndarray, "L"], Float[np.ndarray, "L"]]:
-    """Precision and recall at every distinct score, high ones first."""
-    order = np.argsort(-scores, kind="stable")
-    falling = scores[order]
-    last = np.r_[np.flatnonzero(np.diff(falling)), len(falling) - 1]  # of each distinct score
-    hits = np.cumsum(labels[order])[last]
-    return hits / (last + 1), hits / labels.sum()
-
-
 def auc_pr(labels: Labels, scores: Scores) -> float:
     """Average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores.
 
@@ -132,8 +122,7 @@ def auc_pr(labels: Labels, scores: Scores) -> float:
         ValueError: see :func:`check_scores`.
     """
     check_scores(labels, scores)
-    precision, recall = curve_of(labels, scores)
-    return float(np.diff(recall, prepend=0.0) @ precision)
+    return float(average_precision_score(labels, scores))
 
 
 def best_f1(labels: Labels, scores: Scores) -> float:
@@ -143,7 +132,7 @@ def best_f1(labels: Labels, scores: Scores) -> float:
         ValueError: see :func:`check_scores`.
     """
     check_scores(labels, scores)
-    precision, recall = curve_of(labels, scores)
+    precision, recall, _ = precision_recall_curve(labels, scores)
     return float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
 
 

@@ -1,15 +1,21 @@
 """Rolling-origin backtests: every test window counted, nothing after its origin seen."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from selftime.data.series import SeriesSet
+from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.forecasting.calibration import Calibration, calibration_of
+from selftime.tasks.forecasting.calibration import (
+    Calibration,
+    calibration_of,
+    in_blocks,
+    misses_of,
+)
 from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.covariates import (
     Covariates,
@@ -19,7 +25,6 @@ from selftime.tasks.forecasting.covariates import (
 )
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
 from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.misses import in_blocks, misses_of
 from selftime.tasks.forecasting.references import REFERENCES, FittedPart
 from selftime.tasks.forecasting.setting import (
     Forecasting,
@@ -106,7 +111,7 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
     refit: bool = True,
     covariates: Sequence[str] = (),
     seed: int = 0,
-    watch: Callable[[str, int, int], None] | None = None,
+    progress: bool | Progress | None = None,
 ) -> Backtest:
     """Forecast every window of the test part, for every horizon.
 
@@ -123,7 +128,7 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
             chosen, of reference rows too; a row says what they are worth without that.
         covariates: channels whose future is known when a forecast is made; they are not forecast.
         seed: fixes the random features.
-        watch: told of progress.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: more than one series, one too short for the protocol or for a horizon, a
@@ -138,24 +143,24 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
     rows: dict[str, dict[int, Errors]] = {name: {} for name in names}
     part = "training and validation part" if refit else "training part"
     found, seconds = Backtest({}, rows, part), 0.0
-    for done, horizon in enumerate(horizons):
-        if watch:
-            watch("backtest", done, len(horizons))
-        check_horizon(setting, horizon)
-        start = time.perf_counter()
-        early, last = fits_of(setting, horizon, seed, known=known, refit=refit)
-        found.errors[horizon] = errors_of(last.forecaster.single(), last.setting, horizon)
-        seconds += time.perf_counter() - start
-        found.forecasters[horizon] = last.forecaster
-        found.calibrations[horizon] = calibrated(early, last, setting)
-        if covariates:
-            found.explained[horizon] = last.explained
-            plain = fits_of(setting, horizon, seed, refit=refit)[1] if last.explained else last
-            rows[PLAIN][horizon] = errors_of(plain.forecaster.single(), setting, horizon)
-        if refit:
-            rows[ALONE][horizon] = errors_of(early.forecaster.single(), early.setting, horizon)
-        for name, errors in reference_errors(setting, horizon, refit=refit).items():
-            rows[name][horizon] = errors
+    with open_progress(progress) as tell:
+        for done, horizon in enumerate(horizons):
+            tell("backtest", done, len(horizons), f"{horizon} steps ahead")
+            check_horizon(setting, horizon)
+            start = time.perf_counter()
+            early, last = fits_of(setting, horizon, seed, known=known, refit=refit)
+            found.errors[horizon] = errors_of(last.forecaster.single(), last.setting, horizon)
+            seconds += time.perf_counter() - start
+            found.forecasters[horizon] = last.forecaster
+            found.calibrations[horizon] = calibrated(early, last, setting)
+            if covariates:
+                found.explained[horizon] = last.explained
+                plain = fits_of(setting, horizon, seed, refit=refit)[1] if last.explained else last
+                rows[PLAIN][horizon] = errors_of(plain.forecaster.single(), setting, horizon)
+            if refit:
+                rows[ALONE][horizon] = errors_of(early.forecaster.single(), early.setting, horizon)
+            for name, errors in reference_errors(setting, horizon, refit=refit).items():
+                rows[name][horizon] = errors
     return replace(found, seconds=seconds)
 
 

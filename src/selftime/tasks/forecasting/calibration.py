@@ -1,20 +1,47 @@
 """Whether intervals hold as often as they promise, on every window of a test part."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.intervals import FollowedQuantiles, levels_of
-from selftime.tasks.forecasting.metrics import LEVELS, mase, naive_scale, pinball
-from selftime.tasks.forecasting.misses import Misses
-from selftime.tasks.forecasting.setting import Setting
+from selftime.tasks.forecasting.blocks import Blocks
+from selftime.tasks.forecasting.intervals import FollowedQuantiles, levels_of, spread_of
+from selftime.tasks.forecasting.linear import LinearForecaster, fitted_maps
+from selftime.tasks.forecasting.setting import Forecasting, Setting, windows_between
 
+LEVELS = tuple(round(0.1 * i, 1) for i in range(1, 10))
+"""Quantiles over which the weighted quantile loss is averaged."""
+MOST = 8000
+"""About how many held-out windows of the training part are looked at."""
 INTERVALS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 """Shares of the future that intervals promise to hold."""
 EVERY = tuple(sorted({*LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
 """Levels of all quantiles that are looked at."""
+
+
+class Misses(NamedTuple):
+    """Residuals of windows that nothing was fitted on.
+
+    Attributes:
+        residuals: (N,C,H) truth less forecast, in scaled units.
+        spread: (N,C) how much each channel moved within the window.
+        every: every how-many-th window these are.
+    """
+
+    residuals: Float[np.ndarray, "N C H"]
+    spread: Float[np.ndarray, "N C"]
+    every: int = 1
+
+    def ratios(self, h: int) -> Float[np.ndarray, "N C"]:
+        """Residuals of step ``h`` (from 0) in units of the spread."""
+        return np.asarray(self.residuals[:, :, h] / self.spread)
+
+    def then(self, later: "Misses") -> "Misses":
+        """These windows, then others."""
+        residuals = np.concatenate([self.residuals, later.residuals])
+        return Misses(residuals, np.concatenate([self.spread, later.spread]), self.every)
 
 
 class Calibration(NamedTuple):
@@ -122,3 +149,87 @@ def standard_error(shares: Float[np.ndarray, "n"], horizon: int) -> float:
         return float("nan")
     batches = shares[: count * horizon].reshape(count, horizon).mean(axis=1)
     return float(batches.std(ddof=1) / np.sqrt(count))
+
+
+def misses_of(
+    forecaster: Forecasting, setting: Setting, horizon: int, first: int, stop: int | None = None
+) -> Misses:
+    """Every window whose future lies within ``first`` and ``stop``, the end of the series if None.
+
+    Nothing from ``first`` on was fitted on.
+    """
+    stop = setting.borders.end if stop is None else stop
+    residuals, spread = [], []
+    for past, future in windows_between(setting, first, stop, forecaster.look_back, horizon):
+        residuals.append((future - forecaster.predict(past)).astype(np.float32))
+        spread.append(spread_of(past))
+    return Misses(np.concatenate(residuals), np.concatenate(spread))
+
+
+def in_blocks(chosen: LinearForecaster, blocks: Blocks, season: int) -> Misses:
+    """Windows of every block of the training part, by the same options fitted without that block.
+
+    Cross-conformal residuals (Vovk 2015; Barber et al. 2021, CV+): they tell of all seasons that
+    the training part has, where the validation part tells of one. The linear map alone makes them;
+    what features correct is left out.
+    """
+    held = [k for k in range(blocks.count) if blocks.edges[0][k] < blocks.fit_end[0]]
+    places = [blocks.origins(blocks.held(k)) for k in held]
+    every = max(1, sum(map(len, places)) // MOST)
+    residuals, spread = [], []
+    maps = fitted_maps(blocks, chosen.options, chosen.pools, season, held)
+    for fitted, origins in zip([m.single() for m in maps], places, strict=True):
+        past, future = blocks.windows(origins[::every])
+        residuals.append(future - fitted.predict(past))
+        spread.append(spread_of(past[:, :, -fitted.look_back :]))
+    return Misses(np.concatenate(residuals), np.concatenate(spread), every)
+
+
+def mse(forecast: Float[np.ndarray, "*N"], truth: Float[np.ndarray, "*N"]) -> float:
+    """Mean squared error over windows, channels and steps."""
+    return float(np.mean((forecast - truth) ** 2, dtype=np.float64))
+
+
+def mae(forecast: Float[np.ndarray, "*N"], truth: Float[np.ndarray, "*N"]) -> float:
+    """Mean absolute error over windows, channels and steps."""
+    return float(np.mean(np.abs(forecast - truth), dtype=np.float64))
+
+
+def naive_scale(train: Float[np.ndarray, "T C"], season: int) -> Float[np.ndarray, "C"]:
+    """Mean absolute change over a season in the training part, in the units of the data.
+
+    The denominator of MASE (Hyndman and Koehler 2006, section 3).
+    """
+    change = np.abs(train[season:] - train[:-season]).mean(axis=0)
+    return np.where(change > 0, change, 1.0)
+
+
+def mase(
+    forecast: Float[np.ndarray, "N C H"],
+    truth: Float[np.ndarray, "N C H"],
+    scale: Float[np.ndarray, "C"],
+) -> float:
+    """Mean absolute error of each channel in units of its :func:`naive_scale`, mean of channels."""
+    each = np.abs(forecast - truth).mean(axis=(0, 2), dtype=np.float64)
+    return float(np.mean(each / scale))
+
+
+def pinball(
+    quantiles: Float[np.ndarray, "Q *N"], truth: Float[np.ndarray, "*N"], levels: Sequence[float]
+) -> Float[np.ndarray, "Q"]:
+    """Quantile loss of each level, summed: max(q (y − ŷ), (q − 1)(y − ŷ))."""
+    q = np.reshape(levels, (-1,) + (1,) * truth.ndim)
+    miss = truth - quantiles
+    loss = np.maximum(q * miss, (q - 1) * miss)
+    return np.asarray(loss.reshape(len(loss), -1).sum(axis=1, dtype=np.float64))
+
+
+def weighted_quantile_loss(
+    quantiles: Float[np.ndarray, "Q *N"], truth: Float[np.ndarray, "*N"], levels: Sequence[float]
+) -> float:
+    """2 Σ pinball / Σ|y|, mean over levels, in original units (Park et al. 2022, equation 8).
+
+    With many evenly spaced levels it approaches the CRPS over the mean absolute value.
+    """
+    size = max(float(np.abs(truth).sum(dtype=np.float64)), 1e-30)
+    return float(np.mean(2 * pinball(quantiles, truth, levels) / size))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from selftime.data.periods import season_of
 from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
 from selftime.tasks.forecasting.correction import CHUNK, Features, fit_correction
 from selftime.tasks.forecasting.covariates import (
@@ -15,11 +16,9 @@ from selftime.tasks.forecasting.covariates import (
     without_effect,
 )
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster, gains_in_words
-from selftime.tasks.forecasting.histories import ending
 from selftime.tasks.forecasting.intervals import FollowedQuantiles, spread_of
 from selftime.tasks.forecasting.linear import fitted_map
 from selftime.tasks.forecasting.protocols import scale_of
-from selftime.tasks.forecasting.seasons import season_of
 from selftime.tasks.forecasting.setting import Forecasting
 
 WHY_STILL = "held-out blocks do not agree that the past tells more"
@@ -209,3 +208,9 @@ def residuals_after(
         past, future = held.windows(origins[first : first + CHUNK])
         found.append((future - judge.predict(past)) / spread_of(past)[:, :, None])
     return np.concatenate(found)
+
+
+def ending(values: Float[np.ndarray, "T C"], steps: int) -> Float[np.ndarray, "L C"]:
+    """The last steps; where there are fewer, the first value is held before them."""
+    recent = values[-steps:]
+    return np.concatenate([np.repeat(recent[:1], steps - len(recent), axis=0), recent])

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.linear_map import LinearMap
+from selftime.tasks.ridge import RidgePath, mean_variance
 
 Features = Callable[[Float32[np.ndarray, "N C L"]], Float32[np.ndarray, "N C F"]]
 """From past steps to features, each channel by itself."""
@@ -93,7 +94,7 @@ def fit_correction(blocks: Blocks, linear: LinearMap, features: Features) -> Cor
     mean = curves[:, at].mean(axis=0)
     error = curves[:, at].std(axis=0, ddof=1) / np.sqrt(len(curves))
     fitted = rest if rest.count else parts[0]
-    weights = _ridge(fitted, np.array([STRENGTHS[at]]))[0]
+    weights = _path(fitted).weights(float(STRENGTHS[at]))
     kept = np.repeat(mean > error, _widths(linear.horizon))
     gains = tuple(float(100 * (1 - np.exp(-gain))) for gain in mean)
     return Correction(features, np.asarray(weights * kept, np.float32), blocks.look_back, gains)
@@ -142,22 +143,17 @@ def _gains(parts: list[ResidualSums], k: int) -> Float[np.ndarray, "A bands"]:
         fit = fit.plus(part)
     starts = _band_starts(len(held.squares))
     before = np.add.reduceat(held.squares, starts)
-    gains = []
-    for weights in _ridge(fit, STRENGTHS):
+    path, gains = _path(fit), []
+    for weights in map(path.weights, STRENGTHS):
         change = ((held.features @ weights - 2 * held.cross) * weights).sum(axis=0)  # (R,)
         after = np.add.reduceat(held.squares + change, starts)
         gains.append(np.log((before + 1e-12) / (np.maximum(after, 0.0) + 1e-12)))
     return np.array(gains)
 
 
-def _ridge(sums: ResidualSums, strengths: Float[np.ndarray, "A"]) -> list[Float[np.ndarray, "F R"]]:
-    values, vectors = np.linalg.eigh(sums.features)
-    turned = vectors.T @ sums.cross
-    unit = max(float(values.mean()), 1e-30)
-    return [
-        vectors @ (turned / (np.maximum(values, 0.0) + strength * unit)[:, None])
-        for strength in strengths
-    ]
+def _path(sums: ResidualSums) -> RidgePath:
+    unit = mean_variance(sums.features)
+    return RidgePath.of(sums.features / unit, sums.cross / unit)
 
 
 def _band_starts(R: int) -> Int64[np.ndarray, "bands"]:

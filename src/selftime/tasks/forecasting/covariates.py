@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from selftime.tasks.forecasting.blocks import Blocks
 from selftime.tasks.forecasting.linear import LinearForecaster, agreed, held_out_error
+from selftime.tasks.ridge import mean_variance, solve_ridge
 
 WAVES = 64
 """Random Fourier features of covariates beside their values."""
@@ -67,9 +68,7 @@ class Changes(NamedTuple):
 
     def weights(self, strength: float) -> Float[np.ndarray, "D C"]:
         """The ridge."""
-        unit = max(float(np.trace(self.features)) / len(self.features), 1e-30)
-        penalised = self.features + strength * unit * np.eye(len(self.features))
-        return np.asarray(np.linalg.solve(penalised, self.cross))
+        return solve_ridge(self.features, self.cross, strength * mean_variance(self.features))
 
     def error(self, weights: Float[np.ndarray, "D C"]) -> float:
         """Sum of squares that weights leave."""

@@ -1,14 +1,13 @@
 """Series in, forecasts out: channels told apart, the way chosen, names and times put back."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
+from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.cases import FittedCases, fit_cases
-from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.histories import histories_of
+from selftime.tasks.forecasting.given import Given, histories_of
 from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.outlook import Forecasts
 from selftime.tasks.forecasting.tuning import check_strategy, tuned_cases
@@ -79,16 +78,14 @@ class FittedSeries:
 
 
 def fit_series(
-    series: SeriesSet,
-    order: ForecastOrder,
-    watch: Callable[[str, int, int], None] | None = None,
+    series: SeriesSet, order: ForecastOrder, progress: Progress = silent
 ) -> FittedSeries:
     """Learn from histories.
 
     Args:
         series: histories.
         order: what is asked.
-        watch: told of what is done, and of how much of it, where a network is trained.
+        progress: called after each step where a network is trained, else before and after.
 
     Raises:
         SeriesError: series too short for the horizon, covariates that there are not, or a model
@@ -107,9 +104,10 @@ def fit_series(
             order.strategy,
             levels=order.levels,
             seed=order.seed,
-            watch=watch,
+            progress=progress,
         )
         return FittedSeries(order, cases, series.channels)
+    progress("fitting", 0, 1)
     cases = fit_cases(
         histories,
         order.horizon,
@@ -119,4 +117,5 @@ def fit_series(
         features=None if model is None else ModelVectors(model, targets.n_channels).of,
         known=past,
     )
+    progress("fitting", 1, 1)
     return FittedSeries(order, cases, series.channels)

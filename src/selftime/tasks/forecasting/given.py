@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
+from selftime.data.gaps import bridged
 from selftime.data.series import SeriesError, SeriesSet, names_of_channels
 from selftime.tasks.forecasting.covariates import Covariates
-from selftime.tasks.forecasting.histories import histories_of
 
 
 class Given(NamedTuple):
@@ -105,3 +106,8 @@ def channels_of(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
     return replace(
         series, steps=series.steps[:, at], observed=observed, channels=tuple(map(str, names))
     )
+
+
+def histories_of(series: SeriesSet) -> list[Float[np.ndarray, "_ C"]]:
+    """The values of each series, steps first, without gaps."""
+    return [bridged(np.asarray(series.series(i).T, np.float64)) for i in range(len(series))]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
+from selftime.data.principal import principal_axes
+
 LATENTS = 16
 """Linear latents of a patch."""
 WAVES = 200
@@ -102,7 +104,7 @@ def patch_lengths(season: int, look_back: int) -> tuple[int, ...]:
 def principal(x: Float32[np.ndarray, "N P"], q: int) -> Float[np.ndarray, "P q"]:
     """The q directions in which rows are largest: the best linear code of so many numbers."""
     products = (x.T @ x).astype(np.float64) / len(x)
-    return np.asarray(np.linalg.eigh(products)[1][:, ::-1][:, :q])
+    return principal_axes(products)[1][:, :q]
 
 
 def _patch(x: np.ndarray, rng: np.random.Generator, learned: bool) -> Patch:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import Blocks, look_backs_up_to
-from selftime.tasks.forecasting.gram import WindowGram
-from selftime.tasks.forecasting.lag_ridge import ALPHAS, LagRidge, lag_ridge, ridge_weights
+from selftime.tasks.forecasting.blocks import Blocks, WindowGram, look_backs_up_to
+from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge, ridge_weights
 from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
+from selftime.tasks.ridge import RidgePath
 
 DECAYS = (0.0, 1.0)
 """Penalties that do not, and do, grow with the distance in time."""
@@ -112,7 +112,7 @@ def ranked_options(blocks: Blocks, season: int) -> list[Option]:
     for L in look_backs_up_to(blocks.look_back):
         pairs = [moments_of(fold, L, blocks.horizon) for fold in folds]
         for decay in DECAYS:
-            found = [_ridge(fit, L, decay, season).errors(held) for fit, held in pairs]
+            found = [_ridge(fit, L, decay, season).errors(held, ALPHAS) for fit, held in pairs]
             errors = np.array(found) + 1e-30  # (K,A)
             at = int(np.log(errors).mean(axis=0).argmin())
             options.append(Option(L, decay, float(ALPHAS[at]), tuple(errors[:, at].tolist())))
@@ -152,7 +152,7 @@ def ranked_pools(blocks: Blocks, option: Option, season: int) -> list[Pool]:
             for c, (fit, part) in enumerate(zip(fits, parts, strict=True)):
                 if c == 0 or fit is not fits[0]:
                     ridge = _ridge(fit.from_last_value(L), L, option.decay, season)
-                errors[k] += ridge.errors(part[k][1].from_last_value(L)) / C
+                errors[k] += ridge.errors(part[k][1].from_last_value(L), ALPHAS) / C
         errors += 1e-30
         at = int(np.log(errors).mean(axis=0).argmin())
         pools.append(Pool(share, float(ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist())))
@@ -238,8 +238,8 @@ def held_out_error(fold: tuple[WindowGram, WindowGram], option: Option, season: 
     if np.isinf(option.alpha):
         return unmoved(held, L)
     at = int(np.abs(np.log(ALPHAS / option.alpha)).argmin())
-    return float(_ridge(fit, L, option.decay, season).errors(held)[at])
+    return float(_ridge(fit, L, option.decay, season).errors(held, ALPHAS)[at])
 
 
-def _ridge(moments: np.ndarray, look_back: int, decay: float, season: int) -> LagRidge:
+def _ridge(moments: np.ndarray, look_back: int, decay: float, season: int) -> RidgePath:
     return lag_ridge(moments, look_back, decay=decay, season=season)

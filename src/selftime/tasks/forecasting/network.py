@@ -19,14 +19,13 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import LEAST
 from selftime.engine.plan import Budget, TrainingConfig
-from selftime.engine.solve import Watch
 from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens, linear_head
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
+from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.transfer.parts import train_last
-from selftime.tasks.transfer.tuning import fine_tune
+from selftime.tasks.transfer.tuning import fine_tune, train_last
 
 CONFIG = TrainingConfig(
     recipe=Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1), clip=1.0
@@ -38,6 +37,14 @@ ROWS = 100_000
 """Windows of single channels that are trained on at most."""
 AT_ONCE = 1024
 """Windows that are encoded at a time."""
+
+
+class TrainingSteps(NamedTuple):
+    """How many steps of training each part of a row takes."""
+
+    pretraining: int = 600
+    head: int = 400
+    full: int = 400
 
 
 class NetworkForecaster(NamedTuple):
@@ -66,9 +73,11 @@ class NetworkForecaster(NamedTuple):
 
     def _outputs(self, rows: Float32[np.ndarray, "R 1 L"]) -> Float32[np.ndarray, "R H"]:
         x = torch.from_numpy(np.ascontiguousarray(rows))
+        batch = Batch(x, torch.ones_like(x, dtype=torch.bool))
+        device = next(self.network.parameters()).device  # while it is trained, perhaps a GPU
         with torch.inference_mode():
-            outputs: Tensor = self.network.outputs(Batch(x, torch.ones_like(x, dtype=torch.bool)))
-        return outputs.numpy()
+            outputs: Tensor = self.network.outputs(batch.to(device))
+        return outputs.cpu().numpy()
 
 
 class Material(NamedTuple):
@@ -133,7 +142,7 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
     seed: int,
     *,
     last: int | None,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Supervised:
     """A copy trained to forecast, with the weights that erred least on what is held out.
 
@@ -143,7 +152,7 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
         steps: of training.
         seed: fixes the order of windows.
         last: how many of the last blocks of the encoder are trained with the head; None for all.
-        watch: told of steps done, and of how many.
+        progress: called after each step.
     """
     own = deepcopy(network)
     own.encoder.requires_grad_(last != 0)
@@ -158,7 +167,7 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
         config=CONFIG,
         seed=seed,
         held_out_loss=partial(validation_error, own, on),
-        watch=watch,
+        progress=progress,
     )
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.forecasting.gram import WindowGram
+from selftime.tasks.forecasting.blocks import Blocks, WindowGram
 from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear_map import LinearMap
+from selftime.tasks.ridge import mean_variance, solve_ridge
 
 LOOK_BACK = 336
 """Past steps of the linear rows (Zeng et al. 2023, section 5.1)."""
@@ -60,8 +60,8 @@ def dlinear(training: FittedPart) -> LinearMap:
     gram, L = _windows(training)
     mean = gram.total / gram.windows
     spread = gram.products / gram.windows - np.outer(mean, mean)
-    xx = spread[:L, :L] + TINY * np.trace(spread[:L, :L]) / L * np.eye(L)
-    weights = np.linalg.solve(xx, spread[:L, L:])
+    xx = spread[:L, :L]
+    weights = solve_ridge(xx, spread[:L, L:], TINY * mean_variance(xx))
     return LinearMap(weights[None], mean[L:] - mean[:L] @ weights)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy.lib.stride_tricks import sliding_window_view
 
+from selftime.data.gaps import bridged
+from selftime.data.periods import season_of
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
-from selftime.tasks.forecasting.histories import bridged
 from selftime.tasks.forecasting.protocols import Borders, ChannelScale, protocol_named, scale_of
-from selftime.tasks.forecasting.seasons import season_of
 
 CHUNK = 512
 """Windows that are forecast at a time."""

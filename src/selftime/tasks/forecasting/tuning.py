@@ -1,7 +1,6 @@
 """A pretrained network as a forecaster: a head on its tokens, and some of it trained along."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -11,20 +10,21 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.normalised import InstanceNormalised
 from selftime.encoders.projected import backbone
 from selftime.engine.model import Model
+from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.blocks import cut_blocks, look_backs_up_to
 from selftime.tasks.forecasting.cases import FittedCases, History, typical_season
-from selftime.tasks.forecasting.gradient import TrainingSteps
 from selftime.tasks.forecasting.intervals import spread_of
 from selftime.tasks.forecasting.model_vectors import steps_of
 from selftime.tasks.forecasting.network import (
     Material,
     NetworkForecaster,
     fine_tuned,
+    TrainingSteps,
     material_of,
     with_head,
 )
 from selftime.tasks.forecasting.protocols import scale_of
-from selftime.tasks.transfer.parts import unfrozen
+from selftime.tasks.transfer.tuning import unfrozen
 
 STRATEGIES = {
     "probe": "the model stays as it is; its vectors correct the linear map, in closed form",
@@ -72,7 +72,7 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     levels: Sequence[float],
     seed: int = 0,
     steps: TrainingSteps = TrainingSteps(),  # noqa: B008 - a tuple, nothing changes it
-    watch: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> FittedCases:
     """A head on the encoder of a model, trained on windows of all series; the ends are held out.
 
@@ -86,7 +86,7 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
         levels: quantiles.
         seed: fixes the order of windows.
         steps: of training.
-        watch: told of steps done in each stage.
+        progress: called after each step of each stage.
 
     Raises:
         SeriesError: series too short for the horizon and for what the model is shown.
@@ -95,22 +95,21 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     look_back = look_back_of(model, scaled, horizon)
     on = material_of(cut_blocks(scaled, horizon, look_back=look_back))
     network = with_head(bare_encoder(model), look_back, horizon, seed)
-    made = fine_tuned(network, on, steps.head, seed, last=0, watch=stage(watch, "training a head"))
+    tell = stage_of(progress, "training a head")
+    made = fine_tuned(network, on, steps.head, seed, last=0, progress=tell)
     if strategy != "head":
         last = BLOCKS if strategy == "partial" else None
-        told = stage(watch, "training with the model")
-        made = fine_tuned(made, on, steps.full, seed, last=last, watch=told)
+        tell = stage_of(progress, "training with the model")
+        made = fine_tuned(made, on, steps.full, seed, last=last, progress=tell)
     forecaster = NetworkForecaster(made, look_back)
     reason = f"strategy {strategy}: {STRATEGIES[strategy]}"
     offsets = np.quantile(ratios_of(forecaster, on), levels, axis=0)
     return FittedCases(forecaster, offsets, typical_season(histories), reason)
 
 
-def stage(
-    watch: Callable[[str, int, int], None] | None, name: str
-) -> Callable[[int, int], None] | None:
-    """Who is told of the steps of one stage."""
-    return None if watch is None else partial(watch, name)
+def stage_of(progress: Progress, name: str) -> Progress:
+    """The same under the name of one stage."""
+    return lambda what, done, of, detail="": progress(name, done, of, detail)
 
 
 def bare_encoder(model: Model) -> Encoder:

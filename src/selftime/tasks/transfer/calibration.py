@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 
 from selftime.data.series import SeriesSet
 from selftime.objectives.answers import Amount, StepClasses
+from selftime.tasks.temperature import fit_temperature
 from selftime.tasks.transfer.solution import Tuned
 
 
@@ -31,8 +31,6 @@ def temperature_of(solution: Tuned, outputs: np.ndarray, targets: torch.Tensor) 
     """Of highest likelihood for outputs (n,K) and their targets."""
     given = torch.from_numpy(outputs)
     wanted = targets.double() if targets.is_floating_point() else targets
-
-    def cost(log_t: float) -> float:
-        return float(solution.target_type.loss(given / np.exp(log_t), wanted))
-
-    return float(np.exp(minimize_scalar(cost, bounds=(-4.0, 5.0), method="bounded").x))
+    return fit_temperature(
+        lambda t: float(solution.target_type.loss(given / t, wanted)), highest=5.0
+    )

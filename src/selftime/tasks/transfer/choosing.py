@@ -9,9 +9,9 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
-from selftime.engine.solve import Watch
 from selftime.objectives.answers import Amount, TargetType
 from selftime.objectives.outlets import NETWORK_HEADS
+from selftime.progress import Progress, silent
 from selftime.tasks.transfer.holdout import held_out, rows_of
 from selftime.tasks.transfer.solution import Said, Solution
 from selftime.tasks.transfer.strategies import TransferConfig, transfer
@@ -111,7 +111,7 @@ def choose(
     y: Any,
     target_type: TargetType,
     config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Selection:
     """The strategy for these labels: the rule of thumb, checked by a race where it may err.
 
@@ -123,7 +123,7 @@ def choose(
         y: what is known of each.
         target_type: what is asked.
         config: head, budget, config and seed of all contenders.
-        watch: told of the steps of training.
+        progress: called after each step of training.
     """
     if config.head not in NETWORK_HEADS:
         return Selection("probe", f"head '{config.head}' is fitted on frozen vectors", {})
@@ -134,7 +134,7 @@ def choose(
     credits = {}
     for name in advice.contenders:
         own = config._replace(strategy=name)
-        solution = transfer(model, series[fitted], rows_of(y, fitted), target_type, own, watch)
+        solution = transfer(model, series[fitted], rows_of(y, fitted), target_type, own, progress)
         credits[name] = credit_of(solution, series[judged], rows_of(y, judged))
     return best_of(credits)
 
@@ -159,14 +159,14 @@ def fit_strategy(
     y: Any,
     target_type: TargetType,
     config: TransferConfig,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Solved:
     """Learn from labels as :func:`transfer` does; the strategy "auto" is chosen first."""
     strategy, why = config.strategy, "given"
     if strategy == "auto":
-        strategy, why, _ = choose(model, series, y, target_type, config, watch)
+        strategy, why, _ = choose(model, series, y, target_type, config, progress)
     own = config._replace(strategy=strategy)
-    return Solved(strategy, why, transfer(model, series, y, target_type, own, watch))
+    return Solved(strategy, why, transfer(model, series, y, target_type, own, progress))
 
 
 def best_of(credits: dict[str, np.ndarray]) -> Selection:

@@ -51,7 +51,7 @@ def fit_head(
         made = ValueProbe() if isinstance(target_type, Amount) else LabelsProbe()
     else:
         made = head_of(head, model.cohort, neighbours=neighbours)
-    return Frozen(model, target_type, made.fit(model.embed(series), y))
+    return Frozen(model, target_type, made.fit(model.embed(series, progress=False), y))
 
 
 def labelled_steps(model: Model, series: SeriesSet, y: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -61,14 +61,14 @@ class Frozen(Solution):
         """What the head says of each vector."""
         if self.target_type.by_step:
             return [self.head.predict(rows) for rows in step_vectors(self.model, series)]
-        return np.asarray(self.head.predict(self.model.embed(series)))
+        return np.asarray(self.head.predict(self.model.embed(series, progress=False)))
 
     def probabilities(self, series: SeriesSet) -> Said:
         """Probabilities as the head has them."""
         if self.target_type.by_step:
             return [self.head.predict_proba(rows) for rows in step_vectors(self.model, series)]
         name = "predict_proba" if hasattr(self.head, "predict_proba") else "predict"
-        return np.asarray(getattr(self.head, name)(self.model.embed(series)))
+        return np.asarray(getattr(self.head, name)(self.model.embed(series, progress=False)))
 
 
 @dataclass(frozen=True, eq=False)

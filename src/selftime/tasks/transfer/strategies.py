@@ -12,9 +12,10 @@ from selftime.data.windows import batch_of
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig, budget_in
-from selftime.engine.solve import Watch, generator, sample_of
+from selftime.engine.solve import generator, sample_of
 from selftime.objectives.answers import TargetType
 from selftime.objectives.outlets import NETWORK_HEADS
+from selftime.progress import Progress, silent
 from selftime.tasks import heads
 from selftime.tasks.scratch import network_like
 from selftime.tasks.transfer.calibration import calibrated
@@ -111,7 +112,7 @@ def transfer(
     y: Any,
     target_type: TargetType,
     config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Solution:
     """Learn from labels on top of a model.
 
@@ -121,7 +122,7 @@ def transfer(
         y: what is known of each, as the answer takes it.
         target_type: what is asked.
         config: strategy and head.
-        watch: told of the steps of training.
+        progress: called after each step of training.
 
     Raises:
         SeriesError: series of other channels than the model's.
@@ -135,7 +136,9 @@ def transfer(
         return fit_head(model, series, y, target_type, head=head, neighbours=asked)
     share = SHARE if len(series) >= LEAST else 0.0
     fitted, judged = held_out(series, y, target_type, share, config.seed)
-    solution = fit_network(model, series[fitted], rows_of(y, fitted), target_type, config, watch)
+    solution = fit_network(
+        model, series[fitted], rows_of(y, fitted), target_type, config, progress
+    )
     return calibrated(solution, series[judged], rows_of(y, judged)) if len(judged) else solution
 
 
@@ -145,7 +148,7 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     y: Any,
     target_type: TargetType,
     config: TransferConfig,
-    watch: Watch | None,
+    progress: Progress,
 ) -> Tuned:
     """A network trained on all of the series."""
     if config.strategy == "scratch":
@@ -157,7 +160,7 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
         set_to_probe(network, model, series, y)
     budget, how = config.training(len(series))
     return fine_tune_model(
-        model, network, series, y, budget=budget, config=how, seed=config.seed, watch=watch
+        model, network, series, y, budget=budget, config=how, seed=config.seed, progress=progress
     )
 
 

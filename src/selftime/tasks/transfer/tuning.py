@@ -1,6 +1,7 @@
 """Fine-tuning: an encoder and a head are trained on labels together, by the engine's loop."""
 
 from collections.abc import Callable
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -9,33 +10,31 @@ import torch
 from torch import Tensor, nn
 
 from selftime.data import scaling
+from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.low_rank import adapted, merged
-from selftime.engine.fit import progress_callbacks, run_training
+from selftime.encoders.projected import Projected, Standardised, UnitLength
+from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
-from selftime.engine.solve import Watch
 from selftime.engine.training import Training
 from selftime.objectives.answers import OneClass, TargetType
 from selftime.objectives.outlets import NETWORK_HEADS, AttentionPool
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
+from selftime.progress import Progress, silent
+from selftime.shapes import Tokens
 from selftime.tasks.probe import Probe
-from selftime.tasks.transfer.parts import (
-    cache_frozen,
-    decayed,
-    freeze,
-    is_linear,
-    train_last,
-    unfrozen,
-)
 from selftime.tasks.transfer.solution import Tuned, with_tokens
 
 RATE, SLOWER = 5e-3, 0.1
 """Learning rate of the head, and of the last block of the encoder in units of it: what was
 learned before is to change little (Kumar et al. 2022, section 3)."""
+DECAY = 0.8
+"""Each block learns so many times as fast as the one above it (ULMFiT's discriminative rates,
+Howard & Ruder 2018, section 3.2; layer-wise decay of BEiT, Bao et al. 2022, appendix)."""
 RANK = 8
 """Rank of adapters (Hu et al. 2022, table 6: 1 to 8 do as well as 64)."""
 EPOCHS, FEWEST, MOST = 30, 100, 1500
@@ -64,7 +63,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     config: TrainingConfig,
     seed: int,
     held_out_loss: Callable[[], float] | None = None,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Supervised:
     """Train the network itself on labels; it ends early when there is nothing left to learn.
 
@@ -77,7 +76,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
         config: how.
         seed: fixes everything random.
         held_out_loss: measures the network on other series; the weights with the lowest are kept.
-        watch: told of steps done, and of how many.
+        progress: called after each step.
 
     Raises:
         Stopped: Ctrl-C or SIGTERM; the step in flight was finished.
@@ -95,7 +94,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
         held_out_loss=held_out_loss,
     )
     network.train()
-    run_training(training, callbacks=progress_callbacks(training, watch))
+    run_training(training, callbacks=[progress_callback(training, progress, "training on labels")])
     training.finish()
     return network
 
@@ -144,7 +143,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     budget: Budget,
     config: TrainingConfig,
     seed: int,
-    watch: Watch | None = None,
+    progress: Progress = silent,
 ) -> Tuned:
     """The network trained, and the model with the encoder that came of it.
 
@@ -157,7 +156,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
         if frozen and is_small(frozen, len(series)):
             network.encoder = slim
             series, scale = vectors_of(frozen, series, scale), scaling.none()
-    fine_tune(network, series, targets, scale, budget=budget, config=config, seed=seed, watch=watch)
+    fine_tune(network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress)
     network.encoder = freeze(merged(encoder))
     network.eval()
     return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
@@ -170,7 +169,7 @@ def is_small(parts: list[Encoder], count: int) -> bool:
 
 def vectors_of(parts: list[Encoder], series: SeriesSet, scale: Scaling) -> SeriesSet:
     """The vectors of fixed parts side by side, as series of one step."""
-    made = [Model(part, scale, series.channels).embed(series) for part in parts]
+    made = [Model(part, scale, series.channels).embed(series, progress=False) for part in parts]
     return SeriesSet.of(np.concatenate(made, axis=1)[:, :, None])
 
 
@@ -182,7 +181,7 @@ def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -
     head, target_type = network.head, network.target_type
     if not isinstance(head, nn.Linear) or not isinstance(target_type, OneClass) or network.pool:
         return
-    probe = Probe().fit(model.embed(series), y)
+    probe = Probe().fit(model.embed(series, progress=False), y)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(probe.coef_ / probe.temperature_))
         head.bias.copy_(torch.from_numpy(probe.intercept_ / probe.temperature_))
@@ -193,3 +192,104 @@ def rates_of(encoder: Encoder, strategy: str) -> dict[str, float]:
     if strategy == "scratch":
         return {"encoder.": 2 * SLOWER}  # 1e-3, the usual one of Adam
     return {} if strategy == "adapter" else decayed(encoder, SLOWER)
+
+
+def unfrozen(encoder: Encoder) -> Encoder:
+    """A copy in which everything that was learned can be trained, learned linear maps too."""
+    own = deepcopy(encoder)
+    for part in own.modules():
+        if isinstance(part, Projected):
+            weight: Tensor = part.weight
+            del part.weight
+            part.weight = nn.Parameter(weight)
+    return own.requires_grad_(True)
+
+
+def freeze(encoder: Encoder) -> Encoder:
+    """The encoder itself, its linear maps fixed again, so that it is saved as ever."""
+    for part in encoder.modules():
+        if isinstance(part, Projected):
+            weight: Tensor = part.weight.detach()
+            del part.weight
+            part.register_buffer("weight", weight)
+    return encoder.eval()
+
+
+def train_last(encoder: Encoder, count: int) -> Encoder:
+    """The encoder itself, with only its last blocks left to be trained.
+
+    Raises:
+        ValueError: a count below 1.
+    """
+    if count < 1:
+        raise ValueError(f"got {count} blocks to train, wanted at least 1: or choose 'probe'")
+    for block in encoder.blocks()[:-count]:
+        for weight in block.parameters():
+            weight.requires_grad_(False)
+    return encoder
+
+
+def decayed(encoder: Encoder, rate: float) -> dict[str, float]:
+    """For each weight, by its name behind ``encoder.``, the factor of its rate.
+
+    The last block has ``rate``, each one before it :data:`DECAY` times as much.
+    """
+    names = {id(weight): f"encoder.{name}" for name, weight in encoder.named_parameters()}
+    return {
+        names[id(weight)]: rate * DECAY**place
+        for place, block in enumerate(reversed(encoder.blocks()))
+        for weight in block.parameters()
+    }
+
+
+class Stored(Encoder):
+    """Vectors that were made before and come as series of one step, a number a channel.
+
+    Stands for a part of an encoder that is not trained, so that it runs once and not every step.
+
+    Attributes:
+        start: the first of the channels that it gives.
+        dim: how many.
+    """
+
+    def __init__(self, *, start: int, dim: int) -> None:
+        super().__init__()
+        self.start, self.dim = start, dim
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D)."""
+        return x.values[:, None, self.start : self.start + self.dim, 0]
+
+
+def cache_frozen(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
+    """The encoder with :class:`Stored` for what is not trained, and the parts these stand for.
+
+    What is trained is the same weights as in the encoder that was given.
+
+    Raises:
+        ValueError: a network is trained, which has to see the series themselves.
+    """
+    still: list[Encoder] = []
+    return _cache_frozen(encoder, still), still
+
+
+def is_linear(encoder: Encoder) -> bool:
+    """Whether nothing but linear maps of vectors is trained."""
+    maps = {id(part.weight) for part in encoder.modules() if isinstance(part, Projected)}
+    return all(id(w) in maps for w in encoder.parameters() if w.requires_grad)
+
+
+def _cache_frozen(encoder: Encoder, still: list[Encoder]) -> Encoder:
+    if not any(weight.requires_grad for weight in encoder.parameters()):
+        stored = Stored(start=sum(part.dim for part in still), dim=encoder.dim)
+        still.append(encoder)
+        return stored
+    if isinstance(encoder, Joined):
+        parts = [_cache_frozen(part, still) for part in encoder.encoders]
+        return Joined(encoders=parts, weights=encoder.weights)
+    if isinstance(encoder, Projected | Standardised | UnitLength):
+        own = copy(encoder)
+        own._modules = dict(encoder._modules)
+        own.encoder = _cache_frozen(encoder.encoder, still)
+        return own
+    raise ValueError(f"got {type(encoder).__name__}, which is trained on series: it stays whole")

@@ -7,23 +7,17 @@ import numpy as np
 
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.convolutions import convolutions
-from selftime.tasks.anomaly.scores.energy import energy
-from selftime.tasks.anomaly.scores.forecast import forecast
-from selftime.tasks.anomaly.scores.hidden_step import hidden_step
-from selftime.tasks.anomaly.scores.inpainting import inpainting
-from selftime.tasks.anomaly.scores.learned import learned
-from selftime.tasks.anomaly.scores.one_class import one_class
-from selftime.tasks.anomaly.scores.raw_values import raw_values
+from selftime.tasks.anomaly.scores.convolutions import convolutions, one_class
+from selftime.tasks.anomaly.scores.distances import energy, raw_values, self_join, statistics
+from selftime.tasks.anomaly.scores.learned import hidden_step, learned
+from selftime.tasks.anomaly.scores.prediction import forecast, inpainting
 from selftime.tasks.anomaly.scores.references import (
     first_difference,
     isolation_forest,
     moving_average,
     noise,
+    subsequence_pca,
 )
-from selftime.tasks.anomaly.scores.self_join import self_join
-from selftime.tasks.anomaly.scores.statistics import statistics
-from selftime.tasks.anomaly.scores.subsequence_pca import subsequence_pca
 
 Score = Callable[[Record], np.ndarray]
 ModelScore = Callable[[Sequence[Record], Model], np.ndarray]

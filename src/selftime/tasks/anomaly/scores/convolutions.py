@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from selftime.tasks.anomaly.neighbours import nearest, principal
 from selftime.tasks.anomaly.record import Record
+from selftime.tasks.anomaly.scores.distances import nearest, principal
 
 KEPT = 16
 """Whitened principal coordinates that are compared. Whitening weighs the fast, small directions
@@ -20,6 +20,8 @@ like the slow, large ones: an encoder that learns to be invariant throws away wh
 """
 QUANTILES = (0.25, 0.5, 0.75)
 """Thresholds of the kernels, in turn, as quantiles of their responses."""
+EACH = 4
+"""Normal windows for each direction that is kept, at least: with fewer its spread is chance."""
 TRIPLES = tuple(itertools.combinations(range(9), 3))
 """Positions of the weight 2 in each of the 84 kernels of length 9; the other six weigh −1."""
 
@@ -31,6 +33,21 @@ def convolutions(record: Record) -> Float[np.ndarray, "T"]:
     vectors = principal(described(record, starts), usual, most=KEPT, whiten=True)
     distances = nearest(vectors, starts, record.width, record)
     return record.over_steps(distances, starts, record.width)
+
+
+def one_class(record: Record) -> Float[np.ndarray, "T"]:
+    """Mahalanobis distance from the mean of the normal windows, in their leading directions.
+
+    The sphere around what is normal of Deep SVDD (Ruff et al. 2018, ICML, equations 3 and 4), with
+    fixed features in the place of a network and each direction measured in its own spread.
+    """
+    starts = record.starts(record.width)
+    normal = starts + record.width <= record.train
+    normal[0] = True  # there must be one
+    features = described(record, starts)
+    most = max(min(KEPT, int(normal.sum()) // EACH), 1)
+    distances = np.linalg.norm(principal(features, normal, most=most, whiten=True), axis=1)
+    return record.over_steps(distances.astype(np.float64), starts, record.width)
 
 
 def described(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:

@@ -1,17 +1,25 @@
-"""Distance to the nearest window in the space of a pretrained model."""
+"""What a pretrained model says: how far a window is from others, how much a hidden step tells."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from selftime.data.scaling import PerSeries
 from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.dilated import Dilated
+from selftime.encoders.hidden_step import seen_and_hidden
+from selftime.encoders.streaming import body_of
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.neighbours import nearest, principal
 from selftime.tasks.anomaly.record import Record
+from selftime.tasks.anomaly.scores.distances import nearest, principal
 
 KEPT = 64
 """Whitened principal coordinates of the embeddings that are compared."""
+RECENT = 21
+"""Scores before a step that say what is usual there (Yue et al. 2022, AAAI, Z of its appendix)."""
 
 
 def learned(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
@@ -23,7 +31,55 @@ def learned(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
     first = channels[0]
     starts = first.starts(first.width)
     windows = np.stack([r.windows(first.width, starts) for r in channels], axis=1)  # (W,C,L)
-    vectors = model.embed(SeriesSet.of(windows))
+    vectors = model.embed(SeriesSet.of(windows), progress=False)
     usual = first.usual(starts, first.width)
     near = principal(vectors, usual, most=KEPT, whiten=True)
     return first.over_steps(nearest(near, starts, first.width, first), starts, first.width)
+
+
+def hidden_step(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
+    """Distance between a step's token and the one it has if that step alone is hidden.
+
+    αₜ = ‖rₜ − r′ₜ‖₁, then (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of the 21 before it (Yue et al. 2022,
+    AAAI, "Time series anomaly detection" and its appendix). There each window ends with the step in
+    question; a causal network knows all steps before it and none after.
+
+    Raises:
+        ValueError: a model for which :func:`can_hide` is False.
+        SeriesError: another number of channels than the model was made for.
+    """
+    first = channels[0]
+    values = np.stack([r.values for r in channels])  # (C,T)
+    parts = np.split(values, first.seams, axis=1)
+    found = less_recent(np.concatenate([distances(part, model) for part in parts]))
+    return found if first.past_only else first.smooth(found)
+
+
+def can_hide(model: Model) -> bool:
+    """Whether a model is a causal dilated network, its values scaled alike at all times."""
+    body = body_of(model.encoder)
+    return isinstance(body, Dilated) and body.causal and not isinstance(model.scaling, PerSeries)
+
+
+def distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarray, "T"]:
+    """‖rₜ − r′ₜ‖₁ of each step of a recording."""
+    body = body_of(model.encoder)
+    if not can_hide(model) or not isinstance(body, Dilated):
+        raise ValueError(
+            f"got a model of {type(body).__name__}, wanted one of a causal dilated network whose "
+            "values are not scaled series by series: pretrain encoder='dilated_causal'"
+        )
+    batch = model.scaling.apply(batch_of(model.check(SeriesSet.of(values[None]))))
+    with torch.inference_mode():
+        seen, hidden = seen_and_hidden(body, batch)
+        return (seen - hidden).abs().sum(dim=2)[0].numpy().astype(np.float64)
+
+
+def less_recent(scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+    """(αₜ − ᾱₜ) / ᾱₜ, ᾱₜ the mean of the 21 scores before, fewer at the beginning; first 0."""
+    sums = np.concatenate([[0.0], np.cumsum(scores)])
+    last = np.arange(1, len(scores))
+    begin = np.maximum(last - RECENT, 0)
+    usual = (sums[last] - sums[begin]) / (last - begin)
+    adjusted = (scores[1:] - usual) / np.maximum(usual, 1e-6)
+    return np.concatenate([[0.0], adjusted])

@@ -3,7 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
+from selftime.data.principal import principal_axes
 from selftime.tasks.anomaly.record import Record
+
+EXPLAINED = 0.9
+"""Share of the variance that the kept directions explain."""
 
 
 def noise(record: Record) -> Float[np.ndarray, "T"]:
@@ -31,3 +35,18 @@ def isolation_forest(record: Record) -> Float[np.ndarray, "T"]:
     forest = IsolationForest(random_state=0)
     forest.fit(windows[record.usual(starts, width)])
     return record.over_steps(-forest.score_samples(windows), starts, width)
+
+
+def subsequence_pca(record: Record) -> Float[np.ndarray, "T"]:
+    """Length of what is left of each window off the principal directions of the normal ones."""
+    width = record.width
+    starts = record.starts(width)
+    windows = record.windows(width, starts)
+    within = starts + width <= record.train
+    normal = windows[within] if within.any() else windows
+    centred = windows - normal.mean(axis=0)
+    spread = np.cov((normal - normal.mean(axis=0)).T, bias=True).reshape(width, width)
+    variances, directions = principal_axes(spread)
+    kept = int(np.searchsorted(np.cumsum(variances), EXPLAINED * variances.sum())) + 1
+    rest = centred @ directions[:, kept:]
+    return record.over_steps(np.sqrt(np.square(rest).mean(axis=1)), starts, width)

@@ -20,18 +20,11 @@ from selftime.tasks.forecasting.network import (
     Material,
     NetworkForecaster,
     fine_tuned,
+    TrainingSteps,
     material_of,
     with_head,
 )
 from selftime.tasks.forecasting.setting import Setting
-
-
-class TrainingSteps(NamedTuple):
-    """How many steps of training each part of a row takes."""
-
-    pretraining: int = 600
-    head: int = 400
-    full: int = 400
 
 
 class NetworkSize(NamedTuple):

@@ -16,6 +16,7 @@ from selftime.encoders.projected import backbone
 from selftime.engine.model import Model
 from selftime.tasks.forecasting.backtest import Errors
 from selftime.tasks.forecasting.setting import Setting
+from selftime.tasks.ridge import solve_ridge
 
 ALPHAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Strengths of the ridge that are tried on the validation part (Yue et al. 2022, appendix C.2)."""
@@ -37,7 +38,7 @@ class StepSums(NamedTuple):
         mean, level = self.vectors / self.steps, self.futures / self.steps
         own = self.products - self.steps * np.outer(mean, mean)
         across = self.cross - self.steps * np.outer(mean, level)
-        weights = np.linalg.solve(own + alpha * np.eye(len(own)), across)
+        weights = solve_ridge(own, across, alpha)
         return weights, level - mean @ weights
 
 

@@ -1,12 +1,32 @@
-"""How many steps the season of a series has."""
+"""How long a series takes to repeat itself: its period, and the season of its changes."""
 
 import numpy as np
 from jaxtyping import Float
 
+LONGEST, SHORTEST = 300, 6
+"""Periods that are looked for, in steps; TSB-AD looks up to 300 too (Liu & Paparrizos 2024)."""
+USUAL = 125
+"""Where nothing repeats within reach (TSB-AD)."""
+ENOUGH = 20_000
+"""Steps that are looked at."""
 CLEAR = 0.2
 """Smallest correlation of steps a season apart that counts as one; random walks stay below."""
 NEAR = 0.9
 """The shortest season counts whose correlation is this share of the highest."""
+
+
+def period_of(x: Float[np.ndarray, "T"]) -> int:
+    """The lag of the highest peak of the autocorrelation between `SHORTEST` and `LONGEST` steps.
+
+    125 where there is no peak; never more than half of the series, and at least 1.
+    """
+    most = max(len(x) // 2, 1)
+    correlation = autocorrelation(x[:ENOUGH, None])[: min(LONGEST + 1, most) + 1]
+    inner = correlation[1:-1]
+    peaks = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner > correlation[2:]))
+    peaks = peaks[peaks >= SHORTEST]
+    best = peaks[correlation[peaks].argmax()] if len(peaks) else USUAL
+    return int(min(best, most))
 
 
 def season_of(values: Float[np.ndarray, "T C"]) -> int:
@@ -25,7 +45,10 @@ def season_of(values: Float[np.ndarray, "T C"]) -> int:
 
 
 def autocorrelation(x: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T"]:
-    """Correlation of steps 0, 1, 2, … apart, mean over the channels that vary."""
+    """Σ (xₜ − x̄)(xₜ₊ₖ − x̄) / Σ (xₜ − x̄)² for all lags k, mean over the channels that vary.
+
+    By FFT; 0 where no channel varies.
+    """
     centred = x - x.mean(axis=0)
     spectrum = np.abs(np.fft.rfft(centred, 2 * len(x), axis=0)) ** 2
     sums = np.fft.irfft(spectrum, axis=0)[: len(x)]  # (T,C)

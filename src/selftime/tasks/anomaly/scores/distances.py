@@ -1,0 +1,152 @@
+"""How far a window lies from the nearest other one: by values, statistics, or shape."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+
+from selftime.data.principal import principal_axes
+from selftime.tasks.anomaly.record import FLAT, Record, moving_mean
+from selftime.tasks.anomaly.scores import self_join_numba
+
+BLOCK = 256
+"""Windows that are compared with all others at a time."""
+KEPT = 32
+"""Principal coordinates that stand for the values of a window."""
+
+
+def raw_values(record: Record) -> Float[np.ndarray, "T"]:
+    """Nearest other window in Euclidean distance, neither level nor scale taken off."""
+    width = record.width
+    starts = record.starts(width)
+    windows = record.windows(width, starts)
+    vectors = principal(windows, record.usual(starts, width), most=KEPT)
+    return record.over_steps(nearest(vectors, starts, width, record), starts, width)
+
+
+def statistics(record: Record) -> Float[np.ndarray, "T"]:
+    """Nearest other window by seven statistics, each divided by its spread over the windows.
+
+    Amplitude, spread and roughness of a window stay as they are, which distances between
+    normalised shapes cannot see.
+    """
+    width = record.width
+    starts = record.starts(width)
+    found = statistics_of(record.windows(width, starts))
+    usual = found[record.usual(starts, width)]
+    spread = np.maximum(usual.std(axis=0), 1e-3 * np.abs(usual).max() + 1e-9)
+    vectors = (found - usual.mean(axis=0)) / spread
+    return record.over_steps(nearest(vectors, starts, width, record), starts, width)
+
+
+def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]:
+    """Mean, spread, least, greatest, roughness, change of halves, and last less first."""
+    half = windows.shape[1] // 2
+    steps = np.abs(np.diff(windows, axis=1, append=windows[:, -1:]))
+    return np.stack(
+        [
+            windows.mean(axis=1),
+            windows.std(axis=1),
+            windows.min(axis=1),
+            windows.max(axis=1),
+            steps.mean(axis=1),
+            windows[:, half:].mean(axis=1) - windows[:, : max(half, 1)].mean(axis=1),
+            windows[:, -1] - windows[:, 0],
+        ],
+        axis=1,
+    )
+
+
+def energy(record: Record) -> Float[np.ndarray, "T"]:
+    """Root of the mean squared distance of each window from the mean of the usual ones."""
+    starts = record.starts(record.width)
+    windows = record.windows(record.width, starts)
+    centre = windows[record.usual(starts, record.width)].mean(axis=0)
+    distances = np.sqrt(np.square(windows - centre).mean(axis=1))
+    return record.over_steps(distances, starts, record.width)
+
+
+def self_join(record: Record) -> Float[np.ndarray, "T"]:
+    """Matrix profile: nearest other window by shape, the flattest divided by a floor.
+
+    Yeh et al. 2016, "Matrix Profile I: All Pairs Similarity Joins for Time Series", ICDM.
+    """
+    width = record.width
+    starts = np.arange(record.steps - width + 1)
+    return record.over_steps(profile(record, width), starts, width)
+
+
+def profile(record: Record, width: int) -> Float[np.ndarray, "W"]:
+    """Distance of every window to the nearest one that does not overlap it; 0 if there is none.
+
+    A window x is taken as (x − x̄) / max(s, floor) with s its spread and the floor a tenth of the
+    spread of the whole, so that the noise of flat windows is not blown up to a shape.
+    """
+    x = record.values
+    means = moving_mean(x, width)
+    spreads = np.sqrt(np.maximum(moving_mean(np.square(x), width) - np.square(means), 0))
+    scale = 1 / np.maximum(spreads, max(FLAT * float(record.known.std()), 1e-6))
+    lengths = np.where(record.whole(width), width * np.square(spreads * scale), np.inf)
+    nearest = np.full(len(means), np.inf)
+    ahead = record.train - width if record.past_only else record.steps
+    self_join_numba.join(x, width, means, scale, lengths, ahead, nearest)
+    return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
+
+
+def nearest(
+    vectors: Float[np.ndarray, "W D"], starts: Int[np.ndarray, "W"], width: int, record: Record
+) -> Float[np.ndarray, "W"]:
+    """Distance of each window to the nearest one that does not overlap it; 0 if there is none.
+
+    With ``record.past_only`` only windows of the normal part and earlier ones are asked.
+
+    Args:
+        vectors: one for each window.
+        starts: where the windows begin.
+        width: their length.
+        record: what they are windows of.
+    """
+    points = vectors.astype(np.float64)  # squares cancel, and may not depend on what else is there
+    lengths = np.square(points).sum(axis=1)  # (W,)
+    found = np.empty(len(points))
+    for first in range(0, len(points), BLOCK):
+        rows = slice(first, first + BLOCK)
+        squares = lengths[rows, None] + lengths - 2 * points[rows] @ points.T  # (K,W)
+        squares[~allowed(starts[rows], starts, width, record)] = np.inf
+        found[rows] = squares.min(axis=1)
+    return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0)))
+
+
+def allowed(
+    asking: Int[np.ndarray, "K"], asked: Int[np.ndarray, "W"], width: int, record: Record
+) -> Bool[np.ndarray, "K W"]:
+    """Which windows may be compared with which."""
+    ahead = asked - asking[:, None]  # (K,W)
+    apart = np.abs(ahead) >= width
+    if not record.past_only:
+        return np.asarray(apart)
+    return np.asarray(apart & ((ahead < 0) | (asked + width <= record.train)))
+
+
+def principal(
+    vectors: Float[np.ndarray, "W D"],
+    usual: Bool[np.ndarray, "W"],
+    *,
+    most: int,
+    whiten: bool = False,
+) -> Float32[np.ndarray, "W K"]:
+    """The leading principal coordinates of vectors, as the usual ones have them.
+
+    Args:
+        vectors: one a row.
+        usual: rows from which mean and directions are measured.
+        most: K, how many coordinates at most.
+        whiten: whether each coordinate is divided by its spread.
+    """
+    centre = vectors[usual].mean(axis=0)
+    centred = vectors - centre
+    spread = centred[usual].T @ centred[usual] / usual.sum()  # (D,D)
+    variances, directions = (part[..., :most] for part in principal_axes(spread))
+    seen = variances > 1e-7 * max(variances[0], 1e-12)
+    if not seen.any():
+        seen[0] = True
+    scale = np.sqrt(np.maximum(variances[seen], 1e-12)) if whiten else 1.0
+    return np.asarray(centred @ directions[:, seen] / scale, np.float32)

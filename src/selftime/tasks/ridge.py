@@ -1,0 +1,94 @@
+"""Ridge regression in closed form (Hoerl and Kennard 1970, equation 2.1)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import cho_factor, cho_solve
+
+
+def solve_ridge(
+    xx: Float[np.ndarray, "D D"], xy: Float[np.ndarray, "D K"], penalty: float
+) -> Float[np.ndarray, "D K"]:
+    """Weights (XᵀX + λI)⁻¹XᵀY from the moments XᵀX and XᵀY."""
+    if not len(xx):
+        return xy
+    penalised = xx + penalty * np.eye(len(xx))
+    factor = cho_factor(penalised, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, xy, check_finite=False))
+
+
+def mean_variance(xx: Float[np.ndarray, "D D"]) -> float:
+    """The unit of a penalty: the mean second moment of a feature, above 0."""
+    return max(float(np.trace(xx)) / max(len(xx), 1), 1e-30)
+
+
+def ridge(
+    Z: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalty: float
+) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, "n K"]]:
+    """Weights for centred data, and what each case would score if it had been left out.
+
+    Solved in the smaller of the two spaces, cases or features. Left-out scores follow from
+    residuals and leverage (Allen 1974); the 1/n in it is that of the intercept.
+
+    Args:
+        Z: cases.
+        Y: their targets.
+        penalty: share of the mean squared length of the cases.
+    """
+    n, D = Z.shape
+    added = penalty * max(float(np.einsum("nd,nd->", Z, Z)) / n, 1e-12)
+    if n < D:
+        inverse = solve_ridge(Z @ Z.T, np.eye(n), added)
+        weights = Z.T @ (inverse @ Y)
+        leverage = 1 - added * np.diag(inverse)
+    else:
+        inverse = solve_ridge(Z.T @ Z, np.eye(D), added)
+        weights = inverse @ (Z.T @ Y)
+        leverage = np.einsum("nd,nd->n", Z @ inverse, Z)
+    residual = Y - Z @ weights
+    return weights.T, Y - residual / (1 - leverage - 1 / n).clip(min=1e-6)[:, None]
+
+
+@dataclass(frozen=True)
+class RidgePath:
+    """The weights of every penalty from one eigendecomposition.
+
+    Attributes:
+        values: (D,) eigenvalues of XᵀX.
+        basis: (D,D) from eigenvectors to features.
+        targets: (D,K) eigenvectors times XᵀY.
+    """
+
+    values: Float[np.ndarray, "D"]
+    basis: Float[np.ndarray, "D D"]
+    targets: Float[np.ndarray, "D K"]
+
+    @classmethod
+    def of(cls, xx: Float[np.ndarray, "D D"], xy: Float[np.ndarray, "D K"]) -> "RidgePath":
+        """The path of the moments XᵀX and XᵀY."""
+        values, basis = np.linalg.eigh(xx)
+        return cls(np.maximum(values, 0.0), basis, basis.T @ xy)
+
+    def weights(self, penalty: float) -> Float[np.ndarray, "D K"]:
+        """Those of one penalty."""
+        return np.asarray(self.basis @ (self.targets / (self.values + penalty)[:, None]))
+
+    def errors(
+        self, held_out: Float[np.ndarray, "M M"], penalties: Float[np.ndarray, "A"]
+    ) -> Float[np.ndarray, "A"]:
+        """Mean squared error of each penalty on cases known by their moments alone.
+
+        E|y − Wᵀx|² = tr E yyᵀ − 2 tr WᵀE xyᵀ + tr WᵀE xxᵀW, with W = basis · diag(f) · targets.
+
+        Args:
+            held_out: second moments of features and, after them, targets.
+            penalties: A of them.
+        """
+        D = len(self.values)
+        xx = self.basis.T @ held_out[:D, :D] @ self.basis
+        cross = np.einsum("dk,dk->d", self.targets, self.basis.T @ held_out[:D, D:])
+        both = xx * (self.targets @ self.targets.T)
+        f = 1 / (self.values + penalties[:, None])  # (A,D)
+        fitted = np.einsum("ad,de,ae->a", f, both, f, optimize=True)
+        return np.asarray((np.trace(held_out[D:, D:]) - 2 * f @ cross + fitted) / len(held_out[D:]))
