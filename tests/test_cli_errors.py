@@ -106,7 +106,7 @@ def test_force_leaves_folders_of_others_alone(command, tmp_path):
 
 
 def test_ctrl_c_leaves_nothing(table, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine, "write_finished", interrupted)
@@ -116,7 +116,7 @@ def test_ctrl_c_leaves_nothing(table, tmp_path, monkeypatch):
 
 
 def test_bugs_are_not_dressed_as_bad_input(table, tmp_path, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError
 
     monkeypatch.setattr(engine, "learn", broken)

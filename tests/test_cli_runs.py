@@ -115,19 +115,22 @@ def test_stop_on_collapse_is_written_down_and_said_again(data, tmp_path):
     words = [str(data), "--objective", "ts2vec", "--budget", "4 steps", "--clip", "0.5"]
     words += ["--stop-on-collapse", "--label", "kind", "--track", "tensorboard"]
     words += ["-o", str(tmp_path / "a run"), "--force", "--json"]
-    command = get_command(app).commands["pretrain"]
-    with command.make_context("pretrain", words) as ctx:
-        said = words_to_resume(ctx)
-        assert ctx.params["stop_on_collapse"] is True
+    program = get_command(app)
+    with program.make_context("selftime", ["pretrain", *words]):
+        said = words_to_resume()
+    with program.commands["pretrain"].make_context("pretrain", shlex.split(said)[1:]) as ctx:
+        assert ctx.params["stop_on_collapse"] is True and ctx.params["clip"] == 0.5
     for again in ("--stop-on-collapse", "--clip 0.5", "--label kind", "--track tensorboard"):
         assert again in said
     assert shlex.quote(str(tmp_path / "a run")) in said and said.endswith("--resume")
     assert "--force" not in said and "--json" not in said and "--seed" not in said
 
 
-def test_a_run_that_is_to_stop_on_collapse_says_so(order):
-    assert call(*order, "--stop-on-collapse").exit_code == 0
-    assert facts_in(order[-1])["settings"]["on_collapse"]["value"] == "stop"
+def test_a_run_that_is_to_stop_on_collapse_is_told_so(order, monkeypatch):
+    heard = []
+    monkeypatch.setattr(st, "pretrain", lambda *_, **settings: heard.append(settings["config"]))
+    call(*order, "--stop-on-collapse", "--clip", "0.5")
+    assert heard == [st.TrainingConfig(clip=0.5, on_collapse="stop")]
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def ran(tmp_path_factory):
         waves(),
         minutes=SECOND,
         objectives=("spectral", "simclr"),
-        folder=folder,
+        run=folder,
         progress=lambda *news: told.append(news),
     )
     return made, folder, told
@@ -50,12 +50,12 @@ def test_with_labels_the_probe_ranks_and_the_best_model_is_kept(ran):
 
 def test_a_race_that_is_run_again_takes_what_is_there(ran):
     made, folder, _ = ran
-    again = race(waves(), minutes=SECOND, objectives=("spectral", "simclr"), folder=folder)
+    again = race(waves(), minutes=SECOND, objectives=("spectral", "simclr"), run=folder)
     assert [f[:3] for f in again.finishes] == [f[:3] for f in made.finishes]
     assert [f.seconds for f in again.finishes] == [f.seconds for f in made.finishes]
     other = SeriesSet.of(2 * np.asarray(waves().series(0))[None].repeat(4, axis=0))
     with pytest.raises(RunError, match="holds a run on other data"):
-        race(other, objectives=("spectral",), folder=folder)
+        race(other, objectives=("spectral",), run=folder)
 
 
 def test_without_labels_the_criterion_ranks():

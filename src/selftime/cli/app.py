@@ -4,7 +4,7 @@ import signal
 import sys
 from importlib import import_module
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -14,7 +14,17 @@ class Program(TyperGroup):
     """The commands, with errors said in one line and no traceback.
 
     Exit codes: 0 done, 2 wrong input or usage, 130 stopped by Ctrl-C, 143 by SIGTERM.
+
+    Attributes:
+        words: of the command line, as they were given.
     """
+
+    words: ClassVar[tuple[str, ...]] = ()
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep the words, so that a command can say how to go on."""
+        Program.words = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

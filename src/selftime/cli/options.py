@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import shlex
 from typing import Annotated, Literal
 
 import typer
@@ -37,20 +36,3 @@ def words_in(text: str | None) -> tuple[str, ...]:
     """Words between commas, each once; none from None."""
     words = [" ".join(word.split()) for word in (text or "").split(",")]
     return tuple(dict.fromkeys(word for word in words if word))
-
-
-def words_given(ctx: typer.Context, *but: str) -> str:
-    """The command line again, as people gave it, without some options."""
-    words: list[str] = []
-    for parameter in ctx.command.params:
-        name, value = str(parameter.name), ctx.params.get(str(parameter.name))
-        source = ctx.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE" or parameter.opts[0] in but:
-            continue
-        option = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
-        if isinstance(value, bool):
-            words += option if value else parameter.secondary_opts[:1]
-        else:
-            each = value if isinstance(value, list | tuple) else [value]
-            words += [word for one in each for word in (*option, str(one))]
-    return shlex.join(words)

@@ -1,18 +1,18 @@
 """``selftime pretrain``: from unlabelled series to a run folder with a model and a report."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from selftime.cli import files, options, terminal
-from selftime.cli.app import app
+from selftime.cli.app import Program, app
 
 
 @app.command()
 def pretrain(  # noqa: PLR0913 - the signature is the command line
-    ctx: typer.Context,
     data: options.Data,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.Objective = "auto",
@@ -72,7 +72,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         folder=Path(out),
         log=terminal.warn,
         trackers=tuple(track),
-        how_to_resume=f"go on with: selftime pretrain {words_to_resume(ctx)}",
+        how_to_resume=f"go on with: selftime {words_to_resume()}",
         resume=resume,
         overwrite=force,
     )
@@ -99,10 +99,10 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         terminal.show(result, *lines_of(found.run, model.dim, page), as_json=as_json)
 
 
-def words_to_resume(ctx: typer.Context) -> str:
-    """The command line that goes on with the run."""
-    words = options.words_given(ctx, "--resume", "--force", "--json")
-    return f"{words} --resume"
+def words_to_resume() -> str:
+    """The command line that goes on with the run: as it was given, but for flags of its first."""
+    words = [word for word in Program.words if word not in ("--resume", "--force", "--json")]
+    return shlex.join([*words, "--resume"])
 
 
 def lines_of(run: dict[str, Any], dim: int, page: Path) -> list[str]:

@@ -141,19 +141,19 @@ def label_of(shots: Shots) -> str:
     return f"{shots} label{'s' if shots > 1 else ''} a class"
 
 
-def shots_in(labels: str | float | Sequence[str | float | None]) -> tuple[Shots, ...]:
+def shots_in(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
     """Return labels per class as they were given, each once: numbers, shares, "10%" and "all".
 
     Raises:
         ValueError: neither a positive number, nor a share of up to 100 %, nor "all" or None.
     """
     if isinstance(labels, str):
-        words: Sequence[str | float | None] = labels.split(",")
+        words: Sequence[Shots | str] = labels.split(",")
     else:
         words = labels if isinstance(labels, Sequence) else [labels]
     try:
         found = tuple(dict.fromkeys(_shots_of(word) for word in words))
-    except (ValueError, TypeError):
+    except ValueError:
         found = ()
     if not found:
         raise ValueError(
@@ -163,7 +163,7 @@ def shots_in(labels: str | float | Sequence[str | float | None]) -> tuple[Shots,
     return found
 
 
-def _shots_of(word: str | float | None) -> Shots:
+def _shots_of(word: Shots | str) -> Shots:
     if isinstance(word, str):
         word = word.strip()
         if not (word == "all" or word.endswith("%") or word.isdecimal()):
@@ -176,7 +176,7 @@ def _shots_of(word: str | float | None) -> Shots:
     return int(word)
 
 
-def number_in(word: str) -> float:
+def number_in(word: str) -> int | float:
     """Return a whole number, or the share that a percentage is, which is below 1.
 
     Raises:
@@ -195,7 +195,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     train: Any,
     test: Any,
     *,
-    labels_per_class: str | float | Sequence[str | float | None] = (1, 2, 5, "all"),
+    labels_per_class: Shots | str | Sequence[Shots | str] = (1, 2, 5, "all"),
     draws: int = 5,
     strategies: Sequence[str] = (),
     seed: int = 0,

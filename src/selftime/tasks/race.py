@@ -136,32 +136,26 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
     facts = {"race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}}
-    folder = begun(run, series, facts | {"seed": seed}, overwrite) if run else None
+    folder = begin_race(run, series, facts | {"seed": seed}, overwrite) if run else None
     each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
-    finishes, models = [], {}
-    for name in objectives:
-        lane = Lane(name, encoder, each, folder / lane_name(name) if folder else None, seed)
-        began = time.perf_counter()
-        try:
-            with open_progress(progress) as told:
-                models[name] = lane.run(series, told)
-        except (Diverged, Collapsed) as error:
-            finishes.append(Finish(name, np.nan, None, time.perf_counter() - began, str(error)))
-            continue
-        seconds = models[name].card["figures"]["seconds to learn"]
-        judged = criterion_of(models[name], series, seed), probe_of(models[name], series, seed)
-        finishes.append(Finish(name, *judged, seconds))
-    ranked = tuple(sorted(finishes, key=lambda finish: finish.score, reverse=True))
-    if not models:
-        raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in ranked)}")
-    made = Race(ranked, models[ranked[0].name])
+    lanes = [
+        Lane(name, encoder, each, folder / lane_name(name) if folder else None, seed)
+        for name in objectives
+    ]
+    with open_progress(progress) as tell:
+        found = [lane.finish(series, tell) for lane in lanes]
+    ranked = sorted(found, key=lambda one: one[0].score, reverse=True)
+    model, finishes = ranked[0][1], tuple(finish for finish, _ in ranked)
+    if model is None:
+        raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
+    made = Race(finishes, model)
     if run:
         seconds = round(time.perf_counter() - start, 2)
-        finish(Path(run), made, series, facts | {"seconds": seconds})
+        finish_race(Path(run), made, series, facts | {"seconds": seconds})
     return made
 
 
-def begun(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
+def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
     """Where contenders go in the folder of a race, which now says what was asked for.
 
     Raises:
@@ -182,7 +176,7 @@ def begun(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: 
     return folder / CONTENDERS
 
 
-def finish(folder: Path, made: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
+def finish_race(folder: Path, made: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
     """Write the best model, the whole ranking and what the race was."""
     made.model.save(folder / MODEL, overwrite=True)
     write_json(folder / RACE, made.to_dict())
@@ -199,6 +193,17 @@ class Lane(NamedTuple):
     budget: Budget
     folder: Path | None
     seed: int
+
+    def finish(self, series: SeriesSet, progress: Progress) -> tuple[Finish, Model | None]:
+        """How the contender comes in, and its model unless it fails."""
+        start = time.perf_counter()
+        try:
+            model = self.run(series, progress)
+        except (Diverged, Collapsed) as error:
+            seconds = time.perf_counter() - start
+            return Finish(self.name, np.nan, None, seconds, str(error)), None
+        judged = criterion_of(model, series, self.seed), probe_of(model, series, self.seed)
+        return Finish(self.name, *judged, model.card["figures"]["seconds to learn"]), model
 
     def run(self, series: SeriesSet, progress: Progress) -> Model:
         """The model of the contender; one that came in before is loaded."""

@@ -1,0 +1,307 @@
+"""Both doors are one: every command and the public call that does the same give equal results."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import selftime as st
+from scratch_material import make_scratch_quick
+from selftime.cli import app
+from selftime.data import readers
+from selftime.tasks import invariance
+from selftime.views.strengths import STRENGTHS
+
+CLOCK = {"finished", "seconds", "seconds to learn"}
+"""What two runs of the same never have in common."""
+STEPS = {"objective": "ts2vec", "budget": "2 steps"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick():
+    """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_scratch_quick(patch)
+        yield
+
+
+def waves(n: int, seed: int) -> st.SeriesSet:
+    """Three kinds of noisy wave, ``n`` of each."""
+    rng = np.random.default_rng(seed)
+    speed = np.repeat([2.0, 3.0, 1.0], n)[:, None]
+    x = np.sin(speed * np.linspace(0, 6, 40) + rng.uniform(0, 6, (3 * n, 1)))
+    kinds = np.repeat(["calm", "fast", "slow"], n)
+    return st.SeriesSet.of(x + 0.5 * rng.normal(size=x.shape), kinds)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with labelled series and, from both doors, runs and a race."""
+    folder = tmp_path_factory.mktemp("world")
+    for name, n in (("train", 8), ("test", 5)):
+        st.write(waves(n, n), folder / f"{name}.npz")
+    train = folder / "train.npz"
+    say("pretrain", train, "--encoder", "quantiles", "--out", folder / "cli")
+    st.pretrain(str(train), encoder="quantiles", run=folder / "python")
+    words = [word for name, value in STEPS.items() for word in (f"--{name}", value)]
+    say("pretrain", train, *words, "--out", folder / "cli-steps")
+    st.pretrain(str(train), **STEPS, run=folder / "python-steps")
+    say("race", train, "--objectives", "spectral,neighbours", "--out", folder / "cli-race")
+    st.race(str(train), objectives=("spectral", "neighbours"), run=folder / "python-race")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """One recording of a wave that breaks off for a while."""
+    t = np.arange(600)
+    x = np.sin(t * 2 * np.pi / 24) + 0.05 * np.random.default_rng(0).normal(size=600)
+    x[450:470] = 0
+    target = tmp_path_factory.mktemp("recording") / "x.npz"
+    return str(st.write(st.SeriesSet.of(x[None]), target))
+
+
+def say(*words, given: str | None = None) -> dict:
+    """What a command says with --json."""
+    result = CliRunner().invoke(app, [str(word) for word in (*words, "--json")], input=given)
+    assert result.exit_code == 0, result.output
+    if given is not None:
+        return [json.loads(line) for line in result.stdout.splitlines()]
+    return json.loads(result.stdout)
+
+
+def plain(content):
+    """Plain values as a file gives them back, without what the clock says."""
+    if isinstance(content, dict):
+        return {name: plain(it) for name, it in content.items() if name not in CLOCK}
+    if isinstance(content, list | tuple):
+        return [plain(it) for it in content]
+    return json.loads(json.dumps(content))
+
+
+def file_of(path):
+    return plain(json.loads(path.read_text(encoding="utf8")))
+
+
+def files_in(folder) -> set[str]:
+    """Names of all files but those of models, whose weights are compared as such."""
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {name for name in names if "checkpoints" not in name}
+
+
+def test_every_command_is_compared():
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert set(get_command(app).commands) <= tested
+
+
+def test_inspect(world, monkeypatch):
+    monkeypatch.setattr(invariance, "STRENGTHS", {name: STRENGTHS[name] for name in ("flip",)})
+    path = str(world / "train.npz")
+    said = say("inspect", path, "--views", "--seed", 3)
+    views = said.pop("views")
+    assert said == plain(st.inspect(path).to_dict())
+    assert views == plain(st.inspect_views(st.read(path), seed=3).to_dict())
+
+
+@pytest.mark.parametrize("kind", ["", "-steps"])
+def test_pretrain(world, kind):
+    ours, theirs = world / f"cli{kind}", world / f"python{kind}"
+    assert file_of(ours / "run.json") == file_of(theirs / "run.json")
+    assert files_in(ours) == files_in(theirs) | {"report.html"}
+    assert file_of(ours / "run.json")["data"]["source"] == str(world / "train.npz")
+    test = world / "test.npz"
+    np.testing.assert_array_equal(st.load(ours).embed(test), st.load(theirs).embed(test))
+    if kind:
+        logs = [
+            [json.loads(line)["step"] for line in (f / "metrics.jsonl").read_text().splitlines()]
+            for f in (ours, theirs)
+        ]
+        assert logs[0] == logs[1] == [0, 1, 2]
+
+
+def test_race(world):
+    ours, theirs = world / "cli-race", world / "python-race"
+    assert file_of(ours / "race.json") == file_of(theirs / "race.json")
+    assert file_of(ours / "run.json") == file_of(theirs / "run.json")
+    assert files_in(ours) == files_in(theirs) | {"report.html"}
+    test = world / "test.npz"
+    np.testing.assert_array_equal(st.load(ours).embed(test), st.load(theirs).embed(test))
+
+
+def test_embed(world, tmp_path):
+    say("embed", world / "cli", world / "test.npz", "--out", tmp_path / "z.npz")
+    wanted = st.load(world / "python").embed(world / "test.npz")
+    np.testing.assert_array_equal(np.load(tmp_path / "z.npz")["vectors"], wanted)
+
+
+@pytest.mark.parametrize("head", ["linear", "knn"])
+def test_classify(world, tmp_path, head):
+    train, test = str(world / "train.npz"), str(world / "test.npz")
+    out = tmp_path / "p.csv"
+    words = ["--train", train, "--test", test, "--out", out, "--head", head]
+    said = say("classify", world / "cli", *words)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    model = st.load(world / "python")
+    classifier = st.Classifier(model, head=head).fit(train)
+    chances = classifier.predict_proba(test)
+    assert [row["class"] for row in rows] == classifier.predict(test).tolist()
+    np.testing.assert_allclose([float(row["probability"]) for row in rows], chances.max(axis=1))
+    found = st.evaluate(classifier.model_, classifier, train, test)
+    assert said["accuracy"] == found.accuracy
+    assert said["leaks"] == st.find_leaks(model, st.read(train), st.read(test)).to_dict()
+    assert (said["strategy"], said["why"]) == (classifier.strategy_, classifier.why_)
+    beside = found.save(tmp_path / "python.json")
+    assert file_of(tmp_path / "p.evaluation.json") == file_of(beside)
+
+
+def test_advise(world):
+    said = say("advise", world / "train.npz", "--model", world / "cli")
+    advice = st.advise(24, st.load(world / "python"))
+    assert (said["labels"], said["strategy"], said["why"]) == (24, advice.strategy, advice.why)
+
+
+@pytest.fixture(scope="module")
+def compared(world):
+    """Folders of a comparison from both doors, and what each said."""
+    train, test = str(world / "train.npz"), str(world / "test.npz")
+    words = ["--train", train, "--test", test, "--labels", "1,50%,all", "--draws", 2]
+    words += ["--strategies", "probe", "--model", world / "cli"]
+    said = say("compare", *words, "--out", world / "cli-compared")
+    labels = (1, "50%", "all")
+    found = st.compare(
+        st.load(world / "python"),
+        train,
+        test,
+        labels_per_class=labels,
+        draws=2,
+        strategies=("probe",),
+    )
+    folder = world / "python-compared"
+    run = st.write_comparison(folder, found, train=train, test=test, save_model=False)
+    return said, found, run
+
+
+def test_compare(world, compared):
+    said, found, run = compared
+    assert said == plain(found.to_dict()) and found.labels_per_class == (1, 0.5, None)
+    ours = world / "cli-compared"
+    assert files_in(ours) == files_in(run.path)
+    for name in ("comparison.json", "strategies.json", "evaluation.json", "run.json"):
+        assert file_of(ours / name) == file_of(run.path / name), name
+
+
+def test_methods():
+    assert say("methods") == plain([method.to_dict() for method in st.methods()])
+
+
+def test_demo(world, tmp_path, monkeypatch):
+    few = st.read(world / "train.npz")
+    monkeypatch.setattr(readers, "sample", lambda name, split: few)
+    said = say("demo", "--encoder", "quantiles", "--out", tmp_path / "demo")
+    model = st.pretrain(few, encoder="quantiles")
+    found = st.compare(model, few, few)
+    assert plain({k: v for k, v in said.items() if k != "files"}) == plain(found.to_dict())
+    run = st.write_comparison(tmp_path / "python", found, train=few, test=few, command="demo")
+    ours = files_in(tmp_path / "demo")
+    assert ours == files_in(run.path) | {"overview.png"}
+    said = say("report", tmp_path / "demo", "--out", tmp_path / "page.html")
+    assert said["run"]["command"] == "demo" and (tmp_path / "page.html").is_file()
+
+
+FOLDERS = ["cli", "python", "cli-steps", "python-steps", "cli-race", "python-race"]
+FOLDERS += ["python-race/contenders/spectral", "cli-compared", "python-compared"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_report(world, compared, tmp_path, name):
+    train = str(world / "train.npz")
+    extra = ["--test", str(world / "test.npz")] if "compared" in name else []
+    page = tmp_path / "cli.html"
+    said = say("report", world / name, "--train", train, *extra, "--out", page)
+    run = st.read_run(world / name)
+    assert said.pop("report") == str(page)
+    assert said == json.loads(json.dumps(run.to_dict()))
+    made = run.write_report(train=train, test=extra[-1] if extra else None, out=tmp_path / "p.html")
+    assert made.read_bytes() == page.read_bytes()
+    shown = CliRunner().invoke(
+        app, ["report", str(world / name), "--out", str(tmp_path / "x.html")]
+    )
+    assert f"selftime {run.run['command']}, seed 0" in shown.stdout, shown.output
+
+
+def test_report_of_an_evaluation(world, tmp_path):
+    train, test = str(world / "train.npz"), str(world / "test.npz")
+    classifier = st.Classifier(st.load(world / "python")).fit(train)
+    found = st.evaluate(classifier.model_, classifier, train, test)
+    path = found.save(tmp_path / "judged.json")
+    said = say("report", path, "--train", train, "--test", test)
+    assert said["evaluation"]["figures"] == plain(found.figures())
+    assert (tmp_path / "judged.html").is_file() and said["run"]["command"] == "classify"
+
+
+def test_forecast(recording, tmp_path):
+    out = tmp_path / "f.csv"
+    said = say("forecast", recording, "--horizon", 6, "--season", 24, "--out", out)
+    forecaster = st.Forecaster(horizon=6, season=24).fit(recording)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    for name, column in forecaster.forecasts().columns().items():
+        if name not in ("unique_id", "step"):
+            np.testing.assert_allclose([float(row[name]) for row in rows], column, rtol=1e-6)
+    assert said["features"] == forecaster.reason_
+
+
+def test_backtest(recording):
+    said = say("backtest", recording, "--horizons", "4,8", "--no-refit")
+    found = st.backtest(st.read(recording), (4, 8), refit=False)
+    assert plain(said) == plain(found.to_dict())
+
+
+def test_detect(recording, tmp_path):
+    out = tmp_path / "scores.csv"
+    said = say("detect", recording, "--train-end", 300, "--rate", 0.02, "--out", out)
+    found = st.detect(recording, train_end=300, rate=0.02)
+    scores = np.loadtxt(out, delimiter=",", skiprows=1)[:, 1]
+    np.testing.assert_allclose(scores, found.scores)
+    assert {name: said[name] for name in found.to_dict()} == plain(found.to_dict())
+    x = st.read(recording).series(0)
+    detector = st.AnomalyDetector(rate=0.02, continues=True).fit(x[:, :300])
+    np.testing.assert_allclose(detector.score(x[:, 300:])[0], found.scores[300:])
+    later = [alarm._replace(start=alarm.start + 300) for alarm in detector.alarms(x[:, 300:])[0]]
+    assert [alarm.start for alarm in later] == [alarm.start for alarm in found.alarms] != []
+
+
+@pytest.mark.parametrize("normal", [True, False])
+def test_watch(world, recording, normal):
+    steps = st.read(recording).series(0)[0]
+    given = "".join(f"{value!r}\n" for value in steps[300:].tolist())
+    source = {"--normal": str(recording)} if normal else {"--learn": 100}
+    words = [word for pair in source.items() for word in pair]
+    words += ["--rate", 0.05, "--window", 16, "--every", 4, "--cool-down", 3]
+    said = say("watch", world / "cli", *words, given=given)
+    settings = {name.strip("-"): value for name, value in source.items()}
+    monitor = st.StreamMonitor(
+        st.load(world / "python"), rate=0.05, window=16, every=4, cool_down=3, **settings
+    )
+    for k, value in enumerate(steps[300:].tolist(), start=1):
+        assert said[k - 1] == {"step": k, **plain(monitor.update(value)._asdict())}
+    assert monitor.is_ready and any(one["alarm"] for one in said)
+    assert monitor.embedding.shape == (st.load(world / "cli").dim,)
+
+
+def test_pick(world, tmp_path):
+    said = say("pick", world / "cli-steps", world / "train.npz", "--out", tmp_path / "picked")
+    made = st.pick(st.load(world / "python-steps"), str(world / "train.npz"))
+    assert {name: said[name] for name in made.to_dict()} == plain(made.to_dict())
+    test = world / "test.npz"
+    found = st.load(tmp_path / "picked").embed(test)
+    np.testing.assert_array_equal(found, made.model.embed(test))
+
+
+def test_suggest(world):
+    words = ["suggest", world / "cli", world / "train.npz", "--n", 4]
+    said = say(*words, "--labelled", world / "test.npz")
+    model, test = st.load(world / "python"), st.read(world / "test.npz")
+    assert said == plain(st.suggest(model, world / "train.npz", n=4, labelled=test).to_dict())
