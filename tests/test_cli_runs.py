@@ -115,7 +115,7 @@ def test_a_wrong_budget_and_a_budget_of_nothing_to_step(order, data, tmp_path):
 
 def test_stop_on_collapse_is_written_down_and_said_again(data, tmp_path):
     lesson = Lesson(str(data), "ts2vec", budget="4 steps").carried_out("no", 1, 0.5, True)
-    assert lesson.whole_plan.on_collapse == "stop"
+    assert lesson.config.on_collapse == "stop"
     place = Place(tmp_path / "a run", track=("tensorboard",))
     said = learning.resuming(lesson, learning.Reader(label="kind"), place)
     for words in ("--stop-on-collapse", "--clip 0.5", "--label kind", "--track tensorboard"):
