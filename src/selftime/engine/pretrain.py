@@ -71,15 +71,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     start = time.perf_counter()
     encoder = loaded(encoder)
     scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
-    learner, how, choices = resolve(
-        series,
-        scale,
-        objective=objective,
-        encoder=encoder,
-        budget=budget,
-        config=config,
-        seed=seed,
-    )
+    learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
     if isinstance(learner, ClosedForm):
