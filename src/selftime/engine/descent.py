@@ -12,6 +12,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.projected import Standardised, UnitLength
 from selftime.engine.checkpoint import State, newest
 from selftime.engine.fit import Aside, fit
+from selftime.engine.precision import warn_of
 from selftime.engine.runs import Log, Run, metrics_in
 from selftime.engine.solve import Watch, generator, sample_of
 from selftime.engine.training import Record, Training
@@ -32,6 +33,8 @@ def descended(
         facts: settings, data and seed, which the states of the run must have been made with.
         watch: told of progress.
     """
+    if not (run and run.log) and training.accelerator.is_main_process:
+        warn_of(training.refused)
     watcher = watcher_of(training)
     aside = Aside(log=told(training, watch), watcher=watcher)
     if run:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from selftime.engine import checkpoint
 from selftime.engine.interruption import Request, Stopped, interruptible
+from selftime.engine.precision import in_words
 from selftime.engine.runs import Log
 from selftime.engine.training import Record, Training
 from selftime.engine.watching import Watcher
@@ -43,7 +44,7 @@ def fit(training: Training, aside: Aside) -> None:
     saver = Saver(training, aside.checkpoints)
     with interruptible() as request:
         if training.step == 0:
-            report(training, aside, {"step": 0, "steps": training.steps or 0, "seconds": 0.0})
+            report(training, aside, opening(training))
         while training.progress < 1:
             report(training, aside, training.advance())
             if asked_to_stop(training, request):
@@ -54,6 +55,15 @@ def fit(training: Training, aside: Aside) -> None:
             raise Stopped(stopped_text(training, aside), request.signum)
 
 
+def opening(training: Training) -> Record:
+    """What is known before the first step."""
+    record: Record = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
+    if training.refused:
+        told = {"gauge": "precision", "message": in_words(training.refused)}
+        record["warnings"] = [told]
+    return record
+
+
 def report(training: Training, aside: Aside, record: Record) -> None:
     """Read the gauges if it is time, tell the log, and stop a collapsed run if that is wanted.
 
@@ -62,16 +72,17 @@ def report(training: Training, aside: Aside, record: Record) -> None:
     """
     if not training.accelerator.is_main_process:
         return
-    warnings: list[Record] = []
+    alarms: list[Record] = []
     if aside.watcher and is_reading_due(training):
         readings = aside.watcher.read(training.objective.encoder, training.step)
         record = record | {"gauges": readings.gauges}
-        warnings = [warning._asdict() for warning in readings.warnings]
+        alarms = [warning._asdict() for warning in readings.warnings]
+        warnings = record.get("warnings", []) + alarms
         record = record | ({"warnings": warnings} if warnings else {})
     if aside.log:
         aside.log(record)
-    if warnings and training.plan.on_collapse == "stop":
-        raise Collapsed(f"stopped at step {training.step}: {warnings[0]['message']}")
+    if alarms and training.plan.on_collapse == "stop":
+        raise Collapsed(f"stopped at step {training.step}: {alarms[0]['message']}")
 
 
 EARLY, EVERY = 10, 50

@@ -72,8 +72,9 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         learned = learn(learner, series, scale, seed=seed, watch=watch)
     else:
         plan, plan_choices = chosen_plan(learner, series, plan)
-        card = card_of(series, choices | plan_choices)
         training = Training(learner, series, scale, plan, seed)
+        refused = {"precision": training.refused} if training.refused else {}
+        card = card_of(series, choices | plan_choices | refused)
         learned = descended(training, kept, card, watch)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))

@@ -8,6 +8,7 @@ from torch import Tensor
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.engine.plan import Plan
+from selftime.engine.precision import warn_of
 from selftime.engine.solve import Watch
 from selftime.engine.training import Training
 from selftime.objectives.supervised import Supervised
@@ -37,6 +38,7 @@ class Course(NamedTuple):
 def trained(network: Supervised, on: Course, watch: Watch | None = None) -> Supervised:
     """The network itself after training; it ends early when there is nothing left to learn."""
     training = Training(network, on.series, on.scale, on.plan, on.seed, on.targets)
+    warn_of(training.refused)
     network.train()
     recent = [np.inf] * 5
     while training.progress < 1 and max(recent) > LEARNT:
