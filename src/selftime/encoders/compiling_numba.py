@@ -22,10 +22,8 @@ def compiled(*, reorder: bool = False) -> Callable[[Function], Function]:
     flags = {"reassoc", "nsz", "contract"} if reorder else False
 
     def decorate(function: Function) -> Function:
-        fast: Function = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(
-            function
-        )
-        return fast
+        fast: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)
+        return fast(function)  # type: ignore[no-any-return]
 
     return decorate
 

@@ -7,7 +7,7 @@ the values, so that one vector instruction orders a pair in several rows at once
 import numpy as np
 from numpy import float32, float64
 
-from selftime.encoders.rocket_numba import compiled
+from selftime.encoders.compiling_numba import compiled
 
 LANES = 16  # rows in a block: two vector registers of eight floats
 

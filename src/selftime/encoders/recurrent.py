@@ -27,7 +27,7 @@ class Recurrent(nn.Module):
     """
 
     kind: ClassVar[Kind]
-    stride = 1
+    stride: int | None = 1
 
     def __init__(  # noqa: PLR0913 - the sizes of a network
         self,

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from numpy import float32
 
-from selftime.encoders.compiling_numba import compiled as compiled
+from selftime.encoders.compiling_numba import compiled
 from selftime.encoders.compiling_numba import over_series as over_series
 from selftime.encoders.poolings_numba import pool, whole_registers
 

@@ -171,5 +171,6 @@ def readings_of(
     if len(there) > MOST_READINGS:
         there = there[np.linspace(0, len(there) - 1, MOST_READINGS).astype(int)]
     return tuple(
-        Reading(round(SIDE * float(x[i])), round(SIDE * (1 - float(y[i]))), texts[i]) for i in there
+        Reading(round(SIDE * float(x[i])), round(SIDE * (1 - float(y[i]))), texts[i])
+        for i in there.tolist()
     )
