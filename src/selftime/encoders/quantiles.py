@@ -16,7 +16,7 @@ from torch import Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.quantiles_numba import LANES, quantiles_of_rows
-from selftime.encoders.rocket_numba import over_series
+from selftime.encoders.compiling_numba import over_series
 from selftime.shapes import Lengths, Tokens, Values
 
 Rows = Float[Tensor, "N R"]

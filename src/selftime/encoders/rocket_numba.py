@@ -10,7 +10,6 @@ import numpy as np
 from numpy import float32
 
 from selftime.encoders.compiling_numba import compiled
-from selftime.encoders.compiling_numba import over_series as over_series
 from selftime.encoders.poolings_numba import pool, whole_registers
 
 TAPS = np.array(list(itertools.combinations(range(9), 3)))
