@@ -15,8 +15,8 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.quantiles_numba import LANES, quantiles_of_rows
 from selftime.encoders.compiling_numba import over_series
+from selftime.encoders.quantiles_numba import LANES, quantiles_of_rows
 from selftime.shapes import Lengths, Tokens, Values
 
 Rows = Float[Tensor, "N R"]
