@@ -19,8 +19,8 @@ from selftime.tasks.forecasting.network import (
     THIN,
     Material,
     NetworkForecaster,
-    fine_tuned,
     TrainingSteps,
+    fine_tuned,
     material_of,
     with_head,
 )

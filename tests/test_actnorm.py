@@ -35,6 +35,17 @@ def test_it_is_a_convolution_then_scale_and_shift_in_plain_loops(T, taps):
     torch.testing.assert_close(made(x.values, steps_of(x)), wanted)
 
 
+@pytest.mark.parametrize("channels, taps, is_full", [(8, 8, 1), (2, 8, 1), (16, 8, 0), (8, 7, 0)])
+def test_a_shape_that_some_machines_get_wrong_in_half_precision_is_in_full(channels, taps, is_full):
+    h, weight = (torch.randn(3, channels, n, generator=dice()) for n in (20, taps))
+    full = convolved(h, weight)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed, of_half = convolved(h, weight), convolved(h.bfloat16(), weight)
+    assert mixed.dtype == of_half.dtype == (torch.float32 if is_full else torch.bfloat16)
+    assert torch.equal(mixed, full) == is_full
+    torch.testing.assert_close(of_half.float(), full, atol=0.3, rtol=0.01)  # of inputs in half
+
+
 @pytest.mark.parametrize("name", NORMED)
 @pytest.mark.parametrize("gaps", [0.0, 0.3])
 def test_on_its_sample_each_feature_has_mean_0_and_deviation_1(name, gaps):

@@ -21,7 +21,7 @@ SMALL = Dilated(channels=2, hidden=4, depth=2, dim=6)
 
 def choose(objective, encoder="auto", seed=0):
     scale = scaling.fit_channels(X)
-    learner, _, choices = resolve(X, scale, objective=objective, encoder=encoder, seed=seed)
+    learner, _, choices = resolve(X, scale, objective, encoder, None, None, seed)
     return learner, choices
 
 

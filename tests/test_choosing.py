@@ -71,7 +71,7 @@ def test_contenders_are_what_an_encoder_can_do():
 
 
 def test_few_labels_are_not_raced(model, monkeypatch):
-    monkeypatch.setattr(strategies, "networked", lambda *_: pytest.fail("trained a network"))
+    monkeypatch.setattr(strategies, "fit_network", lambda *_: pytest.fail("trained a network"))
     choice = choose(model, SERIES, LABELS, CLASSES)
     assert choice.strategy == "probe" and choice.credit == {}
     assert "40 labels are below 200" in choice.why

@@ -211,7 +211,9 @@ def test_sets_one_after_another():
 
 def test_progress_is_told(model):
     told = []
-    compare(model, TRAIN, TEST, labels_per_class=(1,), draws=1, progress=lambda *at: told.append(at))
+    compare(
+        model, TRAIN, TEST, labels_per_class=(1,), draws=1, progress=lambda *at: told.append(at)
+    )
     assert [at[1:] for at in told] == [(i, 6) for i in range(6)]
     assert told[0][0] == "comparing (selftime)"
     assert told[-1][0] == "comparing (1 label per class)"

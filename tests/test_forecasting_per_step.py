@@ -13,7 +13,7 @@ from benchmarks.per_step import (
 import selftime as st
 from forecast_material import waves
 from selftime.data.series import SeriesError
-from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.plan import Budget
 from selftime.tasks.forecasting.setting import setting_of
 
 H = 4

@@ -88,7 +88,7 @@ def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
     given = {"levels": LEVELS, "steps": SHORT, "progress": lambda *at: told.append(at[:3])}
     found = tuned_cases([history], 6, patched, "full", **given)
     stages = (("training a head", SHORT.head), ("training with the model", SHORT.full))
-    assert told == [(name, i, of) for name, of in stages for i in range(1, of + 1)]
+    assert told == [(name, i, of) for name, of in stages for i in range(of + 1)]
     own = found.forecaster.network.encoder.state_dict()
     first = bare_encoder(patched).state_dict()
     assert any(not torch.equal(own[name], weight) for name, weight in first.items())

@@ -3,31 +3,32 @@
 import json
 import re
 import shutil
-import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 import selftime as st
 from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
 from selftime.report.page import Content, page
 
 QUIET = [
-    "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
-    "--no-first-run",
-    "--enable-logging=stderr",
-    "--v=0",
+    "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--virtual-time-budget=3000",
 ]
-USE = """
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+USE = """() => {
 const told = {};
-const words = () => document.querySelector(".shown h3").textContent;
+const words = () => document.querySelector(".shown h3").textContent.trim().split(/\\s+/).join(" ");
 const map = document.getElementById("points");
 const box = map.getBoundingClientRect();
 const at = (kind, i) => {
@@ -58,38 +59,68 @@ area.dispatchEvent(new PointerEvent("pointermove", { clientX: edge.left + 1 }));
 told.reading = document.querySelector(".reading").textContent;
 const wide = document.documentElement;
 told.overflow = wide.scrollWidth - wide.clientWidth;
-document.body.replaceChildren(JSON.stringify(told));
-"""
+return told;
+}"""
+SETTLED = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"""
+"""Two turns of the page: what it still has to say or to ask for comes until then."""
+
+
+class Opened(NamedTuple):
+    """What a page became.
+
+    Attributes:
+        seen: its elements, once its script has run.
+        console: every line of the console, and errors that nothing caught.
+        asked: addresses that it asked for, its own aside.
+        told: what came of the script that was run in it.
+    """
+
+    seen: Seen
+    console: str
+    asked: list[str]
+    told: Any
 
 
 @pytest.fixture(scope="module")
-def browser() -> str:
-    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-    path = next(filter(None, found), None)
-    return path or pytest.skip("no browser found: install chromium to run this test")
+def browser() -> Iterator[Browser]:
+    """The browser of the system, with a profile of its own that goes when it is closed."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser found: install one of {', '.join(NAMES)} to run this test")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=path, args=QUIET)
+        yield started
+        started.close()
 
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Opens a page; returns what it became and what the console said."""
+    """Opens a page, runs a script in it if one is given, and says what came of it."""
 
-    def open_page(text: str, *more: str) -> tuple[Seen, str]:
+    def open_page(text: str, script: str = "() => null", width: int = 1280) -> Opened:
         target = tmp_path / "report.html"
         target.write_text(text, encoding="utf8")
-        command = [browser, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", *more]
-        done = subprocess.run(
-            [*command, "--dump-dom", target.as_uri()], capture_output=True, timeout=60, check=True
-        )
-        said = done.stderr.decode("utf8", "replace")
-        return Seen(done.stdout.decode("utf8")), "\n".join(re.findall(r".*CONSOLE.*", said))
+        said: list[str] = []
+        asked: list[str] = []
+        with browser.new_context(viewport={"width": width, "height": 900}) as context:
+            shown = context.new_page()
+            shown.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+            shown.on("pageerror", lambda error: said.append(f"Uncaught {error.name}: {error}"))
+            shown.on("request", lambda request: asked.append(request.url))
+            shown.goto(target.as_uri())
+            told = shown.evaluate(script)
+            shown.evaluate(SETTLED)
+            seen = Seen(shown.content())
+        asked.remove(target.as_uri())
+        return Opened(seen, "\n".join(said), asked, told)
 
     return open_page
 
 
 def test_full_page_draws_itself_and_complains_of_nothing(opened):
     content = full_content()
-    seen, console = opened(page(content))
-    assert console == ""
+    seen, console, asked, _ = opened(page(content))
+    assert console == "" and asked == []
     assert not seen.all("img") and len(seen.all("script")) == 2
     kinds = [a.get("class", "") for _, a in seen.tags]
     assert kinds.count("ring") == 1 and kinds.count("tie") == 3 + 4  # neighbours; rows of results
@@ -100,22 +131,26 @@ def test_full_page_draws_itself_and_complains_of_nothing(opened):
 def test_console_is_heard(opened):
     """What the other tests find empty does fill when something goes wrong."""
     text = page(full_content())
-    _, console = opened(text.replace('id="points"', 'id="gone"'))
-    assert "Uncaught TypeError" in console
-    _, console = opened(text.replace("</main>", '<img src="https://example.org/a.png"></main>'))
-    assert "Content Security Policy" in console
-    _, console = opened(text.replace("</main>", "<script>alert(1)</script></main>"))
-    assert "Content Security Policy" in console
+    found = opened(text.replace('id="series"', 'id="gone"'))
+    assert "Uncaught TypeError" in found.console
+    picture = "https://example.org/a.png"
+    found = opened(text.replace("</main>", f'<img src="{picture}"></main>'))
+    assert "Content Security Policy" in found.console
+    found = opened(text.replace("</main>", "<script>alert(1)</script></main>"))
+    assert "Content Security Policy" in found.console
+    found = opened(text, '() => { console.log("by the way"); }')
+    assert found.console == "log: by the way"
+    bare = re.sub(r"<meta http-equiv.*?>", "", text, count=1)
+    found = opened(bare.replace("</main>", f'<img src="{picture}"></main>'))
+    assert found.asked == [picture] and "Failed to load resource" in found.console
 
 
 def test_map_answers_to_pointer_and_keys(opened):
     content = full_content()
     ids = [" ".join(name.split()) for name in content.series.ids]
-    text = re.sub(r"<meta http-equiv.*?>", "", page(content), count=1)
-    text = text.replace("</body>", f"<script>{USE}</script></body>")
-    seen, console = opened(text, "--window-size=500,900")
-    assert console == ""
-    told = json.loads(seen.words[seen.words.index('{"first"') :])
+    text = page(content)
+    _, console, asked, told = opened(text, USE, width=500)
+    assert console == "" and asked == []
     assert [told[k] for k in ("first", "hovered", "clicked")] == [ids[0], ids[4], ids[5]]
     assert [told[k] for k in ("held", "firm", "freed")] == [ids[5], True, ids[0]]
     data = json.loads(re.search(r'id="series">(.*?)</script>', text).group(1))
@@ -132,8 +167,8 @@ def test_series_are_drawn_as_they_are(opened):
     x = np.array([[0.0, 1.0, np.nan, 2.0, np.nan, 4.0, 4.0], [0, 0, 0, 0, 0, 0, 0]])
     series = st.SeriesSet.of([x, x * 100])
     content = Content(run=a_run(), series=series, vectors=some_vectors(2))
-    seen, console = opened(page(content))
-    assert console == ""
+    seen, console, asked, _ = opened(page(content))
+    assert console == "" and asked == []
     start = [a.get("class") for _, a in seen.tags].index("lane")
     path = next(a["d"] for name, a in seen.tags[start:] if name == "path")
     low, high = np.quantile(np.array([0, 1, 2, 4, 4, 0, 100, 200, 400, 400.0]), [0.01, 0.99])
@@ -151,5 +186,7 @@ def test_series_are_drawn_as_they_are(opened):
 def test_bare_page_complains_of_nothing(opened):
     series = st.SeriesSet.of([np.arange(4.0)], ids=["one"])
     bare = Content(run=a_run(), series=series, vectors=some_vectors(1))
-    seen, console = opened(page(replace(bare, run=a_run() | {"settings": {}, "versions": {}})))
-    assert console == "" and "one" in seen.words and "4 steps" in seen.words
+    text = page(replace(bare, run=a_run() | {"settings": {}, "versions": {}}))
+    seen, console, asked, _ = opened(text)
+    assert console == "" and asked == []
+    assert "one" in seen.words and "4 steps" in seen.words

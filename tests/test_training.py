@@ -44,7 +44,7 @@ def test_equals_the_run_written_out(name, accumulate):
             group["lr"] = rate_at((step + 0.5) / 4, recipe)
         losses = []
         for _ in range(accumulate):
-            batch = scale.apply(batch_of(series, training.order.batch(number)))
+            batch = scale.apply(batch_of(series, training.sampler.batch(number)))
             number += 1
             losses.append(objective(batch, generator(3, number)).loss)
         loss = sum(losses) / accumulate

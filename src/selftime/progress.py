@@ -80,13 +80,13 @@ def _bar(console: Any) -> Iterator[Progress]:
     """A bar that is gone when the work is done."""
     from rich import progress as rich
 
-    columns = rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn()
+    text = rich.TextColumn("{task.description}", markup=False)
+    counts = rich.BarColumn(), rich.MofNCompleteColumn()
     times = rich.TimeElapsedColumn(), rich.TimeRemainingColumn()
-    with rich.Progress(*columns, *times, console=console, transient=True) as bar:
+    with rich.Progress(text, *counts, *times, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(what: str, done: int, of: int, detail: str = "") -> None:
-            text = " ".join([what, detail]).replace("[", r"\[")  # square brackets are rich's markup
-            bar.update(task, description=text, completed=done, total=of)
+            bar.update(task, description=" ".join([what, detail]), completed=done, total=of)
 
         yield show

@@ -83,12 +83,11 @@ Start = str | Encoder | Model
 def resolve(  # noqa: PLR0913 - all that choices depend on
     series: SeriesSet,
     scale: Scaling,
-    *,
-    objective: Goal = "auto",
-    encoder: Start = "auto",
-    budget: Budget | str | None = None,
-    config: TrainingConfig | None = None,
-    seed: int = 0,
+    objective: Goal,
+    encoder: Start,
+    budget: Budget | str | None,
+    config: TrainingConfig | None,
+    seed: int,
 ) -> tuple[ClosedForm | Objective, tuple[Budget, TrainingConfig] | None, dict[str, Choice]]:
     """Settle everything that was left open.
 

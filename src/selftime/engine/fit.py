@@ -11,6 +11,7 @@ from pathlib import Path
 from selftime.engine import checkpoint
 from selftime.engine.checkpoint import State
 from selftime.engine.interruption import Request, Stopped, interruptible
+from selftime.engine.precision import in_words
 from selftime.engine.training import Record, Training
 from selftime.engine.watching import CollapseMonitor
 from selftime.progress import Progress
@@ -52,8 +53,7 @@ def run_training(
     saver = Saver(training, checkpoints)
     with interruptible() as request:
         if training.step == 0:
-            begun = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
-            log(training, begun | watch(training, monitor), callbacks)
+            log(training, watch(training, monitor) | opening(training), callbacks)
         while not training.is_done:
             record = training.advance()
             record |= watch(training, monitor)
@@ -64,6 +64,15 @@ def run_training(
         saver.save()
         if is_asked_to_stop(training, request):
             raise Stopped(stopped_text(training, checkpoints, how_to_resume), request.signum)
+
+
+def opening(training: Training) -> Record:
+    """What is known before the first step."""
+    record: Record = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
+    if training.refused:
+        refusal = {"monitor": "precision", "message": in_words(training.refused)}
+        record["warnings"] = [refusal]
+    return record
 
 
 def watch(training: Training, monitor: CollapseMonitor | None) -> Record:
@@ -85,7 +94,7 @@ def log(training: Training, record: Record, callbacks: Sequence[Callback]) -> No
         return
     for callback in callbacks:
         callback(record)
-    if "warnings" in record and training.config.on_collapse == "stop":
+    if "warnings" in record and record["step"] and training.config.on_collapse == "stop":
         message = record["warnings"][0]["message"]
         raise Collapsed(f"stopped at step {training.step}: {message}")
 

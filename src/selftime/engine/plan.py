@@ -77,7 +77,8 @@ class TrainingConfig:
     Attributes:
         recipe: batch size, rates and averaging; None takes that of the objective, or the one for
             so many labels.
-        precision: "no" is float32; "bf16" and "fp16" mix.
+        precision: "no" is float32; "bf16" and "fp16" mix, and are refused with a reason where the
+            machine computes the first batch wrongly in them.
         accumulate: batches whose gradients are added up for one step.
         clip: longest gradient, over all weights together; None does not clip.
         on_collapse: whether a collapse is only warned of, or stops the run.

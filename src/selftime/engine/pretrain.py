@@ -25,6 +25,7 @@ from selftime.engine.choices import Goal, Start, resolve
 from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model, load
 from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.precision import warn_of
 from selftime.engine.runs import MODEL, Run, metrics_in, run_record, write_finished
 from selftime.engine.solve import generator, learn, sample_of
 from selftime.engine.training import Training, is_first_process
@@ -71,15 +72,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     start = time.perf_counter()
     encoder = loaded(encoder)
     scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
-    learner, how, choices = resolve(
-        series,
-        scale,
-        objective=objective,
-        encoder=encoder,
-        budget=budget,
-        config=config,
-        seed=seed,
-    )
+    learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
     if isinstance(learner, ClosedForm):
@@ -89,6 +82,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             learned = learn(learner, series, scale, seed=seed, progress=tell)
     elif how is not None:
         training = Training(learner, series, scale, *how, seed)
+        if training.refused:
+            card["settings"]["precision"] = vars(training.refused)
         facts = run_record(card, command="pretrain", source=series.source)
         with open_progress(progress) as tell:
             train(training, kept, facts, tell)
@@ -121,6 +116,8 @@ def train(training: Training, run: Run | None, facts: dict[str, Any], progress: 
         facts: settings, data and seed, which the states of the run must have been made with.
         progress: called after each step.
     """
+    if training.is_main_process and not (run and run.log):
+        warn_of(training.refused)
     monitor = monitor_of(training.series, training.scaling, training.seed)
     callbacks = [progress_callback(training, progress, "training")]
     if run is None:

@@ -5,20 +5,26 @@ import os
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
+from jaxtyping import Int64
 from torch import Tensor
 
+from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.checkpoint import CheckpointError, State
+from selftime.engine.choices import Choice
 from selftime.engine.optim import Average, optimiser, rate_at
 from selftime.engine.order import Sampler
 from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.precision import error_of_half, is_near, refusal
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.watching import evaluating
 from selftime.objectives.base import Objective
@@ -36,13 +42,18 @@ class Training:
     """Everything that changes while an objective is trained, and how one step changes it.
 
     A step depends on the state, the seed and its own number only, so a run that is restored from
-    any of its states goes on as if it had never stopped, bit for bit on a CPU.
+    any of its states goes on as if it had never stopped, bit for bit on a CPU. Where this machine
+    computes half precision wrongly, the run is in full precision; that depends on the first
+    weights and the first batch alone, so a restored run comes to the same.
 
     Attributes:
         objective: what is trained, changed in place.
         step: how many steps are done.
         seconds: how long they took.
+        refused: full precision and why, where half precision was given and is wrong; else None.
     """
+
+    refused: Choice | None = None
 
     def __init__(  # noqa: PLR0913 - all that a run depends on
         self,
@@ -79,6 +90,7 @@ class Training:
         with torch.no_grad():
             sample = batch_of(series, sample_of(len(series), seed, PREPARED))
             objective.prepare(scaling.apply(sample), generator(seed, 0))
+        self._refuse_wrong_halves()
         self.weights = [w for w in objective.parameters() if w.requires_grad]
         rates = objective.rates if isinstance(objective, Supervised) else None
         self.module, self.optimiser = self.accelerator.prepare(
@@ -103,6 +115,18 @@ class Training:
     def _is_learned(self) -> bool:
         limit, recent = self.config.stop_below, self.recent_losses
         return limit is not None and len(recent) == RECENT and max(recent) <= limit
+
+    def _refuse_wrong_halves(self) -> None:
+        """Full precision, where half precision was given and this machine computes it wrongly."""
+        given = self.config.precision
+        if given == "no":
+            return
+        encoder = self.objective.encoder.to(self.accelerator.device)
+        error = error_of_half(encoder, self._batch(self.sampler.batch(0)), self.accelerator)
+        if not is_near(error):
+            self.refused = refusal(given, error)
+            self.config = replace(self.config, precision="no")
+            self.accelerator = accelerator_for(self.config)
 
     @property
     def progress(self) -> float:
@@ -152,12 +176,15 @@ class Training:
         """Gradients of one batch and its targets, added to those that are there."""
         number = self.step * self.config.accumulate + part
         rows, device = self.sampler.batch(number), self.accelerator.device
-        batch = self.scaling.apply(batch_of(self.series, rows)).to(device)
         given = () if self.targets is None else (self.targets[torch.from_numpy(rows)].to(device),)
         with self.accelerator.accumulate(self.module), self.accelerator.autocast():
-            made = self.module(batch, generator(self.seed, number + 1), *given)
+            made = self.module(self._batch(rows), generator(self.seed, number + 1), *given)
             self.accelerator.backward(made.loss)
         return made.loss.detach(), made.parts
+
+    def _batch(self, rows: Int64[np.ndarray, " B"]) -> Batch:
+        """Some of the series, scaled, where they are computed on."""
+        return self.scaling.apply(batch_of(self.series, rows)).to(self.accelerator.device)
 
     def _clip(self) -> Tensor:
         """The length of the gradient, before it is cut if it is to be."""

@@ -41,7 +41,9 @@ class Row(NamedTuple):
     head: ClassifierMixin
 
 
-def _embedded(model: Model, train: SeriesSet, test: SeriesSet) -> tuple[Features, Features]:
+def _embedded(
+    model: Model, train: SeriesSet, test: SeriesSet
+) -> tuple[Float32[np.ndarray, "N D"], Float32[np.ndarray, "M D"]]:
     return model.embed(train, progress=False), model.embed(test, progress=False)
 
 

@@ -68,10 +68,9 @@ def suggest(
     """The ``n`` series whose labels would teach most.
 
     Without labels these are the series that together stand for all others in the space that the
-    model learned (:func:`facility_location`). What is labelled already
-    counts as chosen. From :data:`TRUSTED` labels per class on a probe is fitted, and series count the
-    more the less it can decide between the two likeliest classes (margin sampling, Scheffer et al.
-    2001).
+    model learned (:func:`facility_location`). What is labelled already counts as chosen. From
+    :data:`TRUSTED` labels per class on a probe is fitted, and series count the more the less it
+    can decide between the two likeliest classes (margin sampling, Scheffer et al. 2001).
 
     Args:
         model: what :func:`selftime.pretrain` returned.

@@ -222,10 +222,7 @@ def window_gram(pieces: Sequence[Float[np.ndarray, "_"]], length: int) -> Window
     Neighbours share all steps but one: G[i+1,j+1] is G[i,j] with the window that begins one step
     earlier left out and the one that ends one step later taken in, so one row of lagged products
     gives the rest. Costs M² and M products a step, where windows themselves would cost M² a step.
-
-    Args:
-        pieces: stretches of one channel; those shorter than ``length`` give nothing.
-        length: M, steps of a window.
+    Pieces shorter than a window give nothing.
     """
     long = [piece for piece in pieces if len(piece) >= length]
     if not long:

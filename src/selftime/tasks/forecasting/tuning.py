@@ -18,8 +18,8 @@ from selftime.tasks.forecasting.model_vectors import steps_of
 from selftime.tasks.forecasting.network import (
     Material,
     NetworkForecaster,
-    fine_tuned,
     TrainingSteps,
+    fine_tuned,
     material_of,
     with_head,
 )

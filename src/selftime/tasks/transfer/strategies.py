@@ -136,9 +136,7 @@ def transfer(
         return fit_head(model, series, y, target_type, head=head, neighbours=asked)
     share = SHARE if len(series) >= LEAST else 0.0
     fitted, judged = held_out(series, y, target_type, share, config.seed)
-    solution = fit_network(
-        model, series[fitted], rows_of(y, fitted), target_type, config, progress
-    )
+    solution = fit_network(model, series[fitted], rows_of(y, fitted), target_type, config, progress)
     return calibrated(solution, series[judged], rows_of(y, judged)) if len(judged) else solution
 
 

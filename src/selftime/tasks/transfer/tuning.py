@@ -19,6 +19,7 @@ from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.precision import warn_of
 from selftime.engine.training import Training
 from selftime.objectives.answers import OneClass, TargetType
 from selftime.objectives.outlets import NETWORK_HEADS, AttentionPool
@@ -93,6 +94,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
         targets=targets,
         held_out_loss=held_out_loss,
     )
+    warn_of(training.refused)
     network.train()
     run_training(training, callbacks=[progress_callback(training, progress, "training on labels")])
     training.finish()
@@ -156,7 +158,9 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
         if frozen and is_small(frozen, len(series)):
             network.encoder = slim
             series, scale = vectors_of(frozen, series, scale), scaling.none()
-    fine_tune(network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress)
+    fine_tune(
+        network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress
+    )
     network.encoder = freeze(merged(encoder))
     network.eval()
     return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
