@@ -7,6 +7,14 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
+Strategy = Annotated[
+    Literal["probe", "head", "partial", "full"],
+    typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
+]
+Season = Annotated[
+    int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
+]
+
 
 @app.command()
 def forecast(  # noqa: PLR0913 - the signature is the command line
@@ -16,13 +24,8 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
     ] = None,
-    strategy: Annotated[
-        Literal["probe", "head", "partial", "full"],
-        typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
-    ] = "probe",
-    season: Annotated[
-        int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
-    ] = None,
+    strategy: Strategy = "probe",
+    season: Season = None,
     picture: options.Picture = None,
     covariates: options.Covariates = None,
     future: Annotated[
