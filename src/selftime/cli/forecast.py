@@ -54,13 +54,9 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         files.check_file(picture, files.PICTURES, force=force)
     read = files.reader(label, id, time, layout)
     series = read(data)
+    given = st.load(model) if model else None
     forecaster = st.Forecaster(
-        st.load(model) if model else None,
-        strategy=strategy,
-        horizon=horizon,
-        season=season,
-        random_state=seed,
-        progress=True,
+        given, strategy=strategy, horizon=horizon, season=season, random_state=seed, progress=True
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)

@@ -3,12 +3,15 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import Program, app
+
+if TYPE_CHECKING:
+    from selftime import TrainingConfig
 
 Task = Annotated[
     Literal["classify", "search", "cluster", "forecast", "detect"],
@@ -83,18 +86,12 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         resume=resume,
         overwrite=force,
     )
-    config = st.TrainingConfig(
-        precision=precision,
-        accumulate=accumulate,
-        clip=clip,
-        on_collapse="stop" if stop_on_collapse else "warn",
-    )
     model = st.pretrain(
         series,
         objective=st.Auto(task=task) if objective == "auto" else objective,
         encoder=encoder,
         budget=budget,
-        config=None if config == st.TrainingConfig() else config,
+        config=config_of(precision, accumulate, clip, stop_on_collapse),
         run=run,
         seed=seed,
         progress=True,
@@ -104,6 +101,21 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         page = found.write_report(train=series, model=model, overwrite=True)
         result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
         terminal.show(result, *lines_of(found.run, model.dim, page), as_json=as_json)
+
+
+def config_of(
+    precision: Literal["no", "bf16", "fp16"], accumulate: int, clip: float | None, stops: bool
+) -> "TrainingConfig | None":
+    """How a gradient run is carried out; None where nothing was asked for."""
+    import selftime as st
+
+    config = st.TrainingConfig(
+        precision=precision,
+        accumulate=accumulate,
+        clip=clip,
+        on_collapse="stop" if stops else "warn",
+    )
+    return None if config == st.TrainingConfig() else config
 
 
 def words_to_resume() -> str:
