@@ -61,10 +61,13 @@ def test_pretrain_takes_a_wish_and_writes_down_what_came_of_it():
 
 
 def test_wish_and_budget_say_whether_steps_are_taken():
-    assert not takes_steps(str(Auto().objective(None).value))
-    assert takes_steps(str(Auto(task="forecast").objective(None).value))
-    assert takes_steps(str(Auto().objective("2 minutes").value))
-    assert takes_steps("simclr + 0.5*mae")
+    def steps(objective, budget=None) -> bool:
+        return takes_steps(str(resolve_objective(objective, budget, None).value))
+
+    assert not steps("auto")
+    assert steps(Auto(task="forecast"))
+    assert steps("auto", "2 minutes")
+    assert steps("simclr + 0.5*mae")
 
 
 def test_an_unknown_task_is_refused():

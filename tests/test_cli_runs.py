@@ -68,7 +68,7 @@ def test_everything_is_written_and_json_stands_alone(order):
     assert made == {"run.json", "metrics.jsonl", "checkpoints", "model", "report.html"}
     assert facts_in(folder)["status"] == "finished" and st.load(folder).dim == told["dim"] == 320
     assert [record["step"] for record in metrics_in(folder)] == list(range(5))
-    assert "learning: 4 of 4 (" in result.stderr and "loss" in result.stderr
+    assert "training: 4 of 4 (" in result.stderr and "loss" in result.stderr
     assert failed(*order, "--resume").endswith("finished run: load it, or choose another folder")
 
 

@@ -181,7 +181,7 @@ def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch):
         save_picture(figure, tmp_path / "a.bmp")
 
     def half(path, **_):
-        path.write_bytes(b"half")
+        path.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(figure, "savefig", half)

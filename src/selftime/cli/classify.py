@@ -1,5 +1,7 @@
 """``selftime classify``: classes and probabilities from a few labelled series."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +10,18 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
+Strategy = Annotated[
+    str,
+    typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
+]
+Head = Annotated[
+    str,
+    typer.Option(
+        "--head",
+        help="linear, mlp, deep_mlp, normed_linear, attention; see docs/labels.md for more.",
+    ),
+]
+
 
 @app.command()
 def classify(  # noqa: PLR0913 - the signature is the command line
@@ -15,17 +29,8 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[str, typer.Option("--test", help="Series to classify.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
-    strategy: Annotated[
-        str,
-        typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
-    ] = "auto",
-    head: Annotated[
-        str,
-        typer.Option(
-            "--head",
-            help="linear, mlp, deep_mlp, normed_linear, attention; see docs/labels.md for more.",
-        ),
-    ] = "linear",
+    strategy: Strategy = "auto",
+    head: Head = "linear",
     seed: options.Seed = 0,
     label: options.Label = None,
     id: options.Id = None,
@@ -62,14 +67,9 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     if asked.labels is not None:
         columns["label"] = asked.labels
     st.write_table(out, columns, overwrite=force)
-    result: dict[str, Any] = {
-        "out": out,
-        "strategy": classifier.strategy_,
-        "why": classifier.why_,
-        "labelled": len(labelled),
-        "series": len(asked),
-        "classes": {str(name): int((predicted == name).sum()) for name in sorted(set(predicted))},
-    }
+    result: dict[str, Any] = {"out": out}
+    result |= {"strategy": classifier.strategy_, "why": classifier.why_}
+    result |= {"labelled": len(labelled), "series": len(asked), "classes": counts_of(predicted)}
     lines = [
         f"Strategy {classifier.strategy_}: {classifier.why_}.",
         f"{len(asked):,} series classified with {len(labelled):,} labelled ones.",
@@ -83,3 +83,8 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         lines.append(f"{100 * found.accuracy:.1f} % right ({right}).")
         lines += [*leaks.sentences(), f"Every figure: selftime report {beside}"]
     terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json)
+
+
+def counts_of(predicted: Iterable[Any]) -> dict[str, int]:
+    """How many series were given each class."""
+    return dict(sorted(Counter(map(str, predicted)).items()))

@@ -41,8 +41,6 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
-    import numpy as np
-
     import selftime as st
     from selftime.report.anomalies import alarms_table, anomaly_picture, count_of
     from selftime.report.palette import save_picture
@@ -58,8 +56,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         cool_down=cool_down,
         model=st.load(model) if model else None,
     )
-    columns = {"step": np.arange(len(found.scores)), "score": found.scores}
-    st.write_table(out, columns, overwrite=force)
+    st.write_table(out, found.columns(), overwrite=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}

@@ -7,6 +7,14 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
+Strategy = Annotated[
+    Literal["probe", "head", "partial", "full"],
+    typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
+]
+Season = Annotated[
+    int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
+]
+
 
 @app.command()
 def forecast(  # noqa: PLR0913 - the signature is the command line
@@ -16,13 +24,8 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
     ] = None,
-    strategy: Annotated[
-        Literal["probe", "head", "partial", "full"],
-        typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
-    ] = "probe",
-    season: Annotated[
-        int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
-    ] = None,
+    strategy: Strategy = "probe",
+    season: Season = None,
     picture: options.Picture = None,
     covariates: options.Covariates = None,
     future: Annotated[
@@ -51,13 +54,9 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         files.check_file(picture, files.PICTURES, force=force)
     read = files.reader(label, id, time, layout)
     series = read(data)
+    given = st.load(model) if model else None
     forecaster = st.Forecaster(
-        st.load(model) if model else None,
-        strategy=strategy,
-        horizon=horizon,
-        season=season,
-        random_state=seed,
-        progress=True,
+        given, strategy=strategy, horizon=horizon, season=season, random_state=seed, progress=True
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)

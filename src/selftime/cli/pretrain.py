@@ -3,12 +3,42 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import Program, app
+
+if TYPE_CHECKING:
+    from selftime import TrainingConfig
+
+Task = Annotated[
+    Literal["classify", "search", "cluster", "forecast", "detect"],
+    typer.Option("--task", help="What the model is for, where the objective is auto."),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
+]
+Precision = Annotated[
+    Literal["no", "bf16", "fp16"],
+    typer.Option("--precision", help="Gradient runs: mix float32 with half precision."),
+]
+Accumulate = Annotated[
+    int, typer.Option("--accumulate", min=1, help="Gradient runs: batches of one step.")
+]
+Clip = Annotated[
+    float | None, typer.Option("--clip", help="Gradient runs: longest gradient of a step.")
+]
+StopOnCollapse = Annotated[
+    bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop when embeddings collapse.")
+]
+Track = Annotated[
+    list[str],
+    typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run stopped at --out.")]
 
 
 @app.command()
@@ -17,39 +47,19 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.Objective = "auto",
     encoder: options.Encoder = "auto",
-    task: Annotated[
-        Literal["classify", "search", "cluster", "forecast", "detect"],
-        typer.Option("--task", help="What the model is for, where the objective is auto."),
-    ] = "classify",
-    budget: Annotated[
-        str | None,
-        typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
-    ] = None,
-    precision: Annotated[
-        Literal["no", "bf16", "fp16"],
-        typer.Option("--precision", help="Gradient runs: mix float32 with half precision."),
-    ] = "no",
-    accumulate: Annotated[
-        int, typer.Option("--accumulate", min=1, help="Gradient runs: batches of one step.")
-    ] = 1,
-    clip: Annotated[
-        float | None, typer.Option("--clip", help="Gradient runs: longest gradient of a step.")
-    ] = None,
-    stop_on_collapse: Annotated[
-        bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop at a collapse.")
-    ] = False,
-    track: Annotated[
-        list[str],
-        typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
-    ] = [],  # noqa: B006
+    task: Task = "classify",
+    budget: Budget = None,
+    precision: Precision = "no",
+    accumulate: Accumulate = 1,
+    clip: Clip = None,
+    stop_on_collapse: StopOnCollapse = False,
+    track: Track = [],  # noqa: B006
     seed: options.Seed = 0,
     label: options.Label = None,
     id: options.Id = None,
     time: options.Time = None,
     layout: options.Layout = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run stopped at --out.")
-    ] = False,
+    resume: Resume = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -76,18 +86,12 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         resume=resume,
         overwrite=force,
     )
-    config = st.TrainingConfig(
-        precision=precision,
-        accumulate=accumulate,
-        clip=clip,
-        on_collapse="stop" if stop_on_collapse else "warn",
-    )
     model = st.pretrain(
         series,
         objective=st.Auto(task=task) if objective == "auto" else objective,
         encoder=encoder,
         budget=budget,
-        config=None if config == st.TrainingConfig() else config,
+        config=config_of(precision, accumulate, clip, stop_on_collapse),
         run=run,
         seed=seed,
         progress=True,
@@ -95,8 +99,23 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes
         found = st.read_run(out)
         page = found.write_report(train=series, model=model, overwrite=True)
-        result = {"run": out, "model": str(Path(out) / "model"), "dim": model.dim} | found.run
+        result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
         terminal.show(result, *lines_of(found.run, model.dim, page), as_json=as_json)
+
+
+def config_of(
+    precision: Literal["no", "bf16", "fp16"], accumulate: int, clip: float | None, stops: bool
+) -> "TrainingConfig | None":
+    """How a gradient run is carried out; None where nothing was asked for."""
+    import selftime as st
+
+    config = st.TrainingConfig(
+        precision=precision,
+        accumulate=accumulate,
+        clip=clip,
+        on_collapse="stop" if stops else "warn",
+    )
+    return None if config == st.TrainingConfig() else config
 
 
 def words_to_resume() -> str:

@@ -84,27 +84,25 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         training = Training(learner, series, scale, *how, seed)
         if training.refused:
             card["settings"]["precision"] = vars(training.refused)
-        facts = run_record(card, command="pretrain", source=series.source)
         with open_progress(progress) as tell:
-            train(training, kept, facts, tell)
+            train(training, kept, run_record(card, command="pretrain", source=series.source), tell)
         learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
     model = with_cohort(model, series, seed)
     if kept and is_first_process():
-        facts = run_record(card, command="pretrain", source=series.source)
-        write_run(kept.folder, model, facts, at_once=isinstance(learner, ClosedForm))
+        write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
     return model
 
 
-def write_run(folder: Path, model: Model, facts: dict[str, Any], *, at_once: bool) -> None:
+def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) -> None:
     """Add the model and the end of a run to its folder, or make all of that at once."""
     if at_once:
         with whole_folder(folder, overwrite=True) as fresh:
-            write_run(fresh, model, facts, at_once=False)
+            write_run(fresh, model, source, at_once=False)
         return
     model.save(folder / MODEL, overwrite=True)
-    write_finished(folder, facts)
+    write_finished(folder, run_record(model.card, command="pretrain", source=source))
 
 
 def train(training: Training, run: Run | None, facts: dict[str, Any], progress: Progress) -> None:

@@ -138,7 +138,7 @@ def label_of(shots: Shots) -> str:
         return "all labels"
     if shots < 1:
         return f"{100 * shots:g} % of the labels"
-    return f"{shots} label{'s' if shots > 1 else ''} a class"
+    return f"{shots} label{'s' if shots > 1 else ''} per class"
 
 
 def shots_in(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:

@@ -29,7 +29,7 @@ class Savings(NamedTuple):
 
     def in_words(self, other: str) -> str:
         """The saving as a sentence; ``other`` is the name of what the model is set beside."""
-        had = f"with {counted(self.labels)} a class"
+        had = f"with {counted(self.labels)} per class"
         if self.factor <= 1 and not self.at_least:
             return (
                 f"{had} self-supervision did not save labels here: {other} is as good "

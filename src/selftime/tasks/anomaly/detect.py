@@ -87,6 +87,10 @@ class Detection:
     train_end: int
     window: int
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """One row a timepoint: its number and its score."""
+        return {"step": np.arange(len(self.scores)), "score": self.scores}
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the scores, as plain values; alarms with times where there are any."""
         return {
