@@ -23,10 +23,10 @@ from benchmarks.roster import BUDGETS, accuracy_of, model_of
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.engine.adaptation import adapted
+from selftime.engine.adaptation import adapt
 from selftime.engine.model import Model
-from selftime.tasks.compare import label_of
-from selftime.tasks.references import Row, learned, untrained
+from selftime.tasks.compare import labels_in_words
+from selftime.tasks.references import Row, model_row, untrained_row
 
 SOURCES = ("SyntheticControl", "CBF", "SwedishLeaf", "FaceAll", "BasicMotions")
 TARGETS = ("ItalyPowerDemand", "MoteStrain", "GunPoint", "ERing", "JapaneseVowels")
@@ -65,16 +65,16 @@ def row_on(method: str, row: str, target: str, seed: int, steps: int) -> Row:
     """Vectors of a row on a target."""
     train, test = load(target)
     if row == "untrained" and method == "spectral":
-        return untrained(pretrained(method, target, seed, steps), train, test)
+        return untrained_row(pretrained(method, target, seed, steps), train, test)
     if row == "untrained":
         model = pretrained("untrained", target, seed, steps)
     elif row == "itself":
         model = pretrained(method, target, seed, steps)
     elif row == "untrained, by channel":
-        model = adapted(pretrained("untrained", SOURCES[0], seed, steps), train)
+        model = adapt(pretrained("untrained", SOURCES[0], seed, steps), train)
     else:
-        model = adapted(pretrained(method, row, seed, steps), train)
-    return learned(model, train, test)
+        model = adapt(pretrained(method, row, seed, steps), train)
+    return model_row(model, train, test)
 
 
 def run(
@@ -98,7 +98,7 @@ def run(
 
 def points(found: dict[str, Any], row: str) -> np.ndarray:
     """Accuracy (budgets,) in points, mean over seeds."""
-    labels = [label_of(budget) for budget in BUDGETS]
+    labels = [labels_in_words(budget) for budget in BUDGETS]
     return 100 * np.mean([[got[label] for label in labels] for got in found[row].values()], axis=0)
 
 

@@ -24,12 +24,12 @@ from benchmarks.open_data import root
 from selftime.data.periods import period_of
 from selftime.data.scaling import Unscaled
 from selftime.encoders.dilated import Dilated
-from selftime.tasks.anomaly.detect import USUAL, record_of, together
+from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, record_of, combine_scores
 from selftime.tasks.anomaly.metrics import ucr_hit, vus_pr
-from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores import REFERENCES, SCORES
+from selftime.tasks.anomaly.record import ChannelRecord
+from selftime.tasks.anomaly.scores import REFERENCE_SCORES, SCORES
 from selftime.tasks.anomaly.scores.learned import hidden_step
-from selftime.tasks.anomaly.thresholds import following
+from selftime.tasks.anomaly.thresholds import adaptive_thresholds
 
 RESULTS = Path(__file__).parent / "results"
 COLLECTIONS = {"UCR": "accuracy", "NAB": "VUS-PR", "SMAP/MSL": "VUS-PR"}
@@ -40,7 +40,7 @@ RATE = 0.01
 NETWORK = Dilated(channels=1, hidden=32, depth=6, dim=64, causal=True)
 UNTRAINED = st.Model(NETWORK, Unscaled(), ("0",))
 METHODS = SCORES | {"hidden step, untrained": lambda record: hidden_step([record], UNTRAINED)}
-MODES = ((False, "", REFERENCES | METHODS), (True, ", past", METHODS))
+MODES = ((False, "", REFERENCE_SCORES | METHODS), (True, ", past", METHODS))
 """Whether later steps may count, what is added to the names of rows, and the rows."""
 
 
@@ -126,17 +126,17 @@ def measured(series: Labelled) -> dict[str, Any]:
             start = time.process_time()
             found[name] = score(record)
             seconds[name] = time.process_time() - start
-        found[FUSED] = together(record, [found[name] for name in USUAL])
-        seconds[FUSED] = sum(seconds[name] for name in USUAL)
+        found[FUSED] = combine_scores(record, [found[name] for name in DEFAULT_MEMBERS])
+        seconds[FUSED] = sum(seconds[name] for name in DEFAULT_MEMBERS)
         out["figure"] |= {name + suffix: judged(series, found[name]) for name in found}
         out["seconds"] |= {name + suffix: round(value, 3) for name, value in seconds.items()}
     return out | {"alarms": alarms_before(series, record, found[FUSED])}
 
 
-def alarms_before(series: Labelled, record: Record, scores: np.ndarray) -> dict[str, int]:
+def alarms_before(series: Labelled, record: ChannelRecord, scores: np.ndarray) -> dict[str, int]:
     """How many steps between the normal part and the first anomaly are in alarm, past only."""
     first = series.train + int(np.argmax(series.labels[series.train :])) - record.width
-    above = scores > following(scores, series.train, RATE)
+    above = scores > adaptive_thresholds(scores, series.train, RATE)
     normal = above[series.train : max(first, series.train)]
     return {"steps": len(normal), "alarmed": int(normal.sum())}
 
@@ -223,7 +223,7 @@ def main() -> None:
     if "NAB score" not in stored:
         files = list(nab(root() / "anomaly" / "nab"))
         values, labels = [f.values for f in files], [f.labels for f in files]
-        stored["NAB score"] = nab_rows(values, labels, REFERENCES | METHODS)
+        stored["NAB score"] = nab_rows(values, labels, REFERENCE_SCORES | METHODS)
         args.out.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf8")
     print(table(summary(kept), kept))
     print(nab_table(stored["NAB score"]))

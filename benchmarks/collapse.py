@@ -21,10 +21,10 @@ from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
-from selftime.encoders.builders import dilated
+from selftime.encoders.builders import dilated_cnn
 from selftime.engine.fit import run_training
 from selftime.engine.plan import Budget, TrainingConfig
-from selftime.engine.training import Record, Training
+from selftime.engine.training import StepRecord, Trainer
 from selftime.engine.watching import monitor_of
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.recipe import Recipe
@@ -57,11 +57,11 @@ def first_warning(
     kind: type[Attraction] | type[SimCLR] | type[TS2Vec], train: SeriesSet, seed: int, steps: int
 ) -> dict[str, Any]:
     """The step and text of the first warning of a run, and how far the spread fell."""
-    encoder = dilated(channels=train.n_channels, length=int(np.median(train.lengths)), seed=seed)
+    encoder = dilated_cnn(channels=train.n_channels, length=int(np.median(train.lengths)), seed=seed)
     scale, budget = scaling.fit_channels(train), Budget(amount=steps)
     objective = kind(encoder=encoder)
-    training = Training(objective, train, scale, budget, TrainingConfig(), seed)
-    records: list[Record] = []
+    training = Trainer(objective, train, scale, budget, TrainingConfig(), seed)
+    records: list[StepRecord] = []
     monitor = monitor_of(train, scale, seed)
     run_training(training, callbacks=[records.append], monitor=monitor)
     warned = [(r["step"], w["message"]) for r in records for w in r.get("warnings", ())]

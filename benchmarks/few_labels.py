@@ -19,7 +19,7 @@ from benchmarks.open_data import UCR, load
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.compare import ROWS, Shots, judged, label_of, picks_of
+from selftime.tasks.compare import COMPARISON_ROWS, Shots, row_hits, labels_in_words, draw_labels
 from selftime.tasks.references import Row
 
 BUDGETS: tuple[Shots, ...] = (1, 2, 5, 10, 20, 50, None)
@@ -52,7 +52,7 @@ def measured(name: str, effort: Effort, known: dict[str, Any] | None = None) -> 
     Rows that are known already are not measured again.
     """
     accuracy, seconds = (dict((known or {}).get(key, {})) for key in ("accuracy", "seconds"))
-    makers = {**ROWS, AEON: aeon_row}
+    makers = {**COMPARISON_ROWS, AEON: aeon_row}
     missing = [row for row in makers if effort.draws_of(row) and row not in accuracy]
     if known and not missing:
         return known
@@ -68,7 +68,7 @@ def measured(name: str, effort: Effort, known: dict[str, Any] | None = None) -> 
     return {
         "train": len(train),
         "test": len(test),
-        "labels": {label_of(b): labels_a_class(train.labels, b) for b in BUDGETS},
+        "labels": {labels_in_words(b): labels_a_class(train.labels, b) for b in BUDGETS},
         "seconds": seconds,
         "accuracy": accuracy,
     }
@@ -80,9 +80,9 @@ def curve(row: Row, train: SeriesSet, test: SeriesSet, effort: Effort) -> dict[s
         row.head.set_params(steps=effort.scratch_steps)
     found: dict[Shots, list[float]] = {}
     for budget in {within(train.labels, b): None for b in BUDGETS}:
-        picks = picks_of(train.labels, budget, effort.draws_of(row.name))
-        found[budget] = judged(row, train.labels, test.labels, picks).mean(axis=1).tolist()
-    return {label_of(b): found[within(train.labels, b)] for b in BUDGETS}
+        picks = draw_labels(train.labels, budget, effort.draws_of(row.name))
+        found[budget] = row_hits(row, train.labels, test.labels, picks).mean(axis=1).tolist()
+    return {labels_in_words(b): found[within(train.labels, b)] for b in BUDGETS}
 
 
 def within(labels: np.ndarray, budget: Shots) -> Shots:
@@ -115,7 +115,7 @@ def held(series: SeriesSet, steps: int) -> np.ndarray:
 
 def means(results: dict[str, dict[str, Any]], row: str, budget: Shots) -> np.ndarray:
     """Mean accuracy over draws of each set."""
-    return np.array([np.mean(r["accuracy"][row][label_of(budget)]) for r in results.values()])
+    return np.array([np.mean(r["accuracy"][row][labels_in_words(budget)]) for r in results.values()])
 
 
 def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
         for budget in BUDGETS:
             own, aeon = means(there, row, budget), means(there, AEON, budget)
             gain = lead(100 * (own - aeon))
-            out[row][label_of(budget)] = {"sets": len(there), "accuracy": own.mean(), **gain}
+            out[row][labels_in_words(budget)] = {"sets": len(there), "accuracy": own.mean(), **gain}
     return out
 
 
@@ -145,7 +145,7 @@ def lead(points: np.ndarray) -> dict[str, Any]:
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """The summary as text."""
     lines = [f"{title}: mean accuracy (points ahead of aeon's MiniRocket ± standard error)"]
-    lines.append(f"{'':26s}" + "".join(f"{label_of(b):>24s}" for b in BUDGETS))
+    lines.append(f"{'':26s}" + "".join(f"{labels_in_words(b):>24s}" for b in BUDGETS))
     for row, cells in summary(results).items():
         texts = [
             f"{c['accuracy']:.3f} ({c['gain']:+.1f} ± {c['standard_error']:.1f})"
@@ -165,7 +165,7 @@ def run(
 ) -> None:
     """Measure, print and save what is not known, set by set; then print the means."""
     results = {name: known[name] for name in sets if name in known}
-    print(f"accuracy in percent at {', '.join(map(label_of, BUDGETS))}; seconds to learn")
+    print(f"accuracy in percent at {', '.join(map(labels_in_words, BUDGETS))}; seconds to learn")
     for name in sets:
         if (found := measured(name, effort, results.get(name))) is not results.get(name):
             results[name] = found

@@ -27,7 +27,7 @@ from selftime.report.palette import save_picture
 from selftime.tasks.forecasting.backtest import (
     Errors,
     Fit,
-    calibrated,
+    backtest_calibration,
     errors_of,
     reference_errors,
 )
@@ -92,7 +92,7 @@ def with_features(
 
 
 def intervals(early: Fit, last: Fit, setting: Setting) -> dict[str, float]:
-    found = calibrated(early, last, setting)
+    found = backtest_calibration(early, last, setting)
     return {
         **found.shares(),
         "standard errors": found.doubts(),

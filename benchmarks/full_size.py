@@ -22,8 +22,8 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.compare import judged, label_of, picks_of
-from selftime.tasks.references import Row, learned, minirocket_ridge
+from selftime.tasks.compare import row_hits, labels_in_words, draw_labels
+from selftime.tasks.references import Row, model_row, minirocket_ridge
 
 OFFICIAL = "official ts2vec"
 RECIPES = ("ts2vec", "simclr", "ts2vec + simclr")
@@ -40,7 +40,7 @@ def row_of(name: str, train: SeriesSet, test: SeriesSet, seed: int, official: Pa
     if name == MINIROCKET:
         unread = Model(small(train.n_channels, seed), scaling.none(), train.channels)
         return minirocket_ridge(unread, train, test, seed=seed)
-    return learned(pretrain(train, objective=name, seed=seed), train, test)
+    return model_row(pretrain(train, objective=name, seed=seed), train, test)
 
 
 def measured(name: str, row: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
@@ -50,9 +50,9 @@ def measured(name: str, row: str, seed: int, args: argparse.Namespace) -> dict[s
     made = row_of(row, train, test, seed, args.official)
     found = {"seconds": time.perf_counter() - start}
     for budget in BUDGETS:
-        picks = picks_of(train.labels, budget, args.draws)
-        hits = judged(made, train.labels, test.labels, picks)
-        found[label_of(budget)] = float(hits.mean())
+        picks = draw_labels(train.labels, budget, args.draws)
+        hits = row_hits(made, train.labels, test.labels, picks)
+        found[labels_in_words(budget)] = float(hits.mean())
     return found
 
 
@@ -66,7 +66,7 @@ def table(results: Results, rows: list[str], seeds: list[int]) -> str:
     lines = [f"{len(whole)} sets, {len(seeds)} seeds"]
     for row in rows if whole else []:
         cells = []
-        for budget in map(label_of, BUDGETS):
+        for budget in map(labels_in_words, BUDGETS):
             each = [np.mean([found[row][str(seed)][budget] for found in whole]) for seed in seeds]
             error = np.std(each, ddof=1) / len(each) ** 0.5 if len(each) > 1 else 0.0
             cells.append(f"{100 * np.mean(each):8.1f} ± {100 * error:3.1f}")
@@ -91,7 +91,7 @@ def main() -> None:
         there = results.setdefault(name, {}).setdefault(row, {})
         if str(seed) not in there:
             there[str(seed)] = measured(name, row, seed, args)
-            shown = " ".join(f"{100 * there[str(seed)][label_of(b)]:5.1f}" for b in BUDGETS)
+            shown = " ".join(f"{100 * there[str(seed)][labels_in_words(b)]:5.1f}" for b in BUDGETS)
             print(f"{seed} {name:26s} {row:24s} {shown} {there[str(seed)]['seconds']:6.0f} s")
             write(args.out, {"draws": args.draws, "sets": results})
     print("\n" + table(results, rows, args.seeds) + f"\n\nwritten to {args.out}")

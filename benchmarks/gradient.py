@@ -27,20 +27,20 @@ from benchmarks.open_data import load
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.builders import BUILDERS, HALF
+from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
-from selftime.engine.solve import learn
+from selftime.engine.solve import fit_closed_form
 from selftime.objectives.spectral import Spectral
-from selftime.tasks.compare import Shots, judged, label_of, picks_of
+from selftime.tasks.compare import Shots, row_hits, labels_in_words, draw_labels
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import (
     Row,
-    cohort_of,
+    draw_bank,
     from_scratch,
-    learned,
+    model_row,
     minirocket_ridge,
-    untrained,
+    untrained_row,
 )
 from selftime.views.mild import Mild
 
@@ -82,7 +82,7 @@ def gradient_rows(
     start = time.perf_counter()
     model = pretrain(train, objective=name, seed=seed)
     seconds[f"learn: {name}"] = time.perf_counter() - start
-    return model, [renamed(learned(model, train, test), name)]
+    return model, [renamed(model_row(model, train, test), name)]
 
 
 def backbone(model: Model) -> Encoder:
@@ -96,7 +96,7 @@ def joined(model: Model, spectral: Model, train: SeriesSet, seed: int) -> Model:
     length = int(np.median(train.lengths))
     sizes: dict[str, Any] = {"channels": train.n_channels, "length": length}
     both = Joined(
-        encoders=[BUILDERS["rocket"](**sizes, seed=seed), backbone(model)], weights=[HALF, HALF]
+        encoders=[BUILDERS["rocket"](**sizes, seed=seed), backbone(model)], weights=[EQUAL_WEIGHT, EQUAL_WEIGHT]
     )
     chosen = {name: choice["value"] for name, choice in spectral.card["settings"].items()}
     objective = Spectral(
@@ -107,8 +107,8 @@ def joined(model: Model, spectral: Model, train: SeriesSet, seed: int) -> Model:
         copies=chosen["copies"],
     )
     scale = scaling.fit_channels(train)
-    found = Model(learn(objective, train, scale, seed=seed).eval(), scale, train.channels)
-    return Model(found.encoder, scale, train.channels, cohort=found.embed(train)[:512])
+    found = Model(fit_closed_form(objective, train, scale, seed=seed).eval(), scale, train.channels)
+    return Model(found.encoder, scale, train.channels, reference_bank=found.embed(train)[:512])
 
 
 def official_rows(
@@ -136,7 +136,7 @@ def official_rows(
     seconds["embed: official ts2vec"] = time.perf_counter() - start
     scaler = StandardScaler().fit(vectors[0])
     units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in map(scaler.transform, vectors)]
-    row = Row("official ts2vec", *units, Probe(cohort=cohort_of(units[0])))
+    row = Row("official ts2vec", *units, Probe(reference_bank=draw_bank(units[0])))
     return [row, plain_ridge("official ts2vec", *vectors)]
 
 
@@ -152,14 +152,14 @@ def seeded(
     rows.append(plain_ridge("ts2vec", *vectors))
     simclr, more = gradient_rows("simclr", train, test, seed, seconds)
     rows += more
-    rows.append(untrained(ts2vec, train, test))
+    rows.append(untrained_row(ts2vec, train, test))
     start = time.perf_counter()
     spectral = pretrain(train, seed=seed)
     seconds["learn: spectral"] = time.perf_counter() - start
-    rows.append(renamed(learned(spectral, train, test), "spectral"))
+    rows.append(renamed(model_row(spectral, train, test), "spectral"))
     for name, model in {"ts2vec": ts2vec, "simclr": simclr}.items():
         both = joined(model, spectral, train, seed)
-        rows.append(renamed(learned(both, train, test), f"spectral on rocket and {name}"))
+        rows.append(renamed(model_row(both, train, test), f"spectral on rocket and {name}"))
     if official:
         rows += official_rows(official, train, test, seed, seconds)
     return rows
@@ -173,8 +173,8 @@ def measured(name: str, seeds: int, draws: int, official: Path | None) -> dict[s
 
     def judge(row: Row) -> None:
         for budget in BUDGETS:
-            hits = judged(row, train.labels, test.labels, picks_of(train.labels, budget, draws))
-            accuracy.setdefault(row.name, {}).setdefault(label_of(budget), []).append(hits.mean())
+            hits = row_hits(row, train.labels, test.labels, draw_labels(train.labels, budget, draws))
+            accuracy.setdefault(row.name, {}).setdefault(labels_in_words(budget), []).append(hits.mean())
 
     for seed in range(seeds):
         seconds.append({})
@@ -194,7 +194,7 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
     for row in rows_in_all(results):
         cells = []
         for budget in BUDGETS:
-            by_set = [r["accuracy"][row][label_of(budget)] for r in results.values()]
+            by_set = [r["accuracy"][row][labels_in_words(budget)] for r in results.values()]
             seeds = np.mean(by_set, axis=0)  # (seeds,)
             error = seeds.std(ddof=1) / len(seeds) ** 0.5 if len(seeds) > 1 else 0.0
             cells.append(f"{100 * seeds.mean():12.1f} ± {100 * error:3.1f}")
@@ -215,7 +215,7 @@ def rows_in_all(results: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _head(budget: Shots) -> str:
-    return f"{label_of(budget):>18s}"
+    return f"{labels_in_words(budget):>18s}"
 
 
 def run(

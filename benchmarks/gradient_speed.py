@@ -24,7 +24,7 @@ from selftime.encoders.dilated import Dilated
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import with_standard_vectors
-from selftime.engine.training import Training
+from selftime.engine.training import Trainer
 from selftime.objectives.ts2vec import TS2Vec
 
 STEPS, SERIES = 60, 64
@@ -36,11 +36,11 @@ def walks(steps: int) -> np.ndarray:
     return ((values - values.mean()) / values.std()).astype(np.float32)
 
 
-def ours(values: np.ndarray) -> Training:
+def ours(values: np.ndarray) -> Trainer:
     """A ts2vec run that never ends."""
     series = SeriesSet.of(values)
     objective = TS2Vec(encoder=Dilated(channels=1))
-    return Training(objective, series, scaling.none(), Budget(amount=10**6), TrainingConfig(), 0)
+    return Trainer(objective, series, scaling.none(), Budget(amount=10**6), TrainingConfig(), 0)
 
 
 def timed(work: Callable[[], Any]) -> float:

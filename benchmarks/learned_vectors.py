@@ -25,7 +25,7 @@ class Vectors(NamedTuple):
     labels: np.ndarray
     test: Float32[np.ndarray, "M D"]
     truth: np.ndarray
-    cohort: Float32[np.ndarray, "K D"]
+    reference_bank: Float32[np.ndarray, "K D"]
 
 
 def vectors_of(name: str, folder: Path | None) -> Vectors:
@@ -36,8 +36,8 @@ def vectors_of(name: str, folder: Path | None) -> Vectors:
             return Vectors(**arrays)
     train, test = load(name)
     model = pretrain(train)
-    assert train.labels is not None and test.labels is not None and model.cohort is not None
-    made = Vectors(model.embed(train), train.labels, model.embed(test), test.labels, model.cohort)
+    assert train.labels is not None and test.labels is not None and model.reference_bank is not None
+    made = Vectors(model.embed(train), train.labels, model.embed(test), test.labels, model.reference_bank)
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(kept, allow_pickle=False, **made._asdict())

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.nab_score import PROFILES, nab_score, probation_of
-from selftime.tasks.anomaly.detect import USUAL, record_of, robust_z, together
-from selftime.tasks.anomaly.record import Record
+from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, record_of, robust_z, combine_scores
+from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores import Score
 
 FUSED = "selftime"
@@ -37,11 +37,11 @@ def detections(
     known = np.arange(len(x)) < len(record.known)
     found = {name: score(record) for name, score in methods.items()}
     out = {name: robust_z(scores[None], known)[0] for name, scores in found.items()}
-    out[FUSED] = together(record, [found[name] for name in USUAL])
+    out[FUSED] = combine_scores(record, [found[name] for name in DEFAULT_MEMBERS])
     return {name: rises(scores, record) for name, scores in out.items()}
 
 
-def rises(scores: np.ndarray, record: Record) -> np.ndarray:
+def rises(scores: np.ndarray, record: ChannelRecord) -> np.ndarray:
     """By how much a score exceeds the highest one of the window before it.
 
     NAB counts each step in alarm: a detector that stays in alarm while an anomaly lasts and a

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from selftime.tasks.anomaly.metrics import Labels, Scores, spans_of
+from selftime.tasks.anomaly.metrics import StepLabels, StepScores, spans_of
 
 Files = Sequence[Bool[np.ndarray, " _"]]
 """Labels of files of any lengths."""
@@ -69,7 +69,7 @@ def nab_score(labels: Files, scores: FileScores, profile: Profile = PROFILES["st
     return float(100 * best / ((1 + profile.missed) * sum(map(windows_in, labels))))
 
 
-def gains_of(labels: Labels, scores: Scores, profile: Profile) -> Float[np.ndarray, "2 N"]:
+def gains_of(labels: StepLabels, scores: StepScores, profile: Profile) -> Float[np.ndarray, "2 N"]:
     """What a falling threshold adds to the sum of a file: at which score, and how much.
 
     A step outside of windows adds its cost. Of a window the earliest detection alone counts: its
@@ -88,7 +88,7 @@ def gains_of(labels: Labels, scores: Scores, profile: Profile) -> Float[np.ndarr
     return np.concatenate(parts, axis=1)
 
 
-def worth_of(labels: Labels, profile: Profile) -> Float[np.ndarray, "T"]:
+def worth_of(labels: StepLabels, profile: Profile) -> Float[np.ndarray, "T"]:
     """What a detection at each step brings or costs.
 
     Within a window σ(y) / σ(−1) with σ(y) = 2 / (1 + e⁵ʸ) − 1, where y runs from −1 at its first
@@ -108,7 +108,7 @@ def sigmoid(y: float | Float[np.ndarray, "T"]) -> Float[np.ndarray, "..."]:
     return np.asarray(2 / (1 + np.exp(5 * np.minimum(y, 100.0))) - 1)
 
 
-def windows_in(labels: Labels) -> int:
+def windows_in(labels: StepLabels) -> int:
     """Anomaly windows that do not lie within the probation."""
     return int((spans_of(labels)[:, 1] > probation_of(len(labels))).sum())
 

@@ -13,15 +13,15 @@ from selftime.encoders.transformer import Transformer
 from selftime.engine.plan import Budget
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.masked_patches import MaskedPatches
-from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.blocks import cut_folds
 from selftime.tasks.forecasting.network import (
     CONFIG,
     THIN,
-    Material,
+    TrainingWindows,
     NetworkForecaster,
     TrainingSteps,
-    fine_tuned,
-    material_of,
+    fine_tune_forecaster,
+    training_windows,
     with_head,
 )
 from selftime.tasks.forecasting.setting import Setting
@@ -61,14 +61,14 @@ def patch_network(size: NetworkSize, seed: int) -> Encoder:
     return InstanceNormalised(encoder=network)
 
 
-def material_in(setting: Setting, horizon: int, look_back: int) -> Material:
+def material_in(setting: Setting, horizon: int, look_back: int) -> TrainingWindows:
     """Windows of the training part, and of the validation part to judge by."""
     train, validation, _ = setting.borders
     learnable = setting.values[:validation]
-    return material_of(cut_blocks([learnable], horizon, fit_end=[train], look_back=look_back))
+    return training_windows(cut_folds([learnable], horizon, fit_end=[train], look_back=look_back))
 
 
-def pretrained(material: Material, size: NetworkSize, steps: int, seed: int) -> Encoder:
+def pretrained(material: TrainingWindows, size: NetworkSize, steps: int, seed: int) -> Encoder:
     """The encoder after learning to fill in hidden patches of the training part."""
     objective = MaskedPatches(encoder=patch_network(size, seed), patch=size.patch, seed=seed)
     budget = Budget(amount=steps)
@@ -105,11 +105,11 @@ def gradient_rows(
     seen = on if source is None else material_in(source, horizon, size.look_back)
     encoder = pretrained(seen, size, steps.pretraining, seed)
     learned = with_head(encoder, size.look_back, horizon, seed)
-    frozen = fine_tuned(learned, on, steps.head, seed, last=0)
+    frozen = fine_tune_forecaster(learned, on, steps.head, seed, last=0)
     rows = {
         "PatchTST frozen": frozen,
-        "PatchTST fine-tuned": fine_tuned(frozen, on, steps.full, seed, last=None),
-        "PatchTST supervised": fine_tuned(first, on, steps.head + steps.full, seed, last=None),
-        "PatchTST untrained": fine_tuned(first, on, steps.head, seed, last=0),
+        "PatchTST fine-tuned": fine_tune_forecaster(frozen, on, steps.full, seed, last=None),
+        "PatchTST supervised": fine_tune_forecaster(first, on, steps.head + steps.full, seed, last=None),
+        "PatchTST untrained": fine_tune_forecaster(first, on, steps.head, seed, last=0),
     }
     return {name: NetworkForecaster(network, size.look_back) for name, network in rows.items()}

@@ -22,18 +22,18 @@ from benchmarks.open_data import load
 from benchmarks.roster import model_of, row_of
 from selftime.data.series import SeriesSet
 from selftime.engine.solve import sample_of
-from selftime.tasks.compare import Shots, label_of, picks_of
+from selftime.tasks.compare import Shots, labels_in_words, draw_labels
 from selftime.tasks.picking import (
-    USUAL,
-    Picked,
-    Place,
+    OWN_POOLING,
+    PickResult,
+    LayerPooling,
     as_good,
-    checked_index,
+    class_index,
     has_company,
-    judged,
-    network_of,
-    pooled,
-    unit,
+    score_candidate,
+    pickable_network,
+    pool_layers,
+    standardise_over,
 )
 from selftime.tasks.probe import Probe
 
@@ -46,24 +46,24 @@ OBJECTIVES = ("simclr", "masked_patches")
 BUDGETS: tuple[Shots, ...] = (5, None)
 ROWS = ("usual", "picked", "one error", "least errors", "best on test")
 
-Vectors = dict[Place, np.ndarray]
+Vectors = dict[LayerPooling, np.ndarray]
 
 
 def measured(objective: str, name: str, seed: int, steps: int, draws: int) -> dict[str, Any]:
     """Accuracy of every row by number of labels, and what was picked."""
     train, test = load(name)
     model = model_of(row_of(objective), train, seed, steps)
-    body = network_of(model)
-    of_train, of_test = pooled(model, body, train), pooled(model, body, test)
+    body = pickable_network(model)
+    of_train, of_test = pool_layers(model, body, train), pool_layers(model, body, test)
     rows = sample_of(len(train), seed)
-    seen = {place: unit(z, z[rows]) for place, z in of_train.items()}
-    new = {place: unit(of_test[place], z[rows]) for place, z in of_train.items()}
+    seen = {place: standardise_over(z, z[rows]) for place, z in of_train.items()}
+    new = {place: standardise_over(of_test[place], z[rows]) for place, z in of_train.items()}
     result = {}
     for budget in BUDGETS:
-        picks = picks_of(train.labels, budget, draws)
+        picks = draw_labels(train.labels, budget, draws)
         found = [contest(seen, new, chosen, (train, test)) for chosen in picks]
         accuracy = {row: float(np.mean([one[row] for one in found])) for row in ROWS}
-        result[label_of(budget)] = accuracy | {"choices": [one["choice"] for one in found]}
+        result[labels_in_words(budget)] = accuracy | {"choices": [one["choice"] for one in found]}
     return result
 
 
@@ -73,13 +73,13 @@ def contest(
     """Accuracy of every row with some labels, and the place that is picked."""
     train, test = parts
     labels = train.labels[chosen]
-    index = checked_index(labels, len(labels))
-    found = [judged(place, z[chosen], index) for place, z in seen.items()]
+    index = class_index(labels, len(labels))
+    found = [score_candidate(place, z[chosen], index) for place, z in seen.items()]
     ranked = tuple(sorted(found, key=lambda one: (one.wrong, one.squared)))
-    made = Picked(None, ranked, 0, int(has_company(index).sum()))
+    made = PickResult(None, ranked, 0, int(has_company(index).sum()))
     accuracy = {}
     for place, z in seen.items():
-        head = Probe(cohort=z[:512]).fit(z[chosen], labels)
+        head = Probe(reference_bank=z[:512]).fit(z[chosen], labels)
         accuracy[place] = float((head.predict(new[place]) == test.labels).mean())
     lenient = as_good(made.usual, made.best, made.judged, margin=1.0)
     chosen_by = made.usual, made.choice, made.usual if lenient else made.best, made.best
@@ -90,7 +90,7 @@ def contest(
         "one error": accuracy[one_error],
         "least errors": accuracy[least],
         "best on test": max(accuracy.values()),
-        "choice": USUAL if picked == usual else f"{made.choice}",
+        "choice": OWN_POOLING if picked == usual else f"{made.choice}",
     }
 
 
@@ -98,7 +98,7 @@ def show(kept: dict[str, Any]) -> None:
     """Mean accuracy over sets and seeds, gains over the usual, standard errors over sets."""
     for objective, sets in kept.items():
         reported = [seeds for name, seeds in sets.items() if name not in ASIDE]
-        for label in (label_of(budget) for budget in BUDGETS):
+        for label in (labels_in_words(budget) for budget in BUDGETS):
             table = np.array(
                 [
                     np.mean([[got[label][row] for row in ROWS] for got in seeds.values()], axis=0)
@@ -114,7 +114,7 @@ def show(kept: dict[str, Any]) -> None:
                 )
             ]
             choices = [c for s in reported for got in s.values() for c in got[label]["choices"]]
-            moved = np.mean([choice != USUAL for choice in choices])
+            moved = np.mean([choice != OWN_POOLING for choice in choices])
             print(f"{objective}, {label}: {', '.join(cells)}; moved in {moved:.0%} of draws")
 
 

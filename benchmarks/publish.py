@@ -30,12 +30,12 @@ from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import takes_steps
 from selftime.report import measured
 from selftime.report.measured_tables import with_tables
-from selftime.tasks.compare import label_of
+from selftime.tasks.compare import labels_in_words
 
 ROOT = Path(__file__).parents[1]
 MEASURED = Path(measured.__file__).with_name("measured.json")
 PAGES = ROOT / "docs" / "methods"
-LABELS = [label_of(budget) for budget in BUDGETS]
+LABELS = [labels_in_words(budget) for budget in BUDGETS]
 REFERENCES = {
     "MiniRocket + ridge": "MiniRocket + ridge",
     "official ts2vec": "TS2Vec, its authors' code",

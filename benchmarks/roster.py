@@ -28,16 +28,16 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
-from selftime.engine.criteria import CRITERIA, sight
+from selftime.engine.criteria import CRITERIA, embed_views
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget as Steps
 from selftime.engine.plan import TrainingConfig
 from selftime.engine.pretrain import pretrain, with_standard_vectors
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
-from selftime.objectives.naming import made_from, takes_steps
-from selftime.tasks.compare import Shots, judged, label_of, picks_of
-from selftime.tasks.references import Row, learned, minirocket_ridge
+from selftime.objectives.naming import build_objective, takes_steps
+from selftime.tasks.compare import Shots, row_hits, labels_in_words, draw_labels
+from selftime.tasks.references import Row, model_row, minirocket_ridge
 
 UCR = (
     *("ItalyPowerDemand", "SyntheticControl", "MoteStrain", "PhalangesOutlinesCorrect"),
@@ -94,9 +94,9 @@ def model_of(row: str, train: SeriesSet, seed: int, steps: int) -> Model:
             body.prepare(scale.apply(batch_of(train, rows)), generator(seed, 0))
         encoder = with_standard_vectors(body.eval(), train, scale, seed)
         found = Model(encoder, scale, train.channels)
-        return Model(encoder, scale, train.channels, cohort=found.embed(train)[:512])
+        return Model(encoder, scale, train.channels, reference_bank=found.embed(train)[:512])
     if takes_steps(objective):
-        made = made_from(objective, body, seed=seed, length=int(np.median(train.lengths)))
+        made = build_objective(objective, body, seed=seed, length=int(np.median(train.lengths)))
         recipe = replace(made.recipe, batch_size=min(made.recipe.batch_size, BATCH))
         config = TrainingConfig(recipe=recipe)
         budget = Steps(amount=steps)
@@ -120,9 +120,9 @@ def measured(
     else:
         model = model_of(row, train, seed, args.steps)
         seconds = time.perf_counter() - start
-        made = learned(model, train, test)
+        made = model_row(model, train, test)
         rows = sample_of(len(train), 0, SERIES)
-        seen = sight(model.encoder, model.scaling.apply(batch_of(train, rows)), generator(0, 0))
+        seen = embed_views(model.encoder, model.scaling.apply(batch_of(train, rows)), generator(0, 0))
         found = {name: criterion(seen) for name, criterion in CRITERIA.items()}
     return Kept(accuracy_of(made, train, test, args.draws), seconds, found)
 
@@ -131,8 +131,8 @@ def accuracy_of(row: Row, train: SeriesSet, test: SeriesSet, draws: int) -> dict
     """Mean accuracy over the draws, by budget."""
     result = {}
     for budget in BUDGETS:
-        hits = judged(row, train.labels, test.labels, picks_of(train.labels, budget, draws))
-        result[label_of(budget)] = float(hits.mean())
+        hits = row_hits(row, train.labels, test.labels, draw_labels(train.labels, budget, draws))
+        result[labels_in_words(budget)] = float(hits.mean())
     return result
 
 
@@ -182,7 +182,7 @@ def seeds_of(kept: dict[str, Any], sets: list[str], row: str) -> list[str]:
 
 def means(kept: dict[str, Any], sets: list[str], row: str) -> np.ndarray:
     """(seeds, budgets) accuracy in points, mean over sets."""
-    labels = [label_of(budget) for budget in BUDGETS]
+    labels = [labels_in_words(budget) for budget in BUDGETS]
     seeds = seeds_of(kept, sets, row)
     got = [[[kept[s][row][k]["accuracy"][b] for b in labels] for k in seeds] for s in sets]
     return 100 * np.mean(got, axis=0).reshape(len(seeds), len(labels))
@@ -192,7 +192,7 @@ def table(kept: dict[str, Any], sets: list[str], title: str) -> str:
     """Mean accuracy over sets and seeds, and the gain over the same encoder untrained."""
     rows = [row for row in kept[sets[0]] if seeds_of(kept, sets, row)]
     order = sorted(rows, key=lambda row: -means(kept, sets, row).mean())
-    head = "".join(f"{label_of(budget):>13s}" for budget in BUDGETS)
+    head = "".join(f"{labels_in_words(budget):>13s}" for budget in BUDGETS)
     lines = [f"{title} ({len(sets)} sets)", f"{'':28s}{head}{'gain over untrained':>26s}"]
     for row in order:
         got = means(kept, sets, row)
@@ -220,7 +220,7 @@ def agreement(kept: dict[str, Any], budget: Shots) -> dict[str, float]:
             judged_rows = [g[seed] for g in rows.values() if seed in g and g[seed]["criteria"]]
             if len(judged_rows) < 5:
                 continue
-            probe = [one["accuracy"][label_of(budget)] for one in judged_rows]
+            probe = [one["accuracy"][labels_in_words(budget)] for one in judged_rows]
             for name, values in found.items():
                 values.append(spearmanr([one["criteria"][name] for one in judged_rows], probe)[0])
     return {name: float(np.nanmean(values)) for name, values in found.items() if values}
@@ -235,7 +235,7 @@ def show(kept: dict[str, Any]) -> None:
     for budget in BUDGETS:
         got = agreement(kept, budget)
         cells = ", ".join(f"{name} {value:+.2f}" for name, value in got.items())
-        print(f"\nrank correlation of criteria with the probe, {label_of(budget)}: {cells}")
+        print(f"\nrank correlation of criteria with the probe, {labels_in_words(budget)}: {cells}")
 
 
 def merged(paths: list[Path]) -> dict[str, Any]:

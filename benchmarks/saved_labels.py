@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.few_labels import AEON, BUDGETS, SCRATCH, lead
-from selftime.tasks.compare import label_of
+from selftime.tasks.compare import labels_in_words
 from selftime.tasks.savings import Savings, savings
 
 OURS = "selftime"
@@ -33,7 +33,7 @@ def saved(result: dict[str, Any], other: str) -> list[Savings]:
 def distinct(result: dict[str, Any]) -> list[str]:
     """The budgets that come to more labels than the one before."""
     counts = result["labels"]
-    order = [label_of(budget) for budget in BUDGETS]
+    order = [labels_in_words(budget) for budget in BUDGETS]
     return [
         b
         for a, b in zip([None, *order[:-1]], order, strict=True)
@@ -57,9 +57,9 @@ def printed(results: dict[str, dict[str, Any]], labels: int) -> str:
     for other in (AEON, SCRATCH):
         there = {n: r for n, r in results.items() if other in r["accuracy"]}
         for name, result in there.items():
-            place = distinct(result).index(label_of(labels))
+            place = distinct(result).index(labels_in_words(labels))
             lines.append(f"{name:26s} {saved(result, other)[place].in_words(other)}")
-        for budget in map(label_of, BUDGETS if there else ()):
+        for budget in map(labels_in_words, BUDGETS if there else ()):
             cell = ahead(there, other, budget)
             lines.append(
                 f"{budget:20s} {cell['gain']:+.1f} ± {cell['standard_error']:.1f} points ahead of "

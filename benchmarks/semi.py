@@ -19,7 +19,7 @@ from benchmarks.learned_vectors import Vectors, reduced, vectors_of
 from benchmarks.open_data import UCR, UEA
 from selftime.data.splits import draw_per_class
 from selftime.tasks.gain import Gain, Hits, gain
-from selftime.tasks.heads import SEMI, head_of
+from selftime.tasks.heads import SEMI, make_head
 
 BUDGETS = (1, 2, 5)
 CHOSEN_ON = (
@@ -31,7 +31,7 @@ CHOSEN_ON = (
 
 def hits_of(x: Vectors, head: str, picks: list[np.ndarray]) -> Hits:
     """Which test series a head gets right in each draw of labels."""
-    heads = [head_of(head, x.cohort).fit(x.train[rows], x.labels[rows]) for rows in picks]
+    heads = [make_head(head, x.reference_bank).fit(x.train[rows], x.labels[rows]) for rows in picks]
     return np.stack([fitted.predict(x.test) == x.truth for fitted in heads])
 
 

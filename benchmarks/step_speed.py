@@ -20,7 +20,7 @@ from selftime.engine.optim import optimiser
 from selftime.engine.solve import generator
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import Objective
-from selftime.objectives.naming import made_from, takes_steps
+from selftime.objectives.naming import build_objective, takes_steps
 
 SERIES, CHANNELS, STEPS = 32, 1, 128
 
@@ -36,7 +36,7 @@ def step_of(name: str, x: Batch) -> Callable[[], None]:
     """One training step of an objective, ready to be called again and again."""
     causal = name == "next_step"
     encoder = Dilated(channels=CHANNELS, hidden=32, depth=6, dim=128, causal=causal)
-    objective: Objective = made_from(name, encoder)
+    objective: Objective = build_objective(name, encoder)
     objective.prepare(x, generator(0, 0))
     optimise, rng = optimiser(objective, objective.recipe), generator(0, 1)
 

@@ -24,8 +24,8 @@ from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.answers import OneClass
 from selftime.objectives.simclr import SimCLR
-from selftime.tasks.compare import Shots, label_of, picks_of
-from selftime.tasks.transfer.choosing import Solved, choose, fit_strategy, rule_of_thumb
+from selftime.tasks.compare import Shots, labels_in_words, draw_labels
+from selftime.tasks.transfer.choosing import TransferResult, choose, fit_strategy, rule_of_thumb
 from selftime.tasks.transfer.strategies import TransferConfig
 
 SETS = ("PenDigits", "ECG5000", "TwoPatterns", "PhalangesOutlinesCorrect")
@@ -46,7 +46,7 @@ def model_of(name: str, train: SeriesSet, seed: int) -> Model:
     return pretrain(train, objective=objective, budget="300 steps", seed=seed)
 
 
-def judged(found: Solved, test: SeriesSet, seconds: float) -> dict[str, Any]:
+def judged(found: TransferResult, test: SeriesSet, seconds: float) -> dict[str, Any]:
     """Accuracy, likelihood and seconds of what came of labels."""
     solution = found.solution
     classes = solution.target_type.classes  # type: ignore[attr-defined]
@@ -82,10 +82,10 @@ def table(results: Results, model: str, budget: Shots) -> str:
     """One table: a row a set, a column a strategy."""
     columns = (*STRATEGIES[model], "auto")
     head = f"{'labels':>8s}{'rule':>9s}" + "".join(f"{name:>10s}" for name in columns)
-    lines = [f"{model}, {label_of(budget)}: accuracy in percent", f"{'':26s}{head}"]
+    lines = [f"{model}, {labels_in_words(budget)}: accuracy in percent", f"{'':26s}{head}"]
     rows = []
     for name, found in results.items():
-        made = found.get(model, {}).get(label_of(budget))
+        made = found.get(model, {}).get(labels_in_words(budget))
         if made is None:
             continue
         labels = made["labels"]
@@ -110,17 +110,17 @@ def main() -> None:
     results: Results = kept.get("sets", {})
     for model, name in ((m, n) for m in args.models for n in args.sets):
         there = results.setdefault(name, {}).setdefault(model, {})
-        todo = [budget for budget in BUDGETS if label_of(budget) not in there]
+        todo = [budget for budget in BUDGETS if labels_in_words(budget) not in there]
         if not todo:
             continue
         train, test = load(name)
         learned = model_of(model, train, args.seed)
         for budget in todo:
-            labelled = train[picks_of(train.labels, budget, 1)[0]]
+            labelled = train[draw_labels(train.labels, budget, 1)[0]]
             made = measured(learned, labelled, test, model, args.seed)
-            there[label_of(budget)] = {"labels": len(labelled), "strategies": made}
+            there[labels_in_words(budget)] = {"labels": len(labelled), "strategies": made}
             shown = ", ".join(f"{k} {100 * v['accuracy']:.1f}" for k, v in made.items())
-            print(f"{model} {name} {label_of(budget)}: {shown}", flush=True)
+            print(f"{model} {name} {labels_in_words(budget)}: {shown}", flush=True)
             write(args.out, {"seed": args.seed, "sets": results})
     for model in args.models:
         for budget in BUDGETS:

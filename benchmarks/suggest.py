@@ -25,7 +25,7 @@ from benchmarks.open_data import UCR, UEA
 from selftime.engine.solve import sample_of
 from selftime.tasks.gain import Gain, Hits, gain
 from selftime.tasks.probe import Probe
-from selftime.tasks.suggest import POOL, Known, chosen_among
+from selftime.tasks.suggest import POOL, LabelledVectors, select_rows
 
 TIMES = (1, 2, 5)
 """Labels in all, in multiples of the number of classes."""
@@ -43,11 +43,11 @@ def suggested(x: Vectors, n: int, seed: int) -> np.ndarray:
     """K at a time, the classes of those before known."""
     rows = np.zeros(0, np.int64)
     while len(rows) < n:
-        known = Known(x.train[rows], x.labels[rows], x.cohort) if len(rows) else None
+        known = LabelledVectors(x.train[rows], x.labels[rows], x.reference_bank) if len(rows) else None
         left = np.setdiff1d(np.arange(len(x.train)), rows)
         pool = left[sample_of(len(left), seed, POOL)]
         more = min(len(np.unique(x.labels)), n - len(rows))
-        rows = np.concatenate([rows, pool[chosen_among(x.train[pool], more, known).rows]])
+        rows = np.concatenate([rows, pool[select_rows(x.train[pool], more, known).rows]])
     return rows
 
 
@@ -65,7 +65,7 @@ def hits_of(x: Vectors, picks: list[np.ndarray], n: int) -> Hits:
 
 def right(x: Vectors, rows: np.ndarray) -> np.ndarray:
     """Which test series the probe gets right that knows these labels."""
-    head = Probe(cohort=x.cohort).fit(x.train[rows], x.labels[rows])
+    head = Probe(reference_bank=x.reference_bank).fit(x.train[rows], x.labels[rows])
     return np.asarray(head.predict(x.test) == x.truth)
 
 

@@ -12,8 +12,8 @@ Row = list[Vector | None]
 """The tokens of a series; None where there is no step."""
 
 
-def rows_of(tokens: Tensor, there: Tensor | None) -> list[Row]:
-    kept = torch.ones(tokens.shape[:2], dtype=torch.bool) if there is None else there
+def rows_of(tokens: Tensor, valid: Tensor | None) -> list[Row]:
+    kept = torch.ones(tokens.shape[:2], dtype=torch.bool) if valid is None else valid
     return [
         [z if exists else None for z, exists in zip(row, own, strict=True)]
         for row, own in zip(tokens.tolist(), kept.tolist(), strict=True)

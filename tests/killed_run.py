@@ -19,7 +19,7 @@ import torch
 
 from selftime.engine import checkpoint
 from selftime.engine import fit as loop
-from selftime.engine.checkpoint import State, finished, newest, sweep
+from selftime.engine.checkpoint import State, complete_checkpoints, newest_checkpoint, sweep
 from training_material import training_of
 
 BUDGET = "40 steps"
@@ -40,10 +40,10 @@ def digest_of(state: State) -> str:
 
 def train(folder: Path) -> None:
     """A run from its last checkpoint, if there is one, to the end; every step is saved."""
-    loop.SHARE = float("inf")  # else most kills would come between two saves
+    loop.SAVING_SHARE = float("inf")  # else most kills would come between two saves
     sweep(folder)
     training = training_of("ts2vec", BUDGET)
-    loop.run_training(training, state=newest(folder), checkpoints=folder)
+    loop.run_training(training, state=newest_checkpoint(folder), checkpoints=folder)
 
 
 def train_uninterrupted(folder: Path) -> None:
@@ -72,7 +72,7 @@ def forked(work: Callable[[Path], None], folder: Path) -> int:
 
 def last_step(folder: Path) -> int:
     """Step of the newest checkpoint, by its name."""
-    return max((int(path.name[-9:]) for path in finished(folder)), default=0)
+    return max((int(path.name[-9:]) for path in complete_checkpoints(folder)), default=0)
 
 
 def killed(child: int, folder: Path, delay: float) -> bool:
@@ -102,7 +102,7 @@ def killed(child: int, folder: Path, delay: float) -> bool:
 def torn_in(folder: Path, digests: dict[str, str]) -> list[str]:
     """Checkpoints that count as finished and are not what the uninterrupted run had there."""
     torn = []
-    for path in finished(folder):
+    for path in complete_checkpoints(folder):
         facts = json.loads((path / "state.json").read_text())
         state = State(checkpoint.load_file(path / "state.safetensors"), facts)
         if digests[str(int(path.name[-9:]))] != digest_of(state):
@@ -128,7 +128,7 @@ def main(folder: Path, seed: int) -> None:
             killed_at.append(last_step(here))
             halves += any(here.glob(".draft-*"))
         else:
-            ends.append(digest_of(newest(here)))
+            ends.append(digest_of(newest_checkpoint(here)))
         torn += torn_in(here, digests)
     found = {"killed_at": killed_at, "halves": halves, "torn": torn}
     found["ends"] = [end == digests[max(digests, key=int)] for end in ends]

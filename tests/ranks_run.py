@@ -11,7 +11,7 @@ import torch
 from selftime.engine import checkpoint
 from selftime.engine.fit import run_training
 from selftime.engine.interruption import Stopped
-from selftime.engine.training import Training
+from selftime.engine.training import Trainer
 from training_material import advanced, training_of
 
 STEPS, STOPPED_AFTER = 50, 3
@@ -22,7 +22,7 @@ def losses_of(name: str, steps: int = STEPS, **changes) -> list[float]:
     return advanced(training_of(name, f"{steps} steps", batch_size=7, **changes), steps)
 
 
-def ranks_of(training: Training) -> tuple[int, int]:
+def ranks_of(training: Trainer) -> tuple[int, int]:
     """This process's number, and how many there are."""
     return training.accelerator.process_index, training.accelerator.num_processes
 
@@ -48,7 +48,7 @@ def stopped_and_taken_up(folder: Path) -> dict:
         told.append("stopped")
     first.accelerator.wait_for_everyone()
     second = training_of("simclr", "8 steps")
-    second.restore(checkpoint.newest(folder))
+    second.restore(checkpoint.newest_checkpoint(folder))
     begun = second.step
     run_training(second)
     weights = torch.cat([weight.detach().flatten() for weight in second.average.weights])

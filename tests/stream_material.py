@@ -15,7 +15,7 @@ from selftime.encoders.recurrent import GRU, LSTM
 from selftime.encoders.rocket import MiniRocket
 from selftime.encoders.streaming import body_of
 from selftime.engine.model import Model
-from selftime.engine.stream_values import batch_of
+from selftime.engine.stream_values import batch_from_cube
 
 
 def dilated(channels: int) -> Encoder:
@@ -96,7 +96,7 @@ def offline(model: Model, x: np.ndarray, of: str = "step") -> np.ndarray:
     S, _, T = x.shape
     with torch.inference_mode():
         if of == "step":
-            return body_of(model.encoder)(model.scaling.apply(batch_of(x))).numpy()
+            return body_of(model.encoder)(model.scaling.apply(batch_from_cube(x))).numpy()
         ends = np.arange(T)[:, None] >= np.arange(T)  # (T,T), all prefixes in one batch
         prefixes = np.where(ends[None, :, None], x[:, None], np.nan).reshape(S * T, -1, T)
         return embedded(model, prefixes).reshape(S, T, -1)
@@ -105,4 +105,4 @@ def offline(model: Model, x: np.ndarray, of: str = "step") -> np.ndarray:
 def embedded(model: Model, x: np.ndarray) -> np.ndarray:
     """One vector a series (B,D)."""
     with torch.inference_mode():
-        return model.encoder.embed(model.scaling.apply(batch_of(x))).numpy()
+        return model.encoder.embed(model.scaling.apply(batch_from_cube(x))).numpy()

@@ -9,8 +9,8 @@ from torch import nn
 from network_material import LENGTHS, convolution, dice, network, normed, single, walks
 from selftime.data.batch import Batch
 from selftime.encoders import actnorm
-from selftime.encoders.actnorm import NormedConvolution, convolved, he_uniform, prepare_norms
-from selftime.encoders.steps import entering, steps_of
+from selftime.encoders.actnorm import NormedConvolution, convolve_same, he_uniform, prepare_norms
+from selftime.encoders.steps import network_input, step_masks
 
 NORMED = ("resnet", "inception", "pooled cnn")
 
@@ -32,15 +32,15 @@ def norms_of(encoder: nn.Module) -> list[NormedConvolution]:
 def test_it_is_a_convolution_then_scale_and_shift_in_plain_loops(T, taps):
     x, made = walks((T, T)), layer(taps=taps)
     wanted = torch.stack([normed(series, made) for series in x.values])
-    torch.testing.assert_close(made(x.values, steps_of(x)), wanted)
+    torch.testing.assert_close(made(x.values, step_masks(x)), wanted)
 
 
 @pytest.mark.parametrize("channels, taps, is_full", [(8, 8, 1), (2, 8, 1), (16, 8, 0), (8, 7, 0)])
 def test_a_shape_that_some_machines_get_wrong_in_half_precision_is_in_full(channels, taps, is_full):
     h, weight = (torch.randn(3, channels, n, generator=dice()) for n in (20, taps))
-    full = convolved(h, weight)
+    full = convolve_same(h, weight)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed, of_half = convolved(h, weight), convolved(h.bfloat16(), weight)
+        mixed, of_half = convolve_same(h, weight), convolve_same(h.bfloat16(), weight)
     assert mixed.dtype == of_half.dtype == (torch.float32 if is_full else torch.bfloat16)
     assert torch.equal(mixed, full) == is_full
     torch.testing.assert_close(of_half.float(), full, atol=0.3, rtol=0.01)  # of inputs in half
@@ -74,11 +74,11 @@ def test_a_case_worked_out_by_hand():
     x = Batch(values, seen)  # 1, 5 and 3: mean 3, variance 8/3; twice that with the weight
     norm = NormedConvolution(1, 1, 1, rng=dice())
     nn.init.constant_(norm.weight, 2.0)
-    norm.measure(entering(x), steps_of(x))
+    norm.measure(network_input(x), step_masks(x))
     scale = (3 / 8) ** 0.5 / 2
     torch.testing.assert_close(norm.scale.detach(), torch.tensor([scale]))
     torch.testing.assert_close(norm.shift.detach(), torch.tensor([-6 * scale]))
-    made = norm(entering(x), steps_of(x))
+    made = norm(network_input(x), step_masks(x))
     torch.testing.assert_close(made[0, 0, ::2], torch.tensor([-4 * scale, 4 * scale]))
 
 
@@ -118,9 +118,9 @@ def test_a_constant_sample_leaves_finite_tensors_and_sane_scales(name, value):
 def test_a_feature_that_stays_the_same_is_shifted_alone():
     norm = NormedConvolution(1, 2, 1, rng=dice())
     x = Batch(torch.full((3, 1, 50), 0.1), torch.ones(3, 1, 50, dtype=torch.bool))
-    norm.measure(x.values, steps_of(x))
+    norm.measure(x.values, step_masks(x))
     assert norm.prepared and torch.equal(norm.scale, torch.ones(2))
-    assert norm(x.values, steps_of(x)).abs().max() < 1e-6
+    assert norm(x.values, step_masks(x)).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("name", NORMED)
@@ -150,6 +150,6 @@ def test_preparing_leaves_no_hook_behind_even_where_it_fails():
 
 def test_weights_keep_the_mean_square_through_a_relu():
     weight, h = he_uniform(400, 50, 4, rng=dice()), torch.randn(8, 50, 60, generator=dice())
-    made = convolved(h, weight)[:, :, 4:-4].relu()
+    made = convolve_same(h, weight)[:, :, 4:-4].relu()
     assert 0.95 < made.square().mean() < 1.05
     assert convolution(h[0].double(), weight[:1].double()).shape == (1, 60)

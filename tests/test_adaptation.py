@@ -16,7 +16,7 @@ from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.projected import Standardised, backbone
 from selftime.encoders.recurrent import LSTM
 from selftime.encoders.resnet import ResNet
-from selftime.engine.adaptation import adapted, channel_map, mapped, rebuilt
+from selftime.engine.adaptation import adapt, channel_map, map_weight, rebuild_for_channels
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_standard_vectors
 
@@ -46,7 +46,7 @@ def test_scaling_and_standardisation_are_those_of_the_new_series_and_weights_the
     source, target = walks(20, 2, 30), walks(16, 2, 47, scale=50.0)
     model = model_on(source)
     before = state_of(model)
-    made = adapted(model, target)
+    made = adapt(model, target)
     assert made.scaling == scaling.fit_channels(target)
     wanted = Model(
         with_standard_vectors(backbone(model.encoder), target, made.scaling, 0).eval(),
@@ -54,7 +54,7 @@ def test_scaling_and_standardisation_are_those_of_the_new_series_and_weights_the
         target.channels,
     )
     np.testing.assert_array_equal(made.embed(target), wanted.embed(target))
-    assert len(made.cohort) == 16
+    assert len(made.reference_bank) == 16
     for name, tensor in model.encoder.state_dict().items():
         assert torch.equal(tensor, before[name]), name
     assert made.card["settings"]["adapted"]["value"] == "16 series of 2 channels"
@@ -68,7 +68,7 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS if name 
 def test_a_network_of_one_channel_reads_each_by_itself(network: str) -> None:
     source, target = walks(12, 1, 24), walks(10, 3, 40)
     model = model_on(source, network)
-    made = adapted(model, target)
+    made = adapt(model, target)
     body = backbone(made.encoder)
     assert isinstance(body, ByChannel) and made.dim == 3 * model.dim
     x = made.scaling.apply(batch_of(target))
@@ -85,7 +85,7 @@ def test_a_closed_form_of_one_channel_is_measured_anew_and_run_on_each() -> None
     source, target = walks(30, 1, 24), walks(20, 3, 40, scale=9.0)
     model = st.pretrain(source, objective="spectral")
     before = state_of(model)
-    made = adapted(model, target)
+    made = adapt(model, target)
     assert made.dim == 3 * model.dim and made.embed(target).shape == (20, made.dim)
     state = made.encoder.state_dict()
     kept = {name for name in before if torch.equal(before[name], state[f"encoder.encoder.{name}"])}
@@ -100,8 +100,8 @@ def test_kernels_drawn_for_several_channels_cannot_follow() -> None:
         r"got an encoder drawn for 2 channels \(x, y\) and series with 3 \(0, 1, 2\): its kernels"
     )
     with pytest.raises(ValueError, match=said):
-        adapted(model, walks(9, 3, 24))
-    assert adapted(model, walks(9, 2, 50)).embed(walks(9, 2, 50)).shape == (9, model.dim)
+        adapt(model, walks(9, 3, 24))
+    assert adapt(model, walks(9, 2, 50)).embed(walks(9, 2, 50)).shape == (9, model.dim)
 
 
 LINEAR = ("dilated", "tstcc_cnn", "gru")
@@ -113,7 +113,7 @@ LINEAR = ("dilated", "tstcc_cnn", "gru")
 )
 def test_the_network_sees_its_own_channels_as_sums_of_the_new_ones(network, channels) -> None:
     model = model_on(walks(12, 3, 24), network)
-    made = adapted(model, walks(12, channels, 24))
+    made = adapt(model, walks(12, channels, 24))
     x = torch.randn(4, channels, 24, generator=torch.Generator().manual_seed(0)).cumsum(dim=2)
     seen = torch.zeros(4, 3, 24)
     for c in range(channels):  # in turn; the first two of five are taken twice
@@ -128,12 +128,12 @@ def test_the_network_sees_its_own_channels_as_sums_of_the_new_ones(network, chan
 def test_channels_find_their_namesakes() -> None:
     source, target = walks(12, 3, 24, names=("x", "y", "z")), walks(12, 2, 24, names=("z", "x"))
     model = model_on(source)
-    made = adapted(model, target)
+    made = adapt(model, target)
     x = batch_of(target)
     silent = torch.zeros_like(x.values[:, :1])  # a channel at its mean
     whole = torch.cat([x.values[:, 1:], silent, x.values[:, :1]], dim=1)
-    there = torch.ones_like(whole, dtype=torch.bool)
-    wanted = backbone(model.encoder)(Batch(whole, there))
+    valid = torch.ones_like(whole, dtype=torch.bool)
+    wanted = backbone(model.encoder)(Batch(whole, valid))
     torch.testing.assert_close(backbone(made.encoder)(x), wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -159,11 +159,11 @@ def test_who_takes_whose_weights(old: str, new: str, wanted: list[list[float]]) 
 def test_weights_are_mapped_along_the_axis_of_channels_alone() -> None:
     matrix = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     weight = torch.arange(24.0).view(2, 6, 2)  # three channels of two numbers each, on axis 1
-    got = mapped(weight, torch.Size((2, 8, 2)), matrix)
+    got = map_weight(weight, torch.Size((2, 8, 2)), matrix)
     assert got.shape == (2, 4, 2)
     assert torch.equal(got[:, :2], weight[:, :2])
     assert torch.equal(got[:, 2:], weight[:, 2:4] + weight[:, 4:])
-    assert mapped(weight, weight.shape, matrix) is weight
+    assert map_weight(weight, weight.shape, matrix) is weight
 
 
 def test_a_picked_layer_and_weights_that_train_follow() -> None:
@@ -174,24 +174,24 @@ def test_a_picked_layer_and_weights_that_train_follow() -> None:
         LSTM(channels=2, hidden=4),
         PatchEmbedder(channels=2, length=20, patch=4, stride=2, dim=8),
     ):
-        made = rebuilt(body, channel_map("ab", "abc"))
+        made = rebuild_for_channels(body, channel_map("ab", "abc"))
         assert made.channels == 3
         assert all(weight.requires_grad for weight in made.parameters())
         x = torch.randn(3, 3, 20, generator=torch.Generator().manual_seed(0))
-        there = torch.ones_like(x, dtype=torch.bool)
-        wanted = body(Batch(x[:, :2], there[:, :2]))
-        torch.testing.assert_close(made(Batch(x, there)), wanted)
+        valid = torch.ones_like(x, dtype=torch.bool)
+        wanted = body(Batch(x[:, :2], valid[:, :2]))
+        torch.testing.assert_close(made(Batch(x, valid)), wanted)
 
 
 def test_a_network_that_is_made_of_other_parts_says_so() -> None:
     model = model_on(walks(12, 3, 24), "inception")
     with pytest.raises(ValueError, match="got InceptionTime of 3 channels, which for 1 is made"):
-        adapted(model, walks(12, 1, 24))
+        adapt(model, walks(12, 1, 24))
 
 
 def test_an_adapted_model_is_saved(tmp_path) -> None:
     model, target = model_on(walks(12, 1, 24)), walks(10, 3, 40)
-    made = adapted(model, target)
+    made = adapt(model, target)
     again = st.load(made.save(tmp_path / "adapted"))
     np.testing.assert_array_equal(again.embed(target), made.embed(target))
     assert "each channel is read by itself" in (tmp_path / "adapted" / "README.md").read_text()

@@ -13,10 +13,10 @@ import selftime as st
 from selftime.cli import app
 from selftime.data.scaling import fit_channels
 from selftime.encoders.dilated import Dilated
-from selftime.report.anomalies import MOST_POINTS, anomaly_picture, thinned
-from selftime.tasks.anomaly.alarms import Episode, alarms_in
+from selftime.report.anomalies import MAX_LINE_POINTS, anomaly_picture, thin_line
+from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.detect import Detection
-from selftime.tasks.anomaly.thresholds import PACE, RAREST, Tail, following, tail_of, threshold_at
+from selftime.tasks.anomaly.thresholds import PACE, RAREST, Tail, adaptive_thresholds, tail_of, threshold_at
 
 
 def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:
@@ -115,14 +115,14 @@ def test_thresholds_move_as_the_plain_loop_says():
             wanted.append(current)
             level += PACE * (0.1 - (scores[t] > current))
         level = max(min(level, 0.2), -0.2)
-    np.testing.assert_allclose(following(scores, 400, 0.1), wanted)
+    np.testing.assert_allclose(adaptive_thresholds(scores, 400, 0.1), wanted)
 
 
 def test_what_is_odd_beyond_doubt_is_an_alarm_after_many_others():
     scores = np.random.default_rng(0).exponential(size=900)
     scores[500:600] += 20  # uses up the alarms of thousands of steps
     scores[800] = 500.0
-    above = scores > following(scores, 400, 0.01)
+    above = scores > adaptive_thresholds(scores, 400, 0.01)
     assert above[500:504].all() and above[800]
     assert not above[600:800].any()
 
@@ -133,7 +133,7 @@ def test_alarms_keep_their_share_under_a_drift(growth):
     rng = np.random.default_rng(0)
     scores = rng.exponential(size=22_000) * np.linspace(1, growth, 22_000)
     fixed = (scores[2000:] > threshold_at(scores[:2000], 0.01)).mean()
-    share = (scores > following(scores, 2000, 0.01))[2000:].mean()
+    share = (scores > adaptive_thresholds(scores, 2000, 0.01))[2000:].mean()
     assert growth == 1 or fixed > 0.018
     assert 0.01 / 1.5 < share < 0.01 * 1.5
 
@@ -142,21 +142,21 @@ def test_alarms_are_joined_until_it_is_quiet():
     scores = np.zeros(30)
     scores[[3, 4, 8, 20]] = [1.5, 1.25, 2.0, 3.0]
     channels = np.stack([0 * scores, 2 * scores])
-    assert alarms_in(channels, np.ones(30), 3) == [
+    assert find_alarms(channels, np.ones(30), 3) == [
         Episode(3, 5, 3, 1.5, 1),
         Episode(8, 9, 8, 2.0, 1),
         Episode(20, 21, 20, 3.0, 1),
     ]
-    joined = alarms_in(channels, np.ones(30), 4)
+    joined = find_alarms(channels, np.ones(30), 4)
     assert [(alarm.start, alarm.stop, alarm.peak) for alarm in joined] == [(3, 9, 8), (20, 21, 20)]
-    assert alarms_in(channels, np.full(30, 9.0), 4) == []
+    assert find_alarms(channels, np.full(30, 9.0), 4) == []
 
 
 def test_an_alarm_lasts_until_scores_are_back_at_the_threshold_that_raised_it():
     scores = np.array([0.0, 2.0, 5.0, 7.0, 3.0, 0.5, 0.0, 0.0])
     thresholds = np.array([1.0, 1.0, 9.0, 9.0, 9.0, 1.0, 1.0, 1.0])
-    assert alarms_in(scores[None], thresholds, 1) == [Episode(1, 5, 3, 7.0, 0)]
-    assert alarms_in(scores[None, :5], thresholds[:5], 1)[0].stop == 5
+    assert find_alarms(scores[None], thresholds, 1) == [Episode(1, 5, 3, 7.0, 0)]
+    assert find_alarms(scores[None, :5], thresholds[:5], 1)[0].stop == 5
 
 
 def run(*arguments: str):
@@ -213,8 +213,8 @@ def test_detect_says_what_is_wrong(tmp_path):
 def test_the_picture_keeps_the_extremes_of_long_lines():
     y = np.zeros(100_000)
     y[77_777], y[5] = 9.0, np.nan
-    steps, drawn = thinned(y)
-    assert len(drawn) <= MOST_POINTS + 2
+    steps, drawn = thin_line(y)
+    assert len(drawn) <= MAX_LINE_POINTS + 2
     assert np.nanmax(drawn) == 9.0 and 77_777 in steps
     found = Detection(
         series=st.SeriesSet.of(np.stack([y, y])[None], channels=("a", "b")),

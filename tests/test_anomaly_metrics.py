@@ -93,7 +93,7 @@ def test_vus_pr_is_what_plain_loops_give(labels, buffer, rounded):
     rng = np.random.default_rng(len(labels) + buffer)
     scores = rng.normal(size=len(labels)) + 1.5 * np.convolve(labels, np.ones(7) / 7, "same")
     scores = np.round(scores) if rounded else scores
-    wanted = vus_pr_by_loop(labels, scores, buffer, metrics.LEVELS)
+    wanted = vus_pr_by_loop(labels, scores, buffer, metrics.THRESHOLD_COUNT)
     assert metrics.vus_pr(labels, scores, buffer) == pytest.approx(wanted, rel=1e-12)
 
 

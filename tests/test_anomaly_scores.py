@@ -7,24 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from selftime.data.gaps import bridged
+from selftime.data.gaps import fill_gaps
 from selftime.data.periods import autocorrelation, period_of
-from selftime.tasks.anomaly.detect import Scoring, fused, robust_z, scored
+from selftime.tasks.anomaly.detect import Scoring, fuse_scores, robust_z, score_recording
 from selftime.tasks.anomaly.record import (
-    FLAT,
-    Record,
+    FLAT_SHARE,
+    ChannelRecord,
     over_windows,
-    scaled,
+    standardised,
     since_windows,
-    smoothed,
+    smooth_steps,
     window_of,
 )
-from selftime.tasks.anomaly.scores import REFERENCES, SCORES
-from selftime.tasks.anomaly.scores.convolutions import dilations_of, pooled
-from selftime.tasks.anomaly.scores.distances import nearest, principal, profile, statistics_of
-from selftime.tasks.anomaly.scores.prediction import PENALTY, ridge_between
+from selftime.tasks.anomaly.scores import REFERENCE_SCORES, SCORES
+from selftime.tasks.anomaly.scores.convolutions import dilations_of, pooled_responses
+from selftime.tasks.anomaly.scores.distances import nearest_distances, principal, window_profile, statistics_of
+from selftime.tasks.anomaly.scores.prediction import INPAINTING_PENALTY, ridge_between
 
-EVERY = {**SCORES, **REFERENCES}
+EVERY = {**SCORES, **REFERENCE_SCORES}
 
 
 def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:
@@ -35,9 +35,9 @@ def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:
     return x
 
 
-def record(T: int = 900, *, train: int = 300, past_only: bool = False) -> Record:
+def record(T: int = 900, *, train: int = 300, past_only: bool = False) -> ChannelRecord:
     x = wave(T)
-    return Record(scaled(x, train, past_only=past_only), train, 40, past_only)
+    return ChannelRecord(standardised(x, train, past_only=past_only), train, 40, past_only)
 
 
 HOSTILE = {
@@ -71,7 +71,7 @@ def test_hostile_recordings_get_finite_scores(name, past_only):
     x = HOSTILE[name]
     before = x.copy()
     recipe = Scoring(past_only=past_only, members=tuple(SCORES))
-    found = scored(np.stack([x, x]), max(len(x) // 2, 1), recipe=recipe)
+    found = score_recording(np.stack([x, x]), max(len(x) // 2, 1), recipe=recipe)
     assert found.scores.shape == x.shape
     assert np.isfinite(found.channels).all()
     assert (found.scores >= 0).all()
@@ -100,13 +100,13 @@ def test_past_only_scores_do_not_change_with_the_future(members):
     x = wave()[None]
     changed = x.copy()
     changed[:, 500:] = np.random.default_rng(1).normal(size=400) * 50
-    whole = scored(x, 300, recipe=recipe).scores
-    np.testing.assert_allclose(scored(changed, 300, recipe=recipe).scores[:500], whole[:500])
-    np.testing.assert_allclose(scored(x[:, :500], 300, recipe=recipe).scores, whole[:500])
+    whole = score_recording(x, 300, recipe=recipe).scores
+    np.testing.assert_allclose(score_recording(changed, 300, recipe=recipe).scores[:500], whole[:500])
+    np.testing.assert_allclose(score_recording(x[:, :500], 300, recipe=recipe).scores, whole[:500])
 
 
 def test_the_fused_score_peaks_where_the_wave_stops():
-    found = scored(wave()[None], 300)
+    found = score_recording(wave()[None], 300)
     assert 590 <= found.scores.argmax() < 640
     assert found.scores.max() > 10 * np.median(found.scores[300:500])
 
@@ -114,20 +114,20 @@ def test_the_fused_score_peaks_where_the_wave_stops():
 def test_a_series_of_several_channels_says_which_one_is_odd():
     other = wave(seed=1)
     other[600:630] = other[560:590]
-    found = scored(np.stack([other, wave()]), 300)
+    found = score_recording(np.stack([other, wave()]), 300)
     assert found.channels[:, found.scores.argmax()].argmax() == 1
 
 
 def test_no_window_lies_across_a_seam():
     x = np.r_[wave(400), 30 + wave(500)]
-    r = Record(scaled(x, 400, past_only=False), 400, 40, False, (400,))
+    r = ChannelRecord(standardised(x, 400, past_only=False), 400, 40, False, (400,))
     starts = r.starts(40)
     assert not ((starts < 400) & (starts + 40 > 400)).any()
     assert (starts + 40 <= 900).all()
     assert np.isinf(profile_lengths(r)[361:400]).all()
 
 
-def profile_lengths(r: Record) -> np.ndarray:
+def profile_lengths(r: ChannelRecord) -> np.ndarray:
     return np.where(r.whole(r.width), 0.0, np.inf)
 
 
@@ -150,10 +150,10 @@ def profile_by_loop(x: np.ndarray, width: int, floor: float, latest: int | None)
 def test_the_matrix_profile_is_what_plain_loops_give(past_only):
     x = wave(160)
     x[100:130] = 1e-3 * np.arange(30)  # flat: divided by the floor
-    r = Record(x, 70, 12, past_only)
-    floor = FLAT * r.known.std()
+    r = ChannelRecord(x, 70, 12, past_only)
+    floor = FLAT_SHARE * r.known.std()
     wanted = profile_by_loop(x, 12, floor, 70 if past_only else None)
-    squares = np.square(profile(r, 12))  # of equal windows 0 but for rounding along 148 sums
+    squares = np.square(window_profile(r, 12))  # of equal windows 0 but for rounding along 148 sums
     np.testing.assert_allclose(squares, np.square(wanted), atol=1e-10)
 
 
@@ -161,7 +161,7 @@ def test_the_matrix_profile_is_what_plain_loops_give(past_only):
 def test_nearest_is_what_plain_loops_give(past_only):
     rng = np.random.default_rng(0)
     starts, points = np.arange(0, 600, 2), rng.normal(size=(300, 5))
-    r = Record(np.zeros(620), 200, 20, past_only)
+    r = ChannelRecord(np.zeros(620), 200, 20, past_only)
     wanted = []
     for i, j in itertools.product(range(300), repeat=2):
         if j == 0:
@@ -169,12 +169,12 @@ def test_nearest_is_what_plain_loops_give(past_only):
         fair = not past_only or j < i or starts[j] + 20 <= 200
         if abs(starts[i] - starts[j]) >= 20 and fair:
             wanted[-1] = min(wanted[-1], math.dist(points[i], points[j]))
-    np.testing.assert_allclose(nearest(points, starts, 20, r), wanted, rtol=1e-4)  # float32
+    np.testing.assert_allclose(nearest_distances(points, starts, 20, r), wanted, rtol=1e-4)  # float32
 
 
 def test_pooled_convolutions_are_what_plain_loops_give():
-    r = Record(wave(120), 60, 20, False)
-    starts, found = np.array([0, 33, 100]), pooled(r, np.array([0, 33, 100]))
+    r = ChannelRecord(wave(120), 60, 20, False)
+    starts, found = np.array([0, 33, 100]), pooled_responses(r, np.array([0, 33, 100]))
     kernels = list(itertools.combinations(range(9), 3))
     assert found.shape == (3, len(dilations_of(20)) * 84 * 2)
     for k in (0, 41, 83):
@@ -201,7 +201,7 @@ def test_ridge_solves_its_normal_equations():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
     weights = ridge_between(x, y)
-    penalty = PENALTY * sum((x[:, j] ** 2).sum() for j in range(4)) / 4
+    penalty = INPAINTING_PENALTY * sum((x[:, j] ** 2).sum() for j in range(4)) / 4
     gradient = x.T @ (x @ weights - y) + penalty * weights
     np.testing.assert_allclose(gradient, 0, atol=1e-7)  # the penalty has 1e-9 added
 
@@ -232,8 +232,8 @@ def test_steps_get_the_mean_of_the_windows_that_cover_them():
 
 def test_smoothing_lies_around_a_step_or_before_it():
     x = np.array([0.0, 0.0, 3.0, 0.0, 0.0])
-    np.testing.assert_allclose(smoothed(x, 3, past_only=False), [0, 1, 1, 1, 0])
-    np.testing.assert_allclose(smoothed(x, 3, past_only=True), [0, 0, 1, 1, 1])
+    np.testing.assert_allclose(smooth_steps(x, 3, past_only=False), [0, 1, 1, 1, 0])
+    np.testing.assert_allclose(smooth_steps(x, 3, past_only=True), [0, 0, 1, 1, 1])
 
 
 def test_fusion_by_hand():
@@ -241,13 +241,13 @@ def test_fusion_by_hand():
     known = np.ones(5, bool)
     z = robust_z(scores, known)
     np.testing.assert_allclose(z, [[-1, -0.5, 0, 0.5, 1], [-1, -0.5, 0, 0.5, 26]])
-    np.testing.assert_allclose(fused(scores, known)[3:], [0.5, ((1 + 26**3) / 2) ** (1 / 3)])
+    np.testing.assert_allclose(fuse_scores(scores, known)[3:], [0.5, ((1 + 26**3) / 2) ** (1 / 3)])
 
 
 def test_gaps_are_bridged_or_the_last_value_is_held():
     x = np.array([np.nan, 1.0, np.inf, 3.0, np.nan])
-    np.testing.assert_allclose(bridged(x, past_only=False), [1, 1, 2, 3, 3])
-    np.testing.assert_allclose(bridged(x, past_only=True), [1, 1, 1, 3, 3])
+    np.testing.assert_allclose(fill_gaps(x, past_only=False), [1, 1, 2, 3, 3])
+    np.testing.assert_allclose(fill_gaps(x, past_only=True), [1, 1, 1, 3, 3])
 
 
 def test_the_autocorrelation_is_what_a_plain_loop_gives():
@@ -273,13 +273,13 @@ def test_windows_hold_whole_periods_and_at_most_half_of_what_is_normal():
 
 def test_scaling_puts_the_normal_part_at_mean_0_and_spread_1():
     x = 5 + 3 * wave(400)
-    found = scaled(x, 200, past_only=False)
+    found = standardised(x, 200, past_only=False)
     assert found[:200].mean() == pytest.approx(0, abs=1e-9)
     assert found[:200].std() == pytest.approx(1)
 
 
 def test_a_normal_part_must_lie_within_the_recording():
     with pytest.raises(ValueError, match="got a normal part of 0 steps in a recording of 9"):
-        scored(np.zeros((1, 9)), 0)
+        score_recording(np.zeros((1, 9)), 0)
     with pytest.raises(ValueError, match="wanted some of convolutions, convolutions, twice"):
-        scored(np.zeros((1, 9)), 3, recipe=replace(Scoring(), members=("guess",)))
+        score_recording(np.zeros((1, 9)), 3, recipe=replace(Scoring(), members=("guess",)))

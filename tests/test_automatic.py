@@ -8,11 +8,11 @@ import pytest
 import selftime
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.choices import BEST, LONG, TASKS, Auto, resolve_objective, usual_encoder
+from selftime.engine.choices import BEST, LONG, TASKS, Auto, resolve_objective, default_encoder
 from selftime.engine.plan import TrainingConfig
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.naming import takes_steps
-from selftime.report.measured import published
+from selftime.report.measured import benchmark_results
 
 X = np.random.default_rng(0).normal(size=(6, 1, 24)).astype(np.float32)
 
@@ -22,7 +22,7 @@ def of_length(steps: int) -> SeriesSet:
 
 
 def test_the_best_that_takes_steps_is_what_was_measured_to_be():
-    rows = published()["objective"]
+    rows = benchmark_results()["objective"]
     ranks = {name: row["rank"] for name, row in rows.items() if takes_steps(name)}
     assert min(ranks, key=ranks.get) == BEST
     assert rows["spectral"]["rank"] == 1
@@ -44,11 +44,11 @@ def test_whole_series_are_learned_in_closed_form_unless_steps_are_asked_for():
 
 
 def test_the_encoder_goes_by_length_and_by_what_it_may_not_see():
-    assert usual_encoder("simclr", of_length(LONG - 1)).value == "dilated"
-    long = usual_encoder("simclr", of_length(LONG))
+    assert default_encoder("simclr", of_length(LONG - 1)).value == "dilated"
+    long = default_encoder("simclr", of_length(LONG))
     assert long.value == "transformer" and f"{LONG:,} steps" in long.reason
-    assert usual_encoder("ts2vec", of_length(LONG)).value == "dilated"
-    assert usual_encoder("simclr + next_step", of_length(LONG)).value == "dilated_causal"
+    assert default_encoder("ts2vec", of_length(LONG)).value == "dilated"
+    assert default_encoder("simclr + next_step", of_length(LONG)).value == "dilated_causal"
     assert {"transformer", "dilated", "dilated_causal"} <= set(BUILDERS)
 
 

@@ -25,21 +25,21 @@ def lengths_by_loop(observed: np.ndarray) -> list[int]:
     last = [0] * len(observed)
     for b, series in enumerate(observed):
         for channel in series:
-            for t, there in enumerate(channel):
-                last[b] = max(last[b], t + 1) if there else last[b]
+            for t, valid in enumerate(channel):
+                last[b] = max(last[b], t + 1) if valid else last[b]
     return last
 
 
 def bridged_by_loop(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """One channel (T,) in float64: straight lines between neighbours, ends held."""
-    out, there = np.zeros(len(values)), [t for t, seen in enumerate(observed) if seen]
+    out, valid = np.zeros(len(values)), [t for t, seen in enumerate(observed) if seen]
     for t in range(len(values)):
-        left = [s for s in there if s <= t]
-        right = [s for s in there if s >= t]
+        left = [s for s in valid if s <= t]
+        right = [s for s in valid if s >= t]
         if left and right and left[-1] != right[0]:
             a, b = left[-1], right[0]
             out[t] = values[a] + (t - a) / (b - a) * (values[b] - values[a])
-        elif there:
+        elif valid:
             out[t] = values[left[-1] if left else right[0]]
     return out
 

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.rocket import MiniRocket
-from selftime.objectives.bert import BERT, corrupted, next_segment
-from selftime.objectives.losses.reconstruction import hidden_codes
+from selftime.objectives.bert import BERT, corrupted, next_segment_loss
+from selftime.objectives.losses.reconstruction import masked_code_loss
 from selftime.objectives.patches import patches_of
 from selftime.objectives.segments import segments
 from strided_toy import Strided
@@ -39,21 +39,21 @@ def cross_entropy_loop(logits: list[float], code: int) -> float:
 
 def test_chosen_codes_and_asked_segments_cost_what_the_paper_says() -> None:
     logits, codes = numbers(3, 4, 5), torch.arange(12).view(3, 4) % 5
-    chosen = torch.arange(12).view(3, 4) % 3 == 0
+    selected = torch.arange(12).view(3, 4) % 3 == 0
     each = [
         cross_entropy_loop(logits[b, p].tolist(), int(codes[b, p]))
-        for b, p in chosen.nonzero().tolist()
+        for b, p in selected.nonzero().tolist()
     ]
-    torch.testing.assert_close(float(hidden_codes(logits, codes, chosen)), sum(each) / len(each))
+    torch.testing.assert_close(float(masked_code_loss(logits, codes, selected)), sum(each) / len(each))
     follows, asked = torch.tensor([True, False, True]), torch.tensor([True, True, False])
     a, b, _ = numbers(3).tolist()
     wanted = (math.log(1 + math.exp(-a)) + math.log(1 + math.exp(b))) / 2
-    torch.testing.assert_close(float(next_segment(numbers(3), follows, asked)), wanted)
-    assert hidden_codes(logits, codes, chosen & False) == 0
-    assert next_segment(numbers(3), follows, asked & False) == 0
+    torch.testing.assert_close(float(next_segment_loss(numbers(3), follows, asked)), wanted)
+    assert masked_code_loss(logits, codes, selected & False) == 0
+    assert next_segment_loss(numbers(3), follows, asked & False) == 0
     check = torch.autograd.gradcheck
-    assert check(lambda z: hidden_codes(z, codes, chosen), logits.requires_grad_())
-    assert check(lambda z: next_segment(z, follows, asked), numbers(3).requires_grad_())
+    assert check(lambda z: masked_code_loss(z, codes, selected), logits.requires_grad_())
+    assert check(lambda z: next_segment_loss(z, follows, asked), numbers(3).requires_grad_())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -97,14 +97,14 @@ def test_half_of_the_series_go_on_as_others_and_never_as_themselves() -> None:
 def test_of_the_chosen_some_are_hidden_some_replaced_some_left() -> None:
     values = torch.randn(200, 1, 40, generator=seeded(1))
     x = Batch(values, torch.ones_like(values, dtype=torch.bool))
-    chosen = (torch.arange(10) < 5).expand(200, 10)
-    made = corrupted(x, chosen, 4, seeded())
+    selected = (torch.arange(10) < 5).expand(200, 10)
+    made = corrupted(x, selected, 4, seeded())
     before, after = patches_of(x, 4), patches_of(made, 4)
     gone = ~after.observed.flatten(2).any(dim=2)
     same = (before.values == after.values).flatten(2).all(dim=2)
     swapped = ~same & ~gone
     assert not (gone | swapped)[:, 5:].any()
-    for part, share in ((gone, 0.8), (swapped, 0.1), (same & ~gone & chosen, 0.1)):
+    for part, share in ((gone, 0.8), (swapped, 0.1), (same & ~gone & selected, 0.1)):
         assert abs(float(part.sum()) / 1000 - share) < 0.03
     words = {tuple(word) for word in before.values[:, :, 0].reshape(-1, 4).tolist()}
     assert all(tuple(word) in words for word in after.values[swapped][:, 0].tolist())
@@ -112,9 +112,9 @@ def test_of_the_chosen_some_are_hidden_some_replaced_some_left() -> None:
 
 def test_a_replaced_patch_keeps_its_gaps_and_takes_nothing_that_was_not_observed() -> None:
     x = with_gap(ragged(), 5, 11)
-    chosen = patches_of(x, 4).observed.flatten(2).any(dim=2)
+    selected = patches_of(x, 4).observed.flatten(2).any(dim=2)
     for seed in range(20):
-        made = corrupted(x, chosen, 4, seeded(seed))
+        made = corrupted(x, selected, 4, seeded(seed))
         assert not (made.observed & ~x.observed).any()
         assert torch.equal(made.lengths, x.lengths)
         assert made.values.where(made.observed, 0.0).abs().max() < 1e3  # 1e6 stands in padding

@@ -10,7 +10,7 @@ from kill_points import DEAD, killed_before
 from selftime.data import files
 from selftime.data.files import sweep
 from selftime.engine import checkpoint
-from selftime.engine.checkpoint import CheckpointError, State, finished, newest, save
+from selftime.engine.checkpoint import CheckpointError, State, complete_checkpoints, newest_checkpoint, save_checkpoint
 
 FILES = {"state.json", "state.safetensors"}
 
@@ -23,7 +23,7 @@ def state_of(step):
 
 def saved(folder, *steps):
     for step in steps:
-        save(folder, state_of(step))
+        save_checkpoint(folder, state_of(step))
     return folder
 
 
@@ -39,7 +39,7 @@ def assert_is(state, step):
 
 def assert_all_are_whole(folder):
     """Whatever counts as finished can be read, and says the same in all its parts."""
-    for path in finished(folder):
+    for path in complete_checkpoints(folder):
         assert {part.name for part in path.iterdir()} == FILES
         tensors = checkpoint.load_file(path / "state.safetensors")
         facts = json.loads((path / "state.json").read_text())
@@ -53,9 +53,9 @@ def test_what_is_saved_is_read_to_the_bit(tmp_path, rng):
         {"a": odd, "b": turned, "c": torch.tensor(7, dtype=torch.int64)},
         {"step": 12, "seconds": 0.1 + 0.2, "averaged": 13},
     )
-    path = save(tmp_path / "new" / "folder", state)
+    path = save_checkpoint(tmp_path / "new" / "folder", state)
     assert path.name == "step-000000012"
-    again = newest(tmp_path / "new" / "folder")
+    again = newest_checkpoint(tmp_path / "new" / "folder")
     assert again.facts == state.facts
     for name, tensor in state.tensors.items():
         assert (
@@ -65,20 +65,20 @@ def test_what_is_saved_is_read_to_the_bit(tmp_path, rng):
 
 
 def test_no_checkpoint_is_no_state(tmp_path):
-    assert newest(tmp_path) is None
-    assert newest(tmp_path / "not" / "there") is None
-    assert finished(tmp_path / "not" / "there") == []
+    assert newest_checkpoint(tmp_path) is None
+    assert newest_checkpoint(tmp_path / "not" / "there") is None
+    assert complete_checkpoints(tmp_path / "not" / "there") == []
 
 
 def test_the_newest_is_the_highest_step_and_two_are_kept(tmp_path):
     saved(tmp_path, 5, 40, 300, 1000)
-    assert [path.name for path in finished(tmp_path)] == ["step-000000300", "step-000001000"]
+    assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-000000300", "step-000001000"]
     assert sorted(os.listdir(tmp_path)) == ["step-000000300", "step-000001000"]
-    assert_is(newest(tmp_path), 1000)
+    assert_is(newest_checkpoint(tmp_path), 1000)
 
 
 def test_a_checkpoint_is_arrays_and_plain_values(tmp_path):
-    path = save(tmp_path, state_of(3))
+    path = save_checkpoint(tmp_path, state_of(3))
     assert {part.name for part in path.iterdir()} == FILES
     data = (path / "state.safetensors").read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -87,9 +87,9 @@ def test_a_checkpoint_is_arrays_and_plain_values(tmp_path):
 
 
 def test_saving_a_step_again_replaces_it(tmp_path):
-    save(tmp_path, State({"other": torch.zeros(1)}, {"step": 4}))
+    save_checkpoint(tmp_path, State({"other": torch.zeros(1)}, {"step": 4}))
     saved(tmp_path, 4)
-    assert_is(newest(tmp_path), 4)
+    assert_is(newest_checkpoint(tmp_path), 4)
     assert os.listdir(tmp_path) == ["step-000000004"]
 
 
@@ -102,22 +102,22 @@ def test_killed_before_any_operation_it_leaves_whole_checkpoints(tmp_path, steps
     operation, killed = 0, True
     while killed:
         folder = saved(tmp_path / str(operation), *before)
-        there = len(finished(folder))
+        there = len(complete_checkpoints(folder))
         killed = killed_before(operation, lambda: saved(folder, last))  # noqa: B023
         assert_all_are_whole(folder)
-        assert len(finished(folder)) >= there - (last in before)
+        assert len(complete_checkpoints(folder)) >= there - (last in before)
         if before:
-            assert newest(folder).facts["step"] in (before[0], before[-1], last)
+            assert newest_checkpoint(folder).facts["step"] in (before[0], before[-1], last)
         if len(before) == 2 and last not in before:
-            assert newest(folder).facts["step"] in (before[-1], last)
+            assert newest_checkpoint(folder).facts["step"] in (before[-1], last)
         folder.mkdir(exist_ok=True)
         sweep(folder)
-        assert set(os.listdir(folder)) == {path.name for path in finished(folder)}
+        assert set(os.listdir(folder)) == {path.name for path in complete_checkpoints(folder)}
         saved(folder, last, 9)  # what was left is no hindrance
-        assert_is(newest(folder), 9)
+        assert_is(newest_checkpoint(folder), 9)
         operation += 1
     assert operation > 8
-    assert_is(newest(folder), 9)
+    assert_is(newest_checkpoint(folder), 9)
 
 
 @pytest.mark.parametrize("broken", ["save_file", "json.dumps", "os.fsync", "os.rename"])
@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, broken):
         saved(tmp_path, 3)
     monkeypatch.undo()
     assert sorted(os.listdir(tmp_path)) == ["step-000000001", "step-000000002"]
-    assert_is(newest(tmp_path), 2)
+    assert_is(newest_checkpoint(tmp_path), 2)
 
 
 def cut_tensors(path):
@@ -155,18 +155,18 @@ DAMAGES = [cut_tensors, lose_tensors, empty_facts]
 def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, damage):
     saved(tmp_path, 1, 2)
     damage(tmp_path / "step-000000002")
-    assert_is(newest(tmp_path), 1)
+    assert_is(newest_checkpoint(tmp_path), 1)
     saved(tmp_path, 2)  # the run goes on and comes by again
-    assert_is(newest(tmp_path), 2)
+    assert_is(newest_checkpoint(tmp_path), 2)
     assert_all_are_whole(tmp_path)
 
 
 def test_where_none_can_be_read_it_says_so(tmp_path):
     saved(tmp_path, 1, 2)
-    for path in finished(tmp_path):
+    for path in complete_checkpoints(tmp_path):
         cut_tensors(path)
     with pytest.raises(CheckpointError) as caught:
-        newest(tmp_path)
+        newest_checkpoint(tmp_path)
     assert str(caught.value) == f"{tmp_path}: none of 2 checkpoints can be read: begin anew"
 
 
@@ -176,17 +176,17 @@ def test_sweeping_removes_drafts_alone(tmp_path):
     draft.mkdir()
     (draft / "state.safetensors").write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("mine")
-    assert [path.name for path in finished(tmp_path)] == ["step-000000001"]
+    assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-000000001"]
     sweep(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["notes.txt", "step-000000001"]
-    assert_is(newest(tmp_path), 1)
+    assert_is(newest_checkpoint(tmp_path), 1)
 
 
 def test_what_was_read_does_not_hang_on_the_file(tmp_path):
     saved(tmp_path, 1)
-    first = newest(tmp_path)
+    first = newest_checkpoint(tmp_path)
     first.tensors["objective.weight"].add_(1)
-    assert_is(newest(tmp_path), 1)
-    second = newest(tmp_path)
-    save(tmp_path, State({"objective.weight": torch.zeros(3, 2)}, {"step": 1}))
+    assert_is(newest_checkpoint(tmp_path), 1)
+    second = newest_checkpoint(tmp_path)
+    save_checkpoint(tmp_path, State({"objective.weight": torch.zeros(3, 2)}, {"step": 1}))
     assert_is(second, 1)

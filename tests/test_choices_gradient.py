@@ -9,8 +9,8 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
-from selftime.engine.choices import described_without_encoder, resolve, resolve_training
-from selftime.engine.plan import TrainingConfig, budget_in
+from selftime.engine.choices import describe_objective, resolve, resolve_training
+from selftime.engine.plan import TrainingConfig, parse_budget
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
@@ -32,7 +32,7 @@ def test_every_choice_has_a_reason(name, kind):
     assert learner.encoder.channels == 2 and learner.encoder.seed == 7
     assert (choices["objective"].value, choices["objective"].reason) == (name, "given")
     assert choices["encoder"].value == "dilated" and "TS2Vec" in choices["encoder"].reason
-    assert choices["method"].value == described_without_encoder(learner)
+    assert choices["method"].value == describe_objective(learner)
     assert choices["method"].value.startswith(f"{kind.__name__}(") and choices["seed"].value == 7
     assert "encoder=" not in choices["method"].value
 
@@ -82,8 +82,8 @@ def test_many_values_take_more_steps():
 def test_what_is_given_is_said_to_be_given():
     given = TrainingConfig(recipe=Recipe(rate=0.5), clip=1.0, on_collapse="stop", stop_below=0.2)
     learner = SimCLR(encoder=SMALL)
-    budget, config, choices = resolve_training(learner, X, budget_in("3 epochs"), given)
-    assert (budget, config) == (budget_in("3 epochs"), given)
+    budget, config, choices = resolve_training(learner, X, parse_budget("3 epochs"), given)
+    assert (budget, config) == (parse_budget("3 epochs"), given)
     for name, value in {
         "budget": "3 epochs",
         "rate": 0.5,

@@ -16,7 +16,7 @@ from selftime.objectives.answers import Amount, AnyClasses, OneClass, StepClasse
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.tasks.transfer import choosing, strategies
-from selftime.tasks.transfer.calibration import calibrated
+from selftime.tasks.transfer.calibration import calibrate
 from selftime.tasks.transfer.choosing import (
     advise,
     best_of,
@@ -25,7 +25,7 @@ from selftime.tasks.transfer.choosing import (
     credit_of,
     rule_of_thumb,
 )
-from selftime.tasks.transfer.holdout import evenly, held_out, whole_groups
+from selftime.tasks.transfer.holdout import stratified_mask, split_holdout, group_mask
 from selftime.tasks.transfer.solution import Solution
 from selftime.tasks.transfer.strategies import TransferConfig, transfer
 from training_material import waves
@@ -141,21 +141,21 @@ def test_credit_is_the_share_right_or_minus_the_error():
 
 def test_classes_are_held_out_evenly_and_none_is_lost():
     strata = np.array(["a"] * 20 + ["b"] * 8 + ["c"])
-    mask = evenly(strata, 0.25, np.random.default_rng(0))
+    mask = stratified_mask(strata, 0.25, np.random.default_rng(0))
     assert [int(mask[strata == name].sum()) for name in "abc"] == [5, 2, 0]
 
 
 def test_groups_stay_whole_and_no_class_is_lost():
     groups, strata = np.repeat(np.arange(8), 5), np.repeat([0, 1, 1, 1, 1, 1, 1, 1], 5)
     for seed in range(5):
-        mask = whole_groups(groups, strata, 0.4, np.random.default_rng(seed))
+        mask = group_mask(groups, strata, 0.4, np.random.default_rng(seed))
         assert {tuple(mask[groups == g]) for g in range(8)} <= {(True,) * 5, (False,) * 5}
         assert 0 < mask.mean() <= 0.4 and not mask[strata == 0].any()
 
 
 def test_held_out_rows_follow_groups_where_there_are_any():
     grouped = replace(SERIES, groups=np.arange(40) // 4)
-    fitted, judged = held_out(grouped, LABELS, CLASSES, 0.25, 0)
+    fitted, judged = split_holdout(grouped, LABELS, CLASSES, 0.25, 0)
     assert not set(grouped.groups[fitted]) & set(grouped.groups[judged])
     assert sorted([*fitted, *judged]) == list(range(40))
 
@@ -166,18 +166,18 @@ def test_the_temperature_undoes_what_made_probabilities_too_sure(model, factor):
     with torch.no_grad():
         found.network.head.weight *= 50  # a few steps leave it too unsure to be measured
     noisy = np.where(np.arange(40) % 4 < 3, found.predict(SERIES), LABELS[::-1])
-    once = calibrated(found, SERIES, noisy)
+    once = calibrate(found, SERIES, noisy)
     with torch.no_grad():
         found.network.head.weight *= factor
         found.network.head.bias *= factor
-    again = calibrated(found, SERIES, noisy)
+    again = calibrate(found, SERIES, noisy)
     assert again.temperature == pytest.approx(factor * once.temperature, rel=0.02)
 
 
 def test_nothing_is_calibrated_for_values(model):
     y = np.arange(40.0)[:, None]
     found = transfer(model, SERIES, y, Amount(y), QUICK._replace(strategy="full"))
-    assert calibrated(found, SERIES, y) is found
+    assert calibrate(found, SERIES, y) is found
 
 
 def test_many_series_are_calibrated_on_some_that_were_held_out(model, monkeypatch):

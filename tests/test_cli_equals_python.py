@@ -13,7 +13,7 @@ from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.data import readers
 from selftime.tasks import invariance
-from selftime.views.strengths import STRENGTHS
+from selftime.views.strengths import VIEW_STRENGTHS
 
 CLOCK = {"finished", "seconds", "seconds to learn"}
 """What two runs of the same never have in common."""
@@ -98,7 +98,7 @@ def test_every_command_is_compared():
 
 
 def test_inspect(world, monkeypatch):
-    monkeypatch.setattr(invariance, "STRENGTHS", {name: STRENGTHS[name] for name in ("flip",)})
+    monkeypatch.setattr(invariance, "STRENGTHS", {name: VIEW_STRENGTHS[name] for name in ("flip",)})
     path = str(world / "train.npz")
     said = say("inspect", path, "--views", "--seed", 3)
     views = said.pop("views")

@@ -11,13 +11,13 @@ from selftime.cli import app
 from selftime.report.folder import views_for
 from selftime.tasks import invariance
 from selftime.views.augment import VIEWS
-from selftime.views.strengths import STRENGTHS
+from selftime.views.strengths import VIEW_STRENGTHS
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Some of the views: what all of them do is asked in test_invariance.py."""
-    some = {name: STRENGTHS[name] for name in ("jitter", "flip", "channel_dropout")}
+    some = {name: VIEW_STRENGTHS[name] for name in ("jitter", "flip", "channel_dropout")}
     monkeypatch.setattr(invariance, "STRENGTHS", some)
 
 

@@ -12,11 +12,11 @@ import selftime as st
 from report_material import Seen
 from scratch_material import make_scratch_quick
 from selftime.cli import app
-from selftime.report.calibration import figure_rows
+from selftime.report.calibration import metric_rows
 from selftime.report.mistakes import WITHOUT
 from selftime.tasks import compare as tasks
 from selftime.tasks.evaluation import Evaluation
-from selftime.tasks.recorded import comparison_of, recorded
+from selftime.tasks.recorded import comparison_from_dict, comparison_to_dict
 from test_report_judged import TABLE
 
 
@@ -50,7 +50,7 @@ def world(tmp_path_factory):
     train, test = (st.write(waves(n, n), folder / f"{n}.npz") for n in (8, 10))
     with pytest.MonkeyPatch.context() as patch:
         make_scratch_quick(patch)
-        few = {name: tasks.ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
+        few = {name: tasks.COMPARISON_ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
         patch.setattr(tasks, "ROWS", few)
         call("pretrain", train, "--encoder", "quantiles", "--out", folder / "run")
         model = st.load(folder / "run")
@@ -95,10 +95,10 @@ def test_classify_writes_what_it_found_beside_its_predictions(world):
 def test_everything_is_told_from_the_files_alone(world, tmp_path):
     folder = bare(world, tmp_path)
     said, _ = call("report", folder)
-    comparison = comparison_of(json.loads((folder / "comparison.json").read_text()))
+    comparison = comparison_from_dict(json.loads((folder / "comparison.json").read_text()))
     found = Evaluation.from_dict(json.loads((folder / "evaluation.json").read_text()))
     plain = " ".join(said.split())
-    for name, value, _ in figure_rows(found):
+    for name, value, _ in metric_rows(found):
         assert f"{name} {value}" in plain
     for sentence in comparison.verdict():
         assert sentence in plain
@@ -220,7 +220,7 @@ def test_the_card_holds_the_key_figures(world):
     text = (world[0] / "compared" / "model" / "README.md").read_text()
     content = json.loads((world[0] / "compared" / "evaluation.json").read_text())
     assert text.count("## Results") == 1 and "### With 24 labelled series" in text
-    for name, value, about in figure_rows(Evaluation.from_dict(content)):
+    for name, value, about in metric_rows(Evaluation.from_dict(content)):
         assert f"| {name} | {value} | {about} |" in text
 
 
@@ -262,12 +262,12 @@ def test_a_comparison_survives_its_file(world):
         for n in ("selftime", "untrained encoder", "raw values")
     }
     whole = tasks.Comparison((3, None), hits, {3: 9, None: 40})
-    again = comparison_of(json.loads(json.dumps(recorded(whole))))
+    again = comparison_from_dict(json.loads(json.dumps(comparison_to_dict(whole))))
     assert again.labels_per_class == whole.labels_per_class and again.n_labels == whole.n_labels
     assert again.to_dict() == whole.to_dict()
     for name, row in hits.items():
         for budget, bits in row.items():
             np.testing.assert_array_equal(again.hits[name][budget], bits)
-    broken = recorded(whole) | {"test_series": 99}
+    broken = comparison_to_dict(whole) | {"test_series": 99}
     with pytest.raises(ValueError, match="hits that are not of 99 series: compare again"):
-        comparison_of(broken)
+        comparison_from_dict(broken)

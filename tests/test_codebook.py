@@ -7,8 +7,8 @@ import torch
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
-from selftime.objectives.codebook import Codebook, distances, first_centres, k_means
+from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
+from selftime.objectives.codebook import Codebook, patch_distances, first_centres, k_means
 from selftime.objectives.patches import patches_of
 from toy_batches import padded, ragged, with_gap
 
@@ -29,9 +29,9 @@ def test_a_patch_has_the_code_of_the_centre_that_is_nearest_to_what_was_observed
     codes = book(cut)
     assert codes.unique().numel() > 2
     for b, p in torch.ones(codes.shape).nonzero().tolist():
-        values, there = (part[b, p].flatten().tolist() for part in cut)
+        values, valid = (part[b, p].flatten().tolist() for part in cut)
         apart = [
-            sum((v - c) ** 2 for v, o, c in zip(values, there, centre, strict=True) if o)
+            sum((v - c) ** 2 for v, o, c in zip(values, valid, centre, strict=True) if o)
             for centre in book.centres.tolist()
         ]
         assert codes[b, p] == apart.index(min(apart))
@@ -90,9 +90,9 @@ def test_centres_are_state_and_not_learned() -> None:
 
 def test_rounds_lower_the_distance() -> None:
     values = torch.randn(200, 3, generator=seeded(5), dtype=torch.float64)
-    there = torch.ones_like(values, dtype=torch.bool)
+    valid = torch.ones_like(values, dtype=torch.bool)
     before, after = (
-        distances(values, there, make(values, there, 8, seeded())).amin(dim=1).mean()
+        patch_distances(values, valid, make(values, valid, 8, seeded())).amin(dim=1).mean()
         for make in (first_centres, k_means)
     )
     assert after < 0.9 * before
@@ -103,12 +103,12 @@ def test_the_share_is_chosen_at_least_one_and_not_all(share: float) -> None:
     counts = torch.arange(12)
     free = torch.arange(14) < counts[:, None] + 1
     free[:, 0] = False  # the first is not to be chosen
-    chosen = chosen_patches(free, share, seeded())
-    assert not (chosen & ~free).any()
-    for count, number in zip(counts.tolist(), chosen.sum(dim=1).tolist(), strict=True):
+    selected = draw_patches(free, share, seeded())
+    assert not (selected & ~free).any()
+    for count, number in zip(counts.tolist(), selected.sum(dim=1).tolist(), strict=True):
         least, most = min(count, 1), max(count - 1, min(count, 1))
         assert number == min(max(round(share * count), least), most)
-    assert not torch.equal(chosen, chosen_patches(free, share, seeded(1)))
+    assert not torch.equal(selected, draw_patches(free, share, seeded(1)))
 
 
 def test_shared_padding_goes_and_steps_follow_their_patch() -> None:
@@ -116,4 +116,4 @@ def test_shared_padding_goes_and_steps_follow_their_patch() -> None:
     assert torch.equal(trimmed(padded(x, 9)).observed, x.observed)
     nothing = Batch(x.values, torch.zeros_like(x.observed))
     assert trimmed(nothing).values.shape[2] == 1
-    assert steps_of(torch.tensor([[True, False]]), 3, 5).tolist() == [[True] * 3 + [False] * 2]
+    assert patch_steps(torch.tensor([[True, False]]), 3, 5).tolist() == [[True] * 3 + [False] * 2]

@@ -5,8 +5,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 
-from selftime.tasks.cohort import neighbours
-from selftime.tasks.heads import head_of
+from selftime.tasks.cohort import neighbour_mean
+from selftime.tasks.heads import make_head
 from selftime.tasks.probe import Probe
 
 
@@ -16,22 +16,22 @@ def blobs(n=60, classes=3, d=8, seed=0):
     return rng.normal(size=(n, d)) + 3 * np.eye(classes, d)[y], y
 
 
-def neighbours_by_loops(x, cohort, count):
+def neighbours_by_loops(x, reference_bank, count):
     """Mean of the nearest by angle, without the vector itself."""
-    others = [c for c in cohort if not np.allclose(c, x)]
+    others = [c for c in reference_bank if not np.allclose(c, x)]
     cosines = [x @ c / np.sqrt((x @ x) * (c @ c)) for c in others]
     return sum(others[i] for i in np.argsort(cosines)[::-1][:count]) / count
 
 
-def scores_by_loops(X, y, cohort, new):
+def scores_by_loops(X, y, reference_bank, new):
     """Kernel ridge on vectors moved towards their neighbours, step by step."""
     labels = np.bincount(y)
 
     def moved(vectors):
         reach = 0.5 / labels.mean()
-        return np.array([x + reach * neighbours_by_loops(x, cohort, 5) for x in vectors])
+        return np.array([x + reach * neighbours_by_loops(x, reference_bank, 5) for x in vectors])
 
-    Z, Zc, Zn = moved(X), moved(cohort), moved(new)
+    Z, Zc, Zn = moved(X), moved(reference_bank), moved(new)
     mean, targets = Z.mean(axis=0), np.where(y[:, None] == np.arange(len(labels)), 1.0, -1.0)
     kernel = np.array([[(a - mean) @ (b - mean) for b in Z] for a in Z])
     dual = np.linalg.solve(
@@ -52,14 +52,14 @@ def test_scores_equal_the_equations_in_loops(rows):
     X, y = blobs()
     new, _ = blobs(20, seed=1)
     rows = list(rows)
-    probe = Probe(rounds=0, cohort=X).fit(X[rows], y[rows])
+    probe = Probe(rounds=0, reference_bank=X).fit(X[rows], y[rows])
     wanted = scores_by_loops(X[rows], y[rows], X, new)
     np.testing.assert_allclose(probe.decision_function(new), wanted, atol=1e-8)
 
 
 def test_with_one_label_a_class_scores_have_mean_0_and_deviation_1_over_the_cohort():
     X, y = blobs()
-    over = Probe(rounds=0, cohort=X).fit(X[:3], y[:3]).decision_function(X)
+    over = Probe(rounds=0, reference_bank=X).fit(X[:3], y[:3]).decision_function(X)
     np.testing.assert_allclose(over.mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(over.std(axis=0), 1, atol=1e-9)
 
@@ -80,8 +80,8 @@ def own_labels_by_loops(scores, share):
 def test_its_own_labels_are_learned_from_as_in_loops(rounds):
     X, y = blobs()
     new, _ = blobs(20, seed=1)
-    first = Probe(rounds=0, cohort=X).fit(X[:6], y[:6])
-    probe = Probe(rounds=rounds, cohort=X).fit(X[:6], y[:6])
+    first = Probe(rounds=0, reference_bank=X).fit(X[:6], y[:6])
+    probe = Probe(rounds=rounds, reference_bank=X).fit(X[:6], y[:6])
     share = 0.5 * (1 - 6 / 60)
     over, wanted = first.decision_function(X), None
     for _ in range(rounds):
@@ -97,7 +97,7 @@ def test_its_own_labels_are_learned_from_as_in_loops(rounds):
 
 def test_own_labels_are_left_aside_where_all_of_the_cohort_is_labelled():
     X, y = blobs()
-    one, other = (Probe(rounds=r, cohort=X).fit(X, y).decision_function(X) for r in (0, 2))
+    one, other = (Probe(rounds=r, reference_bank=X).fit(X, y).decision_function(X) for r in (0, 2))
     np.testing.assert_array_equal(one, other)
 
 
@@ -110,7 +110,7 @@ def test_own_labels_help_where_labels_are_few():
         right = []
         for seed in range(10):
             X, y = blobs(6, seed=10 + seed)
-            probe = Probe(rounds=rounds, cohort=U).fit(X, y)
+            probe = Probe(rounds=rounds, reference_bank=U).fit(X, y)
             right.append((probe.predict(new) == truth).mean())
         return np.mean(right)
 
@@ -119,15 +119,15 @@ def test_own_labels_help_where_labels_are_few():
 
 def test_neighbours_are_the_nearest_by_angle_and_never_the_vector_itself():
     X, _ = blobs(40)
-    found = neighbours(X, 3 * X, 4)
+    found = neighbour_mean(X, 3 * X, 4)
     wanted = [neighbours_by_loops(x, np.delete(3 * X, i, axis=0), 4) for i, x in enumerate(X)]
     np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
 def test_of_a_small_cohort_at_most_half_are_neighbours():
-    cohort = np.eye(4)
+    reference_bank = np.eye(4)
     near = np.array([[3.0, 2.0, 1.0, 0.0]])
-    np.testing.assert_allclose(neighbours(near, cohort, 5), [[0.5, 0.5, 0, 0]])
+    np.testing.assert_allclose(neighbour_mean(near, reference_bank, 5), [[0.5, 0.5, 0, 0]])
 
 
 def test_neighbours_help_where_labels_are_few():
@@ -135,9 +135,9 @@ def test_neighbours_help_where_labels_are_few():
     rng = np.random.default_rng(0)
     y = np.arange(300) % 3
     X = rng.normal(size=(300, 100)) + 5 * np.eye(3, 100)[y]
-    few, cohort, new, truth = X[:3], X[:150], X[150:], y[150:]
+    few, reference_bank, new, truth = X[:3], X[:150], X[150:], y[150:]
     plain = (Probe().fit(few, y[:3]).predict(new) == truth).mean()
-    moved = (Probe(cohort=cohort).fit(few, y[:3]).predict(new) == truth).mean()
+    moved = (Probe(reference_bank=reference_bank).fit(few, y[:3]).predict(new) == truth).mean()
     assert moved > plain + 0.1
 
 
@@ -146,26 +146,26 @@ def test_a_class_at_the_middle_of_all_series_no_longer_wins_everywhere():
     few = X[:3].copy()
     few[0] = X.mean(axis=0) + 0.2 * (few[0] - X.mean(axis=0))  # a labelled case near the middle
     plain = (Probe().fit(few, y[:3]).predict(X) == y).mean()
-    normal = (Probe(cohort=X).fit(few, y[:3]).predict(X) == y).mean()
+    normal = (Probe(reference_bank=X).fit(few, y[:3]).predict(X) == y).mean()
     assert normal > plain + 0.05
 
 
 def test_a_constant_score_is_left_alone():
     X, y = blobs(6)
-    probe = Probe(cohort=np.repeat(X[:1], 4, axis=0)).fit(X, y)
+    probe = Probe(reference_bank=np.repeat(X[:1], 4, axis=0)).fit(X, y)
     assert np.isfinite(probe.predict_proba(X)).all()
 
 
 def test_cloning_keeps_the_cohort():
     X, _ = blobs()
-    assert np.array_equal(clone(Probe(cohort=X)).cohort, X)
+    assert np.array_equal(clone(Probe(reference_bank=X)).reference_bank, X)
 
 
 def test_heads_by_name():
     X, y = blobs()
     X = X.astype(np.float32)
-    assert head_of("probe", X).cohort is X
-    near = head_of("knn", X, neighbours=3).fit(X, y)
+    assert make_head("probe", X).reference_bank is X
+    near = make_head("knn", X, neighbours=3).fit(X, y)
     assert isinstance(near, KNeighborsClassifier) and near.n_neighbors == 3
     with pytest.raises(ValueError, match="got head 'tree', wanted one of probe, knn"):
-        head_of("tree", X)
+        make_head("tree", X)

@@ -6,7 +6,7 @@ from torch import Generator
 
 from selftime.encoders.dilated import Dilated
 from selftime.objectives.combined import Combined
-from selftime.objectives.naming import made_from, patch_for, takes_steps, terms_in
+from selftime.objectives.naming import build_objective, patch_for, takes_steps, terms_in
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 from toy_batches import before_and_after, sines
@@ -71,11 +71,11 @@ def test_a_sum_is_made_from_its_text():
         ("simclr", 1.0),
         ("ts2vec", 0.5),
     ]
-    made = made_from("2*simclr + ts2vec", ENCODER, seed=3)
+    made = build_objective("2*simclr + ts2vec", ENCODER, seed=3)
     assert isinstance(made, Combined) and made.weights == [2.0, 1.0]
     assert [type(part) for part in made.objectives] == [SimCLR, TS2Vec]
     assert made.objectives[0].seed == 3 and made.encoder is ENCODER
-    assert isinstance(made_from("ts2vec", ENCODER), TS2Vec)
+    assert isinstance(build_objective("ts2vec", ENCODER), TS2Vec)
     assert takes_steps("simclr + ts2vec") and not takes_steps("spectral")
 
 

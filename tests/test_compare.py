@@ -13,8 +13,8 @@ from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
 from selftime.tasks import compare as rooms
 from selftime.tasks import strategy_rows
-from selftime.tasks.compare import Comparison, compare, judged, picks_of
-from selftime.tasks.gain import gain, in_words
+from selftime.tasks.compare import Comparison, compare, row_hits, draw_labels
+from selftime.tasks.gain import gain, gain_in_words
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import Row
 from selftime.tasks.transfer.choosing import fit_strategy
@@ -76,7 +76,7 @@ def test_the_verdict_is_a_sentence_for_each_budget(result):
         assert sentence.startswith(
             head + f"{100 * result.accuracy('selftime', budget):.1f} % right"
         )
-        assert in_words(result.gain("untrained encoder", budget)) in sentence
+        assert gain_in_words(result.gain("untrained encoder", budget)) in sentence
 
 
 def test_the_rival_in_the_verdict_is_the_best_one():
@@ -136,7 +136,7 @@ def test_all_rows_see_the_same_draws(model, monkeypatch):
 
 def test_draws_have_seeds_of_their_own():
     labels = np.repeat(["a", "b"], 20)
-    few, many = picks_of(labels, 3, 2), picks_of(labels, 3, 5)
+    few, many = draw_labels(labels, 3, 2), draw_labels(labels, 3, 5)
     assert all((one == two).all() for one, two in zip(few, many[:2], strict=True))
     assert len({tuple(pick) for pick in many}) == 5
 
@@ -145,7 +145,7 @@ def test_a_head_is_fitted_anew_on_each_draw():
     train = np.array([[-1.0], [1.0], [1.0], [-1.0]], np.float32)
     row = Row("one feature", train, train[:2], Probe())
     truth = np.array(["a", "b"])
-    got = judged(row, np.array(["a", "b", "a", "b"]), truth, [np.array([0, 1]), np.array([2, 3])])
+    got = row_hits(row, np.array(["a", "b", "a", "b"]), truth, [np.array([0, 1]), np.array([2, 3])])
     assert got.tolist() == [[True, True], [False, False]]
     assert not hasattr(row.head, "classes_")
 
@@ -185,7 +185,7 @@ def test_strategies_are_rows_that_see_the_same_draws(model, monkeypatch):
     monkeypatch.setattr(strategy_rows, "fit_strategy", spy)
     found = compare(model, TRAIN, TEST, labels_per_class=(2,), draws=2, strategies=("full", "auto"))
     assert found.names[-2:] == ("selftime, full", "selftime, auto")
-    picks = picks_of(TRAIN.labels, 2, 2)
+    picks = draw_labels(TRAIN.labels, 2, 2)
     wanted = [(TRAIN[pick].steps.sum(), TRAIN.labels[pick].tolist()) for pick in picks]
     assert seen == [("full", *own) for own in wanted] + [("auto", *own) for own in wanted]
     for name in found.names[-2:]:  # the spy's probe is the model's own row
@@ -201,12 +201,12 @@ def test_strategies_that_there_are_not_are_refused_before_any_work(model, monkey
 
 def test_sets_one_after_another():
     ragged = [np.array([[1.0, np.nan]]), np.array([[3.0]])]
-    both = strategy_rows.one_after_another(SeriesSet.of(ragged), SeriesSet.of(np.ones((2, 1, 3))))
+    both = strategy_rows.concatenate_sets(SeriesSet.of(ragged), SeriesSet.of(np.ones((2, 1, 3))))
     assert both.lengths.tolist() == [2, 1, 3, 3] and both.labels is None
     np.testing.assert_array_equal(both.series(0), ragged[0])
     np.testing.assert_array_equal(both.series(3), np.ones((1, 3)))
     whole = SeriesSet.of(np.ones((2, 1, 3)))
-    assert strategy_rows.one_after_another(whole, whole).observed is None
+    assert strategy_rows.concatenate_sets(whole, whole).observed is None
 
 
 def test_progress_is_told(model):

@@ -25,10 +25,10 @@ def cpc(ahead: Ahead = Ahead()) -> CPC:  # noqa: B008
     return CPC(encoder=encoder, ahead=ahead, seed=2).double()
 
 
-def equation_4(predicted: Tensor, latents: Tensor, there: Tensor) -> float:
+def equation_4(predicted: Tensor, latents: Tensor, valid: Tensor) -> float:
     """van den Oord et al. 2018: -log f(own future) / sum of f over all futures, f of equation 3."""
-    p, z, exists = predicted.tolist(), latents.tolist(), there.tolist()
-    B, K = there.shape
+    p, z, exists = predicted.tolist(), latents.tolist(), valid.tolist()
+    B, K = valid.shape
     losses = []
     for k in range(K):
         for i in (i for i in range(B) if exists[i][k]):
@@ -45,19 +45,19 @@ THERE = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]]).bool()
 
 
 @pytest.mark.parametrize("there", [THERE, THERE | True, THERE & False], ids=["some", "all", "none"])
-def test_loss_equals_equation_4_over_the_segments_that_exist(rng: Generator, there: Tensor) -> None:
+def test_loss_equals_equation_4_over_the_segments_that_exist(rng: Generator, valid: Tensor) -> None:
     predicted, latents = torch.randn(2, 4, 3, 5, generator=rng, dtype=torch.float64)
-    wanted = torch.tensor(equation_4(predicted, latents, there), dtype=torch.float64)
-    torch.testing.assert_close(info_nce(predicted, latents, there), wanted)
-    latents[~there] = 1e9
-    torch.testing.assert_close(info_nce(predicted, latents, there), wanted)
+    wanted = torch.tensor(equation_4(predicted, latents, valid), dtype=torch.float64)
+    torch.testing.assert_close(info_nce(predicted, latents, valid), wanted)
+    latents[~valid] = 1e9
+    torch.testing.assert_close(info_nce(predicted, latents, valid), wanted)
 
 
 def test_loss_has_the_gradient_of_finite_differences(rng: Generator) -> None:
     predicted, latents = torch.randn(2, 4, 3, 2, generator=rng, dtype=torch.float64)
-    for there in (THERE, THERE & False):
+    for valid in (THERE, THERE & False):
         given = predicted.requires_grad_(), latents.requires_grad_()
-        assert gradcheck(lambda p, z, there=there: info_nce(p, z, there), given)
+        assert gradcheck(lambda p, z, valid=valid: info_nce(p, z, valid), given)
 
 
 def test_what_cannot_be_told_apart_costs_the_logarithm_of_the_candidates() -> None:
@@ -90,7 +90,7 @@ def test_segments_follow_the_past_and_one_another(seed: int) -> None:
     x, ahead = ragged((40, 33, 17, 8, 5, 3, 2, 1)), Ahead(segments=4, share=0.125)
     cut = ahead(x, seeded(seed))
     past, future = cut.before(x), cut.after(x)
-    there = cut.there(future)
+    valid = cut.valid(future)
     for i, L in enumerate((40, 33, 17, 8, 5, 3, 2, 1)):
         p, s = int(cut.past[i]), max(L // 8, 1)
         assert p >= 1 and (p + 4 * s <= L or p == 1) and (p >= s or L < 8)
@@ -101,7 +101,7 @@ def test_segments_follow_the_past_and_one_another(seed: int) -> None:
             row = 4 * i + k
             assert future.lengths[row] == wanted.shape[1]
             assert torch.equal(future.values[row, :, : wanted.shape[1]], wanted)
-            assert there[i, k] == (wanted.shape[1] > 0)
+            assert valid[i, k] == (wanted.shape[1] > 0)
 
 
 def test_cuts_differ_between_draws_and_equal_lengths_stay_equal() -> None:

@@ -11,12 +11,12 @@ from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.engine.criteria import (
     CRITERIA,
-    Sight,
-    coordinates,
-    found_again,
+    EmbeddedViews,
+    span_coordinates,
+    mean_reciprocal_rank,
     lidar,
     separation,
-    sight,
+    embed_views,
 )
 from toy_batches import ragged
 
@@ -26,8 +26,8 @@ def drawn(*shape: int) -> torch.Tensor:
     return F.normalize(z, dim=-1)
 
 
-def of(views: torch.Tensor) -> Sight:
-    return Sight(views, views[:, 0], views[:, 1])
+def of(views: torch.Tensor) -> EmbeddedViews:
+    return EmbeddedViews(views, views[:, 0], views[:, 1])
 
 
 def test_found_again_is_the_mean_reciprocal_rank():
@@ -36,13 +36,13 @@ def test_found_again_is_the_mean_reciprocal_rank():
     for i in range(7):
         likeness = [float(one[i] @ other[j]) for j in range(7)]
         wanted += 1 / (1 + sum(value > likeness[i] for value in likeness)) / 7
-    assert found_again(one, other) == pytest.approx(wanted)
+    assert mean_reciprocal_rank(one, other) == pytest.approx(wanted)
 
 
 def test_collapse_and_chance_and_perfection():
     same = drawn(1, 1, 4).expand(9, 8, 4)
     apart = torch.eye(9, dtype=torch.float64)[:, None].expand(9, 8, 9)
-    assert found_again(same[:, 0], same[:, 1]) == pytest.approx(1 / 5)  # nine alike: rank 5
+    assert mean_reciprocal_rank(same[:, 0], same[:, 1]) == pytest.approx(1 / 5)  # nine alike: rank 5
     assert CRITERIA["views"](of(apart)) == CRITERIA["halves"](of(apart)) == 1
     assert separation(of(apart)) == pytest.approx(1)
     assert separation(of(same)) == pytest.approx(0)
@@ -69,18 +69,18 @@ def test_lidar_counts_directions_that_tell_series_apart():
 def test_what_is_looked_at_is_of_unit_length_and_ignores_padding():
     x = Batch(ragged().values.float(), ragged().observed)
     encoder = Dilated(channels=2, hidden=4, depth=2, dim=6)
-    seen = sight(encoder, x, Generator().manual_seed(0))
+    seen = embed_views(encoder, x, Generator().manual_seed(0))
     for z in seen:
         torch.testing.assert_close(z.norm(dim=-1), torch.ones(z.shape[:-1]))
     longer = Batch(*(F.pad(part, (0, 9)) for part in x))
-    again = sight(encoder, longer, Generator().manual_seed(0))
+    again = embed_views(encoder, longer, Generator().manual_seed(0))
     torch.testing.assert_close(again.first, seen.first)
     torch.testing.assert_close(again.second, seen.second)
 
 
 def test_wide_vectors_are_judged_in_the_space_they_span():
     z = drawn(3, 8, 200)
-    narrow = coordinates(z)
+    narrow = span_coordinates(z)
     assert narrow.shape == (3, 8, 24)
     flat, wide = narrow.flatten(0, 1), z.flatten(0, 1)
     torch.testing.assert_close(flat @ flat.T, wide @ wide.T)

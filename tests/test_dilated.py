@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Block, Convolution, Dilated, highest
+from selftime.encoders.dilated import Block, Convolution, Dilated, max_over_time
 
 LENGTHS = (1, 2, 3, 7, 8, 9, 16, 17, 40)  # dilations of small() are 1, 2, 4 and 8 steps
 
@@ -24,8 +24,8 @@ def walks(lengths: tuple[int, ...], *, channels: int = 2, gaps: float = 0.0) -> 
     rng, T = dice(), max(lengths)
     values = torch.randn(len(lengths), channels, T, generator=rng, dtype=torch.float64).cumsum(2)
     own, steps = torch.tensor(lengths)[:, None, None], torch.arange(T)
-    there = torch.rand(values.shape, generator=rng) >= gaps
-    observed = (there | (steps == own - 1)) & (steps < own)
+    valid = torch.rand(values.shape, generator=rng) >= gaps
+    observed = (valid | (steps == own - 1)) & (steps < own)
     return Batch(values, observed)
 
 
@@ -175,10 +175,10 @@ def test_weights_are_spread_as_torch_spreads_them() -> None:
 def test_the_vector_is_the_maximum_over_the_steps_that_exist() -> None:
     tokens = -torch.rand(3, 4, 2, generator=dice()) - 1  # 0 would be the highest
     lengths = torch.tensor([4, 2, 1])
-    got = highest(tokens, lengths)
+    got = max_over_time(tokens, lengths)
     for i, T in enumerate(lengths.tolist()):
         assert torch.equal(got[i], tokens[i, :T].amax(dim=0))
-    assert torch.equal(highest(tokens, torch.tensor([4, 4, 9])), tokens.amax(dim=1))
+    assert torch.equal(max_over_time(tokens, torch.tensor([4, 4, 9])), tokens.amax(dim=1))
 
 
 def test_a_series_without_anything_observed_has_a_vector_that_depends_on_nothing() -> None:

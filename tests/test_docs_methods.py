@@ -15,8 +15,8 @@ from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
 from selftime.objectives.naming import terms_in
-from selftime.report.measured import published
-from selftime.report.measured_tables import NOTHING, table_of, with_tables
+from selftime.report.measured import benchmark_results
+from selftime.report.measured_tables import NOTHING, benchmark_table, with_tables
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "methods"
@@ -70,7 +70,7 @@ def test_every_family_has_a_page_with_a_table():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_tables_are_what_was_measured(name):
-    again = with_tables(PAGES[name], published())
+    again = with_tables(PAGES[name], benchmark_results())
     assert PAGES[name] == again, "run: python -m benchmarks.publish"
     assert PAGES[name].count("<!-- measured: ") == PAGES[name].count("<!-- end -->")
 
@@ -115,7 +115,7 @@ def test_commands_and_python_name_what_exists(name):
 
 
 def test_a_table_shows_the_best_first_and_references_last():
-    lines = table_of("contrastive", FIGURES).strip().splitlines()
+    lines = benchmark_table("contrastive", FIGURES).strip().splitlines()
     assert lines[0] == (
         "| objective | on | rank | 1 label per class | all labels | gain over untrained | step |"
     )
@@ -126,8 +126,8 @@ def test_a_table_shows_the_best_first_and_references_last():
         "",
         "Of two sets.",
     ]
-    assert table_of("all", FIGURES).count("\n| `") == 3
-    assert NOTHING in table_of("masked", FIGURES) and NOTHING in table_of("encoder", FIGURES)
+    assert benchmark_table("all", FIGURES).count("\n| `") == 3
+    assert NOTHING in benchmark_table("masked", FIGURES) and NOTHING in benchmark_table("encoder", FIGURES)
 
 
 def test_only_what_stands_between_the_marks_is_made_anew():

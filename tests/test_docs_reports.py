@@ -10,10 +10,10 @@ from judged_material import judged_pair
 from report_material import Seen, a_comparison, a_run, full_content
 from selftime.cli.report import report
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.runs import COMPARISON, EVALUATION, METRICS, RUN, STRATEGIES
+from selftime.engine.runs import COMPARISON, EVALUATION, METRICS, RUN_FILE, STRATEGIES
 from selftime.report.content import Content
 from selftime.report.page import page
-from selftime.tasks.recorded import recorded
+from selftime.tasks.recorded import comparison_to_dict
 from test_report_judged import TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -40,8 +40,8 @@ def test_every_section_with_figures_is_there():
 def test_places_are_in_the_files():
     _, _, found = judged_pair()
     files = {
-        RUN: a_run(),
-        COMPARISON: recorded(a_comparison()),
+        RUN_FILE: a_run(),
+        COMPARISON: comparison_to_dict(a_comparison()),
         EVALUATION: found.to_dict() | {"train": {}, "test": {}},
     }
     assert {row[2].strip("`") for row in ROWS} == {*files, METRICS, STRATEGIES, "–"}

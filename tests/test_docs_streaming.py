@@ -7,7 +7,7 @@ import pytest
 
 import selftime as st
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.streaming import streamed_steps
+from selftime.encoders.streaming import stream_steps
 
 TEXT = (Path(__file__).parents[1] / "docs" / "streaming.md").read_text(encoding="utf8")
 
@@ -22,7 +22,7 @@ def test_the_python_of_the_page_runs(tmp_path, monkeypatch):
 
 
 def test_sizes_that_the_page_names():
-    reader = streamed_steps(BUILDERS["dilated_causal"](channels=1, length=100), 1)
+    reader = stream_steps(BUILDERS["dilated_causal"](channels=1, length=100), 1)
     assert f"{reader.reach:,} for `dilated_causal`" in TEXT
     assert f"{sum(held.nbytes for held in reader.memory().values()) / 1e6:.1f} MB a stream" in TEXT
 

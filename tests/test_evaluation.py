@@ -9,11 +9,11 @@ import pytest
 
 import selftime as st
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.tasks.compare import judged, picks_of
+from selftime.tasks.compare import row_hits, draw_labels
 from selftime.tasks.evaluate import evaluate, evaluate_shots, evaluation_of, six_digits
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import MOST_MISTAKES, Lookalike, Mistake
-from selftime.tasks.references import learned
+from selftime.tasks.references import model_row
 
 
 def waves(n: int, seed: int, *, noise: float = 0.3) -> SeriesSet:
@@ -160,8 +160,8 @@ def test_numbers_as_labels_keep_their_order():
 
 @pytest.mark.parametrize("budget", [2, None])
 def test_the_budget_of_a_comparison_is_judged_as_there(model, budget):
-    picks = picks_of(TRAIN.labels, budget, 2)
-    hits = judged(learned(model, TRAIN, TEST), TRAIN.labels, TEST.labels, picks)
+    picks = draw_labels(TRAIN.labels, budget, 2)
+    hits = row_hits(model_row(model, TRAIN, TEST), TRAIN.labels, TEST.labels, picks)
     e = evaluate_shots(model, TRAIN, TEST, shots=budget)
     np.testing.assert_array_equal(e.right, hits[0])
     assert e.labelled == (6 if budget else 30)

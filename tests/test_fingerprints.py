@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import examples
-from selftime.data.fingerprints import are_among, fingerprints_of, joined, mixed
+from selftime.data.fingerprints import are_among, fingerprints_of, merge_fingerprints, splitmix64
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.windows import windows
@@ -55,7 +55,7 @@ def test_the_first_numbers_of_splitmix() -> None:
     """The published generator from seed 0 gives these: its state goes up by its increment."""
     states = np.arange(3, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     known = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
-    assert mixed(states).tolist() == known
+    assert splitmix64(states).tolist() == known
 
 
 @examples(15)
@@ -140,6 +140,6 @@ def test_windows_are_series_of_their_own() -> None:
 
 def test_joined_holds_each_once() -> None:
     a, b = np.array([1, 3]), np.array([2, 3])
-    assert joined(a, b).tolist() == [1, 2, 3]
-    assert joined(a, None).tolist() == joined(None, a).tolist() == [1, 3]
-    assert joined(None, None) is None
+    assert merge_fingerprints(a, b).tolist() == [1, 2, 3]
+    assert merge_fingerprints(a, None).tolist() == merge_fingerprints(None, a).tolist() == [1, 3]
+    assert merge_fingerprints(None, None) is None

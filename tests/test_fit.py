@@ -9,7 +9,7 @@ import torch
 
 from selftime.data.windows import batch_of
 from selftime.engine import checkpoint
-from selftime.engine.fit import EVERY, Collapsed, Saver, run_training
+from selftime.engine.fit import READ_EVERY, Collapsed, Saver, run_training
 from selftime.engine.interruption import Stopped
 from selftime.engine.solve import generator
 from selftime.engine.training import Diverged
@@ -38,7 +38,7 @@ class Scripted(CollapseMonitor):
 
 
 def saved_steps(folder):
-    return [int(path.name.removeprefix("step-")) for path in checkpoint.finished(folder)]
+    return [int(path.name.removeprefix("step-")) for path in checkpoint.complete_checkpoints(folder)]
 
 
 def signalled_at(step, signum):
@@ -71,9 +71,9 @@ def test_a_signal_stops_after_the_step_in_flight_and_the_run_goes_on_to_the_same
     assert signal.getsignal(signum) == before
     assert saved_steps(tmp_path)[-1] == first.step == 5
     second = training_of(name)
-    run_training(second, state=checkpoint.newest(tmp_path), checkpoints=tmp_path)
+    run_training(second, state=checkpoint.newest_checkpoint(tmp_path), checkpoints=tmp_path)
     assert_same_state(second.state(), straight.state())
-    assert_same_state(checkpoint.newest(tmp_path), straight.state())
+    assert_same_state(checkpoint.newest_checkpoint(tmp_path), straight.state())
 
 
 @SIGNALS
@@ -119,7 +119,7 @@ def test_a_signal_at_the_very_end_is_not_lost(moment, tmp_path, monkeypatch):
     with pytest.raises(Stopped, match="^stopped after step 3 of 3"):
         run_training(training, callbacks=logs, checkpoints=tmp_path)
     again = training_of("simclr", "3 steps")
-    told, state = [], checkpoint.newest(tmp_path)
+    told, state = [], checkpoint.newest_checkpoint(tmp_path)
     run_training(again, state=state, callbacks=[told.append], checkpoints=tmp_path)
     assert told == []  # nothing was left to do
     assert_same_state(again.state(), training.state())
@@ -157,7 +157,7 @@ def test_taken_up_the_log_goes_on_where_it_was(tmp_path):
             checkpoints=tmp_path,
         )
     training, told = training_of("simclr", "7 steps"), []
-    run_training(training, state=checkpoint.newest(tmp_path), callbacks=[told.append])
+    run_training(training, state=checkpoint.newest_checkpoint(tmp_path), callbacks=[told.append])
     assert [record["step"] for record in told] == [5, 6, 7]
 
 
@@ -183,7 +183,7 @@ def test_gauges_are_read_when_it_is_time(budget, steps, monkeypatch):
     with_monitors = {r["step"]: r["monitors"] for r in told if "monitors" in r}
     assert with_monitors == {step: {"spread": step / 100} for step in steps}
     assert not any("warnings" in record for record in told)
-    assert EVERY == 50
+    assert READ_EVERY == 50
 
 
 @pytest.mark.again
@@ -221,13 +221,13 @@ def test_a_loss_that_is_no_number_is_not_saved(tmp_path):
     training = followed(explodes_at=4)
     with pytest.raises(Diverged, match="the loss is nan at step 4"):
         run_training(training, checkpoints=tmp_path)
-    state = checkpoint.newest(tmp_path)
+    state = checkpoint.newest_checkpoint(tmp_path)
     assert state.facts["step"] < 4
     assert all(tensor.isfinite().all() for tensor in state.tensors.values())
 
 
 def test_the_first_and_the_last_step_are_saved(tmp_path, monkeypatch):
-    steps, save = [], checkpoint.save
+    steps, save = [], checkpoint.save_checkpoint
 
     def spy(folder, state):
         steps.append(state.facts["step"])

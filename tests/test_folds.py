@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import examples
-from selftime.data.folds import emptiest, folds_by_group, folds_by_time
+from selftime.data.folds import emptiest_fold, folds_by_group, folds_by_time
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, split_by_time, without_end
 from selftime.data.windows import windows
@@ -61,7 +61,7 @@ def test_a_group_goes_where_the_sum_of_squares_grows_least() -> None:
             after = held.copy()
             after[f] += added
             sums.append((after**2).sum())
-        assert sums[emptiest(held, added)] == pytest.approx(min(sums))
+        assert sums[emptiest_fold(held, added)] == pytest.approx(min(sums))
 
 
 def test_windows_of_one_recording_stay_in_one_fold(np_rng: np.random.Generator) -> None:

@@ -12,7 +12,7 @@ import selftime as st
 from forecast_material import waves
 from selftime.cli import app
 from selftime.data.series import SeriesError
-from selftime.report.forecasts import bands_of
+from selftime.report.forecasts import quantile_bands
 from selftime.tasks.forecasting import latents
 from selftime.tasks.forecasting.backtest import backtest
 from selftime.tasks.forecasting.cases import typical_season
@@ -237,8 +237,8 @@ def test_wrong_horizons_are_refused(file):
 
 
 def test_bands_are_pairs_of_opposite_quantiles():
-    assert bands_of((0.025, 0.1, 0.5, 0.9, 0.975)) == [(0, 4), (1, 3)]
-    assert bands_of((0.2, 0.9)) == []
+    assert quantile_bands((0.025, 0.1, 0.5, 0.9, 0.975)) == [(0, 4), (1, 3)]
+    assert quantile_bands((0.2, 0.9)) == []
 
 
 def test_many_series_are_forecast_at_once(np_rng):

@@ -9,22 +9,22 @@ import pytest
 import selftime as st
 from forecast_material import waves
 from selftime.report.coverage import coverage_picture
-from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.blocks import cut_folds
 from selftime.tasks.forecasting.calibration import (
-    EVERY,
+    ALL_LEVELS,
     Calibration,
-    Misses,
+    HeldOutResiduals,
     calibration_of,
-    in_blocks,
-    misses_of,
+    cross_conformal_residuals,
+    residuals_of,
     standard_error,
 )
 from selftime.tasks.forecasting.intervals import (
-    FollowedQuantiles,
+    AdaptiveQuantiles,
     cautious_quantiles,
-    independent,
+    effective_sample_size,
     levels_of,
-    spread_of,
+    recent_std,
 )
 from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
@@ -36,7 +36,7 @@ def first(np_rng, channels=2, horizon=3, levels=(0.1, 0.6, 0.9)):
     """Quantiles that have seen nothing yet, and where they begin."""
     begin = np.sort(np_rng.normal(size=(channels, horizon, len(levels))), axis=2)
     unit = np_rng.uniform(0.5, 2, size=(channels, horizon))
-    return FollowedQuantiles(begin=begin, unit=unit, levels=levels), begin, unit
+    return AdaptiveQuantiles(begin=begin, unit=unit, levels=levels), begin, unit
 
 
 def test_quantiles_follow_as_in_a_loop(np_rng):
@@ -74,7 +74,7 @@ def test_what_comes_next_is_what_is_in_force_now(np_rng):
 
 
 def test_not_too_many_quantiles_are_held_at_once(np_rng, monkeypatch):
-    monkeypatch.setattr("selftime.tasks.forecasting.intervals.HELD", 100)
+    monkeypatch.setattr("selftime.tasks.forecasting.intervals.MAX_QUANTILES", 100)
     assert first(np_rng, 2, 3)[0].rows == 5  # 18 a window
     assert first(np_rng, 20, 3)[0].rows == 1
 
@@ -94,7 +94,7 @@ def test_quantiles_know_nothing_of_what_is_still_to_come(np_rng):
 def test_quantiles_reach_their_level_at_every_step_when_noise_grows(np_rng):
     """Residuals become twice as wide after calibration: unmoved quantiles would hold 48 %."""
     samples, wider = np_rng.normal(size=(24, 500, 4)), 2 * np_rng.normal(size=(6000, 4, 24))
-    found = FollowedQuantiles.of(samples, levels_of(0.8)).follow(wider)
+    found = AdaptiveQuantiles.of(samples, levels_of(0.8)).follow(wider)
     inside = (wider >= found[..., 0]) & (wider <= found[..., 1])
     assert np.all(abs(inside[3000:].mean(axis=(0, 1)) - 0.8) < 0.02)
     assert inside[100:200].mean() > 0.75  # a hundred windows are enough to see most of it
@@ -103,7 +103,7 @@ def test_quantiles_reach_their_level_at_every_step_when_noise_grows(np_rng):
 def test_a_far_step_learns_from_near_ones(np_rng):
     """50 steps ahead nothing is known after 40 windows, but much that is nearer."""
     samples, wider = np_rng.normal(size=(50, 500, 1)), 3 * np_rng.normal(size=(40, 1, 50))
-    following = FollowedQuantiles.of(samples, levels_of(0.8))
+    following = AdaptiveQuantiles.of(samples, levels_of(0.8))
     before = following.now[0, -1]
     following.follow(wider)
     assert np.diff(following.now[0, -1]) > 1.3 * np.diff(before)
@@ -127,14 +127,14 @@ def test_little_evidence_makes_quantiles_cautious():
 
 def test_channels_that_are_restless_together_count_less(np_rng):
     sample = np_rng.normal(size=(4000, 3))
-    assert independent(sample, 10.0) == pytest.approx(3 * 400, rel=0.1)
-    assert independent(np.repeat(sample[:, :1], 3, axis=1), 10.0) == pytest.approx(400, rel=1e-6)
-    assert independent(np.zeros((40, 2)), 10.0) == pytest.approx(8)
+    assert effective_sample_size(sample, 10.0) == pytest.approx(3 * 400, rel=0.1)
+    assert effective_sample_size(np.repeat(sample[:, :1], 3, axis=1), 10.0) == pytest.approx(400, rel=1e-6)
+    assert effective_sample_size(np.zeros((40, 2)), 10.0) == pytest.approx(8)
 
 
 def test_residuals_are_measured_in_how_much_a_window_moved():
     past = np.stack([np.ones((1, 8)), np.tile([0.0, 2.0], (1, 4))])
-    np.testing.assert_allclose(spread_of(past), [[0.05], [1.05]])
+    np.testing.assert_allclose(recent_std(past), [[0.05], [1.05]])
 
 
 def test_coverage_and_losses_beside_a_loop():
@@ -142,8 +142,8 @@ def test_coverage_and_losses_beside_a_loop():
     setting = setting_of(st.SeriesSet.of((waves(300, 2) * [1, 5]).T[None]), "70-10-20")
     repeated = LinearMap(np.ones((1, 1, 3)), np.zeros(3))  # a window of 1 step has spread 0.05
     rng = np.random.default_rng(0)
-    before = Misses(rng.normal(size=(8, 2, 3)), np.full((8, 2), 0.5), every=2)
-    found = calibration_of(misses_of(repeated, setting, 3, 210), before, setting)
+    before = HeldOutResiduals(rng.normal(size=(8, 2, 3)), np.full((8, 2), 0.5), every=2)
+    found = calibration_of(residuals_of(repeated, setting, 3, 210), before, setting)
     x, sd, mean = setting.values, setting.scale.sd, setting.scale.mean
     levels = [round(0.1 * i, 1) for i in range(1, 10)]
     inside, loss, size = [], 0.0, 0.0
@@ -155,8 +155,8 @@ def test_coverage_and_losses_beside_a_loop():
         np.concatenate([before.residuals[:, :, h] / 0.5, miss[: 30 - h : 2, :, h]])
         for h in range(3)
     ]
-    nine = [EVERY.index(level) for level in levels]
-    paths = FollowedQuantiles.of(begin, EVERY, 2).follow(miss)[..., nine]
+    nine = [ALL_LEVELS.index(level) for level in levels]
+    paths = AdaptiveQuantiles.of(begin, ALL_LEVELS, 2).follow(miss)[..., nine]
     for h in range(3):
         for o in range(240, 298):
             for c in range(2):
@@ -182,10 +182,10 @@ def test_a_test_part_of_one_stretch_says_nothing_of_its_own_error():
 def test_blocks_are_forecast_by_what_had_not_seen_their_futures():
     """Weights from windows that are picked one by one: none has a future step in the block."""
     raw = waves(300)
-    blocks = cut_blocks([raw[:240]], 4, fit_end=[210])
+    blocks = cut_folds([raw[:240]], 4, fit_end=[210])
     options, pools = (Option(blocks.look_back, 1.0, 0.1, (1.0,)),), (Pool(None),)
     chosen = LinearForecaster(fitted_map(blocks, options, pools, 12), options, pools)
-    found, L, row = in_blocks(chosen, blocks, 12), blocks.look_back, 0
+    found, L, row = cross_conformal_residuals(chosen, blocks, 12), blocks.look_back, 0
     for k in range(blocks.count - 1):  # the last block is the validation part
         first, stop = blocks.edges[0][k], blocks.edges[0][k + 1]
         origins = [o for o in range(L, 207) if o + 4 <= first or o >= stop]

@@ -12,9 +12,9 @@ from selftime.cli import app
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting import latents
 from selftime.tasks.forecasting.backtest import ALONE, PLAIN, backtest
-from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.blocks import cut_folds
 from selftime.tasks.forecasting.covariates import changes_in, fit_effect
-from selftime.tasks.forecasting.given import Given, order_of
+from selftime.tasks.forecasting.given import KnownChannels, order_of
 
 H = 8
 
@@ -43,7 +43,7 @@ def fitted():
 
 def test_moments_of_changes_beside_a_loop(np_rng):
     x, z = np_rng.normal(size=(60, 2)), np_rng.normal(size=(60, 1))
-    blocks = cut_blocks([x], 3, look_back=4)
+    blocks = cut_folds([x], 3, look_back=4)
     effect = fit_effect(blocks, [z], 5, np.random.default_rng(0))
     found = changes_in(blocks, [z], effect, 5, blocks.edges, 1)
     features, squares, cross = effect.features(z), 0.0, 0.0
@@ -61,7 +61,7 @@ def test_moments_of_changes_beside_a_loop(np_rng):
 
 def test_an_effect_that_bends_is_found_under_a_walk():
     x = driven(600)
-    blocks = cut_blocks([x[:, :1]], H)
+    blocks = cut_folds([x[:, :1]], H)
     found = fit_effect(blocks, [x[:, 1:]], 12, np.random.default_rng(0)).of(x[:, 1:])[:, 0]
     assert np.corrcoef(found, 2 * x[:, 1] ** 2)[0, 1] > 0.98
 
@@ -142,7 +142,7 @@ def test_wrong_covariates_are_refused(fitted):
     with pytest.raises(SeriesError, match="got covariates 2 of series with channels 0, 1, wanted"):
         st.Forecaster(horizon=H).fit(x.T[None], covariates=("2",))
     with pytest.raises(SeriesError, match="wanted some of these, each once, and a channel left to"):
-        Given(("0", "1")).targets(st.SeriesSet.of(x.T[None]))
+        KnownChannels(("0", "1")).targets(st.SeriesSet.of(x.T[None]))
     with pytest.raises(SeriesError, match="got no future of covariate '1', which changes within"):
         forecaster.predict()
     with pytest.raises(SeriesError, match="got a future of 1 series of at least 5 steps, wanted 1"):

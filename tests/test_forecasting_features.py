@@ -5,7 +5,7 @@ import pytest
 
 from forecast_material import waves
 from selftime.tasks.forecasting import correction as corrections
-from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.blocks import cut_folds
 from selftime.tasks.forecasting.calibration import (
     mase,
     naive_scale,
@@ -14,14 +14,14 @@ from selftime.tasks.forecasting.calibration import (
 )
 from selftime.tasks.forecasting.correction import fit_correction
 from selftime.tasks.forecasting.forecasters import fit_forecaster, learned_features
-from selftime.tasks.forecasting.latents import patch_features, patch_lengths, principal
+from selftime.tasks.forecasting.latents import patch_features, patch_lengths, principal_directions
 from selftime.tasks.forecasting.linear import fit_linear
 
 
 def test_latents_reconstruct_better_than_any_other_linear_code(np_rng):
     x = (np_rng.normal(size=(200, 3)) @ np_rng.normal(size=(3, 8))).astype(np.float32)
     x += 0.1 * np_rng.normal(size=x.shape).astype(np.float32)
-    basis = principal(x, 3)
+    basis = principal_directions(x, 3)
     other = np.linalg.qr(np_rng.normal(size=(8, 3)))[0]
     lost = [np.mean((x - x @ b @ b.T) ** 2) for b in (basis, other)]
     assert lost[0] < 0.1 * lost[1]
@@ -70,7 +70,7 @@ def bent():
 
 
 def test_features_are_accepted_where_they_help(bent):
-    blocks = cut_blocks([bent[:1500]], 6, fit_end=[1200], look_back=16)
+    blocks = cut_folds([bent[:1500]], 6, fit_end=[1200], look_back=16)
     linear = fit_linear(blocks, 1).map
     features = learned_features(blocks, 1, np.random.default_rng(0))
     found = fit_correction(blocks, linear, features.of)
@@ -83,7 +83,7 @@ def test_features_are_accepted_where_they_help(bent):
 
 
 def test_features_are_left_out_where_they_do_not_help(np_rng):
-    blocks = cut_blocks([np_rng.normal(size=(900, 1))], 6, look_back=16)
+    blocks = cut_folds([np_rng.normal(size=(900, 1))], 6, look_back=16)
     found = fit_forecaster(blocks, 1, np.random.default_rng(0)).forecaster
     assert not found.corrections[0].accepted
     past = np_rng.normal(size=(3, 1, 16))
@@ -92,7 +92,7 @@ def test_features_are_left_out_where_they_do_not_help(np_rng):
 
 def test_correction_solves_its_equations(np_rng):
     """With one feature, the solution by hand: Σφr / (Σφ² + α · mean φ²)."""
-    blocks = cut_blocks([waves(200)], 2, look_back=4)
+    blocks = cut_folds([waves(200)], 2, look_back=4)
     linear = fit_linear(blocks, 12).map
     parts, rest = corrections.residual_sums(blocks, linear, lambda past: past[..., :1] ** 2)
     x = blocks.histories[0][:, 0]

@@ -22,8 +22,8 @@ from selftime.tasks.forecasting import network as forecasting_network
 from selftime.tasks.forecasting.backtest import errors_of
 from selftime.tasks.forecasting.network import (
     NetworkForecaster,
-    fine_tuned,
-    level_and_spread,
+    fine_tune_forecaster,
+    mean_and_std,
     validation_error,
     with_head,
 )
@@ -45,14 +45,14 @@ def on(setting):
 def test_windows_are_those_of_their_part(setting, on):
     x = setting.values.astype(np.float32)  # training part to step 420, validation part to 480
     origins = range(24, 420 - 4 + 1)
-    assert len(on.past) == 2 * len(origins) and len(on.judged_past) == -(-57 // 4)
+    assert len(on.past) == 2 * len(origins) and len(on.validation_past) == -(-57 // 4)
     for row, o in ((0, 24), (7, 27)):
         c = row % 2
         np.testing.assert_array_equal(on.past[row, 0], x[o - 24 : o, c])
         mean, sd = x[o - 24 : o, c].mean(), (x[o - 24 : o, c].var() + 1e-5) ** 0.5
         np.testing.assert_allclose(on.targets[row, :4], (x[o : o + 4, c] - mean) / sd, rtol=1e-4)
         assert float(on.targets[row, 4]) == pytest.approx(float(sd), rel=1e-5)
-    np.testing.assert_array_equal(on.judged_future[1], x[424:428].T)
+    np.testing.assert_array_equal(on.validation_future[1], x[424:428].T)
 
 
 def test_the_loss_is_the_error_in_units_of_the_series(np_rng):
@@ -82,7 +82,7 @@ def test_forecasts_are_the_map_of_the_tokens_beside_a_loop(np_rng):
             with torch.no_grad():
                 tokens = network.encoder(st_batch(x))[0].flatten()
                 outputs = network.head.weight @ tokens + network.head.bias
-            level, spread = level_and_spread(past[n : n + 1, c : c + 1, 6:])
+            level, spread = mean_and_std(past[n : n + 1, c : c + 1, 6:])
             expected = level[0] + spread[0] * outputs.numpy()
             np.testing.assert_allclose(found[n, c], expected, rtol=1e-4, atol=1e-4)
 
@@ -94,7 +94,7 @@ def st_batch(x):
 def test_a_head_alone_leaves_the_encoder_and_full_training_does_not(on):
     begun = with_head(patch_network(SMALL, 0), 24, 4, 0)
     for full in (False, True):
-        own = fine_tuned(begun, on, 30, 0, last=None if full else 0)
+        own = fine_tune_forecaster(begun, on, 30, 0, last=None if full else 0)
         before, after = (net.encoder.state_dict() for net in (begun, own))
         same = all(torch.equal(before[name], after[name]) for name in before)
         assert same is not full
@@ -112,7 +112,7 @@ def test_the_weights_that_erred_least_are_kept(on, monkeypatch):
         return next(said)
 
     monkeypatch.setattr(forecasting_network, "validation_error", error)
-    own = fine_tuned(with_head(patch_network(SMALL, 0), 24, 4, 0), on, 6, 0, last=0)
+    own = fine_tune_forecaster(with_head(patch_network(SMALL, 0), 24, 4, 0), on, 6, 0, last=0)
     assert len(seen) == 4 and torch.equal(own.head.weight, seen[2])
     assert not torch.equal(seen[2], seen[3])
 

@@ -6,17 +6,17 @@ import pytest
 from forecast_material import waves
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError
-from selftime.tasks.forecasting.blocks import cut_blocks, window_gram
-from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge, ridge_weights
+from selftime.tasks.forecasting.blocks import cut_folds, window_gram
+from selftime.tasks.forecasting.lag_ridge import PER_STEP_ALPHAS, lag_ridge, ridge_weights
 from selftime.tasks.forecasting.linear import (
-    agreed,
+    folds_agree,
     fit_linear,
     held_out_error,
     last_value,
-    pooled,
+    pool_grams,
 )
-from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
-from selftime.tasks.forecasting.protocols import PROTOCOLS, protocol_named, scale_of
+from selftime.tasks.forecasting.linear_map import LinearMap, mean_map
+from selftime.tasks.forecasting.protocols import PROTOCOLS, find_protocol, channel_scale
 from selftime.tasks.forecasting.references import (
     FittedPart,
     dlinear,
@@ -73,16 +73,16 @@ def test_errors_from_moments_equal_those_of_forecasts(np_rng):
     L, H = 5, 4
     moments = window_gram([train], L + H).from_last_value(L)
     ridge = lag_ridge(moments, L, decay=1.0, season=3)
-    found = ridge.errors(window_gram([held], L + H).from_last_value(L), ALPHAS)
+    found = ridge.errors(window_gram([held], L + H).from_last_value(L), PER_STEP_ALPHAS)
     v = windows_of([held], L + H)
-    for k in (0, 10, len(ALPHAS) - 1):
-        weights = ridge_weights(moments, L, ALPHAS[k], decay=1.0, season=3)
+    for k in (0, 10, len(PER_STEP_ALPHAS) - 1):
+        weights = ridge_weights(moments, L, PER_STEP_ALPHAS[k], decay=1.0, season=3)
         expected = np.mean((v[:, :L] @ weights - v[:, L:]) ** 2)
         assert found[k] == pytest.approx(expected, rel=1e-6)
 
 
 def test_forecasts_move_with_level_and_scale(np_rng):
-    blocks = cut_blocks([waves(300, 2)], 6)
+    blocks = cut_folds([waves(300, 2)], 6)
     found = fit_linear(blocks, 12).map
     past = np_rng.normal(size=(4, 2, found.look_back))
     np.testing.assert_allclose(
@@ -93,10 +93,10 @@ def test_forecasts_move_with_level_and_scale(np_rng):
 def test_pools_go_from_one_map_to_one_a_channel(np_rng):
     grams = [window_gram([np_rng.normal(size=30)], 4) for _ in range(3)]
     every = grams[0].plus(grams[1]).plus(grams[2])
-    assert all(np.allclose(g.products, every.products) for g in pooled(grams, None))
-    own = pooled(grams, 0.0)
+    assert all(np.allclose(g.products, every.products) for g in pool_grams(grams, None))
+    own = pool_grams(grams, 0.0)
     np.testing.assert_allclose(own[1].products, grams[1].products)
-    half = pooled(grams, 1.0)[2]
+    half = pool_grams(grams, 1.0)[2]
     np.testing.assert_allclose(half.products, grams[2].products + every.products / 3)
 
 
@@ -105,13 +105,13 @@ def test_unlike_channels_get_maps_of_their_own(np_rng):
     rise = np.cumsum(np_rng.normal(size=300))
     turn = np.array([(-1) ** t for t in range(300)]) + 0.1 * np_rng.normal(size=300)
     x = np.stack([rise / rise.std(), turn], axis=1)
-    assert fit_linear(cut_blocks([x], 4), 1).pools[0].share is not None
+    assert fit_linear(cut_folds([x], 4), 1).pools[0].share is not None
 
 
 def test_a_season_is_learned():
     x = waves(600, season=12)
     x = (x - x.mean()) / x.std()
-    found = fit_linear(cut_blocks([x[:480]], 12), 12).map
+    found = fit_linear(cut_folds([x[:480]], 12), 12).map
     past = x[480 - found.look_back : 480].T[None]
     naive = np.mean((x[480:492].T - x[479]) ** 2)
     assert np.mean((found.predict(past)[0] - x[480:492].T) ** 2) < 0.3 * naive
@@ -120,16 +120,16 @@ def test_a_season_is_learned():
 def test_a_random_walk_is_forecast_by_its_last_value(np_rng):
     """No map of the past beats it; what a map finds in one block is gone in the next."""
     walk = np.cumsum(np_rng.normal(size=(600, 2)), axis=0)
-    found = fit_linear(cut_blocks([walk], 8), season=1)
+    found = fit_linear(cut_folds([walk], 8), season=1)
     assert found.still
     past = walk[None, 100 : 100 + found.map.look_back].transpose(0, 2, 1)
     np.testing.assert_array_equal(found.map.predict(past), past[:, :, -1:].repeat(8, axis=2))
-    assert not fit_linear(cut_blocks([waves(600)], 8), season=12).still
+    assert not fit_linear(cut_folds([waves(600)], 8), season=12).still
 
 
 def test_errors_of_the_last_value_beside_a_loop(np_rng):
     x = np.cumsum(np_rng.normal(size=(300, 2)), axis=0)
-    blocks = cut_blocks([x[:240]], 4, fit_end=[180])
+    blocks = cut_folds([x[:240]], 4, fit_end=[180])
     found = last_value(blocks)
     for k, error in enumerate(found.errors):
         first, stop = blocks.edges[0][k], blocks.edges[0][k + 1]
@@ -146,8 +146,8 @@ def test_errors_of_the_last_value_beside_a_loop(np_rng):
 
 def test_blocks_agree_when_the_gain_is_above_its_standard_error():
     gains = np.array([0.3, -0.1, 0.1])  # mean 0.1, deviation 0.2, standard error 0.115
-    assert not agreed(np.exp(gains).tolist(), [1.0, 1.0, 1.0])
-    assert agreed(np.exp(gains + 0.02).tolist(), [1.0, 1.0, 1.0])
+    assert not folds_agree(np.exp(gains).tolist(), [1.0, 1.0, 1.0])
+    assert folds_agree(np.exp(gains + 0.02).tolist(), [1.0, 1.0, 1.0])
 
 
 def test_mean_of_maps_is_the_mean_forecast(np_rng):
@@ -155,12 +155,12 @@ def test_mean_of_maps_is_the_mean_forecast(np_rng):
     maps = [LinearMap(np_rng.normal(size=shape), np_rng.normal(size=3)) for shape in shapes]
     past = np_rng.normal(size=(5, 2, 9))
     expected = np.mean([m.predict(past) for m in maps], axis=0)
-    np.testing.assert_allclose(mean_of(maps).predict(past), expected)
+    np.testing.assert_allclose(mean_map(maps).predict(past), expected)
 
 
 def test_reference_rows_beside_loops(np_rng):
     x = np.cumsum(np_rng.normal(size=(260, 2)), axis=0)
-    blocks = cut_blocks([x], 5, fit_end=[200], look_back=16)
+    blocks = cut_folds([x], 5, fit_end=[200], look_back=16)
     training = FittedPart(blocks, 3)
     past = np_rng.normal(size=(3, 2, 16))
     assert (repeat_last(training).predict(past) == past[..., -1:]).all()
@@ -193,18 +193,18 @@ def test_protocols_cut_as_in_the_literature():
     with pytest.raises(SeriesError, match=r"got 100 steps, wanted at least 14400 .* 70-10-20"):
         PROTOCOLS["ett-hourly"].cut(100)
     with pytest.raises(ValueError, match="got protocol 'x', wanted one of ett-hourly, ett-15min"):
-        protocol_named("x")
+        find_protocol("x")
 
 
 def test_scales_come_back():
     x = waves(50, 3) * [1, 0, 5] + [0, 4, 1e3]
-    scale = scale_of(x)
+    scale = channel_scale(x)
     assert scale.sd[1] == 1
     np.testing.assert_allclose(scale.invert(scale.apply(x)), x)
 
 
 def test_blocks_hold_out_what_they_say():
-    blocks = cut_blocks([waves(200)], 5, fit_end=[160], look_back=8)
+    blocks = cut_folds([waves(200)], 5, fit_end=[160], look_back=8)
     assert blocks.count == 5 and blocks.fitted() == [(8, 156)]
     for k in range(blocks.count):
         ((low, high),) = blocks.held(k)
@@ -219,7 +219,7 @@ def test_blocks_hold_out_what_they_say():
 def test_windows_of_many_series_beside_a_loop():
     """Series of unequal length lie end to end; no window crosses from one to the next."""
     histories = [waves(T, 2, seed) for seed, T in enumerate((40, 25, 60))]
-    blocks = cut_blocks(histories, 3, look_back=5)
+    blocks = cut_folds(histories, 3, look_back=5)
     spans = [(5, 9), (7, 7), (6, 58)]
     past, future = blocks.windows(blocks.origins(spans))
     every = [
@@ -231,4 +231,4 @@ def test_windows_of_many_series_beside_a_loop():
 
 def test_series_too_short_are_refused():
     with pytest.raises(SeriesError, match=r"got horizon 30 and series of at most 40 steps, wanted"):
-        cut_blocks([waves(40)], 30)
+        cut_folds([waves(40)], 30)

@@ -14,11 +14,11 @@ from selftime.data.series import SeriesError
 from selftime.engine.plan import Budget
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.tasks.forecasting import fitting
-from selftime.tasks.forecasting.blocks import cut_blocks
+from selftime.tasks.forecasting.blocks import cut_folds
 from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.network import TrainingSteps, fine_tuned, material_of, with_head
-from selftime.tasks.forecasting.protocols import scale_of
-from selftime.tasks.forecasting.tuning import bare_encoder, look_back_of, tuned_cases
+from selftime.tasks.forecasting.network import TrainingSteps, fine_tune_forecaster, training_windows, with_head
+from selftime.tasks.forecasting.protocols import channel_scale
+from selftime.tasks.forecasting.tuning import bare_encoder, look_back_of, finetune_forecaster
 
 SIZE = NetworkSize(look_back=24, patch=6, dim=8, depth=2, heads=2)
 SHORT = TrainingSteps(head=30, full=30)
@@ -61,7 +61,7 @@ def test_a_model_is_shown_windows_as_its_encoder_knows_them(closed, np_rng):
 
 @pytest.mark.parametrize("strategy", ["head", "partial", "full"])
 def test_strategies_train_what_they_say(patched, history, strategy):
-    found = tuned_cases([history], 6, patched, strategy, levels=LEVELS, steps=SHORT)
+    found = finetune_forecaster([history], 6, patched, strategy, levels=LEVELS, steps=SHORT)
     before = bare_encoder(patched).state_dict()
     after = found.forecaster.network.encoder.state_dict()
     changed = {name for name, weight in after.items() if not torch.equal(weight, before[name])}
@@ -72,9 +72,9 @@ def test_strategies_train_what_they_say(patched, history, strategy):
 
 
 def test_partial_training_moves_the_last_block_alone(history):
-    on = material_of(cut_blocks([scale_of(history).apply(history)], 6, look_back=24))
+    on = training_windows(cut_folds([channel_scale(history).apply(history)], 6, look_back=24))
     begun = with_head(patch_network(SIZE, 0), 24, 6, 0)
-    own = fine_tuned(begun, on, 60, 0, last=1)
+    own = fine_tune_forecaster(begun, on, 60, 0, last=1)
     *earlier, last = zip(begun.encoder.blocks(), own.encoder.blocks(), strict=True)
     assert len(earlier) >= 1
     for before, after in earlier:
@@ -86,7 +86,7 @@ def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
     before = {name: weight.clone() for name, weight in patched.encoder.state_dict().items()}
     told = []
     given = {"levels": LEVELS, "steps": SHORT, "progress": lambda *at: told.append(at[:3])}
-    found = tuned_cases([history], 6, patched, "full", **given)
+    found = finetune_forecaster([history], 6, patched, "full", **given)
     stages = (("training a head", SHORT.head), ("training with the model", SHORT.full))
     assert told == [(name, i, of) for name, of in stages for i in range(of + 1)]
     own = found.forecaster.network.encoder.state_dict()
@@ -99,30 +99,30 @@ def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
 @pytest.mark.slow
 def test_a_trained_head_forecasts_better_than_the_last_value(patched, history):
     steps = TrainingSteps(head=300, full=0)
-    found = tuned_cases([history[:380]], 6, patched, "head", levels=LEVELS, steps=steps)
+    found = finetune_forecaster([history[:380]], 6, patched, "head", levels=LEVELS, steps=steps)
     made, truth = found.predict([history[:380]])[0, 0], history[380:386].T
     assert np.mean((made - truth) ** 2) < 0.5 * np.mean((history[379][:, None] - truth) ** 2)
 
 
 def test_intervals_are_quantiles_of_what_was_held_out(patched, history):
-    found = tuned_cases([history], 6, patched, "head", levels=LEVELS, steps=SHORT)
-    scaled = scale_of(history).apply(history)
+    found = finetune_forecaster([history], 6, patched, "head", levels=LEVELS, steps=SHORT)
+    scaled = channel_scale(history).apply(history)
     assert found.offsets.shape == (2, 2, 6) and np.all(found.offsets[0] < found.offsets[1])
     low, high = found.predict([history])[0, 1:]
     middle = found.predict([history])[0, 0]
     spread = scaled[-24:].std(axis=0) + 0.05
-    unit = scale_of(history).sd * spread
+    unit = channel_scale(history).sd * spread
     np.testing.assert_allclose(low, middle + found.offsets[0] * unit[:, None], rtol=1e-4)
     np.testing.assert_allclose(high, middle + found.offsets[1] * unit[:, None], rtol=1e-4)
 
 
 def test_closed_models_can_be_trained_on(closed, history):
-    found = tuned_cases([history], 6, closed, "full", levels=LEVELS, steps=SHORT)
+    found = finetune_forecaster([history], 6, closed, "full", levels=LEVELS, steps=SHORT)
     assert np.isfinite(found.predict([history])).all()
 
 
 def test_the_estimator_takes_a_strategy(patched, history, monkeypatch):
-    monkeypatch.setattr(fitting, "tuned_cases", partial(tuned_cases, steps=SHORT))
+    monkeypatch.setattr(fitting, "tuned_cases", partial(finetune_forecaster, steps=SHORT))
     forecaster = st.Forecaster(patched, strategy="head", horizon=6)
     found = forecaster.fit(history.T[None])
     assert found.predict().shape == (1, 2, 6) and "strategy head" in found.reason_

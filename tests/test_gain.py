@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.gain import Gain, gain, in_words
+from selftime.tasks.gain import Gain, gain, gain_in_words
 
 
 def hits(share, shape=(5, 80), seed=0):
@@ -95,7 +95,7 @@ def test_the_interval_is_the_same_every_time():
     ],
 )
 def test_in_words(difference, words):
-    assert in_words(difference) == words
+    assert gain_in_words(difference) == words
 
 
 @pytest.mark.parametrize(

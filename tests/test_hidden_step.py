@@ -8,11 +8,11 @@ import selftime as st
 from selftime.data.batch import Batch
 from selftime.data.scaling import Unscaled, per_series
 from selftime.encoders.dilated import Dilated
-from selftime.encoders.hidden_step import seen_and_hidden
+from selftime.encoders.hidden_step import visible_and_masked_tokens
 from selftime.encoders.recurrent import GRU
-from selftime.tasks.anomaly.detect import Scoring, scored
-from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.learned import RECENT, can_hide, hidden_step, less_recent
+from selftime.tasks.anomaly.detect import Scoring, score_recording
+from selftime.tasks.anomaly.record import ChannelRecord
+from selftime.tasks.anomaly.scores.learned import RECENT_SCORES, can_hide, hidden_step, less_recent
 
 
 def network(*, channels: int = 1, causal: bool = True) -> Dilated:
@@ -39,19 +39,19 @@ def test_hidden_tokens_are_those_of_series_in_which_one_step_is_missing(gaps):
     observed = torch.rand(3, 2, 40, generator=rng) >= gaps
     observed[..., -1] = True
     with torch.no_grad():
-        seen, hidden = seen_and_hidden(encoder, Batch(values, observed))
+        seen, hidden = visible_and_masked_tokens(encoder, Batch(values, observed))
         torch.testing.assert_close(seen, encoder(Batch(values, observed)), rtol=1e-10, atol=1e-12)
         for t in range(39):
-            there = observed[..., : t + 2].clone()
-            there[..., t], there[..., t + 1] = False, True
-            alone = encoder(Batch(values[..., : t + 2], there))[:, t]
+            valid = observed[..., : t + 2].clone()
+            valid[..., t], valid[..., t + 1] = False, True
+            alone = encoder(Batch(values[..., : t + 2], valid))[:, t]
             torch.testing.assert_close(hidden[:, t], alone, rtol=1e-10, atol=1e-12)
 
 
 def test_a_network_that_looks_ahead_is_refused():
     x = Batch(torch.zeros(1, 1, 4), torch.ones(1, 1, 4, dtype=torch.bool))
     with pytest.raises(ValueError, match="got Dilated with causal=False, wanted causal=True"):
-        seen_and_hidden(network(causal=False), x)
+        visible_and_masked_tokens(network(causal=False), x)
     for unfit in (
         model(network(causal=False)),
         model(GRU(channels=1, hidden=4, causal=True)),
@@ -59,7 +59,7 @@ def test_a_network_that_looks_ahead_is_refused():
     ):
         assert not can_hide(unfit)
         with pytest.raises(ValueError, match="wanted one of a causal dilated network whose values"):
-            hidden_step([Record(wave(), 300, 40)], unfit)
+            hidden_step([ChannelRecord(wave(), 300, 40)], unfit)
     assert can_hide(model())
 
 
@@ -68,13 +68,13 @@ def score_by_loop(x: np.ndarray, encoder: Dilated) -> list[float]:
     apart = []
     for t in range(len(x)):
         values = torch.tensor(np.append(x[: t + 1], 0.0)[None, None], dtype=torch.float32)
-        there = torch.ones_like(values, dtype=torch.bool)
-        seen = encoder(Batch(values, there))[0, t]
-        there[..., t] = False
-        apart.append(float((seen - encoder(Batch(values, there))[0, t]).abs().sum()))
+        valid = torch.ones_like(values, dtype=torch.bool)
+        seen = encoder(Batch(values, valid))[0, t]
+        valid[..., t] = False
+        apart.append(float((seen - encoder(Batch(values, valid))[0, t]).abs().sum()))
     out = [0.0]
     for t in range(1, len(x)):
-        recent = apart[max(t - RECENT, 0) : t]
+        recent = apart[max(t - RECENT_SCORES, 0) : t]
         usual = sum(recent) / len(recent)
         out.append((apart[t] - usual) / usual)
     return out
@@ -84,16 +84,16 @@ def test_the_score_is_what_plain_loops_give():
     x, encoder = wave()[440:560], network()
     with torch.no_grad():
         wanted = score_by_loop(x, encoder)
-    found = hidden_step([Record(x, 60, 20, True)], model(encoder))
+    found = hidden_step([ChannelRecord(x, 60, 20, True)], model(encoder))
     np.testing.assert_allclose(found, wanted, atol=1e-4)  # single precision
     assert np.argmax(found) == 60  # the spike, at once
 
 
 def test_each_recording_begins_anew():
     x = wave()
-    whole = hidden_step([Record(x, 300, 40, True, (250,))], model())
-    rest = hidden_step([Record(x[250:], 50, 40, True)], model())
-    np.testing.assert_allclose(whole[250 + RECENT + 1 :], rest[RECENT + 1 :], atol=1e-4)
+    whole = hidden_step([ChannelRecord(x, 300, 40, True, (250,))], model())
+    rest = hidden_step([ChannelRecord(x[250:], 50, 40, True)], model())
+    np.testing.assert_allclose(whole[250 + RECENT_SCORES + 1 :], rest[RECENT_SCORES + 1 :], atol=1e-4)
 
 
 def test_a_score_of_nothing_but_equal_steps_is_0():
@@ -104,10 +104,10 @@ def test_a_score_of_nothing_but_equal_steps_is_0():
 def test_a_detector_takes_it_from_its_model():
     x = wave()
     alone = Scoring(past_only=True, members=("energy",), model=model(), learned=("hidden step",))
-    found = scored(x[None], 300, recipe=alone).scores
+    found = score_recording(x[None], 300, recipe=alone).scores
     assert np.argmax(found) == 500
     changed = np.where(np.arange(600) < 450, x, 7.0)
-    again = scored(changed[None], 300, recipe=alone).scores
+    again = score_recording(changed[None], 300, recipe=alone).scores
     np.testing.assert_allclose(again[:450], found[:450], atol=1e-4)
     both = st.AnomalyDetector(model(), learned=("embeddings", "hidden step")).fit(x[:300])
     assert 480 <= 300 + np.argmax(both.score(x[300:])) <= 540

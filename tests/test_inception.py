@@ -5,7 +5,7 @@ import torch
 from network_material import convolution, dice, network, normed, single, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.inception import InceptionModule, highest_nearby
-from selftime.encoders.steps import steps_of
+from selftime.encoders.steps import step_masks
 
 
 def looped(x, made: InceptionModule):
@@ -24,7 +24,7 @@ def test_a_module_equals_plain_loops():
         x = walks((23, 23), channels=channels)
         made = InceptionModule(channels, 2, rng=dice()).double()
         wanted = torch.stack([looped(series, made) for series in x.values])
-        torch.testing.assert_close(made(x.values, steps_of(x)), wanted)
+        torch.testing.assert_close(made(x.values, step_masks(x)), wanted)
         assert (made.bottleneck is None) == (channels == 1)
 
 
@@ -42,7 +42,7 @@ def test_every_third_module_adds_what_was_before_the_first():
 def test_the_maximum_stays_within_its_series_also_below_zero():
     x = single(walks((6, 3, 1), channels=1))
     x = x._replace(values=torch.where(x.observed, -x.values.abs() - 1, 0.0))
-    made = highest_nearby(x.values, steps_of(x))
+    made = highest_nearby(x.values, step_masks(x))
     for i, T in enumerate((6, 3, 1)):
         own = x.values[i, 0, :T]
         wanted = [float(own[max(t - 1, 0) : t + 2].max()) for t in range(T)]

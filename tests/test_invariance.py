@@ -10,13 +10,13 @@ import torch
 import selftime as st
 from selftime.data.batch import Batch
 from selftime.data.folds import folds_by_class
-from selftime.report.invariance import audit_picture, audit_table, measured
+from selftime.report.invariance import audit_picture, audit_table, audit_notes
 from selftime.tasks import invariance
 from selftime.tasks.advice import (
     CONFUSES,
     DESTROYS,
     SAFE,
-    STILL,
+    UNCHANGED,
     WEAKLY,
     Effect,
     Invariance,
@@ -26,7 +26,7 @@ from selftime.tasks.gain import Gain
 from selftime.tasks.probe import Probe
 from selftime.views.augment import VIEWS
 from selftime.views.mild import Mild
-from selftime.views.strengths import STRENGTHS
+from selftime.views.strengths import VIEW_STRENGTHS
 
 
 def ramps(n: int = 24) -> st.SeriesSet:
@@ -52,7 +52,7 @@ def waves(n: int = 24) -> st.SeriesSet:
 @pytest.fixture
 def few(monkeypatch):
     """Only some of the views, for tests that do not ask about the others."""
-    some = {name: STRENGTHS[name] for name in ("flip", "jitter", "rotate")}
+    some = {name: VIEW_STRENGTHS[name] for name in ("flip", "jitter", "rotate")}
     monkeypatch.setattr(invariance, "STRENGTHS", some)
 
 
@@ -71,13 +71,13 @@ def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps
     assert {audit.name for audit in on_ramps.views[:2]} == lost, "the worst come first"
     assert [line.split()[0] for line in on_ramps.warnings()] == [a.name for a in on_ramps.views[:2]]
     assert on_ramps.nearest == on_ramps.probe == 1.0 and on_ramps.classes == 2
-    assert of(on_ramps, "rotate").verdict == STILL  # one channel
+    assert of(on_ramps, "rotate").verdict == UNCHANGED  # one channel
     assert {audit.name for audit in on_ramps.views} == set(VIEWS)
 
 
 def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     names = ("flip", "reverse", "smooth")
-    monkeypatch.setattr(invariance, "STRENGTHS", {name: STRENGTHS[name] for name in names})
+    monkeypatch.setattr(invariance, "STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names})
     found = st.inspect_views(waves())
     assert of(found, "flip").verdict == of(found, "reverse").verdict == SAFE
     assert not found.warnings()
@@ -103,7 +103,7 @@ def test_without_usable_labels_their_columns_are_left_out(few, labels, why):
     found = st.inspect_views(replace(ramps(6), labels=None if labels is None else np.array(labels)))
     assert found.note == why and found.classes == 0 and found.probe is None
     assert all(not e.drops for audit in found.views for e in audit.effects)
-    assert f"Labels were not used: {why}." in measured(found)
+    assert f"Labels were not used: {why}." in audit_notes(found)
     names = [column.header for column in audit_table(found).renderables[0].columns]
     assert names == ["view", "at", "itself", "suggestion"]
     assert len(audit_picture(found, title="t").axes) == 1
@@ -141,12 +141,12 @@ def test_groups_are_held_out_whole_and_classes_spread_evenly():
 
 def test_coordinates_keep_inner_products_and_the_quick_probe_is_the_probe(np_rng):
     features = torch.randn(20, 300, generator=torch.Generator().manual_seed(0))
-    z = invariance.coordinates(features)
+    z = invariance.gram_coordinates(features)
     np.testing.assert_allclose(z @ z.T, features @ features.T, atol=1e-3)
     train, test = np_rng.normal(size=(30, 7)), np_rng.normal(size=(40, 7))
     labels = np_rng.choice(list("abc"), 30)
     want = Probe().fit(train, labels).predict(test)
-    assert (invariance.probed(train, labels, test) == want).all()
+    assert (invariance.fit_frozen(train, labels, test) == want).all()
 
 
 def test_a_series_is_never_judged_by_its_own_fold():
@@ -163,11 +163,11 @@ def test_what_a_view_changed_includes_what_is_observed():
     x = Batch(torch.ones(3, 1, 4), torch.ones(3, 1, 4, dtype=torch.bool))
     values, observed = x.values.clone(), x.observed.clone()
     values[0, 0, 2], observed[1, 0, 1] = 5.0, False
-    assert invariance.changed(x, Batch(values, observed)).tolist() == [True, True, False]
+    assert invariance.changed_series(x, Batch(values, observed)).tolist() == [True, True, False]
     hidden = x.values.clone()
     hidden[1, 0, 1] = 9.0
     a, b = Batch(hidden, observed), Batch(values, observed)
-    assert invariance.changed(a, b).tolist() == [True, False, False]
+    assert invariance.changed_series(a, b).tolist() == [True, False, False]
 
 
 def audit(*effects: Effect, keyword: str = "strength") -> ViewAudit:
@@ -203,12 +203,12 @@ def test_rules_with_labels():
     assert audit(effect(1, 1.0, NONE), effect(2, 1.0, CLEAR)).verdict == WEAKLY
     assert audit(effect(1, 0.5, WIDE), effect(2, 0.5, CLEAR)).verdict == CONFUSES
     still = Effect(amount=1, changed=0.0, agreement=1.0)
-    assert audit(still, still).verdict == STILL and audit(still, still).suggested == 1
+    assert audit(still, still).verdict == UNCHANGED and audit(still, still).suggested == 1
 
 
 def test_every_view_is_graded_with_its_default_in_the_middle():
-    assert set(STRENGTHS) == set(VIEWS)
-    for name, (keyword, amounts, views) in STRENGTHS.items():
+    assert set(VIEW_STRENGTHS) == set(VIEWS)
+    for name, (keyword, amounts, views) in VIEW_STRENGTHS.items():
         assert len(amounts) == len(views) and len(amounts) in (1, 3)
         view = Mild if name == "mild" else VIEWS[name]
         for word in keyword.split(", "):

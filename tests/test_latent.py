@@ -13,12 +13,12 @@ from selftime.encoders.dilated import Dilated
 from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.transformer import Transformer
 from selftime.objectives.base import Objective
-from selftime.objectives.chosen import chosen_patches, steps_of
+from selftime.objectives.chosen import draw_patches, patch_steps
 from selftime.objectives.data2vec import Data2Vec
-from selftime.objectives.jepa import JEPA, chosen_blocks
+from selftime.objectives.jepa import JEPA, draw_blocks
 from selftime.objectives.patches import patches_of
 from selftime.objectives.teacher import patch_targets
-from selftime.objectives.visible import encoded_visible
+from selftime.objectives.visible import encode_visible
 from selftime.views.masks import hidden
 from toy_batches import padded, ragged, sines, with_gap
 
@@ -66,12 +66,12 @@ def test_jepa_costs_what_a_loop_over_hidden_patches_says() -> None:
     x = with_gap(ragged(LENGTHS), 4, 9)
     objective = moved(JEPA(encoder=dilated(), patch=4).double())
     free = free_of(x, 4)
-    goes = chosen_blocks(free, 4, seeded(3))
-    seen = hidden(x, ~steps_of(goes, 4, 24))
-    encoded = encoded_visible(objective.encoder, seen, free & ~goes, 4)
-    made = objective.predictor(encoded.tokens, free & ~goes, goes).detach()
+    masked = draw_blocks(free, 4, seeded(3))
+    seen = hidden(x, ~patch_steps(masked, 4, 24))
+    encoded = encode_visible(objective.encoder, seen, free & ~masked, 4)
+    made = objective.predictor(encoded.tokens, free & ~masked, masked).detach()
     latents, errors = objective.teacher.module(x), list[float]()
-    for b, p in goes.nonzero().tolist():
+    for b, p in masked.nonzero().tolist():
         wanted = normal(mean_of(latents[b, 4 * p : min(4 * p + 4, LENGTHS[b])]))
         errors += [(a - w) ** 2 for a, w in zip(made[b, p].tolist(), wanted, strict=True)]
     step = objective(x, seeded(3))
@@ -83,11 +83,11 @@ def test_jepa_costs_what_a_loop_over_hidden_patches_says() -> None:
 def test_data2vec_costs_what_a_loop_over_hidden_steps_says() -> None:
     x = with_gap(ragged(LENGTHS), 4, 9)
     objective = moved(Data2Vec(encoder=dilated(), patch=4).double())
-    goes = chosen_patches(free_of(x, 4), 0.5, seeded(3)).repeat_interleave(4, dim=1)
-    seen = hidden(x, ~goes)
+    masked = draw_patches(free_of(x, 4), 0.5, seeded(3)).repeat_interleave(4, dim=1)
+    seen = hidden(x, ~masked)
     tokens = objective.encoder(seen)
     made, latents, errors = objective.head(tokens), objective.teacher.module(x), list[float]()
-    for b, t in goes.nonzero().tolist():
+    for b, t in masked.nonzero().tolist():
         if t < LENGTHS[b]:
             wanted = normal(latents[b, t].tolist())
             for d in (abs(a - w) for a, w in zip(made[b, t].tolist(), wanted, strict=True)):
@@ -101,20 +101,20 @@ def test_data2vec_costs_what_a_loop_over_hidden_steps_says() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_blocks_hide_something_and_leave_something(seed: int) -> None:
     free = torch.rand(40, 30, generator=seeded(50 + seed)) < torch.linspace(0, 1, 40)[:, None]
-    goes = chosen_blocks(free, 4, seeded(seed))
-    counts, gone = free.sum(dim=1), goes.sum(dim=1)
-    assert not (goes & ~free).any()
+    masked = draw_blocks(free, 4, seeded(seed))
+    counts, gone = free.sum(dim=1), masked.sum(dim=1)
+    assert not (masked & ~free).any()
     assert (gone[counts > 1] > 0).all() and (gone[counts <= 1] == 0).all()
     assert (gone[counts > 0] < counts[counts > 0]).all()
 
 
 def test_a_block_is_15_to_20_percent_in_one_piece() -> None:
     free = torch.ones(200, 100, dtype=torch.bool)
-    goes = chosen_blocks(free, 1, seeded())
-    widths = goes.sum(dim=1)
+    masked = draw_blocks(free, 1, seeded())
+    widths = masked.sum(dim=1)
     assert widths.min() == 15 and widths.max() == 20
-    assert (goes.long().diff(dim=1).abs().sum(dim=1) <= 2).all()
-    several = chosen_blocks(free, 4, seeded()).sum(dim=1)
+    assert (masked.long().diff(dim=1).abs().sum(dim=1) <= 2).all()
+    several = draw_blocks(free, 4, seeded()).sum(dim=1)
     assert several.max() <= 80 and several.double().mean() > 40
 
 

@@ -8,7 +8,7 @@ import torch
 
 from network_material import SMALL, single, walks
 from selftime.data.batch import Batch
-from selftime.encoders.base import Joined, begun
+from selftime.encoders.base import Joined, token_mask
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.layered import Layered
 from selftime.encoders.normalised import ByChannel, InstanceNormalised
@@ -85,27 +85,27 @@ def test_poolings_equal_plain_loops_over_the_tokens_that_are_there(pooling: str)
     rng = torch.Generator().manual_seed(0)
     tokens = torch.randn(3, 7, 4, generator=rng, dtype=torch.float64)
     counts = (7, 4, 1)
-    there = torch.arange(7) < torch.tensor(counts)[:, None]
+    valid = torch.arange(7) < torch.tensor(counts)[:, None]
     wanted = [by_loops(tokens[b, : counts[b]].tolist(), pooling) for b in range(3)]
-    torch.testing.assert_close(POOLINGS[pooling](tokens, there), tokens.new_tensor(wanted))
+    torch.testing.assert_close(POOLINGS[pooling](tokens, valid), tokens.new_tensor(wanted))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_poolings_have_gradients_also_of_a_single_token(pooling: str) -> None:
     rng = torch.Generator().manual_seed(0)
     tokens = torch.randn(2, 3, 2, generator=rng, dtype=torch.float64, requires_grad=True)
-    there = torch.tensor([[True, True, True], [True, False, False]])
-    (gradient,) = torch.autograd.grad(POOLINGS[pooling](tokens, there).sum(), tokens)
+    valid = torch.tensor([[True, True, True], [True, False, False]])
+    (gradient,) = torch.autograd.grad(POOLINGS[pooling](tokens, valid).sum(), tokens)
     assert gradient.isfinite().all() and not gradient[1, 1:].any()
 
 
 def test_tokens_of_a_layer_count_by_the_stride_of_that_layer() -> None:
     x = walks((9, 6))
     observed = x.observed
-    there = [begun(Batch(x.values, observed), stride).tolist() for stride in (2, 4, 8, None)]
-    assert there[0] == [[True] * 5, [True, True, True, False, False]]
-    assert there[1] == [[True] * 3, [True, True, False]]
-    assert there[2:] == [[[True, True], [True, False]], [[True], [True]]]
+    valid = [token_mask(Batch(x.values, observed), stride).tolist() for stride in (2, 4, 8, None)]
+    assert valid[0] == [[True] * 5, [True, True, True, False, False]]
+    assert valid[1] == [[True] * 3, [True, True, False]]
+    assert valid[2:] == [[[True, True], [True, False]], [[True], [True]]]
 
 
 def test_a_picked_layer_is_pooled_as_it_says_and_no_layer_behind_it_is_run(monkeypatch) -> None:

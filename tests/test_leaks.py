@@ -19,7 +19,7 @@ from selftime.report.verdict import verdict_of
 from selftime.tasks import compare as rooms
 from selftime.tasks.compare import Comparison
 from selftime.tasks.leaks import Leaks, find_leaks
-from selftime.tasks.recorded import comparison_of, recorded
+from selftime.tasks.recorded import comparison_from_dict, comparison_to_dict
 
 
 def waves(n: int, seed: int) -> st.SeriesSet:
@@ -87,7 +87,7 @@ def test_windows_of_one_recording_on_both_sides_are_noted(clean):
 
 @pytest.fixture(scope="module")
 def comparison(greedy):
-    rows = {name: rooms.ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
+    rows = {name: rooms.COMPARISON_ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rooms, "ROWS", rows)
         return st.compare(greedy, TRAIN, TEST, labels_per_class=(1, None), draws=2)
@@ -139,6 +139,6 @@ def test_leaks_are_kept_in_the_file_of_a_comparison():
     hits = {name: {1: np.eye(4, dtype=bool)[:2]} for name in ("selftime", "untrained encoder")}
     leaks = Leaks(test=4, seen=2, doubled=1, shared=("a", "b"))
     made = Comparison((1,), hits | {"raw values": hits["selftime"]}, {1: 2}, leaks)
-    again = comparison_of(json.loads(json.dumps(recorded(made))))
+    again = comparison_from_dict(json.loads(json.dumps(comparison_to_dict(made))))
     assert again.leaks == leaks and again.verdict() == made.verdict()
-    assert comparison_of(recorded(replace(made, leaks=None))).leaks is None
+    assert comparison_from_dict(comparison_to_dict(replace(made, leaks=None))).leaks is None

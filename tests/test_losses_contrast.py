@@ -12,7 +12,7 @@ from selftime.objectives.losses.contrast import (
     between_series,
     between_steps,
     contrast,
-    halved,
+    halve_resolution,
     hierarchical_contrast,
     nt_xent,
 )
@@ -66,11 +66,11 @@ def test_nt_xent_knows_directions_only_and_stands_a_vector_of_0(rng: torch.Gener
 def test_parts_equal_equations_1_and_2_of_yue_et_al_over_the_steps_that_exist(
     rng: torch.Generator, lengths: tuple[int, ...]
 ) -> None:
-    there = steps(lengths)
-    first, second = drawn(rng, 2, *there.shape, 3)
-    r, s = rows_of(first, there), rows_of(second, there)
-    close(between_steps(first, second, there), temporal_loop(r, s))
-    close(between_series(first, second, there), instance_loop(r, s))
+    valid = steps(lengths)
+    first, second = drawn(rng, 2, *valid.shape, 3)
+    r, s = rows_of(first, valid), rows_of(second, valid)
+    close(between_steps(first, second, valid), temporal_loop(r, s))
+    close(between_series(first, second, valid), instance_loop(r, s))
 
 
 @pytest.mark.parametrize("T, levels", [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (9, 4), (13, 4)])
@@ -93,10 +93,10 @@ def test_hierarchy_equals_equation_3_at_every_resolution(
 def test_ragged_hierarchy_equals_loops_over_the_steps_that_exist(
     rng: torch.Generator, lengths: tuple[int, ...]
 ) -> None:
-    there = steps(lengths)
-    first, second = drawn(rng, 2, *there.shape, 3)
-    *wanted, _ = hierarchy_loop(rows_of(first, there), rows_of(second, there))
-    for part, value in zip(hierarchical_contrast(first, second, there).values(), wanted):  # noqa: B905
+    valid = steps(lengths)
+    first, second = drawn(rng, 2, *valid.shape, 3)
+    *wanted, _ = hierarchy_loop(rows_of(first, valid), rows_of(second, valid))
+    for part, value in zip(hierarchical_contrast(first, second, valid).values(), wanted):  # noqa: B905
         close(part, value)
 
 
@@ -125,18 +125,18 @@ def test_golden_numbers() -> None:
 def test_contrast_has_the_gradient_of_finite_differences(rng: torch.Generator) -> None:
     z = drawn(rng, 3, 6, 2).requires_grad_()
     weight = drawn(rng, 3, 6)  # so that every loss has another gradient
-    there = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0]]).bool()
+    valid = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0]]).bool()
     assert gradcheck(contrast, (z,))
     assert gradcheck(lambda z: contrast(z) * weight, (z,))
-    assert gradcheck(lambda z: contrast(z, there) * weight, (z,))
+    assert gradcheck(lambda z: contrast(z, valid) * weight, (z,))
 
 
 def test_losses_have_the_gradient_of_finite_differences(rng: torch.Generator) -> None:
     first, second = (z.requires_grad_() for z in drawn(rng, 2, 3, 2))
     assert gradcheck(lambda a, b: nt_xent(a, b, 0.3), (first, second))
-    there = steps((5, 4, 1))
+    valid = steps((5, 4, 1))
     first, second = (z.requires_grad_() for z in drawn(rng, 2, 3, 5, 2))
-    for given in (None, there):
+    for given in (None, valid):
         for loss in (hierarchical_contrast, between_steps, between_series):
 
             def parts(a: Tensor, b: Tensor, loss=loss, given=given) -> tuple[Tensor, ...]:
@@ -150,26 +150,26 @@ def test_losses_have_the_gradient_of_finite_differences(rng: torch.Generator) ->
 def test_tokens_that_do_not_exist_change_neither_loss_nor_gradient(
     rng: torch.Generator, lengths: tuple[int, ...]
 ) -> None:
-    there = steps(lengths)
-    first, second = drawn(rng, 2, *there.shape, 3)
+    valid = steps(lengths)
+    first, second = drawn(rng, 2, *valid.shape, 3)
 
     def run(a: Tensor, b: Tensor) -> list[Tensor]:
         a, b = a.clone().requires_grad_(), b.clone().requires_grad_()
-        parts = hierarchical_contrast(a, b, there)
+        parts = hierarchical_contrast(a, b, valid)
         (parts["instance"] + 3 * parts["temporal"]).backward()
         return [*parts.values(), a.grad, b.grad]
 
     wanted = run(first, second)
     for garbage in (1e6, -1e6, 1e200):
-        other = [z.masked_fill(~there[:, :, None], garbage) for z in (first, second)]
+        other = [z.masked_fill(~valid[:, :, None], garbage) for z in (first, second)]
         assert all(map(torch.equal, run(*other), wanted))
-    assert not any(grad[~there].any() for grad in wanted[2:])
+    assert not any(grad[~valid].any() for grad in wanted[2:])
 
 
 @pytest.mark.parametrize("level", [-3e4, -9.99e3, 3e4])
 def test_an_odd_step_stays_itself_however_low_it_is(rng: torch.Generator, level: float) -> None:
     z = level + drawn(rng, 2, 4, 3)
-    half = halved(z, steps((4, 3)))
+    half = halve_resolution(z, steps((4, 3)))
     assert torch.equal(half[:, 0], torch.maximum(z[:, 0], z[:, 1]))
     assert torch.equal(half[0, 1], torch.maximum(z[0, 2], z[0, 3]))
     assert torch.equal(half[1, 1], z[1, 2])
@@ -189,8 +189,8 @@ def test_a_pair_alone_costs_nothing_and_pulls_nowhere(rng: torch.Generator) -> N
 @pytest.mark.parametrize("scale", [1e2, 1e6, 1e15])
 def test_large_numbers_stay_finite(rng: torch.Generator, scale: float) -> None:
     first, second = (z.float().mul(scale).requires_grad_() for z in drawn(rng, 2, 4, 6, 3))
-    for there in (None, steps((6, 5, 2, 1))):
-        parts = hierarchical_contrast(first, second, there)
+    for valid in (None, steps((6, 5, 2, 1))):
+        parts = hierarchical_contrast(first, second, valid)
         grads = torch.autograd.grad(sum(parts.values()), (first, second))
         assert all(part.isfinite() for part in parts.values())
         assert all(grad.isfinite().all() for grad in grads)

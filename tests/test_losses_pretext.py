@@ -37,23 +37,23 @@ def test_the_error_is_the_mean_over_observed_values() -> None:
 
 
 def test_place_loss_is_the_cross_entropy_of_each_own_place() -> None:
-    scores, there = drawn(3, 4, 4), some(3, 4)
+    scores, valid = drawn(3, 4, 4), some(3, 4)
     losses = []
-    for b, s in there.nonzero().tolist():
+    for b, s in valid.nonzero().tolist():
         row = scores[b, s].tolist()
         losses.append(math.log(sum(math.exp(score) for score in row)) - row[s])
     assert 0 < len(losses) < 12
-    close(place_loss(scores, there), sum(losses) / len(losses))
+    close(place_loss(scores, valid), sum(losses) / len(losses))
 
 
 def test_order_loss_is_the_logistic_loss_of_both_kinds() -> None:
-    right, wrong, there = drawn(6), drawn(6, seed=1), some(6)
+    right, wrong, valid = drawn(6), drawn(6, seed=1), some(6)
     losses = []
-    for b in there.nonzero()[:, 0].tolist():
+    for b in valid.nonzero()[:, 0].tolist():
         losses.append(-math.log(1 / (1 + math.exp(-float(right[b])))))
         losses.append(-math.log(1 - 1 / (1 + math.exp(-float(wrong[b])))))
     assert 0 < len(losses) < 12
-    close(order_loss(right, wrong, there), sum(losses) / len(losses))
+    close(order_loss(right, wrong, valid), sum(losses) / len(losses))
 
 
 def test_who_knows_nothing_pays_for_chance_and_who_knows_pays_nothing() -> None:
@@ -66,12 +66,12 @@ def test_who_knows_nothing_pays_for_chance_and_who_knows_pays_nothing() -> None:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_gradients(there: bool) -> None:
+def test_gradients(valid: bool) -> None:
     """Also where nothing is there to learn from: 0, not missing."""
     scores, flat = drawn(2, 3, 3).requires_grad_(), drawn(2, 2).requires_grad_()
-    mask = some(2, 3) & there
+    mask = some(2, 3) & valid
     assert gradcheck(lambda z: place_loss(z, mask), scores)
     assert gradcheck(lambda z: order_loss(z[:, 0], z[:, 1], mask[:, 0]), flat)
-    values, observed = drawn(2, 3, 3, seed=2), some(2, 3, 3) & there
+    values, observed = drawn(2, 3, 3, seed=2), some(2, 3, 3) & valid
     assert gradcheck(lambda z: squared_error(z, values, observed), scores)
-    assert float(place_loss(scores, mask).detach()) > 0 or not there
+    assert float(place_loss(scores, mask).detach()) > 0 or not valid

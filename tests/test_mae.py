@@ -11,11 +11,11 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.transformer import Transformer
-from selftime.objectives.chosen import chosen_patches, steps_of
+from selftime.objectives.chosen import draw_patches, patch_steps
 from selftime.objectives.decoder import Decoder
 from selftime.objectives.mae import MAE
 from selftime.objectives.patches import patches_of
-from selftime.objectives.visible import encoded_visible, leading
+from selftime.objectives.visible import encode_visible, visible_first
 from selftime.views.masks import hidden
 from toy_batches import padded, ragged, with_gap
 
@@ -38,8 +38,8 @@ def transformer() -> Encoder:
 def masked(x: Batch, size: int, seed: int = 4) -> tuple[Batch, torch.Tensor, torch.Tensor]:
     """Series with hidden patches, which are visible, and which hidden; as MAE draws them."""
     free = patches_of(x, size).observed.flatten(2).any(dim=2)
-    goes = chosen_patches(free, 0.75, seeded(seed)) & (free.sum(dim=1, keepdim=True) > 1)
-    return hidden(x, ~steps_of(goes, size, x.values.shape[2])), free & ~goes, goes
+    goes = draw_patches(free, 0.75, seeded(seed)) & (free.sum(dim=1, keepdim=True) > 1)
+    return hidden(x, ~patch_steps(goes, size, x.values.shape[2])), free & ~goes, goes
 
 
 def test_the_loss_is_that_of_a_loop_over_hidden_values() -> None:
@@ -68,7 +68,7 @@ def test_three_patches_in_four_are_hidden_but_never_all() -> None:
 def test_visible_places_come_first_and_what_holds_something_last() -> None:
     visible = torch.tensor([[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]).bool()
     holding = torch.tensor([[0, 1, 0, 1, 1, 0], [1, 0, 1, 0, 0, 0]]).bool()
-    assert leading(visible, holding).tolist() == [[1, 3], [2, 1]]
+    assert visible_first(visible, holding).tolist() == [[1, 3], [2, 1]]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -79,10 +79,10 @@ def test_a_series_is_encoded_as_if_it_were_alone(make, seed: int) -> None:
     x, encoder = with_gap(ragged(lengths), 4, 8), make()
     seen, visible, goes = masked(x, 4, seed)
     assert any(goes[b, (length - 1) // 4] for b, length in enumerate(lengths[1:], start=1))
-    together = encoded_visible(encoder, seen, visible, 4)
+    together = encode_visible(encoder, seen, visible, 4)
     for b in range(len(lengths)):
         part = Batch(seen.values[b : b + 1], seen.observed[b : b + 1])
-        alone = encoded_visible(encoder, part, visible[b : b + 1], 4)
+        alone = encode_visible(encoder, part, visible[b : b + 1], 4)
         torch.testing.assert_close(alone.tokens[0], together.tokens[b])
         torch.testing.assert_close(alone.embeddings[0], together.embeddings[b])
     assert not together.tokens[~visible].any() and together.tokens[visible].any(dim=1).all()
@@ -90,9 +90,9 @@ def test_a_series_is_encoded_as_if_it_were_alone(make, seed: int) -> None:
 
 def test_with_everything_visible_it_is_the_encoder_itself() -> None:
     x = ragged((24, 17))
-    all_of_it = patches_of(x, 4).there
+    all_of_it = patches_of(x, 4).valid
     for encoder in (dilated(), transformer()):
-        made = encoded_visible(encoder, x, all_of_it, 4)
+        made = encode_visible(encoder, x, all_of_it, 4)
         torch.testing.assert_close(made.embeddings, encoder.embed(x))
 
 

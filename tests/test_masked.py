@@ -67,7 +67,7 @@ def test_values_are_hidden_as_in_the_paper_in_each_channel_alone() -> None:
 def test_patches_cost_what_a_loop_over_hidden_ones_says(encoder: Encoder) -> None:
     x = with_gap(ragged(LENGTHS), 4, 11)
     objective = MaskedPatches(encoder=encoder, patch=4, share=0.4).double()
-    seen = hidden(x, objective.kept(x, seeded(3)))
+    seen = hidden(x, objective.draw_keep(x, seeded(3)))
     tokens, head = objective.encoder(seen), objective.head
     errors = []
     for b, c, t in (x.observed & ~seen.observed).nonzero().tolist():
@@ -86,11 +86,11 @@ def test_two_patches_in_five_are_hidden_whole_and_channels_apart_have_their_own(
     x = ragged((40, 21, 3))
     for encoder in (dilated(), Apart(channels=2)):
         objective = MaskedPatches(encoder=encoder, patch=4)
-        kept = objective.kept(x, seeded())[:, :, ::4]  # (B,C,P)
-        assert torch.equal(kept.repeat_interleave(4, dim=2), objective.kept(x, seeded()))
-        gone = (~kept).sum(dim=2)
+        draw_keep = objective.draw_keep(x, seeded())[:, :, ::4]  # (B,C,P)
+        assert torch.equal(draw_keep.repeat_interleave(4, dim=2), objective.draw_keep(x, seeded()))
+        gone = (~draw_keep).sum(dim=2)
         assert gone.tolist() == [[4, 4], [2, 2], [1, 1]]  # of 10, 6 and 1 patches
-        assert torch.equal(kept[:, 0], kept[:, 1]) != encoder.by_channel
+        assert torch.equal(draw_keep[:, 0], draw_keep[:, 1]) != encoder.by_channel
 
 
 @pytest.mark.parametrize("kind", [MaskedValues, MaskedPatches])
@@ -112,7 +112,7 @@ def test_no_hidden_value_reaches_the_encoder(kind: type[Objective]) -> None:
     if isinstance(objective, MaskedValues):
         seen = hidden(x, objective.mask(x, seeded(2)))
     else:
-        seen = hidden(x, objective.kept(x, seeded(2)))
+        seen = hidden(x, objective.draw_keep(x, seeded(2)))
     other = Batch(x.values.where(seen.observed, 50.0), x.observed)
     second = objective(other, seeded(2))
     assert torch.equal(first.embeddings, second.embeddings) and second.loss > 100 * first.loss

@@ -65,8 +65,8 @@ def batches(draw: st.DrawFn) -> Batch:
     B, C, T = (draw(st.integers(1, most)) for most in (4, 3, 17))
     lengths = torch.tensor(draw(st.lists(st.integers(0, T), min_size=B, max_size=B)))
     x, rng = of_lengths(lengths, C=C, T=T), seeded(draw(st.integers(0, 99)))
-    there = torch.rand(B, C, T, generator=rng) >= draw(st.sampled_from([0.0, 0.4]))
-    return Batch(torch.randn(B, C, T, generator=rng), x.observed & there)
+    valid = torch.rand(B, C, T, generator=rng) >= draw(st.sampled_from([0.0, 0.4]))
+    return Batch(torch.randn(B, C, T, generator=rng), x.observed & valid)
 
 
 @EVERY_MASK

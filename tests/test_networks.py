@@ -7,11 +7,11 @@ from network_material import LENGTHS, SMALL, alone, dice, network, single, walks
 from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, valid_tokens
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.registry import check_sizes, recipe_of
-from selftime.engine.plan import Plan, budget_in
-from selftime.engine.training import Training
+from selftime.engine.plan import Plan, parse_budget
+from selftime.engine.training import Trainer
 from selftime.objectives.simclr import SimCLR
 
 NAMES = tuple(SMALL)
@@ -52,7 +52,7 @@ def test_there_are_as_many_tokens_as_the_stride_says(name):
     assert encoder.stride == stride
     for T in (*range(1, 18), 33) if stride > 1 else (1, 2, 5):
         x = single(walks((T, 1)))
-        assert encoder(x).shape[:2] == token_there(encoder, x).shape == (2, -(-T // stride))
+        assert encoder(x).shape[:2] == valid_tokens(encoder, x).shape == (2, -(-T // stride))
 
 
 @by_name
@@ -80,9 +80,9 @@ def test_a_vector_of_nothing_is_finite(name):
 def test_half_precision_is_near_full_or_refused(name):
     """On every machine: some compute a few shapes of convolutions wrongly in bfloat16."""
     series = SeriesSet.of([*walks((20,) * 9).values.float().numpy()])
-    plan = Plan(precision="bf16", budget=budget_in("2 steps"))
+    plan = Plan(precision="bf16", budget=parse_budget("2 steps"))
     objective = SimCLR(encoder=ready(name))
-    training = Training(objective, series, scaling.fit_channels(series), plan, 3)
+    training = Trainer(objective, series, scaling.fit_channels(series), plan, 3)
     if training.refused:
         assert training.plan.precision == training.accelerator.mixed_precision == "no"
         assert training.refused.reason.startswith("bf16 was given, but on this machine embeddings")

@@ -31,12 +31,12 @@ def test_a_frame_begins_where_its_token_ends(stride: int, size: int) -> None:
     for n in range(frames.values.shape[1]):
         for ahead in range(size):
             step = (n + 1) * stride + ahead
-            there = frames.observed[:, n, :, ahead]
+            valid = frames.observed[:, n, :, ahead]
             if step < T:
-                assert torch.equal(there, x.observed[:, :, step])
+                assert torch.equal(valid, x.observed[:, :, step])
                 assert torch.equal(frames.values[:, n, :, ahead], x.values[:, :, step])
             else:
-                assert not there.any()
+                assert not valid.any()
 
 
 def test_the_loss_is_the_mean_error_of_all_that_follows() -> None:

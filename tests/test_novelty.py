@@ -7,17 +7,17 @@ import pytest
 
 import selftime
 from selftime.engine.stream import Manner
-from selftime.tasks.anomaly.thresholds import following
-from selftime.tasks.normal_steps import laid_end_to_end, run_in
+from selftime.tasks.anomaly.thresholds import adaptive_thresholds
+from selftime.tasks.normal_steps import concatenate_normal, run_in
 from selftime.tasks.novelty import (
-    LOUD,
+    SCORE_CAP,
     CoolDown,
-    Watchman,
-    check_enough,
-    fitted,
+    AdaptiveNovelty,
+    check_normal_steps,
+    fit_novelty,
     least_variance,
     mahalanobis,
-    nearest,
+    neighbour_distance,
 )
 from stream_material import model_of, series_of
 
@@ -44,7 +44,7 @@ def test_nearest_is_a_mean_over_five():
     rows, new = rows_of(40), rows_of(6, seed=1)
     size = np.sqrt(np.mean([np.square(rows[:, d] - rows[:, d].mean()).mean() for d in range(4)]))
     wanted = [np.mean(sorted(np.linalg.norm(x - r) for r in rows)[:5]) / size for x in new]
-    np.testing.assert_allclose(nearest(rows)(new), wanted, rtol=1e-9)
+    np.testing.assert_allclose(neighbour_distance(rows)(new), wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("distance", ["mahalanobis", "nearest"])
@@ -52,14 +52,14 @@ def test_nearest_is_a_mean_over_five():
 def test_the_promised_rate_is_kept_on_normal_steps(distance, rate):
     judged = []
     for seed in range(4):
-        judge = fitted(rows_of(600, seed=seed), rate=rate, distance=distance)
+        judge = fit_novelty(rows_of(600, seed=seed), rate=rate, distance=distance)
         judged.append(judge.distance(rows_of(250, seed=100 + seed)) > judge.threshold)
     # binomial around the rate, and around that the luck of 200 calibration steps
     assert rate / 2 < np.mean(judged) < rate + 4 * np.sqrt(rate * (1 / 800 + 1 / 1000))
 
 
 def test_threshold_and_p_follow_from_the_ranks():
-    judge = fitted(rows_of(60), rate=0.25)
+    judge = fit_novelty(rows_of(60), rate=0.25)
     np.testing.assert_array_equal(judge.calibration, judge.distance(rows_of(60)[40:]))
     held = np.sort(judge.calibration)
     assert judge.threshold == pytest.approx(held[15])  # ⌈21 · 0.75⌉ = 16th of 20
@@ -75,9 +75,9 @@ def test_threshold_and_p_follow_from_the_ranks():
 def test_a_watchman_keeps_the_promised_rate_while_the_stream_drifts(growth):
     """Where steps move away by half, a fixed threshold alarms more than twice as often."""
     calm, steps = rows_of(1500), rows_of(9000, seed=1)
-    novelty = fitted(calm, rate=0.05)
+    novelty = fit_novelty(calm, rate=0.05)
     steps = 3.0 + (steps - 3.0) * np.linspace(1, growth, len(steps))[:, None]
-    judge = Watchman(novelty, 0.05)
+    judge = AdaptiveNovelty(novelty, 0.05)
     share = np.mean([judge(row).novel for row in steps])
     assert growth == 1 or (novelty.distance(steps) > novelty.threshold).mean() > 0.1
     assert 0.05 / 1.5 < share < 0.05 * 1.5
@@ -85,8 +85,8 @@ def test_a_watchman_keeps_the_promised_rate_while_the_stream_drifts(growth):
 
 def test_a_watchman_moves_its_threshold_as_the_offline_one_does():
     calm, steps = rows_of(900), rows_of(60, seed=3)
-    novelty = fitted(calm, rate=0.1)
-    judge, found = Watchman(novelty, 0.1), []
+    novelty = fit_novelty(calm, rate=0.1)
+    judge, found = AdaptiveNovelty(novelty, 0.1), []
     for row in steps:
         found.append(judge.threshold)
         judge(row)
@@ -94,29 +94,29 @@ def test_a_watchman_moves_its_threshold_as_the_offline_one_does():
     for start in range(0, 60, 8):
         wanted += [limit] * len(steps[start : start + 8])
         far = novelty.distance(steps[start : start + 8])
-        heard += [min(d, LOUD * limit) for d in far]
-        limit = following(np.array([*heard, 0.0]), 300, 0.1)[-1]
+        heard += [min(d, SCORE_CAP * limit) for d in far]
+        limit = adaptive_thresholds(np.array([*heard, 0.0]), 300, 0.1)[-1]
     assert found[0] == novelty.threshold
     np.testing.assert_allclose(found[8:], wanted[8:], rtol=1e-9)
 
 
 def test_wild_steps_deafen_nobody():
-    judge = Watchman(fitted(rows_of(900), rate=0.05), 0.05)
+    judge = AdaptiveNovelty(fit_novelty(rows_of(900), rate=0.05), 0.05)
     for row in rows_of(40, seed=1):
         judge(row)
     before = judge.threshold
     for _ in range(8):
         assert judge(np.full(4, 3e38)).novel
-    assert before < judge.threshold <= LOUD * before
+    assert before < judge.threshold <= SCORE_CAP * before
     assert judge(np.full(4, 60.0)).novel
 
 
 @pytest.mark.parametrize("distance", ["mahalanobis", "nearest"])
 def test_constant_and_wild_embeddings_never_make_nan(distance):
     constant = np.full((30, 3), 7.0, np.float32)
-    judge = fitted(constant, rate=0.2, distance=distance)
+    judge = fit_novelty(constant, rate=0.2, distance=distance)
     assert not judge(constant[0]).novel and judge(constant[0] + 1).novel
-    zeros = fitted(np.zeros((30, 3)), rate=0.2, distance=distance)
+    zeros = fit_novelty(np.zeros((30, 3)), rate=0.2, distance=distance)
     assert not zeros(np.zeros(3)).novel
     for wild in (np.nan, np.inf, -np.inf, 3e38):
         found = judge(np.array([0, wild, 0], np.float32))
@@ -127,11 +127,11 @@ def test_constant_and_wild_embeddings_never_make_nan(distance):
 def test_errors():
     for rate in (0.0, 1.0, -1.0, float("nan")):
         with pytest.raises(selftime.SeriesError, match="wanted a share between 0 and 1"):
-            check_enough(1000, rate)
+            check_normal_steps(1000, rate)
     said = "got 296 normal steps, wanted at least 297 to promise a rate of 0.01: give more of them"
     with pytest.raises(selftime.SeriesError, match=re.escape(said)):
-        fitted(rows_of(296), rate=0.01)
-    fitted(rows_of(297), rate=0.01)
+        fit_novelty(rows_of(296), rate=0.01)
+    fit_novelty(rows_of(297), rate=0.01)
 
 
 def test_cool_down_keeps_quiet_after_an_alarm():
@@ -161,7 +161,7 @@ def test_a_run_in_needs_a_token_a_step_or_a_window():
 
 def test_normal_series_are_laid_end_to_end_with_their_gaps():
     x = series_of((3, 2, 5), 0.3)
-    got = laid_end_to_end(model_of("dilated", 2), selftime.read(x))
+    got = concatenate_normal(model_of("dilated", 2), selftime.read(x))
     np.testing.assert_allclose(got, np.concatenate(list(x), axis=1), rtol=1e-6)
     with pytest.raises(selftime.SeriesError, match="got series of 2 channels, wanted 1"):
-        laid_end_to_end(model_of("dilated"), selftime.read(x))
+        concatenate_normal(model_of("dilated"), selftime.read(x))

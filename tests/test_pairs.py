@@ -14,7 +14,7 @@ from selftime.data.batch import Batch
 from selftime.settings import settings_of
 from selftime.views.amplitude import jitter
 from selftime.views.mild import Mild
-from selftime.views.pairs import Crops, Independent, OverlappingCrops, WeakStrong, up_to
+from selftime.views.pairs import Crops, Independent, OverlappingCrops, WeakStrong, integers_between
 
 GENTLE = examples(60)
 CROPS = OverlappingCrops()
@@ -74,20 +74,20 @@ def test_crops_overlap_within_their_series(
 @given(lengths=ragged, seed=seeds)
 def test_shared_steps_carry_the_same_values(lengths: list[int], seed: int) -> None:
     crops = CROPS(numbered(lengths), seeded(seed))
-    there = crops.there
+    valid = crops.valid
     most = int(crops.shared.max())
-    assert (there is None) == (set(crops.shared.tolist()) == {most})
+    assert (valid is None) == (set(crops.shared.tolist()) == {most})
     for i, (start, n) in enumerate(zip(crops.start.tolist(), crops.shared.tolist(), strict=True)):
         one, two = crops.first.values[i, :, start : start + n], crops.second.values[i, :, :n]
         assert one.shape[1] == n and torch.equal(one, two)
-        assert there is None or there[i].tolist() == [t < n for t in range(most)]
+        assert valid is None or valid[i].tolist() == [t < n for t in range(most)]
 
 
 @GENTLE
 @given(T=st.integers(1, 30), B=st.integers(1, 5), seed=seeds)
 def test_equal_lengths_stay_equal(T: int, B: int, seed: int) -> None:
     crops = CROPS(numbered([T] * B), seeded(seed))
-    assert crops.there is None
+    assert crops.valid is None
     for numbers in (crops.start, crops.shared, crops.first.lengths, crops.second.lengths):
         assert len(set(numbers.tolist())) == 1
 
@@ -191,10 +191,10 @@ def test_least_is_a_number_of_steps(least: int) -> None:
 def test_up_to_reaches_both_bounds_and_no_further() -> None:
     draw = torch.tensor([0.0, 0.49, 0.51, 1 - 2**-24])
     high = torch.tensor([3, 3, 3, 3])
-    assert up_to(draw, 1, high).tolist() == [1, 2, 2, 3]
+    assert integers_between(draw, 1, high).tolist() == [1, 2, 2, 3]
     many = torch.arange(5000)
-    assert torch.equal(up_to(draw[-1], 0, many), many)  # never rounded up to one more
-    assert up_to(draw, high, high).tolist() == [3, 3, 3, 3]
+    assert torch.equal(integers_between(draw[-1], 0, many), many)  # never rounded up to one more
+    assert integers_between(draw, high, high).tolist() == [3, 3, 3, 3]
 
 
 def test_independent_draws_one_view_twice() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Generator
 
-from selftime.objectives.parts import dropped, linear, projector
+from selftime.objectives.parts import dropout, linear, projector
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -47,7 +47,7 @@ def test_weights_are_spread_as_torch_spreads_them() -> None:
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_dropout_keeps_the_mean_and_drops_its_share(share: float) -> None:
     z = 1 + torch.rand(100, 200, generator=seeded(), dtype=torch.float64)
-    got = dropped(z, share, seeded(1))
+    got = dropout(z, share, seeded(1))
     gone = got == 0
     torch.testing.assert_close(got[~gone], z[~gone] / (1 - share))
     error = (share * (1 - share) / z.numel()) ** 0.5
@@ -58,19 +58,19 @@ def test_dropout_keeps_the_mean_and_drops_its_share(share: float) -> None:
 def test_dropout_of_nothing_draws_nothing() -> None:
     z, rng = torch.ones(3, 4), seeded()
     before = rng.get_state()
-    assert dropped(z, 0.0, rng) is z
+    assert dropout(z, 0.0, rng) is z
     assert torch.equal(rng.get_state(), before)
 
 
 def test_dropout_is_drawn_from_rng_alone_and_leaves_tokens_as_they_were() -> None:
     z, before, rng = torch.ones(30, 4), torch.get_rng_state(), seeded(2)
-    first, second = dropped(z, 0.5, rng), dropped(z, 0.5, rng)
-    assert torch.equal(first, dropped(z, 0.5, seeded(2))) and not torch.equal(first, second)
+    first, second = dropout(z, 0.5, rng), dropout(z, 0.5, rng)
+    assert torch.equal(first, dropout(z, 0.5, seeded(2))) and not torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before) and torch.equal(z, torch.ones(30, 4))
 
 
 def test_the_gradient_passes_where_numbers_were_kept() -> None:
     z = torch.ones(30, 4, requires_grad=True)
-    kept = dropped(z, 0.25, seeded(3))
+    kept = dropout(z, 0.25, seeded(3))
     kept.sum().backward()
     torch.testing.assert_close(z.grad, kept.detach())  # 0, or 1 / (1 - share) where z is 1

@@ -27,7 +27,7 @@ def test_patches_hold_the_steps_in_order_and_nothing_beyond():
                 assert bool(cut.observed[b, p, :, step].all()) == inside
                 if inside:
                     assert torch.equal(cut.values[b, p, :, step], x.values[b, :, 4 * p + step])
-    assert cut.there.tolist() == [[True, True, True], [True, True, False]]
+    assert cut.valid.tolist() == [[True, True, True], [True, True, False]]
 
 
 def test_a_gap_inside_a_series_is_there_and_an_empty_series_has_one_patch():
@@ -35,8 +35,8 @@ def test_a_gap_inside_a_series_is_there_and_an_empty_series_has_one_patch():
     observed = x.observed.clone()
     observed[0, :, 4:8] = False
     observed[1] = False
-    there = patches_of(Batch(x.values, observed), 4).there
-    assert there.tolist() == [[True, True, True], [True, False, False]]
+    valid = patches_of(Batch(x.values, observed), 4).valid
+    assert valid.tolist() == [[True, True, True], [True, False, False]]
 
 
 def test_tokens_of_a_patch_are_the_mean_of_those_within_the_series():

@@ -18,7 +18,7 @@ from selftime.encoders.projected import backbone
 from selftime.encoders.registry import recipe_of
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_standard_vectors
-from selftime.tasks.picking import Candidate, Picked, as_good, judged, pick
+from selftime.tasks.picking import Candidate, PickResult, as_good, score_candidate, pick
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import untrained_twin
 from selftime.tasks.scratch import network_like
@@ -75,7 +75,7 @@ def test_the_model_is_saved_with_its_pick(tmp_path) -> None:
     made = pick(model_of(x, deaf=True), x).model
     again = st.load(made.save(tmp_path / "picked"))
     assert np.array_equal(again.embed(x), made.embed(x))
-    assert np.array_equal(again.cohort, made.cohort)
+    assert np.array_equal(again.reference_bank, made.reference_bank)
     assert isinstance(backbone(again.encoder), Layered)
     assert "is picked" in (tmp_path / "picked" / "README.md").read_text()
 
@@ -91,7 +91,7 @@ def test_vectors_are_those_of_the_layer_standardised_over_all_and_of_length_1() 
         with_standard_vectors(picked, others, model.scaling, 0), model.scaling, model.channels
     )
     assert np.array_equal(made.model.embed(x), wanted.embed(x))
-    assert len(made.model.cohort) == len(others)
+    assert len(made.model.reference_bank) == len(others)
 
 
 def test_the_usual_stays_where_it_is_as_good() -> None:
@@ -134,7 +134,7 @@ def test_errors_are_those_of_a_ridge_fitted_on_all_others() -> None:
         scores = (z[i] - X.mean(axis=0)) @ weights + Y.mean(axis=0)
         wrong += int(scores.argmax() != index[i])
         squares.append(np.square(scores - np.where(np.arange(4) == index[i], 1.0, -1.0)).mean())
-    got = judged((2, "max"), z, index)
+    got = score_candidate((2, "max"), z, index)
     assert got[:3] == (2, "max", wrong)
     assert got.squared == pytest.approx(np.mean(squares), rel=1e-9)
 
@@ -202,7 +202,7 @@ def test_the_command_prints_the_table_and_writes_the_model(tmp_path) -> None:
 def test_references_of_a_picked_model_are_of_the_same_layer_and_network() -> None:
     x = waves()
     made = pick(model_of(x, deaf=True), x)
-    assert isinstance(made, Picked)
+    assert isinstance(made, PickResult)
     twin = backbone(untrained_twin(made.model, x))
     assert isinstance(twin, Layered) and twin.layer == made.choice.layer
     fresh = Dilated(channels=1, hidden=8, depth=3, dim=12)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftime.engine.choices import usual_budget
-from selftime.engine.plan import UNITS, Budget, TrainingConfig, budget_in
+from selftime.engine.choices import default_budget
+from selftime.engine.plan import UNITS, Budget, TrainingConfig, parse_budget
 from selftime.objectives.recipe import Recipe
 
 
@@ -29,7 +29,7 @@ def checked(kind, settings):
     ],
 )
 def test_a_budget_reads_as_people_type_it(text, amount, unit):
-    assert budget_in(text) == Budget(amount=float(amount), unit=unit)
+    assert parse_budget(text) == Budget(amount=float(amount), unit=unit)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_budget_reads_as_people_type_it(text, amount, unit):
 )
 def test_what_is_no_budget_is_named_beside_what_would_be_one(text):
     with pytest.raises(ValueError) as caught:
-        budget_in(text)
+        parse_budget(text)
     wanted = "wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
     assert str(caught.value) == f"got a budget of {text!r}, {wanted}"
 
@@ -58,7 +58,7 @@ def test_a_budget_that_is_built_is_checked_too(amount, unit):
 @given(amount=st.integers(1, 10**9), unit=st.sampled_from(UNITS))
 def test_a_budget_is_read_from_what_it_shows(amount, unit):
     budget = Budget(amount=float(amount), unit=unit)
-    assert budget_in(str(budget)) == budget
+    assert parse_budget(str(budget)) == budget
 
 
 def test_small_numbers_show_as_people_type_them():
@@ -84,12 +84,12 @@ def test_steps_of_a_budget():
     ],
 )
 def test_progress_is_the_share_that_is_used_up(text, step, seconds, share):
-    assert budget_in(text).progress(step, seconds, steps_an_epoch=7) == share
+    assert parse_budget(text).progress(step, seconds, steps_an_epoch=7) == share
 
 
 @pytest.mark.parametrize("values, steps", [(1, 200), (100_000, 200), (100_001, 600)])
 def test_the_usual_budget_is_that_of_the_authors(values, steps):
-    assert usual_budget(values) == Budget(amount=float(steps))
+    assert default_budget(values) == Budget(amount=float(steps))
 
 
 def test_a_config_says_nothing_by_default():

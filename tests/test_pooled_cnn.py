@@ -6,7 +6,7 @@ import torch
 from network_material import network, normed, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.pooled_cnn import PooledCNN
-from selftime.encoders.steps import highest_of_pairs, steps_of
+from selftime.encoders.steps import max_pool_pairs, step_masks
 
 
 def looped(x, layer):
@@ -28,11 +28,11 @@ def test_three_blocks_equal_plain_loops(T):
 def test_pairs_count_where_either_step_does():
     x = walks((5, 3))
     x.observed[0, :, :3] = False
-    steps = steps_of(x).halved()
+    steps = step_masks(x).halved()
     assert steps.seen[:, 0].tolist() == [[False, True, True], [True, True, False]]
     assert steps.within[:, 0].tolist() == [[True, True, True], [True, True, False]]
-    assert steps_of(walks((4, 4))).halved().within is None
-    assert highest_of_pairs(-torch.arange(1.0, 4.0).view(1, 1, 3)).tolist() == [[[-1.0, -3.0]]]
+    assert step_masks(walks((4, 4))).halved().within is None
+    assert max_pool_pairs(-torch.arange(1.0, 4.0).view(1, 1, 3)).tolist() == [[[-1.0, -3.0]]]
 
 
 def test_a_change_is_strongest_in_the_token_it_belongs_to():

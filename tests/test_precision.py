@@ -15,10 +15,10 @@ from selftime.data import scaling
 from selftime.encoders.base import Encoder
 from selftime.engine.fit import Aside, fit
 from selftime.engine.interruption import Stopped
-from selftime.engine.plan import Plan, budget_in
+from selftime.engine.plan import Plan, parse_budget
 from selftime.engine.precision import FAR, Refused, is_near
 from selftime.engine.runs import Run, RunError, facts_in, metrics_in
-from selftime.engine.training import Training
+from selftime.engine.training import Trainer
 from selftime.estimators import Classifier
 from selftime.objectives.simclr import SimCLR
 from strided_toy import Strided
@@ -47,7 +47,7 @@ def run_of(half, precision="bf16", **changes):
     encoder = Halves(channels=2)
     encoder.half = half
     series, plan = waves(), plan_of("simclr", "4 steps", precision=precision, **changes)
-    return Training(SimCLR(encoder=encoder), series, scaling.fit_channels(series), plan, 3)
+    return Trainer(SimCLR(encoder=encoder), series, scaling.fit_channels(series), plan, 3)
 
 
 def noise(tokens):
@@ -119,7 +119,7 @@ def broken(monkeypatch):
 
 
 X = waves(10, steps=16)
-PLAN = Plan(budget=budget_in("2 steps"), precision="bf16")
+PLAN = Plan(budget=parse_budget("2 steps"), precision="bf16")
 
 
 def learnt(run=None, plan=PLAN):

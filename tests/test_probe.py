@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selftime.tasks.probe import Probe
-from selftime.tasks.ridge import ridge
+from selftime.tasks.ridge import ridge_leave_one_out
 from selftime.tasks.temperature import UNTESTED, softmax_temperature
 
 SHAPES = [(12, 5), (6, 20), (9, 9)]  # tall, wide, square
@@ -64,7 +64,7 @@ def test_equals_ridge_by_loops(n, d, penalty):
 def test_left_out_scores_equal_refitting_without_each_case(n, d):
     X, y = cases(n, d)
     Y, strength = targets_of(y), strength_of(X, 0.3)
-    _, held_out = ridge(X - X.mean(axis=0), Y - Y.mean(axis=0), 0.3)
+    _, held_out = ridge_leave_one_out(X - X.mean(axis=0), Y - Y.mean(axis=0), 0.3)
     for i in range(n):
         rest = np.arange(n) != i
         W, b = ridge_by_loops(X[rest], Y[rest], strength)

@@ -10,9 +10,9 @@ from selftime.data.batch import Batch
 from selftime.encoders.quantiles import (
     Quantiles,
     magnitudes,
-    on_cpu,
-    on_device,
-    planned,
+    quantiles_on_cpu,
+    quantiles_on_device,
+    plan_quantiles,
     representations,
 )
 from selftime.encoders.quantiles_numba import LANES
@@ -107,16 +107,16 @@ def test_depth_and_divisor_reach_the_features(depth: int, divisor: int) -> None:
 def test_compiled_and_torch_paths_agree(rows: int) -> None:
     length = 101
     series = walks(rows, 1, length).values
-    plan = planned(length, 6, 4)
+    plan = plan_quantiles(length, 6, 4)
     flat = torch.cat(representations(series), 2).flatten(0, 1)
-    torch.testing.assert_close(on_cpu(flat, plan), on_device(flat, plan), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(quantiles_on_cpu(flat, plan), quantiles_on_device(flat, plan), rtol=1e-5, atol=1e-4)
 
 
 def test_torch_path_equals_plain_loops() -> None:
     x = walks(3, 1, 45)
     wanted = reference(x.values)
     flat = torch.cat(representations(x.values), 2).flatten(0, 1)
-    got = on_device(flat, planned(45, 6, 4))
+    got = quantiles_on_device(flat, plan_quantiles(45, 6, 4))
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=rounding(wanted))
 
 

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from selftime.data.batch import Batch
-from selftime.encoders.quantiles import Quantiles, dyadic, ranks, resampled
+from selftime.encoders.quantiles import Quantiles, dyadic_intervals, ranks, resample_to_length
 from selftime.encoders.quantiles_numba import LANES, sort_lanes
 
 LENGTHS = (40, 64, 1, 100, 2, 40)
@@ -41,7 +41,7 @@ def line(values: np.ndarray, length: int) -> np.ndarray:
 @pytest.mark.parametrize("length", [1, 2, 5, 40, 333])
 def test_other_lengths_are_resampled_along_straight_lines(length: int) -> None:
     x = ragged()
-    got = resampled(x.filled(), x.lengths, length)
+    got = resample_to_length(x.filled(), x.lengths, length)
     filled = x.filled().double().numpy()
     for series, values, T in zip(got, filled, LENGTHS, strict=True):
         wanted = [line(channel[:T], length) for channel in values]
@@ -52,22 +52,22 @@ def test_series_of_the_reference_length_keep_every_bit() -> None:
     values = torch.randn(2, 1, 9, generator=dice()) * 1e30
     values[0, 0, 3] = -0.0
     longer = torch.cat([values, torch.full((2, 1, 4), 7.0)], dim=2)
-    together = resampled(longer, torch.tensor([9, 13]), 9)
+    together = resample_to_length(longer, torch.tensor([9, 13]), 9)
     assert bits(together[0]) == bits(values[0])
-    assert resampled(values, torch.tensor([9, 9]), 9) is values
+    assert resample_to_length(values, torch.tensor([9, 9]), 9) is values
 
 
 def test_resampling_stays_exact_far_from_the_start() -> None:
     steps = 200_001
     values = torch.arange(steps, dtype=torch.float32)[None, None] % 2
-    got = resampled(values, torch.tensor([steps]), 400_001)
+    got = resample_to_length(values, torch.tensor([steps]), 400_001)
     assert_array_equal(got[0, 0, 1::2], np.full(200_000, 0.5))
 
 
 def test_an_embedding_is_that_of_the_resampled_series() -> None:
     x = ragged()
     encoder = Quantiles(channels=2, length=50)
-    series = resampled(x.filled(), x.lengths, 50)
+    series = resample_to_length(x.filled(), x.lengths, 50)
     whole = Batch(series, torch.ones_like(series, dtype=torch.bool))
     assert bits(encoder.embed(x)) == bits(encoder.embed(whole))
 
@@ -146,10 +146,10 @@ def test_shifting_a_series_moves_even_quantiles_only() -> None:
 
 
 def test_dyadic_intervals() -> None:
-    assert dyadic(9, 2) == [(0, 9), (0, 4), (4, 9), (2, 6)]
-    assert dyadic(8, 3)[4:] == [(0, 2), (2, 4), (4, 6), (6, 8), (1, 3), (3, 5), (5, 7)]
-    assert dyadic(3, 6) == [(0, 3), (0, 1), (1, 3), (0, 1)]
-    assert dyadic(0, 6) == dyadic(-1, 6) == []
+    assert dyadic_intervals(9, 2) == [(0, 9), (0, 4), (4, 9), (2, 6)]
+    assert dyadic_intervals(8, 3)[4:] == [(0, 2), (2, 4), (4, 6), (6, 8), (1, 3), (3, 5), (5, 7)]
+    assert dyadic_intervals(3, 6) == [(0, 3), (0, 1), (1, 3), (0, 1)]
+    assert dyadic_intervals(0, 6) == dyadic_intervals(-1, 6) == []
 
 
 @pytest.mark.parametrize(("values", "count"), [(1, 1), (4, 1), (5, 2), (9, 3), (12, 3), (77, 20)])

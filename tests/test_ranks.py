@@ -14,7 +14,7 @@ import torch
 from ranks_in_threads import on_ranks
 from ranks_run import STEPS, STOPPED_AFTER, main
 from selftime.data.batch import Batch
-from selftime.objectives.ranks import Gathered, shared
+from selftime.objectives.ranks import Gathered, distribute
 
 HERE = Path(__file__).parent
 UNEVEN = pytest.mark.parametrize(
@@ -42,13 +42,13 @@ class Encoding:
 
 def loss_of(encode, x):
     """Every row is compared with every other, and they count differently."""
-    z = shared(encode, x)
+    z = distribute(encode, x)
     return ((z @ z.T).exp() * torch.arange(1, len(z) + 1)).mean()
 
 
 def test_alone_a_process_encodes_everything():
     encode, x = Encoding(), series(5)
-    assert torch.equal(shared(encode, x), encode(x))
+    assert torch.equal(distribute(encode, x), encode(x))
     assert encode.rows == [5, 5]
 
 
@@ -56,7 +56,7 @@ def test_alone_a_process_encodes_everything():
 def test_every_rank_gets_all_rows_and_encodes_its_share(count, world):
     x, wanted = series(count), Encoding()(series(count))
     encodings = [Encoding() for _ in range(world)]
-    for got in on_ranks(world, lambda rank: shared(encodings[rank], x)):
+    for got in on_ranks(world, lambda rank: distribute(encodings[rank], x)):
         torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
     assert [encode.rows for encode in encodings] == [[-(-count // world)]] * world
 
@@ -98,7 +98,7 @@ def test_several_ranks_encode_without_gradients_too():
 
     def work(rank):
         with torch.inference_mode():
-            return shared(Encoding(), x)
+            return distribute(Encoding(), x)
 
     for got in on_ranks(2, work):
         assert got.shape == (5, 4) and not got.requires_grad
@@ -108,7 +108,7 @@ def test_a_rank_that_fails_does_not_leave_the_others_waiting():
     def work(rank):
         if rank == 1:
             raise RuntimeError("mine")
-        return shared(Encoding(), series(4))
+        return distribute(Encoding(), series(4))
 
     with pytest.raises(RuntimeError, match="mine"):
         on_ranks(3, work)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from selftime.objectives.data2vec import smooth_error
+from selftime.objectives.data2vec import smooth_l1
 from selftime.objectives.losses.reconstruction import squared_error
 
 
@@ -20,7 +20,7 @@ def smooth(d: float, beta: float) -> float:
 
 def loop(made: Tensor, wanted: Tensor, counts: Tensor, each) -> float:
     rows = zip(made.flatten().tolist(), wanted.flatten().tolist(), counts.flatten(), strict=True)
-    errors = [each(abs(a - b)) for a, b, there in rows if there]
+    errors = [each(abs(a - b)) for a, b, valid in rows if valid]
     return sum(errors) / len(errors)
 
 
@@ -37,11 +37,11 @@ def test_smooth_error_is_a_square_within_beta_and_a_line_beyond(beta: float) -> 
     near = ((made - wanted).abs() <= beta)[counts]
     assert near.any() and not near.all()
     by_loop = loop(made, wanted, counts, lambda d: smooth(d, beta))
-    assert float(smooth_error(made, wanted, counts, beta)) == pytest.approx(by_loop, rel=1e-12)
+    assert float(smooth_l1(made, wanted, counts, beta)) == pytest.approx(by_loop, rel=1e-12)
 
 
 @pytest.mark.parametrize(
-    "loss", [squared_error, lambda *given: smooth_error(*given, 1.5)], ids=["squared", "smooth"]
+    "loss", [squared_error, lambda *given: smooth_l1(*given, 1.5)], ids=["squared", "smooth"]
 )
 def test_gradients_and_what_does_not_count(loss) -> None:
     made, wanted, counts = material()

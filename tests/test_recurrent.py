@@ -11,9 +11,9 @@ from selftime.encoders.recurrent import (
     LSTM,
     last_states,
     mean_states,
-    recurrent,
-    turned,
-    turned_order,
+    build_rnn,
+    reordered,
+    reversal_order,
 )
 
 
@@ -74,29 +74,29 @@ def test_a_missing_step_enters_as_0():
 
 def test_series_are_turned_around_within_their_own_length():
     x = walks((4, 2, 1))
-    order = turned_order(x)
+    order = reversal_order(x)
     assert order.T.tolist() == [[3, 2, 1, 0], [1, 0, 2, 3], [0, 1, 2, 3]]
     h = torch.randn(4, 3, 5, generator=dice())
     for i, T in enumerate((4, 2, 1)):
-        assert torch.equal(turned(h, order)[:T, i], h[:T, i].flip(0))
-    assert torch.equal(turned(turned(h, order), order), h)
+        assert torch.equal(reordered(h, order)[:T, i], h[:T, i].flip(0))
+    assert torch.equal(reordered(reordered(h, order), order), h)
 
 
 def test_vectors_are_means_or_what_each_direction_knows_last():
     tokens = torch.randn(3, 6, 8, generator=dice())
     lengths = (6, 4, 1)
-    there = torch.arange(6) < torch.tensor(lengths)[:, None]
-    mean, last = mean_states(tokens, there, 5), last_states(tokens, there, 5)
+    valid = torch.arange(6) < torch.tensor(lengths)[:, None]
+    mean, last = mean_states(tokens, valid, 5), last_states(tokens, valid, 5)
     for i, T in enumerate(lengths):
         torch.testing.assert_close(mean[i], tokens[i, :T].mean(dim=0))
         assert torch.equal(last[i], torch.cat([tokens[i, T - 1, :5], tokens[i, 0, 5:]]))
-    assert torch.equal(last_states(tokens, there, 8)[1], tokens[1, 3])
+    assert torch.equal(last_states(tokens, valid, 8)[1], tokens[1, 3])
     with pytest.raises(ValueError, match="got pooling 'max', wanted one of mean, last"):
         GRU(channels=1, pooling="max")
 
 
 def test_weights_are_spread_as_torch_spreads_them():
-    layer, bound = recurrent(nn.GRU, 64, 100, dice()), 0.1  # uniform within 1 / sqrt(hidden)
+    layer, bound = build_rnn(nn.GRU, 64, 100, dice()), 0.1  # uniform within 1 / sqrt(hidden)
     for weight in layer.parameters():
         assert 0.97 * bound < weight.abs().max() <= bound
     assert abs(float(layer.weight_hh_l0.detach().std()) / bound - 3**-0.5) < 0.01

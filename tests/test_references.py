@@ -18,13 +18,13 @@ from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import generator
 from selftime.objectives.simclr import SimCLR
 from selftime.tasks import scratch
-from selftime.tasks.compare import ROWS
+from selftime.tasks.compare import COMPARISON_ROWS
 from selftime.tasks.probe import Probe
 from selftime.tasks.references import (
     from_scratch,
     minirocket_ridge,
-    raw_values,
-    untrained,
+    raw_values_row,
+    untrained_row,
     untrained_twin,
     without_learning,
 )
@@ -64,9 +64,9 @@ def values_of(row, i):
     return row.test[i][np.isfinite(row.test[i])]
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", COMPARISON_ROWS)
 def test_the_test_part_never_reaches_the_training_part(model, name):
-    plain, perturbed = (ROWS[name](model, TRAIN, test) for test in (TEST, other_test(2)))
+    plain, perturbed = (COMPARISON_ROWS[name](model, TRAIN, test) for test in (TEST, other_test(2)))
     np.testing.assert_array_equal(perturbed.train, plain.train)
     np.testing.assert_allclose(values_of(perturbed, 2), values_of(plain, 2), atol=1e-5)
     changed, before = values_of(perturbed, 3), values_of(plain, 3)
@@ -75,9 +75,9 @@ def test_the_test_part_never_reaches_the_training_part(model, name):
     assert one.predict(plain.test)[2] == two.predict(plain.test)[2]
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", COMPARISON_ROWS)
 def test_rows_hold_a_vector_for_every_series(model, name):
-    row = ROWS[name](model, TRAIN, TEST)
+    row = COMPARISON_ROWS[name](model, TRAIN, TEST)
     assert row.name == name and len(row.train) == 14 and len(row.test) == 6
     assert row.train.dtype == row.test.dtype == np.float32
     if name != "supervised from scratch":  # which learns from the values, missing ones among them
@@ -119,7 +119,7 @@ def lower_median(numbers):
 
 def test_raw_values_are_the_values_scaled_by_the_training_part(model):
     same = SeriesSet.of(np.random.default_rng(0).normal(5, 3, size=(8, 2, 10)), np.arange(8) % 2)
-    row = raw_values(model, same, same[:3])
+    row = raw_values_row(model, same, same[:3])
     x = same.values.astype(np.float64)
     for c in range(2):
         mean, sd = x[:, c].mean(), x[:, c].std()
@@ -134,12 +134,12 @@ def test_untrained_is_the_same_encoder_without_its_map(model):
     bare = without_learning(model.encoder)
     assert any(isinstance(part, Projected) for part in model.encoder.modules())
     assert not any(isinstance(part, Projected) for part in bare.modules())
-    row = untrained(model, TRAIN, TEST)
+    row = untrained_row(model, TRAIN, TEST)
     wanted = bare.embed(model.scaling.apply(batch_of(TEST))).numpy()
     np.testing.assert_allclose(row.test, wanted, atol=1e-5)
-    head = ROWS["selftime"](model, TRAIN, TEST).head
+    head = COMPARISON_ROWS["selftime"](model, TRAIN, TEST).head
     assert type(row.head) is type(head) and row.head.penalty == head.penalty
-    np.testing.assert_array_equal(row.head.cohort, row.train)
+    np.testing.assert_array_equal(row.head.reference_bank, row.train)
 
 
 def test_every_learned_map_is_taken_off():

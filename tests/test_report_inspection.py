@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import selftime as st
-from selftime.report.inspection import in_time_words, inspect, sampling
+from selftime.report.inspection import duration_in_words, inspect, sampling_interval
 
 
 def made(n: int = 6, **given) -> st.SeriesSet:
@@ -83,9 +83,9 @@ def test_one_series_is_cut_into_windows():
 
 def test_times_are_measured_within_series():
     times = np.concatenate([np.arange(10) * 0.5, 100 + np.arange(10) * 0.5])
-    assert sampling(replace(made(2), times=times)) == ("0.5 seconds", 0)
+    assert sampling_interval(replace(made(2), times=times)) == ("0.5 seconds", 0)
     times[15:] += 3
-    interval, irregular = sampling(replace(made(2), times=times))
+    interval, irregular = sampling_interval(replace(made(2), times=times))
     assert interval == "0.5 seconds" and irregular == pytest.approx(1 / 18)
     assert "6% of the steps are not 0.5 seconds apart: resample" in (
         finding(replace(made(2), times=times))
@@ -94,8 +94,8 @@ def test_times_are_measured_within_series():
 
 def test_dates_are_measured_too():
     times = np.arange("2024-01-01", "2024-01-21", dtype="datetime64[D]")
-    assert sampling(replace(made(2), times=times)) == ("1 day", 0)
-    assert sampling(st.sample("NYCTaxi")) == ("30 minutes", 0)
+    assert sampling_interval(replace(made(2), times=times)) == ("1 day", 0)
+    assert sampling_interval(st.sample("NYCTaxi")) == ("30 minutes", 0)
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_dates_are_measured_too():
     ],
 )
 def test_time_in_words(seconds, words):
-    assert in_time_words(seconds) == words
+    assert duration_in_words(seconds) == words

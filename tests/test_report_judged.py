@@ -8,12 +8,12 @@ import pytest
 
 from judged_material import judged_pair
 from report_material import HOSTILE, Seen, a_run, full_content, some_series, some_vectors
-from selftime.report.calibration import SIDE, calibration_picture, figure_rows, wilson
-from selftime.report.confusion import MOST_CLASSES, confusion_picture, frequent, seriation
+from selftime.report.calibration import PLOT_SIDE, calibration_picture, metric_rows, wilson_interval
+from selftime.report.confusion import MAX_CONFUSION_CLASSES, confusion_picture, frequent_mistakes, seriation
 from selftime.report.content import Content
 from selftime.report.judged import evaluation_section
-from selftime.report.mistakes import MOST_DRAWN, WITHOUT, lanes_of, mistake_gallery
-from selftime.report.page import own_text, page
+from selftime.report.mistakes import MOST_DRAWN, WITHOUT, channel_paths, mistake_gallery
+from selftime.report.page import template_text, page
 from selftime.report.strategies import strategies_of, strategy_table
 from selftime.tasks.compare import Comparison
 
@@ -30,7 +30,7 @@ TABLE = {
 def test_every_count_is_drawn_once_in_a_readable_cell(K):
     _, _, found = judged_pair(K, 4)
     it = confusion_picture(found)
-    kept = min(K, MOST_CLASSES)
+    kept = min(K, MAX_CONFUSION_CLASSES)
     assert len(it.lines) == kept and it.cell >= 22
     rows = {line.middle - it.cell / 2: line.whole for line in it.lines}
     names = found.classes.tolist()
@@ -45,7 +45,7 @@ def test_every_count_is_drawn_once_in_a_readable_cell(K):
         (k, j): int(n) for (k, j), n in np.ndenumerate(found.confusion) if n and {k, j} <= shown
     }
     assert drawn == wanted
-    assert ("with most mistakes" in it.caption) == (K > MOST_CLASSES)
+    assert ("with most mistakes" in it.caption) == (K > MAX_CONFUSION_CLASSES)
 
 
 def test_classes_taken_for_one_another_are_neighbours():
@@ -94,7 +94,7 @@ def rgb_of(text: str) -> np.ndarray:
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("kind", ["strong", "alarm"])
 def test_counts_can_be_read_on_every_depth_of_colour(dark, kind):
-    text = own_text("page.css")
+    text = template_text("page.css")
     light, night = text.split("@media (prefers-color-scheme: dark)")[:2]
     named = {"ink": "#22262b", "strong": "#0b6fb8"} | dict(
         re.findall(r"--([\w-]+): (#\w+);", light)
@@ -114,8 +114,8 @@ def test_dots_lie_where_the_bins_are():
     _, _, found = judged_pair(3, 60)
     it = calibration_picture(found)
     for dot, part in zip(it.dots, found.bins, strict=True):
-        assert dot.x == pytest.approx(SIDE * part.confidence, abs=0.06)
-        assert dot.y == pytest.approx(SIDE * (1 - part.accuracy), abs=0.06)
+        assert dot.x == pytest.approx(PLOT_SIDE * part.confidence, abs=0.06)
+        assert dot.y == pytest.approx(PLOT_SIDE * (1 - part.accuracy), abs=0.06)
         assert dot.top <= dot.y <= dot.bottom
     assert sum(int(row[1]) for row in it.table) == len(found.ids) == 180
     counted = [int(bar.text.split()[0]) for bar in it.bars]
@@ -124,7 +124,7 @@ def test_dots_lie_where_the_bins_are():
 
 def test_wilson_interval_solves_its_equation():
     for share, n in ((0.0, 5), (0.3, 10), (1.0, 7)):
-        for end in wilson(share, n):
+        for end in wilson_interval(share, n):
             if 1e-9 < end < 1 - 1e-9:  # |share − p| = z √(p (1 − p) / n)
                 off = abs(share - end) - 1.959964 * (end * (1 - end) / n) ** 0.5
                 assert off == pytest.approx(0, abs=1e-9)
@@ -173,10 +173,10 @@ def test_other_series_than_the_judged_ones_are_refused():
 
 def test_lanes_share_range_and_steps():
     long, short = np.array([[0.0, 10.0, 5.0]]), np.array([[10.0, np.nan]])
-    (first,), (second,) = lanes_of([long, short])
+    (first,), (second,) = channel_paths([long, short])
     assert first == "M0 960L500 40 1000 500" and second == "M0 40h0"
-    assert lanes_of([np.full((1, 2), np.nan)]) == [[""]]
-    assert lanes_of([np.full((1, 2), 7.0)]) == [["M0 500L1000 500"]]
+    assert channel_paths([np.full((1, 2), np.nan)]) == [[""]]
+    assert channel_paths([np.full((1, 2), 7.0)]) == [["M0 500L1000 500"]]
 
 
 def test_a_class_without_training_series_leaves_its_panel_empty():
@@ -225,7 +225,7 @@ def test_page_shows_every_figure_of_the_evaluation():
     ids = [a["id"] for a in seen.all("section")]
     assert ids[-5:] == ["strategies", "judged", "calibration", "mistakes", "use"]
     assert {f"#{name}" for name in ids[-5:]} <= {a["href"] for a in seen.all("a")}
-    for name, value, about in figure_rows(content.evaluation):
+    for name, value, about in metric_rows(content.evaluation):
         assert f"{name} {value} {about}" in seen.words
     for mistake in content.evaluation.mistakes:
         assert f"{mistake.id} {mistake.truth} {mistake.predicted}" in seen.words
@@ -266,9 +266,9 @@ def test_section_for_the_card():
     text = evaluation_section(found)
     lines = text.splitlines()
     assert lines[0] == "### With 9 labelled series"
-    for name, value, about in figure_rows(found):
+    for name, value, about in metric_rows(found):
         assert f"| {name} | {value} | {about} |" in lines
-    assert [f"- {text}" for text in frequent(found)] == lines[-len(frequent(found)) :]
+    assert [f"- {text}" for text in frequent_mistakes(found)] == lines[-len(frequent_mistakes(found)) :]
 
 
 def test_same_content_same_page_and_arguments_untouched():

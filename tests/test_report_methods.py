@@ -10,7 +10,7 @@ from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
 from selftime.report.inspection import inspect, inspection_table
-from selftime.report.measured import Measured
+from selftime.report.measured import BenchmarkResult
 from selftime.report.methods import ENCODERS_SUIT, papers_in
 from selftime.report.tables import comparison_table, methods_table
 from selftime.tasks.compare import Comparison
@@ -54,7 +54,7 @@ def test_every_method_says_its_family_and_when_to_take_it():
 
 
 def test_measured_figures_are_shown_beside_a_method():
-    figures = Measured(2, 9, {"1 label per class": 71.26, "all labels": 95.0}, {}, 1.52)
+    figures = BenchmarkResult(2, 9, {"1 label per class": 71.26, "all labels": 95.0}, {}, 1.52)
     shown = [st.methods()[0]._replace(measured=figures)]
     line = " ".join(printed(methods_table(shown, "objective"), width=160).split())
     assert "2 71.3 95.0 1.5x" in line

@@ -11,15 +11,15 @@ import torch
 
 from report_material import RANGES, WARNINGS, a_comparison, a_log, a_run, some_series, some_vectors
 from selftime.data.batch import Batch
-from selftime.report.charts import Axis, axis_over, line_through, number, readings_of
+from selftime.report.charts import Axis, axis_over, line_through, short_number, tooltips_of
 from selftime.report.content import Content
-from selftime.report.curves import interval
-from selftime.report.gallery import DRAWS, furthest, gallery
-from selftime.report.pointmap import agreement, chosen_rows, nearest, packed_one, placed
-from selftime.report.progress import loss_charts, monitor_charts, state_of, track, values_table
-from selftime.report.results import look, results, results_section
-from selftime.report.strokes import outline, outline_steps, path_of, trace_of
-from selftime.report.verdict import UNMEASURED, helped, verdict_of
+from selftime.report.curves import mean_interval
+from selftime.report.gallery import DRAWS, furthest_draw, gallery
+from selftime.report.pointmap import neighbour_agreement, sample_rows, nearest_series, pack_values, place_points
+from selftime.report.progress import loss_charts, monitor_charts, state_of, metric_trace, values_table
+from selftime.report.results import row_style, results, results_section
+from selftime.report.strokes import outline, outline_steps, svg_path, trace_path
+from selftime.report.verdict import UNMEASURED, comparison_sentence, verdict_of
 from selftime.tasks.compare import Comparison
 from selftime.views.amplitude import flip, jitter
 from selftime.views.mild import Mild
@@ -60,14 +60,14 @@ def test_short_series_are_drawn_as_they_are():
 
 def test_path_lifts_the_pen_over_gaps_and_dots_what_is_alone():
     y = np.array([0.0, 1.0, np.nan, 0.5, np.nan, np.nan, 0.25, 0.25])
-    path = path_of(np.linspace(0, 0.7, 8), y)
+    path = svg_path(np.linspace(0, 0.7, 8), y)
     assert path == "M0 1000L100 0M300 500h0M600 750L700 750"
 
 
 def test_trace_spans_the_width():
-    assert trace_of(np.array([0.0, 0.5, 1.0]), 10) == "M0 1000L500 500 1000 0"
-    assert trace_of(np.array([0.5]), 10) == "M500 500h0"
-    assert trace_of(np.array([np.nan, np.nan]), 10) == ""
+    assert trace_path(np.array([0.0, 0.5, 1.0]), 10) == "M0 1000L500 500 1000 0"
+    assert trace_path(np.array([0.5]), 10) == "M500 500h0"
+    assert trace_path(np.array([np.nan, np.nan]), 10) == ""
 
 
 # Charts
@@ -109,14 +109,14 @@ def test_axis_has_room_for_the_healthy_range_and_goes_by_factors_only_when_asked
     [(0.0, "0"), (0.93456, "0.935"), (-3, "\u22123"), (1234.4, "1,234"), (3e-5, "3e\u221205")],
 )
 def test_numbers_are_short(value, text):
-    assert number(float(value)) == text
+    assert short_number(float(value)) == text
 
 
 def test_long_lines_and_readings_are_thinned_evenly():
     x = np.linspace(0, 1, 10_000)
     y = np.where(np.arange(10_000) == 5000, 1.0, 0.0)
     assert " 0" in line_through("a", "strong", x, y).path  # the one peak is still there
-    found = readings_of(x, y, [str(i) for i in range(10_000)])
+    found = tooltips_of(x, y, [str(i) for i in range(10_000)])
     assert [found[0].text, found[-1].text, len(found)] == ["0", "9999", 150]
 
 
@@ -125,10 +125,10 @@ def test_long_lines_and_readings_are_thinned_evenly():
 
 def test_track_takes_what_is_there():
     log = [{"step": 1, "monitors": {"a": 2}}, {"step": 2}, {"step": 3, "monitors": {"a": math.inf}}]
-    found = track(log, "monitors", "a")
+    found = metric_trace(log, "monitors", "a")
     np.testing.assert_array_equal(found.steps, [1, 3])
     np.testing.assert_array_equal(found.values, [2, np.nan])
-    assert math.isnan(found.end) and math.isnan(track(log, "loss").end)
+    assert math.isnan(found.end) and math.isnan(metric_trace(log, "loss").end)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_bytes_hold_the_series():
     values = np.random.default_rng(0).normal(size=(3, 50)) * [[1], [1e-6], [1e6]]
     values[0, 10:20] = np.nan
     values[2] = np.nan
-    ends, text = packed_one(values)
+    ends, text = pack_values(values)
     levels = np.frombuffer(b64decode(text), np.uint8).reshape(3, 50)
     np.testing.assert_array_equal(levels == 255, np.isnan(values))
     for c in range(2):
@@ -179,12 +179,12 @@ def test_bytes_hold_the_series():
         there = ~np.isnan(values[c])
         assert np.abs(found - values[c])[there].max() < (high - low) * (0.5 / 254 + 1e-3)
     assert ends[2] == [0, 0]
-    assert packed_one(np.full((1, 4), 7.0)) == ([[7.0, 7.0]], "AAAAAA==")
+    assert pack_values(np.full((1, 4), 7.0)) == ([[7.0, 7.0]], "AAAAAA==")
 
 
 def test_nearest_by_angle():
     vectors = np.random.default_rng(0).normal(size=(9, 4)) * np.arange(1, 10)[:, None]
-    found = nearest(vectors)
+    found = nearest_series(vectors)
     for i in range(9):
         cosines = [
             (
@@ -202,21 +202,21 @@ def test_nearest_by_angle():
 def test_agreement_beside_chance():
     labels = np.array(["a", "a", "a", "b"])
     near = np.array([[1], [0], [3], [0]])  # two of four have a neighbour of their own class
-    assert agreement(labels, near) == (
+    assert neighbour_agreement(labels, near) == (
         "For 50 % of them the most alike series has the same label (62 % by chance)."
     )
 
 
 def test_places_fill_the_map_upwards():
-    found = placed(np.array([[0.0, 0.0], [1.0, 2.0], [0.5, 1.0]]))
+    found = place_points(np.array([[0.0, 0.0], [1.0, 2.0], [0.5, 1.0]]))
     assert found.tolist() == [[40, 660], [960, 40], [500, 350]]
-    assert placed(np.zeros((1, 2))).tolist() == [[500, 350]]
+    assert place_points(np.zeros((1, 2))).tolist() == [[500, 350]]
 
 
 def test_rows_are_drawn_once_and_for_all():
-    rows = chosen_rows(5000)
+    rows = sample_rows(5000)
     assert len(np.unique(rows)) == 1000 and (np.diff(rows) > 0).all()
-    np.testing.assert_array_equal(rows, chosen_rows(5000))
+    np.testing.assert_array_equal(rows, sample_rows(5000))
     assert rows[500] > 1500  # from everywhere, not from the start
 
 
@@ -240,7 +240,7 @@ def test_the_draw_that_goes_furthest():
     values[5, 1] = 9.0
     observed = torch.ones_like(values, dtype=torch.bool)
     observed[5, 1] = False  # what is missing is taken as 0
-    assert furthest(one, Batch(values, observed)).values[0, 1, 0] == 2.0
+    assert furthest_draw(one, Batch(values, observed)).values[0, 1, 0] == 2.0
 
 
 def test_lanes_stay_within_their_panel():
@@ -279,7 +279,7 @@ def one_sided(shares: dict) -> Comparison:
     ],
 )  # fmt: skip
 def test_verdict_says_where_it_helped(shares, pattern):
-    assert re.search(pattern, helped(one_sided(shares)).replace("\u00a0", " "))
+    assert re.search(pattern, comparison_sentence(one_sided(shares)).replace("\u00a0", " "))
 
 
 def test_verdict_without_comparison():
@@ -299,7 +299,7 @@ def test_verdict_without_comparison():
 def test_table_holds_means_and_intervals():
     comparison = a_comparison()
     found = results(comparison)
-    mean, half = interval(comparison.hits["raw values"][5])
+    mean, half = mean_interval(comparison.hits["raw values"][5])
     rows = dict(found.rows)
     assert rows["raw values"][1].text == f"{mean:.1f} ± {half:.1f} %"
     assert [cell.strong for cell in rows["selftime"]] == [True, True, True]
@@ -323,10 +323,10 @@ def test_chart_of_any_number_of_budgets(budgets):
 
 
 def test_looks_of_16_rows_beside_the_model_differ():
-    assert [look(k) for k in (0, 1, 4, 5, 9, 13)] == [
+    assert [row_style(k) for k in (0, 1, 4, 5, 9, 13)] == [
         "strong", "m0", "m3", "m0 dash0", "m0 dash1", "m0 dash2"
     ]  # fmt: skip
-    assert len({look(k) for k in range(17)}) == 17
+    assert len({row_style(k) for k in range(17)}) == 17
 
 
 def test_rows_that_are_always_right_stay_in_the_chart():
@@ -344,7 +344,7 @@ def test_section_for_the_card():
         "| test series right | 1 label per class (3) | 5 labels per class (15) | all labels (30) |"
         in (lines)
     )
-    mean, half = interval(comparison.hits["selftime"][1])
+    mean, half = mean_interval(comparison.hits["selftime"][1])
     assert any(line.startswith(f"| selftime | **{mean:.1f} ± {half:.1f} %** |") for line in lines)
     assert f"- {comparison.verdict()[0]}" in lines
     tables = [line for line in lines if line.startswith("|")]

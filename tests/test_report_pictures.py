@@ -8,11 +8,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import selftime as st
-from selftime.report.budgets import apart, log_places, share_of, short_name
-from selftime.report.curves import interval, label_efficiency
+from selftime.report.budgets import select_marks, log_positions, label_share, label_count_name
+from selftime.report.curves import mean_interval, label_efficiency
 from selftime.report.maps import CHIP, embedding_map, examples_of, principal_plane
 from selftime.report.overview import overview
-from selftime.report.palette import class_style, save_picture, spread
+from selftime.report.palette import class_style, save_picture, space_labels
 from selftime.report.traces import MOST_LINES, channel_ranges
 from selftime.tasks.compare import Comparison
 
@@ -73,22 +73,22 @@ def test_curve_of_many_rows_and_budgets_goes_by_factors():
 
 
 def test_budgets_are_named_and_written_where_there_is_room():
-    assert [short_name(b) for b in (1, 20, 0.05, None)] == ["1", "20", "5 %", "all"]
-    assert [share_of(n, 900) for n in (9, 250, 900)] == ["1 %", "28 %", ""]
-    np.testing.assert_allclose(log_places(np.array([1, 10, 100])), [0.07, 0.485, 0.9])
-    assert log_places(np.array([5, 5])).tolist() == [0.5, 0.5]
+    assert [label_count_name(b) for b in (1, 20, 0.05, None)] == ["1", "20", "5 %", "all"]
+    assert [label_share(n, 900) for n in (9, 250, 900)] == ["1 %", "28 %", ""]
+    np.testing.assert_allclose(log_positions(np.array([1, 10, 100])), [0.07, 0.485, 0.9])
+    assert log_positions(np.array([5, 5])).tolist() == [0.5, 0.5]
     places = np.array([0.1, 0.12, 0.3, 0.85, 0.9])
-    assert apart(places, 0.1) == [True, False, True, False, True]
+    assert select_marks(places, 0.1) == [True, False, True, False, True]
 
 
 def test_interval_is_that_of_student():
     hits = np.zeros((3, 100), bool)
     for row, right in enumerate((50, 60, 70)):
         hits[row, :right] = True
-    mean, half = interval(hits)
+    mean, half = mean_interval(hits)
     assert mean == pytest.approx(60)
     assert half == pytest.approx(4.302653 * 10 / 3**0.5)  # t(0.975; 2), tables of the t law
-    assert interval(hits[:1]) == (50, 0)
+    assert mean_interval(hits[:1]) == (50, 0)
 
 
 def test_curve_draws_the_means():
@@ -195,6 +195,6 @@ def test_styles_of_80_classes_differ():
 
 
 def test_labels_are_spread_as_little_as_needed():
-    np.testing.assert_allclose(spread(np.array([0.0, 5.0, 9.0]), 1.0), [0, 5, 9])
-    np.testing.assert_allclose(spread(np.array([3.0, 3.0, 3.0]), 2.0), [1, 3, 5])
-    np.testing.assert_allclose(spread(np.array([9.0, 0.0, 0.5]), 1.0), [9, -0.25, 0.75])
+    np.testing.assert_allclose(space_labels(np.array([0.0, 5.0, 9.0]), 1.0), [0, 5, 9])
+    np.testing.assert_allclose(space_labels(np.array([3.0, 3.0, 3.0]), 2.0), [1, 3, 5])
+    np.testing.assert_allclose(space_labels(np.array([9.0, 0.0, 0.5]), 1.0), [9, -0.25, 0.75])

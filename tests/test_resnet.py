@@ -5,7 +5,7 @@ import torch
 from network_material import dice, network, normed, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.resnet import ResidualBlock, ResNet
-from selftime.encoders.steps import steps_of
+from selftime.encoders.steps import step_masks
 
 
 def block(inner: int, outer: int) -> ResidualBlock:
@@ -29,7 +29,7 @@ def test_a_block_equals_plain_loops():
     for inner, outer in ((2, 3), (3, 3)):
         x, made = walks((11, 11), channels=inner), block(inner, outer)
         wanted = torch.stack([looped(series, made) for series in x.values])
-        torch.testing.assert_close(made(x.values, steps_of(x)), wanted)
+        torch.testing.assert_close(made(x.values, step_masks(x)), wanted)
 
 
 def test_blocks_follow_one_another_and_the_vector_is_their_mean():

@@ -13,8 +13,8 @@ BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 
 
 def through_disk(training, folder):
-    checkpoint.save(folder, training.state())
-    return checkpoint.newest(folder)
+    checkpoint.save_checkpoint(folder, training.state())
+    return checkpoint.newest_checkpoint(folder)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_run_that_is_taken_up_ends_in_the_same_bits(name, accumulate, averagin
     assert second.seconds == first.seconds
     assert advanced(second, 5) == losses[3:]
     assert_same_state(second.state(), straight.state())
-    whole, halves = straight.learned(), second.learned()
+    whole, halves = straight.final_encoder(), second.final_encoder()
     x = batch_of(waves())
     assert torch.equal(whole.embed(x), halves.embed(x))
 

@@ -9,7 +9,7 @@ import torch
 
 from selftime.data.batch import Batch
 from selftime.encoders.builders import rocket
-from selftime.encoders.kernel_bank import planned, quantiles, random_subsets
+from selftime.encoders.kernel_bank import plan_dilations, low_discrepancy, random_subsets
 from selftime.encoders.rocket import MiniRocket, minirocket, multirocket
 
 POOLINGS = ("ppv", "mpv", "mipv", "lspv")
@@ -124,7 +124,7 @@ def test_thresholds_are_quantiles_of_the_series_drawn(rng):
 def test_thresholds_before_data_are_those_of_white_noise(rng):
     noise = Batch(torch.randn(64, 1, 512, generator=rng), torch.ones(64, 1, 512, dtype=torch.bool))
     shares = MiniRocket(channels=1, length=64, features=840)(noise).mean(dim=(0, 1))
-    wanted = 1 - quantiles(840)
+    wanted = 1 - low_discrepancy(840)
     assert (shares - wanted).abs().max() < 0.03
 
 
@@ -137,7 +137,7 @@ def test_sizes_are_those_of_the_papers():
 @pytest.mark.parametrize("length", [1, 2, 9, 10, 100, 5000])
 @pytest.mark.parametrize("biases", [1, 7, 32, 119])
 def test_plan_spends_all_biases_on_dilations_that_fit(length, biases):
-    dilations, counts = planned(length, biases)
+    dilations, counts = plan_dilations(length, biases)
     assert sum(counts) == biases
     assert len(dilations) <= 32
     assert dilations[0] == 1
@@ -147,7 +147,7 @@ def test_plan_spends_all_biases_on_dilations_that_fit(length, biases):
 
 def test_plan_is_the_paper_s():
     # By hand: exponents 0, ½, …, 5/2 times log2(127 / 8) / 2.5 give 1, 1.74, 3.02, 5.25, 9.13, 15.9
-    assert planned(128, 6) == ((1, 3, 5, 9, 15), (2, 1, 1, 1, 1))
+    assert plan_dilations(128, 6) == ((1, 3, 5, 9, 15), (2, 1, 1, 1, 1))
 
 
 def test_channels_are_drawn_in_sizes_of_powers(rng):

@@ -45,7 +45,7 @@ def minirocket_twin(encoder, x):
     views = [(series, lengths), rocket_torch.differences(series, lengths)]
     return torch.cat(
         [
-            rocket_torch.minirocket(
+            rocket_torch.minirocket_on_device(
                 *view, (bank.dilations, bank.counts, bank.subsets), bank.biases, encoder.poolings
             ).flatten(1)
             for bank, view in zip(encoder.banks, views, strict=False)
@@ -60,7 +60,7 @@ def hydra_twin(encoder, x):
     for i, (values, steps) in enumerate(
         [(series, lengths), rocket_torch.differences(series, lengths)]
     ):
-        counts = hydra_torch.hydra(
+        counts = hydra_torch.hydra_on_device(
             values, steps, encoder.dilations, encoder.weights[i], encoder.members[i]
         )
         scaled = counts.flatten(1) * ((encoder.length - i) / steps)[:, None]

@@ -29,7 +29,7 @@ def changed(name, value):
 
 def save(run, step):
     state = State({"w": torch.tensor([float(step)])}, {"step": step, "seconds": 0.0})
-    checkpoint.save(run.checkpoints, state)
+    checkpoint.save_checkpoint(run.checkpoints, state)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_torn_last_line_is_passed_over(run):
 
 
 def test_a_run_file_that_cannot_be_read(run):
-    (run.folder / runs.RUN).write_text('{"status": "runn')
+    (run.folder / runs.RUN_FILE).write_text('{"status": "runn')
     with pytest.raises(RunError, match=r"run.json cannot be read \(.*\): begin the run anew"):
         run.begin(FACTS)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from selftime.tasks.savings import Savings, number, savings, worth
+from selftime.tasks.savings import Savings, two_digits, savings, worth
 
 COUNTS, THEIRS = [1, 2, 5, 10, 50], [0.4, 0.6, 0.5, 0.8, 0.9]
 
@@ -63,7 +63,7 @@ def test_labels_that_were_not_saved(accuracy, equivalent):
 
 
 def test_means_of_labels_are_no_whole_numbers():
-    assert [number(x) for x in (1, 1.44, 9.96, 10.4, 123.4)] == ["1", "1.4", "10", "10", "123"]
+    assert [two_digits(x) for x in (1, 1.44, 9.96, 10.4, 123.4)] == ["1", "1.4", "10", "10", "123"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from selftime.data.batch import Batch
 from selftime.data.scaling import (
-    BLOCK,
+    BLOCK_ROWS,
     PerChannel,
     Scaling,
     Unscaled,
@@ -63,11 +63,11 @@ def test_per_series_is_the_loop(np_rng: np.random.Generator) -> None:
     for i in range(len(series)):
         for c in range(series.n_channels):
             x = series.series(i)[c].astype(np.float64)
-            there = ~np.isnan(x)
-            mean = sum(x[there]) / there.sum()
-            sd = (sum((x[there] - mean) ** 2) / there.sum()) ** 0.5
-            wanted = np.where(there, (x - mean) / sd, 0.0)
-            rounding = 4 * EPS * (1 + max(abs(x[there])) / sd)  # of a mean kept in 32 bits
+            valid = ~np.isnan(x)
+            mean = sum(x[valid]) / valid.sum()
+            sd = (sum((x[valid] - mean) ** 2) / valid.sum()) ** 0.5
+            wanted = np.where(valid, (x - mean) / sd, 0.0)
+            rounding = 4 * EPS * (1 + max(abs(x[valid])) / sd)  # of a mean kept in 32 bits
             np.testing.assert_allclose(scaled.values[i, c].numpy(), wanted, EPS, rounding)
 
 
@@ -90,8 +90,8 @@ def test_fitted_numbers_are_those_of_the_loop(np_rng: np.random.Generator) -> No
 
 
 def test_blocks_add_up(np_rng: np.random.Generator) -> None:
-    T = 2 * BLOCK + 17
-    x = 1e4 + np_rng.normal(size=(1, 1, T)) + np.arange(T) / BLOCK  # drifts away from its start
+    T = 2 * BLOCK_ROWS + 17
+    x = 1e4 + np_rng.normal(size=(1, 1, T)) + np.arange(T) / BLOCK_ROWS  # drifts away from its start
     scaling = fit_channels(SeriesSet.of(x))
     assert isinstance(scaling, PerChannel)
     stored = x.astype(np.float32).astype(np.float64)

@@ -11,9 +11,9 @@ from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.projected import Standardised, UnitLength
 from selftime.encoders.registry import recipe_of
-from selftime.engine.training import Training
+from selftime.engine.training import Trainer
 from selftime.tasks import scratch
-from selftime.tasks.scratch import FromScratch, network_like, rows_of
+from selftime.tasks.scratch import FromScratch, network_like, scaled_rows
 from selftime.tasks.transfer import tuning
 
 SMALL = Dilated(channels=1, hidden=8, depth=3, dim=16, seed=2)
@@ -42,8 +42,8 @@ def steps_taken(monkeypatch):
         losses.append(record["loss"])
         return record
 
-    whole = Training.advance
-    monkeypatch.setattr(Training, "advance", advance)
+    whole = Trainer.advance
+    monkeypatch.setattr(Trainer, "advance", advance)
     return losses
 
 
@@ -132,8 +132,8 @@ def test_the_network_is_dilated_where_there_is_none(name):
 def test_rows_are_scaled_values_and_nothing_where_nothing_was_observed():
     x = [np.array([[1.0, np.nan, 5.0], [2.0, 4.0, 6.0]]), np.array([[3.0, 7.0], [8.0, 0.0]])]
     series = SeriesSet.of(x)
-    rows = rows_of(series, scaling.none())
+    rows = scaled_rows(series, scaling.none())
     nan = np.nan
     np.testing.assert_array_equal(rows, [[1, nan, 5, 2, 4, 6], [3, 7, nan, 8, 0, nan]])
-    scaled = rows_of(series, scaling.fit_channels(series))
+    scaled = scaled_rows(series, scaling.fit_channels(series))
     np.testing.assert_allclose(np.nanmean(scaled.reshape(2, 2, 3), axis=(0, 2)), 0, atol=1e-6)

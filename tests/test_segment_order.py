@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
-from selftime.objectives.pieces import pieces_of, pieces_there
+from selftime.objectives.pieces import pieces_of, valid_pieces
 from selftime.objectives.right_order import RightOrder
 from selftime.objectives.segment_order import SegmentOrder
 from toy_batches import before_and_after, ragged
@@ -78,8 +78,8 @@ def test_what_is_not_there_does_not_count() -> None:
     observed = x.observed.clone()
     observed[2, :, 5:10] = False
     x = Batch(x.values, observed)
-    there = pieces_there(x, pieces_of(x, 4, 0.0, seeded()), 4)
-    assert there.tolist() == [[True] * 4, [False] * 4, [True, False, True, True]]
+    valid = valid_pieces(x, pieces_of(x, 4, 0.0, seeded()), 4)
+    assert valid.tolist() == [[True] * 4, [False] * 4, [True, False, True, True]]
 
 
 def test_each_segment_is_told_its_place_and_shuffling_changes_nothing() -> None:
@@ -88,9 +88,9 @@ def test_each_segment_is_told_its_place_and_shuffling_changes_nothing() -> None:
     step = objective(x, seeded(3))
     pieces = pieces_of(x, 4, 0.15, seeded(3))
     z = objective.encoder.embed(pieces).view(3, 4, 8)
-    there = torch.ones(3, 4, dtype=torch.bool)
+    valid = torch.ones(3, 4, dtype=torch.bool)
     order = torch.tensor([2, 0, 3, 1])
-    shuffled = objective.head(z[:, order], there)  # (B,S,S)
+    shuffled = objective.head(z[:, order], valid)  # (B,S,S)
     wanted = F.cross_entropy(shuffled.flatten(0, 1), order.repeat(3))
     torch.testing.assert_close(step.loss, wanted)
     torch.testing.assert_close(step.embeddings, z.mean(dim=1).detach())
@@ -98,13 +98,13 @@ def test_each_segment_is_told_its_place_and_shuffling_changes_nothing() -> None:
 
 def test_segments_do_not_look_at_what_is_not_there() -> None:
     head = SegmentOrder(encoder=small(), width=8, heads=2).head
-    z, there = torch.randn(2, 4, 8, generator=seeded()), torch.ones(2, 4, dtype=torch.bool)
-    there[0, 1] = False
+    z, valid = torch.randn(2, 4, 8, generator=seeded()), torch.ones(2, 4, dtype=torch.bool)
+    valid[0, 1] = False
     other = z.clone()
     other[0, 1] = 9.0
-    kept = there[:, :, None]
-    torch.testing.assert_close(head(z, there) * kept, head(other, there) * kept)
-    assert not torch.allclose(head(z, there | True)[0, 0], head(other, there | True)[0, 0])
+    kept = valid[:, :, None]
+    torch.testing.assert_close(head(z, valid) * kept, head(other, valid) * kept)
+    assert not torch.allclose(head(z, valid | True)[0, 0], head(other, valid | True)[0, 0])
 
 
 def test_the_middle_alone_tells_right_from_wrong() -> None:

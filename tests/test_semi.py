@@ -6,17 +6,17 @@ from sklearn.base import clone
 
 import selftime
 from selftime.estimators import Classifier
-from selftime.tasks.cohort import surest, surest_share
-from selftime.tasks.heads import HEADS, SEMI, head_of
+from selftime.tasks.cohort import most_confident, most_confident_share
+from selftime.tasks.heads import HEAD_NAMES, SEMI, make_head
 from selftime.tasks.probe import Probe
 from selftime.tasks.semi import (
     Prototypes,
     SelfTraining,
-    Spread,
+    LabelSpreading,
     are_nearest,
-    graph_of,
-    levelled,
-    spread_out,
+    neighbour_graph,
+    balanced_scores,
+    propagate_labels,
 )
 
 
@@ -56,12 +56,12 @@ def test_names_of_classes_probabilities_and_cloning(name):
     X, y = blobs(12)
     U, _ = blobs(60, seed=1)
     names = np.array(["c", "a", "b"])[y]
-    head = clone(head_of(name, U.astype(np.float32))).fit(X, names)
+    head = clone(make_head(name, U.astype(np.float32))).fit(X, names)
     shares = head.predict_proba(U)
     assert head.classes_.tolist() == ["a", "b", "c"]
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert (head.predict(U) == head.classes_[shares.argmax(axis=1)]).all()
-    given = head_of(name, None).fit(X, names, U.astype(np.float32))
+    given = make_head(name, None).fit(X, names, U.astype(np.float32))
     np.testing.assert_allclose(given.predict_proba(U), shares, atol=1e-6)
 
 
@@ -119,10 +119,10 @@ def test_prototypes_are_those_of_the_loops():
 
 def test_levelled_scores_have_mean_0_and_deviation_1_over_the_unlabelled():
     over = np.random.default_rng(0).normal(size=(50, 3)) * [1, 5, 0.1] + [3, 0, 1]
-    full = levelled(over, over, 1.0)
+    full = balanced_scores(over, over, 1.0)
     np.testing.assert_allclose(full.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(full.std(axis=0), 1)
-    same_order = levelled(over, over, 0.0)
+    same_order = balanced_scores(over, over, 0.0)
     assert (same_order.argmax(axis=1) == over.argmax(axis=1)).all()
 
 
@@ -135,18 +135,18 @@ def test_unequal_numbers_of_labels_speak_for_unequal_classes():
 def test_the_surest_of_each_class_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.45, 0.55]])
     scores = np.log(probabilities)
-    rows, given = surest(scores, 2)
+    rows, given = most_confident(scores, 2)
     assert rows.tolist() == [0, 2, 3, 4] and given.tolist() == [0, 0, 1, 1]
-    rows, given = surest(scores, 1)
+    rows, given = most_confident(scores, 1)
     assert rows.tolist() == [0, 3] and given.tolist() == [0, 1]
-    assert surest(scores[:3], 9)[0].tolist() == [0, 2, 1]
+    assert most_confident(scores[:3], 9)[0].tolist() == [0, 2, 1]
     sure = np.array([[50.0, 0.0], [60.0, 0.0], [55.0, 0.0]])  # each 1 as a probability
-    assert surest(sure, 2)[0].tolist() == [1, 2]
+    assert most_confident(sure, 2)[0].tolist() == [1, 2]
 
 
 def test_the_surest_share_counts_each_class_by_what_it_was_given():
     scores = np.log([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.8, 0.2]])
-    rows, given = surest_share(scores, 0.5)
+    rows, given = most_confident_share(scores, 0.5)
     assert rows.tolist() == [0, 4, 3] and given.tolist() == [0, 0, 1]
 
 
@@ -154,12 +154,12 @@ def test_self_training_is_the_probe_fitted_again():
     X, y = blobs(3)
     U, _ = blobs(30, seed=1)
     head = SelfTraining(share=0.5, rounds=1, unlabelled=U).fit(X, y)
-    first = Probe(rounds=0, cohort=U).fit(X, y)
+    first = Probe(rounds=0, reference_bank=U).fit(X, y)
     probabilities, rows = first.predict_proba(U), []
     for k in range(3):
         mine = [i for i in range(30) if probabilities[i].argmax() == k]
         rows += sorted(mine, key=lambda i: -probabilities[i].max())[:5]
-    again = Probe(rounds=0, cohort=U).fit(
+    again = Probe(rounds=0, reference_bank=U).fit(
         np.concatenate([X, U[rows]]), np.concatenate([y, probabilities[rows].argmax(axis=1)])
     )
     np.testing.assert_allclose(head.predict_proba(U), again.predict_proba(U), atol=1e-9)
@@ -169,7 +169,7 @@ def test_spreading_is_the_limit_of_the_iteration():
     """F ← αSF + (1 - α)Y, from which the paper has its closed form."""
     known = blobs(15)[0]
     known /= np.linalg.norm(known, axis=1, keepdims=True)
-    graph = graph_of(known, 3)
+    graph = neighbour_graph(known, 3)
     Y = np.zeros((15, 2))
     Y[0, 0] = Y[1, 1] = 1
     S = np.zeros((15, 15))
@@ -179,13 +179,13 @@ def test_spreading_is_the_limit_of_the_iteration():
     F = Y.copy()
     for _ in range(400):
         F = 0.8 * S @ F + 0.2 * Y
-    np.testing.assert_allclose(spread_out(graph, Y, 0.8), F, atol=1e-10)
+    np.testing.assert_allclose(propagate_labels(graph, Y, 0.8), F, atol=1e-10)
 
 
 def test_a_graph_links_whoever_is_near_to_either():
     angles = np.array([0.0, 0.1, 0.3, 2.0])
     known = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    graph = graph_of(known, 1)
+    graph = neighbour_graph(known, 1)
     linked = {(i, j) for i in range(4) for j in range(i) if graph[i, j] > 0}
     assert linked == {(1, 0), (2, 1), (3, 2)}
     np.testing.assert_allclose(graph, graph.T)
@@ -197,7 +197,7 @@ def test_labels_follow_a_thread():
     U, _ = moons(300, seed=0)
     X, y = moons(2, seed=3)
     new, truth = moons(200, seed=1)
-    spread = Spread(neighbours=6, alpha=0.99, unlabelled=U).fit(X, y)
+    spread = LabelSpreading(neighbours=6, alpha=0.99, unlabelled=U).fit(X, y)
     plain = np.mean(Probe().fit(X, y).predict(new) == truth)
     assert np.mean(spread.predict(new) == truth) > plain + 0.05
 
@@ -205,7 +205,7 @@ def test_labels_follow_a_thread():
 def test_where_no_label_came_all_vectors_vote():
     far = np.array([[-1.0, 0.0], [-1.0, 0.01], [-1.0, -0.01]])
     near = np.array([[1.0, 0.5], [1.0, 0.55], [1.0, -0.5], [1.0, -0.55]])
-    head = Spread(neighbours=2, alpha=0.5, unlabelled=np.concatenate([far, near]))
+    head = LabelSpreading(neighbours=2, alpha=0.5, unlabelled=np.concatenate([far, near]))
     shares = head.fit(near[[0, 2]], ["up", "down"]).predict_proba(np.array([[-1.0, 0.05]]))
     assert np.isfinite(shares).all() and shares.sum() == pytest.approx(1)
 
@@ -217,8 +217,8 @@ def test_the_classifier_takes_them_by_name_with_the_cohort_of_its_model():
     model = selftime.pretrain(x, encoder="quantiles")
     for name in SEMI:
         clf = Classifier(model, head=name).fit(x[:6], y[:6])
-        assert clf.solution_.head.unlabelled is model.cohort and clf.predict_proba(x).shape == (
+        assert clf.solution_.head.unlabelled is model.reference_bank and clf.predict_proba(x).shape == (
             30,
             2,
         )
-    assert HEADS == ("probe", "knn", "prototypes", "self_training", "spread")
+    assert HEAD_NAMES == ("probe", "knn", "prototypes", "self_training", "spread")

@@ -12,10 +12,10 @@ from selftime.encoders.dilated import Dilated
 from selftime.encoders.rocket import MiniRocket
 from selftime.objectives.simmtm import (
     SimMTM,
-    aggregated,
+    aggregate,
     manifold_constraint,
     similarities,
-    weighed,
+    uncertainty_weighting,
 )
 from selftime.views.masks import RandomMask, hidden
 from strided_toy import Strided
@@ -46,7 +46,7 @@ def cosine(a: list[float], b: list[float]) -> float:
 Rows = list[list[float]]
 
 
-def loops(z: Rows, tokens: list[Rows], there: Rows, count: int, tau: float):
+def loops(z: Rows, tokens: list[Rows], valid: Rows, count: int, tau: float):
     """Rebuilt tokens of the first ``count`` series, and the constraint; dict (i, n) to vector."""
     S = len(z)
     near, losses = {}, []
@@ -56,8 +56,8 @@ def loops(z: Rows, tokens: list[Rows], there: Rows, count: int, tau: float):
             if j % count == i % count:
                 losses.append(-math.log(e[j] / sum(e.values())))
         for n in range(len(tokens[0])):
-            mine = [j for j in e if there[j][n]]
-            if i < count and there[i][n]:
+            mine = [j for j in e if valid[j][n]]
+            if i < count and valid[i][n]:
                 below = sum(e[j] for j in mine)
                 width = range(len(tokens[0][0]))
                 near[i, n] = [sum(e[j] * tokens[j][n][d] for j in mine) / below for d in width]
@@ -69,7 +69,7 @@ def test_aggregation_and_constraint_are_those_of_section_3_2(tau: float) -> None
     z, tokens = numbers(6, 5), numbers(6, 3, 4)
     near, wanted = loops(z.tolist(), tokens.tolist(), THERE.tolist(), 3, tau)
     logits = similarities(z, tau)
-    made = aggregated(tokens, THERE, logits[:3])
+    made = aggregate(tokens, THERE, logits[:3])
     for (i, n), vector in near.items():
         torch.testing.assert_close(made[i, n], torch.tensor(vector, dtype=torch.float64))
     torch.testing.assert_close(float(manifold_constraint(logits, 3)), wanted)
@@ -78,10 +78,10 @@ def test_aggregation_and_constraint_are_those_of_section_3_2(tau: float) -> None
 def test_a_series_does_not_rebuild_itself_and_its_tokens_beyond_the_end_do_not_count() -> None:
     z, tokens = numbers(6, 5), numbers(6, 3, 4)
     logits = similarities(z, 0.2)[:3]
-    before = aggregated(tokens, THERE, logits)
+    before = aggregate(tokens, THERE, logits)
     other = tokens.masked_fill(~THERE[:, :, None], 1e5)
     other[0] = 77.0
-    after = aggregated(other, THERE, logits)
+    after = aggregate(other, THERE, logits)
     torch.testing.assert_close(after[0], before[0])
     assert not torch.isclose(after[1, 0], before[1, 0]).any()
 
@@ -99,14 +99,14 @@ def test_collapse_is_penalised_and_groups_that_lie_apart_are_not() -> None:
 def test_gradients_are_right() -> None:
     z, tokens = (numbers(*shape).requires_grad_() for shape in ((6, 3), (6, 3, 2)))
     check = torch.autograd.gradcheck
-    assert check(lambda z, t: aggregated(t, THERE, similarities(z, 0.3)[:3])[0], (z, tokens))
+    assert check(lambda z, t: aggregate(t, THERE, similarities(z, 0.3)[:3])[0], (z, tokens))
     assert check(lambda z: manifold_constraint(similarities(z, 0.3), 3), z)
-    assert check(weighed, (numbers(2).requires_grad_(), numbers(2).requires_grad_()))
+    assert check(uncertainty_weighting, (numbers(2).requires_grad_(), numbers(2).requires_grad_()))
 
 
 def test_uncertain_losses_count_less() -> None:
     doubt = torch.tensor([math.log(2.0), 0.0])
-    total = weighed(torch.tensor([6.0, 1.0]), doubt)
+    total = uncertainty_weighting(torch.tensor([6.0, 1.0]), doubt)
     torch.testing.assert_close(float(total), (3 + math.log(2) + 1) / 2)
 
 
@@ -119,8 +119,8 @@ def test_series_are_masked_encoded_compared_and_rebuilt() -> None:
     with torch.no_grad():
         tokens = objective.encoder(whole)
         z = objective.project(objective.encoder.pool(tokens, whole))
-        there = (torch.arange(24) < whole.lengths[:, None]).tolist()
-        near, constraint = loops(z.tolist(), tokens.tolist(), there, 3, 0.5)
+        valid = (torch.arange(24) < whole.lengths[:, None]).tolist()
+        near, constraint = loops(z.tolist(), tokens.tolist(), valid, 3, 0.5)
         errors = []
         for (i, n), vector in near.items():
             made = objective.rebuild(torch.tensor(vector, dtype=torch.float64)[None, None])

@@ -14,10 +14,10 @@ from selftime.objectives.losses.soft import (
     soft_contrast,
     soft_hierarchical_contrast,
     soft_nt_xent,
-    steps_alike,
+    step_similarity,
 )
 from selftime.objectives.simclr import SimCLR
-from selftime.objectives.soft import Soft, at_common_length, distances
+from selftime.objectives.soft import Soft, resample_evenly, pairwise_distances
 from selftime.objectives.ts2vec import TS2Vec
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent
@@ -80,33 +80,33 @@ def hierarchy_loop(
 
 @pytest.mark.parametrize("lengths", [(7, 7, 7), (7, 3, 1), (4, 1, 1), (2, 2), (1, 1)])
 def test_hierarchy_equals_equations_3_to_7(rng: Generator, lengths: tuple[int, ...]) -> None:
-    there = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    first, second = drawn(rng, 2, *there.shape, 3)
-    alike = assigned(rng, len(lengths))
-    wanted = hierarchy_loop(rows_of(first, there), rows_of(second, there), alike.tolist(), 0.8)
-    got = soft_hierarchical_contrast(first, second, alike, 0.8, there)
+    valid = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    first, second = drawn(rng, 2, *valid.shape, 3)
+    similarity = assigned(rng, len(lengths))
+    wanted = hierarchy_loop(rows_of(first, valid), rows_of(second, valid), similarity.tolist(), 0.8)
+    got = soft_hierarchical_contrast(first, second, similarity, 0.8, valid)
     assert list(got) == ["instance", "temporal"]
     torch.testing.assert_close(torch.stack([*got.values()]), torch.tensor(wanted).double())
     if len(set(lengths)) == 1:
-        plain = soft_hierarchical_contrast(first, second, alike, 0.8)
+        plain = soft_hierarchical_contrast(first, second, similarity, 0.8)
         torch.testing.assert_close(torch.stack([*plain.values()]), torch.tensor(wanted).double())
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1.0])
 def test_soft_nt_xent_equals_equation_4(rng: Generator, temperature: float) -> None:
     first, second = drawn(rng, 2, 4, 3)
-    alike = assigned(rng, 4)
+    similarity = assigned(rng, 4)
     z = torch.cat([first, second])
     views = (z / z.norm(dim=1, keepdim=True) / temperature**0.5).tolist()
-    wanted = torch.tensor(mean_loss([views], alike.tolist()), dtype=torch.float64)
-    torch.testing.assert_close(soft_nt_xent(first, second, temperature, alike), wanted)
+    wanted = torch.tensor(mean_loss([views], similarity.tolist()), dtype=torch.float64)
+    torch.testing.assert_close(soft_nt_xent(first, second, temperature, similarity), wanted)
 
 
 def test_without_soft_assignments_it_is_the_hard_contrast(rng: Generator) -> None:
     first, second = drawn(rng, 2, 3, 6, 2)
-    there = torch.arange(6) < torch.tensor([6, 4, 1])[:, None]
-    hard = hierarchical_contrast(first, second, there)
-    soft = soft_hierarchical_contrast(first, second, torch.eye(3).double(), 1e3, there)
+    valid = torch.arange(6) < torch.tensor([6, 4, 1])[:, None]
+    hard = hierarchical_contrast(first, second, valid)
+    soft = soft_hierarchical_contrast(first, second, torch.eye(3).double(), 1e3, valid)
     for name, part in hard.items():
         torch.testing.assert_close(soft[name], part)
     a, b = first[:, 0], second[:, 0]
@@ -114,14 +114,14 @@ def test_without_soft_assignments_it_is_the_hard_contrast(rng: Generator) -> Non
 
 
 def test_losses_have_the_gradient_of_finite_differences(rng: Generator) -> None:
-    z, alike, weight = drawn(rng, 2, 6, 2).requires_grad_(), assigned(rng, 3), drawn(rng, 2, 6)
-    there = torch.tensor([[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0]]).bool()
-    for given in (None, there):
-        assert gradcheck(lambda z, given=given: soft_contrast(z, alike, given) * weight, (z,))
+    z, similarity, weight = drawn(rng, 2, 6, 2).requires_grad_(), assigned(rng, 3), drawn(rng, 2, 6)
+    valid = torch.tensor([[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0]]).bool()
+    for given in (None, valid):
+        assert gradcheck(lambda z, given=given: soft_contrast(z, similarity, given) * weight, (z,))
     first, second = (z.requires_grad_() for z in drawn(rng, 2, 3, 5, 2))
     steps = torch.arange(5) < torch.tensor([5, 4, 1])[:, None]
     assert gradcheck(
-        lambda a, b: tuple(soft_hierarchical_contrast(a, b, alike, 0.5, steps).values()),
+        lambda a, b: tuple(soft_hierarchical_contrast(a, b, similarity, 0.5, steps).values()),
         (first, second),
     )
 
@@ -139,7 +139,7 @@ def test_golden_numbers() -> None:
     same = soft_contrast(torch.ones(1, 4, 1), whole)
     torch.testing.assert_close(same, torch.full((1, 4), 3 * math.log(3)))
     wanted = torch.tensor([[1.0, 0.5, 0.2], [0.5, 1.0, 0.5], [0.2, 0.5, 1.0]]).double()
-    torch.testing.assert_close(steps_alike(3, math.log(3)), wanted)
+    torch.testing.assert_close(step_similarity(3, math.log(3)), wanted)
 
 
 def test_series_are_alike_by_equation_2() -> None:
@@ -147,11 +147,11 @@ def test_series_are_alike_by_equation_2() -> None:
     flat = [row.flatten().tolist() for row in x.values]
     D = [[math.dist(a, b) for b in flat] for a in flat]
     most = max(map(max, D))
-    alike = soft.between_series(x)
+    similarity = soft.between_series(x)
     for i in range(3):
         for j in range(3):
             wanted = 1.0 if i == j else 2 * 0.4 / (1 + math.exp(3.0 * D[i][j] / most))
-            assert float(alike[i, j]) == pytest.approx(wanted, rel=1e-5)
+            assert float(similarity[i, j]) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_series_of_any_length_are_compared_over_their_own_course() -> None:
@@ -159,17 +159,17 @@ def test_series_of_any_length_are_compared_over_their_own_course() -> None:
     x = ragged((9, 5), channels=1)
     x = x._replace(values=line.where(x.observed, 1e6))
     x.values[1, 0, :5] = torch.linspace(0, 1, 5)
-    found = at_common_length(x, 4)
+    found = resample_evenly(x, 4)
     torch.testing.assert_close(found, torch.linspace(0, 1, 4).expand(2, 1, 4).double())
-    assert float(distances(found).max()) < 1e-6
-    assert at_common_length(ragged((1, 1)), 4).isfinite().all()
+    assert float(pairwise_distances(found).max()) < 1e-6
+    assert resample_evenly(ragged((1, 1)), 4).isfinite().all()
 
 
 def test_equal_series_are_as_alike_as_can_be_and_finite() -> None:
     x = ragged((9, 9))
     same = x._replace(values=x.values[:1].expand(2, -1, -1).clone())
-    alike = Soft(most=0.3).between_series(same)
-    torch.testing.assert_close(alike, torch.tensor([[1.0, 0.3], [0.3, 1.0]]).double())
+    similarity = Soft(most=0.3).between_series(same)
+    torch.testing.assert_close(similarity, torch.tensor([[1.0, 0.3], [0.3, 1.0]]).double())
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -188,8 +188,8 @@ def test_methods_take_it(seed: int) -> None:
         ts2vec.tokens(crop, start, crops.shared, rng)
         for crop, start in ((crops.first, crops.start), (crops.second, crops.start * 0))
     ]
-    alike = soft.between_series(x)
-    parts = soft_hierarchical_contrast(*tokens, alike, soft.decay, crops.there)
+    similarity = soft.between_series(x)
+    parts = soft_hierarchical_contrast(*tokens, similarity, soft.decay, crops.valid)
     torch.testing.assert_close(ts2vec(x, seeded(seed)).loss, sum(parts.values()))
 
 

@@ -10,7 +10,7 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.quantiles import Quantiles
-from selftime.engine.solve import SAMPLE, generator, learn, sample_of
+from selftime.engine.solve import SAMPLE_SIZE, generator, fit_closed_form, sample_of
 from selftime.objectives.base import Moments
 from selftime.objectives.spectral import Spectral
 
@@ -33,7 +33,7 @@ class Counting(Spectral):
 
 
 def learned(x, seed=0, batch_size=4):
-    encoder = learn(spectral(), x, scaling.fit_channels(x), seed=seed, batch_size=batch_size)
+    encoder = fit_closed_form(spectral(), x, scaling.fit_channels(x), seed=seed, batch_size=batch_size)
     return encoder.embed(batch_of(x))
 
 
@@ -41,7 +41,7 @@ def test_memory_does_not_grow_with_the_number_of_batches():
     most = []
     for n in (12, 24):
         objective = Counting(encoder=Quantiles(channels=1, length=16, depth=2), copies=2, dim=4)
-        learn(objective, walks(n), scaling.none(), batch_size=4)
+        fit_closed_form(objective, walks(n), scaling.none(), batch_size=4)
         most.append(objective.most)
     assert most[0] == most[1] <= 2  # the sum so far and the batch before
 
@@ -75,18 +75,18 @@ def test_equals_the_pass_written_out():
 
 def test_progress_is_told_after_each_batch():
     told = []
-    learn(spectral(), walks(10), scaling.none(), batch_size=4, progress=lambda *at: told.append(at))
+    fit_closed_form(spectral(), walks(10), scaling.none(), batch_size=4, progress=lambda *at: told.append(at))
     assert told == [("learning", done, 10) for done in (4, 8, 10)]
 
 
-@pytest.mark.parametrize("n", [3, SAMPLE, SAMPLE + 50])
+@pytest.mark.parametrize("n", [3, SAMPLE_SIZE, SAMPLE_SIZE + 50])
 def test_sample_is_of_distinct_series_in_order(n):
     rows = sample_of(n, seed=0)
-    assert len(rows) == min(n, SAMPLE) and (np.diff(rows) > 0).all() and rows.max() < n
+    assert len(rows) == min(n, SAMPLE_SIZE) and (np.diff(rows) > 0).all() and rows.max() < n
 
 
 def test_sample_depends_on_the_seed():
-    assert not np.array_equal(sample_of(2 * SAMPLE, 0), sample_of(2 * SAMPLE, 1))
+    assert not np.array_equal(sample_of(2 * SAMPLE_SIZE, 0), sample_of(2 * SAMPLE_SIZE, 1))
 
 
 def test_parts_and_seeds_draw_differently():

@@ -10,7 +10,7 @@ import torch
 import selftime
 from selftime.data.scaling import none
 from selftime.encoders.dilated import Block, Convolution, Dilated
-from selftime.encoders.streamed_dilated_numba import TOGETHER, affine
+from selftime.encoders.streamed_dilated_numba import ROWS_AT_ONCE, affine
 from selftime.encoders.streamed_dilated_numba import gelu as compiled_gelu
 from stream_material import model_of, offline, series_of
 
@@ -112,12 +112,12 @@ def test_a_copy_of_a_stream_goes_its_own_way(tmp_path):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_streams_do_not_touch_each_other(threads, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    S = 9 * TOGETHER + 5
+    S = 9 * ROWS_AT_ONCE + 5
     model, x = model_of("dilated", 2), series_of((S, 2, 25), 0.2)
     stream = model.stream(streams=S)
     parts = [stream.update(x[:, :, a:b]) for a, b in ((0, 1), (1, 4), (4, 13), (13, 25))]
     together = np.concatenate(parts, axis=1)
     np.testing.assert_allclose(together, offline(model, x), rtol=0, atol=1e-5)
-    for s in (0, TOGETHER - 1, TOGETHER, S - 1):
+    for s in (0, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, S - 1):
         alone = model.stream().update(x[s])
         np.testing.assert_allclose(together[s], alone, rtol=0, atol=1e-5)

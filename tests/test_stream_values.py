@@ -4,32 +4,32 @@ import numpy as np
 import pytest
 
 from selftime.data.scaling import PerChannel
-from selftime.engine.stream_values import LARGEST, MOST, batch_of, scale_of
+from selftime.engine.stream_values import VALUE_LIMIT, FLOAT32_MAX, batch_from_cube, stream_scale
 
-WILD = [np.inf, -np.inf, np.nan, 1e300, -1e300, MOST, -MOST, 1e12, -1e12, 0.0, 3.7]
+WILD = [np.inf, -np.inf, np.nan, 1e300, -1e300, FLOAT32_MAX, -FLOAT32_MAX, 1e12, -1e12, 0.0, 3.7]
 
 
 @pytest.mark.parametrize("mean, sd", [(0.0, 1.0), (5.0, 2e-30), (-3e38, 1e30), (1e6, 1e-3)])
 def test_values_are_scaled_as_offline_and_bounded(mean, sd):
     scaling = PerChannel(mean=(mean,), sd=(sd,))
     cube = np.array([[WILD]])
-    got = batch_of(cube, scale_of(scaling, 1))
-    plain = batch_of(cube)
-    offline = scaling.apply(plain).values.clamp(-LARGEST, LARGEST).numpy()
-    there = np.isfinite(cube)
-    np.testing.assert_array_equal(got.observed.numpy(), there)
-    np.testing.assert_array_equal(got.values.numpy()[there], offline[there])
-    assert np.abs(got.values.numpy()).max() <= np.float32(LARGEST)
+    got = batch_from_cube(cube, stream_scale(scaling, 1))
+    plain = batch_from_cube(cube)
+    offline = scaling.apply(plain).values.clamp(-VALUE_LIMIT, VALUE_LIMIT).numpy()
+    valid = np.isfinite(cube)
+    np.testing.assert_array_equal(got.observed.numpy(), valid)
+    np.testing.assert_array_equal(got.values.numpy()[valid], offline[valid])
+    assert np.abs(got.values.numpy()).max() <= np.float32(VALUE_LIMIT)
 
 
 def test_without_a_scale_values_are_32_bit_numbers_as_they_are():
-    got = batch_of(np.array([[WILD]]))
-    wanted = [MOST, -MOST, MOST, -MOST, 1e12, -1e12, 0.0, 3.7]
+    got = batch_from_cube(np.array([[WILD]]))
+    wanted = [FLOAT32_MAX, -FLOAT32_MAX, FLOAT32_MAX, -FLOAT32_MAX, 1e12, -1e12, 0.0, 3.7]
     np.testing.assert_array_equal(got.values[0, 0, 3:].numpy(), np.float32(wanted))
     assert got.observed[0, 0].tolist() == [False] * 3 + [True] * 8
 
 
 def test_a_scale_is_one_number_a_channel():
-    mean, sd = scale_of(PerChannel(mean=(1.0, 2.0), sd=(3.0, 4.0)), 2)
+    mean, sd = stream_scale(PerChannel(mean=(1.0, 2.0), sd=(3.0, 4.0)), 2)
     np.testing.assert_array_equal(mean, np.array([[[1], [2]]], np.float32))
     np.testing.assert_array_equal(sd, np.array([[[3], [4]]], np.float32))

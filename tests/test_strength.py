@@ -7,12 +7,12 @@ from selftime.data.batch import Batch
 from selftime.encoders.projected import Standardised
 from selftime.encoders.quantiles import Quantiles
 from selftime.objectives.strength import (
-    ENOUGH,
-    PENALTIES,
+    MIN_RETRIEVAL,
+    PENALTY_GRID,
     STRONG,
     WEAK,
-    chosen_strength,
-    found_again,
+    choose_strength,
+    retrieval_accuracy,
     trials,
 )
 
@@ -43,33 +43,33 @@ def alike(n=20):
 
 def test_found_again_counts_own_neighbours():
     one = torch.eye(4)
-    assert found_again(one, one) == 1.0
-    assert found_again(one, one[[1, 0, 2, 3]]) == 0.5
+    assert retrieval_accuracy(one, one) == 1.0
+    assert retrieval_accuracy(one, one[[1, 0, 2, 3]]) == 0.5
 
 
 def test_series_far_apart_bear_the_strongest_view():
-    trial = chosen_strength(encoder(), unlike(), dice())
-    assert trial.strength == STRONG and trial.found >= ENOUGH
+    trial = choose_strength(encoder(), unlike(), dice())
+    assert trial.strength == STRONG and trial.found >= MIN_RETRIEVAL
 
 
 def test_series_that_views_confuse_get_the_weakest():
-    trial = chosen_strength(encoder(), alike(), dice())
-    assert trial.strength == WEAK and trial.found < ENOUGH
+    trial = choose_strength(encoder(), alike(), dice())
+    assert trial.strength == WEAK and trial.found < MIN_RETRIEVAL
 
 
 def test_every_penalty_is_tried_at_a_strength():
     tried = trials(encoder(), unlike(), 0.5, dice())
-    assert [trial.penalty for trial in tried] == list(PENALTIES)
+    assert [trial.penalty for trial in tried] == list(PENALTY_GRID)
     assert all(trial.strength == 0.5 and 0 <= trial.found <= 1 for trial in tried)
 
 
 @pytest.mark.parametrize("n", [2, 3])
 def test_a_few_series_are_enough(n):
-    trial = chosen_strength(encoder(), unlike(n), dice())
-    assert 0 <= trial.found <= 1 and trial.penalty in PENALTIES
+    trial = choose_strength(encoder(), unlike(n), dice())
+    assert 0 <= trial.found <= 1 and trial.penalty in PENALTY_GRID
 
 
 def test_the_same_seed_chooses_the_same():
-    assert chosen_strength(encoder(), alike(), dice(3)) == chosen_strength(
+    assert choose_strength(encoder(), alike(), dice(3)) == choose_strength(
         encoder(), alike(), dice(3)
     )

@@ -14,7 +14,7 @@ from examples import examples
 from selftime.cli import app
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks import suggest as room
-from selftime.tasks.suggest import doubt_of, facility_location, likeness, nearest_counts, suggest
+from selftime.tasks.suggest import uncertainty, facility_location, cosine_similarities, nearest_counts, suggest
 
 KINDS = np.random.default_rng(5).normal(size=(4, 30)).cumsum(axis=1)
 
@@ -56,7 +56,7 @@ def greedy_by_loops(alike, n, weight, covered):
 def test_it_is_the_greedy_of_the_loops(size, seed):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(size, 3)).astype(np.float32)
-    alike, _ = likeness(vectors, None)
+    alike, _ = cosine_similarities(vectors, None)
     weight, covered = rng.random(size) + 0.1, rng.uniform(-1, 0.9, size)
     n = int(rng.integers(1, size + 1))
     chosen = facility_location(alike, n, weight=weight, covered=covered).tolist()
@@ -73,7 +73,7 @@ def worth(alike, rows, weight, covered):
 def test_likeness_is_the_cosine_around_the_mean():
     rng = np.random.default_rng(0)
     vectors, known = (rng.normal(size=(n, 4)).astype(np.float32) for n in (5, 2))
-    alike, covered = likeness(vectors, known)
+    alike, covered = cosine_similarities(vectors, known)
     centre = vectors.astype(np.float64).mean(axis=0)
 
     def cosine(a, b):
@@ -125,8 +125,8 @@ def test_with_two_labels_a_class_doubt_counts_and_is_said(model):
 def test_doubt_is_one_less_the_margin_over_its_mean():
     probabilities = np.array([[0.5, 0.5, 0.0], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
     raw = np.array([1.0, 0.3, 0.5])
-    np.testing.assert_allclose(doubt_of(probabilities), 0.3 + raw / raw.mean())
-    np.testing.assert_allclose(doubt_of(np.array([[1.0, 0.0]])), 1.3)  # sure of all: alike
+    np.testing.assert_allclose(uncertainty(probabilities), 0.3 + raw / raw.mean())
+    np.testing.assert_allclose(uncertainty(np.array([[1.0, 0.0]])), 1.3)  # sure of all: alike
 
 
 def test_doubt_moves_the_choice():

@@ -129,12 +129,12 @@ def test_attention_pools_the_tokens_that_are_there_beside_a_loop():
     pool = AttentionPool(4, seed=0).double().requires_grad_(False)
     pool.query.data = torch.randn(4, generator=rng, dtype=torch.float64)
     tokens = torch.randn(2, 3, 4, generator=rng, dtype=torch.float64)
-    there = torch.tensor([[True, True, True], [True, True, False]])
+    valid = torch.tensor([[True, True, True], [True, True, False]])
     for i, count in enumerate((3, 2)):
         look = [torch.tanh(pool.look.weight @ h + pool.look.bias) for h in tokens[i, :count]]
         raw = [math.exp(float(pool.query @ v)) for v in look]
         wanted = sum(r / sum(raw) * h for r, h in zip(raw, tokens[i, :count], strict=True))
-        torch.testing.assert_close(pool(tokens, there)[i], wanted)
+        torch.testing.assert_close(pool(tokens, valid)[i], wanted)
 
 
 def test_steps_of_a_token_have_its_outputs():

@@ -93,14 +93,14 @@ def test_components_are_removed_and_raised_as_often_as_promised() -> None:
     sizes[:, :, 7] = 1.0
     x = Batch(sizes, torch.arange(400).expand_as(sizes) < 300)
     y = Components(removed=0.2, raised=0.1, level=0.5)(x, seeded())
-    there = x.observed
-    assert torch.equal(y.observed, there) and not y.values[~there].any()
-    raised, removed = (y.values == 0.5) & there, (y.values == 0.0) & there
-    assert (raised | removed | (y.values == sizes))[there].all()
-    assert float(raised[there].float().mean()) == pytest.approx(0.1, abs=0.01)
-    assert float(removed[there].float().mean()) == pytest.approx(0.2 * 0.9, abs=0.01)
+    valid = x.observed
+    assert torch.equal(y.observed, valid) and not y.values[~valid].any()
+    raised, removed = (y.values == 0.5) & valid, (y.values == 0.0) & valid
+    assert (raised | removed | (y.values == sizes))[valid].all()
+    assert float(raised[valid].float().mean()) == pytest.approx(0.1, abs=0.01)
+    assert float(removed[valid].float().mean()) == pytest.approx(0.2 * 0.9, abs=0.01)
     untouched = Components(removed=0.0, raised=0.0)(x, seeded())
-    assert torch.equal(untouched.values[there], sizes[there])
+    assert torch.equal(untouched.values[valid], sizes[valid])
 
 
 @pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])

@@ -10,9 +10,9 @@ from torch import Generator, Tensor, nn
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.rocket import MiniRocket
-from selftime.objectives.chosen import chosen_patches, steps_of
+from selftime.objectives.chosen import draw_patches, patch_steps
 from selftime.objectives.patches import patches_of
-from selftime.objectives.timemae import Queries, TimeMAE, hidden_vectors
+from selftime.objectives.timemae import Queries, TimeMAE, masked_vector_loss
 from selftime.views.masks import hidden
 from strided_toy import Strided
 from toy_batches import padded, ragged, with_gap
@@ -36,16 +36,16 @@ def timemae(*, share: float = 0.6, momentum: float = 0.9) -> TimeMAE:
 
 def test_vectors_cost_their_squared_distance() -> None:
     made, wanted = numbers(2, 3, 4), numbers(2, 3, 4).flip(0)
-    chosen = torch.tensor([[1, 0, 1], [0, 0, 1]], dtype=torch.bool)
+    selected = torch.tensor([[1, 0, 1], [0, 0, 1]], dtype=torch.bool)
     each = [
         (made[b, p, d] - wanted[b, p, d]) ** 2
-        for b, p in chosen.nonzero().tolist()
+        for b, p in selected.nonzero().tolist()
         for d in range(4)
     ]
-    torch.testing.assert_close(hidden_vectors(made, wanted, chosen), sum(each) / len(each))
-    assert hidden_vectors(made, wanted, chosen & False) == 0
+    torch.testing.assert_close(masked_vector_loss(made, wanted, selected), sum(each) / len(each))
+    assert masked_vector_loss(made, wanted, selected & False) == 0
     assert torch.autograd.gradcheck(
-        lambda z: hidden_vectors(z, wanted, chosen), made.requires_grad_()
+        lambda z: masked_vector_loss(z, wanted, selected), made.requires_grad_()
     )
 
 
@@ -69,9 +69,9 @@ def test_the_encoder_sees_what_is_visible_and_the_teacher_what_is_hidden() -> No
     for part in (objective.encoder, objective.teacher.module):
         part.register_forward_pre_hook(lambda module, args: given.append(args[0]))
     objective(x, seeded(3))
-    chosen = chosen_patches(patches_of(x, 4).there, 0.6, seeded(3))
-    goes = steps_of(chosen, 4, 24)
-    for got, wanted in zip(given, (hidden(x, ~goes), hidden(x, goes)), strict=True):
+    selected = draw_patches(patches_of(x, 4).valid, 0.6, seeded(3))
+    masked = patch_steps(selected, 4, 24)
+    for got, wanted in zip(given, (hidden(x, ~masked), hidden(x, masked)), strict=True):
         assert torch.equal(got.observed, wanted.observed)
     last = torch.arange(24) == x.lengths[:, None] - 1
     assert not (given[0].observed & given[1].observed & ~last[:, None]).any()

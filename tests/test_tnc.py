@@ -9,7 +9,7 @@ from torch.autograd import gradcheck
 
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
-from selftime.objectives.tnc import TNC, Neighbourhoods, distant, neighbourhood
+from selftime.objectives.tnc import TNC, Neighbourhoods, distant_starts, neighbourhood_loss
 from toy_batches import padded, ragged, with_gap
 
 
@@ -31,13 +31,13 @@ def test_loss_equals_equation_2(rng: Generator, w: float) -> None:
         far_term = (math.log(1 - d_far) if w < 1 else 0) * (1 - w) + w * math.log(d_far)
         total -= math.log(d_near) + far_term
     wanted = torch.tensor(total / 6, dtype=torch.float64)
-    torch.testing.assert_close(neighbourhood(near, far, w), wanted)
+    torch.testing.assert_close(neighbourhood_loss(near, far, w), wanted)
 
 
 def test_loss_has_the_gradient_of_finite_differences(rng: Generator) -> None:
     near, far = torch.randn(2, 6, generator=rng, dtype=torch.float64)
     assert gradcheck(
-        lambda a, b: neighbourhood(a, b, 0.1), (near.requires_grad_(), far.requires_grad_())
+        lambda a, b: neighbourhood_loss(a, b, 0.1), (near.requires_grad_(), far.requires_grad_())
     )
 
 
@@ -45,10 +45,10 @@ def test_a_discriminator_that_cannot_tell_pays_two_coins_and_a_sure_one_only_for
     None
 ):
     zero, sure = torch.zeros(3), torch.full((3,), 30.0)
-    torch.testing.assert_close(neighbourhood(zero, zero, 0.3), torch.tensor(2 * math.log(2)))
-    torch.testing.assert_close(neighbourhood(sure, -sure, 0.1), torch.tensor(3.0))  # 0.1 * 30
+    torch.testing.assert_close(neighbourhood_loss(zero, zero, 0.3), torch.tensor(2 * math.log(2)))
+    torch.testing.assert_close(neighbourhood_loss(sure, -sure, 0.1), torch.tensor(3.0))  # 0.1 * 30
     w = torch.tensor(0.1)  # the best logit for what is far apart says w
-    best = neighbourhood(sure, w.logit().expand(3), 0.1)
+    best = neighbourhood_loss(sure, w.logit().expand(3), 0.1)
     wanted = -(w * w.log() + (1 - w) * (1 - w).log())
     torch.testing.assert_close(best, wanted)
 
@@ -58,7 +58,7 @@ def test_distant_windows_lie_in_every_place_that_shares_no_step(L: int, size: in
     last, draws = L - size, torch.linspace(0, 0.9999, 200)
     for begin in range(last + 1):
         sides = (torch.full((200,), number) for number in (begin, size, last))
-        found = set(distant(*sides, draws).tolist())
+        found = set(distant_starts(*sides, draws).tolist())
         wanted = {u for u in range(last + 1) if abs(u - begin) >= size}
         assert found == wanted or (not wanted and found == {last if last - begin > begin else 0})
 
@@ -98,7 +98,7 @@ def test_pairs_are_judged_in_the_order_of_the_paper() -> None:
     windows = objective.windows(x, seeded(4))
     anchor, near, far = (objective.encoder.embed(part) for part in windows)
     logits = [objective.discriminate(torch.cat([anchor, z], dim=1))[:, 0] for z in (near, far)]
-    torch.testing.assert_close(step.loss, neighbourhood(*logits, 0.05))
+    torch.testing.assert_close(step.loss, neighbourhood_loss(*logits, 0.05))
     torch.testing.assert_close(step.embeddings, anchor[::4].detach())
 
 

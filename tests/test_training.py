@@ -13,9 +13,9 @@ from selftime.data import scaling
 from selftime.data.windows import batch_of
 from selftime.engine.choices import resolve_training
 from selftime.engine.optim import rate_at
-from selftime.engine.plan import TrainingConfig, budget_in
+from selftime.engine.plan import TrainingConfig, parse_budget
 from selftime.engine.solve import generator
-from selftime.engine.training import Diverged, Training
+from selftime.engine.training import Diverged, Trainer
 from training_material import (
     Followed,
     advanced,
@@ -171,9 +171,9 @@ def test_minutes_end_by_the_clock(monkeypatch):
 def test_no_step_has_rate_0(budget):
     series = waves()
     recipe = replace(Followed.recipe, warmup=0.4)
-    length, config = budget_in(budget), TrainingConfig(recipe=recipe)
+    length, config = parse_budget(budget), TrainingConfig(recipe=recipe)
     objective = Followed(encoder=objective_of("ts2vec").encoder)
-    training = Training(objective, series, scaling.fit_channels(series), length, config, 3)
+    training = Trainer(objective, series, scaling.fit_channels(series), length, config, 3)
     rates = [training.advance()["rate"] for _ in range(training.steps)]
     assert min(rates) > 0 and max(rates) <= recipe.rate
 
@@ -187,7 +187,7 @@ def test_objectives_are_told_how_far_the_run_is():
 def test_where_nothing_is_said_budget_and_recipe_are_the_usual_ones():
     series, objective = waves(), objective_of("ts2vec")
     budget, config, _ = resolve_training(objective, series, None, None)
-    training = Training(objective, series, scaling.none(), budget, config, 0)
+    training = Trainer(objective, series, scaling.none(), budget, config, 0)
     assert training.recipe == objective.recipe
     assert training.steps == 200
     assert training_of("ts2vec").recipe.batch_size == 6
@@ -197,8 +197,8 @@ def test_what_is_frozen_stays_as_it_is():
     series, objective = waves(), objective_of("ts2vec")
     objective.encoder.entry.requires_grad_(False)
     before = {name: weight.clone() for name, weight in objective.named_parameters()}
-    training = Training(
-        objective, series, scaling.none(), budget_in("12 steps"), config_of("ts2vec"), 0
+    training = Trainer(
+        objective, series, scaling.none(), parse_budget("12 steps"), config_of("ts2vec"), 0
     )
     advanced(training, 3)
     training.finish()
@@ -215,9 +215,9 @@ def test_what_is_learned_has_the_averaged_weights(averaging):
     training.finish()
     encoder = training.objective.encoder
     assert isinstance(encoder, nn.Module) and not encoder.training
-    learned = list(encoder.parameters())
-    assert all(map(torch.equal, learned, means))
-    assert all(map(torch.equal, learned, last)) == (averaging == "none")
+    final_encoder = list(encoder.parameters())
+    assert all(map(torch.equal, final_encoder, means))
+    assert all(map(torch.equal, final_encoder, last)) == (averaging == "none")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU gives memory back")

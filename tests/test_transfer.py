@@ -10,7 +10,7 @@ import torch
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.dilated import Dilated
-from selftime.encoders.low_rank import LowRank, adapted, merged
+from selftime.encoders.low_rank import LowRank, add_low_rank, merged
 from selftime.encoders.patching import PatchEmbedder
 from selftime.encoders.quantiles import Quantiles
 from selftime.encoders.transformer import Transformer
@@ -26,7 +26,7 @@ from selftime.objectives.spectral import Spectral
 from selftime.tasks.probe import Probe
 from selftime.tasks.transfer import tuning
 from selftime.tasks.transfer.strategies import STRATEGIES, TransferConfig, transfer
-from selftime.tasks.transfer.tuning import cache_frozen, decayed, freeze, train_last, unfrozen
+from selftime.tasks.transfer.tuning import cache_frozen, layer_rates, freeze, train_last, unfrozen
 from training_material import waves
 
 SLOW = pytest.mark.slow
@@ -119,7 +119,7 @@ def test_frozen_vectors_under_a_trained_head(network, head):
 
 def test_the_probe_strategy_is_the_probe(network):
     found = transfer(network, SERIES, LABELS, CLASSES, TransferConfig())
-    probe = Probe(cohort=network.cohort).fit(network.embed(SERIES), LABELS)
+    probe = Probe(reference_bank=network.reference_bank).fit(network.embed(SERIES), LABELS)
     np.testing.assert_array_equal(
         found.probabilities(SERIES), probe.predict_proba(network.embed(SERIES))
     )
@@ -138,7 +138,7 @@ def test_staged_begins_where_the_probe_ends(network):
 
 def test_lower_blocks_learn_more_slowly(network):
     encoder = unfrozen(network.encoder)
-    rates = decayed(encoder, 0.1)
+    rates = layer_rates(encoder, 0.1)
     assert rates.keys() == {f"encoder.{name}" for name, _ in encoder.named_parameters()}
     by_block = [rates[f"encoder.encoder.encoder.stack.{k}.first.weight"] for k in range(4)]
     np.testing.assert_allclose(by_block, [0.1 * 0.8**k for k in (3, 2, 1, 0)])
@@ -188,7 +188,7 @@ def test_slim_encoders_share_what_is_trained(solved):
 
 
 def test_adapters_are_low_rank_changes_that_fold_into_the_maps(attentive):
-    own = adapted(attentive.encoder, rank=2, seed=0).double()
+    own = add_low_rank(attentive.encoder, rank=2, seed=0).double()
     x = attentive.scaling.apply(batch_of(SERIES, [0, 1, 2]))
     x = x._replace(values=x.values.double())
     plain = attentive.encoder.double()

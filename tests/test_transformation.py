@@ -10,8 +10,8 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.objectives.arrow_of_time import ArrowOfTime
-from selftime.objectives.labels import accuracy, balanced
-from selftime.objectives.transformation import VISIBLE, Transformation, seen_as, shrink
+from selftime.objectives.labels import accuracy, balanced_labels
+from selftime.objectives.transformation import VISIBLE, Transformation, apply_views, shrink
 from selftime.views.amplitude import flip
 from selftime.views.fixed import Fixed, same
 from selftime.views.timing import reverse
@@ -38,7 +38,7 @@ def ramps() -> Batch:
 @pytest.mark.parametrize("size, kinds", [(16, 8), (11, 4), (3, 8), (1, 2)])
 def test_labels_are_balanced_and_drawn(size: int, kinds: int) -> None:
     x = ragged((5,) * size)
-    drawn = [balanced(x, kinds, seeded(seed)).tolist() for seed in range(120)]
+    drawn = [balanced_labels(x, kinds, seeded(seed)).tolist() for seed in range(120)]
     for labels in drawn:
         count = Counter(labels)
         assert max(count.values()) - min(count[k] for k in range(kinds)) <= 1
@@ -53,7 +53,7 @@ def test_the_accuracy_is_the_share_of_hits() -> None:
 
 def test_each_series_is_seen_as_its_label_says() -> None:
     x, labels = ragged((24, 17, 9, 5)), torch.tensor([2, 1, 0, 2])
-    seen = seen_as(x, PLAIN, labels, seeded())
+    seen = apply_views(x, PLAIN, labels, seeded())
     for b, length in enumerate((24, 17, 9, 5)):
         own = x.values[b, :, :length]
         wanted = (own, -own, own.flip(1))[int(labels[b])]
@@ -64,8 +64,8 @@ def test_each_series_is_seen_as_its_label_says() -> None:
 def test_the_loss_is_the_cross_entropy_of_what_was_done() -> None:
     x, objective = ragged(), Transformation(encoder=small(), views=PLAIN).double()
     rng = seeded(3)
-    labels = balanced(x, 3, rng)
-    z = objective.encoder.embed(seen_as(x, PLAIN, labels, rng))
+    labels = balanced_labels(x, 3, rng)
+    z = objective.encoder.embed(apply_views(x, PLAIN, labels, rng))
     step = objective(x, seeded(3))
     torch.testing.assert_close(step.loss, F.cross_entropy(objective.classify(z), labels))
     torch.testing.assert_close(step.embeddings, z.detach())
@@ -94,7 +94,7 @@ def test_views_show_their_settings_and_no_address() -> None:
 
 def test_half_of_the_series_are_turned_round() -> None:
     x, objective = ragged((24, 17, 9, 2)), ArrowOfTime(encoder=small(), view=Fixed(same)).double()
-    step, turned = objective(x, seeded(3)), balanced(x, 2, seeded(3))
+    step, turned = objective(x, seeded(3)), balanced_labels(x, 2, seeded(3))
     assert int(turned.sum()) == 2
     losses = []
     for b, length in enumerate((24, 17, 9, 2)):
@@ -109,7 +109,7 @@ def test_gaps_and_padding_are_turned_with_their_series() -> None:
     """A gap at the beginning is one at the end, save that the last step carries the length."""
     x = ragged((12, 8))
     x.observed[0, :, 2:5] = False
-    seen = seen_as(x, PLAIN, torch.tensor([2, 2]), seeded())
+    seen = apply_views(x, PLAIN, torch.tensor([2, 2]), seeded())
     assert seen.observed[0, 0].tolist() == [True] * 7 + [False] * 3 + [True] * 2
     assert seen.lengths.tolist() == [12, 8]
     objective = ArrowOfTime(encoder=small()).double()

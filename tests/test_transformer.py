@@ -12,7 +12,7 @@ from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.dilated import Dilated
-from selftime.encoders.patching import PatchEmbedder, cut, holding
+from selftime.encoders.patching import PatchEmbedder, extract_patches, observed_tokens
 from selftime.encoders.positions import LearnedPositions, Size
 from selftime.encoders.projected import UnitLength
 from selftime.encoders.registry import build, check_sizes, recipe_of
@@ -53,15 +53,15 @@ def patch_at(x: Batch, b: int, n: int, patch: int, stride: int) -> Tensor:
     for c in range(C):
         for t in range(n * stride, n * stride + patch):
             s = length - 1 if length <= t < length + patch - stride else t
-            there = s < T and bool(x.observed[b, c, s])
-            numbers.append(float(x.values[b, c, s]) if there else 0.0)
+            valid = s < T and bool(x.observed[b, c, s])
+            numbers.append(float(x.values[b, c, s]) if valid else 0.0)
     return torch.tensor(numbers, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("patch, stride", [(4, 4), (5, 3), (8, 4), (7, 1), (40, 40)])
 def test_patches_and_what_they_hold_equal_loops(patch: int, stride: int) -> None:
     x = gappy()
-    made, holds = cut(x, patch, stride), holding(x, stride)
+    made, holds = extract_patches(x, patch, stride), observed_tokens(x, stride)
     assert made.shape[1] == holds.shape[1] == math.ceil(24 / stride)
     for b in range(len(made)):
         for n in range(made.shape[1]):
@@ -72,7 +72,7 @@ def test_patches_and_what_they_hold_equal_loops(patch: int, stride: int) -> None
 
 def test_the_published_padding_repeats_the_last_value_stride_times() -> None:
     x = torch.arange(336.0)[None, None]
-    made = cut(Batch(x, torch.ones_like(x, dtype=torch.bool)), 16, 8)
+    made = extract_patches(Batch(x, torch.ones_like(x, dtype=torch.bool)), 16, 8)
     wanted = F.pad(x, (0, 8), mode="replicate").unfold(2, 16, 8)[:, 0]  # section 3.1
     assert torch.equal(made, wanted) and made.shape[1] == (336 - 16) // 8 + 2 == 42
 
@@ -113,15 +113,15 @@ def test_tokens_and_vectors_equal_loops(causal: bool) -> None:
         tokens, vectors = encoder(x), encoder.embed(x)
         for b in (0, 1, 3):
             places = list(range(6))
-            there = [n for n in places if x.observed[b, :, 4 * n : 4 * n + 4].any()]
-            keys = [[m for m in there if not causal or m <= n] or [n] for n in places]
+            valid = [n for n in places if x.observed[b, :, 4 * n : 4 * n + 4].any()]
+            keys = [[m for m in valid if not causal or m <= n] or [n] for n in places]
             patches = torch.stack([patch_at(x, b, n, 4, 4) for n in places])
             h = encoder.embedder.map(patches)
             for layer in encoder.stack:
                 h = attended(layer, h, keys, places)
             h = encoder.norm(h)
             torch.testing.assert_close(tokens[b], h, rtol=1e-5, atol=1e-6)
-            mean = sum(tokens[b, n] for n in there) / len(there)
+            mean = sum(tokens[b, n] for n in valid) / len(valid)
             torch.testing.assert_close(vectors[b], mean)
 
 
@@ -212,8 +212,8 @@ def test_the_class_token_looks_once_at_what_says_something() -> None:
         assert torch.equal(tokens, encoder.encoder(x))
         assert torch.equal(vectors, encoder.pool(tokens, x))
         for b in range(len(tokens)):
-            there = [n for n in range(6) if x.observed[b, :, 4 * n : 4 * n + 4].any()]
-            h = torch.cat([encoder.token[None], tokens[b, there]])
+            valid = [n for n in range(6) if x.observed[b, :, 4 * n : 4 * n + 4].any()]
+            h = torch.cat([encoder.token[None], tokens[b, valid]])
             keys = [list(range(len(h)))] * len(h)
             made = attended(encoder.layer, h, keys, [0] * len(h))[0]
             torch.testing.assert_close(vectors[b], encoder.norm(made), rtol=1e-6, atol=1e-6)

@@ -11,7 +11,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.dilated import Dilated
 from selftime.encoders.registry import ENCODERS
 from selftime.objectives.base import Step
-from selftime.objectives.parts import dropped
+from selftime.objectives.parts import dropout
 from selftime.objectives.ts2vec import TS2Vec
 from selftime.views.masks import Mask, RandomMask, hidden
 from selftime.views.pairs import OverlappingCrops
@@ -106,7 +106,7 @@ def test_tokens_of_both_views_are_dropped_out_each_by_itself() -> None:
     views = []
     for _ in range(2):
         NOTHING_HIDDEN(x, rng)
-        views.append(dropped(objective.encoder(x).detach(), 0.3, rng).tolist())
+        views.append(dropout(objective.encoder(x).detach(), 0.3, rng).tolist())
     assert views[0] != views[1]
     assert_parts(objective(x, seeded(4)), *views)
 

@@ -47,9 +47,9 @@ def test_loss_equals_equations_1_to_6_across_views(pair: Pair) -> None:
             latents.append(objective.encoder.embed(cut.after(view)).view(4, 4, -1))
         (c, d), (z, y) = contexts, latents
         W = objective.predict.weight
-        there = torch.ones(4, 4, dtype=torch.bool)
-        temporal = equation_4(torch.einsum("kde,be->bkd", W, c), y, there)
-        temporal += equation_4(torch.einsum("kde,be->bkd", W, d), z, there)
+        valid = torch.ones(4, 4, dtype=torch.bool)
+        temporal = equation_4(torch.einsum("kde,be->bkd", W, c), y, valid)
+        temporal += equation_4(torch.einsum("kde,be->bkd", W, d), z, valid)
         contextual = nt_xent(objective.project(c), objective.project(d), 0.3)
     torch.testing.assert_close(step.parts["temporal"], torch.tensor(temporal).double())
     torch.testing.assert_close(step.parts["contextual"], contextual)
@@ -59,12 +59,12 @@ def test_loss_equals_equations_1_to_6_across_views(pair: Pair) -> None:
 def test_a_context_is_that_of_its_tokens_in_any_order_and_of_no_others(rng: Generator) -> None:
     """Tokens carry no positions, and those that are not there are not seen."""
     context, tokens = Context(6, 8, seed=0).double(), torch.randn(3, 5, 6, generator=rng).double()
-    there = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0]]).bool()
-    wanted = context(tokens, there)
-    torch.testing.assert_close(context(tokens.where(there[:, :, None], 1e3), there), wanted)
-    torch.testing.assert_close(context(tokens[:1].flip(1), there[:1]), wanted[:1])
-    torch.testing.assert_close(context(tokens[1:2, :2], there[1:2, :2]), wanted[1:2])
-    assert not torch.isclose(context(tokens, there | True)[1:], wanted[1:]).any()
+    valid = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0]]).bool()
+    wanted = context(tokens, valid)
+    torch.testing.assert_close(context(tokens.where(valid[:, :, None], 1e3), valid), wanted)
+    torch.testing.assert_close(context(tokens[:1].flip(1), valid[:1]), wanted[:1])
+    torch.testing.assert_close(context(tokens[1:2, :2], valid[1:2, :2]), wanted[1:2])
+    assert not torch.isclose(context(tokens, valid | True)[1:], wanted[1:]).any()
 
 
 def test_contexts_know_nothing_of_the_future() -> None:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.views import sensors
 from selftime.views.curves import spline_weights
-from selftime.views.spectrum import frequency_mask, outside_band, own_spectrum
+from selftime.views.spectrum import frequency_mask, outside_band, ragged_dft
 
 LENGTHS = [21, 1, 2, 12]
 
@@ -38,8 +38,8 @@ def each(x: Batch) -> list[tuple[int, int, int]]:
 
 
 def deviation(x: Batch, i: int, c: int) -> float:
-    there = x.values[i, c][x.observed[i, c]].double()
-    return float(there.std(correction=0)) if len(there) else 0.0
+    valid = x.values[i, c][x.observed[i, c]].double()
+    return float(valid.std(correction=0)) if len(valid) else 0.0
 
 
 def test_drift_adds_a_spline_in_units_of_the_spread(x: Batch) -> None:
@@ -130,9 +130,9 @@ def test_a_single_channel_is_not_rotated() -> None:
 
 def test_a_band_of_frequencies_is_missing_and_the_rest_stays() -> None:
     x = whole(torch.randn(40, 2, 33, generator=Generator().manual_seed(0)))
-    before = own_spectrum(x.values.to(torch.complex64), x.lengths)[:, :, :17].abs()
+    before = ragged_dft(x.values.to(torch.complex64), x.lengths)[:, :, :17].abs()
     y = frequency_mask(x, Generator().manual_seed(1), share=0.5)
-    after = own_spectrum(y.values.to(torch.complex64), y.lengths)[:, :, :17].abs()
+    after = ragged_dft(y.values.to(torch.complex64), y.lengths)[:, :, :17].abs()
     gone = after < 1e-3
     assert torch.equal(gone, (after - before).abs() > 1e-3) and not gone[:, :, 0].any()
     assert torch.equal(gone[:, 0], gone[:, 1])

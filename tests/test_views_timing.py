@@ -12,7 +12,7 @@ from selftime.views import timing
 from selftime.views.curves import smooth_curves
 from selftime.views.draws import either_way, normal
 from selftime.views.mild import Mild
-from selftime.views.resample import own_places, resample
+from selftime.views.resample import identity_positions, resample
 
 LENGTHS = [23, 1, 2, 9, 16]
 
@@ -27,9 +27,9 @@ def x() -> Batch:
     return Batch(torch.randn(5, 2, 23, generator=rng), observed)
 
 
-def bridged(values: list[float], there: list[bool], t: int) -> float:
+def bridged(values: list[float], valid: list[bool], t: int) -> float:
     """The straight line between the observed neighbours of whole step t; ends are held."""
-    known = [i for i, seen in enumerate(there) if seen]
+    known = [i for i, seen in enumerate(valid) if seen]
     if not known:
         return 0.0
     before = max((i for i in known if i <= t), default=known[0])
@@ -45,13 +45,13 @@ def resampled_by_loops(x: Batch, places: list[list[float]]) -> tuple[np.ndarray,
         L = LENGTHS[i]
         for c in range(values.shape[1]):
             v = x.values[i, c, :L].double().tolist()
-            there = x.observed[i, c, :L].tolist()
+            valid = x.observed[i, c, :L].tolist()
             for t in range(L):
                 p = min(max(places[i][t], 0.0), L - 1.0)
                 a, b = math.floor(p), min(math.floor(p) + 1, L - 1)
-                low, high = bridged(v, there, a), bridged(v, there, b)
+                low, high = bridged(v, valid, a), bridged(v, valid, b)
                 values[i, c, t] = low + (high - low) * (p - a)
-                observed[i, c, t] = there[math.floor(p + 0.5)] or (t == L - 1 and there[t])
+                observed[i, c, t] = valid[math.floor(p + 0.5)] or (t == L - 1 and valid[t])
     return values, observed
 
 
@@ -118,7 +118,7 @@ def test_resample_reads_between_observed_values(x: Batch) -> None:
 
 def test_stretch_moves_places_away_from_the_centre(x: Batch) -> None:
     factor = 0.5 + draws(5)
-    y = resample(x, timing.stretched(own_places(x), x.lengths, factor))
+    y = resample(x, timing.stretched(identity_positions(x), x.lengths, factor))
     want = [
         [(L - 1) / 2 + (t - (L - 1) / 2) * f for t in range(L)]
         for L, f in zip(LENGTHS, factor.double().tolist(), strict=True)
@@ -128,14 +128,14 @@ def test_stretch_moves_places_away_from_the_centre(x: Batch) -> None:
 
 def test_shift_moves_places_by_a_share_of_the_length(x: Batch) -> None:
     by = draws(5) - 0.5
-    y = resample(x, timing.shifted(own_places(x), x.lengths, by))
+    y = resample(x, timing.shifted(identity_positions(x), x.lengths, by))
     want = [[t + b * L for t in range(L)] for L, b in zip(LENGTHS, by.tolist(), strict=True)]
     assert_reads(x, y, want)
 
 
 def test_time_warp_moves_places_by_a_smooth_curve(x: Batch) -> None:
     moves = 0.2 * (draws(5, 6) - 0.5)
-    y = resample(x, timing.warped(own_places(x), x.lengths, moves))
+    y = resample(x, timing.warped(identity_positions(x), x.lengths, moves))
     want = [
         [t + L * curve(m, L, t) for t in range(L)]
         for L, m in zip(LENGTHS, moves.double().tolist(), strict=True)
@@ -145,7 +145,7 @@ def test_time_warp_moves_places_by_a_smooth_curve(x: Batch) -> None:
 
 def test_a_part_that_takes_longer_takes_room_from_the_rest(x: Batch) -> None:
     lies, duration = draws(5), torch.tensor([2.0, 0.5, 2.0, 0.25, 1.5])
-    places = timing.part_warped(own_places(x), x.lengths, 0.3, lies, duration).double()
+    places = timing.part_warped(identity_positions(x), x.lengths, 0.3, lies, duration).double()
     for i, L in enumerate(LENGTHS):
         begin, d = lies[i].item() * 0.7 * (L - 1), duration[i].item()
         part, rate = 0.3 * (L - 1), 0.7 + 0.3 * duration[i].item()
@@ -164,14 +164,14 @@ def test_window_warp_by_hand() -> None:
     x = Batch(torch.arange(9.0).reshape(1, 1, 9), torch.ones(1, 1, 9, dtype=torch.bool))
     y = timing.window_warp(x, Generator().manual_seed(0), share=1.0, speed=4.0)
     torch.testing.assert_close(y.values, x.values)
-    half = timing.part_warped(own_places(x), x.lengths, 0.5, torch.zeros(1), torch.full((1,), 3.0))
+    half = timing.part_warped(identity_positions(x), x.lengths, 0.5, torch.zeros(1), torch.full((1,), 3.0))
     want = [0, 2 / 3, 4 / 3, 2, 8 / 3, 10 / 3, 4, 6, 8]  # 4 steps take 12 of 16, 4 the other 4
     torch.testing.assert_close(half[0], torch.tensor(want))
 
 
 def test_crop_spreads_a_part_over_the_whole(x: Batch) -> None:
     share, lies = draws(2, 5)
-    y = resample(x, timing.cropped(own_places(x), x.lengths, share, lies))
+    y = resample(x, timing.cropped(identity_positions(x), x.lengths, share, lies))
     want = [
         [lie * (1 - s) * (L - 1) + s * t for t in range(L)]
         for L, s, lie in zip(LENGTHS, share.tolist(), lies.tolist(), strict=True)
@@ -181,7 +181,7 @@ def test_crop_spreads_a_part_over_the_whole(x: Batch) -> None:
 
 def test_reverse_counts_from_the_end(x: Batch) -> None:
     turn = torch.tensor([True, True, True, False, True])
-    y = resample(x, timing.reversed_where(own_places(x), x.lengths, turn))
+    y = resample(x, timing.reversed_where(identity_positions(x), x.lengths, turn))
     want = [
         [float(L - 1 - t if turned else t) for t in range(L)]
         for L, turned in zip(LENGTHS, turn.tolist(), strict=True)
@@ -191,7 +191,7 @@ def test_reverse_counts_from_the_end(x: Batch) -> None:
 
 def test_permute_orders_segments_by_rank(x: Batch) -> None:
     cuts, ranks = draws(5, 3), draws(5, 4).flip(0)
-    y = resample(x, timing.permuted(own_places(x), x.lengths, cuts, ranks))
+    y = resample(x, timing.permuted(identity_positions(x), x.lengths, cuts, ranks))
     want = []
     for L, c, r in zip(LENGTHS, cuts.tolist(), ranks.tolist(), strict=True):
         ends = sorted(math.ceil(cut * L) for cut in c)

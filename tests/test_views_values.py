@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.views import amplitude, masks
 from selftime.views.curves import spline_weights
-from selftime.views.spectrum import own_spectrum, recomposed, spectrum
+from selftime.views.spectrum import ragged_dft, recomposed, spectrum
 
 LENGTHS = [21, 1, 2, 12]
 
@@ -31,7 +31,7 @@ def draws(*shape: int) -> Tensor:
 
 
 def known(x: Batch, i: int, c: int) -> list[float]:
-    return [v for v, there in zip(x.values[i, c].tolist(), x.observed[i, c], strict=True) if there]
+    return [v for v, valid in zip(x.values[i, c].tolist(), x.observed[i, c], strict=True) if valid]
 
 
 def each(x: Batch) -> list[tuple[int, int]]:
@@ -118,7 +118,7 @@ def spectrum_by_loops(v: list[float], L: int) -> list[complex]:
 
 def test_each_series_has_the_spectrum_of_its_own_length(x: Batch) -> None:
     series = x.filled()
-    got = own_spectrum(series.to(torch.complex64), x.lengths)
+    got = ragged_dft(series.to(torch.complex64), x.lengths)
     for i, c in each(x):
         L = LENGTHS[i]
         np.testing.assert_allclose(

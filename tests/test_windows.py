@@ -28,23 +28,23 @@ def padded(series: SeriesSet, spans: list[tuple[int, int, int]]) -> tuple[np.nda
     """Values and mask of (series, first, last + 1) spans, one value at a time."""
     longest = max((b - a for _, a, b in spans), default=0)
     values = np.zeros((len(spans), series.n_channels, longest), np.float32)
-    there = np.zeros(values.shape, bool)
+    valid = np.zeros(values.shape, bool)
     for w, (i, a, b) in enumerate(spans):
         for c in range(series.n_channels):
             for t in range(a, b):
                 value = series.series(i)[c, t]
                 if not np.isnan(value):
-                    values[w, c, t - a], there[w, c, t - a] = value, True
-    return values, there
+                    values[w, c, t - a], valid[w, c, t - a] = value, True
+    return values, valid
 
 
-def assert_is(batch: Batch, values: np.ndarray, there: np.ndarray) -> None:
+def assert_is(batch: Batch, values: np.ndarray, valid: np.ndarray) -> None:
     assert batch.values.dtype == torch.float32
     assert batch.observed.dtype == torch.bool
     assert batch.values.is_contiguous()
     assert batch.observed.is_contiguous()
     np.testing.assert_array_equal(batch.values.numpy(), values)
-    np.testing.assert_array_equal(batch.observed.numpy(), there)
+    np.testing.assert_array_equal(batch.observed.numpy(), valid)
 
 
 def spans_by_loop(lengths: list[int], length: int, stride: int, pad: bool) -> list[tuple[int, ...]]:

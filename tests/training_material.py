@@ -8,8 +8,8 @@ import torch
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.dilated import Dilated
-from selftime.engine.plan import TrainingConfig, budget_in
-from selftime.engine.training import Training
+from selftime.engine.plan import TrainingConfig, parse_budget
+from selftime.engine.training import Trainer
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.recipe import Recipe
@@ -41,14 +41,14 @@ def config_of(name: str, **changes) -> TrainingConfig:
     return TrainingConfig(recipe=recipe, **changes)
 
 
-def training_of(name: str, budget: str = "12 steps", *, seed: int = 3, **changes) -> Training:
+def training_of(name: str, budget: str = "12 steps", *, seed: int = 3, **changes) -> Trainer:
     """A run of an objective that has not begun."""
     series = waves()
     scale, config = scaling.fit_channels(series), config_of(name, **changes)
-    return Training(objective_of(name), series, scale, budget_in(budget), config, seed)
+    return Trainer(objective_of(name), series, scale, parse_budget(budget), config, seed)
 
 
-def advanced(training: Training, steps: int) -> list[float]:
+def advanced(training: Trainer, steps: int) -> list[float]:
     """Losses of so many steps."""
     return [training.advance()["loss"] for _ in range(steps)]
 
@@ -81,7 +81,7 @@ def followed(budget="12 steps", **settings):
     series = waves()
     objective = Followed(encoder=objective_of("ts2vec").encoder, **settings)
     scale = scaling.fit_channels(series)
-    return Training(objective, series, scale, budget_in(budget), TrainingConfig(), 3)
+    return Trainer(objective, series, scale, parse_budget(budget), TrainingConfig(), 3)
 
 
 def assert_same_state(got, wanted):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
-    from selftime.engine.adaptation import adapted as adapted
+    from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError

@@ -53,7 +53,7 @@ class Louder(Objective):
 
     def encode(self, x: Batch) -> Tensor:
         """Vectors (B,D) of unit length."""
-        return F.normalize(ranks.shared(self.encoder.embed, x) @ self.turn, dim=1)
+        return F.normalize(ranks.distribute(self.encoder.embed, x) @ self.turn, dim=1)
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """Cross entropy of finding the other view of each series."""
@@ -170,8 +170,8 @@ class LeavesOutTheFirstStep(Louder):
     """Breaks: one step is enough."""
 
     def encode(self, x: Batch) -> Tensor:
-        there = x.observed[:, :, 1:]
-        mean = (x.values[:, :, 1:] * there).sum(dim=2) / there.sum(dim=2)
+        valid = x.observed[:, :, 1:]
+        mean = (x.values[:, :, 1:] * valid).sum(dim=2) / valid.sum(dim=2)
         return super().encode(Batch(x.values - mean[:, :, None], x.observed))
 
 
@@ -224,7 +224,7 @@ class LearnsFromOthersToo(Louder):
     """Breaks: gradients are right once they are averaged over the ranks."""
 
     def encode(self, x: Batch) -> Tensor:
-        vectors = ranks.shared(self.encoder.embed, x)
+        vectors = ranks.distribute(self.encoder.embed, x)
         if ranks.dist.is_initialized():
             vectors = vectors / 2 + vectors.detach() / 2  # forgets to multiply by the world
         return F.normalize(vectors @ self.turn, dim=1)

@@ -11,10 +11,10 @@ def methods(as_json: options.Json = False) -> None:
     Example: selftime methods --json
     """
     import selftime as st
-    from selftime.report.measured import published
+    from selftime.report.measured import benchmark_results
     from selftime.report.tables import methods_table
 
     known = st.methods()
     tables = [methods_table(known, kind) for kind in ("objective", "encoder")]
-    about = published()["about"].get("objective", "")
+    about = benchmark_results()["about"].get("objective", "")
     terminal.show([method.to_dict() for method in known], *tables, about, as_json=as_json)

@@ -11,7 +11,7 @@ class SeriesError(ValueError):
     """Bad input series: the message says what came, what was wanted and what to do."""
 
 
-def laid_end_to_end(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndarray, "N"]]:
+def concatenate_steps(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndarray, "N"]]:
     """The steps of all series and the number of rows that each series takes.
 
     Args:
@@ -34,7 +34,7 @@ def laid_end_to_end(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndarra
     return steps, np.array([part.shape[1] for part in parts], np.int64)
 
 
-def trimmed_rows(
+def trim_rows(
     matrix: Float32[np.ndarray, "N T"],
 ) -> tuple[Float32[np.ndarray, "S 1"], Int64[np.ndarray, "N"]]:
     """Rows as one-channel series; NaN at the end of a row means that the series is shorter.
@@ -43,8 +43,8 @@ def trimmed_rows(
         The steps end to end and the length of each series (at least 1).
     """
     N, T = matrix.shape
-    there = ~np.isnan(matrix)
-    lengths = np.where(there.any(axis=1), T - np.argmax(there[:, ::-1], axis=1), 1)
+    valid = ~np.isnan(matrix)
+    lengths = np.where(valid.any(axis=1), T - np.argmax(valid[:, ::-1], axis=1), 1)
     return matrix[np.arange(T) < lengths[:, None]][:, None], lengths.astype(np.int64)
 
 

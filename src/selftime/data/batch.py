@@ -25,9 +25,9 @@ class Batch(NamedTuple):
     @property
     def lengths(self) -> Lengths:
         """Steps of each series: up to the last one at which any channel was observed."""
-        there = self.observed.any(dim=1)  # (B,T)
-        steps = torch.arange(1, there.shape[1] + 1, device=there.device)
-        return (there * steps).amax(dim=1)  # (B,)
+        valid = self.observed.any(dim=1)  # (B,T)
+        steps = torch.arange(1, valid.shape[1] + 1, device=valid.device)
+        return (valid * steps).amax(dim=1)  # (B,)
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same series on another device."""

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from selftime.data.arrays import SeriesError
 
-MISSING = ("?", "NaN", "nan", "NA", "N/A", "#N/A", "null", "NULL", "None")
+MISSING_CELLS = ("?", "NaN", "nan", "NA", "N/A", "#N/A", "null", "NULL", "None")
 """Cells that say that a value is missing; tables may also leave the cell empty."""
 
 A_NUMBER = "a number: correct it, or write NaN where a value is missing"
@@ -21,7 +21,7 @@ Where = Callable[[int], str]
 
 
 def numbers(
-    cells: Any, where: Where, missing: tuple[str, ...] = MISSING
+    cells: Any, where: Where, missing: tuple[str, ...] = MISSING_CELLS
 ) -> Float32[np.ndarray, "K"]:
     """Values of text cells, NaN where missing.
 

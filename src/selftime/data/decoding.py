@@ -36,7 +36,7 @@ def suffix_of(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-def bytes_of(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The content of a file, unpacked when its name ends in ``.gz``.
 
     Raises:
@@ -54,7 +54,7 @@ def bytes_of(path: Path) -> bytes:
     return data
 
 
-def lines_of(data: bytes) -> list[str]:
+def text_lines(data: bytes) -> list[str]:
     """The lines of a UTF-8 text, without the empty ones at its end.
 
     Raises:

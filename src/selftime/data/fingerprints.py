@@ -17,7 +17,7 @@ from selftime.data.series import SeriesSet
 Fingerprints = Int64[np.ndarray, "_"]
 """Fingerprints of a set of series, ascending, each once."""
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2⁶⁴ over the golden ratio, the step of SplitMix64."""
 
 
@@ -35,13 +35,13 @@ def fingerprints_of(series: SeriesSet) -> Int64[np.ndarray, "N"]:
     within = (steps - np.repeat(series.offsets[:-1], series.lengths)).astype(np.uint64)  # (S,)
     total = np.zeros(len(series), np.uint64)
     for channel in range(series.n_channels):
-        there = None if series.observed is None else series.observed[:, channel]
-        codes = coded(series.steps[:, channel], there, within)
-        total += mixed(np.add.reduceat(codes, series.offsets[:-1]))
-    return mixed(total).view(np.int64)
+        valid = None if series.observed is None else series.observed[:, channel]
+        codes = _hash_values(series.steps[:, channel], valid, within)
+        total += splitmix64(np.add.reduceat(codes, series.offsets[:-1]))
+    return splitmix64(total).view(np.int64)
 
 
-def joined(first: Fingerprints | None, second: Fingerprints | None) -> Fingerprints | None:
+def merge_fingerprints(first: Fingerprints | None, second: Fingerprints | None) -> Fingerprints | None:
     """What either holds, each once; None where nothing is known of both."""
     known = [part for part in (first, second) if part is not None]
     return np.unique(np.concatenate(known)) if known else None
@@ -52,24 +52,24 @@ def are_among(series: SeriesSet, known: Fingerprints) -> Bool[np.ndarray, "N"]:
     return np.isin(fingerprints_of(series), known)
 
 
-def coded(
+def _hash_values(
     values: Float32[np.ndarray, "S"],
-    there: Bool[np.ndarray, "S"] | None,
+    valid: Bool[np.ndarray, "S"] | None,
     within: UInt64[np.ndarray, "S"],
 ) -> UInt64[np.ndarray, "S"]:
     """A number for each value at its step; 0 where nothing was observed."""
     bits = (np.ascontiguousarray(values) + np.float32(0)).view(np.uint32)  # -0 becomes 0
-    codes = mixed(within << np.uint64(32) | bits)
-    return codes if there is None else np.where(there, codes, np.uint64(0))
+    codes = splitmix64(within << np.uint64(32) | bits)
+    return codes if valid is None else np.where(valid, codes, np.uint64(0))
 
 
-def mixed(z: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
+def splitmix64(z: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
     """A bijection of 64-bit numbers after which every bit depends on all (SplitMix64).
 
     Steele, Lea & Flood 2014, *Fast Splittable Pseudorandom Number Generators*, figure 16; its
     increment comes first, so that 0 does not stay 0.
     """
-    z = z + GOLDEN
+    z = z + _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     out: np.ndarray = z ^ (z >> np.uint64(31))

@@ -37,7 +37,7 @@ def read_folder(
             f"{', '.join(suffixes)}: check the path"
         )
     parts = [_named(read_file(folder / name), name) for name in names]
-    series = _together(parts, [str(folder / name) for name in names])
+    series = _merge(parts, [str(folder / name) for name in names])
     kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
     if series.labels is None and "" not in kinds and len(set(kinds)) > 1:
         return replace(series, labels=np.repeat(kinds, [len(part) for part in parts]))
@@ -51,7 +51,7 @@ def _named(series: SeriesSet, name: Path) -> SeriesSet:
     return replace(series, ids=np.array([f"{name.as_posix()}:{i}" for i in series.ids]))
 
 
-def _together(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
+def _merge(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
     """Several SeriesSets as one; ``names`` are theirs, for messages."""
     for part, name in zip(parts, names, strict=True):
         if part.channels != parts[0].channels:
@@ -64,20 +64,20 @@ def _together(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
     return SeriesSet(
         steps=np.concatenate([part.steps for part in parts]),
         offsets=np.cumsum([0, *np.concatenate([part.lengths for part in parts])], dtype=np.int64),
-        observed=np.concatenate([_observed(part) for part in parts]) if gaps else None,
+        observed=np.concatenate([_observed_mask(part) for part in parts]) if gaps else None,
         channels=parts[0].channels,
         ids=np.concatenate([part.ids for part in parts]),
-        times=_joined("times", [part.times for part in parts], names),
-        labels=_joined("labels", [part.labels for part in parts], names),
-        groups=_joined("groups", [part.groups for part in parts], names),
+        times=_join_columns("times", [part.times for part in parts], names),
+        labels=_join_columns("labels", [part.labels for part in parts], names),
+        groups=_join_columns("groups", [part.groups for part in parts], names),
     )
 
 
-def _observed(part: SeriesSet) -> np.ndarray:
+def _observed_mask(part: SeriesSet) -> np.ndarray:
     return np.ones(part.steps.shape, bool) if part.observed is None else part.observed
 
 
-def _joined(
+def _join_columns(
     what: str, columns: Sequence[np.ndarray | None], names: Sequence[str]
 ) -> np.ndarray | None:
     """The columns end to end; all files must have one of the same kind, or none."""
@@ -85,13 +85,13 @@ def _joined(
     odd = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
     if odd is not None:
         raise SeriesError(
-            f"{names[odd]}: {_described(columns[odd], what)}, {names[0]} "
-            f"{_described(columns[0], what)}: wanted the same in every file, read others on their "
+            f"{names[odd]}: {_describe(columns[odd], what)}, {names[0]} "
+            f"{_describe(columns[0], what)}: wanted the same in every file, read others on their "
             "own"
         )
     there = [column for column in columns if column is not None]
     return np.concatenate(there) if there else None
 
 
-def _described(column: np.ndarray | None, what: str) -> str:
+def _describe(column: np.ndarray | None, what: str) -> str:
     return f"has no {what}" if column is None else f"has {what} of type {column.dtype}"

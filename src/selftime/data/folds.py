@@ -33,7 +33,7 @@ def folds_by_group(series: SeriesSet, n: int, rng: np.random.Generator) -> Int64
     fold_of = np.empty(len(counts), np.int64)
     held = np.zeros((n, counts.shape[1]))  # how much of each class every fold holds
     for group in order:
-        fold_of[group] = fold = emptiest(held, counts[group])
+        fold_of[group] = fold = emptiest_fold(held, counts[group])
         held[fold] += counts[group]
     folds: np.ndarray = fold_of[groups]
     return folds
@@ -53,7 +53,7 @@ def counts_by_group(
     return groups, shares
 
 
-def emptiest(held: Float[np.ndarray, "n K"], added: Float[np.ndarray, "K"]) -> int:
+def emptiest_fold(held: Float[np.ndarray, "n K"], added: Float[np.ndarray, "K"]) -> int:
     """The fold in which a group leaves classes most evenly spread; of equals the smallest.
 
     Adding a group of shares a to a fold that holds h raises the sum of squares over all folds by

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def bridged(values: Float[np.ndarray, "T *C"], *, past_only: bool = False) -> np.ndarray:
+def fill_gaps(values: Float[np.ndarray, "T *C"], *, past_only: bool = False) -> np.ndarray:
     """Straight lines over what is not finite, or the last value held; 0 if nothing is finite.
 
     Before the first measured value that value is held, after the last one that.
@@ -16,7 +16,7 @@ def bridged(values: Float[np.ndarray, "T *C"], *, past_only: bool = False) -> np
     if np.isfinite(values).all():
         return np.asarray(values, np.float64)
     if values.ndim > 1:
-        columns = [bridged(column, past_only=past_only) for column in values.T]
+        columns = [fill_gaps(column, past_only=past_only) for column in values.T]
         return np.stack(columns, axis=1)
     there, steps = np.flatnonzero(np.isfinite(values)), np.arange(len(values))
     if len(there) == 0:

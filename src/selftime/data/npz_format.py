@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from selftime.data.arrays import SeriesError, column_of, laid_end_to_end
+from selftime.data.arrays import SeriesError, column_of, concatenate_steps
 from selftime.data.decoding import decoding
 from selftime.data.series import SeriesSet
 
@@ -82,7 +82,7 @@ def _part(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray | None:
 
 
 def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
-    steps, lengths = _laid_out(values, arrays.get("offsets"))
+    steps, lengths = _steps_and_lengths(values, arrays.get("offsets"))
     if "observed" in arrays:
         steps = np.where(_mask(arrays["observed"], steps.shape), steps, np.float32("nan"))
     ids, channels = _column(arrays, "ids"), _column(arrays, "channels")
@@ -92,14 +92,14 @@ def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
     return replace(series, groups=_column(arrays, "groups"), times=_column(arrays, "times"))
 
 
-def _laid_out(values: np.ndarray, offsets: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _steps_and_lengths(values: np.ndarray, offsets: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Steps (S,C), NaN where missing, and lengths (N,)."""
     if offsets is None:
-        return laid_end_to_end(values[None] if values.ndim == 1 else values)
+        return concatenate_steps(values[None] if values.ndim == 1 else values)
     columns = values[:, None] if values.ndim == 1 else values
     if columns.ndim != 2:
         raise SeriesError(f"values have shape {values.shape}, wanted (steps, channels) by offsets")
-    steps, _ = laid_end_to_end(columns.T[None])
+    steps, _ = concatenate_steps(columns.T[None])
     ends = offsets[[0, -1]].tolist() if offsets.ndim == 1 and offsets.size else None
     if offsets.dtype.kind not in "iu" or ends != [0, len(steps)]:
         raise SeriesError(

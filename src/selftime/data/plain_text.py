@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from selftime.data.arrays import SeriesError, trimmed_rows
-from selftime.data.cells import MISSING, labels_of, numbers
-from selftime.data.decoding import lines_of
+from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.cells import MISSING_CELLS, labels_of, numbers
+from selftime.data.decoding import text_lines
 from selftime.data.series import SeriesSet
 
 
@@ -20,7 +20,7 @@ def read_tsv(data: bytes) -> SeriesSet:
     Raises:
         SeriesError: lines of different widths, text where a number belongs, not UTF-8.
     """
-    lines = lines_of(data)
+    lines = text_lines(data)
     rows = pc.split_pattern(pa.array(lines, pa.large_string()), "\t")
     width = _width(pc.list_value_length(rows).to_numpy())
     cells = rows.flatten()
@@ -29,9 +29,9 @@ def read_tsv(data: bytes) -> SeriesSet:
     values = numbers(
         cells.take(pa.array(rest)),
         lambda k: f"line {k // (width - 1) + 1}, cell {k % (width - 1) + 2}",
-        (*MISSING, ""),
+        (*MISSING_CELLS, ""),
     )
-    steps, lengths = trimmed_rows(values.reshape(len(lines), width - 1))
+    steps, lengths = trim_rows(values.reshape(len(lines), width - 1))
     return SeriesSet.from_steps(steps, lengths, labels=labels_of(cells.take(pa.array(first))))
 
 
@@ -41,7 +41,7 @@ def read_txt(data: bytes) -> SeriesSet:
     Raises:
         SeriesError: several values on one of several lines, text where a number belongs.
     """
-    lines = lines_of(data)
+    lines = text_lines(data)
     cells = lines[0].split() if len(lines) == 1 else lines
     row = [len(line.split()) for line in lines]
     if len(lines) > 1 and max(row) > 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selftime.data.arrays import SeriesError
-from selftime.data.decoding import bytes_of, suffix_of
+from selftime.data.decoding import read_bytes, suffix_of
 from selftime.data.folders import read_folder
 from selftime.data.npz_format import read_npy, read_npz
 from selftime.data.plain_text import read_tsv, read_txt
@@ -19,7 +19,7 @@ from selftime.data.table_layouts import series_of_table
 from selftime.data.tables import Columns, Layout, Table
 from selftime.data.ts_format import read_ts
 
-SERIES: dict[str, Callable[[bytes], SeriesSet]] = {
+_SERIES_READERS: dict[str, Callable[[bytes], SeriesSet]] = {
     ".ts": read_ts,
     ".tsv": read_tsv,
     ".txt": read_txt,
@@ -27,11 +27,11 @@ SERIES: dict[str, Callable[[bytes], SeriesSet]] = {
     ".npz": read_npz,
     ".wav": read_wav,
 }
-TABLES: dict[str, Callable[[bytes], Table]] = {".csv": read_csv, ".parquet": read_parquet}
-SUFFIXES = (*SERIES, *TABLES)
+_TABLE_READERS: dict[str, Callable[[bytes], Table]] = {".csv": read_csv, ".parquet": read_parquet}
+SUFFIXES = (*_SERIES_READERS, *_TABLE_READERS)
 """What :func:`read` knows, each also with ``.gz`` behind it."""
 
-USUAL = Columns()
+_DEFAULT_COLUMNS = Columns()
 
 
 def read(
@@ -39,7 +39,7 @@ def read(
     *,
     labels: Any = None,
     groups: Any = None,
-    columns: Columns = USUAL,
+    columns: Columns = _DEFAULT_COLUMNS,
     layout: Layout | None = None,
 ) -> SeriesSet:
     """Series from a file, a folder, an array, a list of arrays, a frame or a SeriesSet.
@@ -103,10 +103,10 @@ def _read_path(path: Path, columns: Columns, layout: Layout | None) -> SeriesSet
 def _read_file(path: Path, columns: Columns, layout: Layout | None) -> SeriesSet:
     suffix = suffix_of(path)
     try:
-        if suffix in SERIES:
-            return SERIES[suffix](bytes_of(path))
-        if suffix in TABLES:
-            return series_of_table(TABLES[suffix](bytes_of(path)), columns, layout)
+        if suffix in _SERIES_READERS:
+            return _SERIES_READERS[suffix](read_bytes(path))
+        if suffix in _TABLE_READERS:
+            return series_of_table(_TABLE_READERS[suffix](read_bytes(path)), columns, layout)
         raise SeriesError(f"ends in {suffix!r}, wanted one of {', '.join(SUFFIXES)}: convert it")
     except SeriesError as error:
         raise SeriesError(f"{path}: {error}") from None

@@ -126,14 +126,14 @@ def sample(name: str, split: str | None = None) -> SeriesSet:
         )
     with (files("selftime.data") / "bundled" / f"{name}.npz").open("rb") as file:
         stored = dict(np.load(file, allow_pickle=False))
-    series = _unpacked(stored, about)
+    series = _unpack(stored, about)
     if split is None:
         return series
     n_train = int(stored["train"])
     return series[:n_train] if split == "train" else series[n_train:]
 
 
-def _unpacked(stored: Mapping[str, np.ndarray], about: Sample) -> SeriesSet:
+def _unpack(stored: Mapping[str, np.ndarray], about: Sample) -> SeriesSet:
     """The series of a bundled file: integers over a power of ten, as the original text has them."""
     lengths = stored["lengths"].astype(np.int64)
     return SeriesSet(

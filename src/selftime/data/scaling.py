@@ -16,12 +16,12 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.settings import settings_of
 
-FLAT = 1e-6
+_FLAT = 1e-6
 """A spread below this share of the mean is the rounding of 32-bit numbers: the channel counts as
 constant, its standard deviation as 1, and it comes out as 0."""
-SMALLEST = 1e-35
+_SMALLEST = 1e-35
 """Spreads below this count as constant too: they leave the range of normal 32-bit numbers."""
-BLOCK = 1 << 18
+BLOCK_ROWS = 1 << 18
 """Rows that are added up at a time, so that series larger than memory can be measured."""
 
 
@@ -97,7 +97,7 @@ class PerSeries(Scaling):
         unit = peak.masked_fill(peak == 0, 1.0)
         mean = _mean(values / unit, batch.observed)
         sd = _mean((values / unit - mean).square(), batch.observed).sqrt() * unit
-        flat = sd <= (FLAT * mean.abs() * unit).clamp(min=SMALLEST)
+        flat = sd <= (_FLAT * mean.abs() * unit).clamp(min=_SMALLEST)
         return Scale(mean * unit, sd.masked_fill(flat, 1.0))
 
 
@@ -160,14 +160,14 @@ def fit_channels(series: SeriesSet) -> Scaling:
     Args:
         series: the training part and nothing else, whatever is scaled by it later.
     """
-    first = _sums(series, slice(0, BLOCK), np.zeros(series.n_channels))
+    first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels))
     shift = first[1] / first[0].clip(min=1)  # near the mean, so that squares keep their digits
-    spans = (slice(i, i + BLOCK) for i in range(0, len(series.steps), BLOCK))
+    spans = (slice(i, i + BLOCK_ROWS) for i in range(0, len(series.steps), BLOCK_ROWS))
     count, total, square = np.sum([_sums(series, span, shift) for span in spans], axis=0)
     gap = total / count.clip(min=1)
     mean = shift + gap
     sd = np.sqrt((square / count.clip(min=1) - gap**2).clip(min=0))
-    sd[sd <= np.maximum(FLAT * np.abs(mean), SMALLEST)] = 1.0
+    sd[sd <= np.maximum(_FLAT * np.abs(mean), _SMALLEST)] = 1.0
     return PerChannel(mean=tuple(mean.tolist()), sd=tuple(sd.tolist()))
 
 
@@ -201,6 +201,6 @@ def _mean(values: Tensor, observed: Tensor) -> Tensor:
 def _sums(series: SeriesSet, rows: slice, shift: np.ndarray) -> np.ndarray:
     """Count, sum and sum of squares (3,C) of the observed values of some rows, less ``shift``."""
     steps = series.steps[rows]
-    there = np.ones(steps.shape, bool) if series.observed is None else series.observed[rows]
-    values = np.where(there, steps - shift, 0.0)  # float64, as shift is
-    return np.stack([there.sum(axis=0), values.sum(axis=0), (values * values).sum(axis=0)])
+    valid = np.ones(steps.shape, bool) if series.observed is None else series.observed[rows]
+    values = np.where(valid, steps - shift, 0.0)  # float64, as shift is
+    return np.stack([valid.sum(axis=0), values.sum(axis=0), (values * values).sum(axis=0)])

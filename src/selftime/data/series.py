@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from selftime.data.arrays import SeriesError as SeriesError
-from selftime.data.arrays import column_of, laid_end_to_end, spans
+from selftime.data.arrays import column_of, concatenate_steps, spans
 
 Index = int | slice | Sequence[int] | np.ndarray
 
@@ -76,7 +76,7 @@ class SeriesSet:
                 name: column_of(c, name) for name, c in given.items() if c is not None
             }
             return replace(x, channels=tuple(channels or x.channels), **columns)
-        steps, lengths = laid_end_to_end(x)
+        steps, lengths = concatenate_steps(x)
         series = cls.from_steps(steps, lengths, ids=ids, channels=channels, labels=labels)
         return series if groups is None else replace(series, groups=column_of(groups, "groups"))
 
@@ -118,17 +118,17 @@ class SeriesSet:
 
     def __getitem__(self, index: Index) -> "SeriesSet":
         """The chosen series, in the given order (a number, slice, indices or a boolean mask)."""
-        chosen = np.atleast_1d(np.arange(len(self))[index])
-        where = spans(self.offsets[:-1][chosen], self.lengths[chosen])
+        selected = np.atleast_1d(np.arange(len(self))[index])
+        where = spans(self.offsets[:-1][selected], self.lengths[selected])
         return SeriesSet(
             steps=self.steps[where],
-            offsets=np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64),
+            offsets=np.concatenate([[0], np.cumsum(self.lengths[selected])]).astype(np.int64),
             observed=None if self.observed is None else self.observed[where],
             channels=self.channels,
-            ids=self.ids[chosen],
+            ids=self.ids[selected],
             times=None if self.times is None else self.times[where],
-            labels=None if self.labels is None else self.labels[chosen],
-            groups=None if self.groups is None else self.groups[chosen],
+            labels=None if self.labels is None else self.labels[selected],
+            groups=None if self.groups is None else self.groups[selected],
         )
 
     @property
@@ -233,7 +233,7 @@ def _check_finite(x: SeriesSet) -> None:
 def _check_not_all_missing(x: SeriesSet) -> None:
     if x.observed is None:
         return
-    there = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
-    if (there == 0).any():
-        name = x.ids[int(np.argmin(there))]
+    valid = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
+    if (valid == 0).any():
+        name = x.ids[int(np.argmin(valid))]
         raise SeriesError(f"series '{name}' has no observed value at all: drop it")

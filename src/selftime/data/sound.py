@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from selftime.data.arrays import SeriesError, laid_end_to_end
+from selftime.data.arrays import SeriesError, concatenate_steps
 from selftime.data.decoding import decoding
 from selftime.data.series import SeriesSet
 
@@ -26,7 +26,7 @@ def read_wav(data: bytes) -> SeriesSet:
     if rate < 1 or samples.size == 0:
         raise SeriesError(f"has {samples.size} samples at {rate} Hz, wanted at least 1 at 1 Hz")
     columns = samples[:, None] if samples.ndim == 1 else samples  # (T,C)
-    steps, lengths = laid_end_to_end(_scaled(columns).T[None])
+    steps, lengths = concatenate_steps(_scaled(columns).T[None])
     return replace(SeriesSet.from_steps(steps, lengths), times=np.arange(len(steps)) / rate)
 
 

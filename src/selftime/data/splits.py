@@ -119,7 +119,7 @@ def draw_per_class(
         )
     if groups is not None:
         return _draw_whole_groups(labels, k, rng, groups)
-    return drawn(labels, lambda counts: np.full(len(counts), k), rng)
+    return draw_stratified(labels, lambda counts: np.full(len(counts), k), rng)
 
 
 def draw_share(
@@ -137,10 +137,10 @@ def draw_share(
     """
     if not 0 < share <= 1:
         raise SeriesError(f"got share {share}, wanted above 0 and at most 1, such as 0.05")
-    return drawn(labels, lambda counts: np.maximum(np.round(share * counts), 1), rng)
+    return draw_stratified(labels, lambda counts: np.maximum(np.round(share * counts), 1), rng)
 
 
-def drawn(
+def draw_stratified(
     labels: np.ndarray, wanted: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
 ) -> Int64[np.ndarray, "M"]:
     """Indices of random labels of each class, ascending.

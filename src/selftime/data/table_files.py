@@ -11,8 +11,8 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
-from selftime.data.cells import MISSING
-from selftime.data.decoding import decoding, lines_of
+from selftime.data.cells import MISSING_CELLS
+from selftime.data.decoding import decoding, text_lines
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns, Table
 
@@ -26,7 +26,7 @@ def read_csv(data: bytes) -> Table:
         SeriesError: rows of different widths, an open quote, not UTF-8.
     """
     head, _, rows = data.partition(b"\n")
-    cells = next(csv.reader(lines_of(head)))
+    cells = next(csv.reader(text_lines(head)))
     named = _are_names(cells)
     if not cells or (named and not rows.strip()):
         raise SeriesError("has no rows under its first line, wanted names, then at least one row")
@@ -121,6 +121,6 @@ def _are_names(cells: list[str]) -> bool:
 def _is_number(cell: str) -> bool:
     text = cell.strip()
     try:
-        return not text or text in MISSING or float(text) is not None
+        return not text or text in MISSING_CELLS or float(text) is not None
     except ValueError:
         return False

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float32
 
-from selftime.data.arrays import SeriesError, column_of, trimmed_rows
-from selftime.data.cells import MISSING, labels_of, numbers, times_of
+from selftime.data.arrays import SeriesError, column_of, trim_rows
+from selftime.data.cells import MISSING_CELLS, labels_of, numbers, times_of
 from selftime.data.series import SeriesSet
 from selftime.data.tables import Columns, Layout, Roles, Table, roles_of
 
@@ -35,17 +35,17 @@ def series_of_table(table: Table, columns: Columns, layout: Layout | None = None
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     roles = roles_of(table, columns, layout)
     log.info("read as layout=%r: %s", roles.layout, roles.reason)
-    return _wide(table, roles) if roles.layout == "wide" else _stacked(table, roles)
+    return _wide(table, roles) if roles.layout == "wide" else _long(table, roles)
 
 
 def _wide(table: Table, roles: Roles) -> SeriesSet:
-    steps, lengths = trimmed_rows(_values(table, roles.channels))
+    steps, lengths = trim_rows(_values(table, roles.channels))
     ids = None if roles.id is None else _names(table, roles.id).to_pylist()
     series = SeriesSet.from_steps(steps, lengths, ids=ids, labels=_column(table, roles.label))
     return replace(series, groups=_column(table, roles.group))
 
 
-def _stacked(table: Table, roles: Roles) -> SeriesSet:
+def _long(table: Table, roles: Roles) -> SeriesSet:
     """Long tables; one series is a long table in which every row has the same id."""
     ids, codes = ["0"], np.zeros(table.cells.num_rows, np.int64)
     if roles.layout == "long" and roles.id is not None:
@@ -79,7 +79,7 @@ def _values(table: Table, names: tuple[str, ...]) -> Float32[np.ndarray, "R K"]:
 def _numbers(table: Table, name: str) -> Float32[np.ndarray, "R"]:
     cells = _cells(table, name)
     if _is_text(cells):
-        return numbers(cells, lambda row: table.place(row, name), (*MISSING, ""))
+        return numbers(cells, lambda row: table.place(row, name), (*MISSING_CELLS, ""))
     if not _is_number(cells):
         raise SeriesError(
             f"column {name!r} holds {cells.type}, wanted numbers: name the value columns with "

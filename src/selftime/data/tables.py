@@ -83,22 +83,22 @@ def roles_of(table: Table, columns: Columns, layout: Layout | None) -> Roles:
     _check_names(names, columns)
     id_ = columns.id if columns.id in names else None
     time = _time_column(table, columns)
-    layout, reason = (layout, "as asked") if layout else recognised(table, columns, id_, time)
+    layout, reason = (layout, "as asked") if layout else recognise_layout(table, columns, id_, time)
     if layout == "long" and id_ is None:
         raise SeriesError(
-            f"has columns {_listed(names)}, wanted {columns.id!r} to name the series of each "
+            f"has columns {_list_names(names)}, wanted {columns.id!r} to name the series of each "
             "row: pass columns=Columns(id=...) or another layout"
         )
     label = columns.label or _label_column(names, columns, layout)
-    group = columns.group or _found(names, columns, ("group",))
+    group = columns.group or _find_name(names, columns, ("group",))
     used = {id_, label, group, time if layout != "wide" else None}
     channels = tuple(columns.channels or (name for name in names if name not in used))
     if not channels:
-        raise SeriesError(f"has columns {_listed(names)} and none of them holds values")
+        raise SeriesError(f"has columns {_list_names(names)} and none of them holds values")
     return Roles(layout, reason, id_, time if layout != "wide" else None, label, group, channels)
 
 
-def recognised(
+def recognise_layout(
     table: Table, columns: Columns, id_: str | None, time: str | None
 ) -> tuple[Layout, str]:
     """The layout that the column names tell, and the reason in words.
@@ -135,7 +135,7 @@ def _check_names(names: list[str], columns: Columns) -> None:
     given = [name for name, usual in single if name not in (usual, None)]
     for name in [*given, *(columns.channels or ())]:
         if name not in names:
-            raise SeriesError(f"has no column {name!r}, only {_listed(names)}: check the name")
+            raise SeriesError(f"has no column {name!r}, only {_list_names(names)}: check the name")
 
 
 def _time_column(table: Table, columns: Columns) -> str | None:
@@ -151,16 +151,16 @@ def _time_column(table: Table, columns: Columns) -> str | None:
 
 def _label_column(names: list[str], columns: Columns, layout: Layout) -> str | None:
     if layout == "wide":
-        return _found([names[0], names[-1]], columns, (*LABEL_NAMES, "target"))
-    return _found(names, columns, LABEL_NAMES)
+        return _find_name([names[0], names[-1]], columns, (*LABEL_NAMES, "target"))
+    return _find_name(names, columns, LABEL_NAMES)
 
 
-def _found(names: list[str], columns: Columns, wanted: Sequence[str]) -> str | None:
+def _find_name(names: list[str], columns: Columns, wanted: Sequence[str]) -> str | None:
     if columns.channels is not None:
         return None
     return next((name for name in names if name.lower() in wanted), None)
 
 
-def _listed(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     shown = ", ".join(map(repr, names[:8]))
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

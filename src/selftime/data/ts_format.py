@@ -10,7 +10,7 @@ from jaxtyping import Int64
 
 from selftime.data.arrays import SeriesError
 from selftime.data.cells import labels_of, numbers, shortened
-from selftime.data.decoding import lines_of
+from selftime.data.decoding import text_lines
 from selftime.data.series import SeriesSet
 
 Header = dict[str, list[str]]
@@ -28,7 +28,7 @@ def read_ts(data: bytes) -> SeriesSet:
         SeriesError: no ``@data``, ``(time,value)`` pairs, cases of unequal channels, a label
             that is not declared, text where a number belongs; the line is named.
     """
-    lines = lines_of(data)
+    lines = text_lines(data)
     start = next((i for i, line in enumerate(lines) if line.strip().lower() == "@data"), None)
     if start is None:
         raise SeriesError("has no @data line, wanted headers, @data, then one case a line")
@@ -53,8 +53,8 @@ def encode_ts(x: SeriesSet) -> bytes:
     if x.observed is not None:
         gaps[place] = ~x.observed
     cells = pa.array(flat, mask=gaps).cast(pa.string()).fill_null("NaN").to_pylist()
-    cases = _joined(_joined(cells, np.repeat(lengths, C), ","), np.full(len(x), C), ":")
-    labels = _labels_written(x)
+    cases = _join_cells(_join_cells(cells, np.repeat(lengths, C), ","), np.full(len(x), C), ":")
+    labels = _format_labels(x)
     if labels is not None:
         cases = [f"{case}:{label}" for case, label in zip(cases, labels, strict=True)]
     return "\n".join([*_header_lines(x, labels), *cases, ""]).encode()
@@ -103,7 +103,7 @@ def _fields(cases: Any, header: Header, line: np.ndarray) -> tuple[Any, int, np.
         return cells, int(widths[0]), None
     labels = pc.utf8_trim_whitespace(cells.take(pa.array(table[:, -1])))
     channels = cells.take(pa.array(table[:, :-1].ravel()))
-    return channels, int(widths[0]) - 1, _labels_read(labels, header, line)
+    return channels, int(widths[0]) - 1, _parse_labels(labels, header, line)
 
 
 def _check_widths(counts: np.ndarray, header: Header, line: np.ndarray) -> None:
@@ -118,7 +118,7 @@ def _check_widths(counts: np.ndarray, header: Header, line: np.ndarray) -> None:
         )
 
 
-def _labels_read(cells: Any, header: Header, line: np.ndarray) -> np.ndarray:
+def _parse_labels(cells: Any, header: Header, line: np.ndarray) -> np.ndarray:
     if _is_true(header, "@targetlabel"):
         return labels_of(cells)
     labels = np.array(cells.to_pylist(), dtype=str)
@@ -140,12 +140,12 @@ def _channel_by_channel(lengths: Int64[np.ndarray, "N"], C: int) -> Int64[np.nda
     return np.asarray(first[:, None] + np.repeat(lengths, lengths)[:, None] * np.arange(C))
 
 
-def _joined(cells: list[str], counts: np.ndarray, separator: str) -> list[str]:
+def _join_cells(cells: list[str], counts: np.ndarray, separator: str) -> list[str]:
     ends = np.cumsum([0, *counts]).tolist()
     return [separator.join(cells[a:b]) for a, b in pairwise(ends)]
 
 
-def _labels_written(x: SeriesSet) -> np.ndarray | None:
+def _format_labels(x: SeriesSet) -> np.ndarray | None:
     if x.labels is None:
         return None
     labels = x.labels.astype(str)

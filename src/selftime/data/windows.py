@@ -48,16 +48,16 @@ class Windows:
         Args:
             index: which windows, in which order (a slice, indices or a boolean mask).
         """
-        chosen = np.arange(len(self))[index]
-        whole, owners, lengths = self.series, self.owners[chosen], self.lengths[chosen]
-        rows, within = grid_of(self.starts[chosen], lengths)
+        selected = np.arange(len(self))[index]
+        whole, owners, lengths = self.series, self.owners[selected], self.lengths[selected]
+        rows, within = grid_of(self.starts[selected], lengths)
         flat = rows[within]
         groups = whole.ids if whole.groups is None else whole.groups
         return SeriesSet(
             steps=whole.steps[flat],
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             channels=whole.channels,
-            ids=_joined(whole.ids[owners], self.firsts[chosen]),
+            ids=_window_ids(whole.ids[owners], self.firsts[selected]),
             observed=None if whole.observed is None else whole.observed[flat],
             times=None if whole.times is None else whole.times[flat],
             labels=None if whole.labels is None else whole.labels[owners],
@@ -70,10 +70,10 @@ class Windows:
         Args:
             index: which windows, in which order (a slice, indices or a boolean mask).
         """
-        chosen = np.arange(len(self))[index]
-        starts, lengths = self.starts[chosen], self.lengths[chosen]
+        selected = np.arange(len(self))[index]
+        starts, lengths = self.starts[selected], self.lengths[selected]
         steps, observed = self.series.steps, self.series.observed
-        if len(chosen) and (lengths == lengths[0]).all():
+        if len(selected) and (lengths == lengths[0]).all():
             return equal_batch(steps, observed, starts, int(lengths[0]))
         return padded_batch(steps, observed, starts, lengths)
 
@@ -108,7 +108,7 @@ def windows(series: SeriesSet, length: int, *, stride: int = 1, pad: bool = Fals
     owners = np.repeat(np.arange(len(series)), counts)
     nth = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
     lengths = np.minimum(series.lengths[owners] - nth * stride, length)
-    return _seen(Windows(series, series.offsets[owners] + nth * stride, lengths, owners))
+    return _drop_unobserved(Windows(series, series.offsets[owners] + nth * stride, lengths, owners))
 
 
 def every_series(series: SeriesSet) -> Windows:
@@ -145,8 +145,8 @@ def batches(
     if size < 1:
         raise SeriesError(f"got batch size {size}, wanted at least 1")
     source = series if isinstance(series, Windows) else every_series(series)
-    chosen = np.arange(len(source)) if order is None else np.asarray(order)
-    return (source.batch(chosen[i : i + size]) for i in range(0, len(chosen), size))
+    selected = np.arange(len(source)) if order is None else np.asarray(order)
+    return (source.batch(selected[i : i + size]) for i in range(0, len(selected), size))
 
 
 def by_length(series: SeriesSet | Windows) -> Int64[np.ndarray, "N"]:
@@ -174,10 +174,10 @@ def padded_batch(
 ) -> Batch:
     """Slices of any lengths as one batch; padding is 0 and not observed."""
     rows, within = grid_of(starts, lengths)
-    there = np.repeat(within[:, None], steps.shape[1], axis=1)  # (B,C,T)
+    valid = np.repeat(within[:, None], steps.shape[1], axis=1)  # (B,C,T)
     if observed is not None:
-        there &= _gathered(observed, rows)
-    return _batch(np.where(within[:, None], _gathered(steps, rows), np.float32(0)), there)
+        valid &= _gather(observed, rows)
+    return _batch(np.where(within[:, None], _gather(steps, rows), np.float32(0)), valid)
 
 
 def equal_batch(
@@ -189,13 +189,13 @@ def equal_batch(
     """Slices of one length as one batch: a single strided copy."""
     values = sliding_window_view(steps, length, axis=0)[starts]  # (B,C,T)
     if observed is None:
-        there = np.ones(values.shape, dtype=bool)
+        valid = np.ones(values.shape, dtype=bool)
     else:
-        there = sliding_window_view(observed, length, axis=0)[starts]
-    return _batch(values, there)
+        valid = sliding_window_view(observed, length, axis=0)[starts]
+    return _batch(values, valid)
 
 
-def _gathered(steps: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _gather(steps: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Rows (B,T) of steps (S,C) as (B,C,T); by channel, which is fast in any memory order."""
     return np.stack([channel[rows] for channel in steps.T], axis=1)
 
@@ -208,12 +208,12 @@ def _batch(values: np.ndarray, observed: np.ndarray) -> Batch:
     )
 
 
-def _joined(ids: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+def _window_ids(ids: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     """Window names ``id@first step``."""
     return np.strings.add(np.strings.add(ids.astype(str), "@"), firsts.astype(str))
 
 
-def _seen(w: Windows) -> Windows:
+def _drop_unobserved(w: Windows) -> Windows:
     """The windows in which at least one value was observed."""
     if w.series.observed is None:
         return w

@@ -20,7 +20,7 @@ from selftime.data.series import SeriesSet
 from selftime.data.table_files import encode_csv
 from selftime.data.ts_format import encode_ts
 
-ENCODERS: dict[str, Callable[[SeriesSet], bytes]] = {
+_ENCODERS: dict[str, Callable[[SeriesSet], bytes]] = {
     ".npz": encode_npz,
     ".ts": encode_ts,
     ".csv": encode_csv,
@@ -47,9 +47,9 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
             that the format cannot hold.
     """
     target = Path(path)
-    encode = ENCODERS.get(suffix_of(target))
+    encode = _ENCODERS.get(suffix_of(target))
     if encode is None:
-        raise SeriesError(f"{target}: wanted a name ending in {', '.join(ENCODERS)} to write to")
+        raise SeriesError(f"{target}: wanted a name ending in {', '.join(_ENCODERS)} to write to")
     if target.exists() and not overwrite:
         raise SeriesError(f"{target}: is there already: choose another name or overwrite=True")
     if not target.parent.is_dir():

@@ -7,8 +7,8 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import uniform
-from selftime.encoders.steps import Features, Steps
+from selftime.encoders.dilated import uniform_init
+from selftime.encoders.steps import Features, StepMasks
 
 
 class NormedConvolution(nn.Module):
@@ -38,12 +38,12 @@ class NormedConvolution(nn.Module):
         self.scale, self.shift = nn.Parameter(torch.ones(outer)), nn.Parameter(torch.zeros(outer))
         self.register_buffer("prepared", torch.tensor(False))
 
-    def forward(self, h: Features, steps: Steps) -> Float[Tensor, "B O T"]:  # noqa: ARG002
+    def forward(self, h: Features, steps: StepMasks) -> Float[Tensor, "B O T"]:  # noqa: ARG002
         """Features (B,O,T) of features (B,I,T) that are 0 beyond the ends of their series."""
-        return convolved(h, self.weight * self.scale[:, None, None], self.shift)
+        return convolve_same(h, self.weight * self.scale[:, None, None], self.shift)
 
     @torch.no_grad()
-    def measure(self, h: Features, steps: Steps) -> None:
+    def measure(self, h: Features, steps: StepMasks) -> None:
         """Set scale and shift on a sample, once, over the steps at which something was observed.
 
         A feature that stays the same is shifted alone; a sample with nothing in it sets nothing.
@@ -51,20 +51,20 @@ class NormedConvolution(nn.Module):
         count = steps.seen.sum()
         if self.prepared or not count:
             return
-        features = convolved(h, self.weight).double()  # (B,O,T)
-        terms = convolved(h.abs(), self.weight.abs()).double()  # what was added up, without sign
+        features = convolve_same(h, self.weight).double()  # (B,O,T)
+        terms = convolve_same(h.abs(), self.weight.abs()).double()  # what was added up, without sign
         mean, size = (_sums(kind * steps.seen) / count for kind in (features, terms))  # (O,)
         off = (features - mean[:, None]) * steps.seen
         deviation = (_sums(off.square()) / count).sqrt()
-        moves = deviation > STILL * size
+        moves = deviation > _ROUNDING * size
         self.scale.copy_(deviation.reciprocal().where(moves, 1.0))
         self.shift.copy_(-mean * self.scale)
         self.prepared.fill_(True)
 
 
-STILL = 1e-5
+_ROUNDING = 1e-5
 """Deviations up to this share of what was added up are rounding."""
-MOST = 2**17
+_MAX_STEPS = 2**17
 """Most steps that norms are set on: they hold what 256 series of 512 steps do."""
 
 
@@ -74,11 +74,11 @@ def prepare_norms(encoder: Encoder, x: Batch) -> None:
 
     Args:
         encoder: whatever holds the norms.
-        x: the sample; of a large one the first series, as many as have :data:`MOST` steps.
+        x: the sample; of a large one the first series, as many as have :data:`_MAX_STEPS` steps.
     """
     norms = [part for part in encoder.modules() if isinstance(part, NormedConvolution)]
-    hooks = [norm.register_forward_pre_hook(_measured) for norm in norms if not norm.prepared]
-    few = max(MOST // x.values.shape[2], 1)
+    hooks = [norm.register_forward_pre_hook(_measure_hook) for norm in norms if not norm.prepared]
+    few = max(_MAX_STEPS // x.values.shape[2], 1)
     try:
         if hooks:
             encoder(Batch(x.values[:few], x.observed[:few]))
@@ -96,18 +96,18 @@ def _sums(features: Features) -> Float[Tensor, " D"]:
     return features.sum(dim=(0, 2))
 
 
-def _measured(norm: nn.Module, arguments: tuple[Tensor, Steps]) -> None:
+def _measure_hook(norm: nn.Module, arguments: tuple[Tensor, StepMasks]) -> None:
     if isinstance(norm, NormedConvolution):
         norm.measure(*arguments)
 
 
-def convolved(
+def convolve_same(
     h: Features, weight: Float[Tensor, "O D K"], bias: Float[Tensor, " O"] | None = None
 ) -> Float[Tensor, "B O T"]:
     """Convolution over time that gives as many steps as it takes, with zeros around the series."""
     taps = weight.shape[2]
     if 2 * h.shape[2] <= taps:
-        return all_to_all(h, weight, bias)
+        return convolve_short(h, weight, bias)
     if taps % 2 == 0:
         h = F.pad(h, (0, 1))
     if taps == FRAGILE and h.shape[1] < ENOUGH and h.device.type == "cpu":
@@ -116,10 +116,10 @@ def convolved(
     return F.conv1d(h, weight, bias, padding=(taps - 1) // 2)
 
 
-def all_to_all(
+def convolve_short(
     h: Features, weight: Float[Tensor, "O D K"], bias: Float[Tensor, " O"] | None
 ) -> Float[Tensor, "B O T"]:
-    """:func:`convolved` for series of at most half as many steps as taps: one plain product.
+    """:func:`convolve_same` for series of at most half as many steps as taps: one plain product.
 
     Every step reaches every other, and most taps reach beyond the ends; torch's convolution takes
     up to ten times as long.
@@ -133,7 +133,7 @@ def all_to_all(
 
 def he_uniform(outer: int, inner: int, taps: int, *, rng: Generator) -> Float[Tensor, "O I K"]:
     """Uniform weights that keep the mean square through a ReLU (He et al. 2015, equation 10)."""
-    return uniform(outer, inner, taps, bound=(6 / (inner * taps)) ** 0.5, rng=rng)
+    return uniform_init(outer, inner, taps, bound=(6 / (inner * taps)) ** 0.5, rng=rng)
 
 
 def check_depth(depth: int) -> None:

@@ -22,9 +22,9 @@ class TransformerLayer(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm_attention, self.norm_feed = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.queries_keys_values = linear(dim, 3 * dim, rng)
-        self.out = linear(dim, dim, rng)
-        self.widen, self.narrow = linear(dim, inner, rng), linear(inner, dim, rng)
+        self.queries_keys_values = xavier_linear(dim, 3 * dim, rng)
+        self.out = xavier_linear(dim, dim, rng)
+        self.widen, self.narrow = xavier_linear(dim, inner, rng), xavier_linear(inner, dim, rng)
 
     def forward(
         self,
@@ -37,13 +37,13 @@ class TransformerLayer(nn.Module):
         Args:
             h: (B,N,D) tokens.
             seen: (B,N,N) which tokens (last axis) each token (axis before) may look at, as
-                :func:`may_see` makes it; None where all may look at all.
-            turns: rotary positions, as :func:`turns_at` makes them; None where tokens carry their
+                :func:`attention_mask` makes it; None where all may look at all.
+            turns: rotary positions, as :func:`rotary_cos_sin` makes them; None where tokens carry their
                 position themselves.
         """
         q, k, v = self.split(self.queries_keys_values(self.norm_attention(h)))  # (B,H,N,D/H)
         if turns is not None:
-            q, k = turned(q, turns), turned(k, turns)
+            q, k = apply_rotary(q, turns), apply_rotary(k, turns)
         mask = None if seen is None else seen[:, None]  # (B,1,N,N)
         looked = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B,H,N,D/H)
         h = h + self.out(looked.transpose(1, 2).flatten(2))
@@ -57,7 +57,7 @@ class TransformerLayer(nn.Module):
         return q, k, v
 
 
-def linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
+def xavier_linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
     """A linear map, Xavier uniform (Glorot & Bengio 2010, equation 16), bias 0."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, inner, outer)  # type: ignore[no-untyped-call]
     bound = (6 / (inner + outer)) ** 0.5
@@ -80,7 +80,7 @@ def check_heads(dim: int, heads: int) -> None:
         )
 
 
-def may_see(there: Bool[Tensor, "B N"], *, causal: bool = False) -> Bool[Tensor, "B N N"] | None:
+def attention_mask(valid: Bool[Tensor, "B N"], *, causal: bool = False) -> Bool[Tensor, "B N N"] | None:
     """Which tokens each token looks at: those that are there, and with ``causal`` none after it.
 
     A token that would see none sees itself. None where nothing is hidden.
@@ -89,13 +89,13 @@ def may_see(there: Bool[Tensor, "B N"], *, causal: bool = False) -> Bool[Tensor,
         there: (B,N) tokens that say something.
         causal: whether tokens look at earlier ones and themselves only.
     """
-    if not causal and bool(there.all()):
+    if not causal and bool(valid.all()):
         return None
-    N = there.shape[1]
-    seen = there[:, None, :].expand(-1, N, -1)  # (B,N,N)
+    N = valid.shape[1]
+    seen = valid[:, None, :].expand(-1, N, -1)  # (B,N,N)
     if causal:
-        seen = seen & torch.ones(N, N, dtype=torch.bool, device=there.device).tril()
-    alone = ~seen.any(dim=2, keepdim=True) & torch.eye(N, dtype=torch.bool, device=there.device)
+        seen = seen & torch.ones(N, N, dtype=torch.bool, device=valid.device).tril()
+    alone = ~seen.any(dim=2, keepdim=True) & torch.eye(N, dtype=torch.bool, device=valid.device)
     return seen | alone
 
 
@@ -108,28 +108,28 @@ def sinusoids(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
         places: (…) in tokens.
         dim: even.
     """
-    angle = angles(places, dim)
+    angle = rotary_angles(places, dim)
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
-def turns_at(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
+def rotary_cos_sin(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     """Cosines and sines (2,…,dim/2) by which pairs of numbers turn (Su et al. 2021, equation 34).
 
     Args:
         places: (N,) for all series, or (B,1,N).
         dim: D / heads, even.
     """
-    angle = angles(places, dim)
+    angle = rotary_angles(places, dim)
     return torch.stack([angle.cos(), angle.sin()])
 
 
-def angles(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
+def rotary_angles(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     """Place times 10,000^(−2i/dim), (…,dim/2)."""
     speed = 10_000 ** (-torch.arange(0, dim, 2, device=places.device) / dim)
     return places[..., None] * speed
 
 
-def turned(z: Float[Tensor, "B H N d"], turns: Float[Tensor, "..."]) -> Float[Tensor, "B H N d"]:
+def apply_rotary(z: Float[Tensor, "B H N d"], turns: Float[Tensor, "..."]) -> Float[Tensor, "B H N d"]:
     """The first half of each vector and the second, as coordinates of points, turned."""
     cos, sin = turns
     a, b = z.chunk(2, dim=-1)

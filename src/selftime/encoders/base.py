@@ -101,12 +101,12 @@ class Encoder(nn.Module, ABC):
         return described(self)
 
 
-def token_there(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:
+def valid_tokens(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:
     """Which tokens begin within their series; the first one always counts."""
-    return begun(x, encoder.stride)
+    return token_mask(x, encoder.stride)
 
 
-def begun(x: Batch, stride: int | None) -> Bool[Tensor, "B N"]:
+def token_mask(x: Batch, stride: int | None) -> Bool[Tensor, "B N"]:
     """Which tokens, one every ``stride`` steps or a single one, begin within their series."""
     T = x.values.shape[2]
     begin = torch.arange(0, T, stride or T, device=x.values.device)  # (N,)

@@ -15,12 +15,12 @@ from selftime.encoders.resnet import ResNet
 from selftime.encoders.rocket import Hydra, MiniRocket, multirocket
 from selftime.encoders.transformer import Transformer
 
-HALF = 0.5**0.5
+EQUAL_WEIGHT = 0.5**0.5
 """Two parts with this weight have together mean squared length 1."""
 PATCHES = 12
 """A series has at least so many patches, where its length allows: of three, whose neighbours are
 all there is to go by, little can be told about a hidden one."""
-LONGEST = 512
+_MAX_LENGTH = 512
 """Series are resampled to at most this many steps before quantiles are taken."""
 
 
@@ -30,7 +30,7 @@ def rocket(*, channels: int, length: int, seed: int = 0) -> Encoder:
         minirocket(channels=channels, length=length, seed=seed),
         hydra(channels=channels, length=length, seed=seed),
     ]
-    return Joined(encoders=parts, weights=[HALF, HALF])
+    return Joined(encoders=parts, weights=[EQUAL_WEIGHT, EQUAL_WEIGHT])
 
 
 def minirocket(*, channels: int, length: int, seed: int = 0) -> Encoder:
@@ -50,10 +50,10 @@ def multirocket_features(*, channels: int, length: int, seed: int = 0) -> Encode
 
 def quantiles(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
     """QUANT's interval quantiles (Dempster et al. 2024), standardised; nothing is random."""
-    return Standardised(encoder=Quantiles(channels=channels, length=min(length, LONGEST)))
+    return Standardised(encoder=Quantiles(channels=channels, length=min(length, _MAX_LENGTH)))
 
 
-def dilated(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+def dilated_cnn(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
     """TS2Vec's dilated convolutions at the published size (Yue et al. 2022), trained by gradient.
 
     Hidden 64, depth 10, 320 dimensions: 0.6 million weights.
@@ -61,7 +61,7 @@ def dilated(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: A
     return Dilated(channels=channels, hidden=64, depth=10, dim=320, seed=seed)
 
 
-def dilated_causal(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
+def dilated_causal_cnn(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
     """The same size, each token made from its own step and earlier ones (Yue et al. 2022)."""
     return Dilated(channels=channels, hidden=64, depth=10, dim=320, causal=True, seed=seed)
 
@@ -154,8 +154,8 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "hydra": hydra,
     "multirocket": multirocket_features,
     "quantiles": quantiles,
-    "dilated": dilated,
-    "dilated_causal": dilated_causal,
+    "dilated": dilated_cnn,
+    "dilated_causal": dilated_causal_cnn,
     "resnet": resnet,
     "inception": inception,
     "tstcc_cnn": tstcc_cnn,

@@ -12,7 +12,7 @@ import torch
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(*, reorder: bool = False) -> Callable[[Function], Function]:
+def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
     """Compile to machine code that releases the GIL and is kept on disk.
 
     Args:
@@ -28,7 +28,7 @@ def compiled(*, reorder: bool = False) -> Callable[[Function], Function]:
     return decorate
 
 
-def over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:
+def parallel_over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:
     """Run ``work(start, stop, *arguments)`` over all series, on as many threads as torch has.
 
     Plain threads instead of ``prange``: they survive a fork, and several callers at a time.

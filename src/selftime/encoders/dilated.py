@@ -59,18 +59,18 @@ class Dilated(Encoder):
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``; blocks that reach beyond the series see no other steps."""
-        rows = deque(self.passed(x, start, stop), maxlen=1).pop()
+        rows = deque(self.run_blocks(x, start, stop), maxlen=1).pop()
         return series_first(rows, len(x.values), stop - start)
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step: its linear map, then after each block."""
         B, _, T = x.values.shape
-        return (series_first(rows, B, T) for rows in self.passed(x, 0, T))
+        return (series_first(rows, B, T) for rows in self.run_blocks(x, 0, T))
 
-    def passed(self, x: Batch, start: int, stop: int) -> Iterator[Rows]:
+    def run_blocks(self, x: Batch, start: int, stop: int) -> Iterator[Rows]:
         """Rows after each block; of steps ``start`` to ``stop`` alone where others do not count."""
         B, _, T = x.values.shape
-        h, within = self.entered(x), within_rows(x)
+        h, within = self.entry_rows(x), within_rows(x)
         sliced = False
         for k, block in enumerate(self.stack):
             yield h
@@ -80,13 +80,13 @@ class Dilated(Encoder):
             h = block(h, self.shifts(k, B), within)
         yield h if sliced else h[start * B : stop * B]
 
-    def entered(self, x: Batch) -> Rows:
+    def entry_rows(self, x: Batch) -> Rows:
         """Rows before the first block: a linear map of each step, 0 where nothing was observed."""
         B, _, T = x.values.shape
-        there = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
+        valid = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
         steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
-        entered: Rows = self.entry(steps, HERE) * there
-        return entered
+        entry_rows: Rows = self.entry(steps, HERE) * valid
+        return entry_rows
 
     def layer_shapes(self) -> list[LayerShape]:
         """All but the last have the width of the blocks."""
@@ -109,15 +109,15 @@ class Dilated(Encoder):
         the cache of the processor.
         """
         B, _, T = x.values.shape
-        if torch.is_grad_enabled() or B * T <= ROWS or x.values.is_cuda:
+        if torch.is_grad_enabled() or B * T <= _MAX_ROWS or x.values.is_cuda:
             return super().embed(x)
-        size = max(ROWS // T, 1)
+        size = max(_MAX_ROWS // T, 1)
         parts = zip(x.values.split(size), x.observed.split(size), strict=True)  # type: ignore
         return torch.cat([super(Dilated, self).embed(Batch(*part)) for part in parts])
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The maximum over the steps of each series (B,D)."""
-        return highest(tokens, x.lengths)
+        return max_over_time(tokens, x.lengths)
 
 
 def series_first(rows: Rows, series: int, steps: int) -> Float[Tensor, "B T D"]:
@@ -125,7 +125,7 @@ def series_first(rows: Rows, series: int, steps: int) -> Float[Tensor, "B T D"]:
     return rows.view(steps, series, rows.shape[1]).transpose(0, 1)
 
 
-def highest(tokens: Tokens, lengths: Lengths) -> Embedding:
+def max_over_time(tokens: Tokens, lengths: Lengths) -> Embedding:
     """The maximum over the first tokens of each series (B,D), as many as it has steps, or one."""
     N, lengths = tokens.shape[1], lengths.clamp(min=1)  # nothing observed: a vector all the same
     if bool((lengths >= N).all()):
@@ -142,7 +142,7 @@ def within_rows(x: Batch) -> Bool[Tensor, "R 1"] | None:
     return (torch.arange(T, device=lengths.device)[:, None] < lengths).reshape(-1, 1)
 
 
-ROWS = 2048
+_MAX_ROWS = 2048
 """Rows at a time without gradients: half a megabyte between layers of width 64."""
 HERE = (0,)
 """The shifts of a map that reads nothing but the row itself."""
@@ -176,8 +176,8 @@ class Convolution(nn.Module):
     def __init__(self, inner: int, outer: int, taps: int, rng: Generator) -> None:
         super().__init__()
         bound = (inner * taps) ** -0.5
-        self.weight = nn.Parameter(uniform(taps, outer, inner, bound=bound, rng=rng))
-        self.bias = nn.Parameter(uniform(outer, bound=bound, rng=rng))
+        self.weight = nn.Parameter(uniform_init(taps, outer, inner, bound=bound, rng=rng))
+        self.bias = nn.Parameter(uniform_init(outer, bound=bound, rng=rng))
 
     def forward(self, x: Rows, shifts: Sequence[int], onto: Rows | None = None) -> Rows:
         """Rows of all series, as :func:`selftime.encoders.taps.taps` takes them.
@@ -192,6 +192,6 @@ class Convolution(nn.Module):
         return taps(x, self.weight, onto, shifts, self.bias)
 
 
-def uniform(*shape: int, bound: float, rng: Generator) -> Float[Tensor, "..."]:
+def uniform_init(*shape: int, bound: float, rng: Generator) -> Float[Tensor, "..."]:
     """Uniform numbers within ±bound."""
     return (2 * torch.rand(shape, generator=rng) - 1) * bound

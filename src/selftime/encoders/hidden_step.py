@@ -9,7 +9,7 @@ from selftime.encoders.taps import Rows
 from selftime.shapes import Tokens
 
 
-def seen_and_hidden(encoder: Dilated, x: Batch) -> tuple[Tokens, Tokens]:
+def visible_and_masked_tokens(encoder: Dilated, x: Batch) -> tuple[Tokens, Tokens]:
     """Tokens (B,T,D) of all steps, and of each with that step alone hidden, in one pass.
 
     No step before the hidden one knows of it, so only the last tap of each convolution sees another
@@ -24,21 +24,21 @@ def seen_and_hidden(encoder: Dilated, x: Batch) -> tuple[Tokens, Tokens]:
             "got Dilated with causal=False, wanted causal=True: pretrain dilated_causal"
         )
     B, _, T = x.values.shape
-    seen = encoder.entered(x)
+    seen = encoder.entry_rows(x)
     hidden = seen.new_zeros(seen.shape)
     for k, block in enumerate(encoder.stack):
         assert isinstance(block, Block)
-        seen, hidden = passed(block, seen, hidden, encoder.shifts(k, B))
+        seen, hidden = pass_block(block, seen, hidden, encoder.shifts(k, B))
     return series_first(seen, B, T), series_first(hidden, B, T)
 
 
-def passed(
+def pass_block(
     block: Block, seen: Rows, hidden: Rows, shifts: tuple[int, int, int]
 ) -> tuple[Rows, Rows]:
     """What a block makes of rows, and of each if that row alone is another one."""
     inner = block.first(F.gelu(seen), shifts)
     inner_hidden = inner + last_tap(block.first, F.gelu(hidden) - F.gelu(seen))
-    along, along_hidden = beside(block, seen), beside(block, hidden)
+    along, along_hidden = shortcut(block, seen), shortcut(block, hidden)
     outer = block.second(F.gelu(inner), shifts)
     outer_hidden = outer + last_tap(block.second, F.gelu(inner_hidden) - F.gelu(inner))
     return along + outer, along_hidden + outer_hidden
@@ -49,6 +49,6 @@ def last_tap(layer: Convolution, change: Rows) -> Rows:
     return change @ layer.weight[-1].T
 
 
-def beside(block: Block, x: Rows) -> Tensor:
+def shortcut(block: Block, x: Rows) -> Tensor:
     """What the convolutions of a block are added to."""
     return x if block.beside is None else block.beside(x, HERE)

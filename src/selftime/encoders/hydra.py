@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders import hydra_numba, hydra_torch
 from selftime.encoders.base import Encoder
-from selftime.encoders.compiling_numba import over_series
+from selftime.encoders.compiling_numba import parallel_over_series
 from selftime.encoders.rocket_torch import differences
 from selftime.shapes import Lengths, Tokens, Values
 
@@ -106,13 +106,13 @@ class Hydra(Encoder):
 
     def _on_device(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
         weights, members = self.weights[i], self.members[i]
-        return hydra_torch.hydra(series, lengths, self.dilations, weights, members)
+        return hydra_torch.hydra_on_device(series, lengths, self.dilations, weights, members)
 
     def _on_cpu(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
         E, G, K, _ = self.weights[i].shape
         out = torch.empty(len(series), E, G, 2, K)
-        over_series(
-            hydra_numba.hydra,
+        parallel_over_series(
+            hydra_numba.hydra_on_cpu,
             len(series),
             series.contiguous().numpy(),
             lengths.numpy(),

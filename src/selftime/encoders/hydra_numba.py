@@ -3,15 +3,15 @@
 import numpy as np
 from numpy import float32, int32
 
-from selftime.encoders.compiling_numba import compiled
-from selftime.encoders.rocket_numba import centred_shifts, sum_channels
+from selftime.encoders.compiling_numba import compile_kernel
+from selftime.encoders.rocket_numba import centred_shifts_into, sum_channels_into
 
-Plan = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Plan = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@compiled()
-def hydra(
-    start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: Plan, out: np.ndarray
+@compile_kernel()
+def hydra_on_cpu(
+    start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
     """Counts of series ``start`` to ``stop``, written into ``out``.
 
@@ -28,8 +28,8 @@ def hydra(
         counts_of_series(series[b, :, : lengths[b]], plan, out[b])
 
 
-@compiled()
-def counts_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
+@compile_kernel()
+def counts_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
     """Counts (E,G,2,K) of one series (C,T)."""
     dilations, weights, members = plan
     T = x.shape[1]
@@ -40,10 +40,10 @@ def counts_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
     for e in range(len(dilations)):
         for g in range(weights.shape[1]):
             if g == 0 or x.shape[0] > 1:
-                sum_channels(x, members[e, g], padded)
-                centred_shifts(padded, dilations[e], rows)
+                sum_channels_into(x, members[e, g], padded)
+                centred_shifts_into(padded, dilations[e], rows)
             for k in range(weights.shape[2]):
-                respond(rows, weights, e, g, k, response)
+                _respond(rows, weights, e, g, k, response)
                 keep_higher(response, k, high, first)
                 keep_lower(response, k, low, last)
             for k in range(weights.shape[2]):
@@ -51,8 +51,8 @@ def counts_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
                 out[e, g, 1, k] = count_where(last, k)
 
 
-@compiled(reorder=True)
-def respond(rows: np.ndarray, weights: np.ndarray, e: int, g: int, k: int, out: np.ndarray) -> None:
+@compile_kernel(reorder=True)
+def _respond(rows: np.ndarray, weights: np.ndarray, e: int, g: int, k: int, out: np.ndarray) -> None:
     """Response of one kernel; its middle weight meets the centred row, which is 0."""
     w = weights[e, g, k]
     w0, w1, w2, w3, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[5], w[6], w[7], w[8]
@@ -64,7 +64,7 @@ def respond(rows: np.ndarray, weights: np.ndarray, e: int, g: int, k: int, out: 
         out[t] = left + right
 
 
-@compiled()
+@compile_kernel()
 def keep_higher(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarray) -> None:
     """Where kernel k responds more than those before it, it is the winner."""
     if k == 0:
@@ -75,7 +75,7 @@ def keep_higher(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarr
         winner[t] = int32(k) if better else winner[t]
 
 
-@compiled()
+@compile_kernel()
 def keep_lower(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarray) -> None:
     """Where kernel k responds less than those before it, it is the winner."""
     if k == 0:
@@ -86,7 +86,7 @@ def keep_lower(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarra
         winner[t] = int32(k) if better else winner[t]
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def sum_where(values: np.ndarray, winner: np.ndarray, k: int) -> float32:
     """Sum of the values that kernel k won."""
     total, own = float32(0), int32(k)
@@ -95,7 +95,7 @@ def sum_where(values: np.ndarray, winner: np.ndarray, k: int) -> float32:
     return total
 
 
-@compiled()
+@compile_kernel()
 def count_where(winner: np.ndarray, k: int) -> int32:
     """How many steps kernel k won."""
     count, own = int32(0), int32(k)

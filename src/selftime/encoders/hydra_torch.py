@@ -10,7 +10,7 @@ from selftime.encoders.rocket_torch import CELLS, centred_shifts, sum_channels
 from selftime.shapes import Lengths, Values
 
 
-def hydra(
+def hydra_on_device(
     series: Values,
     lengths: Lengths,
     dilations: Sequence[int],

@@ -11,17 +11,17 @@ from selftime.data.batch import Batch
 from selftime.encoders.actnorm import (
     NormedConvolution,
     check_depth,
-    convolved,
+    convolve_same,
     he_uniform,
     prepare_norms,
 )
-from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
-from selftime.encoders.steps import Features, Steps, average, entering, steps_of
+from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
+from selftime.encoders.steps import Features, StepMasks, masked_mean, network_input, step_masks
 from selftime.shapes import Embedding, Tokens
 
-KERNELS = (40, 20, 10)
+_KERNELS = (40, 20, 10)
 """Taps of the convolutions side by side (Fawaz et al. 2020, section 3.1)."""
-EVERY = 3
+_RESIDUAL_EVERY = 3
 """Modules from one residual sum to the next."""
 
 
@@ -55,7 +55,7 @@ class InceptionTime(Encoder):
         self.stack = nn.ModuleList(InceptionModule(width, hidden, rng=rng) for width in widths)
         self.beside = nn.ModuleList(
             NormedConvolution(widths[k], self.dim, 1, rng=rng)
-            for k in range(0, depth - EVERY + 1, EVERY)
+            for k in range(0, depth - _RESIDUAL_EVERY + 1, _RESIDUAL_EVERY)
         )
 
     def forward(self, x: Batch) -> Tokens:
@@ -64,12 +64,12 @@ class InceptionTime(Encoder):
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step after each module, and after the residual sum behind it."""
-        h, steps = entering(x), steps_of(x)
+        h, steps = network_input(x), step_masks(x)
         before = h
         for k, block in enumerate(self.stack):
             h = block(h, steps)
-            if k % EVERY == EVERY - 1:
-                before = h = steps.clear((h + self.beside[k // EVERY](before, steps)).relu())
+            if k % _RESIDUAL_EVERY == _RESIDUAL_EVERY - 1:
+                before = h = steps.clear((h + self.beside[k // _RESIDUAL_EVERY](before, steps)).relu())
             yield h.transpose(1, 2)
 
     def layer_shapes(self) -> list[LayerShape]:
@@ -80,13 +80,13 @@ class InceptionTime(Encoder):
         """The modules; a residual sum belongs to the module behind which it is."""
         made: list[nn.Module] = [*self.stack]
         for k, beside in enumerate(self.beside):
-            last = EVERY * k + EVERY - 1
+            last = _RESIDUAL_EVERY * k + _RESIDUAL_EVERY - 1
             made[last] = nn.ModuleList([made[last], beside])
         return made
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series (B,D)."""
-        return average(tokens, token_there(self, x))
+        return masked_mean(tokens, valid_tokens(self, x))
 
     def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
         """Set the norms, once."""
@@ -104,19 +104,19 @@ class InceptionModule(nn.Module):
         narrow = hidden if inner > 1 else inner
         self.bottleneck = nn.Parameter(he_uniform(hidden, inner, 1, rng=rng)) if inner > 1 else None
         self.branches = nn.ModuleList(
-            NormedConvolution(narrow, hidden, taps, rng=rng) for taps in KERNELS
+            NormedConvolution(narrow, hidden, taps, rng=rng) for taps in _KERNELS
         )
         self.highest = NormedConvolution(inner, hidden, 1, rng=rng)
 
-    def forward(self, x: Features, steps: Steps) -> Float[Tensor, "B O T"]:
+    def forward(self, x: Features, steps: StepMasks) -> Float[Tensor, "B O T"]:
         """Features (B,O,T), 0 beyond the ends of their series as those it takes."""
-        narrow = x if self.bottleneck is None else convolved(x, self.bottleneck)
+        narrow = x if self.bottleneck is None else convolve_same(x, self.bottleneck)
         made = [branch(narrow, steps) for branch in self.branches]
         made.append(self.highest(highest_nearby(x, steps), steps))
         return steps.clear(torch.cat(made, dim=1).relu())
 
 
-def highest_nearby(x: Features, steps: Steps) -> Features:
+def highest_nearby(x: Features, steps: StepMasks) -> Features:
     """The maximum of each step and the ones before and after it, within the series alone."""
     apart = steps.clear(x, -torch.inf)
     highest = F.max_pool1d(apart, 3, stride=1, padding=1)

@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.encoders import rocket_numba, rocket_torch
-from selftime.encoders.compiling_numba import over_series
-from selftime.encoders.poolings_numba import POOLINGS
+from selftime.encoders.compiling_numba import parallel_over_series
+from selftime.encoders.poolings_numba import ROCKET_POOLINGS
 from selftime.encoders.rocket_numba import TAPS
 from selftime.shapes import Lengths, Values
 
-GOLDEN = (math.sqrt(5) + 1) / 2
+_GOLDEN_RATIO = (math.sqrt(5) + 1) / 2
 
 
 class KernelBank(nn.Module):
@@ -37,11 +37,11 @@ class KernelBank(nn.Module):
     def __init__(self, *, channels: int, length: int, biases: int, seed: int) -> None:
         super().__init__()
         self.channels, self.length, self.seed = channels, length, seed
-        self.dilations, self.counts = planned(length, biases)
+        self.dilations, self.counts = plan_dilations(length, biases)
         rng = torch.Generator().manual_seed(seed)
         subsets = random_subsets(84 * len(self.dilations), channels, rng)
         self.register_buffer("subsets", subsets)
-        noise = torch.special.ndtri(quantiles(84 * biases)) * math.sqrt(18)  # 18 = Σ w²
+        noise = torch.special.ndtri(low_discrepancy(84 * biases)) * math.sqrt(18)  # 18 = Σ w²
         self.register_buffer("biases", noise.float())
 
     def forward(
@@ -51,7 +51,7 @@ class KernelBank(nn.Module):
         if series.device.type == "cpu":
             return self._on_cpu(series, lengths, poolings)
         plan = (self.dilations, self.counts, self.subsets)
-        return rocket_torch.minirocket(series, lengths, plan, self.biases, poolings)
+        return rocket_torch.minirocket_on_device(series, lengths, plan, self.biases, poolings)
 
     def _on_cpu(
         self, series: Values, lengths: Lengths, poolings: Sequence[str]
@@ -62,28 +62,28 @@ class KernelBank(nn.Module):
             np.array(self.counts),
             self.subsets.numpy(),
             self.biases.numpy(),
-            np.array([POOLINGS.index(name) for name in poolings]),
+            np.array([ROCKET_POOLINGS.index(name) for name in poolings]),
         )
         rows = series.contiguous().numpy()
-        over_series(rocket_numba.minirocket, len(rows), rows, lengths.numpy(), plan, out.numpy())
+        parallel_over_series(rocket_numba.minirocket_on_cpu, len(rows), rows, lengths.numpy(), plan, out.numpy())
         return out
 
     def prepare(self, series: Values, lengths: Lengths, rng: Generator) -> None:
         """Thresholds: quantiles of the responses of series that are drawn (2021, section 3.1)."""
         shape = (len(self.dilations), 84)
         drawn = torch.randint(len(series), shape, generator=rng, device=rng.device)
-        all_ranks = quantiles(len(self.biases)).to(series.device)
+        all_ranks = low_discrepancy(len(self.biases)).to(series.device)
         ranks = torch.split(all_ranks, [84 * n for n in self.counts])
         found = []
         for e, dilation in enumerate(self.dilations):
-            chosen = drawn[e].to(series.device)
-            rows = summed_own(series[chosen], self.subsets[84 * e : 84 * (e + 1)])  # (84,T)
+            selected = drawn[e].to(series.device)
+            rows = sum_own_subset(series[selected], self.subsets[84 * e : 84 * (e + 1)])  # (84,T)
             response = own_responses(rows, dilation)
-            found.append(quantiles_of(response, lengths[chosen], ranks[e].view(84, -1)).flatten())
+            found.append(quantiles_of(response, lengths[selected], ranks[e].view(84, -1)).flatten())
         self.biases = torch.cat(found).float()
 
 
-def planned(length: int, biases: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def plan_dilations(length: int, biases: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Dilations and how many biases each kernel has at each of them (2021, section 3.1).
 
     At most 32 exponents, evenly spaced from 0 to log2((length − 1) / 8), are rounded down; equal
@@ -99,9 +99,9 @@ def planned(length: int, biases: int) -> tuple[tuple[int, ...], tuple[int, ...]]
     return tuple(dilations.tolist()), tuple(counts.tolist())
 
 
-def quantiles(count: int) -> Float[Tensor, "F"]:
+def low_discrepancy(count: int) -> Float[Tensor, "F"]:
     """Low-discrepancy numbers in (0, 1): multiples of the golden ratio, modulo 1 (float64)."""
-    return (torch.arange(1, count + 1, dtype=torch.float64) * GOLDEN) % 1
+    return (torch.arange(1, count + 1, dtype=torch.float64) * _GOLDEN_RATIO) % 1
 
 
 def random_subsets(count: int, channels: int, rng: Generator) -> Tensor:
@@ -113,7 +113,7 @@ def random_subsets(count: int, channels: int, rng: Generator) -> Tensor:
     return order.masked_fill(torch.arange(most) >= sizes[:, None], -1)
 
 
-def summed_own(series: Values, subsets: Tensor) -> Float[Tensor, "B T"]:
+def sum_own_subset(series: Values, subsets: Tensor) -> Float[Tensor, "B T"]:
     """Sum over each series' own subset of channels; −1 chooses none."""
     padded = torch.cat([series, torch.zeros_like(series[:, :1])], dim=1)  # −1 reads the zeros
     return padded[torch.arange(len(series))[:, None], subsets].sum(dim=1)

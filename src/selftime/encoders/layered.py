@@ -5,7 +5,7 @@ from itertools import islice
 from torch import Generator, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, begun
+from selftime.encoders.base import Encoder, token_mask
 from selftime.encoders.pooling import POOLINGS
 from selftime.shapes import Tokens
 
@@ -44,7 +44,7 @@ class Layered(Encoder):
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D)."""
         tokens = next(islice(self.encoder.stages(x), self.layer, None))
-        return POOLINGS[self.pooling](tokens, begun(x, self.layer_stride))[:, None]
+        return POOLINGS[self.pooling](tokens, token_mask(x, self.layer_stride))[:, None]
 
     def blocks(self) -> list[nn.Module]:
         """Those of the encoder, also those behind the layer."""

@@ -41,7 +41,7 @@ class LowRank(nn.Module):
         return plain.requires_grad_(True)
 
 
-def adapted(encoder: Encoder, *, rank: int, seed: int) -> Encoder:
+def add_low_rank(encoder: Encoder, *, rank: int, seed: int) -> Encoder:
     """A copy whose Transformer layers learn low-rank changes, and nothing else does.
 
     Raises:

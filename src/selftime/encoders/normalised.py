@@ -9,7 +9,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, LayerShape
 from selftime.shapes import Embedding, Observed, Tokens, Values
 
-LEAST = 1e-5
+VARIANCE_EPS = 1e-5
 """Added to variances (Kim et al. 2022, equation 2: ε)."""
 
 
@@ -75,7 +75,7 @@ def normalised(x: Batch) -> Batch:
     mean = observed_mean(x.values, x.observed)  # (B,C,1)
     centred = (x.values - mean).where(x.observed, 0.0)
     variance = observed_mean(centred.square(), x.observed)
-    return Batch(centred / (variance + LEAST).sqrt(), x.observed)
+    return Batch(centred / (variance + VARIANCE_EPS).sqrt(), x.observed)
 
 
 def observed_mean(values: Values, observed: Observed) -> Float[Tensor, "B C 1"]:
@@ -111,11 +111,11 @@ class ByChannel(Encoder):
 
     def forward(self, x: Batch) -> Tokens:
         """Tokens (B,N,D), those of the channels of each place side by side."""
-        return self.side_by_side(self.encoder(apart(x)))
+        return self.side_by_side(self.encoder(split_channels(x)))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """Tokens after each layer, those of the channels of each place side by side."""
-        return map(self.side_by_side, self.encoder.stages(apart(x)))
+        return map(self.side_by_side, self.encoder.stages(split_channels(x)))
 
     def layer_shapes(self) -> list[LayerShape]:
         """Those of the encoder, for all channels."""
@@ -124,12 +124,12 @@ class ByChannel(Encoder):
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``."""
-        return self.side_by_side(self.encoder.span(apart(x), start, stop))
+        return self.side_by_side(self.encoder.span(split_channels(x), start, stop))
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) at some places."""
         each = places.repeat_interleave(self.channels, dim=0)  # (B·C,K)
-        return self.side_by_side(self.encoder.tokens_at(apart(x), each))
+        return self.side_by_side(self.encoder.tokens_at(split_channels(x), each))
 
     def blocks(self) -> list[nn.Module]:
         """Those of the encoder."""
@@ -139,15 +139,15 @@ class ByChannel(Encoder):
         """The vectors of the channels side by side (B,D)."""
         B, N, _ = tokens.shape
         each = tokens.view(B, N, self.channels, -1).transpose(1, 2).flatten(0, 1)  # (B·C,N,D/C)
-        return self.encoder.pool(each, apart(x)).view(B, -1)
+        return self.encoder.pool(each, split_channels(x)).view(B, -1)
 
     def embed(self, x: Batch) -> Embedding:
         """The vectors of the channels side by side (B,D)."""
-        return self.encoder.embed(apart(x)).view(len(x.values), -1)
+        return self.encoder.embed(split_channels(x)).view(len(x.values), -1)
 
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder on all channels."""
-        self.encoder.prepare(apart(x), rng)
+        self.encoder.prepare(split_channels(x), rng)
 
     def side_by_side(self, tokens: Float[Tensor, "R N d"]) -> Tokens:
         """Tokens of channels (B·C,N,D/C) as tokens of series (B,N,D)."""
@@ -155,6 +155,6 @@ class ByChannel(Encoder):
         return tokens.view(-1, self.channels, N, d).transpose(1, 2).flatten(2)
 
 
-def apart(x: Batch) -> Batch:
+def split_channels(x: Batch) -> Batch:
     """Every channel as a series of its own (B·C,1,T)."""
     return Batch(x.values.flatten(0, 1)[:, None], x.observed.flatten(0, 1)[:, None])

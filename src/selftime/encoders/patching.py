@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import linear
+from selftime.encoders.attention import xavier_linear
 from selftime.encoders.base import Encoder
 from selftime.shapes import Embedding, Tokens
 
@@ -52,7 +52,7 @@ class PatchEmbedder(Encoder):
             )
         self.channels, self.length, self.patch, self.stride = channels, length, patch, stride
         self.dim, self.seed = dim, seed
-        self.map = linear(channels * patch, dim, Generator().manual_seed(seed))
+        self.map = xavier_linear(channels * patch, dim, Generator().manual_seed(seed))
 
     def forward(self, x: Batch) -> Tokens:
         """One token a patch (B,N,D)."""
@@ -60,14 +60,14 @@ class PatchEmbedder(Encoder):
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) of the patches at some places; no other patch is mapped."""
-        patches = cut(x, self.patch, self.stride)  # (B,N,C·L)
-        chosen = patches.gather(1, places[:, :, None].expand(-1, -1, patches.shape[2]))
-        tokens: Tensor = self.map(chosen)
+        patches = extract_patches(x, self.patch, self.stride)  # (B,N,C·L)
+        selected = patches.gather(1, places[:, :, None].expand(-1, -1, patches.shape[2]))
+        tokens: Tensor = self.map(selected)
         return tokens
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean (B,D) of the tokens that say something."""
-        return mean_of(tokens, holding(x, self.stride))
+        return mean_or_first(tokens, observed_tokens(x, self.stride))
 
 
 def all_places(x: Batch, stride: int) -> Int[Tensor, "B N"]:
@@ -76,7 +76,7 @@ def all_places(x: Batch, stride: int) -> Int[Tensor, "B N"]:
     return torch.arange(-(-T // stride), device=x.values.device).expand(B, -1)
 
 
-def cut(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]:
+def extract_patches(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]:
     """Patches (B,N,C·patch), N = ceil(T / stride), channel after channel within each."""
     T = x.values.shape[2]
     lacking = (-(-T // stride) - 1) * stride + patch - T
@@ -88,7 +88,7 @@ def cut(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]:
     return held.unfold(2, patch, stride).transpose(1, 2).flatten(2)
 
 
-def holding(x: Batch, stride: int) -> Bool[Tensor, "B N"]:
+def observed_tokens(x: Batch, stride: int) -> Bool[Tensor, "B N"]:
     """Tokens that say something: one of the ``stride`` steps from their first on was observed.
 
     Every observed step is in one of them, also where patches are longer than ``stride``.
@@ -98,9 +98,9 @@ def holding(x: Batch, stride: int) -> Bool[Tensor, "B N"]:
     return some.view(B, -1, stride).any(dim=2)
 
 
-def mean_of(tokens: Tokens, there: Bool[Tensor, "B N"]) -> Embedding:
+def mean_or_first(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
     """Mean (B,D) of the tokens that say something; of a series without any, its first one."""
-    first = torch.arange(there.shape[1], device=there.device) == 0
-    counted = there | (first & ~there.any(dim=1, keepdim=True))  # (B,N)
+    first = torch.arange(valid.shape[1], device=valid.device) == 0
+    counted = valid | (first & ~valid.any(dim=1, keepdim=True))  # (B,N)
     total = tokens.masked_fill(~counted[:, :, None], 0.0).sum(dim=1)
     return total / counted.sum(dim=1, keepdim=True)

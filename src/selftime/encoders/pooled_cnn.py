@@ -8,11 +8,11 @@ from torch import Generator, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import NormedConvolution, prepare_norms
-from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
-from selftime.encoders.steps import average, entering, highest_of_pairs, steps_of
+from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
+from selftime.encoders.steps import masked_mean, network_input, max_pool_pairs, step_masks
 from selftime.shapes import Embedding, Tokens
 
-TAPS = 8
+_TAPS = 8
 """Of each convolution."""
 
 
@@ -40,7 +40,7 @@ class PooledCNN(Encoder):
         self.dim = 4 * hidden
         rng = torch.Generator().manual_seed(seed)
         self.stack = nn.ModuleList(
-            NormedConvolution(inner, outer, TAPS, rng=rng)
+            NormedConvolution(inner, outer, _TAPS, rng=rng)
             for inner, outer in pairwise((channels, hidden, 2 * hidden, 4 * hidden))
         )
 
@@ -50,10 +50,10 @@ class PooledCNN(Encoder):
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """Tokens after each block: one for two steps, one for four, one for eight."""
-        h, steps = entering(x), steps_of(x)
+        h, steps = network_input(x), step_masks(x)
         for block in self.stack:
             # 0 beyond the end is never more than what a ReLU leaves within the series
-            h = highest_of_pairs(steps.clear(block(h, steps).relu()))
+            h = max_pool_pairs(steps.clear(block(h, steps).relu()))
             steps = steps.halved()
             yield h.transpose(1, 2)
 
@@ -67,7 +67,7 @@ class PooledCNN(Encoder):
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the tokens of each series (B,D)."""
-        return average(tokens, token_there(self, x))
+        return masked_mean(tokens, valid_tokens(self, x))
 
     def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
         """Set the norms, once."""

@@ -7,19 +7,19 @@ up to a whole number of vector registers, so that counting never runs its slow s
 import numpy as np
 from numpy import float32, int32
 
-from selftime.encoders.compiling_numba import compiled
+from selftime.encoders.compiling_numba import compile_kernel
 
-POOLINGS = ("ppv", "mpv", "mipv", "lspv")
-LANES = 32  # four vector registers of eight floats: the step of the unrolled counting loop
+ROCKET_POOLINGS = ("ppv", "mpv", "mipv", "lspv")
+_LANES = 32  # four vector registers of eight floats: the step of the unrolled counting loop
 
 
-@compiled()
+@compile_kernel()
 def whole_registers(steps: int) -> int:
     """Steps rounded up to a multiple of `LANES`."""
-    return (steps + LANES - 1) // LANES * LANES
+    return (steps + _LANES - 1) // _LANES * _LANES
 
 
-@compiled()
+@compile_kernel()
 def pool(
     poolings: np.ndarray,
     row: np.ndarray,
@@ -41,7 +41,7 @@ def pool(
             longest_above(row, n, biases, first, last, out[p])
 
 
-@compiled()
+@compile_kernel()
 def share_above(
     row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:
@@ -63,7 +63,7 @@ def share_above(
         out[f] = float32(count_above(row, steps, biases[f])) * share
 
 
-@compiled()
+@compile_kernel()
 def count_above(row: np.ndarray, steps: int, bias: float32) -> int32:
     """How many values exceed the bias."""
     count = int32(0)
@@ -72,7 +72,7 @@ def count_above(row: np.ndarray, steps: int, bias: float32) -> int32:
     return count
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def mean_above(
     row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:
@@ -86,7 +86,7 @@ def mean_above(
         out[f] = excess / max(float32(count), float32(1))
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def mean_step_above(
     row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:
@@ -100,7 +100,7 @@ def mean_step_above(
         out[f] = (steps / float32(count) if count > 0 else float32(-1)) / float32(n)
 
 
-@compiled()
+@compile_kernel()
 def longest_above(
     row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:

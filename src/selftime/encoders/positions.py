@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from selftime.encoders.attention import sinusoids, turns_at
+from selftime.encoders.attention import sinusoids, rotary_cos_sin
 from selftime.shapes import Lengths, Tokens
 
 
@@ -97,7 +97,7 @@ class RotaryPositions(nn.Module):
         counts: Lengths,  # noqa: ARG002
     ) -> tuple[Tokens, Float[Tensor, "..."]]:
         """Tokens (B,N,D) as they are, and turns for the layers."""
-        return h, turns_at(places[:, None].to(h.dtype), self.dim).to(h.dtype)
+        return h, rotary_cos_sin(places[:, None].to(h.dtype), self.dim).to(h.dtype)
 
 
 POSITIONS: dict[str, Callable[[Size, Generator], nn.Module]] = {

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.compiling_numba import over_series
+from selftime.encoders.compiling_numba import parallel_over_series
 from selftime.encoders.quantiles_numba import LANES, quantiles_of_rows
 from selftime.shapes import Lengths, Tokens, Values
 
-Rows = Float[Tensor, "N R"]
+_Rows = Float[Tensor, "N R"]
 """One row a series and channel: its representations, one after the other."""
 
 
-class Places(NamedTuple):
+class QuantileIndex(NamedTuple):
     """Which values of a row of `representations` make which of its F features.
 
     Attributes:
@@ -79,7 +79,7 @@ class Quantiles(Encoder):
         for name in ("channels", "length", "depth", "divisor"):
             if getattr(self, name) < 1:
                 raise ValueError(f"got {name}={getattr(self, name)}, wanted at least 1: raise it")
-        self._plan = planned(length, depth, divisor)
+        self._plan = plan_quantiles(length, depth, divisor)
         self.dim = channels * len(self._plan.share)
 
     def forward(self, x: Batch) -> Tokens:
@@ -94,13 +94,13 @@ class Quantiles(Encoder):
                 f"got series with {C} channels, wanted {self.channels}: "
                 f"build Quantiles with channels={C} or select channels"
             )
-        series = resampled(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
+        series = resample_to_length(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
         rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
-        quantiles = on_cpu if rows.device.type == "cpu" else on_device
+        quantiles = quantiles_on_cpu if rows.device.type == "cpu" else quantiles_on_device
         return quantiles(rows, self._plan).reshape(B, 1, self.dim)
 
 
-def resampled(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
+def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
     """The steps of each series, stretched or shrunk to ``length`` along straight lines.
 
     The first and the last step stay what they are; a series of that length stays as it is.
@@ -132,13 +132,13 @@ def representations(series: Values) -> list[Float[Tensor, "B C _"]]:
     T = series.shape[2]
     found = [series]
     if T > 1:
-        found.append(smoothed(series.diff(dim=2)))
+        found.append(_moving_average(series.diff(dim=2)))
     if T > 2:
         found.append(series.diff(n=2, dim=2))
     return [*found, magnitudes(series)]
 
 
-def smoothed(values: Values) -> Values:
+def _moving_average(values: Values) -> Values:
     """Moving average over 5 steps; the first and the last value are held beyond the ends."""
     held = F.pad(values, (2, 2), mode="replicate")
     T = values.shape[2]
@@ -160,23 +160,23 @@ def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
     return spectrum.abs()
 
 
-def planned(length: int, depth: int, divisor: int) -> Places:
+def plan_quantiles(length: int, depth: int, divisor: int) -> QuantileIndex:
     """Every interval of the `representations` of ``length`` steps, and the quantiles it gives."""
     intervals: list[tuple[int, int, int, int]] = []
     quantiles: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     origin = first = 0
     for T in (length, length - 1, length - 2, length // 2 + 1):
-        for start, stop in dyadic(T, depth):
+        for start, stop in dyadic_intervals(T, depth):
             count = 1 + (stop - start - 1) // divisor
             intervals.append((origin + start, origin + stop, first, first + count))
             quantiles.append(ranks(stop - start, count))
             first += count
         origin += max(T, 0)
     left, right, share = (np.concatenate(part) for part in zip(*quantiles, strict=True))
-    return Places(np.array(intervals), left, right, share)
+    return QuantileIndex(np.array(intervals), left, right, share)
 
 
-def dyadic(steps: int, depth: int) -> list[tuple[int, int]]:
+def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
     """Halves, quarters, … of a stretch of steps, and the same shifted by half an interval.
 
     Args:
@@ -211,7 +211,7 @@ def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return left, np.minimum(left + 1, values - 1), (rest / gaps).astype(np.float32)
 
 
-def on_device(rows: Rows, plan: Places) -> Float[Tensor, "N F"]:
+def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
     """Quantiles of each interval of each row, by sorting on whichever device holds the rows.
 
     The mean of an interval is taken off every second of its quantiles.
@@ -227,9 +227,9 @@ def on_device(rows: Rows, plan: Places) -> Float[Tensor, "N F"]:
     return torch.cat(found, dim=1)
 
 
-def on_cpu(rows: Rows, plan: Places) -> Float[Tensor, "N F"]:
+def quantiles_on_cpu(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
     """The same as `on_device`, compiled, and with the bits of a row its own."""
     out = np.empty((len(rows), len(plan.share)), np.float32)
     blocks = -(-len(rows) // LANES)
-    over_series(quantiles_of_rows, blocks, rows.contiguous().numpy(), plan, out)
+    parallel_over_series(quantiles_of_rows, blocks, rows.contiguous().numpy(), plan, out)
     return torch.from_numpy(out)

@@ -7,12 +7,12 @@ the values, so that one vector instruction orders a pair in several rows at once
 import numpy as np
 from numpy import float32, float64
 
-from selftime.encoders.compiling_numba import compiled
+from selftime.encoders.compiling_numba import compile_kernel
 
 LANES = 16  # rows in a block: two vector registers of eight floats
 
 
-@compiled()
+@compile_kernel()
 def quantiles_of_rows(
     start: int,
     stop: int,
@@ -40,7 +40,7 @@ def quantiles_of_rows(
         out[first:last] = features[:, : last - first].T
 
 
-@compiled()
+@compile_kernel()
 def features_of_block(
     block: np.ndarray,
     ordered: np.ndarray,
@@ -61,7 +61,7 @@ def features_of_block(
                 out[j] -= centre
 
 
-@compiled()
+@compile_kernel()
 def sort_lanes(values: np.ndarray, count: int) -> None:
     """Sort ``count`` runs of `LANES` values, each lane by itself.
 
@@ -81,7 +81,7 @@ def sort_lanes(values: np.ndarray, count: int) -> None:
         size *= 2
 
 
-@compiled()
+@compile_kernel()
 def order(low: np.ndarray, high: np.ndarray) -> None:
     """Swap the values of each pair that stand in the wrong order."""
     for t in range(len(low)):
@@ -90,7 +90,7 @@ def order(low: np.ndarray, high: np.ndarray) -> None:
         high[t] = y if x < y else x
 
 
-@compiled()
+@compile_kernel()
 def mean_of_lanes(values: np.ndarray) -> np.ndarray:
     """Mean (W,) of each lane (M,W), added up in float64."""
     total = np.zeros(LANES, float64)

@@ -9,8 +9,8 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import check_depth
-from selftime.encoders.base import Encoder, LayerShape, begun, last_of
-from selftime.encoders.steps import average, entering
+from selftime.encoders.base import Encoder, LayerShape, token_mask, last_of
+from selftime.encoders.steps import masked_mean, network_input
 from selftime.shapes import Embedding, Tokens
 
 States = Float[Tensor, "T B D"]
@@ -43,8 +43,8 @@ class Recurrent(nn.Module):
         check_pooling(pooling)
         self.channels, self.hidden, self.depth = channels, hidden, depth
         self.causal, self.pooling, self.seed = causal, pooling, seed
-        self.stack = layers_of(self.kind, (channels, hidden, depth), causal=causal, seed=seed)
-        self.dim = width_of(hidden, causal=causal)
+        self.stack = build_layers(self.kind, (channels, hidden, depth), causal=causal, seed=seed)
+        self.dim = _states_width(hidden, causal=causal)
 
     def forward(self, x: Batch) -> Tokens:
         """One token a step (B,T,D)."""
@@ -64,7 +64,7 @@ class Recurrent(nn.Module):
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series, or its last states (B,D)."""
-        return POOLINGS[self.pooling](tokens, begun(x, self.stride), self.hidden)
+        return _POOLINGS[self.pooling](tokens, token_mask(x, self.stride), self.hidden)
 
 
 class LSTM(Recurrent, Encoder):
@@ -79,7 +79,7 @@ class LSTM(Recurrent, Encoder):
         hidden: numbers of a state; D is twice as many unless causal.
         depth: layers.
         causal: tokens depend on their own step and earlier ones only.
-        pooling: what a series is, one of :data:`POOLINGS`; "mean" of its tokens, as states forget
+        pooling: what a series is, one of :data:`_POOLINGS`; "mean" of its tokens, as states forget
             what was long ago and all steps shall count alike, or the "last" states.
         seed: draws the initial weights.
 
@@ -107,24 +107,24 @@ class Layer(nn.Module):
         self, kind: Kind, inner: int, hidden: int, *, causal: bool, rng: Generator
     ) -> None:
         super().__init__()
-        self.ahead = recurrent(kind, inner, hidden, rng)
-        self.back = None if causal else recurrent(kind, inner, hidden, rng)
+        self.ahead = build_rnn(kind, inner, hidden, rng)
+        self.back = None if causal else build_rnn(kind, inner, hidden, rng)
 
     def forward(self, h: States, order: Int[Tensor, "T B"]) -> Float[Tensor, "T B E"]:
         """States (T,B,E) of features (T,B,D).
 
         Args:
             h: the features.
-            order: as :func:`turned_order` makes it.
+            order: as :func:`reversal_order` makes it.
         """
         ahead: Tensor = self.ahead(h)[0]
         if self.back is None:
             return ahead
-        back = turned(self.back(turned(h, order))[0], order)
+        back = reordered(self.back(reordered(h, order))[0], order)
         return torch.cat([ahead, back], dim=2)
 
 
-def layers_of(kind: Kind, sizes: tuple[int, int, int], *, causal: bool, seed: int) -> nn.ModuleList:
+def build_layers(kind: Kind, sizes: tuple[int, int, int], *, causal: bool, seed: int) -> nn.ModuleList:
     """Layers one after the other.
 
     Args:
@@ -136,11 +136,11 @@ def layers_of(kind: Kind, sizes: tuple[int, int, int], *, causal: bool, seed: in
     channels, hidden, depth = sizes
     check_depth(depth)
     rng = torch.Generator().manual_seed(seed)
-    widths = [channels] + [width_of(hidden, causal=causal)] * (depth - 1)
+    widths = [channels] + [_states_width(hidden, causal=causal)] * (depth - 1)
     return nn.ModuleList(Layer(kind, inner, hidden, causal=causal, rng=rng) for inner in widths)
 
 
-def width_of(hidden: int, *, causal: bool) -> int:
+def _states_width(hidden: int, *, causal: bool) -> int:
     """D, of the states of all directions."""
     return hidden if causal else 2 * hidden
 
@@ -150,26 +150,26 @@ def states_of(layers: nn.ModuleList, x: Batch) -> Iterator[Tokens]:
 
     In full precision wherever it is called: a state passes its rounding on from step to step.
     """
-    h = entering(x).permute(2, 0, 1)  # (T,B,C)
-    order = turned_order(x)
+    h = network_input(x).permute(2, 0, 1)  # (T,B,C)
+    order = reversal_order(x)
     for layer in layers:
         with torch.autocast(h.device.type, enabled=False):
             h = layer(h, order)
         yield h.transpose(0, 1)
 
 
-def turned_order(x: Batch) -> Int[Tensor, "T B"]:
+def reversal_order(x: Batch) -> Int[Tensor, "T B"]:
     """Which step comes at each place if every series is turned around within its own length."""
     steps = torch.arange(x.values.shape[2], device=x.values.device)[:, None]  # (T,1)
     return torch.where(steps < x.lengths, x.lengths - 1 - steps, steps)
 
 
-def turned(h: States, order: Int[Tensor, "T B"]) -> States:
+def reordered(h: States, order: Int[Tensor, "T B"]) -> States:
     """Steps in another order; the same order twice leads back."""
     return h.gather(0, order[:, :, None].expand_as(h))
 
 
-def recurrent(kind: Kind, inner: int, hidden: int, rng: Generator) -> nn.RNNBase:
+def build_rnn(kind: Kind, inner: int, hidden: int, rng: Generator) -> nn.RNNBase:
     """One direction of one layer, with weights drawn as torch draws them, but from ``rng``."""
     undrawn = kind(inner, hidden, device="meta")  # torch would draw from the global state
     layer: nn.RNNBase = undrawn.to_empty(device="cpu")
@@ -184,19 +184,19 @@ Pooling = Callable[[Tokens, Bool[Tensor, "B N"], int], Embedding]
 """From tokens, which of them are there, and how many of their features go ahead in time."""
 
 
-def mean_states(tokens: Tokens, there: Bool[Tensor, "B N"], hidden: int) -> Embedding:  # noqa: ARG001
+def mean_states(tokens: Tokens, valid: Bool[Tensor, "B N"], hidden: int) -> Embedding:  # noqa: ARG001
     """The mean over the steps of each series (B,D)."""
-    return average(tokens, there)
+    return masked_mean(tokens, valid)
 
 
-def last_states(tokens: Tokens, there: Bool[Tensor, "B N"], hidden: int) -> Embedding:
+def last_states(tokens: Tokens, valid: Bool[Tensor, "B N"], hidden: int) -> Embedding:
     """What each direction knows when it has seen all: ahead at the end, back at the beginning."""
-    end = there.sum(dim=1)[:, None, None] - 1  # (B,1,1)
+    end = valid.sum(dim=1)[:, None, None] - 1  # (B,1,1)
     ahead = tokens[:, :, :hidden].gather(1, end.expand(-1, -1, hidden))[:, 0]
     return torch.cat([ahead, tokens[:, 0, hidden:]], dim=1)
 
 
-POOLINGS: dict[str, Pooling] = {"mean": mean_states, "last": last_states}
+_POOLINGS: dict[str, Pooling] = {"mean": mean_states, "last": last_states}
 """Ways from states to one vector a series."""
 
 
@@ -206,5 +206,5 @@ def check_pooling(pooling: str) -> None:
     Raises:
         ValueError: there is not.
     """
-    if pooling not in POOLINGS:
-        raise ValueError(f"got pooling {pooling!r}, wanted one of {', '.join(POOLINGS)}")
+    if pooling not in _POOLINGS:
+        raise ValueError(f"got pooling {pooling!r}, wanted one of {', '.join(_POOLINGS)}")

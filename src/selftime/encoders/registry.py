@@ -64,16 +64,16 @@ def build(recipe: Any) -> Encoder:
     settings = {name: value for name, value in recipe.items() if name != "class"}
     if unknown := set(settings) - set(known):
         raise ValueError(f"{kind.__name__} has no setting {', '.join(sorted(map(str, unknown)))}")
-    return kind(**{name: _revived(value) for name, value in settings.items()})
+    return kind(**{name: _rebuild(value) for name, value in settings.items()})
 
 
-def _revived(value: Any) -> Any:
+def _rebuild(value: Any) -> Any:
     if isinstance(value, dict):
         return build(value)
-    return [_revived(item) for item in value] if isinstance(value, list) else value
+    return [_rebuild(item) for item in value] if isinstance(value, list) else value
 
 
-LARGEST = 10_000_000
+_LARGEST = 10_000_000
 """No setting but a seed is larger: sizes of encoders, steps of a series."""
 
 
@@ -118,8 +118,8 @@ def _check_part(part: dict[str, Any], channels: int, widths: set[int], numbers: 
     if "hidden" in part and depth * part["hidden"] ** 2 > numbers:
         raise ValueError(f"got {depth} layers of {part['hidden']}: tensors hold fewer")
     for name, value in part.items():
-        if name != "seed" and isinstance(value, int) and abs(value) > LARGEST:
-            raise ValueError(f"got {name} {value}, wanted at most {LARGEST}")
+        if name != "seed" and isinstance(value, int) and abs(value) > _LARGEST:
+            raise ValueError(f"got {name} {value}, wanted at most {_LARGEST}")
 
 
 def _check_patches(part: dict[str, Any], numbers: int) -> None:

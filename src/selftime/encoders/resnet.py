@@ -9,11 +9,11 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.actnorm import NormedConvolution, check_depth, prepare_norms
-from selftime.encoders.base import Encoder, LayerShape, last_of, token_there
-from selftime.encoders.steps import Features, Steps, average, entering, steps_of
+from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
+from selftime.encoders.steps import Features, StepMasks, masked_mean, network_input, step_masks
 from selftime.shapes import Embedding, Tokens
 
-KERNELS = (8, 5, 3)
+_KERNELS = (8, 5, 3)
 """Taps of the three convolutions of a block (Wang et al. 2017, section 2.3)."""
 
 
@@ -54,7 +54,7 @@ class ResNet(Encoder):
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step after each block."""
-        h, steps = entering(x), steps_of(x)
+        h, steps = network_input(x), step_masks(x)
         for block in self.stack:
             h = block(h, steps)
             yield h.transpose(1, 2)
@@ -70,7 +70,7 @@ class ResNet(Encoder):
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean over the steps of each series (B,D)."""
-        return average(tokens, token_there(self, x))
+        return masked_mean(tokens, valid_tokens(self, x))
 
     def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
         """Set the norms, once."""
@@ -85,11 +85,11 @@ class ResidualBlock(nn.Module):
         widths = (inner, outer, outer)
         self.convolutions = nn.ModuleList(
             NormedConvolution(width, outer, taps, rng=rng)
-            for width, taps in zip(widths, KERNELS, strict=True)
+            for width, taps in zip(widths, _KERNELS, strict=True)
         )
         self.beside = NormedConvolution(inner, outer, 1, rng=rng) if inner != outer else None
 
-    def forward(self, x: Features, steps: Steps) -> Float[Tensor, "B O T"]:
+    def forward(self, x: Features, steps: StepMasks) -> Float[Tensor, "B O T"]:
         """Features (B,O,T), 0 beyond the ends of their series as those it takes."""
         first, second, third = self.convolutions
         h = steps.clear(first(x, steps).relu())

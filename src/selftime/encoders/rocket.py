@@ -15,7 +15,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.hydra import Hydra
 from selftime.encoders.kernel_bank import KernelBank
-from selftime.encoders.poolings_numba import POOLINGS
+from selftime.encoders.poolings_numba import ROCKET_POOLINGS
 from selftime.encoders.rocket_torch import differences as differences_of
 from selftime.shapes import Lengths, Tokens, Values
 
@@ -63,7 +63,7 @@ class MiniRocket(Encoder):
         super().__init__()
         self.channels, self.length, self.features = channels, length, features
         self.poolings, self.differences, self.seed = tuple(poolings), differences, seed
-        check_sizes(channels, length)
+        _check_sizes(channels, length)
         check_poolings(self.poolings)
         biases = features // (84 * len(self.poolings) * (1 + differences))
         if biases < 1:
@@ -102,7 +102,7 @@ class MiniRocket(Encoder):
         return list(zip(cast(Iterable[KernelBank], self.banks), views, strict=True))
 
 
-def check_sizes(channels: int, length: int) -> None:
+def _check_sizes(channels: int, length: int) -> None:
     """Both must be positive.
 
     Raises:
@@ -119,9 +119,9 @@ def check_poolings(poolings: Sequence[str]) -> None:
     Raises:
         ValueError: otherwise.
     """
-    if not poolings or set(poolings) - set(POOLINGS) or len(set(poolings)) < len(poolings):
+    if not poolings or set(poolings) - set(ROCKET_POOLINGS) or len(set(poolings)) < len(poolings):
         raise ValueError(
-            f"got poolings={poolings}, wanted some of {', '.join(POOLINGS)}, once each"
+            f"got poolings={poolings}, wanted some of {', '.join(ROCKET_POOLINGS)}, once each"
         )
 
 
@@ -150,7 +150,7 @@ def multirocket(*, channels: int, length: int, seed: int = 0) -> MiniRocket:
         channels=channels,
         length=length,
         features=50_000,  # 2022, section 3
-        poolings=POOLINGS,
+        poolings=ROCKET_POOLINGS,
         differences=True,
         seed=seed,
     )

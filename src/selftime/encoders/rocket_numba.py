@@ -9,17 +9,17 @@ import itertools
 import numpy as np
 from numpy import float32
 
-from selftime.encoders.compiling_numba import compiled
+from selftime.encoders.compiling_numba import compile_kernel
 from selftime.encoders.poolings_numba import pool, whole_registers
 
 TAPS = np.array(list(itertools.combinations(range(9), 3)))
 """(84,3) positions of the weight 2 in each kernel of length 9; the other six weigh −1."""
-Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+_Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-@compiled()
-def minirocket(
-    start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: Plan, out: np.ndarray
+@compile_kernel()
+def minirocket_on_cpu(
+    start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
     """Features of series ``start`` to ``stop``, written into ``out``.
 
@@ -37,8 +37,8 @@ def minirocket(
         features_of_series(series[b, :, : lengths[b]], plan, out[b])
 
 
-@compiled()
-def features_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
+@compile_kernel()
+def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
     """Features (P,F) of one series (C,T)."""
     dilations, counts, subsets, biases, poolings = plan
     T, several = x.shape[1], x.shape[0] > 1
@@ -49,23 +49,23 @@ def features_of_series(x: np.ndarray, plan: Plan, out: np.ndarray) -> None:
     for e in range(len(dilations)):
         for kernel in range(84):
             if several or kernel == 0:
-                sum_channels(x, subsets[e * 84 + kernel], padded)
+                sum_channels_into(x, subsets[e * 84 + kernel], padded)
             lo, n = valid_window(T, dilations[e], (e + kernel) % 2 == 1)
             if several:
                 respond_once(padded, T, dilations[e], kernel, lo, response[:n])
             else:
                 if kernel == 0:
-                    centred_shifts(padded, dilations[e], rows)
-                    weigh(rows)
-                respond(rows, kernel, lo, response[:n])
+                    centred_shifts_into(padded, dilations[e], rows)
+                    _weigh(rows)
+                _respond(rows, kernel, lo, response[:n])
             response[n : whole_registers(n)] = -np.inf
             last = first + counts[e]
             pool(poolings, response, n, biases, (first, last), out)
             first = last
 
 
-@compiled()
-def sum_channels(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> None:
+@compile_kernel()
+def sum_channels_into(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> None:
     """Sum of the chosen channels, into the middle of the padding; −1 chooses none."""
     T = x.shape[1]
     total = padded[(len(padded) - T) // 2 :]
@@ -77,8 +77,8 @@ def sum_channels(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> None:
                 total[t] += row[t]
 
 
-@compiled()
-def centred_shifts(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
+@compile_kernel()
+def centred_shifts_into(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding.
 
     All kernels here sum to 0, so that taking the centre away changes no response, but makes the
@@ -93,8 +93,8 @@ def centred_shifts(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
             row[t] = shifted[t] - x[t]
 
 
-@compiled()
-def weigh(rows: np.ndarray) -> None:
+@compile_kernel()
+def _weigh(rows: np.ndarray) -> None:
     """Triple the rows and take a third of the sum of all nine from each.
 
     Any three of them then add up to thrice these three minus all nine: to a kernel's response.
@@ -112,7 +112,7 @@ def weigh(rows: np.ndarray) -> None:
             row[t] = float32(3) * row[t] - third[t]
 
 
-@compiled()
+@compile_kernel()
 def valid_window(steps: int, dilation: int, valid: bool) -> tuple[int, int]:
     """First step and number of steps that count: without padding if ``valid`` and possible."""
     if valid and steps > 8 * dilation:
@@ -120,8 +120,8 @@ def valid_window(steps: int, dilation: int, valid: bool) -> tuple[int, int]:
     return 0, steps
 
 
-@compiled()
-def respond(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
+@compile_kernel()
+def _respond(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
     """Response of one kernel from step ``lo`` on, out of weighed rows."""
     i, j, k = TAPS[kernel]
     a, b, c = rows[i][lo:], rows[j][lo:], rows[k][lo:]
@@ -129,7 +129,7 @@ def respond(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
         out[t] = (a[t] + b[t]) + c[t]
 
 
-@compiled()
+@compile_kernel()
 def respond_once(
     padded: np.ndarray, T: int, dilation: int, kernel: int, lo: int, out: np.ndarray
 ) -> None:
@@ -147,7 +147,7 @@ def respond_once(
         out[t] = outer + (three * (c[t] - x[t]) - out[t])
 
 
-@compiled()
+@compile_kernel()
 def third_of_shifts(
     padded: np.ndarray, x: np.ndarray, first: int, dilation: int, out: np.ndarray
 ) -> None:

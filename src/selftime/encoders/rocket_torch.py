@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from selftime.encoders.poolings_numba import POOLINGS
+from selftime.encoders.poolings_numba import ROCKET_POOLINGS
 from selftime.encoders.rocket_numba import TAPS
 from selftime.shapes import Lengths, Values
 
-Rows = Float[Tensor, "*B T"]
+_Rows = Float[Tensor, "*B T"]
 
 CELLS = 2**25
 
@@ -40,7 +40,7 @@ def sum_channels(series: Values, subsets: Int[Tensor, "K M"]) -> Float[Tensor, "
     return total
 
 
-def centred_shifts(x: Rows, dilation: int) -> Float[Tensor, "*B 9 T"]:
+def centred_shifts(x: _Rows, dilation: int) -> Float[Tensor, "*B 9 T"]:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, where x is 0 before and after its steps."""
     T = x.shape[-1]
     held = F.pad(x, (4 * dilation, 4 * dilation))
@@ -56,7 +56,7 @@ def weigh(shifts: Float[Tensor, "*B 9 T"]) -> Float[Tensor, "*B 9 T"]:
     return 3 * shifts - (total / 3).unsqueeze(-2)
 
 
-def responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B _ T"]:
+def _responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B _ T"]:
     """Response (B,84,T) of every kernel to its own row, or of all kernels to the one row."""
     weighed = weigh(centred_shifts(rows, dilation))
     kernels = torch.arange(84, device=rows.device) % rows.shape[1]
@@ -64,7 +64,7 @@ def responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B _
     return (weighed[:, kernels, i] + weighed[:, kernels, j]) + weighed[:, kernels, k]
 
 
-def windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"], ...]:
+def _valid_windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"], ...]:
     """First step and number of steps (B,84) of each kernel that count at the e-th dilation."""
     odd = (torch.arange(84, device=lengths.device) + e) % 2 == 1
     valid = odd & (lengths > 8 * dilation)[:, None]
@@ -72,7 +72,7 @@ def windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"]
     return lo, lengths[:, None] - 2 * lo
 
 
-def minirocket(
+def minirocket_on_device(
     series: Values,
     lengths: Lengths,
     plan: tuple[Sequence[int], Sequence[int], Int[Tensor, "E84 M"]],
@@ -110,15 +110,15 @@ def _chunk(
     ends = [84 * sum(counts[:e]) for e in range(len(counts) + 1)]
     for e, dilation in enumerate(dilations):
         rows = sum_channels(series, subsets[84 * e : 84 * (e + 1)])
-        lo, n = (v[..., None] for v in windows(lengths, e, dilation))  # (B,84,1)
+        lo, n = (v[..., None] for v in _valid_windows(lengths, e, dilation))  # (B,84,1)
         outside = (steps < lo) | (steps >= lo + n)
-        response = responses(rows, dilation).masked_fill(outside, -torch.inf)
+        response = _responses(rows, dilation).masked_fill(outside, -torch.inf)
         own = biases[ends[e] : ends[e + 1]].view(84, -1, 1)
-        found.append(pooled(response[:, :, None], own, (lo, n), poolings))
+        found.append(_pool(response[:, :, None], own, (lo, n), poolings))
     return torch.cat(found, dim=2)
 
 
-def pooled(
+def _pool(
     response: Float[Tensor, "B 84 1 T"],
     biases: Float[Tensor, "84 J 1"],
     window: tuple[Int[Tensor, "B 84 1"], Int[Tensor, "B 84 1"]],
@@ -133,31 +133,31 @@ def pooled(
     )
 
 
-Above = Bool[Tensor, "B K J T"]
-Pooled = Float[Tensor, "B K J"]
-Start = Int[Tensor, "B K 1"]
-Share = Float[Tensor, "B K 1"]
+_Above = Bool[Tensor, "B K J T"]
+_Pooled = Float[Tensor, "B K J"]
+_Start = Int[Tensor, "B K 1"]
+_Share = Float[Tensor, "B K 1"]
 
 
-def _ppv(response: Tensor, biases: Tensor, above: Above, lo: Start, share: Share) -> Pooled:
+def _ppv(response: Tensor, biases: Tensor, above: _Above, lo: _Start, share: _Share) -> _Pooled:
     return above.sum(dim=-1) * share
 
 
-def _mpv(response: Tensor, biases: Tensor, above: Above, lo: Start, share: Share) -> Pooled:
+def _mpv(response: Tensor, biases: Tensor, above: _Above, lo: _Start, share: _Share) -> _Pooled:
     return (response - biases).clamp(min=0).sum(dim=-1) / above.sum(dim=-1).clamp(min=1)
 
 
-def _mipv(response: Tensor, biases: Tensor, above: Above, lo: Start, share: Share) -> Pooled:
+def _mipv(response: Tensor, biases: Tensor, above: _Above, lo: _Start, share: _Share) -> _Pooled:
     steps = torch.arange(above.shape[-1], device=above.device) - lo[..., None]
     count = above.sum(dim=-1)
     mean = (above * steps).sum(dim=-1) / count.clamp(min=1)
     return mean.masked_fill(count == 0, -1.0) * share
 
 
-def _lspv(response: Tensor, biases: Tensor, above: Above, lo: Start, share: Share) -> Pooled:
+def _lspv(response: Tensor, biases: Tensor, above: _Above, lo: _Start, share: _Share) -> _Pooled:
     steps = torch.arange(above.shape[-1], device=above.device).expand_as(above)
     last_below = steps.masked_fill(above, -1).cummax(dim=-1).values
     return (steps - last_below).amax(dim=-1) * share
 
 
-_POOLS = dict(zip(POOLINGS, (_ppv, _mpv, _mipv, _lspv), strict=True))
+_POOLS = dict(zip(ROCKET_POOLINGS, (_ppv, _mpv, _mipv, _lspv), strict=True))

@@ -14,7 +14,7 @@ Features = Float[Tensor, "B D T"]
 """Features of each step, time last, as convolutions take them."""
 
 
-class Steps(NamedTuple):
+class StepMasks(NamedTuple):
     """Which steps of each series count.
 
     Attributes:
@@ -31,37 +31,37 @@ class Steps(NamedTuple):
             return h
         return h * self.within if value == 0 else h.masked_fill(~self.within, value)
 
-    def halved(self) -> "Steps":
+    def halved(self) -> "StepMasks":
         """Pairs of steps: one counts where either step does."""
-        return Steps(_paired(self.seen), None if self.within is None else _paired(self.within))
+        return StepMasks(_any_of_pairs(self.seen), None if self.within is None else _any_of_pairs(self.within))
 
 
-def steps_of(x: Batch) -> Steps:
+def step_masks(x: Batch) -> StepMasks:
     """The steps of a batch."""
     T, lengths = x.values.shape[2], x.lengths
     seen = x.observed.any(dim=1, keepdim=True)  # (B,1,T)
     if bool((lengths == T).all()):
-        return Steps(seen, None)
+        return StepMasks(seen, None)
     within = torch.arange(T, device=lengths.device) < lengths[:, None]  # (B,T)
-    return Steps(seen, within[:, None])
+    return StepMasks(seen, within[:, None])
 
 
-def entering(x: Batch) -> Features:
+def network_input(x: Batch) -> Features:
     """Values (B,C,T) as networks read them: 0 where nothing was observed."""
     return x.values.where(x.observed, 0.0)
 
 
-def highest_of_pairs(h: Features) -> Float[Tensor, "B D _"]:
+def max_pool_pairs(h: Features) -> Float[Tensor, "B D _"]:
     """The maximum of steps 2n and 2n + 1, (B,D,⌈T/2⌉); the last step stands alone if T is odd."""
     return F.max_pool1d(h, 2, ceil_mode=True)
 
 
-def average(tokens: Tokens, there: Bool[Tensor, "B N"]) -> Embedding:
+def masked_mean(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
     """The mean (B,D) over the tokens that are there, at least one in each series."""
-    if bool(there.all()):
+    if bool(valid.all()):
         return tokens.mean(dim=1)
-    return (tokens * there[:, :, None]).sum(dim=1) / there.sum(dim=1, keepdim=True)
+    return (tokens * valid[:, :, None]).sum(dim=1) / valid.sum(dim=1, keepdim=True)
 
 
-def _paired(flags: Bool[Tensor, "B 1 T"]) -> Bool[Tensor, "B 1 _"]:
-    return highest_of_pairs(flags.float()) > 0
+def _any_of_pairs(flags: Bool[Tensor, "B 1 T"]) -> Bool[Tensor, "B 1 _"]:
+    return max_pool_pairs(flags.float()) > 0

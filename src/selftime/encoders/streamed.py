@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.normalised import apart
+from selftime.encoders.normalised import split_channels
 from selftime.shapes import Tokens
 
 Memory = dict[str, Tensor]
@@ -69,7 +69,7 @@ class Apart(Streamed):
 
     def advance(self, x: Batch, time: int) -> Tokens:
         """The vectors of the channels of each step side by side (S,k,D)."""
-        each = self.inner.advance(apart(x), time)  # (S·C,k,D/C)
+        each = self.inner.advance(split_channels(x), time)  # (S·C,k,D/C)
         SC, k, d = each.shape
         grouped = each.view(SC // self.channels, self.channels, k, d)  # (S,C,k,D/C)
         return grouped.transpose(1, 2).flatten(2)
@@ -97,7 +97,7 @@ class SideBySide(Streamed):
         return {f"{k}.{name}": held for k, part in each for name, held in part.memory().items()}
 
 
-def untouched(*shape: int, dtype: torch.dtype) -> Float[Tensor, "..."]:
+def lazy_zeros(*shape: int, dtype: torch.dtype) -> Float[Tensor, "..."]:
     """Zeros that take no memory until they are written to, as far as the system allows."""
     kind = torch.empty(0, dtype=dtype).numpy().dtype
     return torch.from_numpy(np.zeros(shape, kind))

@@ -9,10 +9,10 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.compiling_numba import over_series
+from selftime.encoders.compiling_numba import parallel_over_series
 from selftime.encoders.dilated import Block, Convolution, Dilated
-from selftime.encoders.streamed import Memory, Streamed, untouched
-from selftime.encoders.streamed_dilated_numba import TOGETHER, advance
+from selftime.encoders.streamed import Memory, Streamed, lazy_zeros
+from selftime.encoders.streamed_dilated_numba import ROWS_AT_ONCE, advance
 from selftime.shapes import Tokens
 
 
@@ -34,10 +34,10 @@ class StreamedDilated(Streamed):
 
     def __init__(self, encoder: Dilated, streams: int) -> None:
         blocks = [block for block in encoder.stack if isinstance(block, Block)]
-        self.dim, self.widths = encoder.dim, np.array([encoder.hidden, *map(width_of, blocks)])
-        self.weights = packed([encoder.entry, *chain.from_iterable(map(layers_of, blocks))])
+        self.dim, self.widths = encoder.dim, np.array([encoder.hidden, *map(_block_width, blocks)])
+        self.weights = _pack([encoder.entry, *chain.from_iterable(map(_block_layers, blocks))])
         self.shapes = ring_shapes(blocks, streams)
-        self.past = untouched(sum(map(prod, self.shapes.values())), dtype=torch.float32).numpy()
+        self.past = lazy_zeros(sum(map(prod, self.shapes.values())), dtype=torch.float32).numpy()
         self.reach = sum(steps for steps, _, _ in self.shapes.values())
         none = torch.zeros(streams, encoder.channels, 0)
         self.advance(Batch(none, none == 0), 0)  # compiled now, so that no step waits for it
@@ -48,10 +48,10 @@ class StreamedDilated(Streamed):
         tokens = np.zeros((k, S, self.dim), np.float32)
         steps = x.values.contiguous().numpy(), x.observed.contiguous().numpy(), time
         everything = *steps, self.widths, self.weights, self.past, tokens
-        if S <= TOGETHER:
+        if S <= ROWS_AT_ONCE:
             advance(0, S, *everything)
         else:
-            over_series(advance, S, *everything)
+            parallel_over_series(advance, S, *everything)
         return torch.from_numpy(tokens).transpose(0, 1)
 
     def memory(self) -> Memory:
@@ -62,12 +62,12 @@ class StreamedDilated(Streamed):
         return {name: part.view(shape) for (name, shape), part in named}
 
 
-def width_of(block: Block) -> int:
+def _block_width(block: Block) -> int:
     """Features that a block says."""
     return len(block.second.bias)
 
 
-def layers_of(block: Block) -> list[Convolution]:
+def _block_layers(block: Block) -> list[Convolution]:
     """Its layers in the order of use."""
     beside = [] if block.beside is None else [block.beside]
     return [block.first, block.second, *beside]
@@ -82,12 +82,12 @@ def ring_shapes(blocks: list[Block], streams: int) -> dict[str, tuple[int, int, 
     }
 
 
-def packed(layers: list[Convolution]) -> Float32[np.ndarray, " W"]:
+def _pack(layers: list[Convolution]) -> Float32[np.ndarray, " W"]:
     """A copy of the matrix (O,K·I) and the bias of every layer, one after the other."""
-    return torch.cat([part for layer in layers for part in flat(layer)]).numpy()
+    return torch.cat([part for layer in layers for part in _flat_weights(layer)]).numpy()
 
 
-def flat(layer: Convolution) -> tuple[Tensor, Tensor]:
+def _flat_weights(layer: Convolution) -> tuple[Tensor, Tensor]:
     """Its matrix, the taps of each output side by side, and its bias."""
     matrix = layer.weight.detach().permute(1, 0, 2)  # (O,K,I)
     return matrix.flatten(), layer.bias.detach()

@@ -8,13 +8,13 @@ order in which they are read: ``w`` and ``p`` say how far reading has come.
 import numpy as np
 from numpy import float32
 
-from selftime.encoders.compiling_numba import compiled
+from selftime.encoders.compiling_numba import compile_kernel
 
-TOGETHER = 32
+ROWS_AT_ONCE = 32
 """Rows, each a step of a stream, that share a pass over the weights; they fit into the cache."""
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def advance(
     start: int,
     stop: int,
@@ -41,9 +41,9 @@ def advance(
         tokens: (k,S,D) float32 zeros, written into.
     """
     streams, _, steps = values.shape
-    for a in range(start, stop, TOGETHER):
-        b = min(a + TOGETHER, stop)
-        long = max(TOGETHER // (b - a), 1)
+    for a in range(start, stop, ROWS_AT_ONCE):
+        b = min(a + ROWS_AT_ONCE, stop)
+        long = max(ROWS_AT_ONCE // (b - a), 1)
         for j in range(0, steps, long):
             end = min(j + long, steps)
             rows, where = (end - j) * (b - a), (streams, a, b, time + j)
@@ -65,7 +65,7 @@ def advance(
                 add(h[r * (b - a) : (r + 1) * (b - a)], tokens[j + r, a:b])
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def enter(values: np.ndarray, observed: np.ndarray, weights: np.ndarray, h: np.ndarray) -> int:
     """Write M values + b into h where anything was observed, and say where M and b end.
 
@@ -84,7 +84,7 @@ def enter(values: np.ndarray, observed: np.ndarray, weights: np.ndarray, h: np.n
     return (C + 1) * H  # type: ignore[no-any-return]
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def convolve(
     x: np.ndarray,
     weights: np.ndarray,
@@ -126,14 +126,14 @@ def convolve(
     return affine(taps, weights, w, y), p + steps * streams * width
 
 
-@compiled()
+@compile_kernel()
 def copy(x: np.ndarray, y: np.ndarray) -> None:
     """Write x into y."""
     for i in range(len(x)):
         y[i] = x[i]
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def affine(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
     """Write M x + b into y for every row of x, and say where M (O,I) and b end.
 
@@ -167,7 +167,7 @@ def affine(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
     return bias + outer  # type: ignore[no-any-return]
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def add(x: np.ndarray, y: np.ndarray) -> None:
     """Add x to y."""
     for s in range(x.shape[0]):
@@ -178,14 +178,14 @@ def add(x: np.ndarray, y: np.ndarray) -> None:
 FAR = float32(5.5)
 """Beyond it x Φ(x) is 0 or x within 1e-7."""
 UNIT = float32(1 / 5.5**2)
-HALF = float32(0.5)
+_HALF = float32(0.5)
 P0, P1, P2 = float32(0.39894239), float32(0.80221745), float32(3.85718062)
 P3, P4, P5 = float32(2.58836996), float32(4.85162193), float32(0.71276579)
 Q1, Q2 = float32(7.05261677), float32(22.34382975)
 Q3, Q4, Q5 = float32(40.30290552), float32(41.33086045), float32(33.29185784)
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def gelu(x: np.ndarray, y: np.ndarray) -> None:
     """Write x Φ(x) into y, Φ the normal distribution (Hendrycks & Gimpel 2016, equation 1).
 
@@ -197,6 +197,6 @@ def gelu(x: np.ndarray, y: np.ndarray) -> None:
         u = v * v * UNIT
         p = P0 + u * (P1 + u * (P2 + u * (P3 + u * (P4 + u * P5))))
         q = float32(1) + u * (Q1 + u * (Q2 + u * (Q3 + u * (Q4 + u * Q5))))
-        near = v * (HALF + v * p / q)
+        near = v * (_HALF + v * p / q)
         far = v if v > 0 else float32(0)
         y[i] = near if abs(v) < FAR else far

@@ -59,7 +59,7 @@ Growth = Callable[[Running, Tokens, int], Tokens]
 """From what was made of the first ``time`` tokens, and the next k, to that after each (S,k,D)."""
 
 
-def highest_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa: ARG001
+def maximum_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa: ARG001
     """The maximum of all tokens."""
     return torch.cat([running[:, None], tokens], dim=1).cummax(dim=1).values[:, 1:]
 
@@ -79,5 +79,5 @@ def last_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa:
 def growth_of(encoder: Dilated | LSTM | GRU) -> Growth:
     """How the vector of a series grows, as the encoder pools its tokens."""
     if isinstance(encoder, Dilated):
-        return highest_so_far
+        return maximum_so_far
     return {"mean": mean_so_far, "last": last_so_far}[encoder.pooling]

@@ -10,21 +10,21 @@ from selftime.encoders.dilated import Dilated
 from selftime.encoders.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.encoders.recurrent import GRU, LSTM, Layer
-from selftime.encoders.steps import entering
+from selftime.encoders.steps import network_input
 from selftime.encoders.streamed import Apart, Mapped, Memory, SideBySide, Streamed, StreamError
 from selftime.encoders.streamed_dilated import StreamedDilated
 from selftime.encoders.streamed_prefix import Prefix
 from selftime.shapes import Tokens
 
 
-def streamed_steps(encoder: Encoder, streams: int) -> Streamed:
+def stream_steps(encoder: Encoder, streams: int) -> Streamed:
     """The encoder's tokens: at step t what ``encoder(x)[:, t]`` is.
 
     Raises:
         StreamError: no token a step, or one that depends on steps to come.
     """
     if isinstance(encoder, ByChannel):
-        return Apart(streamed_steps(encoder.encoder, streams * encoder.channels), encoder.channels)
+        return Apart(stream_steps(encoder.encoder, streams * encoder.channels), encoder.channels)
     if isinstance(encoder, Dilated) and encoder.causal:
         return StreamedDilated(encoder, streams)
     if isinstance(encoder, LSTM | GRU) and encoder.causal:
@@ -43,20 +43,20 @@ def body_of(encoder: Encoder) -> Encoder:
     return encoder
 
 
-def streamed_series(encoder: Encoder, streams: int) -> Streamed:
+def stream_series(encoder: Encoder, streams: int) -> Streamed:
     """The encoder's vectors: at step t what ``encoder.embed(x[:, :, : t + 1])`` is.
 
     Raises:
         StreamError: what came before would have to be read anew.
     """
     if isinstance(encoder, ByChannel):
-        return Apart(streamed_series(encoder.encoder, streams * encoder.channels), encoder.channels)
+        return Apart(stream_series(encoder.encoder, streams * encoder.channels), encoder.channels)
     if isinstance(encoder, Standardised | Projected | UnitLength):
-        return Mapped(streamed_series(encoder.encoder, streams), encoder.after)
+        return Mapped(stream_series(encoder.encoder, streams), encoder.after)
     if isinstance(encoder, Joined):
-        parts = [streamed_series(part, streams) for part in encoder.encoders]
+        parts = [stream_series(part, streams) for part in encoder.encoders]
         return SideBySide(parts, encoder.weights or [1.0] * len(parts))
-    inner = streamed_steps(encoder, streams)
+    inner = stream_steps(encoder, streams)
     assert isinstance(encoder, Dilated | LSTM | GRU)  # the others were refused
     return Prefix(inner, encoder, streams)
 
@@ -105,7 +105,7 @@ class StreamedRecurrent(Streamed):
 
     def advance(self, x: Batch, time: int) -> Tokens:  # noqa: ARG002 - states know the past
         """The states of the last layer at each of the next steps (S,k,H)."""
-        h = entering(x).permute(2, 0, 1)  # (k,S,C)
+        h = network_input(x).permute(2, 0, 1)  # (k,S,C)
         with torch.autocast(h.device.type, enabled=False):
             for layer, state in zip(self.layers, self.states, strict=True):
                 h, after = layer(h, tuple(state) if len(state) == 2 else state[0])

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, check_heads, may_see
+from selftime.encoders.attention import TransformerLayer, check_heads, attention_mask
 from selftime.encoders.base import Encoder, LayerShape, last_of
-from selftime.encoders.patching import PatchEmbedder, all_places, holding, mean_of
+from selftime.encoders.patching import PatchEmbedder, all_places, observed_tokens, mean_or_first
 from selftime.encoders.positions import Size, positions_of
 from selftime.shapes import Embedding, Tokens
 
@@ -22,7 +22,7 @@ class Transformer(Encoder):
 
     Embedded patches with their positions go through Transformer layers and a last LayerNorm; a
     series is the mean of its tokens. No token looks at one that says nothing
-    (:func:`selftime.encoders.patching.holding`), but such a token has an output of its own, which
+    (:func:`selftime.encoders.patching.observed_tokens`), but such a token has an output of its own, which
     gathers from the others what belongs in its place. PatchTST has batch norms behind the parts
     of a layer and dropout; here LayerNorms stand before them, so that every series is encoded by
     itself, and what is random in training is the view.
@@ -92,7 +92,7 @@ class Transformer(Encoder):
         stride = self.embedder.stride
         counts = -(-x.lengths // stride)
         h, turns = self.placed(self.embedder.tokens_at(x, places), places, counts)
-        seen = looked_at(holding(x, stride).gather(1, places), places, causal=self.causal)
+        seen = attention_mask_at(observed_tokens(x, stride).gather(1, places), places, causal=self.causal)
         for layer in self.stack:
             yield h
             h = layer(h, seen, turns)
@@ -105,11 +105,11 @@ class Transformer(Encoder):
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The mean (B,D) of the tokens that say something."""
-        return mean_of(tokens, holding(x, self.embedder.stride))
+        return mean_or_first(tokens, observed_tokens(x, self.embedder.stride))
 
 
-def looked_at(
-    there: Bool[Tensor, "B K"], places: Int[Tensor, "B K"], *, causal: bool
+def attention_mask_at(
+    valid: Bool[Tensor, "B K"], places: Int[Tensor, "B K"], *, causal: bool
 ) -> Bool[Tensor, "B K K"] | None:
     """Which tokens each token looks at, in whatever order they stand; None where all at all.
 
@@ -119,8 +119,8 @@ def looked_at(
         causal: whether they look at earlier ones and themselves only.
     """
     if not causal:
-        return may_see(there)
-    seen = there[:, None, :] & (places[:, None, :] <= places[:, :, None])
+        return attention_mask(valid)
+    seen = valid[:, None, :] & (places[:, None, :] <= places[:, :, None])
     alone = ~seen.any(dim=2, keepdim=True) & (places[:, None, :] == places[:, :, None])
     return seen | alone
 
@@ -200,9 +200,9 @@ class ClassToken(Encoder):
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """What the class token (B,D) makes of the tokens that say something."""
-        there = holding(x, self.stride or x.values.shape[2])  # (B,N)
+        valid = observed_tokens(x, self.stride or x.values.shape[2])  # (B,N)
         own = self.token.expand(len(tokens), 1, -1)
-        seen = may_see(torch.cat([torch.ones_like(there[:, :1]), there], dim=1))
+        seen = attention_mask(torch.cat([torch.ones_like(valid[:, :1]), valid], dim=1))
         vectors: Tensor = self.norm(self.layer(torch.cat([own, tokens], dim=1), seen)[:, 0])
         return vectors
 

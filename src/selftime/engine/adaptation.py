@@ -26,11 +26,11 @@ from selftime.encoders.projected import (
 )
 from selftime.encoders.registry import build, recipe_of
 from selftime.engine.model import Model
-from selftime.engine.pretrain import with_cohort
+from selftime.engine.pretrain import with_reference_bank
 from selftime.engine.solve import sample_of
 
 
-def adapted(model: Model, x: Any, *, seed: int = 0) -> Model:
+def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
     """The model for series of other lengths, scales and channels than those it learned from.
 
     Nothing is trained. Scaling, and the means and deviations by which vectors are standardised,
@@ -54,22 +54,22 @@ def adapted(model: Model, x: Any, *, seed: int = 0) -> Model:
     series = read(x)
     fits = isinstance(model.scaling, PerChannel)
     scale = scaling.fit_channels(series) if fits else model.scaling
-    encoder, how = with_channels_of(model, series.channels)
+    encoder, how = match_channels(model, series.channels)
     refit(encoder, scale.apply(batch_of(series, sample_of(len(series), seed))))
     card = model.card | {
-        "settings": model.card.get("settings", {}) | {"adapted": noted(series, how)}
+        "settings": model.card.get("settings", {}) | {"adapted": card_notes(series, how)}
     }
     made = Model(encoder.eval(), scale, series.channels, card)
-    return with_cohort(made, series, seed)
+    return with_reference_bank(made, series, seed)
 
 
-def noted(series: SeriesSet, how: str) -> dict[str, str]:
+def card_notes(series: SeriesSet, how: str) -> dict[str, str]:
     """What the card says."""
     size = f"{len(series)} series of {series.n_channels} channels"
     return {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
 
 
-def with_channels_of(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]:
+def match_channels(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]:
     """A copy of the encoder that reads other channels, and how it does.
 
     Raises:
@@ -90,7 +90,7 @@ def with_channels_of(model: Model, channels: Sequence[str]) -> tuple[Encoder, st
             f"{len(new)} ({', '.join(new)}): its kernels cannot follow; learn it on series of one "
             "channel, and it is run on each channel by itself"
         )
-    network = UnitLength(encoder=Standardised(encoder=rebuilt(body, matrix)))
+    network = UnitLength(encoder=Standardised(encoder=rebuild_for_channels(body, matrix)))
     return network, "input weights go by name, the others by place"
 
 
@@ -120,17 +120,17 @@ def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:
     return same / same.sum(dim=0).clamp(min=1).sqrt()
 
 
-def rebuilt(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
+def rebuild_for_channels(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
     """The network for other channels, with all its weights but those of its input.
 
     Raises:
         ValueError: for so many channels it is made of other parts.
     """
     recipe, (n, o) = recipe_of(body), matrix.shape
-    made = build(of_channels(recipe, n))
-    wider = build(of_channels(recipe, o + 1)).state_dict()
+    made = build(recipe_for_channels(recipe, n))
+    wider = build(recipe_for_channels(recipe, o + 1)).state_dict()
     state = {
-        name: mapped(tensor, wider[name].shape, matrix)
+        name: map_weight(tensor, wider[name].shape, matrix)
         for name, tensor in body.state_dict().items()
     }
     shapes = {name: tensor.shape for name, tensor in made.state_dict().items()}
@@ -143,19 +143,19 @@ def rebuilt(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
     return made
 
 
-def of_channels(recipe: Any, channels: int) -> Any:
+def recipe_for_channels(recipe: Any, channels: int) -> Any:
     """A recipe for another number of channels; what :class:`ByChannel` runs reads one as before."""
     if isinstance(recipe, list):
-        return [of_channels(item, channels) for item in recipe]
+        return [recipe_for_channels(item, channels) for item in recipe]
     if not isinstance(recipe, dict):
         return recipe
     own = {"channels": channels} if "channels" in recipe else {}
     if recipe["class"] == "ByChannel":
         return recipe | own
-    return {name: of_channels(value, channels) for name, value in recipe.items()} | own
+    return {name: recipe_for_channels(value, channels) for name, value in recipe.items()} | own
 
 
-def mapped(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) -> Tensor:
+def map_weight(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) -> Tensor:
     """Input weights for other channels; weights of all other kinds as they are.
 
     Args:
@@ -176,7 +176,7 @@ def mapped(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) -> T
 def refit(encoder: Encoder, x: Batch) -> None:
     """Measure every standardisation within an encoder anew, on whatever reaches it."""
     parts = [part for part in encoder.modules() if isinstance(part, Standardised)]
-    hooks = [part.register_forward_pre_hook(_measured) for part in parts]
+    hooks = [part.register_forward_pre_hook(_measure_hook) for part in parts]
     try:
         encoder.embed(x)
     finally:
@@ -184,6 +184,6 @@ def refit(encoder: Encoder, x: Batch) -> None:
             hook.remove()
 
 
-def _measured(part: nn.Module, arguments: tuple[Batch]) -> None:
+def _measure_hook(part: nn.Module, arguments: tuple[Batch]) -> None:
     if isinstance(part, Standardised):
         part.mean, part.scale = standardisation(part.encoder.embed(*arguments))

@@ -10,7 +10,7 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
         "Made by self-supervised learning from unlabelled time series. "
         'Use it with `selftime.load("this-folder")`.',
         _table("Data", card.get("data", {})),
-        _table("Settings", {k: f"{v['value']} — {v['reason']}" for k, v in _reasoned(card)}),
+        _table("Settings", {k: f"{v['value']} — {v['reason']}" for k, v in _reasons(card)}),
         _table("Figures", card.get("figures", {})),
         _table("Input", {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]}),
         _table("Made with", card.get("versions", {})),
@@ -18,7 +18,7 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
     return "\n\n".join(part for part in sections if part) + "\n"
 
 
-def _reasoned(card: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _reasons(card: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return list(card.get("settings", {}).items())
 
 

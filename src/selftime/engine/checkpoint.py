@@ -9,7 +9,7 @@ from torch import Tensor
 
 from selftime.data.files import remove_folder, whole_folder
 
-KEPT = 2
+_KEPT = 2
 """Newest checkpoints that are kept."""
 NAME = "step-"
 
@@ -30,8 +30,8 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be used: the message says why and what to do."""
 
 
-def save(folder: Path, state: State) -> Path:
-    """Write a checkpoint beside the others, then remove all but the newest :data:`KEPT`.
+def save_checkpoint(folder: Path, state: State) -> Path:
+    """Write a checkpoint beside the others, then remove all but the newest :data:`_KEPT`.
 
     It is written to a draft folder, brought to disk, and renamed: a process or machine that dies
     at any moment leaves either the whole checkpoint or none, and the one before untouched.
@@ -41,23 +41,23 @@ def save(folder: Path, state: State) -> Path:
     with whole_folder(target, overwrite=True) as draft:
         save_file(tensors, draft / "state.safetensors")
         (draft / "state.json").write_text(json.dumps(state.facts, indent=1) + "\n")
-    for old in finished(folder)[:-KEPT]:
+    for old in complete_checkpoints(folder)[:-_KEPT]:
         remove_folder(old)
     return target
 
 
-def finished(folder: Path) -> list[Path]:
+def complete_checkpoints(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
     return sorted(path for path in folder.glob(f"{NAME}*") if (path / "state.json").is_file())
 
 
-def newest(folder: Path) -> State | None:
+def newest_checkpoint(folder: Path) -> State | None:
     """The newest checkpoint that can be read, or None where there is none.
 
     Raises:
         CheckpointError: there are some, but none can be read.
     """
-    found = finished(folder)
+    found = complete_checkpoints(folder)
     for path in reversed(found):
         try:
             facts = json.loads((path / "state.json").read_text())

@@ -11,16 +11,16 @@ from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.builders import BUILDERS, HALF
+from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT
 from selftime.encoders.projected import Standardised, backbone
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig, budget_in
+from selftime.engine.plan import Budget, TrainingConfig, parse_budget
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.naming import made_from, takes_steps
+from selftime.objectives.naming import build_objective, takes_steps
 from selftime.objectives.spectral import Spectral
-from selftime.objectives.strength import MEDIUM, SERIES, WEAK, Trial, chosen_strength
+from selftime.objectives.strength import MEDIUM, TRIAL_SERIES, WEAK, Trial, choose_strength
 from selftime.settings import settings_of
 from selftime.views.mild import Mild
 
@@ -136,7 +136,7 @@ def resolve_training(
 ) -> tuple[Budget, TrainingConfig, dict[str, Choice]]:
     """How a gradient run is carried out, nothing left open."""
     given, usual = config or TrainingConfig(), TrainingConfig()
-    length = usual_budget(series.steps.size) if budget is None else budget_in(budget)
+    length = default_budget(series.steps.size) if budget is None else parse_budget(budget)
     recipe = given.recipe or learner.recipe
     why_budget = "200 steps for up to 100,000 values, 600 for more" if budget is None else "given"
     why_recipe = "given" if given.recipe else f"recipe of {type(learner).__name__}"
@@ -151,7 +151,7 @@ def resolve_training(
     return length, replace(given, recipe=recipe), choices
 
 
-def usual_budget(values: int) -> Budget:
+def default_budget(values: int) -> Budget:
     """200 steps for up to 100,000 values, 600 for more (Yue et al. 2022, authors' code)."""
     return Budget(amount=200.0 if values <= 100_000 else 600.0)
 
@@ -177,7 +177,7 @@ def check_no_training(
         )
 
 
-def usual_encoder(objective: str, series: SeriesSet) -> Choice:
+def default_encoder(objective: str, series: SeriesSet) -> Choice:
     """The encoder for an objective that is learned by gradient."""
     if "next_step" in objective:
         return CAUSAL
@@ -195,11 +195,11 @@ def resolve_stepwise(
     seed: int,
 ) -> tuple[Objective, dict[str, Choice]]:
     """An objective, or a sum of several, that is learned by gradient."""
-    body, choices = resolve_encoder(series, encoder, seed, usual_encoder(name, series))
+    body, choices = resolve_encoder(series, encoder, seed, default_encoder(name, series))
     length = int(np.median(series.lengths))
-    made = made_from(name, body, seed=seed, length=length)
+    made = build_objective(name, body, seed=seed, length=length)
     check_trainable(made)
-    return made, {**choices, "method": Choice(described_without_encoder(made), "as in its paper")}
+    return made, {**choices, "method": Choice(describe_objective(made), "as in its paper")}
 
 
 def resolve_closed(
@@ -231,8 +231,8 @@ def resolve_spectral(
     body, body_choices = resolve_encoder(series, encoder, seed, ROCKET)
     beside, beside_choice = resolve_beside(series, encoder)
     with torch.inference_mode():
-        sample = scale.apply(batch_of(series, sample_of(len(series), seed, SERIES)))
-        trial = chosen_strength(body, sample, generator(seed, 0))
+        sample = scale.apply(batch_of(series, sample_of(len(series), seed, TRIAL_SERIES)))
+        trial = choose_strength(body, sample, generator(seed, 0))
     copies = copies_for(len(series), len(series.steps))
     choices = {
         **body_choices,
@@ -263,10 +263,10 @@ def resolve_encoder(
 ) -> tuple[Encoder, dict[str, Choice]]:
     """The encoder, not yet prepared, and the choices in it; ``usual`` is what "auto" means."""
     if isinstance(encoder, Model):
-        return going_on_from(encoder, series, seed, beside_rocket=usual is ROCKET)
+        return continue_from(encoder, series, seed, beside_rocket=usual is ROCKET)
     if isinstance(encoder, Encoder):
         return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
-    name = known("encoder", str(usual.value) if encoder == "auto" else encoder, BUILDERS)
+    name = check_known("encoder", str(usual.value) if encoder == "auto" else encoder, BUILDERS)
     why = "given" if encoder != "auto" else usual.reason
     length = int(np.median(series.lengths))
     return BUILDERS[name](channels=series.n_channels, length=length, seed=seed), {
@@ -275,7 +275,7 @@ def resolve_encoder(
     }
 
 
-def going_on_from(
+def continue_from(
     model: Model, series: SeriesSet, seed: int, *, beside_rocket: bool
 ) -> tuple[Encoder, dict[str, Choice]]:
     """The network of a model; before a closed-form solve random convolutions stand beside it."""
@@ -286,7 +286,7 @@ def going_on_from(
         return body, {"encoder": choice}
     length = int(np.median(series.lengths))
     rocket = BUILDERS["rocket"](channels=series.n_channels, length=length, seed=seed)
-    both = Joined(encoders=[rocket, Standardised(encoder=body)], weights=[HALF, HALF])
+    both = Joined(encoders=[rocket, Standardised(encoder=body)], weights=[EQUAL_WEIGHT, EQUAL_WEIGHT])
     return both, {"encoder": choice, "joined with": ROCKET}
 
 
@@ -323,14 +323,14 @@ def check_trainable(learner: Objective) -> None:
         )
 
 
-def described_without_encoder(learner: Objective) -> str:
+def describe_objective(learner: Objective) -> str:
     """The settings of an objective as people would type them."""
     settings = {name: value for name, value in settings_of(learner).items() if name != "encoder"}
     inside = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     return f"{type(learner).__name__}({inside})"
 
 
-def known(what: str, name: str, among: dict[str, Any]) -> str:
+def check_known(what: str, name: str, among: dict[str, Any]) -> str:
     """The name, if it is one of those.
 
     Raises:

@@ -4,14 +4,14 @@ import numpy as np
 import torch
 
 
-def checked_cohort(cohort: torch.Tensor, dim: int) -> np.ndarray:
+def check_reference_bank(reference_bank: torch.Tensor, dim: int) -> np.ndarray:
     """The stored cohort as an array.
 
     Raises:
         ValueError: not (K,``dim``) finite 32-bit numbers.
     """
-    if cohort.dtype != torch.float32 or cohort.ndim != 2 or cohort.shape[1] != dim:
+    if reference_bank.dtype != torch.float32 or reference_bank.ndim != 2 or reference_bank.shape[1] != dim:
         raise ValueError(f"got a cohort of shape {tuple(cohort.shape)}, wanted (any, {dim})")
-    if not bool(cohort.isfinite().all()):
+    if not bool(reference_bank.isfinite().all()):
         raise ValueError("the cohort holds values that are not finite")
-    return cohort.numpy()
+    return reference_bank.numpy()

@@ -18,15 +18,15 @@ from selftime.engine.gauges import effective_rank
 from selftime.objectives.eigen import eigh
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild, View, copies
-from selftime.views.pairs import cut
+from selftime.views.pairs import crop
 
-VIEWS = 8
+_N_VIEWS = 8
 """Views of each series."""
-Views = Float[Tensor, "B V D"]
+_Views = Float[Tensor, "B V D"]
 """Vectors of length 1 of several views of each series."""
 
 
-class Sight(NamedTuple):
+class EmbeddedViews(NamedTuple):
     """What the criteria look at: embeddings of the same series, seen differently.
 
     Attributes:
@@ -35,19 +35,19 @@ class Sight(NamedTuple):
         second: (B,D) of the second half.
     """
 
-    views: Views
+    views: _Views
     first: Embedding
     second: Embedding
 
 
 @torch.no_grad()
-def sight(
+def embed_views(
     encoder: Encoder,
     x: Batch,
     rng: Generator,
     *,
     view: View = Mild(),  # noqa: B008
-) -> Sight:
+) -> EmbeddedViews:
     """Embed views and halves of some series; 64 to 256 of them are enough.
 
     Args:
@@ -56,16 +56,16 @@ def sight(
         rng: draws the views.
         view: what a series may look like without becoming another one.
     """
-    z = F.normalize(encoder.embed(copies(x, VIEWS, view, rng)), dim=1)
+    z = F.normalize(encoder.embed(copies(x, _N_VIEWS, view, rng)), dim=1)
     lengths = x.lengths.clamp(min=1)
     middle = lengths // 2
-    first = encoder.embed(cut(x, middle * 0, (lengths + 1) // 2))
-    second = encoder.embed(cut(x, middle, lengths - middle))
+    first = encoder.embed(crop(x, middle * 0, (lengths + 1) // 2))
+    second = encoder.embed(crop(x, middle, lengths - middle))
     parts = (F.normalize(part, dim=1) for part in (first, second))
-    return Sight(z.view(len(lengths), VIEWS, -1), *parts)
+    return EmbeddedViews(z.view(len(lengths), _N_VIEWS, -1), *parts)
 
 
-def found_again(one: Embedding, other: Embedding) -> float:
+def mean_reciprocal_rank(one: Embedding, other: Embedding) -> float:
     """Mean of 1 / rank of the own other view among all series' other views, by cosine: 0 to 1.
 
     Mean reciprocal rank; its simpler relative, the share of rank 1, is what the strength of the
@@ -78,17 +78,17 @@ def found_again(one: Embedding, other: Embedding) -> float:
     return float((1 / (1 + above + ties / 2)).mean())
 
 
-def views_agree(seen: Sight) -> float:
+def views_agree(seen: EmbeddedViews) -> float:
     """How well a series is found again in another view of it (mean reciprocal rank)."""
-    return found_again(seen.views[:, 0], seen.views[:, 1])
+    return mean_reciprocal_rank(seen.views[:, 0], seen.views[:, 1])
 
 
-def halves_agree(seen: Sight) -> float:
+def halves_agree(seen: EmbeddedViews) -> float:
     """How well the second half of a series is found by its first (mean reciprocal rank)."""
-    return found_again(seen.first, seen.second)
+    return mean_reciprocal_rank(seen.first, seen.second)
 
 
-def lidar(seen: Sight) -> float:
+def lidar(seen: EmbeddedViews) -> float:
     """Rank of what tells series apart, measured in units of what views move.
 
     LiDAR (Thilak et al. 2023, equations 1 to 3): the effective rank of
@@ -96,7 +96,7 @@ def lidar(seen: Sight) -> float:
     series and δ = 10⁻⁴ times its mean eigenvalue added to it. Both are taken in the space that
     the views span, which may be far smaller than D.
     """
-    z = coordinates(seen.views.double())
+    z = span_coordinates(seen.views.double())
     centre = z.mean(dim=1)  # (B,D)
     middle = centre - centre.mean(dim=0)
     between = middle.T @ middle / len(middle)
@@ -110,7 +110,7 @@ def lidar(seen: Sight) -> float:
     return float((-share * share.log()).sum().exp())
 
 
-def coordinates(z: Views) -> Float[Tensor, "B V r"]:
+def span_coordinates(z: _Views) -> Float[Tensor, "B V r"]:
     """The same vectors by their coordinates in the space they span, r at most B·V and D."""
     if z.shape[2] <= z.shape[0] * z.shape[1]:
         return z
@@ -119,7 +119,7 @@ def coordinates(z: Views) -> Float[Tensor, "B V r"]:
     return found
 
 
-def separation(seen: Sight) -> float:
+def separation(seen: EmbeddedViews) -> float:
     """Share of the variance that lies between series and not between views of one: 0 to 1."""
     z = seen.views.double()
     centre = z.mean(dim=1)
@@ -128,12 +128,12 @@ def separation(seen: Sight) -> float:
     return float(between / (between + within).clamp(min=1e-12))
 
 
-def rank(seen: Sight) -> float:
+def rank(seen: EmbeddedViews) -> float:
     """RankMe (Garrido et al. 2023, equation 1) of one view of each series."""
     return effective_rank(seen.views[:, 0])
 
 
-CRITERIA: dict[str, Callable[[Sight], float]] = {
+CRITERIA: dict[str, Callable[[EmbeddedViews], float]] = {
     "views": views_agree,
     "halves": halves_agree,
     "separation": separation,

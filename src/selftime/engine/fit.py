@@ -12,11 +12,11 @@ from selftime.engine import checkpoint
 from selftime.engine.checkpoint import State
 from selftime.engine.interruption import Request, Stopped, interruptible
 from selftime.engine.precision import in_words
-from selftime.engine.training import Record, Training
+from selftime.engine.training import StepRecord, Trainer
 from selftime.engine.watching import CollapseMonitor
 from selftime.progress import Progress
 
-Callback = Callable[[Record], None]
+Callback = Callable[[StepRecord], None]
 """Called after every step with what is known of it."""
 
 
@@ -25,7 +25,7 @@ class Collapsed(ValueError):
 
 
 def run_training(
-    training: Training,
+    training: Trainer,
     *,
     state: State | None = None,
     monitor: CollapseMonitor | None = None,
@@ -63,19 +63,19 @@ def run_training(
             saver.save_if_due()
         saver.save()
         if is_asked_to_stop(training, request):
-            raise Stopped(stopped_text(training, checkpoints, how_to_resume), request.signum)
+            raise Stopped(stop_message(training, checkpoints, how_to_resume), request.signum)
 
 
-def opening(training: Training) -> Record:
+def opening(training: Trainer) -> StepRecord:
     """What is known before the first step."""
-    record: Record = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
+    record: StepRecord = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
     if training.refused:
         refusal = {"monitor": "precision", "message": in_words(training.refused)}
         record["warnings"] = [refusal]
     return record
 
 
-def watch(training: Training, monitor: CollapseMonitor | None) -> Record:
+def watch(training: Trainer, monitor: CollapseMonitor | None) -> StepRecord:
     """The monitors and warnings of this step, if it is time to look at them."""
     if monitor is None or not is_reading_due(training) or not training.is_main_process:
         return {}
@@ -84,7 +84,7 @@ def watch(training: Training, monitor: CollapseMonitor | None) -> Record:
     return {"monitors": readings.monitors} | ({"warnings": warnings} if warnings else {})
 
 
-def log(training: Training, record: Record, callbacks: Sequence[Callback]) -> None:
+def log(training: Trainer, record: StepRecord, callbacks: Sequence[Callback]) -> None:
     """Tell the callbacks of a step, in the main process.
 
     Raises:
@@ -99,18 +99,18 @@ def log(training: Training, record: Record, callbacks: Sequence[Callback]) -> No
         raise Collapsed(f"stopped at step {training.step}: {message}")
 
 
-EARLY, EVERY = 10, 50
+EARLY, READ_EVERY = 10, 50
 """Monitors are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
 
 
-def is_reading_due(training: Training) -> bool:
+def is_reading_due(training: Trainer) -> bool:
     """Whether monitors are read after this step: often while a run may still go wrong."""
-    if training.step <= EVERY:
+    if training.step <= READ_EVERY:
         return training.step % EARLY == 0
-    return training.step % max(EVERY, (training.steps or 0) // 20) == 0 or training.progress >= 1
+    return training.step % max(READ_EVERY, (training.steps or 0) // 20) == 0 or training.progress >= 1
 
 
-def is_asked_to_stop(training: Training, request: Request) -> bool:
+def is_asked_to_stop(training: Trainer, request: Request) -> bool:
     """Whether any process of the run was asked to: all must stop after the same step."""
     if training.accelerator.num_processes == 1:
         return request.signum != 0
@@ -121,7 +121,7 @@ def is_asked_to_stop(training: Training, request: Request) -> bool:
     return request.signum != 0
 
 
-def stopped_text(training: Training, checkpoints: Path | None, how_to_resume: str) -> str:
+def stop_message(training: Trainer, checkpoints: Path | None, how_to_resume: str) -> str:
     """Where a run was stopped, and how to go on."""
     of = "" if training.steps is None else f" of {training.steps}"
     if training.targets is not None:
@@ -131,11 +131,11 @@ def stopped_text(training: Training, checkpoints: Path | None, how_to_resume: st
     return f"stopped after step {training.step}{of}, which is saved; {how_to_resume}"
 
 
-def progress_callback(training: Training, progress: Progress, what: str) -> Callback:
+def progress_callback(training: Trainer, progress: Progress, what: str) -> Callback:
     """Report progress in steps, or hundredths where the clock decides, with loss and probe."""
     latest: dict[str, float] = {}
 
-    def report(record: Record) -> None:
+    def report(record: StepRecord) -> None:
         known = record.get("monitors", {}) | record
         latest.update({name: known[name] for name in ("loss", "knn") if name in known})
         done, of = record["step"], training.steps
@@ -148,7 +148,7 @@ def progress_callback(training: Training, progress: Progress, what: str) -> Call
 
 @dataclass
 class Saver:
-    """Saves states now and then: as often as costs at most :data:`SHARE` of the time.
+    """Saves states now and then: as often as costs at most :data:`SAVING_SHARE` of the time.
 
     Attributes:
         training: what is saved.
@@ -157,14 +157,14 @@ class Saver:
         cost: seconds that it took.
     """
 
-    training: Training
+    training: Trainer
     folder: Path | None
     last: float = 0.0
     cost: float = 0.0
 
     def save_if_due(self) -> None:
         """Save if the last save is long enough ago for what it cost."""
-        if time.perf_counter() - self.last >= self.cost / SHARE:
+        if time.perf_counter() - self.last >= self.cost / SAVING_SHARE:
             self.save()
 
     def save(self) -> None:
@@ -172,10 +172,10 @@ class Saver:
         if self.folder is None or not self.training.is_main_process:
             return
         start = time.perf_counter()
-        checkpoint.save(self.folder, self.training.state())
+        checkpoint.save_checkpoint(self.folder, self.training.state())
         self.last = time.perf_counter()
         self.cost = self.last - start
 
 
-SHARE = 0.02
+SAVING_SHARE = 0.02
 """Most of the time that is spent on saving."""

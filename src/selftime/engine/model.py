@@ -22,12 +22,12 @@ from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.card import card_text
-from selftime.engine.cohort import checked_cohort
+from selftime.engine.cohort import check_reference_bank
 from selftime.engine.seen import read_seen, write_seen
 from selftime.engine.stream import Manner, Of, Source, Stream
 from selftime.progress import Progress, open_progress
 
-FORMAT = 1
+_FORMAT = 1
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 
 
@@ -53,7 +53,7 @@ class Model:
     scaling: Scaling
     channels: tuple[str, ...]
     card: dict[str, Any] = field(default_factory=dict)
-    cohort: Float32[np.ndarray, "K D"] | None = None
+    reference_bank: Float32[np.ndarray, "K D"] | None = None
     fingerprints: Fingerprints | None = None
 
     def __sklearn_clone__(self) -> "Model":
@@ -147,8 +147,8 @@ class Model:
 
     def _write(self, folder: Path) -> None:
         state = {name: tensor.contiguous() for name, tensor in self.encoder.state_dict().items()}
-        if self.cohort is not None:
-            state["cohort"] = torch.from_numpy(self.cohort)
+        if self.reference_bank is not None:
+            state["cohort"] = torch.from_numpy(self.reference_bank)
         save_file(state, folder / "model.safetensors")
         (folder / "config.json").write_text(
             json.dumps(self.config(), indent=2) + "\n", encoding="utf8"
@@ -159,7 +159,7 @@ class Model:
     def config(self) -> dict[str, Any]:
         """Everything but the tensors, as plain values."""
         return {
-            "format": FORMAT,
+            "format": _FORMAT,
             "encoder": recipe_of(self.encoder),
             "scaling": self.scaling.to_dict(),
             "channels": list(self.channels),
@@ -199,20 +199,20 @@ def load(path: str | os.PathLike[str]) -> Model:
         if not (folder / name).is_file():
             raise ModelError(f"{folder} is not a model folder: {name} is missing")
     try:
-        config = json.loads((folder / "config.json").read_text(), parse_constant=_refused)
+        config = json.loads((folder / "config.json").read_text(), parse_constant=_refuse_constant)
         state = load_file(folder / "model.safetensors")
     except Exception as error:  # json and safetensors raise several kinds
         raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
-    return _assembled(config, state, folder)
+    return _assemble(config, state, folder)
 
 
-def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Model:
+def _assemble(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Model:
     version = config.get("format") if isinstance(config, dict) else None
-    if version != FORMAT:
-        raise ModelError(f"{folder} has format {version}, wanted {FORMAT}: pretrain again")
+    if version != _FORMAT:
+        raise ModelError(f"{folder} has format {version}, wanted {_FORMAT}: pretrain again")
     try:
         check_sizes(config["encoder"], len(config["channels"]), state)
-        cohort = state.pop("cohort", None)
+        reference_bank = state.pop("cohort", None)
         encoder = build(config["encoder"])
         encoder.load_state_dict(state)
         check_tensors(encoder, len(config["channels"]))
@@ -221,7 +221,7 @@ def _assembled(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Mod
             scaling=scaling.from_dict(config["scaling"]),
             channels=tuple(map(str, config["channels"])),
             card=dict(config["card"]),
-            cohort=None if cohort is None else checked_cohort(cohort, encoder.dim),
+            reference_bank=None if reference_bank is None else check_reference_bank(reference_bank, encoder.dim),
             fingerprints=read_seen(folder),
         )
     except UNFIT as error:
@@ -240,5 +240,5 @@ UNFIT = (
 """What a config of the wrong shape makes the parts raise."""
 
 
-def _refused(constant: str) -> float:
+def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")

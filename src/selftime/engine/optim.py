@@ -24,7 +24,7 @@ def optimiser(
     groups: dict[float, list[Tensor]] = {}
     for name, weight in module.named_parameters():
         if weight.requires_grad:
-            groups.setdefault(scale_of(name, rates or {}), []).append(weight)
+            groups.setdefault(rate_factor(name, rates or {}), []).append(weight)
     made = [
         {"params": weights, "scale": scale, "lr": scale * recipe.rate}
         for scale, weights in groups.items()
@@ -32,7 +32,7 @@ def optimiser(
     return torch.optim.AdamW(made, recipe.rate, weight_decay=recipe.weight_decay, fused=True)
 
 
-def scale_of(name: str, rates: dict[str, float]) -> float:
+def rate_factor(name: str, rates: dict[str, float]) -> float:
     """The factor of a weight's rate: that of the longest beginning of its name, or 1."""
     known = [start for start in rates if name.startswith(start)]
     return rates[max(known, key=len)] if known else 1.0

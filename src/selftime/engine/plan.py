@@ -52,7 +52,7 @@ class Budget:
         return seconds / (60 * self.amount) if steps is None else step / steps
 
 
-def budget_in(text: str | Budget) -> Budget:
+def parse_budget(text: str | Budget) -> Budget:
     """A budget as people type it: ``200 steps``, ``10 epochs``, ``2.5 minutes``; or as it is.
 
     Raises:

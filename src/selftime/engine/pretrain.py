@@ -12,7 +12,7 @@ import torch
 
 from selftime.data import scaling
 from selftime.data.files import whole_folder
-from selftime.data.fingerprints import Fingerprints, fingerprints_of, joined
+from selftime.data.fingerprints import Fingerprints, fingerprints_of, merge_fingerprints
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesError, SeriesSet
@@ -20,15 +20,15 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.projected import Standardised, UnitLength
-from selftime.engine.checkpoint import State, newest
+from selftime.engine.checkpoint import State, newest_checkpoint
 from selftime.engine.choices import Goal, Start, resolve
 from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model, load
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.precision import warn_of
 from selftime.engine.runs import MODEL, Run, metrics_in, run_record, write_finished
-from selftime.engine.solve import generator, learn, sample_of
-from selftime.engine.training import Training, is_first_process
+from selftime.engine.solve import generator, fit_closed_form, sample_of
+from selftime.engine.training import Trainer, is_first_process
 from selftime.engine.watching import monitor_of
 from selftime.objectives.base import ClosedForm
 from selftime.progress import Progress, open_progress
@@ -68,9 +68,9 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     series = read(x)
-    check_enough(series)
+    _check_enough(series)
     start = time.perf_counter()
-    encoder = loaded(encoder)
+    encoder = load_start(encoder)
     scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
@@ -79,17 +79,17 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         if kept:
             kept.check_at_once(card)
         with open_progress(progress) as tell:
-            learned = learn(learner, series, scale, seed=seed, progress=tell)
+            learned = fit_closed_form(learner, series, scale, seed=seed, progress=tell)
     elif how is not None:
-        training = Training(learner, series, scale, *how, seed)
+        training = Trainer(learner, series, scale, *how, seed)
         if training.refused:
             card["settings"]["precision"] = vars(training.refused)
         with open_progress(progress) as tell:
             train(training, kept, run_record(card, command="pretrain", source=series.source), tell)
         learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    model = Model(learned.eval(), scale, series.channels, card, None, seen_by(encoder, series))
-    model = with_cohort(model, series, seed)
+    model = Model(learned.eval(), scale, series.channels, card, None, training_fingerprints(encoder, series))
+    model = with_reference_bank(model, series, seed)
     if kept and is_first_process():
         write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
     return model
@@ -105,7 +105,7 @@ def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) 
     write_finished(folder, run_record(model.card, command="pretrain", source=source))
 
 
-def train(training: Training, run: Run | None, facts: dict[str, Any], progress: Progress) -> None:
+def train(training: Trainer, run: Run | None, facts: dict[str, Any], progress: Progress) -> None:
     """Train to the end of the budget, from the last state of the run folder if it has one.
 
     Args:
@@ -135,12 +135,12 @@ def train(training: Training, run: Run | None, facts: dict[str, Any], progress: 
     training.finish()
 
 
-def begin(training: Training, run: Run, facts: dict[str, Any]) -> State | None:
+def begin(training: Trainer, run: Run, facts: dict[str, Any]) -> State | None:
     """The state to go on from; the first process makes the folder, the others read from it."""
     first = training.is_main_process
     state = run.begin(facts) if first else None
     training.accelerator.wait_for_everyone()
-    return state if first else newest(run.checkpoints)
+    return state if first else newest_checkpoint(run.checkpoints)
 
 
 @torch.no_grad()
@@ -157,29 +157,29 @@ def with_standard_vectors(
     return ready
 
 
-def with_cohort(model: Model, series: SeriesSet, seed: int) -> Model:
+def with_reference_bank(model: Model, series: SeriesSet, seed: int) -> Model:
     """The model with embeddings of some of the series, with which probes compare their scores."""
-    cohort = model.embed(series[sample_of(len(series), seed, COHORT)], progress=False)
-    return replace(model, cohort=cohort)
+    reference_bank = model.embed(series[sample_of(len(series), seed, BANK_SIZE)], progress=False)
+    return replace(model, reference_bank=reference_bank)
 
 
-def seen_by(start: Start, series: SeriesSet) -> Fingerprints | None:
+def training_fingerprints(start: Start, series: SeriesSet) -> Fingerprints | None:
     """Fingerprints of the series, and of those that the model it goes on from had learned from."""
     before = start.fingerprints if isinstance(start, Model) else None
-    return joined(np.unique(fingerprints_of(series)), before)
+    return merge_fingerprints(np.unique(fingerprints_of(series)), before)
 
 
-def loaded(encoder: Start) -> Start:
+def load_start(encoder: Start) -> Start:
     """The model, where the folder of one was given."""
     is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
     return load(str(encoder)) if is_folder else encoder
 
 
-COHORT = 512
+BANK_SIZE = 512
 """Most unlabelled series whose embeddings are kept with the model."""
 
 
-def check_enough(series: SeriesSet) -> None:
+def _check_enough(series: SeriesSet) -> None:
     """There is something to tell apart.
 
     Raises:
@@ -195,14 +195,14 @@ def check_enough(series: SeriesSet) -> None:
 def card_of(series: SeriesSet, choices: dict[str, Any]) -> dict[str, Any]:
     """What a run is: data, settings with their reasons, versions."""
     return {
-        "data": described(series),
+        "data": describe_data(series),
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {},
         "versions": versions(),
     }
 
 
-def described(series: SeriesSet) -> dict[str, Any]:
+def describe_data(series: SeriesSet) -> dict[str, Any]:
     """Size and fingerprint of the data, for the card."""
     return {
         "series": len(series),

@@ -10,9 +10,9 @@ from selftime.data.files import remove_folder, restore, sweep, write_json, write
 from selftime.engine import checkpoint
 from selftime.engine.tracking import Log as Log
 from selftime.engine.tracking import tracker
-from selftime.engine.training import Record
+from selftime.engine.training import StepRecord
 
-RUN, METRICS, CHECKPOINTS, MODEL = "run.json", "metrics.jsonl", "checkpoints", "model"
+RUN_FILE, METRICS, CHECKPOINTS, MODEL = "run.json", "metrics.jsonl", "checkpoints", "model"
 """What training writes: what the run was, a line a step, states to go on from, the model."""
 RACE, CONTENDERS = "race.json", "contenders"
 """What a race adds: the ranking, and a run folder for each contender."""
@@ -77,15 +77,15 @@ class Run:
         Raises:
             RunError: the folder holds something else, a finished run, or one of other settings.
         """
-        if self.overwrite and (self.folder / RUN).is_file():
+        if self.overwrite and (self.folder / RUN_FILE).is_file():
             remove_folder(self.folder)
         if self._is_free() and not self.resume:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.folder / RUN, {"status": "running"} | facts)
+            write_json(self.folder / RUN_FILE, {"status": "running"} | facts)
             return None
         self._check_same(facts)
         sweep(self.checkpoints)
-        state = checkpoint.newest(self.checkpoints)
+        state = checkpoint.newest_checkpoint(self.checkpoints)
         self._rewind(state.facts["step"] if state else -1)
         return state
 
@@ -97,7 +97,7 @@ class Run:
         """
         if self.resume:
             raise RunError("--resume goes on with a run of steps: name its --objective")
-        if not self._is_free() and not (self.overwrite and (self.folder / RUN).is_file()):
+        if not self._is_free() and not (self.overwrite and (self.folder / RUN_FILE).is_file()):
             self._check_same(facts)
 
     def _is_free(self) -> bool:
@@ -107,8 +107,8 @@ class Run:
         before = facts_in(self.folder)
         if before.get("status") != "running":
             raise RunError(f"{self.folder} holds a finished run: load it, or choose another folder")
-        for name, now in compared(facts).items():
-            then = compared(before).get(name)
+        for name, now in comparable_facts(facts).items():
+            then = comparable_facts(before).get(name)
             if then != now:
                 raise RunError(
                     f"{self.folder} holds a run with {name} {then}, this one has {now}: give the "
@@ -121,7 +121,7 @@ class Run:
         kept = [record for record in metrics_in(self.folder) if record["step"] <= step]
         write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: StepRecord) -> None:
         """Add a step to ``metrics.jsonl`` and pass it on."""
         with (self.folder / METRICS).open("a", encoding="utf8") as file:
             file.write(json.dumps(record) + "\n")
@@ -160,10 +160,10 @@ def as_finished(record: dict[str, Any]) -> dict[str, Any]:
 
 def write_finished(folder: Path, record: dict[str, Any]) -> None:
     """Write ``run.json`` of a run that has just come to its end."""
-    write_json(folder / RUN, as_finished(record))
+    write_json(folder / RUN_FILE, as_finished(record))
 
 
-def compared(facts: dict[str, Any]) -> dict[str, Any]:
+def comparable_facts(facts: dict[str, Any]) -> dict[str, Any]:
     """What must be equal for a run to go on: every setting, the data, the seed."""
     settings = {name: choice["value"] for name, choice in facts.get("settings", {}).items()}
     return {"data": facts.get("data", {}).get("fingerprint")} | settings
@@ -177,15 +177,15 @@ def facts_in(folder: Path) -> dict[str, Any]:
     """
     restore(folder)
     try:
-        facts: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf8"))
+        facts: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf8"))
         return facts
     except FileNotFoundError:
-        raise RunError(f"{folder} is not a run folder: {RUN} is missing") from None
+        raise RunError(f"{folder} is not a run folder: {RUN_FILE} is missing") from None
     except ValueError as error:
-        raise RunError(f"{folder / RUN} cannot be read ({error}): begin the run anew") from None
+        raise RunError(f"{folder / RUN_FILE} cannot be read ({error}): begin the run anew") from None
 
 
-def metrics_in(folder: Path) -> list[Record]:
+def metrics_in(folder: Path) -> list[StepRecord]:
     """Every step that was measured; a line that a killed process tore off is passed over."""
     path = folder / METRICS
     lines = path.read_text(encoding="utf8").splitlines() if path.is_file() else []

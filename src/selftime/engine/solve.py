@@ -19,7 +19,7 @@ def generator(seed: int, part: int) -> Generator:
 
 
 @torch.no_grad()  # not inference mode: what is learned may be trained further
-def learn(
+def fit_closed_form(
     objective: ClosedForm,
     series: SeriesSet,
     scaling: Scaling,
@@ -30,7 +30,7 @@ def learn(
 ) -> Encoder:
     """Learn an encoder from unlabelled series in one pass.
 
-    Memory is bounded by the features of :data:`SAMPLE` series and of the copies of one batch,
+    Memory is bounded by the features of :data:`SAMPLE_SIZE` series and of the copies of one batch,
     not by the number of series. Batches can be given to any number of workers: randomness
     belongs to the batch and moments add.
 
@@ -53,11 +53,11 @@ def learn(
     return objective.solve(moments)
 
 
-SAMPLE = 1500
+SAMPLE_SIZE = 1500
 """Series that fix statistics and basis before the pass."""
 
 
-def sample_of(n: int, seed: int, size: int = SAMPLE) -> np.ndarray:
+def sample_of(n: int, seed: int, size: int = SAMPLE_SIZE) -> np.ndarray:
     """Row numbers of ``size`` of ``n`` series drawn at random, or of all, in order."""
     rng = np.random.default_rng([seed, 1])
     return np.sort(rng.permutation(n)[:size])

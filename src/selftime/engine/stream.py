@@ -14,9 +14,9 @@ from selftime.data.scaling import PerSeries, Scaling
 from selftime.encoders.base import Encoder
 from selftime.encoders.streamed import Streamed
 from selftime.encoders.streamed import StreamError as StreamError
-from selftime.encoders.streaming import INSTEAD, body_of, streamed_series, streamed_steps
+from selftime.encoders.streaming import INSTEAD, body_of, stream_series, stream_steps
 from selftime.engine import stream_state
-from selftime.engine.stream_values import batch_of, bounded, cube_of, scale_of
+from selftime.engine.stream_values import batch_from_cube, bounded, cube_of, stream_scale
 from selftime.engine.windowed import Windowed
 
 Of = Literal["auto", "step", "series"]
@@ -68,13 +68,13 @@ class Stream:
     """
 
     def __init__(self, source: Source, manner: Manner) -> None:
-        check(manner)
+        check_manner(manner)
         self.source, self.manner = source, manner
-        self.steps, self.of_steps = 0, steps_of(source, manner)
+        self.steps, self.of_steps = 0, is_stepwise(source, manner)
         self.dim = body_of(source.encoder).dim if self.of_steps else source.encoder.dim
-        self._reader = reader_of(source, manner)
+        self._reader = stream_reader(source, manner)
         anew = manner.window is not None  # then each window is scaled by itself
-        self._scale = None if anew else scale_of(source.scaling, len(source.channels))
+        self._scale = None if anew else stream_scale(source.scaling, len(source.channels))
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.manner._asdict().items())
@@ -105,7 +105,7 @@ class Stream:
         """
         cube, single = cube_of(x, self.manner.streams, len(self.source.channels))
         with torch.inference_mode():
-            steps = batch_of(cube, self._scale)
+            steps = batch_from_cube(cube, self._scale)
             tokens = self._reader.advance(steps, self.steps).numpy()  # (S,k,D)
         self.steps += cube.shape[2]
         tokens = tokens[:, 0] if single else tokens
@@ -117,7 +117,7 @@ class Stream:
         The file before it stays until the new one is on disk.
         """
         facts = {"steps": self.steps, **self._facts()}
-        return stream_state.save(Path(path), self._reader.memory(), facts)
+        return stream_state.save_state(Path(path), self._reader.memory(), facts)
 
     def restore(self, path: str | os.PathLike[str]) -> "Stream":
         """Go on where a stream of the same model, made in the same way, was saved; itself.
@@ -126,14 +126,14 @@ class Stream:
             StreamError: a missing or damaged file, or one of another model or way; the stream is
                 as it was before.
         """
-        self.steps = stream_state.restore(Path(path), self._reader.memory(), self._facts())
+        self.steps = stream_state.restore_state(Path(path), self._reader.memory(), self._facts())
         return self
 
     def _facts(self) -> dict[str, Any]:
         return {**self.manner._asdict(), "model": stream_state.fingerprint(*self.source)}
 
 
-def check(manner: Manner) -> None:
+def check_manner(manner: Manner) -> None:
     """It can be meant.
 
     Raises:
@@ -151,7 +151,7 @@ def check(manner: Manner) -> None:
         raise StreamError(f"got of={manner.of!r}, wanted 'auto', 'step' or 'series'")
 
 
-def reader_of(source: Source, manner: Manner) -> Streamed:
+def stream_reader(source: Source, manner: Manner) -> Streamed:
     """What reads the steps.
 
     Raises:
@@ -172,12 +172,12 @@ def reader_of(source: Source, manner: Manner) -> Streamed:
         raise StreamError(
             f"the model scales each series by all of its values, also those to come: {INSTEAD}"
         )
-    if steps_of(source, manner):
-        return streamed_steps(body_of(encoder), streams)
-    return streamed_series(encoder, streams)
+    if is_stepwise(source, manner):
+        return stream_steps(body_of(encoder), streams)
+    return stream_series(encoder, streams)
 
 
-def steps_of(source: Source, manner: Manner) -> bool:
+def is_stepwise(source: Source, manner: Manner) -> bool:
     """Whether the vectors are those of steps.
 
     Raises:

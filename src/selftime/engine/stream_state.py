@@ -16,22 +16,22 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.registry import recipe_of
 from selftime.encoders.streamed import Memory, StreamError
 
-FORMAT = 1
+_FORMAT = 1
 """Version of the file; raised whenever an older reader would misread a newer file."""
 KEY = "selftime stream"
 """Where the facts stand among the metadata."""
-MOST_STEPS = 2**53
+_MAX_STEPS = 2**53
 """More steps than any stream has seen."""
 
 
-def save(target: Path, memory: Memory, facts: dict[str, Any]) -> Path:
+def save_state(target: Path, memory: Memory, facts: dict[str, Any]) -> Path:
     """Write the state in one step."""
     tensors = {name: held.contiguous() for name, held in memory.items()}
-    text = json.dumps({"format": FORMAT, **facts})
+    text = json.dumps({"format": _FORMAT, **facts})
     return write_file(target, safetensors.save(tensors, metadata={KEY: text}))
 
 
-def restore(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
+def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
     """Fill ``memory`` from a file, all or nothing, and say how many steps it had seen.
 
     Raises:
@@ -41,20 +41,20 @@ def restore(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
         raise StreamError(f"{path} is no file, wanted the state of a stream: save one first")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = facts_of(file.metadata(), path)
+            facts = _read_facts(file.metadata(), path)
             check_facts(facts, wanted, path)
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except StreamError:
         raise
     except Exception as error:  # safetensors and the system raise several kinds
         raise StreamError(f"{path} is damaged ({error}): begin the stream anew") from None
-    check_tensors(found, memory, path)
+    _check_tensors(found, memory, path)
     for name, held in memory.items():
         held.copy_(found[name])
     return int(facts["steps"])
 
 
-def facts_of(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
+def _read_facts(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
     """What the header says of the stream.
 
     Raises:
@@ -63,10 +63,10 @@ def facts_of(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
     if not metadata or KEY not in metadata:
         raise StreamError(f"{path} is not the state of a stream: choose another file")
     facts = json.loads(metadata[KEY])
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise StreamError(f"{path} has another format, wanted {FORMAT}: begin the stream anew")
+    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
+        raise StreamError(f"{path} has another format, wanted {_FORMAT}: begin the stream anew")
     steps = facts.get("steps")
-    if type(steps) is not int or not 0 <= steps < MOST_STEPS:
+    if type(steps) is not int or not 0 <= steps < _MAX_STEPS:
         raise StreamError(f"{path} says {steps!r} steps, wanted a number: begin the stream anew")
     return facts
 
@@ -88,7 +88,7 @@ def check_facts(facts: dict[str, Any], wanted: dict[str, Any], path: Path) -> No
         )
 
 
-def check_tensors(found: Memory, memory: Memory, path: Path) -> None:
+def _check_tensors(found: Memory, memory: Memory, path: Path) -> None:
     """The tensors are those that the stream has, and can be computed with.
 
     Raises:
@@ -113,10 +113,10 @@ def fingerprint(encoder: Encoder, scaling: Scaling, channels: tuple[str, ...]) -
     found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, tensor in sorted(encoder.state_dict().items()):
         found.update(name.encode())
-        found.update(bytes_of(tensor))
+        found.update(_tensor_bytes(tensor))
     return found.hexdigest()
 
 
-def bytes_of(tensor: Tensor) -> bytes:
+def _tensor_bytes(tensor: Tensor) -> bytes:
     """The numbers of a tensor as they lie in memory."""
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

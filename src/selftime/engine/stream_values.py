@@ -14,10 +14,10 @@ Cube = Float64[np.ndarray, "S C k"]
 """The next k steps of all streams."""
 MeanAndSd = tuple[Float32[np.ndarray, "1 C 1"], Float32[np.ndarray, "1 C 1"]]
 """What is subtracted from values and what they are then divided by."""
-LARGEST = 1e12
+VALUE_LIMIT = 1e12
 """Scaled values count as no larger, so that a wild one does not overflow in the network and go on
 as NaN for as long as the stream remembers it."""
-MOST = float(np.finfo(np.float32).max)
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 """The largest 32-bit number."""
 
 
@@ -46,28 +46,28 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     )
 
 
-def batch_of(cube: Cube, scale: MeanAndSd | None = None) -> Batch:
+def batch_from_cube(cube: Cube, scale: MeanAndSd | None = None) -> Batch:
     """Values as 32-bit numbers; what is not finite is missing.
 
     Args:
         cube: (S,C,k) what came.
-        scale: brings values to the model's units, within ±:data:`LARGEST`.
+        scale: brings values to the model's units, within ±:data:`VALUE_LIMIT`.
     """
     observed = np.isfinite(cube)
-    values = within(np.where(observed, cube, 0.0), MOST).astype(np.float32)
+    values = _clip(np.where(observed, cube, 0.0), FLOAT32_MAX).astype(np.float32)
     if scale is not None:  # in arrays: for a single step they are faster than tensors
         with np.errstate(over="ignore"):
-            values = within((values - scale[0]) / scale[1], LARGEST)
+            values = _clip((values - scale[0]) / scale[1], VALUE_LIMIT)
     return Batch(torch.from_numpy(values), torch.from_numpy(observed))
 
 
-def within(values: np.ndarray, most: float) -> np.ndarray:
+def _clip(values: np.ndarray, most: float) -> np.ndarray:
     """The values, where they are beyond ±most that."""
     bound: np.ndarray = np.minimum(np.maximum(values, -most), most)  # clip takes longer
     return bound
 
 
-def scale_of(scaling: Scaling, channels: int) -> MeanAndSd:
+def stream_scale(scaling: Scaling, channels: int) -> MeanAndSd:
     """The scale of every stream, where series are scaled alike."""
     blank = torch.zeros(1, channels, 1)
     mean, sd = scaling.scale_of(Batch(blank, blank == 0))
@@ -75,5 +75,5 @@ def scale_of(scaling: Scaling, channels: int) -> MeanAndSd:
 
 
 def bounded(x: Batch) -> Batch:
-    """Values within ±:data:`LARGEST`."""
-    return Batch(x.values.clamp(-LARGEST, LARGEST), x.observed)
+    """Values within ±:data:`VALUE_LIMIT`."""
+    return Batch(x.values.clamp(-VALUE_LIMIT, VALUE_LIMIT), x.observed)

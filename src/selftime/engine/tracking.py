@@ -8,9 +8,9 @@ from accelerate.state import PartialState
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
 from accelerate.utils import is_mlflow_available, is_tensorboard_available
 
-from selftime.engine.training import Record
+from selftime.engine.training import StepRecord
 
-Log = Callable[[Record], None]
+Log = Callable[[StepRecord], None]
 """Called with what is known of a step, after every step of a gradient run."""
 
 TRACKERS = ("tensorboard", "mlflow")
@@ -34,15 +34,15 @@ def tracker(name: str, folder: Path) -> Log:
         raise ValueError(f"{name} is not installed: pip install 'selftime[track]'")
     made: list[GeneralTracker] = []
 
-    def log(record: Record) -> None:
+    def log(record: StepRecord) -> None:
         if not made:  # only now: a run is begun in a folder that holds nothing yet
-            made.append(started(name, folder))
+            made.append(start_tracker(name, folder))
         made[0].log(scalars(record), step=record["step"])
 
     return log
 
 
-def started(name: str, folder: Path) -> GeneralTracker:
+def start_tracker(name: str, folder: Path) -> GeneralTracker:
     """A tracker that writes already."""
     PartialState()  # trackers ask it whether they are the first process
     if name == "tensorboard":
@@ -56,7 +56,7 @@ def started(name: str, folder: Path) -> GeneralTracker:
     return made
 
 
-def scalars(record: Record) -> dict[str, float]:
+def scalars(record: StepRecord) -> dict[str, float]:
     """The numbers of a step under flat names: loss, parts/instance, monitors/spread."""
     flat = {name: value for name, value in record.items() if isinstance(value, float)}
     for group in ("parts", "monitors"):

@@ -30,7 +30,7 @@ from selftime.engine.watching import evaluating
 from selftime.objectives.base import Objective
 from selftime.objectives.supervised import Supervised
 
-Record = dict[str, Any]
+StepRecord = dict[str, Any]
 """What is known of one step: step, seconds, loss, parts, rate, gradient_norm."""
 
 
@@ -38,7 +38,7 @@ class Diverged(ValueError):
     """A loss that is no number any more."""
 
 
-class Training:
+class Trainer:
     """Everything that changes while an objective is trained, and how one step changes it.
 
     A step depends on the state, the seed and its own number only, so a run that is restored from
@@ -138,7 +138,7 @@ class Training:
         """Steps in all; None where the clock decides."""
         return self.budget.steps(self.steps_an_epoch)
 
-    def advance(self) -> Record:
+    def advance(self) -> StepRecord:
         """One step.
 
         Raises:

@@ -12,7 +12,7 @@ from selftime.shapes import Embedding, Tokens
 
 Embed = Callable[[Batch], Embedding]
 """From series (B,C,T) to a vector each."""
-TOGETHER = 64
+_MAX_WINDOWS = 64
 """Windows that are encoded at a time."""
 
 
@@ -43,8 +43,8 @@ class Windowed(Streamed):
         steps = torch.arange(time, time + x.values.shape[2])
         due = steps[steps % self.every == 0]
         fresh = [
-            self.encoded(Batch(values, observed), some - time, some)
-            for some in torch.split(due, max(TOGETHER // len(values), 1))
+            self.embed_windows(Batch(values, observed), some - time, some)
+            for some in torch.split(due, max(_MAX_WINDOWS // len(values), 1))
             if len(some)
         ]
         known = torch.cat([self.held[:, None], *fresh], dim=1)  # (S,1+n,D)
@@ -54,7 +54,7 @@ class Windowed(Streamed):
         self.held.copy_(vectors[:, -1])
         return vectors
 
-    def encoded(self, x: Batch, places: Int[Tensor, " n"], steps: Int[Tensor, " n"]) -> Tokens:
+    def embed_windows(self, x: Batch, places: Int[Tensor, " n"], steps: Int[Tensor, " n"]) -> Tokens:
         """The vectors (S,n,D) of the windows that end at some of the new steps.
 
         Args:
@@ -67,9 +67,9 @@ class Windowed(Streamed):
         within = ticks < lengths  # (n,W)
         at = (places[:, None] + self.window + 1 - lengths + ticks).where(within, 0)  # (n,W)
         windows = [part[:, :, at].transpose(1, 2).flatten(0, 1) for part in x]  # (S·n,C,W)
-        there = windows[1] & within.repeat(len(x.values), 1)[:, None]
+        valid = windows[1] & within.repeat(len(x.values), 1)[:, None]
         longest = int(lengths.max())
-        vectors = self.embed(Batch(windows[0][..., :longest], there[..., :longest]))
+        vectors = self.embed(Batch(windows[0][..., :longest], valid[..., :longest]))
         return vectors.view(len(x.values), len(steps), -1)
 
     def memory(self) -> Memory:

@@ -15,7 +15,7 @@ from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.targets import matrix_in
+from selftime.estimators.targets import target_matrix
 from selftime.objectives.answers import AnyClasses, OneClass, TargetType
 from selftime.progress import Progress, open_progress
 from selftime.tasks.leaks import Leaks
@@ -35,7 +35,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             of labels and, from 1,000 on, by a race on held-out series.
         head: "linear" (with a frozen model the calibrated
             :class:`selftime.tasks.probe.Probe`), "mlp", "deep_mlp", "normed_linear" or "attention";
-            with a frozen model also those of :data:`selftime.tasks.heads.HEADS`, such as "knn",
+            with a frozen model also those of :data:`selftime.tasks.heads.HEAD_NAMES`, such as "knn",
             the labels of the nearest vectors by cosine.
         n_neighbors: how many labels "knn" asks; None asks 5, or all where there are fewer.
         budget: how long a network is trained, such as "200 steps"; None goes by the number of
@@ -96,10 +96,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             seed=self.random_state,
         )
         check_transfer(config)
-        several = matrix_in(y)
+        several = target_matrix(y)
         series = series_in(self, X, y if several is None else None, first=True)
         labels = _classes_in(series) if several is None else _labels_in(several, series)
-        target_type = _asked(labels)
+        target_type = _target_type(labels)
         with open_progress(self.progress) as tell:
             model = self.model or pretrain(series, seed=self.random_state, progress=tell)
             found = fit_strategy(model, series, labels, target_type, config, tell)
@@ -150,7 +150,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
         return tags_of_series(super().__sklearn_tags__())
 
 
-def _asked(labels: np.ndarray) -> TargetType:
+def _target_type(labels: np.ndarray) -> TargetType:
     """One class of several, or any of several labels."""
     return AnyClasses(labels.shape[1]) if labels.ndim == 2 else OneClass(np.unique(labels))
 

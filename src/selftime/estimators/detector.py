@@ -11,9 +11,9 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, open_progress
-from selftime.tasks.anomaly.alarms import Episode, alarms_in
-from selftime.tasks.anomaly.detect import Scored, Scoring, scored
-from selftime.tasks.anomaly.thresholds import check_rate, following
+from selftime.tasks.anomaly.alarms import Episode, find_alarms
+from selftime.tasks.anomaly.detect import AnomalyScores, Scoring, score_recording
+from selftime.tasks.anomaly.thresholds import check_rate, adaptive_thresholds
 
 
 class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -69,7 +69,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         check_rate(self.rate)
         series = recordings_in(X)
         self.normal_ = np.concatenate([series.series(i) for i in range(len(series))], axis=1)
-        self.seams_ = tuple(int(seam) for seam in series.offsets[1:-1])
+        self.seams_ = tuple(int(boundary) for boundary in series.offsets[1:-1])
         self.channels_ = series.channels
         return self
 
@@ -82,8 +82,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: bad input, or other channels than in ``fit``.
         """
-        found = [part.scores[self._before :] for part in self._scored(X)]
-        return like(X, found)
+        found = [part.scores[self._before :] for part in self._score_recordings(X)]
+        return _match_input(X, found)
 
     def predict(self, X: Any) -> Any:
         """Whether every step is in alarm, in the shape of :meth:`score`.
@@ -91,8 +91,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: as :meth:`score`.
         """
-        found = [part.scores > self._thresholds(part) for part in self._scored(X)]
-        return like(X, [above[self._before :] for above in found])
+        found = [part.scores > self._thresholds(part) for part in self._score_recordings(X)]
+        return _match_input(X, [above[self._before :] for above in found])
 
     def alarms(self, X: Any) -> list[list[Episode]]:
         """The alarms in each recording, steps counted from its beginning.
@@ -101,17 +101,17 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
             ValueError: as :meth:`score`.
         """
         found = []
-        for part in self._scored(X):
+        for part in self._score_recordings(X):
             thresholds = self._thresholds(part)[self._before :]
             wait = part.width if self.cool_down is None else self.cool_down
-            found.append(alarms_in(part.channels[:, self._before :], thresholds, wait))
+            found.append(find_alarms(part.channels[:, self._before :], thresholds, wait))
         return found
 
     @property
     def _before(self) -> int:
         return int(self.normal_.shape[1])
 
-    def _scored(self, X: Any) -> list[Scored]:
+    def _score_recordings(self, X: Any) -> list[AnomalyScores]:
         check_is_fitted(self)
         series = recordings_in(X)
         if series.n_channels != len(self.channels_):
@@ -120,17 +120,17 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
                 "in fit: choose the same channels"
             )
         recipe = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
-        seams = self.seams_ if self.continues else (*self.seams_, self._before)
+        boundaries = self.seams_ if self.continues else (*self.seams_, self._before)
         found = []
         with open_progress(self.progress) as tell:
             for i in range(len(series)):
                 tell("scoring recordings", i, len(series))
                 whole = np.hstack([self.normal_, series.series(i)])
-                found.append(scored(whole, self._before, recipe=recipe, seams=seams))
+                found.append(score_recording(whole, self._before, recipe=recipe, boundaries=boundaries))
         return found
 
-    def _thresholds(self, part: Scored) -> Float[np.ndarray, "T"]:
-        return following(part.scores, self._before, self.rate)
+    def _thresholds(self, part: AnomalyScores) -> Float[np.ndarray, "T"]:
+        return adaptive_thresholds(part.scores, self._before, self.rate)
 
 
 def recordings_in(X: Any) -> SeriesSet:
@@ -138,7 +138,7 @@ def recordings_in(X: Any) -> SeriesSet:
     return read(_finite(X))
 
 
-def like(X: Any, found: list[np.ndarray]) -> Any:
+def _match_input(X: Any, found: list[np.ndarray]) -> Any:
     """One array for one recording as (T,), a matrix for equal lengths, else a list."""
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
         return found[0]

@@ -10,7 +10,7 @@ from selftime.data.readers import read
 from selftime.engine.model import Model
 from selftime.estimators.forecast_frames import frame_like
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.fitting import ForecastOrder, fit_series
+from selftime.tasks.forecasting.fitting import ForecastConfig, fit_series
 from selftime.tasks.forecasting.outlook import Forecasts
 
 
@@ -26,7 +26,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             single channel sees each channel by itself. None learns features in closed form.
         strategy: how the model is used: "probe" leaves it as it is and takes its vectors as
             features; "head", "partial" and "full" train a head on its tokens, alone or with its
-            last blocks or all of it (:data:`selftime.tasks.forecasting.tuning.STRATEGIES`).
+            last blocks or all of it (:data:`selftime.tasks.forecasting.tuning.FORECAST_STRATEGIES`).
         horizon: how many steps are forecast.
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.
@@ -82,7 +82,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
                 other channels.
         """
         check_settings(self.horizon, self.quantiles, self.season)
-        order = ForecastOrder(
+        order = ForecastConfig(
             self.horizon,
             tuple(self.quantiles),
             self.season,

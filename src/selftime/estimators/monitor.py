@@ -9,8 +9,8 @@ from selftime.data.readers import read
 from selftime.engine.model import Model
 from selftime.engine.stream import Manner, Stream
 from selftime.engine.stream_values import cube_of
-from selftime.tasks.normal_steps import laid_end_to_end, run_in
-from selftime.tasks.novelty import CoolDown, Distance, Watchman, check_enough, fitted
+from selftime.tasks.normal_steps import concatenate_normal, run_in
+from selftime.tasks.novelty import CoolDown, Distance, AdaptiveNovelty, check_normal_steps, fit_novelty
 
 
 class Monitored(NamedTuple):
@@ -69,13 +69,13 @@ class StreamMonitor:
         self.model, self.rate, self.distance, self.learn = model, rate, distance, learn
         self._manner = Manner(None, "auto", window, every)
         self._cool_down, self._first = CoolDown(cool_down), list[np.ndarray]()
-        self._watchman: Watchman | None = None
+        self._watchman: AdaptiveNovelty | None = None
         self._stream: Stream = model.stream(*self._manner)  # says at once what cannot be streamed
         self.embedding: Float[np.ndarray, " D"] | None = None
         if normal is None:
-            check_enough(learn, rate)
+            check_normal_steps(learn, rate)
         else:
-            self._fit(laid_end_to_end(model, read(normal)))
+            self._fit(concatenate_normal(model, read(normal)))
 
     @property
     def is_ready(self) -> bool:
@@ -107,5 +107,5 @@ class StreamMonitor:
     def _fit(self, values: Float[np.ndarray, "C T"]) -> None:
         """Learn what is normal, with a stream that goes on behind it."""
         self._stream, rows = run_in(self.model, self._manner, values)
-        novelty = fitted(rows, rate=self.rate, distance=self.distance)
-        self._watchman = Watchman(novelty, self.rate)
+        novelty = fit_novelty(rows, rate=self.rate, distance=self.distance)
+        self._watchman = AdaptiveNovelty(novelty, self.rate)

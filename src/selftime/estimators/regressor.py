@@ -11,7 +11,7 @@ from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
 from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.targets import matrix_in
+from selftime.estimators.targets import target_matrix
 from selftime.objectives.answers import Amount
 from selftime.progress import Progress, open_progress
 from selftime.tasks.transfer.choosing import fit_strategy
@@ -80,7 +80,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
             seed=self.random_state,
         )
         check_transfer(config)
-        several = matrix_in(y)
+        several = target_matrix(y)
         series = series_in(self, X, y if several is None else None, first=True)
         values = _values_of(series.labels if several is None else several)
         if len(values) != len(series):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 
-def matrix_in(y: Any) -> np.ndarray | None:
+def target_matrix(y: Any) -> np.ndarray | None:
     """Targets (N,K) of several columns; None where there is one value a series, or none."""
     if y is None or isinstance(y, list) and len({np.ndim(row) for row in y}) > 1:
         return None

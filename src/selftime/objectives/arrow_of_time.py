@@ -6,13 +6,13 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.labels import accuracy, balanced
+from selftime.objectives.labels import accuracy, balanced_labels
 from selftime.objectives.parts import projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.fixed import RandomCrop
 from selftime.views.mild import View
-from selftime.views.resample import own_places, resample
+from selftime.views.resample import identity_positions, resample
 from selftime.views.timing import reversed_where
 
 
@@ -52,9 +52,9 @@ class ArrowOfTime(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Crop, turn some round, encode, classify."""
         x = self.view(batch, rng)
-        turned = balanced(x, 2, rng)  # (B,)
-        either = resample(x, reversed_where(own_places(x), x.lengths, turned == 1))
-        z = shared(self.encoder.embed, either)  # (B,D)
+        turned = balanced_labels(x, 2, rng)  # (B,)
+        either = resample(x, reversed_where(identity_positions(x), x.lengths, turned == 1))
+        z = distribute(self.encoder.embed, either)  # (B,D)
         scores = self.classify(z)
         loss = F.cross_entropy(scores, turned)
         return Step(loss, {"accuracy": accuracy(scores, turned)}, z.detach())

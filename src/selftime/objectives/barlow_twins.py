@@ -7,7 +7,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.losses.agreement import cross_correlation, off_diagonal, on_diagonal
 from selftime.objectives.parts import normed_projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.pairs import Independent, Pair
 
@@ -55,7 +55,7 @@ class BarlowTwins(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, project, correlate; equation 1."""
         check_several(batch, "features are correlated over the batch")
-        first, second = (shared(self.encoder.embed, view) for view in self.pair(batch, rng))
+        first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         correlation = cross_correlation(self.project(first), self.project(second))  # (D,D)
         agreement = on_diagonal(correlation)
         redundancy = self.redundancy * off_diagonal(correlation)

@@ -45,7 +45,7 @@ class Objective(nn.Module, ABC):
 
     Its ``forward`` reads like the paper's algorithm: views, encode, loss. Randomness comes from
     ``rng`` alone, so a step is the same wherever and whenever it is computed. What compares the
-    series of a batch encodes them with :func:`selftime.objectives.ranks.shared`.
+    series of a batch encodes them with :func:`selftime.objectives.ranks.distribute`.
 
     Attributes:
         encoder: what is learned for later use.

@@ -8,12 +8,12 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
-from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
 from selftime.objectives.codebook import Codebook
-from selftime.objectives.losses.reconstruction import hidden_codes, mean_where
+from selftime.objectives.losses.reconstruction import masked_code_loss, mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.patches import Patches, check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.segments import segments
 from selftime.views.draws import check_share, uniform
@@ -74,19 +74,19 @@ class BERT(Objective):
         both = segments(trimmed(batch), self.patch, rng)
         cut = patches_of(both.joined, self.patch)
         some = cut.observed.flatten(2).any(dim=2)  # (B,P)
-        chosen = chosen_patches(some & ~both.apart, self.share, rng)
-        x = corrupted(both.joined, chosen, self.patch, rng)
-        x = hidden(x, ~steps_of(both.apart, self.patch, x.values.shape[2]))
-        tokens = shared(self.encoder, x)  # (B,N,D)
+        selected = draw_patches(some & ~both.apart, self.share, rng)
+        x = corrupted(both.joined, selected, self.patch, rng)
+        x = hidden(x, ~patch_steps(both.apart, self.patch, x.values.shape[2]))
+        tokens = distribute(self.encoder, x)  # (B,N,D)
         z = self.encoder.pool(tokens, x)  # (B,D)
         words = self.word(tokens_of_patches(tokens, x, self.encoder, self.patch))  # (B,P,K)
-        codes = hidden_codes(words, self.codebook(cut), chosen)
-        follows = next_segment(self.follows(z)[:, 0], both.follows, both.asked)
+        codes = masked_code_loss(words, self.codebook(cut), selected)
+        follows = next_segment_loss(self.follows(z)[:, 0], both.follows, both.asked)
         parts = {"codes": codes.detach(), "next": follows.detach()}
         return Step(codes + follows, parts, z.detach())
 
 
-def corrupted(x: Batch, chosen: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
+def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
     """Of the chosen patches 80 % hidden, 10 % replaced by others of the batch, 10 % as they were.
 
     Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps what it lacks, and its own
@@ -99,18 +99,18 @@ def corrupted(x: Batch, chosen: Bool[Tensor, "B P"], patch: int, rng: Generator)
         rng: draws what becomes of each, and by which it is replaced.
     """
     cut, (B, C, T) = patches_of(x, patch), x.values.shape
-    fate, pick = uniform(2, *chosen.shape, rng=rng, like=x.values)  # (B,P) each
-    places = cut.there.flatten().nonzero()[:, 0]
+    fate, pick = uniform(2, *selected.shape, rng=rng, like=x.values)  # (B,P) each
+    places = cut.valid.flatten().nonzero()[:, 0]
     other = places[(pick * len(places)).long().clamp(max=len(places) - 1)]  # (B,P)
     found = Patches(*(part.flatten(0, 1)[other] for part in cut))
-    goes = chosen & (fate < 0.8)
-    swapped = (chosen & (fate >= 0.8) & (fate < 0.9))[:, :, None, None] & found.observed
+    masked = selected & (fate < 0.8)
+    swapped = (selected & (fate >= 0.8) & (fate < 0.9))[:, :, None, None] & found.observed
     values = torch.where(swapped, found.values, cut.values)  # (B,P,C,L)
     series = values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
-    return hidden(Batch(series, x.observed), ~steps_of(goes, patch, T))
+    return hidden(Batch(series, x.observed), ~patch_steps(masked, patch, T))
 
 
-def next_segment(
+def next_segment_loss(
     logits: Float[Tensor, "B"], follows: Bool[Tensor, "B"], asked: Bool[Tensor, "B"]
 ) -> Float[Tensor, ""]:
     """Binary cross entropy of B following A (Devlin et al. 2019, section 3.1, task 2).

@@ -8,7 +8,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.losses.agreement import negative_cosine
 from selftime.objectives.parts import normed_projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.teacher import Branch, Teacher
 from selftime.views.pairs import Independent, Pair
@@ -64,7 +64,7 @@ class BYOL(Objective):
         """Views, encode, predict the teacher's projection of the other view; equation 2, twice."""
         check_several(batch, "projections are normalised over the batch")
         views = self.pair(batch, rng)
-        first, second = (shared(self.encoder.embed, view) for view in views)
+        first, second = (distribute(self.encoder.embed, view) for view in views)
         with torch.no_grad():
             targets = [self.teacher.module(view) for view in views]
         there = negative_cosine(self.predict(self.project(first)), targets[1])

@@ -14,7 +14,7 @@ def trimmed(x: Batch) -> Batch:
     return Batch(x.values[:, :, :T], x.observed[:, :, :T])
 
 
-def chosen_patches(free: Bool[Tensor, "B P"], share: float, rng: Generator) -> Bool[Tensor, "B P"]:
+def draw_patches(free: Bool[Tensor, "B P"], share: float, rng: Generator) -> Bool[Tensor, "B P"]:
     """round(share · count) of the patches of each series, at least one, and of several not all.
 
     As in random masking by sorting noise (He et al. 2022, *Masked autoencoders are scalable vision
@@ -33,6 +33,6 @@ def chosen_patches(free: Bool[Tensor, "B P"], share: float, rng: Generator) -> B
     return free & (place < wanted[:, None])
 
 
-def steps_of(patches: Bool[Tensor, "B P"], size: int, T: int) -> Bool[Tensor, "B {T}"]:
+def patch_steps(patches: Bool[Tensor, "B P"], size: int, T: int) -> Bool[Tensor, "B {T}"]:
     """The first ``T`` steps (B,T), each True where its patch of ``size`` steps is."""
     return patches.repeat_interleave(size, dim=1)[:, :T]

@@ -9,7 +9,7 @@ from selftime.data.batch import Batch
 from selftime.objectives.patches import Patches, patches_of
 from selftime.views.draws import check_count, uniform
 
-MOST = 8192
+_MAX_PATCHES = 8192
 """Patches of the sample that the centres are fitted on."""
 ROUNDS = 20
 """Of Lloyd's algorithm."""
@@ -52,7 +52,7 @@ class Codebook(nn.Module):
         values, observed = cut.values[some].flatten(1), cut.observed[some].flatten(1)  # (M,E)
         if len(values) == 0:
             return
-        first = uniform(len(values), rng=rng, like=values).argsort()[:MOST]
+        first = uniform(len(values), rng=rng, like=values).argsort()[:_MAX_PATCHES]
         self.centres.copy_(k_means(values[first], observed[first], self.codes, rng))
 
     @torch.no_grad()
@@ -60,7 +60,7 @@ class Codebook(nn.Module):
         """The code (B,P) of each patch, 0 to ``codes`` − 1."""
         with torch.autocast(cut.values.device.type, enabled=False):
             values, observed = cut.values.flatten(0, 1).flatten(1), cut.observed.flatten(0, 1)
-            code = distances(values, observed.flatten(1), self.centres).argmin(dim=1)
+            code = patch_distances(values, observed.flatten(1), self.centres).argmin(dim=1)
         return code.view(cut.values.shape[:2])
 
 
@@ -75,12 +75,12 @@ def k_means(
         codes: K.
         rng: draws the first centres.
     """
-    filled, there = values.where(observed, 0.0), observed.to(values.dtype)
+    filled, valid = values.where(observed, 0.0), observed.to(values.dtype)
     centres = first_centres(values, observed, codes, rng)
     for _ in range(ROUNDS):
-        code = distances(values, observed, centres).argmin(dim=1)
+        code = patch_distances(values, observed, centres).argmin(dim=1)
         member = F.one_hot(code, codes).to(values.dtype)  # (M,K)
-        total, count = member.T @ filled, member.T @ there  # (K,E)
+        total, count = member.T @ filled, member.T @ valid  # (K,E)
         centres = torch.where(count > 0, total / count.clamp(min=1), centres)
     return centres
 
@@ -100,15 +100,15 @@ def first_centres(
         bounds = chance.cumsum(dim=0)
         place = torch.searchsorted(bounds, draw * bounds[-1], right=True)
         centres.append(filled[place.clamp(max=len(values) - 1)])
-        distance = distances(values, observed, centres[-1][None])[:, 0].double()
+        distance = patch_distances(values, observed, centres[-1][None])[:, 0].double()
         chance = distance if len(centres) == 1 else chance.minimum(distance)
     return torch.stack(centres)
 
 
-def distances(
+def patch_distances(
     values: Float[Tensor, "M E"], observed: Bool[Tensor, "M E"], centres: Float[Tensor, "K E"]
 ) -> Float[Tensor, "M K"]:
     """Squared differences (M,K), summed over what was observed of each patch."""
-    filled, there = values.where(observed, 0.0), observed.to(values.dtype)
+    filled, valid = values.where(observed, 0.0), observed.to(values.dtype)
     own = (filled**2).sum(dim=1, keepdim=True)  # (M,1)
-    return (own - 2 * filled @ centres.T + there @ (centres**2).T).clamp(min=0)
+    return (own - 2 * filled @ centres.T + valid @ (centres**2).T).clamp(min=0)

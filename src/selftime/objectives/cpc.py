@@ -7,7 +7,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.futures import Ahead, Predictor
 from selftime.objectives.losses.contrast import info_nce
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 
 
@@ -46,9 +46,9 @@ class CPC(Objective):
         """Cut, encode past and future apart, predict, contrast."""
         check_negatives(batch)
         cut = self.ahead(batch, rng)
-        context = shared(self.encoder.embed, cut.before(batch))  # (B,D)
+        context = distribute(self.encoder.embed, cut.before(batch))  # (B,D)
         future = cut.after(batch)
-        latents = shared(self.encoder.embed, future)  # (B*K,D)
+        latents = distribute(self.encoder.embed, future)  # (B*K,D)
         latents = latents.view(len(context), self.ahead.segments, -1)
-        loss = info_nce(self.predict(context), latents, cut.there(future))
+        loss = info_nce(self.predict(context), latents, cut.valid(future))
         return Step(loss, {}, context.detach())

@@ -8,11 +8,11 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
 from selftime.objectives.losses.reconstruction import mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.teacher import Teacher
 from selftime.views.draws import check_share
@@ -74,19 +74,19 @@ class Data2Vec(Objective):
         """Hide spans, encode, regress the teacher's tokens of what was hidden."""
         x = trimmed(batch)
         free = patches_of(x, self.patch).observed.flatten(2).any(dim=2)  # (B,P)
-        goes = steps_of(chosen_patches(free, self.share, rng), self.patch, x.values.shape[2])
-        seen = hidden(x, ~goes)
-        tokens = shared(self.encoder, seen)  # (B,N,D)
-        within = torch.arange(x.values.shape[2], device=goes.device) < x.lengths[:, None]
-        counts = (goes & within)[:, :: self.encoder.stride]  # (B,N) tokens begin with these steps
+        masked = patch_steps(draw_patches(free, self.share, rng), self.patch, x.values.shape[2])
+        seen = hidden(x, ~masked)
+        tokens = distribute(self.encoder, seen)  # (B,N,D)
+        within = torch.arange(x.values.shape[2], device=masked.device) < x.lengths[:, None]
+        counts = (masked & within)[:, :: self.encoder.stride]  # (B,N) tokens begin with these steps
         targets = self.targets(x)
-        loss = smooth_error(self.head(tokens), targets, counts[:, :, None].expand_as(targets), BETA)
+        loss = smooth_l1(self.head(tokens), targets, counts[:, :, None].expand_as(targets), BETA)
         return Step(loss, {}, self.encoder.pool(tokens, seen).detach())
 
     @torch.no_grad()
     def targets(self, x: Batch) -> Float[Tensor, "B N D"]:
         """The teacher's tokens, to mean 0 and variance 1 each."""
-        tokens = shared(self.teacher.module, x)
+        tokens = distribute(self.teacher.module, x)
         return F.layer_norm(tokens, tokens.shape[2:])
 
     def after_step(self, progress: float) -> None:
@@ -94,7 +94,7 @@ class Data2Vec(Objective):
         self.teacher.follow(self.encoder, progress)
 
 
-def smooth_error(
+def smooth_l1(
     made: Float[Tensor, "*axes"],
     wanted: Float[Tensor, "*axes"],
     counts: Bool[Tensor, "*axes"],

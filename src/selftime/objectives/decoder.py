@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from selftime.encoders.attention import TransformerLayer, may_see, sinusoids
+from selftime.encoders.attention import TransformerLayer, attention_mask, sinusoids
 from selftime.objectives.parts import linear, weights_from
 
-WIDTH, HEADS, LAYERS = 64, 4, 2
+_WIDTH, _HEADS, _LAYERS = 64, 4, 2
 """Narrow and shallow beside the encoder (He et al. 2022, section 3, "MAE decoder")."""
 
 
@@ -26,13 +26,13 @@ class Decoder(nn.Module):
     def __init__(self, inner: int, outer: int, *, seed: int) -> None:
         super().__init__()
         rng = weights_from(seed)
-        self.narrow = linear(inner, WIDTH, rng)
-        self.mask_token = nn.Parameter(0.02 * torch.randn(WIDTH, generator=rng))  # MAE's spread
+        self.narrow = linear(inner, _WIDTH, rng)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(_WIDTH, generator=rng))  # MAE's spread
         self.layers = nn.ModuleList(
-            TransformerLayer(WIDTH, HEADS, inner=2 * WIDTH, rng=rng) for _ in range(LAYERS)
+            TransformerLayer(_WIDTH, _HEADS, inner=2 * _WIDTH, rng=rng) for _ in range(_LAYERS)
         )
-        self.norm = nn.LayerNorm(WIDTH)
-        self.out = linear(WIDTH, outer, rng)
+        self.norm = nn.LayerNorm(_WIDTH)
+        self.out = linear(_WIDTH, outer, rng)
 
     def forward(
         self,
@@ -49,8 +49,8 @@ class Decoder(nn.Module):
         """
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         h = torch.where(visible[:, :, None], self.narrow(tokens), self.mask_token)
-        h = h + sinusoids(place, WIDTH).to(h.dtype)
+        h = h + sinusoids(place, _WIDTH).to(h.dtype)
         for layer in self.layers:
-            h = layer(h, may_see(visible | hidden))
+            h = layer(h, attention_mask(visible | hidden))
         said: Tensor = self.out(self.norm(h))
         return said

@@ -13,14 +13,14 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.losses.agreement import distillation, sharpened
 from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.teacher import Branch, Teacher
 from selftime.settings import check_positive
 from selftime.shapes import Embedding
 from selftime.views.pairs import Independent
 
-Views = Callable[[Batch, Generator], Sequence[Batch]]
+_Views = Callable[[Batch, Generator], Sequence[Batch]]
 """Series in, two views of each out, and further ones that the student alone sees."""
 STUDENT = 0.1
 """Temperature of the student (Caron et al. 2021, section 3.2)."""
@@ -61,7 +61,7 @@ class DINO(Objective):
         self,
         *,
         encoder: Encoder,
-        pair: Views = Independent(),  # noqa: B008
+        pair: _Views = Independent(),  # noqa: B008
         outputs: int = 256,
         temperature: float = 0.04,  # Caron et al. 2021, section 3.2, first epochs
         momentum: float = 0.99,
@@ -75,7 +75,7 @@ class DINO(Objective):
         self.temperature = temperature
         self.momentum = momentum
         self.seed = seed
-        self.project = Sorting(encoder.dim, encoder.dim, outputs, seed=seed)
+        self.project = DINOHead(encoder.dim, encoder.dim, outputs, seed=seed)
         student = Branch(encoder, self.project)
         self.teacher = Teacher(student, momentum=momentum, schedule="cosine")
         self.centre: Tensor
@@ -96,7 +96,7 @@ class DINO(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, sort; cross entropy between all pairs of different views."""
         views = self.pair(batch, rng)
-        vectors = [shared(self.encoder.embed, view) for view in views]
+        vectors = [distribute(self.encoder.embed, view) for view in views]
         said = [self.project(z) / STUDENT for z in vectors]
         with torch.no_grad():
             heard = [self.teacher.module(view) for view in views[:2]]
@@ -114,7 +114,7 @@ class DINO(Objective):
             self.seen = None
 
 
-class Sorting(nn.Module):
+class DINOHead(nn.Module):
     """The head of DINO (Caron et al. 2021, appendix C): vectors to one logit an output.
 
     Layers with GELU, vectors of length 1, and the cosine with a direction for every output.

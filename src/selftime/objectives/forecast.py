@@ -8,11 +8,11 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.heads import PatchHead
 from selftime.objectives.losses.reconstruction import squared_error
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.shapes import Lengths
 from selftime.views.draws import check_count, uniform
-from selftime.views.pairs import cut, up_to
+from selftime.views.pairs import crop, integers_between
 
 
 class Forecast(Objective):
@@ -54,8 +54,8 @@ class Forecast(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Cut, encode the past, predict what follows."""
         now = self.moments(batch, rng)
-        z = shared(self.encoder.embed, cut(batch, now * 0, now))  # (B,D)
-        future = following(batch, now, self.horizon)
+        z = distribute(self.encoder.embed, crop(batch, now * 0, now))  # (B,D)
+        future = future_steps(batch, now, self.horizon)
         foretold = self.head(z[:, None])[:, 0]  # (B,C,L)
         return Step(squared_error(foretold, future.values, future.observed), {}, z.detach())
 
@@ -67,10 +67,10 @@ class Forecast(Objective):
         lengths = x.lengths.clamp(min=1)
         fewest = (self.least * lengths.double()).long().clamp(min=1)
         most = (lengths - self.horizon).maximum(fewest)
-        return up_to(uniform(len(lengths), rng=rng, like=x.values), fewest, most)
+        return integers_between(uniform(len(lengths), rng=rng, like=x.values), fewest, most)
 
 
-def following(x: Batch, now: Lengths, steps: int) -> Batch:
+def future_steps(x: Batch, now: Lengths, steps: int) -> Batch:
     """The ``steps`` steps from step ``now`` of each series on; nothing observed beyond the end."""
     longer = Batch(*(F.pad(part, (0, steps)) for part in x))
-    return cut(longer, now, now * 0 + steps)
+    return crop(longer, now, now * 0 + steps)

@@ -11,7 +11,7 @@ from selftime.data.batch import Batch
 from selftime.objectives.parts import weights_from
 from selftime.shapes import Lengths
 from selftime.views.draws import check_count, uniform
-from selftime.views.pairs import cut, up_to
+from selftime.views.pairs import crop, integers_between
 
 
 class Cut(NamedTuple):
@@ -29,7 +29,7 @@ class Cut(NamedTuple):
 
     def before(self, x: Batch) -> Batch:
         """The past of each series (B rows), alone."""
-        return cut(x, self.past * 0, self.past)
+        return crop(x, self.past * 0, self.past)
 
     def after(self, x: Batch) -> Batch:
         """The segments, each a series of its own: row i*K + k is the k-th of series i.
@@ -41,11 +41,11 @@ class Cut(NamedTuple):
         left = (x.lengths[:, None] - begin).flatten()  # (B*K,)
         size = self.size.repeat_interleave(K).minimum(left).clamp(min=1)
         rows = Batch(*(part.repeat_interleave(K, dim=0) for part in x))
-        found = cut(rows, begin.flatten(), size)
+        found = crop(rows, begin.flatten(), size)
         observed = found.observed & (left > 0)[:, None, None]
         return Batch(found.values.where(observed, 0.0), observed)
 
-    def there(self, future: Batch) -> Bool[Tensor, "B K"]:
+    def valid(self, future: Batch) -> Bool[Tensor, "B K"]:
         """Segments of which anything was observed."""
         return future.observed.flatten(1).any(dim=1).view(-1, self.segments)
 
@@ -84,7 +84,7 @@ class Ahead:
         size = (lengths * self.share).long().clamp(min=1)
         latest = (lengths - self.segments * size).clamp(min=1)
         draw = uniform(1, rng=rng, like=x.values)
-        return Cut(up_to(draw, size.minimum(latest), latest), size, self.segments)
+        return Cut(integers_between(draw, size.minimum(latest), latest), size, self.segments)
 
 
 class Predictor(nn.Module):

@@ -6,18 +6,18 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import steps_of, trimmed
+from selftime.objectives.chosen import patch_steps, trimmed
 from selftime.objectives.decoder import Decoder
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.patches import check_patch, patches_of
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.teacher import Teacher, patch_targets
-from selftime.objectives.visible import encoded_visible
+from selftime.objectives.visible import encode_visible
 from selftime.views.draws import check_count, uniform
 from selftime.views.masks import hidden
 from selftime.views.spans import outside_blocks
 
-LEAST, MOST = 0.15, 0.2
+_LEAST, _MOST = 0.15, 0.2
 """Share of the patches that a block takes (Assran et al. 2023, section 3, "Targets")."""
 
 
@@ -72,13 +72,13 @@ class JEPA(Objective):
         """Hide blocks, encode the rest, predict what the teacher says of the blocks."""
         x = trimmed(batch)
         free = patches_of(x, self.patch).observed.flatten(2).any(dim=2)  # (B,P)
-        goes = chosen_blocks(free, self.blocks, rng)
-        seen = hidden(x, ~steps_of(goes, self.patch, x.values.shape[2]))
-        visible = free & ~goes
-        encoded = encoded_visible(self.encoder, seen, visible, self.patch)
-        made = self.predictor(encoded.tokens, visible, goes)  # (B,P,D)
+        masked = draw_blocks(free, self.blocks, rng)
+        seen = hidden(x, ~patch_steps(masked, self.patch, x.values.shape[2]))
+        visible = free & ~masked
+        encoded = encode_visible(self.encoder, seen, visible, self.patch)
+        made = self.predictor(encoded.tokens, visible, masked)  # (B,P,D)
         loss = squared_error(
-            made, patch_targets(self.teacher, x, self.patch), goes[:, :, None].expand_as(made)
+            made, patch_targets(self.teacher, x, self.patch), masked[:, :, None].expand_as(made)
         )
         return Step(loss, {}, encoded.embeddings.detach())
 
@@ -87,7 +87,7 @@ class JEPA(Objective):
         self.teacher.follow(self.encoder, progress)
 
 
-def chosen_blocks(free: Bool[Tensor, "B P"], blocks: int, rng: Generator) -> Bool[Tensor, "B P"]:
+def draw_blocks(free: Bool[Tensor, "B P"], blocks: int, rng: Generator) -> Bool[Tensor, "B P"]:
     """Patches in blocks of 15 to 20 % of each series, at least one patch each.
 
     Where they would leave nothing, one drawn patch stays; so of one patch that one does.
@@ -100,8 +100,8 @@ def chosen_blocks(free: Bool[Tensor, "B P"], blocks: int, rng: Generator) -> Boo
     B, P = free.shape
     counts, rank = free.sum(dim=1), (free.cumsum(dim=1) - 1).clamp(min=0)
     begin, wide = uniform(2, B, blocks, rng=rng, like=free)
-    shares = (LEAST + (MOST - LEAST) * wide).maximum(1 / counts.clamp(min=1)[:, None])
-    goes = free & ~outside_blocks(counts, P, begin, shares).gather(1, rank)
+    shares = (_LEAST + (_MOST - _LEAST) * wide).maximum(1 / counts.clamp(min=1)[:, None])
+    masked = free & ~outside_blocks(counts, P, begin, shares).gather(1, rank)
     spared = (uniform(B, rng=rng, like=free) * counts).long().minimum((counts - 1).clamp(min=0))
-    nothing_left = (goes == free).all(dim=1, keepdim=True)
-    return goes & ~(nothing_left & (rank == spared[:, None]))
+    nothing_left = (masked == free).all(dim=1, keepdim=True)
+    return masked & ~(nothing_left & (rank == spared[:, None]))

@@ -9,7 +9,7 @@ from selftime.views.draws import uniform
 Labels = Int[Tensor, "B"]
 
 
-def balanced(x: Batch, kinds: int, rng: Generator) -> Labels:
+def balanced_labels(x: Batch, kinds: int, rng: Generator) -> Labels:
     """A label from 0 to ``kinds`` - 1 for each series; no kind has two more than another.
 
     Args:

@@ -5,12 +5,12 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
 from selftime.objectives.decoder import Decoder
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.patches import check_patch, patches_of
 from selftime.objectives.recipe import Recipe
-from selftime.objectives.visible import encoded_visible
+from selftime.objectives.visible import encode_visible
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
 
@@ -57,10 +57,10 @@ class MAE(Objective):
         x = trimmed(batch)
         cut = patches_of(x, self.patch)
         free = cut.observed.flatten(2).any(dim=2)  # (B,P)
-        goes = chosen_patches(free, self.share, rng) & (free.sum(dim=1, keepdim=True) > 1)
-        seen = hidden(x, ~steps_of(goes, self.patch, x.values.shape[2]))
-        visible = free & ~goes
-        encoded = encoded_visible(self.encoder, seen, visible, self.patch)
-        made = self.decoder(encoded.tokens, visible, goes).view(cut.values.shape)
+        masked = draw_patches(free, self.share, rng) & (free.sum(dim=1, keepdim=True) > 1)
+        seen = hidden(x, ~patch_steps(masked, self.patch, x.values.shape[2]))
+        visible = free & ~masked
+        encoded = encode_visible(self.encoder, seen, visible, self.patch)
+        made = self.decoder(encoded.tokens, visible, masked).view(cut.values.shape)
         wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
         return Step(squared_error(made, *wanted), {}, encoded.embeddings.detach())

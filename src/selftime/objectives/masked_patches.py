@@ -6,11 +6,11 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
 from selftime.objectives.heads import PatchHead
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
@@ -55,18 +55,18 @@ class MaskedPatches(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Hide patches, encode, predict their values."""
         x = trimmed(batch)
-        seen = hidden(x, self.kept(x, rng))
-        tokens = shared(self.encoder, seen)  # (B,N,D)
+        seen = hidden(x, self.draw_keep(x, rng))
+        tokens = distribute(self.encoder, seen)  # (B,N,D)
         made = self.head(tokens_of_patches(tokens, seen, self.encoder, self.patch))
         wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
         return Step(squared_error(made, *wanted), {}, self.encoder.pool(tokens, seen).detach())
 
-    def kept(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
+    def draw_keep(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
         """Steps of the patches that stay."""
         B, C, T = x.values.shape
         free = patches_of(x, self.patch).observed.any(dim=3)  # (B,P,C)
         if not self.encoder.by_channel:
             free = free.any(dim=2, keepdim=True)
         rows = free.transpose(1, 2).flatten(0, 1)  # (B·C,P), or (B,P)
-        goes = steps_of(chosen_patches(rows, self.share, rng), self.patch, T)
-        return ~goes.view(B, -1, T).expand(-1, C, -1)
+        masked = patch_steps(draw_patches(rows, self.share, rng), self.patch, T)
+        return ~masked.view(B, -1, T).expand(-1, C, -1)

@@ -9,7 +9,7 @@ from selftime.objectives.chosen import trimmed
 from selftime.objectives.heads import PatchHead
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.masks import EachChannel, Mask, hidden
 from selftime.views.spans import BlockMask
@@ -51,7 +51,7 @@ class MaskedValues(Objective):
         """Hide values, encode, predict them."""
         x = trimmed(batch)
         seen = hidden(x, self.mask(x, rng))
-        tokens = shared(self.encoder, seen)  # (B,N,D)
+        tokens = distribute(self.encoder, seen)  # (B,N,D)
         wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.size)
         loss = squared_error(self.head(tokens), *wanted)
         return Step(loss, {}, self.encoder.pool(tokens, seen).detach())

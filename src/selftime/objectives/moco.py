@@ -9,16 +9,16 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.parts import projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.teacher import Branch, Teacher
 from selftime.settings import check_positive
 from selftime.shapes import Embedding
 from selftime.views.pairs import Independent, Pair
 
-WIDTH = 128
+_WIDTH = 128
 """Of queries and keys (He et al. 2020, section 3.3)."""
-MOST = 64
+_MAX_BATCHES = 64
 """Batches of a step (accumulated gradients) whose keys are held until it is taken."""
 
 
@@ -68,12 +68,12 @@ class MoCo(Objective):
         self.temperature = temperature
         self.momentum = momentum
         self.seed = seed
-        self.project = projector(encoder.dim, encoder.dim, WIDTH, seed=seed)
+        self.project = projector(encoder.dim, encoder.dim, _WIDTH, seed=seed)
         student = Branch(encoder, self.project)
         self.teacher = Teacher(student, momentum=momentum, schedule="constant")
         self.queue: Tensor
         self.filled: Tensor
-        self.register_buffer("queue", torch.zeros(length, WIDTH))  # newest first
+        self.register_buffer("queue", torch.zeros(length, _WIDTH))  # newest first
         self.register_buffer("filled", torch.tensor(0))
         self.fresh: list[Tensor] = []  # keys that enter the queue when the step is taken
 
@@ -86,12 +86,12 @@ class MoCo(Objective):
         """Views, queries of one, keys of the other, contrast."""
         check_negatives(batch)
         first, second = self.pair(batch, rng)
-        vectors = shared(self.encoder.embed, first)
+        vectors = distribute(self.encoder.embed, first)
         with torch.no_grad():
             keys = F.normalize(self.teacher.module(second), dim=1)
         earlier = self.queue[: int(self.filled)].clone()
         loss = queue_contrast(self.project(vectors), keys, earlier, self.temperature)
-        self.fresh = [*self.fresh, keys][-MOST:]
+        self.fresh = [*self.fresh, keys][-_MAX_BATCHES:]
         return Step(loss, {}, vectors.detach())
 
     def after_step(self, progress: float) -> None:

@@ -61,7 +61,7 @@ def takes_steps(text: str) -> bool:
     return not closed
 
 
-def made_from(
+def build_objective(
     text: str, encoder: Encoder, *, seed: int = 0, length: int | None = None
 ) -> Objective:
     """What is named, on this encoder, with the settings of its paper.

@@ -10,7 +10,7 @@ from selftime.objectives.base import ClosedForm, Moments
 from selftime.objectives.spectral import Spectral
 from selftime.views.draws import check_share, uniform
 from selftime.views.mild import Mild, View
-from selftime.views.pairs import cut, up_to
+from selftime.views.pairs import crop, integers_between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Passage:
         """The part of every series, drawn anew for each."""
         lengths = x.lengths.clamp(min=1)
         size = (self.share * lengths.double()).round().long().clamp(min=1)  # (B,)
-        begin = up_to(uniform(len(lengths), rng=rng, like=x.values), 0, lengths - size)
-        return self.view(cut(x, begin, size), rng)
+        begin = integers_between(uniform(len(lengths), rng=rng, like=x.values), 0, lengths - size)
+        return self.view(crop(x, begin, size), rng)
 
 
 class Neighbours(ClosedForm):

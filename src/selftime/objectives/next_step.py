@@ -9,7 +9,7 @@ from selftime.objectives.base import Objective, Step
 from selftime.objectives.heads import PatchHead
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.patches import Patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.draws import check_count
 from selftime.views.fixed import RandomCrop
@@ -59,7 +59,7 @@ class NextStep(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Crop, encode, predict what follows each token."""
         x = self.view(batch, rng)
-        tokens = shared(self.encoder, x)  # (B,N,D)
+        tokens = distribute(self.encoder, x)  # (B,N,D)
         wanted = frames_after(x, self.encoder.stride or 1, self.frame)
         loss = squared_error(self.head(tokens), wanted.values, wanted.observed)
         return Step(loss, {}, self.encoder.pool(tokens, x).detach())

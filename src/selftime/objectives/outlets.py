@@ -46,10 +46,10 @@ class AttentionPool(nn.Module):
         self.look = linear(dim, dim, weights_from(seed))
         self.query = nn.Parameter(torch.zeros(dim))
 
-    def forward(self, tokens: Tokens, there: Bool[Tensor, "B N"]) -> Embedding:
+    def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
         """One vector a series (B,D) of its tokens (B,N,D) that are there."""
         scores = self.look(tokens).tanh() @ self.query  # (B,N)
-        shares = scores.masked_fill(~there, -torch.inf).softmax(dim=1)
+        shares = scores.masked_fill(~valid, -torch.inf).softmax(dim=1)
         return torch.einsum("bn,bnd->bd", shares, tokens)
 
 
@@ -62,7 +62,7 @@ class AllTokens(nn.Module):
     def forward(
         self,
         tokens: Tokens,
-        there: Bool[Tensor, "B N"],  # noqa: ARG002
+        valid: Bool[Tensor, "B N"],  # noqa: ARG002
     ) -> Float[Tensor, "B ND"]:
         """One vector a series (B,N·D)."""
         return tokens.flatten(1)

@@ -55,7 +55,7 @@ def linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
     return layer
 
 
-def dropped(z: Tensor, share: float, rng: Generator) -> Tensor:
+def dropout(z: Tensor, share: float, rng: Generator) -> Tensor:
     """A share of all numbers set to 0, the others raised to make up for it (dropout)."""
     if share == 0:
         return z

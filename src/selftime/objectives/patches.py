@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, valid_tokens
 from selftime.shapes import Tokens
 
 
@@ -23,12 +23,12 @@ class Patches(NamedTuple):
     observed: Bool[Tensor, "B P C L"]
 
     @property
-    def there(self) -> Bool[Tensor, "B P"]:
+    def valid(self) -> Bool[Tensor, "B P"]:
         """Patches that begin within their series; the first one always counts."""
         some = self.observed.any(dim=3).any(dim=2)  # (B,P)
-        there = some.flip(1).cumsum(dim=1).flip(1) > 0  # it or a later one holds something
-        there[:, 0] = True
-        return there
+        valid = some.flip(1).cumsum(dim=1).flip(1) > 0  # it or a later one holds something
+        valid[:, 0] = True
+        return valid
 
 
 def patches_of(x: Batch, size: int) -> Patches:
@@ -51,9 +51,9 @@ def tokens_of_patches(
     """
     B, N, D = tokens.shape
     each = size // (encoder.stride or size)
-    there = token_there(encoder, x)[:, :, None]  # (B,N,1)
-    total = F.pad(tokens * there, (0, 0, 0, -N % each)).view(B, -1, each, D).sum(dim=2)
-    count = F.pad(there, (0, 0, 0, -N % each)).view(B, -1, each, 1).sum(dim=2)
+    valid = valid_tokens(encoder, x)[:, :, None]  # (B,N,1)
+    total = F.pad(tokens * valid, (0, 0, 0, -N % each)).view(B, -1, each, D).sum(dim=2)
+    count = F.pad(valid, (0, 0, 0, -N % each)).view(B, -1, each, 1).sum(dim=2)
     return total / count.clamp(min=1)
 
 

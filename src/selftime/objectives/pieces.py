@@ -5,9 +5,9 @@ from torch import Generator, Tensor, arange
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.views.draws import check_count, uniform
-from selftime.views.pairs import cut
+from selftime.views.pairs import crop
 
 
 def pieces_of(x: Batch, count: int, gap: float, rng: Generator) -> Batch:
@@ -31,18 +31,18 @@ def pieces_of(x: Batch, count: int, gap: float, rng: Generator) -> Batch:
     first = arange(count, device=lengths.device) * part + place * (part - size).clamp(min=0)
     begin = first.floor().minimum(lengths - size).long()
     rows = Batch(*(whole.repeat_interleave(count, dim=0) for whole in x))
-    return cut(rows, begin.flatten(), size.long().expand_as(begin).flatten())
+    return crop(rows, begin.flatten(), size.long().expand_as(begin).flatten())
 
 
-def pieces_there(x: Batch, pieces: Batch, count: int) -> Bool[Tensor, "B {count}"]:
+def valid_pieces(x: Batch, pieces: Batch, count: int) -> Bool[Tensor, "B {count}"]:
     """Pieces in which something was observed, of series long enough to be cut into so many."""
     some = pieces.observed.any(dim=2).any(dim=1).view(-1, count)
     return some & (x.lengths >= count)[:, None]
 
 
-def embedded(encoder: Encoder, pieces: Batch, count: int) -> Float[Tensor, "B {count} D"]:
+def embed_pieces(encoder: Encoder, pieces: Batch, count: int) -> Float[Tensor, "B {count} D"]:
     """What the encoder says of each piece, seen by itself."""
-    vectors = shared(encoder.embed, pieces)  # (B·S,D)
+    vectors = distribute(encoder.embed, pieces)  # (B·S,D)
     return vectors.view(-1, count, encoder.dim)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from selftime.data.batch import Batch
 
 
-def shared(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tensor:
+def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tensor:
     """``encode(x, *beside)``, its rows divided among the processes of a run.
 
     Every process holds the whole batch, which is cheap beside encoding it, and computes the whole

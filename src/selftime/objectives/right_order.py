@@ -10,7 +10,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.losses.reconstruction import mean_where
 from selftime.objectives.parts import projector
-from selftime.objectives.pieces import check_pieces, embedded, pieces_of, pieces_there
+from selftime.objectives.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
 from selftime.objectives.recipe import Recipe
 from selftime.views.draws import uniform
 
@@ -54,11 +54,11 @@ class RightOrder(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Cut, encode each piece, tell b c d from the same with another middle."""
         pieces = pieces_of(batch, PIECES, self.gap, rng)
-        there = pieces_there(batch, pieces, PIECES)  # (B,5)
-        z = embedded(self.encoder, pieces, PIECES)  # (B,5,D)
+        valid = valid_pieces(batch, pieces, PIECES)  # (B,5)
+        z = embed_pieces(self.encoder, pieces, PIECES)  # (B,5,D)
         late = uniform(len(z), rng=rng, like=z) < 0.5  # (B,)
         right, wrong = self.scores(z, late * 0 + 2), self.scores(z, late * 4)
-        loss = order_loss(right, wrong, all_there(there, late))
+        loss = order_loss(right, wrong, all_valid(valid, late))
         found = (right > wrong).float().mean().detach()
         return Step(loss, {"accuracy": found}, z.detach().mean(dim=1))
 
@@ -70,13 +70,13 @@ class RightOrder(Objective):
         return scores
 
 
-def all_there(there: Bool[Tensor, "B S"], late: Bool[Tensor, "B"]) -> Bool[Tensor, "B"]:
+def all_valid(valid: Bool[Tensor, "B S"], late: Bool[Tensor, "B"]) -> Bool[Tensor, "B"]:
     """Series of which all four pieces that are looked at exist."""
-    return there[:, 1:4].all(dim=1) & torch.where(late, there[:, 4], there[:, 0])
+    return valid[:, 1:4].all(dim=1) & torch.where(late, valid[:, 4], valid[:, 0])
 
 
 def order_loss(
-    right: Float[Tensor, "B"], wrong: Float[Tensor, "B"], there: Bool[Tensor, "B"]
+    right: Float[Tensor, "B"], wrong: Float[Tensor, "B"], valid: Bool[Tensor, "B"]
 ) -> Float[Tensor, ""]:
     """Logistic loss of telling a right order from a wrong one; each is half of the cases.
 
@@ -85,4 +85,4 @@ def order_loss(
         wrong: (B,) scores of orders that are not.
         there: (B,) series that count.
     """
-    return mean_where((F.softplus(-right) + F.softplus(wrong)) / 2, there)
+    return mean_where((F.softplus(-right) + F.softplus(wrong)) / 2, valid)

@@ -6,12 +6,12 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, check_heads, may_see
+from selftime.encoders.attention import TransformerLayer, check_heads, attention_mask
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.losses.reconstruction import mean_where
 from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.pieces import check_pieces, embedded, pieces_of, pieces_there
+from selftime.objectives.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
 from selftime.objectives.recipe import Recipe
 
 
@@ -65,9 +65,9 @@ class SegmentOrder(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Cut, encode each segment, let them look at one another, say the place of each."""
         segments = pieces_of(batch, self.segments, self.gap, rng)
-        there = pieces_there(batch, segments, self.segments)  # (B,S)
-        z = embedded(self.encoder, segments, self.segments)  # (B,S,D)
-        return Step(place_loss(self.head(z, there), there), {}, z.detach().mean(dim=1))
+        valid = valid_pieces(batch, segments, self.segments)  # (B,S)
+        z = embed_pieces(self.encoder, segments, self.segments)  # (B,S,D)
+        return Step(place_loss(self.head(z, valid), valid), {}, z.detach().mean(dim=1))
 
 
 class PlaceHead(nn.Module):
@@ -82,14 +82,14 @@ class PlaceHead(nn.Module):
         self.place = linear(width, places, rng)
 
     def forward(
-        self, z: Float[Tensor, "B S D"], there: Bool[Tensor, "B S"]
+        self, z: Float[Tensor, "B S D"], valid: Bool[Tensor, "B S"]
     ) -> Float[Tensor, "B S S"]:
         """Scores of every segment for every place; segments see those that are there."""
-        scores: Tensor = self.place(self.norm(self.relate(self.enter(z), may_see(there))))
+        scores: Tensor = self.place(self.norm(self.relate(self.enter(z), attention_mask(valid))))
         return scores
 
 
-def place_loss(scores: Float[Tensor, "B S S"], there: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:
+def place_loss(scores: Float[Tensor, "B S S"], valid: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:
     """Cross entropy of the place of each segment, mean over those that are there.
 
     Args:
@@ -97,4 +97,4 @@ def place_loss(scores: Float[Tensor, "B S S"], there: Bool[Tensor, "B S"]) -> Fl
         there: (B,S) segments that count.
     """
     places = torch.arange(scores.shape[1], device=scores.device).expand(len(scores), -1)
-    return mean_where(F.cross_entropy(scores.mT, places, reduction="none"), there)
+    return mean_where(F.cross_entropy(scores.mT, places, reduction="none"), valid)

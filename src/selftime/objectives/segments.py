@@ -49,7 +49,7 @@ def segments(x: Batch, patch: int, rng: Generator) -> Segments:
     asked = (rest > 0) & (rest[other] > 0)
     follows = (draw[1] < 0.5) | ~asked
     source = torch.where(follows, own, other)
-    ends = levelled(x, start * patch, source)
+    ends = match_moments(x, start * patch, source)
     first, total = start * patch, (start * patch).minimum(x.lengths) + rest[source]
     steps = torch.arange(int(total.max().clamp(min=1)), device=rest.device)
     before = (steps < first[:, None])[:, None]  # (B,1,T')
@@ -64,10 +64,10 @@ def segments(x: Batch, patch: int, rng: Generator) -> Segments:
     return Segments(Batch(values, observed & within), start, follows, asked, apart)
 
 
-def levelled(x: Batch, begin: Int[Tensor, "B"], source: Int[Tensor, "B"]) -> Batch:
+def match_moments(x: Batch, begin: Int[Tensor, "B"], source: Int[Tensor, "B"]) -> Batch:
     """The series of ``source``, moved to mean and spread of what these hold from ``begin`` on."""
-    mean, spread = moments(x, begin)
-    scale = torch.where(spread[source] > 1e-6, spread / spread[source].clamp(min=1e-6), 1.0)
+    mean, std = moments(x, begin)
+    scale = torch.where(std[source] > 1e-6, std / std[source].clamp(min=1e-6), 1.0)
     moved = (x.values[source] - mean[source]) * scale + mean
     same = source == torch.arange(len(source), device=source.device)
     return Batch(torch.where(same[:, None, None], x.values, moved), x.observed[source])

@@ -8,7 +8,7 @@ from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.losses.soft import soft_nt_xent
 from selftime.objectives.parts import projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.soft import Soft
 from selftime.settings import check_positive
@@ -57,7 +57,7 @@ class SimCLR(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, project, contrast."""
         check_negatives(batch)
-        first, second = (shared(self.encoder.embed, view) for view in self.pair(batch, rng))
+        first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         z, y = self.project(first), self.project(second)
         if self.soft is None:
             loss = nt_xent(z, y, self.temperature)

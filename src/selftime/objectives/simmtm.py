@@ -6,21 +6,21 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, valid_tokens
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.chosen import trimmed
 from selftime.objectives.heads import PatchHead
 from selftime.objectives.losses.reconstruction import mean_where, squared_error
 from selftime.objectives.parts import projector
 from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.settings import check_positive
 from selftime.views.draws import check_count
 from selftime.views.masks import Mask, hidden
 from selftime.views.spans import BlockMask
 
-TINY = 1e-12
+_TINY = 1e-12
 """Below the weights of all series together, wherever one of them has a token."""
 
 
@@ -73,14 +73,14 @@ class SimMTM(Objective):
         many = Batch(*(part.repeat(self.versions, 1, 1) for part in x))  # (M·B,C,T)
         masked = hidden(many, self.mask(many, rng))
         whole = Batch(*map(torch.cat, zip(x, masked, strict=True)))  # originals come first
-        tokens = shared(self.encoder, whole)  # (S,N,D) with S = (M + 1)·B
+        tokens = distribute(self.encoder, whole)  # (S,N,D) with S = (M + 1)·B
         z = self.encoder.pool(tokens, whole)  # (S,D)
         logits = similarities(self.project(z), self.temperature)  # (S,S)
-        near = aggregated(tokens, token_there(self.encoder, whole), logits[:B])  # (B,N,D)
+        near = aggregate(tokens, valid_tokens(self.encoder, whole), logits[:B])  # (B,N,D)
         target = patches_of(x, self.rebuild.size)
         rebuilt = squared_error(self.rebuild(near), target.values, target.observed)
         constraint = manifold_constraint(logits, B)
-        loss = weighed(torch.stack([rebuilt, constraint]), self.doubt)
+        loss = uncertainty_weighting(torch.stack([rebuilt, constraint]), self.doubt)
         parts = {"reconstruction": rebuilt.detach(), "constraint": constraint.detach()}
         return Step(loss, parts, z[:B].detach())
 
@@ -97,7 +97,7 @@ def similarities(vectors: Float[Tensor, "S D"], temperature: float) -> Float[Ten
     return (z @ z.T / temperature).masked_fill(own, -torch.inf)
 
 
-def aggregated(
+def aggregate(
     tokens: Float[Tensor, "S N D"], there: Bool[Tensor, "S N"], logits: Float[Tensor, "B S"]
 ) -> Float[Tensor, "B N D"]:
     """Tokens as the weighted mean of those of all other series at the same place.
@@ -115,7 +115,7 @@ def aggregated(
     weights = logits.softmax(dim=1)
     total = weights @ (tokens * there[:, :, None]).reshape(S, N * D)  # (B,N·D)
     mass = weights @ there.to(weights.dtype)  # (B,N)
-    return total.view(-1, N, D) / mass.clamp(min=TINY)[:, :, None]
+    return total.view(-1, N, D) / mass.clamp(min=_TINY)[:, :, None]
 
 
 def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tensor, ""]:
@@ -135,7 +135,7 @@ def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tens
     return mean_where(-logits.log_softmax(dim=1), alike)
 
 
-def weighed(losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]) -> Float[Tensor, ""]:
+def uncertainty_weighting(losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]) -> Float[Tensor, ""]:
     """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ².
 
     Kendall et al. 2018, *Multi-task learning using uncertainty to weigh losses*, section 3.2.

@@ -7,7 +7,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.losses.agreement import negative_cosine
 from selftime.objectives.parts import normed_projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.pairs import Independent, Pair
 
@@ -54,7 +54,7 @@ class SimSiam(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, project, predict the other projection; equations 2 to 4."""
         check_several(batch, "projections are normalised over the batch")
-        first, second = (shared(self.encoder.embed, view) for view in self.pair(batch, rng))
+        first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         a, b = self.project(first), self.project(second)
         there = negative_cosine(self.predict(a), b.detach())
         back = negative_cosine(self.predict(b), a.detach())

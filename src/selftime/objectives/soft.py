@@ -45,13 +45,13 @@ class Soft:
         A series is at distance 0 from itself, so this is the min-max normalisation of the paper;
         its assignment to itself is 1.
         """
-        far = distances(at_common_length(x, self.steps))
+        far = pairwise_distances(resample_evenly(x, self.steps))
         far = far / far.max().clamp(min=torch.finfo(far.dtype).tiny)
-        alike = 2 * self.most * torch.sigmoid(-self.sharpness * far)
-        return alike.fill_diagonal_(1.0)
+        similarity = 2 * self.most * torch.sigmoid(-self.sharpness * far)
+        return similarity.fill_diagonal_(1.0)
 
 
-def at_common_length(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
+def resample_evenly(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
     """Series read at ``steps`` places from their first to their last step, gaps bridged."""
     last = (x.lengths - 1).clamp(min=0)[:, None]  # (B,1)
     places = torch.linspace(0, 1, steps, device=last.device) * last  # (B,steps)
@@ -62,7 +62,7 @@ def at_common_length(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
     return torch.lerp(a, b, (places - left)[:, None].to(a.dtype))
 
 
-def distances(values: Float[Tensor, "B C T"]) -> Float[Tensor, "B B"]:
+def pairwise_distances(values: Float[Tensor, "B C T"]) -> Float[Tensor, "B B"]:
     """Euclidean distances between all pairs, over all channels and steps."""
     flat = values.flatten(1)
     return torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")

@@ -27,7 +27,7 @@ class Spectral(ClosedForm):
 
     Attributes:
         encoder: φ, makes the features; not trained.
-        beside: an encoder whose vectors are added as they are, with :data:`SHARE`; or None.
+        beside: an encoder whose vectors are added as they are, with :data:`_BESIDE_SHARE`; or None.
         view: what a series may look like without becoming another one.
         penalty: λ; the larger, the closer to plain principal components.
         copies: augmented copies of each series.
@@ -77,7 +77,7 @@ class Spectral(ClosedForm):
         unit = UnitLength(encoder=learned)
         if self.beside is None:
             return unit
-        return Joined(encoders=[unit, self.beside], weights=[1.0, SHARE**0.5])
+        return Joined(encoders=[unit, self.beside], weights=[1.0, _BESIDE_SHARE**0.5])
 
     def linear_map(self, moments: Moments) -> Float[Tensor, "F d"]:
         """P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
@@ -90,15 +90,15 @@ class Spectral(ClosedForm):
         return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
 
 
-SHARE = 0.3
+_BESIDE_SHARE = 0.3
 """Mean squared length of what stands beside the learned part, whose own is 1."""
-TINY = 1e-12
+_TINY = 1e-12
 """Below this a variance is rounding error: features here have mean squared length 1."""
 
 
 def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
     """What directions of variance e under augmentation are divided by: sqrt(e + λ · mean(e))."""
-    return (e.clamp(min=0) + penalty * e.mean()).clamp(min=TINY).sqrt()
+    return (e.clamp(min=0) + penalty * e.mean()).clamp(min=_TINY).sqrt()
 
 
 def principal_basis(features: Tensor, dim: int) -> Tensor:
@@ -110,7 +110,7 @@ def principal_basis(features: Tensor, dim: int) -> Tensor:
     wide = features.shape[1] > features.shape[0]
     e, U = eigh((features @ features.T if wide else features.T @ features).double())
     e, U = e.flip(0)[:dim], U.flip(1)[:, :dim]
-    d = max(int((e > 1e-6 * e[:1].clamp(min=TINY)).sum()), 1)  # 1 where nothing moves at all
-    e, U = e[:d].clamp(min=TINY), U[:, :d]
+    d = max(int((e > 1e-6 * e[:1].clamp(min=_TINY)).sum()), 1)  # 1 where nothing moves at all
+    e, U = e[:d].clamp(min=_TINY), U[:, :d]
     basis: Tensor = features.T @ (U / e.sqrt()).float() if wide else U.float()
     return basis

@@ -12,10 +12,10 @@ from selftime.shapes import Embedding
 from selftime.views.mild import Mild
 
 WEAK, MEDIUM, STRONG = 0.25, 0.5, 1.0
-PENALTIES = (0.1, 0.3, 0.03)
-ENOUGH = 0.95
+PENALTY_GRID = (0.1, 0.3, 0.03)
+MIN_RETRIEVAL = 0.95
 """Share of series that must be found again for a strength to be safe."""
-SERIES = 64
+TRIAL_SERIES = 64
 """Series that are told apart: a fixed number, so that the share means the same on all data."""
 
 
@@ -27,7 +27,7 @@ class Trial(NamedTuple):
     penalty: float
 
 
-def chosen_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
+def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
     """The strongest of three augmentations under which series still tell themselves apart.
 
     At the medium strength, and if that is safe at the strong one, an encoder is learned from
@@ -37,7 +37,7 @@ def chosen_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
 
     Args:
         encoder: what makes the features.
-        sample: :data:`SERIES` series drawn at random, or all if they are fewer.
+        sample: :data:`TRIAL_SERIES` series drawn at random, or all if they are fewer.
         rng: draws the views.
 
     Returns:
@@ -45,10 +45,10 @@ def chosen_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
         the medium one found.
     """
     medium = best_trial(encoder, sample, MEDIUM, rng)
-    if medium.found < ENOUGH:
-        return Trial(medium.found, WEAK, PENALTIES[0])
+    if medium.found < MIN_RETRIEVAL:
+        return Trial(medium.found, WEAK, PENALTY_GRID[0])
     strong = best_trial(encoder, sample, STRONG, rng)
-    return strong if strong.found >= ENOUGH else medium
+    return strong if strong.found >= MIN_RETRIEVAL else medium
 
 
 def best_trial(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> Trial:
@@ -63,15 +63,15 @@ def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> 
     moments = objective.accumulate(sample, rng)
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
     results = []
-    for objective.penalty in PENALTIES:
+    for objective.penalty in PENALTY_GRID:
         vectors = F.normalize(pairs @ objective.linear_map(moments), dim=1)
         results.append(
-            Trial(found_again(vectors[0::2], vectors[1::2]), strength, objective.penalty)
+            Trial(retrieval_accuracy(vectors[0::2], vectors[1::2]), strength, objective.penalty)
         )
     return results
 
 
-def found_again(one: Embedding, other: Embedding) -> float:
+def retrieval_accuracy(one: Embedding, other: Embedding) -> float:
     """Share of series whose nearest neighbour among the other views is their own (cosine)."""
     nearest = (one @ other.T).argmax(dim=1)
     return float((nearest == nearest.new_tensor(range(len(one)))).double().mean())

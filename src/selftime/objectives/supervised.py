@@ -4,11 +4,11 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.base import Encoder, valid_tokens
 from selftime.objectives.answers import TargetType
 from selftime.objectives.base import Step
 from selftime.objectives.outlets import AllTokens, AttentionPool
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.settings import described
 from selftime.shapes import Tokens
@@ -62,7 +62,7 @@ class Supervised(nn.Module):
 
     def forward(self, batch: Batch, rng: Generator, targets: Tensor) -> Step:  # noqa: ARG002
         """Encode, map, compare with the target of each series or step."""
-        vectors = shared(self.vectors, batch)  # (B,D), or (B,N,D) by step
+        vectors = distribute(self.vectors, batch)  # (B,D), or (B,N,D) by step
         loss = self.target_type.loss(self.outputs_of(vectors, batch), targets)
         seen = vectors.detach()
         return Step(loss, {}, seen.mean(dim=1) if self.target_type.by_step else seen)
@@ -74,7 +74,7 @@ class Supervised(nn.Module):
         tokens: Tokens = self.encoder(batch)
         if self.target_type.by_step:
             return tokens
-        pooled: Tensor = self.pool(tokens, token_there(self.encoder, batch))  # type: ignore[misc]
+        pooled: Tensor = self.pool(tokens, valid_tokens(self.encoder, batch))  # type: ignore[misc]
         return pooled
 
     def outputs_of(self, vectors: Tensor, batch: Batch) -> Tensor:

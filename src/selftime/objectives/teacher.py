@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.patches import tokens_of_patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import half_cosine
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -78,7 +78,7 @@ class Branch(nn.Module):
 
     def forward(self, x: Batch) -> Float[Tensor, "B K"]:
         """One projection a series; processes share the encoding."""
-        out: Tensor = self.project(shared(self.encoder.embed, x))
+        out: Tensor = self.project(distribute(self.encoder.embed, x))
         return out
 
 
@@ -86,5 +86,5 @@ class Branch(nn.Module):
 def patch_targets(teacher: Teacher[Encoder], x: Batch, patch: int) -> Float[Tensor, "B P D"]:
     """The teacher's tokens of each patch, to mean 0 and variance 1 each."""
     encoder = teacher.module
-    tokens = tokens_of_patches(shared(encoder, x), x, encoder, patch)
+    tokens = tokens_of_patches(distribute(encoder, x), x, encoder, patch)
     return F.layer_norm(tokens, tokens.shape[2:])

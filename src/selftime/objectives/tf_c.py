@@ -11,7 +11,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.parts import projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.settings import check_positive
 from selftime.shapes import Embedding
@@ -19,11 +19,11 @@ from selftime.views.components import Components, amplitudes
 from selftime.views.draws import check_share
 from selftime.views.mild import Mild, View
 
-MARGIN = 1.0
+_MARGIN = 1.0
 """δ (Zhang et al. 2022, section 5)."""
-WIDTH = 128
+_WIDTH = 128
 """Of the space that time and frequency share."""
-Views = tuple[Embedding, Embedding]
+_Views = tuple[Embedding, Embedding]
 """(B,D) of the series as they are, and of their augmentation."""
 
 
@@ -67,8 +67,8 @@ class TFC(Objective):
         self.encoder, self.view, self.perturb = encoder, view, perturb
         self.balance, self.temperature, self.seed = balance, temperature, seed
         self.frequency = deepcopy(encoder)
-        self.project_time = projector(encoder.dim, 2 * WIDTH, WIDTH, seed=seed)
-        self.project_frequency = projector(encoder.dim, 2 * WIDTH, WIDTH, seed=seed + 1)
+        self.project_time = projector(encoder.dim, 2 * _WIDTH, _WIDTH, seed=seed)
+        self.project_frequency = projector(encoder.dim, 2 * _WIDTH, _WIDTH, seed=seed + 1)
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare both encoders, that of frequency on spectra."""
@@ -79,19 +79,19 @@ class TFC(Objective):
         """Views in time and in frequency, encode, contrast within each and across."""
         check_negatives(batch)
         spectra = amplitudes(batch)
-        h, k = (shared(self.encoder.embed, x) for x in (batch, self.view(batch, rng)))
-        f, g = (shared(self.frequency.embed, x) for x in (spectra, self.perturb(spectra, rng)))
+        h, k = (distribute(self.encoder.embed, x) for x in (batch, self.view(batch, rng)))
+        f, g = (distribute(self.frequency.embed, x) for x in (spectra, self.perturb(spectra, rng)))
         within = nt_xent(h, k, self.temperature) + nt_xent(f, g, self.temperature)
         time = self.project_time(h), self.project_time(k)
         frequency = self.project_frequency(f), self.project_frequency(g)
-        across = consistency(time, frequency, self.temperature, MARGIN)
+        across = consistency(time, frequency, self.temperature, _MARGIN)
         loss = self.balance * within + (1 - self.balance) * across  # equation 5
         parts = {"within": within.detach(), "across": across.detach()}
         return Step(loss, parts, h.detach())
 
 
 def consistency(
-    time: Views, frequency: Views, temperature: float, margin: float
+    time: _Views, frequency: _Views, temperature: float, margin: float
 ) -> Float[Tensor, ""]:
     """What time and frequency say of a series is closest where neither was augmented.
 

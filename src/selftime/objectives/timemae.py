@@ -5,21 +5,21 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, may_see, sinusoids
+from selftime.encoders.attention import TransformerLayer, attention_mask, sinusoids
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import chosen_patches, steps_of, trimmed
+from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
 from selftime.objectives.codebook import Codebook
-from selftime.objectives.losses.reconstruction import hidden_codes, mean_where
+from selftime.objectives.losses.reconstruction import masked_code_loss, mean_where
 from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.teacher import Teacher, patch_targets
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
 
-WIDTH, HEADS, LAYERS = 64, 4, 2
+_WIDTH, _HEADS, _LAYERS = 64, 4, 2
 """Of what looks from hidden patches at visible ones."""
 
 
@@ -67,8 +67,8 @@ class TimeMAE(Objective):
         self.teacher = Teacher(encoder, momentum=momentum, schedule="cosine")
         rng = weights_from(seed)
         self.queries = Queries(encoder.dim, rng)
-        self.word = linear(WIDTH, codes, rng)
-        self.token = linear(WIDTH, encoder.dim, rng)
+        self.word = linear(_WIDTH, codes, rng)
+        self.token = linear(_WIDTH, encoder.dim, rng)
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Fit the codebook; the teacher begins as the encoder is then."""
@@ -80,15 +80,15 @@ class TimeMAE(Objective):
         """Hide patches, encode the others, ask for the hidden ones."""
         x = trimmed(batch)
         cut = patches_of(x, self.patch)
-        chosen = chosen_patches(cut.observed.flatten(2).any(dim=2), self.share, rng)  # (B,P)
-        goes = steps_of(chosen, self.patch, x.values.shape[2])  # (B,T)
-        seen = hidden(x, ~goes)
-        tokens = shared(self.encoder, seen)  # (B,N,D)
+        selected = draw_patches(cut.observed.flatten(2).any(dim=2), self.share, rng)  # (B,P)
+        masked = patch_steps(selected, self.patch, x.values.shape[2])  # (B,T)
+        seen = hidden(x, ~masked)
+        tokens = distribute(self.encoder, seen)  # (B,N,D)
         visible = tokens_of_patches(tokens, seen, self.encoder, self.patch)  # (B,P,D)
-        asked = self.queries(visible, cut.there & ~chosen)  # (B,P,W)
-        targets = patch_targets(self.teacher, hidden(x, goes), self.patch)
-        codes = hidden_codes(self.word(asked), self.codebook(cut), chosen)
-        vectors = hidden_vectors(self.token(asked), targets, chosen)
+        asked = self.queries(visible, cut.valid & ~selected)  # (B,P,W)
+        targets = patch_targets(self.teacher, hidden(x, masked), self.patch)
+        codes = masked_code_loss(self.word(asked), self.codebook(cut), selected)
+        vectors = masked_vector_loss(self.token(asked), targets, selected)
         parts = {"codes": codes.detach(), "vectors": vectors.detach()}
         return Step(codes + vectors, parts, self.encoder.pool(tokens, seen).detach())
 
@@ -106,10 +106,10 @@ class Queries(nn.Module):
 
     def __init__(self, dim: int, rng: Generator) -> None:
         super().__init__()
-        self.narrow = linear(dim, WIDTH, rng)
-        self.mask_token = nn.Parameter(torch.randn(WIDTH, generator=rng) / WIDTH**0.5)
+        self.narrow = linear(dim, _WIDTH, rng)
+        self.mask_token = nn.Parameter(torch.randn(_WIDTH, generator=rng) / _WIDTH**0.5)
         self.layers = nn.ModuleList(
-            TransformerLayer(WIDTH, HEADS, inner=2 * WIDTH, rng=rng) for _ in range(LAYERS)
+            TransformerLayer(_WIDTH, _HEADS, inner=2 * _WIDTH, rng=rng) for _ in range(_LAYERS)
         )
 
     def forward(
@@ -119,14 +119,14 @@ class Queries(nn.Module):
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         shown = visible[:, :, None]
         given = torch.where(shown, self.narrow(tokens), self.mask_token)
-        h = given = given + sinusoids(place, WIDTH).to(given.dtype)
+        h = given = given + sinusoids(place, _WIDTH).to(given.dtype)
         for layer in self.layers:
-            h = torch.where(shown, given, layer(h, may_see(visible)))
+            h = torch.where(shown, given, layer(h, attention_mask(visible)))
         return h
 
 
-def hidden_vectors(
-    made: Float[Tensor, "B P D"], wanted: Float[Tensor, "B P D"], chosen: Bool[Tensor, "B P"]
+def masked_vector_loss(
+    made: Float[Tensor, "B P D"], wanted: Float[Tensor, "B P D"], selected: Bool[Tensor, "B P"]
 ) -> Float[Tensor, ""]:
     """Mean squared error of the vectors of chosen patches (Cheng et al. 2023, section 3.4).
 
@@ -135,4 +135,4 @@ def hidden_vectors(
         wanted: (B,P,D) targets.
         chosen: (B,P) patches that count.
     """
-    return mean_where(((made - wanted) ** 2).mean(dim=2), chosen)
+    return mean_where(((made - wanted) ** 2).mean(dim=2), selected)

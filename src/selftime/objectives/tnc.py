@@ -11,11 +11,11 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
 from selftime.objectives.parts import projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.shapes import Lengths
 from selftime.views.draws import check_count, check_share, check_strength, normal, uniform
-from selftime.views.pairs import cut, up_to
+from selftime.views.pairs import crop, integers_between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,13 @@ class Neighbourhoods:
         last = lengths - size  # the last step at which a window can begin
         place, way = uniform(2, len(lengths), rng=rng, like=x.values)
         moves = normal(len(lengths), rng=rng, like=x.values)
-        begin = up_to(place, 0, last)
+        begin = integers_between(place, 0, last)
         near = (begin + (moves * self.spread * size).round().long()).clamp(min=0).minimum(last)
-        far = distant(begin, size, last, way)
-        return cut(rows, begin, size), cut(rows, near, size), cut(rows, far, size)
+        far = distant_starts(begin, size, last, way)
+        return crop(rows, begin, size), crop(rows, near, size), crop(rows, far, size)
 
 
-def distant(
+def distant_starts(
     begin: Int[Tensor, "B"], size: Lengths, last: Int[Tensor, "B"], draw: Tensor
 ) -> Int[Tensor, "B"]:
     """Where windows begin that do not overlap those at ``begin``; else the farther end.
@@ -72,7 +72,7 @@ def distant(
     """
     before = (begin - size + 1).clamp(min=0)  # how many places there are
     behind = (last - begin - size + 1).clamp(min=0)
-    pick = up_to(draw, 0, (before + behind - 1).clamp(min=0))
+    pick = integers_between(draw, 0, (before + behind - 1).clamp(min=0))
     place = pick + (begin + size - before) * (pick >= before)
     farther = last * (last - begin > begin)
     return place.where(before + behind > 0, farther)
@@ -114,16 +114,16 @@ class TNC(Objective):
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Windows, encode, discriminate."""
-        anchor, near, far = (shared(self.encoder.embed, x) for x in self.windows(batch, rng))
+        anchor, near, far = (distribute(self.encoder.embed, x) for x in self.windows(batch, rng))
         near, far = (
             self.discriminate(torch.cat([anchor, z], dim=1))[:, 0]  # (B*A,)
             for z in (near, far)
         )
-        loss = neighbourhood(near, far, self.alike)
+        loss = neighbourhood_loss(near, far, self.alike)
         return Step(loss, {}, anchor[:: self.windows.anchors].detach())
 
 
-def neighbourhood(
+def neighbourhood_loss(
     near: Float[Tensor, "N"], far: Float[Tensor, "N"], alike: float
 ) -> Float[Tensor, ""]:
     """Positive-unlabelled loss of a discriminator D (Tonekaboni et al. 2021, equation 2).

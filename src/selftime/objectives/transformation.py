@@ -9,9 +9,9 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step
-from selftime.objectives.labels import Labels, accuracy, balanced
+from selftime.objectives.labels import Labels, accuracy, balanced_labels
 from selftime.objectives.parts import projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.amplitude import flip, jitter, magnitude_warp, scaled
 from selftime.views.draws import check_share, uniform
@@ -48,7 +48,7 @@ VISIBLE: tuple[View, ...] = (
 )
 """The series itself, the six signal transformations of Sarkar & Etemad (2020, section 3.1) and a
 smooth gain; strong enough to be seen."""
-PLAIN: tuple[View, ...] = (VISIBLE[0], *VISIBLE[3:6])
+_PLAIN: tuple[View, ...] = (VISIBLE[0], *VISIBLE[3:6])
 """Of these the series itself, its sign, its direction and the order of its parts: to tell noise,
 size and speed as well makes vectors depend on them, which costs more than it brings where classes
 differ in shape (SyntheticControl, 5 labels per class, one seed: 0.98 with these, 0.88 with all,
@@ -82,7 +82,7 @@ class Transformation(Objective):
         self,
         *,
         encoder: Encoder,
-        views: Sequence[View] = PLAIN,
+        views: Sequence[View] = _PLAIN,
         width: int = 128,
         seed: int = 0,
     ) -> None:
@@ -97,14 +97,14 @@ class Transformation(Objective):
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Draw a view for each series, encode, classify."""
-        labels = balanced(batch, len(self.views), rng)
-        z = shared(self.encoder.embed, seen_as(batch, self.views, labels, rng))  # (B,D)
+        labels = balanced_labels(batch, len(self.views), rng)
+        z = distribute(self.encoder.embed, apply_views(batch, self.views, labels, rng))  # (B,D)
         scores = self.classify(z)
         loss = F.cross_entropy(scores, labels)
         return Step(loss, {"accuracy": accuracy(scores, labels)}, z.detach())
 
 
-def seen_as(x: Batch, views: Sequence[View], labels: Labels, rng: Generator) -> Batch:
+def apply_views(x: Batch, views: Sequence[View], labels: Labels, rng: Generator) -> Batch:
     """Each series in the view that its label names.
 
     Every view is made of the whole batch, so that what one draws does not depend on who else is

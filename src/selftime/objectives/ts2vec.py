@@ -6,12 +6,12 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import highest
+from selftime.encoders.dilated import max_over_time
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.losses.contrast import hierarchical_contrast
 from selftime.objectives.losses.soft import soft_hierarchical_contrast
-from selftime.objectives.parts import dropped
-from selftime.objectives.ranks import shared
+from selftime.objectives.parts import dropout
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.soft import Soft
 from selftime.shapes import Lengths, Tokens
@@ -71,13 +71,13 @@ class TS2Vec(Objective):
         first = self.tokens(crops.first, crops.start, crops.shared, rng)  # (B,S,D)
         second = self.tokens(crops.second, crops.start * 0, crops.shared, rng)  # (B,S,D)
         if self.soft is None:
-            parts = hierarchical_contrast(first, second, crops.there)
+            parts = hierarchical_contrast(first, second, crops.valid)
         else:
-            alike, decay = self.soft.between_series(batch), self.soft.decay
-            parts = soft_hierarchical_contrast(first, second, alike, decay, crops.there)
+            similarity, decay = self.soft.between_series(batch), self.soft.decay
+            parts = soft_hierarchical_contrast(first, second, similarity, decay, crops.valid)
         loss = parts["instance"] + parts["temporal"]
         detached = {name: part.detach() for name, part in parts.items()}
-        return Step(loss, detached, highest(first.detach(), crops.shared))
+        return Step(loss, detached, max_over_time(first.detach(), crops.shared))
 
     def tokens(
         self, crop: Batch, start: Int[Tensor, "B"], steps: Lengths, rng: Generator
@@ -86,9 +86,9 @@ class TS2Vec(Objective):
         x = hidden(crop, self.mask(crop, rng))
         first, most = int(start[0]), int(steps.max())
         if bool((start == first).all() and (steps == most).all()):
-            z = shared(lambda part: self.encoder.span(part, first, first + most), x)
+            z = distribute(lambda part: self.encoder.span(part, first, first + most), x)
         else:
             index = (start[:, None] + torch.arange(most, device=start.device))[:, :, None]
-            z = shared(self.encoder, x)
+            z = distribute(self.encoder, x)
             z = z.gather(1, index.clamp(max=z.shape[1] - 1).expand(-1, -1, z.shape[2]))
-        return dropped(z, self.dropout, rng)
+        return dropout(z, self.dropout, rng)

@@ -6,13 +6,13 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, may_see
-from selftime.encoders.base import Encoder, token_there
+from selftime.encoders.attention import TransformerLayer, attention_mask
+from selftime.encoders.base import Encoder, valid_tokens
 from selftime.objectives.base import Objective, Step, check_negatives
 from selftime.objectives.futures import Ahead, Cut, Predictor
 from selftime.objectives.losses.contrast import info_nce, nt_xent
 from selftime.objectives.parts import linear, projector, weights_from
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.settings import check_positive
 from selftime.shapes import Tokens
@@ -20,7 +20,7 @@ from selftime.views.pairs import Pair, WeakStrong
 
 TEMPORAL, CONTEXTUAL = 1.0, 0.7
 """Weights λ1 and λ2 of the two losses (Eldele et al. 2021, section 4.2)."""
-HEADS, DEPTH = 4, 4
+_HEADS, DEPTH = 4, 4
 """Of the Transformer (Eldele et al. 2021, section 4.2)."""
 
 
@@ -60,8 +60,8 @@ class TSTCC(Objective):
     ) -> None:
         super().__init__()
         check_positive("temperature", temperature, 0.2)
-        if width < HEADS or width % HEADS:
-            raise ValueError(f"got width={width}, wanted a multiple of {HEADS}: use 64")
+        if width < _HEADS or width % _HEADS:
+            raise ValueError(f"got width={width}, wanted a multiple of {_HEADS}: use 64")
         self.encoder, self.pair, self.ahead = encoder, pair, ahead
         self.width, self.temperature, self.seed = width, temperature, seed
         self.context = Context(encoder.dim, width, seed=seed)
@@ -74,8 +74,8 @@ class TSTCC(Objective):
         weak, strong = self.pair(batch, rng)
         cut = self.ahead(batch, rng)
         (c, z, embedded), (d, y, _) = self.sides(weak, cut), self.sides(strong, cut)
-        there = cut.there(cut.after(batch))
-        temporal = info_nce(self.predict(c), y, there) + info_nce(self.predict(d), z, there)
+        valid = cut.valid(cut.after(batch))
+        temporal = info_nce(self.predict(c), y, valid) + info_nce(self.predict(d), z, valid)
         contextual = nt_xent(self.project(c), self.project(d), self.temperature)
         loss = TEMPORAL * temporal + CONTEXTUAL * contextual  # equation 6
         parts = {"temporal": temporal.detach(), "contextual": contextual.detach()}
@@ -84,9 +84,9 @@ class TSTCC(Objective):
     def sides(self, view: Batch, cut: Cut) -> tuple[Tensor, Tensor, Tensor]:
         """Contexts (B,E) and latents (B,K,D) of a view; embeddings (B,D) of its past, detached."""
         past, future = cut.before(view), cut.after(view)
-        tokens = shared(self.encoder, past)  # (B,N,D)
-        context = self.context(tokens, token_there(self.encoder, past))
-        latents = shared(self.encoder.embed, future).view(len(context), cut.segments, -1)
+        tokens = distribute(self.encoder, past)  # (B,N,D)
+        context = self.context(tokens, valid_tokens(self.encoder, past))
+        latents = distribute(self.encoder.embed, future).view(len(context), cut.segments, -1)
         return context, latents, self.encoder.pool(tokens.detach(), past)
 
 
@@ -101,14 +101,14 @@ class Context(nn.Module):
         rng = weights_from(seed)
         self.narrow = linear(inner, width, rng)
         self.summary = nn.Parameter(0.02 * torch.randn(width, generator=rng))
-        layers = (TransformerLayer(width, HEADS, inner=2 * width, rng=rng) for _ in range(DEPTH))
+        layers = (TransformerLayer(width, _HEADS, inner=2 * width, rng=rng) for _ in range(DEPTH))
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, tokens: Tokens, there: Bool[Tensor, "B N"]) -> Float[Tensor, "B E"]:
+    def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Float[Tensor, "B E"]:
         """The context (B,E) of tokens (B,N,D), of those that are ``there``."""
         h: Tensor = self.narrow(tokens)
         h = torch.cat([self.summary.expand(len(h), 1, -1), h], dim=1)  # (B,1+N,E)
-        seen = may_see(F.pad(there, (1, 0), value=True))
+        seen = attention_mask(F.pad(valid, (1, 0), value=True))
         for layer in self.layers:
             h = layer(h, seen)
         return h[:, 0]

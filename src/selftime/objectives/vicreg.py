@@ -9,7 +9,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Step, check_several
 from selftime.objectives.losses.agreement import covariance, invariance, variance
 from selftime.objectives.parts import normed_projector
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.objectives.recipe import Recipe
 from selftime.views.pairs import Independent, Pair
 
@@ -71,7 +71,7 @@ class VICReg(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, project, the three terms; equation 6."""
         check_several(batch, "features spread over the batch")
-        first, second = (shared(self.encoder.embed, view) for view in self.pair(batch, rng))
+        first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         a, b = self.project(first), self.project(second)
         parts = {
             "invariance": self.weights.invariance * invariance(a, b),

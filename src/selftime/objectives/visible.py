@@ -9,7 +9,7 @@ from torch import Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.patches import patches_of, tokens_of_patches
-from selftime.objectives.ranks import shared
+from selftime.objectives.ranks import distribute
 from selftime.shapes import Embedding
 
 
@@ -25,7 +25,7 @@ class Visible(NamedTuple):
     embeddings: Embedding
 
 
-def encoded_visible(
+def encode_visible(
     encoder: Encoder, seen: Batch, visible: Bool[Tensor, "B P"], size: int
 ) -> Visible:
     """Tokens of the visible patches alone (He et al. 2022, section 3, "MAE encoder").
@@ -40,12 +40,12 @@ def encoded_visible(
         size: steps of a patch.
     """
     holding = patches_of(seen, size).observed.flatten(2).any(dim=2)
-    places = leading(visible, holding)  # (B,K)
+    places = visible_first(visible, holding)  # (B,K)
     given = visible.gather(1, places)
     part = steps_at(seen, places, size)
     stride = encoder.stride or size
     count = -(-seen.values.shape[2] // stride)
-    tokens = shared(encoder.tokens_at, seen, within(places, size // stride).clamp(max=count - 1))
+    tokens = distribute(encoder.tokens_at, seen, _expand_places(places, size // stride).clamp(max=count - 1))
     means = tokens_of_patches(tokens, part, encoder, size)  # (B,K,D)
     index = places[:, :, None].expand_as(means)
     back = means.new_zeros(*visible.shape, means.shape[2])
@@ -53,7 +53,7 @@ def encoded_visible(
     return Visible(back, encoder.pool(tokens, part))
 
 
-def leading(visible: Bool[Tensor, "B P"], holding: Bool[Tensor, "B P"]) -> Int[Tensor, "B K"]:
+def visible_first(visible: Bool[Tensor, "B P"], holding: Bool[Tensor, "B P"]) -> Int[Tensor, "B K"]:
     """Places of the visible patches in their order, and then of others that hold nothing, K in all.
 
     Hidden patches of which something is left, the step that ends a series, come last of all and
@@ -64,7 +64,7 @@ def leading(visible: Bool[Tensor, "B P"], holding: Bool[Tensor, "B P"]) -> Int[T
     return keys.argsort(dim=1, stable=True)[:, :most]
 
 
-def within(places: Int[Tensor, "B K"], each: int) -> Int[Tensor, "B M"]:
+def _expand_places(places: Int[Tensor, "B K"], each: int) -> Int[Tensor, "B M"]:
     """The ``each`` places (B,K·each) that make up every one of these."""
     inner = torch.arange(each, device=places.device)
     return (places[:, :, None] * each + inner).flatten(1)
@@ -73,7 +73,7 @@ def within(places: Int[Tensor, "B K"], each: int) -> Int[Tensor, "B M"]:
 def steps_at(x: Batch, places: Int[Tensor, "B K"], size: int) -> Batch:
     """The steps of some patches as a series of their own (B,C,K·size)."""
     T = x.values.shape[2]
-    steps = within(places, size)  # (B,K·size)
+    steps = _expand_places(places, size)  # (B,K·size)
     index = steps.clamp(max=T - 1)[:, None].expand(-1, x.values.shape[1], -1)
     observed = x.observed.gather(2, index) & (steps < T)[:, None]
     return Batch(x.values.gather(2, index), observed)

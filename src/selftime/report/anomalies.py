@@ -10,9 +10,9 @@ from selftime.report.palette import CLASSES, FAINT, SOFT, canvas, headline
 from selftime.tasks.anomaly.alarms import Episode
 from selftime.tasks.anomaly.detect import Detection
 
-MOST_CHANNELS = 6
+_MAX_RECORDING_CHANNELS = 6
 """Channels that are drawn, those with the highest scores in alarms first."""
-MOST_POINTS = 4000
+MAX_LINE_POINTS = 4000
 """Points of a line; of longer ones the least and the greatest of each stretch are drawn."""
 NORMAL, ALARM = FAINT, CLASSES[2]
 
@@ -55,12 +55,12 @@ def alarms_table(found: Detection) -> Table:
 def channels_to_draw(scores: Float[np.ndarray, "C T"], train: int) -> np.ndarray:
     """The channels that are oddest after the normal part, in their own order."""
     after = scores[:, train:] if scores.shape[1] > train else scores
-    return np.sort(np.argsort(-after.max(axis=1), kind="stable")[:MOST_CHANNELS])
+    return np.sort(np.argsort(-after.max(axis=1), kind="stable")[:_MAX_RECORDING_CHANNELS])
 
 
-def thinned(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
+def thin_line(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
     """Steps and values of a line with no more points than can be seen, its extremes kept."""
-    stretch = -(-2 * len(y) // MOST_POINTS)
+    stretch = -(-2 * len(y) // MAX_LINE_POINTS)
     if stretch < 2:
         return np.arange(len(y)), y
     padded = np.concatenate([y, np.full(-len(y) % stretch, np.nan)]).reshape(-1, stretch)
@@ -74,7 +74,7 @@ def thinned(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
 def _draw_lane(axes: Axes, found: Detection, row: int) -> None:
     """A channel; row −1 is the score with its threshold."""
     y = found.scores if row < 0 else found.series.series(0)[row]
-    axes.plot(*thinned(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
+    axes.plot(*thin_line(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
     if row < 0:
         steps = np.arange(found.train_end, len(y))
         axes.plot(steps, found.thresholds[found.train_end :], lw=0.8, ls="--", color=ALARM)

@@ -29,13 +29,13 @@ class LabelsMark(NamedTuple):
     written: bool
 
 
-def ascending(comparison: Comparison) -> Comparison:
+def sorted_by_labels(comparison: Comparison) -> Comparison:
     """The same comparison, from the fewest labels to the most."""
     every = tuple(sorted(comparison.labels_per_class, key=lambda shots: comparison.n_labels[shots]))
     return Comparison(every, comparison.hits, comparison.n_labels)
 
 
-def marks_of(comparison: Comparison, *, gap: float = 0.06) -> list[LabelsMark]:
+def label_count_ticks(comparison: Comparison, *, gap: float = 0.06) -> list[LabelsMark]:
     """Every number of labels with its place; equal factors of labels take equal space.
 
     Args:
@@ -44,26 +44,26 @@ def marks_of(comparison: Comparison, *, gap: float = 0.06) -> list[LabelsMark]:
     """
     counts = np.array([comparison.n_labels[shots] for shots in comparison.labels_per_class])
     every = comparison.n_labels[None] if None in comparison.labels_per_class else 0
-    places = log_places(counts)
+    places = log_positions(counts)
     return [
         LabelsMark(
             at,
-            name := short_name(shots),
+            name := label_count_name(shots),
             count,
-            "" if "%" in name else share_of(count, every),
+            "" if "%" in name else label_share(count, every),
             written,
         )
         for at, shots, count, written in zip(
             places.tolist(),
             comparison.labels_per_class,
             counts.tolist(),
-            apart(places, gap),
+            select_marks(places, gap),
             strict=True,
         )
     ]
 
 
-def log_places(counts: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+def log_positions(counts: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Shares of the width, by the logarithm of the count; the middle if all are equal."""
     level = np.log(counts)
     span = float(np.ptp(level))
@@ -72,7 +72,7 @@ def log_places(counts: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     return np.asarray(FIRST + (LAST - FIRST) * (level - level.min()) / span)
 
 
-def apart(places: Float[np.ndarray, "n"], gap: float) -> list[bool]:
+def select_marks(places: Float[np.ndarray, "n"], gap: float) -> list[bool]:
     """Which of ascending places to choose: the last, and those a gap from it and one another."""
     chosen, before = list[bool](), -np.inf
     *rest, last = places.tolist()
@@ -82,13 +82,13 @@ def apart(places: Float[np.ndarray, "n"], gap: float) -> list[bool]:
     return [*chosen, True]
 
 
-def short_name(shots: float | int | None) -> str:
+def label_count_name(shots: float | int | None) -> str:
     """Labels per class on an axis: a number, a share of all labels (not a whole number), or all."""
     if shots is None:
         return "all"
     return f"{100 * shots:g} %" if isinstance(shots, float) else str(shots)
 
 
-def share_of(count: int, every: int) -> str:
+def label_share(count: int, every: int) -> str:
     """What part of all labels a number of labels is; empty without all, and for all of them."""
     return f"{100 * count / every:.2g} %" if 0 < count < every else ""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.report.charts import Tick, number
+from selftime.report.charts import Tick, short_number
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.reliability import ReliabilityBin
 
-SIDE, STRIP, LARGEST = 320, 60, 9.0
+PLOT_SIDE, _STRIP_HEIGHT, _MAX_DOT_RADIUS = 320, 60, 9.0
 """Pixels: side of the plot, height of the strip of counts beneath it, and the largest dot."""
 COLUMNS = 20
 """Equal ranges of confidence whose series are counted in the strip."""
@@ -89,31 +89,31 @@ def calibration_picture(found: Evaluation) -> CalibrationPicture:
             )
             for part in bins
         ],
-        sentence=sentence_of(found),
-        alt="; ".join(in_words(part) for part in bins),
+        sentence=_calibration_sentence(found),
+        alt="; ".join(_bin_in_words(part) for part in bins),
     )
 
 
 def dot_of(part: ReliabilityBin, largest: int) -> Dot:
     """A bin as a dot with its interval."""
-    low, high = wilson(part.accuracy, part.series)
+    low, high = wilson_interval(part.accuracy, part.series)
     return Dot(
-        x=round(SIDE * part.confidence, 1),
-        y=round(SIDE * (1 - part.accuracy), 1),
-        radius=round(LARGEST * max(part.series / largest, 0.1) ** 0.5, 1),
-        top=round(SIDE * (1 - high), 1),
-        bottom=round(SIDE * (1 - low), 1),
-        text=in_words(part),
+        x=round(PLOT_SIDE * part.confidence, 1),
+        y=round(PLOT_SIDE * (1 - part.accuracy), 1),
+        radius=round(_MAX_DOT_RADIUS * max(part.series / largest, 0.1) ** 0.5, 1),
+        top=round(PLOT_SIDE * (1 - high), 1),
+        bottom=round(PLOT_SIDE * (1 - low), 1),
+        text=_bin_in_words(part),
     )
 
 
-def in_words(part: ReliabilityBin) -> str:
+def _bin_in_words(part: ReliabilityBin) -> str:
     """A bin for those who do not see it."""
     sure, right = 100 * part.confidence, 100 * part.accuracy
     return f"{part.series:,} series: {sure:.0f} % sure, {right:.0f} % right"
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
     """95 % interval of a share of ``n`` cases, which is one also where none is (Wilson 1927)."""
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
@@ -123,12 +123,12 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 def bars_of(confidence: Float[np.ndarray, "M"]) -> tuple[list[CountBar], int]:
     """The strip of counts, and the largest of them."""
     counts, edges = np.histogram(confidence, bins=COLUMNS, range=(0, 1))
-    most, width = int(counts.max()), SIDE / COLUMNS
+    most, width = int(counts.max()), PLOT_SIDE / COLUMNS
     bars = [
         CountBar(
-            round(SIDE * float(low) + 1, 1),
+            round(PLOT_SIDE * float(low) + 1, 1),
             round(width - 2, 1),
-            round(STRIP * int(count) / most, 1),
+            round(_STRIP_HEIGHT * int(count) / most, 1),
             f"{count:,} series between {100 * low:.0f} and {100 * low + 100 / COLUMNS:.0f} % sure",
         )
         for count, low in zip(counts.tolist(), edges.tolist(), strict=False)
@@ -137,7 +137,7 @@ def bars_of(confidence: Float[np.ndarray, "M"]) -> tuple[list[CountBar], int]:
     return bars, most
 
 
-def sentence_of(found: Evaluation) -> str:
+def _calibration_sentence(found: Evaluation) -> str:
     """What the calibration error says, beside what luck would make of it."""
     error, luck = 100 * found.calibration_error, 100 * found.calibration_luck
     surplus = 100 * float((found.confidence - found.right).mean())
@@ -153,7 +153,7 @@ def sentence_of(found: Evaluation) -> str:
     )
 
 
-def figure_rows(found: Evaluation) -> list[tuple[str, str, str]]:
+def metric_rows(found: Evaluation) -> list[tuple[str, str, str]]:
     """The key figures: name, value, and what it means."""
     low, high = (f"{100 * end:.1f}" for end in found.accuracy_interval)
     return [
@@ -162,10 +162,10 @@ def figure_rows(found: Evaluation) -> list[tuple[str, str, str]]:
         ("macro F1", f"{100 * found.macro_f1:.1f} %", "of recall and precision, over classes"),
         (
             "negative log likelihood",
-            number(found.negative_log_likelihood),
-            f"nats; {number(float(np.log(len(found.classes))))} by equal chances",
+            short_number(found.negative_log_likelihood),
+            f"nats; {short_number(float(np.log(len(found.classes))))} by equal chances",
         ),
-        ("Brier score", number(found.brier_score), "squared error of probabilities, 0 to 2"),
+        ("Brier score", short_number(found.brier_score), "squared error of probabilities, 0 to 2"),
         (
             "calibration error",
             f"{100 * found.calibration_error:.1f} %",

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from selftime.report.strokes import SIDE, outline, outline_steps, path_of
+from selftime.report.strokes import SIDE, outline, outline_steps, svg_path
 
-MOST_POINTS = 400
+_MAX_CHART_POINTS = 400
 """Points a line is drawn through."""
 MOST_READINGS = 150
 """Points of a line that can be read off with the pointer."""
@@ -60,12 +60,12 @@ class Axis:
         found = values[(values >= self.low) & (values <= self.high)]
         places = self.shares(found)
         return [
-            Tick(round(100 * float(at), 2), number(value, log=self.log))
+            Tick(round(100 * float(at), 2), short_number(value, log=self.log))
             for at, value in zip(places, found, strict=True)
         ]
 
 
-def number(value: float, *, log: bool = False) -> str:
+def short_number(value: float, *, log: bool = False) -> str:
     """A number as short as it can be said: ``1,200``, ``0.93``, ``3e-05``."""
     if log or not 1000 <= abs(value) < 1e7:
         return f"{value:.3g}".replace("-", "\u2212") if value else "0"
@@ -106,7 +106,7 @@ class Line(NamedTuple):
     path: str
 
 
-class Reading(NamedTuple):
+class Tooltip(NamedTuple):
     """A point that can be read off: its place in thousandths, and what is said there."""
 
     x: int
@@ -149,7 +149,7 @@ class Chart:
     state: str = ""
     last: str = ""
     marks: tuple[Mark, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[Tooltip, ...] = ()
 
 
 def line_through(
@@ -159,18 +159,18 @@ def line_through(
     y: Float[np.ndarray, "S"],
 ) -> Line:
     """A line through points given as shares, thinned if there are very many."""
-    at = outline_steps(len(y), MOST_POINTS)
-    return Line(name, kind, path_of(x[at], outline(y[None], MOST_POINTS)[0]))
+    at = outline_steps(len(y), _MAX_CHART_POINTS)
+    return Line(name, kind, svg_path(x[at], outline(y[None], _MAX_CHART_POINTS)[0]))
 
 
-def readings_of(
+def tooltips_of(
     x: Float[np.ndarray, "S"], y: Float[np.ndarray, "S"], texts: Sequence[str]
-) -> tuple[Reading, ...]:
+) -> tuple[Tooltip, ...]:
     """Points to be read off, evenly chosen if there are very many."""
     there = np.flatnonzero(np.isfinite(y))
     if len(there) > MOST_READINGS:
         there = there[np.linspace(0, len(there) - 1, MOST_READINGS).astype(int)]
     return tuple(
-        Reading(round(SIDE * float(x[i])), round(SIDE * (1 - float(y[i]))), texts[i])
+        Tooltip(round(SIDE * float(x[i])), round(SIDE * (1 - float(y[i]))), texts[i])
         for i in there.tolist()
     )

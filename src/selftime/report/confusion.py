@@ -10,15 +10,15 @@ from scipy.spatial.distance import squareform
 
 from selftime.tasks.evaluation import Evaluation
 
-MOST_CLASSES = 40
+MAX_CONFUSION_CLASSES = 40
 """Classes that are drawn; of more, those with most mistakes."""
-SIDE, SMALLEST, LARGEST = 560, 22, 56
+_MATRIX_SIDE, _MIN_CELL, _MAX_CELL = 560, 22, 56
 """Pixels: of the matrix where cells are neither too small for a count nor too large."""
 MOST_LETTERS = 16
 """Letters of a class name that are written; the whole name is in the title of its cells."""
 LETTER, MARGIN = 6.6, 8
 """Pixels: width of a letter, and space around the matrix."""
-DEEPEST = 0.5
+_MAX_OPACITY = 0.5
 """Opacity of the strongest colour: ink on it keeps a contrast above 4.5 on light and dark paper."""
 
 
@@ -90,9 +90,9 @@ class ConfusionPicture:
 def confusion_picture(found: Evaluation) -> ConfusionPicture:
     """The confusion matrix with counts and colour, for 2 to 40 classes and the worst 40 of more."""
     whole = found.confusion
-    kept = seriation(whole, worst(whole))
+    kept = seriation(whole, _worst_classes(whole))
     names, counts = found.classes[kept], whole[np.ix_(kept, kept)]
-    cell = float(np.clip(SIDE / len(kept), SMALLEST, LARGEST))
+    cell = float(np.clip(_MATRIX_SIDE / len(kept), _MIN_CELL, _MAX_CELL))
     letters = min(max(map(len, names.tolist())), MOST_LETTERS) * LETTER
     slanted = letters > cell
     top = 2.0 * MARGIN + (0.72 * letters + 10 if slanted else 14)
@@ -100,7 +100,7 @@ def confusion_picture(found: Evaluation) -> ConfusionPicture:
     side = cell * len(kept)
     return ConfusionPicture(
         cells=cells_of(counts, whole[kept].sum(axis=1), names, cell),
-        lines=[line_of(k, kept, whole, str(name), cell) for k, name in enumerate(names)],
+        lines=[_class_line(k, kept, whole, str(name), cell) for k, name in enumerate(names)],
         cell=round(cell, 2),
         left=left,
         top=top,
@@ -108,15 +108,15 @@ def confusion_picture(found: Evaluation) -> ConfusionPicture:
         width=round(left + side + 96 + (0.72 * letters if slanted else 0), 1),
         height=round(top + side + MARGIN, 1),
         caption=caption_of(whole, kept),
-        alt="; ".join(frequent(found)) or "No series was given another class than its own.",
+        alt="; ".join(frequent_mistakes(found)) or "No series was given another class than its own.",
     )
 
 
-def worst(counts: Int64[np.ndarray, "K K"]) -> Int64[np.ndarray, "n"]:
+def _worst_classes(counts: Int64[np.ndarray, "K K"]) -> Int64[np.ndarray, "n"]:
     """Classes to draw: all, or those with most mistakes of either kind, in their order."""
     off = counts - np.diag(np.diag(counts))
     mistakes = off.sum(axis=0) + off.sum(axis=1)
-    return np.sort(np.argsort(-mistakes, kind="stable")[:MOST_CLASSES])
+    return np.sort(np.argsort(-mistakes, kind="stable")[:MAX_CONFUSION_CLASSES])
 
 
 def seriation(
@@ -153,7 +153,7 @@ def cells_of(
             x=round(j * cell, 2),
             y=round(k * cell, 2),
             kind="hit" if k == j else "miss",
-            depth=round(DEEPEST * float(counts[k, j] / sizes[k]) ** 0.5, 3),
+            depth=round(_MAX_OPACITY * float(counts[k, j] / sizes[k]) ** 0.5, 3),
             series=f"{counts[k, j]:,}",
             text=f"{counts[k, j]:,} of {sizes[k]:,} series of “{names[k]}” given “{names[j]}”",
         )
@@ -161,7 +161,7 @@ def cells_of(
     ]
 
 
-def line_of(
+def _class_line(
     k: int, kept: Int64[np.ndarray, "n"], whole: Int64[np.ndarray, "K K"], name: str, cell: float
 ) -> ClassLine:
     """Row and column ``k``."""
@@ -183,7 +183,7 @@ def caption_of(whole: Int64[np.ndarray, "K K"], kept: Int64[np.ndarray, "n"]) ->
     return text + "."
 
 
-def frequent(found: Evaluation, most: int = 5) -> list[str]:
+def frequent_mistakes(found: Evaluation, most: int = 5) -> list[str]:
     """The most frequent mistakes in words, as shares of their class."""
     off = found.confusion - np.diag(np.diag(found.confusion))
     sizes = found.confusion.sum(axis=1)

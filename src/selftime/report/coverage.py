@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from selftime.report.palette import FAINT, SOFT, canvas, class_style, headline
 from selftime.tasks.forecasting.calibration import Calibration
 
-NEAR = 0.02
+_COVERAGE_TOLERANCE = 0.02
 """Shaded around what was promised: two points."""
 
 
@@ -21,7 +21,7 @@ def coverage_picture(found: Mapping[int, Calibration], *, title: str) -> Figure:
     """
     with canvas(5.2, 5.4) as figure:
         axes = figure.add_axes((0.12, 0.1, 0.84, 0.74))
-        axes.fill_between([0, 1], [-NEAR, 1 - NEAR], [NEAR, 1 + NEAR], color=FAINT, alpha=0.5, lw=0)
+        axes.fill_between([0, 1], [-_COVERAGE_TOLERANCE, 1 - _COVERAGE_TOLERANCE], [_COVERAGE_TOLERANCE, 1 + _COVERAGE_TOLERANCE], color=FAINT, alpha=0.5, lw=0)
         axes.plot([0, 1], [0, 1], color=SOFT, lw=1)
         for k, (horizon, one) in enumerate(found.items()):
             draw_coverage(axes, one, horizon, k)

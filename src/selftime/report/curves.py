@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
-from selftime.report.budgets import apart, ascending, marks_of
-from selftime.report.palette import FAINT, MUTED, SOFT, STRONG, canvas, headline, spread
+from selftime.report.budgets import select_marks, sorted_by_labels, label_count_ticks
+from selftime.report.palette import FAINT, MUTED, SOFT, STRONG, canvas, headline, space_labels
 from selftime.tasks.compare import Comparison
 
 HEIGHT, AXES_HEIGHT, LABEL_HEIGHT = 4.6, 3.13, 0.175
@@ -30,7 +30,7 @@ def label_efficiency(comparison: Comparison, *, title: str, subtitle: str = "") 
         title: what the picture says.
         subtitle: how it was measured; worked out when left empty.
     """
-    comparison = ascending(comparison)
+    comparison = sorted_by_labels(comparison)
     inches = max(AXES_HEIGHT, LABEL_HEIGHT * len(comparison.names))
     height = HEIGHT - AXES_HEIGHT + inches
     with canvas(8.0, height) as figure:
@@ -38,11 +38,11 @@ def label_efficiency(comparison: Comparison, *, title: str, subtitle: str = "") 
         starts = [_draw_row(axes, comparison, k) for k in range(len(comparison.names))]
         _dress(axes, comparison)
         _name_rows(axes, comparison, np.array(starts), LABEL_HEIGHT / inches)
-        headline(figure, title, subtitle or _how_measured(comparison))
+        headline(figure, title, subtitle or _measurement_note(comparison))
     return figure
 
 
-def interval(hits: np.ndarray) -> tuple[float, float]:
+def mean_interval(hits: np.ndarray) -> tuple[float, float]:
     """Mean accuracy in percent over draws (R,M), and half the width of its 95 % interval.
 
     Student's t over draws; 0 for a single draw, of which nothing can be said.
@@ -57,12 +57,12 @@ def interval(hits: np.ndarray) -> tuple[float, float]:
 def _draw_row(axes: Axes, comparison: Comparison, k: int) -> float:
     """One line; returns the height at which it starts."""
     hits = comparison.hits[comparison.names[k]]
-    mean, half = np.array([interval(hits[shots]) for shots in comparison.labels_per_class]).T
+    mean, half = np.array([mean_interval(hits[shots]) for shots in comparison.labels_per_class]).T
     x = _places(comparison)
     if k == 0:
         axes.fill_between(x, mean - half, mean + half, color=STRONG, alpha=0.14, lw=0, zorder=2)
         axes.plot(x, mean, color=STRONG, lw=2.8, marker="o", ms=7, mec="white", zorder=5)
-        room = np.array(apart(x, VALUE_WIDTH))
+        room = np.array(select_marks(x, VALUE_WIDTH))
         _write_values(axes, x[room], mean[room])
     else:
         aside = 0.006 * k * min(1, 4 / len(comparison.names))  # so that intervals are told apart
@@ -76,7 +76,7 @@ def _dash(k: int) -> Any:
 
 
 def _places(comparison: Comparison) -> np.ndarray:
-    return np.array([mark.at for mark in marks_of(comparison)])
+    return np.array([mark.at for mark in label_count_ticks(comparison)])
 
 
 def _write_values(axes: Axes, x: np.ndarray, mean: np.ndarray) -> None:
@@ -98,7 +98,7 @@ def _colour(k: int) -> str:
 
 
 def _dress(axes: Axes, comparison: Comparison) -> None:
-    marks = [mark for mark in marks_of(comparison, gap=NAME_WIDTH) if mark.written]
+    marks = [mark for mark in label_count_ticks(comparison, gap=NAME_WIDTH) if mark.written]
     names = [f"{mark.name}\n({mark.labels:,})\n{mark.share}".rstrip() for mark in marks]
     axes.set_xticks([mark.at for mark in marks], names)
     axes.set_xlim(0, 1)
@@ -116,7 +116,7 @@ def _dress(axes: Axes, comparison: Comparison) -> None:
 
 def _name_rows(axes: Axes, comparison: Comparison, starts: np.ndarray, gap: float) -> None:
     (low, high), first = axes.get_ylim(), float(_places(comparison)[0])
-    heights = spread(starts, gap * (high - low))
+    heights = space_labels(starts, gap * (high - low))
     for k, (name, start, height) in enumerate(zip(comparison.names, starts, heights, strict=True)):
         axes.annotate(
             name,
@@ -139,7 +139,7 @@ def _name_rows(axes: Axes, comparison: Comparison, starts: np.ndarray, gap: floa
         )
 
 
-def _how_measured(comparison: Comparison) -> str:
+def _measurement_note(comparison: Comparison) -> str:
     hits = comparison.hits[comparison.names[0]]
     draws = max(len(hits[shots]) for shots in comparison.labels_per_class)
     cases = hits[comparison.labels_per_class[0]].shape[1]

@@ -19,13 +19,13 @@ from selftime.engine.runs import (
     MODEL,
     RACE,
     REPORT,
-    RUN,
+    RUN_FILE,
     STRATEGIES,
     metrics_in,
     run_record,
     write_finished,
 )
-from selftime.engine.training import Record
+from selftime.engine.training import StepRecord
 from selftime.report.content import Content
 from selftime.report.curves import label_efficiency
 from selftime.report.judged import evaluation_section
@@ -35,7 +35,7 @@ from selftime.report.judged_tables import (
     finishes_table,
     metrics_table,
     strategies_table,
-    table_of,
+    plain_table,
 )
 from selftime.report.maps import embedding_map
 from selftime.report.page import settings_of_run, write_page
@@ -45,13 +45,13 @@ from selftime.report.strategies import strategies_of
 from selftime.tasks.compare import Comparison
 from selftime.tasks.evaluate import evaluate_shots
 from selftime.tasks.evaluation import Evaluation
-from selftime.tasks.recorded import comparison_of, recorded
+from selftime.tasks.recorded import comparison_from_dict, comparison_to_dict
 from selftime.views.augment import VIEWS
 from selftime.views.masks import RandomMask, hidden
 from selftime.views.mild import Mild, View
 
 FILES = {
-    "run": RUN,
+    "run": RUN_FILE,
     "race": RACE,
     "comparison": COMPARISON,
     "strategies": STRATEGIES,
@@ -87,7 +87,7 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     if not files.get("run"):
         raise ValueError(
             f"{place} does not say what was run: name the folder of a run or a comparison "
-            f"(with {RUN}), or what classify wrote beside its predictions"
+            f"(with {RUN_FILE}), or what classify wrote beside its predictions"
         )
     if files["run"].get("status") != "finished":
         raise ValueError(
@@ -129,7 +129,7 @@ class RunFolder:
         return self.files["run"]
 
     @cached_property
-    def metrics(self) -> list[Record]:
+    def metrics(self) -> list[StepRecord]:
         """A record of every step, where it took steps."""
         return metrics_in(self.path) if self.path.is_dir() else []
 
@@ -137,7 +137,7 @@ class RunFolder:
     def comparison(self) -> Comparison | None:
         """The model beside the reference rows, if it was compared."""
         content = self.files.get("comparison")
-        return comparison_of(content) if content else None
+        return comparison_from_dict(content) if content else None
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
@@ -160,7 +160,7 @@ class RunFolder:
         took = f", {made:g} s of learning" if made is not None else ", the model was there before"
         out: list[Any] = [
             f"selftime {run['command']}, seed {run['seed']}{took}",
-            table_of(("setting", "value", "reason"), settings_of_run(run)),
+            plain_table(("setting", "value", "reason"), settings_of_run(run)),
         ]
         if race:
             out += [finishes_table(race["finishes"]), race["verdict"]]
@@ -287,7 +287,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
     found = evaluate_shots(model, train, test, shots=most)
     record = run_record(model.card, command=command, source=train.source)
     with whole_folder(folder, overwrite=overwrite) as fresh:
-        write_json(fresh / COMPARISON, recorded(comparison))
+        write_json(fresh / COMPARISON, comparison_to_dict(comparison))
         if ways := strategies_of(comparison):
             write_json(fresh / STRATEGIES, ways)
         found.save(fresh / EVALUATION)
@@ -313,7 +313,7 @@ def check_folder(target: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise FileExistsError(f"{target} exists: choose another --out, or --force to replace it")
-    ours = any((target / name).is_file() for name in (RUN, COMPARISON))
+    ours = any((target / name).is_file() for name in (RUN_FILE, COMPARISON))
     empty = target.is_dir() and not any(target.iterdir())
     if target.is_symlink() or not (ours or empty):
         raise FileExistsError(
@@ -324,7 +324,7 @@ def check_folder(target: Path, *, overwrite: bool) -> None:
 def record_in(folder: Path) -> dict[str, Any]:
     """What ``run.json`` of a folder says, however far the run is; nothing if there is none."""
     try:
-        return _json_in(folder / RUN)
+        return _json_in(folder / RUN_FILE)
     except ValueError:
         return {}
 

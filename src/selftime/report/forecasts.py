@@ -9,7 +9,7 @@ from selftime.data.series import SeriesSet
 from selftime.report.palette import FAINT, INK, SOFT, STRONG, canvas, headline
 from selftime.tasks.forecasting.outlook import Forecasts
 
-MOST_PANELS = 6
+_MAX_FORECAST_PANELS = 6
 """Series and channels that are drawn, the first ones."""
 PAST = 4
 """Past steps that are drawn, in horizons."""
@@ -23,7 +23,7 @@ def forecast_picture(series: SeriesSet, forecasts: Forecasts, *, title: str) -> 
         forecasts: one for each series.
         title: what the picture says.
     """
-    places = [(i, c) for i in range(len(series)) for c in range(series.n_channels)][:MOST_PANELS]
+    places = [(i, c) for i in range(len(series)) for c in range(series.n_channels)][:_MAX_FORECAST_PANELS]
     height = 0.8 + 1.5 * len(places)
     with canvas(8.0, height) as figure:
         bottom, top = 0.35 / height, 1 - 0.75 / height
@@ -45,7 +45,7 @@ def draw_forecast(
     past = values[-PAST * horizon :]
     axes.plot(np.arange(1 - len(past), 1), past, color=INK, lw=1.1)
     ahead = np.arange(1, horizon + 1)
-    for low, high in bands_of(forecasts.levels):
+    for low, high in quantile_bands(forecasts.levels):
         bounds = forecasts.quantiles[i, low, c], forecasts.quantiles[i, high, c]
         axes.fill_between(ahead, *bounds, color=STRONG, alpha=0.16, lw=0)
     axes.plot(ahead, forecasts.mean[i, c], color=STRONG, lw=1.8)
@@ -54,7 +54,7 @@ def draw_forecast(
     axes.tick_params(labelsize=8)
 
 
-def bands_of(levels: tuple[float, ...]) -> list[tuple[int, int]]:
+def quantile_bands(levels: tuple[float, ...]) -> list[tuple[int, int]]:
     """Pairs of quantiles that lie opposite to each other, widest first."""
     return [
         (low, levels.index(round(1 - level, 6)))
@@ -70,6 +70,6 @@ def _name(series: SeriesSet, i: int, c: int) -> str:
 
 def _subtitle(forecasts: Forecasts) -> str:
     levels = forecasts.levels
-    shares = [f"{100 * (levels[high] - levels[low]):.0f} %" for low, high in bands_of(levels)]
+    shares = [f"{100 * (levels[high] - levels[low]):.0f} %" for low, high in quantile_bands(levels)]
     bands = f"; bands hold {' and '.join(shares)} of what comes" if shares else ""
     return f"{forecasts.mean.shape[2]} steps ahead{bands}"

@@ -13,11 +13,11 @@ from rich.text import Text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 
-MOST_CLASSES = 12
+_MAX_LISTED_CLASSES = 12
 """Classes that are listed by name; the rest are counted."""
 
 
-class Warned(NamedTuple):
+class DataWarning(NamedTuple):
     """Something worth a look.
 
     Attributes:
@@ -61,7 +61,7 @@ class Inspection:
     irregular: float | None
     duplicates: int
     contradictions: int
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[DataWarning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -81,8 +81,8 @@ def inspect(x: Any) -> Inspection:
         SeriesError: it cannot be read.
     """
     series = read(x)
-    interval, irregular = sampling(series)
-    duplicates, contradictions = repeated(series)
+    interval, irregular = sampling_interval(series)
+    duplicates, contradictions = count_duplicates(series)
     found = Inspection(
         series=len(series),
         channels=series.channels,
@@ -116,7 +116,7 @@ def constant_channels(series: SeriesSet) -> tuple[str, ...]:
     return tuple(series.channels[c] for c in np.flatnonzero(low >= high))
 
 
-def sampling(series: SeriesSet) -> tuple[str | None, float | None]:
+def sampling_interval(series: SeriesSet) -> tuple[str | None, float | None]:
     """The median time from step to step within series, and the share of steps that differ.
 
     Steps that differ from the median by less than a tenth count as equal.
@@ -129,10 +129,10 @@ def sampling(series: SeriesSet) -> tuple[str | None, float | None]:
     dated = np.issubdtype(apart.dtype, np.timedelta64)
     seconds = apart / np.timedelta64(1, "s") if dated else apart.astype(np.float64)
     usual = float(np.median(seconds))
-    return in_time_words(usual), float((np.abs(seconds - usual) > 0.1 * abs(usual)).mean())
+    return duration_in_words(usual), float((np.abs(seconds - usual) > 0.1 * abs(usual)).mean())
 
 
-def in_time_words(seconds: float) -> str:
+def duration_in_words(seconds: float) -> str:
     """A span of time in the largest unit that divides it: ``30 minutes``, ``0.01 seconds``."""
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size and seconds % size == 0:
@@ -140,7 +140,7 @@ def in_time_words(seconds: float) -> str:
     return f"{seconds:g} second{'s' if seconds != 1 else ''}"
 
 
-def repeated(series: SeriesSet) -> tuple[int, int]:
+def count_duplicates(series: SeriesSet) -> tuple[int, int]:
     """How many series equal an earlier one, and how many of these have another label."""
     first: dict[bytes, int] = {}
     twins = []
@@ -153,20 +153,20 @@ def repeated(series: SeriesSet) -> tuple[int, int]:
     return len(twins), sum(bool(series.labels[a] != series.labels[b]) for a, b in twins)
 
 
-def warnings_of(found: Inspection) -> Iterator[Warned]:
+def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     """What is worth a look in a data set."""
     if found.series == 1:
-        yield Warned("there is one series only", "cut it into windows (selftime.windows)")
+        yield DataWarning("there is one series only", "cut it into windows (selftime.windows)")
     if found.constant:
         names = ", ".join(found.constant)
-        yield Warned(f"constant, so without information: {names}", "leave these channels out")
+        yield DataWarning(f"constant, so without information: {names}", "leave these channels out")
     if found.missing > 0.3:
-        yield Warned(
+        yield DataWarning(
             f"{found.missing:.0%} of the values are missing",
             "leave out the channels or series that are mostly empty",
         )
     if found.duplicates:
-        yield Warned(
+        yield DataWarning(
             f"{found.duplicates} series equal an earlier one, {found.contradictions} of them "
             "with another label",
             "drop them, or results on a test part that shares them look too good",
@@ -175,27 +175,27 @@ def warnings_of(found: Inspection) -> Iterator[Warned]:
     yield from _warnings_of_time(found)
 
 
-def _warnings_of_classes(labels: dict[str, int]) -> Iterator[Warned]:
+def _warnings_of_classes(labels: dict[str, int]) -> Iterator[DataWarning]:
     if len(labels) == 1:
-        yield Warned("all labels are the same", "check the label column")
+        yield DataWarning("all labels are the same", "check the label column")
     lonely = [name for name, count in labels.items() if count == 1]
     if len(labels) > 1 and len(lonely) > len(labels) / 2:
-        yield Warned(
+        yield DataWarning(
             f"{len(lonely)} of {len(labels)} classes have one series only",
             "check that the label column is not an id or a measured value",
         )
     elif len(labels) > 1 and lonely:
-        yield Warned(f"classes with one series only: {', '.join(lonely)}", "label more of them")
+        yield DataWarning(f"classes with one series only: {', '.join(lonely)}", "label more of them")
 
 
-def _warnings_of_time(found: Inspection) -> Iterator[Warned]:
+def _warnings_of_time(found: Inspection) -> Iterator[DataWarning]:
     if found.irregular and found.irregular > 0.01:
-        yield Warned(
+        yield DataWarning(
             f"{found.irregular:.0%} of the steps are not {found.interval} apart",
             "resample to equal steps: the methods look at order, not at clock time",
         )
     if found.longest > 20 * found.shortest:
-        yield Warned(
+        yield DataWarning(
             f"lengths run from {found.shortest} to {found.longest} steps",
             "cut the long ones into windows (selftime.windows), or leave out the stumps",
         )
@@ -221,7 +221,7 @@ def _facts(found: Inspection) -> list[tuple[str, str]]:
         times += f", {found.irregular:.1%} of the steps differ"
     return [
         ("series", f"{found.series:,}"),
-        ("channels", f"{len(found.channels)}: {_listed(found.channels)}"),
+        ("channels", f"{len(found.channels)}: {_name_list(found.channels)}"),
         ("steps", steps),
         ("missing", f"{found.missing:.2%}" if found.missing else "none"),
         ("labels", _counts(found.labels)),
@@ -234,11 +234,11 @@ def _facts(found: Inspection) -> list[tuple[str, str]]:
 def _counts(labels: dict[str, int]) -> str:
     if not labels:
         return "none"
-    each = _listed([f"{name} ({count})" for name, count in labels.items()])
+    each = _name_list([f"{name} ({count})" for name, count in labels.items()])
     return f"{len(labels)} classes (series): {each}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_CLASSES])
-    more = len(names) - MOST_CLASSES
+def _name_list(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MAX_LISTED_CLASSES])
+    more = len(names) - _MAX_LISTED_CLASSES
     return f"{shown} and {more} more" if more > 0 else shown

@@ -10,17 +10,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from selftime.objectives.strength import ENOUGH
+from selftime.objectives.strength import MIN_RETRIEVAL
 from selftime.report.palette import CLASSES, FAINT, INK, SOFT, STRONG, canvas, headline
-from selftime.tasks.advice import CONFUSES, DESTROYS, SAFE, STILL, WEAKLY, Effect, Invariance
+from selftime.tasks.advice import CONFUSES, DESTROYS, SAFE, UNCHANGED, WEAKLY, Effect, Invariance
 from selftime.tasks.advice import ViewAudit as Audit
 from selftime.tasks.gain import Gain
 
-COLOURS = {DESTROYS: CLASSES[2], CONFUSES: CLASSES[6], WEAKLY: INK, SAFE: STRONG, STILL: SOFT}
+COLOURS = {DESTROYS: CLASSES[2], CONFUSES: CLASSES[6], WEAKLY: INK, SAFE: STRONG, UNCHANGED: SOFT}
 """By verdict."""
 SHADES = (0.35, 0.65, 1.0)
 """From weak to strong."""
-Panel = tuple[str, Callable[[Effect], tuple[float, float, float] | None]]
+_EffectPanel = tuple[str, Callable[[Effect], tuple[float, float, float] | None]]
 """A title, and what is drawn of an effect: value and both ends of its interval."""
 
 
@@ -37,7 +37,7 @@ def audit_table(found: Invariance) -> Group:
         cells = _cells(effect, len(heads) - 1)
         table.add_row(audit.name, f"{effect.amount:g}", *cells, Text(audit.suggestion, style=style))
     notes = [Text(f"! {warning}") for warning in found.warnings()]
-    return Group(table, *(Text(line) for line in measured(found)), *notes)
+    return Group(table, *(Text(line) for line in audit_notes(found)), *notes)
 
 
 DROPS = ("1-NN", "probe", "for good")
@@ -53,7 +53,7 @@ def _cells(effect: Effect, count: int) -> list[str]:
     return [f"{effect.agreement:.0%}", *drops]
 
 
-def measured(found: Invariance) -> list[str]:
+def audit_notes(found: Invariance) -> list[str]:
     """How the figures were measured, in words."""
     lines = [
         f"Untrained features of {found.series:,} series, of which those that a view changed.",
@@ -91,8 +91,8 @@ def audit_picture(found: Invariance, *, title: str) -> Figure:
     return figure
 
 
-def _panels(*, labelled: bool) -> list[Panel]:
-    panels: list[Panel] = [("finds itself, %", _agreement)]
+def _panels(*, labelled: bool) -> list[_EffectPanel]:
+    panels: list[_EffectPanel] = [("finds itself, %", _agreement)]
     if labelled:
         panels += [
             ("1-NN loses, points", lambda effect: _ends(effect.nearest)),
@@ -129,7 +129,7 @@ def _draw(
             colour = COLOURS[audit.verdict]
             axes.plot([low, high], [row + dy] * 2, color=colour, lw=1.2, alpha=shade)
             axes.plot([value], [row + dy], "o", ms=4, color=colour, alpha=shade, mew=0)
-    axes.axvline(100 * ENOUGH if is_share else 0, color=SOFT, lw=0.8, ls=":", zorder=0)
+    axes.axvline(100 * MIN_RETRIEVAL if is_share else 0, color=SOFT, lw=0.8, ls=":", zorder=0)
     if is_share:
         axes.set_xlim(-4, 104)
     axes.grid(axis="x", color=FAINT, lw=0.6)

@@ -6,20 +6,20 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from selftime.report.calibration import calibration_picture, figure_rows
-from selftime.report.confusion import frequent
-from selftime.report.judged import lead_of
-from selftime.report.mistakes import row_of
-from selftime.report.progress import found_at, names_in
+from selftime.report.calibration import calibration_picture, metric_rows
+from selftime.report.confusion import frequent_mistakes
+from selftime.report.judged import evaluation_lead
+from selftime.report.mistakes import mistake_row
+from selftime.report.progress import value_at, metric_names
 from selftime.report.results import accuracy_rows, gain_rows
 from selftime.report.strategies import Strategies, strategy_table
-from selftime.tasks.compare import Comparison, label_of
+from selftime.tasks.compare import Comparison, labels_in_words
 from selftime.tasks.evaluation import Evaluation
 
-Rows = Sequence[Sequence[str]]
+_TextRows = Sequence[Sequence[str]]
 
 
-def table_of(head: Sequence[str], rows: Rows) -> Table:
+def plain_table(head: Sequence[str], rows: _TextRows) -> Table:
     """A plain table; all but its first column to the right."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for k, name in enumerate(head):
@@ -38,22 +38,22 @@ def evaluation_tables(found: Evaluation) -> list[Any]:
     ]
     head = ("series", "is", "was given", "sure", "most alike of that class", "of its own class")
     return [
-        lead_of(found),
-        table_of(("figure", "value", ""), figure_rows(found)),
+        evaluation_lead(found),
+        plain_table(("figure", "value", ""), metric_rows(found)),
         picture.sentence,
-        table_of(("confidence", "series", "mean confidence", "right"), picture.table),
-        *frequent(found),
-        table_of(("true class / given", *names), confusion),
-        *([table_of(head, [row_of(it) for it in found.mistakes])] if found.mistakes else []),
+        plain_table(("confidence", "series", "mean confidence", "right"), picture.table),
+        *frequent_mistakes(found),
+        plain_table(("true class / given", *names), confusion),
+        *([plain_table(head, [mistake_row(it) for it in found.mistakes])] if found.mistakes else []),
     ]
 
 
 def comparison_tables(comparison: Comparison) -> list[Any]:
     """Accuracies and gains with their intervals, and the verdict."""
-    heads = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class]
+    heads = [f"{labels_in_words(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class]
     parts = {"test series right": accuracy_rows(comparison), "ahead of": gain_rows(comparison)}
     tables = [
-        table_of((name, *heads), [(row, *(cell.text for cell in cells)) for row, cells in found])
+        plain_table((name, *heads), [(row, *(cell.text for cell in cells)) for row, cells in found])
         for name, found in parts.items()
     ]
     return [*tables, *comparison.verdict()]
@@ -63,18 +63,18 @@ def strategies_table(strategies: Strategies) -> Table:
     """Accuracy by strategy and number of labels."""
     it = strategy_table(strategies)
     rows = [(name, *(cell.text for cell in cells)) for name, cells in it.rows]
-    return table_of(("strategy", *it.head), rows)
+    return plain_table(("strategy", *it.head), rows)
 
 
 def metrics_table(metrics: Sequence[Mapping[str, Any]]) -> Table:
     """Loss and monitors at the first and the last step at which each was measured."""
-    places = [("loss",), *(("monitors", name) for name in names_in(metrics, "monitors"))]
+    places = [("loss",), *(("monitors", name) for name in metric_names(metrics, "monitors"))]
     rows = []
     for place in places:
-        there = [r for r in metrics if found_at(r, *place) is not None]
-        ends = [f"{found_at(r, *place):.6g} (step {r['step']})" for r in (there[:1] + there[-1:])]
+        there = [r for r in metrics if value_at(r, *place) is not None]
+        ends = [f"{value_at(r, *place):.6g} (step {r['step']})" for r in (there[:1] + there[-1:])]
         rows.append((place[-1], *(ends or ("", ""))))
-    return table_of(("measured while learning", "first", "last"), rows)
+    return plain_table(("measured while learning", "first", "last"), rows)
 
 
 def finishes_table(finishes: Sequence[Mapping[str, Any]]) -> Table:
@@ -88,4 +88,4 @@ def finishes_table(finishes: Sequence[Mapping[str, Any]]) -> Table:
         )
         for it in finishes
     ]
-    return table_of(("contender", "probe", "views agree", "learned for"), rows)
+    return plain_table(("contender", "probe", "views agree", "learned for"), rows)

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 
-class Measured(NamedTuple):
+class BenchmarkResult(NamedTuple):
     """How a method did in the open benchmark.
 
     Attributes:
@@ -28,19 +28,19 @@ class Measured(NamedTuple):
 
 
 @cache
-def published() -> dict[str, Any]:
+def benchmark_results() -> dict[str, Any]:
     """The whole of ``measured.json``: what was measured, how, and the rows."""
     text = files("selftime.report").joinpath("measured.json").read_text(encoding="utf8")
     content: dict[str, Any] = json.loads(text)
     return content
 
 
-def measured(kind: str, name: str) -> Measured | None:
+def benchmark_result(kind: str, name: str) -> BenchmarkResult | None:
     """How a method did; None where it has not been measured.
 
     Args:
         kind: "objective" or "encoder".
         name: as people type it.
     """
-    row = published().get(kind, {}).get(name)
-    return None if row is None else Measured(**row)
+    row = benchmark_results().get(kind, {}).get(name)
+    return None if row is None else BenchmarkResult(**row)

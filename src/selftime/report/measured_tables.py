@@ -6,7 +6,7 @@ from typing import Any
 
 from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
-from selftime.report.measured import Measured
+from selftime.report.measured import BenchmarkResult
 
 MARKED = re.compile(r"<!-- measured: ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
 KINDS = ("objective", "encoder", "combined")
@@ -22,18 +22,18 @@ def with_tables(page: str, content: Mapping[str, Any]) -> str:
 
     Args:
         page: Markdown.
-        content: of ``measured.json`` (:func:`selftime.report.measured.published`).
+        content: of ``measured.json`` (:func:`selftime.report.measured.benchmark_results`).
 
     Raises:
         ValueError: a table about something that is not in :data:`SUBJECTS`.
     """
     return MARKED.sub(
-        lambda found: f"<!-- measured: {found[1]} -->\n{table_of(found[1], content)}<!-- end -->",
+        lambda found: f"<!-- measured: {found[1]} -->\n{benchmark_table(found[1], content)}<!-- end -->",
         page,
     )
 
 
-def table_of(subject: str, content: Mapping[str, Any]) -> str:
+def benchmark_table(subject: str, content: Mapping[str, Any]) -> str:
     """The rows of a subject, the best first, references at the bottom, and what they are means of.
 
     Raises:
@@ -42,12 +42,12 @@ def table_of(subject: str, content: Mapping[str, Any]) -> str:
     if subject not in SUBJECTS:
         raise ValueError(f"got a table of {subject!r}, wanted one of {', '.join(SUBJECTS)}")
     kind = subject if subject in KINDS else "objective"
-    rows = {name: Measured(**row) for name, row in content.get(kind, {}).items()}
+    rows = {name: BenchmarkResult(**row) for name, row in content.get(kind, {}).items()}
     shown = {name: row for name, row in rows.items() if belongs(name, subject)}
     if not shown:
         return f"\n{NOTHING}\n\n"
     labels = list(next(iter(shown.values())).accuracy)
-    lines = [*head_of(kind, labels), *map(line_of, *zip(*in_order(shown), strict=True))]
+    lines = [*_table_head(kind, labels), *map(_table_row, *zip(*_ranked_rows(shown), strict=True))]
     beside = content["reference"][kind]
     gap = [NONE] if kind == "encoder" else [NONE, NONE]
     lines += [cells(f"*{name}*", *gap, *points(row), NONE, NONE) for name, row in beside.items()]
@@ -60,19 +60,19 @@ def belongs(name: str, subject: str) -> bool:
     return subject not in FAMILIES or (name in OBJECTIVES and OBJECTIVES[name].family == subject)
 
 
-def in_order(rows: Mapping[str, Measured]) -> list[tuple[str, Measured]]:
+def _ranked_rows(rows: Mapping[str, BenchmarkResult]) -> list[tuple[str, BenchmarkResult]]:
     """Rows with their names, the best first."""
     return sorted(rows.items(), key=lambda item: item[1].rank)
 
 
-def head_of(kind: str, labels: list[str]) -> list[str]:
+def _table_head(kind: str, labels: list[str]) -> list[str]:
     """The first two lines of a table."""
     first = [kind if kind != "combined" else "sum", *([] if kind == "encoder" else ["on"])]
     names = [*first, "rank", *labels, "gain over untrained", "step"]
     return [cells(*names), cells("---", *["---:"] * (len(names) - 1))]
 
 
-def line_of(name: str, row: Measured) -> str:
+def _table_row(name: str, row: BenchmarkResult) -> str:
     """One method."""
     gain = " / ".join(f"{value:+.1f}".replace("-", "−") for value in row.gain.values())
     step = NONE if row.step is None else f"{row.step:.1f}×"

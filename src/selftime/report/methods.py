@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives import OBJECTIVES
-from selftime.report.measured import Measured, measured
+from selftime.report.measured import BenchmarkResult, benchmark_result
 
 
 class Method(NamedTuple):
@@ -28,7 +28,7 @@ class Method(NamedTuple):
     about: str
     suits: str
     papers: tuple[str, ...]
-    measured: Measured | None
+    measured: BenchmarkResult | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -89,4 +89,4 @@ def papers_in(text: str) -> tuple[str, ...]:
 def _method(kind: str, name: str, part: object, family: str, suits: str) -> Method:
     text = inspect.getdoc(part) or ""
     about = re.sub(r"\s*\([^()]*\d{4}[^()]*\)", "", text.split("\n\n")[0].replace("\n", " "))
-    return Method(kind, name, family, about, suits, papers_in(text), measured(kind, name))
+    return Method(kind, name, family, about, suits, papers_in(text), benchmark_result(kind, name))

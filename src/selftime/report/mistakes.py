@@ -7,15 +7,15 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.series import SeriesSet
-from selftime.report.strokes import outline, outline_steps, path_of
+from selftime.report.strokes import outline, outline_steps, svg_path
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import Lookalike, Mistake
 
 MOST_DRAWN = 8
 """Mistakes that are drawn; the rest are in the table."""
-MOST_CHANNELS = 3
+_MAX_MISTAKE_CHANNELS = 3
 """Channels that are drawn, one above the other."""
-MOST_STEPS = 240
+_MAX_MISTAKE_STEPS = 240
 """Steps in which a series is drawn."""
 WITHOUT = (
     "The series themselves are not among the files this page was made from, so they are not "
@@ -70,24 +70,24 @@ def mistake_gallery(found: Evaluation, shown: tuple[SeriesSet, SeriesSet] | None
     drawn = [panels_of(it, *shown) for it in found.mistakes[:MOST_DRAWN]] if shown else []
     channels = shown[1].n_channels if shown else 0
     some = f"The {len(found.mistakes):,} surest of them are listed. "
-    cut = f" The first {MOST_CHANNELS} of {channels} channels are drawn."
+    cut = f" The first {_MAX_MISTAKE_CHANNELS} of {channels} channels are drawn."
     return MistakeGallery(
         drawn=drawn,
-        table=[row_of(it) for it in found.mistakes],
+        table=[mistake_row(it) for it in found.mistakes],
         caption=f"{wrong:,} of {len(found.ids):,} test series were given a wrong class. "
         + (some if len(found.mistakes) < wrong else "")
         + "Alike is the cosine of embeddings.",
-        note=WITHOUT if not shown and found.mistakes else cut if channels > MOST_CHANNELS else "",
+        note=WITHOUT if not shown and found.mistakes else cut if channels > _MAX_MISTAKE_CHANNELS else "",
     )
 
 
-def row_of(it: Mistake) -> tuple[str, ...]:
+def mistake_row(it: Mistake) -> tuple[str, ...]:
     """A mistake as a row of the table."""
     sure = f"{100 * it.confidence:.1f} %"
-    return (it.id, it.truth, it.predicted, sure, like(it.like_predicted), like(it.like_truth))
+    return (it.id, it.truth, it.predicted, sure, _lookalike_text(it.like_predicted), _lookalike_text(it.like_truth))
 
 
-def like(it: Lookalike | None) -> str:
+def _lookalike_text(it: Lookalike | None) -> str:
     """A lookalike in a cell."""
     return f"{it.id} ({it.similarity:.2f})" if it else "none in training"
 
@@ -96,7 +96,7 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
     """The series, its lookalike of the given class and that of its true class."""
     likes = (it.like_predicted, it.like_truth)
     values = [values_of(test, it.id), *(values_of(train, one.id) if one else None for one in likes)]
-    lanes = lanes_of([v for v in values if v is not None])
+    lanes = channel_paths([v for v in values if v is not None])
     drawn = [lanes.pop(0) if v is not None else [] for v in values]
     sure = f"{100 * it.confidence:.0f} % sure"
     titles = [
@@ -125,10 +125,10 @@ def values_of(series: SeriesSet, name: str) -> Float[np.ndarray, "C T"]:
         raise ValueError(
             f"series {name!r} is not among those given: give the data that were judged"
         )
-    return series.series(int(rows[0]))[:MOST_CHANNELS].astype(np.float64)
+    return series.series(int(rows[0]))[:_MAX_MISTAKE_CHANNELS].astype(np.float64)
 
 
-def lanes_of(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:
+def channel_paths(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:
     """A path for each channel of each series; all to the same steps, a channel to one range."""
     longest = max(v.shape[1] for v in values)
     laid = np.concatenate(values, axis=1)  # (C, steps of all)
@@ -139,15 +139,15 @@ def lanes_of(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:
     low = np.where(high > low, low, low - 0.5)
     return [
         [
-            lane(0.04 + 0.92 * (row - start) / size, longest)
+            _channel_path(0.04 + 0.92 * (row - start) / size, longest)
             for row, start, size in zip(v, low, span, strict=True)
         ]
         for v in values
     ]
 
 
-def lane(level: Float[np.ndarray, "T"], longest: int) -> str:
+def _channel_path(level: Float[np.ndarray, "T"], longest: int) -> str:
     """The path of a channel; a shorter series ends before the right edge."""
     T = len(level)
-    at = outline_steps(T, MOST_STEPS) / max(longest - 1, 1)
-    return path_of(at, outline(level[None], MOST_STEPS)[0])
+    at = outline_steps(T, _MAX_MISTAKE_STEPS) / max(longest - 1, 1)
+    return svg_path(at, outline(level[None], _MAX_MISTAKE_STEPS)[0])

@@ -10,7 +10,7 @@ from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_per_class
 from selftime.report.palette import FAINT, SOFT, canvas, class_style, headline
 
-MOST_PANELS = 40
+_MAX_CLASS_PANELS = 40
 """Classes that are drawn; the rest are counted in the subtitle."""
 
 
@@ -34,7 +34,7 @@ def overview(
     labels = np.full(len(series), "") if series.labels is None else series.labels
     names = np.unique(labels)
     chosen = draw_per_class(labels, each, np.random.default_rng(seed))
-    shown = names[:MOST_PANELS]
+    shown = names[:_MAX_CLASS_PANELS]
     columns = min(len(shown), 1 if len(shown) == 1 else max(3, math.ceil(math.sqrt(len(shown)))))
     rows = math.ceil(len(shown) / columns)
     with canvas(8.0, 0.95 + 1.25 * rows if columns > 1 else 3.2) as figure:
@@ -46,7 +46,7 @@ def overview(
             axes.set_axis_off()
         top = 1 - 0.85 / figure.get_figheight()
         figure.subplots_adjust(0.06, 0.32 / figure.get_figheight(), 0.985, top, 0.10, 0.38)
-        headline(figure, title, _what_is_shown(series, names, channel, each))
+        headline(figure, title, _overview_caption(series, names, channel, each))
     return figure
 
 
@@ -59,10 +59,10 @@ def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, c
     axes.spines["left"].set_visible(False)
 
 
-def _what_is_shown(series: SeriesSet, names: np.ndarray, channel: int, each: int) -> str:
+def _overview_caption(series: SeriesSet, names: np.ndarray, channel: int, each: int) -> str:
     some = f"{min(each, len(series))} of {len(series):,} series"
     if series.labels is not None:
-        left_out = len(names) - MOST_PANELS
+        left_out = len(names) - _MAX_CLASS_PANELS
         more = f", {left_out} more classes" if left_out > 0 else ""
         some = f"{each} series of each class ({len(series):,} in all{more})"
     if series.n_channels == 1:

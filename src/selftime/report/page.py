@@ -12,12 +12,12 @@ from markupsafe import Markup
 
 from selftime.data.files import write_file
 from selftime.data.series import SeriesSet
-from selftime.report.charts import number
+from selftime.report.charts import short_number
 from selftime.report.content import Content as Content
-from selftime.report.gallery import MOST_CHANNELS, gallery
-from selftime.report.judged import judged
+from selftime.report.gallery import MAX_GALLERY_CHANNELS, gallery
+from selftime.report.judged import evaluation_parts
 from selftime.report.palette import CLASSES, FAINT, INK, MUTED, SOFT, STRONG
-from selftime.report.pointmap import HEIGHT, WIDTH, point_map
+from selftime.report.pointmap import MAP_HEIGHT, MAP_WIDTH, point_map
 from selftime.report.progress import loss_charts, monitor_charts, pace_charts, values_table
 from selftime.report.results import results
 from selftime.report.strategies import strategy_table
@@ -35,9 +35,9 @@ TEMPLATES = Environment(
 
 def page(content: Content) -> str:
     """The whole report as HTML; the same content gives the same text."""
-    script, style = own_text("page.js"), own_text("page.css")
+    script, style = template_text("page.js"), template_text("page.css")
     return TEMPLATES.get_template("page.html.jinja").render(
-        title=title_of(content.run),
+        title=_page_title(content.run),
         verdict=verdict_of(content),
         run=content.run,
         facts=facts(content),
@@ -46,12 +46,12 @@ def page(content: Content) -> str:
         data=data_rows(content.run["data"]),
         settings=settings_of_run(content.run),
         versions=list(content.run["versions"].items()),
-        learning=learning(content),
+        learning=_training_charts(content),
         warnings=content.warnings,
         **pictures_of_series(content),
         results=results(content.comparison) if content.comparison is not None else None,
         strategies=strategy_table(content.strategies) if content.strategies else None,
-        judged=judged(content.evaluation, content.judged_on) if content.evaluation else None,
+        judged=evaluation_parts(content.evaluation, content.judged_on) if content.evaluation else None,
         left_out=content.left_out,
         colours=colours(),
         style=Markup(style),
@@ -66,9 +66,9 @@ def pictures_of_series(content: Content) -> dict[str, Any]:
     channels = series.n_channels if series else 0
     return {
         "map": point_map(vectors, series) if series and vectors is not None else None,
-        "map_size": (WIDTH, HEIGHT),
+        "map_size": (MAP_WIDTH, MAP_HEIGHT),
         "exhibits": gallery(series, content.views) if series else [],
-        "channels": (min(channels, MOST_CHANNELS), channels),
+        "channels": (min(channels, MAX_GALLERY_CHANNELS), channels),
     }
 
 
@@ -84,13 +84,13 @@ def write_page(path: str | os.PathLike[str], content: Content) -> Path:
     return write_file(target, page(content).encode("utf8", "replace"))  # paths may hold any bytes
 
 
-def own_text(name: str) -> str:
+def template_text(name: str) -> str:
     """A file from the folder of templates as it stands."""
     loader = PackageLoader("selftime.report")
     return loader.get_source(TEMPLATES, name)[0].strip()
 
 
-def title_of(run: Mapping[str, Any]) -> str:
+def _page_title(run: Mapping[str, Any]) -> str:
     """The data by the last part of their name."""
     source = str(run["data"].get("source", "")).rstrip("/\\")
     last = source.replace("\\", "/").split("/")[-1]
@@ -101,7 +101,7 @@ def facts(content: Content) -> list[tuple[str, str]]:
     """The figures at the top: how much of what was learned from, and what came out."""
     data = sizes_of(content.series) | dict(content.run["data"])
     low, high = data.get("shortest"), data.get("longest")
-    steps = shown(low) if low == high else f"{shown(low)} to {shown(high)}"
+    steps = _format_value(low) if low == high else f"{_format_value(low)} to {_format_value(high)}"
     known = [
         ("series learned from", data.get("series")),
         ("channels", data.get("channels")),
@@ -109,12 +109,12 @@ def facts(content: Content) -> list[tuple[str, str]]:
         ("seconds to learn", seconds_of(content.run) or None),
         ("numbers per series", None if content.vectors is None else content.vectors.shape[1]),
     ]
-    return [(name, shown(value)) for name, value in known if value is not None]
+    return [(name, _format_value(value)) for name, value in known if value is not None]
 
 
 def seconds_of(run: Mapping[str, Any]) -> str:
     """How long learning took; empty where a model was given and that is not known."""
-    return number(float(run["seconds"])) if run.get("seconds") is not None else ""
+    return short_number(float(run["seconds"])) if run.get("seconds") is not None else ""
 
 
 def sizes_of(series: SeriesSet | None) -> dict[str, int]:
@@ -128,7 +128,7 @@ def sizes_of(series: SeriesSet | None) -> dict[str, int]:
 def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of the data, with units."""
     units = {"shortest": " steps", "longest": " steps"}
-    rows = [(name, shown(value) + units.get(name, "")) for name, value in data.items()]
+    rows = [(name, _format_value(value) + units.get(name, "")) for name, value in data.items()]
     missing = f"{100 * data.get('missing', 0):.3g} % of the values"
     return [(name, missing if name == "missing" else text) for name, text in rows]
 
@@ -136,18 +136,18 @@ def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 def settings_of_run(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Every setting with its value and the reason for it."""
     return [
-        (name, shown(setting["value"]), str(setting["reason"]))
+        (name, _format_value(setting["value"]), str(setting["reason"]))
         for name, setting in run["settings"].items()
     ]
 
 
-def learning(content: Content) -> dict[str, Any]:
+def _training_charts(content: Content) -> dict[str, Any]:
     """The charts of learning by gradient; empty when it took one pass."""
     if not content.metrics:
         return {}
     head, rows = values_table(content)
     return {
-        "steps": number(float(content.metrics[-1]["step"])),
+        "steps": short_number(float(content.metrics[-1]["step"])),
         "loss": loss_charts(content),
         "monitors": monitor_charts(content),
         "pace": pace_charts(content),
@@ -156,7 +156,7 @@ def learning(content: Content) -> dict[str, Any]:
     }
 
 
-def shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """A value as people read it."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]

@@ -97,7 +97,7 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> Path:
     return write_file(target, drawn.getvalue())
 
 
-def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
+def space_labels(wanted: np.ndarray, gap: float) -> np.ndarray:
     """Heights for labels: near the wanted ones, in their order, at least ``gap`` apart.
 
     The least-squares answer: pools of labels that would touch sit around their common mean

@@ -12,12 +12,12 @@ from selftime.report.charts import (
     Mark,
     axis_over,
     line_through,
-    number,
-    readings_of,
+    short_number,
+    tooltips_of,
 )
 from selftime.report.content import Content
 
-Record = Mapping[str, Any]
+_LogRecord = Mapping[str, Any]
 
 MOST_TERMS = 5
 """Terms of the loss that are told apart in one chart."""
@@ -25,7 +25,7 @@ MOST_ROWS = 60
 """Logged steps in the table of values, evenly chosen."""
 
 
-class Track(NamedTuple):
+class MetricTrace(NamedTuple):
     """A quantity at the steps at which it was measured.
 
     Attributes:
@@ -42,18 +42,18 @@ class Track(NamedTuple):
         return float(self.values[-1]) if len(self.values) else float("nan")
 
 
-def track(metrics: Sequence[Record], *place: str) -> Track:
+def metric_trace(metrics: Sequence[_LogRecord], *place: str) -> MetricTrace:
     """What stands at a place of each record, such as ("monitors", "spread"), where it does."""
     there = [
         (float(record["step"]), _finite(found))
         for record in metrics
-        if (found := found_at(record, *place)) is not None
+        if (found := value_at(record, *place)) is not None
     ]
     steps, values = np.array(there, np.float64).reshape(-1, 2).T
-    return Track(steps, values)
+    return MetricTrace(steps, values)
 
 
-def found_at(record: Record, *place: str) -> Any:
+def value_at(record: _LogRecord, *place: str) -> Any:
     """What stands at a place of a record; None where there is nothing."""
     found: Any = record
     for name in place:
@@ -65,7 +65,7 @@ def _finite(value: Any) -> float:
     return float(value) if np.isfinite(value) else float("nan")
 
 
-def names_in(metrics: Sequence[Record], group: str) -> list[str]:
+def metric_names(metrics: Sequence[_LogRecord], group: str) -> list[str]:
     """Names of the parts or monitors in a log, in the order in which they first come."""
     return list(dict.fromkeys(name for record in metrics for name in record.get(group) or ()))
 
@@ -73,8 +73,8 @@ def names_in(metrics: Sequence[Record], group: str) -> list[str]:
 def loss_charts(content: Content) -> list[Chart]:
     """The loss with the first warning, and its terms where there are several."""
     marks = {w["step"]: w["message"] for w in content.warnings[:1]}
-    charts = [_single("loss", track(content.metrics, "loss"), content, marks)]
-    terms = names_in(content.metrics, "parts")[:MOST_TERMS]
+    charts = [_single("loss", metric_trace(content.metrics, "loss"), content, marks)]
+    terms = metric_names(content.metrics, "parts")[:MOST_TERMS]
     return charts + ([_terms_chart(content, terms)] if len(terms) > 1 else [])
 
 
@@ -83,18 +83,18 @@ def monitor_charts(content: Content) -> list[Chart]:
     return [
         _single(
             name,
-            track(content.metrics, "monitors", name),
+            metric_trace(content.metrics, "monitors", name),
             content,
             {w["step"]: w["message"] for w in content.warnings if w["monitor"] == name},
         )
-        for name in names_in(content.metrics, "monitors")
+        for name in metric_names(content.metrics, "monitors")
     ]
 
 
 def pace_charts(content: Content) -> list[Chart]:
     """What is seldom looked at: learning rate and size of the gradient."""
     kinds = {"learning rate": "rate", "gradient norm": "gradient_norm"}
-    tracks = {name: track(content.metrics, key) for name, key in kinds.items()}
+    tracks = {name: metric_trace(content.metrics, key) for name, key in kinds.items()}
     return [_single(name, it, content, {}) for name, it in tracks.items() if len(it.values)]
 
 
@@ -103,8 +103,8 @@ def state_of(value: float, low: float, high: float) -> str:
     if not np.isfinite(value):
         return "not a number"
     if value < low:
-        return f"below {number(low)}"
-    return f"above {number(high)}" if value > high else "healthy"
+        return f"below {short_number(low)}"
+    return f"above {short_number(high)}" if value > high else "healthy"
 
 
 def steps_axis(content: Content) -> Axis:
@@ -113,7 +113,7 @@ def steps_axis(content: Content) -> Axis:
     return Axis(min(steps), max(steps) if max(steps) > min(steps) else min(steps) + 1)
 
 
-def _single(name: str, found: Track, content: Content, warned: Mapping[int, str]) -> Chart:
+def _single(name: str, found: MetricTrace, content: Content, warned: Mapping[int, str]) -> Chart:
     """One quantity over all steps."""
     across = steps_axis(content)
     low, high, about = content.monitor_ranges.get(name, (-np.inf, np.inf, ""))
@@ -121,32 +121,32 @@ def _single(name: str, found: Track, content: Content, warned: Mapping[int, str]
     up = axis_over(found.values, beside=[low, high], steep=not ranged)
     x, y = across.shares(found.steps), up.shares(found.values)
     texts = [
-        f"step {number(step)}: {number(value)}"
+        f"step {short_number(step)}: {short_number(value)}"
         for step, value in zip(found.steps.tolist(), found.values.tolist(), strict=True)
     ]
     return Chart(
         title=name,
-        alt=in_words(name, found, warned),
+        alt=_chart_in_words(name, found, warned),
         about=about,
         across=across.ticks(),
         up=up.ticks(),
         lines=[line_through(name, "strong", x, y)],
         band=_band(up, low, high) if ranged else None,
         state=state_of(found.end, low, high) if ranged else "",
-        last=number(found.end) if np.isfinite(found.end) else "not a number",
+        last=short_number(found.end) if np.isfinite(found.end) else "not a number",
         marks=_marks(across, warned),
-        readings=readings_of(x, y, texts),
+        readings=tooltips_of(x, y, texts),
     )
 
 
 def _terms_chart(content: Content, terms: Sequence[str]) -> Chart:
-    tracks = [track(content.metrics, "parts", name) for name in terms]
+    tracks = [metric_trace(content.metrics, "parts", name) for name in terms]
     across = steps_axis(content)
     up = axis_over(np.concatenate([it.values for it in tracks]), steep=True)
     drawn = enumerate(zip(terms, tracks, strict=True))
     return Chart(
         title="terms of the loss",
-        alt="; ".join(in_words(n, it, {}) for n, it in zip(terms, tracks, strict=True)),
+        alt="; ".join(_chart_in_words(n, it, {}) for n, it in zip(terms, tracks, strict=True)),
         across=across.ticks(),
         up=up.ticks(),
         lines=[
@@ -173,24 +173,24 @@ def _marks(across: Axis, warned: Mapping[int, str]) -> tuple[Mark, ...]:
     )
 
 
-def in_words(name: str, found: Track, warned: Mapping[int, str]) -> str:
+def _chart_in_words(name: str, found: MetricTrace, warned: Mapping[int, str]) -> str:
     """A line of a chart for those who do not see it."""
     finite = found.values[np.isfinite(found.values)]
     if not len(finite):
         return f"{name}: no finite value"
-    text = f"{name}: from {number(finite[0])} to {number(finite[-1])} over {len(finite)} readings"
+    text = f"{name}: from {short_number(finite[0])} to {short_number(finite[-1])} over {len(finite)} readings"
     return text + (f", with a warning at step {', '.join(map(str, warned))}" if warned else "")
 
 
 def values_table(content: Content) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the figures behind the charts, at steps with monitors if there are any."""
-    monitors = names_in(content.metrics, "monitors")
+    monitors = metric_names(content.metrics, "monitors")
     read = [record for record in content.metrics if record.get("monitors")] or content.metrics
     chosen = np.unique(np.linspace(0, len(read) - 1, min(MOST_ROWS, len(read))).astype(int))
     rows = [
         [read[i].get(name) for name in ("step", "seconds", "loss")]
-        + [found_at(read[i], "monitors", name) for name in monitors]
+        + [value_at(read[i], "monitors", name) for name in monitors]
         for i in chosen
     ]
-    texts = [["" if cell is None else number(_finite(cell)) for cell in row] for row in rows]
+    texts = [["" if cell is None else short_number(_finite(cell)) for cell in row] for row in rows]
     return ["step", "seconds", "loss", *monitors], texts

@@ -6,18 +6,18 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.report.budgets import LabelsMark, apart, ascending, marks_of
+from selftime.report.budgets import LabelsMark, select_marks, sorted_by_labels, label_count_ticks
 from selftime.report.charts import Axis, Tick
-from selftime.report.curves import interval
-from selftime.report.palette import spread
-from selftime.report.strokes import path_of
-from selftime.tasks.compare import Comparison, label_of
+from selftime.report.curves import mean_interval
+from selftime.report.palette import space_labels
+from selftime.report.strokes import svg_path
+from selftime.tasks.compare import Comparison, labels_in_words
 
 FEW_ROWS, NAME_HEIGHT = 12, 0.075
 """Rows that the chart is high enough for, and the share of its height that a name then takes."""
-ASIDE = 0.012
+_BAR_OFFSET = 0.012
 """Rows stand side by side by this share of the width, so that their intervals can be told apart."""
-VALUE_WIDTH = 0.09
+_MODEL_VALUE_WIDTH = 0.09
 """Share of the width that a figure of the model takes."""
 
 
@@ -79,26 +79,26 @@ class Results:
 
 def results(comparison: Comparison) -> Results:
     """Everything the page shows of a comparison."""
-    comparison = ascending(comparison)
-    measured = np.array([intervals(comparison, name) for name in comparison.names])  # (K,2,n)
+    comparison = sorted_by_labels(comparison)
+    measured = np.array([_accuracy_intervals(comparison, name) for name in comparison.names])  # (K,2,n)
     mean, half = measured[:, 0], measured[:, 1]
-    up, marks = axis_of(mean - half, mean + half), marks_of(comparison)
+    up, marks = percent_axis(mean - half, mean + half), label_count_ticks(comparison)
     x, y = np.array([mark.at for mark in marks]), up.shares(mean)
     tall = max(1.0, len(mean) / FEW_ROWS)
-    heights = spread(y[:, 0], NAME_HEIGHT / tall)
+    heights = space_labels(y[:, 0], NAME_HEIGHT / tall)
     ends = up.shares(np.stack([mean - half, mean + half], axis=1))  # (K,2,n)
     return Results(
         caption=caption(comparison),
         marks=marks,
         curves=[
-            curve(name, k, x + k * ASIDE * min(1, 4 / len(mean)), y[k], ends[k], float(heights[k]))
+            curve(name, k, x + k * _BAR_OFFSET * min(1, 4 / len(mean)), y[k], ends[k], float(heights[k]))
             for k, name in enumerate(comparison.names)
         ],
         height=round(tall, 3),
         up=up.ticks(),
         values=[
             (percent(a), percent(b), f"{value:.1f} %")
-            for a, b, value, room in zip(x, y[0], mean[0], apart(x, VALUE_WIDTH), strict=True)
+            for a, b, value, room in zip(x, y[0], mean[0], select_marks(x, _MODEL_VALUE_WIDTH), strict=True)
             if room
         ],
         rows=accuracy_rows(comparison),
@@ -116,33 +116,33 @@ def curve(
     height: float,
 ) -> Curve:
     """Row ``k`` of the chart; all places are shares of it."""
-    bars = [path_of(np.array([at, at]), ends[:, i]) for i, at in enumerate(x)]
-    area = path_of(np.concatenate([x, x[::-1]]), np.concatenate([ends[0], ends[1][::-1]]))
+    bars = [svg_path(np.array([at, at]), ends[:, i]) for i, at in enumerate(x)]
+    area = svg_path(np.concatenate([x, x[::-1]]), np.concatenate([ends[0], ends[1][::-1]]))
     return Curve(
         name=name,
-        kind=look(k),
-        path=path_of(x, y),
+        kind=row_style(k),
+        path=svg_path(x, y),
         bars=area + "Z" if k == 0 else "".join(bars),
-        dots="".join(path_of(x[i : i + 1], y[i : i + 1]) for i in range(len(x))),
-        tie=path_of(np.array([0.0, x[0]]), np.array([height, y[0]])),
+        dots="".join(svg_path(x[i : i + 1], y[i : i + 1]) for i in range(len(x))),
+        tie=svg_path(np.array([0.0, x[0]]), np.array([height, y[0]])),
         height=percent(height),
     )
 
 
-def look(k: int) -> str:
+def row_style(k: int) -> str:
     """Classes of the style sheet for row ``k``: after four colours come dashes in the same ones."""
     if k == 0:
         return "strong"
     return f"m{(k - 1) % 4}" + (f" dash{((k - 1) // 4 - 1) % 3}" if k > 4 else "")
 
 
-def intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:
+def _accuracy_intervals(comparison: Comparison, name: str) -> tuple[list[float], list[float]]:
     """Mean accuracy of a row in percent at each number of labels, and half of its interval."""
-    both = [interval(comparison.hits[name][shots]) for shots in comparison.labels_per_class]
+    both = [mean_interval(comparison.hits[name][shots]) for shots in comparison.labels_per_class]
     return [mean for mean, _ in both], [half for _, half in both]
 
 
-def axis_of(low: Float[np.ndarray, "K n"], high: Float[np.ndarray, "K n"]) -> Axis:
+def percent_axis(low: Float[np.ndarray, "K n"], high: Float[np.ndarray, "K n"]) -> Axis:
     """Percents: room for all intervals, but none below 0 and hardly any above 100."""
     least, most = max(float(low.min()), 0.0), min(float(high.max()), 100.0)
     room = 0.08 * (most - least) or 1.0
@@ -174,7 +174,7 @@ def accuracy_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
             name,
             [
                 Cell(
-                    with_margin(*interval(comparison.hits[name][b])),
+                    with_margin(*mean_interval(comparison.hits[name][b])),
                     comparison.accuracy(name, b) == best[b],
                 )
                 for b in comparison.labels_per_class
@@ -201,7 +201,7 @@ def gain_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
 def results_section(comparison: Comparison) -> str:
     """The figures of a comparison as a section of Markdown, for a model card."""
     own = comparison.names[0]
-    heads = [f"{label_of(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class]
+    heads = [f"{labels_in_words(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class]
     parts = [
         ["## Results", caption(comparison)],
         markdown_table(["test series right", *heads], accuracy_rows(comparison)),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from selftime.report.curves import interval
+from selftime.report.curves import mean_interval
 from selftime.report.results import Cell
 from selftime.tasks.compare import Comparison
 from selftime.tasks.gain import Hits
@@ -42,12 +42,12 @@ def strategy_table(strategies: Strategies) -> StrategyTable:
         count: max(row[count][0] for row in strategies.values() if count in row) for count in counts
     }
     return StrategyTable(
-        head=[named(count) for count in counts],
+        head=[_label_count_text(count) for count in counts],
         rows=[
             (name, [cell_of(row.get(count), best[count]) for count in counts])
             for name, row in strategies.items()
         ],
-        sentences=[sentence_of(strategies, count, best[count]) for count in counts],
+        sentences=[_strategy_sentence(strategies, count, best[count]) for count in counts],
     )
 
 
@@ -69,7 +69,7 @@ def strategies_of(comparison: Comparison) -> dict[str, dict[int | str, list[floa
 
 def measure_of(hits: Hits) -> list[float]:
     """Accuracy and the ends of its interval, 0 to 1."""
-    mean, half = interval(hits)
+    mean, half = mean_interval(hits)
     return [value / 100 for value in (mean, max(mean - half, 0.0), min(mean + half, 100.0))]
 
 
@@ -78,7 +78,7 @@ def with_numbers(row: Mapping[int | str, Measure]) -> dict[int | str, Measure]:
     return {int(count) if str(count).isdecimal() else count: it for count, it in row.items()}
 
 
-def named(count: int | str) -> str:
+def _label_count_text(count: int | str) -> str:
     """A number of labels as printed; words stay as they are."""
     if isinstance(count, str):
         return count
@@ -98,7 +98,7 @@ def cell_of(measured: Measure | None, best: float | int) -> Cell:
     return Cell(f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})", share == best)
 
 
-def sentence_of(strategies: Strategies, count: int | str, best: float | int) -> str:
+def _strategy_sentence(strategies: Strategies, count: int | str, best: float | int) -> str:
     """Which strategy is best, and which others cannot be told from it."""
     first = next(n for n, row in strategies.items() if count in row and row[count][0] == best)
     low = strategies[first][count][1]
@@ -108,4 +108,4 @@ def sentence_of(strategies: Strategies, count: int | str, best: float | int) -> 
         if name != first and count in row and row[count][2] >= low
     ]
     rest = f"; the intervals of {', '.join(near)} meet its own" if near else ""
-    return f"With {named(count)}: {first}, {100 * best:.1f} % right{rest}."
+    return f"With {_label_count_text(count)}: {first}, {100 * best:.1f} % right{rest}."

@@ -38,7 +38,7 @@ def _stretches(T: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     return edges[:-1], edges[1:]
 
 
-def path_of(x: Float[np.ndarray, "S"], y: Float[np.ndarray, "S"]) -> str:
+def svg_path(x: Float[np.ndarray, "S"], y: Float[np.ndarray, "S"]) -> str:
     """An SVG path through points given as shares of the square, y upwards.
 
     A missing value (NaN) lifts the pen; a value between two missing ones is a dot.
@@ -48,11 +48,11 @@ def path_of(x: Float[np.ndarray, "S"], y: Float[np.ndarray, "S"]) -> str:
     return "".join(_stroke(SIDE * x[run], SIDE * (1 - y[run])) for run in runs if len(run))
 
 
-def trace_of(level: Float[np.ndarray, "T"], most: int) -> str:
+def trace_path(level: Float[np.ndarray, "T"], most: int) -> str:
     """The path of one channel over the whole width, its values given as shares of the height."""
     T = len(level)
     at = outline_steps(T, most) / (T - 1) if T > 1 else np.array([0.5])
-    return path_of(at, outline(level[None], most)[0])
+    return svg_path(at, outline(level[None], most)[0])
 
 
 def _stroke(x: np.ndarray, y: np.ndarray) -> str:

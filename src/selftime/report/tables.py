@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.report.measured import Measured
+from selftime.report.measured import BenchmarkResult
 from selftime.report.methods import Method
-from selftime.tasks.compare import UNTRAINED, Comparison, label_of
+from selftime.tasks.compare import UNTRAINED, Comparison, labels_in_words
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration
-from selftime.tasks.picking import Picked
+from selftime.tasks.picking import PickResult
 from selftime.tasks.race import Race
 from selftime.tasks.standing import CRITERION
 from selftime.tasks.transfer.choosing import FEW, MANY, Advice
@@ -27,7 +27,7 @@ def comparison_table(comparison: Comparison) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("test series right")
     for shots in comparison.labels_per_class:
-        table.add_column(label_of(shots), justify="right")
+        table.add_column(labels_in_words(shots), justify="right")
     for k, name in enumerate(comparison.names):
         cells = [f"{100 * comparison.accuracy(name, b):.1f} %" for b in comparison.labels_per_class]
         table.add_row(name, *cells, style="bold" if k == 0 else None)
@@ -55,7 +55,7 @@ def methods_table(known: Sequence[Method], kind: str) -> Table:
     return table
 
 
-def figures_of(measured: Measured | None) -> tuple[str, str, str, str]:
+def figures_of(measured: BenchmarkResult | None) -> tuple[str, str, str, str]:
     """Rank, accuracy at one label and at all, and the cost of a step, as printed."""
     if measured is None:
         return "", "", "", ""
@@ -106,7 +106,7 @@ def advice_of(advice: Advice, series: SeriesSet) -> tuple[dict[str, Any], list[s
     return result, lines
 
 
-def picked_table(made: Picked) -> Table:
+def picked_table(made: PickResult) -> Table:
     """Share of labelled series that are wrong when left out: a row a layer, a column a pooling."""
     columns = list(dict.fromkeys(one.pooling for one in sorted(made.candidates)))
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

@@ -4,16 +4,16 @@ from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Any
 
-from selftime.objectives.strength import ENOUGH
+from selftime.objectives.strength import MIN_RETRIEVAL
 from selftime.tasks.gain import Gain
-from selftime.views.strengths import Amount
+from selftime.views.strengths import Strength
 
-SMALL = 2.0
+_SMALL_DROP = 2.0
 """Points; a drop counts if even the lower end of its interval is beyond. Sixty strengths are tried:
 some intervals leave out 0 by luck, and hardly one goes so far."""
-SURE = 5.0
+_SURE_DROP = 5.0
 """Points; labels vouch for a view if not even the upper end of an interval is beyond."""
-DESTROYS, CONFUSES, WEAKLY, SAFE, STILL = (
+DESTROYS, CONFUSES, WEAKLY, SAFE, UNCHANGED = (
     "destroys labels: leave out",
     "confuses series: leave out",
     "use weakly",
@@ -38,7 +38,7 @@ class Effect:
             was in the series about their labels, and is not in their views.
     """
 
-    amount: Amount
+    amount: Strength
     changed: float
     agreement: float
     nearest: Gain | None = None
@@ -59,8 +59,8 @@ class Effect:
         """
         if any(is_clear(drop) for drop in self.drops):
             return False
-        labels_vouch = bool(self.drops) and all(drop.high <= SURE for drop in self.drops)
-        return self.agreement >= ENOUGH or labels_vouch
+        labels_vouch = bool(self.drops) and all(drop.high <= _SURE_DROP for drop in self.drops)
+        return self.agreement >= MIN_RETRIEVAL or labels_vouch
 
     @property
     def destroys(self) -> bool:
@@ -75,7 +75,7 @@ class Effect:
 
 def is_clear(drop: Gain) -> bool:
     """A drop that is not luck and not small."""
-    return drop.low > SMALL
+    return drop.low > _SMALL_DROP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class ViewAudit:
         return self.effects[len(self.effects) // 2]
 
     @property
-    def suggested(self) -> Amount | None:
+    def suggested(self) -> Strength | None:
         """The largest strength up to which all are harmless; None if not even the weakest is."""
         fine = list(takewhile(lambda effect: effect.is_harmless, self.effects))
         return fine[-1].amount if fine else None
@@ -107,7 +107,7 @@ class ViewAudit:
     def verdict(self) -> str:
         """One of the five things that can be said of a view."""
         if not any(effect.changed for effect in self.effects):
-            return STILL
+            return UNCHANGED
         if self.suggested is None:
             return DESTROYS if all(e.destroys for e in self.effects) else CONFUSES
         return SAFE if self.suggested == self.effects[-1].amount else WEAKLY
@@ -122,7 +122,7 @@ class ViewAudit:
 
     def order(self) -> tuple[int, float]:
         """The worst first."""
-        worst = (DESTROYS, CONFUSES, WEAKLY, SAFE, STILL).index(self.verdict)
+        worst = (DESTROYS, CONFUSES, WEAKLY, SAFE, UNCHANGED).index(self.verdict)
         return worst, -self.default.harm
 
 

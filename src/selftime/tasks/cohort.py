@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-Vectors = Float[np.ndarray, "n D"]
+_Vectors = Float[np.ndarray, "n D"]
 
 
-def neighbours(X: Vectors, cohort: Float[np.ndarray, "M D"], count: int) -> Vectors:
+def neighbour_mean(X: _Vectors, reference_bank: Float[np.ndarray, "M D"], count: int) -> _Vectors:
     """Mean (n,D) of the nearest vectors of the cohort by cosine, never of a vector itself.
 
     Args:
@@ -14,21 +14,21 @@ def neighbours(X: Vectors, cohort: Float[np.ndarray, "M D"], count: int) -> Vect
         cohort: (M,D) vectors to choose from.
         count: how many of them; at most half of the cohort.
     """
-    cosine = unit(X) @ unit(cohort).T  # (n,M)
+    cosine = unit_vectors(X) @ unit_vectors(reference_bank).T  # (n,M)
     cosine[cosine > ITSELF] = -np.inf
-    count = max(min(count, len(cohort) // 2), 1)
+    count = max(min(count, len(reference_bank) // 2), 1)
     nearest = np.argpartition(-cosine, count - 1, axis=1)[:, :count]
     shares = np.zeros_like(cosine)
     np.put_along_axis(shares, nearest, 1 / count, axis=1)
-    return np.asarray(shares @ cohort)
+    return np.asarray(shares @ reference_bank)
 
 
-def unit(X: Vectors) -> Vectors:
+def unit_vectors(X: _Vectors) -> _Vectors:
     """Vectors of length 1; zeros stay zeros."""
-    return np.asarray(X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), TINY))
+    return np.asarray(X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), MIN_NORM))
 
 
-def surest(
+def most_confident(
     scores: Float[np.ndarray, "M K"], each: int | Int[np.ndarray, "K"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the surest ``each`` of every class, or of all it has, and their classes.
@@ -46,12 +46,12 @@ def surest(
     return rows, given[rows]
 
 
-def surest_share(scores: Float[np.ndarray, "M K"], share: float) -> tuple[np.ndarray, np.ndarray]:
+def most_confident_share(scores: Float[np.ndarray, "M K"], share: float) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the surest share of each class's own, and their classes."""
     counts = np.bincount(scores.argmax(axis=1), minlength=scores.shape[1])
-    return surest(scores, np.ceil(share * counts).astype(int))
+    return most_confident(scores, np.ceil(share * counts).astype(int))
 
 
 ITSELF = 1 - 1e-6
 """Cosine above which two vectors are those of one series, to the precision of float32."""
-TINY = 1e-12
+MIN_NORM = 1e-12

@@ -13,18 +13,18 @@ from selftime.data.splits import draw_per_class, draw_share
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.progress import Progress, open_progress
-from selftime.tasks.gain import Gain, Hits, gain, in_words
+from selftime.tasks.gain import Gain, Hits, gain, gain_in_words
 from selftime.tasks.leaks import Leaks, find_leaks
 from selftime.tasks.references import (
     Row,
     from_scratch,
-    learned,
+    model_row,
     minirocket_ridge,
-    raw_values,
-    untrained,
+    raw_values_row,
+    untrained_row,
 )
 from selftime.tasks.savings import Savings, savings
-from selftime.tasks.strategy_rows import is_strategy, name_of, strategy_row
+from selftime.tasks.strategy_rows import is_strategy, strategy_row_name, strategy_row
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
@@ -72,7 +72,7 @@ class Comparison:
     def verdict(self) -> list[str]:
         """One sentence for each number of labels, then labels saved, then one for each leak."""
         leaks = self.leaks.sentences() if self.leaks else []
-        saved = [self._saved_in_words(name) for name in SAVED if self.saved(name)]
+        saved = [self._saved_in_words(name) for name in _SAVINGS_BESIDE if self.saved(name)]
         return [*(self._sentence(shots) for shots in self.labels_per_class), *saved, *leaks]
 
     def saved(self, name: str) -> list[Savings]:
@@ -99,40 +99,40 @@ class Comparison:
 
     def _sentence(self, shots: Shots) -> str:
         rivals = [name for name in self.names[1:] if name != UNTRAINED and not is_strategy(name)]
-        words = in_words(self.gain(UNTRAINED, shots))
+        words = gain_in_words(self.gain(UNTRAINED, shots))
         best = max(rivals, key=lambda name: self.accuracy(name, shots))
         own = 100 * self.accuracy(self.names[0], shots)
         return (
-            f"With {label_of(shots)}: {own:.1f} % right; {words}; "
+            f"With {labels_in_words(shots)}: {own:.1f} % right; {words}; "
             f"{self.gain(best, shots)} points against {best}."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "labels": {label_of(b): self.n_labels[b] for b in self.labels_per_class},
-            "draws": {label_of(b): len(self.hits[self.names[0]][b]) for b in self.labels_per_class},
+            "labels": {labels_in_words(b): self.n_labels[b] for b in self.labels_per_class},
+            "draws": {labels_in_words(b): len(self.hits[self.names[0]][b]) for b in self.labels_per_class},
             "test_series": self.hits[self.names[0]][self.labels_per_class[0]].shape[1],
             "accuracy": {
-                name: {label_of(b): self.accuracy(name, b) for b in self.labels_per_class}
+                name: {labels_in_words(b): self.accuracy(name, b) for b in self.labels_per_class}
                 for name in self.names
             },
             "gain": {
-                name: {label_of(b): self.gain(name, b)._asdict() for b in self.labels_per_class}
+                name: {labels_in_words(b): self.gain(name, b)._asdict() for b in self.labels_per_class}
                 for name in self.names[1:]
             },
-            "saved": {name: [own._asdict() for own in self.saved(name)] for name in SAVED},
+            "saved": {name: [own._asdict() for own in self.saved(name)] for name in _SAVINGS_BESIDE},
             "leaks": self.leaks.to_dict() if self.leaks else {},
             "verdict": self.verdict(),
         }
 
 
 UNTRAINED = "untrained encoder"
-SAVED = ("supervised from scratch", "MiniRocket + ridge")
+_SAVINGS_BESIDE = ("supervised from scratch", "MiniRocket + ridge")
 """Rows beside which the labels that a model saves are told."""
 
 
-def label_of(shots: Shots) -> str:
+def labels_in_words(shots: Shots) -> str:
     """Labels per class as printed."""
     if shots is None:
         return "all labels"
@@ -225,7 +225,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     """
     every, train, test = shots_in(labels_per_class), read(train), read(test)
     labels, truth = check_labels(train, test)
-    makers = ROWS | {name_of(name): strategy_maker(name) for name in strategies}
+    makers = COMPARISON_ROWS | {strategy_row_name(name): strategy_maker(name) for name in strategies}
     rows: list[Row] = []
     hits: dict[str, dict[Shots, Hits]] = {}
     n_labels: dict[Shots, int] = {}
@@ -237,18 +237,18 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
             rows.append(make(model, train, test))
             hits[name] = {}
         for done, shots in enumerate(every, start=len(makers)):
-            tell(f"comparing ({label_of(shots)})", done, len(makers) + len(every))
-            picks = picks_of(labels, shots, draws)
+            tell(f"comparing ({labels_in_words(shots)})", done, len(makers) + len(every))
+            picks = draw_labels(labels, shots, draws)
             n_labels[shots] = len(picks[0])
             for row in rows:
-                hits[row.name][shots] = judged(row, labels, truth, picks)
+                hits[row.name][shots] = row_hits(row, labels, truth, picks)
     return Comparison(every, hits, n_labels, find_leaks(model, train, test), model)
 
 
-ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
-    "selftime": learned,
-    UNTRAINED: untrained,
-    "raw values": raw_values,
+COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
+    "selftime": model_row,
+    UNTRAINED: untrained_row,
+    "raw values": raw_values_row,
     "MiniRocket + ridge": minirocket_ridge,
     "supervised from scratch": from_scratch,
 }
@@ -266,7 +266,7 @@ def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
     return lambda model, train, test: strategy_row(model, train, test, config)
 
 
-def picks_of(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:
+def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:
     """Rows of the labelled training series, for each draw."""
     if shots is None:
         return [np.arange(len(labels))]
@@ -276,7 +276,7 @@ def picks_of(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:
     return [draw_per_class(labels, int(shots), rng) for rng in rngs]
 
 
-def judged(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
+def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
     """Which test series are right (R,M), the head fitted anew on each draw."""
     heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
     return np.stack([head.predict(row.test) == truth for head in heads])

@@ -12,10 +12,10 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.runs import as_finished, run_record
 from selftime.progress import Progress, open_progress
-from selftime.tasks.compare import Shots, check_labels, picks_of
+from selftime.tasks.compare import Shots, check_labels, draw_labels
 from selftime.tasks.evaluation import Evaluation
 from selftime.tasks.lookalikes import mistakes_in
-from selftime.tasks.references import learned
+from selftime.tasks.references import model_row
 
 
 @runtime_checkable
@@ -71,7 +71,7 @@ def evaluate_shots(
         SeriesError: labels are missing, or test has classes that train lacks.
     """
     labels, _ = check_labels(train, test)
-    row, pick = learned(model, train, test), picks_of(labels, shots, 1)[0]
+    row, pick = model_row(model, train, test), draw_labels(labels, shots, 1)[0]
     head = clone(row.head).fit(row.train[pick], labels[pick])
     probabilities, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
     found = evaluation_of(probabilities, head.classes_, spaces, train[pick], test)
@@ -100,7 +100,7 @@ def evaluation_of(
     for part, series in (("train", train), ("test", test)):
         if series.labels is None:
             raise SeriesError(f"{part} has no labels, wanted one a series to judge by")
-    classes, truth = numbered(known, test.labels)
+    classes, truth = number_classes(known, test.labels)
     predicted = probabilities.argmax(axis=1)
     strangers = np.zeros((len(probabilities), len(classes) - len(known)))
     found = Evaluation(
@@ -125,7 +125,7 @@ def origins(train: SeriesSet, test: SeriesSet) -> dict[str, Any]:
     }
 
 
-def numbered(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarray, "M"]]:
+def number_classes(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarray, "M"]]:
     """Names of all classes, those that training lacked last, and the number of each label."""
     names, given = known.astype(str), np.asarray(labels).astype(str)
     classes = np.concatenate([names, np.setdiff1d(given, names)])

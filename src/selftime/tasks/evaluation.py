@@ -13,10 +13,10 @@ from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 from selftime.data.files import write_json
 from selftime.tasks import reliability
-from selftime.tasks.lookalikes import Mistake, mistake_of, plain
+from selftime.tasks.lookalikes import Mistake, mistake_from_dict, mistake_to_dict
 from selftime.tasks.reliability import ReliabilityBin, reliability_bins
 
-FORMAT = 1
+_EVALUATION_FORMAT = 1
 """Of ``evaluation.json``; raised whenever an older reader would misread a newer file."""
 ABOUT = ("run", "train", "test")
 """What such a file says of the model and the series, beside the figures."""
@@ -148,14 +148,14 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; classes of series as numbers into ``classes``."""
         return {
-            "format": FORMAT,
+            "format": _EVALUATION_FORMAT,
             "test_series": len(self.ids),
             "labelled": self.labelled,
             "figures": self.figures(),
             "bins": [part._asdict() for part in self.bins],
             "classes": self.classes.tolist(),
             "confusion": self.confusion.tolist(),
-            "mistakes": [plain(mistake) for mistake in self.mistakes],
+            "mistakes": [mistake_to_dict(mistake) for mistake in self.mistakes],
             "ids": self.ids.tolist(),
             "truth": self.truth.tolist(),
             "predicted": self.predicted.tolist(),
@@ -179,9 +179,9 @@ class Evaluation:
         Raises:
             ValueError: another format, or something is missing or does not fit.
         """
-        if content.get("format") != FORMAT:
+        if content.get("format") != _EVALUATION_FORMAT:
             raise ValueError(
-                f"got an evaluation of format {content.get('format')}, wanted {FORMAT}"
+                f"got an evaluation of format {content.get('format')}, wanted {_EVALUATION_FORMAT}"
             )
         try:
             return cls(
@@ -191,7 +191,7 @@ class Evaluation:
                 predicted=np.array(content["predicted"], np.int64),
                 probabilities=np.array(content["probabilities"], np.float64),
                 labelled=int(content["labelled"]),
-                mistakes=tuple(mistake_of(found) for found in content["mistakes"]),
+                mistakes=tuple(mistake_from_dict(found) for found in content["mistakes"]),
                 about={name: content[name] for name in ABOUT if name in content},
             )
         except (LookupError, TypeError) as error:

@@ -53,7 +53,7 @@ def gain(ours: Hits, theirs: Hits, *, resamples: int = 2000, seed: int = 0) -> G
     return Gain(*(100 * float(value) for value in (difference.mean(), low, high)))
 
 
-def in_words(difference: Gain) -> str:
+def gain_in_words(difference: Gain) -> str:
     """What a difference to the untrained encoder says about self-supervision."""
     if not difference.is_clear:
         return f"self-supervision made no clear difference ({difference} points)"

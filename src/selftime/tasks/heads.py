@@ -5,16 +5,16 @@ from jaxtyping import Float32
 from sklearn.neighbors import KNeighborsClassifier
 
 from selftime.tasks.probe import Probe
-from selftime.tasks.semi import Prototypes, SelfTraining, SemiSupervised, Spread
+from selftime.tasks.semi import Prototypes, SelfTraining, SemiSupervised, LabelSpreading
 
-SEMI: dict[str, type[Prototypes] | type[SelfTraining] | type[Spread]] = {
+SEMI: dict[str, type[Prototypes] | type[SelfTraining] | type[LabelSpreading]] = {
     "prototypes": Prototypes,
     "self_training": SelfTraining,
-    "spread": Spread,
+    "spread": LabelSpreading,
 }
 NEIGHBOURS = 5
 """How many labelled vectors "knn" asks, the nearer with more weight; all where there are fewer."""
-HEADS = ("probe", "knn", *SEMI)
+HEAD_NAMES = ("probe", "knn", *SEMI)
 
 
 def check_head(name: str) -> None:
@@ -23,12 +23,12 @@ def check_head(name: str) -> None:
     Raises:
         ValueError: there is none of that name.
     """
-    if name not in HEADS:
-        raise ValueError(f"got head {name!r}, wanted one of {', '.join(HEADS)}")
+    if name not in HEAD_NAMES:
+        raise ValueError(f"got head {name!r}, wanted one of {', '.join(HEAD_NAMES)}")
 
 
-def head_of(
-    name: str, cohort: Float32[np.ndarray, "M D"] | None, *, neighbours: int = NEIGHBOURS
+def make_head(
+    name: str, reference_bank: Float32[np.ndarray, "M D"] | None, *, neighbours: int = NEIGHBOURS
 ) -> Probe | KNeighborsClassifier | SemiSupervised:
     """A classifier of vectors, not yet fitted.
 
@@ -44,7 +44,7 @@ def head_of(
     """
     check_head(name)
     if name == "probe":
-        return Probe(cohort=cohort)
+        return Probe(reference_bank=reference_bank)
     if name in SEMI:
-        return SEMI[name](unlabelled=cohort)
+        return SEMI[name](unlabelled=reference_bank)
     return KNeighborsClassifier(neighbours, metric="cosine", weights="distance")

@@ -21,16 +21,16 @@ from selftime.progress import Progress, open_progress
 from selftime.tasks.advice import Effect, Invariance, ViewAudit
 from selftime.tasks.gain import Gain, gain
 from selftime.tasks.probe import Probe
-from selftime.tasks.ridge import ridge
+from selftime.tasks.ridge import ridge_leave_one_out
 from selftime.views.mild import View
-from selftime.views.strengths import STRENGTHS, Amount
+from selftime.views.strengths import VIEW_STRENGTHS, Strength
 
-SERIES, STEPS = 200, 30_000
+_AUDIT_SERIES, _AUDIT_STEPS = 200, 30_000
 """Most series that are looked at, and most steps of them together (but at least 64 series)."""
-FOLDS = 5
+_AUDIT_FOLDS = 5
 
-Vectors = Float[np.ndarray, "N D"]
-Hits = Bool[np.ndarray, "N"]
+_Vectors = Float[np.ndarray, "N D"]
+_Right = Bool[np.ndarray, "N"]
 
 
 def inspect_views(
@@ -54,20 +54,20 @@ def inspect_views(
     """
     if len(series) < 2:
         raise SeriesError("got 1 series, wanted at least 2: cut it into windows (selftime.windows)")
-    most = max(64, STEPS // max(1, int(np.median(series.lengths))))
-    chosen = series[sample_of(len(series), seed, min(SERIES, most))]
-    why = why_unlabelled(chosen.labels)
+    most = max(64, _AUDIT_STEPS // max(1, int(np.median(series.lengths))))
+    chosen = series[sample_of(len(series), seed, min(_AUDIT_SERIES, most))]
+    why = why_no_labels(chosen.labels)
     bench = bench_of(chosen if not why else replace(chosen, labels=None), seed)
     audits = []
     with open_progress(progress) as tell:
-        for k, (name, (keyword, amounts, views)) in enumerate(STRENGTHS.items()):
-            tell(f"trying {name}", k, len(STRENGTHS))
+        for k, (name, (keyword, amounts, views)) in enumerate(VIEW_STRENGTHS.items()):
+            tell(f"trying {name}", k, len(VIEW_STRENGTHS))
             effects = [
                 effect_of(bench, view, amount, generator(seed, 1 + 10 * k + i))
                 for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
             ]
             audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
-        tell("done", len(STRENGTHS), len(STRENGTHS))
+        tell("done", len(VIEW_STRENGTHS), len(VIEW_STRENGTHS))
     judge = bench.judge
     return Invariance(
         series=len(chosen),
@@ -79,7 +79,7 @@ def inspect_views(
     )
 
 
-def why_unlabelled(labels: np.ndarray | None) -> str:
+def why_no_labels(labels: np.ndarray | None) -> str:
     """Why labels cannot be used; empty where they can."""
     if labels is None:
         return "there are no labels"
@@ -89,7 +89,7 @@ def why_unlabelled(labels: np.ndarray | None) -> str:
     return "" if counts[1] > 1 else "fewer than 2 classes have 2 series or more"
 
 
-class Judge(NamedTuple):
+class CleanResults(NamedTuple):
     """What is known of labels on clean series.
 
     Attributes:
@@ -101,8 +101,8 @@ class Judge(NamedTuple):
 
     labels: np.ndarray
     folds: Int64[np.ndarray, "N"]
-    nearest: Hits
-    probe: Hits
+    nearest: _Right
+    probe: _Right
 
 
 class Bench(NamedTuple):
@@ -118,7 +118,7 @@ class Bench(NamedTuple):
     x: Batch
     encoder: Encoder
     features: Float32[Tensor, "N F"]
-    judge: Judge | None
+    judge: CleanResults | None
 
 
 def bench_of(series: SeriesSet, seed: int) -> Bench:
@@ -130,11 +130,11 @@ def bench_of(series: SeriesSet, seed: int) -> Bench:
         bench = Bench(x, encoder, encoder.embed(x), None)
     if series.labels is None:
         return bench
-    folds = folds_by_class(series.labels, series.groups, FOLDS, np.random.default_rng([seed, 2]))
-    return bench._replace(judge=judge_of(coordinates(bench.features), series.labels, folds))
+    folds = folds_by_class(series.labels, series.groups, _AUDIT_FOLDS, np.random.default_rng([seed, 2]))
+    return bench._replace(judge=clean_results(gram_coordinates(bench.features), series.labels, folds))
 
 
-def coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
+def gram_coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
     """Vectors with the inner products of the features, so with all that is measured here."""
     with torch.inference_mode():
         products = np.asarray((features @ features.T).double())
@@ -142,13 +142,13 @@ def coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
     return np.asarray(directions * np.sqrt(squares))
 
 
-def judge_of(vectors: Vectors, labels: np.ndarray, folds: Int64[np.ndarray, "N"]) -> Judge:
+def clean_results(vectors: _Vectors, labels: np.ndarray, folds: Int64[np.ndarray, "N"]) -> CleanResults:
     """What is right on clean series."""
     nearest = nearest_right(labels, folds, similarity(vectors, vectors))
-    return Judge(labels, folds, nearest, probe_right(labels, folds, [vectors], vectors))
+    return CleanResults(labels, folds, nearest, probe_right(labels, folds, [vectors], vectors))
 
 
-def similarity(views: Vectors, clean: Vectors) -> Float[np.ndarray, "N N"]:
+def similarity(views: _Vectors, clean: _Vectors) -> Float[np.ndarray, "N N"]:
     """Cosines, up to the length of each view."""
     lengths = np.linalg.norm(clean, axis=1)
     return np.asarray(views @ (clean / np.where(lengths > 0, lengths, 1.0)[:, None]).T)
@@ -156,15 +156,15 @@ def similarity(views: Vectors, clean: Vectors) -> Float[np.ndarray, "N N"]:
 
 def nearest_right(
     labels: np.ndarray, folds: Int64[np.ndarray, "N"], alike: Float[np.ndarray, "N N"]
-) -> Hits:
+) -> _Right:
     """Whether the nearest clean series of another fold has the label."""
     others = np.where(folds[:, None] == folds, -np.inf, alike)
     return np.asarray(labels[others.argmax(axis=1)] == labels)
 
 
 def probe_right(
-    labels: np.ndarray, folds: Int64[np.ndarray, "N"], known: list[Vectors], asked: Vectors
-) -> Hits:
+    labels: np.ndarray, folds: Int64[np.ndarray, "N"], known: list[_Vectors], asked: _Vectors
+) -> _Right:
     """Whether a probe fitted on all other folds, in each way they are known, gets a series right.
 
     Args:
@@ -177,28 +177,28 @@ def probe_right(
     for f in np.unique(folds):
         held = folds == f
         train = np.concatenate([vectors[~held] for vectors in known])
-        found = probed(train, np.tile(labels[~held], len(known)), asked[held])
+        found = fit_frozen(train, np.tile(labels[~held], len(known)), asked[held])
         right[held] = found == labels[held]
     return right
 
 
-def probed(train: Vectors, labels: np.ndarray, test: Float[np.ndarray, "M D"]) -> np.ndarray:
+def fit_frozen(train: _Vectors, labels: np.ndarray, test: Float[np.ndarray, "M D"]) -> np.ndarray:
     """Classes that :class:`Probe` gives to test vectors; no probabilities, so it is quick."""
     classes, index = np.unique(labels, return_inverse=True)
     targets = np.where(index[:, None] == np.arange(len(classes)), 1.0, -1.0)  # (N,K)
     middle, offset = train.mean(axis=0), targets.mean(axis=0)
-    weights, _ = ridge(train - middle, targets - offset, Probe().penalty)
+    weights, _ = ridge_leave_one_out(train - middle, targets - offset, Probe().penalty)
     return np.asarray(classes[((test - middle) @ weights.T + offset).argmax(axis=1)])
 
 
-def effect_of(bench: Bench, view: View, amount: Amount, rng: torch.Generator) -> Effect:
+def effect_of(bench: Bench, view: View, amount: Strength, rng: torch.Generator) -> Effect:
     """What a view at one strength does to the series."""
     y = view(bench.x, rng)
-    moved = changed(bench.x, y)
+    moved = changed_series(bench.x, y)
     if not moved.any():
         return Effect(amount=amount, changed=0.0, agreement=1.0)
     with torch.inference_mode():
-        both = coordinates(torch.cat([bench.features, bench.encoder.embed(y)]))
+        both = gram_coordinates(torch.cat([bench.features, bench.encoder.embed(y)]))
     clean, views = both[: len(moved)], both[len(moved) :]
     alike = similarity(views, clean)
     own = alike.argmax(axis=1) == np.arange(len(alike))
@@ -216,13 +216,13 @@ def effect_of(bench: Bench, view: View, amount: Amount, rng: torch.Generator) ->
     )
 
 
-def changed(x: Batch, y: Batch) -> Hits:
+def changed_series(x: Batch, y: Batch) -> _Right:
     """Which series a view changed, be it in what is observed."""
     before, after = (batch.values.masked_fill(~batch.observed, 0) for batch in (x, y))
     differ = (before != after) | (x.observed != y.observed)
     return np.asarray(differ.flatten(1).any(dim=1))
 
 
-def drop(clean: Hits, viewed: Hits) -> Gain:
+def drop(clean: _Right, viewed: _Right) -> Gain:
     """How many points are lost, with a 95 % interval."""
     return gain(clean[None], viewed[None], resamples=1000)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from selftime.data.series import SeriesSet
-from selftime.tasks.cohort import unit
+from selftime.tasks.cohort import unit_vectors
 
 
 class Lookalike(NamedTuple):
@@ -69,14 +69,14 @@ def mistakes_in(
     for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES].tolist():
         words = str(test.ids[i]), str(truth[i]), str(predicted[i])
         likes = [
-            most_alike(spaces[1][i], spaces[0], ids, given == name)
+            most_similar(spaces[1][i], spaces[0], ids, given == name)
             for name in (predicted[i], truth[i])
         ]
         found.append(Mistake(*words, float(confidence[i]), *likes))
     return tuple(found)
 
 
-def most_alike(
+def most_similar(
     vector: Float[np.ndarray, "D"],
     among: Float[np.ndarray, "N D"],
     ids: np.ndarray,
@@ -93,12 +93,12 @@ def most_alike(
     rows = np.flatnonzero(allowed)
     if not len(rows):
         return None
-    cosines = unit(among[rows].astype(np.float64)) @ unit(vector[None].astype(np.float64))[0]
+    cosines = unit_vectors(among[rows].astype(np.float64)) @ unit_vectors(vector[None].astype(np.float64))[0]
     best = int(cosines.argmax())
     return Lookalike(str(ids[rows[best]]), round(float(cosines[best]), 6))
 
 
-def plain(mistake: Mistake) -> dict[str, Any]:
+def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
     """Plain values for JSON."""
     likes = {name: getattr(mistake, name) for name in ("like_predicted", "like_truth")}
     return mistake._asdict() | {
@@ -106,8 +106,8 @@ def plain(mistake: Mistake) -> dict[str, Any]:
     }
 
 
-def mistake_of(content: Mapping[str, Any]) -> Mistake:
-    """What :func:`plain` made."""
+def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:
+    """What :func:`mistake_to_dict` made."""
     return Mistake(
         id=str(content["id"]),
         truth=str(content["truth"]),
@@ -119,5 +119,5 @@ def mistake_of(content: Mapping[str, Any]) -> Mistake:
 
 
 def lookalike_of(content: Mapping[str, Any] | None) -> Lookalike | None:
-    """A training series as :func:`plain` wrote it."""
+    """A training series as :func:`mistake_to_dict` wrote it."""
     return Lookalike(str(content["id"]), float(content["similarity"])) if content else None

@@ -9,9 +9,9 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.stream import Manner, Stream
 
-MOST = 20_000
+_MAX_NORMAL_STEPS = 20_000
 """Newest normal steps that are used."""
-STEPS = 256
+_STEPS_AT_ONCE = 256
 """Steps at a time."""
 
 
@@ -42,21 +42,21 @@ def run_in(model: Model, manner: Manner, values: Float[np.ndarray, "C T"]) -> Ru
         SeriesError: a model of whole series without a window: its vectors never settle.
         StreamError: the model cannot be streamed so.
     """
-    stream, values = model.stream(*manner), values[:, -MOST:]
+    stream, values = model.stream(*manner), values[:, -_MAX_NORMAL_STEPS:]
     if manner.window is None and not stream.of_steps:
         raise SeriesError(
             "got a model of whole series, wanted one with a token a step: give a --window, "
             "which is a series of its own at each step"
         )
     lead = np.arange(-stream.reach, 0) % values.shape[1]
-    for start in range(0, len(lead), STEPS):
-        stream.update(values[:, lead[start : start + STEPS]])
-    starts = range(0, values.shape[1], STEPS)
-    rows = [stream.update(values[:, start : start + STEPS]) for start in starts]
+    for start in range(0, len(lead), _STEPS_AT_ONCE):
+        stream.update(values[:, lead[start : start + _STEPS_AT_ONCE]])
+    starts = range(0, values.shape[1], _STEPS_AT_ONCE)
+    rows = [stream.update(values[:, start : start + _STEPS_AT_ONCE]) for start in starts]
     return RunIn(stream, np.concatenate(rows))
 
 
-def laid_end_to_end(model: Model, series: SeriesSet) -> Float[np.ndarray, "C T"]:
+def concatenate_normal(model: Model, series: SeriesSet) -> Float[np.ndarray, "C T"]:
     """All steps of normal series, one after the other, NaN where missing.
 
     Raises:

@@ -11,15 +11,15 @@ from sklearn.covariance import ledoit_wolf
 
 from selftime.data.principal import principal_axes
 from selftime.data.series import SeriesError
-from selftime.tasks.anomaly.thresholds import EVERY, Following
+from selftime.tasks.anomaly.thresholds import UPDATE_EVERY, AdaptiveThreshold
 
-Rows = Float[np.ndarray, "n D"]
+_Embeddings = Float[np.ndarray, "n D"]
 """Embeddings of steps."""
 Distances = Float[np.ndarray, " n"]
 """How far steps are from normal ones."""
 Distance = Literal["mahalanobis", "nearest"]
 """How far from normal: from the middle of normal steps, or from those most like it."""
-HELD = 3
+_CALIBRATION_PART = 3
 """One in so many normal steps sets the threshold; distances are fitted on those before."""
 
 
@@ -52,7 +52,7 @@ class Novelty:
         threshold: above it a step is novel.
     """
 
-    distance: Callable[[Rows], Distances]
+    distance: Callable[[_Embeddings], Distances]
     calibration: Distances
     threshold: float
 
@@ -61,17 +61,17 @@ class Novelty:
     ) -> StepJudgement:
         """The judgement of one embedding, at another threshold if given; never NaN."""
         limit = self.threshold if threshold is None else threshold
-        found = float(self.distance(sound(vector[None]))[0])
+        found = float(self.distance(_finite_rows(vector[None]))[0])
         as_far = int((self.calibration >= found).sum())
         p = (1 + as_far) / (len(self.calibration) + 1)
         return StepJudgement(found / limit, p, found > limit)
 
 
-LEAST = 1e-3
+_MIN_THRESHOLD = 1e-3
 """Least threshold, where normal steps are all alike, in units of their deviation."""
 
 
-def fitted(rows: Rows, *, rate: float = 0.01, distance: Distance = "mahalanobis") -> Novelty:
+def fit_novelty(rows: _Embeddings, *, rate: float = 0.01, distance: Distance = "mahalanobis") -> Novelty:
     """What judges new steps, from the embeddings of normal ones in the order of time.
 
     Args:
@@ -82,16 +82,16 @@ def fitted(rows: Rows, *, rate: float = 0.01, distance: Distance = "mahalanobis"
     Raises:
         SeriesError: a rate that is none, or too few steps to promise it.
     """
-    check_enough(len(rows), rate)
-    first = len(rows) - len(rows) // HELD
-    measure = DISTANCES[distance](sound(rows[:first]))
-    calibration = measure(sound(rows[first:]))
+    check_normal_steps(len(rows), rate)
+    first = len(rows) - len(rows) // _CALIBRATION_PART
+    measure = DISTANCES[distance](_finite_rows(rows[:first]))
+    calibration = measure(_finite_rows(rows[first:]))
     place = min(math.ceil((len(calibration) + 1) * (1 - rate)), len(calibration))
-    threshold = max(float(np.sort(calibration)[place - 1]), LEAST)
+    threshold = max(float(np.sort(calibration)[place - 1]), _MIN_THRESHOLD)
     return Novelty(distance=measure, calibration=calibration, threshold=threshold)
 
 
-def check_enough(steps: int, rate: float) -> None:
+def check_normal_steps(steps: int, rate: float) -> None:
     """So many normal steps can promise this rate: a third of them set the threshold.
 
     Raises:
@@ -99,7 +99,7 @@ def check_enough(steps: int, rate: float) -> None:
     """
     if not 0 < rate < 1:
         raise SeriesError(f"got rate {rate}, wanted a share between 0 and 1, such as 0.01")
-    wanted = HELD * (math.ceil(1 / rate) - 1)
+    wanted = _CALIBRATION_PART * (math.ceil(1 / rate) - 1)
     if steps < wanted:
         raise SeriesError(
             f"got {steps} normal steps, wanted at least {wanted} to "
@@ -107,7 +107,7 @@ def check_enough(steps: int, rate: float) -> None:
         )
 
 
-def sound(rows: Rows) -> Rows:
+def _finite_rows(rows: _Embeddings) -> _Embeddings:
     """Embeddings in double precision, finite whatever a model made of them."""
     most = float(np.finfo(np.float32).max)
     return np.nan_to_num(rows.astype(np.float64), nan=most, posinf=most, neginf=-most)
@@ -117,7 +117,7 @@ ROUNDING = 1e-4
 """Deviations below this share of the size of embeddings count as that: they are rounding."""
 
 
-def mahalanobis(rows: Rows) -> Callable[[Rows], Distances]:
+def mahalanobis(rows: _Embeddings) -> Callable[[_Embeddings], Distances]:
     """Distance from the mean in units of the deviation in each direction (Mahalanobis 1936).
 
     The covariance is shrunk towards a multiple of the identity (Ledoit & Wolf 2004, section 3), so
@@ -128,53 +128,53 @@ def mahalanobis(rows: Rows) -> Callable[[Rows], Distances]:
     variances, directions = principal_axes(covariance)
     whitening = directions / np.sqrt(np.maximum(variances, least_variance(rows)))  # (D,D)
 
-    def measure(new: Rows) -> Distances:
+    def measure(new: _Embeddings) -> Distances:
         return np.asarray(np.linalg.norm((new - centre) @ whitening, axis=1))
 
     return measure
 
 
-BANK, NEIGHBOURS = 2000, 5
+BANK, _BANK_NEIGHBOURS = 2000, 5
 """Most normal steps that are kept to compare with, and how many are asked."""
 
 
-def nearest(rows: Rows) -> Callable[[Rows], Distances]:
+def neighbour_distance(rows: _Embeddings) -> Callable[[_Embeddings], Distances]:
     """Mean distance to the five normal steps most like it, of at most 2,000 spread over all.
 
     In units of the root mean square deviation of normal steps.
     """
     bank = rows[np.linspace(0, len(rows) - 1, min(len(rows), BANK)).astype(int)]
-    asked = min(NEIGHBOURS, len(bank))
+    asked = min(_BANK_NEIGHBOURS, len(bank))
     deviation = math.sqrt(max(float(rows.var(axis=0).mean()), least_variance(rows)))
 
-    def measure(new: Rows) -> Distances:
+    def measure(new: _Embeddings) -> Distances:
         gaps = np.stack([np.linalg.norm(bank - row, axis=1) for row in new])  # (n,M)
         return np.asarray(np.partition(gaps, asked - 1, axis=1)[:, :asked].mean(axis=1) / deviation)
 
     return measure
 
 
-def least_variance(rows: Rows) -> float:
+def least_variance(rows: _Embeddings) -> float:
     """What is no more than rounding, squared; above 0."""
     return ROUNDING**2 * max(float(np.square(rows).mean()), ROUNDING**2)
 
 
-DISTANCES: dict[str, Callable[[Rows], Callable[[Rows], Distances]]] = {
+DISTANCES: dict[str, Callable[[_Embeddings], Callable[[_Embeddings], Distances]]] = {
     "mahalanobis": mahalanobis,
-    "nearest": nearest,
+    "nearest": neighbour_distance,
 }
 """Ways to measure how far from normal a step is, fitted on normal steps."""
 
 
-LOUD = 2.0
+SCORE_CAP = 2.0
 """Scores above it are followed as if they were it: a wild step deafens nobody to those after it."""
 
 
-class Watchman:
+class AdaptiveNovelty:
     """Judges the steps of a stream in turn, at a threshold that follows what it hears.
 
     It begins with the threshold of a :class:`Novelty` and from then on makes up for alarms that
-    were too many or too few (:class:`~selftime.tasks.anomaly.thresholds.Following`), so that a
+    were too many or too few (:class:`~selftime.tasks.anomaly.thresholds.AdaptiveThreshold`), so that a
     series that wanders off slowly keeps the promised share of them.
 
     Attributes:
@@ -184,15 +184,15 @@ class Watchman:
 
     def __init__(self, novelty: Novelty, rate: float) -> None:
         self.novelty, self.threshold = novelty, novelty.threshold
-        self._following, self._heard = Following(novelty.calibration, rate), list[float]()
+        self._following, self._heard = AdaptiveThreshold(novelty.calibration, rate), list[float]()
 
     def __call__(self, vector: Float[np.ndarray, " D"]) -> StepJudgement:
         """The judgement of the next embedding; never NaN, whatever it holds."""
         told = self.novelty(vector, self.threshold)
-        self._heard.append(min(told.score, LOUD) * self.threshold)
-        if len(self._heard) == EVERY:
+        self._heard.append(min(told.score, SCORE_CAP) * self.threshold)
+        if len(self._heard) == UPDATE_EVERY:
             self._following.follow(np.array(self._heard))
-            self.threshold = max(self._following.threshold, LEAST)
+            self.threshold = max(self._following.threshold, _MIN_THRESHOLD)
             self._heard.clear()
         return told
 

@@ -15,23 +15,23 @@ from selftime.data.batch import Batch
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batches
-from selftime.encoders.base import Encoder, begun
+from selftime.encoders.base import Encoder, token_mask
 from selftime.encoders.layered import Layered
 from selftime.encoders.pooling import POOLINGS
 from selftime.encoders.projected import Projected, backbone, standardisation
 from selftime.engine.model import Model
-from selftime.engine.pretrain import with_cohort, with_standard_vectors
+from selftime.engine.pretrain import with_reference_bank, with_standard_vectors
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress, open_progress
 from selftime.tasks.probe import Probe
-from selftime.tasks.ridge import ridge
+from selftime.tasks.ridge import ridge_leave_one_out
 
-SURE = 2.0
+_MARGIN = 2.0
 """Standard errors by which another layer or pooling must be better than the usual ones."""
-USUAL = "usual"
+OWN_POOLING = "usual"
 """The encoder's own pooling of its last layer."""
 
-Place = tuple[int, str]
+LayerPooling = tuple[int, str]
 """Layer and pooling."""
 
 
@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         layer: 0 is the first.
-        pooling: one of :data:`selftime.encoders.pooling.POOLINGS`, or :data:`USUAL`.
+        pooling: one of :data:`selftime.encoders.pooling.POOLINGS`, or :data:`OWN_POOLING`.
         wrong: labelled series that a probe gets wrong which has not seen them.
         squared: mean squared error of its scores for them, which decides between equals.
     """
@@ -55,7 +55,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Picked:
+class PickResult:
     """What picking came to.
 
     Attributes:
@@ -74,7 +74,7 @@ class Picked:
     @property
     def usual(self) -> Candidate:
         """The encoder's own pooling of its last layer."""
-        return next(one for one in self.candidates if one.pooling == USUAL)
+        return next(one for one in self.candidates if one.pooling == OWN_POOLING)
 
     @property
     def choice(self) -> Candidate:
@@ -118,7 +118,7 @@ def pick(
     unlabelled: Any = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
-) -> Picked:
+) -> PickResult:
     """The layer and pooling of a model whose vectors suit some labels best.
 
     All are judged by the linear probe on series that it has not seen (leave-one-out, which costs
@@ -141,34 +141,34 @@ def pick(
         ValueError: a model that has no layers.
     """
     series = model.check(read(x))
-    index = checked_index(series.labels if labels is None else labels, len(series))
+    index = class_index(series.labels if labels is None else labels, len(series))
     others = series if unlabelled is None else model.check(read(unlabelled))
-    body = network_of(model)
+    body = pickable_network(model)
     rows = sample_of(len(others), seed)
     with open_progress(progress) as tell:
-        vectors = pooled(model, body, series, tell)
-        over = pooled(model, body, others[rows], tell) if unlabelled is not None else None
+        vectors = pool_layers(model, body, series, tell)
+        over = pool_layers(model, body, others[rows], tell) if unlabelled is not None else None
     found = [
-        judged(place, unit(z, over[place] if over else z[rows]), index)
+        score_candidate(place, standardise_over(z, over[place] if over else z[rows]), index)
         for place, z in vectors.items()
     ]
     ranked = tuple(sorted(found, key=lambda one: (one.wrong, one.squared)))
     many = int(has_company(index).sum())
-    made = Picked(model, ranked, len(body.layer_shapes()), many)
-    return replace(made, model=rebuilt(made, body, others, seed))
+    made = PickResult(model, ranked, len(body.layer_shapes()), many)
+    return replace(made, model=_build_model(made, body, others, seed))
 
 
-def as_good(usual: Candidate, best: Candidate, judged: int, *, margin: float = SURE) -> bool:
+def as_good(usual: Candidate, best: Candidate, judged: int, *, margin: float = _MARGIN) -> bool:
     """Whether the usual has no more errors than the best and some standard errors of its own."""
     share = usual.wrong / judged
     return usual.wrong - best.wrong <= margin * math.sqrt(judged * share * (1 - share))
 
 
-def pooled(
+def pool_layers(
     model: Model, body: Encoder, series: SeriesSet, progress: Progress
-) -> dict[Place, Float[Tensor, "n D"]]:
+) -> dict[LayerPooling, Float[Tensor, "n D"]]:
     """Vectors of all series for every layer and pooling, in one pass of the network."""
-    parts: dict[Place, list[Tensor]] = {}
+    parts: dict[LayerPooling, list[Tensor]] = {}
     for k, batch in enumerate(batches(series, size=64), start=1):
         with torch.no_grad():
             for place, vectors in poolings_of(body, model.scaling.apply(batch)):
@@ -177,25 +177,25 @@ def pooled(
     return {place: torch.cat(vectors) for place, vectors in parts.items()}
 
 
-def poolings_of(body: Encoder, x: Batch) -> Iterator[tuple[Place, Tensor]]:
+def poolings_of(body: Encoder, x: Batch) -> Iterator[tuple[LayerPooling, Tensor]]:
     """Layer by layer, the vectors (B,D) of every pooling; last of all the usual ones."""
     for layer, (shape, tokens) in enumerate(zip(body.layer_shapes(), body.stages(x), strict=True)):
-        there = begun(x, shape.stride)
+        there = token_mask(x, shape.stride)
         for name, pooling in POOLINGS.items():
             yield (layer, name), pooling(tokens, there)
-    yield (layer, USUAL), body.pool(tokens, x)
+    yield (layer, OWN_POOLING), body.pool(tokens, x)
 
 
-def unit(z: Float[Tensor, "n D"], over: Float[Tensor, "m D"]) -> Float[np.ndarray, "n D"]:
+def standardise_over(z: Float[Tensor, "n D"], over: Float[Tensor, "m D"]) -> Float[np.ndarray, "n D"]:
     """Vectors standardised over others, then of length 1: as pretraining leaves them."""
     mean, scale = standardisation(over)
     return np.asarray(F.normalize((z - mean) * scale, dim=1).double())
 
 
-def judged(place: Place, z: Float[np.ndarray, "n D"], index: Int[np.ndarray, " n"]) -> Candidate:
+def score_candidate(place: LayerPooling, z: Float[np.ndarray, "n D"], index: Int[np.ndarray, " n"]) -> Candidate:
     """How the probe does on each of the vectors, fitted on the others alone."""
     Y = np.where(index[:, None] == np.arange(index.max() + 1), 1.0, -1.0)  # (n,K)
-    _, held_out = ridge(z - z.mean(axis=0), Y - Y.mean(axis=0), Probe().penalty)
+    _, held_out = ridge_leave_one_out(z - z.mean(axis=0), Y - Y.mean(axis=0), Probe().penalty)
     scores, known = held_out + Y.mean(axis=0), has_company(index)
     wrong = (scores.argmax(axis=1) != index)[known].sum()
     return Candidate(*place, int(wrong), float(np.square(scores - Y)[known].mean()))
@@ -206,7 +206,7 @@ def has_company(index: Int[np.ndarray, " n"]) -> np.ndarray:
     return np.asarray(np.bincount(index)[index] > 1)
 
 
-def rebuilt(made: Picked, body: Encoder, others: SeriesSet, seed: int) -> Model:
+def _build_model(made: PickResult, body: Encoder, others: SeriesSet, seed: int) -> Model:
     """The model that gives the vectors that were picked, with the pick on its card."""
     choice, old = made.choice, made.model
     value = f"{choice.pooling} of layer {choice.layer} of 0 to {made.layers - 1}"
@@ -218,10 +218,10 @@ def rebuilt(made: Picked, body: Encoder, others: SeriesSet, seed: int) -> Model:
     if choice is not made.usual:
         network = Layered(encoder=body, layer=choice.layer, pooling=choice.pooling)
     encoder = with_standard_vectors(network, others, old.scaling, seed).eval()
-    return with_cohort(replace(old, encoder=encoder, card=card, cohort=None), others, seed)
+    return with_reference_bank(replace(old, encoder=encoder, card=card, reference_bank=None), others, seed)
 
 
-def network_of(model: Model) -> Encoder:
+def pickable_network(model: Model) -> Encoder:
     """The network of a model; that of a model that was picked before is taken from its layer.
 
     Raises:
@@ -238,7 +238,7 @@ def network_of(model: Model) -> Encoder:
     return body
 
 
-def checked_index(labels: Any, n: int) -> Int[np.ndarray, " n"]:
+def class_index(labels: Any, n: int) -> Int[np.ndarray, " n"]:
     """Numbers of classes, from 0.
 
     Raises:

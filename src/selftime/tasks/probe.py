@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selftime.tasks.cohort import TINY, neighbours, surest_share
-from selftime.tasks.ridge import ridge
+from selftime.tasks.cohort import MIN_NORM, neighbour_mean, most_confident_share
+from selftime.tasks.ridge import ridge_leave_one_out
 from selftime.tasks.temperature import softmax_temperature
 
 
@@ -64,11 +64,11 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         *,
         penalty: float = 0.05,
         rounds: int = 2,
-        cohort: Float[np.ndarray, "M D"] | None = None,
+        reference_bank: Float[np.ndarray, "M D"] | None = None,
     ) -> None:
         self.penalty = penalty
         self.rounds = rounds
-        self.cohort = cohort
+        self.reference_bank = reference_bank
 
     def fit(self, X: Any, y: Any) -> "Probe":
         """Fit on embeddings (n,D) and their labels (n,).
@@ -84,51 +84,51 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         labels = np.bincount(index)
-        self.reach_ = 0.0 if self.cohort is None else REACH / float(labels.mean())
-        self.coef_, self.intercept_, held_out = self._solved(self._moved(X), index)
-        cohort = X[:0] if self.cohort is None else self.cohort.astype(np.float64)
-        moved = self._moved(cohort)
+        self.reach_ = 0.0 if self.reference_bank is None else _SHIFT_SHARE / float(labels.mean())
+        self.coef_, self.intercept_, held_out = self._solve_ridge(self._move_to_neighbours(X), index)
+        reference_bank = X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
+        moved = self._move_to_neighbours(reference_bank)
         shift, scale = self._normalisation(labels, moved)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
         self.temperature_ = softmax_temperature((held_out - shift) / scale, index)
         self.own_coef_ = np.zeros_like(self.coef_)
-        if len(X) < len(cohort):
-            self._learn_from_itself((X, index), cohort, moved)
+        if len(X) < len(reference_bank):
+            self._learn_from_itself((X, index), reference_bank, moved)
         return self
 
-    def _solved(
+    def _solve_ridge(
         self, X: np.ndarray, index: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (K,D), offsets (K,) and left-out scores (n,K) for vectors and their classes."""
         Y = np.where(index[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)  # (n,K)
         Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
-        weights, held_out = ridge(X - Xm, Y - Ym, self.penalty)
+        weights, held_out = ridge_leave_one_out(X - Xm, Y - Ym, self.penalty)
         return weights, Ym - weights @ Xm, held_out + Ym
 
     def _learn_from_itself(
-        self, labelled: tuple[np.ndarray, np.ndarray], cohort: np.ndarray, moved: np.ndarray
+        self, labelled: tuple[np.ndarray, np.ndarray], reference_bank: np.ndarray, moved: np.ndarray
     ) -> None:
         """Mix in what is learned from its own labels of the cohort, on the same scale."""
         X, index = labelled
-        share = OWN * (1 - len(X) / len(cohort))
+        share = OWN * (1 - len(X) / len(reference_bank))
         coef, intercept = self.coef_, self.intercept_
         first = scores = moved @ coef.T + intercept
         for _ in range(self.rounds):
-            rows, given = surest_share(scores / self.temperature_, SURE)
-            told = np.concatenate([X, cohort[rows]]), np.concatenate([index, given])
-            weights, offsets, _ = self._solved(*told)
-            second = cohort @ weights.T + offsets
-            size = share * first.std() / max(second.std(), TINY)
+            rows, given = most_confident_share(scores / self.temperature_, _CONFIDENT_SHARE)
+            told = np.concatenate([X, reference_bank[rows]]), np.concatenate([index, given])
+            weights, offsets, _ = self._solve_ridge(*told)
+            second = reference_bank @ weights.T + offsets
+            size = share * first.std() / max(second.std(), MIN_NORM)
             scores = (1 - share) * first + size * second
             self.coef_, self.own_coef_ = (1 - share) * coef, size * weights
             self.intercept_ = (1 - share) * intercept + size * offsets
 
-    def _moved(self, X: np.ndarray) -> np.ndarray:
+    def _move_to_neighbours(self, X: np.ndarray) -> np.ndarray:
         """Vectors (n,D) with a share of the mean of their neighbours added."""
-        if self.cohort is None:
+        if self.reference_bank is None:
             return X
-        return X + self.reach_ * neighbours(X, self.cohort.astype(np.float64), NEIGHBOURS)
+        return X + self.reach_ * neighbour_mean(X, self.reference_bank.astype(np.float64), _NEIGHBOURS_AVERAGED)
 
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
@@ -162,14 +162,14 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         own = X @ self.own_coef_.T + self.intercept_
-        return np.asarray(self._moved(X) @ self.coef_.T + own)
+        return np.asarray(self._move_to_neighbours(X) @ self.coef_.T + own)
 
 
-NEIGHBOURS = 5
+_NEIGHBOURS_AVERAGED = 5
 """How many of the cohort a vector is moved towards."""
-REACH = 0.5
+_SHIFT_SHARE = 0.5
 """Share of their mean that is added with one label per class."""
 OWN = 0.5
 """What share of the scores comes from its own labels, where hardly any of the cohort has one."""
-SURE = 0.9
+_CONFIDENT_SHARE = 0.9
 """Share of its own labels of a class that it learns from, the surest ones."""

@@ -19,7 +19,7 @@ from selftime.engine.runs import (
     CONTENDERS,
     MODEL,
     RACE,
-    RUN,
+    RUN_FILE,
     Run,
     RunError,
     facts_in,
@@ -29,9 +29,9 @@ from selftime.engine.runs import (
 from selftime.engine.training import Diverged
 from selftime.objectives.naming import takes_steps
 from selftime.progress import Progress, open_progress
-from selftime.tasks.standing import CRITERION, FOLDS, criterion_of, probe_of
+from selftime.tasks.standing import CRITERION, PROBE_FOLDS, criterion_of, probe_of
 
-USUAL = ("spectral", "simclr", "ts2vec", "vicreg", "masked_patches", "cpc")
+DEFAULT_OBJECTIVES = ("spectral", "simclr", "ts2vec", "vicreg", "masked_patches", "cpc")
 """Who runs where nobody is named: one or two of each family, those that did best in the open
 benchmark (benchmarks/results/roster.json)."""
 LEARNING = 0.9
@@ -88,7 +88,7 @@ class Race:
             )
         return (
             f"{best.name} is kept: its probe gets {best.probe:.1%} of the labelled series right "
-            f"({FOLDS}-fold cross-validation)."
+            f"({PROBE_FOLDS}-fold cross-validation)."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         ValueError: nobody runs, an unknown name, no time, or every contender failed.
         Stopped: Ctrl-C or SIGTERM, after the state of the contender in flight was saved.
     """
-    series, objectives = read(x), USUAL if objectives is None else objectives
+    series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
     facts = {"race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}}
@@ -162,7 +162,7 @@ def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwr
         RunError: another run stands there.
     """
     folder = Path(run)
-    if overwrite and (folder / RUN).is_file():
+    if overwrite and (folder / RUN_FILE).is_file():
         remove_folder(folder)
     data = {"fingerprint": series.fingerprint()}
     if folder.exists() and any(folder.iterdir()):
@@ -172,7 +172,7 @@ def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwr
         if before.get("data", {}).get("fingerprint") != data["fingerprint"]:
             raise RunError(f"{folder} holds a run on other data: choose another folder")
     data |= {"source": series.source} if series.source else {}
-    write_json(folder / RUN, {"status": "running", "command": "race", **facts, "data": data})
+    write_json(folder / RUN_FILE, {"status": "running", "command": "race", **facts, "data": data})
     return folder / CONTENDERS
 
 
@@ -207,7 +207,7 @@ class Lane(NamedTuple):
 
     def run(self, series: SeriesSet, progress: Progress) -> Model:
         """The model of the contender; one that came in before is loaded."""
-        if self.folder and (kept := finished(self.folder, series)):
+        if self.folder and (kept := finished_model(self.folder, series)):
             return kept
         stepwise = takes_steps(self.name)
         return pretrain(
@@ -222,7 +222,7 @@ class Lane(NamedTuple):
         )
 
 
-def finished(folder: Path, series: SeriesSet) -> Model | None:
+def finished_model(folder: Path, series: SeriesSet) -> Model | None:
     """The model of a run that came to its end, if the folder holds one.
 
     Raises:

@@ -12,21 +12,21 @@ from selftime.tasks.gain import Hits
 from selftime.tasks.leaks import Leaks
 
 
-def recorded(comparison: Comparison) -> dict[str, Any]:
+def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     """The figures, and beneath them which test series were right, a bit each."""
     return comparison.to_dict() | {
         "labels_per_class": list(comparison.labels_per_class),
         "hits": {
             name: [
-                packed_hits(comparison.hits[name][shots]) for shots in comparison.labels_per_class
+                pack_hits(comparison.hits[name][shots]) for shots in comparison.labels_per_class
             ]
             for name in comparison.names
         },
     }
 
 
-def comparison_of(content: Mapping[str, Any]) -> Comparison:
-    """What :func:`recorded` made.
+def comparison_from_dict(content: Mapping[str, Any]) -> Comparison:
+    """What :func:`comparison_to_dict` made.
 
     Raises:
         ValueError: something is missing or does not fit, as in files of older versions.
@@ -52,7 +52,7 @@ def leaks_in(content: Mapping[str, Any] | None) -> Leaks | None:
     return Leaks(**known | {"shared": tuple(known["shared"])})
 
 
-def packed_hits(hits: Hits) -> list[str]:
+def pack_hits(hits: Hits) -> list[str]:
     """A text a draw: its hits as bits, eight to a byte, in base64."""
     return [b64encode(np.packbits(row).tobytes()).decode("ascii") for row in hits]
 

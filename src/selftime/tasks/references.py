@@ -13,16 +13,16 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.projected import Projected, Standardised, UnitLength
-from selftime.encoders.quantiles import resampled
+from selftime.encoders.quantiles import resample_to_length
 from selftime.encoders.registry import build, recipe_of
 from selftime.encoders.rocket import minirocket
 from selftime.engine.model import Model
-from selftime.engine.pretrain import COHORT
+from selftime.engine.pretrain import BANK_SIZE
 from selftime.engine.solve import generator, sample_of
 from selftime.tasks.probe import Probe
-from selftime.tasks.scratch import FromScratch, network_like, rows_of
+from selftime.tasks.scratch import FromScratch, network_like, scaled_rows
 
-Features = Float32[np.ndarray, "N D"]
+_Features = Float32[np.ndarray, "N D"]
 
 
 class Row(NamedTuple):
@@ -36,8 +36,8 @@ class Row(NamedTuple):
     """
 
     name: str
-    train: Features
-    test: Features
+    train: _Features
+    test: _Features
     head: ClassifierMixin
 
 
@@ -47,33 +47,33 @@ def _embedded(
     return model.embed(train, progress=False), model.embed(test, progress=False)
 
 
-def learned(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+def model_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The model itself."""
-    return Row("selftime", *_embedded(model, train, test), Probe(cohort=model.cohort))
+    return Row("selftime", *_embedded(model, train, test), Probe(reference_bank=model.reference_bank))
 
 
-def untrained(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+def untrained_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The same encoder without what was learned, under the same probe."""
     bare = Model(untrained_twin(model, train), model.scaling, model.channels)
     vectors, asked = _embedded(bare, train, test)
-    return Row("untrained encoder", vectors, asked, Probe(cohort=cohort_of(vectors)))
+    return Row("untrained encoder", vectors, asked, Probe(reference_bank=draw_bank(vectors)))
 
 
-def raw_values(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """The values, resampled to the median length and scaled a channel, under the same probe."""
     scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
 
-    def values(series: SeriesSet) -> Features:
+    def values(series: SeriesSet) -> _Features:
         x = scale.apply(batch_of(series))
-        return np.asarray(resampled(x.filled(), x.lengths, length).flatten(1))
+        return np.asarray(resample_to_length(x.filled(), x.lengths, length).flatten(1))
 
     vectors = values(train)
-    return Row("raw values", vectors, values(test), Probe(cohort=cohort_of(vectors)))
+    return Row("raw values", vectors, values(test), Probe(reference_bank=draw_bank(vectors)))
 
 
-def cohort_of(vectors: Features) -> Features:
+def draw_bank(vectors: _Features) -> _Features:
     """As many vectors as a model keeps for its probe, drawn as it draws them."""
-    return np.asarray(vectors[sample_of(len(vectors), 0, COHORT)])
+    return np.asarray(vectors[sample_of(len(vectors), 0, BANK_SIZE)])
 
 
 def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
@@ -96,7 +96,7 @@ def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     scale = scaling.fit_channels(train)
     recipe = network_like(model.encoder, train.n_channels, int(np.median(train.lengths)))
     head = FromScratch(recipe=recipe, channels=train.n_channels)
-    return Row("supervised from scratch", rows_of(train, scale), rows_of(test, scale), head)
+    return Row("supervised from scratch", scaled_rows(train, scale), scaled_rows(test, scale), head)
 
 
 def untrained_twin(model: Model, train: SeriesSet) -> Encoder:

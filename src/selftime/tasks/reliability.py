@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int64
 RESAMPLES = 2000
 """Redrawn test sets that an interval of the accuracy comes from."""
 MOST_BINS = 15  # Guo et al. 2017, section 5
-ALIKE = 1000
+_SIMULATED_SETS = 1000
 """Imagined test sets that are drawn to see what luck alone makes of the calibration error."""
 
 
@@ -55,7 +55,7 @@ def calibration_luck(confidence: Float[np.ndarray, "M"], *, seed: int = 0) -> fl
     Whether series i is right is drawn with its confidence as probability (consistency resampling,
     Bröcker & Smith 2007), so a measured error below this says nothing against the probabilities.
     """
-    drawn = np.random.default_rng(seed).random((ALIKE, len(confidence))) < confidence
+    drawn = np.random.default_rng(seed).random((_SIMULATED_SETS, len(confidence))) < confidence
     return float(np.quantile(calibration_error(confidence, drawn), 0.95))
 
 

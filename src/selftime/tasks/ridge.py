@@ -23,7 +23,7 @@ def mean_variance(xx: Float[np.ndarray, "D D"]) -> float:
     return max(float(np.trace(xx)) / max(len(xx), 1), 1e-30)
 
 
-def ridge(
+def ridge_leave_one_out(
     Z: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalty: float
 ) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, "n K"]]:
     """Weights for centred data, and what each case would score if it had been left out.

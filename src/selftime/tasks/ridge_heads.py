@@ -7,12 +7,12 @@ from jaxtyping import Float
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from selftime.tasks.ridge import ridge
+from selftime.tasks.ridge import ridge_leave_one_out
 from selftime.tasks.temperature import logistic_temperature
 
-PENALTIES = 10.0 ** np.arange(-4, 3)
+_VALUE_PENALTIES = 10.0 ** np.arange(-4, 3)
 """Shares of the mean squared length that a value's penalty is chosen from."""
-PENALTY = 0.05
+_LABEL_PENALTY = 0.05
 """That of labels, as of the probe for classes."""
 
 
@@ -29,10 +29,10 @@ class ValueProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-
         """Fit on vectors and their values."""
         X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
         Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
-        fits = [ridge(X - Xm, Y - Ym, penalty) for penalty in PENALTIES]
+        fits = [ridge_leave_one_out(X - Xm, Y - Ym, penalty) for penalty in _VALUE_PENALTIES]
         errors = [float(np.square(held_out - (Y - Ym)).mean()) for _, held_out in fits]
         best = int(np.argmin(errors))
-        self.penalty_, self.coef_ = float(PENALTIES[best]), fits[best][0]
+        self.penalty_, self.coef_ = float(_VALUE_PENALTIES[best]), fits[best][0]
         self.intercept_ = Ym - self.coef_ @ Xm
         return self
 
@@ -57,7 +57,7 @@ class LabelsProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no ty
         """Fit on vectors and 0 or 1 for each label (n,K)."""
         X, signs = np.asarray(X, np.float64), 2.0 * np.asarray(Y) - 1
         Xm, Ym = X.mean(axis=0), signs.mean(axis=0)
-        self.coef_, held_out = ridge(X - Xm, signs - Ym, PENALTY)
+        self.coef_, held_out = ridge_leave_one_out(X - Xm, signs - Ym, _LABEL_PENALTY)
         self.intercept_ = Ym - self.coef_ @ Xm
         self.temperature_ = logistic_temperature(held_out + Ym, signs)
         return self

@@ -29,18 +29,18 @@ class Savings(NamedTuple):
 
     def in_words(self, other: str) -> str:
         """The saving as a sentence; ``other`` is the name of what the model is set beside."""
-        had = f"with {counted(self.labels)} per class"
+        had = f"with {_labels_with_noun(self.labels)} per class"
         if self.factor <= 1 and not self.at_least:
             return (
                 f"{had} self-supervision did not save labels here: {other} is as good "
-                f"with {number(self.equivalent)}"
+                f"with {two_digits(self.equivalent)}"
             )
-        times = f"{number(self.factor)} times fewer labels"
+        times = f"{two_digits(self.factor)} times fewer labels"
         if not self.at_least:
-            return f"{had} this model is as good as {other} with {number(self.equivalent)}: {times}"
+            return f"{had} this model is as good as {other} with {two_digits(self.equivalent)}: {times}"
         saved = f": at least {times}" if self.factor > 1 else ""
         return (
-            f"{had} this model is better than {other} with {number(self.equivalent)}, the most "
+            f"{had} this model is better than {other} with {two_digits(self.equivalent)}, the most "
             f"that was tried{saved}"
         )
 
@@ -103,11 +103,11 @@ def check_curve(counts: Sequence[Count], accuracies: Sequence[float]) -> None:
         )
 
 
-def number(value: Count) -> str:
+def two_digits(value: Count) -> str:
     """Two digits where it is below 10, none behind the point above."""
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
-def counted(labels: Count) -> str:
+def _labels_with_noun(labels: Count) -> str:
     """A number of labels with its noun."""
-    return f"{number(labels)} label{'' if labels == 1 else 's'}"
+    return f"{two_digits(labels)} label{'' if labels == 1 else 's'}"

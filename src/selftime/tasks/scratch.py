@@ -19,7 +19,7 @@ from selftime.objectives.parts import linear, weights_from
 from selftime.objectives.supervised import Supervised
 from selftime.tasks.transfer.tuning import fine_tune
 
-STEPS = 400
+MAX_TRAINING_STEPS = 400
 """Most steps of training; it ends earlier when there is nothing left to learn."""
 
 
@@ -29,7 +29,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
     Args:
         recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
         channels: C, of the series; rows hold them one after another.
-        steps: most steps of training; None takes :data:`STEPS`.
+        steps: most steps of training; None takes :data:`MAX_TRAINING_STEPS`.
         seed: fixes everything random.
 
     Attributes:
@@ -56,7 +56,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
             SeriesSet.of(self._cubes(X)),
             target_type.targets(np.asarray(y)),
             scaling.none(),
-            budget=Budget(amount=self.steps or STEPS),
+            budget=Budget(amount=self.steps or MAX_TRAINING_STEPS),
             config=TrainingConfig(),
             seed=self.seed,
         )
@@ -73,7 +73,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         return np.reshape(X, (len(X), self.channels, -1))
 
 
-def rows_of(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N F"]:
+def scaled_rows(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N F"]:
     """Scaled values one series a row (N, C·T), NaN where nothing was observed."""
     x = scale.apply(batch_of(series))
     values = np.where(x.observed.numpy(), x.values.numpy(), np.float32(np.nan))

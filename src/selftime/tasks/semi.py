@@ -14,10 +14,10 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selftime.tasks.cohort import surest, unit
+from selftime.tasks.cohort import most_confident, unit_vectors
 from selftime.tasks.probe import Probe
 
-Vectors = Float[np.ndarray, "_ D"]
+_Vectors = Float[np.ndarray, "_ D"]
 
 
 class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc] # no types there
@@ -27,9 +27,9 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         classes_: (K,) class labels.
     """
 
-    unlabelled: Vectors | None
+    unlabelled: _Vectors | None
 
-    def fit(self, X: Any, y: Any, unlabelled: Vectors | None = None) -> "SemiSupervised":
+    def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
         """Fit on vectors (n,D), their labels (n,) and unlabelled vectors (M,D).
 
         Args:
@@ -64,11 +64,11 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self._chances(validate_data(self, X, dtype=np.float64, reset=False))
 
     @abstractmethod
-    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
         """Learn from labelled vectors (n,D), their classes (n,) and unlabelled vectors (M,D)."""
 
     @abstractmethod
-    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
         """Probability of each class."""
 
 
@@ -91,30 +91,30 @@ class Prototypes(SemiSupervised):
     """
 
     def __init__(
-        self, *, temperature: float = 0.35, rounds: int = 1, unlabelled: Vectors | None = None
+        self, *, temperature: float = 0.35, rounds: int = 1, unlabelled: _Vectors | None = None
     ) -> None:
         self.temperature = temperature
         self.rounds = rounds
         self.unlabelled = unlabelled
 
-    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
         self.centre_ = U.mean(axis=0)
         X, U = directions(X, self.centre_), directions(U, self.centre_)
         shares = np.eye(index.max() + 1)[index]  # (n,K)
         counts = shares.sum(axis=0)
         self.strength_ = counts.min() / counts.max()
-        self.means_ = unit((shares / counts).T @ X)
+        self.means_ = unit_vectors((shares / counts).T @ X)
         for _ in range(self.rounds):
-            drawn = self._shared_out(U, U @ self.means_.T)  # (M,K)
+            drawn = self._soft_assignments(U, U @ self.means_.T)  # (M,K)
             total = shares.T @ X + drawn.T @ U
-            self.means_ = unit(total / (counts + drawn.sum(axis=0))[:, None])
+            self.means_ = unit_vectors(total / (counts + drawn.sum(axis=0))[:, None])
         self.over_ = U @ self.means_.T
 
-    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
-        return self._shared_out(directions(X, self.centre_), self.over_)
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+        return self._soft_assignments(directions(X, self.centre_), self.over_)
 
-    def _shared_out(self, X: Vectors, over: np.ndarray) -> Float[np.ndarray, "n K"]:
-        scores = levelled(X @ self.means_.T, over, self.strength_)
+    def _soft_assignments(self, X: _Vectors, over: np.ndarray) -> Float[np.ndarray, "n K"]:
+        scores = balanced_scores(X @ self.means_.T, over, self.strength_)
         return np.asarray(softmax(scores / self.temperature, axis=1))
 
 
@@ -137,26 +137,26 @@ class SelfTraining(SemiSupervised):
     """
 
     def __init__(
-        self, *, share: float = 0.6, rounds: int = 1, unlabelled: Vectors | None = None
+        self, *, share: float = 0.6, rounds: int = 1, unlabelled: _Vectors | None = None
     ) -> None:
         self.share = share
         self.rounds = rounds
         self.unlabelled = unlabelled
 
-    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
-        self.probe_ = Probe(rounds=0, cohort=U).fit(X, index)
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
+        self.probe_ = Probe(rounds=0, reference_bank=U).fit(X, index)
         classes = len(self.classes_)
         for k in range(1, self.rounds + 1):
             each = max(1, int(self.share * k / self.rounds * len(U) / classes))
-            rows, given = surest(self.probe_.scores(U) / self.probe_.temperature_, each)
+            rows, given = most_confident(self.probe_.scores(U) / self.probe_.temperature_, each)
             both = np.concatenate([X, U[rows]]), np.concatenate([index, given])
-            self.probe_ = Probe(rounds=0, cohort=U).fit(*both)
+            self.probe_ = Probe(rounds=0, reference_bank=U).fit(*both)
 
-    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
         return self.probe_.predict_proba(X)
 
 
-class Spread(SemiSupervised):
+class LabelSpreading(SemiSupervised):
     """Labels that spread over the graph of nearest neighbours of all vectors, to new ones too.
 
     F = (1 - α)(I - αS)⁻¹Y with S the symmetrically normalised likeness of neighbours (Zhou et al.
@@ -175,35 +175,35 @@ class Spread(SemiSupervised):
     """
 
     def __init__(
-        self, *, neighbours: int = 10, alpha: float = 0.5, unlabelled: Vectors | None = None
+        self, *, neighbours: int = 10, alpha: float = 0.5, unlabelled: _Vectors | None = None
     ) -> None:
         self.neighbours = neighbours
         self.alpha = alpha
         self.unlabelled = unlabelled
 
-    def _learn(self, X: Vectors, index: np.ndarray, U: Vectors) -> None:
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
         self.centre_ = U.mean(axis=0)
         self.known_ = directions(np.concatenate([X, U]), self.centre_)
         Y = np.zeros((len(self.known_), index.max() + 1))
         Y[np.arange(len(X)), index] = 1
-        F = spread_out(graph_of(self.known_, self.neighbours), Y / Y.sum(axis=0), self.alpha)
+        F = propagate_labels(neighbour_graph(self.known_, self.neighbours), Y / Y.sum(axis=0), self.alpha)
         self.shares_ = F / F.sum(axis=0)
 
-    def _chances(self, X: Vectors) -> Float[np.ndarray, "n K"]:
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
         cosines = directions(X, self.centre_) @ self.known_.T
-        likeness = likeness_of(cosines)
+        likeness = direction_similarity(cosines)
         votes = np.where(are_nearest(cosines, self.neighbours), likeness, 0) @ self.shares_
         reached = votes.sum(axis=1, keepdims=True) > 0
         votes = np.where(reached, votes, likeness @ self.shares_)
         return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
 
-def directions(X: Vectors, centre: Float[np.ndarray, "D"]) -> Vectors:
+def directions(X: _Vectors, centre: Float[np.ndarray, "D"]) -> _Vectors:
     """Vectors from the centre, of length 1."""
-    return unit(X - centre)
+    return unit_vectors(X - centre)
 
 
-def levelled(
+def balanced_scores(
     scores: Float[np.ndarray, "n K"], over: Float[np.ndarray, "M K"], strength: float
 ) -> Float[np.ndarray, "n K"]:
     """Scores less their mean over unlabelled vectors, in units of their deviation there.
@@ -228,20 +228,20 @@ def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "
     return near
 
 
-def likeness_of(cosines: Float[np.ndarray, "n M"]) -> Float[np.ndarray, "n M"]:
+def direction_similarity(cosines: Float[np.ndarray, "n M"]) -> Float[np.ndarray, "n M"]:
     """exp(-|a - b|²) of directions, 1 for equal ones."""
     return np.asarray(np.exp(2 * (cosines - 1)))
 
 
-def graph_of(known: Float[np.ndarray, "N D"], k: int) -> Float[np.ndarray, "N N"]:
+def neighbour_graph(known: Float[np.ndarray, "N D"], k: int) -> Float[np.ndarray, "N N"]:
     """Likeness of vectors of which one is among the k nearest of the other; 0 elsewhere."""
     cosines = known @ known.T
     np.fill_diagonal(cosines, -np.inf)
     near = are_nearest(cosines, min(k, len(known) - 1))
-    return np.asarray(np.where(near | near.T, likeness_of(cosines), 0))
+    return np.asarray(np.where(near | near.T, direction_similarity(cosines), 0))
 
 
-def spread_out(
+def propagate_labels(
     graph: Float[np.ndarray, "N N"], Y: Float[np.ndarray, "N K"], alpha: float
 ) -> Float[np.ndarray, "N K"]:
     """F = (1 - α)(I - αS)⁻¹Y, S the graph over the roots of the sums of both its ends."""

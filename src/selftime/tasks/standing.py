@@ -6,23 +6,23 @@ from sklearn.base import clone
 from selftime.data.folds import folds_by_group
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.engine.criteria import CRITERIA, sight
+from selftime.engine.criteria import CRITERIA, embed_views
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
 from selftime.tasks.probe import Probe
 
 CRITERION = "views"
 """What decides where there are no labels."""
-SERIES = 128
+_CRITERION_SERIES = 128
 """Series that the criterion looks at."""
-FOLDS = 5
+PROBE_FOLDS = 5
 
 
 def criterion_of(model: Model, series: SeriesSet, seed: int) -> float:
     """How good the embeddings are likely to be, from a sample and without labels."""
-    rows = sample_of(len(series), seed, SERIES)
+    rows = sample_of(len(series), seed, _CRITERION_SERIES)
     x = model.scaling.apply(batch_of(series, rows))
-    return CRITERIA[CRITERION](sight(model.encoder, x, generator(seed, 0)))
+    return CRITERIA[CRITERION](embed_views(model.encoder, x, generator(seed, 0)))
 
 
 def probe_of(model: Model, series: SeriesSet, seed: int) -> float | None:
@@ -41,10 +41,10 @@ def probe_of(model: Model, series: SeriesSet, seed: int) -> float | None:
     groups = len(kept) if kept.groups is None else len(np.unique(kept.groups))
     if groups < 2:
         return None
-    folds = min(FOLDS, int(counts[counts >= 2].min()), groups)
+    folds = min(PROBE_FOLDS, int(counts[counts >= 2].min()), groups)
     fold = folds_by_group(kept, folds, np.random.default_rng(seed))
     vectors, labels = model.embed(kept, progress=False), np.asarray(kept.labels)
-    probe, right = Probe(cohort=model.cohort), np.zeros(len(labels), bool)
+    probe, right = Probe(reference_bank=model.reference_bank), np.zeros(len(labels), bool)
     for judged in (fold == f for f in range(folds)):
         head = clone(probe).fit(vectors[~judged], labels[~judged])
         right[judged] = head.predict(vectors[judged]) == labels[judged]

@@ -14,7 +14,7 @@ from selftime.tasks.transfer.choosing import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig
 
 
-class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """A strategy as a classifier of rows, which are numbers of series.
 
     Args:
@@ -31,7 +31,7 @@ class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         self.series = series
         self.config = config
 
-    def fit(self, X: Int[np.ndarray, "n 1"], y: Any) -> "Transferred":
+    def fit(self, X: Int[np.ndarray, "n 1"], y: Any) -> "TransferClassifier":
         """Learn from some of the series and their labels."""
         self.classes_ = np.unique(y)
         target_type, rows = OneClass(self.classes_), self.series[X[:, 0]]
@@ -47,16 +47,16 @@ class Transferred(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
 
 def strategy_row(model: Model, train: SeriesSet, test: SeriesSet, config: TransferConfig) -> Row:
     """A row whose head is fine-tuned anew on the labelled series of every draw."""
-    both = one_after_another(train, test)
+    both = concatenate_sets(train, test)
     rows = np.arange(len(both))[:, None]
-    head = Transferred(model=model, series=both, config=config)
-    return Row(name_of(config.strategy), rows[: len(train)], rows[len(train) :], head)
+    head = TransferClassifier(model=model, series=both, config=config)
+    return Row(strategy_row_name(config.strategy), rows[: len(train)], rows[len(train) :], head)
 
 
 PREFIX = "selftime, "
 
 
-def name_of(strategy: str) -> str:
+def strategy_row_name(strategy: str) -> str:
     """What a strategy's row is called."""
     return PREFIX + strategy
 
@@ -71,7 +71,7 @@ def is_strategy(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def one_after_another(first: SeriesSet, second: SeriesSet) -> SeriesSet:
+def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
     """The series of two sets as one, without what only one of them has."""
     parts = (first, second)
     seen = [

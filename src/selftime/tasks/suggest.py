@@ -12,7 +12,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress
-from selftime.tasks.cohort import unit
+from selftime.tasks.cohort import unit_vectors
 from selftime.tasks.probe import Probe
 
 POOL = 4096
@@ -21,7 +21,7 @@ TRUSTED = 2
 """Mean number of labels per class from which the probe is asked what it is unsure of. Asked at one
 label per class it knows too little, and costs more than it gives (benchmarks/results/suggest.json
 holds what was measured)."""
-LEAST = 0.3
+_MIN_WEIGHT = 0.3
 """What a series counts at least, where the mean doubt is 1: with 0, whole classes of which the
 probe is wrongly sure would never be asked for."""
 
@@ -91,13 +91,13 @@ def suggest(
             f"ask for 1 to {len(open_rows)}"
         )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
-    known = known_of(model, labelled)
-    choice = chosen_among(model.embed(series[pool], progress=progress), n, known)
+    known = labelled_vectors(model, labelled)
+    choice = select_rows(model.embed(series[pool], progress=progress), n, known)
     rows = pool[choice.rows]
-    reasons = [f"stands for {many(int(count))}" for count in choice.stands_for]
+    reasons = [f"stands for {_series_in_words(int(count))}" for count in choice.stands_for]
     if choice.probabilities is not None and known is not None:
         doubts = [
-            doubt_in_words(p, np.unique(known.labels)) for p in choice.probabilities[choice.rows]
+            uncertainty_in_words(p, np.unique(known.labels)) for p in choice.probabilities[choice.rows]
         ]
         reasons = ["; ".join(both) for both in zip(reasons, doubts, strict=True)]
     return Suggestions(
@@ -105,7 +105,7 @@ def suggest(
     )
 
 
-class Known(NamedTuple):
+class LabelledVectors(NamedTuple):
     """What is labelled already.
 
     Attributes:
@@ -116,17 +116,17 @@ class Known(NamedTuple):
 
     vectors: Float32[np.ndarray, "L D"]
     labels: np.ndarray
-    cohort: Float32[np.ndarray, "K D"] | None
+    reference_bank: Float32[np.ndarray, "K D"] | None
 
 
-def known_of(model: Model, labelled: SeriesSet | None) -> Known | None:
+def labelled_vectors(model: Model, labelled: SeriesSet | None) -> LabelledVectors | None:
     """The labelled series as the model sees them, if there are any."""
     if labelled is None or labelled.labels is None:
         return None
-    return Known(model.embed(labelled, progress=False), labelled.labels, model.cohort)
+    return LabelledVectors(model.embed(labelled, progress=False), labelled.labels, model.reference_bank)
 
 
-class Suggested(NamedTuple):
+class SelectedRows(NamedTuple):
     """What was chosen among the unlabelled.
 
     Attributes:
@@ -140,13 +140,13 @@ class Suggested(NamedTuple):
     probabilities: Float[np.ndarray, "M K"] | None
 
 
-def chosen_among(vectors: Float32[np.ndarray, "M D"], n: int, known: Known | None) -> Suggested:
+def select_rows(vectors: Float32[np.ndarray, "M D"], n: int, known: LabelledVectors | None) -> SelectedRows:
     """The ``n`` of M unlabelled series to label next, from their vectors."""
-    alike, covered = likeness(vectors, None if known is None else known.vectors)
+    alike, covered = cosine_similarities(vectors, None if known is None else known.vectors)
     probabilities = chances_of(vectors, known)
-    doubt = np.ones(len(vectors)) if probabilities is None else doubt_of(probabilities)
+    doubt = np.ones(len(vectors)) if probabilities is None else uncertainty(probabilities)
     rows = facility_location(alike, n, weight=doubt, covered=covered)
-    return Suggested(rows, nearest_counts(alike[:, rows], covered), probabilities)
+    return SelectedRows(rows, nearest_counts(alike[:, rows], covered), probabilities)
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
@@ -163,30 +163,30 @@ def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[n
 
 
 def chances_of(
-    vectors: Float32[np.ndarray, "M D"], known: Known | None
+    vectors: Float32[np.ndarray, "M D"], known: LabelledVectors | None
 ) -> Float[np.ndarray, "M K"] | None:
     """Probabilities of a probe fitted on the labelled series; None where they are too few."""
     classes = 0 if known is None else len(np.unique(known.labels))
     if known is None or classes < 2 or len(known.labels) < TRUSTED * classes:
         return None
-    probe = Probe(cohort=known.cohort).fit(known.vectors, known.labels)
+    probe = Probe(reference_bank=known.reference_bank).fit(known.vectors, known.labels)
     return probe.predict_proba(vectors)
 
 
-def doubt_of(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M"]:
-    """How little two classes differ in probability, 1 on average, and :data:`LEAST` on top."""
+def uncertainty(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M"]:
+    """How little two classes differ in probability, 1 on average, and :data:`_MIN_WEIGHT` on top."""
     ordered = np.sort(probabilities, axis=1)
     doubt: np.ndarray = 1 - (ordered[:, -1] - ordered[:, -2])
     mean = float(doubt.mean())
-    return LEAST + (doubt / mean if mean > 0 else np.ones(len(doubt)))
+    return _MIN_WEIGHT + (doubt / mean if mean > 0 else np.ones(len(doubt)))
 
 
-def many(count: int) -> str:
+def _series_in_words(count: int) -> str:
     """So many series, in words."""
     return "itself alone" if count <= 1 else f"{count:,} series like it"
 
 
-def doubt_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndarray) -> str:
+def uncertainty_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndarray) -> str:
     """The two likeliest classes of a series."""
     first, second = np.argsort(-probabilities, kind="stable")[:2]
     return (
@@ -195,15 +195,15 @@ def doubt_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndarray) -
     )
 
 
-def likeness(
+def cosine_similarities(
     vectors: Float32[np.ndarray, "M D"], known: Float32[np.ndarray, "L D"] | None
 ) -> tuple[Float32[np.ndarray, "M M"], Float32[np.ndarray, "M"]]:
     """Cosines between series, centred on their mean, and the largest to a labelled one, or -1."""
     centre = vectors.mean(axis=0)
-    units = unit(vectors - centre)
+    units = unit_vectors(vectors - centre)
     if known is None:
         return units @ units.T, np.full(len(units), -1, np.float32)
-    return units @ units.T, (units @ unit(known - centre).T).max(axis=1)
+    return units @ units.T, (units @ unit_vectors(known - centre).T).max(axis=1)
 
 
 def facility_location(

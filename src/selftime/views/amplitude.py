@@ -7,7 +7,7 @@ from selftime.data.batch import Batch
 from selftime.views.curves import smooth_curves
 from selftime.views.draws import check_count, check_share, check_strength, normal, uniform
 
-PerChannel = Float[Tensor, "B C"]
+_PerChannel = Float[Tensor, "B C"]
 
 
 def jitter(x: Batch, rng: Generator, *, strength: float = 0.05) -> Batch:
@@ -30,10 +30,10 @@ def jitter(x: Batch, rng: Generator, *, strength: float = 0.05) -> Batch:
 
 def jittered(x: Batch, noise: Float[Tensor, "B C T"]) -> Batch:
     """``values + spread * noise``."""
-    return _with_values(x, x.values + spread(x)[:, :, None] * noise)
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * noise)
 
 
-def spread(x: Batch) -> PerChannel:
+def channel_std(x: Batch) -> _PerChannel:
     """Standard deviation (B,C) of each channel of each series over its observed steps.
 
     0 where nothing was observed.
@@ -61,7 +61,7 @@ def scale(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
     return scaled(x, 1 + strength * normal(*x.values.shape[:2], rng=rng, like=x.values))
 
 
-def scaled(x: Batch, factors: PerChannel) -> Batch:
+def scaled(x: Batch, factors: _PerChannel) -> Batch:
     """``values * factor``."""
     return _with_values(x, x.values * factors[:, :, None])
 

@@ -7,7 +7,7 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.views.draws import check_share, uniform
-from selftime.views.spectrum import own_spectrum
+from selftime.views.spectrum import ragged_dft
 
 
 def amplitudes(x: Batch) -> Batch:
@@ -22,7 +22,7 @@ def amplitudes(x: Batch) -> Batch:
     T = x.values.shape[2]
     lengths = x.lengths.clamp(min=1)
     precise = torch.promote_types(x.values.dtype, torch.complex64)
-    spectra = own_spectrum(x.filled().to(precise), lengths)[:, :, : T // 2 + 1].abs()
+    spectra = ragged_dft(x.filled().to(precise), lengths)[:, :, : T // 2 + 1].abs()
     steps = torch.arange(spectra.shape[2], device=lengths.device)
     within = (steps <= lengths[:, None] // 2)[:, None].expand_as(spectra)
     spectra = spectra / lengths[:, None, None].sqrt()

@@ -26,14 +26,14 @@ def smooth_curves(
     """
     K = knots.shape[2]
     check_count("knots", K, 2)
-    spacing = (K - 1) / one_if_alike(lengths).sub(1).clamp(min=1)  # knots a step
+    spacing = (K - 1) / one_if_equal(lengths).sub(1).clamp(min=1)  # knots a step
     steps = torch.arange(T, device=knots.device)
     at = (steps * spacing[:, None]).clamp(max=K - 1)  # (B,T) or (1,T), in knots
     weights = spline_weights(at, K).to(knots.dtype).mT  # (B,K,T) or (1,K,T)
     return knots @ (weights[0] if len(weights) == 1 else weights)
 
 
-def one_if_alike(lengths: Lengths) -> Int[Tensor, "_"]:
+def one_if_equal(lengths: Lengths) -> Int[Tensor, "_"]:
     """The first length alone if all are equal: what is made from it then serves every series."""
     return lengths[:1] if bool((lengths == lengths[:1]).all()) else lengths
 

@@ -7,7 +7,7 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.views.draws import check_share, uniform
-from selftime.views.pairs import cut, up_to
+from selftime.views.pairs import crop, integers_between
 
 
 class Fixed(partial[Batch]):
@@ -49,6 +49,6 @@ class RandomCrop:
         """Crops of at least one step."""
         lengths = x.lengths.clamp(min=1)
         fewest = (self.least * lengths.double()).ceil().long().clamp(min=1)
-        kept = up_to(uniform(1, rng=rng, like=x.values), fewest, lengths)
-        begin = up_to(uniform(len(lengths), rng=rng, like=x.values), 0, lengths - kept)
-        return cut(x, begin, kept)
+        kept = integers_between(uniform(1, rng=rng, like=x.values), fewest, lengths)
+        begin = integers_between(uniform(len(lengths), rng=rng, like=x.values), 0, lengths - kept)
+        return crop(x, begin, kept)

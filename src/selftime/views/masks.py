@@ -126,8 +126,8 @@ def kept_patches(counts: Lengths, noise: Float[Tensor, "B P"], share: float) -> 
     patches = torch.arange(noise.shape[1], device=noise.device)
     noise = noise.masked_fill(patches >= counts[:, None], torch.inf)
     quietest = noise.argsort(dim=1, stable=True)
-    goes = patches < (share * counts.double()).round()[:, None]  # (B,P) in the order of noise
-    return ~torch.zeros_like(goes).scatter(1, quietest, goes)
+    masked = patches < (share * counts.double()).round()[:, None]  # (B,P) in the order of noise
+    return ~torch.zeros_like(masked).scatter(1, quietest, masked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,8 +198,8 @@ class EachChannel:
     def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
         """Steps kept in each channel."""
         B, C, T = x.values.shape
-        there = x.observed.any(dim=1).repeat_interleave(C, dim=0)  # (B*C,T), to keep the length
-        alone = Batch(x.values.reshape(B * C, 1, T), there[:, None])
+        valid = x.observed.any(dim=1).repeat_interleave(C, dim=0)  # (B*C,T), to keep the length
+        alone = Batch(x.values.reshape(B * C, 1, T), valid[:, None])
         return self.mask(alone, rng).reshape(B, C, T)
 
 

@@ -8,7 +8,7 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.views.amplitude import jitter, magnitude_warp
 from selftime.views.draws import check_count, check_strength, either_way, normal
-from selftime.views.resample import own_places, resample
+from selftime.views.resample import identity_positions, resample
 from selftime.views.timing import shifted, stretched, warped
 
 View = Callable[[Batch, Generator], Batch]
@@ -58,7 +58,7 @@ class Mild:
         factor = 1 + strength * self.stretch * either_way(B, rng=rng, like=x.values)
         by = strength * self.shift * either_way(B, rng=rng, like=x.values)
         moves = strength * self.time_warp * normal(B, 6, rng=rng, like=x.values)
-        places = shifted(stretched(own_places(x), lengths, factor), lengths, by)
+        places = shifted(stretched(identity_positions(x), lengths, factor), lengths, by)
         moved = resample(x, warped(places, lengths, moves))
         bent = magnitude_warp(moved, rng, strength=strength * self.magnitude_warp, knots=5)
         return jitter(bent, rng, strength=strength * self.jitter)

@@ -67,7 +67,7 @@ class Crops(NamedTuple):
     shared: Lengths
 
     @property
-    def there(self) -> Bool[Tensor, "B S"] | None:
+    def valid(self) -> Bool[Tensor, "B S"] | None:
         """Which of the longest number of shared steps each series has; None where all have."""
         most = int(self.shared.max())
         if bool((self.shared == most).all()):
@@ -96,23 +96,23 @@ class OverlappingCrops:
         """The crops of every series."""
         lengths = x.lengths.clamp(min=1)
         draw = uniform(4, rng=rng, like=x.values)
-        shared = up_to(draw[0], lengths.clamp(max=self.least), lengths)
-        inner = up_to(draw[1], 0, lengths - shared)  # a2
-        before = up_to(draw[2], 0, inner)  # a1 = a2 − start
-        end = up_to(draw[3], inner + shared, lengths)  # b2
+        shared = integers_between(draw[0], lengths.clamp(max=self.least), lengths)
+        inner = integers_between(draw[1], 0, lengths - shared)  # a2
+        before = integers_between(draw[2], 0, inner)  # a1 = a2 − start
+        end = integers_between(draw[3], inner + shared, lengths)  # b2
         place = uniform(len(lengths), rng=rng, like=x.values)
-        begin = up_to(place, 0, lengths - end + before)  # a1, moved to where b2 still fits
+        begin = integers_between(place, 0, lengths - end + before)  # a1, moved to where b2 still fits
         start = inner - before
-        first = cut(x, begin, start + shared)
-        return Crops(first, cut(x, begin + start, end - inner), start, shared)
+        first = crop(x, begin, start + shared)
+        return Crops(first, crop(x, begin + start, end - inner), start, shared)
 
 
-def up_to(draw: Tensor, low: Int[Tensor, "B"] | int, high: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+def integers_between(draw: Tensor, low: Int[Tensor, "B"] | int, high: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
     """Whole numbers from ``low`` to ``high``, both included, from uniform draws in [0, 1)."""
     return low + (draw * (high - low + 1)).long().clamp(max=high - low)
 
 
-def cut(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
+def crop(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
     """Steps ``begin`` to ``begin + length`` of each series, padded to the longest of them."""
     steps = torch.arange(int(length.max()), device=begin.device)
     index = (begin[:, None] + steps).clamp(max=x.values.shape[2] - 1)  # (B,T)

@@ -7,17 +7,17 @@ from torch import Tensor
 from selftime.data.batch import Batch
 from selftime.shapes import Observed
 
-Places = Float[Tensor, "B T"]
+Positions = Float[Tensor, "B T"]
 """For every step of the result, the (fractional) step of the source it is read at."""
 
 
-def own_places(x: Batch) -> Places:
+def identity_positions(x: Batch) -> Positions:
     """Every step read at itself: where deformations of time begin."""
     B, _, T = x.values.shape
     return torch.arange(T, device=x.values.device, dtype=torch.float32).expand(B, T)
 
 
-def resample(x: Batch, places: Places) -> Batch:
+def resample(x: Batch, places: Positions) -> Batch:
     """Every series read at ``places``, by straight lines between its observed values.
 
     Places before the first or after the last step of a series read that step; all channels of a
@@ -33,22 +33,22 @@ def resample(x: Batch, places: Places) -> Batch:
     places = places.clamp(min=0).minimum(last)
     left = places.long()  # (B,T)
     source = x.filled()
-    a = read(source, left)  # (B,C,T)
-    b = read(source, (left + 1).minimum(last))
+    a = gather_steps(source, left)  # (B,C,T)
+    b = gather_steps(source, (left + 1).minimum(last))
     share = (places - left)[:, None].to(a.dtype)
     values = torch.lerp(a, b, share).to(x.values.dtype)
     return Batch(values, resampled_mask(x.observed, places, last))
 
 
-def resampled_mask(observed: Observed, places: Places, last: Tensor) -> Observed:
+def resampled_mask(observed: Observed, places: Positions, last: Tensor) -> Observed:
     """Where the nearest source step was observed; the last step (B,1) of a series as it was."""
     if bool(observed.all()):
         return observed
     steps = torch.arange(observed.shape[2], device=observed.device)
-    there = read(observed, (places + 0.5).long()) & (steps <= last)[:, None]
-    return there | (observed & (steps == last)[:, None])
+    valid = gather_steps(observed, (places + 0.5).long()) & (steps <= last)[:, None]
+    return valid | (observed & (steps == last)[:, None])
 
 
-def read(source: Tensor, steps: Tensor) -> Tensor:
+def gather_steps(source: Tensor, steps: Tensor) -> Tensor:
     """Whole steps (B,T) of every channel of a source (B,C,T)."""
     return source.gather(2, steps[:, None].expand_as(source))

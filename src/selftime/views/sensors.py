@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
-from selftime.views.amplitude import spread
+from selftime.views.amplitude import channel_std
 from selftime.views.curves import smooth_curves
 from selftime.views.draws import check_count, check_strength, normal, uniform
 
@@ -35,7 +35,7 @@ def drift(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 4) ->
 def drifted(x: Batch, knots: Float[Tensor, "B C K"]) -> Batch:
     """``values + spread * curve``, the curve being smooth and going through ``knots``."""
     curves = smooth_curves(knots, x.lengths, x.values.shape[2])
-    return _with_values(x, x.values + spread(x)[:, :, None] * curves)
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * curves)
 
 
 def spike(x: Batch, rng: Generator, *, strength: float = 3.0, spikes: int = 2) -> Batch:
@@ -64,7 +64,7 @@ def spiked(x: Batch, at: Float[Tensor, "B C K"], heights: Float[Tensor, "B C K"]
     """``values + spread * height`` at steps that lie a share ``at`` in [0, 1) of the way."""
     steps = (at * x.lengths[:, None, None]).long()  # (B,C,K)
     off = torch.zeros_like(x.values, dtype=heights.dtype).scatter_add(2, steps, heights)
-    return _with_values(x, x.values + spread(x)[:, :, None] * off)
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * off)
 
 
 def smooth(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
 from selftime.shapes import Lengths, Values
-from selftime.views.curves import one_if_alike
+from selftime.views.curves import one_if_equal
 from selftime.views.draws import check_share, check_strength, normal, uniform
 
 PerFrequency = Float[Tensor, "B C F"]
@@ -105,25 +105,25 @@ def recomposed(
     lengths = x.lengths.clamp(min=1)
     k = torch.arange(keep.shape[2], device=keep.device)
     precise = torch.promote_types(x.values.dtype, torch.complex64)
-    spectra = own_spectrum(x.filled().to(precise), lengths)[:, :, : len(k)]
+    spectra = ragged_dft(x.filled().to(precise), lengths)[:, :, : len(k)]
     swings = (k > 0) & (2 * k <= lengths[:, None, None])  # (B,1,F)
     size = spectra.abs() * swings
     size = size * keep + lift * size.amax(dim=2, keepdim=True)
     changed = torch.where(swings, torch.polar(size, spectra.angle() + turn), spectra)
-    return x._replace(values=own_series(changed, lengths, x.values.shape[2]).to(x.values.dtype))
+    return x._replace(values=ragged_irfft(changed, lengths, x.values.shape[2]).to(x.values.dtype))
 
 
-def own_series(spectra: Complex[Tensor, "B C F"], lengths: Lengths, T: int) -> Values:
+def ragged_irfft(spectra: Complex[Tensor, "B C F"], lengths: Lengths, T: int) -> Values:
     """Real series (B,C,T) of the given lengths from the first half of their spectra."""
     k = torch.arange(spectra.shape[2], device=spectra.device)
     twice = 2 * k[None] - lengths[:, None]  # (B,F): 0 at the highest frequency of even lengths
     counts = torch.where((k > 0) & (twice < 0), 2, 1).masked_fill((k > 0) & (twice > 0), 0)
     full = pad((spectra * counts[:, None]).conj(), (0, T - len(k)))
-    series: Tensor = own_spectrum(full, lengths).real / lengths[:, None, None]
+    series: Tensor = ragged_dft(full, lengths).real / lengths[:, None, None]
     return series
 
 
-def own_spectrum(series: Complex[Tensor, "B C T"], lengths: Lengths) -> Complex[Tensor, "B C T"]:
+def ragged_dft(series: Complex[Tensor, "B C T"], lengths: Lengths) -> Complex[Tensor, "B C T"]:
     """Discrete Fourier transform of each series over its own length, all lengths in one go.
 
     With kt = (k² + t² - (k-t)²) / 2 the transform is a convolution with a chirp, whatever the
@@ -133,7 +133,7 @@ def own_spectrum(series: Complex[Tensor, "B C T"], lengths: Lengths) -> Complex[
     """
     T = series.shape[2]
     steps = torch.arange(2 * T, device=series.device)
-    distinct = one_if_alike(lengths)
+    distinct = one_if_equal(lengths)
     chirp = chirps(steps[:T], distinct).to(series.dtype)
     kernel = chirps(steps.minimum(2 * T - steps), distinct).to(series.dtype).conj()
     product = torch.fft.fft(series * chirp, n=2 * T) * torch.fft.fft(kernel)

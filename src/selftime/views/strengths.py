@@ -11,7 +11,7 @@ from selftime.views.augment import VIEWS
 from selftime.views.mild import Mild, View
 from selftime.views.spectrum import spectrum
 
-Amount = float | int
+Strength = float | int
 """A strength; some views count."""
 
 
@@ -25,11 +25,11 @@ class Graded(NamedTuple):
     """
 
     keyword: str
-    amounts: tuple[Amount, ...]
+    amounts: tuple[Strength, ...]
     views: tuple[View, ...]
 
 
-def graded(view: Callable[..., Batch], keyword: str, *amounts: Amount) -> Graded:
+def grade(view: Callable[..., Batch], keyword: str, *amounts: Strength) -> Graded:
     """A view with one of its arguments set to each of several values."""
     views = tuple(partial(view, **{keyword: amount}) for amount in amounts)
     return Graded(keyword, amounts, views)
@@ -45,27 +45,27 @@ def spectral(x: Batch, rng: Generator, *, removed: float) -> Batch:
     return spectrum(x, rng, removed=removed, raised=removed)
 
 
-STRENGTHS: dict[str, Graded] = {
-    "mild": graded(mild, "strength", 0.25, 1.0, 2.0),
-    "jitter": graded(VIEWS["jitter"], "strength", 0.0125, 0.05, 0.1),
-    "scale": graded(VIEWS["scale"], "strength", 0.025, 0.1, 0.2),
-    "magnitude_warp": graded(VIEWS["magnitude_warp"], "strength", 0.05, 0.2, 0.4),
-    "flip": graded(VIEWS["flip"], "chance", 0.5),
-    "drift": graded(VIEWS["drift"], "strength", 0.05, 0.2, 0.4),
-    "spike": graded(VIEWS["spike"], "strength", 0.75, 3.0, 6.0),
-    "smooth": graded(VIEWS["smooth"], "strength", 0.01, 0.04, 0.08),
-    "rotate": graded(VIEWS["rotate"], "strength", 0.025, 0.1, 0.2),
-    "stretch": graded(VIEWS["stretch"], "strength", 0.02, 0.08, 0.16),
-    "shift": graded(VIEWS["shift"], "strength", 0.01, 0.04, 0.08),
-    "time_warp": graded(VIEWS["time_warp"], "strength", 0.005, 0.02, 0.04),
-    "window_warp": graded(VIEWS["window_warp"], "speed", 1.2, 2.0, 4.0),
-    "crop_resize": graded(VIEWS["crop_resize"], "least", 0.975, 0.9, 0.8),
-    "permute": graded(VIEWS["permute"], "segments", 2, 4, 8),
-    "reverse": graded(VIEWS["reverse"], "chance", 0.5),
-    "channel_dropout": graded(VIEWS["channel_dropout"], "chance", 0.05, 0.2, 0.4),
-    "span_mask": graded(VIEWS["span_mask"], "share", 0.025, 0.1, 0.2),
-    "spectrum": graded(spectral, "removed", 0.025, 0.1, 0.2)._replace(keyword="removed, raised"),
-    "frequency_mask": graded(VIEWS["frequency_mask"], "share", 0.025, 0.1, 0.2),
+VIEW_STRENGTHS: dict[str, Graded] = {
+    "mild": grade(mild, "strength", 0.25, 1.0, 2.0),
+    "jitter": grade(VIEWS["jitter"], "strength", 0.0125, 0.05, 0.1),
+    "scale": grade(VIEWS["scale"], "strength", 0.025, 0.1, 0.2),
+    "magnitude_warp": grade(VIEWS["magnitude_warp"], "strength", 0.05, 0.2, 0.4),
+    "flip": grade(VIEWS["flip"], "chance", 0.5),
+    "drift": grade(VIEWS["drift"], "strength", 0.05, 0.2, 0.4),
+    "spike": grade(VIEWS["spike"], "strength", 0.75, 3.0, 6.0),
+    "smooth": grade(VIEWS["smooth"], "strength", 0.01, 0.04, 0.08),
+    "rotate": grade(VIEWS["rotate"], "strength", 0.025, 0.1, 0.2),
+    "stretch": grade(VIEWS["stretch"], "strength", 0.02, 0.08, 0.16),
+    "shift": grade(VIEWS["shift"], "strength", 0.01, 0.04, 0.08),
+    "time_warp": grade(VIEWS["time_warp"], "strength", 0.005, 0.02, 0.04),
+    "window_warp": grade(VIEWS["window_warp"], "speed", 1.2, 2.0, 4.0),
+    "crop_resize": grade(VIEWS["crop_resize"], "least", 0.975, 0.9, 0.8),
+    "permute": grade(VIEWS["permute"], "segments", 2, 4, 8),
+    "reverse": grade(VIEWS["reverse"], "chance", 0.5),
+    "channel_dropout": grade(VIEWS["channel_dropout"], "chance", 0.05, 0.2, 0.4),
+    "span_mask": grade(VIEWS["span_mask"], "share", 0.025, 0.1, 0.2),
+    "spectrum": grade(spectral, "removed", 0.025, 0.1, 0.2)._replace(keyword="removed, raised"),
+    "frequency_mask": grade(VIEWS["frequency_mask"], "share", 0.025, 0.1, 0.2),
 }
 """A quarter of the default, the default and twice as strong; one strength where a series is turned
 over or not at all."""

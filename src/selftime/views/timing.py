@@ -19,9 +19,9 @@ from selftime.views.draws import (
     normal,
     uniform,
 )
-from selftime.views.resample import Places, own_places, resample
+from selftime.views.resample import Positions, identity_positions, resample
 
-PerSeries = Float[Tensor, "B"]
+_PerSeries = Float[Tensor, "B"]
 
 
 def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
@@ -37,10 +37,10 @@ def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
     """
     check_share("strength", strength)
     factor = 1 + strength * either_way(len(x.values), rng=rng, like=x.values)
-    return resample(x, stretched(own_places(x), x.lengths, factor))
+    return resample(x, stretched(identity_positions(x), x.lengths, factor))
 
 
-def stretched(places: Places, lengths: Lengths, factor: PerSeries) -> Places:
+def stretched(places: Positions, lengths: Lengths, factor: _PerSeries) -> Positions:
     """``centre + (places - centre) * factor``, the centre being that of each series."""
     centre = (lengths[:, None] - 1) / 2
     return centre + (places - centre) * factor[:, None]
@@ -59,10 +59,10 @@ def shift(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
     """
     check_share("strength", strength)
     by = strength * either_way(len(x.values), rng=rng, like=x.values)
-    return resample(x, shifted(own_places(x), x.lengths, by))
+    return resample(x, shifted(identity_positions(x), x.lengths, by))
 
 
-def shifted(places: Places, lengths: Lengths, by: PerSeries) -> Places:
+def shifted(places: Positions, lengths: Lengths, by: _PerSeries) -> Positions:
     """Places later by a share ``by`` of the length of each series."""
     return places + (by * lengths)[:, None]
 
@@ -87,10 +87,10 @@ def time_warp(x: Batch, rng: Generator, *, strength: float = 0.02, knots: int = 
     check_strength("strength", strength)
     check_count("knots", knots, 2)
     moves = strength * normal(len(x.values), knots, rng=rng, like=x.values)
-    return resample(x, warped(own_places(x), x.lengths, moves))
+    return resample(x, warped(identity_positions(x), x.lengths, moves))
 
 
-def warped(places: Places, lengths: Lengths, moves: Float[Tensor, "B K"]) -> Places:
+def warped(places: Positions, lengths: Lengths, moves: Float[Tensor, "B K"]) -> Positions:
     """Places moved by a smooth curve through ``moves``, shares of the length of each series."""
     curves = smooth_curves(moves[:, None], lengths, places.shape[1])[:, 0]  # (B,T)
     return places + lengths[:, None] * curves
@@ -113,10 +113,10 @@ def crop_resize(x: Batch, rng: Generator, *, least: float = 0.9) -> Batch:
     """
     check_share("least", least)
     kept, lies = uniform(2, len(x.values), rng=rng, like=x.values)
-    return resample(x, cropped(own_places(x), x.lengths, least + (1 - least) * kept, lies))
+    return resample(x, cropped(identity_positions(x), x.lengths, least + (1 - least) * kept, lies))
 
 
-def cropped(places: Places, lengths: Lengths, share: PerSeries, lies: PerSeries) -> Places:
+def cropped(places: Positions, lengths: Lengths, share: _PerSeries, lies: _PerSeries) -> Positions:
     """Places within a crop of the given share; it lies first at 0, last at 1."""
     room = (1 - share) * (lengths - 1)  # steps before and after the crop
     return places * share[:, None] + (lies * room)[:, None]
@@ -142,12 +142,12 @@ def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 
         raise ValueError(f"got speed={speed}, wanted more than 0: 2.0 is twice as fast or slow")
     lies, slower = uniform(2, len(x.values), rng=rng, like=x.values)
     duration = torch.where(slower < 0.5, speed, 1 / speed)
-    return resample(x, part_warped(own_places(x), x.lengths, share, lies, duration))
+    return resample(x, part_warped(identity_positions(x), x.lengths, share, lies, duration))
 
 
 def part_warped(
-    places: Places, lengths: Lengths, share: float, lies: PerSeries, duration: PerSeries
-) -> Places:
+    places: Positions, lengths: Lengths, share: float, lies: _PerSeries, duration: _PerSeries
+) -> Positions:
     """Places in a series of which one part takes ``duration`` times as long.
 
     Args:
@@ -178,10 +178,10 @@ def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
     """
     check_share("chance", chance)
     turn = uniform(len(x.values), rng=rng, like=x.values) < chance
-    return resample(x, reversed_where(own_places(x), x.lengths, turn))
+    return resample(x, reversed_where(identity_positions(x), x.lengths, turn))
 
 
-def reversed_where(places: Places, lengths: Lengths, turn: Bool[Tensor, "B"]) -> Places:
+def reversed_where(places: Positions, lengths: Lengths, turn: Bool[Tensor, "B"]) -> Positions:
     """Places counted from the end of the series that are to be turned."""
     return torch.where(turn[:, None], lengths[:, None] - 1 - places, places)
 
@@ -202,15 +202,15 @@ def permute(x: Batch, rng: Generator, *, segments: int = 4) -> Batch:
     check_count("segments", segments, 1)
     cuts = uniform(len(x.values), segments - 1, rng=rng, like=x.values)
     ranks = uniform(len(x.values), segments, rng=rng, like=x.values)
-    return resample(x, permuted(own_places(x), x.lengths, cuts, ranks))
+    return resample(x, permuted(identity_positions(x), x.lengths, cuts, ranks))
 
 
 def permuted(
-    places: Places,
+    places: Positions,
     lengths: Lengths,
     cuts: Float[Tensor, "B K"],
     ranks: Float[Tensor, "B S"],
-) -> Places:
+) -> Positions:
     """Segments in the order of their ranks, the smallest first.
 
     Args:

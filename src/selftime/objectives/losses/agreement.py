@@ -9,9 +9,9 @@ from selftime.shapes import Embedding
 
 Square = Float[Tensor, "D D"]
 """A number for every two features."""
-EPSILON = 1e-4
+_EPSILON = 1e-4
 """Added to variances before their root (Bardes et al. 2022, section 4.1)."""
-FLAT = 1e-6
+_FLAT = 1e-6
 """Least length that a feature is divided by, for features that are the same in all series."""
 
 
@@ -29,7 +29,7 @@ def cross_correlation(first: Embedding, second: Embedding) -> Square:
     C_ij = Σ_b a_bi b_bj / (√Σ_b a_bi² √Σ_b b_bj²), means taken off before (Zbontar et al. 2021,
     equation 2). A feature that is the same in all series correlates with nothing: 0.
     """
-    a, b = (F.normalize(z - z.mean(dim=0), dim=0, eps=FLAT) for z in (first, second))
+    a, b = (F.normalize(z - z.mean(dim=0), dim=0, eps=_FLAT) for z in (first, second))
     return a.T @ b
 
 
@@ -62,7 +62,7 @@ def variance(z: Embedding, wanted: float = 1.0) -> Float[Tensor, ""]:
         z: (B,D) one view of at least two series.
         wanted: γ, the deviation from which on nothing is asked for.
     """
-    return F.relu(wanted - (z.var(dim=0) + EPSILON).sqrt()).mean()
+    return F.relu(wanted - (z.var(dim=0) + _EPSILON).sqrt()).mean()
 
 
 def covariance(z: Embedding) -> Float[Tensor, ""]:

@@ -34,7 +34,7 @@ def nt_xent(first: Embedding, second: Embedding, temperature: float) -> Float[Te
 def hierarchical_contrast(
     first: Float[Tensor, "B T D"],
     second: Float[Tensor, "B T D"],
-    there: Bool[Tensor, "B T"] | None = None,
+    valid: Bool[Tensor, "B T"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Contrast between series and between steps, at every resolution (Yue et al. 2022).
 
@@ -51,7 +51,7 @@ def hierarchical_contrast(
     """
     instance = temporal = first.new_zeros(())
     levels = 0
-    for one, other, within in resolutions(first, second, there):
+    for one, other, within in resolutions(first, second, valid):
         levels += 1
         instance = instance + between_series(one, other, within)
         if one.shape[1] > 1:
@@ -60,60 +60,60 @@ def hierarchical_contrast(
 
 
 def resolutions(
-    first: Float[Tensor, "B T D"], second: Float[Tensor, "B T D"], there: Tensor | None
+    first: Float[Tensor, "B T D"], second: Float[Tensor, "B T D"], valid: Tensor | None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
     """Tokens of both views and which exist, at every resolution down to a single step."""
-    yield first, second, there
+    yield first, second, valid
     while first.shape[1] > 1:
-        first, second = halved(first, there), halved(second, there)
-        there = None if there is None else there[:, 0 : 2 * first.shape[1] : 2]
-        yield first, second, there
+        first, second = halve_resolution(first, valid), halve_resolution(second, valid)
+        valid = None if valid is None else valid[:, 0 : 2 * first.shape[1] : 2]
+        yield first, second, valid
 
 
 def between_series(
     first: Float[Tensor, "B T D"],
     second: Float[Tensor, "B T D"],
-    there: Bool[Tensor, "B T"] | None = None,
+    valid: Bool[Tensor, "B T"] | None = None,
 ) -> Float[Tensor, ""]:
     """Tokens told from those of other series at the same step (Yue et al. 2022, equation 2)."""
     z = torch.cat([first.transpose(0, 1), second.transpose(0, 1)], dim=1)  # (T,2B,D)
-    return mean_over(contrast(z, paired(there, 0)), paired(there, 0))
+    return mean_over(contrast(z, pair_mask(valid, 0)), pair_mask(valid, 0))
 
 
 def between_steps(
     first: Float[Tensor, "B T D"],
     second: Float[Tensor, "B T D"],
-    there: Bool[Tensor, "B T"] | None = None,
+    valid: Bool[Tensor, "B T"] | None = None,
 ) -> Float[Tensor, ""]:
     """Tokens told from those of other steps of the same series (Yue et al. 2022, equation 1)."""
     z = torch.cat([first, second], dim=1)  # (B,2T,D)
-    return mean_over(contrast(z, paired(there, 1)), paired(there, 1))
+    return mean_over(contrast(z, pair_mask(valid, 1)), pair_mask(valid, 1))
 
 
-def paired(there: Bool[Tensor, "B T"] | None, dim: int) -> Bool[Tensor, "G M"] | None:
+def pair_mask(valid: Bool[Tensor, "B T"] | None, dim: int) -> Bool[Tensor, "G M"] | None:
     """Which vectors of the groups exist: groups are steps (``dim`` 0) or series (``dim`` 1)."""
-    if there is None:
+    if valid is None:
         return None
-    groups = there.T if dim == 0 else there
+    groups = valid.T if dim == 0 else valid
     return torch.cat([groups, groups], dim=1)
 
 
-def mean_over(loss: Float[Tensor, "G M"], there: Bool[Tensor, "G M"] | None) -> Float[Tensor, ""]:
+def mean_over(loss: Float[Tensor, "G M"], valid: Bool[Tensor, "G M"] | None) -> Float[Tensor, ""]:
     """Mean over the vectors that exist."""
-    return loss.mean() if there is None else loss.where(there, 0.0).sum() / there.sum()
+    return loss.mean() if valid is None else loss.where(valid, 0.0).sum() / valid.sum()
 
 
-def halved(z: Float[Tensor, "B T D"], there: Bool[Tensor, "B T"] | None) -> Float[Tensor, "B N D"]:
+def halve_resolution(z: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"] | None) -> Float[Tensor, "B N D"]:
     """The larger of every two neighbouring tokens, or the one that exists; no odd last one."""
     N = z.shape[1] // 2
     even, odd = z[:, 0 : 2 * N : 2], z[:, 1 : 2 * N : 2]
     higher = even > odd
-    if there is not None:
-        higher = higher | ~there[:, 1 : 2 * N : 2, None]
+    if valid is not None:
+        higher = higher | ~valid[:, 1 : 2 * N : 2, None]
     return torch.where(higher, even, odd)  # its gradient takes half as long as maximum's
 
 
-def contrast(z: Pairs, there: Bool[Tensor, "G M"] | None = None) -> Float[Tensor, "G M"]:
+def contrast(z: Pairs, valid: Bool[Tensor, "G M"] | None = None) -> Float[Tensor, "G M"]:
     """Cross entropy of finding the positive among all other vectors of the group.
 
     lossᵢ = log Σ_{j ≠ i} exp(zᵢ·zⱼ) − zᵢ·z₊, the form that equation 1 of Chen et al. (2020) and
@@ -123,7 +123,7 @@ def contrast(z: Pairs, there: Bool[Tensor, "G M"] | None = None) -> Float[Tensor
         z: (G,M,D) groups of vectors; their products are the logits.
         there: (G,M) which vectors exist; the loss of the others is 0.
     """
-    loss: Tensor = Contrast.apply(z, there)  # type: ignore[no-untyped-call]
+    loss: Tensor = Contrast.apply(z, valid)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -135,28 +135,28 @@ class Contrast(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, there: Tensor | None) -> Tensor:
+    def forward(ctx: Any, z: Tensor, valid: Tensor | None) -> Tensor:
         """Log-sum-exp over the others less the product with the positive."""
         logits = torch.bmm(z, z.transpose(1, 2))  # (G,M,M)
         n = z.shape[1] // 2
         positive = torch.cat([logits.diagonal(n, 1, 2), logits.diagonal(-n, 1, 2)], dim=1)
         logits.diagonal(0, 1, 2).fill_(-torch.inf)
-        if there is not None:
-            logits.masked_fill_(~there[:, None], -torch.inf)
+        if valid is not None:
+            logits.masked_fill_(~valid[:, None], -torch.inf)
         top = logits.amax(dim=2)  # (G,M)
         share = logits.sub_(top[:, :, None]).exp_()  # in place, and faster than logsumexp
         total = share.sum(dim=2)
-        ctx.save_for_backward(z, share.div_(total[:, :, None]), there)
+        ctx.save_for_backward(z, share.div_(total[:, :, None]), valid)
         loss = top + total.log() - positive
-        return loss if there is None else loss.where(there, 0.0)
+        return loss if valid is None else loss.where(valid, 0.0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """Softmax less one at the positive, times the vectors, for both factors."""
-        z, share, there = ctx.saved_tensors
-        if there is not None:
-            grad, share = grad.where(there, 0.0), share.where(there[:, :, None], 0.0)
+        z, share, valid = ctx.saved_tensors
+        if valid is not None:
+            grad, share = grad.where(valid, 0.0), share.where(valid[:, :, None], 0.0)
         n = z.shape[1] // 2
         pull = share * grad[:, :, None]  # (G,M,M)
         pull.diagonal(n, 1, 2).sub_(grad[:, :n])
@@ -167,7 +167,7 @@ class Contrast(torch.autograd.Function):
 def info_nce(
     predicted: Float[Tensor, "B K D"],
     latents: Float[Tensor, "B K D"],
-    there: Bool[Tensor, "B K"],
+    valid: Bool[Tensor, "B K"],
 ) -> Float[Tensor, ""]:
     """InfoNCE over futures (van den Oord et al. 2018, equations 3 and 4).
 
@@ -181,7 +181,7 @@ def info_nce(
         there: (B,K) which segments exist; others are neither positives nor negatives.
     """
     scores = predicted.transpose(0, 1) @ latents.permute(1, 2, 0)  # (K,B,B), candidates last
-    exists = there.T  # (K,B)
+    exists = valid.T  # (K,B)
     others = scores.masked_fill(~exists[:, None], -float("inf"))
     others = others.masked_fill(~exists[:, :, None], 0.0)  # rows without a loss stay finite
     loss = others.logsumexp(dim=2) - scores.diagonal(0, 1, 2)  # (K,B)

@@ -23,7 +23,7 @@ def squared_error(
     return mean_where((made - wanted.where(counts, 0.0)) ** 2, counts)
 
 
-def hidden_codes(
+def masked_code_loss(
     logits: Float[Tensor, "B P K"], codes: Int[Tensor, "B P"], chosen: Bool[Tensor, "B P"]
 ) -> Float[Tensor, ""]:
     """Cross entropy of the codes of chosen patches (Devlin et al. 2019, section 3.1, task 1).

@@ -5,15 +5,15 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from selftime.objectives.losses.contrast import Pairs, mean_over, paired, resolutions
+from selftime.objectives.losses.contrast import Pairs, mean_over, pair_mask, resolutions
 from selftime.shapes import Embedding
 
-Alike = Float[Tensor, "n n"]
+Similarity = Float[Tensor, "n n"]
 """Soft assignments of n things to one another, 0 to 1; 1 of each to itself."""
 
 
 def soft_nt_xent(
-    first: Embedding, second: Embedding, temperature: float, alike: Alike
+    first: Embedding, second: Embedding, temperature: float, similarity: Similarity
 ) -> Float[Tensor, ""]:
     """NT-Xent with soft assignments between series (Lee et al. 2024, equations 3 and 4).
 
@@ -24,15 +24,15 @@ def soft_nt_xent(
         alike: (B,B) soft assignments.
     """
     z = F.normalize(torch.cat([first, second]), dim=1) / temperature**0.5  # (2B,D)
-    return soft_contrast(z[None], alike).mean()
+    return soft_contrast(z[None], similarity).mean()
 
 
 def soft_hierarchical_contrast(
     first: Float[Tensor, "B T D"],
     second: Float[Tensor, "B T D"],
-    alike: Alike,
+    similarity: Similarity,
     decay: float,
-    there: Bool[Tensor, "B T"] | None = None,
+    valid: Bool[Tensor, "B T"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """The contrast of TS2Vec with soft assignments between series and steps (Lee et al. 2024).
 
@@ -49,28 +49,28 @@ def soft_hierarchical_contrast(
     """
     instance = temporal = first.new_zeros(())
     levels = 0
-    for one, other, within in resolutions(first, second, there):
+    for one, other, within in resolutions(first, second, valid):
         z = torch.cat([one.transpose(0, 1), other.transpose(0, 1)], dim=1)  # (T,2B,D)
-        loss = soft_contrast(z, alike, paired(within, 0))
-        instance = instance + mean_over(loss, paired(within, 0))
+        loss = soft_contrast(z, similarity, pair_mask(within, 0))
+        instance = instance + mean_over(loss, pair_mask(within, 0))
         if one.shape[1] > 1:
             z = torch.cat([one, other], dim=1)  # (B,2T,D)
-            close = steps_alike(one.shape[1], 2**levels * decay).to(z)
+            close = step_similarity(one.shape[1], 2**levels * decay).to(z)
             temporal = temporal + mean_over(
-                soft_contrast(z, close, paired(within, 1)), paired(within, 1)
+                soft_contrast(z, close, pair_mask(within, 1)), pair_mask(within, 1)
             )
         levels += 1
     return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}
 
 
-def steps_alike(T: int, decay: float) -> Alike:
+def step_similarity(T: int, decay: float) -> Similarity:
     """2 σ(−τ |t − t'|) for all pairs of T steps (Lee et al. 2024, equation 5)."""
     steps = torch.arange(T, dtype=torch.float64)
     return 2 * torch.sigmoid(-decay * (steps[:, None] - steps).abs())
 
 
 def soft_contrast(
-    z: Pairs, alike: Alike, there: Bool[Tensor, "G M"] | None = None
+    z: Pairs, similarity: Similarity, valid: Bool[Tensor, "G M"] | None = None
 ) -> Float[Tensor, "G M"]:
     """Cross entropy of finding the positive, and all others as far as they are alike.
 
@@ -84,12 +84,12 @@ def soft_contrast(
     """
     M = z.shape[1]
     itself = torch.eye(M, dtype=torch.bool, device=z.device)
-    weights = alike.repeat(2, 2).masked_fill(itself, 0.0)[None]  # (1,M,M)
+    weights = similarity.repeat(2, 2).masked_fill(itself, 0.0)[None]  # (1,M,M)
     logits = torch.bmm(z, z.transpose(1, 2))  # (G,M,M)
     absent = itself[None]
-    if there is not None:
-        absent = absent | ~there[:, None]
-        weights = weights * there[:, None]
+    if valid is not None:
+        absent = absent | ~valid[:, None]
+        weights = weights * valid[:, None]
     total = logits.masked_fill(absent, torch.finfo(z.dtype).min).logsumexp(dim=2)  # (G,M)
     loss = weights.sum(dim=2) * total - (weights * logits).sum(dim=2)
-    return loss if there is None else loss.where(there, 0.0)
+    return loss if valid is None else loss.where(valid, 0.0)

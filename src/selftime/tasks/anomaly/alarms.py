@@ -26,7 +26,7 @@ class Episode(NamedTuple):
     channel: int
 
 
-def alarms_in(
+def find_alarms(
     channels: Float[np.ndarray, "C T"], thresholds: Float[np.ndarray, "T"], cool_down: int
 ) -> list[Episode]:
     """One alarm for each stretch; stretches with fewer than ``cool_down`` steps between are one.
@@ -45,14 +45,14 @@ def alarms_in(
         back = np.flatnonzero(scores[start:] <= thresholds[start])
         lasting[start : max(start + back[0] if len(back) else len(scores), stop)] = True
     found = []
-    for start, stop in joined(lasting, cool_down):
+    for start, stop in _join_stretches(lasting, cool_down):
         peak = start + int(scores[start:stop].argmax())
         channel = int(channels[:, peak].argmax())
         found.append(Episode(start, stop, peak, float(scores[peak]), channel))
     return found
 
 
-def joined(lasting: Bool[np.ndarray, "T"], cool_down: int) -> list[tuple[int, int]]:
+def _join_stretches(lasting: Bool[np.ndarray, "T"], cool_down: int) -> list[tuple[int, int]]:
     """First step and one after the last of each stretch, short breaks passed over."""
     spans = spans_of(lasting)
     if len(spans) == 0:

@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from selftime.data.gaps import bridged
+from selftime.data.gaps import fill_gaps
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.alarms import Episode, alarms_in
-from selftime.tasks.anomaly.record import Record, scaled, window_of
-from selftime.tasks.anomaly.scores import LEARNED, SCORES
-from selftime.tasks.anomaly.thresholds import check_rate, following
+from selftime.tasks.anomaly.alarms import Episode, find_alarms
+from selftime.tasks.anomaly.record import ChannelRecord, standardised, window_of
+from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
+from selftime.tasks.anomaly.thresholds import check_rate, adaptive_thresholds
 
 NORMAL = 0.15
 """Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
 
-USUAL = (
+DEFAULT_MEMBERS = (
     "statistics",
     "statistics, twice as long",
     "convolutions",
@@ -31,7 +31,7 @@ USUAL = (
 POWER = 3
 """Of the mean over scores: 1 drowns one sure score, 2 still does where several others stir, and the
 greatest score alone is the least steady."""
-Values = Float[np.ndarray, "C T"]
+_Channels = Float[np.ndarray, "C T"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +45,13 @@ class Scoring:
         learned: what that is, names in ``LEARNED``.
     """
 
-    members: tuple[str, ...] = USUAL
+    members: tuple[str, ...] = DEFAULT_MEMBERS
     past_only: bool = False
     model: Model | None = None
     learned: tuple[str, ...] = ("embeddings",)
 
 
-class Scored(NamedTuple):
+class AnomalyScores(NamedTuple):
     """What is said of every step.
 
     Attributes:
@@ -141,10 +141,10 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         source = series.source or "the source"
         raise SeriesError(f"{source} holds {len(series)} series, wanted one recording: split it")
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
-    found = scored(series.series(0), train, recipe=Scoring(past_only=past_only, model=model))
-    thresholds = following(found.scores, train, rate)
+    found = score_recording(series.series(0), train, recipe=Scoring(past_only=past_only, model=model))
+    thresholds = adaptive_thresholds(found.scores, train, rate)
     wait = found.width if cool_down is None else cool_down
-    later = alarms_in(found.channels[:, train:], thresholds[train:], wait)
+    later = find_alarms(found.channels[:, train:], thresholds[train:], wait)
     return Detection(
         series=series,
         scores=found.scores,
@@ -159,9 +159,9 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     )
 
 
-def scored(
-    values: Values, train: int, *, recipe: Scoring | None = None, seams: Sequence[int] = ()
-) -> Scored:
+def score_recording(
+    values: _Channels, train: int, *, recipe: Scoring | None = None, boundaries: Sequence[int] = ()
+) -> AnomalyScores:
     """Score every step of a recording.
 
     Args:
@@ -176,23 +176,23 @@ def scored(
     check_train(train, values.shape[1])
     recipe = recipe or Scoring()
     check_members(recipe.members, SCORES)
-    records = [record_of(row, train, recipe.past_only, tuple(seams)) for row in values]
-    shared = learned_scores(records, recipe)
+    records = [record_of(row, train, recipe.past_only, tuple(boundaries)) for row in values]
+    shared = _model_scores(records, recipe)
     channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
-    return Scored(channels.mean(axis=0), channels, max(r.width for r in records))
+    return AnomalyScores(channels.mean(axis=0), channels, max(r.width for r in records))
 
 
 def record_of(
-    x: Float[np.ndarray, "T"], train: int, past_only: bool, seams: tuple[int, ...]
-) -> Record:
+    x: Float[np.ndarray, "T"], train: int, past_only: bool, boundaries: tuple[int, ...]
+) -> ChannelRecord:
     """A channel made ready: gaps bridged, scaled, its window chosen from the normal part."""
-    whole = bridged(x, past_only=past_only)
-    ready = Record(scaled(whole, train, past_only=past_only), train, 1, past_only, seams)
-    longest = min(np.diff([0, *seams, len(x)]))  # a window fits into every recording
+    whole = fill_gaps(x, past_only=past_only)
+    ready = ChannelRecord(standardised(whole, train, past_only=past_only), train, 1, past_only, boundaries)
+    longest = min(np.diff([0, *boundaries, len(x)]))  # a window fits into every recording
     return replace(ready, width=int(min(window_of(ready.values[:train]), longest)))
 
 
-def learned_scores(records: Sequence[Record], recipe: Scoring) -> list[Float[np.ndarray, "T"]]:
+def _model_scores(records: Sequence[ChannelRecord], recipe: Scoring) -> list[Float[np.ndarray, "T"]]:
     """What the model says of all channels at once; nothing without one.
 
     Raises:
@@ -200,27 +200,27 @@ def learned_scores(records: Sequence[Record], recipe: Scoring) -> list[Float[np.
     """
     if recipe.model is None:
         return []
-    check_members(recipe.learned, LEARNED)
-    return [LEARNED[name](records, recipe.model) for name in recipe.learned]
+    check_members(recipe.learned, MODEL_SCORES)
+    return [MODEL_SCORES[name](records, recipe.model) for name in recipe.learned]
 
 
 def channel_scores(
-    record: Record, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
+    record: ChannelRecord, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
 ) -> Float[np.ndarray, "T"]:
     """The fused score of one channel; 0 where it never changes."""
     if np.ptp(record.known) == 0 and np.ptp(record.values) == 0 and not shared:
         return np.zeros(record.steps)
-    return together(record, [*(SCORES[name](record) for name in members), *shared])
+    return combine_scores(record, [*(SCORES[name](record) for name in members), *shared])
 
 
-def together(record: Record, scores: Sequence[Float[np.ndarray, "T"]]) -> Float[np.ndarray, "T"]:
+def combine_scores(record: ChannelRecord, scores: Sequence[Float[np.ndarray, "T"]]) -> Float[np.ndarray, "T"]:
     """Several scores of one record, fused; smoothed where that does not make them later."""
     known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
-    joined = fused(np.stack(scores), known)
+    joined = fuse_scores(np.stack(scores), known)
     return joined if record.past_only else record.smooth(joined)
 
 
-def fused(scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+def fuse_scores(scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """Power mean over the scores of what their :func:`robust_z` exceeds 0 by: (Σ z³ / M)^(1/3).
 
     Args:

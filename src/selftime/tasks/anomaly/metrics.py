@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-Labels = Bool[np.ndarray, "T"]
-Scores = Float[np.ndarray, "T"]
-LEVELS = 250
+StepLabels = Bool[np.ndarray, "T"]
+StepScores = Float[np.ndarray, "T"]
+THRESHOLD_COUNT = 250
 """Thresholds at which ranges are judged (TSB-AD; Liu & Paparrizos 2024, NeurIPS)."""
 SLACK = 100
 """Steps by which the highest score may miss a short anomaly (Wu & Keogh 2021, TKDE)."""
@@ -37,13 +37,13 @@ class Detections(NamedTuple):
         return np.asarray(np.cumsum(weights[self.order])[self.counts - 1])
 
 
-def spans_of(mask: Labels) -> Int[np.ndarray, "K 2"]:
+def spans_of(mask: StepLabels) -> Int[np.ndarray, "K 2"]:
     """Runs of True: first step and one after the last of each."""
     edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
-def vus_pr(labels: Labels, scores: Scores, buffer: int) -> float:
+def vus_pr(labels: StepLabels, scores: StepScores, buffer: int) -> float:
     """Volume under the precision-recall surface, by TSB-AD's definition.
 
     The mean over widths 0 to ``buffer`` of :func:`range_ap` (Paparrizos et al. 2022, "Volume Under
@@ -59,11 +59,11 @@ def vus_pr(labels: Labels, scores: Scores, buffer: int) -> float:
     """
     check_scores(labels, scores)
     found = detections(scores)
-    share = found_share(reaches(labels, buffer), scores, found.thresholds)
+    share = found_share(buffered_spans(labels, buffer), scores, found.thresholds)
     return float(np.mean([range_ap(labels, w, found, share) for w in range(buffer + 1)]))
 
 
-def range_ap(labels: Labels, width: int, found: Detections, share: Float[np.ndarray, "L"]) -> float:
+def range_ap(labels: StepLabels, width: int, found: Detections, share: Float[np.ndarray, "L"]) -> float:
     """Average precision with labels that fade out over ``width`` steps around each anomaly.
 
     At each threshold: hits are the sum of soft labels over detected steps; wanted are the anomalous
@@ -78,7 +78,7 @@ def range_ap(labels: Labels, width: int, found: Detections, share: Float[np.ndar
     return float(np.diff(recall, prepend=0.0) @ (hits / found.counts))
 
 
-def soft_labels(labels: Labels, width: int) -> Float[np.ndarray, "T"]:
+def soft_labels(labels: StepLabels, width: int) -> Float[np.ndarray, "T"]:
     """1 within anomalies, √(1 − distance / width) as far as width // 2, at most 1 in sum."""
     soft = labels.astype(np.float64)
     fade = np.sqrt(1 - np.arange(1, width // 2 + 1) / max(width, 1))
@@ -89,7 +89,7 @@ def soft_labels(labels: Labels, width: int) -> Float[np.ndarray, "T"]:
     return np.minimum(soft, 1.0)
 
 
-def reaches(labels: Labels, buffer: int) -> Int[np.ndarray, "K 2"]:
+def buffered_spans(labels: StepLabels, buffer: int) -> Int[np.ndarray, "K 2"]:
     """Anomalies with half the buffer on either side; those that touch or overlap are one."""
     half, T = buffer // 2, len(labels)
     starts, stops = spans_of(labels).T
@@ -99,14 +99,14 @@ def reaches(labels: Labels, buffer: int) -> Int[np.ndarray, "K 2"]:
 
 
 def found_share(
-    parts: Int[np.ndarray, "K 2"], scores: Scores, thresholds: Float[np.ndarray, "L"]
+    parts: Int[np.ndarray, "K 2"], scores: StepScores, thresholds: Float[np.ndarray, "L"]
 ) -> Float[np.ndarray, "L"]:
     """Share of the parts in which some score reaches each threshold."""
     peaks = np.array([scores[start:stop].max() for start, stop in parts])
     return np.asarray((peaks[:, None] >= thresholds).mean(axis=0))
 
 
-def detections(scores: Scores, levels: int = LEVELS) -> Detections:
+def detections(scores: StepScores, levels: int = THRESHOLD_COUNT) -> Detections:
     """What is detected at scores of evenly spaced ranks; steps of equal score come together."""
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
@@ -115,7 +115,7 @@ def detections(scores: Scores, levels: int = LEVELS) -> Detections:
     return Detections(order, counts, thresholds)
 
 
-def auc_pr(labels: Labels, scores: Scores) -> float:
+def auc_pr(labels: StepLabels, scores: StepScores) -> float:
     """Average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores.
 
     Raises:
@@ -125,7 +125,7 @@ def auc_pr(labels: Labels, scores: Scores) -> float:
     return float(average_precision_score(labels, scores))
 
 
-def best_f1(labels: Labels, scores: Scores) -> float:
+def best_f1(labels: StepLabels, scores: StepScores) -> float:
     """F1 of single steps at the best threshold, without adjustment.
 
     Raises:
@@ -136,7 +136,7 @@ def best_f1(labels: Labels, scores: Scores) -> float:
     return float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
 
 
-def ucr_hit(labels: Labels, scores: Scores) -> bool:
+def ucr_hit(labels: StepLabels, scores: StepScores) -> bool:
     """Whether the highest score lies within the only anomaly or near it (Wu & Keogh 2021).
 
     Near is as many steps as the anomaly has, and at least 100. Of equal scores the first counts.
@@ -153,7 +153,7 @@ def ucr_hit(labels: Labels, scores: Scores) -> bool:
     return bool(start - slack <= np.argmax(scores) < stop + slack)
 
 
-def check_scores(labels: Labels, scores: Scores) -> None:
+def check_scores(labels: StepLabels, scores: StepScores) -> None:
     """There must be anomalies, something else, and finite scores.
 
     Raises:

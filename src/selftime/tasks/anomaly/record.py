@@ -8,25 +8,25 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.data.periods import period_of
 
-SHARE = 8
+_STARTS_PER_WINDOW = 8
 """Windows begin at least this often within the length of one …"""
-MOST = 4000
+_MAX_WINDOWS = 4000
 """… unless there would be more of them than this: comparing all pairs stays a matter of seconds."""
-Steps = Float[np.ndarray, "T"]
+_StepValues = Float[np.ndarray, "T"]
 LEAST_WINDOW = 32
 """Windows of fewer steps hold too little to be told apart."""
-FLAT = 0.1
+FLAT_SHARE = 0.1
 """Spread below which a window counts as flat, as a share of that of the whole."""
-LARGEST = 1e6
+_CLIP = 1e6
 """Scaled values are held within this, so that their squares can be added up."""
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class ChannelRecord:
     """A channel of T steps of which the first ``train`` are taken to be normal.
 
     Attributes:
-        values: finite, scaled by :func:`scaled`.
+        values: finite, scaled by :func:`standardised`.
         train: how many steps are normal, at least 1.
         width: steps of a window, at most T.
         past_only: whether later steps may not count for the score of a step. Those of the normal
@@ -38,7 +38,7 @@ class Record:
     train: int
     width: int
     past_only: bool = False
-    seams: tuple[int, ...] = ()
+    boundaries: tuple[int, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -64,13 +64,13 @@ class Record:
     def whole(self, width: int) -> Bool[np.ndarray, "W"]:
         """Which of all windows lie across no seam."""
         inside = np.ones(max(self.steps - width, 0) + 1, bool)
-        for seam in self.seams:
-            inside[max(seam - width + 1, 0) : seam] = False
+        for boundary in self.boundaries:
+            inside[max(boundary - width + 1, 0) : boundary] = False
         return inside
 
     def windows(self, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
         """The windows that begin there."""
-        return windows_at(self.values, width, starts)
+        return cut_windows(self.values, width, starts)
 
     def usual(self, starts: Int[np.ndarray, "W"], width: int) -> Bool[np.ndarray, "W"]:
         """The windows from which scales and directions are measured before any is scored."""
@@ -86,15 +86,15 @@ class Record:
 
     def smooth(self, scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
         """The mean over a window around each step, or over the one that ends with it."""
-        return smoothed(scores, self.width, past_only=self.past_only)
+        return smooth_steps(scores, self.width, past_only=self.past_only)
 
 
-def scaled(x: Float[np.ndarray, "T"], train: int, *, past_only: bool) -> Float[np.ndarray, "T"]:
+def standardised(x: Float[np.ndarray, "T"], train: int, *, past_only: bool) -> Float[np.ndarray, "T"]:
     """Less the mean of the normal part, by its spread; by that of the whole where it has none."""
     normal, known = x[:train], x[:train] if past_only else x
     spread = max(float(normal.std()), 1e-3 * float(known.std()))
     level = float(normal.mean())
-    return np.clip((x - level) / (spread if spread > 1e-9 * abs(level) else 1.0), -LARGEST, LARGEST)
+    return np.clip((x - level) / (spread if spread > 1e-9 * abs(level) else 1.0), -_CLIP, _CLIP)
 
 
 def window_of(x: Float[np.ndarray, "T"]) -> int:
@@ -103,18 +103,18 @@ def window_of(x: Float[np.ndarray, "T"]) -> int:
     return max(min(period * -(-LEAST_WINDOW // period), len(x) // 2), 1)
 
 
-def starts_of(steps: int, width: int, *, most: int = MOST) -> Int[np.ndarray, "W"]:
+def starts_of(steps: int, width: int, *, most: int = _MAX_WINDOWS) -> Int[np.ndarray, "W"]:
     """Evenly spaced beginnings of windows, the first at 0."""
-    stride = max(1, width // SHARE, -(-steps // most))
+    stride = max(1, width // _STARTS_PER_WINDOW, -(-steps // most))
     return np.arange(0, max(steps - width, 0) + 1, stride)
 
 
-def windows_at(x: Steps, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
+def cut_windows(x: _StepValues, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
     """Windows of ``width`` steps that begin at ``starts``."""
     return np.asarray(sliding_window_view(x, width)[starts])
 
 
-def moving_mean(x: Steps, width: int) -> Float[np.ndarray, "W"]:
+def moving_mean(x: _StepValues, width: int) -> Float[np.ndarray, "W"]:
     """Mean of each of the T − width + 1 windows."""
     sums = np.concatenate([[0.0], np.cumsum(x)])
     return np.asarray((sums[width:] - sums[:-width]) / width)
@@ -122,13 +122,13 @@ def moving_mean(x: Steps, width: int) -> Float[np.ndarray, "W"]:
 
 def mean_between(
     x: Float[np.ndarray, "W"], first: Int[np.ndarray, "T"], last: Int[np.ndarray, "T"]
-) -> Steps:
+) -> _StepValues:
     """Mean of ``x[first : last + 1]`` for each pair."""
     sums = np.concatenate([[0.0], np.cumsum(x)])
     return np.asarray((sums[last + 1] - sums[first]) / (last + 1 - first))
 
 
-def smoothed(x: Steps, width: int, *, past_only: bool) -> Steps:
+def smooth_steps(x: _StepValues, width: int, *, past_only: bool) -> _StepValues:
     """Mean over the ``width`` steps around each step, or over those that end with it."""
     steps = np.arange(len(x))
     ahead = 0 if past_only else width // 2
@@ -138,7 +138,7 @@ def smoothed(x: Steps, width: int, *, past_only: bool) -> Steps:
 
 def over_windows(
     scores: Float[np.ndarray, "W"], starts: Int[np.ndarray, "W"], width: int, steps: int
-) -> Steps:
+) -> _StepValues:
     """Mean score of the windows that cover each step.
 
     Windows that were not scored get what lies on the line between their scored neighbours.
@@ -151,7 +151,7 @@ def over_windows(
 
 def since_windows(
     scores: Float[np.ndarray, "W"], starts: Int[np.ndarray, "W"], width: int, steps: int
-) -> Steps:
+) -> _StepValues:
     """Score of the last window that has ended at each step; the first one's before that."""
     latest = np.searchsorted(starts + width - 1, np.arange(steps), side="right") - 1
     return np.asarray(scores[np.maximum(latest, 0)])

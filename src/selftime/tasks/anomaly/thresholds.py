@@ -7,13 +7,13 @@ from jaxtyping import Float
 
 TAIL = 0.1
 """Share of the normal scores from which the tail beyond them is extrapolated."""
-ENOUGH = 10
+_MIN_EXCEEDANCES = 10
 """Normal scores beyond a threshold that make it certain enough without extrapolation."""
 PACE = 0.005
 """How fast the level moves, each step (Gibbs & Candès 2021, NeurIPS, section 2.1 and 4)."""
-EVERY = 8
+UPDATE_EVERY = 8
 """Steps after which the threshold is set anew."""
-RECENT = 5000
+_MAX_RECENT_SCORES = 5000
 """Latest scores that it is set from, at most; else as many as are normal at the beginning."""
 BOUND = 0.2
 """Levels are held within plus and minus this: neither quiet nor long alarms count for ever."""
@@ -54,7 +54,7 @@ def threshold_at(normal: Float[np.ndarray, "N"], rate: float) -> float:
     """
     check_rate(rate)
     N = len(normal)
-    if N * rate >= ENOUGH:
+    if N * rate >= _MIN_EXCEEDANCES:
         place = min(int(np.ceil((N + 1) * (1 - rate))), N) - 1
         return float(np.partition(normal, place)[place])
     share = max(TAIL, rate)
@@ -81,7 +81,7 @@ def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
     return Tail(base, a * (1 - shape), shape)
 
 
-class Following:
+class AdaptiveThreshold:
     """A threshold that follows drifts, so that alarms keep their share.
 
     It is set anew from the latest scores, as many as were normal at the beginning, at a level α
@@ -102,7 +102,7 @@ class Following:
     """
 
     def __init__(self, normal: Float[np.ndarray, "N"], rate: float) -> None:
-        self._recent, self._rate, self._level = normal[-RECENT:], rate, rate
+        self._recent, self._rate, self._level = normal[-_MAX_RECENT_SCORES:], rate, rate
         self.threshold = threshold_at(self._recent, rate)
 
     def follow(self, scores: Float[np.ndarray, "K"]) -> None:
@@ -113,8 +113,8 @@ class Following:
         self.threshold = threshold_at(self._recent, max(self._level, self._rate / RAREST))
 
 
-def following(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[np.ndarray, "T"]:
-    """The threshold of each step, set anew by :class:`Following` every 8 steps.
+def adaptive_thresholds(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[np.ndarray, "T"]:
+    """The threshold of each step, set anew by :class:`AdaptiveThreshold` every 8 steps.
 
     Args:
         scores: of all steps.
@@ -125,9 +125,9 @@ def following(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[
         ValueError: a rate that is not between 0 and 1.
     """
     out = np.full(len(scores), threshold_at(scores[:train], rate))
-    current = Following(scores[:train], rate)
-    for start in range(train, len(scores), EVERY):
-        rows = slice(start, start + EVERY)
+    current = AdaptiveThreshold(scores[:train], rate)
+    for start in range(train, len(scores), UPDATE_EVERY):
+        rows = slice(start, start + UPDATE_EVERY)
         out[rows] = current.threshold
         current.follow(scores[rows])
     return out

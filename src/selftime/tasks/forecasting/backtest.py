@@ -9,12 +9,12 @@ import numpy as np
 
 from selftime.data.series import SeriesSet
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.blocks import Blocks
+from selftime.tasks.forecasting.blocks import BlockedFolds
 from selftime.tasks.forecasting.calibration import (
     Calibration,
     calibration_of,
-    in_blocks,
-    misses_of,
+    cross_conformal_residuals,
+    residuals_of,
 )
 from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.covariates import (
@@ -24,8 +24,8 @@ from selftime.tasks.forecasting.covariates import (
     without_effect,
 )
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
-from selftime.tasks.forecasting.given import Given
-from selftime.tasks.forecasting.references import REFERENCES, FittedPart
+from selftime.tasks.forecasting.given import KnownChannels
+from selftime.tasks.forecasting.references import REFERENCE_FORECASTERS, FittedPart
 from selftime.tasks.forecasting.setting import (
     Forecasting,
     Setting,
@@ -135,11 +135,11 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
             horizon below 1, or covariates that there are not.
         ValueError: an unknown protocol.
     """
-    given = Given(tuple(covariates))
+    given = KnownChannels(tuple(covariates))
     setting = setting_of(given.targets(series), protocol)
     past = given.past(series)
     known = None if past is None else past[0]
-    names = [*([ALONE] if refit else []), *([PLAIN] if covariates else []), *REFERENCES]
+    names = [*([ALONE] if refit else []), *([PLAIN] if covariates else []), *REFERENCE_FORECASTERS]
     rows: dict[str, dict[int, Errors]] = {name: {} for name in names}
     part = "training and validation part" if refit else "training part"
     found, seconds = Backtest({}, rows, part), 0.0
@@ -152,7 +152,7 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
             found.errors[horizon] = errors_of(last.forecaster.single(), last.setting, horizon)
             seconds += time.perf_counter() - start
             found.forecasters[horizon] = last.forecaster
-            found.calibrations[horizon] = calibrated(early, last, setting)
+            found.calibrations[horizon] = backtest_calibration(early, last, setting)
             if covariates:
                 found.explained[horizon] = last.explained
                 plain = fits_of(setting, horizon, seed, refit=refit)[1] if last.explained else last
@@ -167,7 +167,7 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
 def reference_errors(setting: Setting, horizon: int, *, refit: bool) -> dict[str, Errors]:
     """Errors of every reference row on the test part."""
     training = FittedPart(_until(setting, horizon, refit), setting.season)
-    made = {name: fit(training).single() for name, fit in REFERENCES.items()}
+    made = {name: fit(training).single() for name, fit in REFERENCE_FORECASTERS.items()}
     return {name: errors_of(row, setting, horizon) for name, row in made.items()}
 
 
@@ -191,7 +191,7 @@ def fits_of(
     blocks, rng = _until(setting, horizon, False), np.random.default_rng(seed)
     given = None if known is None else [known[: setting.borders.validation]]
     chosen, effect = fit_forecaster(blocks, setting.season, rng, known=given)
-    early = Fit(chosen, less(setting, effect, known), effect is not None)
+    early = Fit(chosen, _without_covariates(setting, effect, known), effect is not None)
     if not refit:
         return early, early
     later = _until(setting, horizon, True)
@@ -199,23 +199,23 @@ def fits_of(
         effect = refitted_effect(effect, later, given, setting.season)
         later = without_effect(later, effect, given)
     anew = refitted(chosen, later, setting.season)
-    return early, Fit(anew, less(setting, effect, known), effect is not None)
+    return early, Fit(anew, _without_covariates(setting, effect, known), effect is not None)
 
 
-def less(setting: Setting, effect: KnownEffect | None, known: Covariates | None) -> Setting:
+def _without_covariates(setting: Setting, effect: KnownEffect | None, known: Covariates | None) -> Setting:
     """The series without the effect of covariates, where there is one."""
     if effect is None or known is None:
         return setting
     return setting._replace(values=setting.values - effect.of(known))
 
 
-def _until(setting: Setting, horizon: int, validation: bool) -> Blocks:
+def _until(setting: Setting, horizon: int, validation: bool) -> BlockedFolds:
     """Windows of training and validation part, of which the former or both are fitted on."""
     blocks = setting.blocks(horizon)
     return replace(blocks, fit_end=(setting.borders.validation,)) if validation else blocks
 
 
-def calibrated(early: Fit, last: Fit, setting: Setting) -> Calibration:
+def backtest_calibration(early: Fit, last: Fit, setting: Setting) -> Calibration:
     """What intervals are worth.
 
     They begin with windows of the validation part as they are forecast from the training part.
@@ -228,11 +228,11 @@ def calibrated(early: Fit, last: Fit, setting: Setting) -> Calibration:
     train, validation, _ = setting.borders
     horizon = last.forecaster.horizon
     stop = validation + horizon - 1  # no window that begins in the test part
-    tuned = misses_of(early.forecaster.single(), early.setting, horizon, train, stop)
-    misses = tuned.then(misses_of(last.forecaster.single(), last.setting, horizon, validation))
+    tuned = residuals_of(early.forecaster.single(), early.setting, horizon, train, stop)
+    misses = tuned.then(residuals_of(last.forecaster.single(), last.setting, horizon, validation))
     blocks = _until(early.setting, horizon, False)
     return calibration_of(
-        misses, in_blocks(early.forecaster.linear, blocks, setting.season), setting
+        misses, cross_conformal_residuals(early.forecaster.linear, blocks, setting.season), setting
     )
 
 

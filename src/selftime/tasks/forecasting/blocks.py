@@ -15,7 +15,7 @@ from selftime.data.series import SeriesError
 LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720, 1440)
 """Past steps that are tried: powers of two where there is little, weeks of hours where there is
 much, 512 as PatchTST has it (Nie et al. 2023, section 4.1), months of hours."""
-LONGEST = 5
+_MAX_LOOK_BACKS = 5
 """So many of them are tried, the longest: seasons differ more than blocks can tell."""
 MOST_BLOCKS = 4
 """Blocks of the training part, beside the validation part as one more."""
@@ -56,7 +56,7 @@ class WindowGram(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Blocks:
+class BlockedFolds:
     """Scaled series, their times cut into blocks, and where fitting ends.
 
     A window belongs to a block when all of its future steps do; its past may reach into earlier
@@ -86,9 +86,9 @@ class Blocks:
         """C, channels of every series."""
         return int(self.histories[0].shape[1])
 
-    def shortened(self, look_back: int) -> "Blocks":
+    def shortened(self, look_back: int) -> "BlockedFolds":
         """The same windows with fewer past steps."""
-        return Blocks(self.histories, self.edges, self.fit_end, look_back, self.horizon)
+        return BlockedFolds(self.histories, self.edges, self.fit_end, look_back, self.horizon)
 
     def fitted(self) -> list[tuple[int, int]]:
         """First and last + 1 forecast origin of each series on which is fitted."""
@@ -116,7 +116,7 @@ class Blocks:
         self, origins: Int64[np.ndarray, "N"]
     ) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
         """Past and future steps around origins, as :meth:`origins` gives them."""
-        return windows_at(self.joined, origins, self.look_back, self.horizon)
+        return _past_and_future(self.joined, origins, self.look_back, self.horizon)
 
     @cached_property
     def joined(self) -> Float[np.ndarray, "S C"]:
@@ -148,7 +148,7 @@ class Blocks:
         ]
 
 
-def windows_at(
+def _past_and_future(
     history: Float[np.ndarray, "T C"], origins: Int64[np.ndarray, "N"], look_back: int, horizon: int
 ) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
     """Past and future steps around forecast origins (the first future step)."""
@@ -157,13 +157,13 @@ def windows_at(
     return chosen[..., :look_back], chosen[..., look_back:]
 
 
-def cut_blocks(
+def cut_folds(
     histories: Sequence[Float[np.ndarray, "_ C"]],
     horizon: int,
     *,
     fit_end: Sequence[int] | None = None,
     look_back: int | None = None,
-) -> Blocks:
+) -> BlockedFolds:
     """Blocks of equal length up to ``fit_end``, and what follows it as one block more.
 
     Args:
@@ -180,7 +180,7 @@ def cut_blocks(
     look_back = look_back or _longest_look_back(ends, horizon)
     for K in range(MOST_BLOCKS + (fit_end is None), 0, -1):
         edges = [_edges(look_back, end, len(h), K) for h, end in zip(histories, ends, strict=True)]
-        blocks = Blocks(tuple(histories), tuple(edges), tuple(ends), look_back, horizon)
+        blocks = BlockedFolds(tuple(histories), tuple(edges), tuple(ends), look_back, horizon)
         if all(_can_judge(blocks, k) for k in range(blocks.count)) and blocks.count > 1:
             return blocks
     longest = max(map(len, histories))
@@ -192,7 +192,7 @@ def cut_blocks(
 
 def look_backs_up_to(longest: int) -> list[int]:
     """The past steps that are tried: the longest few of :data:`LOOK_BACKS` that fit."""
-    return [L for L in LOOK_BACKS if longest >= L][-LONGEST:] or [longest]
+    return [L for L in LOOK_BACKS if longest >= L][-_MAX_LOOK_BACKS:] or [longest]
 
 
 def _longest_look_back(ends: Sequence[int], horizon: int) -> int:
@@ -208,7 +208,7 @@ def _edges(look_back: int, fit_end: int, end: int, K: int) -> np.ndarray:
     return np.append(edges, end) if end > fit_end else edges
 
 
-def _can_judge(blocks: Blocks, k: int) -> bool:
+def _can_judge(blocks: BlockedFolds, k: int) -> bool:
     """Whether a block holds a window, and fitting without it still has some."""
     held = sum(max(high - low, 0) for low, high in blocks.held(k))
     fitted = sum(max(high - low, 0) for low, high in blocks.fitted())

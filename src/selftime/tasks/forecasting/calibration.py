@@ -6,22 +6,22 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.forecasting.intervals import FollowedQuantiles, levels_of, spread_of
+from selftime.tasks.forecasting.blocks import BlockedFolds
+from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, levels_of, recent_std
 from selftime.tasks.forecasting.linear import LinearForecaster, fitted_maps
 from selftime.tasks.forecasting.setting import Forecasting, Setting, windows_between
 
-LEVELS = tuple(round(0.1 * i, 1) for i in range(1, 10))
+QUANTILE_LEVELS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 """Quantiles over which the weighted quantile loss is averaged."""
-MOST = 8000
+_MAX_HELD_OUT_WINDOWS = 8000
 """About how many held-out windows of the training part are looked at."""
 INTERVALS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 """Shares of the future that intervals promise to hold."""
-EVERY = tuple(sorted({*LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
+ALL_LEVELS = tuple(sorted({*QUANTILE_LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
 """Levels of all quantiles that are looked at."""
 
 
-class Misses(NamedTuple):
+class HeldOutResiduals(NamedTuple):
     """Residuals of windows that nothing was fitted on.
 
     Attributes:
@@ -38,10 +38,10 @@ class Misses(NamedTuple):
         """Residuals of step ``h`` (from 0) in units of the spread."""
         return np.asarray(self.residuals[:, :, h] / self.spread)
 
-    def then(self, later: "Misses") -> "Misses":
+    def then(self, later: "HeldOutResiduals") -> "HeldOutResiduals":
         """These windows, then others."""
         residuals = np.concatenate([self.residuals, later.residuals])
-        return Misses(residuals, np.concatenate([self.spread, later.spread]), self.every)
+        return HeldOutResiduals(residuals, np.concatenate([self.spread, later.spread]), self.every)
 
 
 class Calibration(NamedTuple):
@@ -72,12 +72,12 @@ class Calibration(NamedTuple):
         }
 
 
-def calibration_of(misses: Misses, before: Misses, setting: Setting) -> Calibration:
+def calibration_of(misses: HeldOutResiduals, before: HeldOutResiduals, setting: Setting) -> Calibration:
     """Quantiles that begin with held-out residuals and follow what becomes known afterwards.
 
     No window's quantiles depend on a value after its origin: they begin with residuals known when
     the test part does, and move as
-    :class:`~selftime.tasks.forecasting.intervals.FollowedQuantiles` says.
+    :class:`~selftime.tasks.forecasting.intervals.AdaptiveQuantiles` says.
 
     Args:
         misses: of the windows after the training part.
@@ -87,54 +87,54 @@ def calibration_of(misses: Misses, before: Misses, setting: Setting) -> Calibrat
     train, validation, _ = setting.borders
     first, horizon = validation - train, misses.residuals.shape[2]
     inside: list[np.ndarray] = []
-    loss = np.zeros(len(EVERY))
+    loss = np.zeros(len(ALL_LEVELS))
     sd = setting.scale.sd[:, None]
-    for rows, quantiles in in_force(misses, before, first):
+    for rows, quantiles in _quantile_batches(misses, before, first):
         miss = misses.residuals[rows].astype(np.float64)
-        inside.append(np.stack([within(quantiles, miss, share) for share in INTERVALS]))
-        loss += pinball(quantiles * sd, miss * sd, EVERY)
+        inside.append(np.stack([_share_within(quantiles, miss, share) for share in INTERVALS]))
+        loss += pinball(quantiles * sd, miss * sd, ALL_LEVELS)
     kept, tested = np.concatenate(inside, axis=1), misses.residuals[first:]
     size = np.abs(setting.values[validation:] * setting.scale.sd + setting.scale.mean).sum(axis=1)
     total = sum(float(size[h : h + len(tested)].sum()) for h in range(horizon))
     scale = naive_scale(setting.values[:train], setting.season)
     return Calibration(
         dict(zip(INTERVALS, kept.mean(axis=1).tolist(), strict=True)),
-        float(2 * loss[[EVERY.index(level) for level in LEVELS]].mean() / max(total, 1e-30)),
+        float(2 * loss[[ALL_LEVELS.index(level) for level in QUANTILE_LEVELS]].mean() / max(total, 1e-30)),
         mase(tested, np.zeros_like(tested), scale),
         {share: standard_error(k, horizon) for share, k in zip(INTERVALS, kept, strict=True)},
     )
 
 
-def in_force(
-    misses: Misses, before: Misses, first: int
+def _quantile_batches(
+    misses: HeldOutResiduals, before: HeldOutResiduals, first: int
 ) -> Iterator[tuple[slice, Float[np.ndarray, "Q n C H"]]]:
     """Some windows of the test part after the other, and their quantiles in scaled units."""
-    following = FollowedQuantiles.of(beginning(misses, before, first), EVERY, before.every)
+    following = AdaptiveQuantiles.of(_residuals_at_start(misses, before, first), ALL_LEVELS, before.every)
     parts = (0, first), (first, len(misses.residuals))
-    for rows in [piece for part in parts for piece in pieces(*part, following.rows)]:
+    for rows in [piece for part in parts for piece in _slices(*part, following.rows)]:
         spread = misses.spread[rows, :, None]
         quantiles = following.follow(misses.residuals[rows] / spread)
         if rows.start >= first:
             yield rows, np.moveaxis(quantiles * spread[..., None], 3, 0)
 
 
-def pieces(start: int, stop: int, rows: int) -> list[slice]:
+def _slices(start: int, stop: int, rows: int) -> list[slice]:
     """``start`` to ``stop``, some rows at once."""
     return [slice(i, min(i + rows, stop)) for i in range(start, stop, rows)]
 
 
-def beginning(misses: Misses, before: Misses, first: int) -> Iterator[Float[np.ndarray, "M C"]]:
+def _residuals_at_start(misses: HeldOutResiduals, before: HeldOutResiduals, first: int) -> Iterator[Float[np.ndarray, "M C"]]:
     """What is known when the test part begins of each future step, in units of the spread."""
     for h in range(misses.residuals.shape[2]):
         known = misses.ratios(h)[: max(first - h, 0) : before.every]
         yield np.concatenate([before.ratios(h), known])
 
 
-def within(
+def _share_within(
     quantiles: Float[np.ndarray, "Q n C H"], miss: Float[np.ndarray, "n C H"], share: float
 ) -> Float[np.ndarray, "n"]:
     """Share of the steps of each window in the interval that promises to hold ``share``."""
-    low, high = (quantiles[EVERY.index(level)] for level in levels_of(share))
+    low, high = (quantiles[ALL_LEVELS.index(level)] for level in levels_of(share))
     return np.asarray(np.mean((miss >= low) & (miss <= high), axis=(1, 2)))
 
 
@@ -151,9 +151,9 @@ def standard_error(shares: Float[np.ndarray, "n"], horizon: int) -> float:
     return float(batches.std(ddof=1) / np.sqrt(count))
 
 
-def misses_of(
+def residuals_of(
     forecaster: Forecasting, setting: Setting, horizon: int, first: int, stop: int | None = None
-) -> Misses:
+) -> HeldOutResiduals:
     """Every window whose future lies within ``first`` and ``stop``, the end of the series if None.
 
     Nothing from ``first`` on was fitted on.
@@ -162,11 +162,11 @@ def misses_of(
     residuals, spread = [], []
     for past, future in windows_between(setting, first, stop, forecaster.look_back, horizon):
         residuals.append((future - forecaster.predict(past)).astype(np.float32))
-        spread.append(spread_of(past))
-    return Misses(np.concatenate(residuals), np.concatenate(spread))
+        spread.append(recent_std(past))
+    return HeldOutResiduals(np.concatenate(residuals), np.concatenate(spread))
 
 
-def in_blocks(chosen: LinearForecaster, blocks: Blocks, season: int) -> Misses:
+def cross_conformal_residuals(chosen: LinearForecaster, blocks: BlockedFolds, season: int) -> HeldOutResiduals:
     """Windows of every block of the training part, by the same options fitted without that block.
 
     Cross-conformal residuals (Vovk 2015; Barber et al. 2021, CV+): they tell of all seasons that
@@ -175,14 +175,14 @@ def in_blocks(chosen: LinearForecaster, blocks: Blocks, season: int) -> Misses:
     """
     held = [k for k in range(blocks.count) if blocks.edges[0][k] < blocks.fit_end[0]]
     places = [blocks.origins(blocks.held(k)) for k in held]
-    every = max(1, sum(map(len, places)) // MOST)
+    every = max(1, sum(map(len, places)) // _MAX_HELD_OUT_WINDOWS)
     residuals, spread = [], []
     maps = fitted_maps(blocks, chosen.options, chosen.pools, season, held)
     for fitted, origins in zip([m.single() for m in maps], places, strict=True):
         past, future = blocks.windows(origins[::every])
         residuals.append(future - fitted.predict(past))
-        spread.append(spread_of(past[:, :, -fitted.look_back :]))
-    return Misses(np.concatenate(residuals), np.concatenate(spread), every)
+        spread.append(recent_std(past[:, :, -fitted.look_back :]))
+    return HeldOutResiduals(np.concatenate(residuals), np.concatenate(spread), every)
 
 
 def mse(forecast: Float[np.ndarray, "*N"], truth: Float[np.ndarray, "*N"]) -> float:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from selftime.tasks.forecasting.blocks import Blocks
+from selftime.tasks.forecasting.blocks import BlockedFolds
 from selftime.tasks.forecasting.linear_map import LinearMap
 from selftime.tasks.ridge import RidgePath, mean_variance
 
-Features = Callable[[Float32[np.ndarray, "N C L"]], Float32[np.ndarray, "N C F"]]
+FeatureMap = Callable[[Float32[np.ndarray, "N C L"]], Float32[np.ndarray, "N C F"]]
 """From past steps to features, each channel by itself."""
 
-STRENGTHS = 10.0 ** np.arange(-4.0, 1.01, 0.5)
+_FEATURE_STRENGTHS = 10.0 ** np.arange(-4.0, 1.01, 0.5)
 """Of the ridge, in units of the mean variance of a feature."""
-REACH = 192
+_MAX_CORRECTED_STEPS = 192
 """Future steps that may be corrected: what just happened says little about those further away."""
-BANDS = (0, 6, 12, 24, 48, 96, REACH)
+BANDS = (0, 6, 12, 24, 48, 96, _MAX_CORRECTED_STEPS)
 """Steps at which bands of future steps begin; each is accepted or left alone."""
-ROWS = 12_000
+_MAX_FITTED_WINDOWS = 12_000
 """About how many windows (of one channel) are learned from: more cost time and change little."""
-CHUNK = 1024
+FEATURE_CHUNK = 1024
 """Windows whose features are held at a time."""
 
 
@@ -36,7 +36,7 @@ class Correction:
         gains: held-out gain of each band, in percent of its error, accepted or not.
     """
 
-    features: Features
+    features: FeatureMap
     weights: Float32[np.ndarray, "F R"]
     look_back: int
     gains: tuple[float, ...]
@@ -76,7 +76,7 @@ class ResidualSums:
         )
 
 
-def fit_correction(blocks: Blocks, linear: LinearMap, features: Features) -> Correction:
+def fit_correction(blocks: BlockedFolds, linear: LinearMap, features: FeatureMap) -> Correction:
     """Accept features in those bands of future steps in which held-out blocks agree they help.
 
     A band is accepted when the mean gain over held-out blocks is above its standard error: one
@@ -94,14 +94,14 @@ def fit_correction(blocks: Blocks, linear: LinearMap, features: Features) -> Cor
     mean = curves[:, at].mean(axis=0)
     error = curves[:, at].std(axis=0, ddof=1) / np.sqrt(len(curves))
     fitted = rest if rest.count else parts[0]
-    weights = _path(fitted).weights(float(STRENGTHS[at]))
+    weights = _path(fitted).weights(float(_FEATURE_STRENGTHS[at]))
     kept = np.repeat(mean > error, _widths(linear.horizon))
     gains = tuple(float(100 * (1 - np.exp(-gain))) for gain in mean)
     return Correction(features, np.asarray(weights * kept, np.float32), blocks.look_back, gains)
 
 
 def residual_sums(
-    blocks: Blocks, linear: LinearMap, features: Features
+    blocks: BlockedFolds, linear: LinearMap, features: FeatureMap
 ) -> tuple[list[ResidualSums], ResidualSums]:
     """The sums of every block, and of all windows that may be fitted on."""
     stride = _stride(blocks)
@@ -111,18 +111,18 @@ def residual_sums(
 
 
 def _sums(
-    blocks: Blocks,
+    blocks: BlockedFolds,
     spans: list[tuple[int, int]],
     linear: LinearMap,
-    features: Features,
+    features: FeatureMap,
     stride: int,
 ) -> ResidualSums:
     total: ResidualSums | None = None
     origins = blocks.origins(spans)[::stride]
-    for first in range(0, len(origins), CHUNK):
-        past, future = blocks.windows(origins[first : first + CHUNK])
+    for first in range(0, len(origins), FEATURE_CHUNK):
+        past, future = blocks.windows(origins[first : first + FEATURE_CHUNK])
         found = features(past)
-        left = (future - linear.predict(past))[..., :REACH]
+        left = (future - linear.predict(past))[..., :_MAX_CORRECTED_STEPS]
         part = _moments(found.reshape(-1, found.shape[-1]), left.reshape(-1, left.shape[-1]))
         total = part if total is None else total.plus(part)
     return total or ResidualSums(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), 0)
@@ -144,7 +144,7 @@ def _gains(parts: list[ResidualSums], k: int) -> Float[np.ndarray, "A bands"]:
     starts = _band_starts(len(held.squares))
     before = np.add.reduceat(held.squares, starts)
     path, gains = _path(fit), []
-    for weights in map(path.weights, STRENGTHS):
+    for weights in map(path.weights, _FEATURE_STRENGTHS):
         change = ((held.features @ weights - 2 * held.cross) * weights).sum(axis=0)  # (R,)
         after = np.add.reduceat(held.squares + change, starts)
         gains.append(np.log((before + 1e-12) / (np.maximum(after, 0.0) + 1e-12)))
@@ -162,16 +162,16 @@ def _band_starts(R: int) -> Int64[np.ndarray, "bands"]:
 
 def _widths(horizon: int) -> Int64[np.ndarray, "bands"]:
     """Steps of each band."""
-    R = min(horizon, REACH)
+    R = min(horizon, _MAX_CORRECTED_STEPS)
     return np.diff(np.append(_band_starts(R), R))
 
 
-def _stride(blocks: Blocks) -> int:
+def _stride(blocks: BlockedFolds) -> int:
     """Every how-many-th window is learned from."""
     origins = sum(max(high - low, 0) for low, high in blocks.fitted())
-    return max(1, origins * blocks.n_channels // ROWS)
+    return max(1, origins * blocks.n_channels // _MAX_FITTED_WINDOWS)
 
 
-def kept_steps(correction: Correction) -> Bool[np.ndarray, "R"]:
+def _corrected_steps(correction: Correction) -> Bool[np.ndarray, "R"]:
     """Which of the nearest future steps are corrected."""
     return np.asarray(correction.weights.any(axis=0))

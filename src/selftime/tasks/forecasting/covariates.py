@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import Blocks
-from selftime.tasks.forecasting.linear import LinearForecaster, agreed, held_out_error
+from selftime.tasks.forecasting.blocks import BlockedFolds
+from selftime.tasks.forecasting.linear import LinearForecaster, folds_agree, held_out_error
 from selftime.tasks.ridge import mean_variance, solve_ridge
 
-WAVES = 64
+_COVARIATE_WAVES = 64
 """Random Fourier features of covariates beside their values."""
-STRENGTHS = 10.0 ** np.arange(-5.0, 1.01, 0.5)
+_EFFECT_STRENGTHS = 10.0 ** np.arange(-5.0, 1.01, 0.5)
 """Of the ridge, in units of the mean variance of a feature."""
 
 Covariates = Float[np.ndarray, "_ K"]
@@ -59,7 +59,7 @@ class KnownEffect:
         return np.asarray(self.features(z) @ self.weights)
 
 
-class Changes(NamedTuple):
+class ChangeMoments(NamedTuple):
     """Second moments of changes of features (D,D), with those of channels (D,C), of these (C,)."""
 
     features: Float[np.ndarray, "D D"]
@@ -77,7 +77,7 @@ class Changes(NamedTuple):
 
 
 def fit_effect(
-    blocks: Blocks, z: Sequence[Covariates], season: int, rng: np.random.Generator
+    blocks: BlockedFolds, z: Sequence[Covariates], season: int, rng: np.random.Generator
 ) -> KnownEffect:
     """The effect by ridge on changes over a season, its strength by blocked folds.
 
@@ -95,21 +95,21 @@ def fit_effect(
     blank = KnownEffect(
         every.mean(axis=0),
         np.where(sd > 0, sd, 1.0),
-        rng.normal(size=(K, WAVES)) / np.sqrt(K),
-        rng.uniform(0, 2 * np.pi, WAVES),
-        np.zeros((K + WAVES, C)),
+        rng.normal(size=(K, _COVARIATE_WAVES)) / np.sqrt(K),
+        rng.uniform(0, 2 * np.pi, _COVARIATE_WAVES),
+        np.zeros((K + _COVARIATE_WAVES, C)),
     )
     parts = changes_of(blocks, z, blank, season)
-    errors = np.zeros(len(STRENGTHS))
+    errors = np.zeros(len(_EFFECT_STRENGTHS))
     for k, held in enumerate(parts):
         fit = sum_of(parts[:k] + parts[k + 1 :])
-        errors += [np.log(held.error(fit.weights(s)) + 1e-30) for s in STRENGTHS]
-    chosen = replace(blank, strength=float(STRENGTHS[errors.argmin()]))
+        errors += [np.log(held.error(fit.weights(s)) + 1e-30) for s in _EFFECT_STRENGTHS]
+    chosen = replace(blank, strength=float(_EFFECT_STRENGTHS[errors.argmin()]))
     return refitted_effect(chosen, blocks, z, season)
 
 
 def refitted_effect(
-    effect: KnownEffect, blocks: Blocks, z: Sequence[Covariates], season: int
+    effect: KnownEffect, blocks: BlockedFolds, z: Sequence[Covariates], season: int
 ) -> KnownEffect:
     """The same features and strength, with weights from all steps that may be fitted on."""
     whole = [np.array([0, end]) for end in blocks.fit_end]
@@ -118,46 +118,46 @@ def refitted_effect(
 
 
 def changes_of(
-    blocks: Blocks, z: Sequence[Covariates], effect: KnownEffect, season: int
-) -> list[Changes]:
+    blocks: BlockedFolds, z: Sequence[Covariates], effect: KnownEffect, season: int
+) -> list[ChangeMoments]:
     """Moments of changes that end within each block."""
     return [changes_in(blocks, z, effect, season, blocks.edges, k) for k in range(blocks.count)]
 
 
-def sum_of(parts: Sequence[Changes]) -> Changes:
+def sum_of(parts: Sequence[ChangeMoments]) -> ChangeMoments:
     """The sums of all parts."""
-    return Changes(*(np.sum(moments, axis=0) for moments in zip(*parts, strict=True)))
+    return ChangeMoments(*(np.sum(moments, axis=0) for moments in zip(*parts, strict=True)))
 
 
 def changes_in(
-    blocks: Blocks,
+    blocks: BlockedFolds,
     z: Sequence[Covariates],
     effect: KnownEffect,
     season: int,
     edges: Sequence[np.ndarray],
     k: int,
-) -> Changes:
+) -> ChangeMoments:
     """Moments of changes over a season that end within block ``k`` of these edges."""
     D, C = effect.weights.shape
-    found = [Changes(np.zeros((D, D)), np.zeros((D, C)), np.zeros(C))]
+    found = [ChangeMoments(np.zeros((D, D)), np.zeros((D, C)), np.zeros(C))]
     for history, known, edge in zip(blocks.histories, z, edges, strict=True):
         first, stop = max(int(edge[k]) - season, 0), int(edge[k + 1])
         if stop - first <= season:
             continue
         x, y = effect.features(known[first:stop]), history[first:stop]
         dx, dy = x[season:] - x[:-season], y[season:] - y[:-season]
-        found.append(Changes(dx.T @ dx, dx.T @ dy, np.square(dy).sum(axis=0)))
+        found.append(ChangeMoments(dx.T @ dx, dx.T @ dy, np.square(dy).sum(axis=0)))
     return sum_of(found)
 
 
-def without_effect(blocks: Blocks, effect: KnownEffect, z: Sequence[Covariates]) -> Blocks:
+def without_effect(blocks: BlockedFolds, effect: KnownEffect, z: Sequence[Covariates]) -> BlockedFolds:
     """The same blocks of what is left of the series."""
     left = [h - effect.of(part[: len(h)]) for h, part in zip(blocks.histories, z, strict=True)]
     return replace(blocks, histories=tuple(left))
 
 
-def helps(
-    blocks: Blocks,
+def effect_helps(
+    blocks: BlockedFolds,
     z: Sequence[Covariates],
     effect: KnownEffect,
     linear: LinearForecaster,
@@ -182,4 +182,4 @@ def helps(
         weights = sum_of(parts[:k] + parts[k + 1 :]).weights(effect.strength)
         left = without_effect(short, replace(effect, weights=weights), z)
         after.append(held_out_error(left.fold(k), best, season) + 1e-30)
-    return agreed(best.errors, after)
+    return folds_agree(best.errors, after)

@@ -6,14 +6,14 @@ from typing import NamedTuple
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
-from selftime.tasks.forecasting.cases import FittedCases, fit_cases
-from selftime.tasks.forecasting.given import Given, histories_of
+from selftime.tasks.forecasting.cases import FittedForecaster, fit_histories
+from selftime.tasks.forecasting.given import KnownChannels, histories_of
 from selftime.tasks.forecasting.model_vectors import ModelVectors
 from selftime.tasks.forecasting.outlook import Forecasts
-from selftime.tasks.forecasting.tuning import check_strategy, tuned_cases
+from selftime.tasks.forecasting.tuning import check_strategy, finetune_forecaster
 
 
-class ForecastOrder(NamedTuple):
+class ForecastConfig(NamedTuple):
     """What is asked of a forecaster.
 
     Attributes:
@@ -45,13 +45,13 @@ class FittedSeries:
         channels: names of the channels of histories, covariates included.
     """
 
-    order: ForecastOrder
-    cases: FittedCases
+    order: ForecastConfig
+    cases: FittedForecaster
     channels: tuple[str, ...]
 
     def targets(self, series: SeriesSet) -> SeriesSet:
         """The channels that are forecast."""
-        return Given(self.order.covariates).targets(series)
+        return KnownChannels(self.order.covariates).targets(series)
 
     def forecasts(self, series: SeriesSet, future: SeriesSet | None = None) -> Forecasts:
         """What follows each series, with quantiles.
@@ -68,7 +68,7 @@ class FittedSeries:
                 f"got series of {series.n_channels} channels, wanted {len(self.channels)} "
                 f"({', '.join(self.channels)}): give the same channels as in fit"
             )
-        given, known = Given(self.order.covariates), None
+        given, known = KnownChannels(self.order.covariates), None
         targets, past = given.targets(series), given.past(series)
         if past is not None:
             ahead = given.ahead(past, future, series.ids, self.order.horizon)
@@ -78,7 +78,7 @@ class FittedSeries:
 
 
 def fit_series(
-    series: SeriesSet, order: ForecastOrder, progress: Progress = silent
+    series: SeriesSet, order: ForecastConfig, progress: Progress = silent
 ) -> FittedSeries:
     """Learn from histories.
 
@@ -92,12 +92,12 @@ def fit_series(
             made for other channels.
         ValueError: an unknown strategy, or one that cannot be.
     """
-    given, model = Given(order.covariates), order.model
+    given, model = KnownChannels(order.covariates), order.model
     targets, past = given.targets(series), given.past(series)
     check_strategy(order.strategy, model, order.covariates)
     histories = histories_of(targets)
     if model is not None and order.strategy != "probe":
-        cases = tuned_cases(
+        cases = finetune_forecaster(
             histories,
             order.horizon,
             model,
@@ -108,7 +108,7 @@ def fit_series(
         )
         return FittedSeries(order, cases, series.channels)
     progress("fitting", 0, 1)
-    cases = fit_cases(
+    cases = fit_histories(
         histories,
         order.horizon,
         levels=order.levels,

@@ -6,19 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import Blocks, look_backs_up_to
-from selftime.tasks.forecasting.correction import Correction, Features, fit_correction
+from selftime.tasks.forecasting.blocks import BlockedFolds, look_backs_up_to
+from selftime.tasks.forecasting.correction import Correction, FeatureMap, fit_correction
 from selftime.tasks.forecasting.covariates import (
     Covariates,
     KnownEffect,
     fit_effect,
-    helps,
+    effect_helps,
     without_effect,
 )
 from selftime.tasks.forecasting.latents import PatchFeatures, patch_features, patch_lengths
 from selftime.tasks.forecasting.linear import LinearForecaster, fit_linear
 
-SAMPLE = 3000
+_LATENT_WINDOWS = 3000
 """About how many windows (of one channel) latents are learned from."""
 
 
@@ -57,7 +57,7 @@ class WindowForecaster(NamedTuple):
         return self._replace(linear=linear)
 
 
-class Explained(NamedTuple):
+class CovariateForecaster(NamedTuple):
     """A forecaster, and what it takes as given.
 
     Attributes:
@@ -71,12 +71,12 @@ class Explained(NamedTuple):
 
 
 def fit_forecaster(
-    blocks: Blocks,
+    blocks: BlockedFolds,
     season: int,
     rng: np.random.Generator,
-    features: Features | None = None,
+    features: FeatureMap | None = None,
     known: Sequence[Covariates] | None = None,
-) -> Explained:
+) -> CovariateForecaster:
     """The linear forecaster, corrected by features wherever blocked folds say that they help.
 
     Args:
@@ -89,16 +89,16 @@ def fit_forecaster(
     linear, effect = fit_linear(blocks, season), None
     if known is not None:
         found = fit_effect(blocks, known, season, rng.spawn(1)[0])  # features draw as without
-        if helps(blocks, known, found, linear, season):
+        if effect_helps(blocks, known, found, linear, season):
             blocks, effect = without_effect(blocks, found, known), found
             linear = fit_linear(blocks, season)
     features = features or learned_features(blocks, season, rng).of
     correction = fit_correction(blocks, linear.map, features)
-    return Explained(WindowForecaster(linear, (correction,)), effect)
+    return CovariateForecaster(WindowForecaster(linear, (correction,)), effect)
 
 
 def learned_features(
-    blocks: Blocks, season: int, rng: np.random.Generator, *, learned: bool = True
+    blocks: BlockedFolds, season: int, rng: np.random.Generator, *, learned: bool = True
 ) -> PatchFeatures:
     """Patch features whose latents are learned on the windows that may be fitted on.
 
@@ -108,12 +108,12 @@ def learned_features(
         rng: draws the random features.
         learned: False leaves the latents random, for the row beside.
     """
-    sample = fitted_windows(blocks, SAMPLE)
+    sample = fitted_windows(blocks, _LATENT_WINDOWS)
     lengths = patch_lengths(season, look_backs_up_to(blocks.look_back)[-1])
     return patch_features(sample, lengths, rng, learned=learned)
 
 
-def fitted_windows(blocks: Blocks, most: int) -> Float[np.ndarray, "N L"]:
+def fitted_windows(blocks: BlockedFolds, most: int) -> Float[np.ndarray, "N L"]:
     """About ``most`` pasts of windows that may be fitted on, evenly over all, a channel a row."""
     origins = blocks.origins(blocks.fitted())
     stride = max(1, len(origins) * blocks.n_channels // most)

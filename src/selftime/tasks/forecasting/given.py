@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.data.gaps import bridged
+from selftime.data.gaps import fill_gaps
 from selftime.data.series import SeriesError, SeriesSet, names_of_channels
 from selftime.tasks.forecasting.covariates import Covariates
 
 
-class Given(NamedTuple):
+class KnownChannels(NamedTuple):
     """Channels that are given, not forecast.
 
     Attributes:
@@ -110,4 +110,4 @@ def channels_of(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
 
 def histories_of(series: SeriesSet) -> list[Float[np.ndarray, "_ C"]]:
     """The values of each series, steps first, without gaps."""
-    return [bridged(np.asarray(series.series(i).T, np.float64)) for i in range(len(series))]
+    return [fill_gaps(np.asarray(series.series(i).T, np.float64)) for i in range(len(series))]

@@ -8,13 +8,13 @@ from scipy.special import ndtri, stdtrit
 
 from selftime.tasks.forecasting.intervals_numba import QuantileState, follow
 
-NEAR = 2 / 3
+_NEAR_HIGHEST = 2 / 3
 """What is shared comes from the step h ahead with weight h to the minus this."""
-RECENT = 336
+_RECENT_STEPS = 336
 """Steps that tell how much a window moved: more are slow to tell, fewer tell of chance."""
-STILL = 0.05
+_MIN_STD = 0.05
 """Added to the spread of a window: one that hardly moves still may."""
-HELD = 4_000_000
+MAX_QUANTILES = 4_000_000
 """About how many quantiles are held at once."""
 FEWEST = 3
 """Independent residuals that any sample is taken for at least."""
@@ -25,16 +25,16 @@ def levels_of(coverage: float) -> tuple[float, float]:
     return round((1 - coverage) / 2, 6), round((1 + coverage) / 2, 6)
 
 
-def spread_of(past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C"]:
+def recent_std(past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C"]:
     """What residuals are measured in: how much each channel moved in the last steps of the window.
 
     Where a series has become restless so have its residuals, and a forecaster can see the former
     at once (locally weighted residuals; Lei et al. 2018, section 5.2).
     """
-    return np.asarray(past[:, :, -RECENT:].std(axis=2) + past.dtype.type(STILL))
+    return np.asarray(past[:, :, -_RECENT_STEPS:].std(axis=2) + past.dtype.type(_MIN_STD))
 
 
-class FollowedQuantiles:
+class AdaptiveQuantiles:
     """Quantiles of the residuals of every future step that follow what becomes known.
 
     When the truth about a step arrives, the quantile of level τ moves up by η τ if the one in force
@@ -70,7 +70,7 @@ class FollowedQuantiles:
             unit.astype(np.float64),
             np.asarray(levels, np.float64),
             reach_of(levels),
-            np.arange(1, H + 1.0) ** -NEAR,
+            np.arange(1, H + 1.0) ** -_NEAR_HIGHEST,
             np.zeros((H, C, H, Q), np.bool_),
             np.zeros((C, Q)),
             np.zeros((C, H, Q)),
@@ -80,7 +80,7 @@ class FollowedQuantiles:
     @classmethod
     def of(
         cls, samples: Iterable[Float[np.ndarray, "_ C"]], levels: Sequence[float], every: int = 1
-    ) -> "FollowedQuantiles":
+    ) -> "AdaptiveQuantiles":
         """Begin with residuals of windows that nothing was fitted on.
 
         Args:
@@ -104,7 +104,7 @@ class FollowedQuantiles:
     @property
     def rows(self) -> int:
         """Windows to follow at once, so that not too many quantiles are held."""
-        return max(HELD // self._state.begin.size, 1)
+        return max(MAX_QUANTILES // self._state.begin.size, 1)
 
     def follow(self, ratios: Float[np.ndarray, "N C H"]) -> Float[np.ndarray, "N C H Q"]:
         """Quantiles in force when each window was made, in ascending order.
@@ -143,7 +143,7 @@ def cautious_quantiles(
         levels: Q of them.
         stretch: residuals that have most of their steps in common, and count as one.
     """
-    n = max(independent(sample, stretch), FEWEST)
+    n = max(effective_sample_size(sample, stretch), FEWEST)
     z, median = ndtri(np.asarray(levels, np.float64)), np.median(sample, axis=0)[:, None]
     wider = np.full(len(z), np.sqrt(1 + 1 / n))
     off = np.abs(z) > 1e-9
@@ -151,7 +151,7 @@ def cautious_quantiles(
     return np.asarray(median + (np.quantile(sample, levels, axis=0).T - median) * wider)
 
 
-def independent(sample: Float[np.ndarray, "M C"], stretch: float) -> float:
+def effective_sample_size(sample: Float[np.ndarray, "M C"], stretch: float) -> float:
     """About how many residuals say something of their own.
 
     One a stretch and channel, less by the design effect of channels whose residuals are large at

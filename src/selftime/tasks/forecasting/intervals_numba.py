@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selftime.encoders.compiling_numba import compiled
+from selftime.encoders.compiling_numba import compile_kernel
 
 SHARED_STEP, SHARED_POWER = 12.0, 0.75
 """Quantiles of all future steps move together by 12 t^(-3/4) typical residuals after t windows."""
@@ -39,7 +39,7 @@ class QuantileState(NamedTuple):
     own: np.ndarray
 
 
-@compiled()
+@compile_kernel()
 def follow(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray) -> None:
     """Quantiles in force when each window was made, in ascending order, written into ``found``.
 
@@ -50,12 +50,12 @@ def follow(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarra
         found: (N,C,H,Q).
     """
     for i in range(len(ratios)):
-        in_force(state, ratios[i], made + i, found[i])
-        learn(state, made + i + 1)
+        _record_quantiles(state, ratios[i], made + i, found[i])
+        _move_quantiles(state, made + i + 1)
 
 
-@compiled()
-def in_force(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray) -> None:
+@compile_kernel()
+def _record_quantiles(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray) -> None:
     """Quantiles of one window; whether they are exceeded is kept until it is known."""
     C, H, Q = state.begin.shape
     exceeded = state.exceeded[made % H]
@@ -72,8 +72,8 @@ def in_force(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndar
                 found[c, h, at] = value
 
 
-@compiled()
-def learn(state: QuantileState, made: int) -> None:
+@compile_kernel()
+def _move_quantiles(state: QuantileState, made: int) -> None:
     """Move by the truth about step h + 1 of the window h + 1 ago, for every h."""
     C, H, Q = state.begin.shape
     known = min(made, H)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from selftime.tasks.ridge import RidgePath, mean_variance, solve_ridge
 
-ALPHAS = 10.0 ** np.arange(-4.5, 2.01, 0.25)
+PER_STEP_ALPHAS = 10.0 ** np.arange(-4.5, 2.01, 0.25)
 """Strengths that are tried, in units of the mean variance of a past step."""
 
 
@@ -26,7 +26,7 @@ def lag_ridge(
         decay: how fast the penalty grows; 0 for plain ridge.
         season: steps in which the distance is measured.
     """
-    xx, xy, prior = _scaled(moments, look_back, decay, season)
+    xx, xy, prior = _penalised_moments(moments, look_back, decay, season)
     path = RidgePath.of(xx, xy)
     return replace(path, basis=prior[:, None] * path.basis)
 
@@ -47,13 +47,13 @@ def ridge_weights(
     """
     if np.isinf(alpha):
         return np.eye(look_back)[:, -1:].repeat(len(moments) - look_back, axis=1)
-    xx, xy, prior = _scaled(moments, look_back, decay, season)
+    xx, xy, prior = _penalised_moments(moments, look_back, decay, season)
     w = prior[:, None] * solve_ridge(xx, xy, alpha)
     w[-1] += 1 - w.sum(axis=0)
     return np.asarray(w)
 
 
-def _scaled(
+def _penalised_moments(
     moments: np.ndarray, look_back: int, decay: float, season: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Moments of penalised steps among themselves and with future ones, and the penalty's root."""

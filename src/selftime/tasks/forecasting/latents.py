@@ -9,13 +9,13 @@ from selftime.data.principal import principal_axes
 
 LATENTS = 16
 """Linear latents of a patch."""
-WAVES = 200
+PATCH_WAVES = 200
 """Random waves of the latents of each patch."""
-WIDTH = 2.0
+_WAVE_WIDTH = 2.0
 """Typical distance, in standard deviations of the latents, over which a wave turns once."""
 FAINT = 1e-3
 """Share of the largest latent below which one counts as rounding and is not blown up."""
-SOFT = 0.01
+_SHAPE_FLOOR = 0.01
 """Added to the spread of a window: one that hardly moves has no shape to speak of."""
 
 
@@ -71,7 +71,7 @@ def shapes_of(
     past: Float32[np.ndarray, "N L"],
 ) -> tuple[Float32[np.ndarray, "N L"], Float32[np.ndarray, "N 1"]]:
     """Windows less their last value, in units of their spread, and that spread."""
-    spread = past.std(axis=1, keepdims=True) + np.float32(SOFT)
+    spread = past.std(axis=1, keepdims=True) + np.float32(_SHAPE_FLOOR)
     return (past - past[:, -1:]) / spread, spread
 
 
@@ -101,7 +101,7 @@ def patch_lengths(season: int, look_back: int) -> tuple[int, ...]:
     return (*sorted(fitting), look_back)
 
 
-def principal(x: Float32[np.ndarray, "N P"], q: int) -> Float[np.ndarray, "P q"]:
+def principal_directions(x: Float32[np.ndarray, "N P"], q: int) -> Float[np.ndarray, "P q"]:
     """The q directions in which rows are largest: the best linear code of so many numbers."""
     products = (x.T @ x).astype(np.float64) / len(x)
     return principal_axes(products)[1][:, :q]
@@ -109,10 +109,10 @@ def principal(x: Float32[np.ndarray, "N P"], q: int) -> Float[np.ndarray, "P q"]
 
 def _patch(x: np.ndarray, rng: np.random.Generator, learned: bool) -> Patch:
     q = min(LATENTS, x.shape[1])
-    basis = principal(x, q) if learned else rng.normal(size=(x.shape[1], q)) / x.shape[1] ** 0.5
+    basis = principal_directions(x, q) if learned else rng.normal(size=(x.shape[1], q)) / x.shape[1] ** 0.5
     size = np.sqrt(np.mean((x @ basis) ** 2, axis=0))  # standard deviation of each latent
     size = size + FAINT * size.max() + 1e-6
     share = np.sqrt(size / size.mean()) if learned else np.ones(q)  # large latents count more
-    waves = rng.normal(size=(q, WAVES)) * (share / size)[:, None] / (WIDTH * np.sqrt(2))
-    phases = rng.uniform(0, 2 * np.pi, WAVES)
+    waves = rng.normal(size=(q, PATCH_WAVES)) * (share / size)[:, None] / (_WAVE_WIDTH * np.sqrt(2))
+    phases = rng.uniform(0, 2 * np.pi, PATCH_WAVES)
     return Patch(*(part.astype(np.float32) for part in (basis, waves, phases)))

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import Blocks, WindowGram, look_backs_up_to
-from selftime.tasks.forecasting.lag_ridge import ALPHAS, lag_ridge, ridge_weights
-from selftime.tasks.forecasting.linear_map import LinearMap, mean_of
+from selftime.tasks.forecasting.blocks import BlockedFolds, WindowGram, look_backs_up_to
+from selftime.tasks.forecasting.lag_ridge import PER_STEP_ALPHAS, lag_ridge, ridge_weights
+from selftime.tasks.forecasting.linear_map import LinearMap, mean_map
 from selftime.tasks.ridge import RidgePath
 
 DECAYS = (0.0, 1.0)
@@ -80,7 +80,7 @@ class LinearForecaster(NamedTuple):
         return bool(np.isinf(self.options[0].alpha))
 
 
-def fit_linear(blocks: Blocks, season: int) -> LinearForecaster:
+def fit_linear(blocks: BlockedFolds, season: int) -> LinearForecaster:
     """The mean forecast of all options that blocked folds find good, fitted on all that may be.
 
     Errors of forecasts from pasts of other lengths, and of maps shared or not, cancel in part, so
@@ -98,46 +98,46 @@ def fit_linear(blocks: Blocks, season: int) -> LinearForecaster:
     pools = ranked_pools(blocks, min(options, key=lambda option: option.look_back), season)
     still = last_value(blocks)
     ranked = [(options[0].score, options[0].errors), (pools[0].score, pools[0].errors)]
-    if not agreed(still.errors, min(ranked)[1]):
+    if not folds_agree(still.errors, min(ranked)[1]):
         options, pools = [still], [Pool(None)]
     kept = tuple(o for o in options if o.score <= options[0].score + TOLERANCE)
     shared = tuple(p for p in pools if p.score <= pools[0].score + TOLERANCE)
     return LinearForecaster(fitted_map(blocks, kept, shared, season), kept, shared)
 
 
-def ranked_options(blocks: Blocks, season: int) -> list[Option]:
+def ranked_options(blocks: BlockedFolds, season: int) -> list[Option]:
     """Every look-back and decay with its best alpha, best first."""
     folds = blocks.folds()
     options = []
     for L in look_backs_up_to(blocks.look_back):
         pairs = [moments_of(fold, L, blocks.horizon) for fold in folds]
         for decay in DECAYS:
-            found = [_ridge(fit, L, decay, season).errors(held, ALPHAS) for fit, held in pairs]
+            found = [_ridge(fit, L, decay, season).errors(held, PER_STEP_ALPHAS) for fit, held in pairs]
             errors = np.array(found) + 1e-30  # (K,A)
             at = int(np.log(errors).mean(axis=0).argmin())
-            options.append(Option(L, decay, float(ALPHAS[at]), tuple(errors[:, at].tolist())))
+            options.append(Option(L, decay, float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist())))
     return sorted(options, key=lambda option: option.score)
 
 
-def last_value(blocks: Blocks) -> Option:
+def last_value(blocks: BlockedFolds) -> Option:
     """The last value repeated, as an option: an infinite penalty on all else."""
     short = blocks.shortened(look_backs_up_to(blocks.look_back)[0])
     held = [short.gram(short.held(k)).from_last_value(short.look_back) for k in range(short.count)]
-    return Option(short.look_back, 0.0, np.inf, tuple(unmoved(h, short.look_back) for h in held))
+    return Option(short.look_back, 0.0, np.inf, tuple(_persistence_error(h, short.look_back) for h in held))
 
 
-def unmoved(held: Float[np.ndarray, "M M"], look_back: int) -> float:
+def _persistence_error(held: Float[np.ndarray, "M M"], look_back: int) -> float:
     """Mean squared error of the last value, from the moments of what it is subtracted from."""
     return float(np.diagonal(held)[look_back:].mean()) + 1e-30
 
 
-def agreed(before: Sequence[float], after: Sequence[float]) -> bool:
+def folds_agree(before: Sequence[float], after: Sequence[float]) -> bool:
     """Whether errors of held-out blocks fall by more than the standard error of the fall."""
     gains = np.log(before) - np.log(after)
     return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def ranked_pools(blocks: Blocks, option: Option, season: int) -> list[Pool]:
+def ranked_pools(blocks: BlockedFolds, option: Option, season: int) -> list[Pool]:
     """Every way of sharing with the factor on alpha that goes with it, best first."""
     C, L = blocks.n_channels, option.look_back
     if C == 1:
@@ -146,20 +146,20 @@ def ranked_pools(blocks: Blocks, option: Option, season: int) -> list[Pool]:
     parts = [short.folds(c) for c in range(C)]  # by channel, then by block
     pools = []
     for share in SHARES:
-        errors = np.zeros((blocks.count, len(ALPHAS)))
+        errors = np.zeros((blocks.count, len(PER_STEP_ALPHAS)))
         for k in range(blocks.count):
-            fits = pooled([parts[c][k][0] for c in range(C)], share)
+            fits = pool_grams([parts[c][k][0] for c in range(C)], share)
             for c, (fit, part) in enumerate(zip(fits, parts, strict=True)):
                 if c == 0 or fit is not fits[0]:
                     ridge = _ridge(fit.from_last_value(L), L, option.decay, season)
-                errors[k] += ridge.errors(part[k][1].from_last_value(L), ALPHAS) / C
+                errors[k] += ridge.errors(part[k][1].from_last_value(L), PER_STEP_ALPHAS) / C
         errors += 1e-30
         at = int(np.log(errors).mean(axis=0).argmin())
-        pools.append(Pool(share, float(ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist())))
+        pools.append(Pool(share, float(PER_STEP_ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist())))
     return sorted(pools, key=lambda pool: pool.score)
 
 
-def pooled(grams: Sequence[WindowGram], share: float | None) -> list[WindowGram]:
+def pool_grams(grams: Sequence[WindowGram], share: float | None) -> list[WindowGram]:
     """What each channel is fitted on: its own sums and ``share`` times the mean of all."""
     every = grams[0]
     for gram in grams[1:]:
@@ -178,7 +178,7 @@ def pooled(grams: Sequence[WindowGram], share: float | None) -> list[WindowGram]
 
 
 def fitted_map(
-    blocks: Blocks, options: Sequence[Option], pools: Sequence[Pool], season: int
+    blocks: BlockedFolds, options: Sequence[Option], pools: Sequence[Pool], season: int
 ) -> LinearMap:
     """The mean of the maps of some options, each fitted on every window that may be fitted on.
 
@@ -192,7 +192,7 @@ def fitted_map(
 
 
 def fitted_maps(
-    blocks: Blocks,
+    blocks: BlockedFolds,
     options: Sequence[Option],
     pools: Sequence[Pool],
     season: int,
@@ -211,10 +211,10 @@ def fitted_maps(
                 parts = [short.gram(short.touching(k), c) for c in channels]
                 grams = [every.plus(some, -1) for every, some in zip(whole, parts, strict=True)]
             for pool in pools:
-                fits = pooled(grams, pool.share)[: 1 if pool.share is None else None]
+                fits = pool_grams(grams, pool.share)[: 1 if pool.share is None else None]
                 moments = [fit.from_last_value(L) for fit in fits]
                 made += [_map(moments, o, pool, season) for o in options if o.look_back == L]
-    return [mean_of(made) for made in maps]
+    return [mean_map(made) for made in maps]
 
 
 def _map(moments: Sequence[np.ndarray], option: Option, pool: Pool, season: int) -> LinearMap:
@@ -236,9 +236,9 @@ def held_out_error(fold: tuple[WindowGram, WindowGram], option: Option, season: 
     L = option.look_back
     fit, held = moments_of(fold, L, len(fold[0].total) - L)
     if np.isinf(option.alpha):
-        return unmoved(held, L)
-    at = int(np.abs(np.log(ALPHAS / option.alpha)).argmin())
-    return float(_ridge(fit, L, option.decay, season).errors(held, ALPHAS)[at])
+        return _persistence_error(held, L)
+    at = int(np.abs(np.log(PER_STEP_ALPHAS / option.alpha)).argmin())
+    return float(_ridge(fit, L, option.decay, season).errors(held, PER_STEP_ALPHAS)[at])
 
 
 def _ridge(moments: np.ndarray, look_back: int, decay: float, season: int) -> RidgePath:

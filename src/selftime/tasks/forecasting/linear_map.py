@@ -40,7 +40,7 @@ class LinearMap(NamedTuple):
         return LinearMap(self.weights.astype(np.float32), self.intercept.astype(np.float32))
 
 
-def mean_of(maps: list[LinearMap]) -> LinearMap:
+def mean_map(maps: list[LinearMap]) -> LinearMap:
     """The mean forecast of several maps, shared by channels or not, as one map."""
     longest = max(m.look_back for m in maps)
     shape = (max(len(m.weights) for m in maps), longest, maps[0].horizon)

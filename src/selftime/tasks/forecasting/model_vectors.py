@@ -8,7 +8,7 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
 from selftime.engine.model import Model
 
-SOFT = 0.01
+_STD_FLOOR = 0.01
 """Added to the spread of a window, in scaled units: one that hardly moves is not blown up."""
 
 
@@ -33,7 +33,7 @@ class ModelVectors:
                 f"or {channels}: pretrain on the same channels, or on single ones"
             )
         self.model, self.apart = model, len(model.channels) == 1
-        self.steps = steps_of(model)
+        self.steps = pretraining_length(model)
 
     def of(self, past: Float32[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C D"]:
         """Vectors of the last steps of each channel, in units of the spread of the channel.
@@ -45,7 +45,7 @@ class ModelVectors:
         recent = past if self.steps is None else past[:, :, -self.steps :]
         N, C, L = recent.shape
         rows = recent.reshape(N * C, 1, L) if self.apart else recent
-        spread = rows.std(axis=2, keepdims=True) + np.float32(SOFT)
+        spread = rows.std(axis=2, keepdims=True) + np.float32(_STD_FLOOR)
         x = torch.from_numpy(
             np.ascontiguousarray((rows - rows.mean(axis=2, keepdims=True)) / spread)
         )
@@ -59,7 +59,7 @@ class ModelVectors:
         return np.asarray(vectors * spread.reshape(N, C, 1), np.float32)
 
 
-def steps_of(model: Model) -> int | None:
+def pretraining_length(model: Model) -> int | None:
     """Steps of the longest series that a model learned from; None where its card does not say."""
     longest = model.card.get("data", {}).get("longest")
     return None if longest is None else int(longest)

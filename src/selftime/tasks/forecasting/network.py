@@ -17,14 +17,14 @@ from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
-from selftime.encoders.normalised import LEAST
+from selftime.encoders.normalised import VARIANCE_EPS
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.objectives.answers import Future
 from selftime.objectives.outlets import AllTokens, linear_head
 from selftime.objectives.recipe import Recipe
 from selftime.objectives.supervised import Supervised
 from selftime.progress import Progress, silent
-from selftime.tasks.forecasting.blocks import Blocks
+from selftime.tasks.forecasting.blocks import BlockedFolds
 from selftime.tasks.transfer.tuning import fine_tune, train_last
 
 CONFIG = TrainingConfig(
@@ -33,9 +33,9 @@ CONFIG = TrainingConfig(
 """How every network is trained; batch of 128 as in the paper's scripts for small sets."""
 THIN = 4
 """Every so-many-th window is pretrained on, and judged on: neighbours share all steps but a few."""
-ROWS = 100_000
+_MAX_TRAINING_WINDOWS = 100_000
 """Windows of single channels that are trained on at most."""
-AT_ONCE = 1024
+_ENCODE_CHUNK = 1024
 """Windows that are encoded at a time."""
 
 
@@ -67,8 +67,8 @@ class NetworkForecaster(NamedTuple):
         """Forecasts from windows of at least ``look_back`` steps."""
         N, C, _ = past.shape
         rows = np.asarray(past[..., -self.look_back :], np.float32).reshape(N * C, 1, -1)
-        level, spread = level_and_spread(rows)
-        made = [self._outputs(rows[i : i + AT_ONCE]) for i in range(0, len(rows), AT_ONCE)]
+        level, spread = mean_and_std(rows)
+        made = [self._outputs(rows[i : i + _ENCODE_CHUNK]) for i in range(0, len(rows), _ENCODE_CHUNK)]
         return np.asarray((level + spread * np.concatenate(made)).reshape(N, C, -1))
 
     def _outputs(self, rows: Float32[np.ndarray, "R 1 L"]) -> Float32[np.ndarray, "R H"]:
@@ -80,7 +80,7 @@ class NetworkForecaster(NamedTuple):
         return outputs.cpu().numpy()
 
 
-class Material(NamedTuple):
+class TrainingWindows(NamedTuple):
     """Windows of single channels.
 
     Attributes:
@@ -92,25 +92,25 @@ class Material(NamedTuple):
 
     past: Float32[np.ndarray, "R 1 L"]
     targets: Float32[Tensor, "R H1"]
-    judged_past: Float32[np.ndarray, "N C L"]
-    judged_future: Float32[np.ndarray, "N C H"]
+    validation_past: Float32[np.ndarray, "N C L"]
+    validation_future: Float32[np.ndarray, "N C H"]
 
 
-def material_of(blocks: Blocks) -> Material:
+def training_windows(blocks: BlockedFolds) -> TrainingWindows:
     """Windows that may be fitted on, a channel a row, and some of the last block.
 
-    Where there are more than :data:`ROWS` they are taken evenly over all.
+    Where there are more than :data:`_MAX_TRAINING_WINDOWS` they are taken evenly over all.
     """
     origins = blocks.origins(blocks.fitted())
-    origins = origins[:: max(1, -(-len(origins) * blocks.n_channels // ROWS))]
+    origins = origins[:: max(1, -(-len(origins) * blocks.n_channels // _MAX_TRAINING_WINDOWS))]
     windows, following = blocks.windows(origins)
     past = windows.reshape(-1, 1, blocks.look_back)
-    level, spread = level_and_spread(past)
+    level, spread = mean_and_std(past)
     future = following.reshape(-1, blocks.horizon)
     targets = np.concatenate([(future - level) / spread, spread], axis=1)
     judged = blocks.origins(blocks.held(blocks.count - 1))
-    thin = max(THIN, len(judged) * blocks.n_channels // ROWS)
-    return Material(past, Future(blocks.horizon).targets(targets), *blocks.windows(judged[::thin]))
+    thin = max(THIN, len(judged) * blocks.n_channels // _MAX_TRAINING_WINDOWS)
+    return TrainingWindows(past, Future(blocks.horizon).targets(targets), *blocks.windows(judged[::thin]))
 
 
 def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supervised:
@@ -135,9 +135,9 @@ def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supe
     )
 
 
-def fine_tuned(  # noqa: PLR0913 - all that training depends on
+def fine_tune_forecaster(  # noqa: PLR0913 - all that training depends on
     network: Supervised,
-    on: Material,
+    on: TrainingWindows,
     steps: int,
     seed: int,
     *,
@@ -171,14 +171,14 @@ def fine_tuned(  # noqa: PLR0913 - all that training depends on
     )
 
 
-def validation_error(network: Supervised, on: Material) -> float:
+def validation_error(network: Supervised, on: TrainingWindows) -> float:
     """Mean squared error on the validation part."""
-    forecast = NetworkForecaster(network, on.past.shape[2]).predict(on.judged_past)
-    return float(np.mean((forecast - on.judged_future) ** 2, dtype=np.float64))
+    forecast = NetworkForecaster(network, on.past.shape[2]).predict(on.validation_past)
+    return float(np.mean((forecast - on.validation_future) ** 2, dtype=np.float64))
 
 
-def level_and_spread(
+def mean_and_std(
     past: Float32[np.ndarray, "R 1 L"],
 ) -> tuple[Float32[np.ndarray, "R 1"], Float32[np.ndarray, "R 1"]]:
     """Mean and deviation of each window, as its encoder is shown it."""
-    return past.mean(axis=2), np.sqrt(past.var(axis=2) + np.float32(LEAST))
+    return past.mean(axis=2), np.sqrt(past.var(axis=2) + np.float32(VARIANCE_EPS))

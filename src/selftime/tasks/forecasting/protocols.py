@@ -91,13 +91,13 @@ class ChannelScale(NamedTuple):
         return np.asarray(values * self.sd + self.mean)
 
 
-def scale_of(values: Float[np.ndarray, "T C"]) -> ChannelScale:
+def channel_scale(values: Float[np.ndarray, "T C"]) -> ChannelScale:
     """The scale of each channel; a channel that does not vary has standard deviation 1."""
     mean, sd = values.mean(axis=0), values.std(axis=0)
     return ChannelScale(mean, np.where(sd > 1e-6 * np.abs(mean) + 1e-35, sd, 1.0))
 
 
-def protocol_named(name: str) -> Protocol:
+def find_protocol(name: str) -> Protocol:
     """The protocol of that name.
 
     Raises:

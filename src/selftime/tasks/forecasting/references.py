@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selftime.tasks.forecasting.blocks import Blocks, WindowGram
+from selftime.tasks.forecasting.blocks import BlockedFolds, WindowGram
 from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear_map import LinearMap
 from selftime.tasks.ridge import mean_variance, solve_ridge
 
 LOOK_BACK = 336
 """Past steps of the linear rows (Zeng et al. 2023, section 5.1)."""
-TINY = 1e-6
+_SOLVABLE_RIDGE = 1e-6
 """Ridge that only keeps the equations solvable, in units of the mean variance of a step."""
 
 
@@ -24,7 +24,7 @@ class FittedPart(NamedTuple):
         season: steps of a season, 1 without one.
     """
 
-    blocks: Blocks
+    blocks: BlockedFolds
     season: int
 
 
@@ -47,7 +47,7 @@ def nlinear(training: FittedPart) -> LinearMap:
     Least squares on windows less their last value, one map for all channels.
     """
     gram, L = _windows(training)
-    weights = ridge_weights(gram.from_last_value(L), L, TINY, decay=0.0, season=1)
+    weights = ridge_weights(gram.from_last_value(L), L, _SOLVABLE_RIDGE, decay=0.0, season=1)
     return LinearMap(weights[None], np.zeros(training.blocks.horizon))
 
 
@@ -61,11 +61,11 @@ def dlinear(training: FittedPart) -> LinearMap:
     mean = gram.total / gram.windows
     spread = gram.products / gram.windows - np.outer(mean, mean)
     xx = spread[:L, :L]
-    weights = solve_ridge(xx, spread[:L, L:], TINY * mean_variance(xx))
+    weights = solve_ridge(xx, spread[:L, L:], _SOLVABLE_RIDGE * mean_variance(xx))
     return LinearMap(weights[None], mean[L:] - mean[:L] @ weights)
 
 
-REFERENCES: dict[str, Callable[[FittedPart], LinearMap]] = {
+REFERENCE_FORECASTERS: dict[str, Callable[[FittedPart], LinearMap]] = {
     "repeat-last": repeat_last,
     "seasonal naive": seasonal_naive,
     "NLinear": nlinear,

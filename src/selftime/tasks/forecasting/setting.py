@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy.lib.stride_tricks import sliding_window_view
 
-from selftime.data.gaps import bridged
+from selftime.data.gaps import fill_gaps
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.tasks.forecasting.blocks import Blocks, cut_blocks
-from selftime.tasks.forecasting.protocols import Borders, ChannelScale, protocol_named, scale_of
+from selftime.tasks.forecasting.blocks import BlockedFolds, cut_folds
+from selftime.tasks.forecasting.protocols import Borders, ChannelScale, find_protocol, channel_scale
 
-CHUNK = 512
+_FORECAST_CHUNK = 512
 """Windows that are forecast at a time."""
 
 
@@ -44,10 +44,10 @@ class Setting(NamedTuple):
     scale: ChannelScale
     season: int
 
-    def blocks(self, horizon: int) -> Blocks:
+    def blocks(self, horizon: int) -> BlockedFolds:
         """What may be learned from: training part, and validation part to choose options on."""
         learnable = self.values[: self.borders.validation]
-        return cut_blocks([learnable], horizon, fit_end=[self.borders.train])
+        return cut_folds([learnable], horizon, fit_end=[self.borders.train])
 
 
 def setting_of(series: SeriesSet, protocol: str) -> Setting:
@@ -57,7 +57,7 @@ def setting_of(series: SeriesSet, protocol: str) -> Setting:
         SeriesError: more than one series, or one too short for the protocol.
         ValueError: an unknown protocol.
     """
-    rule = protocol_named(protocol)
+    rule = find_protocol(protocol)
     if len(series) != 1:
         raise SeriesError(
             f"got {len(series)} series, wanted a single one to cut by time: choose one of them"
@@ -66,8 +66,8 @@ def setting_of(series: SeriesSet, protocol: str) -> Setting:
     borders = rule.cut(len(raw))
     edges = [0, borders.train, borders.validation, borders.end]
     parts = [raw[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-    values = np.concatenate([bridged(part) for part in parts])
-    scale = scale_of(values[: borders.train])
+    values = np.concatenate([fill_gaps(part) for part in parts])
+    scale = channel_scale(values[: borders.train])
     season = rule.season or season_of(values[: borders.train])
     return Setting(scale.apply(values), borders, scale, season)
 
@@ -99,6 +99,6 @@ def windows_between(
     """Past and future of every window whose future lies within ``first`` and ``stop``."""
     values = setting.values[first - look_back : stop].astype(np.float32)
     every = sliding_window_view(values, look_back + horizon, axis=0)  # (N,C,L+H), a view
-    for i in range(0, len(every), CHUNK):
-        some = every[i : i + CHUNK]
+    for i in range(0, len(every), _FORECAST_CHUNK):
+        some = every[i : i + _FORECAST_CHUNK]
         yield some[..., :look_back], some[..., look_back:]

@@ -11,31 +11,31 @@ from selftime.encoders.normalised import InstanceNormalised
 from selftime.encoders.projected import backbone
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
-from selftime.tasks.forecasting.blocks import cut_blocks, look_backs_up_to
-from selftime.tasks.forecasting.cases import FittedCases, History, typical_season
-from selftime.tasks.forecasting.intervals import spread_of
-from selftime.tasks.forecasting.model_vectors import steps_of
+from selftime.tasks.forecasting.blocks import cut_folds, look_backs_up_to
+from selftime.tasks.forecasting.cases import FittedForecaster, History, typical_season
+from selftime.tasks.forecasting.intervals import recent_std
+from selftime.tasks.forecasting.model_vectors import pretraining_length
 from selftime.tasks.forecasting.network import (
-    Material,
+    TrainingWindows,
     NetworkForecaster,
     TrainingSteps,
-    fine_tuned,
-    material_of,
+    fine_tune_forecaster,
+    training_windows,
     with_head,
 )
-from selftime.tasks.forecasting.protocols import scale_of
+from selftime.tasks.forecasting.protocols import channel_scale
 from selftime.tasks.transfer.tuning import unfrozen
 
-STRATEGIES = {
+FORECAST_STRATEGIES = {
     "probe": "the model stays as it is; its vectors correct the linear map, in closed form",
     "head": "the model stays as it is; a linear map of its tokens is trained to forecast",
     "partial": "the head first, then the last blocks of the model with it",
     "full": "the head first, then all of the model with it (PatchTST's fine-tuning)",
 }
 """How a pretrained model is used to forecast, by the names people type."""
-BLOCKS = 2
+_LAST_BLOCKS = 2
 """Last blocks that "partial" trains."""
-LONGEST = 336
+_MAX_LOOK_BACK = 336
 """Most past steps, where the model does not say how many it knows."""
 
 
@@ -46,8 +46,8 @@ def check_strategy(strategy: str, model: Model | None, covariates: Sequence[str]
         ValueError: an unknown strategy, one that trains without a model of one channel, or with
             covariates.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"got strategy {strategy!r}, wanted one of {', '.join(STRATEGIES)}")
+    if strategy not in FORECAST_STRATEGIES:
+        raise ValueError(f"got strategy {strategy!r}, wanted one of {', '.join(FORECAST_STRATEGIES)}")
     if strategy == "probe":
         return
     if model is None or len(model.channels) != 1:
@@ -63,7 +63,7 @@ def check_strategy(strategy: str, model: Model | None, covariates: Sequence[str]
         )
 
 
-def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
+def finetune_forecaster(  # noqa: PLR0913 - all that a fit depends on
     histories: Sequence[History],
     horizon: int,
     model: Model,
@@ -73,7 +73,7 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     seed: int = 0,
     steps: TrainingSteps = TrainingSteps(),  # noqa: B008 - a tuple, nothing changes it
     progress: Progress = silent,
-) -> FittedCases:
+) -> FittedForecaster:
     """A head on the encoder of a model, trained on windows of all series; the ends are held out.
 
     The weights that err least at the ends are kept, and intervals come from what these miss there.
@@ -82,7 +82,7 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
         histories: series without gaps, in their own units.
         horizon: future steps.
         model: of one channel.
-        strategy: a name in :data:`STRATEGIES` but "probe".
+        strategy: a name in :data:`FORECAST_STRATEGIES` but "probe".
         levels: quantiles.
         seed: fixes the order of windows.
         steps: of training.
@@ -91,20 +91,20 @@ def tuned_cases(  # noqa: PLR0913 - all that a fit depends on
     Raises:
         SeriesError: series too short for the horizon and for what the model is shown.
     """
-    scaled = [scale_of(history).apply(history) for history in histories]
+    scaled = [channel_scale(history).apply(history) for history in histories]
     look_back = look_back_of(model, scaled, horizon)
-    on = material_of(cut_blocks(scaled, horizon, look_back=look_back))
+    on = training_windows(cut_folds(scaled, horizon, look_back=look_back))
     network = with_head(bare_encoder(model), look_back, horizon, seed)
     tell = stage_of(progress, "training a head")
-    made = fine_tuned(network, on, steps.head, seed, last=0, progress=tell)
+    made = fine_tune_forecaster(network, on, steps.head, seed, last=0, progress=tell)
     if strategy != "head":
-        last = BLOCKS if strategy == "partial" else None
+        last = _LAST_BLOCKS if strategy == "partial" else None
         tell = stage_of(progress, "training with the model")
-        made = fine_tuned(made, on, steps.full, seed, last=last, progress=tell)
+        made = fine_tune_forecaster(made, on, steps.full, seed, last=last, progress=tell)
     forecaster = NetworkForecaster(made, look_back)
-    reason = f"strategy {strategy}: {STRATEGIES[strategy]}"
+    reason = f"strategy {strategy}: {FORECAST_STRATEGIES[strategy]}"
     offsets = np.quantile(ratios_of(forecaster, on), levels, axis=0)
-    return FittedCases(forecaster, offsets, typical_season(histories), reason)
+    return FittedForecaster(forecaster, offsets, typical_season(histories), reason)
 
 
 def stage_of(progress: Progress, name: str) -> Progress:
@@ -130,7 +130,7 @@ def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
         SeriesError: series too short for so many.
     """
     typical = int(np.median([len(history) for history in scaled]))
-    steps = steps_of(model) or look_backs_up_to(min(LONGEST, typical // 2))[-1]
+    steps = pretraining_length(model) or look_backs_up_to(min(_MAX_LOOK_BACK, typical // 2))[-1]
     if 2 * horizon + steps > typical:
         raise SeriesError(
             f"got series of {typical} steps, wanted at least {2 * horizon + steps} for horizon "
@@ -139,7 +139,7 @@ def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
     return steps
 
 
-def ratios_of(forecaster: NetworkForecaster, on: Material) -> Float[np.ndarray, "N C H"]:
+def ratios_of(forecaster: NetworkForecaster, on: TrainingWindows) -> Float[np.ndarray, "N C H"]:
     """Truth less forecast of what is held out, in units of the spread of the window."""
-    missed = on.judged_future - forecaster.predict(on.judged_past)
-    return np.asarray(missed / spread_of(on.judged_past)[:, :, None])
+    missed = on.validation_future - forecaster.predict(on.validation_past)
+    return np.asarray(missed / recent_std(on.validation_past)[:, :, None])

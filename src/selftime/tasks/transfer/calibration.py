@@ -9,10 +9,10 @@ import torch
 from selftime.data.series import SeriesSet
 from selftime.objectives.answers import Amount, StepClasses
 from selftime.tasks.temperature import fit_temperature
-from selftime.tasks.transfer.solution import Tuned
+from selftime.tasks.transfer.solution import TunedSolution
 
 
-def calibrated(solution: Tuned, series: SeriesSet, y: Any) -> Tuned:
+def calibrate(solution: TunedSolution, series: SeriesSet, y: Any) -> TunedSolution:
     """The same with the temperature of highest likelihood on series it was not trained on.
 
     (Guo et al. 2017, section 4.2.) Values have none, and without series it stays as it is.
@@ -27,7 +27,7 @@ def calibrated(solution: Tuned, series: SeriesSet, y: Any) -> Tuned:
     return replace(solution, temperature=temperature_of(solution, np.asarray(outputs), targets))
 
 
-def temperature_of(solution: Tuned, outputs: np.ndarray, targets: torch.Tensor) -> float:
+def temperature_of(solution: TunedSolution, outputs: np.ndarray, targets: torch.Tensor) -> float:
     """Of highest likelihood for outputs (n,K) and their targets."""
     given = torch.from_numpy(outputs)
     wanted = targets.double() if targets.is_floating_point() else targets

@@ -12,8 +12,8 @@ from selftime.engine.model import Model
 from selftime.objectives.answers import Amount, TargetType
 from selftime.objectives.outlets import NETWORK_HEADS
 from selftime.progress import Progress, silent
-from selftime.tasks.transfer.holdout import held_out, rows_of
-from selftime.tasks.transfer.solution import Said, Solution
+from selftime.tasks.transfer.holdout import split_holdout, take_rows
+from selftime.tasks.transfer.solution import Outputs, Solution
 from selftime.tasks.transfer.strategies import TransferConfig, transfer
 
 FEW, MANY = 1_000, 10_000
@@ -21,9 +21,9 @@ FEW, MANY = 1_000, 10_000
 RACED = 200
 """Labels from which a network is raced all the same: on the open sets its probe was then up to 3
 points behind fine-tuning (benchmarks/results/strategies.json)."""
-JUDGED = 0.25
+_VALIDATION_SHARE = 0.25
 """Share of the labelled series that a race is judged by."""
-CLEAR = 1.0
+_CLEAR_ERRORS = 1.0
 """Standard errors that a costlier strategy has to be ahead of the probe by."""
 
 
@@ -130,16 +130,16 @@ def choose(
     advice = advise(len(series), model)
     if len(advice.contenders) == 1:
         return Selection(advice.contenders[0], advice.why, {})
-    fitted, judged = held_out(series, y, target_type, JUDGED, config.seed)
+    fitted, judged = split_holdout(series, y, target_type, _VALIDATION_SHARE, config.seed)
     credits = {}
     for name in advice.contenders:
         own = config._replace(strategy=name)
-        solution = transfer(model, series[fitted], rows_of(y, fitted), target_type, own, progress)
-        credits[name] = credit_of(solution, series[judged], rows_of(y, judged))
+        solution = transfer(model, series[fitted], take_rows(y, fitted), target_type, own, progress)
+        credits[name] = credit_of(solution, series[judged], take_rows(y, judged))
     return best_of(credits)
 
 
-class Solved(NamedTuple):
+class TransferResult(NamedTuple):
     """What came of labels.
 
     Attributes:
@@ -160,13 +160,13 @@ def fit_strategy(
     target_type: TargetType,
     config: TransferConfig,
     progress: Progress = silent,
-) -> Solved:
+) -> TransferResult:
     """Learn from labels as :func:`transfer` does; the strategy "auto" is chosen first."""
     strategy, why = config.strategy, "given"
     if strategy == "auto":
         strategy, why, _ = choose(model, series, y, target_type, config, progress)
     own = config._replace(strategy=strategy)
-    return Solved(strategy, why, transfer(model, series, y, target_type, own, progress))
+    return TransferResult(strategy, why, transfer(model, series, y, target_type, own, progress))
 
 
 def best_of(credits: dict[str, np.ndarray]) -> Selection:
@@ -177,7 +177,7 @@ def best_of(credits: dict[str, np.ndarray]) -> Selection:
     ahead = credits[best] - credits[first]
     error = float(ahead.std(ddof=1)) / len(ahead) ** 0.5
     shown = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-    if best == first or ahead.mean() <= CLEAR * error:
+    if best == first or ahead.mean() <= _CLEAR_ERRORS * error:
         why = f"no strategy is clearly ahead of '{first}' on {len(ahead):,} held-out series"
         return Selection(first, f"{why} ({shown})", means)
     why = f"'{best}' is ahead of '{first}' on {len(ahead):,} held-out series ({shown})"
@@ -186,7 +186,7 @@ def best_of(credits: dict[str, np.ndarray]) -> Selection:
 
 def credit_of(solution: Solution, series: SeriesSet, y: Any) -> np.ndarray:
     """How good the answer for each series is (M,): share right, or −squared error over spread."""
-    said: Said = solution.predict(series)
+    said: Outputs = solution.predict(series)
     if isinstance(solution.target_type, Amount):
         errors = (np.asarray(said) - np.asarray(y)) / solution.target_type.spread
         return np.asarray(-np.square(errors).mean(axis=1))

@@ -10,12 +10,12 @@ from sklearn.preprocessing import StandardScaler
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.objectives.answers import Amount, AnyClasses, StepClasses, TargetType
-from selftime.tasks.heads import NEIGHBOURS, head_of
+from selftime.tasks.heads import NEIGHBOURS, make_head
 from selftime.tasks.probe import Probe
 from selftime.tasks.ridge_heads import LabelsProbe, ValueProbe
-from selftime.tasks.transfer.solution import Frozen, step_vectors
+from selftime.tasks.transfer.solution import FrozenSolution, token_vectors
 
-STEPS = 100_000
+_MAX_PROBE_STEPS = 100_000
 """Most labelled steps that a probe of steps is fitted on, evenly spaced."""
 
 
@@ -27,7 +27,7 @@ def fit_head(
     *,
     head: str = "probe",
     neighbours: int = NEIGHBOURS,
-) -> Frozen:
+) -> FrozenSolution:
     """The model as it is, and a head fitted on its vectors.
 
     Args:
@@ -35,7 +35,7 @@ def fit_head(
         series: labelled ones.
         y: what is known of each, as the answer takes it.
         target_type: what is asked.
-        head: "probe" or another of :data:`selftime.tasks.heads.HEADS`, for classes of series.
+        head: "probe" or another of :data:`selftime.tasks.heads.HEAD_NAMES`, for classes of series.
         neighbours: how many "knn" asks.
 
     Raises:
@@ -44,19 +44,19 @@ def fit_head(
     made: BaseEstimator
     if isinstance(target_type, StepClasses):
         rows, labels = labelled_steps(model, series, y)
-        return Frozen(
+        return FrozenSolution(
             model, target_type, make_pipeline(StandardScaler(), Probe()).fit(rows, labels)
         )
     if isinstance(target_type, AnyClasses | Amount):
         made = ValueProbe() if isinstance(target_type, Amount) else LabelsProbe()
     else:
-        made = head_of(head, model.cohort, neighbours=neighbours)
-    return Frozen(model, target_type, made.fit(model.embed(series, progress=False), y))
+        made = make_head(head, model.reference_bank, neighbours=neighbours)
+    return FrozenSolution(model, target_type, made.fit(model.embed(series, progress=False), y))
 
 
 def labelled_steps(model: Model, series: SeriesSet, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (n,D) and labels (n,) of steps, at most :data:`STEPS` of them."""
+    """Vectors (n,D) and labels (n,) of steps, at most :data:`_MAX_PROBE_STEPS` of them."""
     labels = np.concatenate(list(y))
-    every = -(-len(labels) // STEPS)
-    rows = np.concatenate(list(step_vectors(model, series)))
+    every = -(-len(labels) // _MAX_PROBE_STEPS)
+    rows = np.concatenate(list(token_vectors(model, series)))
     return rows[::every], labels[::every]

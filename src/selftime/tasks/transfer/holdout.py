@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 
 from selftime.data.series import SeriesSet
-from selftime.data.splits import drawn
+from selftime.data.splits import draw_stratified
 from selftime.objectives.answers import OneClass, TargetType
 
-LEAST = 200
+MIN_FOR_HOLDOUT = 200
 """With fewer labelled series none are held out to calibrate on: each is worth more in training."""
-SHARE = 0.1
+CALIBRATION_SHARE = 0.1
 """Of the labelled series, held out to calibrate on."""
 
 
-def held_out(
+def split_holdout(
     series: SeriesSet, y: Any, target_type: TargetType, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from and rows to judge by, in order.
@@ -32,20 +32,20 @@ def held_out(
     rng = np.random.default_rng([seed, 2])
     strata = y if isinstance(target_type, OneClass) else np.zeros(len(series), np.int64)
     if series.groups is None:
-        judged = evenly(strata, share, rng)
+        judged = stratified_mask(strata, share, rng)
     else:
-        judged = whole_groups(series.groups, strata, share, rng)
+        judged = group_mask(series.groups, strata, share, rng)
     return np.flatnonzero(~judged), np.flatnonzero(judged)
 
 
-def evenly(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def stratified_mask(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """A mask (N,) of a share of each stratum, rounded down, so that one at least is left."""
     mask = np.zeros(len(strata), bool)
-    mask[drawn(strata, lambda counts: (share * counts).astype(np.int64), rng)] = True
+    mask[draw_stratified(strata, lambda counts: (share * counts).astype(np.int64), rng)] = True
     return mask
 
 
-def whole_groups(
+def group_mask(
     groups: np.ndarray, strata: np.ndarray, share: float, rng: np.random.Generator
 ) -> np.ndarray:
     """A mask (N,) of random groups up to the share; none that holds the last of a stratum."""
@@ -57,6 +57,6 @@ def whole_groups(
     return mask
 
 
-def rows_of(y: Any, rows: np.ndarray) -> Any:
+def take_rows(y: Any, rows: np.ndarray) -> Any:
     """What is known of some of the series; a list where each has an array of its own."""
     return [y[row] for row in rows] if isinstance(y, list) else y[rows]

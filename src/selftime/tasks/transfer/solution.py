@@ -17,9 +17,9 @@ from selftime.engine.model import Model
 from selftime.objectives.answers import TargetType
 from selftime.objectives.supervised import Supervised
 
-Said = np.ndarray | list[np.ndarray]
+Outputs = np.ndarray | list[np.ndarray]
 """What is said of each series (N,…), or of each step of each series: N arrays (T,…)."""
-AT_ONCE = 64
+_SERIES_AT_ONCE = 64
 """Series of a batch."""
 
 
@@ -35,16 +35,16 @@ class Solution(ABC):
     target_type: TargetType
 
     @abstractmethod
-    def predict(self, series: SeriesSet) -> Said:
+    def predict(self, series: SeriesSet) -> Outputs:
         """The answer for each series, or for each step of each series."""
 
     @abstractmethod
-    def probabilities(self, series: SeriesSet) -> Said:
+    def probabilities(self, series: SeriesSet) -> Outputs:
         """Probabilities of the classes; values where values are asked."""
 
 
 @dataclass(frozen=True, eq=False)
-class Frozen(Solution):
+class FrozenSolution(Solution):
     """A head of its own on the vectors of a model, which stayed as it was.
 
     Attributes:
@@ -57,22 +57,22 @@ class Frozen(Solution):
     target_type: TargetType
     head: BaseEstimator
 
-    def predict(self, series: SeriesSet) -> Said:
+    def predict(self, series: SeriesSet) -> Outputs:
         """What the head says of each vector."""
         if self.target_type.by_step:
-            return [self.head.predict(rows) for rows in step_vectors(self.model, series)]
+            return [self.head.predict(rows) for rows in token_vectors(self.model, series)]
         return np.asarray(self.head.predict(self.model.embed(series, progress=False)))
 
-    def probabilities(self, series: SeriesSet) -> Said:
+    def probabilities(self, series: SeriesSet) -> Outputs:
         """Probabilities as the head has them."""
         if self.target_type.by_step:
-            return [self.head.predict_proba(rows) for rows in step_vectors(self.model, series)]
+            return [self.head.predict_proba(rows) for rows in token_vectors(self.model, series)]
         name = "predict_proba" if hasattr(self.head, "predict_proba") else "predict"
         return np.asarray(getattr(self.head, name)(self.model.embed(series, progress=False)))
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned(Solution):
+class TunedSolution(Solution):
     """A network that was trained on labels.
 
     Attributes:
@@ -90,17 +90,17 @@ class Tuned(Solution):
         """What is asked."""
         return self.network.target_type
 
-    def predict(self, series: SeriesSet) -> Said:
+    def predict(self, series: SeriesSet) -> Outputs:
         """What the outputs say."""
-        return each(self.outputs(series), self.target_type.predictions)
+        return apply_each(self.outputs(series), self.target_type.predictions)
 
-    def probabilities(self, series: SeriesSet) -> Said:
+    def probabilities(self, series: SeriesSet) -> Outputs:
         """Outputs as probabilities, calibrated by the temperature."""
-        return each(
+        return apply_each(
             self.outputs(series), lambda out: self.target_type.probabilities(out / self.temperature)
         )
 
-    def outputs(self, series: SeriesSet) -> Said:
+    def outputs(self, series: SeriesSet) -> Outputs:
         """Outputs of each series (N,K), or of its steps: N arrays (T,K)."""
         self.model.check(series)
         order = by_length(series)
@@ -111,18 +111,18 @@ class Tuned(Solution):
         return [own[:length] for own, length in zip(found, series.lengths, strict=True)]
 
     def _parts(self, series: SeriesSet, order: np.ndarray) -> Iterator[np.ndarray]:
-        for batch in batches(series, size=AT_ONCE, order=order):
+        for batch in batches(series, size=_SERIES_AT_ONCE, order=order):
             with torch.inference_mode():
                 made = self.network.outputs(self.model.scaling.apply(batch)).double().numpy()
             yield made
 
 
-def each(outputs: Said, how: Any) -> Said:
+def apply_each(outputs: Outputs, how: Any) -> Outputs:
     """Done to all outputs at once, or to those of each series."""
     return [how(own) for own in outputs] if isinstance(outputs, list) else np.asarray(how(outputs))
 
 
-def step_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
+def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
     """The vectors of the steps of each series (T,D), in turn; a token stands for all its steps.
 
     Raises:
@@ -130,10 +130,10 @@ def step_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
     """
     encoder = with_tokens(model.encoder)
     model.check(series)
-    for k, batch in enumerate(batches(series, size=AT_ONCE)):
+    for k, batch in enumerate(batches(series, size=_SERIES_AT_ONCE)):
         with torch.inference_mode():
             tokens = encoder(model.scaling.apply(batch)).numpy()  # (B,N,D)
-        lengths = series.lengths[k * AT_ONCE : (k + 1) * AT_ONCE]
+        lengths = series.lengths[k * _SERIES_AT_ONCE : (k + 1) * _SERIES_AT_ONCE]
         for own, length in zip(
             np.repeat(tokens, encoder.stride or 1, axis=1), lengths, strict=True
         ):

@@ -11,20 +11,20 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig, budget_in
+from selftime.engine.plan import Budget, TrainingConfig, parse_budget
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives.answers import TargetType
 from selftime.objectives.outlets import NETWORK_HEADS
 from selftime.progress import Progress, silent
 from selftime.tasks import heads
 from selftime.tasks.scratch import network_like
-from selftime.tasks.transfer.calibration import calibrated
+from selftime.tasks.transfer.calibration import calibrate
 from selftime.tasks.transfer.frozen import fit_head
-from selftime.tasks.transfer.holdout import LEAST, SHARE, held_out, rows_of
-from selftime.tasks.transfer.solution import Solution, Tuned
+from selftime.tasks.transfer.holdout import MIN_FOR_HOLDOUT, CALIBRATION_SHARE, split_holdout, take_rows
+from selftime.tasks.transfer.solution import Solution, TunedSolution
 from selftime.tasks.transfer.tuning import (
     fine_tune_model,
-    network_of,
+    network_with_head,
     rates_of,
     select_trainable,
     set_to_probe,
@@ -43,7 +43,7 @@ STRATEGIES = {
 LINEAR = "linear"
 AUTO = "auto"
 """Stands for the strategy that :func:`selftime.tasks.transfer.choosing.choose` chooses."""
-HEADS = (*NETWORK_HEADS, *(name for name in heads.HEADS if name != "probe"))
+TRANSFER_HEADS = (*NETWORK_HEADS, *(name for name in heads.HEAD_NAMES if name != "probe"))
 """Heads by the names people type; those behind the first are for frozen vectors alone."""
 FROM_PROBE = ("partial", "staged", "adapter")
 """Strategies whose head begins as the probe says (Kumar et al. 2022: a new head would at first
@@ -55,7 +55,7 @@ class TransferConfig(NamedTuple):
 
     Attributes:
         strategy: a name in :data:`STRATEGIES`.
-        head: on vectors, one of :data:`HEADS`; on frozen ones "linear" is the probe, in closed
+        head: on vectors, one of :data:`TRANSFER_HEADS`; on frozen ones "linear" is the probe, in closed
             form.
         blocks: last blocks that "partial" trains.
         neighbours: that the head "knn" asks; None asks 5, or all where there are fewer labels.
@@ -78,7 +78,7 @@ class TransferConfig(NamedTuple):
         config = self.config or usual
         if config.recipe is None:
             config = replace(config, recipe=usual.recipe)
-        return budget if self.budget is None else budget_in(self.budget), config
+        return budget if self.budget is None else parse_budget(self.budget), config
 
     @property
     def is_closed(self) -> bool:
@@ -95,8 +95,8 @@ def check_transfer(config: TransferConfig, target_type: TargetType | None = None
     if config.strategy not in (AUTO, *STRATEGIES):
         known = ", ".join(STRATEGIES)
         raise ValueError(f"got strategy {config.strategy!r}, wanted one of auto, {known}")
-    if config.head not in HEADS:
-        raise ValueError(f"got head {config.head!r}, wanted one of {', '.join(HEADS)}")
+    if config.head not in TRANSFER_HEADS:
+        raise ValueError(f"got head {config.head!r}, wanted one of {', '.join(TRANSFER_HEADS)}")
     if config.head not in NETWORK_HEADS and config.strategy not in (AUTO, "probe"):
         raise ValueError(
             f"got head {config.head!r} with strategy {config.strategy!r}: it is fitted on vectors "
@@ -134,10 +134,10 @@ def transfer(
         head = "probe" if config.head == LINEAR else config.head
         asked = config.neighbours or min(heads.NEIGHBOURS, len(series))
         return fit_head(model, series, y, target_type, head=head, neighbours=asked)
-    share = SHARE if len(series) >= LEAST else 0.0
-    fitted, judged = held_out(series, y, target_type, share, config.seed)
-    solution = fit_network(model, series[fitted], rows_of(y, fitted), target_type, config, progress)
-    return calibrated(solution, series[judged], rows_of(y, judged)) if len(judged) else solution
+    share = CALIBRATION_SHARE if len(series) >= MIN_FOR_HOLDOUT else 0.0
+    fitted, judged = split_holdout(series, y, target_type, share, config.seed)
+    solution = fit_network(model, series[fitted], take_rows(y, fitted), target_type, config, progress)
+    return calibrate(solution, series[judged], take_rows(y, judged)) if len(judged) else solution
 
 
 def fit_network(  # noqa: PLR0913 - all that training depends on
@@ -147,12 +147,12 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     target_type: TargetType,
     config: TransferConfig,
     progress: Progress,
-) -> Tuned:
+) -> TunedSolution:
     """A network trained on all of the series."""
     if config.strategy == "scratch":
         model = from_first_weights(model, series)
     encoder = select_trainable(model.encoder, config.strategy, config.blocks, config.seed)
-    network = network_of(encoder, target_type, config.head, config.seed)
+    network = network_with_head(encoder, target_type, config.head, config.seed)
     network.rates = rates_of(network.encoder, config.strategy)
     if config.strategy in FROM_PROBE:
         set_to_probe(network, model, series, y)

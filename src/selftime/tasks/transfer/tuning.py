@@ -14,13 +14,13 @@ from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.low_rank import adapted, merged
+from selftime.encoders.low_rank import add_low_rank, merged
 from selftime.encoders.projected import Projected, Standardised, UnitLength
 from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model
 from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.precision import warn_of
-from selftime.engine.training import Training
+from selftime.engine.training import Trainer
 from selftime.objectives.answers import OneClass, TargetType
 from selftime.objectives.outlets import NETWORK_HEADS, AttentionPool
 from selftime.objectives.recipe import Recipe
@@ -28,7 +28,7 @@ from selftime.objectives.supervised import Supervised
 from selftime.progress import Progress, silent
 from selftime.shapes import Tokens
 from selftime.tasks.probe import Probe
-from selftime.tasks.transfer.solution import Tuned, with_tokens
+from selftime.tasks.transfer.solution import TunedSolution, with_tokens
 
 RATE, SLOWER = 5e-3, 0.1
 """Learning rate of the head, and of the last block of the encoder in units of it: what was
@@ -38,7 +38,7 @@ DECAY = 0.8
 Howard & Ruder 2018, section 3.2; layer-wise decay of BEiT, Bao et al. 2022, appendix)."""
 RANK = 8
 """Rank of adapters (Hu et al. 2022, table 6: 1 to 8 do as well as 64)."""
-EPOCHS, FEWEST, MOST = 30, 100, 1500
+EPOCHS, FEWEST, _MAX_FINETUNE_STEPS = 30, 100, 1500
 """Passes over the labelled series, and limits to the steps they come to."""
 LEARNED = 0.01
 """Training on labels ends earlier once the loss stays below this: nothing is left to learn."""
@@ -49,7 +49,7 @@ STORED = 2 << 30
 def usual_training(count: int) -> tuple[Budget, TrainingConfig]:
     """How so many labelled series are trained on: about :data:`EPOCHS` passes."""
     batch = int(np.clip(2 ** np.ceil(np.log2(max(count, 1) / 16)), 8, 64))
-    steps = int(np.clip(EPOCHS * count / batch, FEWEST, MOST))
+    steps = int(np.clip(EPOCHS * count / batch, FEWEST, _MAX_FINETUNE_STEPS))
     recipe = Recipe(batch_size=batch, rate=RATE, weight_decay=0.01, warmup=0.1, cosine=True)
     return Budget(amount=steps), TrainingConfig(recipe=recipe, clip=1.0)
 
@@ -84,7 +84,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     """
     if config.stop_below is None:
         config = replace(config, stop_below=LEARNED)
-    training = Training(
+    training = Trainer(
         network,
         series,
         scale,
@@ -101,7 +101,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     return network
 
 
-def network_of(encoder: Encoder, target_type: TargetType, head: str, seed: int) -> Supervised:
+def network_with_head(encoder: Encoder, target_type: TargetType, head: str, seed: int) -> Supervised:
     """An encoder that was learned before, with a new head on top.
 
     Raises:
@@ -129,7 +129,7 @@ def select_trainable(encoder: Encoder, strategy: str, blocks: int, seed: int) ->
         seed: draws adapters.
     """
     if strategy == "adapter":
-        return adapted(encoder, rank=RANK, seed=seed)
+        return add_low_rank(encoder, rank=RANK, seed=seed)
     own = unfrozen(encoder)
     if strategy == "probe":
         return own.requires_grad_(False)
@@ -146,7 +146,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     config: TrainingConfig,
     seed: int,
     progress: Progress = silent,
-) -> Tuned:
+) -> TunedSolution:
     """The network trained, and the model with the encoder that came of it.
 
     Parts that stay as they are run only once where nothing but linear maps of them is trained.
@@ -157,13 +157,13 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
         slim, frozen = cache_frozen(encoder)
         if frozen and is_small(frozen, len(series)):
             network.encoder = slim
-            series, scale = vectors_of(frozen, series, scale), scaling.none()
+            series, scale = _fixed_vectors(frozen, series, scale), scaling.none()
     fine_tune(
         network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress
     )
     network.encoder = freeze(merged(encoder))
     network.eval()
-    return Tuned(replace(model, encoder=network.encoder, cohort=None), network)
+    return TunedSolution(replace(model, encoder=network.encoder, reference_bank=None), network)
 
 
 def is_small(parts: list[Encoder], count: int) -> bool:
@@ -171,7 +171,7 @@ def is_small(parts: list[Encoder], count: int) -> bool:
     return 4 * count * sum(part.dim for part in parts) <= STORED
 
 
-def vectors_of(parts: list[Encoder], series: SeriesSet, scale: Scaling) -> SeriesSet:
+def _fixed_vectors(parts: list[Encoder], series: SeriesSet, scale: Scaling) -> SeriesSet:
     """The vectors of fixed parts side by side, as series of one step."""
     made = [Model(part, scale, series.channels).embed(series, progress=False) for part in parts]
     return SeriesSet.of(np.concatenate(made, axis=1)[:, :, None])
@@ -195,7 +195,7 @@ def rates_of(encoder: Encoder, strategy: str) -> dict[str, float]:
     """How fast each weight learns in units of the head's rate; adapters as fast as that."""
     if strategy == "scratch":
         return {"encoder.": 2 * SLOWER}  # 1e-3, the usual one of Adam
-    return {} if strategy == "adapter" else decayed(encoder, SLOWER)
+    return {} if strategy == "adapter" else layer_rates(encoder, SLOWER)
 
 
 def unfrozen(encoder: Encoder) -> Encoder:
@@ -233,7 +233,7 @@ def train_last(encoder: Encoder, count: int) -> Encoder:
     return encoder
 
 
-def decayed(encoder: Encoder, rate: float) -> dict[str, float]:
+def layer_rates(encoder: Encoder, rate: float) -> dict[str, float]:
     """For each weight, by its name behind ``encoder.``, the factor of its rate.
 
     The last block has ``rate``, each one before it :data:`DECAY` times as much.

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.record import Record
+from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores.convolutions import convolutions, one_class
-from selftime.tasks.anomaly.scores.distances import energy, raw_values, self_join, statistics
-from selftime.tasks.anomaly.scores.learned import hidden_step, learned
-from selftime.tasks.anomaly.scores.prediction import forecast, inpainting
+from selftime.tasks.anomaly.scores.distances import energy, window_knn, matrix_profile, statistics
+from selftime.tasks.anomaly.scores.learned import hidden_step, embedding_distance
+from selftime.tasks.anomaly.scores.prediction import forecast_error, inpainting
 from selftime.tasks.anomaly.scores.references import (
     first_difference,
     isolation_forest,
@@ -19,34 +19,34 @@ from selftime.tasks.anomaly.scores.references import (
     subsequence_pca,
 )
 
-Score = Callable[[Record], np.ndarray]
-ModelScore = Callable[[Sequence[Record], Model], np.ndarray]
+Score = Callable[[ChannelRecord], np.ndarray]
+ModelScore = Callable[[Sequence[ChannelRecord], Model], np.ndarray]
 
 
-def twice(score: Score) -> Score:
+def _twice_as_long(score: Score) -> Score:
     """The same score of windows twice as long."""
     return lambda record: score(replace(record, width=record.double))
 
 
 SCORES: dict[str, Score] = {
     "convolutions": convolutions,
-    "convolutions, twice as long": twice(convolutions),
-    "raw values": raw_values,
-    "raw values, twice as long": twice(raw_values),
+    "convolutions, twice as long": _twice_as_long(convolutions),
+    "raw values": window_knn,
+    "raw values, twice as long": _twice_as_long(window_knn),
     "statistics": statistics,
-    "statistics, twice as long": twice(statistics),
-    "self join": self_join,
+    "statistics, twice as long": _twice_as_long(statistics),
+    "self join": matrix_profile,
     "energy": energy,
     "inpainting": inpainting,
-    "forecast error": forecast,
+    "forecast error": forecast_error,
     "one-class distance": one_class,
 }
 """What may be a member of the fused score."""
 
-LEARNED: dict[str, ModelScore] = {"embeddings": learned, "hidden step": hidden_step}
+MODEL_SCORES: dict[str, ModelScore] = {"embeddings": embedding_distance, "hidden step": hidden_step}
 """What a pretrained model may add as one more member, from all channels at once."""
 
-REFERENCES: dict[str, Score] = {
+REFERENCE_SCORES: dict[str, Score] = {
     "random": noise,
     "first difference": first_difference,
     "moving average": moving_average,

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.distances import nearest, principal
+from selftime.tasks.anomaly.record import ChannelRecord
+from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
 
-KEPT = 16
+CONVOLUTION_COMPONENTS = 16
 """Whitened principal coordinates that are compared. Whitening weighs the fast, small directions
 like the slow, large ones: an encoder that learns to be invariant throws away what tells anomalies.
 """
@@ -26,16 +26,16 @@ TRIPLES = tuple(itertools.combinations(range(9), 3))
 """Positions of the weight 2 in each of the 84 kernels of length 9; the other six weigh −1."""
 
 
-def convolutions(record: Record) -> Float[np.ndarray, "T"]:
+def convolutions(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Nearest other window by what convolutions say about it, features of one spread, whitened."""
     starts = record.starts(record.width)
     usual = record.usual(starts, record.width)
-    vectors = principal(described(record, starts), usual, most=KEPT, whiten=True)
-    distances = nearest(vectors, starts, record.width, record)
+    vectors = principal(window_statistics(record, starts), usual, most=CONVOLUTION_COMPONENTS, whiten=True)
+    distances = nearest_distances(vectors, starts, record.width, record)
     return record.over_steps(distances, starts, record.width)
 
 
-def one_class(record: Record) -> Float[np.ndarray, "T"]:
+def one_class(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Mahalanobis distance from the mean of the normal windows, in their leading directions.
 
     The sphere around what is normal of Deep SVDD (Ruff et al. 2018, ICML, equations 3 and 4), with
@@ -44,21 +44,21 @@ def one_class(record: Record) -> Float[np.ndarray, "T"]:
     starts = record.starts(record.width)
     normal = starts + record.width <= record.train
     normal[0] = True  # there must be one
-    features = described(record, starts)
-    most = max(min(KEPT, int(normal.sum()) // EACH), 1)
+    features = window_statistics(record, starts)
+    most = max(min(CONVOLUTION_COMPONENTS, int(normal.sum()) // EACH), 1)
     distances = np.linalg.norm(principal(features, normal, most=most, whiten=True), axis=1)
     return record.over_steps(distances.astype(np.float64), starts, record.width)
 
 
-def described(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
+def window_statistics(record: ChannelRecord, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
     """What convolutions say about each window, features of one spread over the usual ones."""
-    features, usual = pooled(record, starts), record.usual(starts, record.width)
+    features, usual = pooled_responses(record, starts), record.usual(starts, record.width)
     spread = features[usual].std(axis=0)
     least = 1e-6 * np.abs(features[usual]).max() + 1e-9
     return np.asarray(features / np.maximum(spread, least))
 
 
-def pooled(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
+def pooled_responses(record: ChannelRecord, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
     """Share of steps above its threshold and mean above 0, of each kernel in each window.
 
     A kernel is asked only where it lies within the window, so that a window is described by its
@@ -67,7 +67,7 @@ def pooled(record: Record, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, 
     out = []
     for dilation in dilations_of(record.width):
         inner = max(record.width - 8 * dilation, 1)
-        for k, response in enumerate(responses(record.values, dilation)):
+        for k, response in enumerate(_kernel_responses(record.values, dilation)):
             known = response[: max(record.train - 8 * dilation, 1)]
             seen = known if record.past_only else response
             threshold = np.quantile(seen[:: 1 + len(seen) // 10_000], QUANTILES[k % 3])
@@ -90,7 +90,7 @@ def dilations_of(width: int) -> list[int]:
     return [d for d in (1, 2, 4, 8, 16, 32) if d == 1 or 2 * 8 * d < width]
 
 
-def responses(x: Float[np.ndarray, "T"], dilation: int) -> Iterator[Float[np.ndarray, "R"]]:
+def _kernel_responses(x: Float[np.ndarray, "T"], dilation: int) -> Iterator[Float[np.ndarray, "R"]]:
     """Responses of the 84 kernels at the T − 8 · dilation places where they fit."""
     reach = 8 * dilation
     padded = np.concatenate([x, np.repeat(x[-1:], max(reach + 1 - len(x), 0))])

@@ -4,25 +4,25 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from selftime.data.principal import principal_axes
-from selftime.tasks.anomaly.record import FLAT, Record, moving_mean
+from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord, moving_mean
 from selftime.tasks.anomaly.scores import self_join_numba
 
-BLOCK = 256
+_WINDOWS_AT_ONCE = 256
 """Windows that are compared with all others at a time."""
-KEPT = 32
+_WINDOW_COMPONENTS = 32
 """Principal coordinates that stand for the values of a window."""
 
 
-def raw_values(record: Record) -> Float[np.ndarray, "T"]:
+def window_knn(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Nearest other window in Euclidean distance, neither level nor scale taken off."""
     width = record.width
     starts = record.starts(width)
     windows = record.windows(width, starts)
-    vectors = principal(windows, record.usual(starts, width), most=KEPT)
-    return record.over_steps(nearest(vectors, starts, width, record), starts, width)
+    vectors = principal(windows, record.usual(starts, width), most=_WINDOW_COMPONENTS)
+    return record.over_steps(nearest_distances(vectors, starts, width, record), starts, width)
 
 
-def statistics(record: Record) -> Float[np.ndarray, "T"]:
+def statistics(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Nearest other window by seven statistics, each divided by its spread over the windows.
 
     Amplitude, spread and roughness of a window stay as they are, which distances between
@@ -34,7 +34,7 @@ def statistics(record: Record) -> Float[np.ndarray, "T"]:
     usual = found[record.usual(starts, width)]
     spread = np.maximum(usual.std(axis=0), 1e-3 * np.abs(usual).max() + 1e-9)
     vectors = (found - usual.mean(axis=0)) / spread
-    return record.over_steps(nearest(vectors, starts, width, record), starts, width)
+    return record.over_steps(nearest_distances(vectors, starts, width, record), starts, width)
 
 
 def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]:
@@ -55,7 +55,7 @@ def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]
     )
 
 
-def energy(record: Record) -> Float[np.ndarray, "T"]:
+def energy(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Root of the mean squared distance of each window from the mean of the usual ones."""
     starts = record.starts(record.width)
     windows = record.windows(record.width, starts)
@@ -64,17 +64,17 @@ def energy(record: Record) -> Float[np.ndarray, "T"]:
     return record.over_steps(distances, starts, record.width)
 
 
-def self_join(record: Record) -> Float[np.ndarray, "T"]:
+def matrix_profile(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Matrix profile: nearest other window by shape, the flattest divided by a floor.
 
     Yeh et al. 2016, "Matrix Profile I: All Pairs Similarity Joins for Time Series", ICDM.
     """
     width = record.width
     starts = np.arange(record.steps - width + 1)
-    return record.over_steps(profile(record, width), starts, width)
+    return record.over_steps(window_profile(record, width), starts, width)
 
 
-def profile(record: Record, width: int) -> Float[np.ndarray, "W"]:
+def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     """Distance of every window to the nearest one that does not overlap it; 0 if there is none.
 
     A window x is taken as (x − x̄) / max(s, floor) with s its spread and the floor a tenth of the
@@ -83,7 +83,7 @@ def profile(record: Record, width: int) -> Float[np.ndarray, "W"]:
     x = record.values
     means = moving_mean(x, width)
     spreads = np.sqrt(np.maximum(moving_mean(np.square(x), width) - np.square(means), 0))
-    scale = 1 / np.maximum(spreads, max(FLAT * float(record.known.std()), 1e-6))
+    scale = 1 / np.maximum(spreads, max(FLAT_SHARE * float(record.known.std()), 1e-6))
     lengths = np.where(record.whole(width), width * np.square(spreads * scale), np.inf)
     nearest = np.full(len(means), np.inf)
     ahead = record.train - width if record.past_only else record.steps
@@ -91,8 +91,8 @@ def profile(record: Record, width: int) -> Float[np.ndarray, "W"]:
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
 
 
-def nearest(
-    vectors: Float[np.ndarray, "W D"], starts: Int[np.ndarray, "W"], width: int, record: Record
+def nearest_distances(
+    vectors: Float[np.ndarray, "W D"], starts: Int[np.ndarray, "W"], width: int, record: ChannelRecord
 ) -> Float[np.ndarray, "W"]:
     """Distance of each window to the nearest one that does not overlap it; 0 if there is none.
 
@@ -107,16 +107,16 @@ def nearest(
     points = vectors.astype(np.float64)  # squares cancel, and may not depend on what else is there
     lengths = np.square(points).sum(axis=1)  # (W,)
     found = np.empty(len(points))
-    for first in range(0, len(points), BLOCK):
-        rows = slice(first, first + BLOCK)
+    for first in range(0, len(points), _WINDOWS_AT_ONCE):
+        rows = slice(first, first + _WINDOWS_AT_ONCE)
         squares = lengths[rows, None] + lengths - 2 * points[rows] @ points.T  # (K,W)
-        squares[~allowed(starts[rows], starts, width, record)] = np.inf
+        squares[~_allowed_pairs(starts[rows], starts, width, record)] = np.inf
         found[rows] = squares.min(axis=1)
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0)))
 
 
-def allowed(
-    asking: Int[np.ndarray, "K"], asked: Int[np.ndarray, "W"], width: int, record: Record
+def _allowed_pairs(
+    asking: Int[np.ndarray, "K"], asked: Int[np.ndarray, "W"], width: int, record: ChannelRecord
 ) -> Bool[np.ndarray, "K W"]:
     """Which windows may be compared with which."""
     ahead = asked - asking[:, None]  # (K,W)

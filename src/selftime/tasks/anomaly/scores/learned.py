@@ -10,19 +10,19 @@ from selftime.data.scaling import PerSeries
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.dilated import Dilated
-from selftime.encoders.hidden_step import seen_and_hidden
+from selftime.encoders.hidden_step import visible_and_masked_tokens
 from selftime.encoders.streaming import body_of
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.record import Record
-from selftime.tasks.anomaly.scores.distances import nearest, principal
+from selftime.tasks.anomaly.record import ChannelRecord
+from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
 
-KEPT = 64
+_EMBEDDING_COMPONENTS = 64
 """Whitened principal coordinates of the embeddings that are compared."""
-RECENT = 21
+RECENT_SCORES = 21
 """Scores before a step that say what is usual there (Yue et al. 2022, AAAI, Z of its appendix)."""
 
 
-def learned(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
+def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
     """Nearest other window by the model's embeddings, whitened, of all channels at once.
 
     Raises:
@@ -33,11 +33,11 @@ def learned(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
     windows = np.stack([r.windows(first.width, starts) for r in channels], axis=1)  # (W,C,L)
     vectors = model.embed(SeriesSet.of(windows), progress=False)
     usual = first.usual(starts, first.width)
-    near = principal(vectors, usual, most=KEPT, whiten=True)
-    return first.over_steps(nearest(near, starts, first.width, first), starts, first.width)
+    near = principal(vectors, usual, most=_EMBEDDING_COMPONENTS, whiten=True)
+    return first.over_steps(nearest_distances(near, starts, first.width, first), starts, first.width)
 
 
-def hidden_step(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "T"]:
+def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
     """Distance between a step's token and the one it has if that step alone is hidden.
 
     αₜ = ‖rₜ − r′ₜ‖₁, then (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of the 21 before it (Yue et al. 2022,
@@ -50,8 +50,8 @@ def hidden_step(channels: Sequence[Record], model: Model) -> Float[np.ndarray, "
     """
     first = channels[0]
     values = np.stack([r.values for r in channels])  # (C,T)
-    parts = np.split(values, first.seams, axis=1)
-    found = less_recent(np.concatenate([distances(part, model) for part in parts]))
+    parts = np.split(values, first.boundaries, axis=1)
+    found = less_recent(np.concatenate([_token_distances(part, model) for part in parts]))
     return found if first.past_only else first.smooth(found)
 
 
@@ -61,7 +61,7 @@ def can_hide(model: Model) -> bool:
     return isinstance(body, Dilated) and body.causal and not isinstance(model.scaling, PerSeries)
 
 
-def distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarray, "T"]:
+def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarray, "T"]:
     """‖rₜ − r′ₜ‖₁ of each step of a recording."""
     body = body_of(model.encoder)
     if not can_hide(model) or not isinstance(body, Dilated):
@@ -71,7 +71,7 @@ def distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarra
         )
     batch = model.scaling.apply(batch_of(model.check(SeriesSet.of(values[None]))))
     with torch.inference_mode():
-        seen, hidden = seen_and_hidden(body, batch)
+        seen, hidden = visible_and_masked_tokens(body, batch)
         return (seen - hidden).abs().sum(dim=2)[0].numpy().astype(np.float64)
 
 
@@ -79,7 +79,7 @@ def less_recent(scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """(αₜ − ᾱₜ) / ᾱₜ, ᾱₜ the mean of the 21 scores before, fewer at the beginning; first 0."""
     sums = np.concatenate([[0.0], np.cumsum(scores)])
     last = np.arange(1, len(scores))
-    begin = np.maximum(last - RECENT, 0)
+    begin = np.maximum(last - RECENT_SCORES, 0)
     usual = (sums[last] - sums[begin]) / (last - begin)
     adjusted = (scores[1:] - usual) / np.maximum(usual, 1e-6)
     return np.concatenate([[0.0], adjusted])

@@ -3,18 +3,18 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from selftime.tasks.anomaly.record import Record
+from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.ridge import solve_ridge
 
-PENALTY = 1e-2
+INPAINTING_PENALTY = 1e-2
 """Ridge penalty, in units of the mean variance of the surrounding steps."""
-EXAMPLES = 3000
+_MAX_EXAMPLES = 3000
 """Windows that the regression is solved from, at most."""
 AHEAD = 8
 """One step is forecast for so many of the past."""
 
 
-def inpainting(record: Record) -> Float[np.ndarray, "T"]:
+def inpainting(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Error of ridge regression from both surroundings to a hidden middle of a quarter width.
 
     The closed form of masked reconstruction: for windows (x, y) of surroundings and middle,
@@ -29,14 +29,14 @@ def inpainting(record: Record) -> Float[np.ndarray, "T"]:
     middle[beside : beside + hidden] = True
     usual = windows[record.usual(starts, width)]
     centre = usual.mean(axis=0)
-    few = (usual - centre)[:: -(-len(usual) // EXAMPLES)]
+    few = (usual - centre)[:: -(-len(usual) // _MAX_EXAMPLES)]
     weights = ridge_between(few[:, ~middle], few[:, middle])
     missed = (windows - centre)[:, middle] - (windows - centre)[:, ~middle] @ weights
     errors = np.sqrt(np.square(missed).mean(axis=1))
     return record.smooth(_over_steps(record, errors, starts, width, beside + hidden // 2))
 
 
-def forecast(record: Record) -> Float[np.ndarray, "T"]:
+def forecast_error(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Error of ridge regression from a window to the steps after it, fitted on the normal part.
 
     The error of each step ahead is divided by its median size in the normal part, so that later
@@ -63,12 +63,12 @@ def ridge_between(
 ) -> Float[np.ndarray, "P Q"]:
     """Weights from steps that are seen to those that are not."""
     squares = x.T @ x
-    penalty = PENALTY * np.trace(squares) / max(len(squares), 1) + 1e-9
+    penalty = INPAINTING_PENALTY * np.trace(squares) / max(len(squares), 1) + 1e-9
     return solve_ridge(squares, x.T @ y, float(penalty))
 
 
 def _over_steps(
-    record: Record,
+    record: ChannelRecord,
     errors: Float[np.ndarray, "W"],
     starts: Int[np.ndarray, "W"],
     width: int,

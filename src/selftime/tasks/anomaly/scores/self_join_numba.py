@@ -6,13 +6,13 @@ at once; with all of them in one loop they do not, and it takes more than twice 
 
 import numpy as np
 
-from selftime.encoders.compiling_numba import compiled
+from selftime.encoders.compiling_numba import compile_kernel
 
-LANES = 256
+_DIAGONALS_AT_ONCE = 256
 """Diagonals that are followed at once; their running sums stay in the first-level cache."""
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def join(
     x: np.ndarray,
     width: int,
@@ -34,16 +34,16 @@ def join(
         nearest: (W,) inf where nothing is known.
     """
     windows, last = len(means), len(x) - 1
-    sums, squares = np.zeros(LANES), np.zeros(LANES)
-    for first in range(width, windows, LANES):
-        lanes = min(LANES, windows - first)
+    sums, squares = np.zeros(_DIAGONALS_AT_ONCE), np.zeros(_DIAGONALS_AT_ONCE)
+    for first in range(width, windows, _DIAGONALS_AT_ONCE):
+        lanes = min(_DIAGONALS_AT_ONCE, windows - first)
         begin(sums[:lanes], x, width, first)
         for i in range(windows - first):
             n, j = min(lanes, windows - first - i), i + first
             these = squares[:n]
             other = slice(j, j + n)
             mean, factor = width * means[i], 2 * scale[i]
-            distances(these, sums[:n], means[other], scale[other], lengths[other], mean, factor)
+            _squared_distances(these, sums[:n], means[other], scale[other], lengths[other], mean, factor)
             lower(nearest[other], these, lengths[i])
             counted = min(n, max(ahead - j + 1, 0))
             nearest[i] = min(nearest[i], lengths[i] + least(these[:counted]))
@@ -52,7 +52,7 @@ def join(
             move(sums[:n], x[j + width : j + width + n], x[j : j + n], new, x[i])
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def begin(sums: np.ndarray, x: np.ndarray, width: int, first: int) -> None:
     """Products of the first window with those ``first`` steps on and later."""
     for lane in range(len(sums)):
@@ -62,8 +62,8 @@ def begin(sums: np.ndarray, x: np.ndarray, width: int, first: int) -> None:
         sums[lane] = total
 
 
-@compiled(reorder=True)
-def distances(
+@compile_kernel(reorder=True)
+def _squared_distances(
     squares: np.ndarray,
     sums: np.ndarray,
     means: np.ndarray,
@@ -78,7 +78,7 @@ def distances(
         squares[lane] = lengths[lane] - product
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def lower(nearest: np.ndarray, squares: np.ndarray, length: float) -> None:
     """What others know, where this window is nearer."""
     for lane in range(len(nearest)):
@@ -86,7 +86,7 @@ def lower(nearest: np.ndarray, squares: np.ndarray, length: float) -> None:
         nearest[lane] = square if square < nearest[lane] else nearest[lane]
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def least(squares: np.ndarray) -> float:
     """The least, inf of none."""
     found = np.inf
@@ -95,7 +95,7 @@ def least(squares: np.ndarray) -> float:
     return found
 
 
-@compiled(reorder=True)
+@compile_kernel(reorder=True)
 def move(sums: np.ndarray, coming: np.ndarray, leaving: np.ndarray, new: float, old: float) -> None:
     """Products of the windows that begin a step later."""
     for lane in range(len(sums)):
