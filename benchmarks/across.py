@@ -25,8 +25,8 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.adaptation import adapt
 from selftime.engine.model import Model
-from selftime.tasks.compare import labels_in_words
-from selftime.tasks.references import Row, model_row, untrained_row
+from selftime.tasks.comparison.compare import labels_in_words
+from selftime.tasks.comparison.rows import Row, model_row, untrained_row
 
 SOURCES = ("SyntheticControl", "CBF", "SwedishLeaf", "FaceAll", "BasicMotions")
 TARGETS = ("ItalyPowerDemand", "MoteStrain", "GunPoint", "ERing", "JapaneseVowels")

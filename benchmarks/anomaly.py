@@ -23,8 +23,8 @@ from benchmarks.nab import FUSED, nab_rows, nab_table
 from benchmarks.open_data import root
 from selftime.data.periods import period_of
 from selftime.data.scaling import Unscaled
-from selftime.encoders.dilated import Dilated
-from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, record_of, combine_scores
+from selftime.encoders.networks.dilated import Dilated
+from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, combine_scores, record_of
 from selftime.tasks.anomaly.metrics import ucr_hit, vus_pr
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores import REFERENCE_SCORES, SCORES

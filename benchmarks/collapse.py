@@ -22,12 +22,11 @@ from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import dilated_cnn
-from selftime.engine.fit import run_training
-from selftime.engine.plan import Budget, TrainingConfig
-from selftime.engine.training import StepRecord, Trainer
-from selftime.engine.watching import monitor_of
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.recipe import Recipe
+from selftime.engine.monitoring.monitors import monitor_of
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.loop import run_training
+from selftime.engine.training.trainer import StepRecord, Trainer
+from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 from selftime.views.pairs import Independent
@@ -57,7 +56,9 @@ def first_warning(
     kind: type[Attraction] | type[SimCLR] | type[TS2Vec], train: SeriesSet, seed: int, steps: int
 ) -> dict[str, Any]:
     """The step and text of the first warning of a run, and how far the spread fell."""
-    encoder = dilated_cnn(channels=train.n_channels, length=int(np.median(train.lengths)), seed=seed)
+    encoder = dilated_cnn(
+        channels=train.n_channels, length=int(np.median(train.lengths)), seed=seed
+    )
     scale, budget = scaling.fit_channels(train), Budget(amount=steps)
     objective = kind(encoder=encoder)
     training = Trainer(objective, train, scale, budget, TrainingConfig(), seed)

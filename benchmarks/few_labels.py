@@ -19,8 +19,14 @@ from benchmarks.open_data import UCR, load
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.compare import COMPARISON_ROWS, Shots, row_hits, labels_in_words, draw_labels
-from selftime.tasks.references import Row
+from selftime.tasks.comparison.compare import (
+    COMPARISON_ROWS,
+    Shots,
+    draw_labels,
+    labels_in_words,
+    row_hits,
+)
+from selftime.tasks.comparison.rows import Row
 
 BUDGETS: tuple[Shots, ...] = (1, 2, 5, 10, 20, 50, None)
 AEON = "aeon MiniRocket + ridge"
@@ -115,7 +121,9 @@ def held(series: SeriesSet, steps: int) -> np.ndarray:
 
 def means(results: dict[str, dict[str, Any]], row: str, budget: Shots) -> np.ndarray:
     """Mean accuracy over draws of each set."""
-    return np.array([np.mean(r["accuracy"][row][labels_in_words(budget)]) for r in results.values()])
+    return np.array(
+        [np.mean(r["accuracy"][row][labels_in_words(budget)]) for r in results.values()]
+    )
 
 
 def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from benchmarks.__main__ import RESULTS
 from benchmarks.open_data import root
 from selftime.data.readers import read
 from selftime.estimators.forecaster import Forecaster
-from selftime.report.coverage import coverage_picture
-from selftime.report.palette import save_picture
+from selftime.report.pictures.forecasts import coverage_picture
+from selftime.report.pictures.palette import save_picture
 from selftime.tasks.forecasting.backtest import (
     Errors,
     Fit,
@@ -33,10 +33,10 @@ from selftime.tasks.forecasting.backtest import (
 )
 from selftime.tasks.forecasting.calibration import INTERVALS, Calibration
 from selftime.tasks.forecasting.cases import refitted
-from selftime.tasks.forecasting.correction import fit_correction
+from selftime.tasks.forecasting.features import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
 from selftime.tasks.forecasting.linear import fit_linear
-from selftime.tasks.forecasting.setting import Setting, setting_of
+from selftime.tasks.forecasting.protocols import Setting, setting_of
 
 SETS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "ETTh1": ("ETTh1.csv.gz", "ett-hourly", (24, 48, 96, 168, 192, 336, 720)),

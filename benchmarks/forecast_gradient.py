@@ -20,7 +20,7 @@ from benchmarks.forecast import SETS, setting_named
 from benchmarks.patchtst import NetworkSize, gradient_rows
 from selftime.tasks.forecasting.backtest import errors_of
 from selftime.tasks.forecasting.network import TrainingSteps
-from selftime.tasks.forecasting.setting import Setting
+from selftime.tasks.forecasting.protocols import Setting
 
 
 def measured(  # noqa: PLR0913 - all that a row depends on

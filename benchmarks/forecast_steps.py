@@ -19,9 +19,9 @@ from benchmarks.per_step import per_step_errors
 from selftime.data.series import SeriesSet
 from selftime.data.windows import windows
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.forecasting.setting import Setting
+from selftime.engine.training.config import Budget
+from selftime.tasks.forecasting.protocols import Setting
 from selftime.tasks.transfer.strategies import from_first_weights
 
 ROWS = ("ts2vec", "cpc", "untrained")

@@ -22,8 +22,8 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.compare import row_hits, labels_in_words, draw_labels
-from selftime.tasks.references import Row, model_row, minirocket_ridge
+from selftime.tasks.comparison.compare import draw_labels, labels_in_words, row_hits
+from selftime.tasks.comparison.rows import Row, minirocket_ridge, model_row
 
 OFFICIAL = "official ts2vec"
 RECIPES = ("ts2vec", "simclr", "ts2vec + simclr")

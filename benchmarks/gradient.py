@@ -32,16 +32,16 @@ from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import fit_closed_form
 from selftime.objectives.spectral import Spectral
-from selftime.tasks.compare import Shots, row_hits, labels_in_words, draw_labels
-from selftime.tasks.probe import Probe
-from selftime.tasks.references import (
+from selftime.tasks.comparison.compare import Shots, draw_labels, labels_in_words, row_hits
+from selftime.tasks.comparison.rows import (
     Row,
     draw_bank,
     from_scratch,
-    model_row,
     minirocket_ridge,
+    model_row,
     untrained_row,
 )
+from selftime.tasks.probing.probe import Probe
 from selftime.views.mild import Mild
 
 UCR = (
@@ -96,7 +96,8 @@ def joined(model: Model, spectral: Model, train: SeriesSet, seed: int) -> Model:
     length = int(np.median(train.lengths))
     sizes: dict[str, Any] = {"channels": train.n_channels, "length": length}
     both = Joined(
-        encoders=[BUILDERS["rocket"](**sizes, seed=seed), backbone(model)], weights=[EQUAL_WEIGHT, EQUAL_WEIGHT]
+        encoders=[BUILDERS["rocket"](**sizes, seed=seed), backbone(model)],
+        weights=[EQUAL_WEIGHT, EQUAL_WEIGHT],
     )
     chosen = {name: choice["value"] for name, choice in spectral.card["settings"].items()}
     objective = Spectral(
@@ -173,8 +174,12 @@ def measured(name: str, seeds: int, draws: int, official: Path | None) -> dict[s
 
     def judge(row: Row) -> None:
         for budget in BUDGETS:
-            hits = row_hits(row, train.labels, test.labels, draw_labels(train.labels, budget, draws))
-            accuracy.setdefault(row.name, {}).setdefault(labels_in_words(budget), []).append(hits.mean())
+            hits = row_hits(
+                row, train.labels, test.labels, draw_labels(train.labels, budget, draws)
+            )
+            accuracy.setdefault(row.name, {}).setdefault(labels_in_words(budget), []).append(
+                hits.mean()
+            )
 
     for seed in range(seeds):
         seconds.append({})

@@ -20,11 +20,11 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.__main__ import RESULTS, write
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import with_standard_vectors
-from selftime.engine.training import Trainer
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.trainer import Trainer
 from selftime.objectives.ts2vec import TS2Vec
 
 STEPS, SERIES = 60, 64

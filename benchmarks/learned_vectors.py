@@ -37,7 +37,9 @@ def vectors_of(name: str, folder: Path | None) -> Vectors:
     train, test = load(name)
     model = pretrain(train)
     assert train.labels is not None and test.labels is not None and model.reference_bank is not None
-    made = Vectors(model.embed(train), train.labels, model.embed(test), test.labels, model.reference_bank)
+    made = Vectors(
+        model.embed(train), train.labels, model.embed(test), test.labels, model.reference_bank
+    )
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(kept, allow_pickle=False, **made._asdict())

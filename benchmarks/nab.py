@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.nab_score import PROFILES, nab_score, probation_of
-from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, record_of, robust_z, combine_scores
+from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, combine_scores, record_of, robust_z
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores import Score
 

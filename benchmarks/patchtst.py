@@ -6,25 +6,25 @@ Nie et al. 2023: every channel by itself, tokens side by side, one linear map to
 from typing import NamedTuple
 
 from selftime.encoders.base import Encoder
-from selftime.encoders.normalised import InstanceNormalised
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.projected import backbone
-from selftime.encoders.transformer import Transformer
-from selftime.engine.plan import Budget
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.transformer import Transformer
+from selftime.encoders.wrappers.normalised import InstanceNormalised
+from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.pretrain import pretrain
+from selftime.engine.training.config import Budget
 from selftime.objectives.masked_patches import MaskedPatches
-from selftime.tasks.forecasting.blocks import cut_folds
+from selftime.tasks.forecasting.folds import cut_folds
 from selftime.tasks.forecasting.network import (
     CONFIG,
     THIN,
-    TrainingWindows,
     NetworkForecaster,
     TrainingSteps,
+    TrainingWindows,
     fine_tune_forecaster,
     training_windows,
     with_head,
 )
-from selftime.tasks.forecasting.setting import Setting
+from selftime.tasks.forecasting.protocols import Setting
 
 
 class NetworkSize(NamedTuple):
@@ -109,7 +109,9 @@ def gradient_rows(
     rows = {
         "PatchTST frozen": frozen,
         "PatchTST fine-tuned": fine_tune_forecaster(frozen, on, steps.full, seed, last=None),
-        "PatchTST supervised": fine_tune_forecaster(first, on, steps.head + steps.full, seed, last=None),
+        "PatchTST supervised": fine_tune_forecaster(
+            first, on, steps.head + steps.full, seed, last=None
+        ),
         "PatchTST untrained": fine_tune_forecaster(first, on, steps.head, seed, last=0),
     }
     return {name: NetworkForecaster(network, size.look_back) for name, network in rows.items()}

@@ -12,11 +12,11 @@ from jaxtyping import Float, Float32
 
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
-from selftime.encoders.projected import backbone
+from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.model import Model
 from selftime.tasks.forecasting.backtest import Errors
-from selftime.tasks.forecasting.setting import Setting
-from selftime.tasks.ridge import solve_ridge
+from selftime.tasks.forecasting.protocols import Setting
+from selftime.tasks.probing.ridge import solve_ridge
 
 ALPHAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Strengths of the ridge that are tried on the validation part (Yue et al. 2022, appendix C.2)."""

@@ -22,20 +22,20 @@ from benchmarks.open_data import load
 from benchmarks.roster import model_of, row_of
 from selftime.data.series import SeriesSet
 from selftime.engine.solve import sample_of
-from selftime.tasks.compare import Shots, labels_in_words, draw_labels
-from selftime.tasks.picking import (
+from selftime.tasks.comparison.compare import Shots, draw_labels, labels_in_words
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.selection.pick import (
     OWN_POOLING,
-    PickResult,
     LayerPooling,
+    PickResult,
     as_good,
     class_index,
     has_company,
-    score_candidate,
     pickable_network,
     pool_layers,
+    score_candidate,
     standardise_over,
 )
-from selftime.tasks.probe import Probe
 
 ASIDE = ("ItalyPowerDemand", "ERing")
 SETS = (

@@ -26,11 +26,11 @@ from benchmarks.roster import (
     small,
 )
 from selftime.encoders.builders import BUILDERS
-from selftime.objectives import OBJECTIVES
-from selftime.objectives.naming import takes_steps
-from selftime.report import measured
+from selftime.objectives.formula import takes_steps
+from selftime.objectives.registry import OBJECTIVES
+from selftime.report import methods as measured
 from selftime.report.measured_tables import with_tables
-from selftime.tasks.compare import labels_in_words
+from selftime.tasks.comparison.compare import labels_in_words
 
 ROOT = Path(__file__).parents[1]
 MEASURED = Path(measured.__file__).with_name("measured.json")

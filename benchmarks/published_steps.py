@@ -20,20 +20,20 @@ from benchmarks.step_speed import batch_of_noise
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import patchtst_masked
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.pooled_cnn import PooledCNN
-from selftime.encoders.transformer import Transformer
-from selftime.engine.optim import optimiser
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.pooled_cnn import PooledCNN
+from selftime.encoders.networks.transformer import Transformer
 from selftime.engine.solve import generator
+from selftime.engine.training.optim import optimiser
 from selftime.objectives.base import Objective
-from selftime.objectives.futures import Ahead
 from selftime.objectives.masked_patches import MaskedPatches
+from selftime.objectives.patches.future import Ahead
 from selftime.objectives.simmtm import SimMTM
 from selftime.objectives.tf_c import TFC
 from selftime.objectives.ts_tcc import TSTCC
-from selftime.views.components import Components, amplitudes
 from selftime.views.mild import Mild
 from selftime.views.pairs import WeakStrong
+from selftime.views.spectrum import Components, amplitudes
 
 CPU = torch.device("cpu")
 

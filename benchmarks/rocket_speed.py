@@ -24,7 +24,7 @@ from aeon.transformations.collection.convolution_based import (
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.rocket import Hydra, minirocket, multirocket
+from selftime.encoders.fixed.rocket import Hydra, minirocket, multirocket
 
 RESULTS = Path(__file__).parent / "results" / "rocket_speed.json"
 SEED = 0

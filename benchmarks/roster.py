@@ -27,17 +27,17 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
-from selftime.engine.criteria import CRITERIA, embed_views
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget as Steps
-from selftime.engine.plan import TrainingConfig
+from selftime.engine.monitoring.criteria import CRITERIA, embed_views
 from selftime.engine.pretrain import pretrain, with_standard_vectors
 from selftime.engine.solve import generator, sample_of
-from selftime.objectives import OBJECTIVES
-from selftime.objectives.naming import build_objective, takes_steps
-from selftime.tasks.compare import Shots, row_hits, labels_in_words, draw_labels
-from selftime.tasks.references import Row, model_row, minirocket_ridge
+from selftime.engine.training.config import Budget as Steps
+from selftime.engine.training.config import TrainingConfig
+from selftime.objectives.formula import build_objective, takes_steps
+from selftime.objectives.registry import OBJECTIVES
+from selftime.tasks.comparison.compare import Shots, draw_labels, labels_in_words, row_hits
+from selftime.tasks.comparison.rows import Row, minirocket_ridge, model_row
 
 UCR = (
     *("ItalyPowerDemand", "SyntheticControl", "MoteStrain", "PhalangesOutlinesCorrect"),
@@ -122,7 +122,9 @@ def measured(
         seconds = time.perf_counter() - start
         made = model_row(model, train, test)
         rows = sample_of(len(train), 0, SERIES)
-        seen = embed_views(model.encoder, model.scaling.apply(batch_of(train, rows)), generator(0, 0))
+        seen = embed_views(
+            model.encoder, model.scaling.apply(batch_of(train, rows)), generator(0, 0)
+        )
         found = {name: criterion(seen) for name, criterion in CRITERIA.items()}
     return Kept(accuracy_of(made, train, test, args.draws), seconds, found)
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.few_labels import AEON, BUDGETS, SCRATCH, lead
-from selftime.tasks.compare import labels_in_words
-from selftime.tasks.savings import Savings, savings
+from selftime.tasks.comparison.compare import labels_in_words
+from selftime.tasks.comparison.gain import Savings, savings
 
 OURS = "selftime"
 

@@ -18,8 +18,8 @@ from benchmarks.__main__ import RESULTS, write
 from benchmarks.learned_vectors import Vectors, reduced, vectors_of
 from benchmarks.open_data import UCR, UEA
 from selftime.data.splits import draw_per_class
-from selftime.tasks.gain import Gain, Hits, gain
-from selftime.tasks.heads import SEMI, make_head
+from selftime.tasks.comparison.gain import Gain, Hits, gain
+from selftime.tasks.probing.heads import SEMI, make_head
 
 BUDGETS = (1, 2, 5)
 CHOSEN_ON = (

@@ -15,12 +15,12 @@ import torch
 
 from benchmarks.__main__ import RESULTS, write
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
-from selftime.engine.optim import optimiser
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.solve import generator
-from selftime.objectives import OBJECTIVES
+from selftime.engine.training.optim import optimiser
 from selftime.objectives.base import Objective
-from selftime.objectives.naming import build_objective, takes_steps
+from selftime.objectives.formula import build_objective, takes_steps
+from selftime.objectives.registry import OBJECTIVES
 
 SERIES, CHANNELS, STEPS = 32, 1, 128
 

@@ -22,10 +22,10 @@ from benchmarks.roster import small
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
-from selftime.objectives.answers import OneClass
 from selftime.objectives.simclr import SimCLR
-from selftime.tasks.compare import Shots, labels_in_words, draw_labels
-from selftime.tasks.transfer.choosing import TransferResult, choose, fit_strategy, rule_of_thumb
+from selftime.objectives.supervised.targets import OneClass
+from selftime.tasks.comparison.compare import Shots, draw_labels, labels_in_words
+from selftime.tasks.transfer.choose import TransferResult, choose, fit_strategy, rule_of_thumb
 from selftime.tasks.transfer.strategies import TransferConfig
 
 SETS = ("PenDigits", "ECG5000", "TwoPatterns", "PhalangesOutlinesCorrect")

@@ -23,9 +23,9 @@ from benchmarks.__main__ import RESULTS, write
 from benchmarks.learned_vectors import Vectors, vectors_of
 from benchmarks.open_data import UCR, UEA
 from selftime.engine.solve import sample_of
-from selftime.tasks.gain import Gain, Hits, gain
-from selftime.tasks.probe import Probe
-from selftime.tasks.suggest import POOL, LabelledVectors, select_rows
+from selftime.tasks.comparison.gain import Gain, Hits, gain
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.selection.suggest import POOL, LabelledVectors, select_rows
 
 TIMES = (1, 2, 5)
 """Labels in all, in multiples of the number of classes."""
@@ -43,7 +43,9 @@ def suggested(x: Vectors, n: int, seed: int) -> np.ndarray:
     """K at a time, the classes of those before known."""
     rows = np.zeros(0, np.int64)
     while len(rows) < n:
-        known = LabelledVectors(x.train[rows], x.labels[rows], x.reference_bank) if len(rows) else None
+        known = (
+            LabelledVectors(x.train[rows], x.labels[rows], x.reference_bank) if len(rows) else None
+        )
         left = np.setdiff1d(np.arange(len(x.train)), rows)
         pool = left[sample_of(len(left), seed, POOL)]
         more = min(len(np.unique(x.labels)), n - len(rows))

@@ -3,8 +3,7 @@
 import numpy as np
 
 import selftime as st
-from selftime.tasks.evaluate import evaluation_of
-from selftime.tasks.evaluation import Evaluation
+from selftime.tasks.evaluation.evaluation import Evaluation, evaluation_of
 
 
 def series_of(names: list[str], each: int, *, seed: int, channels: int = 1, T: int = 30):

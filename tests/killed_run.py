@@ -17,9 +17,14 @@ from pathlib import Path
 
 import torch
 
-from selftime.engine import checkpoint
-from selftime.engine import fit as loop
-from selftime.engine.checkpoint import State, complete_checkpoints, newest_checkpoint, sweep
+from selftime.engine.training import checkpoint
+from selftime.engine.training import loop as loop
+from selftime.engine.training.checkpoint import (
+    State,
+    complete_checkpoints,
+    newest_checkpoint,
+    sweep,
+)
 from training_material import training_of
 
 BUDGET = "40 steps"

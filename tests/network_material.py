@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.actnorm import NormedConvolution
 from selftime.encoders.base import Encoder
-from selftime.encoders.inception import InceptionTime
-from selftime.encoders.pooled_cnn import PooledCNN
-from selftime.encoders.recurrent import GRU, LSTM
-from selftime.encoders.resnet import ResNet
+from selftime.encoders.networks.actnorm import NormedConvolution
+from selftime.encoders.networks.inception import InceptionTime
+from selftime.encoders.networks.pooled_cnn import PooledCNN
+from selftime.encoders.networks.recurrent import GRU, LSTM
+from selftime.encoders.networks.resnet import ResNet
 
 LENGTHS = (1, 2, 3, 7, 8, 9, 16, 17, 40)
 

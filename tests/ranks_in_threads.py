@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from torch import Tensor
 
-from selftime.objectives import ranks
+from selftime.objectives import distributed as ranks
 
 Result = TypeVar("Result")
 

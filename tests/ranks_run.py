@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 
-from selftime.engine import checkpoint
-from selftime.engine.fit import run_training
-from selftime.engine.interruption import Stopped
-from selftime.engine.training import Trainer
+from selftime.engine.training import checkpoint
+from selftime.engine.training.loop import Stopped, run_training
+from selftime.engine.training.trainer import Trainer
 from training_material import advanced, training_of
 
 STEPS, STOPPED_AFTER = 50, 3

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 import numpy as np
 
 import selftime as st
-from selftime.report.content import Content
-from selftime.tasks.compare import Comparison
-from selftime.views.augment import VIEWS
+from selftime.report.page.content import Content
+from selftime.tasks.comparison.compare import Comparison
+from selftime.views.registry import VIEWS
 
 HOSTILE = (
     "</script><script>alert(1)</script>",

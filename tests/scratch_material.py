@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import recipe_of
-from selftime.tasks import references, scratch
+from selftime.tasks.comparison import rows as references
+from selftime.tasks.transfer import scratch
 
 
 def narrow(*, channels: int, length: int, seed: int = 0) -> Dilated:

@@ -8,14 +8,14 @@ import torch
 
 from selftime.data.scaling import PerChannel, PerSeries, Scaling
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.normalised import ByChannel
-from selftime.encoders.projected import Projected, Standardised, UnitLength
-from selftime.encoders.recurrent import GRU, LSTM
-from selftime.encoders.rocket import MiniRocket
-from selftime.encoders.streaming import body_of
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.recurrent import GRU, LSTM
+from selftime.encoders.streaming.streamable import body_of
+from selftime.encoders.wrappers.normalised import ByChannel
+from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.model import Model
-from selftime.engine.stream_values import batch_from_cube
+from selftime.engine.streaming.stream import batch_from_cube
 
 
 def dilated(channels: int) -> Encoder:

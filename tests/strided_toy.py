@@ -6,7 +6,7 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.parts import linear, weights_from
+from selftime.objectives.parts.heads import linear, weights_from
 
 
 class Strided(Encoder):

@@ -8,9 +8,14 @@ from torch import nn
 
 from network_material import LENGTHS, convolution, dice, network, normed, single, walks
 from selftime.data.batch import Batch
-from selftime.encoders import actnorm
-from selftime.encoders.actnorm import NormedConvolution, convolve_same, he_uniform, prepare_norms
-from selftime.encoders.steps import network_input, step_masks
+from selftime.encoders.networks import actnorm
+from selftime.encoders.networks.actnorm import (
+    NormedConvolution,
+    convolve_same,
+    he_uniform,
+    prepare_norms,
+)
+from selftime.encoders.networks.steps import network_input, step_masks
 
 NORMED = ("resnet", "inception", "pooled cnn")
 

@@ -9,13 +9,13 @@ from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.windows import batch_of
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.layered import Layered
-from selftime.encoders.normalised import ByChannel
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.projected import Standardised, backbone
-from selftime.encoders.recurrent import LSTM
-from selftime.encoders.resnet import ResNet
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.recurrent import LSTM
+from selftime.encoders.networks.resnet import ResNet
+from selftime.encoders.wrappers.layered import Layered
+from selftime.encoders.wrappers.normalised import ByChannel
+from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.adaptation import adapt, channel_map, map_weight, rebuild_for_channels
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_standard_vectors

@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import ENCODERS
 from selftime.objectives.barlow_twins import BarlowTwins
 from selftime.objectives.base import Objective
 from selftime.objectives.byol import BYOL
 from selftime.objectives.dino import DINO
+from selftime.objectives.parts.teacher import Teacher
 from selftime.objectives.simsiam import SimSiam
-from selftime.objectives.teacher import Teacher
 from selftime.objectives.vicreg import VICReg, Weights
 from selftime.views.pairs import Independent, WeakStrong
 from toy_batches import ragged, sines

@@ -12,11 +12,18 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.data.scaling import fit_channels
-from selftime.encoders.dilated import Dilated
-from selftime.report.anomalies import MAX_LINE_POINTS, anomaly_picture, thin_line
+from selftime.encoders.networks.dilated import Dilated
+from selftime.report.pictures.anomalies import MAX_LINE_POINTS, anomaly_picture, thin_line
 from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.detect import Detection
-from selftime.tasks.anomaly.thresholds import PACE, RAREST, Tail, adaptive_thresholds, tail_of, threshold_at
+from selftime.tasks.anomaly.thresholds import (
+    PACE,
+    RAREST,
+    Tail,
+    adaptive_thresholds,
+    tail_of,
+    threshold_at,
+)
 
 
 def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:

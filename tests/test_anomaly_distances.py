@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from selftime.tasks.anomaly.record import ChannelRecord, standardised
-from selftime.tasks.anomaly.scores.convolutions import EACH, CONVOLUTION_COMPONENTS, window_statistics, one_class
+from selftime.tasks.anomaly.scores.convolutions import (
+    CONVOLUTION_COMPONENTS,
+    EACH,
+    one_class,
+    window_statistics,
+)
 from selftime.tasks.anomaly.scores.prediction import INPAINTING_PENALTY, forecast_error
 
 

@@ -14,14 +14,19 @@ from selftime.tasks.anomaly.record import (
     FLAT_SHARE,
     ChannelRecord,
     over_windows,
-    standardised,
     since_windows,
     smooth_steps,
+    standardised,
     window_of,
 )
 from selftime.tasks.anomaly.scores import REFERENCE_SCORES, SCORES
 from selftime.tasks.anomaly.scores.convolutions import dilations_of, pooled_responses
-from selftime.tasks.anomaly.scores.distances import nearest_distances, principal, window_profile, statistics_of
+from selftime.tasks.anomaly.scores.distances import (
+    nearest_distances,
+    principal,
+    statistics_of,
+    window_profile,
+)
 from selftime.tasks.anomaly.scores.prediction import INPAINTING_PENALTY, ridge_between
 
 EVERY = {**SCORES, **REFERENCE_SCORES}
@@ -101,7 +106,9 @@ def test_past_only_scores_do_not_change_with_the_future(members):
     changed = x.copy()
     changed[:, 500:] = np.random.default_rng(1).normal(size=400) * 50
     whole = score_recording(x, 300, recipe=recipe).scores
-    np.testing.assert_allclose(score_recording(changed, 300, recipe=recipe).scores[:500], whole[:500])
+    np.testing.assert_allclose(
+        score_recording(changed, 300, recipe=recipe).scores[:500], whole[:500]
+    )
     np.testing.assert_allclose(score_recording(x[:, :500], 300, recipe=recipe).scores, whole[:500])
 
 
@@ -169,7 +176,9 @@ def test_nearest_is_what_plain_loops_give(past_only):
         fair = not past_only or j < i or starts[j] + 20 <= 200
         if abs(starts[i] - starts[j]) >= 20 and fair:
             wanted[-1] = min(wanted[-1], math.dist(points[i], points[j]))
-    np.testing.assert_allclose(nearest_distances(points, starts, 20, r), wanted, rtol=1e-4)  # float32
+    np.testing.assert_allclose(
+        nearest_distances(points, starts, 20, r), wanted, rtol=1e-4
+    )  # float32
 
 
 def test_pooled_convolutions_are_what_plain_loops_give():

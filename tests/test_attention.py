@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from selftime.encoders.attention import (
+from selftime.encoders.networks.attention import (
     TransformerLayer,
-    check_heads,
-    attention_mask,
-    sinusoids,
     apply_rotary,
+    attention_mask,
+    check_heads,
     rotary_cos_sin,
+    sinusoids,
 )
 
 

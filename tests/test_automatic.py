@@ -8,11 +8,11 @@ import pytest
 import selftime
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.choices import BEST, LONG, TASKS, Auto, resolve_objective, default_encoder
-from selftime.engine.plan import TrainingConfig
-from selftime.objectives import OBJECTIVES
-from selftime.objectives.naming import takes_steps
-from selftime.report.measured import benchmark_results
+from selftime.engine.choices import BEST, LONG, TASKS, Auto, default_encoder, resolve_objective
+from selftime.engine.training.config import TrainingConfig
+from selftime.objectives.formula import takes_steps
+from selftime.objectives.registry import OBJECTIVES
+from selftime.report.methods import benchmark_results
 
 X = np.random.default_rng(0).normal(size=(6, 1, 24)).astype(np.float32)
 

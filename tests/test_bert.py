@@ -8,12 +8,12 @@ import torch
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.bert import BERT, corrupted, next_segment_loss
 from selftime.objectives.losses.reconstruction import masked_code_loss
-from selftime.objectives.patches import patches_of
-from selftime.objectives.segments import segments
+from selftime.objectives.patches.patches import patches_of
+from selftime.objectives.patches.pieces import segments
 from strided_toy import Strided
 from toy_batches import padded, ragged, with_gap
 
@@ -44,7 +44,9 @@ def test_chosen_codes_and_asked_segments_cost_what_the_paper_says() -> None:
         cross_entropy_loop(logits[b, p].tolist(), int(codes[b, p]))
         for b, p in selected.nonzero().tolist()
     ]
-    torch.testing.assert_close(float(masked_code_loss(logits, codes, selected)), sum(each) / len(each))
+    torch.testing.assert_close(
+        float(masked_code_loss(logits, codes, selected)), sum(each) / len(each)
+    )
     follows, asked = torch.tensor([True, False, True]), torch.tensor([True, True, False])
     a, b, _ = numbers(3).tolist()
     wanted = (math.log(1 + math.exp(-a)) + math.log(1 + math.exp(b))) / 2

@@ -8,9 +8,9 @@ from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
 from checked_calls import checked
-from selftime.encoders import quantiles_numba
-from selftime.encoders.quantiles import Quantiles
-from selftime.views.curves import smooth_curves, spline_weights
+from selftime.encoders.fixed import quantiles_numba
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.views.draws import smooth_curves, spline_weights
 
 X = torch.zeros(2, 5)
 

@@ -9,8 +9,14 @@ import torch
 from kill_points import DEAD, killed_before
 from selftime.data import files
 from selftime.data.files import sweep
-from selftime.engine import checkpoint
-from selftime.engine.checkpoint import CheckpointError, State, complete_checkpoints, newest_checkpoint, save_checkpoint
+from selftime.engine.training import checkpoint
+from selftime.engine.training.checkpoint import (
+    CheckpointError,
+    State,
+    complete_checkpoints,
+    newest_checkpoint,
+    save_checkpoint,
+)
 
 FILES = {"state.json", "state.safetensors"}
 
@@ -72,7 +78,10 @@ def test_no_checkpoint_is_no_state(tmp_path):
 
 def test_the_newest_is_the_highest_step_and_two_are_kept(tmp_path):
     saved(tmp_path, 5, 40, 300, 1000)
-    assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-000000300", "step-000001000"]
+    assert [path.name for path in complete_checkpoints(tmp_path)] == [
+        "step-000000300",
+        "step-000001000",
+    ]
     assert sorted(os.listdir(tmp_path)) == ["step-000000300", "step-000001000"]
     assert_is(newest_checkpoint(tmp_path), 1000)
 

@@ -8,10 +8,10 @@ import pytest
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.choices import describe_objective, resolve, resolve_training
-from selftime.engine.plan import TrainingConfig, parse_budget
-from selftime.objectives.recipe import Recipe
+from selftime.engine.training.config import TrainingConfig, parse_budget
+from selftime.objectives.base import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 

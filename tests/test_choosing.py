@@ -7,17 +7,18 @@ import pytest
 import torch
 
 from selftime.data.series import SeriesSet
-from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
-from selftime.engine.plan import TrainingConfig
+from selftime.encoders.networks.attention import TransformerLayer
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.pretrain import pretrain
-from selftime.objectives.answers import Amount, AnyClasses, OneClass, StepClasses
-from selftime.objectives.recipe import Recipe
+from selftime.engine.training.config import TrainingConfig
+from selftime.objectives.base import Recipe
 from selftime.objectives.simclr import SimCLR
-from selftime.tasks.transfer import choosing, strategies
-from selftime.tasks.transfer.calibration import calibrate
-from selftime.tasks.transfer.choosing import (
+from selftime.objectives.supervised.targets import Amount, AnyClasses, OneClass, StepClasses
+from selftime.tasks.probing.temperature import calibrate
+from selftime.tasks.transfer import choose as choosing
+from selftime.tasks.transfer import strategies
+from selftime.tasks.transfer.choose import (
     advise,
     best_of,
     choose,
@@ -25,7 +26,7 @@ from selftime.tasks.transfer.choosing import (
     credit_of,
     rule_of_thumb,
 )
-from selftime.tasks.transfer.holdout import stratified_mask, split_holdout, group_mask
+from selftime.tasks.transfer.holdout import group_mask, split_holdout, stratified_mask
 from selftime.tasks.transfer.solution import Solution
 from selftime.tasks.transfer.strategies import TransferConfig, transfer
 from training_material import waves

@@ -12,7 +12,7 @@ import selftime as st
 from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.plan import Budget
+from selftime.engine.training.config import Budget
 from selftime.tasks.transfer import strategies
 
 run = CliRunner().invoke

@@ -12,8 +12,8 @@ import selftime as st
 from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.data import readers
-from selftime.tasks import invariance
-from selftime.views.strengths import VIEW_STRENGTHS
+from selftime.tasks.audit import views as invariance
+from selftime.views.registry import VIEW_STRENGTHS
 
 CLOCK = {"finished", "seconds", "seconds to learn"}
 """What two runs of the same never have in common."""

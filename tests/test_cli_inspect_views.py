@@ -9,9 +9,8 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.report.folder import views_for
-from selftime.tasks import invariance
-from selftime.views.augment import VIEWS
-from selftime.views.strengths import VIEW_STRENGTHS
+from selftime.tasks.audit import views as invariance
+from selftime.views.registry import VIEW_STRENGTHS, VIEWS
 
 
 @pytest.fixture(autouse=True)

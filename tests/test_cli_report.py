@@ -12,11 +12,11 @@ import selftime as st
 from report_material import Seen
 from scratch_material import make_scratch_quick
 from selftime.cli import app
-from selftime.report.calibration import metric_rows
-from selftime.report.mistakes import WITHOUT
-from selftime.tasks import compare as tasks
-from selftime.tasks.evaluation import Evaluation
-from selftime.tasks.recorded import comparison_from_dict, comparison_to_dict
+from selftime.report.page.calibration import metric_rows
+from selftime.report.page.evaluation import WITHOUT
+from selftime.tasks.comparison import compare as tasks
+from selftime.tasks.comparison.compare import comparison_from_dict, comparison_to_dict
+from selftime.tasks.evaluation.evaluation import Evaluation
 from test_report_judged import TABLE
 
 
@@ -50,7 +50,10 @@ def world(tmp_path_factory):
     train, test = (st.write(waves(n, n), folder / f"{n}.npz") for n in (8, 10))
     with pytest.MonkeyPatch.context() as patch:
         make_scratch_quick(patch)
-        few = {name: tasks.COMPARISON_ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
+        few = {
+            name: tasks.COMPARISON_ROWS[name]
+            for name in ("selftime", "untrained encoder", "raw values")
+        }
         patch.setattr(tasks, "ROWS", few)
         call("pretrain", train, "--encoder", "quantiles", "--out", folder / "run")
         model = st.load(folder / "run")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app, terminal
 from selftime.cli.pretrain import words_to_resume
-from selftime.engine.runs import facts_in, metrics_in
+from selftime.engine.training.run_folder import facts_in, metrics_in
 from training_material import waves
 
 

@@ -5,9 +5,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 
-from selftime.tasks.cohort import neighbour_mean
-from selftime.tasks.heads import make_head
-from selftime.tasks.probe import Probe
+from selftime.tasks.probing.heads import make_head
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.reference_bank import neighbour_mean
 
 
 def blobs(n=60, classes=3, d=8, seed=0):

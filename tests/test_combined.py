@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import Generator
 
-from selftime.encoders.dilated import Dilated
-from selftime.objectives.combined import Combined
-from selftime.objectives.naming import build_objective, patch_for, takes_steps, terms_in
+from selftime.encoders.networks.dilated import Dilated
+from selftime.objectives.formula import Combined, build_objective, patch_for, takes_steps, terms_in
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 from toy_batches import before_and_after, sines

@@ -11,13 +11,13 @@ from scratch_material import make_scratch_quick
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
-from selftime.tasks import compare as rooms
-from selftime.tasks import strategy_rows
-from selftime.tasks.compare import Comparison, compare, row_hits, draw_labels
-from selftime.tasks.gain import gain, gain_in_words
-from selftime.tasks.probe import Probe
-from selftime.tasks.references import Row
-from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.comparison import compare as rooms
+from selftime.tasks.comparison import rows as strategy_rows
+from selftime.tasks.comparison.compare import Comparison, compare, draw_labels, row_hits
+from selftime.tasks.comparison.gain import gain, gain_in_words
+from selftime.tasks.comparison.rows import Row
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.transfer.choose import fit_strategy
 
 
 def waves(n, seed):

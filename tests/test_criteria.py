@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
-from selftime.engine.criteria import (
+from selftime.encoders.networks.dilated import Dilated
+from selftime.engine.monitoring.criteria import (
     CRITERIA,
     EmbeddedViews,
-    span_coordinates,
-    mean_reciprocal_rank,
-    lidar,
-    separation,
     embed_views,
+    lidar,
+    mean_reciprocal_rank,
+    separation,
+    span_coordinates,
 )
 from toy_batches import ragged
 
@@ -42,7 +42,9 @@ def test_found_again_is_the_mean_reciprocal_rank():
 def test_collapse_and_chance_and_perfection():
     same = drawn(1, 1, 4).expand(9, 8, 4)
     apart = torch.eye(9, dtype=torch.float64)[:, None].expand(9, 8, 9)
-    assert mean_reciprocal_rank(same[:, 0], same[:, 1]) == pytest.approx(1 / 5)  # nine alike: rank 5
+    assert mean_reciprocal_rank(same[:, 0], same[:, 1]) == pytest.approx(
+        1 / 5
+    )  # nine alike: rank 5
     assert CRITERIA["views"](of(apart)) == CRITERIA["halves"](of(apart)) == 1
     assert separation(of(apart)) == pytest.approx(1)
     assert separation(of(same)) == pytest.approx(0)

@@ -10,14 +10,14 @@ import pytest
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
-from selftime.encoders.dilated import Dilated
-from selftime.engine.interruption import Stopped
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.model import load
-from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
-from selftime.engine.runs import Run, RunError, facts_in, metrics_in
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.loop import Stopped
+from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
 from selftime.estimators import SelfSupervised
-from selftime.objectives import OBJECTIVES
+from selftime.objectives.registry import OBJECTIVES
 from training_material import waves
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])

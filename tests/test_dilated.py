@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Block, Convolution, Dilated, max_over_time
+from selftime.encoders.networks.dilated import Block, Convolution, Dilated, max_over_time
 
 LENGTHS = (1, 2, 3, 7, 8, 9, 16, 17, 40)  # dilations of small() are 1, 2, 4 and 8 steps
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selftime.tasks.heads import SEMI
+from selftime.tasks.probing.heads import SEMI
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "labels.md").read_text(encoding="utf8")

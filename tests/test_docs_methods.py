@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 import pytest
 
 from selftime.encoders.builders import BUILDERS
-from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
-from selftime.objectives.naming import terms_in
-from selftime.report.measured import benchmark_results
+from selftime.objectives.formula import terms_in
+from selftime.objectives.registry import OBJECTIVES
 from selftime.report.measured_tables import NOTHING, benchmark_table, with_tables
+from selftime.report.methods import benchmark_results
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "methods"
@@ -127,7 +127,9 @@ def test_a_table_shows_the_best_first_and_references_last():
         "Of two sets.",
     ]
     assert benchmark_table("all", FIGURES).count("\n| `") == 3
-    assert NOTHING in benchmark_table("masked", FIGURES) and NOTHING in benchmark_table("encoder", FIGURES)
+    assert NOTHING in benchmark_table("masked", FIGURES) and NOTHING in benchmark_table(
+        "encoder", FIGURES
+    )
 
 
 def test_only_what_stands_between_the_marks_is_made_anew():

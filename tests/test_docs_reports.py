@@ -10,10 +10,16 @@ from judged_material import judged_pair
 from report_material import Seen, a_comparison, a_run, full_content
 from selftime.cli.report import report
 from selftime.encoders.builders import BUILDERS
-from selftime.engine.runs import COMPARISON, EVALUATION, METRICS, RUN_FILE, STRATEGIES
-from selftime.report.content import Content
-from selftime.report.page import page
-from selftime.tasks.recorded import comparison_to_dict
+from selftime.engine.training.run_folder import (
+    COMPARISON,
+    EVALUATION,
+    METRICS,
+    RUN_FILE,
+    STRATEGIES,
+)
+from selftime.report.page.content import Content
+from selftime.report.page.page import page
+from selftime.tasks.comparison.compare import comparison_to_dict
 from test_report_judged import TABLE
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ import pytest
 
 import selftime as st
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.streaming import stream_steps
+from selftime.encoders.streaming.streamable import stream_steps
 
 TEXT = (Path(__file__).parents[1] / "docs" / "streaming.md").read_text(encoding="utf8")
 

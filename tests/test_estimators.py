@@ -8,11 +8,11 @@ from sklearn.pipeline import make_pipeline
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
-from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.pretrain import pretrain
 from selftime.estimators import Classifier, SelfSupervised
 from selftime.objectives.spectral import Spectral
-from selftime.tasks.probe import Probe
+from selftime.tasks.probing.probe import Probe
 
 
 def slow_and_fast(n, rng, lengths=(24, 40), channels=1):

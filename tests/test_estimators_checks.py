@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.pretrain import pretrain
 from selftime.estimators import Classifier, SelfSupervised
 from selftime.objectives.spectral import Spectral
-from selftime.tasks.probe import Probe
+from selftime.tasks.probing.probe import Probe
 
 WAVES = np.sin(np.linspace(0, 6, 12) * np.arange(1, 9)[:, None])
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.quantiles import Quantiles
-from selftime.engine.plan import TrainingConfig
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.pretrain import pretrain
+from selftime.engine.training.config import TrainingConfig
 from selftime.estimators import Classifier, Regressor, Segmenter
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.base import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
 from training_material import waves

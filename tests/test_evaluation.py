@@ -9,11 +9,16 @@ import pytest
 
 import selftime as st
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.tasks.compare import row_hits, draw_labels
-from selftime.tasks.evaluate import evaluate, evaluate_shots, evaluation_of, six_digits
-from selftime.tasks.evaluation import Evaluation
-from selftime.tasks.lookalikes import MOST_MISTAKES, Lookalike, Mistake
-from selftime.tasks.references import model_row
+from selftime.tasks.comparison.compare import draw_labels, row_hits
+from selftime.tasks.comparison.rows import model_row
+from selftime.tasks.evaluation.evaluation import (
+    Evaluation,
+    evaluate,
+    evaluate_shots,
+    evaluation_of,
+    six_digits,
+)
+from selftime.tasks.evaluation.lookalikes import MOST_MISTAKES, Lookalike, Mistake
 
 
 def waves(n: int, seed: int, *, noise: float = 0.3) -> SeriesSet:

@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from selftime.data.windows import batch_of
-from selftime.engine import checkpoint
-from selftime.engine.fit import READ_EVERY, Collapsed, Saver, run_training
-from selftime.engine.interruption import Stopped
+from selftime.engine.monitoring.monitors import CollapseMonitor, CollapseWarning, Readings
 from selftime.engine.solve import generator
-from selftime.engine.training import Diverged
-from selftime.engine.watching import CollapseMonitor, CollapseWarning, Readings
+from selftime.engine.training import checkpoint
+from selftime.engine.training.loop import READ_EVERY, Collapsed, Saver, Stopped, run_training
+from selftime.engine.training.trainer import Diverged
 from training_material import assert_same_state, followed, training_of, waves
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
@@ -38,7 +37,9 @@ class Scripted(CollapseMonitor):
 
 
 def saved_steps(folder):
-    return [int(path.name.removeprefix("step-")) for path in checkpoint.complete_checkpoints(folder)]
+    return [
+        int(path.name.removeprefix("step-")) for path in checkpoint.complete_checkpoints(folder)
+    ]
 
 
 def signalled_at(step, signum):
@@ -247,7 +248,7 @@ def test_saving_takes_a_fiftieth_of_the_time(monkeypatch, tmp_path):
         now[0] += 0.5  # seconds that a save takes
 
     monkeypatch.setattr(checkpoint, "save", save)
-    monkeypatch.setattr("selftime.engine.fit.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("selftime.engine.training.loop.time.perf_counter", lambda: now[0])
     saver = Saver(followed(), tmp_path)
     for _ in range(1000):
         now[0] += 0.1  # a step

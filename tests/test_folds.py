@@ -6,12 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import examples
-from selftime.data.folds import emptiest_fold, folds_by_group, folds_by_time
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.splits import draw_per_class, split_by_time, without_end
+from selftime.data.splits import (
+    draw_per_class,
+    emptiest_fold,
+    folds_by_group,
+    folds_by_time,
+    split_by_time,
+    without_end,
+)
 from selftime.data.windows import windows
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.standing import probe_of
+from selftime.tasks.selection.race import probe_of
 
 GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=4, max_size=40)
 

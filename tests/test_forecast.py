@@ -5,7 +5,7 @@ import torch
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.forecast import Forecast
 from toy_batches import before_and_after, ragged, sines, with_gap
 

@@ -12,12 +12,12 @@ import selftime as st
 from forecast_material import waves
 from selftime.cli import app
 from selftime.data.series import SeriesError
-from selftime.report.forecasts import quantile_bands
-from selftime.tasks.forecasting import latents
+from selftime.report.pictures.forecasts import quantile_bands
+from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import backtest
 from selftime.tasks.forecasting.cases import typical_season
-from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.setting import setting_of
+from selftime.tasks.forecasting.features import ModelVectors
+from selftime.tasks.forecasting.protocols import setting_of
 
 
 @pytest.fixture(scope="module", autouse=True)

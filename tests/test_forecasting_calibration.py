@@ -8,8 +8,7 @@ import pytest
 
 import selftime as st
 from forecast_material import waves
-from selftime.report.coverage import coverage_picture
-from selftime.tasks.forecasting.blocks import cut_folds
+from selftime.report.pictures.forecasts import coverage_picture
 from selftime.tasks.forecasting.calibration import (
     ALL_LEVELS,
     Calibration,
@@ -19,6 +18,7 @@ from selftime.tasks.forecasting.calibration import (
     residuals_of,
     standard_error,
 )
+from selftime.tasks.forecasting.folds import cut_folds
 from selftime.tasks.forecasting.intervals import (
     AdaptiveQuantiles,
     cautious_quantiles,
@@ -26,10 +26,9 @@ from selftime.tasks.forecasting.intervals import (
     levels_of,
     recent_std,
 )
-from selftime.tasks.forecasting.lag_ridge import ridge_weights
 from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
-from selftime.tasks.forecasting.linear_map import LinearMap
-from selftime.tasks.forecasting.setting import setting_of
+from selftime.tasks.forecasting.linear_map import LinearMap, ridge_weights
+from selftime.tasks.forecasting.protocols import setting_of
 
 
 def first(np_rng, channels=2, horizon=3, levels=(0.1, 0.6, 0.9)):
@@ -128,7 +127,9 @@ def test_little_evidence_makes_quantiles_cautious():
 def test_channels_that_are_restless_together_count_less(np_rng):
     sample = np_rng.normal(size=(4000, 3))
     assert effective_sample_size(sample, 10.0) == pytest.approx(3 * 400, rel=0.1)
-    assert effective_sample_size(np.repeat(sample[:, :1], 3, axis=1), 10.0) == pytest.approx(400, rel=1e-6)
+    assert effective_sample_size(np.repeat(sample[:, :1], 3, axis=1), 10.0) == pytest.approx(
+        400, rel=1e-6
+    )
     assert effective_sample_size(np.zeros((40, 2)), 10.0) == pytest.approx(8)
 
 

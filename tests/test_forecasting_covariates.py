@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.data.series import SeriesError
-from selftime.tasks.forecasting import latents
+from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import ALONE, PLAIN, backtest
-from selftime.tasks.forecasting.blocks import cut_folds
 from selftime.tasks.forecasting.covariates import changes_in, fit_effect
-from selftime.tasks.forecasting.given import KnownChannels, order_of
+from selftime.tasks.forecasting.fitting import KnownChannels, order_of
+from selftime.tasks.forecasting.folds import cut_folds
 
 H = 8
 

@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 
 from forecast_material import waves
-from selftime.tasks.forecasting import correction as corrections
-from selftime.tasks.forecasting.blocks import cut_folds
+from selftime.tasks.forecasting import features as corrections
 from selftime.tasks.forecasting.calibration import (
     mase,
     naive_scale,
     pinball,
     weighted_quantile_loss,
 )
-from selftime.tasks.forecasting.correction import fit_correction
+from selftime.tasks.forecasting.features import (
+    fit_correction,
+    patch_features,
+    patch_lengths,
+    principal_directions,
+)
+from selftime.tasks.forecasting.folds import cut_folds
 from selftime.tasks.forecasting.forecasters import fit_forecaster, learned_features
-from selftime.tasks.forecasting.latents import patch_features, patch_lengths, principal_directions
 from selftime.tasks.forecasting.linear import fit_linear
 
 

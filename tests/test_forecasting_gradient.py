@@ -16,8 +16,8 @@ from benchmarks.patchtst import (
 import selftime as st
 from forecast_material import waves
 from selftime.data.batch import Batch
-from selftime.objectives.answers import Future
-from selftime.objectives.outlets import AllTokens
+from selftime.objectives.supervised.heads import AllTokens
+from selftime.objectives.supervised.targets import Future
 from selftime.tasks.forecasting import network as forecasting_network
 from selftime.tasks.forecasting.backtest import errors_of
 from selftime.tasks.forecasting.network import (
@@ -27,7 +27,7 @@ from selftime.tasks.forecasting.network import (
     validation_error,
     with_head,
 )
-from selftime.tasks.forecasting.setting import setting_of
+from selftime.tasks.forecasting.protocols import setting_of
 
 SMALL = NetworkSize(look_back=24, patch=6, dim=8, depth=1, heads=2)
 

@@ -6,24 +6,29 @@ import pytest
 from forecast_material import waves
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError
-from selftime.tasks.forecasting.blocks import cut_folds, window_gram
-from selftime.tasks.forecasting.lag_ridge import PER_STEP_ALPHAS, lag_ridge, ridge_weights
-from selftime.tasks.forecasting.linear import (
-    folds_agree,
-    fit_linear,
-    held_out_error,
-    last_value,
-    pool_grams,
-)
-from selftime.tasks.forecasting.linear_map import LinearMap, mean_map
-from selftime.tasks.forecasting.protocols import PROTOCOLS, find_protocol, channel_scale
-from selftime.tasks.forecasting.references import (
+from selftime.tasks.forecasting.folds import cut_folds, window_gram
+from selftime.tasks.forecasting.forecasters import (
     FittedPart,
     dlinear,
     nlinear,
     repeat_last,
     seasonal_naive,
 )
+from selftime.tasks.forecasting.linear import (
+    fit_linear,
+    folds_agree,
+    held_out_error,
+    last_value,
+    pool_grams,
+)
+from selftime.tasks.forecasting.linear_map import (
+    PER_STEP_ALPHAS,
+    LinearMap,
+    lag_ridge,
+    mean_map,
+    ridge_weights,
+)
+from selftime.tasks.forecasting.protocols import PROTOCOLS, channel_scale, find_protocol
 
 
 def windows_of(pieces, length):

@@ -13,8 +13,8 @@ from benchmarks.per_step import (
 import selftime as st
 from forecast_material import waves
 from selftime.data.series import SeriesError
-from selftime.engine.plan import Budget
-from selftime.tasks.forecasting.setting import setting_of
+from selftime.engine.training.config import Budget
+from selftime.tasks.forecasting.protocols import setting_of
 
 H = 4
 

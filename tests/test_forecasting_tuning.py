@@ -11,14 +11,21 @@ import selftime as st
 from forecast_material import waves
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
-from selftime.engine.plan import Budget
+from selftime.engine.training.config import Budget
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.tasks.forecasting import fitting
-from selftime.tasks.forecasting.blocks import cut_folds
-from selftime.tasks.forecasting.model_vectors import ModelVectors
-from selftime.tasks.forecasting.network import TrainingSteps, fine_tune_forecaster, training_windows, with_head
+from selftime.tasks.forecasting.features import ModelVectors
+from selftime.tasks.forecasting.folds import cut_folds
+from selftime.tasks.forecasting.network import (
+    TrainingSteps,
+    bare_encoder,
+    fine_tune_forecaster,
+    finetune_forecaster,
+    look_back_of,
+    training_windows,
+    with_head,
+)
 from selftime.tasks.forecasting.protocols import channel_scale
-from selftime.tasks.forecasting.tuning import bare_encoder, look_back_of, finetune_forecaster
 
 SIZE = NetworkSize(look_back=24, patch=6, dim=8, depth=2, heads=2)
 SHORT = TrainingSteps(head=30, full=30)

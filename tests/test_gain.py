@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.gain import Gain, gain, gain_in_words
+from selftime.tasks.comparison.gain import Gain, gain, gain_in_words
 
 
 def hits(share, shape=(5, 80), seed=0):

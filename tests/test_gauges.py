@@ -8,17 +8,19 @@ from torch import nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.engine import watching
-from selftime.engine.gauges import (
+from selftime.engine.monitoring import monitors as watching
+from selftime.engine.monitoring.monitors import (
     MONITORS,
+    CollapseMonitor,
     alignment,
     effective_rank,
+    judged,
     length,
+    measured,
     neighbour_accuracy,
     spread,
     uniformity,
 )
-from selftime.engine.watching import CollapseMonitor, judged, measured
 
 
 def drawn(n=12, d=5, seed=0, shift=0.0):

@@ -7,8 +7,8 @@ import torch
 import selftime
 from selftime.data.series import SeriesError
 from selftime.encoders.base import Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.projected import Projected, UnitLength, backbone
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.wrappers.projected import Projected, UnitLength, backbone
 from selftime.objectives.simclr import SimCLR
 
 X = np.random.default_rng(0).normal(size=(8, 2, 32)).cumsum(axis=2).astype(np.float32)

@@ -7,9 +7,9 @@ import torch
 import selftime as st
 from selftime.data.batch import Batch
 from selftime.data.scaling import Unscaled, per_series
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.hidden_step import visible_and_masked_tokens
-from selftime.encoders.recurrent import GRU
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.recurrent import GRU
+from selftime.encoders.streaming.hidden_step import visible_and_masked_tokens
 from selftime.tasks.anomaly.detect import Scoring, score_recording
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores.learned import RECENT_SCORES, can_hide, hidden_step, less_recent
@@ -93,7 +93,9 @@ def test_each_recording_begins_anew():
     x = wave()
     whole = hidden_step([ChannelRecord(x, 300, 40, True, (250,))], model())
     rest = hidden_step([ChannelRecord(x[250:], 50, 40, True)], model())
-    np.testing.assert_allclose(whole[250 + RECENT_SCORES + 1 :], rest[RECENT_SCORES + 1 :], atol=1e-4)
+    np.testing.assert_allclose(
+        whole[250 + RECENT_SCORES + 1 :], rest[RECENT_SCORES + 1 :], atol=1e-4
+    )
 
 
 def test_a_score_of_nothing_but_equal_steps_is_0():

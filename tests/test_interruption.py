@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from selftime.engine.interruption import Stopped, interruptible
+from selftime.engine.training.loop import Stopped, interruptible
 
 BOTH = pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 

@@ -9,10 +9,10 @@ import torch
 
 import selftime as st
 from selftime.data.batch import Batch
-from selftime.data.folds import folds_by_class
-from selftime.report.invariance import audit_picture, audit_table, audit_notes
-from selftime.tasks import invariance
-from selftime.tasks.advice import (
+from selftime.data.splits import folds_by_class
+from selftime.report.pictures.audit import audit_notes, audit_picture, audit_table
+from selftime.tasks.audit import views as invariance
+from selftime.tasks.audit.advice import (
     CONFUSES,
     DESTROYS,
     SAFE,
@@ -22,11 +22,10 @@ from selftime.tasks.advice import (
     Invariance,
     ViewAudit,
 )
-from selftime.tasks.gain import Gain
-from selftime.tasks.probe import Probe
-from selftime.views.augment import VIEWS
+from selftime.tasks.comparison.gain import Gain
+from selftime.tasks.probing.probe import Probe
 from selftime.views.mild import Mild
-from selftime.views.strengths import VIEW_STRENGTHS
+from selftime.views.registry import VIEW_STRENGTHS, VIEWS
 
 
 def ramps(n: int = 24) -> st.SeriesSet:

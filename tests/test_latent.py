@@ -9,16 +9,19 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.transformer import Transformer
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.transformer import Transformer
 from selftime.objectives.base import Objective
-from selftime.objectives.chosen import draw_patches, patch_steps
 from selftime.objectives.data2vec import Data2Vec
 from selftime.objectives.jepa import JEPA, draw_blocks
-from selftime.objectives.patches import patches_of
-from selftime.objectives.teacher import patch_targets
-from selftime.objectives.visible import encode_visible
+from selftime.objectives.parts.teacher import patch_targets
+from selftime.objectives.patches.patches import (
+    draw_patches,
+    encode_visible,
+    patch_steps,
+    patches_of,
+)
 from selftime.views.masks import hidden
 from toy_batches import padded, ragged, sines, with_gap
 

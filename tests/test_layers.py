@@ -9,14 +9,13 @@ import torch
 from network_material import SMALL, single, walks
 from selftime.data.batch import Batch
 from selftime.encoders.base import Joined, token_mask
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.layered import Layered
-from selftime.encoders.normalised import ByChannel, InstanceNormalised
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.pooling import POOLINGS
-from selftime.encoders.resnet import ResNet
-from selftime.encoders.rocket import MiniRocket
-from selftime.encoders.transformer import ClassToken, Transformer
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.resnet import ResNet
+from selftime.encoders.networks.transformer import ClassToken, Transformer
+from selftime.encoders.wrappers.layered import POOLINGS, Layered
+from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 
 
 def transformer(channels: int = 2) -> Transformer:

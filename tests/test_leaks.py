@@ -13,13 +13,12 @@ from report_material import a_run
 from selftime.cli import app
 from selftime.data.windows import windows
 from selftime.estimators import Classifier
-from selftime.report.content import Content
-from selftime.report.results import results_section
-from selftime.report.verdict import verdict_of
-from selftime.tasks import compare as rooms
-from selftime.tasks.compare import Comparison
-from selftime.tasks.leaks import Leaks, find_leaks
-from selftime.tasks.recorded import comparison_from_dict, comparison_to_dict
+from selftime.report.page.content import Content
+from selftime.report.page.results import results_section
+from selftime.report.page.verdict import verdict_of
+from selftime.tasks.comparison import compare as rooms
+from selftime.tasks.comparison.compare import Comparison, comparison_from_dict, comparison_to_dict
+from selftime.tasks.comparison.leaks import Leaks, find_leaks
 
 
 def waves(n: int, seed: int) -> st.SeriesSet:
@@ -87,7 +86,10 @@ def test_windows_of_one_recording_on_both_sides_are_noted(clean):
 
 @pytest.fixture(scope="module")
 def comparison(greedy):
-    rows = {name: rooms.COMPARISON_ROWS[name] for name in ("selftime", "untrained encoder", "raw values")}
+    rows = {
+        name: rooms.COMPARISON_ROWS[name]
+        for name in ("selftime", "untrained encoder", "raw values")
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rooms, "ROWS", rows)
         return st.compare(greedy, TRAIN, TEST, labels_per_class=(1, None), draws=2)

@@ -8,14 +8,18 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.transformer import Transformer
-from selftime.objectives.chosen import draw_patches, patch_steps
-from selftime.objectives.decoder import Decoder
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.transformer import Transformer
 from selftime.objectives.mae import MAE
-from selftime.objectives.patches import patches_of
-from selftime.objectives.visible import encode_visible, visible_first
+from selftime.objectives.parts.heads import Decoder
+from selftime.objectives.patches.patches import (
+    draw_patches,
+    encode_visible,
+    patch_steps,
+    patches_of,
+    visible_first,
+)
 from selftime.views.masks import hidden
 from toy_batches import padded, ragged, with_gap
 

@@ -8,12 +8,12 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.base import Objective
-from selftime.objectives.chosen import trimmed
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.objectives.masked_values import MaskedValues
+from selftime.objectives.patches.patches import trimmed
 from selftime.views.masks import EachChannel, RandomMask, hidden
 from selftime.views.spans import BlockMask
 from toy_batches import padded, ragged, sines, with_gap

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
 from contrast_loops import dot
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.moco import MoCo, queue_contrast
 from selftime.views.pairs import WeakStrong
 from toy_batches import ragged

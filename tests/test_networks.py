@@ -10,8 +10,8 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder, valid_tokens
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.registry import check_sizes, recipe_of
-from selftime.engine.plan import Plan, parse_budget
-from selftime.engine.training import Trainer
+from selftime.engine.training.config import Plan, parse_budget
+from selftime.engine.training.trainer import Trainer
 from selftime.objectives.simclr import SimCLR
 
 NAMES = tuple(SMALL)

@@ -7,10 +7,10 @@ import torch
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.next_step import NextStep, frames_after
-from selftime.views.fixed import Fixed, RandomCrop, same
+from selftime.views.pairs import Fixed, RandomCrop, same
 from toy_batches import before_and_after, ragged, sines, with_gap
 
 

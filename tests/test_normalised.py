@@ -7,9 +7,9 @@ import torch
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.normalised import ByChannel, InstanceNormalised, normalised
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised, normalised
 from toy_batches import ragged, with_gap
 
 

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 import selftime
-from selftime.engine.stream import Manner
-from selftime.tasks.anomaly.thresholds import adaptive_thresholds
-from selftime.tasks.normal_steps import concatenate_normal, run_in
-from selftime.tasks.novelty import (
+from selftime.engine.streaming.stream import Manner
+from selftime.tasks.anomaly.novelty import (
     SCORE_CAP,
-    CoolDown,
     AdaptiveNovelty,
+    CoolDown,
     check_normal_steps,
+    concatenate_normal,
     fit_novelty,
     least_variance,
     mahalanobis,
     neighbour_distance,
+    run_in,
 )
+from selftime.tasks.anomaly.thresholds import adaptive_thresholds
 from stream_material import model_of, series_of
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from selftime.engine.optim import EMA_DECAY, Average, optimiser, rate_at
-from selftime.objectives.recipe import Recipe
+from selftime.engine.training.optim import EMA_DECAY, Average, optimiser, rate_at
+from selftime.objectives.base import Recipe
 
 
 def trajectory(rng, steps=7):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftime.engine.order import Sampler, permutation
+from selftime.engine.training.trainer import Sampler, permutation
 
 SIZES = {"count": st.integers(1, 40), "batch_size": st.integers(1, 12), "seed": st.integers(0, 99)}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Generator
 
-from selftime.objectives.parts import dropout, linear, projector
+from selftime.objectives.parts.heads import dropout, linear, projector
 
 
 def seeded(seed: int = 0) -> Generator:

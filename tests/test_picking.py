@@ -11,17 +11,16 @@ import selftime as st
 from selftime.cli import app
 from selftime.data import scaling
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.layered import Layered
-from selftime.encoders.pooling import POOLINGS
-from selftime.encoders.projected import backbone
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import recipe_of
+from selftime.encoders.wrappers.layered import POOLINGS, Layered
+from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_standard_vectors
-from selftime.tasks.picking import Candidate, PickResult, as_good, score_candidate, pick
-from selftime.tasks.probe import Probe
-from selftime.tasks.references import untrained_twin
-from selftime.tasks.scratch import network_like
+from selftime.tasks.comparison.rows import untrained_twin
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.selection.pick import Candidate, PickResult, as_good, pick, score_candidate
+from selftime.tasks.transfer.scratch import network_like
 
 
 def waves(n: int = 12, seed: int = 0) -> st.SeriesSet:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftime.engine.choices import default_budget
-from selftime.engine.plan import UNITS, Budget, TrainingConfig, parse_budget
-from selftime.objectives.recipe import Recipe
+from selftime.engine.training.config import UNITS, Budget, TrainingConfig, parse_budget
+from selftime.objectives.base import Recipe
 
 
 def checked(kind, settings):

@@ -13,12 +13,11 @@ import selftime as st
 from selftime.cli import app
 from selftime.data import scaling
 from selftime.encoders.base import Encoder
-from selftime.engine.fit import Aside, fit
-from selftime.engine.interruption import Stopped
-from selftime.engine.plan import Plan, parse_budget
 from selftime.engine.precision import FAR, Refused, is_near
-from selftime.engine.runs import Run, RunError, facts_in, metrics_in
-from selftime.engine.training import Trainer
+from selftime.engine.training.config import Plan, parse_budget
+from selftime.engine.training.loop import Aside, Stopped, fit
+from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
+from selftime.engine.training.trainer import Trainer
 from selftime.estimators import Classifier
 from selftime.objectives.simclr import SimCLR
 from strided_toy import Strided

@@ -8,7 +8,7 @@ import pytest
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.choices import copies_for
 from selftime.engine.pretrain import pretrain
 from selftime.objectives.spectral import Spectral

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.probe import Probe
-from selftime.tasks.ridge import ridge_leave_one_out
-from selftime.tasks.temperature import UNTESTED, softmax_temperature
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.ridge import ridge_leave_one_out
+from selftime.tasks.probing.temperature import UNTESTED, softmax_temperature
 
 SHAPES = [(12, 5), (6, 20), (9, 9)]  # tall, wide, square
 

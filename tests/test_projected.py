@@ -7,7 +7,12 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.projected import Projected, Standardised, UnitLength, standardisation
+from selftime.encoders.wrappers.projected import (
+    Projected,
+    Standardised,
+    UnitLength,
+    standardisation,
+)
 
 
 class Steps(Encoder):

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from selftime.data.batch import Batch
-from selftime.encoders.quantiles import (
+from selftime.encoders.fixed.quantiles import (
     Quantiles,
     magnitudes,
+    plan_quantiles,
     quantiles_on_cpu,
     quantiles_on_device,
-    plan_quantiles,
     representations,
 )
-from selftime.encoders.quantiles_numba import LANES
+from selftime.encoders.fixed.quantiles_numba import LANES
 
 
 def dice() -> torch.Generator:
@@ -109,7 +109,9 @@ def test_compiled_and_torch_paths_agree(rows: int) -> None:
     series = walks(rows, 1, length).values
     plan = plan_quantiles(length, 6, 4)
     flat = torch.cat(representations(series), 2).flatten(0, 1)
-    torch.testing.assert_close(quantiles_on_cpu(flat, plan), quantiles_on_device(flat, plan), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        quantiles_on_cpu(flat, plan), quantiles_on_device(flat, plan), rtol=1e-5, atol=1e-4
+    )
 
 
 def test_torch_path_equals_plain_loops() -> None:

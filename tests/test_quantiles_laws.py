@@ -6,8 +6,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from selftime.data.batch import Batch
-from selftime.encoders.quantiles import Quantiles, dyadic_intervals, ranks, resample_to_length
-from selftime.encoders.quantiles_numba import LANES, sort_lanes
+from selftime.encoders.fixed.quantiles import Quantiles, dyadic_intervals, ranks, resample_to_length
+from selftime.encoders.fixed.quantiles_numba import LANES, sort_lanes
 
 LENGTHS = (40, 64, 1, 100, 2, 40)
 

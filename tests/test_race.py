@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from selftime.data.series import SeriesSet
-from selftime.engine.criteria import CRITERIA
-from selftime.engine.fit import Collapsed
+from selftime.engine.monitoring.criteria import CRITERIA
 from selftime.engine.pretrain import pretrain
-from selftime.engine.runs import RunError
-from selftime.tasks import race as races
-from selftime.tasks.race import Finish, race
-from selftime.tasks.standing import probe_of
+from selftime.engine.training.loop import Collapsed
+from selftime.engine.training.run_folder import RunError
+from selftime.tasks.selection import race as races
+from selftime.tasks.selection.race import Finish, probe_of, race
 
 SECOND = 1 / 60
 

@@ -14,7 +14,7 @@ import torch
 from ranks_in_threads import on_ranks
 from ranks_run import STEPS, STOPPED_AFTER, main
 from selftime.data.batch import Batch
-from selftime.objectives.ranks import Gathered, distribute
+from selftime.objectives.distributed import Gathered, distribute
 
 HERE = Path(__file__).parent
 UNEVEN = pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from examples import examples
-from selftime.data.npz_format import encode_npz
+from selftime.data.formats.npz import encode_npz
+from selftime.data.formats.tables import encode_csv
+from selftime.data.formats.ts import encode_ts
 from selftime.data.readers import SUFFIXES, read
 from selftime.data.series import SeriesError, SeriesSet, check_series
-from selftime.data.table_files import encode_csv
-from selftime.data.ts_format import encode_ts
 
 few = examples(40)
 

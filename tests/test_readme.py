@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
-from selftime.objectives import OBJECTIVES
+from selftime.objectives.registry import OBJECTIVES
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from selftime.objectives.recipe import AVERAGING, Recipe
+from selftime.objectives.base import AVERAGING, Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 

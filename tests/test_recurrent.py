@@ -6,12 +6,12 @@ from torch import nn
 
 from network_material import dice, network, single, walks
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.recurrent import (
+from selftime.encoders.networks.recurrent import (
     GRU,
     LSTM,
+    build_rnn,
     last_states,
     mean_states,
-    build_rnn,
     reordered,
     reversal_order,
 )

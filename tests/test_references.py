@@ -9,18 +9,16 @@ from sklearn.linear_model import RidgeClassifierCV
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.projected import Projected, UnitLength
-from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import build, recipe_of
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.wrappers.projected import Projected, UnitLength
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import generator
 from selftime.objectives.simclr import SimCLR
-from selftime.tasks import scratch
-from selftime.tasks.compare import COMPARISON_ROWS
-from selftime.tasks.probe import Probe
-from selftime.tasks.references import (
+from selftime.tasks.comparison.compare import COMPARISON_ROWS
+from selftime.tasks.comparison.rows import (
     from_scratch,
     minirocket_ridge,
     raw_values_row,
@@ -28,6 +26,8 @@ from selftime.tasks.references import (
     untrained_twin,
     without_learning,
 )
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.transfer import scratch
 
 
 def walks(n, seed):

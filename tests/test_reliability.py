@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from selftime.tasks.reliability import (
+from selftime.tasks.evaluation.reliability import (
     bin_starts,
     bootstrap_interval,
     calibration_error,

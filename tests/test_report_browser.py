@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import selftime as st
 from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
-from selftime.report.page import Content, page
+from selftime.report.page.page import Content, page
 
 QUIET = [
     "--no-sandbox",

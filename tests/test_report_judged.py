@@ -8,14 +8,29 @@ import pytest
 
 from judged_material import judged_pair
 from report_material import HOSTILE, Seen, a_run, full_content, some_series, some_vectors
-from selftime.report.calibration import PLOT_SIDE, calibration_picture, metric_rows, wilson_interval
-from selftime.report.confusion import MAX_CONFUSION_CLASSES, confusion_picture, frequent_mistakes, seriation
-from selftime.report.content import Content
-from selftime.report.judged import evaluation_section
-from selftime.report.mistakes import MOST_DRAWN, WITHOUT, channel_paths, mistake_gallery
-from selftime.report.page import template_text, page
-from selftime.report.strategies import strategies_of, strategy_table
-from selftime.tasks.compare import Comparison
+from selftime.report.page.calibration import (
+    PLOT_SIDE,
+    calibration_picture,
+    metric_rows,
+    wilson_interval,
+)
+from selftime.report.page.confusion import (
+    MAX_CONFUSION_CLASSES,
+    confusion_picture,
+    frequent_mistakes,
+    seriation,
+)
+from selftime.report.page.content import Content
+from selftime.report.page.evaluation import (
+    MOST_DRAWN,
+    WITHOUT,
+    channel_paths,
+    evaluation_section,
+    mistake_gallery,
+)
+from selftime.report.page.page import page, template_text
+from selftime.report.page.results import strategies_of, strategy_table
+from selftime.tasks.comparison.compare import Comparison
 
 TABLE = {
     "probe": {9: (0.7, 0.6, 0.8), 45: (0.8, 0.75, 0.85), "all": (0.9, 0.88, 0.92)},
@@ -268,7 +283,9 @@ def test_section_for_the_card():
     assert lines[0] == "### With 9 labelled series"
     for name, value, about in metric_rows(found):
         assert f"| {name} | {value} | {about} |" in lines
-    assert [f"- {text}" for text in frequent_mistakes(found)] == lines[-len(frequent_mistakes(found)) :]
+    assert [f"- {text}" for text in frequent_mistakes(found)] == lines[
+        -len(frequent_mistakes(found)) :
+    ]
 
 
 def test_same_content_same_page_and_arguments_untouched():

@@ -7,13 +7,12 @@ from rich.console import Console
 
 import selftime as st
 from selftime.encoders.builders import BUILDERS
-from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
+from selftime.objectives.registry import OBJECTIVES
 from selftime.report.inspection import inspect, inspection_table
-from selftime.report.measured import BenchmarkResult
-from selftime.report.methods import ENCODERS_SUIT, papers_in
+from selftime.report.methods import ENCODERS_SUIT, BenchmarkResult, papers_in
 from selftime.report.tables import comparison_table, methods_table
-from selftime.tasks.compare import Comparison
+from selftime.tasks.comparison.compare import Comparison
 
 
 def printed(thing, width: int = 110) -> str:

@@ -20,9 +20,9 @@ from report_material import (
     some_series,
     some_vectors,
 )
-from selftime.report.page import Content, page, write_page
-from selftime.report.pointmap import MOST_SERIES
-from selftime.views.augment import VIEWS
+from selftime.report.page.page import Content, page, write_page
+from selftime.report.page.pointmap import MOST_SERIES
+from selftime.views.registry import VIEWS
 
 
 def plain(series=None, n: int = 12, **parts) -> Content:

@@ -11,16 +11,37 @@ import torch
 
 from report_material import RANGES, WARNINGS, a_comparison, a_log, a_run, some_series, some_vectors
 from selftime.data.batch import Batch
-from selftime.report.charts import Axis, axis_over, line_through, short_number, tooltips_of
-from selftime.report.content import Content
-from selftime.report.curves import mean_interval
-from selftime.report.gallery import DRAWS, furthest_draw, gallery
-from selftime.report.pointmap import neighbour_agreement, sample_rows, nearest_series, pack_values, place_points
-from selftime.report.progress import loss_charts, monitor_charts, state_of, metric_trace, values_table
-from selftime.report.results import row_style, results, results_section
-from selftime.report.strokes import outline, outline_steps, svg_path, trace_path
-from selftime.report.verdict import UNMEASURED, comparison_sentence, verdict_of
-from selftime.tasks.compare import Comparison
+from selftime.report.page.charts import (
+    Axis,
+    axis_over,
+    line_through,
+    outline,
+    outline_steps,
+    short_number,
+    svg_path,
+    tooltips_of,
+    trace_path,
+)
+from selftime.report.page.content import Content
+from selftime.report.page.gallery import DRAWS, furthest_draw, gallery
+from selftime.report.page.pointmap import (
+    nearest_series,
+    neighbour_agreement,
+    pack_values,
+    place_points,
+    sample_rows,
+)
+from selftime.report.page.progress import (
+    loss_charts,
+    metric_trace,
+    monitor_charts,
+    state_of,
+    values_table,
+)
+from selftime.report.page.results import results, results_section, row_style
+from selftime.report.page.verdict import UNMEASURED, comparison_sentence, verdict_of
+from selftime.report.pictures.curves import mean_interval
+from selftime.tasks.comparison.compare import Comparison
 from selftime.views.amplitude import flip, jitter
 from selftime.views.mild import Mild
 

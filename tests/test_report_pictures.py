@@ -8,13 +8,19 @@ import pytest
 from matplotlib.figure import Figure
 
 import selftime as st
-from selftime.report.budgets import select_marks, log_positions, label_share, label_count_name
-from selftime.report.curves import mean_interval, label_efficiency
-from selftime.report.maps import CHIP, embedding_map, examples_of, principal_plane
-from selftime.report.overview import overview
-from selftime.report.palette import class_style, save_picture, space_labels
-from selftime.report.traces import MOST_LINES, channel_ranges
-from selftime.tasks.compare import Comparison
+from selftime.report.page.charts import label_count_name, label_share, log_positions, select_marks
+from selftime.report.pictures.curves import label_efficiency, mean_interval
+from selftime.report.pictures.maps import (
+    CHIP,
+    MOST_LINES,
+    channel_ranges,
+    embedding_map,
+    examples_of,
+    principal_plane,
+)
+from selftime.report.pictures.overview import overview
+from selftime.report.pictures.palette import class_style, save_picture, space_labels
+from selftime.tasks.comparison.compare import Comparison
 
 
 def texts_of(figure: Figure) -> set[str]:

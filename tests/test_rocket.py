@@ -9,8 +9,14 @@ import torch
 
 from selftime.data.batch import Batch
 from selftime.encoders.builders import rocket
-from selftime.encoders.kernel_bank import plan_dilations, low_discrepancy, random_subsets
-from selftime.encoders.rocket import MiniRocket, minirocket, multirocket
+from selftime.encoders.fixed.rocket import (
+    MiniRocket,
+    low_discrepancy,
+    minirocket,
+    multirocket,
+    plan_dilations,
+    random_subsets,
+)
 
 POOLINGS = ("ppv", "mpv", "mipv", "lspv")
 KERNELS = list(itertools.combinations(range(9), 3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from selftime.encoders.hydra import Hydra, random_kernels, random_members
+from selftime.encoders.fixed.hydra import Hydra, random_kernels, random_members
 from test_rocket import ragged
 
 

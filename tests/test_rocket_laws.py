@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from selftime.data.batch import Batch
-from selftime.encoders import hydra_torch, rocket_torch
-from selftime.encoders.hydra import Hydra
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.fixed import hydra_torch, rocket_torch
+from selftime.encoders.fixed.hydra import Hydra
+from selftime.encoders.fixed.rocket import MiniRocket
 from test_rocket import POOLINGS, ragged
 
 KINDS = {

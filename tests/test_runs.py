@@ -8,9 +8,10 @@ import torch
 
 from kill_points import DEAD
 from selftime.data import files
-from selftime.engine import checkpoint, runs
-from selftime.engine.checkpoint import State
-from selftime.engine.runs import Run, RunError, facts_in, metrics_in
+from selftime.engine.training import checkpoint
+from selftime.engine.training import run_folder as runs
+from selftime.engine.training.checkpoint import State
+from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
 
 FACTS = {
     "data": {"series": 8, "fingerprint": "abc"},

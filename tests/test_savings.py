@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from selftime.tasks.savings import Savings, two_digits, savings, worth
+from selftime.tasks.comparison.gain import Savings, savings, two_digits, worth
 
 COUNTS, THEIRS = [1, 2, 5, 10, 50], [0.4, 0.6, 0.5, 0.8, 0.9]
 

@@ -91,7 +91,9 @@ def test_fitted_numbers_are_those_of_the_loop(np_rng: np.random.Generator) -> No
 
 def test_blocks_add_up(np_rng: np.random.Generator) -> None:
     T = 2 * BLOCK_ROWS + 17
-    x = 1e4 + np_rng.normal(size=(1, 1, T)) + np.arange(T) / BLOCK_ROWS  # drifts away from its start
+    x = (
+        1e4 + np_rng.normal(size=(1, 1, T)) + np.arange(T) / BLOCK_ROWS
+    )  # drifts away from its start
     scaling = fit_channels(SeriesSet.of(x))
     assert isinstance(scaling, PerChannel)
     stored = x.astype(np.float32).astype(np.float64)

@@ -8,13 +8,13 @@ from sklearn.base import clone
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.projected import Standardised, UnitLength
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import recipe_of
-from selftime.engine.training import Trainer
-from selftime.tasks import scratch
-from selftime.tasks.scratch import FromScratch, network_like, scaled_rows
-from selftime.tasks.transfer import tuning
+from selftime.encoders.wrappers.projected import Standardised, UnitLength
+from selftime.engine.training.trainer import Trainer
+from selftime.tasks.transfer import scratch
+from selftime.tasks.transfer import tune as tuning
+from selftime.tasks.transfer.scratch import FromScratch, network_like, scaled_rows
 
 SMALL = Dilated(channels=1, hidden=8, depth=3, dim=16, seed=2)
 

@@ -6,7 +6,7 @@ from safetensors.numpy import save_file
 
 import selftime
 from selftime.data.series import SeriesSet
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.model import ModelError, load
 from selftime.objectives.simclr import SimCLR
 

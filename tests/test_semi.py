@@ -6,16 +6,16 @@ from sklearn.base import clone
 
 import selftime
 from selftime.estimators import Classifier
-from selftime.tasks.cohort import most_confident, most_confident_share
-from selftime.tasks.heads import HEAD_NAMES, SEMI, make_head
-from selftime.tasks.probe import Probe
-from selftime.tasks.semi import (
+from selftime.tasks.probing.heads import HEAD_NAMES, SEMI, make_head
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.reference_bank import most_confident, most_confident_share
+from selftime.tasks.probing.semi import (
+    LabelSpreading,
     Prototypes,
     SelfTraining,
-    LabelSpreading,
     are_nearest,
-    neighbour_graph,
     balanced_scores,
+    neighbour_graph,
     propagate_labels,
 )
 
@@ -217,7 +217,9 @@ def test_the_classifier_takes_them_by_name_with_the_cohort_of_its_model():
     model = selftime.pretrain(x, encoder="quantiles")
     for name in SEMI:
         clf = Classifier(model, head=name).fit(x[:6], y[:6])
-        assert clf.solution_.head.unlabelled is model.reference_bank and clf.predict_proba(x).shape == (
+        assert clf.solution_.head.unlabelled is model.reference_bank and clf.predict_proba(
+            x
+        ).shape == (
             30,
             2,
         )

@@ -8,7 +8,7 @@ import torch
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import ENCODERS
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.simclr import SimCLR

@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.rocket import MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.simmtm import (
     SimMTM,
     aggregate,

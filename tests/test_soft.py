@@ -8,16 +8,18 @@ from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
 from contrast_loops import Row, dot, pooled, rows_of
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.losses.contrast import hierarchical_contrast, nt_xent
-from selftime.objectives.losses.soft import (
+from selftime.objectives.parts.soft import (
+    Soft,
+    pairwise_distances,
+    resample_evenly,
     soft_contrast,
     soft_hierarchical_contrast,
     soft_nt_xent,
     step_similarity,
 )
 from selftime.objectives.simclr import SimCLR
-from selftime.objectives.soft import Soft, resample_evenly, pairwise_distances
 from selftime.objectives.ts2vec import TS2Vec
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent

@@ -9,8 +9,8 @@ import torch
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.encoders.quantiles import Quantiles
-from selftime.engine.solve import SAMPLE_SIZE, generator, fit_closed_form, sample_of
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.engine.solve import SAMPLE_SIZE, fit_closed_form, generator, sample_of
 from selftime.objectives.base import Moments
 from selftime.objectives.spectral import Spectral
 
@@ -33,7 +33,9 @@ class Counting(Spectral):
 
 
 def learned(x, seed=0, batch_size=4):
-    encoder = fit_closed_form(spectral(), x, scaling.fit_channels(x), seed=seed, batch_size=batch_size)
+    encoder = fit_closed_form(
+        spectral(), x, scaling.fit_channels(x), seed=seed, batch_size=batch_size
+    )
     return encoder.embed(batch_of(x))
 
 
@@ -75,7 +77,9 @@ def test_equals_the_pass_written_out():
 
 def test_progress_is_told_after_each_batch():
     told = []
-    fit_closed_form(spectral(), walks(10), scaling.none(), batch_size=4, progress=lambda *at: told.append(at))
+    fit_closed_form(
+        spectral(), walks(10), scaling.none(), batch_size=4, progress=lambda *at: told.append(at)
+    )
     assert told == [("learning", done, 10) for done in (4, 8, 10)]
 
 

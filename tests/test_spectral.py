@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.projected import Projected
+from selftime.encoders.wrappers.projected import Projected
 from selftime.objectives.spectral import Spectral, principal_basis
 from selftime.views.mild import Mild, copies
 

@@ -9,7 +9,7 @@ import torch
 
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
-from selftime.encoders.quantiles import Quantiles
+from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.pretrain import pretrain
 from selftime.engine.solve import generator
 from selftime.objectives.spectral import Spectral

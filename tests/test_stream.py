@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import selftime
 from examples import examples
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.streamed_dilated import StreamedDilated
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.streaming.dilated import StreamedDilated
 from stream_material import GROWING, STEPWISE, model_of, offline, series_of
 
 WITHIN = 1e-5

@@ -9,9 +9,9 @@ import torch
 
 import selftime
 from selftime.data.scaling import none
-from selftime.encoders.dilated import Block, Convolution, Dilated
-from selftime.encoders.streamed_dilated_numba import ROWS_AT_ONCE, affine
-from selftime.encoders.streamed_dilated_numba import gelu as compiled_gelu
+from selftime.encoders.networks.dilated import Block, Convolution, Dilated
+from selftime.encoders.streaming.dilated_numba import ROWS_AT_ONCE, affine
+from selftime.encoders.streaming.dilated_numba import gelu as compiled_gelu
 from stream_material import model_of, offline, series_of
 
 

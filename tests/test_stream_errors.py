@@ -7,13 +7,13 @@ import pytest
 
 import selftime
 from selftime.encoders.base import Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.normalised import ByChannel, InstanceNormalised
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.projected import Standardised
-from selftime.encoders.recurrent import GRU, LSTM
-from selftime.encoders.resnet import ResNet
-from selftime.encoders.transformer import Transformer
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.recurrent import GRU, LSTM
+from selftime.encoders.networks.resnet import ResNet
+from selftime.encoders.networks.transformer import Transformer
+from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
+from selftime.encoders.wrappers.projected import Standardised
 from stream_material import model_of, per_series, rocket
 
 INSTEAD = (

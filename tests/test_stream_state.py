@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import selftime
-from selftime.engine import stream_state
+from selftime.engine.streaming import state as stream_state
 from stream_material import model_of, series_of
 
 

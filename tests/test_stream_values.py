@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selftime.data.scaling import PerChannel
-from selftime.engine.stream_values import VALUE_LIMIT, FLOAT32_MAX, batch_from_cube, stream_scale
+from selftime.engine.streaming.stream import FLOAT32_MAX, VALUE_LIMIT, batch_from_cube, stream_scale
 
 WILD = [np.inf, -np.inf, np.nan, 1e300, -1e300, FLOAT32_MAX, -FLOAT32_MAX, 1e12, -1e12, 0.0, 3.7]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from selftime.data.batch import Batch
-from selftime.encoders.projected import Standardised
-from selftime.encoders.quantiles import Quantiles
-from selftime.objectives.strength import (
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.wrappers.projected import Standardised
+from selftime.objectives.spectral import (
     MIN_RETRIEVAL,
     PENALTY_GRID,
     STRONG,

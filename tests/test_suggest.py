@@ -13,8 +13,14 @@ import selftime
 from examples import examples
 from selftime.cli import app
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.tasks import suggest as room
-from selftime.tasks.suggest import uncertainty, facility_location, cosine_similarities, nearest_counts, suggest
+from selftime.tasks.selection import suggest as room
+from selftime.tasks.selection.suggest import (
+    cosine_similarities,
+    facility_location,
+    nearest_counts,
+    suggest,
+    uncertainty,
+)
 
 KINDS = np.random.default_rng(5).normal(size=(4, 30)).cumsum(axis=1)
 

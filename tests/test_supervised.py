@@ -10,12 +10,18 @@ from torch import Generator, nn
 from selftime.data.batch import Batch
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.pooled_cnn import PooledCNN
-from selftime.objectives.answers import IGNORED, Amount, AnyClasses, OneClass, StepClasses
-from selftime.objectives.outlets import NETWORK_HEADS, AttentionPool
-from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.supervised import Supervised
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.pooled_cnn import PooledCNN
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.supervised.heads import NETWORK_HEADS, AttentionPool
+from selftime.objectives.supervised.network import Supervised
+from selftime.objectives.supervised.targets import (
+    IGNORED,
+    Amount,
+    AnyClasses,
+    OneClass,
+    StepClasses,
+)
 from training_material import waves
 
 X = batch_of(waves(6))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from selftime.encoders.taps import overlap, taps
+from selftime.encoders.networks.dilated import overlap, taps
 
 Kind = Literal["bias", "rows"]
 KINDS = ("bias", "rows")  # what the taps are added to: (O,) or (R,O)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.parts.teacher import Teacher
 
 
 class Counting(nn.Module):

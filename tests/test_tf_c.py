@@ -10,11 +10,11 @@ from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.tf_c import TFC, consistency
 from selftime.views.amplitude import magnitude_warp
-from selftime.views.components import Components, amplitudes
+from selftime.views.spectrum import Components, amplitudes
 from toy_batches import padded, ragged, with_gap
 
 

@@ -8,7 +8,7 @@ from torch import Generator
 from torch.autograd import gradcheck
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.tnc import TNC, Neighbourhoods, distant_starts, neighbourhood_loss
 from toy_batches import padded, ragged, with_gap
 

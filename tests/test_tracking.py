@@ -5,8 +5,8 @@ import os
 import pytest
 from accelerate.tracking import GeneralTracker
 
-from selftime.engine import tracking
-from selftime.engine.tracking import scalars, tracker
+from selftime.engine.training import trackers as tracking
+from selftime.engine.training.trackers import scalars, tracker
 
 RECORD = {
     "step": 3,

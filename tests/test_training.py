@@ -12,10 +12,10 @@ from torch import nn
 from selftime.data import scaling
 from selftime.data.windows import batch_of
 from selftime.engine.choices import resolve_training
-from selftime.engine.optim import rate_at
-from selftime.engine.plan import TrainingConfig, parse_budget
 from selftime.engine.solve import generator
-from selftime.engine.training import Diverged, Trainer
+from selftime.engine.training.config import TrainingConfig, parse_budget
+from selftime.engine.training.optim import rate_at
+from selftime.engine.training.trainer import Diverged, Trainer
 from training_material import (
     Followed,
     advanced,
@@ -154,7 +154,9 @@ def test_an_epoch_of_fewer_series_than_a_step_takes_is_one_step():
 
 def test_minutes_end_by_the_clock(monkeypatch):
     clock = iter(range(0, 10_000, 8))
-    monkeypatch.setattr("selftime.engine.training.time.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(
+        "selftime.engine.training.trainer.time.perf_counter", lambda: float(next(clock))
+    )
     training = training_of("simclr", "0.5 minutes")
     assert training.steps is None
     rates = []

@@ -9,24 +9,24 @@ import torch
 
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.low_rank import LowRank, add_low_rank, merged
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.quantiles import Quantiles
-from selftime.encoders.transformer import Transformer
-from selftime.engine.interruption import Stopped
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.transformer import Transformer
+from selftime.encoders.wrappers.low_rank import LowRank, add_low_rank, merged
 from selftime.engine.model import load
-from selftime.engine.plan import TrainingConfig
 from selftime.engine.pretrain import pretrain
-from selftime.objectives.answers import Amount, AnyClasses, OneClass, StepClasses
+from selftime.engine.training.config import TrainingConfig
+from selftime.engine.training.loop import Stopped
+from selftime.objectives.base import Recipe
 from selftime.objectives.masked_patches import MaskedPatches
-from selftime.objectives.recipe import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
-from selftime.tasks.probe import Probe
-from selftime.tasks.transfer import tuning
+from selftime.objectives.supervised.targets import Amount, AnyClasses, OneClass, StepClasses
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.transfer import tune as tuning
 from selftime.tasks.transfer.strategies import STRATEGIES, TransferConfig, transfer
-from selftime.tasks.transfer.tuning import cache_frozen, layer_rates, freeze, train_last, unfrozen
+from selftime.tasks.transfer.tune import cache_frozen, freeze, layer_rates, train_last, unfrozen
 from training_material import waves
 
 SLOW = pytest.mark.slow

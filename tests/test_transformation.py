@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.arrow_of_time import ArrowOfTime
-from selftime.objectives.labels import accuracy, balanced_labels
+from selftime.objectives.parts.labels import accuracy, balanced_labels
 from selftime.objectives.transformation import VISIBLE, Transformation, apply_views, shrink
 from selftime.views.amplitude import flip
-from selftime.views.fixed import Fixed, same
+from selftime.views.pairs import Fixed, same
 from selftime.views.timing import reverse
 from toy_batches import before_and_after, padded, ragged
 

@@ -8,17 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.patching import PatchEmbedder, extract_patches, observed_tokens
-from selftime.encoders.positions import LearnedPositions, Size
-from selftime.encoders.projected import UnitLength
+from selftime.encoders.networks.attention import LearnedPositions, Size, TransformerLayer
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.patching import PatchEmbedder, extract_patches, observed_tokens
+from selftime.encoders.networks.transformer import ClassToken, Transformer
 from selftime.encoders.registry import build, check_sizes, recipe_of
-from selftime.encoders.transformer import ClassToken, Transformer
+from selftime.encoders.wrappers.projected import UnitLength
 from selftime.objectives.simclr import SimCLR
-from selftime.tasks.scratch import network_like
+from selftime.tasks.transfer.scratch import network_like
 from toy_batches import padded, ragged, sines, with_gap
 
 

@@ -8,10 +8,10 @@ from torch import Generator, Tensor
 
 from contrast_loops import Row, hierarchy_loop
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import ENCODERS
 from selftime.objectives.base import Step
-from selftime.objectives.parts import dropout
+from selftime.objectives.parts.heads import dropout
 from selftime.objectives.ts2vec import TS2Vec
 from selftime.views.masks import Mask, RandomMask, hidden
 from selftime.views.pairs import OverlappingCrops

@@ -7,7 +7,7 @@ import torch
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.encoders.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.ts_tcc import TSTCC, Context
 from selftime.views.amplitude import magnitude_warp

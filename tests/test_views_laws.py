@@ -13,8 +13,8 @@ from torch.nn.functional import pad
 
 from examples import examples
 from selftime.data.batch import Batch
-from selftime.views.augment import VIEWS
 from selftime.views.mild import Mild, copies
+from selftime.views.registry import VIEWS
 
 GENTLE = examples(15)
 EVERY_VIEW = pytest.mark.parametrize("name", VIEWS)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.views import sensors
-from selftime.views.curves import spline_weights
+from selftime.views.draws import spline_weights
 from selftime.views.spectrum import frequency_mask, outside_band, ragged_dft
 
 LENGTHS = [21, 1, 2, 12]

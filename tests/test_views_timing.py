@@ -9,10 +9,9 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.views import timing
-from selftime.views.curves import smooth_curves
-from selftime.views.draws import either_way, normal
+from selftime.views.draws import either_way, normal, smooth_curves
 from selftime.views.mild import Mild
-from selftime.views.resample import identity_positions, resample
+from selftime.views.timing import identity_positions, resample
 
 LENGTHS = [23, 1, 2, 9, 16]
 
@@ -164,7 +163,9 @@ def test_window_warp_by_hand() -> None:
     x = Batch(torch.arange(9.0).reshape(1, 1, 9), torch.ones(1, 1, 9, dtype=torch.bool))
     y = timing.window_warp(x, Generator().manual_seed(0), share=1.0, speed=4.0)
     torch.testing.assert_close(y.values, x.values)
-    half = timing.part_warped(identity_positions(x), x.lengths, 0.5, torch.zeros(1), torch.full((1,), 3.0))
+    half = timing.part_warped(
+        identity_positions(x), x.lengths, 0.5, torch.zeros(1), torch.full((1,), 3.0)
+    )
     want = [0, 2 / 3, 4 / 3, 2, 8 / 3, 10 / 3, 4, 6, 8]  # 4 steps take 12 of 16, 4 the other 4
     torch.testing.assert_close(half[0], torch.tensor(want))
 

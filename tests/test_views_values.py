@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.views import amplitude, masks
-from selftime.views.curves import spline_weights
+from selftime.views.draws import spline_weights
 from selftime.views.spectrum import ragged_dft, recomposed, spectrum
 
 LENGTHS = [21, 1, 2, 12]

@@ -3,7 +3,7 @@
 import torch
 
 from selftime.data.batch import Batch
-from selftime.engine.watching import CollapseMonitor
+from selftime.engine.monitoring.monitors import CollapseMonitor
 
 
 def monitor() -> CollapseMonitor:

@@ -7,12 +7,11 @@ import torch
 
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
-from selftime.encoders.dilated import Dilated
-from selftime.engine.plan import TrainingConfig, parse_budget
-from selftime.engine.training import Trainer
-from selftime.objectives import OBJECTIVES
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.recipe import Recipe
+from selftime.encoders.networks.dilated import Dilated
+from selftime.engine.training.config import TrainingConfig, parse_budget
+from selftime.engine.training.trainer import Trainer
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.registry import OBJECTIVES
 
 
 def waves(count: int = 20, *, channels: int = 2, steps: int = 24) -> SeriesSet:

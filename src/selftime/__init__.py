@@ -21,12 +21,12 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.model import load as load
-    from selftime.engine.plan import TrainingConfig as TrainingConfig
     from selftime.engine.pretrain import pretrain as pretrain
-    from selftime.engine.runs import Run as Run
-    from selftime.engine.runs import RunError as RunError
-    from selftime.engine.stream import Stream as Stream
-    from selftime.engine.stream import StreamError as StreamError
+    from selftime.engine.streaming.stream import Stream as Stream
+    from selftime.engine.streaming.stream import StreamError as StreamError
+    from selftime.engine.training.config import TrainingConfig as TrainingConfig
+    from selftime.engine.training.run_folder import Run as Run
+    from selftime.engine.training.run_folder import RunError as RunError
     from selftime.estimators import AnomalyDetector as AnomalyDetector
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import Forecaster as Forecaster
@@ -40,16 +40,16 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.inspection import inspect as inspect
     from selftime.report.methods import methods as methods
     from selftime.tasks.anomaly.detect import detect as detect
-    from selftime.tasks.compare import compare as compare
-    from selftime.tasks.evaluate import evaluate as evaluate
-    from selftime.tasks.evaluation import Evaluation as Evaluation
+    from selftime.tasks.audit.views import inspect_views as inspect_views
+    from selftime.tasks.comparison.compare import compare as compare
+    from selftime.tasks.comparison.leaks import find_leaks as find_leaks
+    from selftime.tasks.evaluation.evaluation import Evaluation as Evaluation
+    from selftime.tasks.evaluation.evaluation import evaluate as evaluate
     from selftime.tasks.forecasting.backtest import backtest as backtest
-    from selftime.tasks.invariance import inspect_views as inspect_views
-    from selftime.tasks.leaks import find_leaks as find_leaks
-    from selftime.tasks.picking import pick as pick
-    from selftime.tasks.race import race as race
-    from selftime.tasks.suggest import suggest as suggest
-    from selftime.tasks.transfer.choosing import advise as advise
+    from selftime.tasks.selection.pick import pick as pick
+    from selftime.tasks.selection.race import race as race
+    from selftime.tasks.selection.suggest import suggest as suggest
+    from selftime.tasks.transfer.choose import advise as advise
 
     __version__: str
 
@@ -65,30 +65,30 @@ _HOMES = {
     "sample": "data.samples",
     "samples": "data.samples",
     "pretrain": "engine.pretrain",
-    "Run": "engine.runs",
-    "RunError": "engine.runs",
+    "Run": "engine.training.run_folder",
+    "RunError": "engine.training.run_folder",
     "load": "engine.model",
     "Model": "engine.model",
     "ModelError": "engine.model",
-    "Stream": "engine.stream",
-    "StreamError": "engine.stream",
+    "Stream": "engine.streaming.stream",
+    "StreamError": "engine.streaming.stream",
     "Auto": "engine.choices",
-    "TrainingConfig": "engine.plan",
+    "TrainingConfig": "engine.training.config",
     "adapted": "engine.adaptation",
-    "compare": "tasks.compare",
+    "compare": "tasks.comparison.compare",
     "write_comparison": "report.folder",
     "read_run": "report.folder",
     "RunFolder": "report.folder",
-    "evaluate": "tasks.evaluate",
-    "Evaluation": "tasks.evaluation",
-    "find_leaks": "tasks.leaks",
-    "advise": "tasks.transfer.choosing",
+    "evaluate": "tasks.evaluation.evaluation",
+    "Evaluation": "tasks.evaluation.evaluation",
+    "find_leaks": "tasks.comparison.leaks",
+    "advise": "tasks.transfer.choose",
     "detect": "tasks.anomaly.detect",
     "backtest": "tasks.forecasting.backtest",
-    "inspect_views": "tasks.invariance",
-    "race": "tasks.race",
-    "pick": "tasks.picking",
-    "suggest": "tasks.suggest",
+    "inspect_views": "tasks.audit.views",
+    "race": "tasks.selection.race",
+    "pick": "tasks.selection.pick",
+    "suggest": "tasks.selection.suggest",
     "methods": "report.methods",
     "AnomalyDetector": "estimators",
     "Classifier": "estimators",

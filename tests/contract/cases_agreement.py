@@ -3,8 +3,8 @@
 from cases_encoders import dilated
 from kinds import GradientCase
 
-from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import Objective
+from selftime.objectives.registry import OBJECTIVES
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent
 

@@ -4,7 +4,7 @@ from cases_encoders import dilated
 from kinds import GradientCase
 
 from selftime.objectives.base import Objective
-from selftime.objectives.combined import Combined
+from selftime.objectives.formula import Combined
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
 from selftime.views.amplitude import magnitude_warp

@@ -5,9 +5,9 @@ from functools import partial
 from cases_encoders import dilated
 from kinds import GradientCase
 
-from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import Objective
-from selftime.objectives.soft import Soft
+from selftime.objectives.parts.soft import Soft
+from selftime.objectives.registry import OBJECTIVES
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent, WeakStrong
 

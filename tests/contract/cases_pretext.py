@@ -3,11 +3,11 @@
 from cases_encoders import dilated
 from kinds import GradientCase
 
-from selftime.encoders.dilated import Dilated
-from selftime.objectives import OBJECTIVES
+from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.base import Objective
+from selftime.objectives.registry import OBJECTIVES
 from selftime.views.amplitude import flip, magnitude_warp
-from selftime.views.fixed import Fixed, same
+from selftime.views.pairs import Fixed, same
 from selftime.views.timing import reverse
 
 

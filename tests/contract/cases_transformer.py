@@ -3,9 +3,9 @@
 from kinds import EncoderCase
 
 from selftime.encoders.base import Encoder
-from selftime.encoders.normalised import ByChannel, InstanceNormalised
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.transformer import ClassToken, Transformer
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.transformer import ClassToken, Transformer
+from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 
 
 def embedder(channels: int, seed: int, *, stride: int = 4) -> PatchEmbedder:

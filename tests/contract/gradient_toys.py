@@ -9,9 +9,8 @@ from toys import Spread
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives import ranks
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.recipe import Recipe
+from selftime.objectives import distributed as ranks
+from selftime.objectives.base import Objective, Recipe, Step
 
 
 class Trained(Spread):

@@ -7,8 +7,8 @@ from cases import CLOSED_FORM_CASES, GRADIENT_CASES
 from kinds import ClosedFormCase
 
 from selftime.encoders.base import Encoder
-from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import ClosedForm
+from selftime.objectives.registry import OBJECTIVES
 
 by_name = pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 

@@ -44,8 +44,8 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
     Example: selftime backtest sample:NYCTaxi --horizons 48
     """
     import selftime as st
-    from selftime.report.coverage import coverage_picture
-    from selftime.report.palette import save_picture
+    from selftime.report.pictures.forecasts import coverage_picture
+    from selftime.report.pictures.palette import save_picture
     from selftime.report.tables import backtest_table
 
     steps = horizons_in(horizons)

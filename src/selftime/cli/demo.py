@@ -29,8 +29,8 @@ def demo(
     Example: selftime demo
     """
     import selftime as st
-    from selftime.report.overview import overview
-    from selftime.report.palette import save_picture
+    from selftime.report.pictures.overview import overview
+    from selftime.report.pictures.palette import save_picture
     from selftime.report.tables import comparison_table
 
     target = Path(out) if out else free_folder("selftime-demo", force=force)

@@ -42,8 +42,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
     import selftime as st
-    from selftime.report.anomalies import alarms_table, anomaly_picture, count_of
-    from selftime.report.palette import save_picture
+    from selftime.report.pictures.anomalies import alarms_table, anomaly_picture, count_of
+    from selftime.report.pictures.palette import save_picture
 
     files.check_file(out, files.TABLES, force=force)
     if picture:

@@ -46,8 +46,8 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     Example: selftime forecast sample:NYCTaxi --horizon 48 --out forecast.csv --picture taxi.png
     """
     import selftime as st
-    from selftime.report.forecasts import forecast_picture
-    from selftime.report.palette import save_picture
+    from selftime.report.pictures.forecasts import forecast_picture
+    from selftime.report.pictures.palette import save_picture
 
     files.check_file(out, files.TABLES, force=force)
     if picture:

@@ -47,8 +47,8 @@ def inspect(  # noqa: PLR0913 - the signature is the command line
     result: dict[str, Any] = found.to_dict()
     lines: list[Any] = [inspection_table(found)]
     if views:
-        from selftime.report.invariance import audit_picture, audit_table
-        from selftime.report.palette import save_picture
+        from selftime.report.pictures.audit import audit_picture, audit_table
+        from selftime.report.pictures.palette import save_picture
 
         audit = st.inspect_views(series, seed=seed, progress=True)
         result["views"] = audit.to_dict()

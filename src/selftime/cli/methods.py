@@ -11,7 +11,7 @@ def methods(as_json: options.Json = False) -> None:
     Example: selftime methods --json
     """
     import selftime as st
-    from selftime.report.measured import benchmark_results
+    from selftime.report.methods import benchmark_results
     from selftime.report.tables import methods_table
 
     known = st.methods()

@@ -35,7 +35,7 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     Example: selftime suggest run sample:JapaneseVowels:train --n 20 --out to-label.csv
     """
     import selftime as st
-    from selftime.report.suggestions import columns_of, suggestions_table
+    from selftime.report.tables import columns_of, suggestions_table
 
     if out:
         files.check_file(out, files.TABLES, force=force)

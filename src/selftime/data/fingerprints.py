@@ -9,8 +9,11 @@ Two different series share a fingerprint by chance once in 2⁶⁴ pairs: with a
 either side, once in 18 million comparisons of such sets.
 """
 
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt64
+from safetensors.numpy import load_file, save_file
 
 from selftime.data.series import SeriesSet
 
@@ -41,7 +44,9 @@ def fingerprints_of(series: SeriesSet) -> Int64[np.ndarray, "N"]:
     return splitmix64(total).view(np.int64)
 
 
-def merge_fingerprints(first: Fingerprints | None, second: Fingerprints | None) -> Fingerprints | None:
+def merge_fingerprints(
+    first: Fingerprints | None, second: Fingerprints | None
+) -> Fingerprints | None:
     """What either holds, each once; None where nothing is known of both."""
     known = [part for part in (first, second) if part is not None]
     return np.unique(np.concatenate(known)) if known else None
@@ -74,3 +79,32 @@ def splitmix64(z: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     out: np.ndarray = z ^ (z >> np.uint64(31))
     return out
+
+
+SEEN = "seen.safetensors"
+"""The file in a model folder."""
+
+
+def write_seen(folder: Path, fingerprints: Fingerprints | None) -> None:
+    """Add the file to a model folder, if anything is known."""
+    if fingerprints is not None:
+        save_file({"fingerprints": np.ascontiguousarray(fingerprints)}, folder / SEEN)
+
+
+def read_seen(folder: Path) -> Fingerprints | None:
+    """The fingerprints in a model folder; None where it has none.
+
+    Raises:
+        ValueError: a damaged file, or one that holds something else.
+    """
+    path = folder / SEEN
+    if not path.is_file():
+        return None
+    try:
+        held = load_file(path)
+    except Exception as error:  # safetensors raises several kinds
+        raise ValueError(f"{SEEN} is damaged: {error}") from None
+    found = held.get("fingerprints")
+    if len(held) != 1 or found is None or found.dtype != np.int64 or found.ndim != 1:
+        raise ValueError(f"{SEEN} holds {sorted(held)}, wanted fingerprints (any number,) of int64")
+    return np.unique(found)

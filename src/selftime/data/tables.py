@@ -1,13 +1,18 @@
-"""Tables of named columns, and what each column of one is for."""
+"""Tables of named columns: what each column is for, and the three layouts long, wide and one series."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Float32
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import SeriesError, column_of, trim_rows
+from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
+from selftime.data.series import SeriesSet
 
 Layout = Literal["long", "wide", "series"]
 """long: a row a step, a column names the series; wide: a row a series; series: one series."""
@@ -164,3 +169,179 @@ def _find_name(names: list[str], columns: Columns, wanted: Sequence[str]) -> str
 def _list_names(names: list[str]) -> str:
     shown = ", ".join(map(repr, names[:8]))
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+log = logging.getLogger(__name__)
+
+
+def series_of_table(table: Table, columns: Columns, layout: Layout | None = None) -> SeriesSet:
+    """The series in a table.
+
+    Rows go by time within each series and need not be sorted; without a time column they keep
+    their order. The reason for a recognised layout is logged.
+
+    Args:
+        table: from a file or a frame.
+        columns: which column is what.
+        layout: None to recognise it from the column names.
+
+    Raises:
+        SeriesError: no rows, text where numbers belong, a time twice in one series, or a label
+            that changes within one.
+    """
+    if table.cells.num_rows == 0:
+        raise SeriesError("has no rows, wanted at least one: check the query or the file")
+    roles = roles_of(table, columns, layout)
+    log.info("read as layout=%r: %s", roles.layout, roles.reason)
+    return _wide(table, roles) if roles.layout == "wide" else _long(table, roles)
+
+
+def _wide(table: Table, roles: Roles) -> SeriesSet:
+    steps, lengths = trim_rows(_values(table, roles.channels))
+    ids = None if roles.id is None else _names(table, roles.id).to_pylist()
+    series = SeriesSet.from_steps(steps, lengths, ids=ids, labels=_column(table, roles.label))
+    return replace(series, groups=_column(table, roles.group))
+
+
+def _long(table: Table, roles: Roles) -> SeriesSet:
+    """Long tables; one series is a long table in which every row has the same id."""
+    ids, codes = ["0"], np.zeros(table.cells.num_rows, np.int64)
+    if roles.layout == "long" and roles.id is not None:
+        encoded = _names(table, roles.id).dictionary_encode()  # by first appearance
+        ids, codes = encoded.dictionary.to_pylist(), np.asarray(encoded.indices, np.int64)
+    lengths = np.bincount(codes)
+    times = _times(table, roles.time)
+    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
+    if times is not None:
+        _check_times(table, roles, times, order, codes)
+    first = order[np.cumsum(lengths) - lengths]
+    series = SeriesSet.from_steps(
+        _values(table, roles.channels)[order],
+        lengths,
+        ids=ids,
+        channels=roles.channels,
+        labels=_constant(table, roles.label, first, codes),
+    )
+    return replace(
+        series,
+        times=None if times is None else times[order],
+        groups=_constant(table, roles.group, first, codes),
+    )
+
+
+def _values(table: Table, names: tuple[str, ...]) -> Float32[np.ndarray, "R K"]:
+    """The value columns side by side, NaN where missing."""
+    return np.stack([_numbers(table, name) for name in names], axis=1)
+
+
+def _numbers(table: Table, name: str) -> Float32[np.ndarray, "R"]:
+    cells = _cells(table, name)
+    if _is_text(cells):
+        return numbers(cells, lambda row: table.place(row, name), (*MISSING_CELLS, ""))
+    if not _is_number(cells):
+        raise SeriesError(
+            f"column {name!r} holds {cells.type}, wanted numbers: name the value columns with "
+            "columns=Columns(channels=[...])"
+        )
+    values = np.asarray(cells.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False))
+    if np.isinf(values).any():
+        row = int(np.argmax(np.isinf(values)))
+        raise SeriesError(
+            f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
+            "mark missing values as NaN or rescale"
+        )
+    return values
+
+
+def _times(table: Table, name: str | None) -> np.ndarray | None:
+    """Times of the rows: datetime64 in UTC or float64."""
+    if name is None:
+        return None
+    cells = _cells(table, name)
+    if _is_text(cells):
+        times = times_of(cells, lambda row: table.place(row, name))
+    elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
+        times = np.asarray(cells.to_numpy(zero_copy_only=False))
+    elif _is_number(cells):
+        times = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    else:
+        raise SeriesError(f"column {name!r} holds {cells.type}, wanted times or numbers")
+    lost = np.isnat(times) if times.dtype.kind in "mM" else ~np.isfinite(times)
+    if lost.any():
+        row = int(np.argmax(lost))
+        raise SeriesError(
+            f"{table.place(row, name)}: got no time, wanted one for each row: drop the row, or "
+            "read without times: columns=Columns(time=None, channels=[...])"
+        )
+    return times
+
+
+def _check_times(
+    table: Table, roles: Roles, times: np.ndarray, order: np.ndarray, codes: np.ndarray
+) -> None:
+    same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
+    if same.any():
+        row = int(order[int(np.argmax(same)) + 1])
+        raise SeriesError(
+            f"{table.place(row, str(roles.time))}: got the time {times[row]} twice in one series, "
+            "wanted each once: drop or average the repeated rows, or read without times in the "
+            "order of the rows: columns=Columns(time=None, channels=[...])"
+        )
+
+
+def _constant(
+    table: Table, name: str | None, first: np.ndarray, codes: np.ndarray
+) -> np.ndarray | None:
+    """The value of each series in a column that does not change within one."""
+    column = _column(table, name)
+    if column is None or name is None:
+        return None
+    changed = column != column[first][codes]
+    if changed.any():
+        row = int(np.argmax(changed))
+        raise SeriesError(
+            f"{table.place(row, name)}: got {column[row]!s} after {column[first][codes[row]]!s} in "
+            "the same series, wanted one for each series: to leave the column out, or to read it "
+            "as a channel, name the channels: columns=Columns(channels=[...])"
+        )
+    return np.asarray(column[first])
+
+
+def _column(table: Table, name: str | None) -> np.ndarray | None:
+    """Labels or groups as they are; cells of a text file by what they look like."""
+    if name is None:
+        return None
+    cells = _cells(table, name)
+    _check_no_gap(table, cells, name)
+    if _is_text(cells) and table.first_line is not None:
+        return labels_of(cells)
+    return column_of(cells.to_pylist(), name)
+
+
+def _names(table: Table, name: str) -> Any:
+    cells = _cells(table, name)
+    _check_no_gap(table, cells, name)
+    return cells.cast(pa.large_string())
+
+
+def _check_no_gap(table: Table, cells: Any, name: str) -> None:
+    if cells.null_count:
+        row = cells.is_null().to_pylist().index(True)
+        raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
+
+
+def _cells(table: Table, name: str) -> Any:
+    cells = table.cells.column(name).combine_chunks()
+    if isinstance(cells, pa.ChunkedArray):  # older arrow keeps an empty or single chunk wrapped
+        cells = cells.chunk(0)
+    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+
+
+def _is_text(cells: Any) -> bool:
+    kind = cells.type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(cells: Any) -> bool:
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    return any(test(cells.type) for test in (*tests, pa.types.is_decimal, pa.types.is_null))

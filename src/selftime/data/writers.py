@@ -13,12 +13,12 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
-from selftime.data.decoding import suffix_of
 from selftime.data.files import write_file
-from selftime.data.npz_format import encode_npz
+from selftime.data.formats.npz import encode_npz
+from selftime.data.formats.tables import encode_csv
+from selftime.data.formats.text import suffix_of
+from selftime.data.formats.ts import encode_ts
 from selftime.data.series import SeriesSet
-from selftime.data.table_files import encode_csv
-from selftime.data.ts_format import encode_ts
 
 _ENCODERS: dict[str, Callable[[SeriesSet], bytes]] = {
     ".npz": encode_npz,

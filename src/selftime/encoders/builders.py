@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.inception import InceptionTime
-from selftime.encoders.normalised import ByChannel, InstanceNormalised
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.pooled_cnn import PooledCNN
-from selftime.encoders.projected import Standardised
-from selftime.encoders.quantiles import Quantiles
-from selftime.encoders.recurrent import GRU, LSTM
-from selftime.encoders.resnet import ResNet
-from selftime.encoders.rocket import Hydra, MiniRocket, multirocket
-from selftime.encoders.transformer import Transformer
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.fixed.rocket import Hydra, MiniRocket, multirocket
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.inception import InceptionTime
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.pooled_cnn import PooledCNN
+from selftime.encoders.networks.recurrent import GRU, LSTM
+from selftime.encoders.networks.resnet import ResNet
+from selftime.encoders.networks.transformer import Transformer
+from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
+from selftime.encoders.wrappers.projected import Standardised
 
 EQUAL_WEIGHT = 0.5**0.5
 """Two parts with this weight have together mean squared length 1."""

@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.inception import InceptionTime
-from selftime.encoders.layered import Layered
-from selftime.encoders.normalised import ByChannel, InstanceNormalised
-from selftime.encoders.patching import PatchEmbedder
-from selftime.encoders.pooled_cnn import PooledCNN
-from selftime.encoders.projected import Projected, Standardised, UnitLength
-from selftime.encoders.quantiles import Quantiles
-from selftime.encoders.recurrent import GRU, LSTM
-from selftime.encoders.resnet import ResNet
-from selftime.encoders.rocket import Hydra, MiniRocket
-from selftime.encoders.transformer import ClassToken, Transformer
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.fixed.rocket import Hydra, MiniRocket
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.inception import InceptionTime
+from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.pooled_cnn import PooledCNN
+from selftime.encoders.networks.recurrent import GRU, LSTM
+from selftime.encoders.networks.resnet import ResNet
+from selftime.encoders.networks.transformer import ClassToken, Transformer
+from selftime.encoders.wrappers.layered import Layered
+from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
+from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.settings import settings_of
 
 ENCODERS: dict[str, type[Encoder]] = {

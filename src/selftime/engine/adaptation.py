@@ -16,15 +16,15 @@ from selftime.data.scaling import PerChannel
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
-from selftime.encoders.normalised import ByChannel
-from selftime.encoders.projected import (
+from selftime.encoders.registry import build, recipe_of
+from selftime.encoders.wrappers.normalised import ByChannel
+from selftime.encoders.wrappers.projected import (
     Projected,
     Standardised,
     UnitLength,
     backbone,
     standardisation,
 )
-from selftime.encoders.registry import build, recipe_of
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_reference_bank
 from selftime.engine.solve import sample_of

@@ -1,4 +1,4 @@
-"""Settings of a run: what was given, what "auto" stands for, and why; resolved here alone."""
+"""Settings of a run: what was given, what "auto" stands for, and why."""
 
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -12,15 +12,21 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT
-from selftime.encoders.projected import Standardised, backbone
+from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig, parse_budget
 from selftime.engine.solve import generator, sample_of
-from selftime.objectives import OBJECTIVES
+from selftime.engine.training.config import Budget, TrainingConfig, parse_budget
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.naming import build_objective, takes_steps
-from selftime.objectives.spectral import Spectral
-from selftime.objectives.strength import MEDIUM, TRIAL_SERIES, WEAK, Trial, choose_strength
+from selftime.objectives.formula import build_objective, takes_steps
+from selftime.objectives.registry import OBJECTIVES
+from selftime.objectives.spectral import (
+    MEDIUM,
+    TRIAL_SERIES,
+    WEAK,
+    Spectral,
+    Trial,
+    choose_strength,
+)
 from selftime.settings import settings_of
 from selftime.views.mild import Mild
 
@@ -286,7 +292,9 @@ def continue_from(
         return body, {"encoder": choice}
     length = int(np.median(series.lengths))
     rocket = BUILDERS["rocket"](channels=series.n_channels, length=length, seed=seed)
-    both = Joined(encoders=[rocket, Standardised(encoder=body)], weights=[EQUAL_WEIGHT, EQUAL_WEIGHT])
+    both = Joined(
+        encoders=[rocket, Standardised(encoder=body)], weights=[EQUAL_WEIGHT, EQUAL_WEIGHT]
+    )
     return both, {"encoder": choice, "joined with": ROCKET}
 
 

@@ -1,4 +1,4 @@
-"""Model: a learned encoder with everything needed to use it on new series."""
+"""Model: a learned encoder with everything needed to use it on new series, as a folder and back."""
 
 import json
 import os
@@ -14,18 +14,59 @@ from safetensors.torch import load_file, save_file
 
 from selftime.data import scaling
 from selftime.data.files import restore, whole_folder
-from selftime.data.fingerprints import Fingerprints, are_among
+from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
-from selftime.engine.card import card_text
-from selftime.engine.cohort import check_reference_bank
-from selftime.engine.seen import read_seen, write_seen
-from selftime.engine.stream import Manner, Of, Source, Stream
+from selftime.engine.streaming.stream import Manner, Of, Source, Stream
 from selftime.progress import Progress, open_progress
+
+
+def check_reference_bank(reference_bank: torch.Tensor, dim: int) -> np.ndarray:
+    """The stored cohort as an array.
+
+    Raises:
+        ValueError: not (K,``dim``) finite 32-bit numbers.
+    """
+    if (
+        reference_bank.dtype != torch.float32
+        or reference_bank.ndim != 2
+        or reference_bank.shape[1] != dim
+    ):
+        raise ValueError(f"got a cohort of shape {tuple(cohort.shape)}, wanted (any, {dim})")
+    if not bool(reference_bank.isfinite().all()):
+        raise ValueError("the cohort holds values that are not finite")
+    return reference_bank.numpy()
+
+
+def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
+    """The card as Markdown, from the same figures that ``config.json`` holds."""
+    sections = [
+        "# A selftime model",
+        "Made by self-supervised learning from unlabelled time series. "
+        'Use it with `selftime.load("this-folder")`.',
+        _table("Data", card.get("data", {})),
+        _table("Settings", {k: f"{v['value']} — {v['reason']}" for k, v in _reasons(card)}),
+        _table("Figures", card.get("figures", {})),
+        _table("Input", {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]}),
+        _table("Made with", card.get("versions", {})),
+    ]
+    return "\n\n".join(part for part in sections if part) + "\n"
+
+
+def _reasons(card: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return list(card.get("settings", {}).items())
+
+
+def _table(title: str, rows: dict[str, Any]) -> str:
+    if not rows:
+        return ""
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join([f"## {title}", "", "| | |", "|---|---|", *lines])
+
 
 _FORMAT = 1
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
@@ -221,7 +262,9 @@ def _assemble(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Mode
             scaling=scaling.from_dict(config["scaling"]),
             channels=tuple(map(str, config["channels"])),
             card=dict(config["card"]),
-            reference_bank=None if reference_bank is None else check_reference_bank(reference_bank, encoder.dim),
+            reference_bank=None
+            if reference_bank is None
+            else check_reference_bank(reference_bank, encoder.dim),
             fingerprints=read_seen(folder),
         )
     except UNFIT as error:

@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.engine.choices import Choice
-from selftime.engine.plan import Precision
-from selftime.engine.watching import evaluating
+from selftime.engine.monitoring.monitors import evaluating
+from selftime.engine.training.config import Precision
 
 FAR = 0.1
 """Relative error of embeddings above which half precision is refused. Measured in bfloat16 (2⁻⁸ =

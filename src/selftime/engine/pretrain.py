@@ -19,17 +19,17 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.projected import Standardised, UnitLength
-from selftime.engine.checkpoint import State, newest_checkpoint
+from selftime.encoders.wrappers.projected import Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.fit import progress_callback, run_training
 from selftime.engine.model import Model, load
-from selftime.engine.plan import Budget, TrainingConfig
+from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.precision import warn_of
-from selftime.engine.runs import MODEL, Run, metrics_in, run_record, write_finished
-from selftime.engine.solve import generator, fit_closed_form, sample_of
-from selftime.engine.training import Trainer, is_first_process
-from selftime.engine.watching import monitor_of
+from selftime.engine.solve import fit_closed_form, generator, sample_of
+from selftime.engine.training.checkpoint import State, newest_checkpoint
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.loop import progress_callback, run_training
+from selftime.engine.training.run_folder import MODEL, Run, metrics_in, run_record, write_finished
+from selftime.engine.training.trainer import Trainer, is_first_process
 from selftime.objectives.base import ClosedForm
 from selftime.progress import Progress, open_progress
 
@@ -88,7 +88,9 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             train(training, kept, run_record(card, command="pretrain", source=series.source), tell)
         learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    model = Model(learned.eval(), scale, series.channels, card, None, training_fingerprints(encoder, series))
+    model = Model(
+        learned.eval(), scale, series.channels, card, None, training_fingerprints(encoder, series)
+    )
     model = with_reference_bank(model, series, seed)
     if kept and is_first_process():
         write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))

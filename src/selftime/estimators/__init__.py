@@ -11,7 +11,7 @@ from selftime.estimators.forecaster import Forecaster
 from selftime.estimators.monitor import StreamMonitor
 from selftime.estimators.regressor import Regressor
 from selftime.estimators.segmenter import Segmenter
-from selftime.estimators.self_supervised import SelfSupervised
+from selftime.estimators.transformer import SelfSupervised
 
 __all__ = [
     "AnomalyDetector",

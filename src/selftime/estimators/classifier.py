@@ -12,14 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
-from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.targets import target_matrix
-from selftime.objectives.answers import AnyClasses, OneClass, TargetType
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.estimators.inputs import series_in, tags_of_series, target_matrix
+from selftime.objectives.supervised.targets import AnyClasses, OneClass, TargetType
 from selftime.progress import Progress, open_progress
-from selftime.tasks.leaks import Leaks
-from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.comparison.leaks import Leaks
+from selftime.tasks.transfer.choose import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 
@@ -34,8 +33,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no typ
             (:data:`selftime.tasks.transfer.strategies.STRATEGIES`); "auto" chooses by the number
             of labels and, from 1,000 on, by a race on held-out series.
         head: "linear" (with a frozen model the calibrated
-            :class:`selftime.tasks.probe.Probe`), "mlp", "deep_mlp", "normed_linear" or "attention";
-            with a frozen model also those of :data:`selftime.tasks.heads.HEAD_NAMES`, such as "knn",
+            :class:`selftime.tasks.probing.probe.Probe`), "mlp", "deep_mlp", "normed_linear" or "attention";
+            with a frozen model also those of :data:`selftime.tasks.probing.heads.HEAD_NAMES`, such as "knn",
             the labels of the nearest vectors by cosine.
         n_neighbors: how many labels "knn" asks; None asks 5, or all where there are fewer.
         budget: how long a network is trained, such as "200 steps"; None goes by the number of

@@ -13,7 +13,7 @@ from selftime.engine.model import Model
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.detect import AnomalyScores, Scoring, score_recording
-from selftime.tasks.anomaly.thresholds import check_rate, adaptive_thresholds
+from selftime.tasks.anomaly.thresholds import adaptive_thresholds, check_rate
 
 
 class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -126,7 +126,9 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
             for i in range(len(series)):
                 tell("scoring recordings", i, len(series))
                 whole = np.hstack([self.normal_, series.series(i)])
-                found.append(score_recording(whole, self._before, recipe=recipe, boundaries=boundaries))
+                found.append(
+                    score_recording(whole, self._before, recipe=recipe, boundaries=boundaries)
+                )
         return found
 
     def _thresholds(self, part: AnomalyScores) -> Float[np.ndarray, "T"]:

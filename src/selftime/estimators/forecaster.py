@@ -8,10 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
 from selftime.engine.model import Model
-from selftime.estimators.forecast_frames import frame_like
+from selftime.estimators.inputs import frame_like
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.fitting import ForecastConfig, fit_series
-from selftime.tasks.forecasting.outlook import Forecasts
+from selftime.tasks.forecasting.fitting import ForecastConfig, Forecasts, fit_series
 
 
 class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -26,7 +25,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             single channel sees each channel by itself. None learns features in closed form.
         strategy: how the model is used: "probe" leaves it as it is and takes its vectors as
             features; "head", "partial" and "full" train a head on its tokens, alone or with its
-            last blocks or all of it (:data:`selftime.tasks.forecasting.tuning.FORECAST_STRATEGIES`).
+            last blocks or all of it (:data:`selftime.tasks.forecasting.network.FORECAST_STRATEGIES`).
         horizon: how many steps are forecast.
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.

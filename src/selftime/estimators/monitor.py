@@ -7,10 +7,16 @@ from jaxtyping import Float
 
 from selftime.data.readers import read
 from selftime.engine.model import Model
-from selftime.engine.stream import Manner, Stream
-from selftime.engine.stream_values import cube_of
-from selftime.tasks.normal_steps import concatenate_normal, run_in
-from selftime.tasks.novelty import CoolDown, Distance, AdaptiveNovelty, check_normal_steps, fit_novelty
+from selftime.engine.streaming.stream import Manner, Stream, cube_of
+from selftime.tasks.anomaly.novelty import (
+    AdaptiveNovelty,
+    CoolDown,
+    Distance,
+    check_normal_steps,
+    concatenate_normal,
+    fit_novelty,
+    run_in,
+)
 
 
 class Monitored(NamedTuple):

@@ -8,13 +8,12 @@ from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig
 from selftime.engine.pretrain import pretrain
-from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.estimators.targets import target_matrix
-from selftime.objectives.answers import Amount
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.estimators.inputs import series_in, tags_of_series, target_matrix
+from selftime.objectives.supervised.targets import Amount
 from selftime.progress import Progress, open_progress
-from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.choose import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 

@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig
-from selftime.estimators.series_input import series_in, tags_of_series
-from selftime.objectives.answers import StepClasses
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.estimators.inputs import series_in, tags_of_series
+from selftime.objectives.supervised.targets import StepClasses
 from selftime.progress import Progress, open_progress
-from selftime.tasks.transfer.choosing import fit_strategy
+from selftime.tasks.transfer.choose import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 

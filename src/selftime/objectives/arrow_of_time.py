@@ -5,15 +5,13 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.labels import accuracy, balanced_labels
-from selftime.objectives.parts import projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.views.fixed import RandomCrop
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
+from selftime.objectives.parts.heads import projector
+from selftime.objectives.parts.labels import accuracy, balanced_labels
 from selftime.views.mild import View
-from selftime.views.resample import identity_positions, resample
-from selftime.views.timing import reversed_where
+from selftime.views.pairs import RandomCrop
+from selftime.views.timing import identity_positions, resample, reversed_where
 
 
 class ArrowOfTime(Objective):

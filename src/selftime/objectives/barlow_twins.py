@@ -4,11 +4,10 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step, check_several
+from selftime.objectives.base import Objective, Recipe, Step, check_several
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.agreement import cross_correlation, off_diagonal, on_diagonal
-from selftime.objectives.parts import normed_projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import normed_projector
 from selftime.views.pairs import Independent, Pair
 
 

@@ -7,15 +7,21 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step, check_several
-from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
-from selftime.objectives.codebook import Codebook
+from selftime.objectives.base import Objective, Recipe, Step, check_several
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import masked_code_loss, mean_where
-from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.patches import Patches, check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.segments import segments
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.patches.codebook import Codebook
+from selftime.objectives.patches.patches import (
+    Patches,
+    check_patch,
+    draw_patches,
+    patch_steps,
+    patches_of,
+    tokens_of_patches,
+    trimmed,
+)
+from selftime.objectives.patches.pieces import segments
 from selftime.views.draws import check_share, uniform
 from selftime.views.masks import hidden
 

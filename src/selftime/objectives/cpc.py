@@ -4,11 +4,10 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.futures import Ahead, Predictor
+from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.contrast import info_nce
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.patches.future import Ahead, Predictor
 
 
 class CPC(Objective):

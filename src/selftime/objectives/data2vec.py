@@ -7,14 +7,18 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import mean_where
-from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.parts.teacher import Teacher
+from selftime.objectives.patches.patches import (
+    check_patch,
+    draw_patches,
+    patch_steps,
+    patches_of,
+    trimmed,
+)
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
 

@@ -10,12 +10,11 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.agreement import distillation, sharpened
-from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Branch, Teacher
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.parts.teacher import Branch, Teacher
 from selftime.settings import check_positive
 from selftime.shapes import Embedding
 from selftime.views.pairs import Independent

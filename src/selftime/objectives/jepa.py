@@ -5,14 +5,17 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import patch_steps, trimmed
-from selftime.objectives.decoder import Decoder
+from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.losses.reconstruction import squared_error
-from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher, patch_targets
-from selftime.objectives.visible import encode_visible
+from selftime.objectives.parts.heads import Decoder
+from selftime.objectives.parts.teacher import Teacher, patch_targets
+from selftime.objectives.patches.patches import (
+    check_patch,
+    encode_visible,
+    patch_steps,
+    patches_of,
+    trimmed,
+)
 from selftime.views.draws import check_count, uniform
 from selftime.views.masks import hidden
 from selftime.views.spans import outside_blocks

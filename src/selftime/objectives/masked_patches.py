@@ -5,13 +5,18 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
-from selftime.objectives.heads import PatchHead
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import squared_error
-from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import PatchHead
+from selftime.objectives.patches.patches import (
+    check_patch,
+    draw_patches,
+    patch_steps,
+    patches_of,
+    tokens_of_patches,
+    trimmed,
+)
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
 

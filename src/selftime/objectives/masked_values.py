@@ -4,13 +4,11 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import trimmed
-from selftime.objectives.heads import PatchHead
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import squared_error
-from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import PatchHead
+from selftime.objectives.patches.patches import check_patch, patches_of, trimmed
 from selftime.views.masks import EachChannel, Mask, hidden
 from selftime.views.spans import BlockMask
 

@@ -7,11 +7,10 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.parts import projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Branch, Teacher
+from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.distributed import distribute
+from selftime.objectives.parts.heads import projector
+from selftime.objectives.parts.teacher import Branch, Teacher
 from selftime.settings import check_positive
 from selftime.shapes import Embedding
 from selftime.views.pairs import Independent, Pair

@@ -5,15 +5,14 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.heads import PatchHead
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import squared_error
-from selftime.objectives.patches import Patches
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import PatchHead
+from selftime.objectives.patches.patches import Patches
 from selftime.views.draws import check_count
-from selftime.views.fixed import RandomCrop
 from selftime.views.mild import View
+from selftime.views.pairs import RandomCrop
 
 
 class NextStep(Objective):

@@ -7,11 +7,10 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
+from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.losses.reconstruction import mean_where
-from selftime.objectives.parts import projector
-from selftime.objectives.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import projector
+from selftime.objectives.patches.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
 from selftime.views.draws import uniform
 
 PIECES = 5

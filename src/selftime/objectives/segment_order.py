@@ -6,13 +6,12 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, check_heads, attention_mask
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
+from selftime.encoders.networks.attention import TransformerLayer, attention_mask, check_heads
+from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.losses.reconstruction import mean_where
-from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.patches.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
 
 
 class SegmentOrder(Objective):

@@ -4,13 +4,11 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step, check_negatives
+from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.contrast import nt_xent
-from selftime.objectives.losses.soft import soft_nt_xent
-from selftime.objectives.parts import projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.soft import Soft
+from selftime.objectives.parts.heads import projector
+from selftime.objectives.parts.soft import Soft, soft_nt_xent
 from selftime.settings import check_positive
 from selftime.views.pairs import Independent, Pair
 

@@ -7,14 +7,11 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, valid_tokens
-from selftime.objectives.base import Objective, Step, check_several
-from selftime.objectives.chosen import trimmed
-from selftime.objectives.heads import PatchHead
+from selftime.objectives.base import Objective, Recipe, Step, check_several
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import mean_where, squared_error
-from selftime.objectives.parts import projector
-from selftime.objectives.patches import check_patch, patches_of
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import PatchHead, projector
+from selftime.objectives.patches.patches import check_patch, patches_of, trimmed
 from selftime.settings import check_positive
 from selftime.views.draws import check_count
 from selftime.views.masks import Mask, hidden
@@ -135,7 +132,9 @@ def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tens
     return mean_where(-logits.log_softmax(dim=1), alike)
 
 
-def uncertainty_weighting(losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]) -> Float[Tensor, ""]:
+def uncertainty_weighting(
+    losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]
+) -> Float[Tensor, ""]:
     """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ².
 
     Kendall et al. 2018, *Multi-task learning using uncertainty to weigh losses*, section 3.2.

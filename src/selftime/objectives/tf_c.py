@@ -8,16 +8,15 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step, check_negatives
+from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.contrast import nt_xent
-from selftime.objectives.parts import projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import projector
 from selftime.settings import check_positive
 from selftime.shapes import Embedding
-from selftime.views.components import Components, amplitudes
 from selftime.views.draws import check_share
 from selftime.views.mild import Mild, View
+from selftime.views.spectrum import Components, amplitudes
 
 _MARGIN = 1.0
 """δ (Zhang et al. 2022, section 5)."""

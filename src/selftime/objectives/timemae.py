@@ -5,17 +5,22 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, attention_mask, sinusoids
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.chosen import draw_patches, patch_steps, trimmed
-from selftime.objectives.codebook import Codebook
+from selftime.encoders.networks.attention import TransformerLayer, attention_mask, sinusoids
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import masked_code_loss, mean_where
-from selftime.objectives.parts import linear, weights_from
-from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.teacher import Teacher, patch_targets
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.parts.teacher import Teacher, patch_targets
+from selftime.objectives.patches.codebook import Codebook
+from selftime.objectives.patches.patches import (
+    check_patch,
+    draw_patches,
+    patch_steps,
+    patches_of,
+    tokens_of_patches,
+    trimmed,
+)
 from selftime.views.draws import check_share
 from selftime.views.masks import hidden
 

@@ -9,10 +9,9 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.parts import projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
+from selftime.objectives.parts.heads import projector
 from selftime.shapes import Lengths
 from selftime.views.draws import check_count, check_share, check_strength, normal, uniform
 from selftime.views.pairs import crop, integers_between

@@ -8,15 +8,14 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Step
-from selftime.objectives.labels import Labels, accuracy, balanced_labels
-from selftime.objectives.parts import projector
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.distributed import distribute
+from selftime.objectives.parts.heads import projector
+from selftime.objectives.parts.labels import Labels, accuracy, balanced_labels
 from selftime.views.amplitude import flip, jitter, magnitude_warp, scaled
 from selftime.views.draws import check_share, uniform
-from selftime.views.fixed import Fixed, same
 from selftime.views.mild import View
+from selftime.views.pairs import Fixed, same
 from selftime.views.timing import permute, reverse, time_warp
 
 

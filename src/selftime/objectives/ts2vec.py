@@ -6,14 +6,12 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.dilated import max_over_time
-from selftime.objectives.base import Objective, Step, check_negatives
+from selftime.encoders.networks.dilated import max_over_time
+from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.contrast import hierarchical_contrast
-from selftime.objectives.losses.soft import soft_hierarchical_contrast
-from selftime.objectives.parts import dropout
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
-from selftime.objectives.soft import Soft
+from selftime.objectives.parts.heads import dropout
+from selftime.objectives.parts.soft import Soft, soft_hierarchical_contrast
 from selftime.shapes import Lengths, Tokens
 from selftime.views.masks import Mask, RandomMask, hidden
 from selftime.views.pairs import OverlappingCrops

@@ -6,14 +6,13 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.attention import TransformerLayer, attention_mask
 from selftime.encoders.base import Encoder, valid_tokens
-from selftime.objectives.base import Objective, Step, check_negatives
-from selftime.objectives.futures import Ahead, Cut, Predictor
+from selftime.encoders.networks.attention import TransformerLayer, attention_mask
+from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.contrast import info_nce, nt_xent
-from selftime.objectives.parts import linear, projector, weights_from
-from selftime.objectives.ranks import distribute
-from selftime.objectives.recipe import Recipe
+from selftime.objectives.parts.heads import linear, projector, weights_from
+from selftime.objectives.patches.future import Ahead, Cut, Predictor
 from selftime.settings import check_positive
 from selftime.shapes import Tokens
 from selftime.views.pairs import Pair, WeakStrong

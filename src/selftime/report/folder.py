@@ -11,9 +11,9 @@ from typing import Any
 from selftime.data.files import restore, whole_folder, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.gauges import MONITORS
 from selftime.engine.model import Model, load
-from selftime.engine.runs import (
+from selftime.engine.monitoring.monitors import MONITORS
+from selftime.engine.training.run_folder import (
     COMPARISON,
     EVALUATION,
     MODEL,
@@ -25,30 +25,27 @@ from selftime.engine.runs import (
     run_record,
     write_finished,
 )
-from selftime.engine.training import StepRecord
-from selftime.report.content import Content
-from selftime.report.curves import label_efficiency
-from selftime.report.judged import evaluation_section
-from selftime.report.judged_tables import (
+from selftime.engine.training.trainer import StepRecord
+from selftime.report.page.content import Content
+from selftime.report.page.evaluation import evaluation_section
+from selftime.report.page.page import settings_of_run, write_page
+from selftime.report.page.results import results_section, strategies_of
+from selftime.report.pictures.curves import label_efficiency
+from selftime.report.pictures.maps import embedding_map
+from selftime.report.pictures.palette import save_picture
+from selftime.report.tables import (
     comparison_tables,
     evaluation_tables,
     finishes_table,
     metrics_table,
-    strategies_table,
     plain_table,
+    strategies_table,
 )
-from selftime.report.maps import embedding_map
-from selftime.report.page import settings_of_run, write_page
-from selftime.report.palette import save_picture
-from selftime.report.results import results_section
-from selftime.report.strategies import strategies_of
-from selftime.tasks.compare import Comparison
-from selftime.tasks.evaluate import evaluate_shots
-from selftime.tasks.evaluation import Evaluation
-from selftime.tasks.recorded import comparison_from_dict, comparison_to_dict
-from selftime.views.augment import VIEWS
+from selftime.tasks.comparison.compare import Comparison, comparison_from_dict, comparison_to_dict
+from selftime.tasks.evaluation.evaluation import Evaluation, evaluate_shots
 from selftime.views.masks import RandomMask, hidden
 from selftime.views.mild import Mild, View
+from selftime.views.registry import VIEWS
 
 FILES = {
     "run": RUN_FILE,

@@ -185,7 +185,9 @@ def _warnings_of_classes(labels: dict[str, int]) -> Iterator[DataWarning]:
             "check that the label column is not an id or a measured value",
         )
     elif len(labels) > 1 and lonely:
-        yield DataWarning(f"classes with one series only: {', '.join(lonely)}", "label more of them")
+        yield DataWarning(
+            f"classes with one series only: {', '.join(lonely)}", "label more of them"
+        )
 
 
 def _warnings_of_time(found: Inspection) -> Iterator[DataWarning]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from selftime.objectives import OBJECTIVES
 from selftime.objectives.base import FAMILIES
-from selftime.report.measured import BenchmarkResult
+from selftime.objectives.registry import OBJECTIVES
+from selftime.report.methods import BenchmarkResult
 
 MARKED = re.compile(r"<!-- measured: ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
 KINDS = ("objective", "encoder", "combined")
@@ -22,13 +22,15 @@ def with_tables(page: str, content: Mapping[str, Any]) -> str:
 
     Args:
         page: Markdown.
-        content: of ``measured.json`` (:func:`selftime.report.measured.benchmark_results`).
+        content: of ``measured.json`` (:func:`selftime.report.methods.benchmark_results`).
 
     Raises:
         ValueError: a table about something that is not in :data:`SUBJECTS`.
     """
     return MARKED.sub(
-        lambda found: f"<!-- measured: {found[1]} -->\n{benchmark_table(found[1], content)}<!-- end -->",
+        lambda found: (
+            f"<!-- measured: {found[1]} -->\n{benchmark_table(found[1], content)}<!-- end -->"
+        ),
         page,
     )
 

@@ -1,7 +1,7 @@
-"""What commands print of their results, as tables and lines for a terminal."""
+"""What commands print: comparisons, methods, suggestions and every figure of a folder, as tables for a terminal."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.report.measured import BenchmarkResult
-from selftime.report.methods import Method
-from selftime.tasks.compare import UNTRAINED, Comparison, labels_in_words
+from selftime.report.methods import BenchmarkResult, Method
+from selftime.report.page.calibration import calibration_picture, metric_rows
+from selftime.report.page.confusion import frequent_mistakes
+from selftime.report.page.evaluation import evaluation_lead, mistake_row
+from selftime.report.page.progress import metric_names, value_at
+from selftime.report.page.results import Strategies, accuracy_rows, gain_rows, strategy_table
+from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_words
+from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration
-from selftime.tasks.picking import PickResult
-from selftime.tasks.race import Race
-from selftime.tasks.standing import CRITERION
-from selftime.tasks.transfer.choosing import FEW, MANY, Advice
+from selftime.tasks.selection.pick import PickResult
+from selftime.tasks.selection.race import CRITERION, Race
+from selftime.tasks.selection.suggest import Suggestions
+from selftime.tasks.transfer.choose import FEW, MANY, Advice
 from selftime.tasks.transfer.strategies import STRATEGIES
 
 
@@ -138,3 +143,106 @@ def coverage_in_words(one: Calibration, share: float) -> str:
     doubt = one.errors.get(share, math.nan)
     error = "" if math.isnan(doubt) else f" ± {100 * doubt:.1f}"
     return f"{100 * one.coverage[share]:.1f}{error} %"
+
+
+def suggestions_table(found: Suggestions) -> Table:
+    """One row a series, the most useful first."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("series", style="bold")
+    table.add_column("why")
+    for k, (name, reason) in enumerate(zip(found.ids, found.reasons, strict=True), start=1):
+        table.add_row(str(k), str(name), reason)
+    return table
+
+
+def columns_of(found: Suggestions) -> dict[str, np.ndarray]:
+    """Names, an empty column for labels, and reasons."""
+    return {
+        "id": found.ids.astype(str),
+        "label": np.full(len(found), ""),
+        "row": found.rows,
+        "stands_for": found.stands_for,
+        "reason": np.array(found.reasons),
+    }
+
+
+_TextRows = Sequence[Sequence[str]]
+
+
+def plain_table(head: Sequence[str], rows: _TextRows) -> Table:
+    """A plain table; all but its first column to the right."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for k, name in enumerate(head):
+        table.add_column(name, justify="right" if k else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def evaluation_tables(found: Evaluation) -> list[Any]:
+    """Figures, bins of confidence, confusion and mistakes."""
+    picture = calibration_picture(found)
+    names = found.classes.tolist()
+    confusion = [
+        [n, *map(str, row)] for n, row in zip(names, found.confusion.tolist(), strict=True)
+    ]
+    head = ("series", "is", "was given", "sure", "most alike of that class", "of its own class")
+    return [
+        evaluation_lead(found),
+        plain_table(("figure", "value", ""), metric_rows(found)),
+        picture.sentence,
+        plain_table(("confidence", "series", "mean confidence", "right"), picture.table),
+        *frequent_mistakes(found),
+        plain_table(("true class / given", *names), confusion),
+        *(
+            [plain_table(head, [mistake_row(it) for it in found.mistakes])]
+            if found.mistakes
+            else []
+        ),
+    ]
+
+
+def comparison_tables(comparison: Comparison) -> list[Any]:
+    """Accuracies and gains with their intervals, and the verdict."""
+    heads = [
+        f"{labels_in_words(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class
+    ]
+    parts = {"test series right": accuracy_rows(comparison), "ahead of": gain_rows(comparison)}
+    tables = [
+        plain_table((name, *heads), [(row, *(cell.text for cell in cells)) for row, cells in found])
+        for name, found in parts.items()
+    ]
+    return [*tables, *comparison.verdict()]
+
+
+def strategies_table(strategies: Strategies) -> Table:
+    """Accuracy by strategy and number of labels."""
+    it = strategy_table(strategies)
+    rows = [(name, *(cell.text for cell in cells)) for name, cells in it.rows]
+    return plain_table(("strategy", *it.head), rows)
+
+
+def metrics_table(metrics: Sequence[Mapping[str, Any]]) -> Table:
+    """Loss and monitors at the first and the last step at which each was measured."""
+    places = [("loss",), *(("monitors", name) for name in metric_names(metrics, "monitors"))]
+    rows = []
+    for place in places:
+        there = [r for r in metrics if value_at(r, *place) is not None]
+        ends = [f"{value_at(r, *place):.6g} (step {r['step']})" for r in (there[:1] + there[-1:])]
+        rows.append((place[-1], *(ends or ("", ""))))
+    return plain_table(("measured while learning", "first", "last"), rows)
+
+
+def finishes_table(finishes: Sequence[Mapping[str, Any]]) -> Table:
+    """How every contender of a race came in, the best first."""
+    rows = [
+        (
+            str(it["name"]),
+            "" if it["probe"] is None else f"{100 * it['probe']:.1f} %",
+            str(it["failure"] or "") if it["criterion"] is None else f"{it['criterion']:.3f}",
+            f"{it['seconds']:.1f} s",
+        )
+        for it in finishes
+    ]
+    return plain_table(("contender", "probe", "views agree", "learned for"), rows)

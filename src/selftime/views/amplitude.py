@@ -4,8 +4,14 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.views.curves import smooth_curves
-from selftime.views.draws import check_count, check_share, check_strength, normal, uniform
+from selftime.views.draws import (
+    check_count,
+    check_share,
+    check_strength,
+    normal,
+    smooth_curves,
+    uniform,
+)
 
 _PerChannel = Float[Tensor, "B C"]
 

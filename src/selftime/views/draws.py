@@ -1,7 +1,10 @@
-"""Random numbers for views: drawn where the generator lives, so a seed means one result."""
+"""Random numbers and smooth random curves for views: drawn where the generator lives, so a seed means one result."""
 
 import torch
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
+
+from selftime.shapes import Lengths
 
 
 def normal(*shape: int, rng: Generator, like: Tensor) -> Tensor:
@@ -47,3 +50,56 @@ def check_count(name: str, value: int, least: int) -> None:
     """
     if value < least:
         raise ValueError(f"got {name}={value}, wanted at least {least}: use {name}={least} or more")
+
+
+def smooth_curves(
+    knots: Float[Tensor, "B C K"], lengths: Lengths, T: int
+) -> Float[Tensor, "B C {T}"]:
+    """The natural cubic splines through K knots, spread evenly over each series.
+
+    The first knot lies on step 0 and the last on the last step of the series; padding is given
+    the value of the last knot.
+
+    Args:
+        knots: (B,C,K) heights of the knots, K >= 2.
+        lengths: (B,) steps of each series.
+        T: steps of the result.
+
+    Raises:
+        ValueError: fewer than two knots.
+    """
+    K = knots.shape[2]
+    check_count("knots", K, 2)
+    spacing = (K - 1) / one_if_equal(lengths).sub(1).clamp(min=1)  # knots a step
+    steps = torch.arange(T, device=knots.device)
+    at = (steps * spacing[:, None]).clamp(max=K - 1)  # (B,T) or (1,T), in knots
+    weights = spline_weights(at, K).to(knots.dtype).mT  # (B,K,T) or (1,K,T)
+    return knots @ (weights[0] if len(weights) == 1 else weights)
+
+
+def one_if_equal(lengths: Lengths) -> Int[Tensor, "_"]:
+    """The first length alone if all are equal: what is made from it then serves every series."""
+    return lengths[:1] if bool((lengths == lengths[:1]).all()) else lengths
+
+
+def spline_weights(at: Float[Tensor, "*P"], K: int) -> Float[Tensor, "*P {K}"]:
+    """How much each of K knots counts at places ``at`` in [0, K-1] of a natural cubic spline.
+
+    Between knots j and j+1, with b the way gone from j and a = 1 - b, the spline is
+    ``a y_j + b y_{j+1} + ((a³-a) m_j + (b³-b) m_{j+1}) / 6`` where m are the second derivatives
+    at the knots (Press et al., *Numerical Recipes*, equations 3.3.3 and 3.3.4). The tent
+    function of each knot is its a or b, and 0 elsewhere.
+    """
+    tents = (1 - (at[..., None] - torch.arange(K, device=at.device)).abs()).clamp(min=0)
+    return tents + (tents**3 - tents) @ second_derivatives(K).to(tents) / 6
+
+
+def second_derivatives(K: int) -> Float[Tensor, "{K} {K}"]:
+    """Matrix from the heights of K knots to the second derivatives there; 0 at both ends.
+
+    Solves ``m_{j-1} + 4 m_j + m_{j+1} = 6 (y_{j-1} - 2 y_j + y_{j+1})`` (*Numerical Recipes*,
+    equation 3.3.7, knots one apart).
+    """
+    before, at, after = (torch.eye(K, dtype=torch.float64)[i : K - 2 + i] for i in range(3))
+    inner = torch.linalg.solve((before + 4 * at + after)[:, 1:-1], 6 * (before - 2 * at + after))
+    return torch.nn.functional.pad(inner, (0, 0, 1, 1))

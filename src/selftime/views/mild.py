@@ -8,8 +8,7 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.views.amplitude import jitter, magnitude_warp
 from selftime.views.draws import check_count, check_strength, either_way, normal
-from selftime.views.resample import identity_positions, resample
-from selftime.views.timing import shifted, stretched, warped
+from selftime.views.timing import identity_positions, resample, shifted, stretched, warped
 
 View = Callable[[Batch, Generator], Batch]
 """Series in, the same series looked at differently out."""

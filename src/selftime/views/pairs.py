@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, uniform
+from selftime.views.draws import check_count, check_share, uniform
 from selftime.views.mild import Mild, View
 
 Pair = Callable[[Batch, Generator], tuple[Batch, Batch]]
@@ -101,13 +102,17 @@ class OverlappingCrops:
         before = integers_between(draw[2], 0, inner)  # a1 = a2 − start
         end = integers_between(draw[3], inner + shared, lengths)  # b2
         place = uniform(len(lengths), rng=rng, like=x.values)
-        begin = integers_between(place, 0, lengths - end + before)  # a1, moved to where b2 still fits
+        begin = integers_between(
+            place, 0, lengths - end + before
+        )  # a1, moved to where b2 still fits
         start = inner - before
         first = crop(x, begin, start + shared)
         return Crops(first, crop(x, begin + start, end - inner), start, shared)
 
 
-def integers_between(draw: Tensor, low: Int[Tensor, "B"] | int, high: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+def integers_between(
+    draw: Tensor, low: Int[Tensor, "B"] | int, high: Int[Tensor, "B"]
+) -> Int[Tensor, "B"]:
     """Whole numbers from ``low`` to ``high``, both included, from uniform draws in [0, 1)."""
     return low + (draw * (high - low + 1)).long().clamp(max=high - low)
 
@@ -120,3 +125,47 @@ def crop(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
     index = index[:, None].expand(-1, x.values.shape[1], -1)
     values, observed = x.values.gather(2, index), x.observed.gather(2, index) & within
     return Batch(values.where(observed, 0.0), observed)
+
+
+class Fixed(partial[Batch]):
+    """A view with other settings than its own: ``Fixed(jitter, strength=0.3)``.
+
+    Its repr shows them and no address, so that a card says what was done.
+    """
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.keywords.items())
+        return f"{self.func.__name__}({settings})"
+
+
+def same(x: Batch, rng: Generator) -> Batch:  # noqa: ARG001
+    """The series as they are."""
+    return x
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomCrop:
+    """A stretch of each series at its own speed; the rest is cut off.
+
+    The length is drawn once a batch, as a share of each series' own, so that equal lengths stay
+    equal; where the crop lies is drawn for each series.
+
+    Attributes:
+        least: smallest share of the length that is kept, 0 to 1; 1 leaves the series as they are.
+
+    Raises:
+        ValueError: least outside 0 to 1.
+    """
+
+    least: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_share("least", self.least)
+
+    def __call__(self, x: Batch, rng: Generator) -> Batch:
+        """Crops of at least one step."""
+        lengths = x.lengths.clamp(min=1)
+        fewest = (self.least * lengths.double()).ceil().long().clamp(min=1)
+        kept = integers_between(uniform(1, rng=rng, like=x.values), fewest, lengths)
+        begin = integers_between(uniform(len(lengths), rng=rng, like=x.values), 0, lengths - kept)
+        return crop(x, begin, kept)

@@ -7,8 +7,7 @@ from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
 from selftime.views.amplitude import channel_std
-from selftime.views.curves import smooth_curves
-from selftime.views.draws import check_count, check_strength, normal, uniform
+from selftime.views.draws import check_count, check_strength, normal, smooth_curves, uniform
 
 
 def drift(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 4) -> Batch:

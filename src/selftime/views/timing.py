@@ -1,25 +1,67 @@
-"""Views that move moments: each makes places to read at, all are read by one gather.
-
-The functions named by a participle take places (B,T) and what was drawn, and give new places;
-so they chain, and a chain of any length costs one ``resample``.
-"""
+"""Views that move moments: each makes places to read at, all are read by one gather."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.shapes import Lengths
-from selftime.views.curves import smooth_curves
+from selftime.shapes import Lengths, Observed
 from selftime.views.draws import (
     check_count,
     check_share,
     check_strength,
     either_way,
     normal,
+    smooth_curves,
     uniform,
 )
-from selftime.views.resample import Positions, identity_positions, resample
+
+Positions = Float[Tensor, "B T"]
+"""For every step of the result, the (fractional) step of the source it is read at."""
+
+
+def identity_positions(x: Batch) -> Positions:
+    """Every step read at itself: where deformations of time begin."""
+    B, _, T = x.values.shape
+    return torch.arange(T, device=x.values.device, dtype=torch.float32).expand(B, T)
+
+
+def resample(x: Batch, places: Positions) -> Batch:
+    """Every series read at ``places``, by straight lines between its observed values.
+
+    Places before the first or after the last step of a series read that step; all channels of a
+    series share its places, and its padding stays padding. A step of the result counts as
+    observed where the source step nearest to its place was. The last step of a series stays
+    observed as it was, because it carries the length.
+
+    Args:
+        x: the series.
+        places: (B,T) fractional source steps; what they say in the padding has no meaning.
+    """
+    last = (x.lengths - 1).clamp(min=0)[:, None]  # (B,1)
+    places = places.clamp(min=0).minimum(last)
+    left = places.long()  # (B,T)
+    source = x.filled()
+    a = gather_steps(source, left)  # (B,C,T)
+    b = gather_steps(source, (left + 1).minimum(last))
+    share = (places - left)[:, None].to(a.dtype)
+    values = torch.lerp(a, b, share).to(x.values.dtype)
+    return Batch(values, resampled_mask(x.observed, places, last))
+
+
+def resampled_mask(observed: Observed, places: Positions, last: Tensor) -> Observed:
+    """Where the nearest source step was observed; the last step (B,1) of a series as it was."""
+    if bool(observed.all()):
+        return observed
+    steps = torch.arange(observed.shape[2], device=observed.device)
+    valid = gather_steps(observed, (places + 0.5).long()) & (steps <= last)[:, None]
+    return valid | (observed & (steps == last)[:, None])
+
+
+def gather_steps(source: Tensor, steps: Tensor) -> Tensor:
+    """Whole steps (B,T) of every channel of a source (B,C,T)."""
+    return source.gather(2, steps[:, None].expand_as(source))
+
 
 _PerSeries = Float[Tensor, "B"]
 

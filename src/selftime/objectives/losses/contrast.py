@@ -103,7 +103,9 @@ def mean_over(loss: Float[Tensor, "G M"], valid: Bool[Tensor, "G M"] | None) -> 
     return loss.mean() if valid is None else loss.where(valid, 0.0).sum() / valid.sum()
 
 
-def halve_resolution(z: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"] | None) -> Float[Tensor, "B N D"]:
+def halve_resolution(
+    z: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"] | None
+) -> Float[Tensor, "B N D"]:
     """The larger of every two neighbouring tokens, or the one that exists; no odd last one."""
     N = z.shape[1] // 2
     even, odd = z[:, 0 : 2 * N : 2], z[:, 1 : 2 * N : 2]

@@ -14,7 +14,7 @@ from selftime.engine.model import Model
 from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.record import ChannelRecord, standardised, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
-from selftime.tasks.anomaly.thresholds import check_rate, adaptive_thresholds
+from selftime.tasks.anomaly.thresholds import adaptive_thresholds, check_rate
 
 NORMAL = 0.15
 """Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
@@ -141,7 +141,9 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         source = series.source or "the source"
         raise SeriesError(f"{source} holds {len(series)} series, wanted one recording: split it")
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
-    found = score_recording(series.series(0), train, recipe=Scoring(past_only=past_only, model=model))
+    found = score_recording(
+        series.series(0), train, recipe=Scoring(past_only=past_only, model=model)
+    )
     thresholds = adaptive_thresholds(found.scores, train, rate)
     wait = found.width if cool_down is None else cool_down
     later = find_alarms(found.channels[:, train:], thresholds[train:], wait)
@@ -187,12 +189,16 @@ def record_of(
 ) -> ChannelRecord:
     """A channel made ready: gaps bridged, scaled, its window chosen from the normal part."""
     whole = fill_gaps(x, past_only=past_only)
-    ready = ChannelRecord(standardised(whole, train, past_only=past_only), train, 1, past_only, boundaries)
+    ready = ChannelRecord(
+        standardised(whole, train, past_only=past_only), train, 1, past_only, boundaries
+    )
     longest = min(np.diff([0, *boundaries, len(x)]))  # a window fits into every recording
     return replace(ready, width=int(min(window_of(ready.values[:train]), longest)))
 
 
-def _model_scores(records: Sequence[ChannelRecord], recipe: Scoring) -> list[Float[np.ndarray, "T"]]:
+def _model_scores(
+    records: Sequence[ChannelRecord], recipe: Scoring
+) -> list[Float[np.ndarray, "T"]]:
     """What the model says of all channels at once; nothing without one.
 
     Raises:
@@ -213,14 +219,18 @@ def channel_scores(
     return combine_scores(record, [*(SCORES[name](record) for name in members), *shared])
 
 
-def combine_scores(record: ChannelRecord, scores: Sequence[Float[np.ndarray, "T"]]) -> Float[np.ndarray, "T"]:
+def combine_scores(
+    record: ChannelRecord, scores: Sequence[Float[np.ndarray, "T"]]
+) -> Float[np.ndarray, "T"]:
     """Several scores of one record, fused; smoothed where that does not make them later."""
     known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
     joined = fuse_scores(np.stack(scores), known)
     return joined if record.past_only else record.smooth(joined)
 
 
-def fuse_scores(scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+def fuse_scores(
+    scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]
+) -> Float[np.ndarray, "T"]:
     """Power mean over the scores of what their :func:`robust_z` exceeds 0 by: (Σ z³ / M)^(1/3).
 
     Args:

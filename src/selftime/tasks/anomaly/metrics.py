@@ -63,7 +63,9 @@ def vus_pr(labels: StepLabels, scores: StepScores, buffer: int) -> float:
     return float(np.mean([range_ap(labels, w, found, share) for w in range(buffer + 1)]))
 
 
-def range_ap(labels: StepLabels, width: int, found: Detections, share: Float[np.ndarray, "L"]) -> float:
+def range_ap(
+    labels: StepLabels, width: int, found: Detections, share: Float[np.ndarray, "L"]
+) -> float:
     """Average precision with labels that fade out over ``width`` steps around each anomaly.
 
     At each threshold: hits are the sum of soft labels over detected steps; wanted are the anomalous

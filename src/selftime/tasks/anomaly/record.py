@@ -89,7 +89,9 @@ class ChannelRecord:
         return smooth_steps(scores, self.width, past_only=self.past_only)
 
 
-def standardised(x: Float[np.ndarray, "T"], train: int, *, past_only: bool) -> Float[np.ndarray, "T"]:
+def standardised(
+    x: Float[np.ndarray, "T"], train: int, *, past_only: bool
+) -> Float[np.ndarray, "T"]:
     """Less the mean of the normal part, by its spread; by that of the whole where it has none."""
     normal, known = x[:train], x[:train] if past_only else x
     spread = max(float(normal.std()), 1e-3 * float(known.std()))
@@ -109,7 +111,9 @@ def starts_of(steps: int, width: int, *, most: int = _MAX_WINDOWS) -> Int[np.nda
     return np.arange(0, max(steps - width, 0) + 1, stride)
 
 
-def cut_windows(x: _StepValues, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
+def cut_windows(
+    x: _StepValues, width: int, starts: Int[np.ndarray, "W"]
+) -> Float[np.ndarray, "W L"]:
     """Windows of ``width`` steps that begin at ``starts``."""
     return np.asarray(sliding_window_view(x, width)[starts])
 

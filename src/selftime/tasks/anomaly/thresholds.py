@@ -113,7 +113,9 @@ class AdaptiveThreshold:
         self.threshold = threshold_at(self._recent, max(self._level, self._rate / RAREST))
 
 
-def adaptive_thresholds(scores: Float[np.ndarray, "T"], train: int, rate: float) -> Float[np.ndarray, "T"]:
+def adaptive_thresholds(
+    scores: Float[np.ndarray, "T"], train: int, rate: float
+) -> Float[np.ndarray, "T"]:
     """The threshold of each step, set anew by :class:`AdaptiveThreshold` every 8 steps.
 
     Args:

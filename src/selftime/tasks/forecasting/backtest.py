@@ -9,7 +9,6 @@ import numpy as np
 
 from selftime.data.series import SeriesSet
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.blocks import BlockedFolds
 from selftime.tasks.forecasting.calibration import (
     Calibration,
     calibration_of,
@@ -23,10 +22,15 @@ from selftime.tasks.forecasting.covariates import (
     refitted_effect,
     without_effect,
 )
-from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster
-from selftime.tasks.forecasting.given import KnownChannels
-from selftime.tasks.forecasting.references import REFERENCE_FORECASTERS, FittedPart
-from selftime.tasks.forecasting.setting import (
+from selftime.tasks.forecasting.fitting import KnownChannels
+from selftime.tasks.forecasting.folds import BlockedFolds
+from selftime.tasks.forecasting.forecasters import (
+    REFERENCE_FORECASTERS,
+    FittedPart,
+    WindowForecaster,
+    fit_forecaster,
+)
+from selftime.tasks.forecasting.protocols import (
     Forecasting,
     Setting,
     check_horizon,
@@ -202,7 +206,9 @@ def fits_of(
     return early, Fit(anew, _without_covariates(setting, effect, known), effect is not None)
 
 
-def _without_covariates(setting: Setting, effect: KnownEffect | None, known: Covariates | None) -> Setting:
+def _without_covariates(
+    setting: Setting, effect: KnownEffect | None, known: Covariates | None
+) -> Setting:
     """The series without the effect of covariates, where there is one."""
     if effect is None or known is None:
         return setting

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import BlockedFolds
+from selftime.tasks.forecasting.folds import BlockedFolds
 from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, levels_of, recent_std
 from selftime.tasks.forecasting.linear import LinearForecaster, fitted_maps
-from selftime.tasks.forecasting.setting import Forecasting, Setting, windows_between
+from selftime.tasks.forecasting.protocols import Forecasting, Setting, windows_between
 
 QUANTILE_LEVELS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 """Quantiles over which the weighted quantile loss is averaged."""
@@ -17,7 +17,9 @@ _MAX_HELD_OUT_WINDOWS = 8000
 """About how many held-out windows of the training part are looked at."""
 INTERVALS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 """Shares of the future that intervals promise to hold."""
-ALL_LEVELS = tuple(sorted({*QUANTILE_LEVELS, *(level for share in INTERVALS for level in levels_of(share))}))
+ALL_LEVELS = tuple(
+    sorted({*QUANTILE_LEVELS, *(level for share in INTERVALS for level in levels_of(share))})
+)
 """Levels of all quantiles that are looked at."""
 
 
@@ -72,7 +74,9 @@ class Calibration(NamedTuple):
         }
 
 
-def calibration_of(misses: HeldOutResiduals, before: HeldOutResiduals, setting: Setting) -> Calibration:
+def calibration_of(
+    misses: HeldOutResiduals, before: HeldOutResiduals, setting: Setting
+) -> Calibration:
     """Quantiles that begin with held-out residuals and follow what becomes known afterwards.
 
     No window's quantiles depend on a value after its origin: they begin with residuals known when
@@ -99,7 +103,11 @@ def calibration_of(misses: HeldOutResiduals, before: HeldOutResiduals, setting: 
     scale = naive_scale(setting.values[:train], setting.season)
     return Calibration(
         dict(zip(INTERVALS, kept.mean(axis=1).tolist(), strict=True)),
-        float(2 * loss[[ALL_LEVELS.index(level) for level in QUANTILE_LEVELS]].mean() / max(total, 1e-30)),
+        float(
+            2
+            * loss[[ALL_LEVELS.index(level) for level in QUANTILE_LEVELS]].mean()
+            / max(total, 1e-30)
+        ),
         mase(tested, np.zeros_like(tested), scale),
         {share: standard_error(k, horizon) for share, k in zip(INTERVALS, kept, strict=True)},
     )
@@ -109,7 +117,9 @@ def _quantile_batches(
     misses: HeldOutResiduals, before: HeldOutResiduals, first: int
 ) -> Iterator[tuple[slice, Float[np.ndarray, "Q n C H"]]]:
     """Some windows of the test part after the other, and their quantiles in scaled units."""
-    following = AdaptiveQuantiles.of(_residuals_at_start(misses, before, first), ALL_LEVELS, before.every)
+    following = AdaptiveQuantiles.of(
+        _residuals_at_start(misses, before, first), ALL_LEVELS, before.every
+    )
     parts = (0, first), (first, len(misses.residuals))
     for rows in [piece for part in parts for piece in _slices(*part, following.rows)]:
         spread = misses.spread[rows, :, None]
@@ -123,7 +133,9 @@ def _slices(start: int, stop: int, rows: int) -> list[slice]:
     return [slice(i, min(i + rows, stop)) for i in range(start, stop, rows)]
 
 
-def _residuals_at_start(misses: HeldOutResiduals, before: HeldOutResiduals, first: int) -> Iterator[Float[np.ndarray, "M C"]]:
+def _residuals_at_start(
+    misses: HeldOutResiduals, before: HeldOutResiduals, first: int
+) -> Iterator[Float[np.ndarray, "M C"]]:
     """What is known when the test part begins of each future step, in units of the spread."""
     for h in range(misses.residuals.shape[2]):
         known = misses.ratios(h)[: max(first - h, 0) : before.every]
@@ -166,7 +178,9 @@ def residuals_of(
     return HeldOutResiduals(np.concatenate(residuals), np.concatenate(spread))
 
 
-def cross_conformal_residuals(chosen: LinearForecaster, blocks: BlockedFolds, season: int) -> HeldOutResiduals:
+def cross_conformal_residuals(
+    chosen: LinearForecaster, blocks: BlockedFolds, season: int
+) -> HeldOutResiduals:
     """Windows of every block of the training part, by the same options fitted without that block.
 
     Cross-conformal residuals (Vovk 2015; Barber et al. 2021, CV+): they tell of all seasons that

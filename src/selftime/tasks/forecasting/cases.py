@@ -7,19 +7,18 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.periods import season_of
-from selftime.tasks.forecasting.blocks import BlockedFolds, cut_folds
-from selftime.tasks.forecasting.correction import FEATURE_CHUNK, FeatureMap, fit_correction
 from selftime.tasks.forecasting.covariates import (
     Covariates,
     KnownEffect,
     refitted_effect,
     without_effect,
 )
+from selftime.tasks.forecasting.features import FEATURE_CHUNK, FeatureMap, fit_correction
+from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
 from selftime.tasks.forecasting.forecasters import WindowForecaster, fit_forecaster, gains_in_words
 from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, recent_std
 from selftime.tasks.forecasting.linear import fitted_map
-from selftime.tasks.forecasting.protocols import channel_scale
-from selftime.tasks.forecasting.setting import Forecasting
+from selftime.tasks.forecasting.protocols import Forecasting, channel_scale
 
 _WHY_PERSISTENCE = "held-out blocks do not agree that the past tells more"
 """Why nothing but the last value is used."""

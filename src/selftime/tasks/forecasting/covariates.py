@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import BlockedFolds
+from selftime.tasks.forecasting.folds import BlockedFolds
 from selftime.tasks.forecasting.linear import LinearForecaster, folds_agree, held_out_error
-from selftime.tasks.ridge import mean_variance, solve_ridge
+from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 _COVARIATE_WAVES = 64
 """Random Fourier features of covariates beside their values."""
@@ -150,7 +150,9 @@ def changes_in(
     return sum_of(found)
 
 
-def without_effect(blocks: BlockedFolds, effect: KnownEffect, z: Sequence[Covariates]) -> BlockedFolds:
+def without_effect(
+    blocks: BlockedFolds, effect: KnownEffect, z: Sequence[Covariates]
+) -> BlockedFolds:
     """The same blocks of what is left of the series."""
     left = [h - effect.of(part[: len(h)]) for h, part in zip(blocks.histories, z, strict=True)]
     return replace(blocks, histories=tuple(left))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selftime.encoders.compiling_numba import compile_kernel
+from selftime.encoders.fixed.compiling_numba import compile_kernel
 
 SHARED_STEP, SHARED_POWER = 12.0, 0.75
 """Quantiles of all future steps move together by 12 t^(-3/4) typical residuals after t windows."""
@@ -55,7 +55,9 @@ def follow(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarra
 
 
 @compile_kernel()
-def _record_quantiles(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray) -> None:
+def _record_quantiles(
+    state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray
+) -> None:
     """Quantiles of one window; whether they are exceeded is kept until it is known."""
     C, H, Q = state.begin.shape
     exceeded = state.exceeded[made % H]

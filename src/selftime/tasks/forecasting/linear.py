@@ -6,10 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.blocks import BlockedFolds, WindowGram, look_backs_up_to
-from selftime.tasks.forecasting.lag_ridge import PER_STEP_ALPHAS, lag_ridge, ridge_weights
-from selftime.tasks.forecasting.linear_map import LinearMap, mean_map
-from selftime.tasks.ridge import RidgePath
+from selftime.tasks.forecasting.folds import BlockedFolds, WindowGram, look_backs_up_to
+from selftime.tasks.forecasting.linear_map import (
+    PER_STEP_ALPHAS,
+    LinearMap,
+    lag_ridge,
+    mean_map,
+    ridge_weights,
+)
+from selftime.tasks.probing.ridge import RidgePath
 
 DECAYS = (0.0, 1.0)
 """Penalties that do not, and do, grow with the distance in time."""
@@ -112,10 +117,14 @@ def ranked_options(blocks: BlockedFolds, season: int) -> list[Option]:
     for L in look_backs_up_to(blocks.look_back):
         pairs = [moments_of(fold, L, blocks.horizon) for fold in folds]
         for decay in DECAYS:
-            found = [_ridge(fit, L, decay, season).errors(held, PER_STEP_ALPHAS) for fit, held in pairs]
+            found = [
+                _ridge(fit, L, decay, season).errors(held, PER_STEP_ALPHAS) for fit, held in pairs
+            ]
             errors = np.array(found) + 1e-30  # (K,A)
             at = int(np.log(errors).mean(axis=0).argmin())
-            options.append(Option(L, decay, float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist())))
+            options.append(
+                Option(L, decay, float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist()))
+            )
     return sorted(options, key=lambda option: option.score)
 
 
@@ -123,7 +132,9 @@ def last_value(blocks: BlockedFolds) -> Option:
     """The last value repeated, as an option: an infinite penalty on all else."""
     short = blocks.shortened(look_backs_up_to(blocks.look_back)[0])
     held = [short.gram(short.held(k)).from_last_value(short.look_back) for k in range(short.count)]
-    return Option(short.look_back, 0.0, np.inf, tuple(_persistence_error(h, short.look_back) for h in held))
+    return Option(
+        short.look_back, 0.0, np.inf, tuple(_persistence_error(h, short.look_back) for h in held)
+    )
 
 
 def _persistence_error(held: Float[np.ndarray, "M M"], look_back: int) -> float:
@@ -155,7 +166,9 @@ def ranked_pools(blocks: BlockedFolds, option: Option, season: int) -> list[Pool
                 errors[k] += ridge.errors(part[k][1].from_last_value(L), PER_STEP_ALPHAS) / C
         errors += 1e-30
         at = int(np.log(errors).mean(axis=0).argmin())
-        pools.append(Pool(share, float(PER_STEP_ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist())))
+        pools.append(
+            Pool(share, float(PER_STEP_ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist()))
+        )
     return sorted(pools, key=lambda pool: pool.score)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_stratified
-from selftime.objectives.answers import OneClass, TargetType
+from selftime.objectives.supervised.targets import OneClass, TargetType
 
 MIN_FOR_HOLDOUT = 200
 """With fewer labelled series none are held out to calibrate on: each is worth more in training."""

@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
-from selftime.encoders.projected import backbone
+from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.model import Model
-from selftime.objectives.answers import TargetType
-from selftime.objectives.supervised import Supervised
+from selftime.objectives.supervised.network import Supervised
+from selftime.objectives.supervised.targets import TargetType
 
 Outputs = np.ndarray | list[np.ndarray]
 """What is said of each series (N,…), or of each step of each series: N arrays (T,…)."""

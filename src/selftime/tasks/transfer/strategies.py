@@ -5,24 +5,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
-from selftime.engine.plan import Budget, TrainingConfig, parse_budget
 from selftime.engine.solve import generator, sample_of
-from selftime.objectives.answers import TargetType
-from selftime.objectives.outlets import NETWORK_HEADS
+from selftime.engine.training.config import Budget, TrainingConfig, parse_budget
+from selftime.objectives.supervised.heads import NETWORK_HEADS
+from selftime.objectives.supervised.targets import Amount, AnyClasses, StepClasses, TargetType
 from selftime.progress import Progress, silent
-from selftime.tasks import heads
-from selftime.tasks.scratch import network_like
-from selftime.tasks.transfer.calibration import calibrate
-from selftime.tasks.transfer.frozen import fit_head
-from selftime.tasks.transfer.holdout import MIN_FOR_HOLDOUT, CALIBRATION_SHARE, split_holdout, take_rows
-from selftime.tasks.transfer.solution import Solution, TunedSolution
-from selftime.tasks.transfer.tuning import (
+from selftime.tasks.probing import heads
+from selftime.tasks.probing.heads import NEIGHBOURS, LabelsProbe, ValueProbe, make_head
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.temperature import calibrate
+from selftime.tasks.transfer.holdout import (
+    CALIBRATION_SHARE,
+    MIN_FOR_HOLDOUT,
+    split_holdout,
+    take_rows,
+)
+from selftime.tasks.transfer.scratch import network_like
+from selftime.tasks.transfer.solution import FrozenSolution, Solution, TunedSolution, token_vectors
+from selftime.tasks.transfer.tune import (
     fine_tune_model,
     network_with_head,
     rates_of,
@@ -30,6 +39,53 @@ from selftime.tasks.transfer.tuning import (
     set_to_probe,
     usual_training,
 )
+
+_MAX_PROBE_STEPS = 100_000
+"""Most labelled steps that a probe of steps is fitted on, evenly spaced."""
+
+
+def fit_head(
+    model: Model,
+    series: SeriesSet,
+    y: Any,
+    target_type: TargetType,
+    *,
+    head: str = "probe",
+    neighbours: int = NEIGHBOURS,
+) -> FrozenSolution:
+    """The model as it is, and a head fitted on its vectors.
+
+    Args:
+        model: makes the vectors.
+        series: labelled ones.
+        y: what is known of each, as the answer takes it.
+        target_type: what is asked.
+        head: "probe" or another of :data:`selftime.tasks.probing.heads.HEAD_NAMES`, for classes of series.
+        neighbours: how many "knn" asks.
+
+    Raises:
+        ValueError: steps are asked of a model that has no vector for a step.
+    """
+    made: BaseEstimator
+    if isinstance(target_type, StepClasses):
+        rows, labels = labelled_steps(model, series, y)
+        return FrozenSolution(
+            model, target_type, make_pipeline(StandardScaler(), Probe()).fit(rows, labels)
+        )
+    if isinstance(target_type, AnyClasses | Amount):
+        made = ValueProbe() if isinstance(target_type, Amount) else LabelsProbe()
+    else:
+        made = make_head(head, model.reference_bank, neighbours=neighbours)
+    return FrozenSolution(model, target_type, made.fit(model.embed(series, progress=False), y))
+
+
+def labelled_steps(model: Model, series: SeriesSet, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors (n,D) and labels (n,) of steps, at most :data:`_MAX_PROBE_STEPS` of them."""
+    labels = np.concatenate(list(y))
+    every = -(-len(labels) // _MAX_PROBE_STEPS)
+    rows = np.concatenate(list(token_vectors(model, series)))
+    return rows[::every], labels[::every]
+
 
 STRATEGIES = {
     "probe": "the model stays as it is; a head is fitted on its vectors",
@@ -42,7 +98,7 @@ STRATEGIES = {
 """What each does, in a few words."""
 LINEAR = "linear"
 AUTO = "auto"
-"""Stands for the strategy that :func:`selftime.tasks.transfer.choosing.choose` chooses."""
+"""Stands for the strategy that :func:`selftime.tasks.transfer.choose.choose` chooses."""
 TRANSFER_HEADS = (*NETWORK_HEADS, *(name for name in heads.HEAD_NAMES if name != "probe"))
 """Heads by the names people type; those behind the first are for frozen vectors alone."""
 FROM_PROBE = ("partial", "staged", "adapter")
@@ -136,7 +192,9 @@ def transfer(
         return fit_head(model, series, y, target_type, head=head, neighbours=asked)
     share = CALIBRATION_SHARE if len(series) >= MIN_FOR_HOLDOUT else 0.0
     fitted, judged = split_holdout(series, y, target_type, share, config.seed)
-    solution = fit_network(model, series[fitted], take_rows(y, fitted), target_type, config, progress)
+    solution = fit_network(
+        model, series[fitted], take_rows(y, fitted), target_type, config, progress
+    )
     return calibrate(solution, series[judged], take_rows(y, judged)) if len(judged) else solution
 
 

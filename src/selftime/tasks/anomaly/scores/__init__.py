@@ -8,8 +8,8 @@ import numpy as np
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores.convolutions import convolutions, one_class
-from selftime.tasks.anomaly.scores.distances import energy, window_knn, matrix_profile, statistics
-from selftime.tasks.anomaly.scores.learned import hidden_step, embedding_distance
+from selftime.tasks.anomaly.scores.distances import energy, matrix_profile, statistics, window_knn
+from selftime.tasks.anomaly.scores.learned import embedding_distance, hidden_step
 from selftime.tasks.anomaly.scores.prediction import forecast_error, inpainting
 from selftime.tasks.anomaly.scores.references import (
     first_difference,

@@ -30,7 +30,9 @@ def convolutions(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Nearest other window by what convolutions say about it, features of one spread, whitened."""
     starts = record.starts(record.width)
     usual = record.usual(starts, record.width)
-    vectors = principal(window_statistics(record, starts), usual, most=CONVOLUTION_COMPONENTS, whiten=True)
+    vectors = principal(
+        window_statistics(record, starts), usual, most=CONVOLUTION_COMPONENTS, whiten=True
+    )
     distances = nearest_distances(vectors, starts, record.width, record)
     return record.over_steps(distances, starts, record.width)
 
@@ -50,7 +52,9 @@ def one_class(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     return record.over_steps(distances.astype(np.float64), starts, record.width)
 
 
-def window_statistics(record: ChannelRecord, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
+def window_statistics(
+    record: ChannelRecord, starts: Int[np.ndarray, "W"]
+) -> Float32[np.ndarray, "W F"]:
     """What convolutions say about each window, features of one spread over the usual ones."""
     features, usual = pooled_responses(record, starts), record.usual(starts, record.width)
     spread = features[usual].std(axis=0)
@@ -58,7 +62,9 @@ def window_statistics(record: ChannelRecord, starts: Int[np.ndarray, "W"]) -> Fl
     return np.asarray(features / np.maximum(spread, least))
 
 
-def pooled_responses(record: ChannelRecord, starts: Int[np.ndarray, "W"]) -> Float32[np.ndarray, "W F"]:
+def pooled_responses(
+    record: ChannelRecord, starts: Int[np.ndarray, "W"]
+) -> Float32[np.ndarray, "W F"]:
     """Share of steps above its threshold and mean above 0, of each kernel in each window.
 
     A kernel is asked only where it lies within the window, so that a window is described by its

@@ -92,7 +92,10 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
 
 
 def nearest_distances(
-    vectors: Float[np.ndarray, "W D"], starts: Int[np.ndarray, "W"], width: int, record: ChannelRecord
+    vectors: Float[np.ndarray, "W D"],
+    starts: Int[np.ndarray, "W"],
+    width: int,
+    record: ChannelRecord,
 ) -> Float[np.ndarray, "W"]:
     """Distance of each window to the nearest one that does not overlap it; 0 if there is none.
 

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from selftime.data.scaling import PerSeries
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.encoders.dilated import Dilated
-from selftime.encoders.hidden_step import visible_and_masked_tokens
-from selftime.encoders.streaming import body_of
+from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.streaming.hidden_step import visible_and_masked_tokens
+from selftime.encoders.streaming.streamable import body_of
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
@@ -34,7 +34,9 @@ def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float
     vectors = model.embed(SeriesSet.of(windows), progress=False)
     usual = first.usual(starts, first.width)
     near = principal(vectors, usual, most=_EMBEDDING_COMPONENTS, whiten=True)
-    return first.over_steps(nearest_distances(near, starts, first.width, first), starts, first.width)
+    return first.over_steps(
+        nearest_distances(near, starts, first.width, first), starts, first.width
+    )
 
 
 def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from selftime.tasks.anomaly.record import ChannelRecord
-from selftime.tasks.ridge import solve_ridge
+from selftime.tasks.probing.ridge import solve_ridge
 
 INPAINTING_PENALTY = 1e-2
 """Ridge penalty, in units of the mean variance of the surrounding steps."""

@@ -6,7 +6,7 @@ at once; with all of them in one loop they do not, and it takes more than twice 
 
 import numpy as np
 
-from selftime.encoders.compiling_numba import compile_kernel
+from selftime.encoders.fixed.compiling_numba import compile_kernel
 
 _DIAGONALS_AT_ONCE = 256
 """Diagonals that are followed at once; their running sums stay in the first-level cache."""
@@ -43,7 +43,9 @@ def join(
             these = squares[:n]
             other = slice(j, j + n)
             mean, factor = width * means[i], 2 * scale[i]
-            _squared_distances(these, sums[:n], means[other], scale[other], lengths[other], mean, factor)
+            _squared_distances(
+                these, sums[:n], means[other], scale[other], lengths[other], mean, factor
+            )
             lower(nearest[other], these, lengths[i])
             counted = min(n, max(ahead - j + 1, 0))
             nearest[i] = min(nearest[i], lengths[i] + least(these[:counted]))

@@ -1,0 +1,126 @@
+"""NumPy files: ``.npy`` for one array, ``.npz`` for a complete SeriesSet."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from selftime.data.arrays import SeriesError, column_of, concatenate_steps
+from selftime.data.formats.text import decoding
+from selftime.data.series import SeriesSet
+
+NAMES = {
+    "values": ("x", "X", "values"),
+    "labels": ("y", "labels"),
+    "groups": ("groups", "subject"),
+    "channels": ("channels", "channel_names"),
+    "ids": ("ids",),
+    "times": ("times",),
+}
+"""The names under which an ``.npz`` may hold each part of a SeriesSet."""
+
+MEND = "write plain numbers with numpy.save or numpy.savez (pickled objects are never loaded)"
+
+
+def read_npy(data: bytes) -> SeriesSet:
+    """Series from one array: (N,C,T), (N,T) for one channel, or (T,) for one series.
+
+    Raises:
+        SeriesError: cut, pickled, not numbers, or no such shape.
+    """
+    with decoding("npy", MEND):
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise SeriesError("holds several arrays, wanted one: call it .npz")
+    return SeriesSet.of(array[None] if array.ndim == 1 else array)
+
+
+def read_npz(data: bytes) -> SeriesSet:
+    """Series from named arrays.
+
+    ``x``, ``X`` or ``values`` is (N,C,T), (N,T) or (T,); with ``offsets`` it is (S,C) or (S,), all
+    series end to end. ``y`` or ``labels``, ``groups`` or ``subject``, ``channels`` or
+    ``channel_names``, ``ids``, ``times`` and ``observed`` are taken when there. A file of a
+    single array may call it anything.
+
+    Raises:
+        SeriesError: cut, pickled, no array of values, or parts that do not match.
+    """
+    with decoding("npz", MEND), np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = {name: part for name in file.files if isinstance(part := file[name], np.ndarray)}
+    values = _part(arrays, "values")
+    if values is None and len(arrays) == 1:
+        values = next(iter(arrays.values()))
+    if values is None:
+        raise SeriesError(
+            f"holds {', '.join(arrays) or 'nothing'}, wanted an array named x (or values with "
+            "offsets): rename it, or hand the array itself to selftime.read"
+        )
+    return _series(values, arrays)
+
+
+def encode_npz(x: SeriesSet) -> bytes:
+    """Everything that the series carry, in the form that :func:`read_npz` reads.
+
+    Raises:
+        SeriesError: ids, labels, groups or times of mixed types.
+    """
+    arrays = {"values": x.steps, "offsets": x.offsets, "channels": np.array(x.channels)}
+    if x.observed is not None:
+        arrays["observed"] = x.observed
+    for name in ("ids", "labels", "groups", "times"):
+        if getattr(x, name) is not None:
+            arrays[name] = column_of(getattr(x, name), name)  # never an object array: no pickle
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # typeshed takes the names for options
+    return buffer.getvalue()
+
+
+def _part(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray | None:
+    return next((arrays[name] for name in NAMES[part] if name in arrays), None)
+
+
+def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
+    steps, lengths = _steps_and_lengths(values, arrays.get("offsets"))
+    if "observed" in arrays:
+        steps = np.where(_mask(arrays["observed"], steps.shape), steps, np.float32("nan"))
+    ids, channels = _column(arrays, "ids"), _column(arrays, "channels")
+    names = None if channels is None else channels.astype(str).tolist()
+    labels = _column(arrays, "labels")
+    series = SeriesSet.from_steps(steps, lengths, ids=ids, channels=names, labels=labels)
+    return replace(series, groups=_column(arrays, "groups"), times=_column(arrays, "times"))
+
+
+def _steps_and_lengths(
+    values: np.ndarray, offsets: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (S,C), NaN where missing, and lengths (N,)."""
+    if offsets is None:
+        return concatenate_steps(values[None] if values.ndim == 1 else values)
+    columns = values[:, None] if values.ndim == 1 else values
+    if columns.ndim != 2:
+        raise SeriesError(f"values have shape {values.shape}, wanted (steps, channels) by offsets")
+    steps, _ = concatenate_steps(columns.T[None])
+    ends = offsets[[0, -1]].tolist() if offsets.ndim == 1 and offsets.size else None
+    if offsets.dtype.kind not in "iu" or ends != [0, len(steps)]:
+        raise SeriesError(
+            f"offsets of type {offsets.dtype} run from and to {ends}, wanted integers from 0 to "
+            f"{len(steps)}: where each series begins, then where the last one ends"
+        )
+    return steps, np.diff(offsets.astype(np.int64))
+
+
+def _mask(observed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    mask = observed[:, None] if observed.ndim == 1 else observed
+    if mask.dtype != bool or mask.shape != shape:
+        raise SeriesError(
+            f"observed is {mask.dtype} of shape {mask.shape}, wanted bool of shape {shape}: "
+            "one entry for each step and channel, True where a value was measured"
+        )
+    return mask
+
+
+def _column(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray | None:
+    found = _part(arrays, part)
+    return None if found is None else column_of(found, part)

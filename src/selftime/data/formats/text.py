@@ -1,0 +1,175 @@
+"""Text of files: from bytes to lines, from cells to numbers, labels and times.
+
+A cell that does not fit is named; whatever is wrong with a file is a SeriesError.
+"""
+
+import gzip
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float32
+
+from selftime.data.arrays import SeriesError
+
+
+@contextmanager
+def decoding(kind: str, mend: str = "make the file again or copy it again") -> Iterator[None]:
+    """Whatever a decoder finds wrong within becomes one SeriesError, its warnings silence.
+
+    Args:
+        kind: what the bytes should be, for the message.
+        mend: what the reader of the message can do.
+
+    Raises:
+        SeriesError: the decoder raised anything at all.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except SeriesError:
+        raise
+    except Exception as error:  # on broken files decoders raise anything, even KeyError
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise SeriesError(f"is not a whole {kind} file ({reason}): {mend}") from None
+
+
+def suffix_of(path: Path) -> str:
+    """The ending that tells the format: ``.csv`` for ``a.csv`` and for ``a.CSV.gz``."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked when its name ends in ``.gz``.
+
+    Raises:
+        SeriesError: not readable, cut gzip, or nothing in it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SeriesError(f"cannot be opened ({error.strerror}): check the path") from None
+    if path.suffix.lower() == ".gz":
+        with decoding("gzip"):
+            data = gzip.decompress(data)
+    if not data.strip():
+        raise SeriesError("is empty, wanted at least one series: check how it was written")
+    return data
+
+
+def text_lines(data: bytes) -> list[str]:
+    """The lines of a UTF-8 text, without the empty ones at its end.
+
+    Raises:
+        SeriesError: not UTF-8.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SeriesError(
+            f"holds byte {data[error.start]:#04x} at {error.start}, wanted UTF-8 text: "
+            "save it as UTF-8"
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip().split("\n")
+
+
+MISSING_CELLS = ("?", "NaN", "nan", "NA", "N/A", "#N/A", "null", "NULL", "None")
+"""Cells that say that a value is missing; tables may also leave the cell empty."""
+
+A_NUMBER = "a number: correct it, or write NaN where a value is missing"
+A_TIME = "a time like 2024-01-31 23:59:00, or a number as in the first row: write one for each row"
+
+Where = Callable[[int], str]
+"""The place of the k-th cell, for messages."""
+
+
+def numbers(
+    cells: Any, where: Where, missing: tuple[str, ...] = MISSING_CELLS
+) -> Float32[np.ndarray, "K"]:
+    """Values of text cells, NaN where missing.
+
+    Args:
+        cells: arrow array of text.
+        where: names the place of a cell.
+        missing: what a missing value is written as.
+
+    Raises:
+        SeriesError: text where a number belongs, or a number beyond 32-bit floats.
+    """
+    values = _cast(cells, pa.float32())
+    if values is None:
+        trimmed = pc.utf8_trim_whitespace(cells)
+        absent = pc.is_in(trimmed, value_set=pa.array(missing, trimmed.type))
+        values = _all_cast(pc.if_else(absent, None, trimmed), pa.float32(), where, A_NUMBER)
+    plain = np.array(values.to_numpy(zero_copy_only=False), np.float32)
+    if np.isinf(plain).any():
+        k = int(np.argmax(np.isinf(plain)))
+        raise SeriesError(
+            f"{where(k)}: got {cells[k].as_py()}, wanted a finite 32-bit number: "
+            "write NaN for missing values or rescale"
+        )
+    return plain
+
+
+def labels_of(cells: Any) -> np.ndarray:
+    """Class labels: ints when every cell is a whole number, floats when a number, else text."""
+    ints = _cast(cells, pa.int64())
+    if ints is not None and not ints.null_count:
+        return np.asarray(ints)
+    floats = _cast(cells, pa.float64())
+    if floats is None or floats.null_count or not np.isfinite(floats).all():
+        return np.array(cells.to_pylist(), dtype=str)
+    plain = np.asarray(floats)
+    whole = (plain == np.rint(plain)) & (np.abs(plain) < 2**53)  # beyond, floats skip integers
+    return plain.astype(np.int64) if whole.all() else plain
+
+
+def times_of(cells: Any, where: Where) -> np.ndarray:
+    """Times: float64 where every cell is a number, else datetime64[ns]; zones become UTC.
+
+    Dates go year first, as in ISO 8601; ``1990/1/1 0:00`` is understood as well.
+
+    Raises:
+        SeriesError: a cell that is neither.
+    """
+    if _cast(cells[:1], pa.float64()) is not None:
+        return np.asarray(_all_cast(cells, pa.float64(), where, A_TIME))
+    for zone in (None, "UTC"):
+        times = _cast(cells, pa.timestamp("ns", zone))
+        if times is not None:
+            return np.asarray(times)
+    dashes = pc.replace_substring(pc.utf8_trim_whitespace(cells), "/", "-")
+    padded = pc.replace_substring_regex(dashes, pattern=r"([-:T ])(\d)\b", replacement=r"\10\2")
+    return np.asarray(_all_cast(padded, pa.timestamp("ns"), where, A_TIME))
+
+
+def _cast(cells: Any, kind: Any) -> Any:
+    try:
+        return cells.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _all_cast(cells: Any, kind: Any, where: Where, wanted: str) -> Any:
+    values = _cast(cells, kind)
+    if values is not None:
+        return values
+    good, bad = 0, len(cells)  # all before `good` fit; one of those before `bad` does not
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if _cast(cells[good:middle], kind) is None:
+            bad = middle
+        else:
+            good = middle
+    raise SeriesError(f"{where(good)}: got {shortened(cells[good].as_py())}, wanted {wanted}")
+
+
+def shortened(text: str) -> str:
+    """Text in quotes, cut where it would fill the message."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,135 @@
+"""Random convolutions that compete: Hydra.
+
+Dempster, Schmidt & Webb 2023, "HYDRA: Competing convolutional kernels for fast and accurate time
+series classification", Data Mining and Knowledge Discovery 37.
+"""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.encoders.fixed import hydra_numba, hydra_torch
+from selftime.encoders.fixed.compiling_numba import parallel_over_series
+from selftime.encoders.fixed.rocket_torch import differences
+from selftime.shapes import Lengths, Tokens, Values
+
+
+class Hydra(Encoder):
+    """How often each random kernel beats the others of its group.
+
+    At every step and dilation, the kernel of a group with the greatest response is credited with
+    that response, and the one with the least is counted (section 3.1). Half of the groups read
+    first differences. Counts are scaled to the reference length and their square root is taken,
+    negative ones as 0. With several channels each group reads the sum of a random few of them.
+
+    Nothing depends on data. Features are ordered by representation, dilation, group, then the
+    credits of all kernels before their counts.
+
+    Args:
+        channels: C of the series.
+        length: reference length, which sets the dilations; other lengths can be encoded.
+        groups: of kernels at each dilation; even.
+        kernels: in each group.
+        seed: draws the weights and the channels that are summed.
+
+    Attributes:
+        dim: D, twice the kernels of all groups and dilations.
+
+    Raises:
+        ValueError: an odd number of groups, or an argument that is too small.
+    """
+
+    weights: Tensor
+    members: Tensor
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        length: int,
+        groups: int = 64,  # section 3.2
+        kernels: int = 8,  # section 3.2
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.channels, self.length, self.groups = channels, length, groups
+        self.kernels, self.seed = kernels, seed
+        self._check_settings()
+        longest = max(0, int(math.log2(max(length - 1, 1) / 8)))
+        self.dilations = tuple(2**e for e in range(longest + 1))
+        shape = (2, len(self.dilations), groups // 2)
+        rng = torch.Generator().manual_seed(seed)
+        self.register_buffer("weights", random_kernels((*shape, kernels), rng))
+        self.register_buffer("members", random_members(shape, channels, rng))
+        self.dim = 2 * len(self.dilations) * groups * kernels
+
+    def _check_settings(self) -> None:
+        for name, least in (("channels", 1), ("length", 1), ("groups", 2), ("kernels", 1)):
+            if getattr(self, name) < least:
+                got = getattr(self, name)
+                raise ValueError(f"got {name}={got}, wanted at least {least}: raise it")
+        if self.groups % 2:
+            raise ValueError(
+                f"got groups={self.groups}, wanted an even number, half of them read differences: "
+                f"use {self.groups + 1}"
+            )
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D), float32.
+
+        Raises:
+            ValueError: the series have another number of channels.
+        """
+        found = x.values.shape[1]
+        if found != self.channels:
+            raise ValueError(
+                f"got series with {found} channels, wanted {self.channels}: "
+                f"build Hydra with channels={found} or select channels"
+            )
+        series, lengths = x.filled().detach().float(), x.lengths.clamp(min=1)
+        whole = self._features(0, series, lengths, self.length)
+        changes = self._features(1, *differences(series, lengths), max(self.length - 1, 1))
+        return torch.cat([whole, changes], dim=1)[:, None]
+
+    def _features(
+        self, i: int, series: Values, lengths: Lengths, reference: int
+    ) -> Float[Tensor, "B D"]:
+        count = self._on_cpu if series.device.type == "cpu" else self._on_device
+        scale = reference / lengths.float()
+        scaled = count(i, series, lengths).flatten(1) * scale[:, None]
+        return scaled.clamp(min=0).sqrt()
+
+    def _on_device(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
+        weights, members = self.weights[i], self.members[i]
+        return hydra_torch.hydra_on_device(series, lengths, self.dilations, weights, members)
+
+    def _on_cpu(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
+        E, G, K, _ = self.weights[i].shape
+        out = torch.empty(len(series), E, G, 2, K)
+        parallel_over_series(
+            hydra_numba.hydra_on_cpu,
+            len(series),
+            series.contiguous().numpy(),
+            lengths.numpy(),
+            (np.array(self.dilations), self.weights[i].numpy(), self.members[i].numpy()),
+            out.numpy(),
+        )
+        return out
+
+
+def random_kernels(shape: tuple[int, ...], rng: Generator) -> Float[Tensor, "..."]:
+    """Normal weights (*shape,9) less their mean, divided by the sum of magnitudes (section 3.1)."""
+    weights = torch.randn(*shape, 9, generator=rng)
+    centred = weights - weights.mean(dim=-1, keepdim=True)
+    return centred / centred.abs().sum(dim=-1, keepdim=True)
+
+
+def random_members(shape: tuple[int, ...], channels: int, rng: Generator) -> Tensor:
+    """Channels (*shape,M) that are summed: half of them, at least 2 and at most 8, if there are."""
+    count = min(channels, max(2, min(8, channels // 2)))
+    return torch.rand(*shape, channels, generator=rng).argsort(dim=-1)[..., :count].contiguous()

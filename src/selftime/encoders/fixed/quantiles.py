@@ -1,0 +1,235 @@
+"""Quantiles of fixed intervals (QUANT): how the values are distributed, and where.
+
+Dempster, Schmidt & Webb 2024, "quant: a minimalist interval method for time series
+classification", Data Mining and Knowledge Discovery 38, section 3.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.encoders.fixed.compiling_numba import parallel_over_series
+from selftime.encoders.fixed.quantiles_numba import LANES, quantiles_of_rows
+from selftime.shapes import Lengths, Tokens, Values
+
+_Rows = Float[Tensor, "N R"]
+"""One row a series and channel: its representations, one after the other."""
+
+
+class QuantileIndex(NamedTuple):
+    """Which values of a row of `representations` make which of its F features.
+
+    Attributes:
+        intervals: (I,4) columns from and to, and the features from and to that they give.
+        left: (F,) order statistic before each quantile, counted within its interval.
+        right: (F,) order statistic after it.
+        share: (F,) float32, where between the two it lies.
+    """
+
+    intervals: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    share: np.ndarray
+
+
+class Quantiles(Encoder):
+    """Quantiles of dyadic intervals of a series, its differences and its spectrum.
+
+    Nothing is learned or drawn, and no gradient flows to the series. Features are ordered by
+    channel, then representation (see `representations`), then level, then interval (the shifted
+    ones after the others, both from left to right), then rank from the smallest to the greatest.
+
+    A series that has not the reference length is first resampled to it along straight lines, so
+    that the number of features is always the same.
+
+    Where an interval is a single step, half of it is no step: the shifted intervals of that level
+    repeat its others.
+
+    Args:
+        channels: C of the series.
+        length: reference length, in steps.
+        depth: number of levels; level l cuts a representation into 2^l intervals, and those
+            with more intervals than steps are left out.
+        divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank.
+
+    Attributes:
+        dim: D, quantiles of all intervals and channels.
+
+    Raises:
+        ValueError: an argument is below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        length: int,
+        depth: int = 6,  # section 3
+        divisor: int = 4,  # section 3
+    ) -> None:
+        super().__init__()
+        self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
+        for name in ("channels", "length", "depth", "divisor"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"got {name}={getattr(self, name)}, wanted at least 1: raise it")
+        self._plan = plan_quantiles(length, depth, divisor)
+        self.dim = channels * len(self._plan.share)
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D), float32.
+
+        Raises:
+            ValueError: the series have another number of channels.
+        """
+        B, C, _ = x.values.shape
+        if self.channels != C:
+            raise ValueError(
+                f"got series with {C} channels, wanted {self.channels}: "
+                f"build Quantiles with channels={C} or select channels"
+            )
+        series = resample_to_length(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
+        rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
+        quantiles = quantiles_on_cpu if rows.device.type == "cpu" else quantiles_on_device
+        return quantiles(rows, self._plan).reshape(B, 1, self.dim)
+
+
+def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
+    """The steps of each series, stretched or shrunk to ``length`` along straight lines.
+
+    The first and the last step stay what they are; a series of that length stays as it is.
+
+    Args:
+        values: (B,C,T); what stands after a series' own steps is not read.
+        lengths: (B,) steps of each series; none counts as one.
+        length: steps of the result.
+    """
+    if values.shape[2] == length and bool((lengths == length).all()):
+        return values  # what the rest would return too, to the bit
+    spans = (lengths.clamp(min=1) - 1)[:, None]  # (B,1) from the first step to the last
+    gaps = max(length - 1, 1)
+    places = torch.arange(length, device=values.device) * spans  # (B,L) in steps / gaps: exact
+    left, rest = places // gaps, places % gaps
+    share = (rest / gaps)[:, None]  # (B,1,L)
+    wide = (-1, values.shape[1], -1)
+    before = values.gather(2, left[:, None].expand(wide))
+    after = values.gather(2, torch.minimum(left + 1, spans)[:, None].expand(wide))
+    return torch.where(share > 0, before * (1 - share) + after * share, before)
+
+
+def representations(series: Values) -> list[Float[Tensor, "B C _"]]:
+    """What intervals are taken from (section 3), without those that would be empty.
+
+    The series (T), its first difference smoothed over 5 steps (T−1), its second difference
+    (T−2), and the magnitudes of its discrete Fourier transform (T//2 + 1).
+    """
+    T = series.shape[2]
+    found = [series]
+    if T > 1:
+        found.append(_moving_average(series.diff(dim=2)))
+    if T > 2:
+        found.append(series.diff(n=2, dim=2))
+    return [*found, magnitudes(series)]
+
+
+def _moving_average(values: Values) -> Values:
+    """Moving average over 5 steps; the first and the last value are held beyond the ends."""
+    held = F.pad(values, (2, 2), mode="replicate")
+    T = values.shape[2]
+    total = held[:, :, :T]
+    for k in range(1, 5):
+        total = total + held[:, :, k : k + T]
+    return total / 5
+
+
+def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
+    """Magnitudes of the discrete Fourier transform at frequencies 0, 1/T, … up to 1/2.
+
+    On the CPU by numpy: it transforms one series at a time, so that the others in the batch
+    change no bit.
+    """
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.abs(np.fft.rfft(values.numpy())))
+    spectrum: Tensor = torch.fft.rfft(values)
+    return spectrum.abs()
+
+
+def plan_quantiles(length: int, depth: int, divisor: int) -> QuantileIndex:
+    """Every interval of the `representations` of ``length`` steps, and the quantiles it gives."""
+    intervals: list[tuple[int, int, int, int]] = []
+    quantiles: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    origin = first = 0
+    for T in (length, length - 1, length - 2, length // 2 + 1):
+        for start, stop in dyadic_intervals(T, depth):
+            count = 1 + (stop - start - 1) // divisor
+            intervals.append((origin + start, origin + stop, first, first + count))
+            quantiles.append(ranks(stop - start, count))
+            first += count
+        origin += max(T, 0)
+    left, right, share = (np.concatenate(part) for part in zip(*quantiles, strict=True))
+    return QuantileIndex(np.array(intervals), left, right, share)
+
+
+def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
+    """Halves, quarters, … of a stretch of steps, and the same shifted by half an interval.
+
+    Args:
+        steps: length of the stretch; it is never cut into more pieces than it has steps.
+        depth: the greatest number of levels, the whole stretch being the first.
+
+    Returns:
+        (start, stop) of each interval; none for an empty stretch.
+    """
+    found: list[tuple[int, int]] = []
+    for pieces in (2**level for level in range(depth) if 2**level <= steps):
+        edges = [j * steps // pieces for j in range(pieces + 1)]
+        intervals = list(itertools.pairwise(edges))
+        half = edges[1] // 2
+        found += intervals + [(start + half, stop + half) for start, stop in intervals[:-1]]
+    return found
+
+
+def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where ``count`` evenly spaced quantiles lie among sorted values; one is the median.
+
+    Args:
+        values: how many are sorted, at least 1.
+        count: how many quantiles, at most ``values``.
+
+    Returns:
+        The order statistics (count,) before and after each, and the share (count,) of the way
+        from the one to the other, float32.
+    """
+    places, gaps = (np.arange(count), count - 1) if count > 1 else (np.ones(1, np.int64), 2)
+    left, rest = np.divmod(places * (values - 1), gaps)
+    return left, np.minimum(left + 1, values - 1), (rest / gaps).astype(np.float32)
+
+
+def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
+    """Quantiles of each interval of each row, by sorting on whichever device holds the rows.
+
+    The mean of an interval is taken off every second of its quantiles.
+    """
+    left, right, share = (torch.from_numpy(part).to(rows.device) for part in plan[1:])
+    odd = torch.arange(len(share), device=rows.device) % 2
+    found = []
+    for a, b, first, last in plan.intervals.tolist():
+        ordered = rows[:, a:b].sort(dim=1).values
+        before, after = ordered[:, left[first:last]], ordered[:, right[first:last]]
+        centre = ordered.mean(dim=1, keepdim=True) * odd[: last - first]
+        found.append(before + share[first:last] * (after - before) - centre)
+    return torch.cat(found, dim=1)
+
+
+def quantiles_on_cpu(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
+    """The same as `on_device`, compiled, and with the bits of a row its own."""
+    out = np.empty((len(rows), len(plan.share)), np.float32)
+    blocks = -(-len(rows) // LANES)
+    parallel_over_series(quantiles_of_rows, blocks, rows.contiguous().numpy(), plan, out)
+    return torch.from_numpy(out)

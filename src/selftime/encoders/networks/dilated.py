@@ -1,0 +1,271 @@
+"""Dilated convolutions: the encoder of TS2Vec, in the order of time and as matrix products."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder, LayerShape
+from selftime.shapes import Embedding, Lengths, Tokens
+
+Rows = Float[Tensor, "R _"]
+"""Steps of all series, time first: row t·B + b is step t of series b."""
+
+
+def taps(
+    x: Rows,
+    weight: Float[Tensor, "K O I"],
+    start: Float[Tensor, "R O"] | Float[Tensor, " O"],
+    shifts: Sequence[int],
+    bias: Float[Tensor, " O"] | None = None,
+) -> Float[Tensor, "R O"]:
+    """A convolution of K taps over rows: y[r] = start[r] + bias + Σₖ weight[k] x[r + shifts[k]].
+
+    Rows before the first and after the last count as 0. With time-first rows a dilation of d steps
+    is a shift of d·B rows, the same for all series, so every tap is one product of two plain
+    matrices. Taps that reach beyond all rows cost nothing; an ordinary convolution multiplies
+    their zeros, which at dilations beyond the length of the series is two thirds of its work.
+
+    Args:
+        x: (R,I) rows.
+        weight: (K,O,I), one matrix a tap.
+        start: what the taps are added to: a bias (O,), or one row for each (R,O).
+        shifts: rows that each tap reads ahead (positive) or behind (negative).
+        bias: (O,) that is added where ``start`` is rows.
+    """
+    y: Tensor = Taps.apply(x, weight, start, tuple(shifts), bias)  # type: ignore[no-untyped-call]
+    return y
+
+
+class Taps(torch.autograd.Function):
+    """:func:`taps` with its gradient, which again is one matrix product a tap."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        start: Tensor,
+        shifts: tuple[int, ...],
+        bias: Tensor | None,
+    ) -> Tensor:
+        """Start + bias + Σₖ x[r + shiftₖ] weight[k]ᵀ, each product added in place."""
+        ctx.save_for_backward(x, weight)
+        ctx.shifts, ctx.is_bias, ctx.has_bias = shifts, start.ndim == 1, bias is not None
+        y = x.new_zeros(weight.shape[1]) if bias is None else bias
+        y = (start + y).expand(len(x), -1).contiguous()
+        for matrix, shift in zip(weight, shifts, strict=True):
+            to, source = overlap(len(x), shift)
+            y[to].addmm_(x[source], matrix.T)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, None, Tensor | None]:
+        """Gradients of x, weight, start and bias."""
+        x, weight = ctx.saved_tensors
+        dy = dy.contiguous()
+        dx, dweight = torch.zeros_like(x), torch.zeros_like(weight)
+        for k, shift in enumerate(ctx.shifts):
+            to, source = overlap(len(x), shift)
+            dx[source].addmm_(dy[to], weight[k])
+            dweight[k].addmm_(dy[to].T, x[source])
+        total = dy.sum(dim=0) if ctx.is_bias or ctx.has_bias else None
+        start = total if ctx.is_bias and total is not None else dy
+        return dx, dweight, start, None, total if ctx.has_bias else None
+
+
+def overlap(rows: int, shift: int) -> tuple[slice, slice]:
+    """Rows that a tap writes to and those that it reads; both empty where it reaches beyond."""
+    kept = max(rows - abs(shift), 0)
+    first, second = slice(0, kept), slice(rows - kept, rows)
+    return (first, second) if shift > 0 else (second, first)
+
+
+class Dilated(Encoder):
+    """One token a step from residual blocks whose reach doubles: 1, 2, 4, … steps.
+
+    The encoder of TS2Vec (Yue et al. 2022, section 3.1): a linear map of each step, ``depth``
+    residual blocks of two convolutions with three taps, and a last one that widens to ``dim``;
+    a series is the maximum of its tokens over time (section 3.1, "instance-level").
+    Steps at which nothing was observed enter as 0, as TS2Vec's masked timestamps do.
+
+    Attributes:
+        channels: C, of the series.
+        hidden: width of the blocks.
+        depth: blocks before the last one.
+        dim: D, width of the last block.
+        causal: tokens depend on their own step and earlier ones only.
+        seed: draws the initial weights.
+    """
+
+    stride = 1
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        hidden: int = 64,
+        depth: int = 10,
+        dim: int = 320,
+        causal: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.channels, self.hidden, self.depth = channels, hidden, depth
+        self.dim, self.causal, self.seed = dim, causal, seed
+        rng = torch.Generator().manual_seed(seed)
+        self.entry = Convolution(channels, hidden, 1, rng)
+        self.stack = nn.ModuleList(
+            Block(hidden, dim if last else hidden, widens=last, rng=rng)
+            for last in [False] * depth + [True]
+        )
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a step (B,T,D)."""
+        return self.span(x, 0, x.values.shape[2])
+
+    def span(self, x: Batch, start: int, stop: int) -> Tokens:
+        """Tokens ``start`` to ``stop``; blocks that reach beyond the series see no other steps."""
+        rows = deque(self.run_blocks(x, start, stop), maxlen=1).pop()
+        return series_first(rows, len(x.values), stop - start)
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """One token a step: its linear map, then after each block."""
+        B, _, T = x.values.shape
+        return (series_first(rows, B, T) for rows in self.run_blocks(x, 0, T))
+
+    def run_blocks(self, x: Batch, start: int, stop: int) -> Iterator[Rows]:
+        """Rows after each block; of steps ``start`` to ``stop`` alone where others do not count."""
+        B, _, T = x.values.shape
+        h, within = self.entry_rows(x), within_rows(x)
+        sliced = False
+        for k, block in enumerate(self.stack):
+            yield h
+            if 2**k >= T and not sliced:  # from here on each step is seen by itself
+                h, sliced = h[start * B : stop * B], True
+                within = None if within is None else within[start * B : stop * B]
+            h = block(h, self.shifts(k, B), within)
+        yield h if sliced else h[start * B : stop * B]
+
+    def entry_rows(self, x: Batch) -> Rows:
+        """Rows before the first block: a linear map of each step, 0 where nothing was observed."""
+        B, _, T = x.values.shape
+        valid = x.observed.any(dim=1).T.reshape(T * B, 1)  # (T·B,1)
+        steps = x.values.where(x.observed, 0.0).permute(2, 0, 1).reshape(T * B, -1)
+        entry_rows: Rows = self.entry(steps, HERE) * valid
+        return entry_rows
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """All but the last have the width of the blocks."""
+        widths = [self.hidden] * (self.depth + 1) + [self.dim]
+        return [LayerShape(width, self.stride) for width in widths]
+
+    def blocks(self) -> list[nn.Module]:
+        """The linear map of each step, then the residual blocks."""
+        return [self.entry, *self.stack]
+
+    def shifts(self, k: int, B: int) -> tuple[int, int, int]:
+        """Rows that the three taps of block ``k`` read ahead or behind, for ``B`` series."""
+        reach = B * 2**k
+        return (-2 * reach, -reach, 0) if self.causal else (-reach, 0, reach)
+
+    def embed(self, x: Batch) -> Embedding:
+        """One vector a series (B,D).
+
+        Without gradients some series at a time, so that what lies between two layers stays in
+        the cache of the processor.
+        """
+        B, _, T = x.values.shape
+        if torch.is_grad_enabled() or B * T <= _MAX_ROWS or x.values.is_cuda:
+            return super().embed(x)
+        size = max(_MAX_ROWS // T, 1)
+        parts = zip(x.values.split(size), x.observed.split(size), strict=True)  # type: ignore
+        return torch.cat([super(Dilated, self).embed(Batch(*part)) for part in parts])
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The maximum over the steps of each series (B,D)."""
+        return max_over_time(tokens, x.lengths)
+
+
+def series_first(rows: Rows, series: int, steps: int) -> Float[Tensor, "B T D"]:
+    """Rows of so many series and steps, time first, as tokens."""
+    return rows.view(steps, series, rows.shape[1]).transpose(0, 1)
+
+
+def max_over_time(tokens: Tokens, lengths: Lengths) -> Embedding:
+    """The maximum over the first tokens of each series (B,D), as many as it has steps, or one."""
+    N, lengths = tokens.shape[1], lengths.clamp(min=1)  # nothing observed: a vector all the same
+    if bool((lengths >= N).all()):
+        return tokens.amax(dim=1)
+    beyond = torch.arange(N, device=tokens.device) >= lengths[:, None]  # (B,N)
+    return tokens.masked_fill(beyond[:, :, None], -torch.inf).amax(dim=1)
+
+
+def within_rows(x: Batch) -> Bool[Tensor, "R 1"] | None:
+    """Which rows lie within their series, time first; None where all do."""
+    T, lengths = x.values.shape[2], x.lengths
+    if bool((lengths == T).all()):
+        return None
+    return (torch.arange(T, device=lengths.device)[:, None] < lengths).reshape(-1, 1)
+
+
+_MAX_ROWS = 2048
+"""Rows at a time without gradients: half a megabyte between layers of width 64."""
+HERE = (0,)
+"""The shifts of a map that reads nothing but the row itself."""
+
+
+class Block(nn.Module):
+    """x + convolution(gelu(convolution(gelu(x)))); the sum is over a linear map where it widens."""
+
+    def __init__(self, inner: int, outer: int, *, widens: bool, rng: Generator) -> None:
+        super().__init__()
+        self.first = Convolution(inner, outer, 3, rng)
+        self.second = Convolution(outer, outer, 3, rng)
+        self.beside = Convolution(inner, outer, 1, rng) if widens else None
+
+    def forward(self, x: Rows, shifts: Sequence[int], within: Tensor | None) -> Rows:
+        """Rows of all series, as :func:`selftime.encoders.networks.dilated.taps` takes them."""
+        beside = x if self.beside is None else self.beside(x, HERE)
+        y = self.first(_clear(F.gelu(x), within), shifts)
+        out: Tensor = self.second(_clear(F.gelu(y), within), shifts, onto=beside)
+        return out
+
+
+def _clear(x: Rows, within: Tensor | None) -> Rows:
+    """What lies beyond the end of a series is 0, however much of it there is."""
+    return x if within is None else x * within
+
+
+class Convolution(nn.Module):
+    """Weights of some taps, drawn as torch draws those of its convolutions."""
+
+    def __init__(self, inner: int, outer: int, taps: int, rng: Generator) -> None:
+        super().__init__()
+        bound = (inner * taps) ** -0.5
+        self.weight = nn.Parameter(uniform_init(taps, outer, inner, bound=bound, rng=rng))
+        self.bias = nn.Parameter(uniform_init(outer, bound=bound, rng=rng))
+
+    def forward(self, x: Rows, shifts: Sequence[int], onto: Rows | None = None) -> Rows:
+        """Rows of all series, as :func:`selftime.encoders.networks.dilated.taps` takes them.
+
+        Args:
+            x: the rows.
+            shifts: rows that each tap reads ahead or behind.
+            onto: rows that the result is added to.
+        """
+        if onto is None:
+            return taps(x, self.weight, self.bias, shifts)
+        return taps(x, self.weight, onto, shifts, self.bias)
+
+
+def uniform_init(*shape: int, bound: float, rng: Generator) -> Float[Tensor, "..."]:
+    """Uniform numbers within ±bound."""
+    return (2 * torch.rand(shape, generator=rng) - 1) * bound

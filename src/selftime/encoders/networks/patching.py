@@ -1,0 +1,106 @@
+"""Patches as tokens: pieces of a series, each mapped linearly to a vector."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.encoders.networks.attention import xavier_linear
+from selftime.shapes import Embedding, Tokens
+
+
+class PatchEmbedder(Encoder):
+    """One linear map of every patch of a series (Nie et al. 2023, section 3.1).
+
+    Token n reads ``patch`` steps from step n·stride on, all channels together. Steps not observed
+    enter as 0. Where patches overlap, the last value is repeated behind the end, so that the last
+    patch is whole: PatchTST repeats it ``stride`` times; here it is patch − stride times, which
+    is the same at its sizes and keeps N = ceil(T / stride) at all others.
+
+    Attributes:
+        channels: C, of the series.
+        length: steps of the series it is prepared for; longer ones work too. A learned table of
+            positions has a row for each of their tokens.
+        patch: steps of a patch.
+        stride: steps from the beginning of one patch to that of the next.
+        dim: D, of the tokens.
+        seed: draws the initial weights.
+
+    Raises:
+        ValueError: no steps, or a stride that leaves some of them out.
+    """
+
+    stride: int
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        length: int,
+        patch: int = 16,  # Nie et al. 2023, section 4.1
+        stride: int = 8,
+        dim: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if length < 1 or not 1 <= stride <= patch:
+            raise ValueError(
+                f"got patches of {patch} steps every {stride} of {length} steps, wanted at least "
+                "one step and no gaps: use stride <= patch"
+            )
+        self.channels, self.length, self.patch, self.stride = channels, length, patch, stride
+        self.dim, self.seed = dim, seed
+        self.map = xavier_linear(channels * patch, dim, Generator().manual_seed(seed))
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a patch (B,N,D)."""
+        return self.tokens_at(x, all_places(x, self.stride))
+
+    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
+        """Tokens (B,K,D) of the patches at some places; no other patch is mapped."""
+        patches = extract_patches(x, self.patch, self.stride)  # (B,N,C·L)
+        selected = patches.gather(1, places[:, :, None].expand(-1, -1, patches.shape[2]))
+        tokens: Tensor = self.map(selected)
+        return tokens
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The mean (B,D) of the tokens that say something."""
+        return mean_or_first(tokens, observed_tokens(x, self.stride))
+
+
+def all_places(x: Batch, stride: int) -> Int[Tensor, "B N"]:
+    """The place of every token of a series."""
+    B, _, T = x.values.shape
+    return torch.arange(-(-T // stride), device=x.values.device).expand(B, -1)
+
+
+def extract_patches(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]:
+    """Patches (B,N,C·patch), N = ceil(T / stride), channel after channel within each."""
+    T = x.values.shape[2]
+    lacking = (-(-T // stride) - 1) * stride + patch - T
+    steps = torch.arange(T + lacking, device=x.values.device)
+    last = x.lengths.clamp(min=1)[:, None, None] - 1  # (B,1,1)
+    values = x.values.where(x.observed, 0.0)
+    held = values.gather(2, steps.minimum(last).expand(-1, values.shape[1], -1))
+    held = held.where(steps <= last + patch - stride, 0.0)  # (B,C,T')
+    return held.unfold(2, patch, stride).transpose(1, 2).flatten(2)
+
+
+def observed_tokens(x: Batch, stride: int) -> Bool[Tensor, "B N"]:
+    """Tokens that say something: one of the ``stride`` steps from their first on was observed.
+
+    Every observed step is in one of them, also where patches are longer than ``stride``.
+    """
+    B, _, T = x.observed.shape
+    some = F.pad(x.observed.any(dim=1), (0, -T % stride))
+    return some.view(B, -1, stride).any(dim=2)
+
+
+def mean_or_first(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
+    """Mean (B,D) of the tokens that say something; of a series without any, its first one."""
+    first = torch.arange(valid.shape[1], device=valid.device) == 0
+    counted = valid | (first & ~valid.any(dim=1, keepdim=True))  # (B,N)
+    total = tokens.masked_fill(~counted[:, :, None], 0.0).sum(dim=1)
+    return total / counted.sum(dim=1, keepdim=True)

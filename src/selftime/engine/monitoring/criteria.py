@@ -1,0 +1,143 @@
+"""Criteria: how good embeddings are likely to be, judged without a single label.
+
+They are for ranking models of different methods on the same series, which a monitor of one run
+cannot do: RankMe, for one, is comparable within one method only (Garrido et al. 2023, section 5).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.engine.monitoring.monitors import effective_rank
+from selftime.objectives.spectral import eigh
+from selftime.shapes import Embedding
+from selftime.views.mild import Mild, View, copies
+from selftime.views.pairs import crop
+
+_N_VIEWS = 8
+"""Views of each series."""
+_Views = Float[Tensor, "B V D"]
+"""Vectors of length 1 of several views of each series."""
+
+
+class EmbeddedViews(NamedTuple):
+    """What the criteria look at: embeddings of the same series, seen differently.
+
+    Attributes:
+        views: (B,V,D) of augmented copies.
+        first: (B,D) of the first half of each series.
+        second: (B,D) of the second half.
+    """
+
+    views: _Views
+    first: Embedding
+    second: Embedding
+
+
+@torch.no_grad()
+def embed_views(
+    encoder: Encoder,
+    x: Batch,
+    rng: Generator,
+    *,
+    view: View = Mild(),  # noqa: B008
+) -> EmbeddedViews:
+    """Embed views and halves of some series; 64 to 256 of them are enough.
+
+    Args:
+        encoder: what is judged, as a model holds it.
+        x: the series.
+        rng: draws the views.
+        view: what a series may look like without becoming another one.
+    """
+    z = F.normalize(encoder.embed(copies(x, _N_VIEWS, view, rng)), dim=1)
+    lengths = x.lengths.clamp(min=1)
+    middle = lengths // 2
+    first = encoder.embed(crop(x, middle * 0, (lengths + 1) // 2))
+    second = encoder.embed(crop(x, middle, lengths - middle))
+    parts = (F.normalize(part, dim=1) for part in (first, second))
+    return EmbeddedViews(z.view(len(lengths), _N_VIEWS, -1), *parts)
+
+
+def mean_reciprocal_rank(one: Embedding, other: Embedding) -> float:
+    """Mean of 1 / rank of the own other view among all series' other views, by cosine: 0 to 1.
+
+    Mean reciprocal rank; its simpler relative, the share of rank 1, is what the strength of the
+    closed-form method is chosen by.
+    """
+    likeness = one @ other.T  # (B,B)
+    own = likeness.diagonal()[:, None]
+    above = (likeness > own).sum(dim=1)
+    ties = (likeness == own).sum(dim=1) - 1  # all alike: in the middle, not first
+    return float((1 / (1 + above + ties / 2)).mean())
+
+
+def views_agree(seen: EmbeddedViews) -> float:
+    """How well a series is found again in another view of it (mean reciprocal rank)."""
+    return mean_reciprocal_rank(seen.views[:, 0], seen.views[:, 1])
+
+
+def halves_agree(seen: EmbeddedViews) -> float:
+    """How well the second half of a series is found by its first (mean reciprocal rank)."""
+    return mean_reciprocal_rank(seen.first, seen.second)
+
+
+def lidar(seen: EmbeddedViews) -> float:
+    """Rank of what tells series apart, measured in units of what views move.
+
+    LiDAR (Thilak et al. 2023, equations 1 to 3): the effective rank of
+    Σ_w^(−1/2) Σ_b Σ_w^(−1/2), with Σ_b the covariance of the series' means, Σ_w that within
+    series and δ = 10⁻⁴ times its mean eigenvalue added to it. Both are taken in the space that
+    the views span, which may be far smaller than D.
+    """
+    z = span_coordinates(seen.views.double())
+    centre = z.mean(dim=1)  # (B,D)
+    middle = centre - centre.mean(dim=0)
+    between = middle.T @ middle / len(middle)
+    apart = (z - centre[:, None]).flatten(0, 1)
+    within = apart.T @ apart / len(apart)
+    e, Q = eigh(within)
+    e = e.clamp(min=0)
+    white = Q / (e + 1e-4 * e.mean() + 1e-12).sqrt()
+    found = torch.linalg.eigvalsh(white.T @ between @ white).clamp(min=0)
+    share = found / found.sum().clamp(min=1e-12) + 1e-12
+    return float((-share * share.log()).sum().exp())
+
+
+def span_coordinates(z: _Views) -> Float[Tensor, "B V r"]:
+    """The same vectors by their coordinates in the space they span, r at most B·V and D."""
+    if z.shape[2] <= z.shape[0] * z.shape[1]:
+        return z
+    U, S, _ = torch.linalg.svd(z.flatten(0, 1), full_matrices=False)
+    found: Tensor = (U * S).view(*z.shape[:2], -1)
+    return found
+
+
+def separation(seen: EmbeddedViews) -> float:
+    """Share of the variance that lies between series and not between views of one: 0 to 1."""
+    z = seen.views.double()
+    centre = z.mean(dim=1)
+    between = (centre - centre.mean(dim=0)).square().sum(dim=1).mean()
+    within = (z - centre[:, None]).square().sum(dim=2).mean()
+    return float(between / (between + within).clamp(min=1e-12))
+
+
+def rank(seen: EmbeddedViews) -> float:
+    """RankMe (Garrido et al. 2023, equation 1) of one view of each series."""
+    return effective_rank(seen.views[:, 0])
+
+
+CRITERIA: dict[str, Callable[[EmbeddedViews], float]] = {
+    "views": views_agree,
+    "halves": halves_agree,
+    "separation": separation,
+    "lidar": lidar,
+    "rank": rank,
+}
+"""Criteria by name; more is better in each."""

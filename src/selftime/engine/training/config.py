@@ -1,0 +1,114 @@
+"""How long a gradient run lasts (`Budget`) and how it is carried out (`TrainingConfig`)."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from selftime.objectives.base import Recipe
+
+Unit = Literal["steps", "epochs", "minutes"]
+UNITS: tuple[Unit, ...] = ("steps", "epochs", "minutes")
+Precision = Literal["no", "bf16", "fp16"]
+OnCollapse = Literal["warn", "stop"]
+PRECISIONS: tuple[Precision, ...] = ("no", "bf16", "fp16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long to learn.
+
+    Attributes:
+        amount: how many of the unit, more than 0.
+        unit: optimisation steps, passes over all series, or minutes of the clock. What is
+            learned within a number of minutes depends on the speed of the machine.
+
+    Raises:
+        ValueError: no such unit, or nothing to do.
+    """
+
+    amount: float | int
+    unit: Unit = "steps"
+
+    def __post_init__(self) -> None:
+        whole = self.unit == "minutes" or float(self.amount).is_integer()
+        if self.unit not in UNITS or not 0 < self.amount < math.inf or not whole:
+            raise ValueError(
+                f"got a budget of {self.amount:g} {self.unit}, wanted such as '200 steps', "
+                "'10 epochs' or '2.5 minutes'"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.amount:.12g} {self.unit}"
+
+    def steps(self, steps_an_epoch: int) -> int | None:
+        """Optimisation steps in all; None where the clock decides."""
+        if self.unit == "minutes":
+            return None
+        return int(self.amount) * (steps_an_epoch if self.unit == "epochs" else 1)
+
+    def progress(self, step: int, seconds: float, steps_an_epoch: int) -> float:
+        """Share of the budget that is used up after so many steps and seconds; 1 is the end."""
+        steps = self.steps(steps_an_epoch)
+        return seconds / (60 * self.amount) if steps is None else step / steps
+
+
+def parse_budget(text: str | Budget) -> Budget:
+    """A budget as people type it: ``200 steps``, ``10 epochs``, ``2.5 minutes``; or as it is.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if isinstance(text, Budget):
+        return text
+    number, _, unit = text.strip().partition(" ")
+    units = [known for known in UNITS if unit.strip() in (known, known[:-1])]
+    try:
+        return Budget(amount=float(number), unit=units[0])
+    except (ValueError, IndexError):
+        raise ValueError(
+            f"got a budget of {text!r}, wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
+        ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a gradient run is carried out; how long it lasts is its budget.
+
+    Attributes:
+        recipe: batch size, rates and averaging; None takes that of the objective, or the one for
+            so many labels.
+        precision: "no" is float32; "bf16" and "fp16" mix, and are refused with a reason where the
+            machine computes the first batch wrongly in them.
+        accumulate: batches whose gradients are added up for one step.
+        clip: longest gradient, over all weights together; None does not clip.
+        on_collapse: whether a collapse is only warned of, or stops the run.
+        stop_below: the run ends once the loss stays below this for 5 steps: nothing is left to
+            learn. None stands for 0.01 where labels are learned, and for never elsewhere.
+        judge_every: steps after which the loss on held-out series is measured, where some are held
+            out; the weights with the lowest are kept.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    recipe: Recipe | None = None
+    precision: Precision = "no"
+    accumulate: int = 1
+    clip: float | None = None
+    on_collapse: OnCollapse = "warn"
+    stop_below: float | None = None
+    judge_every: int = 25
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"got precision {self.precision!r}, wanted {', '.join(PRECISIONS)}")
+        if self.accumulate < 1:
+            raise ValueError(f"got accumulate {self.accumulate}, wanted at least 1")
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"got clip {self.clip}, wanted more than 0, or None")
+        if self.on_collapse not in ("warn", "stop"):
+            raise ValueError(f"got on_collapse {self.on_collapse!r}, wanted 'warn' or 'stop'")
+        if self.stop_below is not None and not self.stop_below >= 0:
+            raise ValueError(f"got stop_below {self.stop_below}, wanted 0 or more, or None")
+        if self.judge_every < 1:
+            raise ValueError(f"got judge_every {self.judge_every}, wanted at least 1")

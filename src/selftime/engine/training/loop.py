@@ -1,0 +1,231 @@
+"""The only training loop: restore; while not done: step, watch, log, save. Ctrl-C ends it after a saved step."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from selftime.engine.monitoring.monitors import CollapseMonitor
+from selftime.engine.precision import in_words
+from selftime.engine.training import checkpoint
+from selftime.engine.training.checkpoint import State
+from selftime.engine.training.trainer import StepRecord, Trainer
+from selftime.progress import Progress
+
+
+class Stopped(KeyboardInterrupt):
+    """A run that was told to stop, after its state was saved.
+
+    Attributes:
+        signum: the signal that told it.
+    """
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+
+class Request:
+    """Whether a signal asked to stop.
+
+    Attributes:
+        signum: which; 0 while none did.
+    """
+
+    def __init__(self) -> None:
+        self.signum = 0
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Take note; a second signal does not wait for the step."""
+        if self.signum:
+            raise KeyboardInterrupt
+        self.signum = signum
+
+
+@contextmanager
+def interruptible() -> Iterator[Request]:
+    """While it lasts, signals are taken note of instead of ending the process at once.
+
+    Outside the main thread signals cannot be handled, and nothing changes.
+    """
+    request = Request()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+Callback = Callable[[StepRecord], None]
+"""Called after every step with what is known of it."""
+
+
+class Collapsed(ValueError):
+    """A run that was stopped because its embeddings collapsed."""
+
+
+def run_training(
+    training: Trainer,
+    *,
+    state: State | None = None,
+    monitor: CollapseMonitor | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoints: Path | None = None,
+    how_to_resume: str = "begin it again with resume=True",
+) -> None:
+    """Advance a run to its end. Nothing but the first two arguments changes what is learned.
+
+    Args:
+        training: what is trained.
+        state: the run goes on from it; None begins.
+        monitor: judges the embeddings now and then.
+        callbacks: called after every step, and once before the first.
+        checkpoints: folder that states are saved to; None saves nothing.
+        how_to_resume: added to the message when the run is stopped.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM came; the step in flight was finished and saved.
+        Collapsed: embeddings collapsed and the config says to stop then.
+        Diverged: the loss is not finite.
+    """
+    if state is not None:
+        training.restore(state)
+    saver = Saver(training, checkpoints)
+    with interruptible() as request:
+        if training.step == 0:
+            log(training, watch(training, monitor) | opening(training), callbacks)
+        while not training.is_done:
+            record = training.advance()
+            record |= watch(training, monitor)
+            log(training, record, callbacks)
+            if is_asked_to_stop(training, request):
+                break
+            saver.save_if_due()
+        saver.save()
+        if is_asked_to_stop(training, request):
+            raise Stopped(stop_message(training, checkpoints, how_to_resume), request.signum)
+
+
+def opening(training: Trainer) -> StepRecord:
+    """What is known before the first step."""
+    record: StepRecord = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
+    if training.refused:
+        refusal = {"monitor": "precision", "message": in_words(training.refused)}
+        record["warnings"] = [refusal]
+    return record
+
+
+def watch(training: Trainer, monitor: CollapseMonitor | None) -> StepRecord:
+    """The monitors and warnings of this step, if it is time to look at them."""
+    if monitor is None or not is_reading_due(training) or not training.is_main_process:
+        return {}
+    readings = monitor.read(training.objective.encoder, training.step)
+    warnings = [warning._asdict() for warning in readings.warnings]
+    return {"monitors": readings.monitors} | ({"warnings": warnings} if warnings else {})
+
+
+def log(training: Trainer, record: StepRecord, callbacks: Sequence[Callback]) -> None:
+    """Tell the callbacks of a step, in the main process.
+
+    Raises:
+        Collapsed: there are warnings, and the config says to stop then.
+    """
+    if not training.is_main_process:
+        return
+    for callback in callbacks:
+        callback(record)
+    if "warnings" in record and record["step"] and training.config.on_collapse == "stop":
+        message = record["warnings"][0]["message"]
+        raise Collapsed(f"stopped at step {training.step}: {message}")
+
+
+EARLY, READ_EVERY = 10, 50
+"""Monitors are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
+
+
+def is_reading_due(training: Trainer) -> bool:
+    """Whether monitors are read after this step: often while a run may still go wrong."""
+    if training.step <= READ_EVERY:
+        return training.step % EARLY == 0
+    return (
+        training.step % max(READ_EVERY, (training.steps or 0) // 20) == 0 or training.progress >= 1
+    )
+
+
+def is_asked_to_stop(training: Trainer, request: Request) -> bool:
+    """Whether any process of the run was asked to: all must stop after the same step."""
+    if training.accelerator.num_processes == 1:
+        return request.signum != 0
+    import torch
+
+    asked = torch.tensor([float(request.signum)], device=training.accelerator.device)
+    request.signum = int(training.accelerator.reduce(asked, "sum").item() > 0) * 15
+    return request.signum != 0
+
+
+def stop_message(training: Trainer, checkpoints: Path | None, how_to_resume: str) -> str:
+    """Where a run was stopped, and how to go on."""
+    of = "" if training.steps is None else f" of {training.steps}"
+    if training.targets is not None:
+        return f"stopped after step {training.step}{of} of training on labels; nothing was saved"
+    if checkpoints is None:
+        return f"stopped after step {training.step}{of}; nothing was saved: give run=folder"
+    return f"stopped after step {training.step}{of}, which is saved; {how_to_resume}"
+
+
+def progress_callback(training: Trainer, progress: Progress, what: str) -> Callback:
+    """Report progress in steps, or hundredths where the clock decides, with loss and probe."""
+    latest: dict[str, float] = {}
+
+    def report(record: StepRecord) -> None:
+        known = record.get("monitors", {}) | record
+        latest.update({name: known[name] for name in ("loss", "knn") if name in known})
+        done, of = record["step"], training.steps
+        if of is None:
+            done, of = min(int(100 * training.progress), 100), 100
+        progress(what, done, of, ", ".join(f"{k} {v:.3g}" for k, v in latest.items()))
+
+    return report
+
+
+@dataclass
+class Saver:
+    """Saves states now and then: as often as costs at most :data:`SAVING_SHARE` of the time.
+
+    Attributes:
+        training: what is saved.
+        folder: where to; None saves nothing.
+        last: time of the last save.
+        cost: seconds that it took.
+    """
+
+    training: Trainer
+    folder: Path | None
+    last: float = 0.0
+    cost: float = 0.0
+
+    def save_if_due(self) -> None:
+        """Save if the last save is long enough ago for what it cost."""
+        if time.perf_counter() - self.last >= self.cost / SAVING_SHARE:
+            self.save()
+
+    def save(self) -> None:
+        """Save; in a run of several processes the first does."""
+        if self.folder is None or not self.training.is_main_process:
+            return
+        start = time.perf_counter()
+        checkpoint.save_checkpoint(self.folder, self.training.state())
+        self.last = time.perf_counter()
+        self.cost = self.last - start
+
+
+SAVING_SHARE = 0.02
+"""Most of the time that is spent on saving."""

@@ -1,0 +1,325 @@
+"""Trainer: a gradient run between two of its steps; it can be advanced, saved and restored."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from jaxtyping import Int64
+from torch import Tensor
+
+from selftime.data.batch import Batch
+from selftime.data.scaling import Scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
+from selftime.engine.choices import Choice
+from selftime.engine.monitoring.monitors import evaluating
+from selftime.engine.precision import error_of_half, is_near, refusal
+from selftime.engine.solve import generator, sample_of
+from selftime.engine.training.checkpoint import CheckpointError, State
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.optim import Average, optimiser, rate_at
+from selftime.objectives.base import Objective
+from selftime.objectives.supervised.network import Supervised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """Batches drawn without replacement, anew for every pass over the series.
+
+    What is left over at the end of a pass is left out of it, so that all batches are full; in the
+    next pass others are left over.
+
+    Attributes:
+        count: how many series there are.
+        batch_size: series of a batch; no more than there are.
+        seed: fixes the order.
+    """
+
+    count: int
+    batch_size: int
+    seed: int
+
+    @property
+    def batches_a_pass(self) -> int:
+        """Full batches in a pass over the series."""
+        return max(self.count // self.batch_size, 1)
+
+    def batch(self, number: int) -> Int64[np.ndarray, "B"]:
+        """Series of batch ``number``, counted over the whole run."""
+        turn, place = divmod(number, self.batches_a_pass)
+        size = min(self.batch_size, self.count)
+        return permutation(self.count, self.seed, turn)[place * size : (place + 1) * size]
+
+
+@lru_cache(maxsize=1)
+def permutation(count: int, seed: int, turn: int) -> Int64[np.ndarray, "N"]:
+    """The order of pass ``turn``."""
+    return np.random.default_rng([seed, 2, turn]).permutation(count)
+
+
+StepRecord = dict[str, Any]
+"""What is known of one step: step, seconds, loss, parts, rate, gradient_norm."""
+
+
+class Diverged(ValueError):
+    """A loss that is no number any more."""
+
+
+class Trainer:
+    """Everything that changes while an objective is trained, and how one step changes it.
+
+    A step depends on the state, the seed and its own number only, so a run that is restored from
+    any of its states goes on as if it had never stopped, bit for bit on a CPU. Where this machine
+    computes half precision wrongly, the run is in full precision; that depends on the first
+    weights and the first batch alone, so a restored run comes to the same.
+
+    Attributes:
+        objective: what is trained, changed in place.
+        step: how many steps are done.
+        seconds: how long they took.
+        refused: full precision and why, where half precision was given and is wrong; else None.
+    """
+
+    refused: Choice | None = None
+
+    def __init__(  # noqa: PLR0913 - all that a run depends on
+        self,
+        objective: Objective | Supervised,
+        series: SeriesSet,
+        scaling: Scaling,
+        budget: Budget,
+        config: TrainingConfig,
+        seed: int,
+        *,
+        targets: Tensor | None = None,
+        held_out_loss: Callable[[], float] | None = None,
+    ) -> None:
+        """What a run depends on.
+
+        Args:
+            objective: is trained in place.
+            series: it learns from.
+            scaling: what is done to values first.
+            budget: how long.
+            config: how.
+            seed: fixes everything random.
+            targets: a row a series, for an objective that learns from labels.
+            held_out_loss: measures the objective on series that it does not learn from; the
+                weights with the lowest are kept.
+        """
+        self.objective, self.series, self.scaling = objective, series, scaling
+        self.targets, self.held_out_loss = targets, held_out_loss
+        self.budget, self.config, self.seed = budget, config, seed
+        self.recipe = config.recipe or objective.recipe
+        self.sampler = Sampler(count=len(series), batch_size=self.recipe.batch_size, seed=seed)
+        self.steps_an_epoch = max(self.sampler.batches_a_pass // config.accumulate, 1)
+        self.accelerator = accelerator_for(config)
+        with torch.no_grad():
+            sample = batch_of(series, sample_of(len(series), seed, PREPARED))
+            objective.prepare(scaling.apply(sample), generator(seed, 0))
+        self._refuse_wrong_halves()
+        self.weights = [w for w in objective.parameters() if w.requires_grad]
+        rates = objective.rates if isinstance(objective, Supervised) else None
+        self.module, self.optimiser = self.accelerator.prepare(
+            objective, optimiser(objective, self.recipe, rates)
+        )
+        self.average = Average(self.weights, self.recipe.averaging)
+        self.step, self.seconds = 0, 0.0
+        self.recent_losses: list[float] = []
+        self.lowest, self.best = math.inf, dict[str, Any]()
+        self._keep_best()
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether this process is the one that watches, logs and saves."""
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the budget is used up, or nothing is left to learn."""
+        return self.progress >= 1 or self._is_learned()
+
+    def _is_learned(self) -> bool:
+        limit, recent = self.config.stop_below, self.recent_losses
+        return limit is not None and len(recent) == RECENT and max(recent) <= limit
+
+    def _refuse_wrong_halves(self) -> None:
+        """Full precision, where half precision was given and this machine computes it wrongly."""
+        given = self.config.precision
+        if given == "no":
+            return
+        encoder = self.objective.encoder.to(self.accelerator.device)
+        error = error_of_half(encoder, self._batch(self.sampler.batch(0)), self.accelerator)
+        if not is_near(error):
+            self.refused = refusal(given, error)
+            self.config = replace(self.config, precision="no")
+            self.accelerator = accelerator_for(self.config)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used up."""
+        return self.budget.progress(self.step, self.seconds, self.steps_an_epoch)
+
+    @property
+    def steps(self) -> int | None:
+        """Steps in all; None where the clock decides."""
+        return self.budget.steps(self.steps_an_epoch)
+
+    def advance(self) -> StepRecord:
+        """One step.
+
+        Raises:
+            Diverged: the loss is not finite.
+        """
+        start = time.perf_counter()
+        rate = rate_at(self._middle(), self.recipe)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["scale"]
+        made = [self._gradients(part) for part in range(self.config.accumulate)]
+        norm = self._clip()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.add(self.weights)
+        self.step += 1
+        self.seconds += time.perf_counter() - start
+        self.objective.after_step(min(self.progress, 1.0))
+        loss = sum(float(loss) for loss, _ in made) / len(made)
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} at step {self.step}: lower the rate ({rate:g})")
+        self.recent_losses = [*self.recent_losses, loss][-RECENT:]
+        if self.step % self.config.judge_every == 0 or self.progress >= 1:
+            self._keep_best()
+        return {
+            "step": self.step,
+            "steps": self.steps or 0,
+            "seconds": round(self.seconds, 4),
+            "loss": loss,
+            "rate": rate,
+            "gradient_norm": float(norm),
+            "parts": {name: float(part) for name, part in made[-1][1].items()},
+        }
+
+    def _gradients(self, part: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Gradients of one batch and its targets, added to those that are there."""
+        number = self.step * self.config.accumulate + part
+        rows, device = self.sampler.batch(number), self.accelerator.device
+        given = () if self.targets is None else (self.targets[torch.from_numpy(rows)].to(device),)
+        with self.accelerator.accumulate(self.module), self.accelerator.autocast():
+            made = self.module(self._batch(rows), generator(self.seed, number + 1), *given)
+            self.accelerator.backward(made.loss)
+        return made.loss.detach(), made.parts
+
+    def _batch(self, rows: Int64[np.ndarray, " B"]) -> Batch:
+        """Some of the series, scaled, where they are computed on."""
+        return self.scaling.apply(batch_of(self.series, rows)).to(self.accelerator.device)
+
+    def _clip(self) -> Tensor:
+        """The length of the gradient, before it is cut if it is to be."""
+        if self.config.clip is not None:
+            norm: Tensor = self.accelerator.clip_grad_norm_(self.weights, self.config.clip)
+            return norm
+        self.accelerator.unscale_gradients()
+        return torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
+
+    def _middle(self) -> float:
+        """Progress at the middle of the step to come, so that no step has rate 0."""
+        if self.steps is None:
+            return min(max(self.progress, BEGUN), 1.0)
+        return (self.step + 0.5) / self.steps
+
+    def state(self) -> State:
+        """Weights, averages and moments; step and seconds."""
+        tensors = {f"objective.{k}": t for k, t in self.objective.state_dict().items()}
+        tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
+        for i, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
+        return State(
+            {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()},
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "averaged": self.average.steps,
+                "recent losses": self.recent_losses,
+            },
+        )
+
+    def restore(self, state: State) -> None:
+        """Go back to a state.
+
+        Raises:
+            CheckpointError: it is one of another objective.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"objective": {}, "average": {}, "optimiser": {}}
+        for name, tensor in state.tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        try:
+            self.objective.load_state_dict(parts["objective"])
+            for i, weight in enumerate(self.average.weights):
+                weight.copy_(parts["average"][str(i)])
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError(f"the checkpoint is of another objective ({error})") from None
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            number, _, slot = name.partition(".")
+            slots.setdefault(int(number), {})[slot] = tensor.clone()  # the optimiser keeps it
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        self.step, self.seconds = state.facts["step"], state.facts["seconds"]
+        self.average.steps = state.facts["averaged"]
+        self.recent_losses = state.facts["recent losses"]
+
+    def _keep_best(self) -> None:
+        """Copy the weights if they do better than ever on what is held out."""
+        if self.held_out_loss is None:
+            return
+        with evaluating(self.objective):
+            loss = self.held_out_loss()
+        if not self.best or loss < self.lowest:
+            self.lowest, self.best = loss, deepcopy(self.objective.state_dict())
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Give the objective its final weights: the averages, or the best on what is held out."""
+        for weight, mean in zip(self.weights, self.average.weights, strict=True):
+            weight.copy_(mean)
+        if self.best:
+            self.objective.load_state_dict(self.best)
+        if self.accelerator.device.type != "cpu":  # there it looks through all objects for nothing
+            self.accelerator.free_memory()
+        self.objective.to("cpu").eval()
+
+
+PREPARED = 256
+"""Most series that set what depends on the data but is not learned."""
+RECENT = 5
+"""Steps whose loss stays low where nothing is left to learn."""
+BEGUN = 1e-4
+"""Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
+
+
+def accelerator_for(config: TrainingConfig) -> Accelerator:
+    """The machine as accelerate sees it: its devices, processes and precision."""
+    on_cpu = PartialState().device.type == "cpu"
+    # An earlier run in this process may have had another precision. Without a GPU accelerate has
+    # to be told ``cpu``, else it takes each of several processes for the only one.
+    AcceleratorState._reset_state(reset_partial_state=on_cpu)
+    return Accelerator(
+        cpu=on_cpu,
+        mixed_precision=config.precision,
+        gradient_accumulation_steps=config.accumulate,
+    )
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes."""
+    return int(os.environ.get("RANK", "0")) == 0

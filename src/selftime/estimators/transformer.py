@@ -1,0 +1,92 @@
+"""Representations as a scikit-learn transformer."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from selftime.encoders.base import Encoder
+from selftime.engine.pretrain import pretrain
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.estimators.inputs import series_in, tags_of_series
+from selftime.objectives.base import ClosedForm, Objective
+from selftime.progress import Progress
+
+
+class SelfSupervised(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc] # scikit-learn has no types
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
+    """Learns a representation from unlabelled series and turns series into vectors.
+
+    Args:
+        objective: a name in ``selftime methods``, "auto", or a ready objective with its encoder
+            (then ``encoder="auto"``).
+        encoder: a name in ``selftime methods``, "auto", or an encoder, which is copied.
+        budget: how long a gradient run lasts, such as "200 steps".
+        config: how it is carried out.
+        random_state: fixes everything random, an integer.
+        progress: a bar where a person looks when None; else as in
+            :func:`selftime.progress.open_progress`.
+
+    Attributes:
+        model_: the learned :class:`selftime.Model`.
+        n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
+    """
+
+    def __init__(
+        self,
+        objective: str | ClosedForm | Objective = "auto",
+        encoder: str | Encoder = "auto",
+        budget: Budget | str | None = None,
+        config: TrainingConfig | None = None,
+        random_state: int = 0,
+        progress: bool | Progress | None = None,
+    ) -> None:
+        self.objective = objective
+        self.encoder = encoder
+        self.budget = budget
+        self.config = config
+        self.random_state = random_state
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None) -> "SelfSupervised":  # noqa: ARG002
+        """Learn from series; ``y`` and labels that they carry are not read.
+
+        Raises:
+            ValueError: bad input, fewer than 2 series, or an unknown name.
+        """
+        series = series_in(self, X, first=True)
+        self.model_ = pretrain(
+            series,
+            objective=self.objective,
+            encoder=self.encoder,
+            budget=self.budget,
+            config=self.config,
+            seed=self.random_state,
+            progress=self.progress,
+        )
+        return self
+
+    def transform(self, X: Any) -> Float32[np.ndarray, "N D"]:
+        """One vector a series.
+
+        Raises:
+            ValueError: bad input, or series of other channels than in ``fit``.
+        """
+        check_is_fitted(self)
+        return self.model_.embed(series_in(self, X), progress=self.progress)
+
+    @property
+    def _n_features_out(self) -> int:
+        """Vectors' length, which names the columns that come out."""
+        return self.model_.dim
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = tags_of_series(super().__sklearn_tags__())
+        tags.transformer_tags.preserves_dtype = []  # vectors are 32-bit floats, always
+        return tags

@@ -1,0 +1,179 @@
+"""Objectives by what people type: a name, or a sum such as "simclr + 0.5*masked_patches"."""
+
+import inspect
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Generator, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.encoders.builders import PATCHES
+from selftime.objectives.base import ClosedForm, Objective, Step
+from selftime.objectives.registry import OBJECTIVES
+
+
+class Combined(Objective):
+    """A weighted sum of objectives: masked and contrastive learning at once, or any other mix.
+
+    Each objective sees the same batch and draws its own views. The recipe is that of the first.
+
+    Attributes:
+        encoder: the one that all of them train.
+        objectives: two or more, made on the same encoder.
+        weights: one factor an objective; None is 1 for each.
+
+    Raises:
+        ValueError: fewer than two objectives, several encoders, or other weights than objectives.
+    """
+
+    family = "combined"
+    suits = "one method alone leaves something out: masked values for detail, contrast for identity"
+
+    def __init__(
+        self, *, objectives: Sequence[Objective], weights: Sequence[float] | None = None
+    ) -> None:
+        super().__init__()
+        check_parts(objectives, weights)
+        self.encoder = objectives[0].encoder
+        self.parts = nn.ModuleList(objectives)
+        self.weights = None if weights is None else [float(weight) for weight in weights]
+        self.recipe = objectives[0].recipe
+
+    @property
+    def objectives(self) -> list[Objective]:
+        """The parts, in the order of their weights."""
+        return [part for part in self.parts if isinstance(part, Objective)]
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Prepare each of them."""
+        for objective in self.objectives:
+            objective.prepare(sample, rng)
+
+    def forward(self, batch: Batch, rng: Generator) -> Step:
+        """The loss of each, times its weight, added up; what they report is logged by name."""
+        steps = [objective(batch, rng) for objective in self.objectives]
+        weights = self.weights or [1.0] * len(steps)
+        loss = torch.stack([w * step.loss for w, step in zip(weights, steps, strict=True)]).sum()
+        parts = {}
+        for name, step in zip(self.names(), steps, strict=True):
+            parts[name] = step.loss.detach()
+            parts |= {f"{name}: {part}": value for part, value in step.parts.items()}
+        return Step(loss, parts, steps[0].embeddings)
+
+    def after_step(self, progress: float) -> None:
+        """Move the teachers of each."""
+        for objective in self.objectives:
+            objective.after_step(progress)
+
+    def names(self) -> list[str]:
+        """Class names, numbered where one occurs more than once."""
+        plain = [type(objective).__name__ for objective in self.objectives]
+        several = {name for name in plain if plain.count(name) > 1}
+        return [f"{name} {i}" if name in several else name for i, name in enumerate(plain, 1)]
+
+
+def check_parts(objectives: Sequence[Objective], weights: Sequence[float] | None) -> None:
+    """Objectives that can be added up.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if len(objectives) < 2:
+        raise ValueError(f"got {len(objectives)} objectives, wanted at least 2 to combine")
+    if any(objective.encoder is not objectives[0].encoder for objective in objectives):
+        raise ValueError("got objectives on several encoders: make all of them with the same one")
+    if weights is not None and len(weights) != len(objectives):
+        raise ValueError(f"got {len(weights)} weights for {len(objectives)} objectives: one each")
+    if weights is not None and not all(weight > 0 for weight in weights):
+        raise ValueError(f"got weights {list(weights)}, wanted each more than 0")
+
+
+class Term(NamedTuple):
+    """One objective of a sum.
+
+    Attributes:
+        name: a key of :data:`selftime.objectives.OBJECTIVES`.
+        weight: its factor.
+    """
+
+    name: str
+    weight: float
+
+
+def terms_in(text: str) -> list[Term]:
+    """The terms of a sum; a single name is a sum of one term.
+
+    Raises:
+        ValueError: a name that is not known, or a term that is not "name" or "weight*name".
+    """
+    return [_term(part) for part in text.split("+")]
+
+
+def _term(text: str) -> Term:
+    found = re.fullmatch(r"\s*(?:([0-9.]+)\s*\*)?\s*(\w+)\s*", text)
+    if found is None:
+        raise ValueError(
+            f"got {text.strip()!r} as an objective, wanted a name or a weight and a name: "
+            "such as 'simclr' or 'simclr + 0.5*masked_patches'"
+        )
+    weight, name = found.groups()
+    if name not in OBJECTIVES:
+        raise ValueError(f"got objective {name!r}, wanted one of {', '.join(OBJECTIVES)}")
+    return Term(name, 1.0 if weight is None else float(weight))
+
+
+def takes_steps(text: str) -> bool:
+    """Whether what is named is learned by gradient, step by step.
+
+    Raises:
+        ValueError: a name that is not known, or a closed form within a sum.
+    """
+    terms = terms_in(text)
+    closed = [term.name for term in terms if issubclass(OBJECTIVES[term.name], ClosedForm)]
+    if closed and len(terms) > 1:
+        raise ValueError(
+            f"{closed[0]} is solved in one pass and has no loss to add up: train the others first "
+            "and give the model as encoder"
+        )
+    return not closed
+
+
+def build_objective(
+    text: str, encoder: Encoder, *, seed: int = 0, length: int | None = None
+) -> Objective:
+    """What is named, on this encoder, with the settings of its paper.
+
+    Args:
+        text: a name, or a weighted sum, of objectives learned by gradient.
+        encoder: what they train.
+        seed: of the weights that are trained beside it.
+        length: steps of a usual series, so that patches suit it; None leaves them as published.
+
+    Raises:
+        ValueError: what is not known, or cannot be trained on this encoder.
+    """
+    terms = terms_in(text)
+    made = [_on(OBJECTIVES[term.name], encoder, seed, length) for term in terms]
+    if len(made) == 1:
+        return made[0]
+    return Combined(objectives=made, weights=[term.weight for term in terms])
+
+
+def _on(
+    kind: type[ClosedForm] | type[Objective], encoder: Encoder, seed: int, length: int | None
+) -> Objective:
+    known = inspect.signature(kind).parameters
+    settings = {"seed": seed} if "seed" in known else {}
+    if "patch" in known:
+        settings["patch"] = patch_for(known["patch"].default, encoder.stride or 1, length)
+    made: Objective = kind(encoder=encoder, **settings)  # type: ignore[call-arg, assignment]
+    return made
+
+
+def patch_for(published: int, stride: int, length: int | None) -> int:
+    """Steps of a patch: as published, less for short series, and always whole tokens."""
+    wanted = published if length is None else min(published, max(length // PATCHES, 1))
+    return stride * -(-wanted // stride)

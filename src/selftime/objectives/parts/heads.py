@@ -1,0 +1,137 @@
+"""Heads and projectors that objectives train beside the encoder."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+
+from selftime.encoders.base import Encoder
+from selftime.encoders.networks.attention import TransformerLayer, attention_mask, sinusoids
+
+
+def projector(inner: int, hidden: int, outer: int, *, seed: int) -> nn.Sequential:
+    """Two linear maps with a ReLU between: (B,inner) to (B,outer) (Chen et al. 2020, section 2.1).
+
+    What the loss asks for beyond what is useful later is left to it; it is not kept with the
+    encoder.
+    """
+    rng = weights_from(seed)
+    return nn.Sequential(linear(inner, hidden, rng), nn.ReLU(), linear(hidden, outer, rng))
+
+
+def normed_projector(widths: Sequence[int], *, seed: int, last: bool = False) -> nn.Sequential:
+    """Linear maps with batch normalisation and ReLU between them, as methods without negatives use.
+
+    (Zbontar et al. 2021, section 2.2; Grill et al. 2020, section 3.3.) Statistics are those of the
+    batch at hand in every mode, since projections serve training alone.
+
+    Args:
+        widths: of input, hidden layers and output, at least two.
+        seed: draws the weights.
+        last: whether the output is normalised too, without a learned scale (SimSiam, section 4.4).
+    """
+    rng, layers = weights_from(seed), list[nn.Module]()
+    for inner, outer in pairwise(widths[:-1]):
+        layers += [linear(inner, outer, rng), batch_norm(outer), nn.ReLU()]
+    layers.append(linear(widths[-2], widths[-1], rng))
+    return nn.Sequential(*layers, *([batch_norm(widths[-1], affine=False)] if last else []))
+
+
+def batch_norm(width: int, *, affine: bool = True) -> nn.BatchNorm1d:
+    """Each feature to mean 0 and variance 1 over the batch, then a learned scale and shift."""
+    return nn.BatchNorm1d(width, affine=affine, track_running_stats=False)
+
+
+def weights_from(seed: int) -> Generator:
+    """What draws first weights."""
+    return torch.Generator().manual_seed(seed)
+
+
+def linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
+    """A linear map with weights drawn as torch draws them, but from ``rng``."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inner, outer)  # type: ignore[no-untyped-call]
+    bound = inner**-0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=rng)
+        layer.bias.uniform_(-bound, bound, generator=rng)
+    return layer
+
+
+def dropout(z: Tensor, share: float, rng: Generator) -> Tensor:
+    """A share of all numbers set to 0, the others raised to make up for it (dropout)."""
+    if share == 0:
+        return z
+    keep = torch.rand(z.shape, generator=rng, device=rng.device).to(z.device) >= share
+    return z * keep / (1 - share)
+
+
+class PatchHead(nn.Module):
+    """A linear map of each token to the values (C,L) of a patch (Nie et al. 2023, section 3.2).
+
+    Where tokens hold each channel's features apart, all channels share one map from their own
+    features to their own values.
+    """
+
+    def __init__(self, encoder: Encoder, size: int, *, seed: int) -> None:
+        super().__init__()
+        self.channels, self.size = encoder.channels, size
+        self.apart = encoder.channels if encoder.by_channel else 1
+        inner, outer = encoder.dim // self.apart, size * encoder.channels // self.apart
+        self.map = linear(inner, outer, weights_from(seed))
+
+    def forward(self, tokens: Float[Tensor, "B P D"]) -> Float[Tensor, "B P C L"]:
+        """Values (B,P,C,L) of the patches of tokens (B,P,D)."""
+        B, P, _ = tokens.shape
+        values: Tensor = self.map(tokens.reshape(B, P, self.apart, -1))
+        return values.reshape(B, P, self.channels, self.size)
+
+
+_WIDTH, _HEADS, _LAYERS = 64, 4, 2
+"""Narrow and shallow beside the encoder (He et al. 2022, section 3, "MAE decoder")."""
+
+
+class Decoder(nn.Module):
+    """Visible tokens, mask tokens for the hidden ones, positions; Transformer layers; a map.
+
+    The decoder of MAE (He et al. 2022, section 3) and the predictor of I-JEPA (Assran et al.
+    2023, section 3). The mask token is one learned vector.
+
+    Args:
+        inner: numbers of a visible token.
+        outer: numbers that come out for every patch.
+        seed: draws the weights.
+    """
+
+    def __init__(self, inner: int, outer: int, *, seed: int) -> None:
+        super().__init__()
+        rng = weights_from(seed)
+        self.narrow = linear(inner, _WIDTH, rng)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(_WIDTH, generator=rng))  # MAE's spread
+        self.layers = nn.ModuleList(
+            TransformerLayer(_WIDTH, _HEADS, inner=2 * _WIDTH, rng=rng) for _ in range(_LAYERS)
+        )
+        self.norm = nn.LayerNorm(_WIDTH)
+        self.out = linear(_WIDTH, outer, rng)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "B P D"],
+        visible: Bool[Tensor, "B P"],
+        hidden: Bool[Tensor, "B P"],
+    ) -> Float[Tensor, "B P E"]:
+        """What is said of every patch (B,P,outer).
+
+        Args:
+            tokens: (B,P,D) without meaning where nothing is visible.
+            visible: (B,P) patches that were encoded.
+            hidden: (B,P) patches that are asked for; all others are looked at by none.
+        """
+        place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
+        h = torch.where(visible[:, :, None], self.narrow(tokens), self.mask_token)
+        h = h + sinusoids(place, _WIDTH).to(h.dtype)
+        for layer in self.layers:
+            h = layer(h, attention_mask(visible | hidden))
+        said: Tensor = self.out(self.norm(h))
+        return said

@@ -1,0 +1,158 @@
+"""Soft contrast: others count as positives as far as they are similar in the data (SoftCLT)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from selftime.data.batch import Batch
+from selftime.objectives.losses.contrast import Pairs, mean_over, pair_mask, resolutions
+from selftime.shapes import Embedding
+from selftime.views.draws import check_count, check_share, check_strength
+
+
+@dataclass(frozen=True, kw_only=True)
+class Soft:
+    """Soft assignments (SoftCLT, Lee et al. 2024, section 3), a part of contrastive methods.
+
+    A series close to another in the data counts as a positive in part, and so does a step close to
+    another in time. The distance of two series is Euclidean, after both are brought to the same
+    number of steps; dynamic time warping is slightly better in the paper and far dearer.
+
+    Attributes:
+        most: α, soft assignment of a series that equals another, 0 to 1.
+        sharpness: τ_I, how fast it falls with the distance.
+        decay: τ_T, how fast that between steps falls with the time between them.
+        steps: that series are brought to before they are compared.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    most: float = 0.5  # section 4
+    sharpness: float = 10.0  # of those tried in the paper: 1 to 20
+    decay: float = 2.0  # of those tried in the paper: 0.5 to 2.5
+    steps: int = 64
+
+    def __post_init__(self) -> None:
+        check_share("most", self.most)
+        check_strength("sharpness", self.sharpness)
+        check_strength("decay", self.decay)
+        check_count("steps", self.steps, 1)
+
+    def between_series(self, x: Batch) -> Float[Tensor, "B B"]:
+        """2 α σ(−τ_I D), D the distance divided by the largest of the batch (equation 2).
+
+        A series is at distance 0 from itself, so this is the min-max normalisation of the paper;
+        its assignment to itself is 1.
+        """
+        far = pairwise_distances(resample_evenly(x, self.steps))
+        far = far / far.max().clamp(min=torch.finfo(far.dtype).tiny)
+        similarity = 2 * self.most * torch.sigmoid(-self.sharpness * far)
+        return similarity.fill_diagonal_(1.0)
+
+
+def resample_evenly(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
+    """Series read at ``steps`` places from their first to their last step, gaps bridged."""
+    last = (x.lengths - 1).clamp(min=0)[:, None]  # (B,1)
+    places = torch.linspace(0, 1, steps, device=last.device) * last  # (B,steps)
+    left = places.long().minimum(last)
+    source, shape = x.filled(), (-1, x.values.shape[1], -1)
+    a = source.gather(2, left[:, None].expand(shape))
+    b = source.gather(2, (left + 1).minimum(last)[:, None].expand(shape))
+    return torch.lerp(a, b, (places - left)[:, None].to(a.dtype))
+
+
+def pairwise_distances(values: Float[Tensor, "B C T"]) -> Float[Tensor, "B B"]:
+    """Euclidean distances between all pairs, over all channels and steps."""
+    flat = values.flatten(1)
+    return torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+Similarity = Float[Tensor, "n n"]
+"""Soft assignments of n things to one another, 0 to 1; 1 of each to itself."""
+
+
+def soft_nt_xent(
+    first: Embedding, second: Embedding, temperature: float, similarity: Similarity
+) -> Float[Tensor, ""]:
+    """NT-Xent with soft assignments between series (Lee et al. 2024, equations 3 and 4).
+
+    Args:
+        first: (B,D) one view of each series.
+        second: (B,D) the other view.
+        temperature: divides the cosine similarities.
+        alike: (B,B) soft assignments.
+    """
+    z = F.normalize(torch.cat([first, second]), dim=1) / temperature**0.5  # (2B,D)
+    return soft_contrast(z[None], similarity).mean()
+
+
+def soft_hierarchical_contrast(
+    first: Float[Tensor, "B T D"],
+    second: Float[Tensor, "B T D"],
+    similarity: Similarity,
+    decay: float,
+    valid: Bool[Tensor, "B T"] | None = None,
+) -> dict[str, Float[Tensor, ""]]:
+    """The contrast of TS2Vec with soft assignments between series and steps (Lee et al. 2024).
+
+    Equations 3 to 7: at depth k, where a token stands for 2^k steps, steps are alike by
+    2 σ(−2^k τ |t − t'|). Half of each part, mean over resolutions, as in
+    :func:`selftime.objectives.losses.contrast.hierarchical_contrast`.
+
+    Args:
+        first: (B,T,D) tokens of one view.
+        second: (B,T,D) tokens of the same steps in the other view.
+        alike: (B,B) soft assignments between series.
+        decay: τ_T, of soft assignments between steps.
+        there: (B,T) which steps exist; those that do come first.
+    """
+    instance = temporal = first.new_zeros(())
+    levels = 0
+    for one, other, within in resolutions(first, second, valid):
+        z = torch.cat([one.transpose(0, 1), other.transpose(0, 1)], dim=1)  # (T,2B,D)
+        loss = soft_contrast(z, similarity, pair_mask(within, 0))
+        instance = instance + mean_over(loss, pair_mask(within, 0))
+        if one.shape[1] > 1:
+            z = torch.cat([one, other], dim=1)  # (B,2T,D)
+            close = step_similarity(one.shape[1], 2**levels * decay).to(z)
+            temporal = temporal + mean_over(
+                soft_contrast(z, close, pair_mask(within, 1)), pair_mask(within, 1)
+            )
+        levels += 1
+    return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}
+
+
+def step_similarity(T: int, decay: float) -> Similarity:
+    """2 σ(−τ |t − t'|) for all pairs of T steps (Lee et al. 2024, equation 5)."""
+    steps = torch.arange(T, dtype=torch.float64)
+    return 2 * torch.sigmoid(-decay * (steps[:, None] - steps).abs())
+
+
+def soft_contrast(
+    z: Pairs, similarity: Similarity, valid: Bool[Tensor, "G M"] | None = None
+) -> Float[Tensor, "G M"]:
+    """Cross entropy of finding the positive, and all others as far as they are alike.
+
+    lossᵢ = −Σ_{j ≠ i} w_ij log p_ij with p_ij = exp(zᵢ·zⱼ) / Σ_{s ≠ i} exp(zᵢ·z_s) and w = 1 for
+    the positive (Lee et al. 2024, equations 3 and 4, and 6 and 7). The weights do not add up to 1.
+
+    Args:
+        z: (G,M,D) groups of vectors, M = 2n; their products are the logits.
+        alike: (n,n) soft assignments, the same for both views and every group.
+        there: (G,M) which vectors exist; the loss of the others is 0.
+    """
+    M = z.shape[1]
+    itself = torch.eye(M, dtype=torch.bool, device=z.device)
+    weights = similarity.repeat(2, 2).masked_fill(itself, 0.0)[None]  # (1,M,M)
+    logits = torch.bmm(z, z.transpose(1, 2))  # (G,M,M)
+    absent = itself[None]
+    if valid is not None:
+        absent = absent | ~valid[:, None]
+        weights = weights * valid[:, None]
+    total = logits.masked_fill(absent, torch.finfo(z.dtype).min).logsumexp(dim=2)  # (G,M)
+    loss = weights.sum(dim=2) * total - (weights * logits).sum(dim=2)
+    return loss if valid is None else loss.where(valid, 0.0)

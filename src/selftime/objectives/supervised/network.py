@@ -1,0 +1,109 @@
+"""Learning from labels: from scratch, what self-supervision has to beat, and fine-tuning."""
+
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder, valid_tokens
+from selftime.objectives.base import Recipe, Step
+from selftime.objectives.distributed import distribute
+from selftime.objectives.supervised.heads import AllTokens, AttentionPool
+from selftime.objectives.supervised.targets import TargetType
+from selftime.settings import described
+from selftime.shapes import Tokens
+
+
+class Supervised(nn.Module):
+    """An encoder and a head on its vectors; trained by the same loop as objectives.
+
+    What does not ask for a gradient is frozen: its weights stay, and also in training it
+    computes what it does in use, so that no statistic of a batch and no dropout moves it.
+
+    Attributes:
+        encoder: what makes the vectors.
+        head: from vectors (…,D) to outputs (…,K).
+        target_type: what is asked.
+        pool: makes a vector of the tokens of a series; None pools as the encoder does.
+        learned: the encoder was learned before, and is not prepared anew.
+        rates: for weights whose names begin so, what the learning rate is multiplied with.
+    """
+
+    recipe = Recipe(batch_size=16, rate=1e-3, weight_decay=1e-4, warmup=0.0, cosine=False)
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        head: nn.Module,
+        target_type: TargetType,
+        pool: AttentionPool | AllTokens | None = None,
+        learned: bool = False,
+        rates: dict[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.head, self.target_type = encoder, head, target_type
+        self.pool, self.learned, self.rates = pool, learned, rates
+
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Set what depends on the data but is not learned, from a sample of series."""
+        if not self.learned:
+            self.encoder.prepare(sample, rng)
+
+    def train(self, mode: bool = True) -> "Supervised":
+        """Training or use; what is frozen is always in use."""
+        super().train(mode)
+        if mode:
+            _use_frozen(self.encoder)
+        return self
+
+    def __repr__(self) -> str:
+        return described(self)
+
+    def forward(self, batch: Batch, rng: Generator, targets: Tensor) -> Step:  # noqa: ARG002
+        """Encode, map, compare with the target of each series or step."""
+        vectors = distribute(self.vectors, batch)  # (B,D), or (B,N,D) by step
+        loss = self.target_type.loss(self.outputs_of(vectors, batch), targets)
+        seen = vectors.detach()
+        return Step(loss, {}, seen.mean(dim=1) if self.target_type.by_step else seen)
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """What the head sees: a vector a series (B,D), or one a token (B,N,D)."""
+        if self.pool is None and not self.target_type.by_step:
+            return self.encoder.embed(batch)
+        tokens: Tokens = self.encoder(batch)
+        if self.target_type.by_step:
+            return tokens
+        pooled: Tensor = self.pool(tokens, valid_tokens(self.encoder, batch))  # type: ignore[misc]
+        return pooled
+
+    def outputs_of(self, vectors: Tensor, batch: Batch) -> Tensor:
+        """Outputs (B,K), or by step (B,T,K): those of a token for all the steps it stands for."""
+        outputs: Tensor = self.head(vectors)
+        if not self.target_type.by_step:
+            return outputs
+        T = batch.values.shape[2]
+        return outputs.repeat_interleave(self.encoder.stride or T, dim=1)[:, :T]
+
+    def outputs(self, batch: Batch) -> Float[Tensor, "B ..."]:
+        """Outputs of each series (B,K), or of each step (B,T,K)."""
+        return self.outputs_of(self.vectors(batch), batch)
+
+    def after_step(self, progress: float) -> None:
+        """Nothing moves."""
+
+
+def _use_frozen(module: nn.Module) -> None:
+    """What is not trained computes as in use: parts without a weight that is, and all before them.
+
+    Parts are taken in the order in which they stand in the module. What has no weights at all,
+    such as dropout, is frozen if nothing before it is trained.
+    """
+    begun = False
+    for part in module.children():
+        weights = list(part.parameters())
+        trained = any(weight.requires_grad for weight in weights)
+        if trained:
+            _use_frozen(part)
+        elif weights or not begun:
+            part.eval()
+        begun = begun or trained

@@ -1,0 +1,90 @@
+"""A recording with its scores and alarms: the picture, and the alarms as a table."""
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from selftime.report.pictures.palette import CLASSES, FAINT, SOFT, canvas, headline
+from selftime.tasks.anomaly.alarms import Episode
+from selftime.tasks.anomaly.detect import Detection
+
+_MAX_RECORDING_CHANNELS = 6
+"""Channels that are drawn, those with the highest scores in alarms first."""
+MAX_LINE_POINTS = 4000
+"""Points of a line; of longer ones the least and the greatest of each stretch are drawn."""
+NORMAL, ALARM = FAINT, CLASSES[2]
+
+
+def anomaly_picture(found: Detection) -> Figure:
+    """Channels one above the other, the score beneath, alarms as bands over all of them."""
+    rows = channels_to_draw(found.channels, found.train_end)
+    lanes = len(rows) + 1
+    words = f"the first {found.train_end:,} steps are taken to be normal; dashes: threshold"
+    with canvas(9.0, 1.2 + 1.1 * lanes) as figure:
+        height = figure.get_figheight()
+        for k, row in enumerate([*rows.tolist(), -1]):
+            bottom = (height - 0.8 - 1.1 * (k + 1) + 0.15) / height
+            axes = figure.add_axes((0.1, bottom, 0.88, 0.9 / height))
+            _draw_lane(axes, found, row)
+            _draw_bands(axes, found.alarms, found.train_end)
+            axes.set_xlim(0, len(found.scores))
+            if k < lanes - 1:
+                axes.set_xticklabels([])
+        headline(figure, count_of(found), words)
+    return figure
+
+
+def count_of(found: Detection) -> str:
+    """How many alarms there are, in words."""
+    count = len(found.alarms)
+    return f"{count or 'no'} alarm{'' if count == 1 else 's'}"
+
+
+def alarms_table(found: Detection) -> Table:
+    """The alarms as people read them, the last timepoint of each included."""
+    table = Table("steps", "peak", "score", "channel", "time of the peak", box=None)
+    for alarm in found.alarms:
+        facts = found.facts_of(alarm)
+        span, score = f"{alarm.start}-{alarm.stop - 1}", f"{alarm.score:.1f}"
+        table.add_row(span, str(alarm.peak), score, facts["channel"], facts.get("time", ""))
+    return table
+
+
+def channels_to_draw(scores: Float[np.ndarray, "C T"], train: int) -> np.ndarray:
+    """The channels that are oddest after the normal part, in their own order."""
+    after = scores[:, train:] if scores.shape[1] > train else scores
+    return np.sort(np.argsort(-after.max(axis=1), kind="stable")[:_MAX_RECORDING_CHANNELS])
+
+
+def thin_line(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values of a line with no more points than can be seen, its extremes kept."""
+    stretch = -(-2 * len(y) // MAX_LINE_POINTS)
+    if stretch < 2:
+        return np.arange(len(y)), y
+    padded = np.concatenate([y, np.full(-len(y) % stretch, np.nan)]).reshape(-1, stretch)
+    low = np.where(np.isnan(padded), np.inf, padded).argmin(axis=1)
+    high = np.where(np.isnan(padded), -np.inf, padded).argmax(axis=1)
+    at = np.sort(np.stack([low, high], axis=1), axis=1)
+    steps = np.minimum((at + stretch * np.arange(len(padded))[:, None]).ravel(), len(y) - 1)
+    return steps, y[steps]
+
+
+def _draw_lane(axes: Axes, found: Detection, row: int) -> None:
+    """A channel; row −1 is the score with its threshold."""
+    y = found.scores if row < 0 else found.series.series(0)[row]
+    axes.plot(*thin_line(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
+    if row < 0:
+        steps = np.arange(found.train_end, len(y))
+        axes.plot(steps, found.thresholds[found.train_end :], lw=0.8, ls="--", color=ALARM)
+    axes.set_ylabel(
+        "score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center"
+    )
+    axes.tick_params(labelsize=8)
+
+
+def _draw_bands(axes: Axes, alarms: list[Episode], train: int) -> None:
+    axes.axvspan(0, train, color=NORMAL, alpha=0.35, lw=0, zorder=0)
+    for alarm in alarms:
+        axes.axvspan(alarm.start, alarm.stop, color=ALARM, alpha=0.25, lw=0, zorder=0)

@@ -1,0 +1,172 @@
+"""How sure a difference between two classifiers is, how many labels it saves, and how to say it in words."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
+
+Hits = Bool[np.ndarray, "R M"]
+"""Which of M test series were classified right, in each of R draws of labels."""
+
+
+class Gain(NamedTuple):
+    """A difference in accuracy and its 95 % interval, in points (percent of test series).
+
+    Attributes:
+        points: mean difference.
+        low: lower end of the interval.
+        high: upper end.
+    """
+
+    points: float
+    low: float
+    high: float
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the interval."""
+        return (self.high - self.low) / 2
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.points:+.1f} ± {self.margin:.1f}"
+
+
+def gain(ours: Hits, theirs: Hits, *, resamples: int = 2000, seed: int = 0) -> Gain:
+    """Paired difference of two rows that saw the same draws and the same test series.
+
+    The interval comes from a bootstrap that redraws both the draws of labels and the test series
+    (two-way bootstrap, Owen 2007), so it covers luck in either. With a single draw, as when all
+    labels are used, only the test series are redrawn.
+    """
+    rng = np.random.default_rng(seed)
+    difference = ours.astype(np.float64) - theirs  # (R,M)
+    R, M = difference.shape
+    draws = rng.multinomial(R, np.full(R, 1 / R), size=resamples) / R  # (n,R)
+    cases = rng.multinomial(M, np.full(M, 1 / M), size=resamples) / M  # (n,M)
+    means = ((draws @ difference) * cases).sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Gain(*(100 * float(value) for value in (difference.mean(), low, high)))
+
+
+def gain_in_words(difference: Gain) -> str:
+    """What a difference to the untrained encoder says about self-supervision."""
+    if not difference.is_clear:
+        return f"self-supervision made no clear difference ({difference} points)"
+    size = f"{abs(difference.points):.1f} ± {difference.margin:.1f} points"
+    if difference.points > 0:
+        return f"self-supervision helped by {size}"
+    return f"self-supervision did not help: it cost {size}"
+
+
+Count = int | float
+"""Labels of each class; a mean over classes where some have fewer."""
+
+
+class Savings(NamedTuple):
+    """What so many labels are worth beside another way of using labels.
+
+    Attributes:
+        labels: of each class, that the model had.
+        equivalent: of each class, with which the other is as good.
+        at_least: whether the other was not as good even with that many, the most it was given.
+    """
+
+    labels: Count
+    equivalent: Count
+    at_least: bool
+
+    @property
+    def factor(self) -> float:
+        """How many times as many labels the other needs."""
+        return self.equivalent / self.labels
+
+    def in_words(self, other: str) -> str:
+        """The saving as a sentence; ``other`` is the name of what the model is set beside."""
+        had = f"with {_labels_with_noun(self.labels)} per class"
+        if self.factor <= 1 and not self.at_least:
+            return (
+                f"{had} self-supervision did not save labels here: {other} is as good "
+                f"with {two_digits(self.equivalent)}"
+            )
+        times = f"{two_digits(self.factor)} times fewer labels"
+        if not self.at_least:
+            return f"{had} this model is as good as {other} with {two_digits(self.equivalent)}: {times}"
+        saved = f": at least {times}" if self.factor > 1 else ""
+        return (
+            f"{had} this model is better than {other} with {two_digits(self.equivalent)}, the most "
+            f"that was tried{saved}"
+        )
+
+
+def savings(
+    labels: Sequence[Count], ours: Sequence[float], counts: Sequence[Count], theirs: Sequence[float]
+) -> list[Savings]:
+    """What each number of labels of a model is worth beside another row.
+
+    The other's accuracy is taken to grow along straight lines between the numbers of labels it
+    was measured with, on a logarithmic scale of labels, and it is as good from the first number
+    on at which it reaches the model's accuracy. One that is as good with the fewest labels it was
+    measured with is put down for these.
+
+    Args:
+        labels: (A,) labels per class that the model had.
+        ours: (A,) its accuracies.
+        counts: (B,) labels per class that the other had, ascending.
+        theirs: (B,) its accuracies.
+
+    Raises:
+        ValueError: no accuracies, one too many or too few, or counts that are not positive and
+            ascending.
+    """
+    check_curve(labels, ours)
+    check_curve(counts, theirs)
+    return [worth(*point, counts, theirs) for point in zip(labels, ours, strict=True)]
+
+
+def worth(
+    labels: Count, accuracy: float, counts: Sequence[Count], theirs: Sequence[float]
+) -> Savings:
+    """What one number of labels, with which a model reaches an accuracy, is worth."""
+    reached = np.flatnonzero(np.asarray(theirs) >= accuracy)
+    if not len(reached):
+        return Savings(labels, counts[-1], at_least=True)
+    at = int(reached[0])
+    if at == 0:
+        return Savings(labels, counts[0], at_least=False)
+    share = (accuracy - theirs[at - 1]) / (theirs[at] - theirs[at - 1])
+    equivalent = counts[at - 1] * (counts[at] / counts[at - 1]) ** share
+    return Savings(labels, float(equivalent), at_least=False)
+
+
+def check_curve(counts: Sequence[Count], accuracies: Sequence[float]) -> None:
+    """One accuracy for each number of labels, from few to many.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not len(counts) or len(counts) != len(accuracies):
+        raise ValueError(
+            f"got {len(counts)} numbers of labels and {len(accuracies)} accuracies, wanted one "
+            "accuracy for each number, and at least one"
+        )
+    if counts[0] <= 0 or (np.diff(counts) <= 0).any():
+        raise ValueError(
+            f"got numbers of labels {list(counts)}, wanted positive ones in ascending order: "
+            "sort them, and leave out those that come twice"
+        )
+
+
+def two_digits(value: Count) -> str:
+    """Two digits where it is below 10, none behind the point above."""
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+def _labels_with_noun(labels: Count) -> str:
+    """A number of labels with its noun."""
+    return f"{two_digits(labels)} label{'' if labels == 1 else 's'}"

@@ -1,0 +1,201 @@
+"""Rows of a comparison: untrained encoder, raw values, MiniRocket, from scratch, and ways to fine-tune the model."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import RidgeClassifierCV
+
+from selftime.data import scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
+from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.fixed.quantiles import resample_to_length
+from selftime.encoders.fixed.rocket import minirocket
+from selftime.encoders.registry import build, recipe_of
+from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
+from selftime.engine.model import Model
+from selftime.engine.pretrain import BANK_SIZE
+from selftime.engine.solve import generator, sample_of
+from selftime.objectives.supervised.targets import OneClass
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.transfer.choose import fit_strategy
+from selftime.tasks.transfer.scratch import FromScratch, network_like, scaled_rows
+from selftime.tasks.transfer.strategies import TransferConfig
+
+_Features = Float32[np.ndarray, "N D"]
+
+
+class Row(NamedTuple):
+    """One row of a comparison.
+
+    Attributes:
+        name: as printed.
+        train: (N,D) vectors of the training part; from scratch, its values (N,C·T).
+        test: (M,D) vectors of the test part; from scratch, its values, whose T may be another.
+        head: classifier that is cloned and fitted on the labelled vectors.
+    """
+
+    name: str
+    train: _Features
+    test: _Features
+    head: ClassifierMixin
+
+
+def _embedded(
+    model: Model, train: SeriesSet, test: SeriesSet
+) -> tuple[Float32[np.ndarray, "N D"], Float32[np.ndarray, "M D"]]:
+    return model.embed(train, progress=False), model.embed(test, progress=False)
+
+
+def model_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The model itself."""
+    return Row(
+        "selftime", *_embedded(model, train, test), Probe(reference_bank=model.reference_bank)
+    )
+
+
+def untrained_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The same encoder without what was learned, under the same probe."""
+    bare = Model(untrained_twin(model, train), model.scaling, model.channels)
+    vectors, asked = _embedded(bare, train, test)
+    return Row("untrained encoder", vectors, asked, Probe(reference_bank=draw_bank(vectors)))
+
+
+def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The values, resampled to the median length and scaled a channel, under the same probe."""
+    scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
+
+    def values(series: SeriesSet) -> _Features:
+        x = scale.apply(batch_of(series))
+        return np.asarray(resample_to_length(x.filled(), x.lengths, length).flatten(1))
+
+    vectors = values(train)
+    return Row("raw values", vectors, values(test), Probe(reference_bank=draw_bank(vectors)))
+
+
+def draw_bank(vectors: _Features) -> _Features:
+    """As many vectors as a model keeps for its probe, drawn as it draws them."""
+    return np.asarray(vectors[sample_of(len(vectors), 0, BANK_SIZE)])
+
+
+def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
+    """MiniRocket with the classifier of its paper (Dempster et al. 2021, section 3.3).
+
+    It is given all that the unlabelled part has to offer: biases and standardisation come from
+    every training series, not from the few labelled ones.
+    """
+    length = int(np.median(train.lengths))
+    body = Standardised(encoder=minirocket(channels=train.n_channels, length=length, seed=seed))
+    with torch.inference_mode():
+        body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
+    model = Model(body, scaling.none(), train.channels)
+    head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
+    return Row("MiniRocket + ridge", *_embedded(model, train, test), head)
+
+
+def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
+    """The network of the model, or ``dilated`` where it has none, trained on the labels alone."""
+    scale = scaling.fit_channels(train)
+    recipe = network_like(model.encoder, train.n_channels, int(np.median(train.lengths)))
+    head = FromScratch(recipe=recipe, channels=train.n_channels)
+    return Row("supervised from scratch", scaled_rows(train, scale), scaled_rows(test, scale), head)
+
+
+def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
+    """The encoder without learned maps, and with its first weights where they were trained."""
+    bare = without_learning(model.encoder)
+    if not any(weight.requires_grad for weight in bare.parameters()):
+        return bare
+    fresh = build(recipe_of(bare)).eval()
+    sample = model.scaling.apply(batch_of(train, sample_of(len(train), 0)))
+    with torch.no_grad():
+        fresh.prepare(sample, generator(0, 0))
+    return fresh
+
+
+def without_learning(encoder: Encoder) -> Encoder:
+    """The same encoder with every learned map taken out."""
+    if isinstance(encoder, Projected):
+        return without_learning(encoder.encoder)
+    if isinstance(encoder, UnitLength):
+        return UnitLength(encoder=without_learning(encoder.encoder))
+    if isinstance(encoder, Joined):
+        parts = [without_learning(part) for part in encoder.encoders]
+        return Joined(encoders=parts, weights=encoder.weights)
+    return encoder
+
+
+class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """A strategy as a classifier of rows, which are numbers of series.
+
+    Args:
+        model: what is used.
+        series: that the rows are numbers of.
+        config: how it is used.
+
+    Attributes:
+        classes_: (K,) class labels.
+    """
+
+    def __init__(self, *, model: Model, series: SeriesSet, config: TransferConfig) -> None:
+        self.model = model
+        self.series = series
+        self.config = config
+
+    def fit(self, X: Int[np.ndarray, "n 1"], y: Any) -> "TransferClassifier":
+        """Learn from some of the series and their labels."""
+        self.classes_ = np.unique(y)
+        target_type, rows = OneClass(self.classes_), self.series[X[:, 0]]
+        self.solution_ = fit_strategy(
+            self.model, rows, np.asarray(y), target_type, self.config
+        ).solution
+        return self
+
+    def predict(self, X: Int[np.ndarray, "n 1"]) -> np.ndarray:
+        """The likeliest class of each (n,)."""
+        return np.asarray(self.solution_.predict(self.series[X[:, 0]]))
+
+
+def strategy_row(model: Model, train: SeriesSet, test: SeriesSet, config: TransferConfig) -> Row:
+    """A row whose head is fine-tuned anew on the labelled series of every draw."""
+    both = concatenate_sets(train, test)
+    rows = np.arange(len(both))[:, None]
+    head = TransferClassifier(model=model, series=both, config=config)
+    return Row(strategy_row_name(config.strategy), rows[: len(train)], rows[len(train) :], head)
+
+
+PREFIX = "selftime, "
+
+
+def strategy_row_name(strategy: str) -> str:
+    """What a strategy's row is called."""
+    return PREFIX + strategy
+
+
+def strategy_in(name: str) -> str:
+    """The strategy whose row is called so."""
+    return name.removeprefix(PREFIX)
+
+
+def is_strategy(name: str) -> bool:
+    """Whether a row is the model itself, used in another way."""
+    return name.startswith(PREFIX)
+
+
+def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
+    """The series of two sets as one, without what only one of them has."""
+    parts = (first, second)
+    seen = [
+        np.ones(part.steps.shape, bool) if part.observed is None else part.observed
+        for part in parts
+    ]
+    return SeriesSet(
+        steps=np.concatenate([part.steps for part in parts]),
+        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
+        channels=first.channels,
+        ids=np.arange(len(first) + len(second)).astype(str),
+        observed=None if all(own.all() for own in seen) else np.concatenate(seen),
+    )

@@ -1,0 +1,332 @@
+"""What became of every test series under a classifier, and every figure that follows from it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+from sklearn.base import clone
+from sklearn.metrics import confusion_matrix, f1_score, recall_score
+
+from selftime.data.files import write_json
+from selftime.data.readers import read
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.engine.model import Model
+from selftime.engine.training.run_folder import as_finished, run_record
+from selftime.progress import Progress, open_progress
+from selftime.tasks.comparison.compare import Shots, check_labels, draw_labels
+from selftime.tasks.comparison.rows import model_row
+from selftime.tasks.evaluation import reliability
+from selftime.tasks.evaluation.lookalikes import (
+    Mistake,
+    mistake_from_dict,
+    mistake_to_dict,
+    mistakes_in,
+)
+from selftime.tasks.evaluation.reliability import ReliabilityBin, reliability_bins
+
+_EVALUATION_FORMAT = 1
+"""Of ``evaluation.json``; raised whenever an older reader would misread a newer file."""
+ABOUT = ("run", "train", "test")
+"""What such a file says of the model and the series, beside the figures."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation:
+    """A classifier judged on test series; M of them, K classes.
+
+    All figures are worked out from these arrays, so a file that holds them holds every figure.
+
+    Attributes:
+        classes: (K,) names.
+        ids: (M,) of the test series.
+        truth: (M,) number of the true class of each.
+        predicted: (M,) number of the class it was given.
+        probabilities: (M,K) to 6 significant digits, so that a file gives them back exactly.
+        labelled: how many labelled series the classifier was fitted on.
+        mistakes: wrong predictions, the most confident first, some of them.
+        about: of which series it is ("train", "test"), and by what model ("run").
+
+    Raises:
+        ValueError: arrays that do not fit one another.
+    """
+
+    classes: np.ndarray
+    ids: np.ndarray
+    truth: Int64[np.ndarray, "..."]
+    predicted: Int64[np.ndarray, "..."]
+    probabilities: Float[np.ndarray, "..."]
+    labelled: int
+    mistakes: tuple[Mistake, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        M, K = len(self.ids), len(self.classes)
+        shapes = (len(self.truth), len(self.predicted), *self.probabilities.shape)
+        if shapes != (M, M, M, K) or not M:
+            raise ValueError(
+                f"got {shapes[0]} true and {shapes[1]} predicted classes and probabilities "
+                f"{shapes[2:]} for {M} series and {K} classes: one each, of at least one series"
+            )
+        numbers = np.concatenate([self.truth, self.predicted])
+        if numbers.min() < 0 or numbers.max() >= K:
+            raise ValueError(f"got class numbers outside 0 to {K - 1}: they count the {K} classes")
+
+    @property
+    def right(self) -> Bool[np.ndarray, "M"]:
+        """Which series were classified right."""
+        return np.asarray(self.truth == self.predicted)
+
+    @property
+    def confidence(self) -> Float[np.ndarray, "M"]:
+        """Probability of the class that was predicted."""
+        return np.asarray(self.probabilities[np.arange(len(self.ids)), self.predicted])
+
+    @property
+    def accuracy(self) -> float:
+        """Share of series classified right."""
+        return float(self.right.mean())
+
+    @cached_property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """95 % bootstrap interval of the accuracy, see :func:`.reliability.bootstrap_interval`."""
+        return reliability.bootstrap_interval(self.right)
+
+    @property
+    def confusion(self) -> Int64[np.ndarray, "K K"]:
+        """How many series of class k (row) were given class j (column)."""
+        return np.asarray(
+            confusion_matrix(self.truth, self.predicted, labels=np.arange(len(self.classes)))
+        )
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Accuracy within each class, mean over the classes that there are test series of."""
+        known = np.unique(self.truth)
+        return float(recall_score(self.truth, self.predicted, labels=known, average="macro"))
+
+    @property
+    def macro_f1(self) -> float:
+        """F₁ of each class, mean over the classes that occur."""
+        return float(f1_score(self.truth, self.predicted, average="macro"))
+
+    @property
+    def negative_log_likelihood(self) -> float:
+        """Of the true classes, in nats a series; one held to be impossible costs 36, not ∞.
+
+        Rows of probabilities need not add up to 1, as scikit-learn's ``log_loss`` wants them: they
+        are rounded.
+        """
+        given = self.probabilities[np.arange(len(self.ids)), self.truth]
+        return float(-np.log(given.clip(min=float(np.finfo(np.float64).eps))).mean())
+
+    @property
+    def brier_score(self) -> float:
+        """Squared error of the probabilities, 0 to 2, of all classes (Brier 1950, equation 2)."""
+        wanted = self.truth[:, None] == np.arange(len(self.classes))
+        return float(((self.probabilities - wanted) ** 2).sum(axis=1).mean())
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error over :attr:`bins`."""
+        return float(reliability.calibration_error(self.confidence, self.right))
+
+    @cached_property
+    def calibration_luck(self) -> float:
+        """What the calibration error of true probabilities would stay under in 19 of 20 sets."""
+        return reliability.calibration_luck(self.confidence)
+
+    @property
+    def bins(self) -> tuple[ReliabilityBin, ...]:
+        """Series by confidence: how sure and how right each bin is."""
+        return reliability_bins(self.confidence, self.right)
+
+    def figures(self) -> dict[str, float | list[float]]:
+        """The key figures by name."""
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
+            "negative_log_likelihood": self.negative_log_likelihood,
+            "brier_score": self.brier_score,
+            "calibration_error": self.calibration_error,
+            "calibration_luck": self.calibration_luck,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; classes of series as numbers into ``classes``."""
+        return {
+            "format": _EVALUATION_FORMAT,
+            "test_series": len(self.ids),
+            "labelled": self.labelled,
+            "figures": self.figures(),
+            "bins": [part._asdict() for part in self.bins],
+            "classes": self.classes.tolist(),
+            "confusion": self.confusion.tolist(),
+            "mistakes": [mistake_to_dict(mistake) for mistake in self.mistakes],
+            "ids": self.ids.tolist(),
+            "truth": self.truth.tolist(),
+            "predicted": self.predicted.tolist(),
+            "probabilities": self.probabilities.tolist(),
+        }
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write all of it to a JSON file, which :func:`selftime.read_run` reads.
+
+        Raises:
+            FileExistsError: the file is there and ``overwrite`` is False.
+        """
+        if os.path.lexists(path) and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another path, or overwrite=True")
+        return write_json(path, {**self.about, **self.to_dict()}, rows=True)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Evaluation":
+        """What :meth:`to_dict` made; figures are worked out anew.
+
+        Raises:
+            ValueError: another format, or something is missing or does not fit.
+        """
+        if content.get("format") != _EVALUATION_FORMAT:
+            raise ValueError(
+                f"got an evaluation of format {content.get('format')}, wanted {_EVALUATION_FORMAT}"
+            )
+        try:
+            return cls(
+                classes=np.array(content["classes"], str),
+                ids=np.array(content["ids"], str),
+                truth=np.array(content["truth"], np.int64),
+                predicted=np.array(content["predicted"], np.int64),
+                probabilities=np.array(content["probabilities"], np.float64),
+                labelled=int(content["labelled"]),
+                mistakes=tuple(mistake_from_dict(found) for found in content["mistakes"]),
+                about={name: content[name] for name in ABOUT if name in content},
+            )
+        except (LookupError, TypeError) as error:
+            raise ValueError(f"the evaluation is damaged ({error}): evaluate again") from None
+
+
+@runtime_checkable
+class FittedClassifier(Protocol):
+    """Whatever was fitted on labelled series, such as :class:`selftime.Classifier`."""
+
+    classes_: np.ndarray
+
+    def predict_proba(self, X: SeriesSet) -> np.ndarray:
+        """Probability (M,K) of each class."""
+        ...
+
+
+def evaluate(
+    model: Model,
+    classifier: FittedClassifier,
+    train: Any,
+    test: Any,
+    *,
+    probabilities: np.ndarray | None = None,
+    progress: bool | Progress | None = None,
+) -> Evaluation:
+    """Judge a fitted classifier on labelled test series, whatever it is made of.
+
+    Args:
+        model: in whose space the nearest training series are looked for.
+        classifier: fitted on ``train``.
+        train: the labelled series it was fitted on, whatever :func:`selftime.read` takes.
+        test: labelled series that it never saw. A class that ``train`` lacks has probability 0.
+        probabilities: (M,K) of the test series, where the classifier was asked already.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
+
+    Raises:
+        SeriesError: labels are missing.
+    """
+    train, test = read(train), read(test)
+    if probabilities is None:
+        probabilities = classifier.predict_proba(test)
+    probabilities = np.asarray(probabilities, np.float64)
+    with open_progress(progress) as tell:
+        spaces = model.embed(train, progress=tell), model.embed(test, progress=tell)
+    found = evaluation_of(probabilities, classifier.classes_, spaces, train, test)
+    record = run_record(model.card, command="classify", source=train.source)
+    return replace(found, about={"run": as_finished(record | {"seconds": None}), **found.about})
+
+
+def evaluate_shots(
+    model: Model, train: SeriesSet, test: SeriesSet, *, shots: Shots = None
+) -> Evaluation:
+    """Judge the model's row of a comparison at some labels per class, with its first draw.
+
+    Raises:
+        SeriesError: labels are missing, or test has classes that train lacks.
+    """
+    labels, _ = check_labels(train, test)
+    row, pick = model_row(model, train, test), draw_labels(labels, shots, 1)[0]
+    head = clone(row.head).fit(row.train[pick], labels[pick])
+    probabilities, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
+    found = evaluation_of(probabilities, head.classes_, spaces, train[pick], test)
+    return replace(found, about=origins(train, test))
+
+
+def evaluation_of(
+    probabilities: Float[np.ndarray, "M K"],
+    known: np.ndarray,
+    spaces: tuple[np.ndarray, np.ndarray],
+    train: SeriesSet,
+    test: SeriesSet,
+) -> Evaluation:
+    """The evaluation of probabilities that were worked out already.
+
+    Args:
+        probabilities: probability of each class for each test series.
+        known: (K,) the classes they are of.
+        spaces: embeddings of the training series (N,D) and of the test series (M,D).
+        train: the labelled series.
+        test: the judged series.
+
+    Raises:
+        SeriesError: labels are missing.
+    """
+    for part, series in (("train", train), ("test", test)):
+        if series.labels is None:
+            raise SeriesError(f"{part} has no labels, wanted one a series to judge by")
+    classes, truth = number_classes(known, test.labels)
+    predicted = probabilities.argmax(axis=1)
+    strangers = np.zeros((len(probabilities), len(classes) - len(known)))
+    found = Evaluation(
+        classes=classes,
+        ids=test.ids.astype(str),
+        truth=truth,
+        predicted=predicted,
+        probabilities=six_digits(np.hstack([probabilities, strangers])),
+        labelled=len(train),
+    )
+    names = (classes[found.truth], classes[predicted])
+    mistakes = mistakes_in(test, names, found.confidence, spaces, train)
+    return replace(found, mistakes=mistakes, about=origins(train, test))
+
+
+def origins(train: SeriesSet, test: SeriesSet) -> dict[str, Any]:
+    """Where both parts came from, as files say it."""
+    return {
+        name: ({"source": series.source} if series.source else {})
+        | {"fingerprint": series.fingerprint()}
+        for name, series in (("train", train), ("test", test))
+    }
+
+
+def number_classes(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarray, "M"]]:
+    """Names of all classes, those that training lacked last, and the number of each label."""
+    names, given = known.astype(str), np.asarray(labels).astype(str)
+    classes = np.concatenate([names, np.setdiff1d(given, names)])
+    places = {name: k for k, name in enumerate(classes.tolist())}
+    return classes, np.array([places[name] for name in given.tolist()], np.int64)
+
+
+def six_digits(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M K"]:
+    """Rounded to 6 significant digits."""
+    rounded = [float(f"{chance:.6g}") for chance in probabilities.ravel().tolist()]
+    return np.array(rounded).reshape(probabilities.shape)

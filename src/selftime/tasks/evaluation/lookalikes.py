@@ -1,0 +1,126 @@
+"""Why a series was taken for another class: the training series that the model finds like it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from selftime.data.series import SeriesSet
+from selftime.tasks.probing.reference_bank import unit_vectors
+
+
+class Lookalike(NamedTuple):
+    """A training series and how much it is like a test series.
+
+    Attributes:
+        id: of the training series.
+        similarity: cosine of the two embeddings, −1 to 1.
+    """
+
+    id: str
+    similarity: float
+
+
+class Mistake(NamedTuple):
+    """A test series that was given the wrong class.
+
+    Attributes:
+        id: of the test series.
+        truth: its class.
+        predicted: the class it was given.
+        confidence: probability that it was given with.
+        like_predicted: the training series of the predicted class most like it.
+        like_truth: that of its true class; None where training had no such class.
+    """
+
+    id: str
+    truth: str
+    predicted: str
+    confidence: float
+    like_predicted: Lookalike | None
+    like_truth: Lookalike | None
+
+
+MOST_MISTAKES = 24
+"""Wrong predictions that are kept with their nearest training series, the most confident ones."""
+
+
+def mistakes_in(
+    test: SeriesSet,
+    names: tuple[np.ndarray, np.ndarray],
+    confidence: Float[np.ndarray, "M"],
+    spaces: tuple[np.ndarray, np.ndarray],
+    train: SeriesSet,
+) -> tuple[Mistake, ...]:
+    """Wrong predictions beside their nearest training series, the most confident first.
+
+    Args:
+        test: the judged series.
+        names: (M,) true class and (M,) predicted class of each, as text.
+        confidence: probability of the predicted class.
+        spaces: embeddings of the training series (N,D) and of the test series (M,D).
+        train: the labelled series.
+    """
+    truth, predicted = names
+    wrong = np.flatnonzero(truth != predicted)
+    given, ids = np.asarray(train.labels).astype(str), train.ids.astype(str)
+    found = []
+    for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES].tolist():
+        words = str(test.ids[i]), str(truth[i]), str(predicted[i])
+        likes = [
+            most_similar(spaces[1][i], spaces[0], ids, given == name)
+            for name in (predicted[i], truth[i])
+        ]
+        found.append(Mistake(*words, float(confidence[i]), *likes))
+    return tuple(found)
+
+
+def most_similar(
+    vector: Float[np.ndarray, "D"],
+    among: Float[np.ndarray, "N D"],
+    ids: np.ndarray,
+    allowed: Bool[np.ndarray, "N"],
+) -> Lookalike | None:
+    """The training series of highest cosine, the first of equals; None if none is allowed.
+
+    Args:
+        vector: embedding of the test series.
+        among: embeddings of the training series.
+        ids: (N,) their ids.
+        allowed: which of them may be chosen.
+    """
+    rows = np.flatnonzero(allowed)
+    if not len(rows):
+        return None
+    cosines = (
+        unit_vectors(among[rows].astype(np.float64))
+        @ unit_vectors(vector[None].astype(np.float64))[0]
+    )
+    best = int(cosines.argmax())
+    return Lookalike(str(ids[rows[best]]), round(float(cosines[best]), 6))
+
+
+def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
+    """Plain values for JSON."""
+    likes = {name: getattr(mistake, name) for name in ("like_predicted", "like_truth")}
+    return mistake._asdict() | {
+        name: like._asdict() if like else None for name, like in likes.items()
+    }
+
+
+def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:
+    """What :func:`mistake_to_dict` made."""
+    return Mistake(
+        id=str(content["id"]),
+        truth=str(content["truth"]),
+        predicted=str(content["predicted"]),
+        confidence=float(content["confidence"]),
+        like_predicted=lookalike_of(content["like_predicted"]),
+        like_truth=lookalike_of(content["like_truth"]),
+    )
+
+
+def lookalike_of(content: Mapping[str, Any] | None) -> Lookalike | None:
+    """A training series as :func:`mistake_to_dict` wrote it."""
+    return Lookalike(str(content["id"]), float(content["similarity"])) if content else None

@@ -1,0 +1,247 @@
+"""Heads that learn from the unlabelled vectors beside the few labelled ones."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.reference_bank import most_confident, unit_vectors
+
+_Vectors = Float[np.ndarray, "_ D"]
+
+
+class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc] # no types there
+    """A classifier of vectors that is given unlabelled ones too.
+
+    Attributes:
+        classes_: (K,) class labels.
+    """
+
+    unlabelled: _Vectors | None
+
+    def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
+        """Fit on vectors (n,D), their labels (n,) and unlabelled vectors (M,D).
+
+        Args:
+            X: labelled vectors.
+            y: their labels.
+            unlabelled: in place of those the head was made with; with none at all, only the
+                labelled ones are learned from.
+
+        Raises:
+            ValueError: not numbers, or unlabelled vectors of another length.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        given = self.unlabelled if unlabelled is None else unlabelled
+        U = X if given is None else np.asarray(given, np.float64)
+        if U.ndim != 2 or U.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"got unlabelled vectors of shape {U.shape}, wanted (any, {X.shape[1]}): "
+                "embed them with the same model"
+            )
+        self.classes_, index = np.unique(y, return_inverse=True)
+        self._learn(X, index, U)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class (n,)."""
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
+        """Probability of each class (n,K), calibrated by ``self_training`` alone."""
+        check_is_fitted(self)
+        return self._chances(validate_data(self, X, dtype=np.float64, reset=False))
+
+    @abstractmethod
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
+        """Learn from labelled vectors (n,D), their classes (n,) and unlabelled vectors (M,D)."""
+
+    @abstractmethod
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+        """Probability of each class."""
+
+
+class Prototypes(SemiSupervised):
+    """Nearest class mean, the means drawn towards the unlabelled vectors that lie near them.
+
+    Soft k-means from the labelled means (Ren et al. 2018, *Meta-Learning for Semi-Supervised
+    Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; over the unlabelled
+    vectors those of each class are brought to mean 0 and deviation 1, as in
+    :class:`selftime.tasks.probing.probe.Probe`, so that no class takes all: fully where all classes have
+    as many labels, less the more unequal they are.
+
+    Args:
+        temperature: of the softmax that shares unlabelled vectors out among classes.
+        rounds: how often means are drawn.
+        unlabelled: (M,D) vectors, or None.
+
+    Attributes:
+        means_: (K,D) of length 1.
+    """
+
+    def __init__(
+        self, *, temperature: float = 0.35, rounds: int = 1, unlabelled: _Vectors | None = None
+    ) -> None:
+        self.temperature = temperature
+        self.rounds = rounds
+        self.unlabelled = unlabelled
+
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
+        self.centre_ = U.mean(axis=0)
+        X, U = directions(X, self.centre_), directions(U, self.centre_)
+        shares = np.eye(index.max() + 1)[index]  # (n,K)
+        counts = shares.sum(axis=0)
+        self.strength_ = counts.min() / counts.max()
+        self.means_ = unit_vectors((shares / counts).T @ X)
+        for _ in range(self.rounds):
+            drawn = self._soft_assignments(U, U @ self.means_.T)  # (M,K)
+            total = shares.T @ X + drawn.T @ U
+            self.means_ = unit_vectors(total / (counts + drawn.sum(axis=0))[:, None])
+        self.over_ = U @ self.means_.T
+
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+        return self._soft_assignments(directions(X, self.centre_), self.over_)
+
+    def _soft_assignments(self, X: _Vectors, over: np.ndarray) -> Float[np.ndarray, "n K"]:
+        scores = balanced_scores(X @ self.means_.T, over, self.strength_)
+        return np.asarray(softmax(scores / self.temperature, axis=1))
+
+
+class SelfTraining(SemiSupervised):
+    """The probe, fitted again on the unlabelled vectors that it is surest of.
+
+    Of each class equally many are taken, more from round to round, with the label that the probe
+    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). The probe does so itself
+    with more caution: it takes classes to be as frequent as it finds them, and keeps half of what
+    it said before. This head is bolder; it gains more where classes are equally frequent and loses
+    where they are not.
+
+    Args:
+        share: of the unlabelled vectors that have a label in the last round.
+        rounds: how often the probe is fitted again.
+        unlabelled: (M,D) vectors, or None.
+
+    Attributes:
+        probe_: the last one.
+    """
+
+    def __init__(
+        self, *, share: float = 0.6, rounds: int = 1, unlabelled: _Vectors | None = None
+    ) -> None:
+        self.share = share
+        self.rounds = rounds
+        self.unlabelled = unlabelled
+
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
+        self.probe_ = Probe(rounds=0, reference_bank=U).fit(X, index)
+        classes = len(self.classes_)
+        for k in range(1, self.rounds + 1):
+            each = max(1, int(self.share * k / self.rounds * len(U) / classes))
+            rows, given = most_confident(self.probe_.scores(U) / self.probe_.temperature_, each)
+            both = np.concatenate([X, U[rows]]), np.concatenate([index, given])
+            self.probe_ = Probe(rounds=0, reference_bank=U).fit(*both)
+
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+        return self.probe_.predict_proba(X)
+
+
+class LabelSpreading(SemiSupervised):
+    """Labels that spread over the graph of nearest neighbours of all vectors, to new ones too.
+
+    F = (1 - α)(I - αS)⁻¹Y with S the symmetrically normalised likeness of neighbours (Zhou et al.
+    2004, *Learning with Local and Global Consistency*, section 2). Y is 1 over the number of
+    labels of a class, and so is each column of F brought to sum 1, so that classes weigh alike. A
+    new vector takes the mean of its neighbours, weighted by likeness; where no label reached any of
+    them, of all vectors.
+
+    Args:
+        neighbours: of each vector.
+        alpha: share of its class that a vector takes from its neighbours.
+        unlabelled: (M,D) vectors, or None.
+
+    Attributes:
+        shares_: (n + M, K) classes of all vectors known.
+    """
+
+    def __init__(
+        self, *, neighbours: int = 10, alpha: float = 0.5, unlabelled: _Vectors | None = None
+    ) -> None:
+        self.neighbours = neighbours
+        self.alpha = alpha
+        self.unlabelled = unlabelled
+
+    def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
+        self.centre_ = U.mean(axis=0)
+        self.known_ = directions(np.concatenate([X, U]), self.centre_)
+        Y = np.zeros((len(self.known_), index.max() + 1))
+        Y[np.arange(len(X)), index] = 1
+        F = propagate_labels(
+            neighbour_graph(self.known_, self.neighbours), Y / Y.sum(axis=0), self.alpha
+        )
+        self.shares_ = F / F.sum(axis=0)
+
+    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+        cosines = directions(X, self.centre_) @ self.known_.T
+        likeness = direction_similarity(cosines)
+        votes = np.where(are_nearest(cosines, self.neighbours), likeness, 0) @ self.shares_
+        reached = votes.sum(axis=1, keepdims=True) > 0
+        votes = np.where(reached, votes, likeness @ self.shares_)
+        return np.asarray(votes / votes.sum(axis=1, keepdims=True))
+
+
+def directions(X: _Vectors, centre: Float[np.ndarray, "D"]) -> _Vectors:
+    """Vectors from the centre, of length 1."""
+    return unit_vectors(X - centre)
+
+
+def balanced_scores(
+    scores: Float[np.ndarray, "n K"], over: Float[np.ndarray, "M K"], strength: float
+) -> Float[np.ndarray, "n K"]:
+    """Scores less their mean over unlabelled vectors, in units of their deviation there.
+
+    Args:
+        scores: what is brought to level.
+        over: scores of the unlabelled vectors.
+        strength: 1 levels means fully, 0 not at all; deviations are those of all classes then.
+    """
+    deviation = over.std(axis=0)
+    common = max(float(np.sqrt((deviation**2).mean())), 1e-12)
+    spread = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
+    out: np.ndarray = (scores - strength * over.mean(axis=0)) / spread
+    return out
+
+
+def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "n M"]:
+    """Which k others are nearest to each (n,M), and all that are as near as the last of them."""
+    k = min(k, cosines.shape[1])
+    last = np.partition(cosines, -k, axis=1)[:, -k]
+    near: np.ndarray = cosines >= last[:, None]
+    return near
+
+
+def direction_similarity(cosines: Float[np.ndarray, "n M"]) -> Float[np.ndarray, "n M"]:
+    """exp(-|a - b|²) of directions, 1 for equal ones."""
+    return np.asarray(np.exp(2 * (cosines - 1)))
+
+
+def neighbour_graph(known: Float[np.ndarray, "N D"], k: int) -> Float[np.ndarray, "N N"]:
+    """Likeness of vectors of which one is among the k nearest of the other; 0 elsewhere."""
+    cosines = known @ known.T
+    np.fill_diagonal(cosines, -np.inf)
+    near = are_nearest(cosines, min(k, len(known) - 1))
+    return np.asarray(np.where(near | near.T, direction_similarity(cosines), 0))
+
+
+def propagate_labels(
+    graph: Float[np.ndarray, "N N"], Y: Float[np.ndarray, "N K"], alpha: float
+) -> Float[np.ndarray, "N K"]:
+    """F = (1 - α)(I - αS)⁻¹Y, S the graph over the roots of the sums of both its ends."""
+    root = np.sqrt(graph.sum(axis=1))
+    S = graph / root[:, None] / root
+    return np.asarray((1 - alpha) * np.linalg.solve(np.eye(len(S)) - alpha * S, Y))

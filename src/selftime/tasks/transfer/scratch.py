@@ -1,0 +1,96 @@
+"""Supervised from scratch: the same network, trained on the labelled series alone."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from selftime.data import scaling
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of, batches
+from selftime.encoders.base import Encoder
+from selftime.encoders.builders import BUILDERS
+from selftime.encoders.registry import build, recipe_of
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.supervised.network import Supervised
+from selftime.objectives.supervised.targets import OneClass
+from selftime.tasks.transfer.tune import fine_tune
+
+MAX_TRAINING_STEPS = 400
+"""Most steps of training; it ends earlier when there is nothing left to learn."""
+
+
+class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """A network and a linear map trained by cross entropy on few labelled series.
+
+    Args:
+        recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
+        channels: C, of the series; rows hold them one after another.
+        steps: most steps of training; None takes :data:`MAX_TRAINING_STEPS`.
+        seed: fixes everything random.
+
+    Attributes:
+        classes_: (K,) class labels.
+    """
+
+    def __init__(
+        self, *, recipe: dict[str, Any], channels: int, steps: int | None = None, seed: int = 0
+    ) -> None:
+        self.recipe = recipe
+        self.channels = channels
+        self.steps = steps
+        self.seed = seed
+
+    def fit(self, X: Float[np.ndarray, "n F"], y: Any) -> "FromScratch":
+        """Train on rows (n, C·T) of scaled values, NaN where nothing was observed."""
+        self.classes_ = np.unique(y)
+        target_type = OneClass(self.classes_)
+        encoder = build(self.recipe)
+        head = linear(encoder.dim, len(self.classes_), weights_from(self.seed))
+        network = Supervised(encoder=encoder, head=head, target_type=target_type)
+        self.network_ = fine_tune(
+            network,
+            SeriesSet.of(self._cubes(X)),
+            target_type.targets(np.asarray(y)),
+            scaling.none(),
+            budget=Budget(amount=self.steps or MAX_TRAINING_STEPS),
+            config=TrainingConfig(),
+            seed=self.seed,
+        )
+        return self
+
+    def predict(self, X: Float[np.ndarray, "n F"]) -> np.ndarray:
+        """The class of highest score (n,)."""
+        parts = batches(SeriesSet.of(self._cubes(X)), size=64)
+        with torch.inference_mode():
+            scores = torch.cat([self.network_.outputs(part) for part in parts])
+        return np.asarray(self.classes_[scores.argmax(dim=1).numpy()])
+
+    def _cubes(self, X: Float[np.ndarray, "n F"]) -> Float[np.ndarray, "n C T"]:
+        return np.reshape(X, (len(X), self.channels, -1))
+
+
+def scaled_rows(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N F"]:
+    """Scaled values one series a row (N, C·T), NaN where nothing was observed."""
+    x = scale.apply(batch_of(series))
+    values = np.where(x.observed.numpy(), x.values.numpy(), np.float32(np.nan))
+    return values.reshape(len(series), -1)
+
+
+def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
+    """Recipe of the part of an encoder that can be trained; of ``dilated`` where nothing can.
+
+    That is the outermost part with tokens along time, or else what no other part is made of.
+    """
+    trained = [
+        part
+        for part in encoder.modules()
+        if isinstance(part, Encoder)
+        and any(weight.requires_grad for weight in part.parameters())
+        and (part.stride or not any(isinstance(inner, Encoder) for inner in part.children()))
+    ]
+    network = trained[0] if trained else BUILDERS["dilated"](channels=channels, length=length)
+    return recipe_of(network)
