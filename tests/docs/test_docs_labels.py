@@ -9,7 +9,7 @@ import pytest
 
 from selftime.tasks.probing.heads import SEMI
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "labels.md").read_text(encoding="utf8")
 RESULTS = ROOT / "benchmarks" / "results"
 GROUPS = {"all": "all sets", "nothing chosen on": "sets on which nothing was chosen"}

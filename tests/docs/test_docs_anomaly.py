@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "anomaly-detection.md").read_text(encoding="utf8")
 FOUND = json.loads((ROOT / "benchmarks" / "results" / "anomaly.json").read_text())
 CALLED = {"self join": "matrix profile", "selftime": "**selftime, all six**"}

@@ -16,7 +16,7 @@ from ranks_run import STEPS, STOPPED_AFTER, main
 from selftime.data.batch import Batch
 from selftime.objectives.distributed import Gathered, distribute
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 UNEVEN = pytest.mark.parametrize(
     "count, world", [(1, 2), (2, 2), (5, 2), (7, 2), (2, 3), (4, 3), (9, 4), (3, 5)]
 )

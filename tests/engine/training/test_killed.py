@@ -10,7 +10,7 @@ import pytest
 
 from killed_run import KILLS
 
-SCRIPT = Path(__file__).parent / "killed_run.py"
+SCRIPT = Path(__file__).parents[2] / "support" / "killed_run.py"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from house_classes import classes_of, settings_not_kept, too_deep
 from house_rules import RULES, functions, lines_of
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "selftime"
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -12,7 +12,7 @@ from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives.registry import OBJECTIVES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
 
 

@@ -22,7 +22,7 @@ from selftime.report.page.page import page
 from selftime.tasks.comparison.compare import comparison_to_dict
 from test_report_judged import TABLE
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "reports.md").read_text(encoding="utf8")
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]

@@ -8,7 +8,7 @@ import pytest
 
 import selftime as st
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "forecasting.md").read_text(encoding="utf8")
 RESULTS = ROOT / "benchmarks" / "results"
 FOUND = json.loads((RESULTS / "forecast.json").read_text())

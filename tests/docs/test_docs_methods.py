@@ -18,7 +18,7 @@ from selftime.objectives.registry import OBJECTIVES
 from selftime.report.measured_tables import NOTHING, benchmark_table, with_tables
 from selftime.report.methods import benchmark_results
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "methods"
 PAGES = {path.stem: path.read_text(encoding="utf8") for path in sorted(FOLDER.glob("*.md"))}
 PICTURED = {name: text for name, text in PAGES.items() if name != "README"}

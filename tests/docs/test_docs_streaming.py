@@ -9,7 +9,7 @@ import selftime as st
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.streaming.streamable import stream_steps
 
-TEXT = (Path(__file__).parents[1] / "docs" / "streaming.md").read_text(encoding="utf8")
+TEXT = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text(encoding="utf8")
 
 
 @pytest.mark.slow
