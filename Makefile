@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 unexport PYTHONDONTWRITEBYTECODE  # or each process of the tests would compile every module anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-forecast bench-anomaly bench-streaming clean
+.PHONY: help demo test check near pages bench bench-forecast bench-anomaly bench-streaming clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,12 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick
+
+near: $(VENV)/.dev ## make near FILE=src/selftime/…: tests of a room and of whatever imports it, a minute
+	$(BIN)/python tests/support/near.py $(FILE)
+
+pages: $(VENV)/.user ## write the generated part of docs/house.md anew
+	$(BIN)/python docs/modules.py
 
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
 	$(BIN)/python -m benchmarks.speed

@@ -61,7 +61,7 @@ def bare_participles(trees: Trees) -> Iterator[Complaint]:
                 yield path, node.lineno, f"{node.name} is a bare participle: use a verb or a noun"
 
 
-def public_names(tree: ast.Module) -> Iterator[ast.stmt | str]:
+def public_names(tree: ast.Module) -> Iterator[str]:
     """The functions, classes and constants without underscore that a module defines."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef | Function):
@@ -107,18 +107,23 @@ def two_homes_on_a_floor(trees: Trees, root: Path) -> Iterator[Complaint]:
             seen[key] = path
 
 
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Dotted names of modules that a file may import: with a name of it, or as a whole."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
 def customers(trees: Trees, root: Path) -> dict[Path, set[Path]]:
-    """Which files import each file."""
+    """The files that import each file."""
     modules = {module_of(path, root): path for path in trees}
     found: dict[Path, set[Path]] = defaultdict(set)
     for path, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                for alias in node.names:
-                    whole = f"{node.module}.{alias.name}"
-                    target = modules.get(whole) or modules.get(node.module)
-                    if target and target != path:
-                        found[target].add(path)
+        for name in imported_modules(tree) & modules.keys():
+            if modules[name] != path:
+                found[modules[name]].add(path)
     return found
 
 
@@ -128,6 +133,10 @@ def module_of(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+LISTS = ("__init__", "registry")
+"""Modules that list others, one file a command, a method or a score: they own none of them."""
+
+
 def satellites(trees: Trees, root: Path, limit: int = 60) -> Iterator[Complaint]:
     """A module under 60 lines with a single customer, in its own folder, belongs to it."""
     used = customers(trees, root)
@@ -135,7 +144,7 @@ def satellites(trees: Trees, root: Path, limit: int = 60) -> Iterator[Complaint]
         if path.stem == "__init__" or path.stem.endswith("_numba"):
             continue
         lines = max((getattr(node, "end_lineno", 0) for node in tree.body), default=0)
-        users = used[path]
-        if lines < limit and len(users) == 1 and next(iter(users)).parent == path.parent:
-            only = next(iter(users)).name
+        users = [user for user in used[path] if user.stem not in LISTS]
+        if lines < limit and len(users) == 1 and users[0].parent == path.parent:
+            only = users[0].name
             yield path, lines, f"{lines} lines for {only} alone: let it live there"
