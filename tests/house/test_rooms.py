@@ -90,7 +90,7 @@ def test_one_writer_moves_files_into_their_place():
 
 
 def test_one_loop_advances_training():
-    calls = [path for path in FILES for _ in re.finditer(r"\.advance\(", path.read_text("utf8"))]
+    calls = [path for path in FILES for _ in re.finditer(r"\.advance\(\)", path.read_text("utf8"))]
     assert [str(path.relative_to(SOURCE)) for path in calls] == ["engine/training/loop.py"]
 
 
