@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples import examples
 from selftime.data.fingerprints import are_among, fingerprints_of, merge_fingerprints, splitmix64
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from selftime.data.formats.plain_text import read_tsv
+from selftime.data.formats.text import read_tsv
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns

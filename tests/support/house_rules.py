@@ -27,6 +27,7 @@ HEAVY_OR_OPTIONAL = {
     "pandas",
     "polars",
     "pyarrow",
+    "rich",
     "scipy",
     "sklearn",
     "torch",

@@ -174,18 +174,18 @@ def sweep(folder: Path) -> None:
     for path, name in _moved_aside(folder):
         if _is_dead(path):
             restore(folder / name)
-    for path in _hidden_in(folder):
+    for path in _list_hidden(folder):
         if _is_dead(path):
             with suppress(OSError):
                 path.unlink() if path.is_file() else remove_folder(path)
 
 
 def _moved_aside(folder: Path) -> list[tuple[Path, str]]:
-    found = [(path, HIDDEN.fullmatch(path.name)) for path in _hidden_in(folder)]
+    found = [(path, HIDDEN.fullmatch(path.name)) for path in _list_hidden(folder)]
     return [(path, match[4]) for path, match in found if match and match[1] == "old"]
 
 
-def _hidden_in(folder: Path) -> list[Path]:
+def _list_hidden(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if HIDDEN.fullmatch(entry.name)]

@@ -1,7 +1,10 @@
 """Gaps: what stands where nothing was measured."""
 
 import numpy as np
+import torch
 from jaxtyping import Float
+
+from selftime.shapes import Observed, Values
 
 
 def fill_gaps(values: Float[np.ndarray, "T *C"], *, past_only: bool = False) -> np.ndarray:
@@ -25,3 +28,17 @@ def fill_gaps(values: Float[np.ndarray, "T *C"], *, past_only: bool = False) -> 
         latest = np.searchsorted(there, steps, side="right") - 1
         return np.asarray(values[there[np.maximum(latest, 0)]], np.float64)
     return np.asarray(np.interp(steps, there, values[there].astype(np.float64)))
+
+
+def bridge_gaps(values: Values, observed: Observed) -> Values:
+    """Straight lines between the observed neighbours of every missing step; ends are held."""
+    T = values.shape[2]
+    steps = torch.arange(T, device=values.device).expand_as(observed)
+    left = steps.masked_fill(~observed, -1).cummax(dim=2).values  # last observed step, or -1
+    right = steps.masked_fill(~observed, T).flip(2).cummin(dim=2).values.flip(2)  # next, or T
+    never = ~observed.any(dim=2, keepdim=True)
+    first = torch.where(left < 0, right, left).clamp(0, T - 1)
+    second = torch.where(right >= T, left, right).clamp(0, T - 1)
+    a, b = values.gather(2, first), values.gather(2, second)
+    share = (steps - first) / (second - first).clamp(min=1)
+    return torch.where(observed, values, a + share * (b - a)).masked_fill(never, 0.0)

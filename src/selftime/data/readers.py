@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from selftime.data.arrays import SeriesError
+from selftime.data.formats.csv_parquet import read_csv, read_parquet, table_of_frame
 from selftime.data.formats.npz import read_npy, read_npz
-from selftime.data.formats.plain_text import read_tsv, read_txt
-from selftime.data.formats.tables import read_csv, read_parquet, table_of_frame
-from selftime.data.formats.text import read_bytes, suffix_of
+from selftime.data.formats.text import read_bytes, read_tsv, read_txt, suffix_of
 from selftime.data.formats.ts import read_ts
 from selftime.data.formats.wav import read_wav
 from selftime.data.samples import sample

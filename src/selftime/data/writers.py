@@ -14,8 +14,8 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.files import write_file
+from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
-from selftime.data.formats.tables import encode_csv
 from selftime.data.formats.text import suffix_of
 from selftime.data.formats.ts import encode_ts
 from selftime.data.series import SeriesSet

@@ -1,17 +1,13 @@
 """Views that change values where they are: noise, size, slow gain, sign."""
 
+import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
-from selftime.views.draws import (
-    check_count,
-    check_share,
-    check_strength,
-    normal,
-    smooth_curves,
-    uniform,
-)
+from selftime.settings import check_count, check_share, check_strength
+from selftime.views.draws import normal, smooth_curves, uniform
 
 _PerChannel = Float[Tensor, "B C"]
 
@@ -111,6 +107,132 @@ def flip(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
     check_share("chance", chance)
     over = uniform(*x.values.shape[:2], rng=rng, like=x.values) < chance
     return scaled(x, 1.0 - 2.0 * over)
+
+
+def drift(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 4) -> Batch:
+    """A slowly wandering baseline under every channel.
+
+    Baseline wander, as in recordings of the heart (Mehari & Strodthoff 2022, *Self-supervised
+    representation learning from 12-lead ECG data*, among the physiological noises), here a
+    smooth curve through a few knots. Two knots make a straight trend.
+
+    Args:
+        x: the series.
+        rng: draws the knots of one curve a channel and series.
+        strength: deviation of the knots, in standard deviations of the channel.
+        knots: evenly spaced from the first to the last step of a series, at least 2.
+
+    Raises:
+        ValueError: a negative strength or fewer than 2 knots.
+    """
+    check_strength("strength", strength)
+    check_count("knots", knots, 2)
+    return drifted(x, strength * normal(*x.values.shape[:2], knots, rng=rng, like=x.values))
+
+
+def drifted(x: Batch, knots: Float[Tensor, "B C K"]) -> Batch:
+    """``values + spread * curve``, the curve being smooth and going through ``knots``."""
+    curves = smooth_curves(knots, x.lengths, x.values.shape[2])
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * curves)
+
+
+def spike(x: Batch, rng: Generator, *, strength: float = 3.0, spikes: int = 2) -> Batch:
+    """A few single values far off, in every channel.
+
+    Gross errors: a small share of the values comes from a far wider law than the others (Huber
+    1964, *Robust estimation of a location parameter*, section 1).
+
+    Args:
+        x: the series.
+        rng: draws where the spikes are, which may be in a gap, and how high.
+        strength: deviation of their height, in standard deviations of the channel.
+        spikes: how many in each channel of each series; 0 leaves the series as they are.
+
+    Raises:
+        ValueError: a negative strength or number.
+    """
+    check_strength("strength", strength)
+    check_count("spikes", spikes, 0)
+    shape = (*x.values.shape[:2], spikes)
+    at = uniform(*shape, rng=rng, like=x.values)
+    return spiked(x, at, strength * normal(*shape, rng=rng, like=x.values))
+
+
+def spiked(x: Batch, at: Float[Tensor, "B C K"], heights: Float[Tensor, "B C K"]) -> Batch:
+    """``values + spread * height`` at steps that lie a share ``at`` in [0, 1) of the way."""
+    steps = (at * x.lengths[:, None, None]).long()  # (B,C,K)
+    off = torch.zeros_like(x.values, dtype=heights.dtype).scatter_add(2, steps, heights)
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * off)
+
+
+def smooth(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
+    """Every value the mean of its surroundings, as a slower sensor would have it.
+
+    A running mean, the simplest low-pass. Gaps are bridged before, and are gaps again after.
+
+    Args:
+        x: the series.
+        rng: draws one width a series, uniform up to ``strength``.
+        strength: largest width that is added to the step itself, as a share of each length.
+
+    Raises:
+        ValueError: a negative strength.
+    """
+    check_strength("strength", strength)
+    return smoothed(x, strength * uniform(len(x.values), rng=rng, like=x.values))
+
+
+def smoothed(x: Batch, widths: Float[Tensor, "B"]) -> Batch:
+    """Means over windows of 1 + width * length steps around each, cut off at both ends.
+
+    Each value holds for one step, so windows may begin and end within steps.
+    """
+    steps = torch.arange(x.values.shape[2], device=x.values.device)
+    length = x.lengths[:, None].double()  # (B,1)
+    half = (1 + widths.double()[:, None] * length) / 2
+    low = (steps + 0.5 - half).clamp(min=0)  # (B,T) edges of the windows, in steps
+    high = (steps + 0.5 + half).minimum(length).maximum(low + 1e-9)
+    values = x.filled()
+    level = values[:, :, :1]  # sums of what differs from it are exact where nothing does
+    sums = pad((values - level).double().cumsum(dim=2), (1, 0))  # (B,C,T+1)
+    total = _between(sums, high) - _between(sums, low)
+    return _with_values(x, level + total / (high - low)[:, None])
+
+
+def _between(sums: Float[Tensor, "B C S"], at: Float[Tensor, "B T"]) -> Float[Tensor, "B C T"]:
+    """Sums (B,C,T+1) up to fractional steps (B,T), by straight lines."""
+    left = at.long().clamp(max=sums.shape[2] - 2)
+    share = (at - left)[:, None]
+    index = left[:, None].expand(-1, sums.shape[1], -1)
+    return torch.lerp(sums.gather(2, index), sums.gather(2, index + 1), share)
+
+
+def rotate(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
+    """Channels turned into one another a little, as if the sensor sat askew.
+
+    Rotation of a wearable sensor (Um et al. 2017) by small angles, for any number of channels,
+    which should have comparable units. It is the one view that mixes channels; a single one
+    stays as it is.
+
+    Args:
+        x: the series; gaps are bridged before, and are gaps again afterwards.
+        rng: draws one rotation a series.
+        strength: deviation of the angle between each two channels, radians.
+
+    Raises:
+        ValueError: a negative strength.
+    """
+    check_strength("strength", strength)
+    C = x.values.shape[1]
+    return rotated(x, strength * normal(len(x.values), C, C, rng=rng, like=x.values))
+
+
+def rotated(x: Batch, angles: Float[Tensor, "B C C"]) -> Batch:
+    """Values turned by the rotation that the upper triangles of ``angles`` generate."""
+    upper = angles.double().triu(diagonal=1)
+    turns = torch.linalg.matrix_exp(upper - upper.mT)  # (B,C,C)
+    precise = torch.promote_types(x.values.dtype, angles.dtype)
+    return _with_values(x, turns.to(precise) @ x.filled().to(precise))
 
 
 def _with_values(x: Batch, values: Tensor) -> Batch:

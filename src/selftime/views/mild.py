@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from torch import Generator
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_strength
 from selftime.views.amplitude import jitter, magnitude_warp
-from selftime.views.draws import check_count, check_strength, either_way, normal
+from selftime.views.draws import either_way, normal
 from selftime.views.timing import identity_positions, resample, shifted, stretched, warped
 
 View = Callable[[Batch, Generator], Batch]

@@ -10,8 +10,9 @@ from jaxtyping import Bool, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_share
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, check_share, uniform
+from selftime.views.draws import uniform
 from selftime.views.mild import Mild, View
 
 Pair = Callable[[Batch, Generator], tuple[Batch, Batch]]

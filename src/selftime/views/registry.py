@@ -7,10 +7,18 @@ from typing import NamedTuple
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.views.amplitude import flip, jitter, magnitude_warp, scale
+from selftime.views.amplitude import (
+    drift,
+    flip,
+    jitter,
+    magnitude_warp,
+    rotate,
+    scale,
+    smooth,
+    spike,
+)
 from selftime.views.masks import channel_dropout, span_mask
 from selftime.views.mild import Mild, View
-from selftime.views.sensors import drift, rotate, smooth, spike
 from selftime.views.spectrum import frequency_mask, spectrum
 from selftime.views.timing import (
     crop_resize,

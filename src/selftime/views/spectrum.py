@@ -9,8 +9,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
+from selftime.settings import check_share, check_strength
 from selftime.shapes import Lengths, Values
-from selftime.views.draws import check_share, check_strength, normal, one_if_equal, uniform
+from selftime.views.draws import normal, one_if_equal, uniform
 
 PerFrequency = Float[Tensor, "B C F"]
 

@@ -5,16 +5,9 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_share, check_strength
 from selftime.shapes import Lengths, Observed
-from selftime.views.draws import (
-    check_count,
-    check_share,
-    check_strength,
-    either_way,
-    normal,
-    smooth_curves,
-    uniform,
-)
+from selftime.views.draws import either_way, normal, smooth_curves, uniform
 
 Positions = Float[Tensor, "B T"]
 """For every step of the result, the (fractional) step of the source it is read at."""
