@@ -31,11 +31,11 @@ class Batch(NamedTuple):
         return (valid * steps).amax(dim=1)  # (B,)
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same series on another device."""
+        """Return the same series on another device."""
         return Batch(self.values.to(device), self.observed.to(device))
 
     def filled(self) -> Tensor:
-        """Values (B,C,T) with gaps bridged by straight lines; 0 after the last step.
+        """Return values (B,C,T) with gaps bridged by straight lines; 0 after the last step.
 
         Before the first and after the last observed value of a channel that value is held; a
         channel that was never observed is 0.

@@ -1,7 +1,7 @@
-"""The one atomic writer: a file or a folder is there whole or not at all, whenever a crash comes.
+"""The one atomic writer: after a crash a file or folder is there whole or not at all.
 
-What is new is written to a hidden draft beside its target, brought to disk and renamed. The names
-of drafts say which process writes them, and the next writer in the same place removes those of
+Content is first written to a hidden draft beside its target, brought to disk and renamed. The names
+of drafts hold the process that writes them, and the next writer in the same folder removes those of
 dead processes.
 """
 
@@ -54,40 +54,28 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 def write_json(
     path: str | os.PathLike[str], content: dict[str, Any], *, rows: bool = False
 ) -> Path:
-    """Write plain values as JSON that people can read, in one step.
-
-    Args:
-        path: where to.
-        content: what to write.
-        rows: a line for each item of a list: for files with a row a series.
-
-    Raises:
-        ValueError: NaN or infinity, which are not JSON.
-    """
+    """Write JSON for people in one step, with ``rows`` one line per list item; NaN is an error."""
     if rows:
-        parts = [f"{json.dumps(name)}: {_in_rows(value)}" for name, value in content.items()]
+        parts = [f"{json.dumps(name)}: {_format_rows(value)}" for name, value in content.items()]
         return write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n")
 
 
-def _in_rows(value: Any) -> str:
+def _format_rows(value: Any) -> str:
+    line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(_in_line(item) for item in value) + "\n]"
-    return _in_line(value)
-
-
-def _in_line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return "[\n" + ",\n".join(map(line, value)) + "\n]"
+    return line(value)
 
 
 @contextmanager
 def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Give a fresh folder to fill; it becomes ``target`` when the block ends, and else vanishes.
+    """Yield a fresh folder to fill; it becomes ``target`` when the block ends without an error.
 
     The old folder stays until the new one is whole and on disk. A crash at any moment leaves one
     of the two: under the name ``target`` where the kernel can exchange two names, and elsewhere
-    under that name once :func:`restore`, :func:`sweep` or the next writer was there.
+    under that name after :func:`restore`, :func:`sweep` or the next writer.
 
     Raises:
         FileExistsError: something stands there and ``overwrite`` is False.
@@ -131,7 +119,7 @@ def _renameat2() -> Callable[..., int] | None:
 
 
 def _replace_folder(draft: Path, target: Path) -> None:
-    """Two renames: who is killed in between leaves the old folder under a name that tells all."""
+    """Rename twice; a kill in between leaves the old folder under a name with its target in it."""
     old = _hidden(target.parent, "old", target.name)
     os.rename(target, old)
     try:
@@ -143,7 +131,7 @@ def _replace_folder(draft: Path, target: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder: half removed it is a draft, which nobody takes for a whole one."""
+    """Remove a folder, first renamed to a draft, so that nobody reads it half removed."""
     draft = _hidden(path.parent, "draft")
     with suppress(FileNotFoundError):
         os.rename(path, draft)
@@ -151,10 +139,7 @@ def remove_folder(path: Path) -> None:
 
 
 def restore(target: Path) -> None:
-    """Put back a folder that a writer moved aside and, being killed, did not replace.
-
-    Readers call it before they look for the folder.
-    """
+    """Put back a folder that a killed writer moved aside; readers call this first."""
     end = time.monotonic() + PATIENCE
     while not os.path.lexists(target):
         old = next(
@@ -195,7 +180,7 @@ def _list_hidden(folder: Path) -> list[Path]:
 
 
 def _hidden(folder: Path, kind: str, name: str = "") -> Path:
-    """A free name that says who writes there."""
+    """Return a free name with process and machine in it."""
     mark = f".{kind}-{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
     return folder / (f"{mark}-{name}" if name else mark)
 
@@ -206,16 +191,15 @@ def _machine() -> str:
 
 
 def _is_dead(path: Path) -> bool:
-    """Whether the process that writes there has ended; False where that cannot be known."""
+    """Return whether the process that writes there has ended; False where that is unknown."""
     match = HIDDEN.fullmatch(path.name)
     if match is None or match[3] != _machine() or sys.platform == "win32":
         return False  # on Windows, asking with os.kill would end the process
-    try:
-        os.kill(int(match[2]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:
-        return False
+    with suppress(PermissionError):
+        try:
+            os.kill(int(match[2]), 0)
+        except (ProcessLookupError, OverflowError):
+            return True
     return False
 
 
