@@ -80,23 +80,23 @@ def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator
     Raises:
         FileExistsError: something stands there and ``overwrite`` is False.
     """
-    place = Path(os.path.realpath(target))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    sweep(place.parent)
-    if os.path.lexists(place) and not overwrite:
+    final = Path(os.path.realpath(target))
+    final.parent.mkdir(parents=True, exist_ok=True)
+    sweep(final.parent)
+    if os.path.lexists(final) and not overwrite:
         raise FileExistsError(f"{target} exists: choose another path, or overwrite=True (--force)")
-    draft = _hidden(place.parent, "draft")
+    draft = _hidden(final.parent, "draft")
     draft.mkdir()
     try:
         yield draft
         for folder, _, names in os.walk(draft, topdown=False):
             for path in (*(Path(folder, name) for name in names), Path(folder)):
                 _to_disk(path)
-        if not overwrite or not os.path.lexists(place):
-            os.rename(draft, place)
-        elif not _exchange(draft, place):
-            _replace_folder(draft, place)
-        _to_disk(place.parent)
+        if not overwrite or not os.path.lexists(final):
+            os.rename(draft, final)
+        elif not _exchange(draft, final):
+            _replace_folder(draft, final)
+        _to_disk(final.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)  # the old folder, if they were exchanged
 
@@ -104,10 +104,8 @@ def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator
 def _exchange(one: Path, other: Path) -> bool:
     """Give each the name of the other in one step, where kernel and file system can do that."""
     call = _renameat2()
-    if call is None:
-        return False
-    paths = os.fsencode(one), os.fsencode(other)
-    return bool(call(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE) == 0)
+    arguments = AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE
+    return call is not None and call(*arguments) == 0
 
 
 @cache
@@ -142,9 +140,8 @@ def restore(target: Path) -> None:
     """Put back a folder that a killed writer moved aside; readers call this first."""
     end = time.monotonic() + PATIENCE
     while not os.path.lexists(target):
-        old = next(
-            (path for path, name in _moved_aside(target.parent) if name == target.name), None
-        )
+        aside = (path for path, name in _moved_aside(target.parent) if name == target.name)
+        old = next(aside, None)
         if old is None:
             return
         if _is_dead(old) or time.monotonic() > end:

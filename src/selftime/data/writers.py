@@ -35,11 +35,10 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
     labels (as text). ``.gz`` may follow each.
 
     Example:
-        >>> import tempfile
+        >>> from tempfile import TemporaryDirectory
         >>> import selftime as st
-        >>> path = tempfile.mkdtemp() + "/digits.npz"
-        >>> _ = st.write(st.sample("PenDigits", "test"), path)
-        >>> st.read(path)
+        >>> with TemporaryDirectory() as folder:
+        ...     st.read(st.write(st.sample("PenDigits", "test"), folder + "/digits.npz"))
         SeriesSet(3498 series, 2 channels, 8 steps)
 
     Args:
@@ -76,11 +75,12 @@ def write_table(
     """Write a table of results to a file, one row for each entry of its columns.
 
     Example:
-        >>> import tempfile
+        >>> from tempfile import TemporaryDirectory
         >>> import numpy as np
         >>> import selftime as st
-        >>> path = tempfile.mkdtemp() + "/vectors.csv"
-        >>> st.write_table(path, {"id": np.array(["a"]), "x": np.ones((1, 2))}).read_text().split()
+        >>> table = {"id": np.array(["a"]), "x": np.ones((1, 2))}
+        >>> with TemporaryDirectory() as folder:
+        ...     st.write_table(folder + "/vectors.csv", table).read_text().split()
         ['"id","x_0","x_1"', '"a",1,1']
 
     Args:

@@ -122,8 +122,8 @@ def kept_channels(x: Batch, draw: Float[Tensor, "B C"], chance: float) -> Bool[T
 def span_mask(x: Batch, rng: Generator, *, spans: int = 5, share: float = 0.1) -> Batch:
     """Hide some spans of time, in all channels of a series at once.
 
-    The continuous timestamp mask of TS2Vec (Yue et al. 2022), there on the output of the first
-    layer. The last step of a series always stays, because it carries the length.
+    The continuous timestamp mask of TS2Vec (Yue et al. 2022), in the paper on the output of
+    the first layer. The last step of a series always stays, because it carries the length.
 
     Args:
         x: the series.

@@ -158,8 +158,8 @@ def cropped(
 def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 2.0) -> Batch:
     """Speed up or slow down a random part of each series.
 
-    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, with a tenth of the
-    series and speed 2 as there); the whole is brought back to the length of the series.
+    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, also with a tenth
+    of the series and speed 2); the whole is brought back to the length of the series.
 
     Args:
         x: the series.
