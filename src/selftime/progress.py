@@ -1,4 +1,4 @@
-"""The one progress protocol: how long work goes on, told to whoever wants to know."""
+"""The one progress protocol: functions are called with the state of long work."""
 
 import os
 import sys
@@ -11,29 +11,29 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Progress(Protocol):
-    """Is called with what is being done, how far it is, and what else is known of it."""
+    """A function that is called with the name of the work, its progress and details."""
 
     def __call__(self, what: str, done: int, of: int, detail: str = "") -> None:
-        """``done`` of ``of``; ``detail`` may change all the time."""
+        """Show ``done`` of ``of``; ``detail`` may change at every call."""
         ...
 
 
 ONE_BAR = threading.Lock()
-"""Held while a bar is shown, so that work within work, or beside it, shows no second one."""
+"""Held while a bar is shown, so that nested or parallel work shows no second one."""
 
 
 def silent(what: str, done: int, of: int, detail: str = "") -> None:
-    """Progress that nobody wants to know."""
+    """Show nothing."""
 
 
 @contextmanager
 def open_progress(progress: bool | Progress | None) -> Iterator[Progress]:
-    """Turn what people give for ``progress`` into something to call.
+    """Turn the argument ``progress`` of a function into a function to call.
 
     Args:
-        progress: None shows a bar with the time left where a person looks (a terminal or a
-            notebook) and nothing elsewhere; True shows it too, and elsewhere prints a plain line
-            on stderr at every quarter; False shows nothing. Anything to be called is called.
+        progress: None shows a bar with the time left in a terminal or notebook and nothing
+            elsewhere; True also prints a plain line on stderr at every quarter elsewhere; False
+            shows nothing. A function is called.
     """
     if callable(progress):
         yield progress
@@ -53,7 +53,7 @@ def open_progress(progress: bool | Progress | None) -> Iterator[Progress]:
 
 
 def plain_lines() -> Progress:
-    """A line on stderr for every new thing that is done and every quarter of it."""
+    """Print a line on stderr for every new piece of work and every quarter of it."""
     last = ("", -1)
 
     def show(what: str, done: int, of: int, detail: str = "") -> None:
@@ -67,7 +67,7 @@ def plain_lines() -> Progress:
 
 
 def _console() -> Any:
-    """Where a bar can be drawn, or None; rich is not imported before that is asked."""
+    """Return a console for a bar, or None; rich is first imported here, as it is heavy."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
@@ -77,7 +77,7 @@ def _console() -> Any:
 
 @contextmanager
 def _bar(console: Any) -> Iterator[Progress]:
-    """A bar that is gone when the work is done."""
+    """Show a bar that vanishes when the work is done."""
     from rich import progress as rich
 
     text = rich.TextColumn("{task.description}", markup=False)

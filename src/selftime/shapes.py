@@ -14,6 +14,6 @@ Observed = Bool[Tensor, "B C T"]
 Lengths = Int[Tensor, "B"]
 """Steps of each series, without padding."""
 Tokens = Float[Tensor, "B N D"]
-"""What an encoder says about each part of a series."""
+"""Vectors of the parts of each series, from an encoder."""
 Embedding = Float[Tensor, "B D"]
-"""What an encoder says about a series as a whole."""
+"""One vector for each series, from an encoder."""

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from jaxtyping import TypeCheckError
 
-from selftime.data.batch import Batch, bridge_gaps
+from selftime.data.batch import Batch
+from selftime.data.gaps import bridge_gaps
 
 FINITE = st.floats(-1e3, 1e3, width=32)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 12))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kill_points import DEAD, killed_before
 
 import selftime as st
-from kill_points import DEAD, killed_before
 from selftime.data import files
 from selftime.data.files import (
     remove_folder,

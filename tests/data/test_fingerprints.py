@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples import examples
 from selftime.data.fingerprints import are_among, fingerprints_of, merge_fingerprints, splitmix64
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -122,8 +122,8 @@ def test_order_of_steps_gaps_and_zeros_are_told_apart() -> None:
 def test_values_that_change_channels_are_told_apart() -> None:
     x = np.array([[1.0, 2.0], [3.0, 4.0]])
     crossed = np.array([[1.0, 4.0], [3.0, 2.0]])
-    alike = fingerprints_of(SeriesSet.of(np.stack([x, crossed])))
-    assert alike[0] != alike[1]
+    pair = fingerprints_of(SeriesSet.of(np.stack([x, crossed])))
+    assert pair[0] != pair[1]
 
 
 def test_no_two_of_many_short_series_share_one() -> None:

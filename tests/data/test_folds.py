@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples import examples
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import (
     draw_per_class,

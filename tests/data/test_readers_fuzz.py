@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from examples import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.io import wavfile
 
-from examples import examples
+from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
-from selftime.data.formats.tables import encode_csv
 from selftime.data.formats.ts import encode_ts
 from selftime.data.readers import SUFFIXES, read
 from selftime.data.series import SeriesError, SeriesSet, check_series

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from selftime.data.formats.plain_text import read_tsv
+from selftime.data.formats.text import read_tsv
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns
@@ -28,8 +28,8 @@ def one_each(draw, n, texts):
     """Labels or groups: none, ints or texts."""
     kinds = (st.integers(-(2**62), 2**62), texts)
     lists = st.one_of(st.lists(kind, min_size=n, max_size=n) for kind in kinds)
-    chosen = draw(st.none() | lists)
-    return None if chosen is None else np.array(chosen)
+    selected = draw(st.none() | lists)
+    return None if selected is None else np.array(selected)
 
 
 def rising_times(draw, lengths):

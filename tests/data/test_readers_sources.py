@@ -43,9 +43,9 @@ def test_the_index_of_a_frame_counts_only_where_it_holds_times(name, tmp_path):
     for x in (read(dated), read(tmp_path / "a.parquet")):
         assert x.channels == ("u", "v")
         assert x.times[1] == np.datetime64("2024-01-02")
-    chosen = frame.set_index(pd.Index([4, 7, 8], name=name))
-    assert read(chosen).channels == ("u", "v")
-    chosen.rename_axis(None).to_parquet(tmp_path / "b.parquet")
+    selected = frame.set_index(pd.Index([4, 7, 8], name=name))
+    assert read(selected).channels == ("u", "v")
+    selected.rename_axis(None).to_parquet(tmp_path / "b.parquet")
     assert read(tmp_path / "b.parquet").channels == ("u", "v")
 
 

@@ -48,12 +48,12 @@ def test_choosing_keeps_everything_that_belongs_to_a_series(index, ids):
     steps[3, 1] = np.nan
     x = SeriesSet.from_steps(steps, lengths, labels=np.arange(4) * 10)
     x = SeriesSet.of(x, groups=["g0", "g1", "g2", "g3"])
-    chosen = x[index]
-    assert chosen.ids.tolist() == ids
+    selected = x[index]
+    assert selected.ids.tolist() == ids
     for i, name in enumerate(ids):
-        assert np.array_equal(chosen.series(i), x.series(int(name)), equal_nan=True)
-        assert chosen.labels[i] == int(name) * 10
-        assert chosen.groups[i] == f"g{name}"
+        assert np.array_equal(selected.series(i), x.series(int(name)), equal_nan=True)
+        assert selected.labels[i] == int(name) * 10
+        assert selected.groups[i] == f"g{name}"
 
 
 def test_a_boolean_mask_chooses_and_iteration_ends():

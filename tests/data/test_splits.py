@@ -106,8 +106,8 @@ def test_series_without_groups_are_their_own(np_rng: np.random.Generator) -> Non
 
 
 def test_windows_of_one_series_stay_together(np_rng: np.random.Generator) -> None:
-    chosen = windows(SeriesSet.of(np.zeros((4, 9))), 3).select()
-    first, second = split_by_group(chosen, 0.5, np_rng)
+    selected = windows(SeriesSet.of(np.zeros((4, 9))), 3).select()
+    first, second = split_by_group(selected, 0.5, np_rng)
     owners = [{name.split("@")[0] for name in part.ids} for part in (first, second)]
     assert owners[0].isdisjoint(owners[1])
     assert (len(first), len(second)) == (14, 14)

@@ -73,8 +73,8 @@ def test_windows_are_those_of_the_loop(
 @given(LENGTHS, st.integers(1, 8), st.integers(1, 8))
 def test_padded_windows_cover_every_step(lengths: list[int], length: int, stride: int) -> None:
     series = counted(lengths)
-    chosen = windows(series, length, stride=min(stride, length), pad=True).select()
-    assert set(chosen.steps.ravel().tolist()) == set(series.steps.ravel().tolist())
+    selected = windows(series, length, stride=min(stride, length), pad=True).select()
+    assert set(selected.steps.ravel().tolist()) == set(series.steps.ravel().tolist())
 
 
 @pytest.mark.parametrize("lengths", [[5, 5, 5], [3, 9, 1, 4]])
@@ -116,12 +116,12 @@ def test_windows_without_an_observed_value_are_left_out() -> None:
 
 def test_selected_windows_keep_what_is_known_of_their_series() -> None:
     series = SeriesSet.of([np.arange(5.0), np.arange(4.0)], ["a", "b"], ids=["x", "y"])
-    chosen = windows(series, 3, stride=2, pad=True).select([2, 0])
-    assert chosen.ids.tolist() == ["y@0", "x@0"]
-    assert chosen.labels is not None
-    assert chosen.labels.tolist() == ["b", "a"]
-    assert chosen.groups is not None  # windows of one series overlap: a split keeps them together
-    assert chosen.groups.tolist() == ["y", "x"]
+    selected = windows(series, 3, stride=2, pad=True).select([2, 0])
+    assert selected.ids.tolist() == ["y@0", "x@0"]
+    assert selected.labels is not None
+    assert selected.labels.tolist() == ["b", "a"]
+    assert selected.groups is not None  # windows of one series overlap: a split keeps them together
+    assert selected.groups.tolist() == ["y", "x"]
 
 
 def test_selected_windows_keep_times_and_groups() -> None:
@@ -134,11 +134,11 @@ def test_selected_windows_keep_times_and_groups() -> None:
         times=times,
         groups=np.array([7]),
     )
-    chosen = windows(series, 2, stride=2).select(slice(1, 2))
-    assert chosen.times is not None
-    assert chosen.times.tolist() == times[2:4].tolist()
-    assert chosen.groups is not None
-    assert chosen.groups.tolist() == [7]
+    selected = windows(series, 2, stride=2).select(slice(1, 2))
+    assert selected.times is not None
+    assert selected.times.tolist() == times[2:4].tolist()
+    assert selected.groups is not None
+    assert selected.groups.tolist() == [7]
 
 
 @given(LENGTHS, st.integers(1, 4))

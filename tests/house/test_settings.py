@@ -2,7 +2,7 @@
 
 import pytest
 
-from selftime.settings import described, settings_of
+from selftime.settings import describe, settings_of
 
 
 class Kept:
@@ -35,8 +35,8 @@ def test_an_argument_that_was_not_kept_is_named():
         settings_of(Dropped(size=1, name="a"))
 
 
-def test_described_reads_like_the_call():
-    assert described(Kept(3, name="b")) == "Kept(size=3, name='b')"
+def test_describe_reads_like_the_call():
+    assert describe(Kept(3, name="b")) == "Kept(size=3, name='b')"
 
 
 def test_nothing_to_set_is_an_empty_call():
@@ -44,4 +44,4 @@ def test_nothing_to_set_is_an_empty_call():
         pass
 
     assert settings_of(Plain()) == {}
-    assert described(Plain()) == "Plain()"
+    assert describe(Plain()) == "Plain()"

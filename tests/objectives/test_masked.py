@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from torch import Generator
+from toy_batches import padded, ragged, sines, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -14,9 +15,7 @@ from selftime.objectives.base import Objective
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.objectives.masked_values import MaskedValues
 from selftime.objectives.patches.patches import trimmed
-from selftime.views.masks import EachChannel, RandomMask, hidden
-from selftime.views.spans import BlockMask
-from toy_batches import padded, ragged, sines, with_gap
+from selftime.views.masks import BlockMask, EachChannel, RandomMask, hidden
 
 LENGTHS = (24, 17, 9, 2, 1)
 

@@ -4,19 +4,18 @@ import re
 
 import pytest
 import torch
-from torch import Generator, Tensor
-
 from contrast_loops import Row, hierarchy_loop
+from torch import Generator, Tensor
+from toy_batches import before_and_after, padded, ragged, sines, with_gap
+
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import ENCODERS
 from selftime.objectives.base import Step
 from selftime.objectives.parts.heads import dropout
 from selftime.objectives.ts2vec import TS2Vec
-from selftime.views.masks import Mask, RandomMask, hidden
+from selftime.views.masks import Mask, RandomMask, SpanMask, hidden
 from selftime.views.pairs import OverlappingCrops
-from selftime.views.spans import SpanMask
-from toy_batches import before_and_after, padded, ragged, sines, with_gap
 
 NOTHING_HIDDEN = RandomMask(share=0.0)
 WHOLE = OverlappingCrops(least=1000)

@@ -8,25 +8,27 @@ from itertools import pairwise
 
 import pytest
 import torch
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from examples import examples
 from selftime.data.batch import Batch
 from selftime.settings import settings_of
 from selftime.views.masks import (
     MASKS,
+    BlockMask,
     ChannelMask,
     EachChannel,
     FutureMask,
     Mask,
+    MultiBlockMask,
     PatchMask,
     RandomMask,
+    SpanMask,
     hidden,
     kept_patches,
 )
-from selftime.views.spans import BlockMask, MultiBlockMask, SpanMask
 
 GENTLE = examples(25)
 ALL = MASKS | {"each_channel": EachChannel(mask=BlockMask())}

@@ -5,11 +5,11 @@ from itertools import product
 
 import pytest
 import torch
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from examples import examples
 from selftime.data.batch import Batch
 from selftime.settings import settings_of
 from selftime.views.amplitude import jitter

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator
 
-from examples import examples
-from selftime.views.spans import outside_blocks, outside_segments, padding
+from selftime.views.masks import outside_blocks, outside_segments, padding
 
 
 def seeded(seed: int) -> Generator:

@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 import torch
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator
 from torch.nn.functional import pad
 
-from examples import examples
 from selftime.data.batch import Batch
 from selftime.views.mild import Mild, copies
 from selftime.views.registry import VIEWS

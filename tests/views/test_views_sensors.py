@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.views import sensors
+from selftime.views import amplitude
 from selftime.views.draws import spline_weights
 from selftime.views.spectrum import frequency_mask, outside_band, ragged_dft
 
@@ -44,7 +44,7 @@ def deviation(x: Batch, i: int, c: int) -> float:
 
 def test_drift_adds_a_spline_in_units_of_the_spread(x: Batch) -> None:
     knots = draws(4, 3, 5)
-    y = sensors.drifted(x, knots)
+    y = amplitude.drifted(x, knots)
     assert torch.equal(y.observed, x.observed)
     for i, c, t in each(x):
         place = torch.tensor(t * 4 / max(LENGTHS[i] - 1, 1), dtype=torch.float64)
@@ -55,14 +55,14 @@ def test_drift_adds_a_spline_in_units_of_the_spread(x: Batch) -> None:
 
 def test_two_knots_of_drift_are_a_straight_trend() -> None:
     x = whole(torch.randn(6, 2, 40, generator=Generator().manual_seed(0)))
-    moved = sensors.drift(x, Generator().manual_seed(1), knots=2).values - x.values
+    moved = amplitude.drift(x, Generator().manual_seed(1), knots=2).values - x.values
     bend = moved[:, :, 2:] - 2 * moved[:, :, 1:-1] + moved[:, :, :-2]
     assert bend.abs().max() < 1e-5 < moved.abs().min(dim=2).values.max()
 
 
 def test_spikes_are_added_at_drawn_steps_and_two_at_one_step_add_up(x: Batch) -> None:
     at, heights = draws(4, 3, 6), 3 * draws(4, 3, 6).flip(2)
-    y = sensors.spiked(x, at, heights)
+    y = amplitude.spiked(x, at, heights)
     hit = 0
     for i, c, t in each(x):
         here = [k for k in range(6) if math.floor(at[i, c, k].item() * LENGTHS[i]) == t]
@@ -74,14 +74,14 @@ def test_spikes_are_added_at_drawn_steps_and_two_at_one_step_add_up(x: Batch) ->
 
 def test_as_many_spikes_as_were_asked_for() -> None:
     x = whole(torch.randn(30, 2, 5000, generator=Generator().manual_seed(0)))
-    y = sensors.spike(x, Generator().manual_seed(1), spikes=3)
+    y = amplitude.spike(x, Generator().manual_seed(1), spikes=3)
     changed = (y.values != x.values).sum(dim=2)
     assert changed.max() == 3 and changed.double().mean() > 2.9
 
 
 def test_smooth_takes_means_over_windows_that_end_within_steps(x: Batch) -> None:
     widths = torch.tensor([0.3, 0.5, 2.0, 0.21])
-    y, filled = sensors.smoothed(x, widths), x.filled().double()
+    y, filled = amplitude.smoothed(x, widths), x.filled().double()
     assert torch.equal(y.observed, x.observed)
     for i, c, t in each(x):
         L, half = LENGTHS[i], (1 + widths[i].item() * LENGTHS[i]) / 2
@@ -94,7 +94,7 @@ def test_smooth_takes_means_over_windows_that_end_within_steps(x: Batch) -> None
 def test_smooth_takes_away_what_is_fast_and_leaves_what_is_slow() -> None:
     t = torch.arange(200.0)
     fast, slow = torch.sin(2 * math.pi * t / 5), torch.sin(2 * math.pi * t / 200)
-    y = sensors.smoothed(whole(torch.stack([fast, slow])[:, None]), torch.full((2,), 0.02))
+    y = amplitude.smoothed(whole(torch.stack([fast, slow])[:, None]), torch.full((2,), 0.02))
     inner = y.values[:, 0, 5:-5]  # windows of 5 steps: the fast wave has the period 5
     assert inner[0].abs().max() < 1e-5
     torch.testing.assert_close(inner[1], slow[5:-5], atol=0.01, rtol=0.0)
@@ -102,17 +102,17 @@ def test_smooth_takes_away_what_is_fast_and_leaves_what_is_slow() -> None:
 
 def test_rotation_keeps_lengths_and_is_a_turn_by_the_angle() -> None:
     x = whole(torch.randn(5, 4, 9, generator=Generator().manual_seed(0)))
-    y = sensors.rotate(x, Generator().manual_seed(1), strength=2.0)
+    y = amplitude.rotate(x, Generator().manual_seed(1), strength=2.0)
     torch.testing.assert_close(y.values.norm(dim=1), x.values.norm(dim=1))
     turn = torch.tensor([[[9.0, 0.5], [9.0, 9.0]]])  # only what lies above the diagonal counts
-    y = sensors.rotated(whole(torch.tensor([[[1.0], [0.0]]])), turn)
+    y = amplitude.rotated(whole(torch.tensor([[[1.0], [0.0]]])), turn)
     want = torch.tensor([[[math.cos(0.5)], [-math.sin(0.5)]]])
     torch.testing.assert_close(y.values, want)
 
 
 def test_rotation_bridges_gaps_and_leaves_them(x: Batch) -> None:
     angles = draws(4, 3, 3)
-    y, filled = sensors.rotated(x, angles), x.filled()
+    y, filled = amplitude.rotated(x, angles), x.filled()
     assert torch.equal(y.observed, x.observed)
     for i in range(4):
         skew = np.triu(angles[i].double().numpy(), 1)
@@ -125,7 +125,9 @@ def test_rotation_bridges_gaps_and_leaves_them(x: Batch) -> None:
 
 def test_a_single_channel_is_not_rotated() -> None:
     x = whole(draws(3, 1, 8))
-    assert torch.equal(sensors.rotate(x, Generator().manual_seed(0), strength=5.0).values, x.values)
+    assert torch.equal(
+        amplitude.rotate(x, Generator().manual_seed(0), strength=5.0).values, x.values
+    )
 
 
 def test_a_band_of_frequencies_is_missing_and_the_rest_stays() -> None:

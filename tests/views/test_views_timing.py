@@ -105,9 +105,9 @@ def test_a_spline_known_by_hand() -> None:
 
 def test_equal_lengths_get_the_same_curves_from_one_matrix() -> None:
     heights = draws(3, 2, 5)
-    alike = smooth_curves(heights, torch.tensor([9, 9, 9]), 12)
+    equal = smooth_curves(heights, torch.tensor([9, 9, 9]), 12)
     mixed = smooth_curves(heights, torch.tensor([9, 9, 12]), 12)
-    torch.testing.assert_close(alike[:2, :, :9], mixed[:2, :, :9])
+    torch.testing.assert_close(equal[:2, :, :9], mixed[:2, :, :9])
 
 
 def test_resample_reads_between_observed_values(x: Batch) -> None:

@@ -45,9 +45,9 @@ def test_jitter_is_noise_in_units_of_the_spread_of_observed_values(x: Batch) -> 
     for i, c in each(x):
         seen = known(x, i, c)
         mean = math.fsum(seen) / max(len(seen), 1)
-        spread = math.sqrt(math.fsum((v - mean) ** 2 for v in seen) / max(len(seen), 1))
+        deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in seen) / max(len(seen), 1))
         for t in x.observed[i, c].nonzero()[:, 0].tolist():
-            want = x.values[i, c, t].item() + spread * noise[i, c, t].item()
+            want = x.values[i, c, t].item() + deviation * noise[i, c, t].item()
             assert y.values[i, c, t].item() == pytest.approx(want, rel=1e-5)
 
 

@@ -1,1 +1,1 @@
-"""What comes in: series, readers, windows, scaling, bundled samples."""
+"""The data that come in: series, readers, windows, scaling, bundled samples."""

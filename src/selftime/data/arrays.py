@@ -1,4 +1,4 @@
-"""Arrays as people hold them, laid end to end: one row a step, one column a channel."""
+"""Arrays of users, joined end to end: one row per step, one column per channel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,19 +8,18 @@ from jaxtyping import Float32, Int64
 
 
 class SeriesError(ValueError):
-    """Bad input series: the message says what came, what was wanted and what to do."""
+    """Bad input series: the message says what came, what was wanted and what to do.
+
+    Example:
+        >>> import selftime as st
+        >>> st.read([[1.0, float("inf")]])
+        Traceback (most recent call last):
+        selftime.data.arrays.SeriesError: series 0, channel 0, step 1 is inf, wanted ...
+    """
 
 
 def concatenate_steps(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndarray, "N"]]:
-    """The steps of all series and the number of rows that each series takes.
-
-    Args:
-        x: (N,C,T), (N,T) for one channel, or a list of (C,T) or (T,) arrays of any lengths;
-            NaN and masked entries mean missing.
-
-    Raises:
-        SeriesError: not numbers, infinite values, or channel counts that differ.
-    """
+    """Return the steps of all series end to end, and the length of each; NaN is missing."""
     if isinstance(x, np.ndarray) and x.dtype != object:
         return _from_array(x)
     if not isinstance(x, list | tuple | np.ndarray):
@@ -37,11 +36,7 @@ def concatenate_steps(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndar
 def trim_rows(
     matrix: Float32[np.ndarray, "N T"],
 ) -> tuple[Float32[np.ndarray, "S 1"], Int64[np.ndarray, "N"]]:
-    """Rows as one-channel series; NaN at the end of a row means that the series is shorter.
-
-    Returns:
-        The steps end to end and the length of each series (at least 1).
-    """
+    """Return rows as one-channel series end to end; NaN at the end of a row is no step."""
     N, T = matrix.shape
     valid = ~np.isnan(matrix)
     lengths = np.where(valid.any(axis=1), T - np.argmax(valid[:, ::-1], axis=1), 1)
@@ -51,18 +46,14 @@ def trim_rows(
 def spans(
     starts: Int64[np.ndarray, "N"], lengths: Int64[np.ndarray, "N"]
 ) -> Int64[np.ndarray, "S"]:
-    """Row numbers of several spans laid end to end, without a loop."""
+    """Return the row numbers of several spans end to end, without a loop."""
     ends = np.cumsum(lengths)
     shifts = np.repeat(starts - ends + lengths, lengths)
     return np.asarray(np.arange(len(shifts)) + shifts)
 
 
 def column_of(values: Any, name: str) -> np.ndarray:
-    """One value a series (labels, groups, ids) as a plain array of one type.
-
-    Raises:
-        SeriesError: more than one axis, or values of mixed types.
-    """
+    """Return one value per series (labels, groups, ids) as a plain array of one type."""
     try:
         column = np.asarray(values)
     except ValueError:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from selftime.data.gaps import bridge_gaps
 from selftime.shapes import Lengths, Observed, Values
 
 
@@ -30,11 +31,11 @@ class Batch(NamedTuple):
         return (valid * steps).amax(dim=1)  # (B,)
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same series on another device."""
+        """Return the same series on another device."""
         return Batch(self.values.to(device), self.observed.to(device))
 
     def filled(self) -> Tensor:
-        """Values (B,C,T) with gaps bridged by straight lines; 0 after the last step.
+        """Return values (B,C,T) with gaps bridged by straight lines; 0 after the last step.
 
         Before the first and after the last observed value of a channel that value is held; a
         channel that was never observed is 0.
@@ -44,17 +45,3 @@ class Batch(NamedTuple):
         if bool((self.observed == within[:, None]).all()):
             return self.values.masked_fill(~self.observed, 0.0)
         return bridge_gaps(self.values, self.observed).masked_fill(~within[:, None], 0.0)
-
-
-def bridge_gaps(values: Values, observed: Observed) -> Values:
-    """Straight lines between the observed neighbours of every missing step; ends are held."""
-    T = values.shape[2]
-    steps = torch.arange(T, device=values.device).expand_as(observed)
-    left = steps.masked_fill(~observed, -1).cummax(dim=2).values  # last observed step, or -1
-    right = steps.masked_fill(~observed, T).flip(2).cummin(dim=2).values.flip(2)  # next, or T
-    never = ~observed.any(dim=2, keepdim=True)
-    first = torch.where(left < 0, right, left).clamp(0, T - 1)
-    second = torch.where(right >= T, left, right).clamp(0, T - 1)
-    a, b = values.gather(2, first), values.gather(2, second)
-    share = (steps - first) / (second - first).clamp(min=1)
-    return torch.where(observed, values, a + share * (b - a)).masked_fill(never, 0.0)

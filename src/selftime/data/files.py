@@ -1,7 +1,7 @@
-"""The one atomic writer: a file or a folder is there whole or not at all, whenever a crash comes.
+"""The one atomic writer: after a crash a file or folder is there whole or not at all.
 
-What is new is written to a hidden draft beside its target, brought to disk and renamed. The names
-of drafts say which process writes them, and the next writer in the same place removes those of
+Content is first written to a hidden draft beside its target, brought to disk and renamed. The names
+of drafts hold the process that writes them, and the next writer in the same folder removes those of
 dead processes.
 """
 
@@ -54,61 +54,49 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 def write_json(
     path: str | os.PathLike[str], content: dict[str, Any], *, rows: bool = False
 ) -> Path:
-    """Write plain values as JSON that people can read, in one step.
-
-    Args:
-        path: where to.
-        content: what to write.
-        rows: a line for each item of a list: for files with a row a series.
-
-    Raises:
-        ValueError: NaN or infinity, which are not JSON.
-    """
+    """Write JSON for people in one step, with ``rows`` one line per list item; NaN is an error."""
     if rows:
-        parts = [f"{json.dumps(name)}: {_in_rows(value)}" for name, value in content.items()]
+        parts = [f"{json.dumps(name)}: {_format_rows(value)}" for name, value in content.items()]
         return write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n")
 
 
-def _in_rows(value: Any) -> str:
+def _format_rows(value: Any) -> str:
+    line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(_in_line(item) for item in value) + "\n]"
-    return _in_line(value)
-
-
-def _in_line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return "[\n" + ",\n".join(map(line, value)) + "\n]"
+    return line(value)
 
 
 @contextmanager
 def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Give a fresh folder to fill; it becomes ``target`` when the block ends, and else vanishes.
+    """Yield a fresh folder to fill; it becomes ``target`` when the block ends without an error.
 
     The old folder stays until the new one is whole and on disk. A crash at any moment leaves one
     of the two: under the name ``target`` where the kernel can exchange two names, and elsewhere
-    under that name once :func:`restore`, :func:`sweep` or the next writer was there.
+    under that name after :func:`restore`, :func:`sweep` or the next writer.
 
     Raises:
         FileExistsError: something stands there and ``overwrite`` is False.
     """
-    place = Path(os.path.realpath(target))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    sweep(place.parent)
-    if os.path.lexists(place) and not overwrite:
+    final = Path(os.path.realpath(target))
+    final.parent.mkdir(parents=True, exist_ok=True)
+    sweep(final.parent)
+    if os.path.lexists(final) and not overwrite:
         raise FileExistsError(f"{target} exists: choose another path, or overwrite=True (--force)")
-    draft = _hidden(place.parent, "draft")
+    draft = _hidden(final.parent, "draft")
     draft.mkdir()
     try:
         yield draft
         for folder, _, names in os.walk(draft, topdown=False):
             for path in (*(Path(folder, name) for name in names), Path(folder)):
                 _to_disk(path)
-        if not overwrite or not os.path.lexists(place):
-            os.rename(draft, place)
-        elif not _exchange(draft, place):
-            _replace_folder(draft, place)
-        _to_disk(place.parent)
+        if not overwrite or not os.path.lexists(final):
+            os.rename(draft, final)
+        elif not _exchange(draft, final):
+            _replace_folder(draft, final)
+        _to_disk(final.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)  # the old folder, if they were exchanged
 
@@ -116,10 +104,8 @@ def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator
 def _exchange(one: Path, other: Path) -> bool:
     """Give each the name of the other in one step, where kernel and file system can do that."""
     call = _renameat2()
-    if call is None:
-        return False
-    paths = os.fsencode(one), os.fsencode(other)
-    return bool(call(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE) == 0)
+    arguments = AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE
+    return call is not None and call(*arguments) == 0
 
 
 @cache
@@ -131,7 +117,7 @@ def _renameat2() -> Callable[..., int] | None:
 
 
 def _replace_folder(draft: Path, target: Path) -> None:
-    """Two renames: who is killed in between leaves the old folder under a name that tells all."""
+    """Rename twice; a kill in between leaves the old folder under a name with its target in it."""
     old = _hidden(target.parent, "old", target.name)
     os.rename(target, old)
     try:
@@ -143,7 +129,7 @@ def _replace_folder(draft: Path, target: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder: half removed it is a draft, which nobody takes for a whole one."""
+    """Remove a folder, first renamed to a draft, so that nobody reads it half removed."""
     draft = _hidden(path.parent, "draft")
     with suppress(FileNotFoundError):
         os.rename(path, draft)
@@ -151,15 +137,11 @@ def remove_folder(path: Path) -> None:
 
 
 def restore(target: Path) -> None:
-    """Put back a folder that a writer moved aside and, being killed, did not replace.
-
-    Readers call it before they look for the folder.
-    """
+    """Put back a folder that a killed writer moved aside; readers call this first."""
     end = time.monotonic() + PATIENCE
     while not os.path.lexists(target):
-        old = next(
-            (path for path, name in _moved_aside(target.parent) if name == target.name), None
-        )
+        aside = (path for path, name in _moved_aside(target.parent) if name == target.name)
+        old = next(aside, None)
         if old is None:
             return
         if _is_dead(old) or time.monotonic() > end:
@@ -174,18 +156,18 @@ def sweep(folder: Path) -> None:
     for path, name in _moved_aside(folder):
         if _is_dead(path):
             restore(folder / name)
-    for path in _hidden_in(folder):
+    for path in _list_hidden(folder):
         if _is_dead(path):
             with suppress(OSError):
                 path.unlink() if path.is_file() else remove_folder(path)
 
 
 def _moved_aside(folder: Path) -> list[tuple[Path, str]]:
-    found = [(path, HIDDEN.fullmatch(path.name)) for path in _hidden_in(folder)]
+    found = [(path, HIDDEN.fullmatch(path.name)) for path in _list_hidden(folder)]
     return [(path, match[4]) for path, match in found if match and match[1] == "old"]
 
 
-def _hidden_in(folder: Path) -> list[Path]:
+def _list_hidden(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if HIDDEN.fullmatch(entry.name)]
@@ -195,7 +177,7 @@ def _hidden_in(folder: Path) -> list[Path]:
 
 
 def _hidden(folder: Path, kind: str, name: str = "") -> Path:
-    """A free name that says who writes there."""
+    """Return a free name with process and machine in it."""
     mark = f".{kind}-{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
     return folder / (f"{mark}-{name}" if name else mark)
 
@@ -206,16 +188,15 @@ def _machine() -> str:
 
 
 def _is_dead(path: Path) -> bool:
-    """Whether the process that writes there has ended; False where that cannot be known."""
+    """Return whether the process that writes there has ended; False where that is unknown."""
     match = HIDDEN.fullmatch(path.name)
     if match is None or match[3] != _machine() or sys.platform == "win32":
         return False  # on Windows, asking with os.kill would end the process
-    try:
-        os.kill(int(match[2]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:
-        return False
+    with suppress(PermissionError):
+        try:
+            os.kill(int(match[2]), 0)
+        except (ProcessLookupError, OverflowError):
+            return True
     return False
 
 

@@ -1,14 +1,14 @@
-"""How long a series takes to repeat itself: its period, and the season of its changes."""
+"""Periods of series and seasons of their changes, from the autocorrelation."""
 
 import numpy as np
 from jaxtyping import Float
 
 LONGEST, SHORTEST = 300, 6
-"""Periods that are looked for, in steps; TSB-AD looks up to 300 too (Liu & Paparrizos 2024)."""
+"""Range of periods, in steps; TSB-AD also searches up to 300 (Liu & Paparrizos 2024)."""
 USUAL = 125
-"""Where nothing repeats within reach (TSB-AD)."""
+"""The period of a series without a peak (TSB-AD)."""
 ENOUGH = 20_000
-"""Steps that are looked at."""
+"""Steps that the period is found from."""
 CLEAR = 0.2
 """Smallest correlation of steps a season apart that counts as one; random walks stay below."""
 NEAR = 0.9
@@ -16,7 +16,7 @@ NEAR = 0.9
 
 
 def period_of(x: Float[np.ndarray, "T"]) -> int:
-    """The lag of the highest peak of the autocorrelation between `SHORTEST` and `LONGEST` steps.
+    """Return the lag of the highest autocorrelation peak between `SHORTEST` and `LONGEST` steps.
 
     125 where there is no peak; never more than half of the series, and at least 1.
     """
@@ -30,10 +30,10 @@ def period_of(x: Float[np.ndarray, "T"]) -> int:
 
 
 def season_of(values: Float[np.ndarray, "T C"]) -> int:
-    """Steps of the season: where changes from step to step repeat themselves; 1 without one.
+    """Return the steps after which changes from step to step repeat; 1 where they do not.
 
     The autocorrelation of first differences, mean over channels, is searched for local maxima at
-    2 to T/3 steps. Differences, since levels that wander are correlated at every lag.
+    2 to T/3 steps. Differences, since random walks are correlated at every lag.
     """
     found = autocorrelation(np.diff(values, axis=0))[: max(len(values) // 3, 2)]
     inner = np.arange(2, len(found) - 1)
@@ -45,7 +45,7 @@ def season_of(values: Float[np.ndarray, "T C"]) -> int:
 
 
 def autocorrelation(x: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T"]:
-    """Σ (xₜ − x̄)(xₜ₊ₖ − x̄) / Σ (xₜ − x̄)² for all lags k, mean over the channels that vary.
+    """Return Σ (xₜ − x̄)(xₜ₊ₖ − x̄) / Σ (xₜ − x̄)² for all lags k, mean over the channels that vary.
 
     By FFT; 0 where no channel varies.
     """

@@ -1,4 +1,4 @@
-"""The door for data: files, folders, arrays and frames become a SeriesSet."""
+"""One reader for files, folders, arrays and frames: they become a SeriesSet."""
 
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from selftime.data.arrays import SeriesError
+from selftime.data.formats.csv_parquet import read_csv, read_parquet, table_of_frame
 from selftime.data.formats.npz import read_npy, read_npz
-from selftime.data.formats.plain_text import read_tsv, read_txt
-from selftime.data.formats.tables import read_csv, read_parquet, table_of_frame
-from selftime.data.formats.text import read_bytes, suffix_of
+from selftime.data.formats.text import read_bytes, read_tsv, read_txt, suffix_of
 from selftime.data.formats.ts import read_ts
 from selftime.data.formats.wav import read_wav
 from selftime.data.samples import sample
@@ -23,19 +22,11 @@ from selftime.data.tables import Columns, Layout, Table, series_of_table
 def read_folder(
     folder: Path, suffixes: Collection[str], read_file: Callable[[Path], SeriesSet]
 ) -> SeriesSet:
-    """All readable files under a folder, in the order of their names.
+    """Read all files under a folder whose names end in ``suffixes``, in the order of their names.
 
     Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
     one of several. Sub-folders right under the folder give the labels when there are at least two,
-    every file is in one and no file carries labels.
-
-    Args:
-        folder: where to look; hidden files and folders are passed over.
-        suffixes: endings of the files to read; others are passed over.
-        read_file: reads one of them.
-
-    Raises:
-        SeriesError: nothing to read, a file that cannot be read, or files that do not go together.
+    every file is in one and no file carries labels. Hidden files and folders are left out.
     """
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
@@ -45,7 +36,7 @@ def read_folder(
             f"{folder}: none of the {len(found)} files in it can be read, wanted some ending in "
             f"{', '.join(suffixes)}: check the path"
         )
-    parts = [_named(read_file(folder / name), name) for name in names]
+    parts = [_add_file_name(read_file(folder / name), name) for name in names]
     series = _merge(parts, [str(folder / name) for name in names])
     kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
     if series.labels is None and "" not in kinds and len(set(kinds)) > 1:
@@ -53,15 +44,14 @@ def read_folder(
     return series
 
 
-def _named(series: SeriesSet, name: Path) -> SeriesSet:
-    """The same series, their file in their ids."""
+def _add_file_name(series: SeriesSet, name: Path) -> SeriesSet:
     if series.ids.tolist() == ["0"]:
         return replace(series, ids=np.array([name.as_posix()]))
     return replace(series, ids=np.array([f"{name.as_posix()}:{i}" for i in series.ids]))
 
 
 def _merge(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
-    """Several SeriesSets as one; ``names`` are theirs, for messages."""
+    """Join SeriesSets; ``names`` are theirs, for messages."""
     for part, name in zip(parts, names, strict=True):
         if part.channels != parts[0].channels:
             raise SeriesError(
@@ -69,11 +59,12 @@ def _merge(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
                 f"{names[0]} has {parts[0].n_channels} ({', '.join(parts[0].channels[:8])}): "
                 "wanted the same in every file, read others on their own"
             )
-    gaps = any(part.observed is not None for part in parts)
+    gaps = [part for part in parts if part.observed is not None]
+    full = (np.ones(p.steps.shape, bool) if p.observed is None else p.observed for p in parts)
     return SeriesSet(
         steps=np.concatenate([part.steps for part in parts]),
         offsets=np.cumsum([0, *np.concatenate([part.lengths for part in parts])], dtype=np.int64),
-        observed=np.concatenate([_observed_mask(part) for part in parts]) if gaps else None,
+        observed=np.concatenate(list(full)) if gaps else None,
         channels=parts[0].channels,
         ids=np.concatenate([part.ids for part in parts]),
         times=_join_columns("times", [part.times for part in parts], names),
@@ -82,24 +73,20 @@ def _merge(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
     )
 
 
-def _observed_mask(part: SeriesSet) -> np.ndarray:
-    return np.ones(part.steps.shape, bool) if part.observed is None else part.observed
-
-
 def _join_columns(
     what: str, columns: Sequence[np.ndarray | None], names: Sequence[str]
 ) -> np.ndarray | None:
-    """The columns end to end; all files must have one of the same kind, or none."""
+    """Join one column of all files; all must have it, of one kind, or none."""
     kinds = ["no" if column is None else column.dtype.kind for column in columns]
-    odd = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
-    if odd is not None:
+    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if other is not None:
         raise SeriesError(
-            f"{names[odd]}: {_describe(columns[odd], what)}, {names[0]} "
+            f"{names[other]}: {_describe(columns[other], what)}, {names[0]} "
             f"{_describe(columns[0], what)}: wanted the same in every file, read others on their "
             "own"
         )
-    there = [column for column in columns if column is not None]
-    return np.concatenate(there) if there else None
+    present = [column for column in columns if column is not None]
+    return np.concatenate(present) if present else None
 
 
 def _describe(column: np.ndarray | None, what: str) -> str:
@@ -116,7 +103,7 @@ _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet]] = {
 }
 _TABLE_READERS: dict[str, Callable[[bytes], Table]] = {".csv": read_csv, ".parquet": read_parquet}
 SUFFIXES = (*_SERIES_READERS, *_TABLE_READERS)
-"""What :func:`read` knows, each also with ``.gz`` behind it."""
+"""The endings that :func:`read` knows, each also followed by ``.gz``."""
 
 _DEFAULT_COLUMNS = Columns()
 
@@ -129,17 +116,23 @@ def read(
     columns: Columns = _DEFAULT_COLUMNS,
     layout: Layout | None = None,
 ) -> SeriesSet:
-    """Series from a file, a folder, an array, a list of arrays, a frame or a SeriesSet.
+    """Read series from a file, a folder, an array, a list of arrays, a frame or a SeriesSet.
 
     Files go by suffix: ``.ts``, ``.tsv`` (UCR), ``.csv``, ``.parquet``, ``.npy``, ``.npz``,
     ``.txt`` (one value a line) and ``.wav``, each also as ``.gz``. A folder is read with
     everything under it: ids are the paths within it, files of other kinds and hidden ones are
     passed over, and the names of its sub-folders become labels when there are at least two and
-    the files carry no labels themselves. Missing values become a mask, here and nowhere else.
+    the files carry no labels themselves. Missing values become a mask.
 
     Tables (csv, parquet, frames) come in three layouts, recognised by their column names: "long"
-    has a column that names the series of each row, "wide" has one row a series and a label,
-    "series" has one row a step and a column for each channel. Rows are put in the order of time.
+    has a column that names the series of each row, "wide" has one row per series and a label,
+    "series" has one row per step and a column per channel. Rows are sorted by time.
+
+    Example:
+        >>> import numpy as np
+        >>> import selftime as st
+        >>> st.read(np.ones((3, 2, 50)), labels=["a", "b", "a"])
+        SeriesSet(3 series, 2 channels, 50 steps)
 
     Args:
         source: a path, a bundled data set as "sample:NAME" or "sample:NAME:SPLIT", an array
@@ -148,7 +141,7 @@ def read(
         labels: (N,) class labels, in place of those of the source.
         groups: (N,) subject, machine or session of each series, in place of those of the source.
         columns: the names of the columns of a table.
-        layout: how a table is laid out; recognised when None.
+        layout: "long", "wide" or "series" for a table; recognised when None.
 
     Returns:
         The series, values as 32-bit floats.
@@ -157,29 +150,25 @@ def read(
         SeriesError: the source cannot be read as it is; the message names the file, the line or
             the series, and what to do.
     """
-    series = _series_of(source, columns, layout)
-    return SeriesSet.of(series, labels, groups=groups)
+    return SeriesSet.of(_series_of(source, columns, layout), labels, groups=groups)
 
 
 def _series_of(source: Any, columns: Columns, layout: Layout | None) -> SeriesSet:
     if isinstance(source, str | os.PathLike):
-        return replace(_read_named(source, columns, layout), source=os.fsdecode(source))
+        return replace(_read_path(source, columns, layout), source=os.fsdecode(source))
     if isinstance(source, SeriesSet):
         return source
     table = table_of_frame(source)
     return SeriesSet.of(source) if table is None else series_of_table(table, columns, layout)
 
 
-def _read_named(
+def _read_path(
     source: str | os.PathLike[str], columns: Columns, layout: Layout | None
 ) -> SeriesSet:
     if isinstance(source, str) and source.startswith("sample:"):
         _, name, *split = source.split(":", 2)
         return sample(name, split[0] if split else None)
-    return _read_path(Path(source), columns, layout)
-
-
-def _read_path(path: Path, columns: Columns, layout: Layout | None) -> SeriesSet:
+    path = Path(source)
     if os.path.isdir(path):
         return read_folder(path, SUFFIXES, lambda file: _read_file(file, columns, layout))
     if not os.path.exists(path):

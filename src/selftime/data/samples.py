@@ -13,12 +13,12 @@ CC_BY = "CC BY 4.0"
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What a bundled data set is; licence texts and origins: ``data/bundled/LICENCES.md``.
+    """A bundled data set; licence texts and origins: ``data/bundled/LICENCES.md``.
 
     Attributes:
-        name: what :func:`sample` knows it by.
-        about: what was measured, how often and in which units.
-        series: how many series there are.
+        name: for :func:`sample`.
+        about: the measurement, its rate and units.
+        series: number of series.
         channels: channel names.
         steps: shortest and longest series.
         splits: official parts, none for a single recording.
@@ -102,12 +102,23 @@ SAMPLES = {s.name: s for s in (JAPANESE_VOWELS, PEN_DIGITS, ECG, NYC_TAXI, DAPHN
 
 
 def samples() -> list[Sample]:
-    """What data sets there are, with sizes, licences and whom to cite."""
+    """List the bundled data sets, with sizes, units, licences and papers to cite.
+
+    Example:
+        >>> import selftime as st
+        >>> [(s.name, s.series, s.steps) for s in st.samples()][:2]
+        [('JapaneseVowels', 640, (7, 29)), ('PenDigits', 10992, (8, 8))]
+    """
     return list(SAMPLES.values())
 
 
 def sample(name: str, split: str | None = None) -> SeriesSet:
-    """A bundled data set; its values are those of the original files, as 32-bit floats.
+    """Load a bundled data set; its values are those of the original files, as 32-bit floats.
+
+    Example:
+        >>> import selftime as st
+        >>> st.sample("JapaneseVowels", "train")
+        SeriesSet(270 series, 12 channels, 7 to 26 steps)
 
     Args:
         name: one of the names in :func:`samples`.
@@ -134,21 +145,15 @@ def sample(name: str, split: str | None = None) -> SeriesSet:
 
 
 def _unpack(stored: Mapping[str, np.ndarray], about: Sample) -> SeriesSet:
-    """The series of a bundled file: integers over a power of ten, as the original text has them."""
-    lengths = stored["lengths"].astype(np.int64)
+    """Read stored integers over a power of ten, which give the numbers of the original text."""
+    n_train = int(stored.get("train", 1))
+    parts = ("train", n_train), ("test", about.series - n_train)
+    split = [f"{part}-{i}" for part, count in parts for i in range(count)]
     return SeriesSet(
         steps=(stored["steps"] / stored["divisor"]).astype(np.float32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        offsets=np.cumsum([0, *stored["lengths"]], dtype=np.int64),
         channels=about.channels,
-        ids=np.array(_ids(about, int(stored.get("train", 1)))),
+        ids=np.array(split if about.splits else [about.name]),
         times=stored.get("times"),
         labels=stored.get("labels"),
     )
-
-
-def _ids(about: Sample, n_train: int) -> list[str]:
-    """``train-0``, …, ``test-0``, … where there is an official split, else the name."""
-    if not about.splits:
-        return [about.name]
-    names = ("train", n_train), ("test", about.series - n_train)
-    return [f"{part}-{i}" for part, count in names for i in range(count)]

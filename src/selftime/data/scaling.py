@@ -1,4 +1,4 @@
-"""Bringing series to a common size, per series or by statistics of the training part; and back."""
+"""Scaling of series, per series or by statistics of the training part; and back."""
 
 import inspect
 import math
@@ -17,60 +17,54 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.settings import settings_of
 
 _FLAT = 1e-6
-"""A spread below this share of the mean is the rounding of 32-bit numbers: the channel counts as
-constant, its standard deviation as 1, and it comes out as 0."""
+"""A standard deviation below this share of the mean is the rounding of 32-bit numbers: the
+channel counts as constant, is divided by 1, and comes out as 0."""
 _SMALLEST = 1e-35
-"""Spreads below this count as constant too: they leave the range of normal 32-bit numbers."""
+"""Standard deviations below this count as 0 too: they are no normal 32-bit numbers."""
 BLOCK_ROWS = 1 << 18
-"""Rows that are added up at a time, so that series larger than memory can be measured."""
+"""Rows that are summed at a time, so that series may be larger than memory."""
 
 
 class Scale(NamedTuple):
-    """What is subtracted from values and what they are then divided by.
+    """Mean and standard deviation by which values are scaled.
 
+    Both are (B,C,1), or (1,C,1) for all series, in the units of the data, and ``sd`` is above 0.
     Forecasts (B,C,H) of scaled series come back by ``forecast * scale.sd + scale.mean``.
-
-    Attributes:
-        mean: (B,C,1), or (1,C,1) for all series alike, in the units of the data.
-        sd: of the same shape, above 0, in the units of the data.
     """
 
     mean: Float[Tensor, "B C 1"]
     sd: Float[Tensor, "B C 1"]
 
     def apply(self, batch: Batch) -> Batch:
-        """The series in units of ``sd`` around ``mean``; 0 where not observed."""
+        """Return series in units of ``sd`` around ``mean``; 0 where not observed."""
         scaled = (batch.values - self.mean) / self.sd
         return Batch(scaled.masked_fill(~batch.observed, 0.0), batch.observed)
 
     def invert(self, batch: Batch) -> Batch:
-        """Scaled series back in their own units; 0 where not observed."""
+        """Return scaled series in their own units; 0 where not observed."""
         values = batch.values * self.sd + self.mean
         return Batch(values.masked_fill(~batch.observed, 0.0), batch.observed)
 
 
 class Scaling(ABC):
-    """How the scale of a batch is found.
+    """A rule that gives the scale of a batch.
 
-    ``scale = scaling.scale_of(batch)`` holds what is needed to come back:
-    ``scale.invert(scale.apply(batch))`` is the batch, within the rounding of 32-bit numbers.
+    With ``scale = scaling.scale_of(batch)``, ``scale.invert(scale.apply(batch))`` is the batch
+    again, within the rounding of 32-bit numbers.
     """
 
     @abstractmethod
     def scale_of(self, batch: Batch) -> Scale:
-        """The scale of each series and channel of a batch."""
+        """Return the scale of each series and channel of a batch."""
 
     def apply(self, batch: Batch) -> Batch:
-        """The series scaled, for when the way back is not needed."""
+        """Return the scaled series alone, without their scale."""
         return self.scale_of(batch).apply(batch)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, exact to the bit; :func:`from_dict` reads them."""
+        """Return plain values for JSON, exact to the bit; :func:`from_dict` reads them."""
         kind = next(name for name, final in SCALINGS.items() if isinstance(self, final))
-        return {
-            "kind": kind,
-            **{name: list(numbers) for name, numbers in settings_of(self).items()},
-        }
+        return {"kind": kind} | {name: list(value) for name, value in settings_of(self).items()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class Unscaled(Scaling):
     """Values as they are."""
 
     def scale_of(self, batch: Batch) -> Scale:
-        """Mean 0 and standard deviation 1 (1,C,1)."""
+        """Return mean 0 and standard deviation 1 (1,C,1)."""
         sd = batch.values.new_ones(1, batch.values.shape[1], 1)
         return Scale(torch.zeros_like(sd), sd)
 
@@ -88,7 +82,7 @@ class PerSeries(Scaling):
     """Each series and channel by its own mean and standard deviation."""
 
     def scale_of(self, batch: Batch) -> Scale:
-        """Both over the observed steps (B,C,1); 0 and 1 where there are none.
+        """Return both over the observed steps (B,C,1); 0 and 1 where there are none.
 
         Values are measured in units of the largest, so that squares neither overflow nor vanish.
         """
@@ -105,9 +99,7 @@ class PerSeries(Scaling):
 class PerChannel(Scaling):
     """All series by the same numbers, fitted on the training part by :func:`fit_channels`.
 
-    Attributes:
-        mean: C means, in the units of the data.
-        sd: C standard deviations, above 0.
+    Mean and sd hold a number per channel, in the units of the data.
     """
 
     mean: tuple[float, ...]
@@ -122,11 +114,7 @@ class PerChannel(Scaling):
             )
 
     def scale_of(self, batch: Batch) -> Scale:
-        """The fitted numbers (1,C,1).
-
-        Raises:
-            SeriesError: another number of channels than the scaling was fitted on.
-        """
+        """Return the fitted numbers (1,C,1)."""
         if batch.values.shape[1] != len(self.mean):
             raise SeriesError(
                 f"got {batch.values.shape[1]} channels, the scaling was fitted on "
@@ -145,21 +133,17 @@ SCALINGS: dict[str, type[Scaling]] = {
 
 
 def none() -> Scaling:
-    """Values as they are."""
+    """Leave values as they are."""
     return Unscaled()
 
 
 def per_series() -> Scaling:
-    """Each series and channel to mean 0 and standard deviation 1 over its observed steps."""
+    """Scale each series and channel to mean 0 and deviation 1 over its observed steps."""
     return PerSeries()
 
 
 def fit_channels(series: SeriesSet) -> Scaling:
-    """Each channel to mean 0 and standard deviation 1 over all observed steps of these series.
-
-    Args:
-        series: the training part and nothing else, whatever is scaled by it later.
-    """
+    """Fit mean and standard deviation of each channel on the training part's observed steps."""
     first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels))
     shift = first[1] / first[0].clip(min=1)  # near the mean, so that squares keep their digits
     spans = (slice(i, i + BLOCK_ROWS) for i in range(0, len(series.steps), BLOCK_ROWS))
@@ -172,11 +156,7 @@ def fit_channels(series: SeriesSet) -> Scaling:
 
 
 def from_dict(stored: Mapping[str, Any]) -> Scaling:
-    """The scaling that :meth:`Scaling.to_dict` described.
-
-    Raises:
-        SeriesError: a kind that is not in ``SCALINGS``, or numbers that are not its own.
-    """
+    """Read what :meth:`Scaling.to_dict` wrote."""
     final = SCALINGS.get(stored.get("kind", ""))
     if final is None:
         raise SeriesError(

@@ -21,16 +21,25 @@ class SeriesSet:
     Series ``i`` is ``steps[offsets[i]:offsets[i + 1]]``. Build one with :meth:`of` from arrays
     or with :func:`selftime.read` from files and frames.
 
+    Example:
+        >>> import selftime as st
+        >>> series = st.SeriesSet.of([[1.0, 2.0, 3.0], [4.0, float("nan")]], labels=["a", "b"])
+        >>> series, series[1:].labels.tolist(), series.lengths.tolist()
+        (SeriesSet(2 series, 1 channels, 2 to 3 steps), ['b'], [3, 2])
+
     Attributes:
-        steps: (S,C) values of all series, one row a step; 0 where not observed.
-        offsets: (N+1,) where each series begins; the last entry is S.
+        steps: (S,C) values of all series, one row per step; 0 where not observed.
+        offsets: (N+1,) the row at which each series begins; the last entry is S.
         observed: (S,C), True where a value was measured; None when nothing is missing.
         channels: C channel names.
         ids: (N,) unique names of the series.
         times: (S,) timestamps (datetime64 or float seconds), or None.
         labels: (N,) class labels, or None.
         groups: (N,) subject, machine or session of each series, or None; splits keep them whole.
-        source: where all of them were read from, if it has a name; parts of them have none.
+        source: the path or sample they were read from; parts of them have none.
+
+    Raises:
+        SeriesError: parts that do not match, infinite values, or a series without any value.
     """
 
     steps: Float32[np.ndarray, "S C"]
@@ -56,7 +65,7 @@ class SeriesSet:
         ids: Sequence[str] | None = None,
         channels: Sequence[str] | None = None,
     ) -> "SeriesSet":
-        """Series from arrays; NaN means missing.
+        """Build series from arrays; NaN means missing.
 
         Args:
             x: (N,C,T), (N,T) for one channel, or a list of (C,T) or (T,) arrays, or lists of
@@ -90,19 +99,7 @@ class SeriesSet:
         channels: Sequence[str] | None = None,
         labels: Any = None,
     ) -> "SeriesSet":
-        """Series that lie end to end already; NaN means missing.
-
-        Args:
-            steps: (S,C), one row a step.
-            lengths: (N,) steps of each series.
-            ids: as in :meth:`of`, like ``channels`` and ``labels``.
-            channels: C names.
-            labels: (N,) class labels.
-
-        Raises:
-            SeriesError: infinite values, an empty or all-missing series, or columns that do not
-                match the series.
-        """
+        """Build series from steps (S,C) that lie end to end already; NaN means missing."""
         missing = np.isnan(steps)
         return cls(
             steps=np.where(missing, np.float32(0), steps),
@@ -117,18 +114,31 @@ class SeriesSet:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: Index) -> "SeriesSet":
-        """The chosen series, in the given order (a number, slice, indices or a boolean mask)."""
+        """The selected series, in the given order (a number, slice, indices or a boolean mask)."""
         selected = np.atleast_1d(np.arange(len(self))[index])
-        where = spans(self.offsets[:-1][selected], self.lengths[selected])
+        lengths = self.lengths[selected]
+        rows = spans(self.offsets[:-1][selected], lengths)
+        return self.slice_rows(rows, lengths, selected, self.ids[selected])
+
+    def slice_rows(
+        self,
+        rows: Int64[np.ndarray, "R"],
+        lengths: Int64[np.ndarray, "M"],
+        owners: Int64[np.ndarray, "M"],
+        ids: np.ndarray,
+        groups: np.ndarray | None = None,
+    ) -> "SeriesSet":
+        """Return rows as series of their own, each with the label and group of its owner."""
+        of_owners = self.groups if groups is None else groups
         return SeriesSet(
-            steps=self.steps[where],
-            offsets=np.concatenate([[0], np.cumsum(self.lengths[selected])]).astype(np.int64),
-            observed=None if self.observed is None else self.observed[where],
+            steps=self.steps[rows],
+            offsets=np.cumsum([0, *lengths], dtype=np.int64),
+            observed=None if self.observed is None else self.observed[rows],
             channels=self.channels,
-            ids=self.ids[selected],
-            times=None if self.times is None else self.times[where],
-            labels=None if self.labels is None else self.labels[selected],
-            groups=None if self.groups is None else self.groups[selected],
+            ids=ids,
+            times=None if self.times is None else self.times[rows],
+            labels=None if self.labels is None else self.labels[owners],
+            groups=None if of_owners is None else of_owners[owners],
         )
 
     @property
@@ -143,11 +153,11 @@ class SeriesSet:
 
     @property
     def is_ragged(self) -> bool:
-        """Whether lengths differ."""
+        """True where lengths differ."""
         return len(np.unique(self.lengths)) > 1
 
     def series(self, i: int) -> Float32[np.ndarray, "C T"]:
-        """Series ``i``, NaN where missing."""
+        """Return series ``i``, NaN where missing."""
         rows = slice(self.offsets[i], self.offsets[i + 1])
         values = self.steps[rows]
         if self.observed is not None:
@@ -156,14 +166,14 @@ class SeriesSet:
 
     @property
     def values(self) -> Float32[np.ndarray, "N C T"]:
-        """All series as one array, NaN where missing and after the end of shorter ones."""
+        """All series in one array, NaN where missing and after the end of shorter ones."""
         out = np.full((len(self), self.n_channels, self.lengths.max()), np.nan, np.float32)
         for i in range(len(self)):  # a view for people and tests; the hot path is batch_of
             out[i, :, : self.lengths[i]] = self.series(i)
         return out
 
     def fingerprint(self) -> str:
-        """SHA-256 of values, mask and lengths: the same data gives the same text."""
+        """Return the SHA-256 of values, mask and lengths: equal data give equal text."""
         digest = hashlib.sha256(repr((self.steps.shape, self.channels)).encode())
         for part in (self.steps, self.offsets, self.observed):
             if part is not None:
@@ -177,16 +187,12 @@ class SeriesSet:
 
 
 def names_of_channels(n: int) -> tuple[str, ...]:
-    """Names for channels that came without any."""
+    """Return names for channels that came without any."""
     return tuple(str(i) for i in range(n))
 
 
 def check_series(x: SeriesSet) -> None:
-    """Everything that must hold of a SeriesSet.
-
-    Raises:
-        SeriesError: the first thing that does not hold, with the series it was found in.
-    """
+    """Check all that must hold of a SeriesSet; the error names the series it was found in."""
     if len(x.offsets) < 2:
         raise SeriesError("got no series, wanted at least one: check the path or the filter")
     _check_columns(x)
@@ -199,7 +205,11 @@ def check_series(x: SeriesSet) -> None:
             "the number of steps: they say where each series begins, then where the last ends"
         )
     _check_finite(x)
-    _check_not_all_missing(x)
+    if x.observed is not None:
+        valid = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
+        if (valid == 0).any():
+            name = x.ids[int(np.argmin(valid))]
+            raise SeriesError(f"series '{name}' has no observed value at all: drop it")
 
 
 def _check_columns(x: SeriesSet) -> None:
@@ -228,12 +238,3 @@ def _check_finite(x: SeriesSet) -> None:
         f"series '{x.ids[i]}', channel {x.channels[channel]!r}, step {row - x.offsets[i]} is "
         f"{x.steps[row, channel]}, wanted finite numbers: mark missing values as NaN"
     )
-
-
-def _check_not_all_missing(x: SeriesSet) -> None:
-    if x.observed is None:
-        return
-    valid = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
-    if (valid == 0).any():
-        name = x.ids[int(np.argmin(valid))]
-        raise SeriesError(f"series '{name}' has no observed value at all: drop it")

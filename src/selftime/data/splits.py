@@ -1,4 +1,4 @@
-"""Splits and folds that cannot leak: by time, by group, and a few labels of each class."""
+"""Splits and folds without leaks: by time, by group, and a few labels per class."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,17 +16,8 @@ def split_by_time(
     """Cut every series at the same fractions of its steps; nothing is shuffled.
 
     Part ``k`` of a series of T steps ends before step ``floor(T · (f₀ + … + fₖ))``, so that it
-    is fixed by the length alone and no value after it can change it.
-
-    Args:
-        series: what to cut; labels, groups and ids stay with each part.
-        fractions: share of each part, earliest first, 1 in total, e.g. ``(0.7, 0.1, 0.2)``.
-        gap: steps left out at the end of every part but the last, for values that know of those
-            before them, such as running means.
-
-    Raises:
-        SeriesError: fractions that are not positive or do not add up to 1, a series too short
-            to give every part a step, or a part without any observed value.
+    depends on the length alone. Labels, groups and ids stay with each part. All parts but the last
+    lose their last ``gap`` steps, for values that depend on earlier ones, such as running means.
     """
     ends = _ends(series.lengths, fractions)  # (N,K)
     sizes = np.diff(ends, axis=1, prepend=0)
@@ -44,11 +35,7 @@ def split_by_time(
 
 
 def without_end(series: SeriesSet, gap: int) -> SeriesSet:
-    """Every series without its last ``gap`` steps.
-
-    Raises:
-        SeriesError: a negative gap, or a series with no step left.
-    """
+    """Return every series without its last ``gap`` steps."""
     kept = series.lengths - gap
     if gap < 0 or kept.min() < 1:
         raise SeriesError(
@@ -57,31 +44,18 @@ def without_end(series: SeriesSet, gap: int) -> SeriesSet:
         )
     within = np.arange(len(series.steps)) - np.repeat(series.offsets[:-1], series.lengths)
     rows = within < np.repeat(kept, series.lengths)
-    return replace(
-        series,
-        steps=series.steps[rows],
-        offsets=np.concatenate([[0], np.cumsum(kept)]).astype(np.int64),
-        observed=None if series.observed is None else series.observed[rows],
-        times=None if series.times is None else series.times[rows],
-    )
+    parts = series.slice_rows(np.flatnonzero(rows), kept, np.arange(len(series)), series.ids)
+    return replace(parts, source=series.source)
 
 
 def split_by_group(
     series: SeriesSet, fraction: float, rng: np.random.Generator
 ) -> tuple[SeriesSet, SeriesSet]:
-    """Two parts, neither of which knows a group (subject, machine, session) of the other.
+    """Draw two parts that share no group (subject, machine, session).
 
     Groups are drawn at random until the first part holds as nearly ``fraction`` of the series
     as whole groups allow; each part gets at least one group. Without groups every series is a
     group of its own. The order of the series is kept.
-
-    Args:
-        series: what to split.
-        fraction: share of the series that goes to the first part, between 0 and 1.
-        rng: source of the draw.
-
-    Raises:
-        SeriesError: a fraction outside (0, 1), or fewer than two groups.
     """
     if not 0 < fraction < 1:
         raise SeriesError(f"got fraction {fraction}, wanted a share between 0 and 1, such as 0.8")
@@ -90,8 +64,8 @@ def split_by_group(
     if len(names) < 2:
         raise SeriesError(f"got {len(names)} group, wanted at least 2: use split_by_time")
     order = rng.permutation(len(names))
-    held = np.cumsum(sizes[order])[:-1]  # series in the first part after 1, 2, … groups
-    taken = 1 + int(np.argmin(np.abs(held - fraction * len(series))))
+    totals = np.cumsum(sizes[order])[:-1]  # series in the first part after 1, 2, … groups
+    taken = 1 + int(np.argmin(np.abs(totals - fraction * len(series))))
     first = np.isin(codes, order[:taken])
     return series[first], series[~first]
 
@@ -99,19 +73,10 @@ def split_by_group(
 def draw_per_class(
     labels: np.ndarray, k: int, rng: np.random.Generator, *, groups: np.ndarray | None = None
 ) -> Int64[np.ndarray, "M"]:
-    """Indices of ``k`` random labels of each class, ascending; smaller classes give all theirs.
+    """Draw indices of ``k`` labels per class, ascending; smaller classes give all theirs.
 
-    With groups whole groups are drawn until every class has at least ``k``, so that what was not
-    drawn can be judged without leaks.
-
-    Args:
-        labels: (N,) class labels.
-        k: how many of each class.
-        rng: source of the draw.
-        groups: (N,) subject, machine or session of each series, if these must stay whole.
-
-    Raises:
-        SeriesError: ``k`` below 1, or labels or groups that are not one value a series.
+    With groups, whole groups are drawn until every class has at least ``k``, so that the other
+    series can be judged without leaks.
     """
     if k < 1 or np.ndim(labels) != 1:
         raise SeriesError(
@@ -125,16 +90,7 @@ def draw_per_class(
 def draw_share(
     labels: np.ndarray, share: float, rng: np.random.Generator
 ) -> Int64[np.ndarray, "M"]:
-    """Indices of a random share of the labels of each class, ascending; one at least of each.
-
-    Args:
-        labels: (N,) class labels.
-        share: above 0, at most 1, rounded to whole labels.
-        rng: source of the draw.
-
-    Raises:
-        SeriesError: a share outside (0, 1].
-    """
+    """Draw indices of a share of the labels of each class, ascending; at least one of each."""
     if not 0 < share <= 1:
         raise SeriesError(f"got share {share}, wanted above 0 and at most 1, such as 0.05")
     return draw_stratified(labels, lambda counts: np.maximum(np.round(share * counts), 1), rng)
@@ -143,41 +99,35 @@ def draw_share(
 def draw_stratified(
     labels: np.ndarray, wanted: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
 ) -> Int64[np.ndarray, "M"]:
-    """Indices of random labels of each class, ascending.
-
-    Args:
-        labels: (N,) class labels.
-        wanted: how many of each class, of how many there are (K,).
-        rng: source of the draw.
-    """
+    """Draw indices of labels, ascending; ``wanted`` maps class sizes (K,) to labels per class."""
     shuffled = rng.permutation(len(labels))
     _, codes, counts = np.unique(labels[shuffled], return_inverse=True, return_counts=True)
     grouped = np.argsort(codes, kind="stable")  # class by class, random within each
-    place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(shuffled[grouped[place < np.repeat(wanted(counts), counts)]])
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(shuffled[grouped[rank < np.repeat(wanted(counts), counts)]])
 
 
 def _draw_whole_groups(
     labels: np.ndarray, k: int, rng: np.random.Generator, groups: np.ndarray
 ) -> Int64[np.ndarray, "M"]:
-    """Rows of random whole groups, each of which brought a class that had fewer than ``k``."""
+    """Draw the rows of whole groups, each of which adds to a class with fewer than ``k``."""
     if np.shape(groups) != np.shape(labels):
         raise SeriesError(
             f"got groups of shape {np.shape(groups)} for {len(labels)} labels: one each is wanted"
         )
     _, codes = np.unique(labels, return_inverse=True)
     names, owners = np.unique(groups, return_inverse=True)
-    held, drawn = np.zeros(codes.max(initial=-1) + 1, np.int64), np.zeros(len(names), bool)
+    totals, drawn = np.zeros(codes.max(initial=-1) + 1, np.int64), np.zeros(len(names), bool)
     for group in rng.permutation(len(names)):
         inside = codes[owners == group]
-        if (held[inside] < k).any():
+        if (totals[inside] < k).any():
             drawn[group] = True
-            held += np.bincount(inside, minlength=len(held))
+            totals += np.bincount(inside, minlength=len(totals))
     return np.flatnonzero(drawn[owners])
 
 
 def _ends(lengths: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
-    """Step before which each part of each series ends (N,K)."""
+    """Return the step before which each part of each series ends (N,K)."""
     if len(fractions) < 1 or min(fractions) <= 0 or not math.isclose(math.fsum(fractions), 1.0):
         raise SeriesError(
             f"got fractions {tuple(fractions)}, wanted positive shares that add up to 1, "
@@ -189,7 +139,7 @@ def _ends(lengths: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
 
 
 def _pieces(series: SeriesSet, sizes: np.ndarray) -> SeriesSet:
-    """The same steps as N·K shorter series, the K parts of a series side by side."""
+    """Return the same steps as N·K shorter series, the K parts of a series side by side."""
     N, K = sizes.shape
     parts = np.tile([f", part {k + 1}" for k in range(K)], N)
     return replace(
@@ -202,20 +152,12 @@ def _pieces(series: SeriesSet, sizes: np.ndarray) -> SeriesSet:
 
 
 def folds_by_group(series: SeriesSet, n: int, rng: np.random.Generator) -> Int64[np.ndarray, "N"]:
-    """The fold 0 … n-1 of each series; no group (subject, machine, session) lies in two.
+    """Assign each series a fold 0 … n-1; no group (subject, machine, session) lies in two.
 
     Classes are spread over the folds as evenly as whole groups allow: groups of the most uneven
     classes come first, in random order where they tie, and each goes to the fold in which it
-    leaves class counts most alike. Without groups every series is a group of its own; without
+    leaves class counts most even. Without groups every series is a group of its own; without
     labels all series count as one class.
-
-    Args:
-        series: what to divide.
-        n: how many folds.
-        rng: source of the order.
-
-    Raises:
-        SeriesError: fewer than 2 folds, or fewer groups than folds.
     """
     groups, counts = counts_by_group(series)
     if not 2 <= n <= len(counts):
@@ -225,18 +167,16 @@ def folds_by_group(series: SeriesSet, n: int, rng: np.random.Generator) -> Int64
     shuffled = rng.permutation(len(counts))
     order = shuffled[np.argsort(-counts[shuffled].std(axis=1), kind="stable")]
     fold_of = np.empty(len(counts), np.int64)
-    held = np.zeros((n, counts.shape[1]))  # how much of each class every fold holds
+    shares = np.zeros((n, counts.shape[1]))  # of each class in every fold
     for group in order:
-        fold_of[group] = fold = emptiest_fold(held, counts[group])
-        held[fold] += counts[group]
+        fold_of[group] = fold = emptiest_fold(shares, counts[group])
+        shares[fold] += counts[group]
     folds: np.ndarray = fold_of[groups]
     return folds
 
 
-def counts_by_group(
-    series: SeriesSet,
-) -> tuple[Int64[np.ndarray, "N"], Float[np.ndarray, "G K"]]:
-    """The group of each series as a number, and the share of every class that each group holds."""
+def counts_by_group(series: SeriesSet) -> tuple[Int64[np.ndarray, "N"], Float[np.ndarray, "G K"]]:
+    """Return the group number of each series, and the share of every class in each group."""
     column = np.arange(len(series)) if series.groups is None else series.groups
     names, groups = np.unique(column, return_inverse=True)
     labels = np.zeros(len(series)) if series.labels is None else series.labels
@@ -247,20 +187,20 @@ def counts_by_group(
     return groups, shares
 
 
-def emptiest_fold(held: Float[np.ndarray, "n K"], added: Float[np.ndarray, "K"]) -> int:
-    """The fold in which a group leaves classes most evenly spread; of equals the smallest.
+def emptiest_fold(shares: Float[np.ndarray, "n K"], added: Float[np.ndarray, "K"]) -> int:
+    """Return the fold in which a group leaves classes most evenly spread; of equals the smallest.
 
-    Adding a group of shares a to a fold that holds h raises the sum of squares over all folds by
-    2·h·a + a·a, whose second part is the same for every fold.
+    Adding a group of shares a to a fold of shares s raises the sum of squares over all folds by
+    2·s·a + a·a, whose second part is the same for every fold.
     """
-    uneven = held @ added
-    return int(np.lexsort((held.sum(axis=1), uneven.round(9)))[0])
+    uneven = shares @ added
+    return int(np.lexsort((shares.sum(axis=1), uneven.round(9)))[0])
 
 
 def folds_by_class(
     labels: np.ndarray, groups: np.ndarray | None, n: int, rng: np.random.Generator
 ) -> Int64[np.ndarray, "N"]:
-    """A fold for each series: classes spread evenly, or groups kept whole where there are any."""
+    """Assign each series a fold: classes spread evenly, or groups kept whole if there are any."""
     order = rng.permutation(len(labels))
     if groups is not None and len(np.unique(groups)) > 1:
         codes = np.unique(groups, return_inverse=True)[1]
@@ -272,19 +212,11 @@ def folds_by_class(
 
 
 def folds_by_time(series: SeriesSet, n: int, *, gap: int = 0) -> list[tuple[SeriesSet, SeriesSet]]:
-    """Forward chaining: ``n`` pairs of a past and the part that follows it.
+    """Return ``n`` pairs of a past and the part that follows it: forward chaining.
 
     Every series is cut into ``n`` + 1 parts of equal length; pair k holds parts 0 … k, less
     their last ``gap`` steps, and part k + 1. With a gap as long as a window, less one step, and
     the horizon together, no window of the past reaches into what is judged.
-
-    Args:
-        series: what to divide; labels, groups and ids stay with each part.
-        n: how many pairs.
-        gap: steps left out between past and what follows.
-
-    Raises:
-        SeriesError: fewer than 1 pair, a negative gap, or series too short for parts and gap.
     """
     if n < 1 or gap < 0:
         raise SeriesError(f"got {n} folds, gap {gap}: wanted at least 1 fold and no negative gap")

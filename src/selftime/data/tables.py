@@ -1,4 +1,4 @@
-"""Tables of named columns: what each column is for, and the three layouts long, wide and one series."""
+"""Tables of named columns: roles of columns, and the layouts long, wide and series."""
 
 import logging
 from collections import Counter
@@ -15,15 +15,24 @@ from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_
 from selftime.data.series import SeriesSet
 
 Layout = Literal["long", "wide", "series"]
-"""long: a row a step, a column names the series; wide: a row a series; series: one series."""
+"""long: one row per step and a column of ids; wide: one row per series; series: one series."""
 
 TIME_NAMES = ("ds", "date", "time", "timestamp", "datetime")
 LABEL_NAMES = ("label", "class")
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which column is what; names that are not given are looked for.
+    """Roles of the columns of a table; roles without a name are found by common names.
+
+    Example:
+        >>> import pandas as pd
+        >>> import selftime as st
+        >>> frame = pd.DataFrame({"machine": ["a", "a", "b", "b"], "temperature": [20, 21, 19, 18]})
+        >>> st.read(frame, columns=st.Columns(id="machine", time=None)).ids.tolist()
+        ['a', 'b']
 
     Attributes:
         id: names the series of each row in a long table.
@@ -42,26 +51,20 @@ class Columns:
 
 
 class Table(NamedTuple):
-    """Rows and columns as they came, from a file or a frame.
-
-    Attributes:
-        cells: an arrow table.
-        named: whether the columns came with names.
-        first_line: line of the first row in a text file; None where cells have types.
-    """
+    """An arrow table from a file or a frame; ``first_line`` is None where cells have types."""
 
     cells: Any
     named: bool = True
     first_line: int | None = None
 
     def place(self, row: int, column: str) -> str:
-        """Where a cell is, for messages."""
+        """Return the place of a cell, for messages."""
         at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
         return f"{at}, column {column!r}"
 
 
 class Roles(NamedTuple):
-    """What each column is for, and why the table was read that way."""
+    """The layout, the reason for it, and the role of each column."""
 
     layout: Layout
     reason: str
@@ -73,17 +76,7 @@ class Roles(NamedTuple):
 
 
 def roles_of(table: Table, columns: Columns, layout: Layout | None) -> Roles:
-    """The layout of a table and the use of its columns.
-
-    Args:
-        table: its names (and types) decide.
-        columns: names that the caller knows.
-        layout: None to recognise it.
-
-    Raises:
-        SeriesError: a named column is not there, names repeat, the layout cannot be told, or no
-            column is left for values.
-    """
+    """Find the layout of a table (None: by its names and types) and the roles of its columns."""
     names = list(table.cells.column_names)
     _check_names(names, columns)
     id_ = columns.id if columns.id in names else None
@@ -106,11 +99,7 @@ def roles_of(table: Table, columns: Columns, layout: Layout | None) -> Roles:
 def recognise_layout(
     table: Table, columns: Columns, id_: str | None, time: str | None
 ) -> tuple[Layout, str]:
-    """The layout that the column names tell, and the reason in words.
-
-    Raises:
-        SeriesError: the names do not tell.
-    """
+    """Recognise the layout from the column names, and give the reason in words."""
     names = list(table.cells.column_names)
     label = columns.label or _label_column(names, columns, "wide")
     if id_ is not None:
@@ -171,23 +160,11 @@ def _list_names(names: list[str]) -> str:
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 
-log = logging.getLogger(__name__)
-
-
 def series_of_table(table: Table, columns: Columns, layout: Layout | None = None) -> SeriesSet:
-    """The series in a table.
+    """Read the series in a table.
 
-    Rows go by time within each series and need not be sorted; without a time column they keep
-    their order. The reason for a recognised layout is logged.
-
-    Args:
-        table: from a file or a frame.
-        columns: which column is what.
-        layout: None to recognise it from the column names.
-
-    Raises:
-        SeriesError: no rows, text where numbers belong, a time twice in one series, or a label
-            that changes within one.
+    Rows are sorted by time within each series; without a time column they keep their order. The
+    reason for a recognised layout is logged.
     """
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
@@ -197,14 +174,14 @@ def series_of_table(table: Table, columns: Columns, layout: Layout | None = None
 
 
 def _wide(table: Table, roles: Roles) -> SeriesSet:
-    steps, lengths = trim_rows(_values(table, roles.channels))
+    steps, lengths = trim_rows(np.stack([_numbers(table, name) for name in roles.channels], axis=1))
     ids = None if roles.id is None else _names(table, roles.id).to_pylist()
     series = SeriesSet.from_steps(steps, lengths, ids=ids, labels=_column(table, roles.label))
     return replace(series, groups=_column(table, roles.group))
 
 
 def _long(table: Table, roles: Roles) -> SeriesSet:
-    """Long tables; one series is a long table in which every row has the same id."""
+    """Read a long table; one series is a long table in which every row has the same id."""
     ids, codes = ["0"], np.zeros(table.cells.num_rows, np.int64)
     if roles.layout == "long" and roles.id is not None:
         encoded = _names(table, roles.id).dictionary_encode()  # by first appearance
@@ -216,7 +193,7 @@ def _long(table: Table, roles: Roles) -> SeriesSet:
         _check_times(table, roles, times, order, codes)
     first = order[np.cumsum(lengths) - lengths]
     series = SeriesSet.from_steps(
-        _values(table, roles.channels)[order],
+        np.stack([_numbers(table, name) for name in roles.channels], axis=1)[order],
         lengths,
         ids=ids,
         channels=roles.channels,
@@ -227,11 +204,6 @@ def _long(table: Table, roles: Roles) -> SeriesSet:
         times=None if times is None else times[order],
         groups=_constant(table, roles.group, first, codes),
     )
-
-
-def _values(table: Table, names: tuple[str, ...]) -> Float32[np.ndarray, "R K"]:
-    """The value columns side by side, NaN where missing."""
-    return np.stack([_numbers(table, name) for name in names], axis=1)
 
 
 def _numbers(table: Table, name: str) -> Float32[np.ndarray, "R"]:
@@ -254,7 +226,7 @@ def _numbers(table: Table, name: str) -> Float32[np.ndarray, "R"]:
 
 
 def _times(table: Table, name: str | None) -> np.ndarray | None:
-    """Times of the rows: datetime64 in UTC or float64."""
+    """Return the times of the rows: datetime64 in UTC or float64."""
     if name is None:
         return None
     cells = _cells(table, name)
@@ -292,7 +264,7 @@ def _check_times(
 def _constant(
     table: Table, name: str | None, first: np.ndarray, codes: np.ndarray
 ) -> np.ndarray | None:
-    """The value of each series in a column that does not change within one."""
+    """Return the value per series of a column that does not change within a series."""
     column = _column(table, name)
     if column is None or name is None:
         return None
@@ -308,7 +280,7 @@ def _constant(
 
 
 def _column(table: Table, name: str | None) -> np.ndarray | None:
-    """Labels or groups as they are; cells of a text file by what they look like."""
+    """Return labels or groups as they are, or parsed where cells come from a text file."""
     if name is None:
         return None
     cells = _cells(table, name)

@@ -14,8 +14,8 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.files import write_file
+from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
-from selftime.data.formats.tables import encode_csv
 from selftime.data.formats.text import suffix_of
 from selftime.data.formats.ts import encode_ts
 from selftime.data.series import SeriesSet
@@ -28,16 +28,23 @@ _ENCODERS: dict[str, Callable[[SeriesSet], bytes]] = {
 
 
 def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write series to a file; what stood there before stays until the new file is complete.
+    """Write series to a file; an old file stays until the new one is complete.
 
     ``.npz`` keeps everything. ``.csv`` is a long table and keeps everything that text can tell
     apart: labels that look like numbers come back as numbers. ``.ts`` keeps values, gaps and
     labels (as text). ``.gz`` may follow each.
 
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import selftime as st
+        >>> with TemporaryDirectory() as folder:
+        ...     st.read(st.write(st.sample("PenDigits", "test"), folder + "/digits.npz"))
+        SeriesSet(3498 series, 2 channels, 8 steps)
+
     Args:
         series: what to write.
         path: where to; its ending tells the format.
-        overwrite: whether a file that is there already is replaced.
+        overwrite: replace a file that exists.
 
     Returns:
         The path.
@@ -68,13 +75,19 @@ def write_table(
     """Write a table of results to a file, one row for each entry of its columns.
 
     Example:
-        >>> st.write_table("vectors.npz", {"id": series.ids, "vectors": model.embed(series)})
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> import selftime as st
+        >>> table = {"id": np.array(["a"]), "x": np.ones((1, 2))}
+        >>> with TemporaryDirectory() as folder:
+        ...     st.write_table(folder + "/vectors.csv", table).read_text().split()
+        ['"id","x_0","x_1"', '"a",1,1']
 
     Args:
         path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix,
             ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
         columns: (N,) or (N,D) arrays by name.
-        overwrite: whether a file that is there already is replaced.
+        overwrite: replace a file that exists.
 
     Raises:
         SeriesError: another ending.
@@ -105,4 +118,4 @@ TABLES: dict[str, Callable[[Mapping[str, np.ndarray], Any], Any]] = {
     ".npz": lambda columns, file: np.savez_compressed(file, allow_pickle=False, **columns),
     ".npy": lambda columns, file: np.save(file, columns["vectors"], allow_pickle=False),
 }
-"""What writes tables, by ending."""
+"""Functions that write tables, by ending."""

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.settings import described
+from selftime.settings import describe
 from selftime.shapes import Embedding, Tokens
 
 
@@ -98,7 +98,7 @@ class Encoder(nn.Module, ABC):
         """Set what depends on the data but is not learned, from a sample of series."""
 
     def __repr__(self) -> str:
-        return described(self)
+        return describe(self)
 
 
 def valid_tokens(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.settings import described
+from selftime.settings import describe
 from selftime.shapes import Embedding
 
 Averaging = Literal["none", "ema", "mean"]
@@ -108,7 +108,7 @@ class Objective(nn.Module, ABC):
     suits: ClassVar[str]
 
     def __repr__(self) -> str:
-        return described(self)
+        return describe(self)
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Set what depends on the data but is not learned, from a sample of series."""
@@ -166,7 +166,7 @@ class ClosedForm(ABC):
     suits: ClassVar[str]
 
     def __repr__(self) -> str:
-        return described(self)
+        return describe(self)
 
     @abstractmethod
     def prepare(self, sample: Batch, rng: Generator) -> None:

@@ -22,7 +22,8 @@ from selftime.objectives.patches.patches import (
     trimmed,
 )
 from selftime.objectives.patches.pieces import segments
-from selftime.views.draws import check_share, uniform
+from selftime.settings import check_share
+from selftime.views.draws import uniform
 from selftime.views.masks import hidden
 
 

@@ -19,7 +19,7 @@ from selftime.objectives.patches.patches import (
     patches_of,
     trimmed,
 )
-from selftime.views.draws import check_share
+from selftime.settings import check_share
 from selftime.views.masks import hidden
 
 BETA = 2.0

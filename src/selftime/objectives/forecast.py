@@ -9,8 +9,9 @@ from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.parts.heads import PatchHead
+from selftime.settings import check_count
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, uniform
+from selftime.views.draws import uniform
 from selftime.views.pairs import crop, integers_between
 
 

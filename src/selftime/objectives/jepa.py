@@ -16,9 +16,9 @@ from selftime.objectives.patches.patches import (
     patches_of,
     trimmed,
 )
-from selftime.views.draws import check_count, uniform
-from selftime.views.masks import hidden
-from selftime.views.spans import outside_blocks
+from selftime.settings import check_count
+from selftime.views.draws import uniform
+from selftime.views.masks import hidden, outside_blocks
 
 _LEAST, _MOST = 0.15, 0.2
 """Share of the patches that a block takes (Assran et al. 2023, section 3, "Targets")."""

@@ -15,7 +15,7 @@ from selftime.objectives.patches.patches import (
     patches_of,
     trimmed,
 )
-from selftime.views.draws import check_share
+from selftime.settings import check_share
 from selftime.views.masks import hidden
 
 

@@ -17,7 +17,7 @@ from selftime.objectives.patches.patches import (
     tokens_of_patches,
     trimmed,
 )
-from selftime.views.draws import check_share
+from selftime.settings import check_share
 from selftime.views.masks import hidden
 
 

@@ -9,8 +9,7 @@ from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.objectives.patches.patches import check_patch, patches_of, trimmed
-from selftime.views.masks import EachChannel, Mask, hidden
-from selftime.views.spans import BlockMask
+from selftime.views.masks import BlockMask, EachChannel, Mask, hidden
 
 
 class MaskedValues(Objective):

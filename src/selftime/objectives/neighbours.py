@@ -8,7 +8,8 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import ClosedForm, Moments
 from selftime.objectives.spectral import Spectral
-from selftime.views.draws import check_share, uniform
+from selftime.settings import check_share
+from selftime.views.draws import uniform
 from selftime.views.mild import Mild, View
 from selftime.views.pairs import crop, integers_between
 

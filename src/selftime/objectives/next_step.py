@@ -10,7 +10,7 @@ from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.objectives.patches.patches import Patches
-from selftime.views.draws import check_count
+from selftime.settings import check_count
 from selftime.views.mild import View
 from selftime.views.pairs import RandomCrop
 

@@ -12,10 +12,8 @@ from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.reconstruction import mean_where, squared_error
 from selftime.objectives.parts.heads import PatchHead, projector
 from selftime.objectives.patches.patches import check_patch, patches_of, trimmed
-from selftime.settings import check_positive
-from selftime.views.draws import check_count
-from selftime.views.masks import Mask, hidden
-from selftime.views.spans import BlockMask
+from selftime.settings import check_count, check_positive
+from selftime.views.masks import BlockMask, Mask, hidden
 
 _TINY = 1e-12
 """Below the weights of all series together, wherever one of them has a token."""

@@ -12,9 +12,8 @@ from selftime.objectives.base import Objective, Recipe, Step, check_negatives
 from selftime.objectives.distributed import distribute
 from selftime.objectives.losses.contrast import nt_xent
 from selftime.objectives.parts.heads import projector
-from selftime.settings import check_positive
+from selftime.settings import check_positive, check_share
 from selftime.shapes import Embedding
-from selftime.views.draws import check_share
 from selftime.views.mild import Mild, View
 from selftime.views.spectrum import Components, amplitudes
 

@@ -21,7 +21,7 @@ from selftime.objectives.patches.patches import (
     tokens_of_patches,
     trimmed,
 )
-from selftime.views.draws import check_share
+from selftime.settings import check_share
 from selftime.views.masks import hidden
 
 _WIDTH, _HEADS, _LAYERS = 64, 4, 2

@@ -12,8 +12,9 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.parts.heads import projector
+from selftime.settings import check_count, check_share, check_strength
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, check_share, check_strength, normal, uniform
+from selftime.views.draws import normal, uniform
 from selftime.views.pairs import crop, integers_between
 
 

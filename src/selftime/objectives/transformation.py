@@ -12,8 +12,9 @@ from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.parts.heads import projector
 from selftime.objectives.parts.labels import Labels, accuracy, balanced_labels
+from selftime.settings import check_share
 from selftime.views.amplitude import flip, jitter, magnitude_warp, scaled
-from selftime.views.draws import check_share, uniform
+from selftime.views.draws import uniform
 from selftime.views.mild import View
 from selftime.views.pairs import Fixed, same
 from selftime.views.timing import permute, reverse, time_warp

@@ -1,1 +1,1 @@
-"""What a series looks like twice: augmentations."""
+"""Views: random changes under which a series keeps its meaning (augmentations)."""

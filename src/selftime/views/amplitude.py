@@ -1,23 +1,19 @@
-"""Views that change values where they are: noise, size, slow gain, sign."""
+"""Views that change values and not time: noise, scale, drift, spikes, smoothing, rotation."""
 
+import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
-from selftime.views.draws import (
-    check_count,
-    check_share,
-    check_strength,
-    normal,
-    smooth_curves,
-    uniform,
-)
+from selftime.settings import check_count, check_share, check_strength
+from selftime.views.draws import normal, smooth_curves, uniform
 
 _PerChannel = Float[Tensor, "B C"]
 
 
 def jitter(x: Batch, rng: Generator, *, strength: float = 0.05) -> Batch:
-    """White noise on every value, as large as the channel's own spread asks.
+    """Add white noise to every value.
 
     Jittering (Um et al. 2017), with noise in units of the standard deviation of each channel of
     each series over its observed steps; a constant channel stays as it is.
@@ -35,15 +31,12 @@ def jitter(x: Batch, rng: Generator, *, strength: float = 0.05) -> Batch:
 
 
 def jittered(x: Batch, noise: Float[Tensor, "B C T"]) -> Batch:
-    """``values + spread * noise``."""
+    """Return ``values + std * noise``."""
     return _with_values(x, x.values + channel_std(x)[:, :, None] * noise)
 
 
 def channel_std(x: Batch) -> _PerChannel:
-    """Standard deviation (B,C) of each channel of each series over its observed steps.
-
-    0 where nothing was observed.
-    """
+    """Return the standard deviation of each channel over its observed steps; 0 without any."""
     count = x.observed.sum(dim=2, keepdim=True).clamp(min=1)
     mean = x.values.masked_fill(~x.observed, 0).sum(dim=2, keepdim=True) / count
     rest = (x.values - mean).masked_fill(~x.observed, 0)
@@ -51,13 +44,13 @@ def channel_std(x: Batch) -> _PerChannel:
 
 
 def scale(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
-    """Every channel larger or smaller by one factor.
+    """Multiply every channel by one factor.
 
-    Scaling (Um et al. 2017). It acts around 0, so the level of a series moves with it.
+    Scaling (Um et al. 2017). It acts around 0, so the mean of a series changes too.
 
     Args:
         x: the series.
-        rng: draws one factor a channel and series, normal around 1.
+        rng: draws one factor per channel and series, normal around 1.
         strength: deviation of the factor.
 
     Raises:
@@ -68,18 +61,18 @@ def scale(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
 
 
 def scaled(x: Batch, factors: _PerChannel) -> Batch:
-    """``values * factor``."""
+    """Return ``values * factor``."""
     return _with_values(x, x.values * factors[:, :, None])
 
 
 def magnitude_warp(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 6) -> Batch:
-    """Every channel larger here and smaller there, by a smooth curve.
+    """Multiply every channel by a smooth curve.
 
-    Magnitude warping (Um et al. 2017). It acts around 0, so the level moves with it.
+    Magnitude warping (Um et al. 2017). It acts around 0, so the mean changes too.
 
     Args:
         x: the series.
-        rng: draws the knots of one curve a channel and series, normal around 1.
+        rng: draws the knots of one curve per channel and series, normal around 1.
         strength: deviation of the knots.
         knots: evenly spaced from the first to the last step of a series, at least 2.
 
@@ -93,16 +86,16 @@ def magnitude_warp(x: Batch, rng: Generator, *, strength: float = 0.2, knots: in
 
 
 def magnitude_warped(x: Batch, bends: Float[Tensor, "B C K"]) -> Batch:
-    """``values * (1 + curve)``, the curve being smooth and going through ``bends``."""
+    """Return ``values * (1 + curve)`` with a smooth curve through ``bends``."""
     return _with_values(x, x.values * (1 + smooth_curves(bends, x.lengths, x.values.shape[2])))
 
 
 def flip(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
-    """Other sign, in some of the channels.
+    """Change the sign of some of the channels.
 
     Args:
         x: the series.
-        rng: draws which channels of which series are turned over.
+        rng: draws the channels of each series that are turned over.
         chance: that a channel is turned over, 0 to 1.
 
     Raises:
@@ -111,6 +104,132 @@ def flip(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
     check_share("chance", chance)
     over = uniform(*x.values.shape[:2], rng=rng, like=x.values) < chance
     return scaled(x, 1.0 - 2.0 * over)
+
+
+def drift(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 4) -> Batch:
+    """Add a slowly wandering baseline to every channel.
+
+    Baseline wander, as in recordings of the heart (Mehari & Strodthoff 2022, *Self-supervised
+    representation learning from 12-lead ECG data*, among the physiological noises), here a
+    smooth curve through a few knots. Two knots make a straight trend.
+
+    Args:
+        x: the series.
+        rng: draws the knots of one curve per channel and series.
+        strength: deviation of the knots, in standard deviations of the channel.
+        knots: evenly spaced from the first to the last step of a series, at least 2.
+
+    Raises:
+        ValueError: a negative strength or fewer than 2 knots.
+    """
+    check_strength("strength", strength)
+    check_count("knots", knots, 2)
+    return drifted(x, strength * normal(*x.values.shape[:2], knots, rng=rng, like=x.values))
+
+
+def drifted(x: Batch, knots: Float[Tensor, "B C K"]) -> Batch:
+    """Return ``values + std * curve`` with a smooth curve through ``knots``."""
+    curves = smooth_curves(knots, x.lengths, x.values.shape[2])
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * curves)
+
+
+def spike(x: Batch, rng: Generator, *, strength: float = 3.0, spikes: int = 2) -> Batch:
+    """Add a few spikes of one step to every channel.
+
+    Gross errors: a small share of the values comes from a far wider law than the others (Huber
+    1964, *Robust estimation of a location parameter*, section 1).
+
+    Args:
+        x: the series.
+        rng: draws the steps of the spikes, which may lie in a gap, and their heights.
+        strength: deviation of their height, in standard deviations of the channel.
+        spikes: number in each channel of each series; 0 leaves the series as they are.
+
+    Raises:
+        ValueError: a negative strength or number.
+    """
+    check_strength("strength", strength)
+    check_count("spikes", spikes, 0)
+    shape = (*x.values.shape[:2], spikes)
+    at = uniform(*shape, rng=rng, like=x.values)
+    return spiked(x, at, strength * normal(*shape, rng=rng, like=x.values))
+
+
+def spiked(x: Batch, at: Float[Tensor, "B C K"], heights: Float[Tensor, "B C K"]) -> Batch:
+    """Return ``values + std * height`` at shares ``at`` in [0, 1) of each length."""
+    steps = (at * x.lengths[:, None, None]).long()  # (B,C,K)
+    off = torch.zeros_like(x.values, dtype=heights.dtype).scatter_add(2, steps, heights)
+    return _with_values(x, x.values + channel_std(x)[:, :, None] * off)
+
+
+def smooth(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
+    """Replace every value by the mean around it, as a slower sensor does.
+
+    A running mean, the simplest low-pass. Gaps are bridged before, and are gaps again after.
+
+    Args:
+        x: the series.
+        rng: draws one width per series, uniform up to ``strength``.
+        strength: largest width that is added to the step itself, as a share of each length.
+
+    Raises:
+        ValueError: a negative strength.
+    """
+    check_strength("strength", strength)
+    return smoothed(x, strength * uniform(len(x.values), rng=rng, like=x.values))
+
+
+def smoothed(x: Batch, widths: Float[Tensor, "B"]) -> Batch:
+    """Return means over windows of 1 + width * length steps, cut off at both ends.
+
+    Each value holds for one step, so windows may begin and end within steps.
+    """
+    steps = torch.arange(x.values.shape[2], device=x.values.device)
+    length = x.lengths[:, None].double()  # (B,1)
+    half = (1 + widths.double()[:, None] * length) / 2
+    low = (steps + 0.5 - half).clamp(min=0)  # (B,T) edges of the windows, in steps
+    high = (steps + 0.5 + half).minimum(length).maximum(low + 1e-9)
+    values = x.filled()
+    base = values[:, :, :1]  # sums of differences from it are exact for constant series
+    sums = pad((values - base).double().cumsum(dim=2), (1, 0))  # (B,C,T+1)
+    total = _between(sums, high) - _between(sums, low)
+    return _with_values(x, base + total / (high - low)[:, None])
+
+
+def _between(sums: Float[Tensor, "B C S"], at: Float[Tensor, "B T"]) -> Float[Tensor, "B C T"]:
+    """Interpolate sums (B,C,T+1) at fractional steps (B,T), by straight lines."""
+    left = at.long().clamp(max=sums.shape[2] - 2)
+    share = (at - left)[:, None]
+    index = left[:, None].expand(-1, sums.shape[1], -1)
+    return torch.lerp(sums.gather(2, index), sums.gather(2, index + 1), share)
+
+
+def rotate(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
+    """Rotate the channels into one another a little, as if the sensor were tilted.
+
+    Rotation of a wearable sensor (Um et al. 2017) by small angles, for any number of channels,
+    which should have comparable units. No other view mixes channels; a single one
+    stays as it is.
+
+    Args:
+        x: the series; gaps are bridged before, and are gaps again afterwards.
+        rng: draws one rotation per series.
+        strength: deviation of the angle between each two channels, radians.
+
+    Raises:
+        ValueError: a negative strength.
+    """
+    check_strength("strength", strength)
+    C = x.values.shape[1]
+    return rotated(x, strength * normal(len(x.values), C, C, rng=rng, like=x.values))
+
+
+def rotated(x: Batch, angles: Float[Tensor, "B C C"]) -> Batch:
+    """Apply the rotation that the upper triangles of ``angles`` generate."""
+    upper = angles.double().triu(diagonal=1)
+    turns = torch.linalg.matrix_exp(upper - upper.mT)  # (B,C,C)
+    precise = torch.promote_types(x.values.dtype, angles.dtype)
+    return _with_values(x, turns.to(precise) @ x.filled().to(precise))
 
 
 def _with_values(x: Batch, values: Tensor) -> Batch:

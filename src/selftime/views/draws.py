@@ -1,72 +1,35 @@
-"""Random numbers and smooth random curves for views: drawn where the generator lives, so a seed means one result."""
+"""Random numbers on the device of the generator, for equal results, and smooth random curves."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
+from selftime.settings import check_count
 from selftime.shapes import Lengths
 
 
 def normal(*shape: int, rng: Generator, like: Tensor) -> Tensor:
-    """Standard normal float32 numbers, brought to the device of ``like``."""
+    """Draw standard normal float32 numbers and move them to the device of ``like``."""
     return torch.randn(shape, generator=rng, device=rng.device).to(like.device)
 
 
 def uniform(*shape: int, rng: Generator, like: Tensor) -> Tensor:
-    """Uniform float32 numbers in [0, 1), brought to the device of ``like``."""
+    """Draw uniform float32 numbers in [0, 1) and move them to the device of ``like``."""
     return torch.rand(shape, generator=rng, device=rng.device).to(like.device)
 
 
 def either_way(*shape: int, rng: Generator, like: Tensor) -> Tensor:
-    """Uniform float32 numbers in [-1, 1), brought to the device of ``like``."""
+    """Draw uniform float32 numbers in [-1, 1) and move them to the device of ``like``."""
     return 2 * uniform(*shape, rng=rng, like=like) - 1
-
-
-def check_share(name: str, value: float) -> None:
-    """A share or a chance lies between 0 and 1.
-
-    Raises:
-        ValueError: it does not.
-    """
-    if not 0 <= value <= 1:
-        raise ValueError(f"got {name}={value}, wanted a share from 0 to 1: 0.1 is a tenth")
-
-
-def check_strength(name: str, value: float) -> None:
-    """A strength is not negative: views draw its sign themselves.
-
-    Raises:
-        ValueError: it is negative or not a number.
-    """
-    if not value >= 0:
-        raise ValueError(f"got {name}={value}, wanted 0 or more: 0 leaves the series as it is")
-
-
-def check_count(name: str, value: int, least: int) -> None:
-    """A count is at least ``least``.
-
-    Raises:
-        ValueError: it is less.
-    """
-    if value < least:
-        raise ValueError(f"got {name}={value}, wanted at least {least}: use {name}={least} or more")
 
 
 def smooth_curves(
     knots: Float[Tensor, "B C K"], lengths: Lengths, T: int
 ) -> Float[Tensor, "B C {T}"]:
-    """The natural cubic splines through K knots, spread evenly over each series.
+    """Return natural cubic splines through K >= 2 knots, spread evenly over each series.
 
     The first knot lies on step 0 and the last on the last step of the series; padding is given
     the value of the last knot.
-
-    Args:
-        knots: (B,C,K) heights of the knots, K >= 2.
-        lengths: (B,) steps of each series.
-        T: steps of the result.
-
-    Raises:
-        ValueError: fewer than two knots.
     """
     K = knots.shape[2]
     check_count("knots", K, 2)
@@ -78,14 +41,14 @@ def smooth_curves(
 
 
 def one_if_equal(lengths: Lengths) -> Int[Tensor, "_"]:
-    """The first length alone if all are equal: what is made from it then serves every series."""
+    """Return only the first length if all are equal: results for it then serve every series."""
     return lengths[:1] if bool((lengths == lengths[:1]).all()) else lengths
 
 
 def spline_weights(at: Float[Tensor, "*P"], K: int) -> Float[Tensor, "*P {K}"]:
-    """How much each of K knots counts at places ``at`` in [0, K-1] of a natural cubic spline.
+    """Return the weights of K knots at positions ``at`` in [0, K-1] of a natural cubic spline.
 
-    Between knots j and j+1, with b the way gone from j and a = 1 - b, the spline is
+    Between knots j and j+1, with b the distance from j and a = 1 - b, the spline is
     ``a y_j + b y_{j+1} + ((a³-a) m_j + (b³-b) m_{j+1}) / 6`` where m are the second derivatives
     at the knots (Press et al., *Numerical Recipes*, equations 3.3.3 and 3.3.4). The tent
     function of each knot is its a or b, and 0 elsewhere.
@@ -95,7 +58,7 @@ def spline_weights(at: Float[Tensor, "*P"], K: int) -> Float[Tensor, "*P {K}"]:
 
 
 def second_derivatives(K: int) -> Float[Tensor, "{K} {K}"]:
-    """Matrix from the heights of K knots to the second derivatives there; 0 at both ends.
+    """Return the matrix from heights of K knots to second derivatives there; 0 at both ends.
 
     Solves ``m_{j-1} + 4 m_j + m_{j+1} = 6 (y_{j-1} - 2 y_j + y_{j+1})`` (*Numerical Recipes*,
     equation 3.3.7, knots one apart).

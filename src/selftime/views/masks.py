@@ -1,38 +1,90 @@
-"""Masks: which steps are kept; and views that hide: what is hidden is missing, not a number.
+"""Masks, True at kept steps, and views that hide steps: hidden values become missing.
 
 A mask is called like a view, ``mask(x, rng)``, and is True where a step is kept: (B,T), or
 (B,C,T) where channels differ. It is drawn for each series within its own length and never hides
-padding. It keeps its promise to the step, so it may hide the last step of a series, which
-carries the length: ``hidden`` leaves that one to be seen.
+padding. It may hide the last step of a series, which carries the length; ``hidden`` keeps it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_share
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, check_share, uniform
-from selftime.views.spans import BlockMask, MultiBlockMask, SpanMask, outside_spans, padding
+from selftime.views.draws import uniform
 
 Keep = Bool[Tensor, "B *C T"]
 """True where a step is kept: (B,T) for all channels at once, (B,C,T) for each on its own."""
 Mask = Callable[[Batch, Generator], Keep]
-"""Series in, what is kept of them out."""
+"""Maps series to the steps that are kept."""
+
+
+def padding(lengths: Lengths, T: int) -> Bool[Tensor, "B {T}"]:
+    """Return True behind the last step of each series."""
+    return torch.arange(T, device=lengths.device) >= lengths[:, None]
+
+
+def outside_blocks(
+    lengths: Lengths, T: int, begin: Float[Tensor, "B S"], shares: Float[Tensor, "B S"]
+) -> Bool[Tensor, "B {T}"]:
+    """Return True outside blocks that may overlap.
+
+    ``begin`` in [0, 1) runs from the first step at which a block fits to the last; ``shares`` of
+    the length are rounded to whole steps.
+    """
+    steps = torch.arange(T, device=lengths.device)
+    width = (shares.double() * lengths[:, None]).round().long()  # (B,S)
+    first = (begin * (lengths[:, None] - width + 1)).long()  # (B,S)
+    within = (first[:, :, None] <= steps) & (steps < (first + width)[:, :, None])  # (B,S,T)
+    return ~within.any(dim=1)
+
+
+def outside_spans(
+    lengths: Lengths, T: int, begin: Float[Tensor, "B S"], share: float
+) -> Bool[Tensor, "B {T}"]:
+    """Return True outside blocks of the same share, and on the last step of each series."""
+    keep = outside_blocks(lengths, T, begin, torch.full_like(begin, share, dtype=torch.float64))
+    return keep | (torch.arange(T, device=lengths.device) == lengths[:, None] - 1)
+
+
+def outside_segments(
+    draw: Float[Tensor, "B T"], *, share: float, mean: float
+) -> Bool[Tensor, "B T"]:
+    """Return True outside segments of geometric length: a two-state Markov chain without a loop.
+
+    The first step is hidden with chance ``share``. After it a hidden step is followed by a kept
+    one with chance ``leave`` and a kept step by a hidden one with chance ``enter``, so that every
+    step is hidden with chance enter / (enter + leave) = share.
+
+    One number in [0, 1) decides each move: below ``enter`` a kept state turns to hidden, below
+    1 - leave a hidden one stays. A number on the same side of both leads to the same state from
+    either; between them the state stays (or turns, where enter > 1 - leave). So each step follows
+    from the last number that led to the same state from either, or from the first step.
+
+    Hidden segments have ``mean`` steps; where share > mean / (mean + 1), kept segments are single
+    steps and hidden ones as long as the share needs.
+    """
+    pace = 1 / max(mean * (1 - share), share)
+    enter, leave = pace * share, pace * (1 - share)
+    low, high = sorted((enter, 1 - leave))
+    steps = torch.arange(draw.shape[1], device=draw.device)
+    hides = (draw < low).where(steps > 0, draw < share)
+    decides = (draw < low) | (draw >= high)
+    source = steps.where(decides, 0).cummax(dim=1).values  # (B,T): the last step that decided
+    turned = (steps - source) % 2 == 1
+    return ~hides.gather(1, source) ^ (turned & (pace > 1))
 
 
 def hidden(x: Batch, keep: Keep) -> Batch:
-    """Series of which only what ``keep`` says is still observed, at the same lengths.
+    """Hide all steps outside ``keep``, at the same lengths.
 
-    The last step of a series carries its length: where nothing would be left of it, it stays as
-    it was. So what there is to predict is ``x.observed & ~hidden(x, keep).observed``.
-
-    Args:
-        x: the series.
-        keep: what a mask says of them.
+    The last step of a series carries its length: where ``keep`` would hide all of it, it stays.
+    So the steps to predict are ``x.observed & ~hidden(x, keep).observed``.
     """
     left = x.observed & (keep if keep.ndim == 3 else keep[:, None])
     steps = torch.arange(x.values.shape[2], device=keep.device)
@@ -42,14 +94,14 @@ def hidden(x: Batch, keep: Keep) -> Batch:
 
 
 def channel_dropout(x: Batch, rng: Generator, *, chance: float = 0.2) -> Batch:
-    """Some channels are missing altogether, never all of a series.
+    """Drop some channels entirely, never all of a series.
 
     One of the channels that reach the last step always stays, so lengths do too.
 
     Args:
         x: the series.
-        rng: draws which channels of which series go.
-        chance: that a channel goes, 0 to 1.
+        rng: draws the channels of each series that are dropped.
+        chance: that a channel is dropped, 0 to 1.
 
     Raises:
         ValueError: chance outside 0 to 1.
@@ -60,7 +112,7 @@ def channel_dropout(x: Batch, rng: Generator, *, chance: float = 0.2) -> Batch:
 
 
 def kept_channels(x: Batch, draw: Float[Tensor, "B C"], chance: float) -> Bool[Tensor, "B C"]:
-    """Channels whose draw is at least ``chance``, and the highest that reaches the last step."""
+    """Return True for draws of at least ``chance``, and the highest that reaches the last step."""
     last = (x.lengths - 1).clamp(min=0)[:, None, None].expand(*draw.shape, 1)
     reaches = x.observed.gather(2, last)[:, :, 0]  # (B,C)
     spared = (draw + reaches).argmax(dim=1, keepdim=True)
@@ -68,15 +120,15 @@ def kept_channels(x: Batch, draw: Float[Tensor, "B C"], chance: float) -> Bool[T
 
 
 def span_mask(x: Batch, rng: Generator, *, spans: int = 5, share: float = 0.1) -> Batch:
-    """Some spans of time are missing, in all channels of a series at once.
+    """Hide some spans of time, in all channels of a series at once.
 
-    The continuous timestamp mask of TS2Vec (Yue et al. 2022), there on what the encoder's first
-    layer says. The last step of a series always stays, because it carries the length.
+    The continuous timestamp mask of TS2Vec (Yue et al. 2022), in the paper on the output of
+    the first layer. The last step of a series always stays, because it carries the length.
 
     Args:
         x: the series.
-        rng: draws where the spans begin; they may overlap.
-        spans: how many in each series; 0 leaves the series as they are.
+        rng: draws the first steps of the spans, which may overlap.
+        spans: number in each series; 0 leaves the series as they are.
         share: of the length that each span takes, 0 to 1.
 
     Raises:
@@ -106,22 +158,17 @@ class RandomMask:
         check_share("share", self.share)
 
     def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
-        """Steps whose draw is at least the share."""
+        """Return the kept steps: draws of at least the share."""
         B, _, T = x.values.shape
         draw = uniform(B, T, rng=rng, like=x.values)
         return (draw >= self.share) | padding(x.lengths, T)
 
 
 def kept_patches(counts: Lengths, noise: Float[Tensor, "B P"], share: float) -> Bool[Tensor, "B P"]:
-    """Exactly round(share * count) patches of each series hidden: those of the least noise.
+    """Hide exactly round(share * count) patches of each series: those of the least noise.
 
     Random masking by sorting noise (He et al. 2022, *Masked autoencoders are scalable vision
     learners*, section 3).
-
-    Args:
-        counts: (B,) patches of each series; those behind them are kept.
-        noise: (B,P) finite.
-        share: hidden, 0 to 1; halves are rounded to even.
     """
     patches = torch.arange(noise.shape[1], device=noise.device)
     noise = noise.masked_fill(patches >= counts[:, None], torch.inf)
@@ -153,11 +200,105 @@ class PatchMask:
         check_share("share", self.share)
 
     def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
-        """Steps of the patches that are kept."""
+        """Return the steps of the kept patches."""
         B, _, T = x.values.shape
         noise = uniform(B, -(-T // self.patch), rng=rng, like=x.values)
         keep = kept_patches(-(-x.lengths // self.patch), noise, self.share)
         return keep.repeat_interleave(self.patch, dim=1)[:, :T] | padding(x.lengths, T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanMask:
+    """Some spans of one width are hidden; they may overlap: the continuous mask of TS2Vec.
+
+    Attributes:
+        spans: number in each series.
+        share: of the length that each span takes, 0 to 1, rounded to whole steps.
+
+    Raises:
+        ValueError: a negative number of spans or a share outside 0 to 1.
+    """
+
+    spans: int = 5
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_count("spans", self.spans, 0)
+        check_share("share", self.share)
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
+        """Return the steps outside the spans."""
+        begin = uniform(len(x.values), self.spans, rng=rng, like=x.values)
+        shares = torch.full_like(begin, self.share, dtype=torch.float64)
+        return outside_blocks(x.lengths, x.values.shape[2], begin, shares)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockMask:
+    """Hidden segments of geometric length alternate with kept ones.
+
+    The mask of TST (Zerveas et al. 2021, *A transformer-based framework for multivariate time
+    series representation learning*, on unsupervised pre-training), which draws one for each
+    channel: ``EachChannel(mask=BlockMask())``.
+
+    Attributes:
+        share: chance that a step is hidden, 0 to 1.
+        mean: steps of a hidden segment; longer where the share needs it (above
+            mean / (mean + 1), where kept segments are single steps).
+
+    Raises:
+        ValueError: share outside 0 to 1, or a mean below 1.
+    """
+
+    share: float = 0.15  # TST
+    mean: float = 3.0  # TST
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+        if not 1 <= self.mean < inf:
+            raise ValueError(f"got mean={self.mean}, wanted steps from 1 on: use mean=3.0")
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
+        """Return the steps outside the hidden segments."""
+        B, _, T = x.values.shape
+        draw = uniform(B, T, rng=rng, like=x.values)
+        keep = outside_segments(draw, share=self.share, mean=self.mean)
+        return keep | padding(x.lengths, T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiBlockMask:
+    """Several blocks of drawn width are hidden; they may overlap.
+
+    The targets of I-JEPA (Assran et al. 2023, section 3), with time in place of the plane.
+
+    Attributes:
+        blocks: number in each series.
+        least: smallest share of the length that a block takes, 0 to 1; uniform up to ``most``.
+        most: largest share, rounded to whole steps like all between.
+
+    Raises:
+        ValueError: a negative number of blocks, shares outside 0 to 1 or the wrong way round.
+    """
+
+    blocks: int = 4  # I-JEPA, section 3
+    least: float = 0.15  # I-JEPA, section 3
+    most: float = 0.2  # I-JEPA, section 3
+
+    def __post_init__(self) -> None:
+        check_count("blocks", self.blocks, 0)
+        check_share("least", self.least)
+        check_share("most", self.most)
+        if self.least > self.most:
+            raise ValueError(
+                f"got least={self.least} and most={self.most}, wanted least <= most: swap them"
+            )
+
+    def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
+        """Return the steps outside the blocks."""
+        begin, wide = uniform(2, len(x.values), self.blocks, rng=rng, like=x.values)
+        shares = self.least + (self.most - self.least) * wide.double()
+        return outside_blocks(x.lengths, x.values.shape[2], begin, shares)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +320,7 @@ class ChannelMask:
         check_share("share", self.share)
 
     def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
-        """Channels whose draw is at least the share."""
+        """Return the kept channels: draws of at least the share."""
         B, C, T = x.values.shape
         keep = uniform(B, C, 1, rng=rng, like=x.values) >= self.share
         return keep | padding(x.lengths, T)[:, None]
@@ -190,13 +331,13 @@ class EachChannel:
     """Another mask, drawn for every channel on its own.
 
     Attributes:
-        mask: is shown every channel as a series, at the length of the series it belongs to.
+        mask: is called with every channel as a series of the same length.
     """
 
     mask: Mask
 
     def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
-        """Steps kept in each channel."""
+        """Return the kept steps of each channel."""
         B, C, T = x.values.shape
         valid = x.observed.any(dim=1).repeat_interleave(C, dim=0)  # (B*C,T), to keep the length
         alone = Batch(x.values.reshape(B * C, 1, T), valid[:, None])
@@ -205,10 +346,10 @@ class EachChannel:
 
 @dataclass(frozen=True, kw_only=True)
 class FutureMask:
-    """Everything after a moment is hidden: the last share of each series; nothing is drawn.
+    """The last share of each series is hidden: the future; nothing is drawn.
 
     ``Batch(x.values, x.observed & keep[:, None])`` is a shorter series, the past alone;
-    ``hidden`` would leave the last step of the future to be seen.
+    ``hidden`` would keep the last step of the future.
 
     Attributes:
         share: of the length, 0 to 1, rounded to whole steps.
@@ -223,7 +364,7 @@ class FutureMask:
         check_share("share", self.share)
 
     def __call__(self, x: Batch, rng: Generator) -> Bool[Tensor, "B T"]:
-        """Steps before the moment."""
+        """Return the steps of the past."""
         T = x.values.shape[2]
         future = (self.share * x.lengths.double()).round().long()  # (B,)
         return ~padding(x.lengths - future, T) | padding(x.lengths, T)

@@ -1,4 +1,4 @@
-"""Mild: the view under which a series stays itself; and many copies of series under a view."""
+"""Mild, the default view of small changes; and many copies of series under a view."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -6,20 +6,21 @@ from dataclasses import dataclass, fields
 from torch import Generator
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_strength
 from selftime.views.amplitude import jitter, magnitude_warp
-from selftime.views.draws import check_count, check_strength, either_way, normal
+from selftime.views.draws import either_way, normal
 from selftime.views.timing import identity_positions, resample, shifted, stretched, warped
 
 View = Callable[[Batch, Generator], Batch]
-"""Series in, the same series looked at differently out."""
+"""Maps series to changed series."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mild:
-    """A little of everything a sensor does: stretch, shift, warp, gain and noise.
+    """Small changes as between recordings: stretch, shift, warp, gain and noise.
 
     The five deformations with which the closed-form objective was first tried, after those of
-    Um et al. 2017. Drawn anew for every series; time is moved three ways and read once.
+    Um et al. 2017. Drawn anew for every series; three changes of time are interpolated once.
     ``Mild(strength=0.0)`` leaves series as they are.
 
     Attributes:
@@ -31,8 +32,7 @@ class Mild:
         jitter: deviation of the noise, in standard deviations of the channel.
 
     Raises:
-        ValueError: a negative setting, or a strength under which time would stand still or
-            run backwards.
+        ValueError: a negative setting, or a strength under which time would stop or run backwards.
     """
 
     strength: float = 1.0
@@ -52,30 +52,21 @@ class Mild:
             )
 
     def __call__(self, x: Batch, rng: Generator) -> Batch:
-        """The view of every series in ``x``."""
+        """Return the view of every series in ``x``."""
         B, lengths, strength = len(x.values), x.lengths, self.strength
         factor = 1 + strength * self.stretch * either_way(B, rng=rng, like=x.values)
         by = strength * self.shift * either_way(B, rng=rng, like=x.values)
         moves = strength * self.time_warp * normal(B, 6, rng=rng, like=x.values)
-        places = shifted(stretched(identity_positions(x), lengths, factor), lengths, by)
-        moved = resample(x, warped(places, lengths, moves))
+        positions = shifted(stretched(identity_positions(x), lengths, factor), lengths, by)
+        moved = resample(x, warped(positions, lengths, moves))
         bent = magnitude_warp(moved, rng, strength=strength * self.magnitude_warp, knots=5)
         return jitter(bent, rng, strength=strength * self.jitter)
 
 
 def copies(x: Batch, n: int, view: View, rng: Generator) -> Batch:
-    """``n`` views of each series: rows i*n to i*n+n-1 are those of series i.
+    """Return ``n`` views of each series: rows i*n to i*n+n-1 are those of series i.
 
     The view is applied once, to the whole batch of B*n series.
-
-    Args:
-        x: B series.
-        n: copies of each, at least 1.
-        view: what is done to them.
-        rng: passed to the view.
-
-    Raises:
-        ValueError: n below 1.
     """
     check_count("n", n, 1)
     return view(Batch(*(part.repeat_interleave(n, dim=0) for part in x)), rng)

@@ -1,4 +1,4 @@
-"""How two views of the same series are made for methods that compare them."""
+"""Pairs of views of the same series, for methods that compare them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from jaxtyping import Bool, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_share
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, check_share, uniform
+from selftime.views.draws import uniform
 from selftime.views.mild import Mild, View
 
 Pair = Callable[[Batch, Generator], tuple[Batch, Batch]]
-"""Series in, one view of each and another out."""
+"""Maps series to two views of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +24,13 @@ class Independent:
     """The same view, drawn twice (Chen et al. 2020, section 2.1).
 
     Attributes:
-        view: what is done to the series, each time anew.
+        view: drawn anew each time.
     """
 
     view: View = Mild()
 
     def __call__(self, x: Batch, rng: Generator) -> tuple[Batch, Batch]:
-        """Two draws of the view."""
+        """Return two draws of the view."""
         return self.view(x, rng), self.view(x, rng)
 
 
@@ -38,7 +39,7 @@ class WeakStrong:
     """A weak and a strong view (Eldele et al. 2021, section 3.1).
 
     Attributes:
-        weak: leaves series much as they are.
+        weak: changes series little.
         strong: changes them more.
     """
 
@@ -46,7 +47,7 @@ class WeakStrong:
     strong: View = Mild(strength=2.0)
 
     def __call__(self, x: Batch, rng: Generator) -> tuple[Batch, Batch]:
-        """The weak view and the strong one."""
+        """Return the weak view and the strong one."""
         return self.weak(x, rng), self.strong(x, rng)
 
 
@@ -59,7 +60,7 @@ class Crops(NamedTuple):
         first: crops that begin before the shared steps.
         second: crops that end after them.
         start: (B,) step of each first crop at which the shared steps begin; 0 in the second.
-        shared: (B,) how many steps are shared.
+        shared: (B,) number of shared steps.
     """
 
     first: Batch
@@ -69,7 +70,7 @@ class Crops(NamedTuple):
 
     @property
     def valid(self) -> Bool[Tensor, "B S"] | None:
-        """Which of the longest number of shared steps each series has; None where all have."""
+        """True at the shared steps of each series, padded to the longest; None if all are equal."""
         most = int(self.shared.max())
         if bool((self.shared == most).all()):
             return None
@@ -81,11 +82,11 @@ class OverlappingCrops:
     """Two crops of each series that overlap (Yue et al. 2022, section 3.2, "random cropping").
 
     With [a1, b1] and [a2, b2] the crops, a1 <= a2 < b1 <= b2: shared are the steps from a2 to b1.
-    Lengths are drawn once a batch, as shares of each series' own length, so that equal lengths
-    stay equal; where a crop lies is drawn for each series.
+    Lengths are drawn once per batch, as shares of each series' own length, so that equal lengths
+    stay equal; the position of a crop is drawn for each series.
 
     Attributes:
-        least: fewest steps that are shared, where a series has as many.
+        least: fewest shared steps, where a series has as many.
     """
 
     least: int = 2  # 2 ** (temporal_unit + 1) in the authors' code
@@ -94,17 +95,15 @@ class OverlappingCrops:
         check_count("least", self.least, 1)
 
     def __call__(self, x: Batch, rng: Generator) -> Crops:
-        """The crops of every series."""
+        """Draw the crops of every series."""
         lengths = x.lengths.clamp(min=1)
         draw = uniform(4, rng=rng, like=x.values)
         shared = integers_between(draw[0], lengths.clamp(max=self.least), lengths)
         inner = integers_between(draw[1], 0, lengths - shared)  # a2
         before = integers_between(draw[2], 0, inner)  # a1 = a2 − start
         end = integers_between(draw[3], inner + shared, lengths)  # b2
-        place = uniform(len(lengths), rng=rng, like=x.values)
-        begin = integers_between(
-            place, 0, lengths - end + before
-        )  # a1, moved to where b2 still fits
+        where = uniform(len(lengths), rng=rng, like=x.values)
+        begin = integers_between(where, 0, lengths - end + before)  # a1, up to where b2 fits
         start = inner - before
         first = crop(x, begin, start + shared)
         return Crops(first, crop(x, begin + start, end - inner), start, shared)
@@ -113,12 +112,12 @@ class OverlappingCrops:
 def integers_between(
     draw: Tensor, low: Int[Tensor, "B"] | int, high: Int[Tensor, "B"]
 ) -> Int[Tensor, "B"]:
-    """Whole numbers from ``low`` to ``high``, both included, from uniform draws in [0, 1)."""
+    """Turn uniform draws in [0, 1) into whole numbers from ``low`` to ``high``, both included."""
     return low + (draw * (high - low + 1)).long().clamp(max=high - low)
 
 
 def crop(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
-    """Steps ``begin`` to ``begin + length`` of each series, padded to the longest of them."""
+    """Cut steps ``begin`` to ``begin + length`` of each series, padded to the longest."""
     steps = torch.arange(int(length.max()), device=begin.device)
     index = (begin[:, None] + steps).clamp(max=x.values.shape[2] - 1)  # (B,T)
     within = (steps < length[:, None])[:, None]  # (B,1,T)
@@ -130,7 +129,7 @@ def crop(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
 class Fixed(partial[Batch]):
     """A view with other settings than its own: ``Fixed(jitter, strength=0.3)``.
 
-    Its repr shows them and no address, so that a card says what was done.
+    Its repr shows them and no address, for the model card.
     """
 
     def __repr__(self) -> str:
@@ -139,16 +138,16 @@ class Fixed(partial[Batch]):
 
 
 def same(x: Batch, rng: Generator) -> Batch:  # noqa: ARG001
-    """The series as they are."""
+    """Return the series as they are."""
     return x
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomCrop:
-    """A stretch of each series at its own speed; the rest is cut off.
+    """A part of each series at its own speed; the rest is cut off.
 
-    The length is drawn once a batch, as a share of each series' own, so that equal lengths stay
-    equal; where the crop lies is drawn for each series.
+    The length is drawn once per batch, as a share of each series' own, so that equal lengths stay
+    equal; the position of the crop is drawn for each series.
 
     Attributes:
         least: smallest share of the length that is kept, 0 to 1; 1 leaves the series as they are.
@@ -163,7 +162,7 @@ class RandomCrop:
         check_share("least", self.least)
 
     def __call__(self, x: Batch, rng: Generator) -> Batch:
-        """Crops of at least one step."""
+        """Return crops of at least one step."""
         lengths = x.lengths.clamp(min=1)
         fewest = (self.least * lengths.double()).ceil().long().clamp(min=1)
         kept = integers_between(uniform(1, rng=rng, like=x.values), fewest, lengths)

@@ -1,4 +1,4 @@
-"""All views by name, and each at a few strengths from weak to strong."""
+"""All views by name, with default settings and at a few strengths from weak to strong."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,10 +7,18 @@ from typing import NamedTuple
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.views.amplitude import flip, jitter, magnitude_warp, scale
+from selftime.views.amplitude import (
+    drift,
+    flip,
+    jitter,
+    magnitude_warp,
+    rotate,
+    scale,
+    smooth,
+    spike,
+)
 from selftime.views.masks import channel_dropout, span_mask
 from selftime.views.mild import Mild, View
-from selftime.views.sensors import drift, rotate, smooth, spike
 from selftime.views.spectrum import frequency_mask, spectrum
 from selftime.views.timing import (
     crop_resize,
@@ -46,18 +54,15 @@ VIEWS: dict[str, View] = {
 }
 """Views with their default settings."""
 
-
 Strength = float | int
-"""A strength; some views count."""
+"""The setting of a strength; a count for some views."""
 
 
 class Graded(NamedTuple):
     """A view at several strengths.
 
-    Attributes:
-        keyword: the argument that sets how strongly, or those that are set alike.
-        amounts: its values, from weak to strong; the default is one of them.
-        views: the view at each of them.
+    ``keyword`` is the argument that sets the strength, ``amounts`` are its values from weak to
+    strong, the default among them, and ``views`` the view at each of them.
     """
 
     keyword: str
@@ -66,7 +71,7 @@ class Graded(NamedTuple):
 
 
 def grade(view: Callable[..., Batch], keyword: str, *amounts: Strength) -> Graded:
-    """A view with one of its arguments set to each of several values."""
+    """Set one argument of a view to each of several values."""
     views = tuple(partial(view, **{keyword: amount}) for amount in amounts)
     return Graded(keyword, amounts, views)
 
@@ -77,7 +82,7 @@ def mild(x: Batch, rng: Generator, *, strength: float) -> Batch:
 
 
 def spectral(x: Batch, rng: Generator, *, removed: float) -> Batch:
-    """The view ``spectrum`` that raises as many frequencies as it removes."""
+    """Apply the view ``spectrum`` with as many raised as removed frequencies."""
     return spectrum(x, rng, removed=removed, raised=removed)
 
 
@@ -103,5 +108,5 @@ VIEW_STRENGTHS: dict[str, Graded] = {
     "spectrum": grade(spectral, "removed", 0.025, 0.1, 0.2)._replace(keyword="removed, raised"),
     "frequency_mask": grade(VIEWS["frequency_mask"], "share", 0.025, 0.1, 0.2),
 }
-"""A quarter of the default, the default and twice as strong; one strength where a series is turned
-over or not at all."""
+"""A quarter of the default, the default and twice as strong; one strength where a series is
+turned over or not at all."""

@@ -1,4 +1,4 @@
-"""Views of the spectrum: frequencies removed, raised and turned, for every length at once."""
+"""Views that change spectra: remove, raise and turn frequencies, for every length at once."""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
+from selftime.settings import check_share, check_strength
 from selftime.shapes import Lengths, Values
-from selftime.views.draws import check_share, check_strength, normal, one_if_equal, uniform
+from selftime.views.draws import normal, one_if_equal, uniform
 
 PerFrequency = Float[Tensor, "B C F"]
 
@@ -24,7 +25,7 @@ def spectrum(
     level: float = 0.1,
     phase: float = 0.0,
 ) -> Batch:
-    """Some frequencies removed, some raised and, with ``phase``, all turned.
+    """Remove some frequencies, raise some and, with ``phase``, turn all.
 
     The frequency-based augmentation of TF-C (Zhang et al. 2022, *Self-supervised contrastive
     pre-training for time series via time-frequency consistency*), with the settings of its
@@ -54,14 +55,14 @@ def spectrum(
 
 
 def frequency_mask(x: Batch, rng: Generator, *, share: float = 0.1) -> Batch:
-    """One band of neighbouring frequencies removed, in all channels of a series at once.
+    """Remove one band of frequencies, in all channels of a series at once.
 
     Frequency masking (Park et al. 2019, *SpecAugment*, section 2), here of the spectrum of the
     whole series; the mean stays.
 
     Args:
         x: the series.
-        rng: draws where the band lies, and its width, uniform up to ``share``.
+        rng: draws the position of the band, and its width, uniform up to ``share``.
         share: of all frequencies that the widest band takes, 0 to 1.
 
     Raises:
@@ -71,14 +72,14 @@ def frequency_mask(x: Batch, rng: Generator, *, share: float = 0.1) -> Batch:
     lies, wide = uniform(2, len(x.values), rng=rng, like=x.values)
     keep = outside_band(x.lengths, x.values.shape[2] // 2 + 1, lies, share * wide)
     keep = keep[:, None].expand(-1, x.values.shape[1], -1)
-    still = torch.zeros(keep.shape, device=keep.device)
-    return recomposed(x, keep, still, still)
+    zeros = torch.zeros(keep.shape, device=keep.device)
+    return recomposed(x, keep, zeros, zeros)
 
 
 def outside_band(
     lengths: Lengths, F: int, lies: Float[Tensor, "B"], wide: Float[Tensor, "B"]
 ) -> Bool[Tensor, "B {F}"]:
-    """False for frequencies in a band of each series, which lies lowest at 0, highest at 1.
+    """Return False in a band of frequencies of each series, the lowest for 0, highest for 1.
 
     Of L // 2 frequencies above 0 it takes the share ``wide``, rounded up to whole ones.
     """
@@ -92,15 +93,9 @@ def outside_band(
 def recomposed(
     x: Batch, keep: Bool[Tensor, "B C F"], lift: PerFrequency, turn: PerFrequency
 ) -> Batch:
-    """Series put together again from a changed spectrum.
+    """Return series with a changed spectrum: amplitudes kept or not, lifted, and phases turned.
 
     Frequency k of a series of length L is k turns in L steps, k = 1 … L/2.
-
-    Args:
-        x: the series; gaps are bridged before, and are gaps again afterwards.
-        keep: (B,C,F) False where a frequency is removed; F = T // 2 + 1.
-        lift: added to the amplitude, in units of the channel's largest.
-        turn: added to the angle, radians.
     """
     lengths = x.lengths.clamp(min=1)
     k = torch.arange(keep.shape[2], device=keep.device)
@@ -114,7 +109,7 @@ def recomposed(
 
 
 def ragged_irfft(spectra: Complex[Tensor, "B C F"], lengths: Lengths, T: int) -> Values:
-    """Real series (B,C,T) of the given lengths from the first half of their spectra."""
+    """Return real series (B,C,T) of the given lengths from the first half of their spectra."""
     k = torch.arange(spectra.shape[2], device=spectra.device)
     twice = 2 * k[None] - lengths[:, None]  # (B,F): 0 at the highest frequency of even lengths
     counts = torch.where((k > 0) & (twice < 0), 2, 1).masked_fill((k > 0) & (twice > 0), 0)
@@ -124,7 +119,7 @@ def ragged_irfft(spectra: Complex[Tensor, "B C F"], lengths: Lengths, T: int) ->
 
 
 def ragged_dft(series: Complex[Tensor, "B C T"], lengths: Lengths) -> Complex[Tensor, "B C T"]:
-    """Discrete Fourier transform of each series over its own length, all lengths in one go.
+    """Return the Fourier transform of each series over its own length, all lengths at once.
 
     With kt = (k² + t² - (k-t)²) / 2 the transform is a convolution with a chirp, whatever the
     length (Bluestein 1970, *A linear filtering approach to the computation of discrete Fourier
@@ -142,19 +137,16 @@ def ragged_dft(series: Complex[Tensor, "B C T"], lengths: Lengths) -> Complex[Te
 
 
 def chirps(m: Int[Tensor, "M"], lengths: Lengths) -> Complex[Tensor, "B 1 M"]:
-    """``exp(-iπ m² / L)`` of whole numbers m (M,), for each length L."""
+    """Return ``exp(-iπ m² / L)`` of whole numbers m (M,), for each length L."""
     turns = (m * m % (2 * lengths[:, None])) / lengths[:, None].double()  # exact, in half turns
     return torch.polar(torch.ones_like(turns), -math.pi * turns)[:, None]
 
 
 def amplitudes(x: Batch) -> Batch:
-    """The magnitude spectrum of every channel as a series of L // 2 + 1 steps, one a frequency.
+    """Return the magnitude spectrum of every channel as a series of L // 2 + 1 frequencies.
 
     Each series is transformed over its own length L, gaps bridged, and divided by √L: a spectrum
     has about the size of the series, whatever its length (Parseval).
-
-    Args:
-        x: the series.
     """
     T = x.values.shape[2]
     lengths = x.lengths.clamp(min=1)
@@ -168,7 +160,7 @@ def amplitudes(x: Batch) -> Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Some frequencies removed and some weak ones raised (Zhang et al. 2022, section 4.2).
+    """Remove some frequencies and raise some weak ones (Zhang et al. 2022, section 4.2).
 
     A view of spectra, as :func:`amplitudes` makes them; each channel on its own.
 
@@ -190,7 +182,7 @@ class Components:
             check_share(name, getattr(self, name))
 
     def __call__(self, x: Batch, rng: Generator) -> Batch:
-        """Spectra with other amplitudes."""
+        """Return spectra with other amplitudes."""
         sizes = x.values.where(x.observed, 0.0)
         remove, choose = uniform(2, *sizes.shape, rng=rng, like=sizes)
         floor = self.level * sizes.amax(dim=2, keepdim=True) * (choose < self.raised)

@@ -1,65 +1,54 @@
-"""Views that move moments: each makes places to read at, all are read by one gather."""
+"""Views that change time: each makes positions, at which the series is interpolated."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.settings import check_count, check_share, check_strength
 from selftime.shapes import Lengths, Observed
-from selftime.views.draws import (
-    check_count,
-    check_share,
-    check_strength,
-    either_way,
-    normal,
-    smooth_curves,
-    uniform,
-)
+from selftime.views.draws import either_way, normal, smooth_curves, uniform
 
 Positions = Float[Tensor, "B T"]
-"""For every step of the result, the (fractional) step of the source it is read at."""
+"""The (fractional) step of the source for every step of the result."""
 
 
 def identity_positions(x: Batch) -> Positions:
-    """Every step read at itself: where deformations of time begin."""
+    """Return every step at its own position, from which changes of time begin."""
     B, _, T = x.values.shape
     return torch.arange(T, device=x.values.device, dtype=torch.float32).expand(B, T)
 
 
-def resample(x: Batch, places: Positions) -> Batch:
-    """Every series read at ``places``, by straight lines between its observed values.
+def resample(x: Batch, positions: Positions) -> Batch:
+    """Interpolate series at positions (B,T), by straight lines between observed values.
 
-    Places before the first or after the last step of a series read that step; all channels of a
-    series share its places, and its padding stays padding. A step of the result counts as
-    observed where the source step nearest to its place was. The last step of a series stays
+    Positions before the first or after the last step of a series read that step; all channels of
+    a series share them, and its padding stays padding. A step of the result counts as observed
+    where the source step nearest to its position was. The last step of a series stays
     observed as it was, because it carries the length.
-
-    Args:
-        x: the series.
-        places: (B,T) fractional source steps; what they say in the padding has no meaning.
     """
     last = (x.lengths - 1).clamp(min=0)[:, None]  # (B,1)
-    places = places.clamp(min=0).minimum(last)
-    left = places.long()  # (B,T)
+    positions = positions.clamp(min=0).minimum(last)
+    left = positions.long()  # (B,T)
     source = x.filled()
     a = gather_steps(source, left)  # (B,C,T)
     b = gather_steps(source, (left + 1).minimum(last))
-    share = (places - left)[:, None].to(a.dtype)
+    share = (positions - left)[:, None].to(a.dtype)
     values = torch.lerp(a, b, share).to(x.values.dtype)
-    return Batch(values, resampled_mask(x.observed, places, last))
+    return Batch(values, resampled_mask(x.observed, positions, last))
 
 
-def resampled_mask(observed: Observed, places: Positions, last: Tensor) -> Observed:
-    """Where the nearest source step was observed; the last step (B,1) of a series as it was."""
+def resampled_mask(observed: Observed, positions: Positions, last: Tensor) -> Observed:
+    """Return True if the nearest source step was observed; last steps (B,1) stay as they are."""
     if bool(observed.all()):
         return observed
     steps = torch.arange(observed.shape[2], device=observed.device)
-    valid = gather_steps(observed, (places + 0.5).long()) & (steps <= last)[:, None]
+    valid = gather_steps(observed, (positions + 0.5).long()) & (steps <= last)[:, None]
     return valid | (observed & (steps == last)[:, None])
 
 
 def gather_steps(source: Tensor, steps: Tensor) -> Tensor:
-    """Whole steps (B,T) of every channel of a source (B,C,T)."""
+    """Gather whole steps (B,T) of every channel of a source (B,C,T)."""
     return source.gather(2, steps[:, None].expand_as(source))
 
 
@@ -67,11 +56,11 @@ _PerSeries = Float[Tensor, "B"]
 
 
 def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
-    """Faster or slower around the middle, by up to ``strength`` of the speed.
+    """Speed up or slow down around the middle, by up to ``strength`` of the speed.
 
     Args:
         x: the series.
-        rng: draws one factor a series, uniform in 1 ± strength.
+        rng: draws one factor per series, uniform in 1 ± strength.
         strength: 0 leaves the series as they are; 0 to 1.
 
     Raises:
@@ -82,18 +71,18 @@ def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
     return resample(x, stretched(identity_positions(x), x.lengths, factor))
 
 
-def stretched(places: Positions, lengths: Lengths, factor: _PerSeries) -> Positions:
-    """``centre + (places - centre) * factor``, the centre being that of each series."""
+def stretched(positions: Positions, lengths: Lengths, factor: _PerSeries) -> Positions:
+    """Return ``centre + (positions - centre) * factor`` with the centre of each series."""
     centre = (lengths[:, None] - 1) / 2
-    return centre + (places - centre) * factor[:, None]
+    return centre + (positions - centre) * factor[:, None]
 
 
 def shift(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
-    """Earlier or later by up to ``strength`` of the length; the end value is held.
+    """Move earlier or later by up to ``strength`` of the length; the end value is held.
 
     Args:
         x: the series.
-        rng: draws one shift a series, uniform in ± strength.
+        rng: draws one shift per series, uniform in ± strength.
         strength: as a share of each series' length.
 
     Raises:
@@ -104,22 +93,22 @@ def shift(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
     return resample(x, shifted(identity_positions(x), x.lengths, by))
 
 
-def shifted(places: Positions, lengths: Lengths, by: _PerSeries) -> Positions:
-    """Places later by a share ``by`` of the length of each series."""
-    return places + (by * lengths)[:, None]
+def shifted(positions: Positions, lengths: Lengths, by: _PerSeries) -> Positions:
+    """Move positions later by a share ``by`` of the length of each series."""
+    return positions + (by * lengths)[:, None]
 
 
 def time_warp(x: Batch, rng: Generator, *, strength: float = 0.02, knots: int = 6) -> Batch:
-    """Smoothly faster here and slower there.
+    """Warp time smoothly.
 
     After the time warping of Um et al. 2017 (*Data augmentation of wearable sensor data for
     Parkinson's disease monitoring using convolutional neural networks*, ICMI); here the smooth
-    curve is how far a step is moved, not how fast time goes, so that moves do not add up along
-    the series. A strength far above 1 / (2 knots) can turn time back for a while.
+    curve moves steps and does not set the speed, so that moves do not add up along the series. A
+    strength far above 1 / (2 knots) can reverse time for some steps.
 
     Args:
         x: the series.
-        rng: draws the knots of one curve a series, normal with deviation ``strength``.
+        rng: draws the knots of one curve per series, normal with deviation ``strength``.
         strength: as a share of each series' length.
         knots: evenly spaced from the first to the last step, at least 2.
 
@@ -132,14 +121,14 @@ def time_warp(x: Batch, rng: Generator, *, strength: float = 0.02, knots: int = 
     return resample(x, warped(identity_positions(x), x.lengths, moves))
 
 
-def warped(places: Positions, lengths: Lengths, moves: Float[Tensor, "B K"]) -> Positions:
-    """Places moved by a smooth curve through ``moves``, shares of the length of each series."""
-    curves = smooth_curves(moves[:, None], lengths, places.shape[1])[:, 0]  # (B,T)
-    return places + lengths[:, None] * curves
+def warped(positions: Positions, lengths: Lengths, moves: Float[Tensor, "B K"]) -> Positions:
+    """Move positions by a smooth curve through ``moves``, shares of the length of each series."""
+    curves = smooth_curves(moves[:, None], lengths, positions.shape[1])[:, 0]  # (B,T)
+    return positions + lengths[:, None] * curves
 
 
 def crop_resize(x: Batch, rng: Generator, *, least: float = 0.9) -> Batch:
-    """A random stretch of each series, spread over its whole length.
+    """Crop each series at random, and stretch the crop to the whole length.
 
     Window slicing (Le Guennec, Malinowski & Tavenard 2016, *Data augmentation for time series
     classification using convolutional neural networks*), with the slice brought back to the
@@ -147,7 +136,7 @@ def crop_resize(x: Batch, rng: Generator, *, least: float = 0.9) -> Batch:
 
     Args:
         x: the series.
-        rng: draws the share that is kept, uniform in [least, 1], and where it lies.
+        rng: draws the share that is kept, uniform in [least, 1], and its position.
         least: 1 leaves the series as they are.
 
     Raises:
@@ -158,21 +147,23 @@ def crop_resize(x: Batch, rng: Generator, *, least: float = 0.9) -> Batch:
     return resample(x, cropped(identity_positions(x), x.lengths, least + (1 - least) * kept, lies))
 
 
-def cropped(places: Positions, lengths: Lengths, share: _PerSeries, lies: _PerSeries) -> Positions:
-    """Places within a crop of the given share; it lies first at 0, last at 1."""
+def cropped(
+    positions: Positions, lengths: Lengths, share: _PerSeries, lies: _PerSeries
+) -> Positions:
+    """Return positions within a crop of the given share; it lies first at 0, last at 1."""
     room = (1 - share) * (lengths - 1)  # steps before and after the crop
-    return places * share[:, None] + (lies * room)[:, None]
+    return positions * share[:, None] + (lies * room)[:, None]
 
 
 def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 2.0) -> Batch:
-    """A random part of each series faster or slower, the rest making room for it.
+    """Speed up or slow down a random part of each series.
 
-    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, with a tenth of the
-    series and speed 2 as there); the whole is brought back to the length of the series.
+    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, also with a tenth
+    of the series and speed 2); the whole is brought back to the length of the series.
 
     Args:
         x: the series.
-        rng: draws where the part lies, and whether it is faster or slower.
+        rng: draws the position of the part, and faster or slower.
         share: of the length that the part takes, 0 to 1.
         speed: the part runs so many times faster or slower; 1 leaves the series as they are.
 
@@ -188,32 +179,27 @@ def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 
 
 
 def part_warped(
-    places: Positions, lengths: Lengths, share: float, lies: _PerSeries, duration: _PerSeries
+    positions: Positions, lengths: Lengths, share: float, lies: _PerSeries, duration: _PerSeries
 ) -> Positions:
-    """Places in a series of which one part takes ``duration`` times as long.
+    """Return positions in a series of which a part takes ``duration`` times as long.
 
-    Args:
-        places: steps of the series as it will be.
-        lengths: (B,) steps of each series.
-        share: of the series that the part takes before.
-        lies: (B,) where the part lies, first at 0, last at 1.
-        duration: (B,) how many times as long it takes, above 0.
+    ``share`` is the part before, and ``lies`` its position, first at 0, last at 1.
     """
     last = (lengths[:, None] - 1).clamp(min=0)
     begin, part = lies[:, None] * (1 - share) * last, share * last
-    slow = places * (1 + share * (duration[:, None] - 1))  # counted before all is brought back
+    slow = positions * (1 + share * (duration[:, None] - 1))  # counted before all is brought back
     within = ((slow - begin) / duration[:, None]).clamp(min=0).minimum(part)
     after = (slow - begin - part * duration[:, None]).clamp(min=0)
     return slow.minimum(begin) + within + after
 
 
 def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
-    """Time runs backwards, in some of the series.
+    """Reverse time in some of the series.
 
     Args:
         x: the series.
-        rng: draws which series are turned.
-        chance: that a series is turned, 0 to 1.
+        rng: draws the series that are reversed.
+        chance: that a series is reversed, 0 to 1.
 
     Raises:
         ValueError: chance outside 0 to 1.
@@ -223,13 +209,13 @@ def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
     return resample(x, reversed_where(identity_positions(x), x.lengths, turn))
 
 
-def reversed_where(places: Positions, lengths: Lengths, turn: Bool[Tensor, "B"]) -> Positions:
-    """Places counted from the end of the series that are to be turned."""
-    return torch.where(turn[:, None], lengths[:, None] - 1 - places, places)
+def reversed_where(positions: Positions, lengths: Lengths, turn: Bool[Tensor, "B"]) -> Positions:
+    """Count positions from the end of the series to be reversed."""
+    return torch.where(turn[:, None], lengths[:, None] - 1 - positions, positions)
 
 
 def permute(x: Batch, rng: Generator, *, segments: int = 4) -> Batch:
-    """Cut at random steps into segments, which are put in another order.
+    """Cut at random steps into segments, and change their order.
 
     Permutation (Um et al. 2017; Eldele et al. 2021, TS-TCC, section 3.1).
 
@@ -248,21 +234,11 @@ def permute(x: Batch, rng: Generator, *, segments: int = 4) -> Batch:
 
 
 def permuted(
-    places: Positions,
-    lengths: Lengths,
-    cuts: Float[Tensor, "B K"],
-    ranks: Float[Tensor, "B S"],
+    positions: Positions, lengths: Lengths, cuts: Float[Tensor, "B K"], ranks: Float[Tensor, "B S"]
 ) -> Positions:
-    """Segments in the order of their ranks, the smallest first.
-
-    Args:
-        places: what is cut.
-        lengths: (B,) steps of each series; its padding stays behind it.
-        cuts: (B,K) where segments end, as shares of the length, in any order.
-        ranks: (B,K+1) of the segments as they follow each other in time.
-    """
-    steps = torch.arange(places.shape[1], device=places.device)
+    """Put segments in the order of their ranks; ``cuts`` are shares of the length, unsorted."""
+    steps = torch.arange(positions.shape[1], device=positions.device)
     ends = cuts * lengths[:, None]  # (B,K)
     segment = (ends[:, :, None] <= steps).sum(dim=1)  # (B,T)
     rank = ranks.gather(1, segment).masked_fill(steps >= lengths[:, None], torch.inf)
-    return places.gather(1, rank.argsort(dim=1, stable=True))
+    return positions.gather(1, rank.argsort(dim=1, stable=True))

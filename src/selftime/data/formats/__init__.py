@@ -1,1 +1,1 @@
-"""."""
+"""One module a file format, and text cells."""

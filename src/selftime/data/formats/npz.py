@@ -18,17 +18,13 @@ NAMES = {
     "ids": ("ids",),
     "times": ("times",),
 }
-"""The names under which an ``.npz`` may hold each part of a SeriesSet."""
+"""Names of the parts of a SeriesSet in an ``.npz``."""
 
 MEND = "write plain numbers with numpy.save or numpy.savez (pickled objects are never loaded)"
 
 
 def read_npy(data: bytes) -> SeriesSet:
-    """Series from one array: (N,C,T), (N,T) for one channel, or (T,) for one series.
-
-    Raises:
-        SeriesError: cut, pickled, not numbers, or no such shape.
-    """
+    """Read series from one array: (N,C,T), (N,T) for one channel, or (T,) for one series."""
     with decoding("npy", MEND):
         array = np.load(io.BytesIO(data), allow_pickle=False)
         if not isinstance(array, np.ndarray):
@@ -37,15 +33,12 @@ def read_npy(data: bytes) -> SeriesSet:
 
 
 def read_npz(data: bytes) -> SeriesSet:
-    """Series from named arrays.
+    """Read series from named arrays.
 
     ``x``, ``X`` or ``values`` is (N,C,T), (N,T) or (T,); with ``offsets`` it is (S,C) or (S,), all
     series end to end. ``y`` or ``labels``, ``groups`` or ``subject``, ``channels`` or
-    ``channel_names``, ``ids``, ``times`` and ``observed`` are taken when there. A file of a
-    single array may call it anything.
-
-    Raises:
-        SeriesError: cut, pickled, no array of values, or parts that do not match.
+    ``channel_names``, ``ids``, ``times`` and ``observed`` are optional. A single array
+    may have any name.
     """
     with decoding("npz", MEND), np.load(io.BytesIO(data), allow_pickle=False) as file:
         arrays = {name: part for name in file.files if isinstance(part := file[name], np.ndarray)}
@@ -61,11 +54,7 @@ def read_npz(data: bytes) -> SeriesSet:
 
 
 def encode_npz(x: SeriesSet) -> bytes:
-    """Everything that the series carry, in the form that :func:`read_npz` reads.
-
-    Raises:
-        SeriesError: ids, labels, groups or times of mixed types.
-    """
+    """Return all parts of the series in the form that :func:`read_npz` reads."""
     arrays = {"values": x.steps, "offsets": x.offsets, "channels": np.array(x.channels)}
     if x.observed is not None:
         arrays["observed"] = x.observed
@@ -95,7 +84,7 @@ def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
 def _steps_and_lengths(
     values: np.ndarray, offsets: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (S,C), NaN where missing, and lengths (N,)."""
+    """Return steps (S,C), NaN where missing, and lengths (N,)."""
     if offsets is None:
         return concatenate_steps(values[None] if values.ndim == 1 else values)
     columns = values[:, None] if values.ndim == 1 else values

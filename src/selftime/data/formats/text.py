@@ -1,6 +1,6 @@
-"""Text of files: from bytes to lines, from cells to numbers, labels and times.
+"""Plain text: UCR tables (``.tsv``), columns of values (``.txt``), and the cells of text files.
 
-A cell that does not fit is named; whatever is wrong with a file is a SeriesError.
+A cell that does not fit is named; every fault of a file is a SeriesError.
 """
 
 import gzip
@@ -15,20 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float32
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.series import SeriesSet
 
 
 @contextmanager
 def decoding(kind: str, mend: str = "make the file again or copy it again") -> Iterator[None]:
-    """Whatever a decoder finds wrong within becomes one SeriesError, its warnings silence.
-
-    Args:
-        kind: what the bytes should be, for the message.
-        mend: what the reader of the message can do.
-
-    Raises:
-        SeriesError: the decoder raised anything at all.
-    """
+    """Turn every error of a decoder into one SeriesError; ``mend`` is the advice in it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -41,16 +34,12 @@ def decoding(kind: str, mend: str = "make the file again or copy it again") -> I
 
 
 def suffix_of(path: Path) -> str:
-    """The ending that tells the format: ``.csv`` for ``a.csv`` and for ``a.CSV.gz``."""
+    """Return the ending that names the format: ``.csv`` for ``a.csv`` and for ``a.CSV.gz``."""
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked when its name ends in ``.gz``.
-
-    Raises:
-        SeriesError: not readable, cut gzip, or nothing in it.
-    """
+    """Read a file, unpacked when its name ends in ``.gz``."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -64,11 +53,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def text_lines(data: bytes) -> list[str]:
-    """The lines of a UTF-8 text, without the empty ones at its end.
-
-    Raises:
-        SeriesError: not UTF-8.
-    """
+    """Return the lines of a UTF-8 text, without the empty ones at its end."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,28 +65,19 @@ def text_lines(data: bytes) -> list[str]:
 
 
 MISSING_CELLS = ("?", "NaN", "nan", "NA", "N/A", "#N/A", "null", "NULL", "None")
-"""Cells that say that a value is missing; tables may also leave the cell empty."""
+"""Cells of missing values; in tables they may also be empty."""
 
 A_NUMBER = "a number: correct it, or write NaN where a value is missing"
 A_TIME = "a time like 2024-01-31 23:59:00, or a number as in the first row: write one for each row"
 
 Where = Callable[[int], str]
-"""The place of the k-th cell, for messages."""
+"""Gives the place of the k-th cell, for messages."""
 
 
 def numbers(
     cells: Any, where: Where, missing: tuple[str, ...] = MISSING_CELLS
 ) -> Float32[np.ndarray, "K"]:
-    """Values of text cells, NaN where missing.
-
-    Args:
-        cells: arrow array of text.
-        where: names the place of a cell.
-        missing: what a missing value is written as.
-
-    Raises:
-        SeriesError: text where a number belongs, or a number beyond 32-bit floats.
-    """
+    """Parse values of text cells, NaN where missing."""
     values = _cast(cells, pa.float32())
     if values is None:
         trimmed = pc.utf8_trim_whitespace(cells)
@@ -118,7 +94,7 @@ def numbers(
 
 
 def labels_of(cells: Any) -> np.ndarray:
-    """Class labels: ints when every cell is a whole number, floats when a number, else text."""
+    """Parse class labels: ints if all cells are whole numbers, floats if numbers, else text."""
     ints = _cast(cells, pa.int64())
     if ints is not None and not ints.null_count:
         return np.asarray(ints)
@@ -131,12 +107,9 @@ def labels_of(cells: Any) -> np.ndarray:
 
 
 def times_of(cells: Any, where: Where) -> np.ndarray:
-    """Times: float64 where every cell is a number, else datetime64[ns]; zones become UTC.
+    """Parse times: float64 if all cells are numbers, else datetime64[ns]; zones become UTC.
 
     Dates go year first, as in ISO 8601; ``1990/1/1 0:00`` is understood as well.
-
-    Raises:
-        SeriesError: a cell that is neither.
     """
     if _cast(cells[:1], pa.float64()) is not None:
         return np.asarray(_all_cast(cells, pa.float64(), where, A_TIME))
@@ -160,7 +133,7 @@ def _all_cast(cells: Any, kind: Any, where: Where, wanted: str) -> Any:
     values = _cast(cells, kind)
     if values is not None:
         return values
-    good, bad = 0, len(cells)  # all before `good` fit; one of those before `bad` does not
+    good, bad = 0, len(cells)  # all before `good` can be cast; one before `bad` cannot
     while bad - good > 1:
         middle = (good + bad) // 2
         if _cast(cells[good:middle], kind) is None:
@@ -171,5 +144,61 @@ def _all_cast(cells: Any, kind: Any, where: Where, wanted: str) -> Any:
 
 
 def shortened(text: str) -> str:
-    """Text in quotes, cut where it would fill the message."""
+    """Return text in quotes, shortened to 40 characters."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def read_tsv(data: bytes) -> SeriesSet:
+    """Read one-channel series from a UCR table: one line per series, label first, tabs between.
+
+    NaN at the end of a line means that the series is shorter (Dau et al. 2019, "The UCR Time
+    Series Archive", section on unequal lengths); elsewhere it is a missing value. Labels are ints
+    when all of them are whole numbers, as ``1`` or ``1.0000e+00``.
+
+    Raises:
+        SeriesError: lines of different widths, text where a number belongs, not UTF-8.
+    """
+    lines = text_lines(data)
+    rows = pc.split_pattern(pa.array(lines, pa.large_string()), "\t")
+    width = _check_widths(pc.list_value_length(rows).to_numpy())
+    cells = rows.flatten()
+    first = np.arange(len(lines)) * width
+    rest = np.delete(np.arange(len(cells)), first)
+    values = numbers(
+        cells.take(pa.array(rest)),
+        lambda k: f"line {k // (width - 1) + 1}, cell {k % (width - 1) + 2}",
+        (*MISSING_CELLS, ""),
+    )
+    steps, lengths = trim_rows(values.reshape(len(lines), width - 1))
+    return SeriesSet.from_steps(steps, lengths, labels=labels_of(cells.take(pa.array(first))))
+
+
+def read_txt(data: bytes) -> SeriesSet:
+    """Read one series of one channel: one value per line, or all values on a single line."""
+    lines = text_lines(data)
+    cells = lines[0].split() if len(lines) == 1 else lines
+    row = [len(line.split()) for line in lines]
+    if len(lines) > 1 and max(row) > 1:
+        i = int(np.argmax(np.array(row) > 1))
+        raise SeriesError(
+            f"line {i + 1}: got {row[i]} values, wanted one a line: save a table as .csv, or "
+            "as .tsv with the label first"
+        )
+    values = numbers(pa.array(cells, pa.large_string()), lambda k: f"value {k + 1}")
+    return SeriesSet.from_steps(values[:, None], np.array([len(values)]))
+
+
+def _check_widths(widths: np.ndarray) -> int:
+    width = int(widths[0])
+    if width < 2:
+        raise SeriesError(
+            "line 1: got 1 cell, wanted a label and the values with tabs between: "
+            "a file of one value a line is a .txt"
+        )
+    if (widths != width).any():
+        i = int(np.argmax(widths != width))
+        raise SeriesError(
+            f"line {i + 1}: got {widths[i]} cells, line 1 has {width}: "
+            "fill shorter series up with NaN"
+        )
+    return width

@@ -1,4 +1,4 @@
-"""The ``.ts`` format of the UEA archive: ``@`` headers, then one case a line."""
+"""The ``.ts`` format of the UEA archive: ``@`` headers, then one case per line."""
 
 from itertools import pairwise
 from typing import Any
@@ -13,19 +13,15 @@ from selftime.data.formats.text import labels_of, numbers, shortened, text_lines
 from selftime.data.series import SeriesSet
 
 Header = dict[str, list[str]]
-"""What stands behind each ``@word``, the word in small letters."""
+"""The words after each ``@word``, which is in lower case."""
 
 
 def read_ts(data: bytes) -> SeriesSet:
-    """Series from ``.ts`` text: channels between colons, values between commas, label last.
+    """Read series from ``.ts`` text: channels between colons, values between commas, label last.
 
     Class labels stay text (``@classLabel true``), targets become numbers (``@targetLabel true``).
     ``?`` and ``NaN`` mean missing. Lengths may differ between cases, not within one. Source:
     Bagnall et al. 2018, "The UEA multivariate time series classification archive".
-
-    Raises:
-        SeriesError: no ``@data``, ``(time,value)`` pairs, cases of unequal channels, a label
-            that is not declared, text where a number belongs; the line is named.
     """
     lines = text_lines(data)
     start = next((i for i, line in enumerate(lines) if line.strip().lower() == "@data"), None)
@@ -40,17 +36,13 @@ def read_ts(data: bytes) -> SeriesSet:
 
 
 def encode_ts(x: SeriesSet) -> bytes:
-    """Values, gaps and labels (as text) in ``.ts`` form; the form has no place for the rest.
-
-    Raises:
-        SeriesError: a label that is empty or holds a space, a colon or a control character.
-    """
+    """Return values, gaps and labels (as text) in ``.ts`` form, which has no room for the rest."""
     C, lengths = x.n_channels, x.lengths
-    place = _channel_by_channel(lengths, C)
+    rows = _channel_by_channel(lengths, C)
     flat, gaps = np.empty(x.steps.size, np.float32), np.zeros(x.steps.size, bool)
-    flat[place] = x.steps
+    flat[rows] = x.steps
     if x.observed is not None:
-        gaps[place] = ~x.observed
+        gaps[rows] = ~x.observed
     cells = pa.array(flat, mask=gaps).cast(pa.string()).fill_null("NaN").to_pylist()
     cases = _join_cells(_join_cells(cells, np.repeat(lengths, C), ","), np.full(len(x), C), ":")
     labels = _format_labels(x)
@@ -91,7 +83,7 @@ def _series(cases: Any, header: Header, line: np.ndarray) -> SeriesSet:
 
 
 def _fields(cases: Any, header: Header, line: np.ndarray) -> tuple[Any, int, np.ndarray | None]:
-    """Text of each channel of each case, the number of channels, and the labels."""
+    """Split cases into the text of each channel, the number of channels, and the labels."""
     labelled = _is_true(header, "@classlabel") or _is_true(header, "@targetlabel")
     fields = pc.split_pattern(cases, ":")
     widths = pc.list_value_length(fields).to_numpy()
@@ -133,7 +125,7 @@ def _parse_labels(cells: Any, header: Header, line: np.ndarray) -> np.ndarray:
 
 
 def _channel_by_channel(lengths: Int64[np.ndarray, "N"], C: int) -> Int64[np.ndarray, "S C"]:
-    """Where each (step, channel) stands when a series is written one channel after the other."""
+    """Return the position of each (step, channel) in text, where channels follow one another."""
     offsets = np.cumsum(lengths) - lengths
     first = np.repeat((C - 1) * offsets, lengths) + np.arange(lengths.sum())
     return np.asarray(first[:, None] + np.repeat(lengths, lengths)[:, None] * np.arange(C))

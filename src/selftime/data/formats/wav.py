@@ -11,15 +11,12 @@ from selftime.data.series import SeriesSet
 
 
 def read_wav(data: bytes) -> SeriesSet:
-    """One series, a channel for each sound channel, times in seconds.
+    """Read one series, with the channels of the sound and times in seconds.
 
     Whole numbers are scaled to [-1, 1): 16-bit values are divided by 32768, 8-bit values are
     shifted by 128 first, as they are stored without a sign. Floats stay as they are.
-
-    Raises:
-        SeriesError: cut, compressed, or without a sample.
     """
-    from scipy.io import wavfile  # a quarter of a second, and few have sound
+    from scipy.io import wavfile  # takes a quarter of a second to import, and few read sound
 
     with decoding("wav", "save it as uncompressed PCM"):
         rate, samples = wavfile.read(io.BytesIO(data))

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.objectives.losses.contrast import Pairs, mean_over, pair_mask, resolutions
+from selftime.settings import check_count, check_share, check_strength
 from selftime.shapes import Embedding
-from selftime.views.draws import check_count, check_share, check_strength
 
 
 @dataclass(frozen=True, kw_only=True)

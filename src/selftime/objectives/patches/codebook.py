@@ -7,7 +7,8 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.objectives.patches.patches import Patches, patches_of
-from selftime.views.draws import check_count, uniform
+from selftime.settings import check_count
+from selftime.views.draws import uniform
 
 _MAX_PATCHES = 8192
 """Patches of the sample that the centres are fitted on."""

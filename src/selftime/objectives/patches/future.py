@@ -9,8 +9,9 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.objectives.parts.heads import weights_from
+from selftime.settings import check_count
 from selftime.shapes import Lengths
-from selftime.views.draws import check_count, uniform
+from selftime.views.draws import uniform
 from selftime.views.pairs import crop, integers_between
 
 

@@ -9,7 +9,8 @@ from torch import Generator, Tensor, arange
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.distributed import distribute
-from selftime.views.draws import check_count, uniform
+from selftime.settings import check_count
+from selftime.views.draws import uniform
 from selftime.views.pairs import crop
 
 

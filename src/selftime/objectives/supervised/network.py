@@ -9,7 +9,7 @@ from selftime.objectives.base import Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.supervised.heads import AllTokens, AttentionPool
 from selftime.objectives.supervised.targets import TargetType
-from selftime.settings import described
+from selftime.settings import describe
 from selftime.shapes import Tokens
 
 
@@ -57,7 +57,7 @@ class Supervised(nn.Module):
         return self
 
     def __repr__(self) -> str:
-        return described(self)
+        return describe(self)
 
     def forward(self, batch: Batch, rng: Generator, targets: Tensor) -> Step:  # noqa: ARG002
         """Encode, map, compare with the target of each series or step."""

@@ -1,4 +1,4 @@
-"""Tables from files (``.csv``, ``.parquet``) and frames (pandas, polars, arrow); csv back."""
+"""Tables: read ``.csv``, ``.parquet`` and frames (pandas, polars, arrow); write csv."""
 
 import csv
 import io
@@ -17,12 +17,9 @@ from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns, Table
 
 
 def read_csv(data: bytes) -> Table:
-    """Comma-separated cells, kept as text; the first line holds names if it is not all numbers.
+    """Read comma-separated cells as text; the first line holds names if it is not all numbers.
 
-    A first line of 0, 1, 2, … counts as names too: frames without column names are written so.
-
-    Raises:
-        SeriesError: rows of different widths, an open quote, not UTF-8.
+    A first line of 0, 1, 2, … counts as names too: pandas writes frames without names so.
     """
     head, _, rows = data.partition(b"\n")
     cells = next(csv.reader(text_lines(head)))
@@ -44,11 +41,7 @@ def read_csv(data: bytes) -> Table:
 
 
 def encode_csv(x: SeriesSet) -> bytes:
-    """A long table: unique_id, then ds, label and group where there are any, then the channels.
-
-    Raises:
-        SeriesError: a channel has a name that would be taken for another column.
-    """
+    """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
     usual = Columns()
     rows = np.repeat(np.arange(len(x)), x.lengths)
     columns = {
@@ -64,21 +57,17 @@ def encode_csv(x: SeriesSet) -> bytes:
             f"got channels {', '.join(map(repr, x.channels))}, wanted different names without "
             f"control characters and none of {', '.join(sorted(taken))}: rename or write .npz"
         )
-    there = {name: pa.array(column) for name, column in columns.items() if column is not None}
+    present = {name: pa.array(column) for name, column in columns.items() if column is not None}
     gaps = np.zeros(x.steps.shape, bool) if x.observed is None else ~x.observed
     for c, name in enumerate(x.channels):
-        there[name] = pa.array(x.steps[:, c], mask=gaps[:, c])
+        present[name] = pa.array(x.steps[:, c], mask=gaps[:, c])
     buffer = io.BytesIO()
-    arrow_csv.write_csv(pa.table(there), buffer)
+    arrow_csv.write_csv(pa.table(present), buffer)
     return buffer.getvalue()
 
 
 def read_parquet(data: bytes) -> Table:
-    """The columns of a parquet file.
-
-    Raises:
-        SeriesError: cut or damaged.
-    """
+    """Read the columns of a parquet file."""
     with decoding("parquet"):
         table = arrow_parquet.read_table(pa.BufferReader(data), use_threads=False)
     own = [name for name in table.column_names if not name.startswith("__index_level_")]
@@ -86,12 +75,9 @@ def read_parquet(data: bytes) -> Table:
 
 
 def table_of_frame(source: Any) -> Table | None:
-    """The columns of a pandas, polars or arrow frame (lazy ones are collected), else None.
+    """Return the columns of a pandas, polars or arrow frame (lazy ones are collected), else None.
 
     The index of a pandas frame is kept where it holds timestamps; ``reset_index()`` keeps others.
-
-    Raises:
-        SeriesError: a column of mixed types.
     """
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
@@ -103,7 +89,7 @@ def table_of_frame(source: Any) -> Table | None:
 
 
 def _without_index(table: Any, own: list[str]) -> Any:
-    """The table without the columns that hold the index of a pandas frame, save its times."""
+    """Drop the columns that hold the index of a pandas frame, except times."""
     schema = enumerate(table.schema)
     return table.select(
         [i for i, field in schema if field.name in own or pa.types.is_timestamp(field.type)]
