@@ -14,8 +14,7 @@ CALLED = {
     "raw values, twice as long": "window kNN, twice as long",
     "selftime": "**selftime, all six**",
 }
-"""The result file keeps the names that rows had when they were measured; the page has the field's."""
-
+"""Rows have the field's names on the page; the result file keeps those of the measurement."""
 COLLECTIONS = ("UCR", "NAB", "SMAP/MSL")
 
 
