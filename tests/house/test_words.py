@@ -36,7 +36,8 @@ SAY = {
 """Patterns of retired words, with what to say instead."""
 
 ALLOWED = {
-    "asides?": (r"\b(?:set|sets|setting|put|left|laid) aside\b", "English for keeping apart"),
+    "asides?": (r"(?:set|put|left|leave|move|moved)[ _]aside\b", "English for keeping apart"),
+    "trunks?": (r'"trunk"|thigh and trunk', "the place of a sensor in a bundled recording"),
     "manners?": (r"\bin the manner of\b", "English for 'like'"),
 }
 """Where a retired word is ordinary English: what may stand there, and why."""
