@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-
-import selftime as st
 from judged_material import TABLE, judged_pair
 from report_material import Seen, a_comparison, a_run, full_content
 from scratch_material import make_scratch_quick
+
+import selftime as st
 from selftime.cli.report import report
 from selftime.encoders.builders import BUILDERS
 from selftime.engine.training.run_folder import (
