@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from judged_material import TABLE, judged_pair
+from report_material import Seen, a_comparison, a_run, full_content
+from scratch_material import make_scratch_quick
 
 import selftime as st
-from judged_material import judged_pair
-from report_material import Seen, a_comparison, a_run, full_content
 from selftime.cli.report import report
 from selftime.encoders.builders import BUILDERS
 from selftime.engine.training.run_folder import (
@@ -20,10 +21,10 @@ from selftime.engine.training.run_folder import (
 from selftime.report.page.content import Content
 from selftime.report.page.page import page
 from selftime.tasks.comparison.compare import comparison_to_dict
-from test_report_judged import TABLE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "reports.md").read_text(encoding="utf8")
+PYTHON = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in TEXT.split("## Where each figure is")[1].split("##")[0].splitlines()
@@ -68,15 +69,31 @@ def test_options_are_those_of_the_command():
     assert options <= known and {"train", "test", "out", "json", "force"} <= options
 
 
-def test_python_runs(monkeypatch, capsys):
+@pytest.fixture
+def small(monkeypatch):
+    """A fifth of the samples, and features that are quick."""
     whole = st.sample
     monkeypatch.setattr(st, "sample", lambda *words: whole(*words)[::5])
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
-    (code,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.usefixtures("small")
+def test_python_runs(capsys):
     names: dict = {}
-    exec(compile(code, "docs/reports.md", "exec"), names)
+    exec(compile(PYTHON[0], "docs/reports.md", "exec"), names)
     assert "balanced_accuracy" in capsys.readouterr().out
     assert st.Evaluation.from_dict(names["found"].to_dict()).accuracy == names["found"].accuracy
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+def test_folders_are_read_back_as_the_page_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_scratch_quick(monkeypatch)
+    names: dict = {}
+    exec(compile("".join(PYTHON), "docs/reports.md", "exec"), names)
+    assert names["run"].page == Path("comparison") / "report.html"
+    assert names["run"].comparison.to_dict() == names["comparison"].to_dict()
 
 
 @pytest.mark.parametrize("name", ["accuracy", "macro F1", "Brier score", "calibration error"])
