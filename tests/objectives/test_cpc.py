@@ -44,7 +44,7 @@ def equation_4(predicted: Tensor, latents: Tensor, valid: Tensor) -> float:
 THERE = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]]).bool()
 
 
-@pytest.mark.parametrize("there", [THERE, THERE | True, THERE & False], ids=["some", "all", "none"])
+@pytest.mark.parametrize("valid", [THERE, THERE | True, THERE & False], ids=["some", "all", "none"])
 def test_loss_equals_equation_4_over_the_segments_that_exist(rng: Generator, valid: Tensor) -> None:
     predicted, latents = torch.randn(2, 4, 3, 5, generator=rng, dtype=torch.float64)
     wanted = torch.tensor(equation_4(predicted, latents, valid), dtype=torch.float64)
