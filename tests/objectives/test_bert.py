@@ -11,9 +11,9 @@ from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.bert import BERT, corrupted, next_segment_loss
-from selftime.objectives.losses.reconstruction import masked_code_loss
-from selftime.objectives.patches.patches import patches_of
-from selftime.objectives.patches.pieces import segments
+from selftime.objectives.losses import masked_code_loss
+from selftime.objectives.patches import patches_of
+from selftime.objectives.bert import segments
 from strided_toy import Strided
 from toy_batches import padded, ragged, with_gap
 

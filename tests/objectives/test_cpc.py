@@ -11,8 +11,8 @@ from torch.autograd import gradcheck
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.cpc import CPC
-from selftime.objectives.losses.contrast import info_nce
-from selftime.objectives.patches.future import Ahead, Predictor
+from selftime.objectives.cpc import info_nce
+from selftime.objectives.cpc import Ahead, Predictor
 from toy_batches import padded, ragged, with_gap
 
 

@@ -13,7 +13,7 @@ from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.base import Objective
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.objectives.masked_values import MaskedValues
-from selftime.objectives.patches.patches import trimmed
+from selftime.objectives.patches import trimmed
 from selftime.views.masks import EachChannel, RandomMask, hidden
 from selftime.views.spans import BlockMask
 from toy_batches import padded, ragged, sines, with_gap

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.patches.pieces import pieces_of, valid_pieces
+from selftime.objectives.segment_order import pieces_of, valid_pieces
 from selftime.objectives.right_order import RightOrder
 from selftime.objectives.segment_order import SegmentOrder
 from toy_batches import before_and_after, ragged

@@ -148,7 +148,7 @@ def test_an_encoder_of_eight_steps_a_token_works_and_one_of_whole_series_does_no
 
 
 def test_what_it_refuses() -> None:
-    text = "wanted at least 2: it is rebuilt from its neighbours and told from them"
+    text = "wanted at least 2: it is rebuilt from its neighbours, which are its"
     with pytest.raises(ValueError, match=re.escape(text)):
         simmtm()(ragged((24,)), seeded())
     with pytest.raises(ValueError, match=re.escape("got temperature=0.0, wanted more than 0")):

@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.tf_c import TFC, consistency
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.spectrum import Components, amplitudes

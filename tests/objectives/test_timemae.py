@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.patches.patches import draw_patches, patch_steps, patches_of
+from selftime.objectives.patches import draw_patches, patch_steps, patches_of
 from selftime.objectives.timemae import Queries, TimeMAE, masked_vector_loss
 from selftime.views.masks import hidden
 from strided_toy import Strided

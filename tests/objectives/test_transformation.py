@@ -10,7 +10,7 @@ from torch import Generator
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.arrow_of_time import ArrowOfTime
-from selftime.objectives.parts.labels import accuracy, balanced_labels
+from selftime.objectives.transformation import accuracy, balanced_labels
 from selftime.objectives.transformation import VISIBLE, Transformation, apply_views, shrink
 from selftime.views.amplitude import flip
 from selftime.views.pairs import Fixed, same

@@ -8,7 +8,7 @@ from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.ts_tcc import TSTCC, Context
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent, Pair, WeakStrong

@@ -129,13 +129,16 @@ def module_of(path: Path, root: Path) -> str:
 
 
 def satellites(trees: Trees, root: Path, limit: int = 60) -> Iterator[Complaint]:
-    """A module under 60 lines with a single customer, in its own folder, belongs to it."""
+    """A module under 60 lines with a single customer, in its own folder, belongs to it.
+
+    A registry is no customer: it lists what people choose from, one file each.
+    """
     used = customers(trees, root)
     for path, tree in trees.items():
         if path.stem == "__init__" or path.stem.endswith("_numba"):
             continue
         lines = max((getattr(node, "end_lineno", 0) for node in tree.body), default=0)
         users = used[path]
-        if lines < limit and len(users) == 1 and next(iter(users)).parent == path.parent:
-            only = next(iter(users)).name
-            yield path, lines, f"{lines} lines for {only} alone: let it live there"
+        only = next(iter(users)) if len(users) == 1 else None
+        if lines < limit and only and only.parent == path.parent and only.stem != "registry":
+            yield path, lines, f"{lines} lines for {only.name} alone: let it live there"

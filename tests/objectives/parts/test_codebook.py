@@ -7,8 +7,8 @@ import torch
 from torch import Generator
 
 from selftime.data.batch import Batch
-from selftime.objectives.patches.codebook import Codebook, first_centres, k_means, patch_distances
-from selftime.objectives.patches.patches import draw_patches, patch_steps, patches_of, trimmed
+from selftime.objectives.parts.codebook import Codebook, first_centres, k_means, patch_distances
+from selftime.objectives.patches import draw_patches, patch_steps, patches_of, trimmed
 from toy_batches import padded, ragged, with_gap
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.right_order import order_loss
 from selftime.objectives.segment_order import place_loss
 
