@@ -110,11 +110,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """Return the loss of one batch.
-
-        Raises:
-            ValueError: a batch from which nothing can be learned.
-        """
+        """Return the loss of one batch; raise a ValueError if nothing can be learned from it."""
 
     def after_step(self, progress: float) -> None:  # noqa: B027 - most methods have no teacher
         """Move teachers; ``progress`` runs from 0 to 1 over the run."""

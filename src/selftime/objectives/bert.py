@@ -114,10 +114,7 @@ def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generato
 def next_segment_loss(
     logits: Float[Tensor, "B"], follows: Bool[Tensor, "B"], asked: Bool[Tensor, "B"]
 ) -> Float[Tensor, ""]:
-    """Binary cross entropy of B following A, over the series that were ``asked``.
-
-    Devlin et al. 2019, section 3.1, task 2.
-    """
+    """Binary cross entropy of B following A, where ``asked`` (Devlin et al. 2019, 3.1, task 2)."""
     each = F.binary_cross_entropy_with_logits(logits, follows.to(logits.dtype), reduction="none")
     return mean_where(each, asked)
 

@@ -19,13 +19,7 @@ from selftime.views.pairs import crop, integers_between
 
 
 class Cut(NamedTuple):
-    """Past and future of each series.
-
-    Attributes:
-        past: (B,) steps before the cut.
-        size: (B,) steps of a segment of the future.
-        segments: K, number of segments that follow one another from the cut on.
-    """
+    """Past of each series, (B,) steps, and K segments of ``size`` (B,) steps that follow it."""
 
     past: Lengths
     size: Lengths
@@ -92,10 +86,9 @@ class Ahead:
 
 
 class Predictor(nn.Module):
-    """One linear map W_k per segment, from a context to the latent of that segment.
+    """One linear map W_k per segment (van den Oord et al. 2018, section 2.3); without biases.
 
-    van den Oord et al. 2018, section 2.3, after equation 3; without biases. First weights are small
-    enough that scores zᵀ W_k c are about 1 for vectors of numbers about 1, for any D.
+    First weights are small enough that scores zᵀ W_k c are about 1 for vectors of numbers about 1.
     """
 
     def __init__(self, inner: int, outer: int, segments: int, *, seed: int) -> None:

@@ -23,11 +23,8 @@ _Views = Callable[[Batch, Generator], Sequence[Batch]]
 STUDENT = 0.1
 """Temperature of the student (Caron et al. 2021, section 3.2)."""
 CENTRING = 0.5
-"""Share of the centre that stays at each step (Caron et al. 2021, equation 4).
-
-The paper has 0.9. Here, at rates for short runs, outputs move faster than such a centre: series
-crowd into one output and come out of it again.
-"""
+"""Share of the centre that stays at each step (Caron et al. 2021, equation 4). The paper has 0.9:
+at rates for short runs outputs move faster than such a centre, and series crowd into one output."""
 
 
 class DINO(Objective):

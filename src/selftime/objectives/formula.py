@@ -95,11 +95,7 @@ class Term(NamedTuple):
 
 
 def terms_in(text: str) -> list[Term]:
-    """Return the terms of a sum; a single name is a sum of one term.
-
-    Raises:
-        ValueError: an unknown name, or a term that is not "name" or "weight*name".
-    """
+    """Return the terms of a sum such as "a + 0.5*b"; a single name is a sum of one term."""
     return [_term(part) for part in text.split("+")]
 
 
@@ -119,8 +115,7 @@ def _term(text: str) -> Term:
 def takes_steps(text: str) -> bool:
     """Return whether the named objective is learned by gradient, step by step.
 
-    Raises:
-        ValueError: an unknown name, or a closed form within a sum.
+    An unknown name or a closed form within a sum raises a ValueError.
     """
     terms = terms_in(text)
     closed = [term.name for term in terms if issubclass(OBJECTIVES[term.name], ClosedForm)]
@@ -135,16 +130,11 @@ def takes_steps(text: str) -> bool:
 def build_objective(
     text: str, encoder: Encoder, *, seed: int = 0, length: int | None = None
 ) -> Objective:
-    """Build the named objective on this encoder, with the settings of its paper.
+    """Build the named objective or weighted sum on this encoder, with the settings of its paper.
 
-    Args:
-        text: a name, or a weighted sum, of objectives learned by gradient.
-        encoder: the network that they train.
-        seed: of the weights that are trained beside it.
-        length: steps of a usual series, so that patches suit it; None leaves them as published.
-
-    Raises:
-        ValueError: an unknown name, or an objective that cannot train this encoder.
+    ``seed`` draws the weights that are trained beside the encoder. Patches suit series of ``length``
+    steps; None leaves them as published. An unknown name, or an objective that cannot train this
+    encoder, raises a ValueError.
     """
     terms = terms_in(text)
     made = [_on(OBJECTIVES[term.name], encoder, seed, length) for term in terms]

@@ -119,8 +119,7 @@ def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
 def principal_basis(features: Tensor, dim: int) -> Tensor:
     """Return orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M.
 
-    From the smaller of the two Gram matrices, so F may be large (M × M is the method of snapshots,
-    Sirovich 1987).
+    From the smaller Gram matrix, so F may be large (M × M: method of snapshots, Sirovich 1987).
     """
     wide = features.shape[1] > features.shape[0]
     e, U = eigh((features @ features.T if wide else features.T @ features).double())

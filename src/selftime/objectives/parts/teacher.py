@@ -30,12 +30,9 @@ class Teacher(nn.Module, Generic[Module]):
     """Exponential moving average of a module (Tarvainen & Valpola 2017, equation 1).
 
     Its weights are part of the state of a run, and no gradient reaches them. Call ``module`` as the
-    student itself is called, under ``torch.no_grad()``. The momentum of the beginning rises to 1 as
-    the schedule says: not at all, in a straight line, or along half a cosine (Grill et al. 2020,
+    student is called, under ``torch.no_grad()``. The momentum of the beginning, 0 to 1, rises to 1
+    as the schedule says: not at all, in a straight line, or along half a cosine (Grill et al. 2020,
     section 3.3).
-
-    Raises:
-        ValueError: a momentum outside 0 to 1.
     """
 
     def __init__(self, student: Module, *, momentum: float, schedule: Schedule) -> None:

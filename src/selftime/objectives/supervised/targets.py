@@ -16,12 +16,7 @@ IGNORED = -1
 
 
 class TargetType(ABC):
-    """A kind of target: the number of outputs it takes, their loss, and what they predict.
-
-    Attributes:
-        size: K, outputs per series (or per step).
-        by_step: every step has a target, not the series as a whole.
-    """
+    """Base of targets: K = ``size`` outputs per series or step, their loss and predictions."""
 
     size: int
     by_step: bool = False
@@ -90,12 +85,7 @@ class AnyClasses(TargetType):
 
 
 class Amount(TargetType):
-    """One value or several: mean squared error of values scaled to mean 0 and deviation 1.
-
-    Attributes:
-        mean: (K,) of the values that were seen.
-        std: (K,) their standard deviation; 1 where all are equal.
-    """
+    """One value or several: mean squared error of values scaled to mean 0 and deviation 1."""
 
     def __init__(self, y: Float[np.ndarray, "N K"]) -> None:
         self.mean, std = y.mean(axis=0), y.std(axis=0)
