@@ -26,8 +26,8 @@ from selftime.encoders.networks.transformer import Transformer
 from selftime.engine.solve import generator
 from selftime.engine.training.optim import optimiser
 from selftime.objectives.base import Objective
+from selftime.objectives.cpc import Ahead
 from selftime.objectives.masked_patches import MaskedPatches
-from selftime.objectives.patches.future import Ahead
 from selftime.objectives.simmtm import SimMTM
 from selftime.objectives.tf_c import TFC
 from selftime.objectives.ts_tcc import TSTCC

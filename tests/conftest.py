@@ -12,10 +12,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads woul
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
+from checked_calls import CheckedCalls  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 from jaxtyping import config as type_checks  # noqa: E402
-
-from checked_calls import CheckedCalls  # noqa: E402
 
 if not os.environ.get("SELFTIME_UNCHECKED"):
     sys.meta_path.insert(0, CheckedCalls())

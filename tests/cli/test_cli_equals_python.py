@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from scratch_material import make_scratch_quick
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import selftime as st
-from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.data import readers
 from selftime.tasks.audit import views as invariance

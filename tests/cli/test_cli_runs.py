@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from training_material import waves
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -16,7 +17,6 @@ import selftime as st
 from selftime.cli import app, terminal
 from selftime.cli.pretrain import words_to_resume
 from selftime.engine.training.run_folder import facts_in, metrics_in
-from training_material import waves
 
 
 def call(*words):
@@ -92,7 +92,7 @@ def test_force_begins_anew_once_the_settings_are_good(stopped, order):
     folder, _ = stopped
     before = (folder / "metrics.jsonl").read_text()
     assert "got a budget of 'soon'" in failed(*order, "--force", "--budget", "soon")
-    assert "one token a step" in failed(*order, "--force", "--encoder", "quantiles")
+    assert "one token per step" in failed(*order, "--force", "--encoder", "quantiles")
     assert (folder / "metrics.jsonl").read_text() == before
     assert call(*order, "--force", "--seed", 3).exit_code == 0
     assert facts_in(folder)["seed"] == 3

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stream_material import model_of, offline, per_series, series_of
 from typer.testing import CliRunner
 
 from selftime.cli import app, watch
 from selftime.cli.watch import LONGEST, lines_of, step_in
-from stream_material import model_of, offline, per_series, series_of
 
 TAKES_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 """Tests that run in the background hand down that SIGINT is ignored; a terminal does not."""

@@ -7,6 +7,8 @@ import signal
 import numpy as np
 import pytest
 import torch
+from strided_toy import Strided
+from training_material import advanced, assert_same_state, objective_of, plan_of, waves
 from typer.testing import CliRunner
 
 import selftime as st
@@ -20,8 +22,6 @@ from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics
 from selftime.engine.training.trainer import Trainer
 from selftime.estimators import Classifier
 from selftime.objectives.simclr import SimCLR
-from strided_toy import Strided
-from training_material import advanced, assert_same_state, objective_of, plan_of, waves
 
 REASON = "bf16 was given, but on this machine embeddings of the first batch are "
 OTHER, NONE = "off in it (healthy is at most 10% off)", "no numbers in it"

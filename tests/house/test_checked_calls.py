@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from checked_calls import checked
 from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
-from checked_calls import checked
 from selftime.encoders.fixed import quantiles_numba
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.views.draws import smooth_curves, spline_weights

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from house_classes import classes_of, settings_not_kept, too_deep
 from house_rules import RULES, functions, lines_of
 

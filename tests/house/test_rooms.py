@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from house_package import (
     bare_participles,
     homes,
@@ -18,10 +17,24 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "selftime"
 FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf8")) for path in FILES}
-COMMANDS = (
-    "advise backtest classify compare demo detect embed forecast inspect methods pick pretrain "
-    "race report suggest watch"
-).split()
+COMMANDS = [
+    "advise",
+    "backtest",
+    "classify",
+    "compare",
+    "demo",
+    "detect",
+    "embed",
+    "forecast",
+    "inspect",
+    "methods",
+    "pick",
+    "pretrain",
+    "race",
+    "report",
+    "suggest",
+    "watch",
+]
 SHARED = ("__init__", "app", "files", "options", "terminal")
 
 

@@ -5,17 +5,16 @@ import re
 
 import pytest
 import torch
+from strided_toy import Strided
 from torch import Generator, Tensor
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.bert import BERT, corrupted, next_segment_loss
-from selftime.objectives.losses.reconstruction import masked_code_loss
-from selftime.objectives.patches.patches import patches_of
-from selftime.objectives.patches.pieces import segments
-from strided_toy import Strided
-from toy_batches import padded, ragged, with_gap
+from selftime.objectives.bert import BERT, corrupted, next_segment_loss, segments
+from selftime.objectives.losses import masked_code_loss
+from selftime.objectives.patches import patches_of
 
 
 def seeded(seed: int = 0) -> Generator:

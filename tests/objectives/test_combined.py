@@ -3,12 +3,12 @@
 import pytest
 import torch
 from torch import Generator
+from toy_batches import before_and_after, sines
 
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.formula import Combined, build_objective, patch_for, takes_steps, terms_in
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.ts2vec import TS2Vec
-from toy_batches import before_and_after, sines
 
 ENCODER = Dilated(channels=1, hidden=4, depth=2, dim=6)
 

@@ -7,13 +7,11 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.cpc import CPC
-from selftime.objectives.losses.contrast import info_nce
-from selftime.objectives.patches.future import Ahead, Predictor
-from toy_batches import padded, ragged, with_gap
+from selftime.objectives.cpc import CPC, Ahead, Predictor, info_nce
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -44,7 +42,7 @@ def equation_4(predicted: Tensor, latents: Tensor, valid: Tensor) -> float:
 THERE = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]]).bool()
 
 
-@pytest.mark.parametrize("there", [THERE, THERE | True, THERE & False], ids=["some", "all", "none"])
+@pytest.mark.parametrize("valid", [THERE, THERE | True, THERE & False], ids=["some", "all", "none"])
 def test_loss_equals_equation_4_over_the_segments_that_exist(rng: Generator, valid: Tensor) -> None:
     predicted, latents = torch.randn(2, 4, 3, 5, generator=rng, dtype=torch.float64)
     wanted = torch.tensor(equation_4(predicted, latents, valid), dtype=torch.float64)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import Generator
+from toy_batches import before_and_after, ragged, sines, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.forecast import Forecast
-from toy_batches import before_and_after, ragged, sines, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+from toy_batches import padded, ragged, sines, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -16,14 +17,13 @@ from selftime.objectives.base import Objective
 from selftime.objectives.data2vec import Data2Vec
 from selftime.objectives.jepa import JEPA, draw_blocks
 from selftime.objectives.parts.teacher import patch_targets
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     draw_patches,
     encode_visible,
     patch_steps,
     patches_of,
 )
 from selftime.views.masks import hidden
-from toy_batches import padded, ragged, sines, with_gap
 
 LENGTHS = (24, 17, 9, 2, 1)
 
@@ -71,8 +71,8 @@ def test_jepa_costs_what_a_loop_over_hidden_patches_says() -> None:
     free = free_of(x, 4)
     masked = draw_blocks(free, 4, seeded(3))
     seen = hidden(x, ~patch_steps(masked, 4, 24))
-    encoded = encode_visible(objective.encoder, seen, free & ~masked, 4)
-    made = objective.predictor(encoded.tokens, free & ~masked, masked).detach()
+    visible_tokens, embeddings = encode_visible(objective.encoder, seen, free & ~masked, 4)
+    made = objective.predictor(visible_tokens, free & ~masked, masked).detach()
     latents, errors = objective.teacher.module(x), list[float]()
     for b, p in masked.nonzero().tolist():
         wanted = normal(mean_of(latents[b, 4 * p : min(4 * p + 4, LENGTHS[b])]))
@@ -80,7 +80,7 @@ def test_jepa_costs_what_a_loop_over_hidden_patches_says() -> None:
     step = objective(x, seeded(3))
     assert len(errors) > 30
     assert float(step.loss.detach()) == pytest.approx(sum(errors) / len(errors), rel=1e-9)
-    torch.testing.assert_close(step.embeddings, encoded.embeddings.detach())
+    torch.testing.assert_close(step.embeddings, embeddings.detach())
 
 
 def test_data2vec_costs_what_a_loop_over_hidden_steps_says() -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from torch import Generator
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -13,7 +14,7 @@ from selftime.encoders.networks.patching import PatchEmbedder
 from selftime.encoders.networks.transformer import Transformer
 from selftime.objectives.mae import MAE
 from selftime.objectives.parts.heads import Decoder
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     draw_patches,
     encode_visible,
     patch_steps,
@@ -21,7 +22,6 @@ from selftime.objectives.patches.patches import (
     visible_first,
 )
 from selftime.views.masks import hidden
-from toy_batches import padded, ragged, with_gap
 
 LENGTHS = (24, 17, 9, 2, 1)
 
@@ -83,21 +83,21 @@ def test_a_series_is_encoded_as_if_it_were_alone(make, seed: int) -> None:
     x, encoder = with_gap(ragged(lengths), 4, 8), make()
     seen, visible, goes = masked(x, 4, seed)
     assert any(goes[b, (length - 1) // 4] for b, length in enumerate(lengths[1:], start=1))
-    together = encode_visible(encoder, seen, visible, 4)
+    tokens, embeddings = encode_visible(encoder, seen, visible, 4)
     for b in range(len(lengths)):
         part = Batch(seen.values[b : b + 1], seen.observed[b : b + 1])
-        alone = encode_visible(encoder, part, visible[b : b + 1], 4)
-        torch.testing.assert_close(alone.tokens[0], together.tokens[b])
-        torch.testing.assert_close(alone.embeddings[0], together.embeddings[b])
-    assert not together.tokens[~visible].any() and together.tokens[visible].any(dim=1).all()
+        own_tokens, own_embedding = encode_visible(encoder, part, visible[b : b + 1], 4)
+        torch.testing.assert_close(own_tokens[0], tokens[b])
+        torch.testing.assert_close(own_embedding[0], embeddings[b])
+    assert not tokens[~visible].any() and tokens[visible].any(dim=1).all()
 
 
 def test_with_everything_visible_it_is_the_encoder_itself() -> None:
     x = ragged((24, 17))
     all_of_it = patches_of(x, 4).valid
     for encoder in (dilated(), transformer()):
-        made = encode_visible(encoder, x, all_of_it, 4)
-        torch.testing.assert_close(made.embeddings, encoder.embed(x))
+        _, made = encode_visible(encoder, x, all_of_it, 4)
+        torch.testing.assert_close(made, encoder.embed(x))
 
 
 def test_the_decoder_looks_at_what_is_given_and_at_positions() -> None:

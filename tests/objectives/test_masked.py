@@ -14,7 +14,7 @@ from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.base import Objective
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.objectives.masked_values import MaskedValues
-from selftime.objectives.patches.patches import trimmed
+from selftime.objectives.patches import trimmed
 from selftime.views.masks import BlockMask, EachChannel, RandomMask, hidden
 
 LENGTHS = (24, 17, 9, 2, 1)

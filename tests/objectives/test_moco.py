@@ -6,14 +6,14 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from contrast_loops import dot
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
+from toy_batches import ragged
 
-from contrast_loops import dot
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.moco import MoCo, queue_contrast
 from selftime.views.pairs import WeakStrong
-from toy_batches import ragged
 
 
 def seeded(seed: int = 0) -> Generator:

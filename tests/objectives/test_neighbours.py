@@ -3,12 +3,12 @@
 import pytest
 import torch
 from torch import Generator
+from toy_batches import padded, ragged
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.neighbours import Neighbours, Passage
 from selftime.views.mild import Mild
-from toy_batches import padded, ragged
 
 STILL = Mild(strength=0.0)
 

@@ -5,13 +5,13 @@ import re
 import pytest
 import torch
 from torch import Generator
+from toy_batches import before_and_after, ragged, sines, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.next_step import NextStep, frames_after
 from selftime.views.pairs import Fixed, RandomCrop, same
-from toy_batches import before_and_after, ragged, sines, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from ranks_in_threads import on_ranks
 from ranks_run import STEPS, STOPPED_AFTER, main
+
 from selftime.data.batch import Batch
 from selftime.objectives.distributed import Gathered, distribute
 

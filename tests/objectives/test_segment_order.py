@@ -7,13 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+from toy_batches import before_and_after, ragged
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.patches.pieces import pieces_of, valid_pieces
 from selftime.objectives.right_order import RightOrder
-from selftime.objectives.segment_order import SegmentOrder
-from toy_batches import before_and_after, ragged
+from selftime.objectives.segment_order import SegmentOrder, pieces_of, valid_pieces
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -6,15 +6,15 @@ import re
 import pytest
 import torch
 from torch import Generator
+from toy_batches import before_and_after, padded, ragged, sines, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import ENCODERS
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.simclr import SimCLR
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent, Pair, WeakStrong
-from toy_batches import before_and_after, padded, ragged, sines, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -5,7 +5,9 @@ import re
 
 import pytest
 import torch
+from strided_toy import Strided
 from torch import Generator, Tensor
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
@@ -18,8 +20,6 @@ from selftime.objectives.simmtm import (
     uncertainty_weighting,
 )
 from selftime.views.masks import RandomMask, hidden
-from strided_toy import Strided
-from toy_batches import padded, ragged, with_gap
 
 THERE = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=torch.bool).repeat(2, 1)
 
@@ -148,7 +148,7 @@ def test_an_encoder_of_eight_steps_a_token_works_and_one_of_whole_series_does_no
 
 
 def test_what_it_refuses() -> None:
-    text = "wanted at least 2: it is rebuilt from its neighbours and told from them"
+    text = "wanted at least 2: it is rebuilt from its neighbours, which are its"
     with pytest.raises(ValueError, match=re.escape(text)):
         simmtm()(ragged((24,)), seeded())
     with pytest.raises(ValueError, match=re.escape("got temperature=0.0, wanted more than 0")):

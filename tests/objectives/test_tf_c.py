@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.tf_c import TFC, consistency
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.spectrum import Components, amplitudes
-from toy_batches import padded, ragged, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:

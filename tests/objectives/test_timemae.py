@@ -5,16 +5,16 @@ import re
 
 import pytest
 import torch
+from strided_toy import Strided
 from torch import Generator, Tensor, nn
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.patches.patches import draw_patches, patch_steps, patches_of
+from selftime.objectives.patches import draw_patches, patch_steps, patches_of
 from selftime.objectives.timemae import Queries, TimeMAE, masked_vector_loss
 from selftime.views.masks import hidden
-from strided_toy import Strided
-from toy_batches import padded, ragged, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:

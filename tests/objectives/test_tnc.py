@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Generator
 from torch.autograd import gradcheck
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.tnc import TNC, Neighbourhoods, distant_starts, neighbourhood_loss
-from toy_batches import padded, ragged, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -70,7 +70,7 @@ def test_windows_are_pieces_of_their_own_series(seed: int) -> None:
     steps = torch.arange(40).double()
     values = (1000 * torch.arange(5)[:, None] + steps)[:, None]
     x = Batch(values, steps < lengths[:, None, None])
-    windows = Neighbourhoods(anchors=6, window=0.25, spread=0.5)
+    windows = Neighbourhoods(anchors=6, window=0.25, std=0.5)
     anchor, near, far = windows(x, seeded(seed))
     for row in range(30):
         L = int(lengths[row // 6])
@@ -87,7 +87,7 @@ def test_windows_are_pieces_of_their_own_series(seed: int) -> None:
 
 
 def test_no_spread_makes_neighbours_equal() -> None:
-    anchor, near, far = Neighbourhoods(spread=0.0)(ragged(), seeded())
+    anchor, near, far = Neighbourhoods(std=0.0)(ragged(), seeded())
     assert torch.equal(anchor.values, near.values)
     assert not torch.equal(anchor.values, far.values)
 
@@ -115,6 +115,6 @@ def test_what_cannot_work_is_refused() -> None:
         with pytest.raises(ValueError, match=f"got {next(iter(wrong))}=.*, wanted"):
             Neighbourhoods(**wrong)
     encoder = Dilated(channels=1, hidden=4, depth=1, dim=4)
-    for wrong in ({"alike": 1.5}, {"width": 0}):
+    for wrong in ({"similar": 1.5}, {"width": 0}):
         with pytest.raises(ValueError, match=f"got {next(iter(wrong))}=.*, wanted"):
             TNC(encoder=encoder, **wrong)

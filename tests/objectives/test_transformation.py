@@ -6,16 +6,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Generator
+from toy_batches import before_and_after, padded, ragged
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.arrow_of_time import ArrowOfTime
-from selftime.objectives.parts.labels import accuracy, balanced_labels
-from selftime.objectives.transformation import VISIBLE, Transformation, apply_views, shrink
+from selftime.objectives.transformation import (
+    VISIBLE,
+    Transformation,
+    accuracy,
+    apply_views,
+    balanced_labels,
+    shrink,
+)
 from selftime.views.amplitude import flip
 from selftime.views.pairs import Fixed, same
 from selftime.views.timing import reverse
-from toy_batches import before_and_after, padded, ragged
 
 PLAIN = (Fixed(same), Fixed(flip, chance=1.0), Fixed(reverse, chance=1.0))
 

@@ -165,14 +165,14 @@ def test_the_loss_falls() -> None:
 
 
 def test_a_series_alone_is_refused() -> None:
-    text = "got a batch of 1 series, wanted at least 2: it is told from the other series"
+    text = "got a batch of 1 series, wanted at least 2: the other series of the batch"
     with pytest.raises(ValueError, match=re.escape(text)):
         ts2vec()(ragged((24,)), seeded())
 
 
 def test_an_encoder_of_whole_series_is_refused() -> None:
     encoder = ENCODERS["MiniRocket"](channels=1, length=32, features=84)
-    text = "ts2vec needs an encoder with one token a step, got MiniRocket: use encoder='dilated'"
+    text = "ts2vec needs an encoder with one token per step, got MiniRocket: use encoder='dilated'"
     with pytest.raises(ValueError, match=re.escape(text)):
         TS2Vec(encoder=encoder)
 

@@ -4,16 +4,16 @@ import re
 
 import pytest
 import torch
+from test_cpc import equation_4
 from torch import Generator
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.ts_tcc import TSTCC, Context
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent, Pair, WeakStrong
-from test_cpc import equation_4
-from toy_batches import padded, ragged, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from judged_material import judged_pair
 from report_material import HOSTILE, Seen, a_run, full_content, some_series, some_vectors
+
 from selftime.report.page.calibration import (
     PLOT_SIDE,
     calibration_picture,

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from training_material import training_of
 
 from selftime.engine.training import checkpoint
 from selftime.engine.training import loop as loop
@@ -25,7 +26,6 @@ from selftime.engine.training.checkpoint import (
     newest_checkpoint,
     sweep,
 )
-from training_material import training_of
 
 BUDGET = "40 steps"
 KILLS, MOST = 20, 200

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from house_package import customers, imported_modules, module_of
 
 ROOT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import torch
+from training_material import advanced, training_of
 
 from selftime.engine.training import checkpoint
 from selftime.engine.training.loop import Stopped, run_training
 from selftime.engine.training.trainer import Trainer
-from training_material import advanced, training_of
 
 STEPS, STOPPED_AFTER = 50, 3
 

@@ -1,1 +1,1 @@
-"""."""
+"""Self-supervised objectives, one file per method."""

@@ -1,4 +1,4 @@
-"""ArrowOfTime: does a series run forwards or backwards?"""
+"""ArrowOfTime: the network predicts the direction in which a series runs."""
 
 import torch.nn.functional as F
 from torch import Generator
@@ -8,7 +8,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.parts.heads import projector
-from selftime.objectives.parts.labels import accuracy, balanced_labels
+from selftime.objectives.transformation import accuracy, balanced_labels
 from selftime.views.mild import View
 from selftime.views.pairs import RandomCrop
 from selftime.views.timing import identity_positions, resample, reversed_where
@@ -17,13 +17,13 @@ from selftime.views.timing import identity_positions, resample, reversed_where
 class ArrowOfTime(Objective):
     """Forwards or backwards (Wei et al. 2018, section 3).
 
-    Half of the series of each batch are turned round, drawn anew each time. What looks the same
-    both ways teaches nothing: symmetric series, and stationary Gaussian noise of any spectrum.
+    Half of the series of each batch are reversed, drawn anew each time. Series that are the same
+    both ways teach nothing: symmetric ones, and stationary Gaussian noise of any spectrum.
 
     Attributes:
         encoder: what is learned.
-        view: what is done to series before some are turned; crops, so that where a recording
-            begins and ends does not decide.
+        view: applied before some are reversed; crops, so that the beginning and the end of a
+            recording do not decide.
         width: of the hidden layer of the classifier.
         seed: draws the weights of the classifier.
     """
@@ -41,14 +41,11 @@ class ArrowOfTime(Objective):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.view = view
-        self.width = width
-        self.seed = seed
+        self.encoder, self.view, self.width, self.seed = encoder, view, width, seed
         self.classify = projector(encoder.dim, width, 2, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """Crop, turn some round, encode, classify."""
+        """Crop, reverse some, encode, classify."""
         x = self.view(batch, rng)
         turned = balanced_labels(x, 2, rng)  # (B,)
         either = resample(x, reversed_where(identity_positions(x), x.lengths, turned == 1))

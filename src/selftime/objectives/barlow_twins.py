@@ -1,13 +1,16 @@
-"""Barlow Twins: features agree between two views and say different things."""
+"""Barlow Twins: features agree between two views and differ from one another."""
 
-from torch import Generator
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.agreement import cross_correlation, off_diagonal, on_diagonal
+from selftime.objectives.losses import off_diagonal
 from selftime.objectives.parts.heads import normed_projector
+from selftime.shapes import Embedding
 from selftime.views.pairs import Independent, Pair
 
 
@@ -44,11 +47,8 @@ class BarlowTwins(Objective):
         super().__init__()
         if not redundancy >= 0:
             raise ValueError(f"got redundancy={redundancy}, wanted 0 or more: use 0.005")
-        self.encoder = encoder
-        self.pair = pair
-        self.width = width
-        self.redundancy = redundancy
-        self.seed = seed
+        self.encoder, self.pair, self.width = encoder, pair, width
+        self.redundancy, self.seed = redundancy, seed
         self.project = normed_projector([encoder.dim, width, width, width], seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -60,3 +60,18 @@ class BarlowTwins(Objective):
         redundancy = self.redundancy * off_diagonal(correlation)
         parts = {"agreement": agreement.detach(), "redundancy": redundancy.detach()}
         return Step(agreement + redundancy, parts, first.detach())
+
+
+def cross_correlation(first: Embedding, second: Embedding) -> Float[Tensor, "D D"]:
+    """Correlation over the batch of each feature of one view with each of the other.
+
+    C_ij = Σ_b a_bi b_bj / (√Σ_b a_bi² √Σ_b b_bj²), means taken off before (Zbontar et al. 2021,
+    equation 2). A feature that is the same in all series correlates with nothing: 0.
+    """
+    a, b = (F.normalize(z - z.mean(dim=0), dim=0, eps=1e-6) for z in (first, second))
+    return a.T @ b
+
+
+def on_diagonal(correlation: Float[Tensor, "D D"]) -> Float[Tensor, ""]:
+    """Σ_i (1 − C_ii)²: each feature agrees with itself (Zbontar et al. 2021, equation 1)."""
+    return (1 - correlation.diagonal()).square().sum()

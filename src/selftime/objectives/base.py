@@ -1,4 +1,4 @@
-"""Objective and ClosedForm: the two ways of learning from unlabelled series, each with its recipe."""
+"""Objective and ClosedForm: learning from series without labels, by gradient or in one solve."""
 
 import math
 from abc import ABC, abstractmethod
@@ -19,16 +19,16 @@ AVERAGING: tuple[Averaging, ...] = ("none", "ema", "mean")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """AdamW (Loshchilov & Hutter 2019) with a rate that rises and, if wanted, falls again.
+    """AdamW (Loshchilov & Hutter 2019) with a learning rate that rises and, if wanted, falls again.
 
     Attributes:
         batch_size: series of a step, over all processes.
         rate: highest learning rate.
         weight_decay: decoupled.
         warmup: share of the run over which the rate rises from 0.
-        cosine: whether it then falls to 0 along half a cosine; else it stays.
-        averaging: which weights the model gets: those of the last step ("none"), a running
-            average with decay 0.99 ("ema"), or the mean over all steps ("mean": stochastic weight
+        cosine: the rate then falls to 0 along half a cosine; else it stays.
+        averaging: weights that the model gets: those of the last step ("none"), a running average
+            with decay 0.99 ("ema"), or the mean over all steps ("mean": stochastic weight
             averaging, Izmailov et al. 2018).
 
     Raises:
@@ -58,12 +58,12 @@ class Recipe:
 
 
 def half_cosine(progress: float) -> float:
-    """From 1 to 0 along half a cosine as progress goes from 0 to 1 (Loshchilov & Hutter 2017)."""
+    """Return half a cosine: 1 at progress 0, 0 at progress 1 (Loshchilov & Hutter 2017)."""
     return (1 + math.cos(math.pi * progress)) / 2
 
 
 class Step(NamedTuple):
-    """What an objective makes of one batch.
+    """Loss of one batch, and what the log and the monitors need.
 
     Attributes:
         loss: () to be lowered.
@@ -76,28 +76,22 @@ class Step(NamedTuple):
     embeddings: Embedding
 
 
-FAMILIES = (
-    "contrastive",
-    "without negatives",
-    "masked",
-    "latent prediction",
-    "pretext",
-    "closed form",
-)
-"""What methods learn from: others, agreement alone, what was hidden, its latents, a made-up task,
-or one solve."""
+FAMILIES = ("contrastive", "without negatives", "masked",
+            "latent prediction", "pretext", "closed form")  # fmt: skip
+"""Sources of learning: other series, agreement alone, hidden values, hidden latents, a made-up
+task, one solve."""
 
 
 class Objective(nn.Module, ABC):
-    """Learned by gradient: a module that holds the encoder and whatever else is trained with it.
+    """Base of methods learned by gradient: a module of the encoder and all that is trained with it.
 
     Its ``forward`` reads like the paper's algorithm: views, encode, loss. Randomness comes from
-    ``rng`` alone, so a step is the same wherever and whenever it is computed. What compares the
-    series of a batch encodes them with :func:`selftime.objectives.distributed.distribute`.
+    ``rng`` alone, so a step is the same wherever and whenever it is computed. Methods that compare
+    the series of a batch encode them with :func:`selftime.objectives.distributed.distribute`.
 
     Attributes:
-        encoder: what is learned for later use.
-        recipe: how it is trained where nothing else is said.
+        encoder: the network that is kept for later use.
+        recipe: how it is trained unless the caller says otherwise.
         family: what it learns from, one of :data:`FAMILIES`.
         suits: when to take it, in a few words.
     """
@@ -116,11 +110,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """The loss of one batch.
-
-        Raises:
-            ValueError: a batch from which nothing can be learned.
-        """
+        """Return the loss of one batch; raise a ValueError if nothing can be learned from it."""
 
     def after_step(self, progress: float) -> None:  # noqa: B027 - most methods have no teacher
         """Move teachers; ``progress`` runs from 0 to 1 over the run."""
@@ -131,8 +121,8 @@ class Moments:
     """Sums over series and their augmented copies; they add over batches and workers.
 
     Attributes:
-        series: how many series were seen.
-        copies: how many copies of them.
+        series: number of series.
+        copies: number of their copies.
         total: (d,) sum of all copies.
         outer: (d,d) sum of p pᵀ over all copies.
         within: (d,d) sum of (p − p̄ᵢ)(p − p̄ᵢ)ᵀ, p̄ᵢ the mean of the copies of series i.
@@ -155,12 +145,7 @@ class Moments:
 
 
 class ClosedForm(ABC):
-    """Learned by one pass over the data and one solve.
-
-    Attributes:
-        family: "closed form".
-        suits: when to take it, in a few words.
-    """
+    """Base of methods that learn by one pass and one solve; ``suits`` says when to take each."""
 
     family: ClassVar[str] = "closed form"
     suits: ClassVar[str]
@@ -174,36 +159,23 @@ class ClosedForm(ABC):
 
     @abstractmethod
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
-        """The sums of one batch; sums of several batches or workers are added."""
+        """Return the sums of one batch; sums of several batches or workers are added."""
 
     @abstractmethod
     def solve(self, moments: Moments) -> Encoder:
-        """The learned encoder."""
+        """Return the learned encoder."""
 
 
 def check_negatives(x: Batch) -> None:
-    """A batch in which series can be told from others.
-
-    Raises:
-        ValueError: a single series.
-    """
+    """Raise a ValueError for a batch of a single series, which has no negatives."""
     check_several(
         x,
-        "it is told from the other series of the batch, and without any the loss is 0 whatever is "
-        "learned",
+        "the other series of the batch are its negatives, and without any the loss is always 0",
     )
 
 
 def check_several(x: Batch, why: str) -> None:
-    """A batch of two series or more.
-
-    Args:
-        x: the batch.
-        why: what more than one is needed for.
-
-    Raises:
-        ValueError: a single series.
-    """
+    """Raise a ValueError for a batch of a single series; ``why`` says what more are needed for."""
     if len(x.values) < 2:
         raise ValueError(
             f"got a batch of 1 series, wanted at least 2: {why}. Use a larger batch, or "

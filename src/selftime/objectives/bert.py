@@ -1,18 +1,20 @@
 """BERT on series: the codes of hidden patches, and whether one segment follows another."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import masked_code_loss, mean_where
+from selftime.objectives.losses import masked_code_loss, mean_where
+from selftime.objectives.parts.codebook import Codebook
 from selftime.objectives.parts.heads import linear, weights_from
-from selftime.objectives.patches.codebook import Codebook
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     Patches,
     check_patch,
     draw_patches,
@@ -21,7 +23,6 @@ from selftime.objectives.patches.patches import (
     tokens_of_patches,
     trimmed,
 )
-from selftime.objectives.patches.pieces import segments
 from selftime.settings import check_share
 from selftime.views.draws import uniform
 from selftime.views.masks import hidden
@@ -32,14 +33,14 @@ class BERT(Objective):
 
     The word of a patch is its code in a codebook fitted on a sample. As in the paper one input
     serves both tasks: segment A, then the true continuation or that of another series. The patch
-    after A is hidden in both cases, and a foreign B has mean and spread of the true one, so that
-    neither a jump nor a level gives the answer.
+    after A is hidden in both cases, and a foreign B has mean and std of the true one, so that
+    neither a jump nor a mean gives the answer.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
         codes: words of the codebook.
-        share: of the patches, chosen to be predicted; at least one of each series.
+        share: of the patches, selected to be predicted; at least one of each series.
         seed: draws the weights of the two classifiers.
 
     Raises:
@@ -76,7 +77,7 @@ class BERT(Objective):
         self.codebook.fit(sample, rng)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """Join segments, choose patches, hide most of them, predict their codes."""
+        """Join segments, select patches, hide most of them, predict their codes."""
         check_several(batch, "half of all series are continued by another series of the batch")
         both = segments(trimmed(batch), self.patch, rng)
         cut = patches_of(both.joined, self.patch)
@@ -94,16 +95,10 @@ class BERT(Objective):
 
 
 def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
-    """Of the chosen patches 80 % hidden, 10 % replaced by others of the batch, 10 % as they were.
+    """Of the selected patches 80 % hidden, 10 % replaced by others of the batch, 10 % as they were.
 
     Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps what it lacks, and its own
     values where the other lacks some.
-
-    Args:
-        x: the series.
-        chosen: (B,P) patches that are predicted.
-        patch: steps of a patch.
-        rng: draws what becomes of each, and by which it is replaced.
     """
     cut, (B, C, T) = patches_of(x, patch), x.values.shape
     fate, pick = uniform(2, *selected.shape, rng=rng, like=x.values)  # (B,P) each
@@ -120,12 +115,76 @@ def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generato
 def next_segment_loss(
     logits: Float[Tensor, "B"], follows: Bool[Tensor, "B"], asked: Bool[Tensor, "B"]
 ) -> Float[Tensor, ""]:
-    """Binary cross entropy of B following A (Devlin et al. 2019, section 3.1, task 2).
-
-    Args:
-        logits: (B,) that it does.
-        follows: (B,) whether it does.
-        asked: (B,) series that count.
-    """
+    """Binary cross entropy of B following A, where ``asked`` (Devlin et al. 2019, 3.1, task 2)."""
     each = F.binary_cross_entropy_with_logits(logits, follows.to(logits.dtype), reduction="none")
     return mean_where(each, asked)
+
+
+class Segments(NamedTuple):
+    """Series A followed by B, joined in time at a border of patches.
+
+    Attributes:
+        joined: (B,C,T) the first patches of each series, and then an end.
+        start: (B,) patch with which B begins.
+        follows: (B,) True where B is the true continuation.
+        asked: (B,) True where that was drawn: a series of one patch has no continuation.
+        apart: (B,P) the first patch of each B that has more than one; to be hidden, it keeps the
+            segments apart, in place of the token [SEP].
+    """
+
+    joined: Batch
+    start: Int[Tensor, "B"]
+    follows: Bool[Tensor, "B"]
+    asked: Bool[Tensor, "B"]
+    apart: Bool[Tensor, "B P"]
+
+
+def segments(x: Batch, patch: int, rng: Generator) -> Segments:
+    """Continue half of all series by another one (Devlin et al. 2019, section 3.1, task 2).
+
+    A is the first half of the patches, rounded down. A foreign B is brought to the mean and the
+    standard deviation of the true one in each channel, so that neither gives the answer away.
+    """
+    B, T = len(x.values), x.values.shape[2]
+    start = (-(-x.lengths // patch) // 2).clamp(min=1)  # (B,) patches
+    rest = (x.lengths - start * patch).clamp(min=0)  # (B,) steps of the true B
+    draw = uniform(2, B, rng=rng, like=x.values)
+    own = torch.arange(B, device=rest.device)
+    other = (own + 1 + (draw[0] * (B - 1)).long().clamp(max=B - 2)) % B
+    asked = (rest > 0) & (rest[other] > 0)
+    follows = (draw[1] < 0.5) | ~asked
+    source = torch.where(follows, own, other)
+    ends = match_moments(x, start * patch, source)
+    first, total = start * patch, (start * patch).minimum(x.lengths) + rest[source]
+    steps = torch.arange(int(total.max().clamp(min=1)), device=rest.device)
+    before = (steps < first[:, None])[:, None]  # (B,1,T')
+    shift = torch.where(before[:, 0], 0, ((start[source] - start) * patch)[:, None])
+    index = (steps + shift).clamp(0, T - 1)[:, None].expand(-1, x.values.shape[1], -1)
+    within = (steps < total[:, None])[:, None]
+    values = torch.where(before, x.values.gather(2, index), ends.values.gather(2, index))
+    observed = torch.where(before, x.observed.gather(2, index), ends.observed.gather(2, index))
+    count = -(-total // patch)
+    place = torch.arange(-(-len(steps) // patch), device=rest.device)
+    apart = (place == start[:, None]) & (count - start > 1)[:, None]
+    return Segments(Batch(values, observed & within), start, follows, asked, apart)
+
+
+def match_moments(x: Batch, begin: Int[Tensor, "B"], source: Int[Tensor, "B"]) -> Batch:
+    """Return the series of ``source`` at the mean and std of these from ``begin`` on."""
+    mean, std = moments(x, begin)
+    scale = torch.where(std[source] > 1e-6, std / std[source].clamp(min=1e-6), 1.0)
+    moved = (x.values[source] - mean[source]) * scale + mean
+    same = source == torch.arange(len(source), device=source.device)
+    return Batch(torch.where(same[:, None, None], x.values, moved), x.observed[source])
+
+
+def moments(
+    x: Batch, begin: Int[Tensor, "B"]
+) -> tuple[Float[Tensor, "B C 1"], Float[Tensor, "B C 1"]]:
+    """Return mean and standard deviation of what was observed from ``begin`` on; 0 of nothing."""
+    steps = torch.arange(x.values.shape[2], device=begin.device)
+    counts = x.observed & (steps >= begin[:, None])[:, None]
+    number = counts.sum(dim=2, keepdim=True).clamp(min=1)
+    mean = x.values.where(counts, 0.0).sum(dim=2, keepdim=True) / number
+    square = ((x.values - mean) ** 2).where(counts, 0.0).sum(dim=2, keepdim=True) / number
+    return mean, square.sqrt()

@@ -1,4 +1,4 @@
-"""BYOL: a network predicts what a slow copy of itself makes of the other view."""
+"""BYOL: a network predicts the projection that its teacher makes of the other view."""
 
 import torch
 from torch import Generator
@@ -7,7 +7,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.agreement import negative_cosine
+from selftime.objectives.losses import negative_cosine
 from selftime.objectives.parts.heads import normed_projector
 from selftime.objectives.parts.teacher import Branch, Teacher
 from selftime.views.pairs import Independent, Pair
@@ -31,7 +31,7 @@ class BYOL(Objective):
     """
 
     family = "without negatives"
-    suits = "small batches, and series so alike that telling them apart would mislead"
+    suits = "small batches, and series so similar that contrasting them would mislead"
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
     def __init__(
@@ -44,15 +44,11 @@ class BYOL(Objective):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.pair = pair
-        self.width = width
-        self.momentum = momentum
-        self.seed = seed
+        self.encoder, self.pair, self.width = encoder, pair, width
+        self.momentum, self.seed = momentum, seed
         self.project = normed_projector([encoder.dim, width, width], seed=seed)
         self.predict = normed_projector([width, width, width], seed=seed + 1)
-        student = Branch(encoder, self.project)
-        self.teacher = Teacher(student, momentum=momentum, schedule="cosine")
+        self.teacher = Teacher(Branch(encoder, self.project), momentum=momentum, schedule="cosine")
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoder; the teacher begins as its copy."""
@@ -66,9 +62,9 @@ class BYOL(Objective):
         first, second = (distribute(self.encoder.embed, view) for view in views)
         with torch.no_grad():
             targets = [self.teacher.module(view) for view in views]
-        there = negative_cosine(self.predict(self.project(first)), targets[1])
-        back = negative_cosine(self.predict(self.project(second)), targets[0])
-        return Step((2 + 2 * there) + (2 + 2 * back), {}, first.detach())
+        forward = negative_cosine(self.predict(self.project(first)), targets[1])
+        backward = negative_cosine(self.predict(self.project(second)), targets[0])
+        return Step((2 + 2 * forward) + (2 + 2 * backward), {}, first.detach())
 
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly."""

@@ -1,4 +1,4 @@
-"""data2vec: from a part of a series, what a teacher says of each step that has seen it all."""
+"""data2vec: the contextual tokens of a teacher are predicted from a part of a series."""
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,10 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import mean_where
+from selftime.objectives.losses import mean_where
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.parts.teacher import Teacher
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     check_patch,
     draw_patches,
     patch_steps,
@@ -49,7 +49,7 @@ class Data2Vec(Objective):
     """
 
     family = "latent prediction"
-    suits = "tokens in context are wanted, of series whose meaning is spread over many steps"
+    suits = "tokens in context are wanted, of series whose meaning lies in many steps together"
     recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.01, warmup=0.1)
 
     def __init__(
@@ -89,7 +89,7 @@ class Data2Vec(Objective):
 
     @torch.no_grad()
     def targets(self, x: Batch) -> Float[Tensor, "B N D"]:
-        """The teacher's tokens, to mean 0 and variance 1 each."""
+        """Return the teacher's tokens, each normalised to mean 0 and variance 1."""
         tokens = distribute(self.teacher.module, x)
         return F.layer_norm(tokens, tokens.shape[2:])
 
@@ -106,13 +106,8 @@ def smooth_l1(
 ) -> Float[Tensor, ""]:
     """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing.
 
-    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
-
-    Args:
-        made: predictions.
-        wanted: targets, finite; without meaning where they do not count.
-        counts: which numbers count.
-        beta: distance at which the square turns into a line, more than 0.
+    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond. Targets are finite, and
+    without meaning where they do not count.
     """
     each = F.smooth_l1_loss(made, wanted.where(counts, 0.0), beta=beta, reduction="none")
     return mean_where(each, counts)

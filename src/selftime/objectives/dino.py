@@ -1,4 +1,4 @@
-"""DINO: a network learns to say of one view what its slow copy says of another."""
+"""DINO: a student predicts from one view the outputs of its teacher for another."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -12,7 +12,6 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.agreement import distillation, sharpened
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.parts.teacher import Branch, Teacher
 from selftime.settings import check_positive
@@ -24,11 +23,8 @@ _Views = Callable[[Batch, Generator], Sequence[Batch]]
 STUDENT = 0.1
 """Temperature of the student (Caron et al. 2021, section 3.2)."""
 CENTRING = 0.5
-"""Share of the centre that stays at each step (Caron et al. 2021, equation 4).
-
-The paper has 0.9. Here, at rates for short runs, outputs move faster than such a centre: series
-crowd into one output and come out of it again.
-"""
+"""Share of the centre that stays at each step (Caron et al. 2021, equation 4). The paper has 0.9:
+at rates for short runs outputs move faster than such a centre, and series crowd into one output."""
 
 
 class DINO(Objective):
@@ -68,15 +64,10 @@ class DINO(Objective):
     ) -> None:
         super().__init__()
         check_positive("temperature", temperature, 0.2)
-        self.encoder = encoder
-        self.pair = pair
-        self.outputs = outputs
-        self.temperature = temperature
-        self.momentum = momentum
-        self.seed = seed
+        self.encoder, self.pair, self.outputs = encoder, pair, outputs
+        self.temperature, self.momentum, self.seed = temperature, momentum, seed
         self.project = DINOHead(encoder.dim, encoder.dim, outputs, seed=seed)
-        student = Branch(encoder, self.project)
-        self.teacher = Teacher(student, momentum=momentum, schedule="cosine")
+        self.teacher = Teacher(Branch(encoder, self.project), momentum=momentum, schedule="cosine")
         self.centre: Tensor
         self.register_buffer("centre", torch.zeros(outputs))
         self.seen: Tensor | None = None  # mean output of the last batch, until the step is taken
@@ -96,13 +87,13 @@ class DINO(Objective):
         """Views, encode, sort; cross entropy between all pairs of different views."""
         views = self.pair(batch, rng)
         vectors = [distribute(self.encoder.embed, view) for view in views]
-        said = [self.project(z) / STUDENT for z in vectors]
+        students = [self.project(z) / STUDENT for z in vectors]
         with torch.no_grad():
-            heard = [self.teacher.module(view) for view in views[:2]]
-            targets = [sharpened(z, self.centre, self.temperature) for z in heard]
-            self.seen = torch.cat(heard).mean(dim=0)
-        pairs = [(i, j) for i, j in product(range(len(targets)), range(len(said))) if i != j]
-        losses = [distillation(said[j], targets[i]) for i, j in pairs]
+            logits = [self.teacher.module(view) for view in views[:2]]
+            targets = [sharpened(z, self.centre, self.temperature) for z in logits]
+            self.seen = torch.cat(logits).mean(dim=0)
+        pairs = [(i, j) for i, j in product(range(len(targets)), range(len(students))) if i != j]
+        losses = [distillation(students[j], targets[i]) for i, j in pairs]
         return Step(torch.stack(losses).mean(), {}, vectors[0].detach())
 
     def after_step(self, progress: float) -> None:
@@ -114,7 +105,7 @@ class DINO(Objective):
 
 
 class DINOHead(nn.Module):
-    """The head of DINO (Caron et al. 2021, appendix C): vectors to one logit an output.
+    """The head of DINO (Caron et al. 2021, appendix C): vectors to one logit per output.
 
     Layers with GELU, vectors of length 1, and the cosine with a direction for every output.
     """
@@ -130,3 +121,20 @@ class DINOHead(nn.Module):
     def forward(self, z: Embedding) -> Float[Tensor, "B K"]:
         """Vectors (B,D) to logits (B,K)."""
         return F.normalize(self.layers(z), dim=1) @ F.normalize(self.directions, dim=1).T
+
+
+def distillation(student: Embedding, teacher: Embedding) -> Float[Tensor, ""]:
+    """Cross entropy −Σ_k p_k log softmax(s)_k, mean over the batch (Caron et al. 2021, equation 1).
+
+    ``student`` has logits, already divided by their temperature; ``teacher`` probabilities p.
+    """
+    return -(teacher * student.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def sharpened(logits: Embedding, centre: Float[Tensor, "D"], temperature: float) -> Embedding:
+    """softmax((z − c) / τ): the output of a teacher (Caron et al. 2021, section 3.1).
+
+    The centre keeps one output from winning for all series, the low temperature keeps all from
+    being equal.
+    """
+    return ((logits - centre) / temperature).softmax(dim=1)

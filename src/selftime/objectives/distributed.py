@@ -11,17 +11,12 @@ from selftime.data.batch import Batch
 
 
 def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tensor:
-    """``encode(x, *beside)``, its rows divided among the processes of a run.
+    """Return ``encode(x, *beside)``, its rows divided among the processes of a run.
 
     Every process holds the whole batch, which is cheap beside encoding it, and computes the whole
     loss. So views, negatives and loss are those of a single process, whatever their number, and so
     is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
-
-    Args:
-        encode: rows of the batch, and of what is given beside it, to rows of a tensor, each by
-            itself.
-        x: the whole batch, the same in every process.
-        beside: tensors with a row a series.
+    ``encode`` works on each row by itself; ``beside`` are tensors with one row per series.
     """
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
         return encode(x, *beside)
@@ -36,9 +31,9 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
 class Gathered(torch.autograd.Function):
     """The rows of all processes, in their order.
 
-    As every process computes the same loss, its gradient with respect to all rows is at hand
-    everywhere and nothing is sent back. It is multiplied by the number of processes because
-    gradients of weights are averaged over them afterwards.
+    Every process computes the same loss, so the gradient of all rows is at hand everywhere and
+    nothing is sent back; it is multiplied by the number of processes because they average the
+    gradients of weights afterwards.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Forecast: the past of a series, as one vector, says what comes next."""
+"""Forecast: the next values of a series are predicted from the embedding of its past."""
 
 import torch.nn.functional as F
 from torch import Generator
@@ -7,7 +7,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.settings import check_count
 from selftime.shapes import Lengths
@@ -45,10 +45,7 @@ class Forecast(Objective):
                 f"got least={least}, wanted a share from 0 to below 1: 0.25 cuts off three "
                 "quarters at most"
             )
-        self.encoder = encoder
-        self.horizon = horizon
-        self.least = least
-        self.seed = seed
+        self.encoder, self.horizon, self.least, self.seed = encoder, horizon, least, seed
         self.head = PatchHead(encoder, horizon, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -56,11 +53,11 @@ class Forecast(Objective):
         now = self.moments(batch, rng)
         z = distribute(self.encoder.embed, crop(batch, now * 0, now))  # (B,D)
         future = future_steps(batch, now, self.horizon)
-        foretold = self.head(z[:, None])[:, 0]  # (B,C,L)
-        return Step(squared_error(foretold, future.values, future.observed), {}, z.detach())
+        predicted = self.head(z[:, None])[:, 0]  # (B,C,L)
+        return Step(squared_error(predicted, future.values, future.observed), {}, z.detach())
 
     def moments(self, x: Batch, rng: Generator) -> Lengths:
-        """Steps (B,) that are past: at least one, and so few that the whole horizon follows.
+        """Draw the steps (B,) that are past: at least one, so few that the whole horizon follows.
 
         Where a series is too short for that, ``least`` of it is past.
         """
@@ -71,6 +68,6 @@ class Forecast(Objective):
 
 
 def future_steps(x: Batch, now: Lengths, steps: int) -> Batch:
-    """The ``steps`` steps from step ``now`` of each series on; nothing observed beyond the end."""
+    """Return the ``steps`` steps of each series from ``now`` on; unobserved beyond the end."""
     longer = Batch(*(F.pad(part, (0, steps)) for part in x))
     return crop(longer, now, now * 0 + steps)

@@ -23,7 +23,7 @@ class Combined(Objective):
     Attributes:
         encoder: the one that all of them train.
         objectives: two or more, made on the same encoder.
-        weights: one factor an objective; None is 1 for each.
+        weights: one factor per objective; None is 1 for each.
 
     Raises:
         ValueError: fewer than two objectives, several encoders, or other weights than objectives.
@@ -53,7 +53,7 @@ class Combined(Objective):
             objective.prepare(sample, rng)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """The loss of each, times its weight, added up; what they report is logged by name."""
+        """Add up the weighted losses; the parts of each are logged under its name."""
         steps = [objective(batch, rng) for objective in self.objectives]
         weights = self.weights or [1.0] * len(steps)
         loss = torch.stack([w * step.loss for w, step in zip(weights, steps, strict=True)]).sum()
@@ -69,18 +69,14 @@ class Combined(Objective):
             objective.after_step(progress)
 
     def names(self) -> list[str]:
-        """Class names, numbered where one occurs more than once."""
+        """Return class names, numbered where one occurs more than once."""
         plain = [type(objective).__name__ for objective in self.objectives]
         several = {name for name in plain if plain.count(name) > 1}
         return [f"{name} {i}" if name in several else name for i, name in enumerate(plain, 1)]
 
 
 def check_parts(objectives: Sequence[Objective], weights: Sequence[float] | None) -> None:
-    """Objectives that can be added up.
-
-    Raises:
-        ValueError: they cannot.
-    """
+    """Raise a ValueError for objectives or weights that cannot be added up."""
     if len(objectives) < 2:
         raise ValueError(f"got {len(objectives)} objectives, wanted at least 2 to combine")
     if any(objective.encoder is not objectives[0].encoder for objective in objectives):
@@ -92,23 +88,14 @@ def check_parts(objectives: Sequence[Objective], weights: Sequence[float] | None
 
 
 class Term(NamedTuple):
-    """One objective of a sum.
-
-    Attributes:
-        name: a key of :data:`selftime.objectives.OBJECTIVES`.
-        weight: its factor.
-    """
+    """One objective of a sum: a key of ``OBJECTIVES`` and its factor."""
 
     name: str
     weight: float
 
 
 def terms_in(text: str) -> list[Term]:
-    """The terms of a sum; a single name is a sum of one term.
-
-    Raises:
-        ValueError: a name that is not known, or a term that is not "name" or "weight*name".
-    """
+    """Return the terms of a sum such as "a + 0.5*b"; a single name is a sum of one term."""
     return [_term(part) for part in text.split("+")]
 
 
@@ -126,10 +113,9 @@ def _term(text: str) -> Term:
 
 
 def takes_steps(text: str) -> bool:
-    """Whether what is named is learned by gradient, step by step.
+    """Return whether the named objective is learned by gradient, step by step.
 
-    Raises:
-        ValueError: a name that is not known, or a closed form within a sum.
+    An unknown name or a closed form within a sum raises a ValueError.
     """
     terms = terms_in(text)
     closed = [term.name for term in terms if issubclass(OBJECTIVES[term.name], ClosedForm)]
@@ -144,16 +130,11 @@ def takes_steps(text: str) -> bool:
 def build_objective(
     text: str, encoder: Encoder, *, seed: int = 0, length: int | None = None
 ) -> Objective:
-    """What is named, on this encoder, with the settings of its paper.
+    """Build the named objective or weighted sum on this encoder, with the settings of its paper.
 
-    Args:
-        text: a name, or a weighted sum, of objectives learned by gradient.
-        encoder: what they train.
-        seed: of the weights that are trained beside it.
-        length: steps of a usual series, so that patches suit it; None leaves them as published.
-
-    Raises:
-        ValueError: what is not known, or cannot be trained on this encoder.
+    ``seed`` draws the weights that are trained beside the encoder. Patches suit series of ``length``
+    steps; None leaves them as published. An unknown name, or an objective that cannot train this
+    encoder, raises a ValueError.
     """
     terms = terms_in(text)
     made = [_on(OBJECTIVES[term.name], encoder, seed, length) for term in terms]
@@ -174,6 +155,6 @@ def _on(
 
 
 def patch_for(published: int, stride: int, length: int | None) -> int:
-    """Steps of a patch: as published, less for short series, and always whole tokens."""
+    """Return the steps of a patch: as published, less for short series, and always whole tokens."""
     wanted = published if length is None else min(published, max(length // PATCHES, 1))
     return stride * -(-wanted // stride)

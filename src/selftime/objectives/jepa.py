@@ -1,4 +1,4 @@
-"""JEPA: what a teacher says of hidden blocks is predicted from what is visible."""
+"""JEPA: a teacher's tokens of hidden blocks are predicted from what is visible."""
 
 from jaxtyping import Bool
 from torch import Generator, Tensor
@@ -6,10 +6,10 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import Decoder
 from selftime.objectives.parts.teacher import Teacher, patch_targets
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     check_patch,
     encode_visible,
     patch_steps,
@@ -20,8 +20,7 @@ from selftime.settings import check_count
 from selftime.views.draws import uniform
 from selftime.views.masks import hidden, outside_blocks
 
-_LEAST, _MOST = 0.15, 0.2
-"""Share of the patches that a block takes (Assran et al. 2023, section 3, "Targets")."""
+_LEAST, _MOST = 0.15, 0.2  # share of the patches of a block (Assran et al. 2023, section 3)
 
 
 class JEPA(Objective):
@@ -46,7 +45,7 @@ class JEPA(Objective):
     """
 
     family = "latent prediction"
-    suits = "noisy series: what cannot be foretold of the values need not be predicted"
+    suits = "noisy series: the unpredictable part of the values need not be predicted"
     recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.05, warmup=0.1)
 
     def __init__(
@@ -78,12 +77,12 @@ class JEPA(Objective):
         masked = draw_blocks(free, self.blocks, rng)
         seen = hidden(x, ~patch_steps(masked, self.patch, x.values.shape[2]))
         visible = free & ~masked
-        encoded = encode_visible(self.encoder, seen, visible, self.patch)
-        made = self.predictor(encoded.tokens, visible, masked)  # (B,P,D)
+        tokens, z = encode_visible(self.encoder, seen, visible, self.patch)
+        made = self.predictor(tokens, visible, masked)  # (B,P,D)
         loss = squared_error(
             made, patch_targets(self.teacher, x, self.patch), masked[:, :, None].expand_as(made)
         )
-        return Step(loss, {}, encoded.embeddings.detach())
+        return Step(loss, {}, z.detach())
 
     def after_step(self, progress: float) -> None:
         """The teacher follows, ever more slowly."""
@@ -91,14 +90,10 @@ class JEPA(Objective):
 
 
 def draw_blocks(free: Bool[Tensor, "B P"], blocks: int, rng: Generator) -> Bool[Tensor, "B P"]:
-    """Patches in blocks of 15 to 20 % of each series, at least one patch each.
+    """Draw blocks of 15 to 20 % of the patches of each series, at least one each; they may overlap.
 
-    Where they would leave nothing, one drawn patch stays; so of one patch that one does.
-
-    Args:
-        free: (B,P) patches that hold something; blocks are laid over these alone.
-        blocks: how many; they may overlap.
-        rng: draws where they begin and how wide they are.
+    Blocks lie over the ``free`` patches alone, which hold something. Where they would leave
+    nothing, one drawn patch stays visible; so of a single patch that one does.
     """
     B, P = free.shape
     counts, rank = free.sum(dim=1), (free.cumsum(dim=1) - 1).clamp(min=0)

@@ -1,13 +1,13 @@
-"""MAE: the encoder sees the few patches that are visible, a decoder predicts the others."""
+"""MAE: the encoder sees the few visible patches, a decoder predicts the others."""
 
 from torch import Generator
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import Decoder
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     check_patch,
     draw_patches,
     encode_visible,
@@ -24,7 +24,7 @@ class MAE(Objective):
 
     Encoders that make single tokens do not compute the hidden ones. The decoder is a small
     Transformer and is not kept. Values are predicted as they are; the paper finds them a little
-    better normalised within each patch (its table 1d), which would leave level and scale untold.
+    better normalised within each patch (its table 1d), which would leave mean and scale out.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.
@@ -64,7 +64,7 @@ class MAE(Objective):
         masked = draw_patches(free, self.share, rng) & (free.sum(dim=1, keepdim=True) > 1)
         seen = hidden(x, ~patch_steps(masked, self.patch, x.values.shape[2]))
         visible = free & ~masked
-        encoded = encode_visible(self.encoder, seen, visible, self.patch)
-        made = self.decoder(encoded.tokens, visible, masked).view(cut.values.shape)
+        tokens, z = encode_visible(self.encoder, seen, visible, self.patch)
+        made = self.decoder(tokens, visible, masked).view(cut.values.shape)
         wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
-        return Step(squared_error(made, *wanted), {}, encoded.embeddings.detach())
+        return Step(squared_error(made, *wanted), {}, z.detach())

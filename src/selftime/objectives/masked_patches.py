@@ -1,4 +1,4 @@
-"""Masked patches: pieces of a series are set to zero and predicted."""
+"""Masked patches: patches of a series are set to zero and predicted."""
 
 from jaxtyping import Bool
 from torch import Generator, Tensor
@@ -7,9 +7,9 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     check_patch,
     draw_patches,
     patch_steps,
@@ -67,7 +67,7 @@ class MaskedPatches(Objective):
         return Step(squared_error(made, *wanted), {}, self.encoder.pool(tokens, seen).detach())
 
     def draw_keep(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
-        """Steps of the patches that stay."""
+        """Draw the steps of the patches that stay visible."""
         B, C, T = x.values.shape
         free = patches_of(x, self.patch).observed.any(dim=3)  # (B,P,C)
         if not self.encoder.by_channel:

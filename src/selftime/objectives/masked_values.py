@@ -6,17 +6,17 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
-from selftime.objectives.patches.patches import check_patch, patches_of, trimmed
+from selftime.objectives.patches import check_patch, patches_of, trimmed
 from selftime.views.masks import BlockMask, EachChannel, Mask, hidden
 
 
 class MaskedValues(Objective):
     """Denoising by the rest of the series (TST, Zerveas et al. 2021, section 3.3).
 
-    Each channel has hidden segments of its own, so one may be told from another as well as from
-    its past and future. A linear map of each token gives the values of its steps.
+    Each channel has hidden segments of its own, so one may be predicted from another as well as
+    from its past and future. A linear map of each token gives the values of its steps.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.

@@ -15,10 +15,8 @@ from selftime.settings import check_positive
 from selftime.shapes import Embedding
 from selftime.views.pairs import Independent, Pair
 
-_WIDTH = 128
-"""Of queries and keys (He et al. 2020, section 3.3)."""
-_MAX_BATCHES = 64
-"""Batches of a step (accumulated gradients) whose keys are held until it is taken."""
+_WIDTH = 128  # of queries and keys (He et al. 2020, section 3.3)
+_MAX_BATCHES = 64  # of a step (accumulated gradients) whose keys are held until it is taken
 
 
 class MoCo(Objective):
@@ -61,15 +59,12 @@ class MoCo(Objective):
         if length < 0:
             raise ValueError(f"got length={length}, wanted 0 or more: use 256")
         check_positive("temperature", temperature, 0.2)
-        self.encoder = encoder
-        self.pair = pair
-        self.length = length
-        self.temperature = temperature
-        self.momentum = momentum
-        self.seed = seed
+        self.encoder, self.pair, self.length = encoder, pair, length
+        self.temperature, self.momentum, self.seed = temperature, momentum, seed
         self.project = projector(encoder.dim, encoder.dim, _WIDTH, seed=seed)
-        student = Branch(encoder, self.project)
-        self.teacher = Teacher(student, momentum=momentum, schedule="constant")
+        self.teacher = Teacher(
+            Branch(encoder, self.project), momentum=momentum, schedule="constant"
+        )
         self.queue: Tensor
         self.filled: Tensor
         self.register_buffer("queue", torch.zeros(length, _WIDTH))  # newest first
@@ -104,21 +99,12 @@ class MoCo(Objective):
 
 
 def queue_contrast(
-    queries: Embedding,
-    keys: Embedding,
-    queue: Float[Tensor, "K D"],
-    temperature: float,
+    queries: Embedding, keys: Embedding, queue: Float[Tensor, "K D"], temperature: float
 ) -> Float[Tensor, ""]:
     """Cross entropy of finding each query's own key (He et al. 2020, equation 1).
 
     −log exp(q·k₊/τ) / Σ_k exp(q·k/τ) on vectors of length 1, mean over the batch. Negatives are
-    the keys of the other series and those of the queue.
-
-    Args:
-        queries: (B,D) of any length.
-        keys: (B,D) the positive of each query; of length 1.
-        queue: (K,D) of length 1; K may be 0.
-        temperature: divides the similarities.
+    the keys of the other series and those of the queue. Keys and queue have length 1.
     """
     logits = F.normalize(queries, dim=1) @ torch.cat([keys, queue]).T / temperature  # (B,B+K)
     return F.cross_entropy(logits, torch.arange(len(keys), device=keys.device))

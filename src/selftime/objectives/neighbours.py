@@ -1,4 +1,4 @@
-"""Neighbours: moments of one stream belong together, those of other streams do not."""
+"""Neighbours: parts of one series are positives, those of other series are not."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from selftime.views.pairs import crop, integers_between
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """A random part of each series, looked at through another view.
+    """A random part of each series, seen through another view.
 
     Attributes:
         share: of each series' length that is taken, at least one step.
@@ -33,7 +33,7 @@ class Passage:
         check_share("share", self.share)
 
     def __call__(self, x: Batch, rng: Generator) -> Batch:
-        """The part of every series, drawn anew for each."""
+        """Draw a part of every series, anew for each."""
         lengths = x.lengths.clamp(min=1)
         size = (self.share * lengths.double()).round().long().clamp(min=1)  # (B,)
         begin = integers_between(uniform(len(lengths), rng=rng, like=x.values), 0, lengths - size)
@@ -79,9 +79,9 @@ class Neighbours(ClosedForm):
         self.solved.prepare(sample, rng)
 
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
-        """Parts, features, their sums."""
+        """Draw parts and return the sums of their features."""
         return self.solved.accumulate(batch, rng)
 
     def solve(self, moments: Moments) -> Encoder:
-        """One eigenproblem."""
+        """Solve one eigenproblem."""
         return self.solved.solve(moments)

@@ -1,4 +1,4 @@
-"""NextStep: at every moment, what comes next is predicted from what was."""
+"""NextStep: at every step, the next ones are predicted from the past."""
 
 import torch.nn.functional as F
 from torch import Generator
@@ -7,9 +7,9 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
-from selftime.objectives.patches.patches import Patches
+from selftime.objectives.patches import Patches
 from selftime.settings import check_count
 from selftime.views.mild import View
 from selftime.views.pairs import RandomCrop
@@ -35,7 +35,7 @@ class NextStep(Objective):
     """
 
     family = "pretext"
-    suits = "one vector a step from the past alone: forecasting, detection while data comes in"
+    suits = "one vector per step from the past alone: forecasting, detection while data comes in"
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(
@@ -49,10 +49,7 @@ class NextStep(Objective):
         super().__init__()
         check_count("frame", frame, 1)
         check_causal_tokens(encoder)
-        self.encoder = encoder
-        self.frame = frame
-        self.view = view
-        self.seed = seed
+        self.encoder, self.frame, self.view, self.seed = encoder, frame, view, seed
         self.head = PatchHead(encoder, frame, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -65,12 +62,9 @@ class NextStep(Objective):
 
 
 def frames_after(x: Batch, stride: int, size: int) -> Patches:
-    """The ``size`` steps (B,N,C,L) that follow each token; nothing observed beyond the end.
+    """Return the ``size`` steps (B,N,C,L) that follow each token; nothing observed beyond the end.
 
-    Args:
-        x: the series; N = ceil(T / stride).
-        stride: steps of a token: token n is followed by step (n + 1) * stride.
-        size: L, steps ahead.
+    Token n of N = ceil(T / stride) is followed by step (n + 1) · stride.
     """
     T = x.values.shape[2]
     more = -T % stride + size  # the last token ends with the series, filled up to whole tokens
@@ -81,11 +75,7 @@ def frames_after(x: Batch, stride: int, size: int) -> Patches:
 
 
 def check_causal_tokens(encoder: Encoder) -> None:
-    """Tokens along time that do not know what comes after them.
-
-    Raises:
-        ValueError: an encoder of whole series, or one that is not causal.
-    """
+    """Raise a ValueError for an encoder of whole series, or one that is not causal."""
     if encoder.stride is None or not encoder.causal:
         sees = "only whole series" if encoder.stride is None else "steps that come later"
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What is learned from: one file per method."""
+"""Objectives by name: one file per method."""
 
 from selftime.objectives.arrow_of_time import ArrowOfTime
 from selftime.objectives.barlow_twins import BarlowTwins

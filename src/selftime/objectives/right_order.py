@@ -1,4 +1,4 @@
-"""RightOrder: are these pieces of a series in the right order?"""
+"""RightOrder: the network verifies that pieces of a series are in the right order."""
 
 import torch
 import torch.nn.functional as F
@@ -8,9 +8,9 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
-from selftime.objectives.losses.reconstruction import mean_where
+from selftime.objectives.losses import mean_where
 from selftime.objectives.parts.heads import projector
-from selftime.objectives.patches.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
+from selftime.objectives.segment_order import check_pieces, embed_pieces, pieces_of, valid_pieces
 from selftime.views.draws import uniform
 
 PIECES = 5
@@ -23,7 +23,7 @@ class RightOrder(Objective):
     Of five pieces a, b, c, d, e, cut from equal parts of a series, (b, c, d) is in order; with a
     or e in the middle it is not. First and last are the same in both, so the middle decides. Each
     series gives one of each, where the paper draws more wrong ones than right ones; pieces are
-    not chosen by how much moves in them.
+    not selected by their motion.
 
     Attributes:
         encoder: what is learned.
@@ -44,44 +44,35 @@ class RightOrder(Objective):
     ) -> None:
         super().__init__()
         check_pieces(PIECES, gap)
-        self.encoder = encoder
-        self.gap = gap
-        self.width = width
-        self.seed = seed
+        self.encoder, self.gap, self.width, self.seed = encoder, gap, width, seed
         self.judge = projector(3 * encoder.dim, width, 1, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """Cut, encode each piece, tell b c d from the same with another middle."""
+        """Cut, encode each piece, separate b c d from the same with another middle."""
         pieces = pieces_of(batch, PIECES, self.gap, rng)
         valid = valid_pieces(batch, pieces, PIECES)  # (B,5)
         z = embed_pieces(self.encoder, pieces, PIECES)  # (B,5,D)
         late = uniform(len(z), rng=rng, like=z) < 0.5  # (B,)
         right, wrong = self.scores(z, late * 0 + 2), self.scores(z, late * 4)
-        loss = order_loss(right, wrong, all_valid(valid, late))
+        loss = order_loss(
+            right, wrong, valid[:, 1:4].all(dim=1) & torch.where(late, valid[:, 4], valid[:, 0])
+        )
         found = (right > wrong).float().mean().detach()
         return Step(loss, {"accuracy": found}, z.detach().mean(dim=1))
 
     def scores(self, z: Float[Tensor, "B S D"], middle: Tensor) -> Float[Tensor, "B"]:
-        """How right b, the piece ``middle`` (B,) and d look in this order."""
+        """Score the order of b, the piece ``middle`` (B,) and d."""
         rows = torch.arange(len(z), device=z.device)
         side_by_side = torch.cat([z[:, 1], z[rows, middle], z[:, 3]], dim=1)  # (B,3·D)
         scores: Tensor = self.judge(side_by_side)[:, 0]
         return scores
 
 
-def all_valid(valid: Bool[Tensor, "B S"], late: Bool[Tensor, "B"]) -> Bool[Tensor, "B"]:
-    """Series of which all four pieces that are looked at exist."""
-    return valid[:, 1:4].all(dim=1) & torch.where(late, valid[:, 4], valid[:, 0])
-
-
 def order_loss(
     right: Float[Tensor, "B"], wrong: Float[Tensor, "B"], valid: Bool[Tensor, "B"]
 ) -> Float[Tensor, ""]:
-    """Logistic loss of telling a right order from a wrong one; each is half of the cases.
+    """Logistic loss of separating right orders from wrong ones; each is half of the cases.
 
-    Args:
-        right: (B,) scores of orders that are right, positive where they are taken for it.
-        wrong: (B,) scores of orders that are not.
-        there: (B,) series that count.
+    Scores are positive where an order is taken for right; the mean is over the valid series.
     """
     return mean_where((F.softplus(-right) + F.softplus(wrong)) / 2, valid)

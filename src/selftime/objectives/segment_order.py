@@ -9,25 +9,28 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.attention import TransformerLayer, attention_mask, check_heads
 from selftime.objectives.base import Objective, Recipe, Step
-from selftime.objectives.losses.reconstruction import mean_where
+from selftime.objectives.distributed import distribute
+from selftime.objectives.losses import mean_where
 from selftime.objectives.parts.heads import linear, weights_from
-from selftime.objectives.patches.pieces import check_pieces, embed_pieces, pieces_of, valid_pieces
+from selftime.settings import check_count
+from selftime.views.draws import uniform
+from selftime.views.pairs import crop
 
 
 class SegmentOrder(Objective):
-    """Where was this segment? (Noroozi & Favaro 2016, section 3; Lee et al. 2017, section 3).
+    """Order of segments (Noroozi & Favaro 2016, section 3; Lee et al. 2017, section 3).
 
-    Segments with gaps between them are encoded by themselves, look at one another, and each says
-    its place. Places are not told to them, so all orders are the same to the head and it makes no
-    difference that nothing is shuffled. Noroozi & Favaro name one of some chosen permutations,
-    Lee et al. one of all, from pairs; a place each works for any number of segments. Segments
-    keep their level, which Noroozi & Favaro take away: a trend is what orders many series.
+    Segments with gaps between them are encoded by themselves, attend to one another, and the head
+    predicts the position of each. It does not see positions, so all orders are the same to it and
+    nothing need be shuffled. Noroozi & Favaro classify a few permutations, Lee et al. all of them,
+    from pairs; one position per segment works for any number of segments. Segments keep their mean,
+    which Noroozi & Favaro take away: a trend is what orders many series.
 
     Attributes:
         encoder: what is learned.
         segments: of each series; shorter series do not count.
         gap: share of each segment that is left out at its ends.
-        width: of the layer in which segments look at one another.
+        width: of the layer in which segments attend to one another.
         heads: of its attention.
         seed: draws the weights of the head.
 
@@ -53,16 +56,12 @@ class SegmentOrder(Objective):
         super().__init__()
         check_pieces(segments, gap)
         check_heads(width, heads)
-        self.encoder = encoder
-        self.segments = segments
-        self.gap = gap
-        self.width = width
-        self.heads = heads
-        self.seed = seed
+        self.encoder, self.segments, self.gap = encoder, segments, gap
+        self.width, self.heads, self.seed = width, heads, seed
         self.head = PlaceHead(encoder.dim, segments, width, heads, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
-        """Cut, encode each segment, let them look at one another, say the place of each."""
+        """Cut, encode each segment, let them attend to one another, predict each position."""
         segments = pieces_of(batch, self.segments, self.gap, rng)
         valid = valid_pieces(batch, segments, self.segments)  # (B,S)
         z = embed_pieces(self.encoder, segments, self.segments)  # (B,S,D)
@@ -70,7 +69,7 @@ class SegmentOrder(Objective):
 
 
 class PlaceHead(nn.Module):
-    """A Transformer layer without positions, and one score a place for each segment."""
+    """A Transformer layer without positions, and one score per position for each segment."""
 
     def __init__(self, inner: int, places: int, width: int, heads: int, *, seed: int) -> None:
         super().__init__()
@@ -83,17 +82,55 @@ class PlaceHead(nn.Module):
     def forward(
         self, z: Float[Tensor, "B S D"], valid: Bool[Tensor, "B S"]
     ) -> Float[Tensor, "B S S"]:
-        """Scores of every segment for every place; segments see those that are there."""
+        """Return scores of every segment for every position; segments attend to valid ones."""
         scores: Tensor = self.place(self.norm(self.relate(self.enter(z), attention_mask(valid))))
         return scores
 
 
 def place_loss(scores: Float[Tensor, "B S S"], valid: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:
-    """Cross entropy of the place of each segment, mean over those that are there.
+    """Cross entropy of the position of each segment, mean over the valid ones.
 
-    Args:
-        scores: (B,S,S) of segment s being at each place (last axis); its place is s.
-        there: (B,S) segments that count.
+    ``scores[b, s]`` are those of segment s at each position; its own is s.
     """
     places = torch.arange(scores.shape[1], device=scores.device).expand(len(scores), -1)
     return mean_where(F.cross_entropy(scores.mT, places, reduction="none"), valid)
+
+
+def pieces_of(x: Batch, count: int, gap: float, rng: Generator) -> Batch:
+    """Cut series (B·S) from B series: one piece from each of ``count`` equal parts of its length.
+
+    A piece is shorter than its part, by the share ``gap`` rounded up to whole steps, and lies at a
+    random position within it, so that the end of one does not go on in the beginning of the next:
+    matching boundaries would give the order away (Noroozi & Favaro 2016, section 3.3: tiles of 64
+    pixels drawn from cells of 75). All pieces of a series are equally long, so that their length
+    does not either. A series of fewer steps gives single steps, some of them twice.
+    """
+    lengths = x.lengths.clamp(min=1)[:, None].double()  # (B,1)
+    part = lengths / count
+    size = ((1 - gap) * part).floor().clamp(min=1)
+    place = uniform(len(lengths), count, rng=rng, like=x.values)  # (B,S)
+    first = torch.arange(count, device=lengths.device) * part + place * (part - size).clamp(min=0)
+    begin = first.floor().minimum(lengths - size).long()
+    rows = Batch(*(whole.repeat_interleave(count, dim=0) for whole in x))
+    return crop(rows, begin.flatten(), size.long().expand_as(begin).flatten())
+
+
+def valid_pieces(x: Batch, pieces: Batch, count: int) -> Bool[Tensor, "B {count}"]:
+    """True for observed pieces of series long enough to be cut into so many."""
+    some = pieces.observed.any(dim=2).any(dim=1).view(-1, count)
+    return some & (x.lengths >= count)[:, None]
+
+
+def embed_pieces(encoder: Encoder, pieces: Batch, count: int) -> Float[Tensor, "B {count} D"]:
+    """Embed each piece by itself."""
+    vectors = distribute(encoder.embed, pieces)  # (B·S,D)
+    return vectors.view(-1, count, encoder.dim)
+
+
+def check_pieces(count: int, gap: float) -> None:
+    """Raise a ValueError for a single piece, or a gap outside 0 to below 1."""
+    check_count("segments", count, 2)
+    if not 0 <= gap < 1:
+        raise ValueError(
+            f"got gap={gap}, wanted a share from 0 to below 1: 0.15 leaves out about a seventh"
+        )

@@ -1,4 +1,6 @@
-"""SimCLR: two views of a series belong together, all other series are told apart."""
+"""SimCLR: two views of a series are a positive pair, all other series are negatives."""
+
+from functools import partial
 
 from torch import Generator
 
@@ -6,9 +8,9 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_negatives
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import GroupLoss, contrast, nt_xent
 from selftime.objectives.parts.heads import projector
-from selftime.objectives.parts.soft import Soft, soft_nt_xent
+from selftime.objectives.parts.soft import Soft, soft_contrast
 from selftime.settings import check_positive
 from selftime.views.pairs import Independent, Pair
 
@@ -22,7 +24,7 @@ class SimCLR(Objective):
         temperature: divides the cosine similarities.
         width: of the projections, on which the loss is computed.
         seed: draws the weights of the projection.
-        soft: how much other series count as positives; None is not at all.
+        soft: weights of other series as positives; None is 0.
 
     Raises:
         ValueError: a temperature that is not positive.
@@ -44,12 +46,8 @@ class SimCLR(Objective):
     ) -> None:
         super().__init__()
         check_positive("temperature", temperature, 0.2)
-        self.encoder = encoder
-        self.pair = pair
-        self.temperature = temperature
-        self.width = width
-        self.seed = seed
-        self.soft = soft
+        self.encoder, self.pair, self.temperature = encoder, pair, temperature
+        self.width, self.seed, self.soft = width, seed, soft
         self.project = projector(encoder.dim, encoder.dim, width, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -57,8 +55,7 @@ class SimCLR(Objective):
         check_negatives(batch)
         first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         z, y = self.project(first), self.project(second)
-        if self.soft is None:
-            loss = nt_xent(z, y, self.temperature)
-        else:
-            loss = soft_nt_xent(z, y, self.temperature, self.soft.between_series(batch))
-        return Step(loss, {}, first.detach())
+        loss: GroupLoss = contrast
+        if self.soft is not None:
+            loss = partial(soft_contrast, self.soft.between_series(batch))
+        return Step(nt_xent(z, y, self.temperature, loss), {}, first.detach())

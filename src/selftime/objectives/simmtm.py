@@ -9,14 +9,13 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, valid_tokens
 from selftime.objectives.base import Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import mean_where, squared_error
+from selftime.objectives.losses import mean_where, squared_error
 from selftime.objectives.parts.heads import PatchHead, projector
-from selftime.objectives.patches.patches import check_patch, patches_of, trimmed
+from selftime.objectives.patches import check_patch, patches_of, trimmed
 from selftime.settings import check_count, check_positive
 from selftime.views.masks import BlockMask, Mask, hidden
 
-_TINY = 1e-12
-"""Below the weights of all series together, wherever one of them has a token."""
+_TINY = 1e-12  # below the weights of all series together, wherever one of them has a token
 
 
 class SimMTM(Objective):
@@ -59,11 +58,11 @@ class SimMTM(Objective):
         self.temperature, self.seed = temperature, seed
         self.project = projector(encoder.dim, encoder.dim, encoder.dim, seed=seed)
         self.rebuild = PatchHead(encoder, stride, seed=seed + 1)
-        self.doubt = nn.Parameter(torch.zeros(2))
+        self.log_variances = nn.Parameter(torch.zeros(2))
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Mask, encode, compare, aggregate, rebuild."""
-        check_several(batch, "it is rebuilt from its neighbours and told from them")
+        check_several(batch, "it is rebuilt from its neighbours, which are its negatives too")
         x, B = trimmed(batch), len(batch.values)
         many = Batch(*(part.repeat(self.versions, 1, 1) for part in x))  # (M·B,C,T)
         masked = hidden(many, self.mask(many, rng))
@@ -75,70 +74,50 @@ class SimMTM(Objective):
         target = patches_of(x, self.rebuild.size)
         rebuilt = squared_error(self.rebuild(near), target.values, target.observed)
         constraint = manifold_constraint(logits, B)
-        loss = uncertainty_weighting(torch.stack([rebuilt, constraint]), self.doubt)
+        loss = uncertainty_weighting(torch.stack([rebuilt, constraint]), self.log_variances)
         parts = {"reconstruction": rebuilt.detach(), "constraint": constraint.detach()}
         return Step(loss, parts, z[:B].detach())
 
 
 def similarities(vectors: Float[Tensor, "S D"], temperature: float) -> Float[Tensor, "S S"]:
-    """Cosines over the temperature (Dong et al. 2023, section 3.2); −∞ of each with itself.
-
-    Args:
-        vectors: (S,D) one for each series, originals and masked versions.
-        temperature: divides the cosines.
-    """
+    """Cosines over the temperature (Dong et al. 2023, section 3.2); −∞ of each with itself."""
     z = F.normalize(vectors, dim=1)
     own = torch.eye(len(z), dtype=torch.bool, device=z.device)
     return (z @ z.T / temperature).masked_fill(own, -torch.inf)
 
 
 def aggregate(
-    tokens: Float[Tensor, "S N D"], there: Bool[Tensor, "S N"], logits: Float[Tensor, "B S"]
+    tokens: Float[Tensor, "S N D"], valid: Bool[Tensor, "S N"], logits: Float[Tensor, "B S"]
 ) -> Float[Tensor, "B N D"]:
-    """Tokens as the weighted mean of those of all other series at the same place.
+    """Tokens as the weighted mean of those of all other series at the same position.
 
     Point-wise aggregation (Dong et al. 2023, section 3.2). Weights are the softmax of the
-    similarities over the series that have a token at that place:
-    ẑᵢ = Σⱼ exp(rᵢⱼ) zⱼ / Σⱼ exp(rᵢⱼ).
-
-    Args:
-        tokens: (S,N,D) point-wise representations.
-        there: (S,N) tokens that begin within their series.
-        logits: (B,S) similarities of the series that are rebuilt; −∞ where one does not count.
+    similarities over the series that have a valid token there: ẑᵢ = Σⱼ exp(rᵢⱼ) zⱼ / Σⱼ exp(rᵢⱼ).
     """
     S, N, D = tokens.shape
     weights = logits.softmax(dim=1)
-    total = weights @ (tokens * there[:, :, None]).reshape(S, N * D)  # (B,N·D)
-    mass = weights @ there.to(weights.dtype)  # (B,N)
+    total = weights @ (tokens * valid[:, :, None]).reshape(S, N * D)  # (B,N·D)
+    mass = weights @ valid.to(weights.dtype)  # (B,N)
     return total.view(-1, N, D) / mass.clamp(min=_TINY)[:, :, None]
 
 
 def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tensor, ""]:
-    """A series and its masked versions are near one another, others far.
+    """Cross entropy of finding each version of a series among all others (Dong et al. 2023, 3.2).
 
-    The constraint of Dong et al. (2023, section 3.2): cross entropy of finding each version among
-    all others; here the mean over series and versions, in the paper their sum.
-
-    Args:
-        logits: (S,S) similarities, −∞ of each with itself; rows i, i + series, i + 2·series, …
-            are versions of series i.
-        series: how many different ones there are.
+    Here the mean over series and versions, in the paper their sum. Rows i, i + series,
+    i + 2·series, … of the similarities are versions of series i; each has −∞ with itself.
     """
     number = torch.arange(len(logits), device=logits.device)
-    alike = (number[:, None] - number) % series == 0
-    alike = alike & (number[:, None] != number)
-    return mean_where(-logits.log_softmax(dim=1), alike)
+    positive = (number[:, None] - number) % series == 0
+    positive = positive & (number[:, None] != number)
+    return mean_where(-logits.log_softmax(dim=1), positive)
 
 
 def uncertainty_weighting(
-    losses: Float[Tensor, "L"], doubt: Float[Tensor, "L"]
+    losses: Float[Tensor, "L"], log_variances: Float[Tensor, "L"]
 ) -> Float[Tensor, ""]:
     """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ².
 
     Kendall et al. 2018, *Multi-task learning using uncertainty to weigh losses*, section 3.2.
-
-    Args:
-        losses: (L,) to be weighed.
-        doubt: (L,) s of each, learned along; 0 weighs all by one half.
     """
-    return ((-doubt).exp() * losses + doubt).sum() / 2
+    return ((-log_variances).exp() * losses + log_variances).sum() / 2

@@ -6,7 +6,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.agreement import negative_cosine
+from selftime.objectives.losses import negative_cosine
 from selftime.objectives.parts.heads import normed_projector
 from selftime.views.pairs import Independent, Pair
 
@@ -42,10 +42,7 @@ class SimSiam(Objective):
         super().__init__()
         if width < 4:
             raise ValueError(f"got width={width}, wanted at least 4: use width=256")
-        self.encoder = encoder
-        self.pair = pair
-        self.width = width
-        self.seed = seed
+        self.encoder, self.pair, self.width, self.seed = encoder, pair, width, seed
         widths = [encoder.dim, width, width, width]  # section 4.4: three layers, then two
         self.project = normed_projector(widths, seed=seed, last=True)
         self.predict = normed_projector([width, width // 4, width], seed=seed + 1)
@@ -55,6 +52,6 @@ class SimSiam(Objective):
         check_several(batch, "projections are normalised over the batch")
         first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         a, b = self.project(first), self.project(second)
-        there = negative_cosine(self.predict(a), b.detach())
-        back = negative_cosine(self.predict(b), a.detach())
-        return Step((there + back) / 2, {}, first.detach())
+        forward = negative_cosine(self.predict(a), b.detach())
+        backward = negative_cosine(self.predict(b), a.detach())
+        return Step((forward + backward) / 2, {}, first.detach())

@@ -1,7 +1,5 @@
-"""Spectral: what identifies a series is kept, what augmentation moves is scaled away."""
+"""Spectral: features that identify a series are kept, those that augmentation moves scaled away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -18,30 +16,23 @@ from selftime.views.mild import Mild, View, copies
 
 
 def eigh(matrix: Float64[Tensor, "d d"]) -> tuple[Float64[Tensor, "d"], Float64[Tensor, "d d"]]:
-    """Eigenvalues in ascending order, and eigenvectors as columns.
+    """Return eigenvalues in ascending order, and eigenvectors as columns.
 
     On one thread: LAPACK's reduction to tridiagonal form synchronises its threads at every
     column. On two cores 1500 × 1500 takes 2.0 s with two threads and 0.9 s with one, and with
     other processes beside it 8 to 16 s against 1 to 3 s.
     """
-    with one_thread():
-        e, Q = torch.linalg.eigh(matrix)
-    return e, Q
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on a single thread for the time being."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        e, Q = torch.linalg.eigh(matrix)
     finally:
         torch.set_num_threads(threads)
+    return e, Q
 
 
 class Spectral(ClosedForm):
-    """Whiten the features of an encoder against their spread under augmentation.
+    """Whiten the features of an encoder against their variance under augmentation.
 
     The linear case of contrastive and of VICReg-type learning, whose optimum is known in
     closed form (Balestriero & LeCun 2022, theorems 1 and 3; Cabannes et al. 2023): with S_w the
@@ -56,7 +47,7 @@ class Spectral(ClosedForm):
     Attributes:
         encoder: φ, makes the features; not trained.
         beside: an encoder whose vectors are added as they are, with :data:`_BESIDE_SHARE`; or None.
-        view: what a series may look like without becoming another one.
+        view: changes that leave a series the same one.
         penalty: λ; the larger, the closer to plain principal components.
         copies: augmented copies of each series.
         dim: most directions that are kept.
@@ -74,12 +65,8 @@ class Spectral(ClosedForm):
         copies: int = 10,
         dim: int = 1024,
     ) -> None:
-        self.encoder = encoder
-        self.beside = beside
-        self.view = view
-        self.penalty = penalty
-        self.copies = copies
-        self.dim = dim
+        self.encoder, self.beside, self.view = encoder, beside, view
+        self.penalty, self.copies, self.dim = penalty, copies, dim
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoders; fix the centre and the basis from a sample."""
@@ -91,14 +78,14 @@ class Spectral(ClosedForm):
         self.basis = principal_basis(self.features(sample, n, rng), self.dim)
 
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
-        """Copies, features, their sums."""
+        """Make copies and return the sums of their features."""
         p = (self.features(batch, self.copies, rng) @ self.basis).double()  # (B·V,d)
         groups = p.view(-1, self.copies, p.shape[1])  # (B,V,d)
         apart = (groups - groups.mean(dim=1, keepdim=True)).flatten(0, 1)
         return Moments(len(groups), len(p), p.sum(dim=0), p.T @ p, apart.T @ apart)
 
     def solve(self, moments: Moments) -> Encoder:
-        """One eigenproblem of size d × d."""
+        """Solve one eigenproblem of size d × d."""
         weight = self.linear_map(moments)
         learned = Projected(encoder=self.encoder, dim=weight.shape[1])
         learned.centre, learned.weight = self.centre, weight
@@ -108,13 +95,13 @@ class Spectral(ClosedForm):
         return Joined(encoders=[unit, self.beside], weights=[1.0, _BESIDE_SHARE**0.5])
 
     def linear_map(self, moments: Moments) -> Float[Tensor, "F d"]:
-        """P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
+        """Return P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
         e, Q = eigh(moments.within / max(moments.copies - moments.series, 1))
         mapped: Tensor = self.basis @ (Q / whitening(e, self.penalty)).float()
         return mapped
 
     def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
-        """Centred features (B·n,F) of n copies of each series, those of one after another."""
+        """Return centred features (B·n,F) of n copies of each series, series by series."""
         return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
 
 
@@ -125,15 +112,14 @@ _TINY = 1e-12
 
 
 def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
-    """What directions of variance e under augmentation are divided by: sqrt(e + λ · mean(e))."""
+    """Divisors sqrt(e + λ · mean(e)) of directions that have variance e under augmentation."""
     return (e.clamp(min=0) + penalty * e.mean()).clamp(min=_TINY).sqrt()
 
 
 def principal_basis(features: Tensor, dim: int) -> Tensor:
-    """Orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M.
+    """Return orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M.
 
-    From the smaller of the two Gram matrices, so F may be large (M × M is the method of snapshots,
-    Sirovich 1987).
+    From the smaller Gram matrix, so F may be large (M × M: method of snapshots, Sirovich 1987).
     """
     wide = features.shape[1] > features.shape[0]
     e, U = eigh((features @ features.T if wide else features.T @ features).double())
@@ -149,7 +135,7 @@ PENALTY_GRID = (0.1, 0.3, 0.03)
 MIN_RETRIEVAL = 0.95
 """Share of series that must be found again for a strength to be safe."""
 TRIAL_SERIES = 64
-"""Series that are told apart: a fixed number, so that the share means the same on all data."""
+"""Series to be found again: a fixed number, so that the share means the same on all data."""
 
 
 class Trial(NamedTuple):
@@ -161,21 +147,15 @@ class Trial(NamedTuple):
 
 
 def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
-    """The strongest of three augmentations under which series still tell themselves apart.
+    """Choose the strongest of three augmentations under which series are still found again.
 
     At the medium strength, and if that is safe at the strong one, an encoder is learned from
     views of the sample and tried on two new views of each series: is the other view of the same
     series the nearest of all? Where augmentation moves series onto each other it teaches the
-    encoder to ignore what tells them apart. The penalty is the one that finds most.
+    encoder to ignore what distinguishes them. The penalty is the one that finds most. Where the
+    medium strength is not safe, the answer is the weak one with what the medium one found.
 
-    Args:
-        encoder: what makes the features.
-        sample: :data:`TRIAL_SERIES` series drawn at random, or all if they are fewer.
-        rng: draws the views.
-
-    Returns:
-        The strongest safe trial; where the medium strength is not safe, the weak one with what
-        the medium one found.
+    ``sample`` has :data:`TRIAL_SERIES` series drawn at random, or all if they are fewer.
     """
     medium = best_trial(encoder, sample, MEDIUM, rng)
     if medium.found < MIN_RETRIEVAL:
@@ -185,12 +165,12 @@ def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
 
 
 def best_trial(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> Trial:
-    """The trial with the penalty that finds most; the first of them where several do."""
+    """Return the trial with the penalty that finds most; the first of them where several do."""
     return max(trials(encoder, sample, strength, rng), key=lambda trial: trial.found)
 
 
 def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> list[Trial]:
-    """How well series are found again at one strength, for each penalty."""
+    """Measure the share of series found again at one strength, for each penalty."""
     objective = Spectral(encoder=encoder, view=Mild(strength=strength), copies=8, dim=512)
     objective.prepare(sample, rng)
     moments = objective.accumulate(sample, rng)
@@ -198,9 +178,8 @@ def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> 
     results = []
     for objective.penalty in PENALTY_GRID:
         vectors = F.normalize(pairs @ objective.linear_map(moments), dim=1)
-        results.append(
-            Trial(retrieval_accuracy(vectors[0::2], vectors[1::2]), strength, objective.penalty)
-        )
+        found = retrieval_accuracy(vectors[0::2], vectors[1::2])
+        results.append(Trial(found, strength, objective.penalty))
     return results
 
 

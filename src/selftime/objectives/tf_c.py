@@ -1,4 +1,4 @@
-"""TF-C: what is seen in time and what is seen in frequency belong together."""
+"""TF-C: the embeddings of a series in time and in frequency agree."""
 
 from copy import deepcopy
 from itertools import product
@@ -10,17 +10,15 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_negatives
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.contrast import nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.parts.heads import projector
 from selftime.settings import check_positive, check_share
 from selftime.shapes import Embedding
 from selftime.views.mild import Mild, View
 from selftime.views.spectrum import Components, amplitudes
 
-_MARGIN = 1.0
-"""δ (Zhang et al. 2022, section 5)."""
-_WIDTH = 128
-"""Of the space that time and frequency share."""
+_MARGIN = 1.0  # δ (Zhang et al. 2022, section 5)
+_WIDTH = 128  # of the space that time and frequency share
 _Views = tuple[Embedding, Embedding]
 """(B,D) of the series as they are, and of their augmentation."""
 
@@ -91,17 +89,11 @@ class TFC(Objective):
 def consistency(
     time: _Views, frequency: _Views, temperature: float, margin: float
 ) -> Float[Tensor, ""]:
-    """What time and frequency say of a series is closest where neither was augmented.
+    """Time and frequency of a series agree most where neither was augmented.
 
     Σ (S^TF − S^pair + δ) over the three pairs in which one side or both are augmented, S the
-    contrast of both sides (Zhang et al. 2022, equations 3 and 4). As printed there is no hinge;
-    the loss is bounded all the same, as cosines are.
-
-    Args:
-        time: projections of the series and of their augmentation.
-        frequency: the same of their spectra.
-        temperature: divides the cosine similarities.
-        margin: δ.
+    contrast of both sides and δ the margin (Zhang et al. 2022, equations 3 and 4). As printed there
+    is no hinge; the loss is bounded all the same, as cosines are.
     """
     plain, *others = (nt_xent(t, f, temperature) for t, f in product(time, frequency))
     total: Tensor = sum((plain - other + margin for other in others), plain.new_zeros(()))

@@ -1,4 +1,4 @@
-"""TimeMAE: the codes of hidden patches, and what a teacher says of them."""
+"""TimeMAE: the codes of hidden patches and the tokens that a teacher makes of them."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,11 +9,11 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.networks.attention import TransformerLayer, attention_mask, sinusoids
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.reconstruction import masked_code_loss, mean_where
+from selftime.objectives.losses import masked_code_loss, mean_where
+from selftime.objectives.parts.codebook import Codebook
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.parts.teacher import Teacher, patch_targets
-from selftime.objectives.patches.codebook import Codebook
-from selftime.objectives.patches.patches import (
+from selftime.objectives.patches import (
     check_patch,
     draw_patches,
     patch_steps,
@@ -24,8 +24,7 @@ from selftime.objectives.patches.patches import (
 from selftime.settings import check_share
 from selftime.views.masks import hidden
 
-_WIDTH, _HEADS, _LAYERS = 64, 4, 2
-"""Of what looks from hidden patches at visible ones."""
+_WIDTH, _HEADS, _LAYERS = 64, 4, 2  # of the cross attention
 
 
 class TimeMAE(Objective):
@@ -103,10 +102,10 @@ class TimeMAE(Objective):
 
 
 class Queries(nn.Module):
-    """Hidden patches look at visible ones, which stay as the encoder left them.
+    """Cross attention from hidden patches to visible ones, which stay as the encoder left them.
 
-    Cross attention of the decoupled encoder (Cheng et al. 2023, section 3.3), in Transformer
-    layers. A query is the mask token with its position; queries do not see one another.
+    The decoupled encoder (Cheng et al. 2023, section 3.3), in Transformer layers. A query is the
+    mask token with its position; queries do not see one another.
     """
 
     def __init__(self, dim: int, rng: Generator) -> None:
@@ -120,7 +119,7 @@ class Queries(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "B P D"], visible: Bool[Tensor, "B P"]
     ) -> Float[Tensor, "B P W"]:
-        """What is to be said of each patch (B,P,W); of visible ones what they came with."""
+        """Return vectors (B,P,W): predictions of hidden patches, the input of visible ones."""
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         shown = visible[:, :, None]
         given = torch.where(shown, self.narrow(tokens), self.mask_token)
@@ -133,11 +132,5 @@ class Queries(nn.Module):
 def masked_vector_loss(
     made: Float[Tensor, "B P D"], wanted: Float[Tensor, "B P D"], selected: Bool[Tensor, "B P"]
 ) -> Float[Tensor, ""]:
-    """Mean squared error of the vectors of chosen patches (Cheng et al. 2023, section 3.4).
-
-    Args:
-        made: (B,P,D) predictions.
-        wanted: (B,P,D) targets.
-        chosen: (B,P) patches that count.
-    """
+    """Mean squared error of the vectors of selected patches (Cheng et al. 2023, section 3.4)."""
     return mean_where(((made - wanted) ** 2).mean(dim=2), selected)

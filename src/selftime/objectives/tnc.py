@@ -1,4 +1,4 @@
-"""TNC: windows that lie side by side are told from windows that lie far apart."""
+"""TNC: neighbouring windows are distinguished from distant ones."""
 
 from dataclasses import dataclass
 
@@ -30,45 +30,41 @@ class Neighbourhoods:
     Attributes:
         anchors: of each series.
         window: share of each series' own length, at least a step.
-        spread: standard deviation of a neighbour's distance, in windows.
+        std: standard deviation of a neighbour's distance, in windows.
 
     Raises:
-        ValueError: no anchors, a window that is no share, or a negative spread.
+        ValueError: no anchors, a window that is no share, or a negative std.
     """
 
     anchors: int = 4
     window: float = 0.25
-    spread: float = 0.5
+    std: float = 0.5
 
     def __post_init__(self) -> None:
         check_count("anchors", self.anchors, 1)
         check_share("window", self.window)
-        check_strength("spread", self.spread)
+        check_strength("std", self.std)
 
     def __call__(self, x: Batch, rng: Generator) -> tuple[Batch, Batch, Batch]:
-        """Anchors, neighbours and distant windows: row i*A + a is the a-th of series i."""
+        """Draw anchors, neighbours and distant windows: row i*A + a is the a-th of series i."""
         rows = Batch(*(part.repeat_interleave(self.anchors, dim=0) for part in x))
         lengths = rows.lengths.clamp(min=1)
         size = (lengths * self.window).long().clamp(min=1)
         last = lengths - size  # the last step at which a window can begin
-        place, way = uniform(2, len(lengths), rng=rng, like=x.values)
+        position, far_position = uniform(2, len(lengths), rng=rng, like=x.values)
         moves = normal(len(lengths), rng=rng, like=x.values)
-        begin = integers_between(place, 0, last)
-        near = (begin + (moves * self.spread * size).round().long()).clamp(min=0).minimum(last)
-        far = distant_starts(begin, size, last, way)
+        begin = integers_between(position, 0, last)
+        near = (begin + (moves * self.std * size).round().long()).clamp(min=0).minimum(last)
+        far = distant_starts(begin, size, last, far_position)
         return crop(rows, begin, size), crop(rows, near, size), crop(rows, far, size)
 
 
 def distant_starts(
     begin: Int[Tensor, "B"], size: Lengths, last: Int[Tensor, "B"], draw: Tensor
 ) -> Int[Tensor, "B"]:
-    """Where windows begin that do not overlap those at ``begin``; else the farther end.
+    """Return the begins of windows that do not overlap those at ``begin``; else the farther end.
 
-    Args:
-        begin: (B,) steps.
-        size: (B,) of windows.
-        last: (B,) the last step at which a window can begin.
-        draw: (B,) uniform in [0, 1): picks one of all places.
+    ``last`` is the last step at which a window can begin; ``draw``, uniform in [0, 1), picks one.
     """
     before = (begin - size + 1).clamp(min=0)  # how many places there are
     behind = (last - begin - size + 1).clamp(min=0)
@@ -84,12 +80,12 @@ class TNC(Objective):
     Attributes:
         encoder: what is learned.
         windows: draws the windows that are compared.
-        alike: chance w that distant windows are alike.
+        similar: probability w that distant windows are similar.
         width: of the hidden layer of the discriminator.
         seed: draws the weights of the discriminator.
 
     Raises:
-        ValueError: a chance or a width out of range.
+        ValueError: a probability or a width out of range.
     """
 
     family = "contrastive"
@@ -101,15 +97,15 @@ class TNC(Objective):
         *,
         encoder: Encoder,
         windows: Neighbourhoods = Neighbourhoods(),  # noqa: B008
-        alike: float = 0.05,  # section 4, of simulated data
+        similar: float = 0.05,  # section 4, of simulated data
         width: int = 128,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_share("alike", alike)
+        check_share("similar", similar)
         check_count("width", width, 1)
         self.encoder, self.windows = encoder, windows
-        self.alike, self.width, self.seed = alike, width, seed
+        self.similar, self.width, self.seed = similar, width, seed
         self.discriminate = projector(2 * encoder.dim, width, 1, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -119,22 +115,17 @@ class TNC(Objective):
             self.discriminate(torch.cat([anchor, z], dim=1))[:, 0]  # (B*A,)
             for z in (near, far)
         )
-        loss = neighbourhood_loss(near, far, self.alike)
+        loss = neighbourhood_loss(near, far, self.similar)
         return Step(loss, {}, anchor[:: self.windows.anchors].detach())
 
 
 def neighbourhood_loss(
-    near: Float[Tensor, "N"], far: Float[Tensor, "N"], alike: float
+    near: Float[Tensor, "N"], far: Float[Tensor, "N"], similar: float
 ) -> Float[Tensor, ""]:
     """Positive-unlabelled loss of a discriminator D (Tonekaboni et al. 2021, equation 2).
 
-    −[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)], mean over pairs. Windows that are far
-    apart are not negatives but unlabelled: with chance w they are alike all the same.
-
-    Args:
-        near: (N,) logits of D for windows and their neighbours.
-        far: (N,) logits of D for windows and distant ones.
-        alike: w.
+    −[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)], mean over pairs, of logits of D.
+    Distant windows are not negatives but unlabelled: with probability w they are similar.
     """
-    apart = (1 - alike) * F.softplus(far) + alike * F.softplus(-far)
+    apart = (1 - similar) * F.softplus(far) + similar * F.softplus(-far)
     return (F.softplus(-near) + apart).mean()

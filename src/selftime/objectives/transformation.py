@@ -1,36 +1,40 @@
-"""Transformation: which of several things was done to a series?"""
+"""Transformation: the network names which of several transformations a series went through."""
 
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Generator
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.parts.heads import projector
-from selftime.objectives.parts.labels import Labels, accuracy, balanced_labels
-from selftime.settings import check_share
 from selftime.views.amplitude import flip, jitter, magnitude_warp, scaled
 from selftime.views.draws import uniform
 from selftime.views.mild import View
 from selftime.views.pairs import Fixed, same
 from selftime.views.timing import permute, reverse, time_warp
 
+Labels = Int[Tensor, "B"]
+
+
+def balanced_labels(x: Batch, kinds: int, rng: Generator) -> Labels:
+    """Draw a label from 0 to ``kinds`` - 1 per series; no kind has two more than another."""
+    names = uniform(kinds, rng=rng, like=x.values).argsort()
+    turns = uniform(len(x.values), rng=rng, like=x.values).argsort()
+    return names[turns % kinds]
+
+
+def accuracy(scores: Float[Tensor, "B K"], labels: Labels) -> Float[Tensor, ""]:
+    """Share of labels with the highest score, detached; for the log."""
+    return (scores.detach().argmax(dim=1) == labels).float().mean()
+
 
 def shrink(x: Batch, rng: Generator, *, most: float = 0.5) -> Batch:
-    """Every series smaller, by a factor from half of ``most`` to ``most``: never by almost 1.
-
-    Args:
-        x: the series.
-        rng: draws one factor a series.
-        most: largest factor, 0 to 1.
-
-    Raises:
-        ValueError: most outside 0 to 1.
-    """
+    """Scale every series by a factor drawn from ``most`` / 2 to ``most``: never by almost 1."""
     check_share("most", most)
     factors = most * (1 + uniform(len(x.values), 1, rng=rng, like=x.values)) / 2
     return scaled(x, factors.expand(x.values.shape[:2]))
@@ -56,17 +60,17 @@ differ in shape (SyntheticControl, 5 labels per class, one seed: 0.98 with these
 
 
 class Transformation(Objective):
-    """Which view is this? (Saeed et al. 2019, section 3; Sarkar & Etemad 2020, section 3).
+    """Classify transformations (Saeed et al. 2019, section 3; Sarkar & Etemad 2020, section 3).
 
-    Each series of a batch is seen in one of several views, all equally often, and which it was is
-    to be said. There they are binary tasks with a head each, all on every series; here it is one
-    task of as many classes, on as many series as the batch has. A view that a kind of series
-    cannot show (a symmetric one, turned round) costs some of the loss and does no other harm.
+    Each series of a batch is seen in one of several views, all equally often, and the network
+    predicts which. The papers have binary tasks with a head each, all on every series; here it is
+    one task of as many classes, on as many series as the batch has. A view that a kind of series
+    cannot show (a symmetric one, reversed) costs some of the loss and does no other harm.
 
     Attributes:
         encoder: what is learned.
-        views: what may have been done; each changes every series so that it can be seen. All that
-            the papers have are in ``VISIBLE``.
+        views: transformations; each changes every series so that it can be seen. All that the
+            papers have are in ``VISIBLE``.
         width: of the hidden layer of the classifier.
         seed: draws the weights of the classifier.
 
@@ -89,10 +93,8 @@ class Transformation(Objective):
         super().__init__()
         if len(views) < 2:
             raise ValueError(f"got {len(views)} views, wanted at least 2: one is not a question")
-        self.encoder = encoder
-        self.views = tuple(views)
-        self.width = width
-        self.seed = seed
+        self.encoder, self.views = encoder, tuple(views)
+        self.width, self.seed = width, seed
         self.classify = projector(encoder.dim, width, len(views), seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -105,16 +107,9 @@ class Transformation(Objective):
 
 
 def apply_views(x: Batch, views: Sequence[View], labels: Labels, rng: Generator) -> Batch:
-    """Each series in the view that its label names.
+    """Return each series in the view that its label names.
 
-    Every view is made of the whole batch, so that what one draws does not depend on who else is
-    seen in it.
-
-    Args:
-        x: the series.
-        views: which keep the number of steps.
-        labels: (B,) of the views.
-        rng: passed to the views.
+    Every view is made of the whole batch, so that its draws do not depend on which series get it.
     """
     made = [view(x, rng) for view in views]
     rows = torch.arange(len(labels), device=labels.device)

@@ -1,7 +1,9 @@
-"""TS2Vec: every step of a series is told from other steps and other series, at all resolutions."""
+"""TS2Vec: every step is contrasted with other steps and other series, at all resolutions."""
+
+from functools import partial
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
@@ -9,9 +11,16 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.networks.dilated import max_over_time
 from selftime.objectives.base import Objective, Recipe, Step, check_negatives
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.contrast import hierarchical_contrast
+from selftime.objectives.losses import (
+    GroupLoss,
+    Valid,
+    between_series,
+    between_steps,
+    contrast,
+    resolutions,
+)
 from selftime.objectives.parts.heads import dropout
-from selftime.objectives.parts.soft import Soft, soft_hierarchical_contrast
+from selftime.objectives.parts.soft import Similarity, Soft, soft_contrast, step_similarity
 from selftime.shapes import Lengths, Tokens
 from selftime.views.masks import Mask, RandomMask, hidden
 from selftime.views.pairs import OverlappingCrops
@@ -23,18 +32,18 @@ class TS2Vec(Objective):
     A context is a crop with some steps hidden. Settings are the authors' (their appendix B).
 
     Attributes:
-        encoder: what is learned; it must give one token a step.
+        encoder: what is learned; it must give one token per step.
         crops: cuts two overlapping crops from each series.
         mask: hides steps of each crop; they enter the encoder as 0.
         dropout: share of the numbers of each token that are set to 0.
-        soft: how much other series and other steps count as positives; None is not at all.
+        soft: weights of other series and other steps as positives; None is 0.
 
     Raises:
         ValueError: an encoder of whole series, or a dropout that leaves nothing.
     """
 
     family = "contrastive"
-    suits = "one vector a step is wanted as well: detection, forecasting, long recordings"
+    suits = "one vector per step is wanted as well: detection, forecasting, long recordings"
     recipe = Recipe(batch_size=8, warmup=0.0, cosine=False, averaging="mean")
 
     def __init__(
@@ -49,18 +58,15 @@ class TS2Vec(Objective):
         super().__init__()
         if not encoder.is_stepwise:
             raise ValueError(
-                f"ts2vec needs an encoder with one token a step, got {type(encoder).__name__}: "
+                f"ts2vec needs an encoder with one token per step, got {type(encoder).__name__}: "
                 "use encoder='dilated'"
             )
         if not 0 <= dropout < 1:
             raise ValueError(
                 f"got dropout={dropout}, wanted a share from 0 to below 1: 0.1 is a tenth"
             )
-        self.encoder = encoder
-        self.crops = crops
-        self.mask = mask
-        self.dropout = dropout
-        self.soft = soft
+        self.encoder, self.crops, self.mask = encoder, crops, mask
+        self.dropout, self.soft = dropout, soft
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Crop, hide, encode, contrast the steps that both crops hold."""
@@ -68,11 +74,9 @@ class TS2Vec(Objective):
         crops = self.crops(batch, rng)
         first = self.tokens(crops.first, crops.start, crops.shared, rng)  # (B,S,D)
         second = self.tokens(crops.second, crops.start * 0, crops.shared, rng)  # (B,S,D)
-        if self.soft is None:
-            parts = hierarchical_contrast(first, second, crops.valid)
-        else:
-            similarity, decay = self.soft.between_series(batch), self.soft.decay
-            parts = soft_hierarchical_contrast(first, second, similarity, decay, crops.valid)
+        similarity = None if self.soft is None else self.soft.between_series(batch)
+        decay = 0.0 if self.soft is None else self.soft.decay
+        parts = hierarchical_contrast(first, second, crops.valid, similarity, decay)
         loss = parts["instance"] + parts["temporal"]
         detached = {name: part.detach() for name, part in parts.items()}
         return Step(loss, detached, max_over_time(first.detach(), crops.shared))
@@ -80,7 +84,7 @@ class TS2Vec(Objective):
     def tokens(
         self, crop: Batch, start: Int[Tensor, "B"], steps: Lengths, rng: Generator
     ) -> Tokens:
-        """Tokens (B,S,D) of ``steps`` steps of a crop from ``start`` on, some of it hidden."""
+        """Return tokens (B,S,D) of ``steps`` steps of a crop from ``start`` on, some hidden."""
         x = hidden(crop, self.mask(crop, rng))
         first, most = int(start[0]), int(steps.max())
         if bool((start == first).all() and (steps == most).all()):
@@ -90,3 +94,35 @@ class TS2Vec(Objective):
             z = distribute(self.encoder, x)
             z = z.gather(1, index.clamp(max=z.shape[1] - 1).expand(-1, -1, z.shape[2]))
         return dropout(z, self.dropout, rng)
+
+
+def hierarchical_contrast(
+    first: Tokens,
+    second: Tokens,
+    valid: Valid | None = None,
+    similarity: Similarity | None = None,
+    decay: float = 0.0,
+) -> dict[str, Float[Tensor, ""]]:
+    """Contrast series and steps, at every resolution (Yue et al. 2022, section 3.3).
+
+    Equations 1 to 3: half of the contrast with other series (``instance``) and half of that with
+    other steps (``temporal``), mean over resolutions. The loss is the sum of the two. Where series
+    have unequal lengths, steps that are not ``valid`` are neither positives nor negatives; valid
+    steps come first. With a ``similarity`` between series both are soft (Lee et al. 2024,
+    equations 3 to 7): at depth k, where a token stands for 2^k steps, the similarity of steps is
+    2 σ(−2^k τ |t − t'|) with τ the ``decay``.
+    """
+    instance = temporal = first.new_zeros(())
+    series_loss: GroupLoss = contrast
+    step_loss: GroupLoss = contrast
+    levels = 0
+    for one, other, within in resolutions(first, second, valid):
+        T = one.shape[1]
+        if similarity is not None:
+            series_loss = partial(soft_contrast, similarity)
+            step_loss = partial(soft_contrast, step_similarity(T, 2**levels * decay).to(one))
+        instance = instance + between_series(one, other, within, series_loss)
+        if T > 1:
+            temporal = temporal + between_steps(one, other, within, step_loss)
+        levels += 1
+    return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}

@@ -1,4 +1,4 @@
-"""TS-TCC: the past of one view predicts the future of another, and contexts tell series apart."""
+"""TS-TCC: the past of one view predicts the future of another, and contexts are contrasted."""
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,10 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, valid_tokens
 from selftime.encoders.networks.attention import TransformerLayer, attention_mask
 from selftime.objectives.base import Objective, Recipe, Step, check_negatives
+from selftime.objectives.cpc import Ahead, Cut, Predictor, info_nce
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.contrast import info_nce, nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.parts.heads import linear, projector, weights_from
-from selftime.objectives.patches.future import Ahead, Cut, Predictor
 from selftime.settings import check_positive
 from selftime.shapes import Tokens
 from selftime.views.pairs import Pair, WeakStrong
@@ -81,7 +81,7 @@ class TSTCC(Objective):
         return Step(loss, parts, embedded)
 
     def sides(self, view: Batch, cut: Cut) -> tuple[Tensor, Tensor, Tensor]:
-        """Contexts (B,E) and latents (B,K,D) of a view; embeddings (B,D) of its past, detached."""
+        """Return contexts (B,E), latents (B,K,D) and detached embeddings (B,D) of a view."""
         past, future = cut.before(view), cut.after(view)
         tokens = distribute(self.encoder, past)  # (B,N,D)
         context = self.context(tokens, valid_tokens(self.encoder, past))
@@ -92,7 +92,7 @@ class TSTCC(Objective):
 class Context(nn.Module):
     """A Transformer that sums up tokens in one more, put before them (section 3.2).
 
-    As in the paper tokens carry no positions: what is around them is in them already.
+    As in the paper tokens carry no positions: the encoder has put their surroundings into them.
     """
 
     def __init__(self, inner: int, width: int, *, seed: int) -> None:
@@ -104,7 +104,7 @@ class Context(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Float[Tensor, "B E"]:
-        """The context (B,E) of tokens (B,N,D), of those that are ``there``."""
+        """Return the context (B,E) of the valid ones of tokens (B,N,D)."""
         h: Tensor = self.narrow(tokens)
         h = torch.cat([self.summary.expand(len(h), 1, -1), h], dim=1)  # (B,1+N,E)
         seen = attention_mask(F.pad(valid, (1, 0), value=True))

@@ -1,15 +1,18 @@
-"""VICReg: views agree, features spread, features differ; three terms, one for each."""
+"""VICReg: views agree, features vary over the batch and are uncorrelated; one term for each."""
 
 from typing import NamedTuple
 
-from torch import Generator
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses.agreement import covariance, invariance, variance
+from selftime.objectives.losses import off_diagonal
 from selftime.objectives.parts.heads import normed_projector
+from selftime.shapes import Embedding
 from selftime.views.pairs import Independent, Pair
 
 
@@ -18,8 +21,8 @@ class Weights(NamedTuple):
 
     Attributes:
         invariance: λ, of the distance between the views.
-        variance: μ, of what features lack in spread.
-        covariance: ν, of what features have in common.
+        variance: μ, of the lack of standard deviation of features.
+        covariance: ν, of the covariance of features.
     """
 
     invariance: float = 25.0
@@ -60,16 +63,13 @@ class VICReg(Objective):
         super().__init__()
         if not min(weights) >= 0:
             raise ValueError(f"got {weights}, wanted each 0 or more: use 25, 25 and 1")
-        self.encoder = encoder
-        self.pair = pair
-        self.width = width
-        self.weights = weights
-        self.seed = seed
+        self.encoder, self.pair, self.width = encoder, pair, width
+        self.weights, self.seed = weights, seed
         self.project = normed_projector([encoder.dim, width, width, width], seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Views, encode, project, the three terms; equation 6."""
-        check_several(batch, "features spread over the batch")
+        check_several(batch, "features have a variance over the batch")
         first, second = (distribute(self.encoder.embed, view) for view in self.pair(batch, rng))
         a, b = self.project(first), self.project(second)
         parts = {
@@ -80,3 +80,26 @@ class VICReg(Objective):
         loss = parts["invariance"] + parts["variance"] + parts["covariance"]
         detached = {name: part.detach() for name, part in parts.items()}
         return Step(loss, detached, first.detach())
+
+
+def invariance(first: Embedding, second: Embedding) -> Float[Tensor, ""]:
+    """Mean squared difference of two views, over series and features.
+
+    Bardes et al. 2022, algorithm 1. Their equation 5 sums over the features instead; the weights
+    25, 25 and 1 belong to the mean.
+    """
+    return (first - second).square().mean()
+
+
+def variance(z: Embedding, std: float = 1.0) -> Float[Tensor, ""]:
+    """Hinge on the standard deviation of features, mean over them (Bardes et al. 2022, equation 1).
+
+    1/D Σ_j max(0, γ − √(Var(z_j) + ε)), γ = ``std``, ε = 10⁻⁴ (their section 4.1), Var with B − 1.
+    """
+    return F.relu(std - (z.var(dim=0) + 1e-4).sqrt()).mean()
+
+
+def covariance(z: Embedding) -> Float[Tensor, ""]:
+    """1/D Σ_{i≠j} Cov_ij², Cov with B − 1 (Bardes et al. 2022, equations 3 and 4)."""
+    centred = z - z.mean(dim=0)
+    return off_diagonal(centred.T @ centred / (len(z) - 1)) / z.shape[1]

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from test_rocket import POOLINGS, ragged
 
 from selftime.data.batch import Batch
 from selftime.encoders.fixed import hydra_torch, rocket_torch
 from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.rocket import MiniRocket
-from test_rocket import POOLINGS, ragged
 
 KINDS = {
     "MiniRocket": lambda channels: MiniRocket(channels=channels, length=60, features=840),

@@ -4,9 +4,9 @@ from copy import deepcopy
 
 import pytest
 import torch
+from network_material import LENGTHS, convolution, dice, network, normed, single, walks
 from torch import nn
 
-from network_material import LENGTHS, convolution, dice, network, normed, single, walks
 from selftime.data.batch import Batch
 from selftime.encoders.networks import actnorm
 from selftime.encoders.networks.actnorm import (

@@ -1,8 +1,8 @@
 """InceptionTime: a module in plain loops, its weights counted by hand."""
 
 import torch
-
 from network_material import convolution, dice, network, normed, single, walks
+
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.networks.inception import InceptionModule, highest_nearby
 from selftime.encoders.networks.steps import step_masks

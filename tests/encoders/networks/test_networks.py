@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from network_material import LENGTHS, SMALL, alone, dice, network, single, walks
+
 from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet

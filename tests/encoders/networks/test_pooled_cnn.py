@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from network_material import network, normed, walks
+
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.networks.pooled_cnn import PooledCNN
 from selftime.encoders.networks.steps import max_pool_pairs, step_masks

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from network_material import dice, network, single, walks
 from torch import nn
 
-from network_material import dice, network, single, walks
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.networks.recurrent import (
     GRU,

@@ -1,8 +1,8 @@
 """ResNet: a block in plain loops, its weights counted by hand."""
 
 import torch
-
 from network_material import dice, network, normed, walks
+
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.networks.resnet import ResidualBlock, ResNet
 from selftime.encoders.networks.steps import step_masks

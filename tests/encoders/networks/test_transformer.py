@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from toy_batches import padded, ragged, sines, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -18,7 +19,6 @@ from selftime.encoders.registry import build, check_sizes, recipe_of
 from selftime.encoders.wrappers.projected import UnitLength
 from selftime.objectives.simclr import SimCLR
 from selftime.tasks.transfer.scratch import network_like
-from toy_batches import padded, ragged, sines, with_gap
 
 
 def dice(seed: int = 3) -> torch.Generator:

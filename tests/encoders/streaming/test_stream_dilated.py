@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from stream_material import model_of, offline, series_of
 
 import selftime
 from selftime.data.scaling import none
 from selftime.encoders.networks.dilated import Block, Convolution, Dilated
 from selftime.encoders.streaming.dilated_numba import ROWS_AT_ONCE, affine
 from selftime.encoders.streaming.dilated_numba import gelu as compiled_gelu
-from stream_material import model_of, offline, series_of
 
 
 def model_with(encoder: Dilated) -> selftime.Model:

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 import torch
-
 from network_material import SMALL, single, walks
+
 from selftime.data.batch import Batch
 from selftime.encoders.base import Joined, token_mask
 from selftime.encoders.fixed.rocket import MiniRocket

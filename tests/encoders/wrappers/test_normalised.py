@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
+from toy_batches import ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Joined
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised, normalised
-from toy_batches import ragged, with_gap
 
 
 def small(channels: int, *, causal: bool = False) -> Dilated:

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from training_material import waves
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
@@ -18,7 +19,6 @@ from selftime.engine.training.loop import Stopped
 from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
 from selftime.estimators import SelfSupervised
 from selftime.objectives.registry import OBJECTIVES
-from training_material import waves
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 X = waves(10, channels=1, steps=16)

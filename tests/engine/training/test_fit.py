@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from training_material import assert_same_state, followed, training_of, waves
 
 from selftime.data.windows import batch_of
 from selftime.engine.monitoring.monitors import CollapseMonitor, CollapseWarning, Readings
@@ -13,7 +14,6 @@ from selftime.engine.solve import generator
 from selftime.engine.training import checkpoint
 from selftime.engine.training.loop import READ_EVERY, Collapsed, Saver, Stopped, run_training
 from selftime.engine.training.trainer import Diverged
-from training_material import assert_same_state, followed, training_of, waves
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 SIGNALS = pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

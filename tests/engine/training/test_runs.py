@@ -5,8 +5,8 @@ import re
 
 import pytest
 import torch
-
 from kill_points import DEAD
+
 from selftime.data import files
 from selftime.engine.training import checkpoint
 from selftime.engine.training import run_folder as runs

@@ -1,29 +1,28 @@
 """Soft contrast: equations 2 to 7 of Lee et al. 2024 beside loops; hard contrast is its limit."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
+from contrast_loops import Row, dot, pooled, rows_of
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
+from toy_batches import padded, ragged, with_gap
 
-from contrast_loops import Row, dot, pooled, rows_of
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.losses.contrast import hierarchical_contrast, nt_xent
+from selftime.objectives.losses import nt_xent
 from selftime.objectives.parts.soft import (
     Soft,
     pairwise_distances,
     resample_evenly,
     soft_contrast,
-    soft_hierarchical_contrast,
-    soft_nt_xent,
     step_similarity,
 )
 from selftime.objectives.simclr import SimCLR
-from selftime.objectives.ts2vec import TS2Vec
+from selftime.objectives.ts2vec import TS2Vec, hierarchical_contrast
 from selftime.views.amplitude import magnitude_warp
 from selftime.views.pairs import Independent
-from toy_batches import padded, ragged, with_gap
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -86,11 +85,11 @@ def test_hierarchy_equals_equations_3_to_7(rng: Generator, lengths: tuple[int, .
     first, second = drawn(rng, 2, *valid.shape, 3)
     similarity = assigned(rng, len(lengths))
     wanted = hierarchy_loop(rows_of(first, valid), rows_of(second, valid), similarity.tolist(), 0.8)
-    got = soft_hierarchical_contrast(first, second, similarity, 0.8, valid)
+    got = hierarchical_contrast(first, second, valid, similarity, 0.8)
     assert list(got) == ["instance", "temporal"]
     torch.testing.assert_close(torch.stack([*got.values()]), torch.tensor(wanted).double())
     if len(set(lengths)) == 1:
-        plain = soft_hierarchical_contrast(first, second, similarity, 0.8)
+        plain = hierarchical_contrast(first, second, None, similarity, 0.8)
         torch.testing.assert_close(torch.stack([*plain.values()]), torch.tensor(wanted).double())
 
 
@@ -101,29 +100,32 @@ def test_soft_nt_xent_equals_equation_4(rng: Generator, temperature: float) -> N
     z = torch.cat([first, second])
     views = (z / z.norm(dim=1, keepdim=True) / temperature**0.5).tolist()
     wanted = torch.tensor(mean_loss([views], similarity.tolist()), dtype=torch.float64)
-    torch.testing.assert_close(soft_nt_xent(first, second, temperature, similarity), wanted)
+    torch.testing.assert_close(
+        nt_xent(first, second, temperature, partial(soft_contrast, similarity)), wanted
+    )
 
 
 def test_without_soft_assignments_it_is_the_hard_contrast(rng: Generator) -> None:
     first, second = drawn(rng, 2, 3, 6, 2)
     valid = torch.arange(6) < torch.tensor([6, 4, 1])[:, None]
     hard = hierarchical_contrast(first, second, valid)
-    soft = soft_hierarchical_contrast(first, second, torch.eye(3).double(), 1e3, valid)
+    soft = hierarchical_contrast(first, second, valid, torch.eye(3).double(), 1e3)
     for name, part in hard.items():
         torch.testing.assert_close(soft[name], part)
     a, b = first[:, 0], second[:, 0]
-    torch.testing.assert_close(soft_nt_xent(a, b, 0.2, torch.eye(3).double()), nt_xent(a, b, 0.2))
+    itself_alone = partial(soft_contrast, torch.eye(3).double())
+    torch.testing.assert_close(nt_xent(a, b, 0.2, itself_alone), nt_xent(a, b, 0.2))
 
 
 def test_losses_have_the_gradient_of_finite_differences(rng: Generator) -> None:
     z, similarity, weight = drawn(rng, 2, 6, 2).requires_grad_(), assigned(rng, 3), drawn(rng, 2, 6)
     valid = torch.tensor([[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0]]).bool()
     for given in (None, valid):
-        assert gradcheck(lambda z, given=given: soft_contrast(z, similarity, given) * weight, (z,))
+        assert gradcheck(lambda z, given=given: soft_contrast(similarity, z, given) * weight, (z,))
     first, second = (z.requires_grad_() for z in drawn(rng, 2, 3, 5, 2))
     steps = torch.arange(5) < torch.tensor([5, 4, 1])[:, None]
     assert gradcheck(
-        lambda a, b: tuple(soft_hierarchical_contrast(a, b, similarity, 0.5, steps).values()),
+        lambda a, b: tuple(hierarchical_contrast(a, b, steps, similarity, 0.5).values()),
         (first, second),
     )
 
@@ -137,8 +139,8 @@ def test_golden_numbers() -> None:
     """
     z = torch.tensor([[[1.0], [-1.0], [1.0], [-1.0]]])
     half, whole = torch.tensor([[1.0, 0.5], [0.5, 1.0]]), torch.ones(2, 2)
-    torch.testing.assert_close(soft_contrast(z, half), torch.full((1, 4), 2.479090))
-    same = soft_contrast(torch.ones(1, 4, 1), whole)
+    torch.testing.assert_close(soft_contrast(half, z), torch.full((1, 4), 2.479090))
+    same = soft_contrast(whole, torch.ones(1, 4, 1))
     torch.testing.assert_close(same, torch.full((1, 4), 3 * math.log(3)))
     wanted = torch.tensor([[1.0, 0.5, 0.2], [0.5, 1.0, 0.5], [0.2, 0.5, 1.0]]).double()
     torch.testing.assert_close(step_similarity(3, math.log(3)), wanted)
@@ -180,7 +182,7 @@ def test_methods_take_it(seed: int) -> None:
     encoder = Dilated(channels=2, hidden=6, depth=3, dim=8, seed=1)
     simclr = SimCLR(encoder=encoder, pair=Independent(view=magnitude_warp), soft=soft).double()
     a, b = (simclr.project(encoder.embed(view)) for view in simclr.pair(x, seeded(seed)))
-    wanted = soft_nt_xent(a, b, 0.2, soft.between_series(x))
+    wanted = nt_xent(a, b, 0.2, partial(soft_contrast, soft.between_series(x)))
     torch.testing.assert_close(simclr(x, seeded(seed)).loss, wanted)
     torch.testing.assert_close(simclr(padded(x, 5), seeded(seed)).loss, wanted)
     ts2vec = TS2Vec(encoder=encoder, dropout=0.0, soft=soft).double()
@@ -191,7 +193,7 @@ def test_methods_take_it(seed: int) -> None:
         for crop, start in ((crops.first, crops.start), (crops.second, crops.start * 0))
     ]
     similarity = soft.between_series(x)
-    parts = soft_hierarchical_contrast(*tokens, similarity, soft.decay, crops.valid)
+    parts = hierarchical_contrast(*tokens, crops.valid, similarity, soft.decay)
     torch.testing.assert_close(ts2vec(x, seeded(seed)).loss, sum(parts.values()))
 
 

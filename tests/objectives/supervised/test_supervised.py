@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Generator, nn
+from training_material import waves
 
 from selftime.data.batch import Batch
 from selftime.data.windows import batch_of
@@ -22,7 +23,6 @@ from selftime.objectives.supervised.targets import (
     OneClass,
     StepClasses,
 )
-from training_material import waves
 
 X = batch_of(waves(6))
 TARGETS = torch.tensor([0, 1, 2, 0, 1, 1])

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from stream_material import model_of, series_of
 
 import selftime
 from selftime.engine.streaming.stream import Manner
@@ -20,7 +21,6 @@ from selftime.tasks.anomaly.novelty import (
     run_in,
 )
 from selftime.tasks.anomaly.thresholds import adaptive_thresholds
-from stream_material import model_of, series_of
 
 
 def rows_of(n: int, dim: int = 4, seed: int = 0) -> np.ndarray:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scratch_material import make_scratch_quick
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from scratch_material import make_scratch_quick
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain

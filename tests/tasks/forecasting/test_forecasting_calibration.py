@@ -5,9 +5,9 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from forecast_material import waves
 
 import selftime as st
-from forecast_material import waves
 from selftime.report.pictures.forecasts import coverage_picture
 from selftime.tasks.forecasting.calibration import (
     ALL_LEVELS,

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from forecast_material import waves
+
 from selftime.tasks.forecasting import features as corrections
 from selftime.tasks.forecasting.calibration import (
     mase,

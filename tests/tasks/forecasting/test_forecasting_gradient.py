@@ -12,9 +12,9 @@ from benchmarks.patchtst import (
     material_in,
     patch_network,
 )
+from forecast_material import waves
 
 import selftime as st
-from forecast_material import waves
 from selftime.data.batch import Batch
 from selftime.objectives.supervised.heads import AllTokens
 from selftime.objectives.supervised.targets import Future

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from forecast_material import waves
+
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.folds import cut_folds, window_gram

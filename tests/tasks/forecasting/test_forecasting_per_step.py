@@ -9,9 +9,9 @@ from benchmarks.per_step import (
     step_vectors,
     sums_of,
 )
+from forecast_material import waves
 
 import selftime as st
-from forecast_material import waves
 from selftime.data.series import SeriesError
 from selftime.engine.training.config import Budget
 from selftime.tasks.forecasting.protocols import setting_of

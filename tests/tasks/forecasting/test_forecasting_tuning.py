@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.patchtst import NetworkSize, patch_network
+from forecast_material import waves
 
 import selftime as st
-from forecast_material import waves
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesError
 from selftime.engine.training.config import Budget

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_material import waves
 
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
@@ -29,7 +30,6 @@ from selftime.tasks.transfer.choose import (
 from selftime.tasks.transfer.holdout import group_mask, split_holdout, stratified_mask
 from selftime.tasks.transfer.solution import Solution
 from selftime.tasks.transfer.strategies import TransferConfig, transfer
-from training_material import waves
 
 SERIES = waves(40)
 LABELS = np.array(["slow", "fast"])[np.arange(40) % 2]

@@ -1,1 +1,1 @@
-"""."""
+"""Modules that several methods train or keep beside the encoder."""

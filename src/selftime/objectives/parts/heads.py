@@ -14,8 +14,7 @@ from selftime.encoders.networks.attention import TransformerLayer, attention_mas
 def projector(inner: int, hidden: int, outer: int, *, seed: int) -> nn.Sequential:
     """Two linear maps with a ReLU between: (B,inner) to (B,outer) (Chen et al. 2020, section 2.1).
 
-    What the loss asks for beyond what is useful later is left to it; it is not kept with the
-    encoder.
+    It takes on what the loss asks for beyond what is useful later, and is not kept.
     """
     rng = weights_from(seed)
     return nn.Sequential(linear(inner, hidden, rng), nn.ReLU(), linear(hidden, outer, rng))
@@ -25,12 +24,8 @@ def normed_projector(widths: Sequence[int], *, seed: int, last: bool = False) ->
     """Linear maps with batch normalisation and ReLU between them, as methods without negatives use.
 
     (Zbontar et al. 2021, section 2.2; Grill et al. 2020, section 3.3.) Statistics are those of the
-    batch at hand in every mode, since projections serve training alone.
-
-    Args:
-        widths: of input, hidden layers and output, at least two.
-        seed: draws the weights.
-        last: whether the output is normalised too, without a learned scale (SimSiam, section 4.4).
+    batch at hand in every mode, since projections serve training alone. ``last`` normalises the
+    output too, without a learned scale (SimSiam, section 4.4).
     """
     rng, layers = weights_from(seed), list[nn.Module]()
     for inner, outer in pairwise(widths[:-1]):
@@ -45,7 +40,7 @@ def batch_norm(width: int, *, affine: bool = True) -> nn.BatchNorm1d:
 
 
 def weights_from(seed: int) -> Generator:
-    """What draws first weights."""
+    """Return the generator of first weights."""
     return torch.Generator().manual_seed(seed)
 
 
@@ -60,7 +55,7 @@ def linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
 
 
 def dropout(z: Tensor, share: float, rng: Generator) -> Tensor:
-    """A share of all numbers set to 0, the others raised to make up for it (dropout)."""
+    """Set a share of all numbers to 0 and raise the others to make up for it."""
     if share == 0:
         return z
     keep = torch.rand(z.shape, generator=rng, device=rng.device).to(z.device) >= share
@@ -82,33 +77,28 @@ class PatchHead(nn.Module):
         self.map = linear(inner, outer, weights_from(seed))
 
     def forward(self, tokens: Float[Tensor, "B P D"]) -> Float[Tensor, "B P C L"]:
-        """Values (B,P,C,L) of the patches of tokens (B,P,D)."""
+        """Return values (B,P,C,L) of the patches of tokens (B,P,D)."""
         B, P, _ = tokens.shape
         values: Tensor = self.map(tokens.reshape(B, P, self.apart, -1))
         return values.reshape(B, P, self.channels, self.size)
 
 
+# narrow and shallow beside the encoder (He et al. 2022, section 3, "MAE decoder")
 _WIDTH, _HEADS, _LAYERS = 64, 4, 2
-"""Narrow and shallow beside the encoder (He et al. 2022, section 3, "MAE decoder")."""
 
 
 class Decoder(nn.Module):
-    """Visible tokens, mask tokens for the hidden ones, positions; Transformer layers; a map.
+    """Visible tokens, mask tokens for the hidden ones, positions; Transformer layers; a linear map.
 
     The decoder of MAE (He et al. 2022, section 3) and the predictor of I-JEPA (Assran et al.
     2023, section 3). The mask token is one learned vector.
-
-    Args:
-        inner: numbers of a visible token.
-        outer: numbers that come out for every patch.
-        seed: draws the weights.
     """
 
     def __init__(self, inner: int, outer: int, *, seed: int) -> None:
         super().__init__()
         rng = weights_from(seed)
         self.narrow = linear(inner, _WIDTH, rng)
-        self.mask_token = nn.Parameter(0.02 * torch.randn(_WIDTH, generator=rng))  # MAE's spread
+        self.mask_token = nn.Parameter(0.02 * torch.randn(_WIDTH, generator=rng))  # MAE's std
         self.layers = nn.ModuleList(
             TransformerLayer(_WIDTH, _HEADS, inner=2 * _WIDTH, rng=rng) for _ in range(_LAYERS)
         )
@@ -121,12 +111,10 @@ class Decoder(nn.Module):
         visible: Bool[Tensor, "B P"],
         hidden: Bool[Tensor, "B P"],
     ) -> Float[Tensor, "B P E"]:
-        """What is said of every patch (B,P,outer).
+        """Return predictions (B,P,outer) for every patch.
 
-        Args:
-            tokens: (B,P,D) without meaning where nothing is visible.
-            visible: (B,P) patches that were encoded.
-            hidden: (B,P) patches that are asked for; all others are looked at by none.
+        Tokens are without meaning where nothing is ``visible``; patches neither visible nor
+        ``hidden`` are attended to by none.
         """
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         h = torch.where(visible[:, :, None], self.narrow(tokens), self.mask_token)

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.objectives.losses.contrast import Pairs, mean_over, pair_mask, resolutions
+from selftime.objectives.losses import Pairs
 from selftime.settings import check_count, check_share, check_strength
-from selftime.shapes import Embedding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class Soft:
         check_count("steps", self.steps, 1)
 
     def between_series(self, x: Batch) -> Float[Tensor, "B B"]:
-        """2 α σ(−τ_I D), D the distance divided by the largest of the batch (equation 2).
+        """Return 2 α σ(−τ_I D), D the distance divided by the largest of the batch (equation 2).
 
         A series is at distance 0 from itself, so this is the min-max normalisation of the paper;
         its assignment to itself is 1.
@@ -55,7 +53,7 @@ class Soft:
 
 
 def resample_evenly(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
-    """Series read at ``steps`` places from their first to their last step, gaps bridged."""
+    """Read series at ``steps`` even times from their first to their last step, gaps bridged."""
     last = (x.lengths - 1).clamp(min=0)[:, None]  # (B,1)
     places = torch.linspace(0, 1, steps, device=last.device) * last  # (B,steps)
     left = places.long().minimum(last)
@@ -66,64 +64,13 @@ def resample_evenly(x: Batch, steps: int) -> Float[Tensor, "B C {steps}"]:
 
 
 def pairwise_distances(values: Float[Tensor, "B C T"]) -> Float[Tensor, "B B"]:
-    """Euclidean distances between all pairs, over all channels and steps."""
+    """Return Euclidean distances between all pairs, over all channels and steps."""
     flat = values.flatten(1)
     return torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 Similarity = Float[Tensor, "n n"]
 """Soft assignments of n things to one another, 0 to 1; 1 of each to itself."""
-
-
-def soft_nt_xent(
-    first: Embedding, second: Embedding, temperature: float, similarity: Similarity
-) -> Float[Tensor, ""]:
-    """NT-Xent with soft assignments between series (Lee et al. 2024, equations 3 and 4).
-
-    Args:
-        first: (B,D) one view of each series.
-        second: (B,D) the other view.
-        temperature: divides the cosine similarities.
-        alike: (B,B) soft assignments.
-    """
-    z = F.normalize(torch.cat([first, second]), dim=1) / temperature**0.5  # (2B,D)
-    return soft_contrast(z[None], similarity).mean()
-
-
-def soft_hierarchical_contrast(
-    first: Float[Tensor, "B T D"],
-    second: Float[Tensor, "B T D"],
-    similarity: Similarity,
-    decay: float,
-    valid: Bool[Tensor, "B T"] | None = None,
-) -> dict[str, Float[Tensor, ""]]:
-    """The contrast of TS2Vec with soft assignments between series and steps (Lee et al. 2024).
-
-    Equations 3 to 7: at depth k, where a token stands for 2^k steps, steps are alike by
-    2 σ(−2^k τ |t − t'|). Half of each part, mean over resolutions, as in
-    :func:`selftime.objectives.losses.contrast.hierarchical_contrast`.
-
-    Args:
-        first: (B,T,D) tokens of one view.
-        second: (B,T,D) tokens of the same steps in the other view.
-        alike: (B,B) soft assignments between series.
-        decay: τ_T, of soft assignments between steps.
-        there: (B,T) which steps exist; those that do come first.
-    """
-    instance = temporal = first.new_zeros(())
-    levels = 0
-    for one, other, within in resolutions(first, second, valid):
-        z = torch.cat([one.transpose(0, 1), other.transpose(0, 1)], dim=1)  # (T,2B,D)
-        loss = soft_contrast(z, similarity, pair_mask(within, 0))
-        instance = instance + mean_over(loss, pair_mask(within, 0))
-        if one.shape[1] > 1:
-            z = torch.cat([one, other], dim=1)  # (B,2T,D)
-            close = step_similarity(one.shape[1], 2**levels * decay).to(z)
-            temporal = temporal + mean_over(
-                soft_contrast(z, close, pair_mask(within, 1)), pair_mask(within, 1)
-            )
-        levels += 1
-    return {"instance": instance / (2 * levels), "temporal": temporal / (2 * levels)}
 
 
 def step_similarity(T: int, decay: float) -> Similarity:
@@ -133,17 +80,13 @@ def step_similarity(T: int, decay: float) -> Similarity:
 
 
 def soft_contrast(
-    z: Pairs, similarity: Similarity, valid: Bool[Tensor, "G M"] | None = None
+    similarity: Similarity, z: Pairs, valid: Bool[Tensor, "G M"] | None = None
 ) -> Float[Tensor, "G M"]:
-    """Cross entropy of finding the positive, and all others as far as they are alike.
+    """Cross entropy of finding the positive, and all others in proportion to their similarity.
 
     lossᵢ = −Σ_{j ≠ i} w_ij log p_ij with p_ij = exp(zᵢ·zⱼ) / Σ_{s ≠ i} exp(zᵢ·z_s) and w = 1 for
     the positive (Lee et al. 2024, equations 3 and 4, and 6 and 7). The weights do not add up to 1.
-
-    Args:
-        z: (G,M,D) groups of vectors, M = 2n; their products are the logits.
-        alike: (n,n) soft assignments, the same for both views and every group.
-        there: (G,M) which vectors exist; the loss of the others is 0.
+    Both views and all groups share the (n,n) similarity; vectors that are not valid have loss 0.
     """
     M = z.shape[1]
     itself = torch.eye(M, dtype=torch.bool, device=z.device)

@@ -13,7 +13,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import half_cosine
 from selftime.objectives.distributed import distribute
-from selftime.objectives.patches.patches import tokens_of_patches
+from selftime.objectives.patches import tokens_of_patches
 
 Module = TypeVar("Module", bound=nn.Module)
 Schedule = Literal["constant", "linear", "cosine"]
@@ -29,16 +29,10 @@ REMAINING: dict[Schedule, Callable[[float], float]] = {
 class Teacher(nn.Module, Generic[Module]):
     """Exponential moving average of a module (Tarvainen & Valpola 2017, equation 1).
 
-    Its weights are part of the state of a run, and no gradient reaches them.
-
-    Attributes:
-        module: the copy; call it as the module itself is called, under ``torch.no_grad()``.
-        momentum: at the beginning of the run.
-        schedule: how the momentum rises to 1: not at all, in a straight line, or along half a
-            cosine (Grill et al. 2020, section 3.3).
-
-    Raises:
-        ValueError: a momentum outside 0 to 1.
+    Its weights are part of the state of a run, and no gradient reaches them. Call ``module`` as the
+    student is called, under ``torch.no_grad()``. The momentum of the beginning, 0 to 1, rises to 1
+    as the schedule says: not at all, in a straight line, or along half a cosine (Grill et al. 2020,
+    section 3.3).
     """
 
     def __init__(self, student: Module, *, momentum: float, schedule: Schedule) -> None:
@@ -49,11 +43,11 @@ class Teacher(nn.Module, Generic[Module]):
         self.module = deepcopy(student).requires_grad_(False)
 
     def momentum_at(self, progress: float) -> float:
-        """τ = 1 − (1 − momentum) · what the schedule leaves at this progress, 0 to 1."""
+        """Return τ = 1 − (1 − momentum) · what the schedule leaves at this progress, 0 to 1."""
         return 1 - (1 - self.momentum) * REMAINING[self.schedule](progress)
 
     def follow(self, student: Module, progress: float) -> None:
-        """θ ← τ · θ + (1 − τ) · θ_student; buffers are copied."""
+        """Move: θ ← τ · θ + (1 − τ) · θ_student; buffers are copied."""
         self._move(student, 1 - self.momentum_at(progress))
 
     def copy(self, student: Module) -> None:
@@ -69,7 +63,7 @@ class Teacher(nn.Module, Generic[Module]):
 
 
 class Branch(nn.Module):
-    """Series to projections: an encoder with what projects its vectors, for a teacher of both."""
+    """An encoder and its projector, for a teacher of both: series to projections."""
 
     def __init__(self, encoder: Encoder, project: nn.Module) -> None:
         super().__init__()
@@ -77,14 +71,14 @@ class Branch(nn.Module):
         self.project = project
 
     def forward(self, x: Batch) -> Float[Tensor, "B K"]:
-        """One projection a series; processes share the encoding."""
+        """Return one projection per series; processes share the encoding."""
         out: Tensor = self.project(distribute(self.encoder.embed, x))
         return out
 
 
 @torch.no_grad()
 def patch_targets(teacher: Teacher[Encoder], x: Batch, patch: int) -> Float[Tensor, "B P D"]:
-    """The teacher's tokens of each patch, to mean 0 and variance 1 each."""
+    """Return the teacher's tokens of each patch, each normalised to mean 0 and variance 1."""
     encoder = teacher.module
     tokens = tokens_of_patches(distribute(encoder, x), x, encoder, patch)
     return F.layer_norm(tokens, tokens.shape[2:])

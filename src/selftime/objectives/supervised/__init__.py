@@ -1,1 +1,1 @@
-"""."""
+"""Learning from labels: the network, its heads and its target types."""

@@ -1,6 +1,7 @@
-"""Heads: from the vector of a series, or of a step, to what is asked of it."""
+"""Heads: from the embedding of a series, or of a step, to outputs of a target type."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,18 +12,16 @@ from selftime.shapes import Embedding, Tokens
 
 
 def linear_head(inner: int, outer: int, *, seed: int) -> nn.Linear:
-    """One linear map, 0 at first: all answers are equally likely, whatever the vector."""
+    """One linear map, 0 at first: all outputs are equally likely, for any vector."""
     return zeroed(linear(inner, outer, weights_from(seed)))
 
 
-def mlp(inner: int, outer: int, *, seed: int) -> nn.Sequential:
-    """A linear map, a ReLU and a linear map, as wide between as the vector."""
-    return _perceptron(inner, outer, 1, seed)
-
-
-def deep_mlp(inner: int, outer: int, *, seed: int) -> nn.Sequential:
-    """As :func:`mlp`, with two layers before the last map."""
-    return _perceptron(inner, outer, 2, seed)
+def perceptron(inner: int, outer: int, *, depth: int, seed: int) -> nn.Sequential:
+    """Layers with a ReLU, as wide as the vector, and a linear map that is 0 at first."""
+    rng, layers = weights_from(seed), list[nn.Module]()
+    for _ in range(depth):
+        layers += [linear(inner, inner, rng), nn.ReLU()]
+    return nn.Sequential(*layers, zeroed(linear(inner, outer, rng)))
 
 
 def normed_linear(inner: int, outer: int, *, seed: int) -> nn.Sequential:
@@ -35,10 +34,10 @@ def normed_linear(inner: int, outer: int, *, seed: int) -> nn.Sequential:
 
 
 class AttentionPool(nn.Module):
-    """A learned query looks at the tokens of a series: their weighted mean is its vector.
+    """A learned query attends to the tokens of a series: their weighted mean is its vector.
 
     Attention-based pooling (Ilse et al. 2018, equation 7): the weights are a softmax over the
-    tokens that are there of wᵀ tanh(V h). w is 0 at first, which is the plain mean.
+    valid tokens of wᵀ tanh(V h). w is 0 at first, which is the plain mean.
     """
 
     def __init__(self, dim: int, *, seed: int) -> None:
@@ -47,7 +46,7 @@ class AttentionPool(nn.Module):
         self.query = nn.Parameter(torch.zeros(dim))
 
     def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
-        """One vector a series (B,D) of its tokens (B,N,D) that are there."""
+        """Return one vector per series (B,D) of its valid tokens (B,N,D)."""
         scores = self.look(tokens).tanh() @ self.query  # (B,N)
         shares = scores.masked_fill(~valid, -torch.inf).softmax(dim=1)
         return torch.einsum("bn,bnd->bd", shares, tokens)
@@ -59,12 +58,8 @@ class AllTokens(nn.Module):
     The flattened tokens of PatchTST's head (Nie et al. 2023, section 3.1).
     """
 
-    def forward(
-        self,
-        tokens: Tokens,
-        valid: Bool[Tensor, "B N"],  # noqa: ARG002
-    ) -> Float[Tensor, "B ND"]:
-        """One vector a series (B,N·D)."""
+    def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Float[Tensor, "B ND"]:
+        """Return one vector per series (B,N·D)."""
         return tokens.flatten(1)
 
 
@@ -80,15 +75,8 @@ class _Rows(nn.Module):
         return rows.view_as(x)
 
 
-def _perceptron(inner: int, outer: int, depth: int, seed: int) -> nn.Sequential:
-    rng, layers = weights_from(seed), list[nn.Module]()
-    for _ in range(depth):
-        layers += [linear(inner, inner, rng), nn.ReLU()]
-    return nn.Sequential(*layers, zeroed(linear(inner, outer, rng)))
-
-
 def zeroed(layer: nn.Linear) -> nn.Linear:
-    """The map with all its weights 0."""
+    """Set all weights of the map to 0."""
     with torch.no_grad():
         layer.weight.zero_()
         layer.bias.zero_()
@@ -97,8 +85,8 @@ def zeroed(layer: nn.Linear) -> nn.Linear:
 
 NETWORK_HEADS: dict[str, Callable[..., nn.Module]] = {
     "linear": linear_head,
-    "mlp": mlp,
-    "deep_mlp": deep_mlp,
+    "mlp": partial(perceptron, depth=1),
+    "deep_mlp": partial(perceptron, depth=2),
     "normed_linear": normed_linear,
     "attention": linear_head,
 }

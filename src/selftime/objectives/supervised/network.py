@@ -1,4 +1,4 @@
-"""Learning from labels: from scratch, what self-supervision has to beat, and fine-tuning."""
+"""Learning from labels: from scratch, which self-supervision has to beat, and fine-tuning."""
 
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
@@ -16,16 +16,16 @@ from selftime.shapes import Tokens
 class Supervised(nn.Module):
     """An encoder and a head on its vectors; trained by the same loop as objectives.
 
-    What does not ask for a gradient is frozen: its weights stay, and also in training it
-    computes what it does in use, so that no statistic of a batch and no dropout moves it.
+    Frozen parts keep their weights, and also in training they compute what they do in use, so that
+    no statistic of a batch and no dropout moves them.
 
     Attributes:
-        encoder: what makes the vectors.
+        encoder: makes the vectors.
         head: from vectors (…,D) to outputs (…,K).
-        target_type: what is asked.
+        target_type: loss, probabilities and predictions of the outputs.
         pool: makes a vector of the tokens of a series; None pools as the encoder does.
         learned: the encoder was learned before, and is not prepared anew.
-        rates: for weights whose names begin so, what the learning rate is multiplied with.
+        rates: factors of the learning rate, by the beginning of the names of weights.
     """
 
     recipe = Recipe(batch_size=16, rate=1e-3, weight_decay=1e-4, warmup=0.0, cosine=False)
@@ -50,7 +50,7 @@ class Supervised(nn.Module):
             self.encoder.prepare(sample, rng)
 
     def train(self, mode: bool = True) -> "Supervised":
-        """Training or use; what is frozen is always in use."""
+        """Switch between training and use; frozen parts are always in use."""
         super().train(mode)
         if mode:
             _use_frozen(self.encoder)
@@ -67,7 +67,7 @@ class Supervised(nn.Module):
         return Step(loss, {}, seen.mean(dim=1) if self.target_type.by_step else seen)
 
     def vectors(self, batch: Batch) -> Tensor:
-        """What the head sees: a vector a series (B,D), or one a token (B,N,D)."""
+        """Return the input of the head: one vector per series (B,D), or per token (B,N,D)."""
         if self.pool is None and not self.target_type.by_step:
             return self.encoder.embed(batch)
         tokens: Tokens = self.encoder(batch)
@@ -77,7 +77,7 @@ class Supervised(nn.Module):
         return pooled
 
     def outputs_of(self, vectors: Tensor, batch: Batch) -> Tensor:
-        """Outputs (B,K), or by step (B,T,K): those of a token for all the steps it stands for."""
+        """Return outputs (B,K), or by step (B,T,K): those of a token for all of its steps."""
         outputs: Tensor = self.head(vectors)
         if not self.target_type.by_step:
             return outputs
@@ -85,7 +85,7 @@ class Supervised(nn.Module):
         return outputs.repeat_interleave(self.encoder.stride or T, dim=1)[:, :T]
 
     def outputs(self, batch: Batch) -> Float[Tensor, "B ..."]:
-        """Outputs of each series (B,K), or of each step (B,T,K)."""
+        """Return outputs of each series (B,K), or of each step (B,T,K)."""
         return self.outputs_of(self.vectors(batch), batch)
 
     def after_step(self, progress: float) -> None:
@@ -93,7 +93,7 @@ class Supervised(nn.Module):
 
 
 def _use_frozen(module: nn.Module) -> None:
-    """What is not trained computes as in use: parts without a weight that is, and all before them.
+    """Switch frozen parts to use: parts without a weight that is trained, and all before them.
 
     Parts are taken in the order in which they stand in the module. What has no weights at all,
     such as dropout, is frozen if nothing before it is trained.

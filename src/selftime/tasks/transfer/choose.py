@@ -188,7 +188,7 @@ def credit_of(solution: Solution, series: SeriesSet, y: Any) -> np.ndarray:
     """How good the answer for each series is (M,): share right, or −squared error over spread."""
     said: Outputs = solution.predict(series)
     if isinstance(solution.target_type, Amount):
-        errors = (np.asarray(said) - np.asarray(y)) / solution.target_type.spread
+        errors = (np.asarray(said) - np.asarray(y)) / solution.target_type.std
         return np.asarray(-np.square(errors).mean(axis=1))
     if isinstance(said, list):
         return np.array([np.mean(own == wanted) for own, wanted in zip(said, y, strict=True)])

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Generator
+from toy_batches import ragged, sines
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
@@ -18,7 +19,6 @@ from selftime.objectives.parts.teacher import Teacher
 from selftime.objectives.simsiam import SimSiam
 from selftime.objectives.vicreg import VICReg, Weights
 from selftime.views.pairs import Independent, WeakStrong
-from toy_batches import ragged, sines
 
 
 def seeded(seed: int = 0) -> Generator:

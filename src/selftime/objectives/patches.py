@@ -1,4 +1,4 @@
-"""Patches: series cut into pieces of equal length, those that are selected, and the others encoded without them."""
+"""Patches: series cut into pieces of equal length, some hidden, the visible ones encoded."""
 
 from typing import NamedTuple
 
@@ -15,12 +15,7 @@ from selftime.views.draws import uniform
 
 
 class Patches(NamedTuple):
-    """Pieces of L steps, which do not overlap and begin with the first step.
-
-    Attributes:
-        values: (B,P,C,L) numbers without meaning where nothing was observed.
-        observed: (B,P,C,L) True where a value was measured.
-    """
+    """Pieces (B,P,C,L) of L steps, which do not overlap and begin with the first step."""
 
     values: Float[Tensor, "B P C L"]
     observed: Bool[Tensor, "B P C L"]
@@ -35,7 +30,7 @@ class Patches(NamedTuple):
 
 
 def patches_of(x: Batch, size: int) -> Patches:
-    """Series cut into patches of ``size`` steps, the last one filled up with nothing."""
+    """Cut series into patches of ``size`` steps, the last one filled up with nothing."""
     B, C, T = x.values.shape
     padded = (F.pad(part, (0, -T % size)) for part in x)
     return Patches(*(part.view(B, C, -1, size).transpose(1, 2) for part in padded))
@@ -44,13 +39,9 @@ def patches_of(x: Batch, size: int) -> Patches:
 def tokens_of_patches(
     tokens: Tokens, x: Batch, encoder: Encoder, size: int
 ) -> Float[Tensor, "B P D"]:
-    """Mean (B,P,D) of the tokens of each patch that begin within their series.
+    """Return the mean (B,P,D) of the tokens of each patch that begin within their series.
 
-    Args:
-        tokens: (B,N,D) as ``encoder`` gives them.
-        x: the series they are of.
-        encoder: its stride divides ``size``.
-        size: steps of a patch.
+    The stride of the encoder divides ``size``.
     """
     B, N, D = tokens.shape
     each = size // (encoder.stride or size)
@@ -61,11 +52,7 @@ def tokens_of_patches(
 
 
 def check_patch(encoder: Encoder, size: int) -> None:
-    """Every patch holds whole tokens.
-
-    Raises:
-        ValueError: an encoder of whole series, or a stride that does not divide the patch.
-    """
+    """Raise a ValueError unless every patch holds whole tokens."""
     if size < 1:
         raise ValueError(f"got patch={size}, wanted at least 1 step")
     if encoder.stride is None:
@@ -81,21 +68,16 @@ def check_patch(encoder: Encoder, size: int) -> None:
 
 
 def trimmed(x: Batch) -> Batch:
-    """Without the padding that all series share: what is drawn next cannot depend on it."""
+    """Cut off the padding that all series share, so that no later draw depends on it."""
     T = int(x.lengths.max().clamp(min=1))
     return Batch(x.values[:, :, :T], x.observed[:, :, :T])
 
 
 def draw_patches(free: Bool[Tensor, "B P"], share: float, rng: Generator) -> Bool[Tensor, "B P"]:
-    """round(share · count) of the patches of each series, at least one, and of several not all.
+    """Draw round(share · count) of the free patches of a series: one at least, of several not all.
 
-    As in random masking by sorting noise (He et al. 2022, *Masked autoencoders are scalable vision
-    learners*, section 3); of one patch, that one.
-
-    Args:
-        free: (B,P) patches that may be chosen.
-        share: of them, 0 to 1; halves are rounded to even.
-        rng: draws which.
+    Random masking by sorting noise (He et al. 2022, *Masked autoencoders are scalable vision
+    learners*, section 3); halves are rounded to even.
     """
     counts = free.sum(dim=1)  # (B,)
     wanted = (share * counts.double()).round().clamp(min=1)
@@ -106,35 +88,18 @@ def draw_patches(free: Bool[Tensor, "B P"], share: float, rng: Generator) -> Boo
 
 
 def patch_steps(patches: Bool[Tensor, "B P"], size: int, T: int) -> Bool[Tensor, "B {T}"]:
-    """The first ``T`` steps (B,T), each True where its patch of ``size`` steps is."""
+    """Return the first ``T`` steps (B,T), each True where its patch of ``size`` steps is."""
     return patches.repeat_interleave(size, dim=1)[:, :T]
-
-
-class Visible(NamedTuple):
-    """What an encoder says of the visible patches.
-
-    Attributes:
-        tokens: (B,P,D) the mean of the tokens of each visible patch, 0 for all others.
-        embeddings: (B,D) what it makes of them together.
-    """
-
-    tokens: Float[Tensor, "B P D"]
-    embeddings: Embedding
 
 
 def encode_visible(
     encoder: Encoder, seen: Batch, visible: Bool[Tensor, "B P"], size: int
-) -> Visible:
-    """Tokens of the visible patches alone (He et al. 2022, section 3, "MAE encoder").
+) -> tuple[Float[Tensor, "B P D"], Embedding]:
+    """Encode the visible patches alone (He et al. 2022, section 3, "MAE encoder").
 
+    The mean tokens (B,P,D) of visible patches, 0 for others, and the embeddings (B,D) of them all.
     Series with fewer visible patches than others are filled up with patches that hold nothing.
-    Encoders that look at whole series see the hidden patches as missing.
-
-    Args:
-        encoder: its stride divides ``size``.
-        seen: series of which the hidden patches are missing already.
-        visible: (B,P) patches to encode.
-        size: steps of a patch.
+    Encoders of whole series see the hidden patches as missing, as they are in ``seen``.
     """
     holding = patches_of(seen, size).observed.flatten(2).any(dim=2)
     places = visible_first(visible, holding)  # (B,K)
@@ -149,11 +114,11 @@ def encode_visible(
     index = places[:, :, None].expand_as(means)
     back = means.new_zeros(*visible.shape, means.shape[2])
     back = back.scatter(1, index, means.where(given[:, :, None], 0.0))
-    return Visible(back, encoder.pool(tokens, part))
+    return back, encoder.pool(tokens, part)
 
 
 def visible_first(visible: Bool[Tensor, "B P"], holding: Bool[Tensor, "B P"]) -> Int[Tensor, "B K"]:
-    """Places of the visible patches in their order, and then of others that hold nothing, K in all.
+    """Return K indices: the visible patches in their order, then others that hold nothing.
 
     Hidden patches of which something is left, the step that ends a series, come last of all and
     are not reached: K, the most that are visible in a series, is below P where any is hidden.
@@ -164,13 +129,13 @@ def visible_first(visible: Bool[Tensor, "B P"], holding: Bool[Tensor, "B P"]) ->
 
 
 def _expand_places(places: Int[Tensor, "B K"], each: int) -> Int[Tensor, "B M"]:
-    """The ``each`` places (B,K·each) that make up every one of these."""
+    """Return the ``each`` indices (B,K·each) that make up every one of these."""
     inner = torch.arange(each, device=places.device)
     return (places[:, :, None] * each + inner).flatten(1)
 
 
 def steps_at(x: Batch, places: Int[Tensor, "B K"], size: int) -> Batch:
-    """The steps of some patches as a series of their own (B,C,K·size)."""
+    """Return the steps of some patches as a series of their own (B,C,K·size)."""
     T = x.values.shape[2]
     steps = _expand_places(places, size)  # (B,K·size)
     index = steps.clamp(max=T - 1)[:, None].expand(-1, x.values.shape[1], -1)

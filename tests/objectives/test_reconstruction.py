@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from selftime.objectives.data2vec import smooth_l1
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 
 
 def material() -> tuple[Tensor, Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from selftime.data.batch import Batch
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.patches.patches import check_patch, patches_of, tokens_of_patches
+from selftime.objectives.patches import check_patch, patches_of, tokens_of_patches
 
 
 def ragged(lengths: tuple[int, ...], channels: int = 2) -> Batch:

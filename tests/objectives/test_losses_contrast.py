@@ -4,18 +4,18 @@ import math
 
 import pytest
 import torch
+from contrast_loops import dot, hierarchy_loop, instance_loop, rows_of, temporal_loop
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from contrast_loops import dot, hierarchy_loop, instance_loop, rows_of, temporal_loop
-from selftime.objectives.losses.contrast import (
+from selftime.objectives.losses import (
     between_series,
     between_steps,
     contrast,
     halve_resolution,
-    hierarchical_contrast,
     nt_xent,
 )
+from selftime.objectives.ts2vec import hierarchical_contrast
 
 RAGGED = [(5, 5, 5), (7, 3, 1), (8, 5, 2), (6, 6, 5), (4, 1, 1), (2, 1), (1, 1)]
 

@@ -5,11 +5,11 @@ import re
 import pytest
 import torch
 from torch import Generator
+from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
-from selftime.objectives.patches.codebook import Codebook, first_centres, k_means, patch_distances
-from selftime.objectives.patches.patches import draw_patches, patch_steps, patches_of, trimmed
-from toy_batches import padded, ragged, with_gap
+from selftime.objectives.parts.codebook import Codebook, first_centres, k_means, patch_distances
+from selftime.objectives.patches import draw_patches, patch_steps, patches_of, trimmed
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.autograd import gradcheck
 
-from selftime.objectives.losses.reconstruction import squared_error
+from selftime.objectives.losses import squared_error
 from selftime.objectives.right_order import order_loss
 from selftime.objectives.segment_order import place_loss
 
@@ -65,7 +65,7 @@ def test_who_knows_nothing_pays_for_chance_and_who_knows_pays_nothing() -> None:
     close(order_loss(flat + 100, flat - 100, all_there[:, 0]), 0.0)
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("valid", [True, False])
 def test_gradients(valid: bool) -> None:
     """Also where nothing is there to learn from: 0, not missing."""
     scores, flat = drawn(2, 3, 3).requires_grad_(), drawn(2, 2).requires_grad_()

@@ -1,1 +1,0 @@
-"""Losses as pure functions of tensors, each with its equation; one file a family."""
