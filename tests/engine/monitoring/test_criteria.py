@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Generator
+from toy_batches import ragged
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
@@ -18,7 +19,6 @@ from selftime.engine.monitoring.criteria import (
     separation,
     span_coordinates,
 )
-from toy_batches import ragged
 
 
 def drawn(*shape: int) -> torch.Tensor:

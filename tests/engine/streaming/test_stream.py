@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from stream_material import GROWING, STEPWISE, model_of, offline, series_of
 
 import selftime
-from examples import examples
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.streaming.dilated import StreamedDilated
-from stream_material import GROWING, STEPWISE, model_of, offline, series_of
 
 WITHIN = 1e-5
 """The issue's promise; tokens are of size 1."""

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from stream_material import model_of, per_series, rocket
 
 import selftime
 from selftime.encoders.base import Joined
@@ -14,7 +15,6 @@ from selftime.encoders.networks.resnet import ResNet
 from selftime.encoders.networks.transformer import Transformer
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Standardised
-from stream_material import model_of, per_series, rocket
 
 INSTEAD = (
     "use window=512 (--window 512), which encodes the last 512 steps anew, or pretrain with "

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stream_material import model_of, series_of
 
 import selftime
 from selftime.engine.streaming import state as stream_state
-from stream_material import model_of, series_of
 
 
 @pytest.fixture

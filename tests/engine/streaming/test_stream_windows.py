@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-
-from examples import examples
 from stream_material import embedded, model_of, per_series, series_of
 
 

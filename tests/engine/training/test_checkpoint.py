@@ -5,8 +5,8 @@ import os
 
 import pytest
 import torch
-
 from kill_points import DEAD, killed_before
+
 from selftime.data import files
 from selftime.data.files import sweep
 from selftime.engine.training import checkpoint

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from training_material import waves
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
@@ -18,7 +19,6 @@ from selftime.engine.training.loop import Stopped
 from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
 from selftime.estimators import SelfSupervised
 from selftime.objectives.registry import OBJECTIVES
-from training_material import waves
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 X = waves(10, channels=1, steps=16)
@@ -53,7 +53,7 @@ def test_a_run_folder_holds_all_there_is_to_know(name, tmp_path):
     records = metrics_in(tmp_path / "run")
     assert [record["step"] for record in records] == list(range(7))
     assert "loss" not in records[0] and all(np.isfinite(r["loss"]) for r in records[1:])
-    assert {"spread", "rank", "length"} <= set(records[0]["monitors"])
+    assert {"std", "rank", "length"} <= set(records[0]["monitors"])
     states = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert states[-1] == "step-000000006"
     np.testing.assert_array_equal(load(tmp_path / "run").embed(X), model.embed(X))

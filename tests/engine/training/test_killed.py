@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from killed_run import KILLS
 
 SCRIPT = Path(__file__).parents[2] / "support" / "killed_run.py"

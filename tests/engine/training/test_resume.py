@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from training_material import advanced, assert_same_state, followed, training_of, waves
 
 from selftime.data.windows import batch_of
 from selftime.engine.training import checkpoint
 from selftime.engine.training.checkpoint import CheckpointError, State
-from training_material import advanced, assert_same_state, followed, training_of, waves
 
 pytestmark = pytest.mark.again  # test_training.py advances the same runs with types checked
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])

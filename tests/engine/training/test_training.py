@@ -8,14 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-
-from selftime.data import scaling
-from selftime.data.windows import batch_of
-from selftime.engine.choices import resolve_training
-from selftime.engine.solve import generator
-from selftime.engine.training.config import TrainingConfig, parse_budget
-from selftime.engine.training.optim import rate_at
-from selftime.engine.training.trainer import Diverged, Trainer
 from training_material import (
     Followed,
     advanced,
@@ -26,6 +18,14 @@ from training_material import (
     training_of,
     waves,
 )
+
+from selftime.data import scaling
+from selftime.data.windows import batch_of
+from selftime.engine.choices import resolve_training
+from selftime.engine.solve import generator
+from selftime.engine.training.config import TrainingConfig, parse_budget
+from selftime.engine.training.optim import rate_at
+from selftime.engine.training.trainer import Diverged, Trainer
 
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 
