@@ -31,7 +31,7 @@ from selftime.engine.solve import sample_of
 
 
 def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
-    """Return the model for series of other lengths, scales and channels than it learned from.
+    """Return a new model for series of other lengths, scales and channels than it learned from.
 
     Nothing is trained. Scaling, and the means and deviations by which vectors are standardised,
     are measured anew on the given series without their labels. Lengths need nothing. Channels:
@@ -45,16 +45,13 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
         >>> import selftime as st
         >>> x = st.sample("JapaneseVowels", "train")[:20]
         >>> model = st.pretrain(x, objective="simclr", budget="2 steps")
-        >>> st.adapt(model, st.sample("GunPoint", "train")[:10])
-        Model(channels=1, dim=320)
+        >>> st.adapt(model, st.sample("PenDigits", "train")[:10])
+        Model(channels=2, dim=320)
 
     Args:
         model: stays as it is.
         x: whatever :func:`selftime.read` takes: the series it is to be used on.
         seed: draws the sample that statistics are measured on.
-
-    Returns:
-        A new model with the channels of ``x`` and the embedding size of the old one.
 
     Raises:
         SeriesError: bad input.
@@ -80,7 +77,8 @@ def match_channels(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]
     """
     encoder, old, new = copy.deepcopy(model.encoder), model.channels, tuple(channels)
     matrix, body = channel_map(old, new), backbone(encoder)
-    closed = is_closed(encoder)
+    drawn = not any(True for _ in encoder.parameters())
+    closed = drawn or any(isinstance(part, Projected) for part in encoder.modules())
     if len(old) == len(new) and torch.equal(matrix, torch.eye(len(old))):
         return encoder, "its channels are those of the model"
     if len(old) == 1:
@@ -94,13 +92,7 @@ def match_channels(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]
             "channel, and it is run on each channel by itself"
         )
     network = UnitLength(encoder=Standardised(encoder=rebuild_for_channels(body, matrix)))
-    return network, "input weights go by name, the others by place"
-
-
-def is_closed(encoder: Encoder) -> bool:
-    """Return whether it was learned in closed form, on kernels that were drawn."""
-    drawn = not any(True for _ in encoder.parameters())
-    return drawn or any(isinstance(part, Projected) for part in encoder.modules())
+    return network, "input weights go by name, the others by position"
 
 
 def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:

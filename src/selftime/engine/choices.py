@@ -18,14 +18,7 @@ from selftime.engine.training.config import Budget, Choice, TrainingConfig, pars
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.formula import build_objective, takes_steps
 from selftime.objectives.registry import OBJECTIVES
-from selftime.objectives.spectral import (
-    MEDIUM,
-    TRIAL_SERIES,
-    WEAK,
-    Spectral,
-    Trial,
-    choose_strength,
-)
+from selftime.objectives.spectral import MEDIUM, TRIAL_SERIES, WEAK, Spectral, choose_strength
 from selftime.settings import settings_of
 from selftime.views.mild import Mild
 
@@ -36,7 +29,6 @@ BEST = "vicreg"
 """The best gradient objective of the open benchmark (results/roster.json)."""
 LONG = 2000
 """Median length from which patches are cheaper than a token a step."""
-
 
 ROCKET = Choice("rocket", "random convolutions: no training, strong features")
 DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
@@ -73,9 +65,8 @@ class Auto:
             return Choice("ts2vec", f"to {self.task} takes a vector for every step")
         if takes_steps:
             return Choice(BEST, "a budget was given: the best measured of those that take steps")
-        return Choice(
-            "spectral", "learns in one pass on a CPU, and was best at every number of labels"
-        )
+        why = "learns in one pass on a CPU, and was best at every number of labels"
+        return Choice("spectral", why)
 
 
 Goal = str | Auto | ClosedForm | Objective
@@ -93,11 +84,9 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
     config: TrainingConfig | None,
     seed: int,
 ) -> tuple[ClosedForm | Objective, tuple[Budget, TrainingConfig] | None, dict[str, Choice]]:
-    """Settle everything that was left open.
+    """Return the objective ready to learn, its budget and config, and all settings with reasons.
 
-    Returns:
-        The objective ready to learn; its budget and config, None where it is solved in closed
-        form; every setting with its reason.
+    Budget and config are None where the objective is solved in closed form.
 
     Raises:
         ValueError: an unknown name, an encoder beside a ready objective, a gradient objective
@@ -196,19 +185,14 @@ def resolve_closed(
     with torch.inference_mode():
         sample = scale.apply(batch_of(series, sample_of(len(series), seed, TRIAL_SERIES)))
         trial = choose_strength(body, sample, generator(seed, 0))
-    choices["strength"] = Choice(trial.strength, reason_for(trial))
+    known = f"{trial.found:.0%} of series are"
+    weak, strong = f"weak: at {MEDIUM} only {known} told apart", f"{known} still told apart at it"
+    choices["strength"] = Choice(trial.strength, weak if trial.strength == WEAK else strong)
     choices["penalty"] = Choice(trial.penalty, "of three, it tells most series apart")
     choices["copies"] = Choice(copies, why)
     view = Mild(strength=trial.strength)
     learner = Spectral(encoder=body, beside=beside, view=view, penalty=trial.penalty, copies=copies)
     return learner, choices
-
-
-def reason_for(trial: Trial) -> str:
-    """Return why the augmentation is as strong as it is."""
-    if trial.strength == WEAK:
-        return f"weak: at {MEDIUM} only {trial.found:.0%} of series are told apart"
-    return f"{trial.found:.0%} of series are still told apart at it"
 
 
 def resolve_encoder(
@@ -241,9 +225,8 @@ def continue_from(
         return body, {"encoder": choice}
     length = int(np.median(series.lengths))
     rocket = BUILDERS["rocket"](channels=series.n_channels, length=length, seed=seed)
-    both = Joined(
-        encoders=[rocket, Standardised(encoder=body)], weights=[EQUAL_WEIGHT, EQUAL_WEIGHT]
-    )
+    parts = [rocket, Standardised(encoder=body)]
+    both = Joined(encoders=parts, weights=[EQUAL_WEIGHT, EQUAL_WEIGHT])
     return both, {"encoder": choice, "joined with": ROCKET}
 
 
@@ -252,10 +235,9 @@ def resolve_beside(series: SeriesSet, encoder: Start) -> tuple[Encoder | None, C
     if isinstance(encoder, Encoder) or encoder == "quantiles":
         return None, Choice("nothing", "an encoder was given: it is used alone")
     length = int(np.median(series.lengths))
-    reason = "where values lie is lost on convolutions; augmentation has nothing to teach here"
-    return BUILDERS["quantiles"](channels=series.n_channels, length=length), Choice(
-        "quantiles", reason
-    )
+    why = "convolutions do not see the distribution of values, and views do not change it"
+    made = BUILDERS["quantiles"](channels=series.n_channels, length=length)
+    return made, Choice("quantiles", why)
 
 
 def copies_for(n: int, steps: int) -> int:

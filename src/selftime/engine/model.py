@@ -147,11 +147,7 @@ class Model:
         return series
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
-        """Return True for each series it was pretrained on, by value; None where not known.
-
-        Args:
-            x: whatever :func:`selftime.read` takes.
-        """
+        """Return True for each series (N,) it was pretrained on, by value; None where not known."""
         return None if self.fingerprints is None else are_among(read(x), self.fingerprints)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -264,27 +260,19 @@ def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Pa
     encoder = build(config["encoder"])
     encoder.load_state_dict(state)
     check_tensors(encoder, channels)
+    if bank is not None:
+        if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != encoder.dim:
+            raise ValueError(f"the reference bank has shape {tuple(bank.shape)}")
+        if not bool(bank.isfinite().all()):
+            raise ValueError("the reference bank holds values that are not finite")
     return Model(
         encoder=encoder.eval(),
         scaling=scaling.from_dict(config["scaling"]),
         channels=tuple(map(str, config["channels"])),
         card=dict(config["card"]),
-        reference_bank=None if bank is None else check_reference_bank(bank, encoder.dim),
+        reference_bank=None if bank is None else bank.numpy(),
         fingerprints=read_seen(folder),
     )
-
-
-def check_reference_bank(bank: torch.Tensor, dim: int) -> np.ndarray:
-    """Return the stored reference bank as an array.
-
-    Raises:
-        ValueError: not (K,``dim``) finite 32-bit numbers.
-    """
-    if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != dim:
-        raise ValueError(f"got a reference bank of shape {tuple(bank.shape)}, wanted (any, {dim})")
-    if not bool(bank.isfinite().all()):
-        raise ValueError("the reference bank holds values that are not finite")
-    return bank.numpy()
 
 
 def _refuse_constant(constant: str) -> float:

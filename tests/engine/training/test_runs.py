@@ -95,7 +95,7 @@ def test_other_reasons_are_the_same_run(run):
 
 
 def test_a_finished_run_is_refused(run):
-    run.finish(FACTS)
+    runs.write_finished(run.folder, FACTS)
     assert facts_in(run.folder)["status"] == "finished"
     with pytest.raises(RunError, match="holds a finished run: load it, or choose another folder"):
         run.begin(FACTS)

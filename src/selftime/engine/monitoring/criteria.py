@@ -65,16 +65,6 @@ def mean_reciprocal_rank(one: Embedding, other: Embedding) -> float:
     return float((1 / (1 + above + ties / 2)).mean())
 
 
-def views_agree(seen: EmbeddedViews) -> float:
-    """Return the mean reciprocal rank of a series among others, given another view of it."""
-    return mean_reciprocal_rank(seen.views[:, 0], seen.views[:, 1])
-
-
-def halves_agree(seen: EmbeddedViews) -> float:
-    """Return the mean reciprocal rank of the second half of a series, given its first."""
-    return mean_reciprocal_rank(seen.first, seen.second)
-
-
 def lidar(seen: EmbeddedViews) -> float:
     """Return the rank of the differences of series, in units of the differences of views.
 
@@ -115,16 +105,12 @@ def separation(seen: EmbeddedViews) -> float:
     return float(between / (between + within).clamp(min=1e-12))
 
 
-def rank(seen: EmbeddedViews) -> float:
-    """Return RankMe (Garrido et al. 2023, equation 1) of one view of each series."""
-    return effective_rank(seen.views[:, 0])
-
-
 CRITERIA: dict[str, Callable[[EmbeddedViews], float]] = {
-    "views": views_agree,
-    "halves": halves_agree,
+    "views": lambda seen: mean_reciprocal_rank(seen.views[:, 0], seen.views[:, 1]),
+    "halves": lambda seen: mean_reciprocal_rank(seen.first, seen.second),
     "separation": separation,
     "lidar": lidar,
-    "rank": rank,
+    "rank": lambda seen: effective_rank(seen.views[:, 0]),
 }
-"""Criteria by name; more is better in each."""
+"""Criteria by name; more is better in each. "views" and "halves" find a series again in another
+view or half of it; "rank" is RankMe (Garrido et al. 2023, equation 1) of one view."""

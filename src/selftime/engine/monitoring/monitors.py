@@ -128,7 +128,6 @@ MONITORS: dict[str, Monitor] = {
 end of 194 healthy runs. They are wide, since untrained networks differ so much: collapse is a fall,
 which :class:`CollapseMonitor` looks for."""
 
-
 MAX_SERIES = 128
 """Most series that are monitored: reading them stays cheap beside training."""
 
@@ -214,7 +213,10 @@ class CollapseMonitor:
             a, b = (encoder.embed(x.to(device)).cpu() for x in (self.x, self.view))
         read = measure(a, b, self.labels)
         if bool(a.isfinite().all() and b.isfinite().all()):
-            self._keep(read, is_settled(encoder))
+            if not self.history:  # until running statistics have settled: the largest reading
+                self.start = {k: max(v, self.start.get(k, v)) for k, v in read.items()}
+            if is_settled(encoder):
+                self.history.append(read)
             warned = list(find_collapse(self.start, self.history))
         else:
             warned = [divergence("embeddings are not finite")]
@@ -222,13 +224,6 @@ class CollapseMonitor:
         new = [w for w in fresh if w.monitor not in self.known]
         self.known = {w.monitor for w in warned}
         return Readings({k: value for k, value in read.items() if math.isfinite(value)}, new)
-
-    def _keep(self, read: Numbers, is_ready: bool) -> None:
-        """Keep a reading; until running statistics have settled, the start is the largest one."""
-        if not self.history:
-            self.start = {k: max(v, self.start.get(k, v)) for k, v in read.items()}
-        if is_ready:
-            self.history.append(read)
 
 
 def measure(a: Embedding, b: Embedding, labels: Int[Tensor, " B"] | None) -> Numbers:
@@ -247,10 +242,8 @@ def measure(a: Embedding, b: Embedding, labels: Int[Tensor, " B"] | None) -> Num
 def find_collapse(start: Numbers, history: Sequence[Numbers]) -> Iterator[CollapseWarning]:
     """Yield what is wrong at the last of some readings, given those before training."""
     checks = {"std": check_std, "rank": check_rank, "length": check_length}
-    for name, check in checks.items():
-        values = [read[name] for read in history]
-        if values:
-            yield from check(start[name], values)
+    for name, check in checks.items() if history else ():
+        yield from check(start[name], [read[name] for read in history])
 
 
 def check_std(start: float, stds: Sequence[float]) -> Iterator[CollapseWarning]:

@@ -39,8 +39,7 @@ def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
         raise StreamError(f"{path} is no file, wanted the state of a stream: save one first")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = _read_facts(file.metadata(), path)
-            check_facts(facts, wanted, path)
+            steps = _read_facts(file.metadata(), wanted, path)
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except StreamError:
         raise
@@ -49,14 +48,14 @@ def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
     _check_tensors(found, memory, path)
     for name, held in memory.items():
         held.copy_(found[name])
-    return int(facts["steps"])
+    return steps
 
 
-def _read_facts(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
-    """Return what the header says of the stream.
+def _read_facts(metadata: dict[str, str] | None, wanted: dict[str, Any], path: Path) -> int:
+    """Return how many steps the stream had seen, if it is of the same model and options.
 
     Raises:
-        StreamError: nothing, or nothing possible.
+        StreamError: it is not, or the header is of something else.
     """
     if not metadata or KEY not in metadata:
         raise StreamError(f"{path} is not the state of a stream: choose another file")
@@ -66,15 +65,6 @@ def _read_facts(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
     steps = facts.get("steps")
     if type(steps) is not int or not 0 <= steps < _MAX_STEPS:
         raise StreamError(f"{path} says {steps!r} steps, wanted a number: begin the stream anew")
-    return facts
-
-
-def check_facts(facts: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
-    """Check that the file is of the same model, read with the same options.
-
-    Raises:
-        StreamError: it is not.
-    """
     for name, value in wanted.items():
         if facts.get(name, ...) == value:
             continue
@@ -84,6 +74,7 @@ def check_facts(facts: dict[str, Any], wanted: dict[str, Any], path: Path) -> No
             f"{path} was saved with {name}={facts.get(name)!r}, this stream has {value!r}: "
             "make the stream as it was made then"
         )
+    return steps
 
 
 def _check_tensors(found: Memory, memory: Memory, path: Path) -> None:

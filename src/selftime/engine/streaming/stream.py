@@ -79,8 +79,6 @@ def stream_scale(scaling: Scaling, channels: int) -> MeanAndStd:
     return mean.numpy(), std.numpy()
 
 
-Embed = Callable[[Batch], Embedding]
-"""From series (B,C,T) to one vector for each."""
 _MAX_WINDOWS = 64
 """Windows that are encoded at a time."""
 
@@ -93,7 +91,9 @@ class Windowed(Streamed):
     is the last steps (S,C,W) and the newest vectors (S,D).
     """
 
-    def __init__(self, embed: Embed, shape: tuple[int, int, int], dim: int, *, every: int) -> None:
+    def __init__(
+        self, embed: Callable[[Batch], Embedding], shape: tuple[int, int, int], dim: int, every: int
+    ) -> None:
         self.embed, self.every, self.window = embed, every, shape[2]
         self.reach = (-(-self.window // every) + 1) * every  # and due again as at the beginning
         self.values = torch.zeros(shape)
@@ -107,7 +107,7 @@ class Windowed(Streamed):
         steps = torch.arange(time, time + x.values.shape[2])
         due = steps[steps % self.every == 0]
         fresh = [
-            self.embed_windows(Batch(values, observed), some - time, some)
+            self.embed_windows(Batch(values, observed), some, time)
             for some in torch.split(due, max(_MAX_WINDOWS // len(values), 1))
             if len(some)
         ]
@@ -118,20 +118,12 @@ class Windowed(Streamed):
         self.held.copy_(vectors[:, -1])
         return vectors
 
-    def embed_windows(
-        self, x: Batch, places: Int[Tensor, " n"], steps: Int[Tensor, " n"]
-    ) -> Tokens:
-        """Return the vectors (S,n,D) of the windows that end at some of the new steps.
-
-        Args:
-            x: the steps before and the new ones (S,C,W+k).
-            places: positions of these steps among the new ones.
-            steps: their numbers in the stream.
-        """
+    def embed_windows(self, x: Batch, steps: Int[Tensor, " n"], time: int) -> Tokens:
+        """Return the vectors (S,n,D) of the windows that end at some steps; ``x`` is (S,C,W+k)."""
         ticks = torch.arange(self.window)
         lengths = (steps + 1).clamp(max=self.window)[:, None]
         within = ticks < lengths  # (n,W)
-        at = (places[:, None] + self.window + 1 - lengths + ticks).where(within, 0)  # (n,W)
+        at = ((steps - time)[:, None] + self.window + 1 - lengths + ticks).where(within, 0)  # (n,W)
         windows = [part[:, :, at].transpose(1, 2).flatten(0, 1) for part in x]  # (S·n,C,W)
         valid = windows[1] & within.repeat(len(x.values), 1)[:, None]
         longest = int(lengths.max())
@@ -184,11 +176,20 @@ class Stream:
         dim: D, the embedding size.
 
     Raises:
-        StreamError: the model cannot be read so.
+        StreamError: an option is out of range, or the model cannot be read so.
     """
 
     def __init__(self, source: Source, config: StreamConfig) -> None:
-        check_stream_config(config)
+        for name, value in (("streams", config.streams), ("window", config.window)):
+            if value is not None and value < 1:
+                raise StreamError(f"got {name}={value}, wanted at least 1, or None")
+        if config.every < 1 or (config.every > 1 and config.window is None):
+            raise StreamError(
+                f"got every={config.every}, wanted at least 1, and above 1 only with a window: "
+                "without one every step is read once"
+            )
+        if config.of not in ("auto", "step", "series"):
+            raise StreamError(f"got of={config.of!r}, wanted 'auto', 'step' or 'series'")
         self.source, self.config = source, config
         self.steps, self.of_steps = 0, is_stepwise(source, config)
         self.dim = body_of(source.encoder).dim if self.of_steps else source.encoder.dim
@@ -250,24 +251,6 @@ class Stream:
         return {**self.config._asdict(), "model": stream_state.fingerprint(*self.source)}
 
 
-def check_stream_config(config: StreamConfig) -> None:
-    """Check the options of a stream.
-
-    Raises:
-        StreamError: one is out of range.
-    """
-    for name, value in (("streams", config.streams), ("window", config.window)):
-        if value is not None and value < 1:
-            raise StreamError(f"got {name}={value}, wanted at least 1, or None")
-    if config.every < 1 or (config.every > 1 and config.window is None):
-        raise StreamError(
-            f"got every={config.every}, wanted at least 1, and above 1 only with a window: "
-            "without one every step is read once"
-        )
-    if config.of not in ("auto", "step", "series"):
-        raise StreamError(f"got of={config.of!r}, wanted 'auto', 'step' or 'series'")
-
-
 def stream_reader(source: Source, config: StreamConfig) -> Streamed:
     """Return the streamed encoder that reads the steps.
 
@@ -286,7 +269,7 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
             return encoder.embed(Batch(values, scaled.observed))
 
         shape = (streams, len(channels), config.window)
-        return Windowed(embed, shape, encoder.dim, every=config.every)
+        return Windowed(embed, shape, encoder.dim, config.every)
     if isinstance(scaling, PerSeries):
         raise StreamError(
             f"the model scales each series by all of its values, also those to come: {INSTEAD}"

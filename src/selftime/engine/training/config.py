@@ -1,4 +1,4 @@
-"""How long a gradient run lasts (`Budget`) and how it is carried out (`TrainingConfig`)."""
+"""Length (`Budget`) and options (`TrainingConfig`) of a gradient run."""
 
 import math
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def parse_budget(text: str | Budget) -> Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a gradient run is carried out; how long it lasts is its budget.
+    """Options of a gradient run; how long it lasts is its budget.
 
     Example:
         >>> import selftime as st

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,9 @@ from selftime.engine.monitoring.monitors import CollapseMonitor
 from selftime.engine.training import checkpoint
 from selftime.engine.training.checkpoint import State
 from selftime.engine.training.precision import refusal_message
-from selftime.engine.training.trainer import StepRecord, Trainer
+from selftime.engine.training.trainer import Callback, StepRecord, Trainer
 from selftime.progress import Progress
 
-Callback = Callable[[StepRecord], None]
-"""Called after every step with its record."""
 EARLY, READ_EVERY = 10, 50
 """Monitors are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
 SAVING_SHARE = 0.02

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from accelerate.utils import is_mlflow_available, is_tensorboard_available
 
 from selftime.data.files import remove_folder, restore, sweep, write_json, write_text
 from selftime.engine.training import checkpoint
-from selftime.engine.training.trainer import StepRecord
+from selftime.engine.training.trainer import Callback, StepRecord
 
 RUN_FILE, METRICS, CHECKPOINTS, MODEL = "run.json", "metrics.jsonl", "checkpoints", "model"
 """Files of training: what the run was, a line a step, states to go on from, the model."""
@@ -24,9 +23,6 @@ COMPARISON, STRATEGIES, EVALUATION = "comparison.json", "strategies.json", "eval
 """Files of a comparison: its figures, ways to use the model, an evaluated classifier."""
 REPORT = "report.html"
 """The page that shows all of it."""
-
-Log = Callable[[StepRecord], None]
-"""A callback that gets the record of every step."""
 
 
 class RunError(ValueError):
@@ -71,12 +67,12 @@ class Run:
     """
 
     folder: Path
-    log: Log | None = None
+    log: Callback | None = None
     trackers: tuple[str, ...] = ()
     how_to_resume: str = "the same call goes on with it"
     resume: bool = False
     overwrite: bool = False
-    _logs: tuple[Log, ...] = field(init=False, repr=False, default=())
+    _logs: tuple[Callback, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
         logs = [tracker(name, Path(self.folder)) for name in self.trackers]
@@ -89,10 +85,7 @@ class Run:
         return self.folder / CHECKPOINTS
 
     def begin(self, facts: dict[str, Any]) -> checkpoint.State | None:
-        """Make the folder, or return the state of the run that was stopped in it.
-
-        Args:
-            facts: settings, data and seed: what makes two runs the same.
+        """Make the folder, or return the state of the run of the same facts that stopped in it.
 
         Raises:
             RunError: the folder holds something else, a finished run, or one of other settings.
@@ -209,7 +202,7 @@ def metrics_in(folder: Path) -> list[StepRecord]:
     return records
 
 
-def tracker(name: str, folder: Path) -> Log:
+def tracker(name: str, folder: Path) -> Callback:
     """Return a callback that sends every step to TensorBoard or MLflow, through accelerate.
 
     Events go to ``folder/tensorboard``; the store of "mlflow" is ``folder/mlflow``, or where

@@ -29,6 +29,17 @@ from selftime.engine.training.precision import error_of_half, refusal
 from selftime.objectives.base import Objective
 from selftime.objectives.supervised.network import Supervised
 
+StepRecord = dict[str, Any]
+"""Values of one step by name: step, seconds, loss, parts, rate, gradient_norm."""
+Callback = Callable[[StepRecord], None]
+"""Called after every step with its record."""
+PREPARED = 256
+"""Most series that set what depends on the data but is not learned."""
+RECENT = 5
+"""Steps whose loss stays low where nothing is left to learn."""
+FIRST_PROGRESS = 1e-4
+"""Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler:
@@ -57,10 +68,6 @@ class Sampler:
 def permutation(count: int, seed: int, epoch: int) -> Int64[np.ndarray, "N"]:
     """Return the order of the series in a pass over them."""
     return np.random.default_rng([seed, 2, epoch]).permutation(count)
-
-
-StepRecord = dict[str, Any]
-"""Values of one step by name: step, seconds, loss, parts, rate, gradient_norm."""
 
 
 class Diverged(ValueError):
@@ -160,7 +167,11 @@ class Trainer:
             Diverged: the loss is not finite.
         """
         start = time.perf_counter()
-        rate = rate_at(self._middle(), self.recipe)
+        if self.steps is None:
+            progress = min(max(self.progress, FIRST_PROGRESS), 1.0)
+        else:
+            progress = (self.step + 0.5) / self.steps  # its middle, so that no step has rate 0
+        rate = rate_at(progress, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
         made = [self._gradients(part) for part in range(self.config.accumulate)]
@@ -209,27 +220,15 @@ class Trainer:
         self.accelerator.unscale_gradients()
         return torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
 
-    def _middle(self) -> float:
-        """Return progress at the middle of the step to come, so that no step has rate 0."""
-        if self.steps is None:
-            return min(max(self.progress, BEGUN), 1.0)
-        return (self.step + 0.5) / self.steps
-
     def state(self) -> State:
         """Return weights, averages and moments; step and seconds."""
         tensors = {f"objective.{k}": t for k, t in self.objective.state_dict().items()}
         tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
         for i, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
-        return State(
-            {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()},
-            {
-                "step": self.step,
-                "seconds": self.seconds,
-                "averaged": self.average.steps,
-                "recent losses": self.recent_losses,
-            },
-        )
+        copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        facts = {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps}
+        return State(copies, facts | {"recent losses": self.recent_losses})
 
     def restore(self, state: State) -> None:
         """Go back to a state.
@@ -276,14 +275,6 @@ class Trainer:
         if self.accelerator.device.type != "cpu":  # there it looks through all objects for nothing
             self.accelerator.free_memory()
         self.objective.to("cpu").eval()
-
-
-PREPARED = 256
-"""Most series that set what depends on the data but is not learned."""
-RECENT = 5
-"""Steps whose loss stays low where nothing is left to learn."""
-BEGUN = 1e-4
-"""Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
 
 
 def accelerator_for(config: TrainingConfig) -> Accelerator:
