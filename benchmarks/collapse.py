@@ -66,7 +66,7 @@ def first_warning(
     monitor = monitor_of(train, scale, seed)
     run_training(training, callbacks=[records.append], monitor=monitor)
     warned = [(r["step"], w["message"]) for r in records for w in r.get("warnings", ())]
-    spreads = [r["monitors"]["spread"] for r in records if "spread" in r.get("monitors", {})]
+    spreads = [r["monitors"]["std"] for r in records if "std" in r.get("monitors", {})]
     step, message = warned[0] if warned else (None, None)
     lowest = min(spreads) / spreads[0]
     return {"warned at": step, "message": message, "lowest spread / first": lowest}

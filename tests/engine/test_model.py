@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
@@ -101,6 +102,25 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(model, tmp_path, monkeypa
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
     if overwrite:
         assert load(target).dim == model.dim
+
+
+def test_a_folder_of_an_older_format_says_what_to_do(model, tmp_path):
+    folder = model.save(tmp_path / "old")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"format": 1}))
+    with pytest.raises(ModelError) as caught:
+        load(folder)
+    assert str(caught.value) == (
+        f"{folder} has format 1, wanted 2: pretrain again, or load it with the version of selftime "
+        "that saved it, which its README.md names"
+    )
+    assert "| selftime | " in (folder / "README.md").read_text()
+
+
+def test_the_folder_keeps_the_reference_bank(model, tmp_path):
+    folder = model.save(tmp_path / "kept")
+    assert "reference_bank" in load_file(folder / "model.safetensors")
+    np.testing.assert_array_equal(load(folder).reference_bank, model.reference_bank)
 
 
 def test_batch_size_and_company_do_not_matter(model):

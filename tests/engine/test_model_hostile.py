@@ -99,7 +99,8 @@ CONFIGS = {
         "scaling", {"kind": "channels", "mean": [0], "sd": [1]}
     ),
     "older format": put_on_top("format", 0),
-    "format is text": put_on_top("format", "1"),
+    "format with a cohort": put_on_top("format", 1),
+    "format is text": put_on_top("format", "2"),
     "no format": lambda config: config.pop("format"),
     "no card": lambda config: config.pop("card"),
 }
@@ -125,7 +126,7 @@ TEXTS = {
     "a list": "[]",
     "a number": "1",
     "null": "null",
-    "cut off": '{"format": 1, "encoder": {',
+    "cut off": '{"format": 2, "encoder": {',
     "nested very deep": "[" * 100_000,
     "not text": b"\xff\xfe\x00",
 }
@@ -142,8 +143,8 @@ def test_text_that_is_no_config_is_refused(folder, name):
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused(folder, constant):
     text = (folder / "config.json").read_text()
-    assert '"format": 1' in text
-    (folder / "config.json").write_text(text.replace('"format": 1', f'"format": {constant}'))
+    assert '"format": 2' in text
+    (folder / "config.json").write_text(text.replace('"format": 2', f'"format": {constant}'))
     with pytest.raises(ModelError, match=f"{constant} is not JSON"):
         load(folder)
 

@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from training_material import training_of
 
+from selftime.data.files import sweep
 from selftime.engine.training import checkpoint
 from selftime.engine.training import loop as loop
 from selftime.engine.training.checkpoint import (
     State,
     complete_checkpoints,
     newest_checkpoint,
-    sweep,
 )
 
 BUDGET = "40 steps"

@@ -1,1 +1,1 @@
-"""How learning runs: the closed-form pass and the model folder."""
+"""Pretraining: choices, the closed-form pass, the training loop, models as folders, streams."""

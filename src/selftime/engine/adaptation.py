@@ -1,4 +1,4 @@
-"""Adaptation: a model that learned from some series, made ready for others."""
+"""Adaptation of a model to series of other lengths, scales and channels, without training."""
 
 import copy
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel
-from selftime.data.series import SeriesSet, names_of_channels
+from selftime.data.series import names_of_channels
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, recipe_of
@@ -31,16 +31,22 @@ from selftime.engine.solve import sample_of
 
 
 def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
-    """The model for series of other lengths, scales and channels than those it learned from.
+    """Return a new model for series of other lengths, scales and channels than it learned from.
 
     Nothing is trained. Scaling, and the means and deviations by which vectors are standardised,
     are measured anew on the given series without their labels. Lengths need nothing. Channels:
 
     - A model of one channel reads every channel by itself, with the same weights.
     - Of a network of several channels, a channel takes the input weights of the one with its
-      name. Those without a namesake take what is left in turn, by their place
-      (:func:`channel_map`).
+      name. Those without a namesake take the others in turn, by position (:func:`channel_map`).
     - Random convolutions of several channels are drawn for their number, and cannot follow.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(x, objective="simclr", budget="2 steps")
+        >>> st.adapt(model, st.sample("PenDigits", "train")[:10])
+        Model(channels=2, dim=320)
 
     Args:
         model: stays as it is.
@@ -56,28 +62,23 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
     scale = scaling.fit_channels(series) if fits else model.scaling
     encoder, how = match_channels(model, series.channels)
     refit(encoder, scale.apply(batch_of(series, sample_of(len(series), seed))))
-    card = model.card | {
-        "settings": model.card.get("settings", {}) | {"adapted": card_notes(series, how)}
-    }
+    size = f"{len(series)} series of {series.n_channels} channels"
+    note = {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
+    card = model.card | {"settings": model.card.get("settings", {}) | {"adapted": note}}
     made = Model(encoder.eval(), scale, series.channels, card)
     return with_reference_bank(made, series, seed)
 
 
-def card_notes(series: SeriesSet, how: str) -> dict[str, str]:
-    """What the card says."""
-    size = f"{len(series)} series of {series.n_channels} channels"
-    return {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
-
-
 def match_channels(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]:
-    """A copy of the encoder that reads other channels, and how it does.
+    """Return a copy of the encoder that reads other channels, and how it does.
 
     Raises:
         ValueError: it cannot read so many.
     """
     encoder, old, new = copy.deepcopy(model.encoder), model.channels, tuple(channels)
     matrix, body = channel_map(old, new), backbone(encoder)
-    closed = is_closed(encoder)
+    drawn = not any(True for _ in encoder.parameters())
+    closed = drawn or any(isinstance(part, Projected) for part in encoder.modules())
     if len(old) == len(new) and torch.equal(matrix, torch.eye(len(old))):
         return encoder, "its channels are those of the model"
     if len(old) == 1:
@@ -91,26 +92,20 @@ def match_channels(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]
             "channel, and it is run on each channel by itself"
         )
     network = UnitLength(encoder=Standardised(encoder=rebuild_for_channels(body, matrix)))
-    return network, "input weights go by name, the others by place"
-
-
-def is_closed(encoder: Encoder) -> bool:
-    """Whether it was learned in closed form, on kernels that were drawn."""
-    drawn = not any(True for _ in encoder.parameters())
-    return drawn or any(isinstance(part, Projected) for part in encoder.modules())
+    return network, "input weights go by name, the others by position"
 
 
 def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:
-    """How much of the weights of each old channel each new one takes.
+    """Return how much of the weights of each old channel each new one takes.
 
     A new channel takes those of its namesake. The new ones without a namesake take those of the
-    old ones without one, by their place and in turn; an old one that k of them take counts
+    old ones without one, by position and in turn; an old one that k of them take counts
     1/√k to each, so that standardised channels come in at the size that the network learned
     from. Old channels that nobody takes are as if they stood at their mean; new ones for which
-    none is left say nothing. An average of all old weights for every new channel was tried
+    none is left have weights of 0. An average of all old weights for every new channel was tried
     and is not taken: the network would see nothing but the sum of the channels.
 
-    Numbers that stand for names go by their place.
+    Numbers that stand for names go by position.
     """
     unnamed = names_of_channels(len(old)) == tuple(old) or names_of_channels(len(new)) == tuple(new)
     same = torch.tensor([[a == b and not unnamed for b in old] for a in new]).float()  # (n,o)
@@ -121,7 +116,7 @@ def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:
 
 
 def rebuild_for_channels(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
-    """The network for other channels, with all its weights but those of its input.
+    """Return the network for other channels, with all its weights but those of its input.
 
     Raises:
         ValueError: for so many channels it is made of other parts.
@@ -144,7 +139,7 @@ def rebuild_for_channels(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder
 
 
 def recipe_for_channels(recipe: Any, channels: int) -> Any:
-    """A recipe for another number of channels; what :class:`ByChannel` runs reads one as before."""
+    """Return a recipe for other channels; in a :class:`ByChannel` the encoder stays as it is."""
     if isinstance(recipe, list):
         return [recipe_for_channels(item, channels) for item in recipe]
     if not isinstance(recipe, dict):
@@ -156,13 +151,10 @@ def recipe_for_channels(recipe: Any, channels: int) -> Any:
 
 
 def map_weight(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) -> Tensor:
-    """Input weights for other channels; weights of all other kinds as they are.
+    """Return input weights for other channels; weights of all other kinds as they are.
 
-    Args:
-        weight: of the network as it is.
-        wider: shape of the same weight in a network of one channel more: it differs along the
-            axis along which channels lie, each perhaps with several numbers.
-        matrix: of :func:`channel_map`.
+    ``wider`` is the shape of the same weight in a network of one channel more: it differs along
+    the axis of channels, each perhaps with several numbers. ``matrix`` is a :func:`channel_map`.
     """
     if weight.shape == wider:
         return weight
@@ -174,16 +166,15 @@ def map_weight(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) 
 
 @torch.no_grad()
 def refit(encoder: Encoder, x: Batch) -> None:
-    """Measure every standardisation within an encoder anew, on whatever reaches it."""
-    parts = [part for part in encoder.modules() if isinstance(part, Standardised)]
-    hooks = [part.register_forward_pre_hook(_measure_hook) for part in parts]
+    """Measure every standardisation within an encoder anew, on the values that reach it."""
+
+    def measure(part: nn.Module, arguments: tuple[Batch]) -> None:
+        if isinstance(part, Standardised):
+            part.mean, part.scale = standardisation(part.encoder.embed(*arguments))
+
+    hooks = [part.register_forward_pre_hook(measure) for part in encoder.modules()]
     try:
         encoder.embed(x)
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _measure_hook(part: nn.Module, arguments: tuple[Batch]) -> None:
-    if isinstance(part, Standardised):
-        part.mean, part.scale = standardisation(part.encoder.embed(*arguments))

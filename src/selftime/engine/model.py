@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,72 +20,49 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
-from selftime.engine.streaming.stream import Manner, Of, Source, Stream
+from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
 
-
-def check_reference_bank(reference_bank: torch.Tensor, dim: int) -> np.ndarray:
-    """The stored cohort as an array.
-
-    Raises:
-        ValueError: not (K,``dim``) finite 32-bit numbers.
-    """
-    if (
-        reference_bank.dtype != torch.float32
-        or reference_bank.ndim != 2
-        or reference_bank.shape[1] != dim
-    ):
-        raise ValueError(f"got a cohort of shape {tuple(cohort.shape)}, wanted (any, {dim})")
-    if not bool(reference_bank.isfinite().all()):
-        raise ValueError("the cohort holds values that are not finite")
-    return reference_bank.numpy()
-
-
-def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
-    """The card as Markdown, from the same figures that ``config.json`` holds."""
-    sections = [
-        "# A selftime model",
-        "Made by self-supervised learning from unlabelled time series. "
-        'Use it with `selftime.load("this-folder")`.',
-        _table("Data", card.get("data", {})),
-        _table("Settings", {k: f"{v['value']} — {v['reason']}" for k, v in _reasons(card)}),
-        _table("Figures", card.get("figures", {})),
-        _table("Input", {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]}),
-        _table("Made with", card.get("versions", {})),
-    ]
-    return "\n\n".join(part for part in sections if part) + "\n"
-
-
-def _reasons(card: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return list(card.get("settings", {}).items())
-
-
-def _table(title: str, rows: dict[str, Any]) -> str:
-    if not rows:
-        return ""
-    lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return "\n".join([f"## {title}", "", "| | |", "|---|---|", *lines])
-
-
-_FORMAT = 1
+_FORMAT = 2
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
+UNFIT = (
+    *(LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError),
+    MemoryError,
+)
+"""Errors that the parts raise for a config of the wrong shape."""
 
 
 class ModelError(ValueError):
-    """A model folder that cannot be used: the message says why and what to do."""
+    """A model folder that cannot be used: the message says why and what to do.
+
+    Example:
+        >>> import selftime as st
+        >>> st.load("no-such-folder")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        selftime...ModelError: no-such-folder is not a model folder: config.json is missing
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What :func:`selftime.pretrain` returns and :func:`selftime.load` reads.
+    """A learned encoder and its input: :func:`selftime.pretrain` returns it, ``load`` reads it.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(x, objective="simclr", budget="2 steps")
+        >>> model
+        Model(channels=12, dim=320)
+        >>> model.embed(x).shape
+        (20, 320)
 
     Attributes:
         encoder: the learned encoder.
-        scaling: what is done to values before they reach it.
+        scaling: brings values to the units that the encoder reads.
         channels: names of the channels it was made for.
         card: where it comes from: data, fingerprint, settings and the reasons for them.
-        cohort: (K,D) embeddings of some of the unlabelled series it learned from, with which a
-            probe compares its scores; or None.
+        reference_bank: (K,D) embeddings of some of the unlabelled series it learned from, with
+            which a probe compares its scores; or None.
         fingerprints: of every series it was pretrained on; None where that is not known.
     """
 
@@ -105,13 +81,13 @@ class Model:
 
     @property
     def dim(self) -> int:
-        """Length of the embeddings."""
+        """D, the embedding size."""
         return self.encoder.dim
 
     def embed(
         self, x: Any, *, batch_size: int = 256, progress: bool | Progress | None = None
     ) -> Float32[np.ndarray, "N D"]:
-        """One vector a series.
+        """Return one vector for each series.
 
         Args:
             x: whatever :func:`selftime.read` takes: an array, a frame, a path, a SeriesSet.
@@ -126,25 +102,39 @@ class Model:
         out = np.empty((len(series), self.dim), np.float32)
         done = 0
         with open_progress(progress) as tell:
-            for rows, part in self._parts(series, order, batch_size):
-                out[rows] = part
+            for batch in batches(series, size=batch_size, order=order):
+                rows = order[done : done + batch_size]
+                with torch.inference_mode():  # left before the caller goes on
+                    out[rows] = self.encoder.embed(self.scaling.apply(batch)).numpy()
                 done += len(rows)
                 tell("embedding", done, len(series))
         return out
 
     def stream(
-        self, streams: int | None = None, of: Of = "auto", window: int | None = None, every: int = 1
+        self,
+        streams: int | None = None,
+        of: VectorsOf = "auto",
+        window: int | None = None,
+        every: int = 1,
     ) -> Stream:
-        """Embeddings of every step as values come in; arguments as of :class:`Manner`.
+        """Return a stream: embeddings of every step as values come in.
+
+        Args:
+            streams: series that come at once, or None for a single one.
+            of: "step" for the network's token of each step, before vectors of whole series are
+                standardised; "series" for the model's vector of the series so far; "auto" is
+                "step" where there are tokens of steps.
+            window: steps that are encoded anew, or None where each step is read once.
+            every: steps from one encoding of a window to the next.
 
         Raises:
             StreamError: the model cannot be streamed so: the message says why and what can be.
         """
         source = Source(self.encoder, self.scaling, self.channels)
-        return Stream(source, Manner(streams, of, window, every))
+        return Stream(source, StreamConfig(streams, of, window, every))
 
     def check(self, series: SeriesSet) -> SeriesSet:
-        """The series, if the model can read them.
+        """Return the series, if the model can read them.
 
         Raises:
             SeriesError: another number of channels than the model was made for.
@@ -157,23 +147,11 @@ class Model:
         return series
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
-        """Which series it was pretrained on, by their values; None where that is not known.
-
-        Args:
-            x: whatever :func:`selftime.read` takes.
-        """
+        """Return True for each series (N,) it was pretrained on, by value; None where not known."""
         return None if self.fingerprints is None else are_among(read(x), self.fingerprints)
 
-    def _parts(
-        self, series: SeriesSet, order: np.ndarray, size: int
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for k, batch in enumerate(batches(series, size=size, order=order)):
-            with torch.inference_mode():  # left before the caller goes on
-                vectors = self.encoder.embed(self.scaling.apply(batch)).numpy()
-            yield order[k * size : (k + 1) * size], vectors
-
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the folder: ``model.safetensors``, ``config.json``, ``README.md``, and what it saw.
+        """Write the folder: ``model.safetensors``, ``config.json``, ``README.md``, fingerprints.
 
         The folder appears whole or not at all; the old one stays until then.
 
@@ -181,24 +159,24 @@ class Model:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
         """
         target = Path(path)
-        check_free(target, overwrite=overwrite)
+        if target.exists() and overwrite and not (target / "config.json").is_file():
+            raise FileExistsError(
+                f"{target} is not a model folder and is left alone: choose another"
+            )
         with whole_folder(target, overwrite=overwrite) as draft:
-            self._write(draft)
+            state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
+            if self.reference_bank is not None:
+                state["reference_bank"] = torch.from_numpy(self.reference_bank)
+            save_file(state, draft / "model.safetensors")
+            config = self.config()
+            text = json.dumps(config, indent=2) + "\n"
+            (draft / "config.json").write_text(text, encoding="utf8")
+            write_seen(draft, self.fingerprints)
+            (draft / "README.md").write_text(card_text(self.card, config), encoding="utf8")
         return target
 
-    def _write(self, folder: Path) -> None:
-        state = {name: tensor.contiguous() for name, tensor in self.encoder.state_dict().items()}
-        if self.reference_bank is not None:
-            state["cohort"] = torch.from_numpy(self.reference_bank)
-        save_file(state, folder / "model.safetensors")
-        (folder / "config.json").write_text(
-            json.dumps(self.config(), indent=2) + "\n", encoding="utf8"
-        )
-        write_seen(folder, self.fingerprints)
-        (folder / "README.md").write_text(card_text(self.card, self.config()), encoding="utf8")
-
     def config(self) -> dict[str, Any]:
-        """Everything but the tensors, as plain values."""
+        """Return everything but the tensors, as plain values."""
         return {
             "format": _FORMAT,
             "encoder": recipe_of(self.encoder),
@@ -208,18 +186,26 @@ class Model:
         }
 
 
-def check_free(target: Path, *, overwrite: bool) -> None:
-    """Nothing is overwritten by accident, and never a folder that is not a model.
-
-    Raises:
-        FileExistsError: something stands there that may not be replaced.
-    """
-    if not target.exists():
-        return
-    if not overwrite:
-        raise FileExistsError(f"{target} exists: choose another path, or overwrite=True (--force)")
-    if not (target / "config.json").is_file():
-        raise FileExistsError(f"{target} is not a model folder and is left alone: choose another")
+def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
+    settings = card.get("settings", {})
+    tables = {
+        "Data": card.get("data", {}),
+        "Settings": {name: f"{v['value']} — {v['reason']}" for name, v in settings.items()},
+        "Figures": card.get("figures", {}),
+        "Input": {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]},
+        "Made with": card.get("versions", {}),
+    }
+    sections = [
+        "# A selftime model",
+        "Made by self-supervised learning from unlabelled time series. "
+        'Use it with `selftime.load("this-folder")`.',
+    ]
+    for title, rows in tables.items():
+        if rows:
+            lines = [f"| {name} | {value} |" for name, value in rows.items()]
+            sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
+    return "\n\n".join(sections) + "\n"
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -228,8 +214,18 @@ def load(path: str | os.PathLike[str]) -> Model:
     No class is imported by a name that the file holds: known names map to known classes, and
     tensors come from safetensors, so a foreign folder cannot run code.
 
+    Example:
+        >>> import tempfile, selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(x, objective="simclr", budget="2 steps")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     same = st.load(model.save(f"{folder}/model"))
+        >>> bool((same.embed(x) == model.embed(x)).all())
+        True
+
     Raises:
-        ModelError: a missing or damaged folder, or one with unknown names or settings.
+        ModelError: a missing or damaged folder, one of another format, or one with unknown names
+            or settings.
     """
     folder = Path(path)
     restore(folder)
@@ -244,43 +240,39 @@ def load(path: str | os.PathLike[str]) -> Model:
         state = load_file(folder / "model.safetensors")
     except Exception as error:  # json and safetensors raise several kinds
         raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
-    return _assemble(config, state, folder)
-
-
-def _assemble(config: Any, state: dict[str, torch.Tensor], folder: Path) -> Model:
     version = config.get("format") if isinstance(config, dict) else None
     if version != _FORMAT:
-        raise ModelError(f"{folder} has format {version}, wanted {_FORMAT}: pretrain again")
-    try:
-        check_sizes(config["encoder"], len(config["channels"]), state)
-        reference_bank = state.pop("cohort", None)
-        encoder = build(config["encoder"])
-        encoder.load_state_dict(state)
-        check_tensors(encoder, len(config["channels"]))
-        return Model(
-            encoder=encoder.eval(),
-            scaling=scaling.from_dict(config["scaling"]),
-            channels=tuple(map(str, config["channels"])),
-            card=dict(config["card"]),
-            reference_bank=None
-            if reference_bank is None
-            else check_reference_bank(reference_bank, encoder.dim),
-            fingerprints=read_seen(folder),
+        raise ModelError(
+            f"{folder} has format {version}, wanted {_FORMAT}: pretrain again, or load it with the "
+            "version of selftime that saved it, which its README.md names"
         )
+    try:
+        return _assemble(config, state, folder)
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
 
 
-UNFIT = (
-    LookupError,
-    TypeError,
-    ValueError,
-    RuntimeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-)
-"""What a config of the wrong shape makes the parts raise."""
+def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
+    """Build the model from config and tensors, which may hold anything."""
+    channels = len(config["channels"])
+    check_sizes(config["encoder"], channels, state)
+    bank = state.pop("reference_bank", None)
+    encoder = build(config["encoder"])
+    encoder.load_state_dict(state)
+    check_tensors(encoder, channels)
+    if bank is not None:
+        if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != encoder.dim:
+            raise ValueError(f"the reference bank has shape {tuple(bank.shape)}")
+        if not bool(bank.isfinite().all()):
+            raise ValueError("the reference bank holds values that are not finite")
+    return Model(
+        encoder=encoder.eval(),
+        scaling=scaling.from_dict(config["scaling"]),
+        channels=tuple(map(str, config["channels"])),
+        card=dict(config["card"]),
+        reference_bank=None if bank is None else bank.numpy(),
+        fingerprints=read_seen(folder),
+    )
 
 
 def _refuse_constant(constant: str) -> float:

@@ -1,7 +1,8 @@
-"""Pretraining: from unlabelled series to a model, every choice made, explained and recorded."""
+"""Pretraining: from unlabelled series to a model, with every choice explained and recorded."""
 
 import platform
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from selftime.data import scaling
 from selftime.data.files import whole_folder
-from selftime.data.fingerprints import Fingerprints, fingerprints_of, merge_fingerprints
+from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesError, SeriesSet
@@ -23,15 +24,18 @@ from selftime.encoders.wrappers.projected import Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
 from selftime.engine.model import Model, load
 from selftime.engine.monitoring.monitors import monitor_of
-from selftime.engine.precision import warn_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
-from selftime.engine.training.checkpoint import State, newest_checkpoint
-from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.checkpoint import newest_checkpoint
+from selftime.engine.training.config import Budget, Choice, TrainingConfig
 from selftime.engine.training.loop import progress_callback, run_training
+from selftime.engine.training.precision import warn_of
 from selftime.engine.training.run_folder import MODEL, Run, metrics_in, run_record, write_finished
 from selftime.engine.training.trainer import Trainer, is_first_process
 from selftime.objectives.base import ClosedForm
 from selftime.progress import Progress, open_progress
+
+BANK_SIZE = 512
+"""Most unlabelled series whose embeddings are kept with the model."""
 
 
 def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people decide
@@ -47,17 +51,23 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 ) -> Model:
     """Learn a model from unlabelled series.
 
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> st.pretrain(x, objective="simclr", budget="2 steps").embed(x).shape
+        (20, 320)
+
     Args:
-        x: whatever :func:`selftime.read` takes; labels are not learned from.
+        x: (N,C,T), or whatever else :func:`selftime.read` takes; labels are not learned from.
         objective: a name in ``selftime methods``, a weighted sum of some that take steps, such as
             "simclr + 0.5*masked_patches", "auto", ``Auto(task="detect")``, or a ready objective
             with its encoder, which is copied.
         encoder: a name in ``selftime methods``, "auto", an encoder, which is copied, or a model
             (its folder will do), whose network learning goes on from.
         budget: how long a gradient run lasts, such as "200 steps", "10 epochs" or "5 minutes".
-        config: how it is carried out: recipe, precision, clipping and so on.
-        run: folder that keeps the run: settings, metrics, states and model. A run that was
-            stopped goes on when it is called again in the same way.
+        config: recipe, precision, clipping and so on of a gradient run.
+        run: folder that keeps settings, metrics, states and model. A run that was stopped goes on
+            when it is called again in the same way.
         seed: fixes everything random: the same data and seed give the same model.
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
@@ -67,30 +77,24 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             for an objective that is solved in closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
-    series = read(x)
-    _check_enough(series)
-    start = time.perf_counter()
-    encoder = load_start(encoder)
-    scale = encoder.scaling if isinstance(encoder, Model) else scaling.fit_channels(series)
+    series, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
+    before = encoder if isinstance(encoder, Model) else None
+    scale = before.scaling if before else scaling.fit_channels(series)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
-    if isinstance(learner, ClosedForm):
-        if kept:
-            kept.check_at_once(card)
-        with open_progress(progress) as tell:
+    if kept and isinstance(learner, ClosedForm):
+        kept.check_at_once(card)
+    with open_progress(progress) as tell:
+        if isinstance(learner, ClosedForm):
             learned = fit_closed_form(learner, series, scale, seed=seed, progress=tell)
-    elif how is not None:
-        training = Trainer(learner, series, scale, *how, seed)
-        if training.refused:
-            card["settings"]["precision"] = vars(training.refused)
-        with open_progress(progress) as tell:
-            train(training, kept, run_record(card, command="pretrain", source=series.source), tell)
-        learned = with_standard_vectors(learner.encoder, series, scale, seed)
+        elif how is not None:
+            train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
+            learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    model = Model(
-        learned.eval(), scale, series.channels, card, None, training_fingerprints(encoder, series)
-    )
+    seen_before = before.fingerprints if before else None
+    known = merge_fingerprints(np.unique(fingerprints_of(series)), seen_before)
+    model = Model(learned.eval(), scale, series.channels, card, None, known)
     model = with_reference_bank(model, series, seed)
     if kept and is_first_process():
         write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
@@ -98,58 +102,92 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 
 
 def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) -> None:
-    """Add the model and the end of a run to its folder, or make all of that at once."""
-    if at_once:
-        with whole_folder(folder, overwrite=True) as fresh:
-            write_run(fresh, model, source, at_once=False)
-        return
-    model.save(folder / MODEL, overwrite=True)
-    write_finished(folder, run_record(model.card, command="pretrain", source=source))
+    """Write the model and the record of a finished run to its folder, or to a fresh one."""
+    whole = whole_folder(folder, overwrite=True) if at_once else nullcontext(folder)
+    with whole as target:
+        model.save(target / MODEL, overwrite=True)
+        write_finished(target, run_record(model.card, command="pretrain", source=source))
 
 
-def train(training: Trainer, run: Run | None, facts: dict[str, Any], progress: Progress) -> None:
+def load_start(encoder: Start) -> Start:
+    """Return the model, where the folder of one was given."""
+    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
+    return load(str(encoder)) if is_folder else encoder
+
+
+def read_enough(x: Any) -> SeriesSet:
+    """Read series.
+
+    Raises:
+        SeriesError: bad input, or fewer than 2 series.
+    """
+    series = read(x)
+    if len(series) < 2:
+        raise SeriesError(
+            "got 1 series, wanted at least 2: what identifies a series shows only beside "
+            "another; cut a long recording into windows (selftime.windows)"
+        )
+    return series
+
+
+def card_of(series: SeriesSet, choices: dict[str, Choice]) -> dict[str, Any]:
+    """Return the card of a run: size and fingerprint of the data, settings, versions."""
+    missing = 0.0 if series.observed is None else 1 - float(series.observed.mean())
+    versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
+    return {
+        "data": {
+            "series": len(series),
+            "channels": series.n_channels,
+            "shortest": int(series.lengths.min()),
+            "longest": int(series.lengths.max()),
+            "missing": round(missing, 6),
+            "fingerprint": series.fingerprint(),
+        },
+        "settings": {name: vars(choice) for name, choice in choices.items()},
+        "figures": {},
+        "versions": {"python": platform.python_version(), **versions},
+    }
+
+
+def train(training: Trainer, run: Run | None, card: dict[str, Any], progress: Progress) -> None:
     """Train to the end of the budget, from the last state of the run folder if it has one.
 
-    Args:
-        training: what is trained.
-        run: where states and metrics are kept, if anywhere.
-        facts: settings, data and seed, which the states of the run must have been made with.
-        progress: called after each step.
+    The states of the run must have been made with the settings and data of the card.
     """
+    series, refused = training.series, training.refused
+    if refused:
+        card["settings"]["precision"] = vars(refused)
     if training.is_main_process and not (run and run.log):
-        warn_of(training.refused)
-    monitor = monitor_of(training.series, training.scaling, training.seed)
+        warn_of(refused)
+    monitor = monitor_of(series, training.scaling, training.seed)
     callbacks = [progress_callback(training, progress, "training")]
     if run is None:
         run_training(training, monitor=monitor, callbacks=callbacks)
     else:
-        state = begin(training, run, facts)
+        state = None
+        if training.is_main_process:  # makes the folder, which the others read from
+            state = run.begin(run_record(card, command="pretrain", source=series.source))
+        training.accelerator.wait_for_everyone()
+        if not training.is_main_process:
+            state = newest_checkpoint(run.checkpoints)
         if state is not None:
             monitor.recall([r["monitors"] for r in metrics_in(run.folder) if "monitors" in r])
         run_training(
             training,
             state=state,
             monitor=monitor,
-            callbacks=[run.tell, *callbacks],
+            callbacks=[run.record, *callbacks],
             checkpoints=run.checkpoints,
             how_to_resume=run.how_to_resume,
         )
     training.finish()
 
 
-def begin(training: Trainer, run: Run, facts: dict[str, Any]) -> State | None:
-    """The state to go on from; the first process makes the folder, the others read from it."""
-    first = training.is_main_process
-    state = run.begin(facts) if first else None
-    training.accelerator.wait_for_everyone()
-    return state if first else newest_checkpoint(run.checkpoints)
-
-
 @torch.no_grad()
 def with_standard_vectors(
     encoder: Encoder, series: SeriesSet, scale: Scaling, seed: int
 ) -> Encoder:
-    """The encoder with features standardised on a sample of the series, and of length 1.
+    """Return the encoder with features standardised on a sample of the series, and of length 1.
 
     Trained features share a large mean and differ in size by orders of magnitude; a probe with
     few labels would see little else.
@@ -160,63 +198,6 @@ def with_standard_vectors(
 
 
 def with_reference_bank(model: Model, series: SeriesSet, seed: int) -> Model:
-    """The model with embeddings of some of the series, with which probes compare their scores."""
+    """Return the model with embeddings of some series, with which probes compare their scores."""
     reference_bank = model.embed(series[sample_of(len(series), seed, BANK_SIZE)], progress=False)
     return replace(model, reference_bank=reference_bank)
-
-
-def training_fingerprints(start: Start, series: SeriesSet) -> Fingerprints | None:
-    """Fingerprints of the series, and of those that the model it goes on from had learned from."""
-    before = start.fingerprints if isinstance(start, Model) else None
-    return merge_fingerprints(np.unique(fingerprints_of(series)), before)
-
-
-def load_start(encoder: Start) -> Start:
-    """The model, where the folder of one was given."""
-    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
-    return load(str(encoder)) if is_folder else encoder
-
-
-BANK_SIZE = 512
-"""Most unlabelled series whose embeddings are kept with the model."""
-
-
-def _check_enough(series: SeriesSet) -> None:
-    """There is something to tell apart.
-
-    Raises:
-        SeriesError: fewer than 2 series.
-    """
-    if len(series) < 2:
-        raise SeriesError(
-            "got 1 series, wanted at least 2: what identifies a series shows only beside "
-            "another; cut a long recording into windows (selftime.windows)"
-        )
-
-
-def card_of(series: SeriesSet, choices: dict[str, Any]) -> dict[str, Any]:
-    """What a run is: data, settings with their reasons, versions."""
-    return {
-        "data": describe_data(series),
-        "settings": {name: vars(choice) for name, choice in choices.items()},
-        "figures": {},
-        "versions": versions(),
-    }
-
-
-def describe_data(series: SeriesSet) -> dict[str, Any]:
-    """Size and fingerprint of the data, for the card."""
-    return {
-        "series": len(series),
-        "channels": series.n_channels,
-        "shortest": int(series.lengths.min()),
-        "longest": int(series.lengths.max()),
-        "missing": 0.0 if series.observed is None else round(1 - float(series.observed.mean()), 6),
-        "fingerprint": series.fingerprint(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """What the model was made with."""
-    made_with = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
-    return {"python": platform.python_version(), **made_with}

@@ -1,4 +1,4 @@
-"""The closed-form pass: stream once over the data, add moments, solve."""
+"""The closed-form pass over all series, and the samples and random generators of every run."""
 
 import numpy as np
 import torch
@@ -11,11 +11,20 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import ClosedForm
 from selftime.progress import Progress, silent
 
+SAMPLE_SIZE = 1500
+"""Series that fix statistics and basis before the pass."""
+
 
 def generator(seed: int, part: int) -> Generator:
-    """Randomness of one part of a run: the same whoever computes that part, and in any order."""
+    """Return the randomness of one part of a run: the same in any order and on any worker."""
     words = np.random.SeedSequence([seed, part]).generate_state(2)
     return torch.Generator().manual_seed((int(words[0]) << 31) ^ int(words[1]))
+
+
+def sample_of(n: int, seed: int, size: int = SAMPLE_SIZE) -> np.ndarray:
+    """Return sorted row numbers of ``size`` of ``n`` series drawn at random, or of all."""
+    rng = np.random.default_rng([seed, 1])
+    return np.sort(rng.permutation(n)[:size])
 
 
 @torch.no_grad()  # not inference mode: what is learned may be trained further
@@ -28,19 +37,11 @@ def fit_closed_form(
     batch_size: int = 64,
     progress: Progress = silent,
 ) -> Encoder:
-    """Learn an encoder from unlabelled series in one pass.
+    """Learn an encoder from unlabelled series in one pass: add moments, then solve.
 
     Memory is bounded by the features of :data:`SAMPLE_SIZE` series and of the copies of one batch,
     not by the number of series. Batches can be given to any number of workers: randomness
     belongs to the batch and moments add.
-
-    Args:
-        objective: what is learned.
-        series: what it is learned from; labels are not read.
-        scaling: what is done to values first.
-        seed: fixes everything random.
-        batch_size: series at a time.
-        progress: called after each batch.
     """
     first = batch_of(series, sample_of(len(series), seed))
     objective.prepare(scaling.apply(first), generator(seed, 0))
@@ -51,13 +52,3 @@ def fit_closed_form(
         progress("learning", min(part * batch_size, len(series)), len(series))
     assert moments is not None  # a SeriesSet holds at least one series
     return objective.solve(moments)
-
-
-SAMPLE_SIZE = 1500
-"""Series that fix statistics and basis before the pass."""
-
-
-def sample_of(n: int, seed: int, size: int = SAMPLE_SIZE) -> np.ndarray:
-    """Row numbers of ``size`` of ``n`` series drawn at random, or of all, in order."""
-    rng = np.random.default_rng([seed, 1])
-    return np.sort(rng.permutation(n)[:size])

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from selftime.data.readers import read
 from selftime.engine.model import Model
-from selftime.engine.streaming.stream import Manner, Stream, cube_of
+from selftime.engine.streaming.stream import Stream, StreamConfig, cube_of
 from selftime.tasks.anomaly.novelty import (
     AdaptiveNovelty,
     CoolDown,
@@ -73,7 +73,7 @@ class StreamMonitor:
         every: int = 1,
     ) -> None:
         self.model, self.rate, self.distance, self.learn = model, rate, distance, learn
-        self._manner = Manner(None, "auto", window, every)
+        self._manner = StreamConfig(None, "auto", window, every)
         self._cool_down, self._first = CoolDown(cool_down), list[np.ndarray]()
         self._watchman: AdaptiveNovelty | None = None
         self._stream: Stream = model.stream(*self._manner)  # says at once what cannot be streamed

@@ -53,7 +53,7 @@ def test_a_run_folder_holds_all_there_is_to_know(name, tmp_path):
     records = metrics_in(tmp_path / "run")
     assert [record["step"] for record in records] == list(range(7))
     assert "loss" not in records[0] and all(np.isfinite(r["loss"]) for r in records[1:])
-    assert {"spread", "rank", "length"} <= set(records[0]["monitors"])
+    assert {"std", "rank", "length"} <= set(records[0]["monitors"])
     states = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert states[-1] == "step-000000006"
     np.testing.assert_array_equal(load(tmp_path / "run").embed(X), model.embed(X))

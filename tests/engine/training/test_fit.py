@@ -29,7 +29,7 @@ class Scripted(CollapseMonitor):
     def read(self, encoder, step):
         self.asked.append((step, encoder.training))
         return Readings(
-            {"spread": step / 100}, [CollapseWarning("spread", m) for m in self.warnings_at(step)]
+            {"std": step / 100}, [CollapseWarning("std", m) for m in self.warnings_at(step)]
         )
 
     def warnings_at(self, step):
@@ -182,7 +182,7 @@ def test_gauges_are_read_when_it_is_time(budget, steps, monkeypatch):
     run_training(training, monitor=monitor, callbacks=[told.append])
     assert monitor.asked == [(step, True) for step in steps]
     with_monitors = {r["step"]: r["monitors"] for r in told if "monitors" in r}
-    assert with_monitors == {step: {"spread": step / 100} for step in steps}
+    assert with_monitors == {step: {"std": step / 100} for step in steps}
     assert not any("warnings" in record for record in told)
     assert READ_EVERY == 50
 
@@ -200,20 +200,20 @@ def test_watching_and_saving_change_nothing_that_is_learned(name, tmp_path):
 
 def test_a_warning_is_passed_on_and_the_run_goes_on():
     told = []
-    monitor = Scripted({10: "at step 10 spread is 0: series become alike"})
+    monitor = Scripted({10: "at step 10 std is 0: series become similar"})
     run_training(training_of("simclr"), monitor=monitor, callbacks=[told.append])
     assert told[-1]["step"] == 12
     warnings = {r["step"]: r["warnings"] for r in told if "warnings" in r}
-    message = "at step 10 spread is 0: series become alike"
-    assert warnings == {10: [{"monitor": "spread", "message": message}]}
+    message = "at step 10 std is 0: series become similar"
+    assert warnings == {10: [{"monitor": "std", "message": message}]}
 
 
 def test_a_collapse_stops_the_run_where_that_is_wanted():
-    told, monitor = [], Scripted({10: "spread is 0: series become alike"})
+    told, monitor = [], Scripted({10: "std is 0: series become similar"})
     training = training_of("simclr", "30 steps", on_collapse="stop")
     with pytest.raises(Collapsed) as caught:
         run_training(training, monitor=monitor, callbacks=[told.append])
-    assert str(caught.value) == "stopped at step 10: spread is 0: series become alike"
+    assert str(caught.value) == "stopped at step 10: std is 0: series become similar"
     assert training.step == 10
     assert told[-1]["step"] == 10 and told[-1]["warnings"]  # the log knows why
 
@@ -234,7 +234,7 @@ def test_the_first_and_the_last_step_are_saved(tmp_path, monkeypatch):
         steps.append(state.facts["step"])
         return save(folder, state)
 
-    monkeypatch.setattr(checkpoint, "save", spy)
+    monkeypatch.setattr(checkpoint, "save_checkpoint", spy)
     run_training(training_of("simclr", "5 steps"), checkpoints=tmp_path)
     assert steps[0] == 1 and steps[-1] == 5
     assert saved_steps(tmp_path)[-1] == 5
@@ -247,7 +247,7 @@ def test_saving_takes_a_fiftieth_of_the_time(monkeypatch, tmp_path):
         saves.append(now[0])
         now[0] += 0.5  # seconds that a save takes
 
-    monkeypatch.setattr(checkpoint, "save", save)
+    monkeypatch.setattr(checkpoint, "save_checkpoint", save)
     monkeypatch.setattr("selftime.engine.training.loop.time.perf_counter", lambda: now[0])
     saver = Saver(followed(), tmp_path)
     for _ in range(1000):

@@ -39,7 +39,7 @@ def run(tmp_path):
     begun = Run(folder=tmp_path / "deep" / "run")
     assert begun.begin(FACTS) is None
     for step in range(6):
-        begun.tell({"step": step, "loss": step / 2})
+        begun.record({"step": step, "loss": step / 2})
     save(begun, 3)
     return begun
 
@@ -60,7 +60,7 @@ def test_the_same_run_goes_on_from_its_last_state_and_forgets_what_came_after(ru
 def test_a_run_that_saved_nothing_begins_at_its_beginning(tmp_path):
     run = Run(folder=tmp_path)
     run.begin(FACTS)
-    run.tell({"step": 0})
+    run.record({"step": 0})
     assert Run(folder=tmp_path).begin(FACTS) is None and metrics_in(tmp_path) == []
 
 
@@ -95,7 +95,7 @@ def test_other_reasons_are_the_same_run(run):
 
 
 def test_a_finished_run_is_refused(run):
-    run.finish(FACTS)
+    runs.write_finished(run.folder, FACTS)
     assert facts_in(run.folder)["status"] == "finished"
     with pytest.raises(RunError, match="holds a finished run: load it, or choose another folder"):
         run.begin(FACTS)
@@ -132,5 +132,5 @@ def test_a_run_file_that_cannot_be_read(run):
 def test_steps_are_written_down_before_they_are_passed_on(tmp_path):
     told = []
     run = Run(folder=tmp_path, log=lambda record: told.append((record, len(metrics_in(tmp_path)))))
-    run.tell({"step": 1})
+    run.record({"step": 1})
     assert told == [({"step": 1}, 1)]

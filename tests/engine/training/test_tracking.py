@@ -5,8 +5,8 @@ import os
 import pytest
 from accelerate.tracking import GeneralTracker
 
-from selftime.engine.training import trackers as tracking
-from selftime.engine.training.trackers import scalars, tracker
+from selftime.engine.training import run_folder as tracking
+from selftime.engine.training.run_folder import scalars, tracker
 
 RECORD = {
     "step": 3,
@@ -15,8 +15,8 @@ RECORD = {
     "loss": 1.5,
     "rate": 0.001,
     "parts": {"instance": 1.0, "temporal": 0.5},
-    "monitors": {"spread": 0.02},
-    "warnings": [{"monitor": "spread", "message": "alike"}],
+    "monitors": {"std": 0.02},
+    "warnings": [{"monitor": "std", "message": "alike"}],
 }
 
 
@@ -44,7 +44,7 @@ def test_numbers_are_flat():
         "rate": 0.001,
         "parts/instance": 1.0,
         "parts/temporal": 0.5,
-        "monitors/spread": 0.02,
+        "monitors/std": 0.02,
     }
     assert scalars({"step": 0, "steps": 6}) == {}
 

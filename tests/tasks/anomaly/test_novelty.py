@@ -7,7 +7,7 @@ import pytest
 from stream_material import model_of, series_of
 
 import selftime
-from selftime.engine.streaming.stream import Manner
+from selftime.engine.streaming.stream import StreamConfig
 from selftime.tasks.anomaly.novelty import (
     SCORE_CAP,
     AdaptiveNovelty,
@@ -142,7 +142,7 @@ def test_cool_down_keeps_quiet_after_an_alarm():
     assert [quiet(bool(x)) for x in heard] == [bool(x) for x in [1, 0, 0, 1, 0, 0, 0, 0, 1]]
 
 
-@pytest.mark.parametrize("manner", [Manner(), Manner(window=7, every=2)])
+@pytest.mark.parametrize("manner", [StreamConfig(), StreamConfig(window=7, every=2)])
 def test_a_run_in_says_of_normal_steps_what_a_stream_says_that_saw_them_before(manner):
     model, x = model_of("dilated", 2), series_of((1, 2, 100), 0.2)[0]
     stream, rows = run_in(model, manner, x)
@@ -155,8 +155,8 @@ def test_a_run_in_says_of_normal_steps_what_a_stream_says_that_saw_them_before(m
 
 def test_a_run_in_needs_a_token_a_step_or_a_window():
     with pytest.raises(selftime.SeriesError, match="got a model of whole series, wanted one with"):
-        run_in(model_of("projected", 2), Manner(), series_of((1, 2, 9))[0])
-    rows = run_in(model_of("projected", 2), Manner(window=4), series_of((1, 2, 9))[0]).rows
+        run_in(model_of("projected", 2), StreamConfig(), series_of((1, 2, 9))[0])
+    rows = run_in(model_of("projected", 2), StreamConfig(window=4), series_of((1, 2, 9))[0]).rows
     assert rows.shape == (9, 4)
 
 

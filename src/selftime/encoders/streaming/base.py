@@ -17,7 +17,16 @@ Memory = dict[str, Tensor]
 
 
 class StreamError(ValueError):
-    """A model, values or a state that cannot be streamed: the message says why and what to do."""
+    """A model, values or a state that cannot be streamed: the message says why and what to do.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(x, objective="simclr", encoder="dilated_causal", budget="2 steps")
+        >>> model.stream(every=0)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        selftime...StreamError: got every=0, wanted at least 1, and above 1 only with a window: ...
+    """
 
 
 class Streamed(ABC):

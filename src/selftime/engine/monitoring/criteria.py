@@ -1,4 +1,4 @@
-"""Criteria: how good embeddings are likely to be, judged without a single label.
+"""Criteria that rank embeddings by how good they are likely to be, without a single label.
 
 They are for ranking models of different methods on the same series, which a monitor of one run
 cannot do: RankMe, for one, is comparable within one method only (Garrido et al. 2023, section 5).
@@ -27,13 +27,7 @@ _Views = Float[Tensor, "B V D"]
 
 
 class EmbeddedViews(NamedTuple):
-    """What the criteria look at: embeddings of the same series, seen differently.
-
-    Attributes:
-        views: (B,V,D) of augmented copies.
-        first: (B,D) of the first half of each series.
-        second: (B,D) of the second half.
-    """
+    """Unit vectors (B,V,D) of views of each series, and (B,D) of its first and second half."""
 
     views: _Views
     first: Embedding
@@ -48,14 +42,7 @@ def embed_views(
     *,
     view: View = Mild(),  # noqa: B008
 ) -> EmbeddedViews:
-    """Embed views and halves of some series; 64 to 256 of them are enough.
-
-    Args:
-        encoder: what is judged, as a model holds it.
-        x: the series.
-        rng: draws the views.
-        view: what a series may look like without becoming another one.
-    """
+    """Embed views and halves of some series; 64 to 256 of them are enough."""
     z = F.normalize(encoder.embed(copies(x, _N_VIEWS, view, rng)), dim=1)
     lengths = x.lengths.clamp(min=1)
     middle = lengths // 2
@@ -66,30 +53,20 @@ def embed_views(
 
 
 def mean_reciprocal_rank(one: Embedding, other: Embedding) -> float:
-    """Mean of 1 / rank of the own other view among all series' other views, by cosine: 0 to 1.
+    """Return the mean reciprocal rank of the own other view, by cosine: 0 to 1.
 
-    Mean reciprocal rank; its simpler relative, the share of rank 1, is what the strength of the
-    closed-form method is chosen by.
+    It ranks among all series' other views. Its simpler relative, the share of rank 1, chooses the
+    strength of the closed-form method.
     """
-    likeness = one @ other.T  # (B,B)
-    own = likeness.diagonal()[:, None]
-    above = (likeness > own).sum(dim=1)
-    ties = (likeness == own).sum(dim=1) - 1  # all alike: in the middle, not first
+    similarity = one @ other.T  # (B,B)
+    own = similarity.diagonal()[:, None]
+    above = (similarity > own).sum(dim=1)
+    ties = (similarity == own).sum(dim=1) - 1  # all the same: in the middle, not first
     return float((1 / (1 + above + ties / 2)).mean())
 
 
-def views_agree(seen: EmbeddedViews) -> float:
-    """How well a series is found again in another view of it (mean reciprocal rank)."""
-    return mean_reciprocal_rank(seen.views[:, 0], seen.views[:, 1])
-
-
-def halves_agree(seen: EmbeddedViews) -> float:
-    """How well the second half of a series is found by its first (mean reciprocal rank)."""
-    return mean_reciprocal_rank(seen.first, seen.second)
-
-
 def lidar(seen: EmbeddedViews) -> float:
-    """Rank of what tells series apart, measured in units of what views move.
+    """Return the rank of the differences of series, in units of the differences of views.
 
     LiDAR (Thilak et al. 2023, equations 1 to 3): the effective rank of
     Σ_w^(−1/2) Σ_b Σ_w^(−1/2), with Σ_b the covariance of the series' means, Σ_w that within
@@ -111,7 +88,7 @@ def lidar(seen: EmbeddedViews) -> float:
 
 
 def span_coordinates(z: _Views) -> Float[Tensor, "B V r"]:
-    """The same vectors by their coordinates in the space they span, r at most B·V and D."""
+    """Return vectors by their coordinates in the space they span, r at most B·V and D."""
     if z.shape[2] <= z.shape[0] * z.shape[1]:
         return z
     U, S, _ = torch.linalg.svd(z.flatten(0, 1), full_matrices=False)
@@ -120,7 +97,7 @@ def span_coordinates(z: _Views) -> Float[Tensor, "B V r"]:
 
 
 def separation(seen: EmbeddedViews) -> float:
-    """Share of the variance that lies between series and not between views of one: 0 to 1."""
+    """Return the share of the variance between series, not between views of one: 0 to 1."""
     z = seen.views.double()
     centre = z.mean(dim=1)
     between = (centre - centre.mean(dim=0)).square().sum(dim=1).mean()
@@ -128,16 +105,12 @@ def separation(seen: EmbeddedViews) -> float:
     return float(between / (between + within).clamp(min=1e-12))
 
 
-def rank(seen: EmbeddedViews) -> float:
-    """RankMe (Garrido et al. 2023, equation 1) of one view of each series."""
-    return effective_rank(seen.views[:, 0])
-
-
 CRITERIA: dict[str, Callable[[EmbeddedViews], float]] = {
-    "views": views_agree,
-    "halves": halves_agree,
+    "views": lambda seen: mean_reciprocal_rank(seen.views[:, 0], seen.views[:, 1]),
+    "halves": lambda seen: mean_reciprocal_rank(seen.first, seen.second),
     "separation": separation,
     "lidar": lidar,
-    "rank": rank,
+    "rank": lambda seen: effective_rank(seen.views[:, 0]),
 }
-"""Criteria by name; more is better in each."""
+"""Criteria by name; more is better in each. "views" and "halves" find a series again in another
+view or half of it; "rank" is RankMe (Garrido et al. 2023, equation 1) of one view."""

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors import torch as safetensors
-from torch import Tensor
 
 from selftime.data.files import write_file
 from selftime.data.scaling import Scaling
@@ -19,9 +18,8 @@ from selftime.encoders.streaming.base import Memory, StreamError
 _FORMAT = 1
 """Version of the file; raised whenever an older reader would misread a newer file."""
 KEY = "selftime stream"
-"""Where the facts stand among the metadata."""
-_MAX_STEPS = 2**53
-"""More steps than any stream has seen."""
+"""The key of the facts among the metadata."""
+_MAX_STEPS = 2**53  # more than any stream has seen
 
 
 def save_state(target: Path, memory: Memory, facts: dict[str, Any]) -> Path:
@@ -32,7 +30,7 @@ def save_state(target: Path, memory: Memory, facts: dict[str, Any]) -> Path:
 
 
 def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
-    """Fill ``memory`` from a file, all or nothing, and say how many steps it had seen.
+    """Fill ``memory`` from a file, all or nothing, and return how many steps it had seen.
 
     Raises:
         StreamError: a missing or damaged file, or one of another stream.
@@ -41,8 +39,7 @@ def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
         raise StreamError(f"{path} is no file, wanted the state of a stream: save one first")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = _read_facts(file.metadata(), path)
-            check_facts(facts, wanted, path)
+            steps = _read_facts(file.metadata(), wanted, path)
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except StreamError:
         raise
@@ -51,14 +48,14 @@ def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
     _check_tensors(found, memory, path)
     for name, held in memory.items():
         held.copy_(found[name])
-    return int(facts["steps"])
+    return steps
 
 
-def _read_facts(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
-    """What the header says of the stream.
+def _read_facts(metadata: dict[str, str] | None, wanted: dict[str, Any], path: Path) -> int:
+    """Return how many steps the stream had seen, if it is of the same model and options.
 
     Raises:
-        StreamError: nothing, or nothing that can be.
+        StreamError: it is not, or the header is of something else.
     """
     if not metadata or KEY not in metadata:
         raise StreamError(f"{path} is not the state of a stream: choose another file")
@@ -68,15 +65,6 @@ def _read_facts(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:
     steps = facts.get("steps")
     if type(steps) is not int or not 0 <= steps < _MAX_STEPS:
         raise StreamError(f"{path} says {steps!r} steps, wanted a number: begin the stream anew")
-    return facts
-
-
-def check_facts(facts: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
-    """The file is of the same model, read in the same way.
-
-    Raises:
-        StreamError: it is not.
-    """
     for name, value in wanted.items():
         if facts.get(name, ...) == value:
             continue
@@ -86,10 +74,11 @@ def check_facts(facts: dict[str, Any], wanted: dict[str, Any], path: Path) -> No
             f"{path} was saved with {name}={facts.get(name)!r}, this stream has {value!r}: "
             "make the stream as it was made then"
         )
+    return steps
 
 
 def _check_tensors(found: Memory, memory: Memory, path: Path) -> None:
-    """The tensors are those that the stream has, and can be computed with.
+    """Check that the tensors are those that the stream has, and finite.
 
     Raises:
         StreamError: they are not.
@@ -108,15 +97,11 @@ def _check_tensors(found: Memory, memory: Memory, path: Path) -> None:
 
 
 def fingerprint(encoder: Encoder, scaling: Scaling, channels: tuple[str, ...]) -> str:
-    """A hash of all that a model computes with."""
+    """Return a hash of all that a model computes with."""
     settings = [recipe_of(encoder), scaling.to_dict(), list(channels)]
     found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, tensor in sorted(encoder.state_dict().items()):
         found.update(name.encode())
-        found.update(_tensor_bytes(tensor))
+        raw = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+        found.update(raw.numpy().tobytes())
     return found.hexdigest()
-
-
-def _tensor_bytes(tensor: Tensor) -> bytes:
-    """The numbers of a tensor as they lie in memory."""
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

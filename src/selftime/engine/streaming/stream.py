@@ -20,17 +20,16 @@ from selftime.shapes import Embedding, Tokens
 
 Cube = Float64[np.ndarray, "S C k"]
 """The next k steps of all streams."""
-MeanAndSd = tuple[Float32[np.ndarray, "1 C 1"], Float32[np.ndarray, "1 C 1"]]
-"""What is subtracted from values and what they are then divided by."""
+MeanAndStd = tuple[Float32[np.ndarray, "1 C 1"], Float32[np.ndarray, "1 C 1"]]
+"""Mean that is subtracted from values, and the std that they are then divided by."""
 VALUE_LIMIT = 1e12
 """Scaled values count as no larger, so that a wild one does not overflow in the network and go on
 as NaN for as long as the stream remembers it."""
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-"""The largest 32-bit number."""
 
 
 def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
-    """Values (S,C,k), and whether a single step was given.
+    """Return values (S,C,k), and whether a single step was given.
 
     Raises:
         StreamError: another shape, or not numbers.
@@ -54,12 +53,10 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     )
 
 
-def batch_from_cube(cube: Cube, scale: MeanAndSd | None = None) -> Batch:
-    """Values as 32-bit numbers; what is not finite is missing.
+def batch_from_cube(cube: Cube, scale: MeanAndStd | None = None) -> Batch:
+    """Return values as 32-bit numbers; what is not finite is missing.
 
-    Args:
-        cube: (S,C,k) what came.
-        scale: brings values to the model's units, within ±:data:`VALUE_LIMIT`.
+    ``scale`` brings values to the model's units, within ±:data:`VALUE_LIMIT`.
     """
     observed = np.isfinite(cube)
     values = _clip(np.where(observed, cube, 0.0), FLOAT32_MAX).astype(np.float32)
@@ -69,26 +66,19 @@ def batch_from_cube(cube: Cube, scale: MeanAndSd | None = None) -> Batch:
     return Batch(torch.from_numpy(values), torch.from_numpy(observed))
 
 
-def _clip(values: np.ndarray, most: float) -> np.ndarray:
-    """The values, where they are beyond ±most that."""
-    bound: np.ndarray = np.minimum(np.maximum(values, -most), most)  # clip takes longer
+def _clip(values: np.ndarray, limit: float) -> np.ndarray:
+    """Return the values within ±limit."""
+    bound: np.ndarray = np.minimum(np.maximum(values, -limit), limit)  # clip takes longer
     return bound
 
 
-def stream_scale(scaling: Scaling, channels: int) -> MeanAndSd:
-    """The scale of every stream, where series are scaled alike."""
+def stream_scale(scaling: Scaling, channels: int) -> MeanAndStd:
+    """Return the scale of every stream, where all series are scaled by the same numbers."""
     blank = torch.zeros(1, channels, 1)
-    mean, sd = scaling.scale_of(Batch(blank, blank == 0))
-    return mean.numpy(), sd.numpy()
+    mean, std = scaling.scale_of(Batch(blank, blank == 0))
+    return mean.numpy(), std.numpy()
 
 
-def bounded(x: Batch) -> Batch:
-    """Values within ±:data:`VALUE_LIMIT`."""
-    return Batch(x.values.clamp(-VALUE_LIMIT, VALUE_LIMIT), x.observed)
-
-
-Embed = Callable[[Batch], Embedding]
-"""From series (B,C,T) to a vector each."""
 _MAX_WINDOWS = 64
 """Windows that are encoded at a time."""
 
@@ -96,17 +86,14 @@ _MAX_WINDOWS = 64
 class Windowed(Streamed):
     """At every ``every``-th step the vector of the last ``window`` steps, held in between.
 
-    The first windows are shorter: they begin with the stream. What is not new is encoded again,
-    so a step costs as much as the window; in return the encoder may be any, and what is done to
-    a series as a whole is done to the window.
-
-    Attributes:
-        values: (S,C,W) the last steps.
-        observed: (S,C,W).
-        held: (S,D) the newest vectors.
+    The first windows are shorter: they begin with the stream. Each window is encoded anew, so a
+    step costs as much as the window; in return the encoder and the scaling may be any. The memory
+    is the last steps (S,C,W) and the newest vectors (S,D).
     """
 
-    def __init__(self, embed: Embed, shape: tuple[int, int, int], dim: int, *, every: int) -> None:
+    def __init__(
+        self, embed: Callable[[Batch], Embedding], shape: tuple[int, int, int], dim: int, every: int
+    ) -> None:
         self.embed, self.every, self.window = embed, every, shape[2]
         self.reach = (-(-self.window // every) + 1) * every  # and due again as at the beginning
         self.values = torch.zeros(shape)
@@ -114,13 +101,13 @@ class Windowed(Streamed):
         self.held = torch.zeros(shape[0], dim)
 
     def advance(self, x: Batch, time: int) -> Tokens:
-        """The vector of the newest window at each of the next steps (S,k,D)."""
+        """Return the vector of the newest window at each of the next steps (S,k,D)."""
         values = torch.cat([self.values, x.values], dim=2)  # (S,C,W+k)
         observed = torch.cat([self.observed, x.observed], dim=2)
         steps = torch.arange(time, time + x.values.shape[2])
         due = steps[steps % self.every == 0]
         fresh = [
-            self.embed_windows(Batch(values, observed), some - time, some)
+            self.embed_windows(Batch(values, observed), some, time)
             for some in torch.split(due, max(_MAX_WINDOWS // len(values), 1))
             if len(some)
         ]
@@ -131,20 +118,12 @@ class Windowed(Streamed):
         self.held.copy_(vectors[:, -1])
         return vectors
 
-    def embed_windows(
-        self, x: Batch, places: Int[Tensor, " n"], steps: Int[Tensor, " n"]
-    ) -> Tokens:
-        """The vectors (S,n,D) of the windows that end at some of the new steps.
-
-        Args:
-            x: the steps before and the new ones (S,C,W+k).
-            places: which of the new steps they are.
-            steps: their numbers in the stream.
-        """
+    def embed_windows(self, x: Batch, steps: Int[Tensor, " n"], time: int) -> Tokens:
+        """Return the vectors (S,n,D) of the windows that end at some steps; ``x`` is (S,C,W+k)."""
         ticks = torch.arange(self.window)
         lengths = (steps + 1).clamp(max=self.window)[:, None]
         within = ticks < lengths  # (n,W)
-        at = (places[:, None] + self.window + 1 - lengths + ticks).where(within, 0)  # (n,W)
+        at = ((steps - time)[:, None] + self.window + 1 - lengths + ticks).where(within, 0)  # (n,W)
         windows = [part[:, :, at].transpose(1, 2).flatten(0, 1) for part in x]  # (S·n,C,W)
         valid = windows[1] & within.repeat(len(x.values), 1)[:, None]
         longest = int(lengths.max())
@@ -152,40 +131,24 @@ class Windowed(Streamed):
         return vectors.view(len(x.values), len(steps), -1)
 
     def memory(self) -> Memory:
-        """The last steps and vectors."""
+        """Return the last steps and vectors."""
         return {"values": self.values, "observed": self.observed, "held": self.held}
 
 
-Of = Literal["auto", "step", "series"]
-"""What the vectors of a stream are of."""
+VectorsOf = Literal["auto", "step", "series"]
 
 
-class Manner(NamedTuple):
-    """How a stream is read.
-
-    Attributes:
-        streams: series that come at once, or None for a single one.
-        of: what the vectors are of: "step", the network's token of each step, before vectors of
-            whole series are standardised; "series", the model's vector of the series so far;
-            "auto" is "step" where there are tokens of steps.
-        window: steps that are encoded anew, or None where what comes is read once.
-        every: steps from one encoding of a window to the next.
-    """
+class StreamConfig(NamedTuple):
+    """The options of :meth:`selftime.Model.stream`, which says what each means."""
 
     streams: int | None = None
-    of: Of = "auto"
+    of: VectorsOf = "auto"
     window: int | None = None
     every: int = 1
 
 
 class Source(NamedTuple):
-    """The model that a stream is of.
-
-    Attributes:
-        encoder: its encoder.
-        scaling: its scaling.
-        channels: names of its channels.
-    """
+    """The parts of the model that a stream is of."""
 
     encoder: Encoder
     scaling: Scaling
@@ -193,28 +156,49 @@ class Source(NamedTuple):
 
 
 class Stream:
-    """Reads steps as they come and says an embedding for each: made by ``model.stream()``.
+    """Embeddings of every step as values come in: made by :meth:`selftime.Model.stream`.
 
     NaN and infinities are missing values. A stream remembers a bounded part of the past, whose
     size :attr:`nbytes` is; the work of a step does not depend on how many came before.
 
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(x, objective="simclr", encoder="dilated_causal", budget="2 steps")
+        >>> stream = model.stream()
+        >>> step = [0.0] * 12  # one value for each channel
+        >>> stream.update(step).shape, stream.steps
+        ((320,), 1)
+
     Attributes:
         steps: steps that were read so far.
-        of_steps: whether embeddings are those of steps, not of the series or window so far.
-        dim: D, length of the embeddings.
+        of_steps: True where embeddings are those of steps, not of the series or window so far.
+        dim: D, the embedding size.
+
+    Raises:
+        StreamError: an option is out of range, or the model cannot be read so.
     """
 
-    def __init__(self, source: Source, manner: Manner) -> None:
-        check_manner(manner)
-        self.source, self.manner = source, manner
-        self.steps, self.of_steps = 0, is_stepwise(source, manner)
+    def __init__(self, source: Source, config: StreamConfig) -> None:
+        for name, value in (("streams", config.streams), ("window", config.window)):
+            if value is not None and value < 1:
+                raise StreamError(f"got {name}={value}, wanted at least 1, or None")
+        if config.every < 1 or (config.every > 1 and config.window is None):
+            raise StreamError(
+                f"got every={config.every}, wanted at least 1, and above 1 only with a window: "
+                "without one every step is read once"
+            )
+        if config.of not in ("auto", "step", "series"):
+            raise StreamError(f"got of={config.of!r}, wanted 'auto', 'step' or 'series'")
+        self.source, self.config = source, config
+        self.steps, self.of_steps = 0, is_stepwise(source, config)
         self.dim = body_of(source.encoder).dim if self.of_steps else source.encoder.dim
-        self._reader = stream_reader(source, manner)
-        anew = manner.window is not None  # then each window is scaled by itself
+        self._reader = stream_reader(source, config)
+        anew = config.window is not None  # then each window is scaled by itself
         self._scale = None if anew else stream_scale(source.scaling, len(source.channels))
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{k}={v!r}" for k, v in self.manner._asdict().items())
+        settings = ", ".join(f"{k}={v!r}" for k, v in self.config._asdict().items())
         return f"Stream({settings}, steps={self.steps})"
 
     @property
@@ -228,7 +212,7 @@ class Stream:
         return self._reader.reach
 
     def update(self, x: Any) -> Float32[np.ndarray, "..."]:
-        """The embedding of the next step, or of each of the next k.
+        """Return the embedding of the next step, or of each of the next k.
 
         Args:
             x: one step (C,), a plain number for one channel, or k steps (C,k); with ``streams``
@@ -240,90 +224,71 @@ class Stream:
         Raises:
             StreamError: another shape, or not numbers; the stream is as it was before.
         """
-        cube, single = cube_of(x, self.manner.streams, len(self.source.channels))
+        cube, single = cube_of(x, self.config.streams, len(self.source.channels))
         with torch.inference_mode():
             steps = batch_from_cube(cube, self._scale)
             tokens = self._reader.advance(steps, self.steps).numpy()  # (S,k,D)
         self.steps += cube.shape[2]
         tokens = tokens[:, 0] if single else tokens
-        return np.ascontiguousarray(tokens[0] if self.manner.streams is None else tokens)
+        return np.ascontiguousarray(tokens[0] if self.config.streams is None else tokens)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write all that the stream remembers to one safetensors file, whole or not at all.
-
-        The file before it stays until the new one is on disk.
-        """
+        """Write the memory of the stream to one safetensors file, whole or not at all."""
         facts = {"steps": self.steps, **self._facts()}
         return stream_state.save_state(Path(path), self._reader.memory(), facts)
 
     def restore(self, path: str | os.PathLike[str]) -> "Stream":
-        """Go on where a stream of the same model, made in the same way, was saved; itself.
+        """Go on where a stream of the same model and options was saved; return this stream.
 
         Raises:
-            StreamError: a missing or damaged file, or one of another model or way; the stream is
-                as it was before.
+            StreamError: a missing or damaged file, or one of another model or other options; the
+                stream is as it was before.
         """
         self.steps = stream_state.restore_state(Path(path), self._reader.memory(), self._facts())
         return self
 
     def _facts(self) -> dict[str, Any]:
-        return {**self.manner._asdict(), "model": stream_state.fingerprint(*self.source)}
+        return {**self.config._asdict(), "model": stream_state.fingerprint(*self.source)}
 
 
-def check_manner(manner: Manner) -> None:
-    """It can be meant.
-
-    Raises:
-        StreamError: no stream, no step, or a word that is not known.
-    """
-    for name, value in (("streams", manner.streams), ("window", manner.window)):
-        if value is not None and value < 1:
-            raise StreamError(f"got {name}={value}, wanted at least 1, or None")
-    if manner.every < 1 or (manner.every > 1 and manner.window is None):
-        raise StreamError(
-            f"got every={manner.every}, wanted at least 1, and above 1 only with a window: "
-            "without one every step is read once"
-        )
-    if manner.of not in ("auto", "step", "series"):
-        raise StreamError(f"got of={manner.of!r}, wanted 'auto', 'step' or 'series'")
-
-
-def stream_reader(source: Source, manner: Manner) -> Streamed:
-    """What reads the steps.
+def stream_reader(source: Source, config: StreamConfig) -> Streamed:
+    """Return the streamed encoder that reads the steps.
 
     Raises:
         StreamError: the model cannot be read so.
     """
     encoder, scaling, channels = source
-    streams = manner.streams or 1
-    if manner.window is not None:
-        if manner.of == "step":
+    streams = config.streams or 1
+    if config.window is not None:
+        if config.of == "step":
             raise StreamError("got of='step' and a window, which has one vector: leave out one")
 
-        def embed(x: Batch) -> Tensor:
-            return encoder.embed(bounded(scaling.apply(x)))
+        def embed(x: Batch) -> Tensor:  # values as bounded as those of batch_from_cube
+            scaled = scaling.apply(x)
+            values = scaled.values.clamp(-VALUE_LIMIT, VALUE_LIMIT)
+            return encoder.embed(Batch(values, scaled.observed))
 
-        shape = (streams, len(channels), manner.window)
-        return Windowed(embed, shape, encoder.dim, every=manner.every)
+        shape = (streams, len(channels), config.window)
+        return Windowed(embed, shape, encoder.dim, config.every)
     if isinstance(scaling, PerSeries):
         raise StreamError(
             f"the model scales each series by all of its values, also those to come: {INSTEAD}"
         )
-    if is_stepwise(source, manner):
+    if is_stepwise(source, config):
         return stream_steps(body_of(encoder), streams)
     return stream_series(encoder, streams)
 
 
-def is_stepwise(source: Source, manner: Manner) -> bool:
-    """Whether the vectors are those of steps.
+def is_stepwise(source: Source, config: StreamConfig) -> bool:
+    """Return whether the vectors are those of steps.
 
     Raises:
-        StreamError: they shall be, but there are none.
+        StreamError: they are to be, but there are none.
     """
     body = body_of(source.encoder)
-    if manner.window is not None or manner.of == "series":
+    if config.window is not None or config.of == "series":
         return False
-    if manner.of == "step" and body.stride is None:
+    if config.of == "step" and body.stride is None:
         raise StreamError(
             f"got of='step', but {type(body).__name__} has one vector a series and none a step: "
             "leave it out for the vector of the series so far"

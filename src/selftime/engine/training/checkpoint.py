@@ -15,12 +15,7 @@ NAME = "step-"
 
 
 class State(NamedTuple):
-    """What a run is after a step.
-
-    Attributes:
-        tensors: weights, their averages, moments of the optimiser; by name.
-        facts: step, seconds, steps in the averages; plain values.
-    """
+    """A run after a step: named weights, averages and moments; plain values such as the step."""
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
@@ -33,8 +28,8 @@ class CheckpointError(ValueError):
 def save_checkpoint(folder: Path, state: State) -> Path:
     """Write a checkpoint beside the others, then remove all but the newest :data:`_KEPT`.
 
-    It is written to a draft folder, brought to disk, and renamed: a process or machine that dies
-    at any moment leaves either the whole checkpoint or none, and the one before untouched.
+    A process or machine that dies at any moment leaves either the whole checkpoint or none, and
+    the one before untouched.
     """
     target = folder / f"{NAME}{state.facts['step']:09d}"
     tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
@@ -47,12 +42,12 @@ def save_checkpoint(folder: Path, state: State) -> Path:
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
-    """Whole checkpoints, oldest first."""
+    """Return whole checkpoints, oldest first."""
     return sorted(path for path in folder.glob(f"{NAME}*") if (path / "state.json").is_file())
 
 
 def newest_checkpoint(folder: Path) -> State | None:
-    """The newest checkpoint that can be read, or None where there is none.
+    """Return the newest checkpoint that can be read, or None where there is none.
 
     Raises:
         CheckpointError: there are some, but none can be read.

@@ -1,4 +1,4 @@
-"""How long a gradient run lasts (`Budget`) and how it is carried out (`TrainingConfig`)."""
+"""Length (`Budget`) and options (`TrainingConfig`) of a gradient run."""
 
 import math
 from dataclasses import dataclass
@@ -9,18 +9,24 @@ from selftime.objectives.base import Recipe
 Unit = Literal["steps", "epochs", "minutes"]
 UNITS: tuple[Unit, ...] = ("steps", "epochs", "minutes")
 Precision = Literal["no", "bf16", "fp16"]
-OnCollapse = Literal["warn", "stop"]
 PRECISIONS: tuple[Precision, ...] = ("no", "bf16", "fp16")
+OnCollapse = Literal["warn", "stop"]
+_WANTED = "wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting and why it has its value."""
+
+    value: object
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long to learn.
+    """An amount above 0 of optimisation steps, epochs (passes over all series), or minutes.
 
-    Attributes:
-        amount: how many of the unit, more than 0.
-        unit: optimisation steps, passes over all series, or minutes of the clock. What is
-            learned within a number of minutes depends on the speed of the machine.
+    What is learned within a number of minutes depends on the speed of the machine.
 
     Raises:
         ValueError: no such unit, or nothing to do.
@@ -32,28 +38,25 @@ class Budget:
     def __post_init__(self) -> None:
         whole = self.unit == "minutes" or float(self.amount).is_integer()
         if self.unit not in UNITS or not 0 < self.amount < math.inf or not whole:
-            raise ValueError(
-                f"got a budget of {self.amount:g} {self.unit}, wanted such as '200 steps', "
-                "'10 epochs' or '2.5 minutes'"
-            )
+            raise ValueError(f"got a budget of {self.amount:g} {self.unit}, {_WANTED}")
 
     def __str__(self) -> str:
         return f"{self.amount:.12g} {self.unit}"
 
     def steps(self, steps_an_epoch: int) -> int | None:
-        """Optimisation steps in all; None where the clock decides."""
+        """Return the optimisation steps in all; None where the clock decides."""
         if self.unit == "minutes":
             return None
         return int(self.amount) * (steps_an_epoch if self.unit == "epochs" else 1)
 
     def progress(self, step: int, seconds: float, steps_an_epoch: int) -> float:
-        """Share of the budget that is used up after so many steps and seconds; 1 is the end."""
+        """Return the share of the budget that is used up; 1 is the end."""
         steps = self.steps(steps_an_epoch)
         return seconds / (60 * self.amount) if steps is None else step / steps
 
 
 def parse_budget(text: str | Budget) -> Budget:
-    """A budget as people type it: ``200 steps``, ``10 epochs``, ``2.5 minutes``; or as it is.
+    """Return the budget that people typed, such as ``200 steps`` or ``2.5 minutes``.
 
     Raises:
         ValueError: it is not one.
@@ -65,14 +68,19 @@ def parse_budget(text: str | Budget) -> Budget:
     try:
         return Budget(amount=float(number), unit=units[0])
     except (ValueError, IndexError):
-        raise ValueError(
-            f"got a budget of {text!r}, wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
-        ) from None
+        raise ValueError(f"got a budget of {text!r}, {_WANTED}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a gradient run is carried out; how long it lasts is its budget.
+    """Options of a gradient run; how long it lasts is its budget.
+
+    Example:
+        >>> import selftime as st
+        >>> config = st.TrainingConfig(clip=1.0, on_collapse="stop")
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> st.pretrain(x, objective="simclr", budget="2 steps", config=config)
+        Model(channels=12, dim=320)
 
     Attributes:
         recipe: batch size, rates and averaging; None takes that of the objective, or the one for
@@ -81,7 +89,7 @@ class TrainingConfig:
             machine computes the first batch wrongly in them.
         accumulate: batches whose gradients are added up for one step.
         clip: longest gradient, over all weights together; None does not clip.
-        on_collapse: whether a collapse is only warned of, or stops the run.
+        on_collapse: "warn" only warns of a collapse, "stop" ends the run.
         stop_below: the run ends once the loss stays below this for 5 steps: nothing is left to
             learn. None stands for 0.01 where labels are learned, and for never elsewhere.
         judge_every: steps after which the loss on held-out series is measured, where some are held
@@ -100,15 +108,13 @@ class TrainingConfig:
     judge_every: int = 25
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"got precision {self.precision!r}, wanted {', '.join(PRECISIONS)}")
-        if self.accumulate < 1:
-            raise ValueError(f"got accumulate {self.accumulate}, wanted at least 1")
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"got clip {self.clip}, wanted more than 0, or None")
-        if self.on_collapse not in ("warn", "stop"):
-            raise ValueError(f"got on_collapse {self.on_collapse!r}, wanted 'warn' or 'stop'")
-        if self.stop_below is not None and not self.stop_below >= 0:
-            raise ValueError(f"got stop_below {self.stop_below}, wanted 0 or more, or None")
-        if self.judge_every < 1:
-            raise ValueError(f"got judge_every {self.judge_every}, wanted at least 1")
+        for name, good, wanted in (
+            ("precision", self.precision in PRECISIONS, ", ".join(PRECISIONS)),
+            ("accumulate", self.accumulate >= 1, "at least 1"),
+            ("clip", self.clip is None or self.clip > 0, "more than 0, or None"),
+            ("on_collapse", self.on_collapse in ("warn", "stop"), "'warn' or 'stop'"),
+            ("stop_below", self.stop_below is None or self.stop_below >= 0, "0 or more, or None"),
+            ("judge_every", self.judge_every >= 1, "at least 1"),
+        ):
+            if not good:
+                raise ValueError(f"got {name} {getattr(self, name)!r}, wanted {wanted}")

@@ -1,40 +1,43 @@
-"""The only training loop: restore; while not done: step, watch, log, save. Ctrl-C ends it after a saved step."""
+"""The only training loop: restore; while not done: step, monitor, log, save; a safe stop."""
 
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import torch
+
 from selftime.engine.monitoring.monitors import CollapseMonitor
-from selftime.engine.precision import in_words
 from selftime.engine.training import checkpoint
 from selftime.engine.training.checkpoint import State
-from selftime.engine.training.trainer import StepRecord, Trainer
+from selftime.engine.training.precision import refusal_message
+from selftime.engine.training.trainer import Callback, StepRecord, Trainer
 from selftime.progress import Progress
+
+EARLY, READ_EVERY = 10, 50
+"""Monitors are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
+SAVING_SHARE = 0.02
+"""Most of the time that is spent on saving."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A run that was told to stop, after its state was saved.
-
-    Attributes:
-        signum: the signal that told it.
-    """
+    """A run that a signal stopped, after its state was saved; ``signum`` is that signal."""
 
     def __init__(self, message: str, signum: int) -> None:
         super().__init__(message)
         self.signum = signum
 
 
-class Request:
-    """Whether a signal asked to stop.
+class Collapsed(ValueError):
+    """A run that was stopped because its embeddings collapsed."""
 
-    Attributes:
-        signum: which; 0 while none did.
-    """
+
+class StopRequest:
+    """The signal that asked to stop; 0 while none did."""
 
     def __init__(self) -> None:
         self.signum = 0
@@ -47,12 +50,12 @@ class Request:
 
 
 @contextmanager
-def interruptible() -> Iterator[Request]:
-    """While it lasts, signals are taken note of instead of ending the process at once.
+def interruptible() -> Iterator[StopRequest]:
+    """Take note of SIGINT and SIGTERM for a while, instead of ending the process at once.
 
     Outside the main thread signals cannot be handled, and nothing changes.
     """
-    request = Request()
+    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -62,14 +65,6 @@ def interruptible() -> Iterator[Request]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-
-
-Callback = Callable[[StepRecord], None]
-"""Called after every step with what is known of it."""
-
-
-class Collapsed(ValueError):
-    """A run that was stopped because its embeddings collapsed."""
 
 
 def run_training(
@@ -84,9 +79,9 @@ def run_training(
     """Advance a run to its end. Nothing but the first two arguments changes what is learned.
 
     Args:
-        training: what is trained.
+        training: is advanced.
         state: the run goes on from it; None begins.
-        monitor: judges the embeddings now and then.
+        monitor: is read now and then.
         callbacks: called after every step, and once before the first.
         checkpoints: folder that states are saved to; None saves nothing.
         how_to_resume: added to the message when the run is stopped.
@@ -101,11 +96,12 @@ def run_training(
     saver = Saver(training, checkpoints)
     with interruptible() as request:
         if training.step == 0:
-            log(training, watch(training, monitor) | opening(training), callbacks)
+            record = read_monitor(training, monitor) | opening_record(training)
+            log_step(training, record, callbacks)
         while not training.is_done:
             record = training.advance()
-            record |= watch(training, monitor)
-            log(training, record, callbacks)
+            record |= read_monitor(training, monitor)
+            log_step(training, record, callbacks)
             if is_asked_to_stop(training, request):
                 break
             saver.save_if_due()
@@ -114,17 +110,17 @@ def run_training(
             raise Stopped(stop_message(training, checkpoints, how_to_resume), request.signum)
 
 
-def opening(training: Trainer) -> StepRecord:
-    """What is known before the first step."""
+def opening_record(training: Trainer) -> StepRecord:
+    """Return the record before the first step."""
     record: StepRecord = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
     if training.refused:
-        refusal = {"monitor": "precision", "message": in_words(training.refused)}
+        refusal = {"monitor": "precision", "message": refusal_message(training.refused)}
         record["warnings"] = [refusal]
     return record
 
 
-def watch(training: Trainer, monitor: CollapseMonitor | None) -> StepRecord:
-    """The monitors and warnings of this step, if it is time to look at them."""
+def read_monitor(training: Trainer, monitor: CollapseMonitor | None) -> StepRecord:
+    """Return readings and warnings of this step, where they are due."""
     if monitor is None or not is_reading_due(training) or not training.is_main_process:
         return {}
     readings = monitor.read(training.objective.encoder, training.step)
@@ -132,8 +128,16 @@ def watch(training: Trainer, monitor: CollapseMonitor | None) -> StepRecord:
     return {"monitors": readings.monitors} | ({"warnings": warnings} if warnings else {})
 
 
-def log(training: Trainer, record: StepRecord, callbacks: Sequence[Callback]) -> None:
-    """Tell the callbacks of a step, in the main process.
+def is_reading_due(training: Trainer) -> bool:
+    """Return whether monitors are read after this step: often while a run may still go wrong."""
+    if training.step <= READ_EVERY:
+        return training.step % EARLY == 0
+    every = max(READ_EVERY, (training.steps or 0) // 20)
+    return training.step % every == 0 or training.progress >= 1
+
+
+def log_step(training: Trainer, record: StepRecord, callbacks: Sequence[Callback]) -> None:
+    """Call the callbacks with a step, in the main process.
 
     Raises:
         Collapsed: there are warnings, and the config says to stop then.
@@ -147,32 +151,16 @@ def log(training: Trainer, record: StepRecord, callbacks: Sequence[Callback]) ->
         raise Collapsed(f"stopped at step {training.step}: {message}")
 
 
-EARLY, READ_EVERY = 10, 50
-"""Monitors are read every 10 steps up to step 50, then every 50 steps or 5 % of the run."""
-
-
-def is_reading_due(training: Trainer) -> bool:
-    """Whether monitors are read after this step: often while a run may still go wrong."""
-    if training.step <= READ_EVERY:
-        return training.step % EARLY == 0
-    return (
-        training.step % max(READ_EVERY, (training.steps or 0) // 20) == 0 or training.progress >= 1
-    )
-
-
-def is_asked_to_stop(training: Trainer, request: Request) -> bool:
-    """Whether any process of the run was asked to: all must stop after the same step."""
-    if training.accelerator.num_processes == 1:
-        return request.signum != 0
-    import torch
-
-    asked = torch.tensor([float(request.signum)], device=training.accelerator.device)
-    request.signum = int(training.accelerator.reduce(asked, "sum").item() > 0) * 15
+def is_asked_to_stop(training: Trainer, request: StopRequest) -> bool:
+    """Return whether any process of the run was asked to: all must stop after the same step."""
+    if training.accelerator.num_processes > 1:
+        asked = torch.tensor([float(request.signum)], device=training.accelerator.device)
+        request.signum = int(training.accelerator.reduce(asked, "sum").item() > 0) * 15
     return request.signum != 0
 
 
 def stop_message(training: Trainer, checkpoints: Path | None, how_to_resume: str) -> str:
-    """Where a run was stopped, and how to go on."""
+    """Return where a run was stopped, and how to go on."""
     of = "" if training.steps is None else f" of {training.steps}"
     if training.targets is not None:
         return f"stopped after step {training.step}{of} of training on labels; nothing was saved"
@@ -200,11 +188,7 @@ def progress_callback(training: Trainer, progress: Progress, what: str) -> Callb
 class Saver:
     """Saves states now and then: as often as costs at most :data:`SAVING_SHARE` of the time.
 
-    Attributes:
-        training: what is saved.
-        folder: where to; None saves nothing.
-        last: time of the last save.
-        cost: seconds that it took.
+    ``last`` is the time of the last save and ``cost`` the seconds that it took.
     """
 
     training: Trainer
@@ -218,14 +202,10 @@ class Saver:
             self.save()
 
     def save(self) -> None:
-        """Save; in a run of several processes the first does."""
+        """Save to the folder, if there is one; in a run of several processes the first does."""
         if self.folder is None or not self.training.is_main_process:
             return
         start = time.perf_counter()
         checkpoint.save_checkpoint(self.folder, self.training.state())
         self.last = time.perf_counter()
         self.cost = self.last - start
-
-
-SAVING_SHARE = 0.02
-"""Most of the time that is spent on saving."""

@@ -1,4 +1,4 @@
-"""What moves the weights: AdamW, its rate over a run, and averages of the weights."""
+"""AdamW, its rate over a run, and averages of the weights."""
 
 from collections.abc import Iterable
 
@@ -13,18 +13,17 @@ EMA_DECAY = 0.99
 def optimiser(
     module: nn.Module, recipe: Recipe, rates: dict[str, float] | None = None
 ) -> torch.optim.AdamW:
-    """AdamW over all weights that are trained.
+    """Return AdamW over all weights that are trained.
 
-    Args:
-        module: holds them.
-        recipe: rate and decay.
-        rates: for weights whose names begin so, what the rate is multiplied with; the longest
-            beginning counts. Their group has it as ``scale``.
+    ``rates`` holds factors of the rate for weights whose names begin so; the longest beginning
+    counts. Each group keeps its factor as ``scale``.
     """
     groups: dict[float, list[Tensor]] = {}
     for name, weight in module.named_parameters():
         if weight.requires_grad:
-            groups.setdefault(rate_factor(name, rates or {}), []).append(weight)
+            starts = [start for start in rates or {} if name.startswith(start)]
+            scale = (rates or {})[max(starts, key=len)] if starts else 1.0
+            groups.setdefault(scale, []).append(weight)
     made = [
         {"params": weights, "scale": scale, "lr": scale * recipe.rate}
         for scale, weights in groups.items()
@@ -32,21 +31,11 @@ def optimiser(
     return torch.optim.AdamW(made, recipe.rate, weight_decay=recipe.weight_decay, fused=True)
 
 
-def rate_factor(name: str, rates: dict[str, float]) -> float:
-    """The factor of a weight's rate: that of the longest beginning of its name, or 1."""
-    known = [start for start in rates if name.startswith(start)]
-    return rates[max(known, key=len)] if known else 1.0
-
-
 def rate_at(progress: float, recipe: Recipe) -> float:
-    """Learning rate after a share of the run: warm-up, then constant or half a cosine.
+    """Return the learning rate after a share of the run: warm-up, then constant or half a cosine.
 
     Linear warm-up (Goyal et al. 2017, section 2.2), cosine without restarts (Loshchilov & Hutter
     2017, equation 5).
-
-    Args:
-        progress: 0 to 1.
-        recipe: the highest rate, the share of the warm-up, and whether there is a cosine.
     """
     if progress < recipe.warmup:
         return recipe.rate * progress / recipe.warmup
@@ -57,13 +46,7 @@ def rate_at(progress: float, recipe: Recipe) -> float:
 
 
 class Average:
-    """An average of weights over the steps of a run.
-
-    Attributes:
-        kind: "mean" of all steps, "ema" with decay :data:`EMA_DECAY`, or "none": the last.
-        weights: the average so far.
-        steps: how many steps went into it.
-    """
+    """An average of weights over the steps of a run: "mean", "ema", or "none" for the last."""
 
     def __init__(self, weights: Iterable[Tensor], kind: Averaging) -> None:
         self.kind = kind

@@ -1,38 +1,57 @@
-"""Run folders: the names of their files, and ``run.json``, ``metrics.jsonl`` and checkpoints."""
+"""Run folders: the names of their files, ``run.json``, ``metrics.jsonl``, checkpoints, trackers."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from accelerate.state import PartialState
+from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
+from accelerate.utils import is_mlflow_available, is_tensorboard_available
+
 from selftime.data.files import remove_folder, restore, sweep, write_json, write_text
 from selftime.engine.training import checkpoint
-from selftime.engine.training.trackers import Log as Log
-from selftime.engine.training.trackers import tracker
-from selftime.engine.training.trainer import StepRecord
+from selftime.engine.training.trainer import Callback, StepRecord
 
 RUN_FILE, METRICS, CHECKPOINTS, MODEL = "run.json", "metrics.jsonl", "checkpoints", "model"
-"""What training writes: what the run was, a line a step, states to go on from, the model."""
+"""Files of training: what the run was, a line a step, states to go on from, the model."""
 RACE, CONTENDERS = "race.json", "contenders"
-"""What a race adds: the ranking, and a run folder for each contender."""
+"""Files of a race: the ranking, and a run folder for each contender."""
 COMPARISON, STRATEGIES, EVALUATION = "comparison.json", "strategies.json", "evaluation.json"
-"""What a comparison adds: its figures, ways to use the model, a judged classifier."""
+"""Files of a comparison: its figures, ways to use the model, an evaluated classifier."""
 REPORT = "report.html"
 """The page that shows all of it."""
 
 
 class RunError(ValueError):
-    """A run folder that cannot be used: the message says why and what to do."""
+    """A run folder that cannot be used: the message says why and what to do.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> run = st.Run(folder="no-such-run", resume=True)
+        >>> st.pretrain(x, objective="simclr", budget="2 steps", run=run)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        selftime...RunError: no-such-run is not a run folder: run.json is missing
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Where a run is kept, and who hears of its steps.
+    """A folder that keeps a run, and who is called with its steps.
 
     Example:
-        >>> run = st.Run(folder="my-run", trackers=("tensorboard",))
-        >>> model = st.pretrain(series, objective="ts2vec", run=run)
+        >>> import tempfile, selftime as st
+        >>> x, losses = st.sample("JapaneseVowels", "train")[:20], []
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = st.Run(folder=f"{folder}/run", log=lambda r: losses.append(r.get("loss")))
+        ...     model = st.pretrain(x, objective="simclr", budget="2 steps", run=run)
+        ...     sorted(path.name for path in run.folder.iterdir())
+        ['checkpoints', 'metrics.jsonl', 'model', 'run.json']
+        >>> len(losses)  # one before the first step, then one after each
+        3
 
     Attributes:
         folder: holds ``run.json``, ``metrics.jsonl``, ``checkpoints/`` and ``model/``. Where it
@@ -48,12 +67,12 @@ class Run:
     """
 
     folder: Path
-    log: Log | None = None
+    log: Callback | None = None
     trackers: tuple[str, ...] = ()
     how_to_resume: str = "the same call goes on with it"
     resume: bool = False
     overwrite: bool = False
-    _logs: tuple[Log, ...] = field(init=False, repr=False, default=())
+    _logs: tuple[Callback, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
         logs = [tracker(name, Path(self.folder)) for name in self.trackers]
@@ -66,13 +85,7 @@ class Run:
         return self.folder / CHECKPOINTS
 
     def begin(self, facts: dict[str, Any]) -> checkpoint.State | None:
-        """Make the folder, or take up the run that was stopped in it.
-
-        Args:
-            facts: settings, data and seed: what makes two runs the same.
-
-        Returns:
-            The state to go on from; None for a new run.
+        """Make the folder, or return the state of the run of the same facts that stopped in it.
 
         Raises:
             RunError: the folder holds something else, a finished run, or one of other settings.
@@ -86,11 +99,14 @@ class Run:
         self._check_same(facts)
         sweep(self.checkpoints)
         state = checkpoint.newest_checkpoint(self.checkpoints)
-        self._rewind(state.facts["step"] if state else -1)
+        step = state.facts["step"] if state else -1  # what was measured later is forgotten
+        kept = [record for record in metrics_in(self.folder) if record["step"] <= step]
+        lines = "".join(json.dumps(record) + "\n" for record in kept)
+        write_text(self.folder / METRICS, lines)
         return state
 
     def check_at_once(self, facts: dict[str, Any]) -> None:
-        """Before a run of one pass, which has no states to go on from: nothing is in the way.
+        """Check the folder before a run of one pass, which has no states to go on from.
 
         Raises:
             RunError: as :meth:`begin`, or the run was to go on.
@@ -115,31 +131,18 @@ class Run:
                     "same settings to go on with it, or choose another folder"
                 )
 
-    def _rewind(self, step: int) -> None:
-        """Forget what was measured after a step."""
-        path = self.folder / METRICS
-        kept = [record for record in metrics_in(self.folder) if record["step"] <= step]
-        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
-
-    def tell(self, record: StepRecord) -> None:
+    def record(self, step: StepRecord) -> None:
         """Add a step to ``metrics.jsonl`` and pass it on."""
         with (self.folder / METRICS).open("a", encoding="utf8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(step) + "\n")
         for log in self._logs:
-            log(record)
-
-    def finish(self, facts: dict[str, Any]) -> None:
-        """Write what the run was, now that its model is there."""
-        write_finished(self.folder, facts)
+            log(step)
 
 
 def run_record(card: dict[str, Any], *, command: str, source: str | None = None) -> dict[str, Any]:
-    """Return what ``run.json`` says, whoever writes it, but for how far the run is.
+    """Return the content of ``run.json`` but for its status, from the card of a model.
 
-    Args:
-        card: of the model.
-        command: that made the folder, such as "pretrain".
-        source: where the series came from, if that has a name.
+    ``command`` made the folder, such as "pretrain"; ``source`` names where the series came from.
     """
     settings = card.get("settings", {})
     return {
@@ -164,13 +167,13 @@ def write_finished(folder: Path, record: dict[str, Any]) -> None:
 
 
 def comparable_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """What must be equal for a run to go on: every setting, the data, the seed."""
+    """Return what must be equal for a run to go on: every setting, the data, the seed."""
     settings = {name: choice["value"] for name, choice in facts.get("settings", {}).items()}
     return {"data": facts.get("data", {}).get("fingerprint")} | settings
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
-    """What ``run.json`` says.
+    """Read ``run.json``.
 
     Raises:
         RunError: there is none, or it cannot be read.
@@ -182,13 +185,12 @@ def facts_in(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise RunError(f"{folder} is not a run folder: {RUN_FILE} is missing") from None
     except ValueError as error:
-        raise RunError(
-            f"{folder / RUN_FILE} cannot be read ({error}): begin the run anew"
-        ) from None
+        message = f"{folder / RUN_FILE} cannot be read ({error}): begin the run anew"
+        raise RunError(message) from None
 
 
 def metrics_in(folder: Path) -> list[StepRecord]:
-    """Every step that was measured; a line that a killed process tore off is passed over."""
+    """Read every recorded step; a line that a killed process tore off is passed over."""
     path = folder / METRICS
     lines = path.read_text(encoding="utf8").splitlines() if path.is_file() else []
     records = []
@@ -198,3 +200,49 @@ def metrics_in(folder: Path) -> list[StepRecord]:
         except ValueError:
             continue
     return records
+
+
+def tracker(name: str, folder: Path) -> Callback:
+    """Return a callback that sends every step to TensorBoard or MLflow, through accelerate.
+
+    Events go to ``folder/tensorboard``; the store of "mlflow" is ``folder/mlflow``, or where
+    MLFLOW_TRACKING_URI points.
+
+    Raises:
+        ValueError: an unknown name, or one that is not installed.
+    """
+    available = {"tensorboard": is_tensorboard_available, "mlflow": is_mlflow_available}
+    if name not in available:
+        raise ValueError(f"got tracker {name!r}, wanted one of {', '.join(available)}")
+    if not available[name]():
+        raise ValueError(f"{name} is not installed: pip install 'selftime[track]'")
+    made: list[GeneralTracker] = []
+
+    def log(record: StepRecord) -> None:
+        if not made:  # only now: a run is begun in a folder that holds nothing yet
+            made.append(start_tracker(name, folder))
+        made[0].log(scalars(record), step=record["step"])
+
+    return log
+
+
+def start_tracker(name: str, folder: Path) -> GeneralTracker:
+    """Return a tracker that writes already."""
+    PartialState()  # trackers ask it whether they are the first process
+    if name == "tensorboard":
+        made = TensorBoardTracker(name, logging_dir=folder)
+    else:
+        if "MLFLOW_TRACKING_URI" not in os.environ:  # no server: files in the run folder
+            os.environ["MLFLOW_TRACKING_URI"] = (folder / name).absolute().as_uri()
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        made = MLflowTracker("selftime")
+    made.start()
+    return made
+
+
+def scalars(record: StepRecord) -> dict[str, float]:
+    """Return the numbers of a step under flat names: loss, parts/instance, monitors/std."""
+    flat = {name: value for name, value in record.items() if isinstance(value, float)}
+    for group in ("parts", "monitors"):
+        flat |= {f"{group}/{name}": value for name, value in record.get(group, {}).items()}
+    return flat

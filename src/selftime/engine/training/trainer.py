@@ -1,4 +1,4 @@
-"""Trainer: a gradient run between two of its steps; it can be advanced, saved and restored."""
+"""A gradient run between two of its steps: it can be advanced, saved and restored."""
 
 import math
 import os
@@ -20,28 +20,32 @@ from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.engine.choices import Choice
 from selftime.engine.monitoring.monitors import evaluating
-from selftime.engine.precision import error_of_half, is_near, refusal
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.checkpoint import CheckpointError, State
-from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.engine.training.config import Budget, Choice, TrainingConfig
 from selftime.engine.training.optim import Average, optimiser, rate_at
+from selftime.engine.training.precision import error_of_half, refusal
 from selftime.objectives.base import Objective
 from selftime.objectives.supervised.network import Supervised
+
+StepRecord = dict[str, Any]
+"""Values of one step by name: step, seconds, loss, parts, rate, gradient_norm."""
+Callback = Callable[[StepRecord], None]
+"""Called after every step with its record."""
+PREPARED = 256
+"""Most series that set what depends on the data but is not learned."""
+RECENT = 5
+"""Steps whose loss stays low where nothing is left to learn."""
+FIRST_PROGRESS = 1e-4
+"""Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler:
-    """Batches drawn without replacement, anew for every pass over the series.
+    """Batches of ``count`` series, drawn without replacement, anew for every pass over them.
 
-    What is left over at the end of a pass is left out of it, so that all batches are full; in the
-    next pass others are left over.
-
-    Attributes:
-        count: how many series there are.
-        batch_size: series of a batch; no more than there are.
-        seed: fixes the order.
+    All batches are full: a few series are left out of each pass, others in the next.
     """
 
     count: int
@@ -54,24 +58,20 @@ class Sampler:
         return max(self.count // self.batch_size, 1)
 
     def batch(self, number: int) -> Int64[np.ndarray, "B"]:
-        """Series of batch ``number``, counted over the whole run."""
-        turn, place = divmod(number, self.batches_a_pass)
+        """Return the rows of batch ``number``, counted over the whole run."""
+        epoch, i = divmod(number, self.batches_a_pass)
         size = min(self.batch_size, self.count)
-        return permutation(self.count, self.seed, turn)[place * size : (place + 1) * size]
+        return permutation(self.count, self.seed, epoch)[i * size : (i + 1) * size]
 
 
 @lru_cache(maxsize=1)
-def permutation(count: int, seed: int, turn: int) -> Int64[np.ndarray, "N"]:
-    """The order of pass ``turn``."""
-    return np.random.default_rng([seed, 2, turn]).permutation(count)
-
-
-StepRecord = dict[str, Any]
-"""What is known of one step: step, seconds, loss, parts, rate, gradient_norm."""
+def permutation(count: int, seed: int, epoch: int) -> Int64[np.ndarray, "N"]:
+    """Return the order of the series in a pass over them."""
+    return np.random.default_rng([seed, 2, epoch]).permutation(count)
 
 
 class Diverged(ValueError):
-    """A loss that is no number any more."""
+    """A loss that is not finite."""
 
 
 class Trainer:
@@ -80,13 +80,8 @@ class Trainer:
     A step depends on the state, the seed and its own number only, so a run that is restored from
     any of its states goes on as if it had never stopped, bit for bit on a CPU. Where this machine
     computes half precision wrongly, the run is in full precision; that depends on the first
-    weights and the first batch alone, so a restored run comes to the same.
-
-    Attributes:
-        objective: what is trained, changed in place.
-        step: how many steps are done.
-        seconds: how long they took.
-        refused: full precision and why, where half precision was given and is wrong; else None.
+    weights and the first batch alone, so a restored run comes to the same; ``refused`` then holds
+    the reason.
     """
 
     refused: Choice | None = None
@@ -103,18 +98,11 @@ class Trainer:
         targets: Tensor | None = None,
         held_out_loss: Callable[[], float] | None = None,
     ) -> None:
-        """What a run depends on.
+        """Prepare the objective, which is trained in place, and its optimiser.
 
-        Args:
-            objective: is trained in place.
-            series: it learns from.
-            scaling: what is done to values first.
-            budget: how long.
-            config: how.
-            seed: fixes everything random.
-            targets: a row a series, for an objective that learns from labels.
-            held_out_loss: measures the objective on series that it does not learn from; the
-                weights with the lowest are kept.
+        ``targets`` holds a row for each series, for an objective that learns from labels;
+        ``held_out_loss`` measures the objective on other series, and the weights with the lowest
+        are kept.
         """
         self.objective, self.series, self.scaling = objective, series, scaling
         self.targets, self.held_out_loss = targets, held_out_loss
@@ -140,27 +128,25 @@ class Trainer:
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this process is the one that watches, logs and saves."""
+        """True in the process that monitors, logs and saves."""
         return bool(self.accelerator.is_main_process)
 
     @property
     def is_done(self) -> bool:
-        """Whether the budget is used up, or nothing is left to learn."""
-        return self.progress >= 1 or self._is_learned()
-
-    def _is_learned(self) -> bool:
+        """True where the budget is used up, or nothing is left to learn."""
         limit, recent = self.config.stop_below, self.recent_losses
-        return limit is not None and len(recent) == RECENT and max(recent) <= limit
+        is_learned = limit is not None and len(recent) == RECENT and max(recent) <= limit
+        return self.progress >= 1 or is_learned
 
     def _refuse_wrong_halves(self) -> None:
-        """Full precision, where half precision was given and this machine computes it wrongly."""
+        """Go over to full precision where this machine computes half precision wrongly."""
         given = self.config.precision
         if given == "no":
             return
         encoder = self.objective.encoder.to(self.accelerator.device)
         error = error_of_half(encoder, self._batch(self.sampler.batch(0)), self.accelerator)
-        if not is_near(error):
-            self.refused = refusal(given, error)
+        self.refused = refusal(given, error)
+        if self.refused:
             self.config = replace(self.config, precision="no")
             self.accelerator = accelerator_for(self.config)
 
@@ -175,13 +161,17 @@ class Trainer:
         return self.budget.steps(self.steps_an_epoch)
 
     def advance(self) -> StepRecord:
-        """One step.
+        """Take one step.
 
         Raises:
             Diverged: the loss is not finite.
         """
         start = time.perf_counter()
-        rate = rate_at(self._middle(), self.recipe)
+        if self.steps is None:
+            progress = min(max(self.progress, FIRST_PROGRESS), 1.0)
+        else:
+            progress = (self.step + 0.5) / self.steps  # its middle, so that no step has rate 0
+        rate = rate_at(progress, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
         made = [self._gradients(part) for part in range(self.config.accumulate)]
@@ -209,7 +199,7 @@ class Trainer:
         }
 
     def _gradients(self, part: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Gradients of one batch and its targets, added to those that are there."""
+        """Add the gradients of one batch, and return its loss and the parts of it."""
         number = self.step * self.config.accumulate + part
         rows, device = self.sampler.batch(number), self.accelerator.device
         given = () if self.targets is None else (self.targets[torch.from_numpy(rows)].to(device),)
@@ -219,38 +209,26 @@ class Trainer:
         return made.loss.detach(), made.parts
 
     def _batch(self, rows: Int64[np.ndarray, " B"]) -> Batch:
-        """Some of the series, scaled, where they are computed on."""
+        """Return some of the series, scaled, on the device."""
         return self.scaling.apply(batch_of(self.series, rows)).to(self.accelerator.device)
 
     def _clip(self) -> Tensor:
-        """The length of the gradient, before it is cut if it is to be."""
+        """Return the length of the gradient, and clip it afterwards if the config says so."""
         if self.config.clip is not None:
             norm: Tensor = self.accelerator.clip_grad_norm_(self.weights, self.config.clip)
             return norm
         self.accelerator.unscale_gradients()
         return torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
 
-    def _middle(self) -> float:
-        """Progress at the middle of the step to come, so that no step has rate 0."""
-        if self.steps is None:
-            return min(max(self.progress, BEGUN), 1.0)
-        return (self.step + 0.5) / self.steps
-
     def state(self) -> State:
-        """Weights, averages and moments; step and seconds."""
+        """Return weights, averages and moments; step and seconds."""
         tensors = {f"objective.{k}": t for k, t in self.objective.state_dict().items()}
         tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
         for i, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
-        return State(
-            {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()},
-            {
-                "step": self.step,
-                "seconds": self.seconds,
-                "averaged": self.average.steps,
-                "recent losses": self.recent_losses,
-            },
-        )
+        copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        facts = {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps}
+        return State(copies, facts | {"recent losses": self.recent_losses})
 
     def restore(self, state: State) -> None:
         """Go back to a state.
@@ -299,16 +277,8 @@ class Trainer:
         self.objective.to("cpu").eval()
 
 
-PREPARED = 256
-"""Most series that set what depends on the data but is not learned."""
-RECENT = 5
-"""Steps whose loss stays low where nothing is left to learn."""
-BEGUN = 1e-4
-"""Progress of the first step of a run by the clock: nobody knows yet how long a step takes."""
-
-
 def accelerator_for(config: TrainingConfig) -> Accelerator:
-    """The machine as accelerate sees it: its devices, processes and precision."""
+    """Return devices, processes and precision as accelerate sees them."""
     on_cpu = PartialState().device.type == "cpu"
     # An earlier run in this process may have had another precision. Without a GPU accelerate has
     # to be told ``cpu``, else it takes each of several processes for the only one.
@@ -321,5 +291,5 @@ def accelerator_for(config: TrainingConfig) -> Accelerator:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes."""
+    """Return whether this process is the one that writes."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -12,7 +12,7 @@ from sklearn.covariance import ledoit_wolf
 from selftime.data.principal import principal_axes
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
-from selftime.engine.streaming.stream import Manner, Stream
+from selftime.engine.streaming.stream import Stream, StreamConfig
 from selftime.tasks.anomaly.thresholds import UPDATE_EVERY, AdaptiveThreshold
 
 _Embeddings = Float[np.ndarray, "n D"]
@@ -238,7 +238,7 @@ class RunIn(NamedTuple):
     rows: Float32[np.ndarray, "n D"]
 
 
-def run_in(model: Model, manner: Manner, values: Float[np.ndarray, "C T"]) -> RunIn:
+def run_in(model: Model, manner: StreamConfig, values: Float[np.ndarray, "C T"]) -> RunIn:
     """A stream that reads normal steps until its memory is full, and then all of them once more.
 
     A stream that begins has nothing before its first step, which marks its embeddings for as long

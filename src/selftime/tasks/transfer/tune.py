@@ -17,7 +17,7 @@ from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.wrappers.low_rank import add_low_rank, merged
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.model import Model
-from selftime.engine.precision import warn_of
+from selftime.engine.training.precision import warn_of
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.trainer import Trainer

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 from strided_toy import Strided
-from training_material import advanced, assert_same_state, objective_of, plan_of, waves
+from training_material import advanced, assert_same_state, config_of, objective_of, waves
 from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
 from selftime.data import scaling
 from selftime.encoders.base import Encoder
-from selftime.engine.precision import FAR, Refused, is_near
-from selftime.engine.training.config import Plan, parse_budget
-from selftime.engine.training.loop import Aside, Stopped, fit
+from selftime.engine.training.config import TrainingConfig, parse_budget
+from selftime.engine.training.loop import Stopped, run_training
+from selftime.engine.training.precision import ERROR_LIMIT, Refused, refusal
 from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
 from selftime.engine.training.trainer import Trainer
 from selftime.estimators import Classifier
@@ -45,8 +45,9 @@ class Halves(Strided):
 def run_of(half, precision="bf16", **changes):
     encoder = Halves(channels=2)
     encoder.half = half
-    series, plan = waves(), plan_of("simclr", "4 steps", precision=precision, **changes)
-    return Trainer(SimCLR(encoder=encoder), series, scaling.fit_channels(series), plan, 3)
+    series, config = waves(), config_of("simclr", precision=precision, **changes)
+    objective, scale = SimCLR(encoder=encoder), scaling.fit_channels(series)
+    return Trainer(objective, series, scale, parse_budget("4 steps"), config, 3)
 
 
 def noise(tokens):
@@ -57,7 +58,7 @@ WRONG = {
     "noise": (noise, OTHER),
     "of other series": (lambda tokens: tokens.flip(0), OTHER),
     "nothing": (torch.zeros_like, "100% " + OTHER),
-    "too large": (lambda tokens: tokens * 2 * FAR + tokens, "20% " + OTHER),
+    "too large": (lambda tokens: tokens * 2 * ERROR_LIMIT + tokens, "20% " + OTHER),
     "infinite": (lambda tokens: tokens / 0, NONE),
     "no number in one": (lambda tokens: tokens.index_fill(0, torch.tensor(1), torch.nan), NONE),
 }
@@ -66,7 +67,10 @@ WRONG = {
 @pytest.mark.parametrize("half, off", WRONG.values(), ids=WRONG)
 def test_wrong_half_precision_is_found_and_the_run_is_that_in_full(half, off):
     found, full = run_of(half), run_of(half, "no")
-    assert found.plan == full.plan and found.accelerator.mixed_precision == "no"
+    assert (found.budget, found.config) == (
+        full.budget,
+        full.config,
+    ) and found.accelerator.mixed_precision == "no"
     assert found.refused.value == "no" and full.refused is None
     assert found.refused.reason.startswith(REASON) and off in found.refused.reason
     assert advanced(found, 3) == advanced(full, 3)
@@ -75,7 +79,7 @@ def test_wrong_half_precision_is_found_and_the_run_is_that_in_full(half, off):
 
 def test_right_half_precision_is_used():
     exact, mixed = run_of(None, "no"), run_of(lambda tokens: tokens.bfloat16().float())
-    assert mixed.refused is None and mixed.plan.precision == "bf16"
+    assert mixed.refused is None and mixed.config.precision == "bf16"
     assert mixed.accelerator.mixed_precision == "bf16"
     exact, mixed = advanced(exact, 3), advanced(mixed, 3)
     assert mixed == pytest.approx(exact, rel=0.02) and mixed != exact
@@ -89,17 +93,18 @@ def test_the_comparison_is_made_in_use_and_leaves_the_encoder_in_training():
 
 
 def test_numbers_that_are_none_are_not_near():
-    assert is_near(0.0) and is_near(FAR) and not is_near(FAR + 1e-6)
-    assert not is_near(float("nan")) and not is_near(float("inf"))
+    assert refusal("bf16", 0.0) is None and refusal("bf16", ERROR_LIMIT) is None
+    for error in (ERROR_LIMIT + 1e-6, float("nan"), float("inf")):
+        assert refusal("bf16", error).value == "no"
 
 
 @pytest.mark.parametrize("on_collapse", ["warn", "stop"])
 def test_the_log_is_told_before_the_first_step_and_it_is_no_collapse(on_collapse):
     told, training = [], run_of(torch.zeros_like, on_collapse=on_collapse)
-    fit(training, Aside(log=told.append))
+    run_training(training, callbacks=[told.append])
     message = f"{REASON}100% {OTHER}{SAID}"
     assert told[0]["step"] == 0 and training.step == 4
-    assert told[0]["warnings"] == [{"gauge": "precision", "message": message}]
+    assert told[0]["warnings"] == [{"monitor": "precision", "message": message}]
     assert not any("warnings" in record for record in told[1:])
 
 
@@ -118,11 +123,12 @@ def broken(monkeypatch):
 
 
 X = waves(10, steps=16)
-PLAN = Plan(budget=parse_budget("2 steps"), precision="bf16")
+HALF = TrainingConfig(precision="bf16")
 
 
-def learnt(run=None, plan=PLAN):
-    return st.pretrain(X, objective=objective_of("simclr"), plan=plan, run=run)
+def learnt(run=None, config=HALF):
+    objective = objective_of("simclr")
+    return st.pretrain(X, objective=objective, budget="2 steps", config=config, run=run)
 
 
 def told_of(folder):
@@ -137,7 +143,7 @@ def test_the_folder_of_a_run_says_so_and_people_are_warned(broken, tmp_path):
     assert setting == facts_in(tmp_path)["settings"]["precision"]
     assert setting["value"] == "no" and setting["reason"].startswith(REASON)
     assert [told["message"] for told in told_of(tmp_path)] == [setting["reason"] + SAID]
-    full = learnt(plan=Plan(budget=PLAN.budget))
+    full = learnt(config=None)
     assert (model.embed(X) == full.embed(X)).all()
 
 
@@ -168,15 +174,15 @@ def test_a_refused_run_does_not_go_on_in_half_precision_elsewhere(broken, tmp_pa
     broken.undo()
     with pytest.raises(RunError, match="holds a run with precision no, this one has bf16: give"):
         learnt(tmp_path)
-    assert len(learnt(tmp_path, Plan(budget=PLAN.budget)).embed(X)) == 10
+    assert len(learnt(tmp_path, None).embed(X)) == 10
 
 
 @pytest.mark.again
 def test_networks_tuned_on_labels_warn(broken):
     y = np.arange(10) % 2
-    model = learnt(plan=Plan(budget=PLAN.budget))
+    model = learnt(config=None)
     with pytest.warns(Refused, match=REASON):
-        Classifier(model, strategy="full", plan=PLAN).fit(X, y)
+        Classifier(model, strategy="full", budget="2 steps", config=HALF).fit(X, y)
 
 
 @pytest.mark.again

@@ -14,12 +14,12 @@ from selftime.engine.monitoring.monitors import (
     CollapseMonitor,
     alignment,
     effective_rank,
-    judged,
+    find_collapse,
     length,
-    measured,
+    measure,
     neighbour_accuracy,
-    spread,
     uniformity,
+    unit_std,
 )
 
 
@@ -41,14 +41,14 @@ def squared_distance(x, y):
 # Equations, one loop each
 
 
-def test_spread_is_the_mean_deviation_of_unit_vectors():
+def test_std_is_the_mean_deviation_of_unit_vectors():
     z = drawn(shift=0.5)
     deviations = []
     for column in zip(*rows_of(z), strict=True):
         mean = sum(column) / len(column)
         deviations.append(math.sqrt(sum((v - mean) ** 2 for v in column) / len(column)))
     wanted = math.sqrt(z.shape[1]) * sum(deviations) / len(deviations)
-    assert spread(z) == pytest.approx(wanted, rel=1e-12)
+    assert unit_std(z) == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(12, 5), (4, 9)])
@@ -94,7 +94,7 @@ def test_length_is_the_mean_norm():
 
 # Invariances and ends of the scale
 
-ONE = {"spread": spread, "rank": effective_rank, "uniformity": uniformity}
+ONE = {"std": unit_std, "rank": effective_rank, "uniformity": uniformity}
 
 
 @pytest.mark.parametrize("name", ONE)
@@ -119,7 +119,7 @@ def test_rank_is_at_most_the_shorter_side(shape):
 
 def test_ends_of_the_scale():
     many, same = drawn(4000, 16), torch.ones(8, 4, dtype=torch.float64)
-    assert spread(many) == pytest.approx(1, abs=0.01) and spread(same) < 1e-7
+    assert unit_std(many) == pytest.approx(1, abs=0.01) and unit_std(same) < 1e-7
     assert effective_rank(same) == pytest.approx(1, abs=1e-4)
     assert uniformity(same) == pytest.approx(0, abs=1e-12)
     assert alignment(many, many) == 0 and alignment(many, -many) == pytest.approx(4)
@@ -127,14 +127,14 @@ def test_ends_of_the_scale():
 
 def test_vectors_of_zeros_are_collapsed():
     z = torch.zeros(6, 3)
-    assert spread(z) == 0 and effective_rank(z) == 1 and uniformity(z) == 0 and length(z) == 0
+    assert unit_std(z) == 0 and effective_rank(z) == 1 and uniformity(z) == 0 and length(z) == 0
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_what_is_no_number_gives_no_number(wrong):
     z, labels = drawn(), torch.arange(12) % 2
     z[3, 2] = wrong
-    read = measured(z, drawn(), labels)
+    read = measure(z, drawn(), labels)
     assert set(read) == set(MONITORS) - {"gradient_norm"}
     assert not any(math.isfinite(value) for value in read.values())
 
@@ -142,7 +142,7 @@ def test_what_is_no_number_gives_no_number(wrong):
 def test_one_row_has_no_pair():
     z = drawn(1)
     assert math.isnan(uniformity(z)) and math.isnan(neighbour_accuracy(z, torch.zeros(1).long()))
-    assert spread(z) == 0 and effective_rank(z) == pytest.approx(1, abs=1e-5)
+    assert unit_std(z) == 0 and effective_rank(z) == pytest.approx(1, abs=1e-5)
 
 
 def test_table_of_monitors():
@@ -215,16 +215,16 @@ def test_a_large_common_mean_before_training_is_no_collapse():
     mean = shifted(300.0)
     watch = monitor()
     assert warned([mean, *[scaled(1.01)] * 6], watch) == []
-    assert 0.001 < watch.start["spread"] < 0.02  # cosines above 0.999
+    assert 0.001 < watch.start["std"] < 0.02  # cosines above 0.999
 
 
 def test_complete_collapse_is_warned_of_once():
     found = warned([still, *[shifted(float(by)) for by in (10, 50, 250, 1000, 4000)]])
-    assert found == [(30, "spread")]
+    assert found == [(30, "std")]
 
 
 def test_fast_collapse_that_then_rests():
-    assert warned([still, shifted(500.0), still, still]) == [(20, "spread")]
+    assert warned([still, shifted(500.0), still, still]) == [(20, "std")]
 
 
 def test_a_single_low_reading_is_not_enough():
@@ -233,7 +233,7 @@ def test_a_single_low_reading_is_not_enough():
 
 def test_slow_collapse_is_told_by_step_40():
     slide = [shifted(150.0), *[shifted(150.0 * 1.2**k) for k in range(1, 5)]]
-    assert warned(slide) == [(40, "spread")]
+    assert warned(slide) == [(40, "std")]
 
 
 def test_a_dip_that_ends_is_no_collapse():
@@ -242,7 +242,7 @@ def test_a_dip_that_ends_is_no_collapse():
 
 
 def test_collapse_that_was_there_from_the_start():
-    assert warned([shifted(1e6), still]) == [(0, "spread")]
+    assert warned([shifted(1e6), still]) == [(0, "std")]
 
 
 def test_dimensional_collapse():
@@ -265,21 +265,21 @@ def test_messages_say_value_health_and_remedy():
         scaled(0.1)(encoder)
         shifted(1e4)(encoder)
     (told,) = watch.read(encoder, 10).warnings
-    start = watch.start["spread"]
-    assert told.message.startswith("at step 10 spread is ")
+    start = watch.start["std"]
+    assert told.message.startswith("at step 10 std is ")
     assert f"healthy is 0.0001 to 1 (it was {start:.2g} at the start)" in told.message
-    assert told.message.endswith(f"series become alike (collapse); {MONITORS['spread'].remedy}")
+    assert told.message.endswith(f"series become similar (collapse); {MONITORS['std'].remedy}")
 
 
 def test_message_of_a_line_has_no_upper_end():
-    (told,) = judged({"spread": 0.5, "rank": 8.0, "length": 1.0}, [FLAT, FLAT])
+    (told,) = find_collapse({"std": 0.5, "rank": 8.0, "length": 1.0}, [FLAT, FLAT])
     assert told.message == (
         "rank is 1.1, healthy is at least 1.5 (it was 8 at the start): vectors differ in few "
         "directions (dimensional collapse); weaken the views (a lower strength)"
     )
 
 
-FLAT = {"spread": 0.5, "rank": 1.1, "length": 1.0}
+FLAT = {"std": 0.5, "rank": 1.1, "length": 1.0}
 
 
 def test_message_of_divergence():
@@ -295,9 +295,9 @@ def test_message_of_divergence():
 
 
 def test_rank_falls_to_a_small_share_of_a_large_one():
-    ranks = [{"spread": 0.5, "rank": rank, "length": 1.0} for rank in (60.0, 5.0, 5.0)]
-    assert [w.monitor for w in judged(ranks[0], ranks)] == ["rank"]
-    assert list(judged(ranks[0], ranks[:2])) == []
+    ranks = [{"std": 0.5, "rank": rank, "length": 1.0} for rank in (60.0, 5.0, 5.0)]
+    assert [w.monitor for w in find_collapse(ranks[0], ranks)] == ["rank"]
+    assert list(find_collapse(ranks[0], ranks[:2])) == []
 
 
 def test_readings_hold_every_monitor():
@@ -341,7 +341,7 @@ def test_nothing_of_the_caller_is_touched():
 
 def test_measuring_leaves_vectors_as_they_are():
     a, b = drawn(), drawn(seed=1)
-    measured(a, b, torch.arange(12))
+    measure(a, b, torch.arange(12))
     assert torch.equal(a, drawn()) and torch.equal(b, drawn(seed=1))
 
 
@@ -370,7 +370,7 @@ def test_running_statistics_settle_before_anything_is_judged():
 
 @pytest.mark.parametrize("n", [1, 129])
 def test_too_few_or_too_many_series(n):
-    with pytest.raises(ValueError, match=f"got {n} series to watch, wanted 2 to 128: take a sam"):
+    with pytest.raises(ValueError, match=f"got {n} series to monitor, wanted 2 to 128: take some"):
         monitor(n)
 
 
@@ -405,16 +405,16 @@ def trained(loss_of, steps=50):
     return found
 
 
-def likeness(a, b):
+def similarity(a, b):
     return nn.functional.normalize(a, dim=1) @ nn.functional.normalize(b, dim=1).T
 
 
 def test_attraction_alone_collapses_within_50_steps():
-    found = trained(lambda a, b: -likeness(a, b).diagonal().mean())
-    assert found == [(40, "spread")]
+    found = trained(lambda a, b: -similarity(a, b).diagonal().mean())
+    assert found == [(40, "std")]
 
 
 def test_with_negatives_nothing_is_warned_of():
     own = torch.arange(24)
-    found = trained(lambda a, b: nn.functional.cross_entropy(likeness(a, b) / 0.2, own))
+    found = trained(lambda a, b: nn.functional.cross_entropy(similarity(a, b) / 0.2, own))
     assert found == []
