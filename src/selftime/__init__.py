@@ -74,7 +74,7 @@ _HOMES = {
     "StreamError": "engine.streaming.stream",
     "Auto": "engine.choices",
     "TrainingConfig": "engine.training.config",
-    "adapted": "engine.adaptation",
+    "adapt": "engine.adaptation",
     "compare": "tasks.comparison.compare",
     "write_comparison": "report.folder",
     "read_run": "report.folder",

@@ -52,7 +52,7 @@ def waves(n: int = 24) -> st.SeriesSet:
 def few(monkeypatch):
     """Only some of the views, for tests that do not ask about the others."""
     some = {name: VIEW_STRENGTHS[name] for name in ("flip", "jitter", "rotate")}
-    monkeypatch.setattr(invariance, "STRENGTHS", some)
+    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", some)
 
 
 def of(found: Invariance, name: str) -> ViewAudit:
@@ -76,7 +76,7 @@ def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps
 
 def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     names = ("flip", "reverse", "smooth")
-    monkeypatch.setattr(invariance, "STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names})
+    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names})
     found = st.inspect_views(waves())
     assert of(found, "flip").verdict == of(found, "reverse").verdict == SAFE
     assert not found.warnings()

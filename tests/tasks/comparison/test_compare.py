@@ -122,7 +122,7 @@ def test_all_rows_see_the_same_draws(model, monkeypatch):
         return lambda *_: Row(name, index, test, Witness())
 
     monkeypatch.setattr(Witness, "seen", [])
-    monkeypatch.setattr(rooms, "ROWS", {name: row(name) for name in ("selftime", "other")})
+    monkeypatch.setattr(rooms, "COMPARISON_ROWS", {name: row(name) for name in ("selftime", "other")})
     compare(model, TRAIN, TEST, labels_per_class=(2, None), draws=3)
     seen = Witness.seen
     assert seen[0:3] == seen[3:6] and seen[6] == seen[7] and len(seen) == 8

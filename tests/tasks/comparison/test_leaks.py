@@ -91,7 +91,7 @@ def comparison(greedy):
         for name in ("selftime", "untrained encoder", "raw values")
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rooms, "ROWS", rows)
+        patch.setattr(rooms, "COMPARISON_ROWS", rows)
         return st.compare(greedy, TRAIN, TEST, labels_per_class=(1, None), draws=2)
 
 

@@ -182,7 +182,7 @@ def test_nothing_is_calibrated_for_values(model):
 
 
 def test_many_series_are_calibrated_on_some_that_were_held_out(model, monkeypatch):
-    monkeypatch.setattr(strategies, "LEAST", 20)
+    monkeypatch.setattr(strategies, "MIN_FOR_HOLDOUT", 20)
     found = transfer(model, SERIES, LABELS, CLASSES, QUICK._replace(strategy="full"))
     assert found.temperature != 1.0
     few = transfer(model, SERIES[:18], LABELS[:18], CLASSES, QUICK._replace(strategy="full"))
@@ -190,7 +190,7 @@ def test_many_series_are_calibrated_on_some_that_were_held_out(model, monkeypatc
 
 
 def test_steps_are_calibrated(model, monkeypatch):
-    monkeypatch.setattr(strategies, "LEAST", 20)
+    monkeypatch.setattr(strategies, "MIN_FOR_HOLDOUT", 20)
     y = [(SERIES.series(i)[0] > 0).astype(int) for i in range(40)]
     found = transfer(
         model, SERIES, y, StepClasses(np.arange(2)), QUICK._replace(strategy="partial")

@@ -64,7 +64,7 @@ def test_it_takes_no_more_steps_than_it_may(steps_taken):
 
 def test_the_usual_number_of_steps_is_read_when_it_learns(steps_taken, monkeypatch):
     model = head(steps=None)
-    monkeypatch.setattr(scratch, "STEPS", 3)
+    monkeypatch.setattr(scratch, "MAX_TRAINING_STEPS", 3)
     model.fit(*sines(8, 0))
     assert len(steps_taken) == 3
 
