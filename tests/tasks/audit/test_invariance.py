@@ -76,7 +76,9 @@ def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps
 
 def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     names = ("flip", "reverse", "smooth")
-    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names})
+    monkeypatch.setattr(
+        invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names}
+    )
     found = st.inspect_views(waves())
     assert of(found, "flip").verdict == of(found, "reverse").verdict == SAFE
     assert not found.warnings()

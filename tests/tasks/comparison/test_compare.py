@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scratch_material import make_scratch_quick
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from scratch_material import make_scratch_quick
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
@@ -122,7 +122,9 @@ def test_all_rows_see_the_same_draws(model, monkeypatch):
         return lambda *_: Row(name, index, test, Witness())
 
     monkeypatch.setattr(Witness, "seen", [])
-    monkeypatch.setattr(rooms, "COMPARISON_ROWS", {name: row(name) for name in ("selftime", "other")})
+    monkeypatch.setattr(
+        rooms, "COMPARISON_ROWS", {name: row(name) for name in ("selftime", "other")}
+    )
     compare(model, TRAIN, TEST, labels_per_class=(2, None), draws=3)
     seen = Witness.seen
     assert seen[0:3] == seen[3:6] and seen[6] == seen[7] and len(seen) == 8
@@ -157,7 +159,7 @@ def test_labels_saved_are_told_beside_scratch_and_minirocket():
     rows = {"selftime": row(14, 18, 19), "untrained encoder": row(10, 16, 19)}
     rows |= {"supervised from scratch": row(8, 14, 19), "MiniRocket + ridge": row(15, 17, 18)}
     found = Comparison((1, 4, None), rows, {1: 3, 4: 12, None: 60})
-    assert [own.equivalent for own in found.saved("supervised from scratch")][0] == 4
+    assert [own.equivalent for own in found.labels_saved("supervised from scratch")][0] == 4
     assert found.verdict()[3:] == [
         "With 1 label per class this model is as good as supervised from scratch with 4: 4 times "
         "fewer labels.",
@@ -165,7 +167,7 @@ def test_labels_saved_are_told_beside_scratch_and_minirocket():
         "as good with 1.",
     ]
     assert found.to_dict()["saved"]["MiniRocket + ridge"][2]["at_least"]
-    assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).saved("x") == []
+    assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).labels_saved("x") == []
 
 
 def test_shares_of_labels_are_budgets_too(model):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from report_material import a_run
 from typer.testing import CliRunner
 
 import selftime as st
-from report_material import a_run
 from selftime.cli import app
 from selftime.data.windows import windows
 from selftime.estimators import Classifier

@@ -9,7 +9,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.engine.training.loop import Collapsed
 from selftime.engine.training.run_folder import RunError
 from selftime.tasks.selection import race as races
-from selftime.tasks.selection.race import Finish, probe_of, race
+from selftime.tasks.selection.race import Finish, probe_accuracy, race
 
 SECOND = 1 / 60
 
@@ -94,9 +94,9 @@ def test_the_probe_never_sees_whom_it_judges():
     values = rng.normal(size=(60, 1, 24)).astype(np.float32)
     x = SeriesSet.of(values, labels=rng.integers(0, 2, 60))
     model = pretrain(x, encoder="quantiles")
-    assert probe_of(model, x, 0) < 0.75
+    assert probe_accuracy(model, x, 0) < 0.75
     rare = SeriesSet.of(values[:4], labels=np.array([0, 1, 2, 3]))
-    assert probe_of(model, rare, 0) is None
+    assert probe_accuracy(model, rare, 0) is None
 
 
 @pytest.mark.parametrize(

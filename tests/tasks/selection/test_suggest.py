@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import selftime
-from examples import examples
 from selftime.cli import app
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.selection import suggest as room

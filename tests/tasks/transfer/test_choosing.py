@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_material import waves
 
 from selftime.data.series import SeriesSet
 from selftime.encoders.builders import BUILDERS
@@ -15,7 +16,6 @@ from selftime.engine.training.config import TrainingConfig
 from selftime.objectives.base import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.supervised.targets import Amount, AnyClasses, OneClass, StepClasses
-from selftime.tasks.probing.temperature import calibrate
 from selftime.tasks.transfer import choose as choosing
 from selftime.tasks.transfer import strategies
 from selftime.tasks.transfer.choose import (
@@ -26,10 +26,14 @@ from selftime.tasks.transfer.choose import (
     credit_of,
     rule_of_thumb,
 )
-from selftime.tasks.transfer.holdout import group_mask, split_holdout, stratified_mask
-from selftime.tasks.transfer.solution import Solution
-from selftime.tasks.transfer.strategies import TransferConfig, transfer
-from training_material import waves
+from selftime.tasks.transfer.solution import Solution, calibrate
+from selftime.tasks.transfer.strategies import (
+    TransferConfig,
+    group_mask,
+    split_holdout,
+    stratified_mask,
+    transfer,
+)
 
 SERIES = waves(40)
 LABELS = np.array(["slow", "fast"])[np.arange(40) % 2]

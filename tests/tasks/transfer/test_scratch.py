@@ -54,7 +54,7 @@ def test_it_learns_to_tell_waves_apart_and_ends_when_it_can(steps_taken):
     assert model.classes_.tolist() == ["fast", "slow"]
     assert (model.predict(other) == truth).mean() > 0.9
     assert 5 <= len(steps_taken) < 400
-    assert max(steps_taken[-5:]) <= tuning.LEARNED < max(steps_taken[-6:-1])
+    assert max(steps_taken[-5:]) <= tuning.STOP_LOSS < max(steps_taken[-6:-1])
 
 
 def test_it_takes_no_more_steps_than_it_may(steps_taken):

@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from training_material import waves
 
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
@@ -27,7 +28,6 @@ from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer import tune as tuning
 from selftime.tasks.transfer.strategies import STRATEGIES, TransferConfig, transfer
 from selftime.tasks.transfer.tune import cache_frozen, freeze, layer_rates, train_last, unfrozen
-from training_material import waves
 
 SLOW = pytest.mark.slow
 SERIES = waves(24)
@@ -171,7 +171,7 @@ def test_a_tuned_model_is_saved_as_ever(kind, request, tmp_path):
 
 def test_what_is_stored_gives_what_the_whole_would(solved, monkeypatch):
     kept = transfer(solved, SERIES, LABELS, CLASSES, way("full")).outputs(SERIES)
-    monkeypatch.setattr(tuning, "STORED", 0)
+    monkeypatch.setattr(tuning, "MAX_CACHED_BYTES", 0)
     whole = transfer(solved, SERIES, LABELS, CLASSES, way("full")).outputs(SERIES)
     np.testing.assert_allclose(kept, whole, atol=1e-4)
 
