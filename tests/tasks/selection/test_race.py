@@ -24,27 +24,27 @@ def waves(labelled: bool = True) -> SeriesSet:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    told = []
+    calls = []
     folder = tmp_path_factory.mktemp("race")
     made = race(
         waves(),
         minutes=SECOND,
         objectives=("spectral", "simclr"),
         run=folder,
-        progress=lambda *news: told.append(news),
+        progress=lambda *news: calls.append(news),
     )
-    return made, folder, told
+    return made, folder, calls
 
 
 def test_with_labels_the_probe_ranks_and_the_best_model_is_kept(ran):
-    made, _, told = ran
+    made, _, calls = ran
     assert {finish.name for finish in made.finishes} == {"spectral", "simclr"}
     probes = [finish.probe for finish in made.finishes]
     assert probes == sorted(probes, reverse=True) and probes[0] > 0.9
     assert made.model.card["settings"]["objective"]["value"] == made.finishes[0].name
     assert made.finishes[0].name in made.verdict and "cross-validation" in made.verdict
-    assert {news[0] for news in told} == {"spectral", "simclr"}
-    assert any("loss" in news[3] and "knn" in news[3] for news in told)
+    assert {news[0] for news in calls} == {"spectral", "simclr"}
+    assert any("loss" in news[3] and "knn" in news[3] for news in calls)
 
 
 def test_a_race_that_is_run_again_takes_what_is_there(ran):

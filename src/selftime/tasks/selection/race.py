@@ -182,7 +182,9 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
-    facts: dict[str, Any] = {"race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}}
+    facts: dict[str, Any] = {
+        "race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
+    }
     folder = begin_race(run, series, facts | {"seed": seed}, overwrite) if run else None
     each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
     contenders = [
