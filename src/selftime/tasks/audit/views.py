@@ -47,8 +47,7 @@ def inspect_views(
     Args:
         series: at least 2, best the training part alone; labels are used where there are any.
         seed: fixes everything random.
-        progress: shows a bar on a terminal when None; see
-            :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Returns:
         The results, with a verdict and a suggested strength for each view, the worst view first.

@@ -210,8 +210,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         strategies: further ways to use the model, each a row: names in
             :data:`selftime.tasks.transfer.strategies.STRATEGIES`, or "auto". They take minutes.
         seed: of the pretraining, where there is no model.
-        progress: shows a bar on a terminal when None; see
-            :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
@@ -219,20 +218,14 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
 
     Example:
         >>> import selftime as st
-        >>> train = st.sample("JapaneseVowels", "train")[:60:3]
-        >>> test = st.sample("JapaneseVowels", "test")[:60:3]
-        >>> model = st.pretrain(train, encoder="quantiles")
-        >>> found = st.compare(model, train, test, labels_per_class=1, draws=1)
-        >>> found.n_labels, found.hits["selftime"][1].shape
-        ({1: 2}, (1, 20))
+        >>> train, test = (st.sample("JapaneseVowels", p)[:60:3] for p in ("train", "test"))
+        >>> found = st.compare(None, train, test, labels_per_class=1, draws=1)
         >>> print(found.verdict()[0])  # doctest: +ELLIPSIS
         With 1 label per class: ... % right; self-supervision ... points against ...
     """
     all_shots, train, test = parse_shots(labels_per_class), read(train), read(test)
     labels, truth = check_labels(train, test)
-    makers = COMPARISON_ROWS | {
-        strategy_row_name(name): strategy_maker(name) for name in strategies
-    }
+    makers = COMPARISON_ROWS | {strategy_row_name(s): strategy_maker(s) for s in strategies}
     rows: list[Row] = []
     hits: dict[str, dict[Shots, Hits]] = {}
     n_labels: dict[Shots, int] = {}

@@ -255,8 +255,7 @@ def evaluate(
         train: N labelled series it was fitted on, whatever :func:`selftime.read` takes.
         test: M labelled series that it never saw. A class that ``train`` lacks has probability 0.
         probabilities: (M,K) of the test series, where they are known already.
-        progress: shows a bar on a terminal when None; see
-            :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: labels are missing.

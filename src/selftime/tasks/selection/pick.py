@@ -132,8 +132,7 @@ def pick(
         unlabelled: series that vectors are standardised over, as in pretraining; None takes
             those of ``x``.
         seed: draws the sample that they are standardised over.
-        progress: shows a bar on a terminal when None; see
-            :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Returns:
         The model that gives the picked vectors, and all candidates, the best first.

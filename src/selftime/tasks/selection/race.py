@@ -155,15 +155,13 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     Args:
         x: series, whatever :func:`selftime.read` takes.
         minutes: for all contenders together.
-        objectives: names, or weighted sums such as "simclr + masked_patches"; None takes the
-            default ones.
+        objectives: names, or weighted sums such as "simclr + masked_patches"; None: the usual.
         encoder: of the methods that take steps; "auto" chooses.
         run: folder that keeps the ranking, the best model and, in ``contenders/``, a run of each;
             a race that was stopped goes on when it is called again in the same way.
         overwrite: remove a run that stands in the folder first.
         seed: fixes everything random.
-        progress: shows a bar on a terminal when None; see
-            :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: bad input.
@@ -176,16 +174,12 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         >>> found = st.race(x, objectives=["spectral", "neighbours"])
         >>> found.finishes[0].probe >= found.finishes[1].probe
         True
-        >>> found.model.embed(x).shape[0]
-        20
     """
     series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
-    facts: dict[str, Any] = {
-        "race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
-    }
-    folder = begin_race(run, series, facts | {"seed": seed}, overwrite) if run else None
+    setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
+    folder = begin_race(run, series, {"race": setup, "seed": seed}, overwrite) if run else None
     each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
     contenders = [
         Contender(name, encoder, each, folder / contender_folder(name) if folder else None, seed)
@@ -199,11 +193,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
     result = Race(finishes, model)
     if run:
-        facts |= {"seconds": round(time.perf_counter() - start, 2)}
-        result.model.save(Path(run) / MODEL, overwrite=True)
-        write_json(Path(run) / RACE, result.to_dict())
-        record = run_record(result.model.card, command="race", source=series.source)
-        write_finished(Path(run), record | facts)
+        seconds = round(time.perf_counter() - start, 2)
+        finish_race(Path(run), result, series, {"race": setup, "seconds": seconds})
     return result
 
 
@@ -226,6 +217,14 @@ def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwr
     data |= {"source": series.source} if series.source else {}
     write_json(folder / RUN_FILE, {"status": "running", "command": "race", **facts, "data": data})
     return folder / CONTENDERS
+
+
+def finish_race(folder: Path, result: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
+    """Write the best model, the ranking and the facts of a race."""
+    result.model.save(folder / MODEL, overwrite=True)
+    write_json(folder / RACE, result.to_dict())
+    record = run_record(result.model.card, command="race", source=series.source)
+    write_finished(folder, record | facts)
 
 
 class Contender(NamedTuple):

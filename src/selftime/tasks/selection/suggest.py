@@ -77,8 +77,7 @@ def suggest(
         n: number of series.
         labelled: series with labels; those of ``x`` that are among them are not suggested.
         seed: of the draw where there are more than :data:`POOL` series.
-        progress: shows a bar on a terminal when None; see
-            :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: fewer series without a label than asked for, or ``labelled`` without labels.
