@@ -30,7 +30,7 @@ from selftime.tasks.selection.pick import (
     PickResult,
     as_good,
     class_index,
-    has_company,
+    has_classmates,
     pickable_network,
     pool_layers,
     score_candidate,
@@ -76,7 +76,7 @@ def contest(
     index = class_index(labels, len(labels))
     found = [score_candidate(place, z[chosen], index) for place, z in seen.items()]
     ranked = tuple(sorted(found, key=lambda one: (one.wrong, one.squared)))
-    made = PickResult(None, ranked, 0, int(has_company(index).sum()))
+    made = PickResult(None, ranked, 0, int(has_classmates(index).sum()))
     accuracy = {}
     for place, z in seen.items():
         head = Probe(reference_bank=z[:512]).fit(z[chosen], labels)

@@ -54,7 +54,7 @@ def world(tmp_path_factory):
             name: tasks.COMPARISON_ROWS[name]
             for name in ("selftime", "untrained encoder", "raw values")
         }
-        patch.setattr(tasks, "ROWS", few)
+        patch.setattr(tasks, "COMPARISON_ROWS", few)
         call("pretrain", train, "--encoder", "quantiles", "--out", folder / "run")
         model = st.load(folder / "run")
         patch.setattr(tasks, "pretrain", lambda *_, **__: model)

@@ -17,7 +17,7 @@ from selftime.data.splits import (
 )
 from selftime.data.windows import windows
 from selftime.engine.pretrain import pretrain
-from selftime.tasks.selection.race import probe_of
+from selftime.tasks.selection.race import probe_accuracy
 
 GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=4, max_size=40)
 
@@ -180,7 +180,7 @@ def test_standing_judges_no_series_by_others_of_its_group() -> None:
     labels = np.array(["a", "b", "b", "a", "a", "b", "a", "b"])[owners]
     series = SeriesSet.of(x, labels)
     model = pretrain(series, encoder="quantiles")
-    known = probe_of(model, series, 0)
-    fair = probe_of(model, SeriesSet.of(x, labels, groups=owners), 0)
+    known = probe_accuracy(model, series, 0)
+    fair = probe_accuracy(model, SeriesSet.of(x, labels, groups=owners), 0)
     assert known == 1.0 and fair is not None and fair < 0.85
-    assert probe_of(model, SeriesSet.of(x, labels, groups=[0] * 48), 0) is None
+    assert probe_accuracy(model, SeriesSet.of(x, labels, groups=[0] * 48), 0) is None

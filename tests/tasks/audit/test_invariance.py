@@ -52,7 +52,7 @@ def waves(n: int = 24) -> st.SeriesSet:
 def few(monkeypatch):
     """Only some of the views, for tests that do not ask about the others."""
     some = {name: VIEW_STRENGTHS[name] for name in ("flip", "jitter", "rotate")}
-    monkeypatch.setattr(invariance, "STRENGTHS", some)
+    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", some)
 
 
 def of(found: Invariance, name: str) -> ViewAudit:
@@ -76,7 +76,9 @@ def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps
 
 def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     names = ("flip", "reverse", "smooth")
-    monkeypatch.setattr(invariance, "STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names})
+    monkeypatch.setattr(
+        invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names}
+    )
     found = st.inspect_views(waves())
     assert of(found, "flip").verdict == of(found, "reverse").verdict == SAFE
     assert not found.warnings()
@@ -152,10 +154,10 @@ def test_a_series_is_never_judged_by_its_own_fold():
     """A twin in the same fold is no help."""
     vectors = np.array([[1.0, 0], [1, 0.01], [-1, 0], [-1, 0.01]])
     labels, folds = np.array(["a", "a", "b", "b"]), np.array([0, 0, 1, 1])
-    alike = invariance.similarity(vectors, vectors)
-    assert not invariance.nearest_right(labels, folds, alike).any()
+    cosines = invariance.similarity(vectors, vectors)
+    assert not invariance.nearest_right(labels, folds, cosines).any()
     assert not invariance.probe_right(labels, folds, [vectors], vectors).any()
-    assert invariance.nearest_right(labels, np.array([0, 1, 0, 1]), alike).all()
+    assert invariance.nearest_right(labels, np.array([0, 1, 0, 1]), cosines).all()
 
 
 def test_what_a_view_changed_includes_what_is_observed():
@@ -201,8 +203,11 @@ def test_rules_with_labels():
     assert audit(effect(1, 1.0, CLEAR)).verdict == DESTROYS, "a clear drop is not outvoted"
     assert audit(effect(1, 1.0, NONE), effect(2, 1.0, CLEAR)).verdict == WEAKLY
     assert audit(effect(1, 0.5, WIDE), effect(2, 0.5, CLEAR)).verdict == CONFUSES
-    still = Effect(amount=1, changed=0.0, agreement=1.0)
-    assert audit(still, still).verdict == UNCHANGED and audit(still, still).suggested == 1
+    unchanged = Effect(amount=1, changed=0.0, agreement=1.0)
+    assert (
+        audit(unchanged, unchanged).verdict == UNCHANGED
+        and audit(unchanged, unchanged).suggested == 1
+    )
 
 
 def test_every_view_is_graded_with_its_default_in_the_middle():

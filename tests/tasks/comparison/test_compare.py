@@ -50,11 +50,11 @@ def result(model):
     return compare(model, TRAIN, TEST, labels_per_class=(1, 3, None), draws=4)
 
 
-def test_every_row_is_judged_on_all_test_series_at_every_budget(result):
+def test_every_row_is_judged_on_all_test_series_at_every_number_of_labels(result):
     rivals = ("untrained encoder", "raw values", "MiniRocket + ridge", "supervised from scratch")
     assert result.names == ("selftime", *rivals)
-    for by_budget in result.hits.values():
-        shapes = {budget: hits.shape for budget, hits in by_budget.items()}
+    for by_shots in result.hits.values():
+        shapes = {shots: hits.shape for shots, hits in by_shots.items()}
         assert shapes == {1: (4, 30), 3: (4, 30), None: (1, 30)}
     assert result.n_labels == {1: 2, 3: 6, None: 24}
 
@@ -68,15 +68,13 @@ def test_accuracies_and_gains_are_those_of_the_hits(result):
     assert result.accuracy("selftime", None) > 0.8
 
 
-def test_the_verdict_is_a_sentence_for_each_budget(result):
+def test_the_verdict_is_a_sentence_for_each_number_of_labels(result):
     words = result.verdict()
     heads = ["With 1 label per class: ", "With 3 labels per class: ", "With all labels: "]
     assert len(words) == 5 and "label" in words[3]  # two more on labels saved
-    for sentence, head, budget in zip(words[:3], heads, (1, 3, None), strict=True):
-        assert sentence.startswith(
-            head + f"{100 * result.accuracy('selftime', budget):.1f} % right"
-        )
-        assert gain_in_words(result.gain("untrained encoder", budget)) in sentence
+    for sentence, head, shots in zip(words[:3], heads, (1, 3, None), strict=True):
+        assert sentence.startswith(head + f"{100 * result.accuracy('selftime', shots):.1f} % right")
+        assert gain_in_words(result.gain("untrained encoder", shots)) in sentence
 
 
 def test_the_rival_in_the_verdict_is_the_best_one():
@@ -122,7 +120,9 @@ def test_all_rows_see_the_same_draws(model, monkeypatch):
         return lambda *_: Row(name, index, test, Witness())
 
     monkeypatch.setattr(Witness, "seen", [])
-    monkeypatch.setattr(rooms, "ROWS", {name: row(name) for name in ("selftime", "other")})
+    monkeypatch.setattr(
+        rooms, "COMPARISON_ROWS", {name: row(name) for name in ("selftime", "other")}
+    )
     compare(model, TRAIN, TEST, labels_per_class=(2, None), draws=3)
     seen = Witness.seen
     assert seen[0:3] == seen[3:6] and seen[6] == seen[7] and len(seen) == 8
@@ -150,14 +150,14 @@ def test_a_head_is_fitted_anew_on_each_draw():
     assert not hasattr(row.head, "classes_")
 
 
-def test_labels_saved_are_told_beside_scratch_and_minirocket():
+def test_labels_saved_are_counted_beside_scratch_and_minirocket():
     def row(*right):
         return {b: np.arange(20)[None] < n for b, n in zip((1, 4, None), right, strict=True)}
 
     rows = {"selftime": row(14, 18, 19), "untrained encoder": row(10, 16, 19)}
     rows |= {"supervised from scratch": row(8, 14, 19), "MiniRocket + ridge": row(15, 17, 18)}
     found = Comparison((1, 4, None), rows, {1: 3, 4: 12, None: 60})
-    assert [own.equivalent for own in found.saved("supervised from scratch")][0] == 4
+    assert [own.equivalent for own in found.labels_saved("supervised from scratch")][0] == 4
     assert found.verdict()[3:] == [
         "With 1 label per class this model is as good as supervised from scratch with 4: 4 times "
         "fewer labels.",
@@ -165,10 +165,10 @@ def test_labels_saved_are_told_beside_scratch_and_minirocket():
         "as good with 1.",
     ]
     assert found.to_dict()["saved"]["MiniRocket + ridge"][2]["at_least"]
-    assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).saved("x") == []
+    assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).labels_saved("x") == []
 
 
-def test_shares_of_labels_are_budgets_too(model):
+def test_shares_of_labels_are_shots_too(model):
     found = compare(model, TRAIN, TEST, labels_per_class=(0.25, None), draws=3)
     assert found.n_labels[0.25] == 6
     assert list(found.to_dict()["labels"]) == ["25 % of the labels", "all labels"]
@@ -209,14 +209,14 @@ def test_sets_one_after_another():
     assert strategy_rows.concatenate_sets(whole, whole).observed is None
 
 
-def test_progress_is_told(model):
-    told = []
+def test_progress_is_called(model):
+    calls = []
     compare(
-        model, TRAIN, TEST, labels_per_class=(1,), draws=1, progress=lambda *at: told.append(at)
+        model, TRAIN, TEST, labels_per_class=(1,), draws=1, progress=lambda *at: calls.append(at)
     )
-    assert [at[1:] for at in told] == [(i, 6) for i in range(6)]
-    assert told[0][0] == "comparing (selftime)"
-    assert told[-1][0] == "comparing (1 label per class)"
+    assert [at[1:] for at in calls] == [(i, 6) for i in range(6)]
+    assert calls[0][0] == "comparing (selftime)"
+    assert calls[-1][0] == "comparing (1 label per class)"
 
 
 @pytest.mark.parametrize(

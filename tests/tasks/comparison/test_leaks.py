@@ -1,4 +1,4 @@
-"""What test series have in common with pretraining and labels is counted, and always said."""
+"""Overlap of test series with pretraining and labels is counted, and always said."""
 
 import json
 from dataclasses import replace
@@ -91,7 +91,7 @@ def comparison(greedy):
         for name in ("selftime", "untrained encoder", "raw values")
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rooms, "ROWS", rows)
+        patch.setattr(rooms, "COMPARISON_ROWS", rows)
         return st.compare(greedy, TRAIN, TEST, labels_per_class=(1, None), draws=2)
 
 
@@ -110,9 +110,9 @@ def test_card_and_report_say_it(comparison):
 
 
 def test_score_warns_of_a_given_model_that_had_them(greedy, clean):
-    told = Classifier(greedy).fit(TRAIN)
+    warned = Classifier(greedy).fit(TRAIN)
     with pytest.warns(UserWarning, match=SEEN):
-        told.score(TEST, TEST.labels)
+        warned.score(TEST, TEST.labels)
     quiet = Classifier(clean).fit(TRAIN)
     assert quiet.score(TEST, TEST.labels) == np.mean(quiet.predict(TEST) == TEST.labels)
 
@@ -125,8 +125,8 @@ def test_classify_prints_it(greedy, tmp_path):
     words = ["classify", where[0], "--train", where[1], "--test", where[2], "--out", where[3]]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0 and SEEN in " ".join(result.stdout.split())
-    told = json.loads(CliRunner().invoke(app, [*words, "--force", "--json"]).stdout)
-    assert told["leaks"]["seen"] == 5
+    shown = json.loads(CliRunner().invoke(app, [*words, "--force", "--json"]).stdout)
+    assert shown["leaks"]["seen"] == 5
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ TRAIN, TEST = walks(14, 0), walks(6, 1)
 def few_steps():
     """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scratch, "STEPS", 3)
+        patch.setattr(scratch, "MAX_TRAINING_STEPS", 3)
         yield
 
 

@@ -1,4 +1,4 @@
-"""What is said of a classifier: every figure beside plain loops, the mistakes, JSON and back."""
+"""Evaluation of a classifier: every figure beside plain loops, the mistakes, JSON and back."""
 
 import json
 import math
@@ -47,15 +47,15 @@ def found(model) -> Evaluation:
     return evaluate(model, classifier, TRAIN, TEST)
 
 
-def plain(chances, truth, **parts) -> Evaluation:
+def plain(probabilities, truth, **parts) -> Evaluation:
     """An evaluation of given probabilities, the likeliest class predicted."""
-    chances = np.array(chances, float)
+    probabilities = np.array(probabilities, float)
     return Evaluation(
-        classes=np.array([f"c{k}" for k in range(chances.shape[1])]),
-        ids=np.array([str(i) for i in range(len(chances))]),
+        classes=np.array([f"c{k}" for k in range(probabilities.shape[1])]),
+        ids=np.array([str(i) for i in range(len(probabilities))]),
         truth=np.array(truth),
-        predicted=chances.argmax(axis=1),
-        probabilities=chances,
+        predicted=probabilities.argmax(axis=1),
+        probabilities=probabilities,
         labelled=9,
         **parts,
     )
@@ -63,8 +63,8 @@ def plain(chances, truth, **parts) -> Evaluation:
 
 def random_evaluation(M: int = 157, K: int = 4) -> Evaluation:
     rng = np.random.default_rng(M)
-    chances = six_digits(rng.dirichlet(np.full(K, 0.6), size=M))
-    return plain(chances, [rng.choice(K, p=p / p.sum()) for p in chances])
+    probabilities = six_digits(rng.dirichlet(np.full(K, 0.6), size=M))
+    return plain(probabilities, [rng.choice(K, p=p / p.sum()) for p in probabilities])
 
 
 def test_it_is_what_the_classifier_says(model, found):
@@ -139,10 +139,10 @@ def test_the_nearest_training_series_equal_a_plain_search(model, found):
 def test_only_so_many_mistakes_are_kept_the_surest_first():
     M = MOST_MISTAKES + 6
     series = SeriesSet.of(np.random.default_rng(0).normal(size=(M, 5)), ["a", "b"] * (M // 2))
-    chances = np.stack([np.linspace(0.55, 0.95, M), 1 - np.linspace(0.55, 0.95, M)], axis=1)
+    probabilities = np.stack([np.linspace(0.55, 0.95, M), 1 - np.linspace(0.55, 0.95, M)], axis=1)
     flipped = replace(series, labels=np.full(M, "b"))
     space = np.random.default_rng(1).normal(size=(M, 3))
-    e = evaluation_of(chances, np.array(["a", "b"]), (space, space), series, flipped)
+    e = evaluation_of(probabilities, np.array(["a", "b"]), (space, space), series, flipped)
     assert [m.id for m in e.mistakes] == [str(M - 1 - k) for k in range(MOST_MISTAKES)]
 
 
@@ -158,18 +158,18 @@ def test_a_class_that_training_lacked_is_never_right(model):
 
 def test_numbers_as_labels_keep_their_order():
     series = SeriesSet.of(np.eye(12), np.arange(12) % 12)
-    chances = np.eye(12)
-    e = evaluation_of(chances, np.arange(12), (chances, chances), series, series)
+    probabilities = np.eye(12)
+    e = evaluation_of(probabilities, np.arange(12), (probabilities, probabilities), series, series)
     assert e.classes.tolist() == [str(k) for k in range(12)] and e.accuracy == 1
 
 
-@pytest.mark.parametrize("budget", [2, None])
-def test_the_budget_of_a_comparison_is_judged_as_there(model, budget):
-    picks = draw_labels(TRAIN.labels, budget, 2)
+@pytest.mark.parametrize("shots", [2, None])
+def test_labels_per_class_are_drawn_as_in_a_comparison(model, shots):
+    picks = draw_labels(TRAIN.labels, shots, 2)
     hits = row_hits(model_row(model, TRAIN, TEST), TRAIN.labels, TEST.labels, picks)
-    e = evaluate_shots(model, TRAIN, TEST, shots=budget)
+    e = evaluate_shots(model, TRAIN, TEST, shots=shots)
     np.testing.assert_array_equal(e.right, hits[0])
-    assert e.labelled == (6 if budget else 30)
+    assert e.labelled == (6 if shots else 30)
     assert all(m.like_truth and m.like_truth.id in TRAIN.ids for m in e.mistakes)
 
 

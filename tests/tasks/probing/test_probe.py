@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from selftime.tasks.probing.probe import Probe
+from selftime.tasks.probing.probe import DEFAULT_TEMPERATURE, Probe, softmax_temperature
 from selftime.tasks.probing.ridge import ridge_leave_one_out
-from selftime.tasks.probing.temperature import UNTESTED, softmax_temperature
 
 SHAPES = [(12, 5), (6, 20), (9, 9)]  # tall, wide, square
 
@@ -105,7 +104,7 @@ def test_cases_that_are_the_only_ones_of_their_class_do_not_set_the_temperature(
     changed[6] *= -5
     assert softmax_temperature(scores, index) == softmax_temperature(changed, index)
     assert softmax_temperature(scores, index) != softmax_temperature(scores[:5], index[:5])
-    assert softmax_temperature(scores[[0, 3, 6]], index[[0, 3, 6]]) == UNTESTED
+    assert softmax_temperature(scores[[0, 3, 6]], index[[0, 3, 6]]) == DEFAULT_TEMPERATURE
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -117,7 +116,7 @@ def test_one_label_a_class_is_the_nearest_of_equally_long_vectors(classes):
     probe = Probe().fit(centres, np.arange(classes))
     nearest = [int(np.argmin([np.square(x - c).sum() for c in centres])) for x in new]
     assert list(probe.predict(new)) == nearest
-    assert probe.temperature_ == UNTESTED
+    assert probe.temperature_ == DEFAULT_TEMPERATURE
 
 
 @pytest.mark.parametrize("classes", [1, 2, 4])

@@ -1,4 +1,4 @@
-"""Which layer and pooling is picked, why, and that the usual ones stay where they are as good."""
+"""The picked layer and pooling, the reason, and that the usual ones stay where they are as good."""
 
 import json
 
@@ -190,8 +190,8 @@ def test_the_command_prints_the_table_and_writes_the_model(tmp_path) -> None:
     assert shown.exit_code == 0, shown.output
     text = " ".join(shown.stdout.split())
     assert "mean+deviation" in text and "layer 4" in text and "is picked" in text
-    told = CliRunner().invoke(app, [*words, str(tmp_path / "picked"), "--force", "--json"])
-    said = json.loads(told.stdout)
+    printed = CliRunner().invoke(app, [*words, str(tmp_path / "picked"), "--force", "--json"])
+    said = json.loads(printed.stdout)
     assert said["layers"] == 5 and said["layer"] < 4 and said["verdict"] in text
     assert st.load(tmp_path / "picked").card["settings"]["vector"]["reason"] == said["verdict"]
     again = CliRunner().invoke(app, [*words, str(tmp_path / "picked")])

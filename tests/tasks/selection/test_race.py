@@ -9,7 +9,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.engine.training.loop import Collapsed
 from selftime.engine.training.run_folder import RunError
 from selftime.tasks.selection import race as races
-from selftime.tasks.selection.race import Finish, probe_of, race
+from selftime.tasks.selection.race import Finish, probe_accuracy, race
 
 SECOND = 1 / 60
 
@@ -24,27 +24,27 @@ def waves(labelled: bool = True) -> SeriesSet:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    told = []
+    calls = []
     folder = tmp_path_factory.mktemp("race")
     made = race(
         waves(),
         minutes=SECOND,
         objectives=("spectral", "simclr"),
         run=folder,
-        progress=lambda *news: told.append(news),
+        progress=lambda *news: calls.append(news),
     )
-    return made, folder, told
+    return made, folder, calls
 
 
 def test_with_labels_the_probe_ranks_and_the_best_model_is_kept(ran):
-    made, _, told = ran
+    made, _, calls = ran
     assert {finish.name for finish in made.finishes} == {"spectral", "simclr"}
     probes = [finish.probe for finish in made.finishes]
     assert probes == sorted(probes, reverse=True) and probes[0] > 0.9
     assert made.model.card["settings"]["objective"]["value"] == made.finishes[0].name
     assert made.finishes[0].name in made.verdict and "cross-validation" in made.verdict
-    assert {news[0] for news in told} == {"spectral", "simclr"}
-    assert any("loss" in news[3] and "knn" in news[3] for news in told)
+    assert {news[0] for news in calls} == {"spectral", "simclr"}
+    assert any("loss" in news[3] and "knn" in news[3] for news in calls)
 
 
 def test_a_race_that_is_run_again_takes_what_is_there(ran):
@@ -94,9 +94,9 @@ def test_the_probe_never_sees_whom_it_judges():
     values = rng.normal(size=(60, 1, 24)).astype(np.float32)
     x = SeriesSet.of(values, labels=rng.integers(0, 2, 60))
     model = pretrain(x, encoder="quantiles")
-    assert probe_of(model, x, 0) < 0.75
+    assert probe_accuracy(model, x, 0) < 0.75
     rare = SeriesSet.of(values[:4], labels=np.array([0, 1, 2, 3]))
-    assert probe_of(model, rare, 0) is None
+    assert probe_accuracy(model, rare, 0) is None
 
 
 @pytest.mark.parametrize(

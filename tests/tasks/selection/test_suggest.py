@@ -1,4 +1,4 @@
-"""What to label next: the greedy sum beside loops; what is covered, doubted and said."""
+"""Suggestions: the greedy sum beside loops; coverage, uncertainty and words."""
 
 import json
 from dataclasses import replace
@@ -40,18 +40,18 @@ def model():
     return selftime.pretrain(X, encoder="quantiles")
 
 
-def greedy_by_loops(alike, n, weight, covered):
+def greedy_by_loops(similarity, n, weight, covered):
     """Every row is tried at every step, the whole sum counted anew."""
 
     def total(rows):
         out = 0.0
-        for i in range(len(alike)):
-            out += weight[i] * max([covered[i], *(alike[i][s] for s in rows)])
+        for i in range(len(similarity)):
+            out += weight[i] * max([covered[i], *(similarity[i][s] for s in rows)])
         return out
 
     chosen = []
     for _ in range(n):
-        rest = [j for j in range(len(alike)) if j not in chosen]
+        rest = [j for j in range(len(similarity)) if j not in chosen]
         sums = [total([*chosen, j]) for j in rest]
         chosen.append(rest[int(np.argmax(np.round(sums, 9)))])
     return chosen
@@ -62,31 +62,31 @@ def greedy_by_loops(alike, n, weight, covered):
 def test_it_is_the_greedy_of_the_loops(size, seed):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(size, 3)).astype(np.float32)
-    alike, _ = cosine_similarities(vectors, None)
+    similarity, _ = cosine_similarities(vectors, None)
     weight, covered = rng.random(size) + 0.1, rng.uniform(-1, 0.9, size)
     n = int(rng.integers(1, size + 1))
-    chosen = facility_location(alike, n, weight=weight, covered=covered).tolist()
+    chosen = facility_location(similarity, n, weight=weight, covered=covered).tolist()
     assert len(set(chosen)) == n
-    wanted = greedy_by_loops(alike.astype(np.float64), n, weight, covered)
-    values = [worth(alike, rows, weight, covered) for rows in (chosen, wanted)]
+    wanted = greedy_by_loops(similarity.astype(np.float64), n, weight, covered)
+    values = [worth(similarity, rows, weight, covered) for rows in (chosen, wanted)]
     assert values[0] == pytest.approx(values[1], rel=1e-5)
 
 
-def worth(alike, rows, weight, covered):
-    return float((weight * np.maximum(covered, alike[:, rows].max(axis=1))).sum())
+def worth(similarity, rows, weight, covered):
+    return float((weight * np.maximum(covered, similarity[:, rows].max(axis=1))).sum())
 
 
 def test_likeness_is_the_cosine_around_the_mean():
     rng = np.random.default_rng(0)
     vectors, known = (rng.normal(size=(n, 4)).astype(np.float32) for n in (5, 2))
-    alike, covered = cosine_similarities(vectors, known)
+    similarity, covered = cosine_similarities(vectors, known)
     centre = vectors.astype(np.float64).mean(axis=0)
 
     def cosine(a, b):
         return (a - centre) @ (b - centre) / np.linalg.norm(a - centre) / np.linalg.norm(b - centre)
 
     for i in range(5):
-        assert alike[i].tolist() == pytest.approx(
+        assert similarity[i].tolist() == pytest.approx(
             [cosine(vectors[i], v) for v in vectors], abs=1e-5
         )
         assert covered[i] == pytest.approx(max(cosine(vectors[i], k) for k in known), abs=1e-5)
@@ -119,7 +119,7 @@ def test_what_is_labelled_counts_as_chosen(model):
     assert not set(everything.rows.tolist()) & {0, 1, 12, 13}
 
 
-def test_with_two_labels_a_class_doubt_counts_and_is_said(model):
+def test_with_two_labels_a_class_uncertainty_counts_and_is_said(model):
     known = X[[0, 1, 12, 13]]
     assert all(
         "unsure between kind" in reason for reason in suggest(model, X, labelled=known).reasons
@@ -128,26 +128,26 @@ def test_with_two_labels_a_class_doubt_counts_and_is_said(model):
     assert not any("unsure" in reason for reason in few.reasons)
 
 
-def test_doubt_is_one_less_the_margin_over_its_mean():
+def test_uncertainty_is_one_less_the_margin_over_its_mean():
     probabilities = np.array([[0.5, 0.5, 0.0], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
     raw = np.array([1.0, 0.3, 0.5])
     np.testing.assert_allclose(uncertainty(probabilities), 0.3 + raw / raw.mean())
-    np.testing.assert_allclose(uncertainty(np.array([[1.0, 0.0]])), 1.3)  # sure of all: alike
+    np.testing.assert_allclose(uncertainty(np.array([[1.0, 0.0]])), 1.3)  # certain of all: equal
 
 
-def test_doubt_moves_the_choice():
-    """Two pairs of alike series: the one in doubt is asked for first."""
-    alike = np.array([[1, 0.9, 0, 0], [0.9, 1, 0, 0], [0, 0, 1, 0.9], [0, 0, 0.9, 1]])
+def test_uncertainty_moves_the_choice():
+    """Two pairs of similar series: the uncertain one comes first."""
+    similarity = np.array([[1, 0.9, 0, 0], [0.9, 1, 0, 0], [0, 0, 1, 0.9], [0, 0, 0.9, 1]])
     covered = np.zeros(4)
     for weight, first in (([1, 1, 0.9, 0.9], 0), ([0.9, 0.9, 1, 1], 2)):
-        chosen = facility_location(alike, 1, weight=np.array(weight), covered=covered)
+        chosen = facility_location(similarity, 1, weight=np.array(weight), covered=covered)
         assert chosen.tolist() == [first]
 
 
 def test_a_series_stands_for_those_nearest_to_it():
-    alike = np.array([[1.0, 0.2], [0.8, 0.3], [0.1, 1.0], [0.4, 0.3]])
-    assert nearest_counts(alike, np.full(4, -1.0)).tolist() == [3, 1]
-    assert nearest_counts(alike, np.array([-1, -1, -1, 0.5])).tolist() == [2, 1]
+    similarity = np.array([[1.0, 0.2], [0.8, 0.3], [0.1, 1.0], [0.4, 0.3]])
+    assert nearest_counts(similarity, np.full(4, -1.0)).tolist() == [3, 1]
+    assert nearest_counts(similarity, np.array([-1, -1, -1, 0.5])).tolist() == [2, 1]
 
 
 def test_of_many_series_some_are_drawn_by_the_seed(model, monkeypatch):
@@ -188,10 +188,10 @@ def test_the_command_writes_a_list_to_fill_in(model, tmp_path):
     out = tmp_path / "next.csv"
     words = ["suggest", str(tmp_path / "model"), str(tmp_path / "x.npz"), "--n", "3"]
     words += ["--labelled", str(tmp_path / "known.npz")]
-    told = CliRunner().invoke(app, [*words, "--out", str(out), "--json"])
-    assert told.exit_code == 0, told.output
+    shown = CliRunner().invoke(app, [*words, "--out", str(out), "--json"])
+    assert shown.exit_code == 0, shown.output
     found = suggest(model, X, n=3, labelled=X[[0, 1, 12, 13]])
-    result = json.loads(told.stdout)
+    result = json.loads(shown.stdout)
     assert [row["id"] for row in result["suggestions"]] == found.ids.tolist()
     assert result["suggestions"][0]["reason"] == found.reasons[0] and result["out"] == str(out)
     lines = out.read_text().splitlines()

@@ -16,7 +16,6 @@ from selftime.engine.training.config import TrainingConfig
 from selftime.objectives.base import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.supervised.targets import Amount, AnyClasses, OneClass, StepClasses
-from selftime.tasks.probing.temperature import calibrate
 from selftime.tasks.transfer import choose as choosing
 from selftime.tasks.transfer import strategies
 from selftime.tasks.transfer.choose import (
@@ -27,9 +26,14 @@ from selftime.tasks.transfer.choose import (
     credit_of,
     rule_of_thumb,
 )
-from selftime.tasks.transfer.holdout import group_mask, split_holdout, stratified_mask
-from selftime.tasks.transfer.solution import Solution
-from selftime.tasks.transfer.strategies import TransferConfig, transfer
+from selftime.tasks.transfer.solution import Solution, calibrate
+from selftime.tasks.transfer.strategies import (
+    TransferConfig,
+    group_mask,
+    split_holdout,
+    stratified_mask,
+    transfer,
+)
 
 SERIES = waves(40)
 LABELS = np.array(["slow", "fast"])[np.arange(40) % 2]
@@ -182,7 +186,7 @@ def test_nothing_is_calibrated_for_values(model):
 
 
 def test_many_series_are_calibrated_on_some_that_were_held_out(model, monkeypatch):
-    monkeypatch.setattr(strategies, "LEAST", 20)
+    monkeypatch.setattr(strategies, "MIN_FOR_HOLDOUT", 20)
     found = transfer(model, SERIES, LABELS, CLASSES, QUICK._replace(strategy="full"))
     assert found.temperature != 1.0
     few = transfer(model, SERIES[:18], LABELS[:18], CLASSES, QUICK._replace(strategy="full"))
@@ -190,7 +194,7 @@ def test_many_series_are_calibrated_on_some_that_were_held_out(model, monkeypatc
 
 
 def test_steps_are_calibrated(model, monkeypatch):
-    monkeypatch.setattr(strategies, "LEAST", 20)
+    monkeypatch.setattr(strategies, "MIN_FOR_HOLDOUT", 20)
     y = [(SERIES.series(i)[0] > 0).astype(int) for i in range(40)]
     found = transfer(
         model, SERIES, y, StepClasses(np.arange(2)), QUICK._replace(strategy="partial")

@@ -54,7 +54,7 @@ def test_it_learns_to_tell_waves_apart_and_ends_when_it_can(steps_taken):
     assert model.classes_.tolist() == ["fast", "slow"]
     assert (model.predict(other) == truth).mean() > 0.9
     assert 5 <= len(steps_taken) < 400
-    assert max(steps_taken[-5:]) <= tuning.LEARNED < max(steps_taken[-6:-1])
+    assert max(steps_taken[-5:]) <= tuning.STOP_LOSS < max(steps_taken[-6:-1])
 
 
 def test_it_takes_no_more_steps_than_it_may(steps_taken):
@@ -64,7 +64,7 @@ def test_it_takes_no_more_steps_than_it_may(steps_taken):
 
 def test_the_usual_number_of_steps_is_read_when_it_learns(steps_taken, monkeypatch):
     model = head(steps=None)
-    monkeypatch.setattr(scratch, "STEPS", 3)
+    monkeypatch.setattr(scratch, "MAX_TRAINING_STEPS", 3)
     model.fit(*sines(8, 0))
     assert len(steps_taken) == 3
 

@@ -58,7 +58,7 @@ def attentive():
     return pretrain(SERIES, objective=MaskedPatches(encoder=encoder), budget="4 steps")
 
 
-def way(strategy, **changes):
+def config_of(strategy, **changes):
     return TransferConfig(**{"strategy": strategy} | PLAN | changes)
 
 
@@ -67,7 +67,7 @@ def weights(model):
 
 
 def moved(before, model):
-    """Which tensors of the encoder are not what they were."""
+    """Names of the tensors of the encoder that have changed."""
     after = model.encoder.state_dict()
     assert before.keys() == after.keys()
     return {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
@@ -76,7 +76,7 @@ def moved(before, model):
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_every_strategy_learns_from_labels_and_leaves_the_model_as_it_was(attentive, strategy):
     before = weights(attentive)
-    found = transfer(attentive, SERIES, LABELS, CLASSES, way(strategy))
+    found = transfer(attentive, SERIES, LABELS, CLASSES, config_of(strategy))
     probabilities = found.probabilities(SERIES)
     assert probabilities.shape == (24, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
@@ -89,17 +89,17 @@ def test_every_strategy_learns_from_labels_and_leaves_the_model_as_it_was(attent
 
 @pytest.mark.parametrize("strategy", ["partial", "full", "staged"])
 def test_learned_maps_of_fixed_features_are_tuned(solved, strategy):
-    found = transfer(solved, SERIES, LABELS, CLASSES, way(strategy))
+    found = transfer(solved, SERIES, LABELS, CLASSES, config_of(strategy))
     assert moved(weights(solved), found.model) == {"parts.0.encoder.weight"}
     assert (found.predict(SERIES) == LABELS).mean() >= 0.75
 
 
 @pytest.mark.again
 def test_partial_trains_the_last_blocks_alone(network):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("partial", blocks=1))
+    found = transfer(network, SERIES, LABELS, CLASSES, config_of("partial", blocks=1))
     changed = moved(weights(network), found.model)
     assert changed and all(".stack.3." in name for name in changed)
-    everything = transfer(network, SERIES, LABELS, CLASSES, way("full"))
+    everything = transfer(network, SERIES, LABELS, CLASSES, config_of("full"))
     assert any(".entry." in name for name in moved(weights(network), everything.model))
 
 
@@ -109,7 +109,7 @@ def test_partial_trains_the_last_blocks_alone(network):
     ["mlp", "attention", *(pytest.param(h, marks=SLOW) for h in ("deep_mlp", "normed_linear"))],
 )
 def test_frozen_vectors_under_a_trained_head(network, head):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("probe", head=head, **LONGER))
+    found = transfer(network, SERIES, LABELS, CLASSES, config_of("probe", head=head, **LONGER))
     encoder = found.model.encoder
     own = network.encoder.encoder.encoder if head == "attention" else network.encoder
     for name, tensor in own.state_dict().items():
@@ -130,7 +130,7 @@ def test_staged_begins_where_the_probe_ends(network):
         "budget": "1 step",
         "config": TrainingConfig(recipe=Recipe(rate=1e-12, warmup=0.0)),
     }
-    found = transfer(network, SERIES, LABELS, CLASSES, way("staged", **none))
+    found = transfer(network, SERIES, LABELS, CLASSES, config_of("staged", **none))
     probe = Probe().fit(network.embed(SERIES), LABELS)
     wanted = probe.predict_proba(network.embed(SERIES))
     np.testing.assert_allclose(found.probabilities(SERIES), wanted, atol=1e-5)
@@ -153,7 +153,9 @@ def test_no_blocks_to_train_is_refused(network):
 @pytest.mark.again
 def test_the_same_seed_gives_the_same_bits(network):
     one, again, other = (
-        transfer(network, SERIES, LABELS, CLASSES, way("full", seed=seed, **SHORT)).outputs(SERIES)
+        transfer(network, SERIES, LABELS, CLASSES, config_of("full", seed=seed, **SHORT)).outputs(
+            SERIES
+        )
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
@@ -164,24 +166,24 @@ def test_the_same_seed_gives_the_same_bits(network):
 def test_a_tuned_model_is_saved_as_ever(kind, request, tmp_path):
     model = request.getfixturevalue(kind)
     strategy = "adapter" if kind == "attentive" else "full"
-    found = transfer(model, SERIES, LABELS, CLASSES, way(strategy, **SHORT))
+    found = transfer(model, SERIES, LABELS, CLASSES, config_of(strategy, **SHORT))
     again = load(found.model.save(tmp_path / "model"))
     np.testing.assert_array_equal(again.embed(SERIES), found.model.embed(SERIES))
 
 
 def test_what_is_stored_gives_what_the_whole_would(solved, monkeypatch):
-    kept = transfer(solved, SERIES, LABELS, CLASSES, way("full")).outputs(SERIES)
-    monkeypatch.setattr(tuning, "STORED", 0)
-    whole = transfer(solved, SERIES, LABELS, CLASSES, way("full")).outputs(SERIES)
+    kept = transfer(solved, SERIES, LABELS, CLASSES, config_of("full")).outputs(SERIES)
+    monkeypatch.setattr(tuning, "MAX_CACHED_BYTES", 0)
+    whole = transfer(solved, SERIES, LABELS, CLASSES, config_of("full")).outputs(SERIES)
     np.testing.assert_allclose(kept, whole, atol=1e-4)
 
 
 def test_slim_encoders_share_what_is_trained(solved):
     own = unfrozen(solved.encoder)
     own.parts[0].encoder.encoder.requires_grad_(False)
-    slim, still = cache_frozen(own)
+    slim, frozen = cache_frozen(own)
     assert [id(w) for w in slim.parameters()] == [id(own.parts[0].encoder.weight)]
-    assert sum(part.dim for part in still) == own.parts[0].encoder.encoder.dim + own.parts[1].dim
+    assert sum(part.dim for part in frozen) == own.parts[0].encoder.encoder.dim + own.parts[1].dim
     assert "weight" in dict(freeze(own).parts[0].encoder.named_buffers())
     with pytest.raises(ValueError, match="got Dilated, which is trained on series: it stays whole"):
         cache_frozen(Dilated(channels=1, hidden=2, depth=1, dim=2))
@@ -211,32 +213,32 @@ def test_adapters_are_low_rank_changes_that_fold_into_the_maps(attentive):
 
 def test_adapters_need_a_transformer(network):
     with pytest.raises(ValueError, match="which has no Transformer layers: choose 'partial'"):
-        transfer(network, SERIES, LABELS, CLASSES, way("adapter"))
+        transfer(network, SERIES, LABELS, CLASSES, config_of("adapter"))
 
 
 @pytest.mark.parametrize("strategy", ["probe", "full"])
-def test_values_are_told(network, strategy):
+def test_values_are_predicted(network, strategy):
     speed = np.stack([np.arange(24) % 2, -3.0 * (np.arange(24) % 2) + 7], axis=1)
-    found = transfer(network, SERIES, speed, Amount(speed), way(strategy, **LONGER))
+    found = transfer(network, SERIES, speed, Amount(speed), config_of(strategy, **LONGER))
     error = np.square(found.predict(SERIES) - speed).mean() / speed.var(axis=0).mean()
     assert error < 0.5
     np.testing.assert_array_equal(found.probabilities(SERIES), found.predict(SERIES))
 
 
 @pytest.mark.parametrize("strategy", ["probe", "full"])
-def test_several_labels_are_told(network, strategy):
+def test_several_labels_are_predicted(network, strategy):
     y = np.stack([np.arange(24) % 2, 1 - np.arange(24) % 2, np.ones(24)], axis=1).astype(int)
-    found = transfer(network, SERIES, y, AnyClasses(3), way(strategy))
+    found = transfer(network, SERIES, y, AnyClasses(3), config_of(strategy))
     assert (found.predict(SERIES) == y).mean() > 0.8
     probabilities = found.probabilities(SERIES)
     np.testing.assert_array_equal(probabilities > 0.5, found.predict(SERIES) == 1)
 
 
 @pytest.mark.parametrize("strategy", ["probe", "partial"])
-def test_steps_are_told(network, strategy):
+def test_timepoints_are_predicted(network, strategy):
     values = [series[0] > 0 for series in (SERIES.series(i) for i in range(24))]
     y = [np.where(own, "up", "down") for own in values]
-    found = transfer(network, SERIES, y, StepClasses(np.array(["down", "up"])), way(strategy))
+    found = transfer(network, SERIES, y, StepClasses(np.array(["down", "up"])), config_of(strategy))
     said = found.predict(SERIES)
     assert [own.shape for own in said] == [own.shape for own in y]
     assert np.mean(np.concatenate(said) == np.concatenate(y)) > 0.75
@@ -248,7 +250,7 @@ def test_steps_need_tokens(solved):
     y = [np.zeros(length) for length in SERIES.lengths]
     for strategy in ("probe", "full"):
         with pytest.raises(ValueError, match="sees a series only as a whole and has no vector for"):
-            transfer(solved, SERIES, y, StepClasses(np.zeros(1)), way(strategy))
+            transfer(solved, SERIES, y, StepClasses(np.zeros(1)), config_of(strategy))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_steps_need_tokens(solved):
         ),
     ],
 )
-def test_unknown_ways_are_refused(network, given, text):
+def test_unknown_strategies_are_refused(network, given, text):
     with pytest.raises(ValueError, match=text):
         transfer(network, SERIES, LABELS, CLASSES, TransferConfig(**given))
 
@@ -270,11 +272,11 @@ def test_unknown_ways_are_refused(network, given, text):
 def test_series_of_other_channels_are_refused(network):
     other = SeriesSet.of(np.zeros((2, 3, 9)) + np.arange(9))
     with pytest.raises(SeriesError, match="got series of 3 channels, wanted 2"):
-        transfer(network, other, np.array(["slow", "fast"]), CLASSES, way("full"))
+        transfer(network, other, np.array(["slow", "fast"]), CLASSES, config_of("full"))
 
 
 def test_outputs_do_not_depend_on_the_order_of_series(network):
-    found = transfer(network, SERIES, LABELS, CLASSES, way("full", **SHORT))
+    found = transfer(network, SERIES, LABELS, CLASSES, config_of("full", **SHORT))
     order = np.random.default_rng(0).permutation(24)
     np.testing.assert_allclose(
         found.outputs(SERIES[order]), np.asarray(found.outputs(SERIES))[order], atol=1e-5
@@ -297,7 +299,7 @@ def test_a_signal_stops_fine_tuning_after_the_step_in_flight(network):
 
     text = "^stopped after step 3 of 5 of training on labels; nothing was saved$"
     with pytest.raises(Stopped, match=text) as caught:
-        transfer(network, SERIES, LABELS, CLASSES, way("full", **SHORT), watch)
+        transfer(network, SERIES, LABELS, CLASSES, config_of("full", **SHORT), watch)
     assert steps == [(step, 5) for step in range(4)]
     assert caught.value.signum == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) == before

@@ -1,1 +1,1 @@
-"""."""
+"""Audit of views: measures which of them destroy labels."""

@@ -1,4 +1,4 @@
-"""What the audit of views found, and what follows from it for each view."""
+"""Results of the audit of views, and the advice that follows for each view."""
 
 from dataclasses import asdict, dataclass
 from itertools import takewhile
@@ -10,9 +10,9 @@ from selftime.views.registry import Strength
 
 _SMALL_DROP = 2.0
 """Points; a drop counts if even the lower end of its interval is beyond. Sixty strengths are tried:
-some intervals leave out 0 by luck, and hardly one goes so far."""
+some intervals leave out 0 by chance, and hardly one goes so far."""
 _SURE_DROP = 5.0
-"""Points; labels vouch for a view if not even the upper end of an interval is beyond."""
+"""Points; labels confirm a view if not even the upper end of an interval is beyond."""
 DESTROYS, CONFUSES, WEAKLY, SAFE, UNCHANGED = (
     "destroys labels: leave out",
     "confuses series: leave out",
@@ -20,13 +20,13 @@ DESTROYS, CONFUSES, WEAKLY, SAFE, UNCHANGED = (
     "safe",
     "changes nothing here",
 )
-"""What can be said of a view, the worst first: labels are clearly lost at every strength, even to
-who learns from views; no strength is harmless; some are; all are; no series is changed."""
+"""Verdicts on a view, the worst first: labels are clearly lost at every strength, even to a probe
+that learns from views; no strength is harmless; some are; all are; no series is changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """What a view does at one strength, over the series it changed at all.
+    """The effect of a view at one strength on the series that it changed at all.
 
     Attributes:
         amount: the strength.
@@ -34,8 +34,8 @@ class Effect:
         agreement: share of these that are still nearest to their own view, 0 to 1.
         nearest: points that 1-NN among clean series loses; None without labels.
         probe: points that a probe of clean series loses.
-        relearned: points that are lost even to a probe that was fitted on views as well: what
-            was in the series about their labels, and is not in their views.
+        relearned: points that even a probe loses that was fitted on views as well: information
+            on labels that is in the series and not in their views.
     """
 
     amount: Strength
@@ -47,46 +47,45 @@ class Effect:
 
     @property
     def drops(self) -> tuple[Gain, ...]:
-        """What labels say; empty without them."""
+        """Drops of accuracy; empty without labels."""
         return tuple(d for d in (self.nearest, self.probe, self.relearned) if d is not None)
 
     @property
     def is_harmless(self) -> bool:
-        """No clear drop, and labels or neighbours vouch that there is none.
+        """True without a clear drop where labels or neighbours confirm that there is none.
 
-        Neighbours vouch where at least 95 % of the series find themselves, labels where the
-        intervals leave no room for a drop of 5 points.
+        Neighbours do where at least 95 % of the series are nearest to their own view, labels where
+        the intervals leave no room for a drop of 5 points.
         """
         if any(is_clear(drop) for drop in self.drops):
             return False
-        labels_vouch = bool(self.drops) and all(drop.high <= _SURE_DROP for drop in self.drops)
-        return self.agreement >= MIN_RETRIEVAL or labels_vouch
+        labels_confirm = bool(self.drops) and all(drop.high <= _SURE_DROP for drop in self.drops)
+        return self.agreement >= MIN_RETRIEVAL or labels_confirm
 
     @property
     def destroys(self) -> bool:
-        """Labels cannot be read from views, even by who learned from views."""
+        """True where even a probe that learned from views cannot read labels from them."""
         return self.relearned is not None and is_clear(self.relearned)
 
     @property
     def harm(self) -> float:
-        """Largest drop in points; without labels the share that does not find itself."""
+        """Largest drop in points; without labels the share that is nearer to another view."""
         return max((d.points for d in self.drops), default=100 * (1 - self.agreement))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        drops = {name: getattr(self, name) for name in ("nearest", "probe", "relearned")}
+        return asdict(self) | {name: drop and drop._asdict() for name, drop in drops.items()}
 
 
 def is_clear(drop: Gain) -> bool:
-    """A drop that is not luck and not small."""
+    """Return whether a drop is neither chance nor small."""
     return drop.low > _SMALL_DROP
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewAudit:
-    """One view at its strengths.
-
-    Attributes:
-        name: as in ``VIEWS``.
-        keyword: the argument that sets how strongly, or those that are set alike.
-        effects: from weak to strong.
-    """
+    """Effects of a view from weak to strong, and the argument (or arguments) of its strength."""
 
     name: str
     keyword: str
@@ -99,13 +98,13 @@ class ViewAudit:
 
     @property
     def suggested(self) -> Strength | None:
-        """The largest strength up to which all are harmless; None if not even the weakest is."""
+        """The largest strength up to which all are harmless; None if the weakest is not."""
         fine = list(takewhile(lambda effect: effect.is_harmless, self.effects))
         return fine[-1].amount if fine else None
 
     @property
     def verdict(self) -> str:
-        """One of the five things that can be said of a view."""
+        """One of the five verdicts."""
         if not any(effect.changed for effect in self.effects):
             return UNCHANGED
         if self.suggested is None:
@@ -114,28 +113,28 @@ class ViewAudit:
 
     @property
     def suggestion(self) -> str:
-        """The verdict, with the strength where there is a limit to it."""
+        """The verdict, with the strength where it has a limit."""
         if self.verdict != WEAKLY:
             return self.verdict
         falling = self.effects[0].amount > self.effects[-1].amount
         return f"{WEAKLY}: {self.keyword} {'≥' if falling else '≤'} {self.suggested:g}"
 
     def order(self) -> tuple[int, float]:
-        """The worst first."""
+        """Return a sort key that puts the worst first."""
         worst = (DESTROYS, CONFUSES, WEAKLY, SAFE, UNCHANGED).index(self.verdict)
         return worst, -self.default.harm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invariance:
-    """What the audit found.
+    """Results of the audit of all views.
 
     Attributes:
-        series: how many were looked at.
-        classes: how many there are; 0 where labels were not used.
+        series: number of series that were tried.
+        classes: number of classes; 0 where labels were not used.
         nearest: share of held-out clean series that 1-NN gets right; None without labels.
         probe: share that the probe gets right.
-        note: why labels were not used; empty where they were.
+        note: the reason why labels were not used; empty where they were.
         views: the most harmful first.
     """
 
@@ -147,7 +146,7 @@ class Invariance:
     views: tuple[ViewAudit, ...]
 
     def warnings(self) -> list[str]:
-        """One line for each view that must not be used here."""
+        """Return a line for each view that must not be used here."""
         return [
             f"{audit.name} destroys labels here ({audit.default.relearned} points lost even to "
             "who learned from it): leave it out"
@@ -156,23 +155,22 @@ class Invariance:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "series": self.series,
             "classes": self.classes,
             "clean": {"nearest": self.nearest, "probe": self.probe},
             "note": self.note,
             "warnings": self.warnings(),
-            "views": [_plain(audit) for audit in self.views],
+            "views": [
+                {
+                    "name": audit.name,
+                    "suggestion": audit.suggestion,
+                    "verdict": audit.verdict,
+                    "keyword": audit.keyword,
+                    "suggested": audit.suggested,
+                    "effects": [effect.to_dict() for effect in audit.effects],
+                }
+                for audit in self.views
+            ],
         }
-
-
-def _plain(audit: ViewAudit) -> dict[str, Any]:
-    head = {"name": audit.name, "suggestion": audit.suggestion, "verdict": audit.verdict}
-    strengths = {"keyword": audit.keyword, "suggested": audit.suggested}
-    return head | strengths | {"effects": [_effect(effect) for effect in audit.effects]}
-
-
-def _effect(effect: Effect) -> dict[str, Any]:
-    named = {d: getattr(effect, d) for d in ("nearest", "probe", "relearned")}
-    return asdict(effect) | {name: gain and gain._asdict() for name, gain in named.items()}

@@ -1,4 +1,4 @@
-"""The audit of views: which leave a series what it is, and which make it another one's."""
+"""The audit of views: measures which of them keep a series recognisable and its label readable."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,12 +21,12 @@ from selftime.progress import Progress, open_progress
 from selftime.tasks.audit.advice import Effect, Invariance, ViewAudit
 from selftime.tasks.comparison.gain import Gain, gain
 from selftime.tasks.probing.probe import Probe
-from selftime.tasks.probing.ridge import ridge_leave_one_out
+from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
 from selftime.views.mild import View
 from selftime.views.registry import VIEW_STRENGTHS, Strength
 
 _AUDIT_SERIES, _AUDIT_STEPS = 200, 30_000
-"""Most series that are looked at, and most steps of them together (but at least 64 series)."""
+"""Most series that are tried, and most timepoints of them together (but at least 64 series)."""
 _AUDIT_FOLDS = 5
 
 _Vectors = Float[np.ndarray, "N D"]
@@ -36,51 +36,62 @@ _Right = Bool[np.ndarray, "N"]
 def inspect_views(
     series: SeriesSet, *, seed: int = 0, progress: bool | Progress | None = None
 ) -> Invariance:
-    """Try every view on a data set: how far it moves series, and whether labels survive it.
+    """Try every view on a data set, and measure whether series and labels survive it.
 
     Untrained features (``rocket``, standardised) of a sample of the series are compared with
-    those of their views, at a few strengths. Without labels: is a series still the nearest to
-    its own view? With labels: how many points fewer held-out series (5 folds; whole groups where
-    there are groups) are classified right when they are seen through the view. All figures are
-    over the series that the view changed at all.
+    those of their views, at a few strengths. Without labels: the share of series that are still
+    the nearest to their own view. With labels: the drop of accuracy, in points, when held-out
+    series (5 folds; whole groups where there are groups) are seen through the view. All figures
+    are over the series that the view changed at all.
 
     Args:
         series: at least 2, best the training part alone; labels are used where there are any.
         seed: fixes everything random.
-        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
+
+    Returns:
+        The results, with a verdict and a suggested strength for each view, the worst view first.
 
     Raises:
         SeriesError: a single series.
+
+    Example:
+        >>> import selftime as st
+        >>> found = st.inspect_views(st.sample("JapaneseVowels", "train")[:60:3])
+        >>> found.series, found.classes, len(found.views)
+        (20, 2, 20)
+        >>> found.views[0].suggestion
+        'confuses series: leave out'
     """
     if len(series) < 2:
         raise SeriesError("got 1 series, wanted at least 2: cut it into windows (selftime.windows)")
     most = max(64, _AUDIT_STEPS // max(1, int(np.median(series.lengths))))
-    chosen = series[sample_of(len(series), seed, min(_AUDIT_SERIES, most))]
-    why = why_no_labels(chosen.labels)
-    bench = bench_of(chosen if not why else replace(chosen, labels=None), seed)
+    sample = series[sample_of(len(series), seed, min(_AUDIT_SERIES, most))]
+    why = why_no_labels(sample.labels)
+    data = prepare_audit(sample if not why else replace(sample, labels=None), seed)
     audits = []
     with open_progress(progress) as tell:
         for k, (name, (keyword, amounts, views)) in enumerate(VIEW_STRENGTHS.items()):
             tell(f"trying {name}", k, len(VIEW_STRENGTHS))
             effects = [
-                effect_of(bench, view, amount, generator(seed, 1 + 10 * k + i))
+                effect_of(data, view, amount, generator(seed, 1 + 10 * k + i))
                 for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
             ]
             audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
         tell("done", len(VIEW_STRENGTHS), len(VIEW_STRENGTHS))
-    judge = bench.judge
+    clean = data.clean
     return Invariance(
-        series=len(chosen),
-        classes=len(np.unique(judge.labels)) if judge else 0,
-        nearest=float(judge.nearest.mean()) if judge else None,
-        probe=float(judge.probe.mean()) if judge else None,
+        series=len(sample),
+        classes=len(np.unique(clean.labels)) if clean else 0,
+        nearest=float(clean.nearest.mean()) if clean else None,
+        probe=float(clean.probe.mean()) if clean else None,
         note=why,
         views=tuple(sorted(audits, key=ViewAudit.order)),
     )
 
 
 def why_no_labels(labels: np.ndarray | None) -> str:
-    """Why labels cannot be used; empty where they can."""
+    """Return the reason why labels cannot be used; empty where they can."""
     if labels is None:
         return "there are no labels"
     counts = np.sort(np.unique(labels, return_counts=True)[1])[::-1]
@@ -90,14 +101,7 @@ def why_no_labels(labels: np.ndarray | None) -> str:
 
 
 class CleanResults(NamedTuple):
-    """What is known of labels on clean series.
-
-    Attributes:
-        labels: (N,) of the series.
-        folds: (N,) number of the fold in which each series is held out.
-        nearest: (N,) which clean series 1-NN gets right.
-        probe: (N,) which clean series the probe gets right.
-    """
+    """Labels of the clean series, their folds, and masks of those that 1-NN and probe get right."""
 
     labels: np.ndarray
     folds: Int64[np.ndarray, "N"]
@@ -105,130 +109,112 @@ class CleanResults(NamedTuple):
     probe: _Right
 
 
-class Bench(NamedTuple):
-    """Where views are tried.
-
-    Attributes:
-        x: the clean series.
-        encoder: makes features of them.
-        features: (N,F) of the clean series.
-        judge: with labels.
-    """
+class AuditData(NamedTuple):
+    """The clean series, their encoder and features, and with labels the clean results."""
 
     x: Batch
     encoder: Encoder
     features: Float32[Tensor, "N F"]
-    judge: CleanResults | None
+    clean: CleanResults | None
 
 
-def bench_of(series: SeriesSet, seed: int) -> Bench:
-    """Series, features and, with labels, the clean results."""
+def prepare_audit(series: SeriesSet, seed: int) -> AuditData:
+    """Encode the clean series and, with labels, classify them."""
     x = fit_channels(series).apply(batch_of(series))
     encoder = rocket(channels=series.n_channels, length=int(np.median(series.lengths)), seed=seed)
     with torch.inference_mode():
         encoder.prepare(x, generator(seed, 0))
-        bench = Bench(x, encoder, encoder.embed(x), None)
+        features = encoder.embed(x)
     if series.labels is None:
-        return bench
+        return AuditData(x, encoder, features, None)
     folds = folds_by_class(
         series.labels, series.groups, _AUDIT_FOLDS, np.random.default_rng([seed, 2])
     )
-    return bench._replace(
-        judge=clean_results(gram_coordinates(bench.features), series.labels, folds)
-    )
+    vectors, labels = gram_coordinates(features), series.labels
+    nearest = nearest_right(labels, folds, similarity(vectors, vectors))
+    probe = probe_right(labels, folds, [vectors], vectors)
+    return AuditData(x, encoder, features, CleanResults(labels, folds, nearest, probe))
 
 
 def gram_coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:
-    """Vectors with the inner products of the features, so with all that is measured here."""
+    """Return vectors with the inner products of the features, which all measures rest on."""
     with torch.inference_mode():
         products = np.asarray((features @ features.T).double())
     squares, directions = principal_axes(products)
     return np.asarray(directions * np.sqrt(squares))
 
 
-def clean_results(
-    vectors: _Vectors, labels: np.ndarray, folds: Int64[np.ndarray, "N"]
-) -> CleanResults:
-    """What is right on clean series."""
-    nearest = nearest_right(labels, folds, similarity(vectors, vectors))
-    return CleanResults(labels, folds, nearest, probe_right(labels, folds, [vectors], vectors))
-
-
 def similarity(views: _Vectors, clean: _Vectors) -> Float[np.ndarray, "N N"]:
-    """Cosines, up to the length of each view."""
+    """Return cosines, up to the length of each view."""
     lengths = np.linalg.norm(clean, axis=1)
     return np.asarray(views @ (clean / np.where(lengths > 0, lengths, 1.0)[:, None]).T)
 
 
 def nearest_right(
-    labels: np.ndarray, folds: Int64[np.ndarray, "N"], alike: Float[np.ndarray, "N N"]
+    labels: np.ndarray, folds: Int64[np.ndarray, "N"], cosines: Float[np.ndarray, "N N"]
 ) -> _Right:
-    """Whether the nearest clean series of another fold has the label."""
-    others = np.where(folds[:, None] == folds, -np.inf, alike)
+    """Return a mask of series whose nearest clean series of another fold has their label."""
+    others = np.where(folds[:, None] == folds, -np.inf, cosines)
     return np.asarray(labels[others.argmax(axis=1)] == labels)
 
 
 def probe_right(
     labels: np.ndarray, folds: Int64[np.ndarray, "N"], known: list[_Vectors], asked: _Vectors
 ) -> _Right:
-    """Whether a probe fitted on all other folds, in each way they are known, gets a series right.
+    """Return a mask of series that a probe fitted on all other folds gets right.
 
-    Args:
-        labels: (N,) of the series.
-        folds: (N,) in which each is held out.
-        known: (N,D) of the series, clean or under a view; probes are fitted on all of them.
-        asked: (N,D) of the same series, as they are to be classified.
+    ``known`` are vectors of all series, clean or under a view, which the probe is fitted on
+    together; ``asked`` those that it classifies.
     """
     right = np.zeros(len(asked), bool)
     for f in np.unique(folds):
-        held = folds == f
-        train = np.concatenate([vectors[~held] for vectors in known])
-        found = fit_frozen(train, np.tile(labels[~held], len(known)), asked[held])
-        right[held] = found == labels[held]
+        held_out = folds == f
+        train = np.concatenate([vectors[~held_out] for vectors in known])
+        found = fit_frozen(train, np.tile(labels[~held_out], len(known)), asked[held_out])
+        right[held_out] = found == labels[held_out]
     return right
 
 
 def fit_frozen(train: _Vectors, labels: np.ndarray, test: Float[np.ndarray, "M D"]) -> np.ndarray:
-    """Classes that :class:`Probe` gives to test vectors; no probabilities, so it is quick."""
+    """Return the classes that :class:`Probe` predicts, without the cost of its probabilities."""
     classes, index = np.unique(labels, return_inverse=True)
-    targets = np.where(index[:, None] == np.arange(len(classes)), 1.0, -1.0)  # (N,K)
-    middle, offset = train.mean(axis=0), targets.mean(axis=0)
-    weights, _ = ridge_leave_one_out(train - middle, targets - offset, Probe().penalty)
-    return np.asarray(classes[((test - middle) @ weights.T + offset).argmax(axis=1)])
+    signs = class_signs(index, len(classes))
+    weights, offsets, _ = ridge_with_intercept(train, signs, Probe().penalty)
+    return np.asarray(classes[(test @ weights.T + offsets).argmax(axis=1)])
 
 
-def effect_of(bench: Bench, view: View, amount: Strength, rng: torch.Generator) -> Effect:
-    """What a view at one strength does to the series."""
-    y = view(bench.x, rng)
-    moved = changed_series(bench.x, y)
+def effect_of(data: AuditData, view: View, amount: Strength, rng: torch.Generator) -> Effect:
+    """Measure the effect of a view at one strength."""
+    y = view(data.x, rng)
+    moved = changed_series(data.x, y)
     if not moved.any():
         return Effect(amount=amount, changed=0.0, agreement=1.0)
     with torch.inference_mode():
-        both = gram_coordinates(torch.cat([bench.features, bench.encoder.embed(y)]))
+        both = gram_coordinates(torch.cat([data.features, data.encoder.embed(y)]))
     clean, views = both[: len(moved)], both[len(moved) :]
-    alike = similarity(views, clean)
-    own = alike.argmax(axis=1) == np.arange(len(alike))
+    cosines = similarity(views, clean)
+    own = cosines.argmax(axis=1) == np.arange(len(cosines))
     share, agreement = float(moved.mean()), float(own[moved].mean())
     effect = Effect(amount=amount, changed=share, agreement=agreement)
-    if bench.judge is None:
+    if data.clean is None:
         return effect
-    labels, folds, nearest, probe = bench.judge
+    labels, folds, nearest, probe = data.clean
     again = probe_right(labels, folds, [clean, views], views)
     return replace(
         effect,
-        nearest=drop(nearest[moved], nearest_right(labels, folds, alike)[moved]),
+        nearest=drop(nearest[moved], nearest_right(labels, folds, cosines)[moved]),
         probe=drop(probe[moved], probe_right(labels, folds, [clean], views)[moved]),
         relearned=drop(probe[moved], again[moved]),
     )
 
 
 def changed_series(x: Batch, y: Batch) -> _Right:
-    """Which series a view changed, be it in what is observed."""
+    """Return a mask of series that a view changed, in values or in what is observed."""
     before, after = (batch.values.masked_fill(~batch.observed, 0) for batch in (x, y))
     differ = (before != after) | (x.observed != y.observed)
     return np.asarray(differ.flatten(1).any(dim=1))
 
 
 def drop(clean: _Right, viewed: _Right) -> Gain:
-    """How many points are lost, with a 95 % interval."""
+    """Return the points that are lost, with a 95 % interval."""
     return gain(clean[None], viewed[None], resamples=1000)

@@ -1,8 +1,8 @@
-"""The honest comparison: few-label accuracy beside the reference rows, and a verdict in words."""
+"""The comparison: few-label accuracy of a model beside reference rows, and a verdict in words."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,18 +32,17 @@ from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 Shots = int | float | None
 """Labels per class, or a share of all labels (below 1); None means all."""
 
-"""Told what is being done, and how far it is: (what, done, of)."""
-
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which test series every row got right, for every number of labels per class.
+    """Accuracy of a model and of reference rows at several numbers of labels per class.
 
     Attributes:
         labels_per_class: numbers, shares and None for all, in the order they were asked for.
-        hits: by row name (the model first), then by labels per class.
-        n_labels: how many labels these came to in all.
-        leaks: what the test series have in common with pretraining and labels, if it was looked at.
+        hits: (R,M) test series that were right in each draw, by row name (the model first) and
+            by labels per class.
+        n_labels: number of all labels, by labels per class.
+        leaks: overlap of the test series with pretraining and labels, if it was looked for.
         model: that was compared; None where the comparison was read from a file.
     """
 
@@ -64,26 +63,28 @@ class Comparison:
         return tuple(self.hits)
 
     def accuracy(self, name: str, shots: Shots) -> float:
-        """Share of test series that were right, mean over draws."""
+        """Return the share of test series that were right, mean over draws."""
         return float(self.hits[name][shots].mean())
 
     def gain(self, name: str, shots: Shots) -> Gain:
-        """How far the model is ahead of a row, in points with a 95 % interval."""
+        """Return the lead of the model over a row, in points with a 95 % interval."""
         return gain(self.hits[self.names[0]][shots], self.hits[name][shots])
 
     def verdict(self) -> list[str]:
-        """One sentence for each number of labels, then labels saved, then one for each leak."""
+        """Return a sentence for each number of labels, then on labels saved, then on each leak."""
+        by_shots = [self._sentence(shots) for shots in self.labels_per_class]
+        compared = {name: self.labels_saved(name) for name in _SAVINGS_BESIDE}
+        words = [saved[0].in_words(name) for name, saved in compared.items() if saved]
         leaks = self.leaks.sentences() if self.leaks else []
-        saved = [self._saved_in_words(name) for name in _SAVINGS_BESIDE if self.saved(name)]
-        return [*(self._sentence(shots) for shots in self.labels_per_class), *saved, *leaks]
+        return [*by_shots, *(f"{text[0].upper()}{text[1:]}." for text in words), *leaks]
 
-    def saved(self, name: str) -> list[Savings]:
-        """What each number of labels is worth beside a row, from few labels to many.
+    def labels_saved(self, name: str) -> list[Savings]:
+        """Return the worth of each number of labels beside a row, from few labels to many.
 
         Empty where fewer than two numbers were tried, or none of them a number of labels per class.
         """
-        exact = [b for b in self.labels_per_class if b is not None and b >= 1]
-        by_count = {self.n_labels[b]: b for b in self.labels_per_class}
+        exact = [shots for shots in self.labels_per_class if shots is not None and shots >= 1]
+        by_count = {self.n_labels[shots]: shots for shots in self.labels_per_class}
         if name not in self.hits or not exact or len(by_count) < 2:
             return []
         classes = self.n_labels[min(exact)] / min(exact)
@@ -94,10 +95,6 @@ class Comparison:
         )
         counts = [count / classes for count in order]
         return savings(counts, ours, counts, theirs)
-
-    def _saved_in_words(self, name: str) -> str:
-        words = self.saved(name)[0].in_words(name)
-        return f"{words[0].upper()}{words[1:]}."
 
     def _sentence(self, shots: Shots) -> str:
         rivals = [name for name in self.names[1:] if name != UNTRAINED and not is_strategy(name)]
@@ -110,25 +107,23 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
+        words = {shots: labels_in_words(shots) for shots in self.labels_per_class}
+        ours = self.hits[self.names[0]]
         return {
-            "labels": {labels_in_words(b): self.n_labels[b] for b in self.labels_per_class},
-            "draws": {
-                labels_in_words(b): len(self.hits[self.names[0]][b]) for b in self.labels_per_class
-            },
-            "test_series": self.hits[self.names[0]][self.labels_per_class[0]].shape[1],
+            "labels": {text: self.n_labels[shots] for shots, text in words.items()},
+            "draws": {text: len(ours[shots]) for shots, text in words.items()},
+            "test_series": ours[self.labels_per_class[0]].shape[1],
             "accuracy": {
-                name: {labels_in_words(b): self.accuracy(name, b) for b in self.labels_per_class}
+                name: {text: self.accuracy(name, shots) for shots, text in words.items()}
                 for name in self.names
             },
             "gain": {
-                name: {
-                    labels_in_words(b): self.gain(name, b)._asdict() for b in self.labels_per_class
-                }
+                name: {text: self.gain(name, shots)._asdict() for shots, text in words.items()}
                 for name in self.names[1:]
             },
             "saved": {
-                name: [own._asdict() for own in self.saved(name)] for name in _SAVINGS_BESIDE
+                name: [own._asdict() for own in self.labels_saved(name)] for name in _SAVINGS_BESIDE
             },
             "leaks": self.leaks.to_dict() if self.leaks else {},
             "verdict": self.verdict(),
@@ -137,11 +132,11 @@ class Comparison:
 
 UNTRAINED = "untrained encoder"
 _SAVINGS_BESIDE = ("supervised from scratch", "MiniRocket + ridge")
-"""Rows beside which the labels that a model saves are told."""
+"""Rows beside which a verdict counts the labels that a model saves."""
 
 
 def labels_in_words(shots: Shots) -> str:
-    """Labels per class as printed."""
+    """Return labels per class as printed."""
     if shots is None:
         return "all labels"
     if shots < 1:
@@ -149,8 +144,8 @@ def labels_in_words(shots: Shots) -> str:
     return f"{shots} label{'s' if shots > 1 else ''} per class"
 
 
-def shots_in(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
-    """Return labels per class as they were given, each once: numbers, shares, "10%" and "all".
+def parse_shots(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
+    """Return labels per class, each once, from numbers, shares, "10%", "all" or None.
 
     Raises:
         ValueError: neither a positive number, nor a share of up to 100 %, nor "all" or None.
@@ -160,7 +155,7 @@ def shots_in(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
     else:
         words = labels if isinstance(labels, Sequence) else [labels]
     try:
-        found = tuple(dict.fromkeys(_shots_of(word) for word in words))
+        found = tuple(dict.fromkeys(_parse_one(word) for word in words))
     except ValueError:
         found = ()
     if not found:
@@ -171,31 +166,21 @@ def shots_in(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
     return found
 
 
-def _shots_of(word: Shots | str) -> Shots:
+def _parse_one(word: Shots | str) -> Shots:
     if isinstance(word, str):
         word = word.strip()
-        if not (word == "all" or word.endswith("%") or word.isdecimal()):
+        if word in ("all", "100%"):
+            return None
+        if not word.endswith("%"):
+            return _parse_one(int(word) if word.isdecimal() else float("nan"))
+        word = float(word[:-1]) / 100
+        if word >= 1:
             raise ValueError(word)
-        word = None if word in ("all", "100%") else number_in(word)
     if word is None or 0 < word < 1:
         return word
-    if word < 1 or word != int(word):
+    if not word >= 1 or word != int(word):
         raise ValueError(word)
     return int(word)
-
-
-def number_in(word: str) -> int | float:
-    """Return a whole number, or the share that a percentage is, which is below 1.
-
-    Raises:
-        ValueError: another text.
-    """
-    if not word.endswith("%"):
-        return int(word)
-    share = float(word[:-1]) / 100
-    if not 0 < share < 1:
-        raise ValueError(word)
-    return share
 
 
 def compare(  # noqa: PLR0913 - a front door: each is one thing that people decide
@@ -209,33 +194,38 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Comparison:
-    """Set a model beside the reference rows at several numbers of labels.
+    """Compare a model with reference rows at several numbers of labels per class.
 
     All rows see the same draws of labelled training series and all test series. The unlabelled
-    rest of ``train`` serves every row alike (statistics, biases); no row sees ``test`` before it
-    is judged.
+    rest of ``train`` serves every row in the same way (statistics, biases); no row sees ``test``
+    before it is judged.
 
     Args:
-        model: what is judged; None pretrains one on ``train``, without its labels.
+        model: that is compared; None pretrains one on ``train``, without its labels.
         train: labelled series to draw from, whatever :func:`selftime.read` takes.
         test: labelled series to be judged on.
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
             means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
-        draws: how often labels are drawn, each with a seed of its own (0, 1, …).
+        draws: number of draws of labels, each with a seed of its own (0, 1, …).
         strategies: further ways to use the model, each a row: names in
             :data:`selftime.tasks.transfer.strategies.STRATEGIES`, or "auto". They take minutes.
         seed: of the pretraining, where there is no model.
-        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: labels are missing, or test has classes that train lacks.
-        ValueError: an unknown strategy, or something else than labels per class.
+        ValueError: an unknown strategy, or labels per class that cannot be read.
+
+    Example:
+        >>> import selftime as st
+        >>> train, test = (st.sample("JapaneseVowels", p)[:60:3] for p in ("train", "test"))
+        >>> found = st.compare(None, train, test, labels_per_class=1, draws=1)
+        >>> print(found.verdict()[0])  # doctest: +ELLIPSIS
+        With 1 label per class: ... % right; self-supervision ... points against ...
     """
-    every, train, test = shots_in(labels_per_class), read(train), read(test)
+    all_shots, train, test = parse_shots(labels_per_class), read(train), read(test)
     labels, truth = check_labels(train, test)
-    makers = COMPARISON_ROWS | {
-        strategy_row_name(name): strategy_maker(name) for name in strategies
-    }
+    makers = COMPARISON_ROWS | {strategy_row_name(s): strategy_maker(s) for s in strategies}
     rows: list[Row] = []
     hits: dict[str, dict[Shots, Hits]] = {}
     n_labels: dict[Shots, int] = {}
@@ -243,16 +233,16 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         if model is None:
             model = pretrain(train, seed=seed, progress=tell)
         for done, (name, make) in enumerate(makers.items()):
-            tell(f"comparing ({name})", done, len(makers) + len(every))
+            tell(f"comparing ({name})", done, len(makers) + len(all_shots))
             rows.append(make(model, train, test))
             hits[name] = {}
-        for done, shots in enumerate(every, start=len(makers)):
-            tell(f"comparing ({labels_in_words(shots)})", done, len(makers) + len(every))
+        for done, shots in enumerate(all_shots, start=len(makers)):
+            tell(f"comparing ({labels_in_words(shots)})", done, len(makers) + len(all_shots))
             picks = draw_labels(labels, shots, draws)
             n_labels[shots] = len(picks[0])
             for row in rows:
                 hits[row.name][shots] = row_hits(row, labels, truth, picks)
-    return Comparison(every, hits, n_labels, find_leaks(model, train, test), model)
+    return Comparison(all_shots, hits, n_labels, find_leaks(model, train, test), model)
 
 
 COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
@@ -266,10 +256,10 @@ COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
 
 
 def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
-    """What makes the row of a strategy.
+    """Return a function that makes the row of a strategy.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: the strategy is unknown.
     """
     config = TransferConfig(strategy=name)
     check_transfer(config)
@@ -277,7 +267,7 @@ def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
 
 
 def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:
-    """Rows of the labelled training series, for each draw."""
+    """Draw rows of labelled training series, an array for each draw."""
     if shots is None:
         return [np.arange(len(labels))]
     rngs = [np.random.default_rng(seed) for seed in range(draws)]
@@ -287,13 +277,13 @@ def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray
 
 
 def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
-    """Which test series are right (R,M), the head fitted anew on each draw."""
+    """Return the test series that are right (R,M), the head fitted anew on each draw."""
     heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
     return np.stack([head.predict(row.test) == truth for head in heads])
 
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of both parts.
+    """Return the labels of both parts.
 
     Raises:
         SeriesError: labels are missing, of one class only, or test has classes that train lacks.
@@ -310,7 +300,7 @@ def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[np.ndarray, np.ndar
 
 
 def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
-    """The figures, and beneath them which test series were right, a bit each."""
+    """Return the figures, and beneath them a bit for each test series: right or wrong."""
     return comparison.to_dict() | {
         "labels_per_class": list(comparison.labels_per_class),
         "hits": {
@@ -321,39 +311,31 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_from_dict(content: Mapping[str, Any]) -> Comparison:
-    """What :func:`comparison_to_dict` made.
+    """Return the comparison that :func:`comparison_to_dict` wrote.
 
     Raises:
-        ValueError: something is missing or does not fit, as in files of older versions.
+        ValueError: a field is missing or does not fit, as in files of older versions.
     """
     try:
-        every, M = tuple(content["labels_per_class"]), int(content["test_series"])
+        all_shots, M = tuple(content["labels_per_class"]), int(content["test_series"])
         hits = {
-            name: {b: hits_in(text, M) for b, text in zip(every, texts, strict=True)}
+            name: {b: unpack_hits(text, M) for b, text in zip(all_shots, texts, strict=True)}
             for name, texts in content["hits"].items()
         }
-        counts = dict(zip(every, content["labels"].values(), strict=True))
-        leaks = leaks_in(content.get("leaks"))
+        counts = dict(zip(all_shots, content["labels"].values(), strict=True))
+        leaks = Leaks.from_dict(content["leaks"]) if content.get("leaks") else None
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"the comparison lacks or garbles {error}: compare again") from None
-    return Comparison(every, hits, counts, leaks)
-
-
-def leaks_in(content: Mapping[str, Any] | None) -> Leaks | None:
-    """The leaks that a file tells of; None where none were looked for."""
-    if not content:
-        return None
-    known = {field.name: content[field.name] for field in fields(Leaks)}
-    return Leaks(**known | {"shared": tuple(known["shared"])})
+    return Comparison(all_shots, hits, counts, leaks)
 
 
 def pack_hits(hits: Hits) -> list[str]:
-    """A text a draw: its hits as bits, eight to a byte, in base64."""
+    """Return a text per draw: its hits as bits, eight to a byte, in base64."""
     return [b64encode(np.packbits(row).tobytes()).decode("ascii") for row in hits]
 
 
-def hits_in(texts: list[str], M: int) -> Hits:
-    """The hits of M test series in every draw (R,M).
+def unpack_hits(texts: list[str], M: int) -> Hits:
+    """Return the hits of M test series in every draw (R,M).
 
     Raises:
         ValueError: too few or too many bits.

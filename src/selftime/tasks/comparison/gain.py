@@ -1,4 +1,4 @@
-"""How sure a difference between two classifiers is, how many labels it saves, and how to say it in words."""
+"""Gain in accuracy of one classifier over another, and the labels it saves, with words for both."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,17 +7,11 @@ import numpy as np
 from jaxtyping import Bool
 
 Hits = Bool[np.ndarray, "R M"]
-"""Which of M test series were classified right, in each of R draws of labels."""
+"""True where a test series (of M) was classified right in a draw of labels (of R)."""
 
 
 class Gain(NamedTuple):
-    """A difference in accuracy and its 95 % interval, in points (percent of test series).
-
-    Attributes:
-        points: mean difference.
-        low: lower end of the interval.
-        high: upper end.
-    """
+    """A mean difference in accuracy and its 95 % interval, in points (percent of test series)."""
 
     points: float
     low: float
@@ -30,7 +24,7 @@ class Gain(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """True where the interval leaves out 0."""
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
@@ -38,10 +32,10 @@ class Gain(NamedTuple):
 
 
 def gain(ours: Hits, theirs: Hits, *, resamples: int = 2000, seed: int = 0) -> Gain:
-    """Paired difference of two rows that saw the same draws and the same test series.
+    """Return the paired difference of two rows that saw the same draws and the same test series.
 
     The interval comes from a bootstrap that redraws both the draws of labels and the test series
-    (two-way bootstrap, Owen 2007), so it covers luck in either. With a single draw, as when all
+    (two-way bootstrap, Owen 2007), so it covers chance in either. With a single draw, as when all
     labels are used, only the test series are redrawn.
     """
     rng = np.random.default_rng(seed)
@@ -55,7 +49,7 @@ def gain(ours: Hits, theirs: Hits, *, resamples: int = 2000, seed: int = 0) -> G
 
 
 def gain_in_words(difference: Gain) -> str:
-    """What a difference to the untrained encoder says about self-supervision."""
+    """Return the effect of self-supervision as words, from the gain over the untrained encoder."""
     if not difference.is_clear:
         return f"self-supervision made no clear difference ({difference} points)"
     size = f"{abs(difference.points):.1f} ± {difference.margin:.1f} points"
@@ -65,16 +59,16 @@ def gain_in_words(difference: Gain) -> str:
 
 
 Count = int | float
-"""Labels of each class; a mean over classes where some have fewer."""
+"""Labels per class; a mean over classes where some have fewer."""
 
 
 class Savings(NamedTuple):
-    """What so many labels are worth beside another way of using labels.
+    """The worth of a model's labels beside another row, both in labels per class.
 
     Attributes:
-        labels: of each class, that the model had.
-        equivalent: of each class, with which the other is as good.
-        at_least: whether the other was not as good even with that many, the most it was given.
+        labels: that the model had.
+        equivalent: with which the other row is as good.
+        at_least: True where the other row was worse even with that many, the most it was given.
     """
 
     labels: Count
@@ -83,12 +77,14 @@ class Savings(NamedTuple):
 
     @property
     def factor(self) -> float:
-        """How many times as many labels the other needs."""
+        """Labels that the other row needs for each one of the model."""
         return self.equivalent / self.labels
 
     def in_words(self, other: str) -> str:
-        """The saving as a sentence; ``other`` is the name of what the model is set beside."""
-        had = f"with {_labels_with_noun(self.labels)} per class"
+        """Return the saving as a sentence; ``other`` is the name of the other row."""
+        noun = "label" if self.labels == 1 else "labels"
+        had = f"with {two_digits(self.labels)} {noun} per class"
+        theirs = f"{other} with {two_digits(self.equivalent)}"
         if self.factor <= 1 and not self.at_least:
             return (
                 f"{had} self-supervision did not save labels here: {other} is as good "
@@ -96,28 +92,24 @@ class Savings(NamedTuple):
             )
         times = f"{two_digits(self.factor)} times fewer labels"
         if not self.at_least:
-            return f"{had} this model is as good as {other} with {two_digits(self.equivalent)}: {times}"
-        saved = f": at least {times}" if self.factor > 1 else ""
-        return (
-            f"{had} this model is better than {other} with {two_digits(self.equivalent)}, the most "
-            f"that was tried{saved}"
-        )
+            return f"{had} this model is as good as {theirs}: {times}"
+        rest = f": at least {times}" if self.factor > 1 else ""
+        return f"{had} this model is better than {theirs}, the most that was tried{rest}"
 
 
 def savings(
     labels: Sequence[Count], ours: Sequence[float], counts: Sequence[Count], theirs: Sequence[float]
 ) -> list[Savings]:
-    """What each number of labels of a model is worth beside another row.
+    """Return the worth of each number of labels of a model beside another row.
 
-    The other's accuracy is taken to grow along straight lines between the numbers of labels it
-    was measured with, on a logarithmic scale of labels, and it is as good from the first number
-    on at which it reaches the model's accuracy. One that is as good with the fewest labels it was
-    measured with is put down for these.
+    The other row's accuracy is taken to grow along straight lines between the numbers of labels
+    it was measured with, on a logarithmic scale of labels. It is as good from the first number on
+    at which it reaches the model's accuracy, at the lowest the fewest labels it was measured with.
 
     Args:
-        labels: (A,) labels per class that the model had.
+        labels: (A,) labels per class that the model had, ascending.
         ours: (A,) its accuracies.
-        counts: (B,) labels per class that the other had, ascending.
+        counts: (B,) labels per class that the other row had, ascending.
         theirs: (B,) its accuracies.
 
     Raises:
@@ -132,7 +124,7 @@ def savings(
 def worth(
     labels: Count, accuracy: float, counts: Sequence[Count], theirs: Sequence[float]
 ) -> Savings:
-    """What one number of labels, with which a model reaches an accuracy, is worth."""
+    """Return the worth of one number of labels, with which a model reaches an accuracy."""
     reached = np.flatnonzero(np.asarray(theirs) >= accuracy)
     if not len(reached):
         return Savings(labels, counts[-1], at_least=True)
@@ -145,7 +137,7 @@ def worth(
 
 
 def check_curve(counts: Sequence[Count], accuracies: Sequence[float]) -> None:
-    """One accuracy for each number of labels, from few to many.
+    """Check that there is one accuracy for each number of labels, from few to many.
 
     Raises:
         ValueError: otherwise.
@@ -163,10 +155,5 @@ def check_curve(counts: Sequence[Count], accuracies: Sequence[float]) -> None:
 
 
 def two_digits(value: Count) -> str:
-    """Two digits where it is below 10, none behind the point above."""
+    """Format with two digits below 10, and without decimals above."""
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
-
-
-def _labels_with_noun(labels: Count) -> str:
-    """A number of labels with its noun."""
-    return f"{two_digits(labels)} label{'' if labels == 1 else 's'}"

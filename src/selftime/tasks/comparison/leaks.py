@@ -1,5 +1,6 @@
-"""Leaks: which test series are not new to a model or to its labelled series, and what to say."""
+"""Leaks: test series that a model or its labelled series already know, and warnings of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +10,19 @@ from selftime.data.fingerprints import are_among, fingerprints_of
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 
+_MAX_NAMED = 3
+"""Shared groups that a warning names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Leaks:
-    """What test series have in common with what was learned from.
+    """Overlap of test series with pretraining and with labelled series.
 
     Attributes:
-        test: how many test series there are.
-        seen: how many of them the model was pretrained on; None where the model does not know.
-        doubled: how many of them occur among the labelled training series too, value by value.
-        shared: groups (subject, machine, recording) that stand on both sides.
+        test: number of test series.
+        seen: of these, the number that the model was pretrained on; None where it does not know.
+        doubled: the number that occur among the labelled training series too, value by value.
+        shared: groups (subject, machine, recording) that occur in both parts.
     """
 
     test: int
@@ -27,43 +31,54 @@ class Leaks:
     shared: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
-        """What must be said of a result; nothing where all is well."""
-        said = []
+        """Return a warning for each leak."""
+        found = []
         if self.seen:
-            said.append(
+            found.append(
                 f"{self.seen:,} of {self.test:,} test series were seen in pretraining: the result "
                 "is transductive and may flatter the model; what it does on new series shows only "
                 "when these are left out of pretraining."
             )
         if self.doubled:
-            said.append(
+            found.append(
                 f"{self.doubled:,} of {self.test:,} test series occur among the labelled ones too, "
                 "value by value: getting these right is no evidence."
             )
         if self.shared:
-            names = ", ".join(self.shared[:NAMED]) + (", …" if len(self.shared) > NAMED else "")
-            said.append(
-                f"train and test share {len(self.shared):,} groups ({names}): the result does not "
+            more = ", …" if len(self.shared) > _MAX_NAMED else ""
+            found.append(
+                f"train and test share {len(self.shared):,} groups "
+                f"({', '.join(self.shared[:_MAX_NAMED])}{more}): the result does not "
                 "hold for new ones; split by group."
             )
-        return said
+        return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {**vars(self), "shared": list(self.shared)}
 
-
-NAMED = 3
-"""Shared groups that are named."""
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Leaks":
+        """Return the leaks that :meth:`to_dict` wrote."""
+        known = {name: content[name] for name in ("test", "seen", "doubled")}
+        return cls(**known, shared=tuple(content["shared"]))
 
 
 def find_leaks(model: Model, train: SeriesSet, test: SeriesSet) -> Leaks:
-    """What a test part has in common with pretraining and with the labelled part.
+    """Find test series that pretraining or the labelled part had already.
 
     Args:
-        model: what is judged.
-        train: labelled series that its head is fitted on.
-        test: series it is judged on.
+        model: the model that is judged.
+        train: N labelled series that its head is fitted on.
+        test: M series that it is judged on.
+
+    Example:
+        >>> import selftime as st
+        >>> train = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(train, encoder="quantiles")
+        >>> leaks = st.find_leaks(model, train[:10], train[5:])
+        >>> leaks.test, leaks.seen, leaks.doubled
+        (15, 15, 5)
     """
     seen = model.seen(test)
     return Leaks(
@@ -75,7 +90,7 @@ def find_leaks(model: Model, train: SeriesSet, test: SeriesSet) -> Leaks:
 
 
 def shared_groups(train: SeriesSet, test: SeriesSet) -> tuple[str, ...]:
-    """Groups that have series in both parts; none where either has no groups."""
+    """Return groups that have series in both parts; none where either part has no groups."""
     if train.groups is None or test.groups is None:
         return ()
     names = np.intersect1d(train.groups.astype(str), test.groups.astype(str))

@@ -1,4 +1,4 @@
-"""Rows of a comparison: untrained encoder, raw values, MiniRocket, from scratch, and ways to fine-tune the model."""
+"""Rows of a comparison: the model, the references beside it, and strategies of fine-tuning."""
 
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     Attributes:
         name: as printed.
         train: (N,D) vectors of the training part; from scratch, its values (N,C·T).
-        test: (M,D) vectors of the test part; from scratch, its values, whose T may be another.
+        test: (M,D) vectors of the test part; from scratch, its values, with a T of their own.
         head: classifier that is cloned and fitted on the labelled vectors.
     """
 
@@ -44,28 +44,28 @@ class Row(NamedTuple):
     head: ClassifierMixin
 
 
-def _embedded(
+def _embed_both(
     model: Model, train: SeriesSet, test: SeriesSet
 ) -> tuple[Float32[np.ndarray, "N D"], Float32[np.ndarray, "M D"]]:
     return model.embed(train, progress=False), model.embed(test, progress=False)
 
 
 def model_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
-    """The model itself."""
+    """Return the row of the model itself."""
     return Row(
-        "selftime", *_embedded(model, train, test), Probe(reference_bank=model.reference_bank)
+        "selftime", *_embed_both(model, train, test), Probe(reference_bank=model.reference_bank)
     )
 
 
 def untrained_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
-    """The same encoder without what was learned, under the same probe."""
+    """Return the row of the same encoder without its learned weights, under the same probe."""
     bare = Model(untrained_twin(model, train), model.scaling, model.channels)
-    vectors, asked = _embedded(bare, train, test)
+    vectors, asked = _embed_both(bare, train, test)
     return Row("untrained encoder", vectors, asked, Probe(reference_bank=draw_bank(vectors)))
 
 
 def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
-    """The values, resampled to the median length and scaled a channel, under the same probe."""
+    """Return the row of values, resampled to the median length and scaled, under the same probe."""
     scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
 
     def values(series: SeriesSet) -> _Features:
@@ -77,15 +77,15 @@ def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
 
 
 def draw_bank(vectors: _Features) -> _Features:
-    """As many vectors as a model keeps for its probe, drawn as it draws them."""
+    """Draw a reference bank, as large as that of a model and drawn in the same way."""
     return np.asarray(vectors[sample_of(len(vectors), 0, BANK_SIZE)])
 
 
 def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
-    """MiniRocket with the classifier of its paper (Dempster et al. 2021, section 3.3).
+    """Return the row of MiniRocket with its paper's classifier (Dempster et al. 2021, section 3.3).
 
-    It is given all that the unlabelled part has to offer: biases and standardisation come from
-    every training series, not from the few labelled ones.
+    Its biases and standardisation come from every training series, not from the few labelled
+    ones.
     """
     length = int(np.median(train.lengths))
     body = Standardised(encoder=minirocket(channels=train.n_channels, length=length, seed=seed))
@@ -93,11 +93,11 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
         body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
     model = Model(body, scaling.none(), train.channels)
     head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
-    return Row("MiniRocket + ridge", *_embedded(model, train, test), head)
+    return Row("MiniRocket + ridge", *_embed_both(model, train, test), head)
 
 
 def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
-    """The network of the model, or ``dilated`` where it has none, trained on the labels alone."""
+    """Return the row of the model's network, or ``dilated``, trained on the labels alone."""
     scale = scaling.fit_channels(train)
     recipe = network_like(model.encoder, train.n_channels, int(np.median(train.lengths)))
     head = FromScratch(recipe=recipe, channels=train.n_channels)
@@ -105,7 +105,7 @@ def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
 
 
 def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
-    """The encoder without learned maps, and with its first weights where they were trained."""
+    """Return the encoder without learned maps, and with first weights where it was trained."""
     bare = without_learning(model.encoder)
     if not any(weight.requires_grad for weight in bare.parameters()):
         return bare
@@ -117,7 +117,7 @@ def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
 
 
 def without_learning(encoder: Encoder) -> Encoder:
-    """The same encoder with every learned map taken out."""
+    """Return the encoder with every learned map taken out."""
     if isinstance(encoder, Projected):
         return without_learning(encoder.encoder)
     if isinstance(encoder, UnitLength):
@@ -129,16 +129,7 @@ def without_learning(encoder: Encoder) -> Encoder:
 
 
 class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """A strategy as a classifier of rows, which are numbers of series.
-
-    Args:
-        model: what is used.
-        series: that the rows are numbers of.
-        config: how it is used.
-
-    Attributes:
-        classes_: (K,) class labels.
-    """
+    """A transfer strategy as a classifier of rows, which are numbers of series."""
 
     def __init__(self, *, model: Model, series: SeriesSet, config: TransferConfig) -> None:
         self.model = model
@@ -146,7 +137,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.config = config
 
     def fit(self, X: Int[np.ndarray, "n 1"], y: Any) -> "TransferClassifier":
-        """Learn from some of the series and their labels."""
+        """Fit the strategy on some of the series and their labels."""
         self.classes_ = np.unique(y)
         target_type, rows = OneClass(self.classes_), self.series[X[:, 0]]
         self.solution_ = fit_strategy(
@@ -155,38 +146,38 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return self
 
     def predict(self, X: Int[np.ndarray, "n 1"]) -> np.ndarray:
-        """The likeliest class of each (n,)."""
+        """Return the most likely class of each series (n,)."""
         return np.asarray(self.solution_.predict(self.series[X[:, 0]]))
 
 
 def strategy_row(model: Model, train: SeriesSet, test: SeriesSet, config: TransferConfig) -> Row:
-    """A row whose head is fine-tuned anew on the labelled series of every draw."""
+    """Return a row that is fine-tuned anew on the labelled series of every draw."""
     both = concatenate_sets(train, test)
     rows = np.arange(len(both))[:, None]
     head = TransferClassifier(model=model, series=both, config=config)
     return Row(strategy_row_name(config.strategy), rows[: len(train)], rows[len(train) :], head)
 
 
-PREFIX = "selftime, "
+_STRATEGY_PREFIX = "selftime, "
 
 
 def strategy_row_name(strategy: str) -> str:
-    """What a strategy's row is called."""
-    return PREFIX + strategy
+    """Return the name of a strategy's row."""
+    return _STRATEGY_PREFIX + strategy
 
 
 def strategy_in(name: str) -> str:
-    """The strategy whose row is called so."""
-    return name.removeprefix(PREFIX)
+    """Return the strategy whose row has that name."""
+    return name.removeprefix(_STRATEGY_PREFIX)
 
 
 def is_strategy(name: str) -> bool:
-    """Whether a row is the model itself, used in another way."""
-    return name.startswith(PREFIX)
+    """Return whether a row is the model itself under another strategy."""
+    return name.startswith(_STRATEGY_PREFIX)
 
 
 def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
-    """The series of two sets as one, without what only one of them has."""
+    """Join the series of two sets, without labels and groups."""
     parts = (first, second)
     seen = [
         np.ones(part.steps.shape, bool) if part.observed is None else part.observed

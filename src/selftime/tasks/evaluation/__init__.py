@@ -1,1 +1,1 @@
-"""."""
+"""Evaluation of a classifier on test series: figures, calibration and mistakes."""

@@ -1,4 +1,4 @@
-"""What became of every test series under a classifier, and every figure that follows from it."""
+"""Evaluation of a classifier: the prediction for every test series, and all figures from it."""
 
 import os
 from collections.abc import Mapping
@@ -32,27 +32,44 @@ from selftime.tasks.evaluation.reliability import ReliabilityBin, reliability_bi
 _EVALUATION_FORMAT = 1
 """Of ``evaluation.json``; raised whenever an older reader would misread a newer file."""
 ABOUT = ("run", "train", "test")
-"""What such a file says of the model and the series, beside the figures."""
+"""Facts on the model and the series that such a file holds beside the figures."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Evaluation:
-    """A classifier judged on test series; M of them, K classes.
+    """A classifier judged on M test series of K classes; made by :func:`selftime.evaluate`.
 
-    All figures are worked out from these arrays, so a file that holds them holds every figure.
+    All figures follow from these arrays, so a file that holds them holds every figure.
 
     Attributes:
         classes: (K,) names.
         ids: (M,) of the test series.
-        truth: (M,) number of the true class of each.
-        predicted: (M,) number of the class it was given.
+        truth: (M,) number of the true class.
+        predicted: (M,) number of the predicted class.
         probabilities: (M,K) to 6 significant digits, so that a file gives them back exactly.
-        labelled: how many labelled series the classifier was fitted on.
-        mistakes: wrong predictions, the most confident first, some of them.
-        about: of which series it is ("train", "test"), and by what model ("run").
+        labelled: number of labelled series that the classifier was fitted on.
+        mistakes: some of the wrong predictions, the most confident first.
+        about: source and fingerprint of the series ("train", "test"), and the model's "run".
 
     Raises:
-        ValueError: arrays that do not fit one another.
+        ValueError: arrays do not fit one another.
+
+    Example:
+        >>> import numpy as np
+        >>> import selftime as st
+        >>> found = st.Evaluation(
+        ...     classes=np.array(["a", "b"]),
+        ...     ids=np.array(["x", "y", "z"]),
+        ...     truth=np.array([0, 1, 1]),
+        ...     predicted=np.array([0, 1, 0]),
+        ...     probabilities=np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]),
+        ...     labelled=8,
+        ... )
+        >>> round(found.accuracy, 3), round(found.balanced_accuracy, 3)
+        (0.667, 0.75)
+        >>> found.confusion
+        array([[1, 0],
+               [1, 1]])
     """
 
     classes: np.ndarray
@@ -78,7 +95,7 @@ class Evaluation:
 
     @property
     def right(self) -> Bool[np.ndarray, "M"]:
-        """Which series were classified right."""
+        """Mask of series that were classified right."""
         return np.asarray(self.truth == self.predicted)
 
     @property
@@ -98,14 +115,14 @@ class Evaluation:
 
     @property
     def confusion(self) -> Int64[np.ndarray, "K K"]:
-        """How many series of class k (row) were given class j (column)."""
+        """Number of series of class k (row) with prediction j (column)."""
         return np.asarray(
             confusion_matrix(self.truth, self.predicted, labels=np.arange(len(self.classes)))
         )
 
     @property
     def balanced_accuracy(self) -> float:
-        """Accuracy within each class, mean over the classes that there are test series of."""
+        """Accuracy within each class, mean over the classes of the test series."""
         known = np.unique(self.truth)
         return float(recall_score(self.truth, self.predicted, labels=known, average="macro"))
 
@@ -116,10 +133,9 @@ class Evaluation:
 
     @property
     def negative_log_likelihood(self) -> float:
-        """Of the true classes, in nats a series; one held to be impossible costs 36, not ∞.
+        """Mean over series in nats; a true class of probability 0 costs 36, not ∞.
 
-        Rows of probabilities need not add up to 1, as scikit-learn's ``log_loss`` wants them: they
-        are rounded.
+        Rounded probabilities need not add up to 1, which scikit-learn's ``log_loss`` demands.
         """
         given = self.probabilities[np.arange(len(self.ids)), self.truth]
         return float(-np.log(given.clip(min=float(np.finfo(np.float64).eps))).mean())
@@ -137,16 +153,16 @@ class Evaluation:
 
     @cached_property
     def calibration_luck(self) -> float:
-        """What the calibration error of true probabilities would stay under in 19 of 20 sets."""
+        """Bound of the calibration error of true probabilities in 19 of 20 test sets."""
         return reliability.calibration_luck(self.confidence)
 
     @property
     def bins(self) -> tuple[ReliabilityBin, ...]:
-        """Series by confidence: how sure and how right each bin is."""
+        """Mean confidence and accuracy of series of similar confidence."""
         return reliability_bins(self.confidence, self.right)
 
     def figures(self) -> dict[str, float | list[float]]:
-        """The key figures by name."""
+        """Return the key figures by name."""
         return {
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
@@ -159,7 +175,7 @@ class Evaluation:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; classes of series as numbers into ``classes``."""
+        """Return plain values for JSON; classes of series as numbers into ``classes``."""
         return {
             "format": _EVALUATION_FORMAT,
             "test_series": len(self.ids),
@@ -176,7 +192,7 @@ class Evaluation:
         }
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write all of it to a JSON file, which :func:`selftime.read_run` reads.
+        """Write the evaluation to a JSON file, which :func:`selftime.read_run` reads.
 
         Raises:
             FileExistsError: the file is there and ``overwrite`` is False.
@@ -187,10 +203,10 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Evaluation":
-        """What :meth:`to_dict` made; figures are worked out anew.
+        """Return the evaluation that :meth:`to_dict` wrote; figures are computed anew.
 
         Raises:
-            ValueError: another format, or something is missing or does not fit.
+            ValueError: another format, or a field is missing or does not fit.
         """
         if content.get("format") != _EVALUATION_FORMAT:
             raise ValueError(
@@ -213,12 +229,12 @@ class Evaluation:
 
 @runtime_checkable
 class FittedClassifier(Protocol):
-    """Whatever was fitted on labelled series, such as :class:`selftime.Classifier`."""
+    """A classifier fitted on labelled series, such as :class:`selftime.Classifier`."""
 
     classes_: np.ndarray
 
     def predict_proba(self, X: SeriesSet) -> np.ndarray:
-        """Probability (M,K) of each class."""
+        """Return the probability (M,K) of each class."""
         ...
 
 
@@ -231,18 +247,30 @@ def evaluate(
     probabilities: np.ndarray | None = None,
     progress: bool | Progress | None = None,
 ) -> Evaluation:
-    """Judge a fitted classifier on labelled test series, whatever it is made of.
+    """Judge a fitted classifier on labelled test series.
 
     Args:
-        model: in whose space the nearest training series are looked for.
+        model: whose embeddings find the most similar training series.
         classifier: fitted on ``train``.
-        train: the labelled series it was fitted on, whatever :func:`selftime.read` takes.
-        test: labelled series that it never saw. A class that ``train`` lacks has probability 0.
-        probabilities: (M,K) of the test series, where the classifier was asked already.
-        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
+        train: N labelled series it was fitted on, whatever :func:`selftime.read` takes.
+        test: M labelled series that it never saw. A class that ``train`` lacks has probability 0.
+        probabilities: (M,K) of the test series, where they are known already.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: labels are missing.
+
+    Example:
+        >>> import selftime as st
+        >>> train = st.sample("JapaneseVowels", "train")[:60:6]
+        >>> test = st.sample("JapaneseVowels", "test")[:60]
+        >>> model = st.pretrain(train, encoder="quantiles")
+        >>> classifier = st.Classifier(model).fit(train)
+        >>> found = st.evaluate(model, classifier, train, test)
+        >>> found.labelled, found.probabilities.shape
+        (10, (60, 2))
+        >>> found.accuracy > 0.9
+        True
     """
     train, test = read(train), read(test)
     if probabilities is None:
@@ -278,14 +306,9 @@ def evaluation_of(
     train: SeriesSet,
     test: SeriesSet,
 ) -> Evaluation:
-    """The evaluation of probabilities that were worked out already.
+    """Return the evaluation of probabilities of ``known`` classes.
 
-    Args:
-        probabilities: probability of each class for each test series.
-        known: (K,) the classes they are of.
-        spaces: embeddings of the training series (N,D) and of the test series (M,D).
-        train: the labelled series.
-        test: the judged series.
+    ``spaces`` are the embeddings of the training series (N,D) and of the test series (M,D).
 
     Raises:
         SeriesError: labels are missing.
@@ -295,13 +318,13 @@ def evaluation_of(
             raise SeriesError(f"{part} has no labels, wanted one a series to judge by")
     classes, truth = number_classes(known, test.labels)
     predicted = probabilities.argmax(axis=1)
-    strangers = np.zeros((len(probabilities), len(classes) - len(known)))
+    unknown = np.zeros((len(probabilities), len(classes) - len(known)))
     found = Evaluation(
         classes=classes,
         ids=test.ids.astype(str),
         truth=truth,
         predicted=predicted,
-        probabilities=six_digits(np.hstack([probabilities, strangers])),
+        probabilities=six_digits(np.hstack([probabilities, unknown])),
         labelled=len(train),
     )
     names = (classes[found.truth], classes[predicted])
@@ -310,7 +333,7 @@ def evaluation_of(
 
 
 def origins(train: SeriesSet, test: SeriesSet) -> dict[str, Any]:
-    """Where both parts came from, as files say it."""
+    """Return source and fingerprint of both parts."""
     return {
         name: ({"source": series.source} if series.source else {})
         | {"fingerprint": series.fingerprint()}
@@ -319,14 +342,14 @@ def origins(train: SeriesSet, test: SeriesSet) -> dict[str, Any]:
 
 
 def number_classes(known: np.ndarray, labels: Any) -> tuple[np.ndarray, Int64[np.ndarray, "M"]]:
-    """Names of all classes, those that training lacked last, and the number of each label."""
+    """Return names of all classes, those that training lacked last, and each label's number."""
     names, given = known.astype(str), np.asarray(labels).astype(str)
     classes = np.concatenate([names, np.setdiff1d(given, names)])
-    places = {name: k for k, name in enumerate(classes.tolist())}
-    return classes, np.array([places[name] for name in given.tolist()], np.int64)
+    numbers = {name: k for k, name in enumerate(classes.tolist())}
+    return classes, np.array([numbers[name] for name in given.tolist()], np.int64)
 
 
 def six_digits(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M K"]:
-    """Rounded to 6 significant digits."""
-    rounded = [float(f"{chance:.6g}") for chance in probabilities.ravel().tolist()]
+    """Round to 6 significant digits."""
+    rounded = [float(f"{value:.6g}") for value in probabilities.ravel().tolist()]
     return np.array(rounded).reshape(probabilities.shape)

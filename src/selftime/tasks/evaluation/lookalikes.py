@@ -1,4 +1,4 @@
-"""Why a series was taken for another class: the training series that the model finds like it."""
+"""Mistakes of a classifier beside the training series that are most similar to them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,27 +11,22 @@ from selftime.tasks.probing.reference_bank import unit_vectors
 
 
 class Lookalike(NamedTuple):
-    """A training series and how much it is like a test series.
-
-    Attributes:
-        id: of the training series.
-        similarity: cosine of the two embeddings, −1 to 1.
-    """
+    """The id of a training series, and the cosine of its embedding and that of a test series."""
 
     id: str
     similarity: float
 
 
 class Mistake(NamedTuple):
-    """A test series that was given the wrong class.
+    """A test series with a wrong prediction.
 
     Attributes:
         id: of the test series.
         truth: its class.
-        predicted: the class it was given.
-        confidence: probability that it was given with.
-        like_predicted: the training series of the predicted class most like it.
-        like_truth: that of its true class; None where training had no such class.
+        predicted: the predicted class.
+        confidence: probability of the predicted class.
+        like_predicted: the most similar training series of the predicted class.
+        like_truth: that of the true class; None where training had no such class.
     """
 
     id: str
@@ -43,7 +38,7 @@ class Mistake(NamedTuple):
 
 
 MOST_MISTAKES = 24
-"""Wrong predictions that are kept with their nearest training series, the most confident ones."""
+"""Most wrong predictions that are kept with their nearest training series."""
 
 
 def mistakes_in(
@@ -53,14 +48,10 @@ def mistakes_in(
     spaces: tuple[np.ndarray, np.ndarray],
     train: SeriesSet,
 ) -> tuple[Mistake, ...]:
-    """Wrong predictions beside their nearest training series, the most confident first.
+    """Return wrong predictions beside their nearest training series, the most confident first.
 
-    Args:
-        test: the judged series.
-        names: (M,) true class and (M,) predicted class of each, as text.
-        confidence: probability of the predicted class.
-        spaces: embeddings of the training series (N,D) and of the test series (M,D).
-        train: the labelled series.
+    ``names`` are the true and the predicted class of each test series as text, ``spaces`` the
+    embeddings of the training series (N,D) and of the test series (M,D).
     """
     truth, predicted = names
     wrong = np.flatnonzero(truth != predicted)
@@ -82,14 +73,7 @@ def most_similar(
     ids: np.ndarray,
     allowed: Bool[np.ndarray, "N"],
 ) -> Lookalike | None:
-    """The training series of highest cosine, the first of equals; None if none is allowed.
-
-    Args:
-        vector: embedding of the test series.
-        among: embeddings of the training series.
-        ids: (N,) their ids.
-        allowed: which of them may be chosen.
-    """
+    """Return the allowed training series of highest cosine, the first of equals, or None."""
     rows = np.flatnonzero(allowed)
     if not len(rows):
         return None
@@ -102,7 +86,7 @@ def most_similar(
 
 
 def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
-    """Plain values for JSON."""
+    """Return plain values for JSON."""
     likes = {name: getattr(mistake, name) for name in ("like_predicted", "like_truth")}
     return mistake._asdict() | {
         name: like._asdict() if like else None for name, like in likes.items()
@@ -110,7 +94,7 @@ def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
 
 
 def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:
-    """What :func:`mistake_to_dict` made."""
+    """Return the mistake that :func:`mistake_to_dict` wrote."""
     return Mistake(
         id=str(content["id"]),
         truth=str(content["truth"]),
@@ -122,5 +106,5 @@ def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:
 
 
 def lookalike_of(content: Mapping[str, Any] | None) -> Lookalike | None:
-    """A training series as :func:`mistake_to_dict` wrote it."""
+    """Return a training series that :func:`mistake_to_dict` wrote."""
     return Lookalike(str(content["id"]), float(content["similarity"])) if content else None

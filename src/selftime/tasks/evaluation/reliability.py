@@ -1,4 +1,4 @@
-"""How far figures can be trusted: interval of the accuracy, calibration error and its bins."""
+"""Reliability of figures: interval of the accuracy, calibration error and its bins."""
 
 from typing import NamedTuple
 
@@ -6,42 +6,30 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 RESAMPLES = 2000
-"""Redrawn test sets that an interval of the accuracy comes from."""
+"""Redrawn test sets for the interval of an accuracy."""
 MOST_BINS = 15  # Guo et al. 2017, section 5
 _SIMULATED_SETS = 1000
-"""Imagined test sets that are drawn to see what luck alone makes of the calibration error."""
+"""Simulated test sets for the calibration error that chance alone makes."""
 
 
 class ReliabilityBin(NamedTuple):
-    """Test series of similar confidence; confidence is the probability of the predicted class.
+    """Test series of similar confidence, which is the probability of the predicted class."""
 
-    Attributes:
-        low: lowest confidence among them.
-        high: highest confidence.
-        series: how many there are.
-        confidence: their mean confidence.
-        accuracy: the share of them that is right.
-    """
-
-    low: float
-    high: float
-    series: int
-    confidence: float
-    accuracy: float
+    low: float  # lowest confidence
+    high: float  # highest confidence
+    series: int  # number of series
+    confidence: float  # mean confidence
+    accuracy: float  # share of series that is right
 
 
 def calibration_error(
     confidence: Float[np.ndarray, "M"], right: Bool[np.ndarray, "... M"]
 ) -> Float[np.ndarray, "..."]:
-    """Expected calibration error: Σ_b (|B_b| / M) · |acc(B_b) − conf(B_b)| (Guo 2017, equation 3).
+    """Return the calibration error Σ_b (|B_b| / M) · |acc(B_b) − conf(B_b)| (Guo 2017, eq. 3).
 
     B_b are the series of bin b, acc(B_b) the share of them that is right, conf(B_b) their mean
     confidence; so each term is |Σ_{i ∈ B_b} (rightᵢ − confidenceᵢ)| / M. Bins are adaptive, see
-    :func:`bin_starts`.
-
-    Args:
-        confidence: probability of the predicted class.
-        right: whether it is the true one; of several test sets at once, if wanted.
+    :func:`bin_starts`. ``right`` may hold several test sets at once.
     """
     order = np.argsort(confidence, kind="stable")
     surplus = right[..., order] - confidence[order]  # (…,M)
@@ -50,10 +38,10 @@ def calibration_error(
 
 
 def calibration_luck(confidence: Float[np.ndarray, "M"], *, seed: int = 0) -> float:
-    """The error that 1 in 20 test sets would exceed if every confidence were exactly true.
+    """Return the error that 1 in 20 test sets would exceed if every confidence were exactly true.
 
-    Whether series i is right is drawn with its confidence as probability (consistency resampling,
-    Bröcker & Smith 2007), so a measured error below this says nothing against the probabilities.
+    Series i is drawn to be right with its confidence as probability (consistency resampling,
+    Bröcker & Smith 2007), so a measured error below this is no evidence against the probabilities.
     """
     drawn = np.random.default_rng(seed).random((_SIMULATED_SETS, len(confidence))) < confidence
     return float(np.quantile(calibration_error(confidence, drawn), 0.95))
@@ -62,7 +50,7 @@ def calibration_luck(confidence: Float[np.ndarray, "M"], *, seed: int = 0) -> fl
 def reliability_bins(
     confidence: Float[np.ndarray, "M"], right: Bool[np.ndarray, "M"]
 ) -> tuple[ReliabilityBin, ...]:
-    """The bins of :func:`calibration_error`, the least confident first."""
+    """Return the bins of :func:`calibration_error`, the least confident first."""
     order = np.argsort(confidence, kind="stable")
     starts = bin_starts(confidence[order])
     return tuple(
@@ -80,10 +68,10 @@ def reliability_bins(
 
 
 def bin_starts(ascending: Float[np.ndarray, "M"]) -> Int64[np.ndarray, "bins"]:
-    """Where the bins of sorted confidences begin: each holds about as many series as any other.
+    """Return the first rows of bins of sorted confidences, each with about as many series.
 
-    There are √M of them, at most :data:`MOST_BINS`. Equal widths would leave most bins nearly
-    empty where a classifier is sure (Nguyen & O'Connor 2015, section 3.2). Equal confidences stay
+    There are √M bins, at most :data:`MOST_BINS`. Equal widths would leave most bins nearly empty
+    where a classifier is confident (Nguyen & O'Connor 2015, section 3.2). Equal confidences stay
     together, so few distinct ones make fewer bins.
     """
     M = len(ascending)
@@ -93,10 +81,10 @@ def bin_starts(ascending: Float[np.ndarray, "M"]) -> Int64[np.ndarray, "bins"]:
 
 
 def bootstrap_interval(right: Bool[np.ndarray, "M"], *, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of the share that is right, over redrawn series (Efron 1979).
+    """Return the 95 % percentile interval of the share that is right (bootstrap, Efron 1979).
 
     Of M series drawn with replacement the number that is right is binomial. Where all series are
-    right, or none, redrawing them never shows another share: the ends are then those of Clopper &
+    right, or none, redrawing never shows another share: the ends are then those of Clopper &
     Pearson (1934), 0.025^(1/M) and 1, or 0 and one minus it.
     """
     M, share = len(right), float(right.mean())

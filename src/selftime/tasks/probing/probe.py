@@ -1,18 +1,19 @@
-"""One linear probe for every number of labels, from one a class to all of them."""
+"""One linear probe for every number of labels, and the temperatures of its probabilities."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import softmax
+from jaxtyping import Float, Int
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selftime.tasks.probing.reference_bank import MIN_NORM, most_confident_share, neighbour_mean
-from selftime.tasks.probing.ridge import ridge_leave_one_out
-from selftime.tasks.probing.temperature import softmax_temperature
+from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
 
 
 class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -20,43 +21,43 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     Targets are 1 for the class and -1 for the rest (least-squares classification, Suykens &
     Vandewalle 1999). The penalty is a fixed share of the mean squared length of the centred
-    vectors: with one label per class leave-one-out can say nothing about it, and with a few it is
-    so noisy that choosing from a wide grid by it costs accuracy. At one label per class this is
-    close to the nearest class mean, with many labels to least squares.
+    vectors: with one label per class leave-one-out says nothing about it, and with a few it is so
+    noisy that a choice from a wide grid costs accuracy. At one label per class this is close to
+    the nearest class mean, with many labels to least squares.
 
-    A cohort of unlabelled vectors, if there is one, helps in three ways where labels are few.
+    A reference bank of unlabelled vectors, if there is one, helps in three ways where labels are
+    few.
 
-    A vector is moved towards its nearest in the cohort, which even out what is peculiar to it
+    A vector is moved towards its nearest neighbours in the bank, which even out its peculiarities
     (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
     2019): by half their mean with one label per class, less the more labels there are.
 
     Some classes win too often, because their labelled vectors happen to lie near the middle of
-    all series. So the scores of each class are brought to mean 0 and deviation 1 over the cohort
-    (test normalisation of speaker verification, Auckenthaler et al. 2000): fully with one label a
-    class, less the more labels there are. This takes classes to be about equally frequent; equal
-    numbers of labels per class say nothing of that, unequal ones do, and the more unequal they are
-    the less is normalised.
+    all series. So the scores of each class are brought to mean 0 and deviation 1 over the bank
+    (test normalisation of speaker verification, Auckenthaler et al. 2000): fully with one label
+    per class, less the more labels there are. This takes classes to be about equally frequent;
+    the more unequal the numbers of labels are, the less is normalised.
 
-    The probe is fitted again with the labels that it gave itself to the cohort, the surest nine of
-    ten of each class (self-training, Yarowsky 1995; pseudo-labels, Lee 2013), and its scores are
-    the mean of both: half is kept of what it said before, more the more of the cohort is labelled.
+    The probe is fitted again with its own labels for the bank, the most confident nine of ten of
+    each class (self-training, Yarowsky 1995; pseudo-labels, Lee 2013). Its scores are the mean of
+    both fits: half comes from the first one, more the more of the bank is labelled.
 
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
     (Guo et al. 2017, section 4.2), so that calibration costs no labels.
 
     Args:
         penalty: share of the mean squared length that is added to every direction.
-        rounds: how often it is fitted again with its own labels of the cohort.
-        cohort: (M,D) vectors of unlabelled series, or None; some hundreds tell enough, and time
-            grows with the cube of M.
+        rounds: times that it is fitted again with its own labels for the bank.
+        reference_bank: (M,D) vectors of unlabelled series, or None; some hundreds are enough, and
+            time grows with the cube of M.
 
     Attributes:
         classes_: (K,) class labels.
         coef_: (K,D) weights, of vectors moved towards their neighbours.
-        own_coef_: (K,D) weights learned from its own labels, of vectors as they are.
+        own_coef_: (K,D) weights learned from pseudo-labels, of vectors as they are.
         intercept_: (K,) offsets.
-        reach_: what share of the mean of its neighbours is added to a vector.
-        temperature_: scores are divided by it before the softmax.
+        reach_: share of the mean of its neighbours that is added to a vector.
+        temperature_: divides scores before the softmax.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         """Fit on embeddings (n,D) and their labels (n,).
 
         Raises:
-            ValueError: not numbers, or labels that are not classes.
+            ValueError: embeddings are not numbers, or labels are not classes.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         with warnings.catch_warnings():  # few labels per class are what this is for
@@ -85,8 +86,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         self.classes_, index = np.unique(y, return_inverse=True)
         labels = np.bincount(index)
         self.reach_ = 0.0 if self.reference_bank is None else _SHIFT_SHARE / float(labels.mean())
-        self.coef_, self.intercept_, held_out = self._solve_ridge(
-            self._move_to_neighbours(X), index
+        signs = class_signs(index, len(self.classes_))
+        self.coef_, self.intercept_, held_out = ridge_with_intercept(
+            self._move_to_neighbours(X), signs, self.penalty
         )
         reference_bank = (
             X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
@@ -101,27 +103,19 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             self._learn_from_itself((X, index), reference_bank, moved)
         return self
 
-    def _solve_ridge(
-        self, X: np.ndarray, index: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights (K,D), offsets (K,) and left-out scores (n,K) for vectors and their classes."""
-        Y = np.where(index[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)  # (n,K)
-        Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
-        weights, held_out = ridge_leave_one_out(X - Xm, Y - Ym, self.penalty)
-        return weights, Ym - weights @ Xm, held_out + Ym
-
     def _learn_from_itself(
         self, labelled: tuple[np.ndarray, np.ndarray], reference_bank: np.ndarray, moved: np.ndarray
     ) -> None:
-        """Mix in what is learned from its own labels of the cohort, on the same scale."""
+        """Mix in a fit on pseudo-labels of the reference bank, on the same scale."""
         X, index = labelled
-        share = OWN * (1 - len(X) / len(reference_bank))
+        share = _SELF_TRAINING_SHARE * (1 - len(X) / len(reference_bank))
         coef, intercept = self.coef_, self.intercept_
         first = scores = moved @ coef.T + intercept
         for _ in range(self.rounds):
             rows, given = most_confident_share(scores / self.temperature_, _CONFIDENT_SHARE)
-            told = np.concatenate([X, reference_bank[rows]]), np.concatenate([index, given])
-            weights, offsets, _ = self._solve_ridge(*told)
+            vectors = np.concatenate([X, reference_bank[rows]])
+            signs = class_signs(np.concatenate([index, given]), len(self.classes_))
+            weights, offsets, _ = ridge_with_intercept(vectors, signs, self.penalty)
             second = reference_bank @ weights.T + offsets
             size = share * first.std() / max(second.std(), MIN_NORM)
             scores = (1 - share) * first + size * second
@@ -129,7 +123,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
             self.intercept_ = (1 - share) * intercept + size * offsets
 
     def _move_to_neighbours(self, X: np.ndarray) -> np.ndarray:
-        """Vectors (n,D) with a share of the mean of their neighbours added."""
+        """Add a share of the mean of their neighbours to vectors (n,D)."""
         if self.reference_bank is None:
             return X
         return X + self.reach_ * neighbour_mean(
@@ -139,7 +133,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Shift (K,) and scale (K,) of scores: by labels per class, over a moved cohort."""
+        """Return shift (K,) and scale (K,) of scores, by labels per class and over a moved bank."""
         if not len(moved):
             return np.zeros(len(labels)), np.ones(len(labels))
         scores = moved @ self.coef_.T + self.intercept_
@@ -149,22 +143,22 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         return strength * scores.mean(axis=0), scale
 
     def decision_function(self, X: Any) -> Float[np.ndarray, "n ..."]:
-        """Scores (n,K); for two classes (n,), that of the second as scikit-learn has it."""
+        """Return scores (n,K); for two classes (n,), that of the second as scikit-learn has it."""
         scores = self.scores(X)
         return np.asarray(scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The class of highest score (n,)."""
+        """Return the class of highest score (n,)."""
         scores = self.scores(X)
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
-        """Calibrated probabilities (n,K)."""
+        """Return calibrated probabilities (n,K)."""
         scores = self.scores(X)
         return np.asarray(softmax(scores / self.temperature_, axis=1))
 
     def scores(self, X: Any) -> Float[np.ndarray, "n K"]:
-        """Scores of all classes (n,K), before they become probabilities."""
+        """Return scores of all classes (n,K), before they become probabilities."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         own = X @ self.own_coef_.T + self.intercept_
@@ -172,10 +166,44 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
 
 _NEIGHBOURS_AVERAGED = 5
-"""How many of the cohort a vector is moved towards."""
+"""Vectors of the reference bank that a vector is moved towards."""
 _SHIFT_SHARE = 0.5
 """Share of their mean that is added with one label per class."""
-OWN = 0.5
-"""What share of the scores comes from its own labels, where hardly any of the cohort has one."""
+_SELF_TRAINING_SHARE = 0.5
+"""Share of the scores that comes from pseudo-labels where hardly any of the bank is labelled."""
 _CONFIDENT_SHARE = 0.9
-"""Share of its own labels of a class that it learns from, the surest ones."""
+"""Share of the pseudo-labels of a class that the probe learns from, the most confident ones."""
+DEFAULT_TEMPERATURE = 0.3
+"""Temperature where one label per class leaves nothing to fit it on."""
+
+
+def fit_temperature(loss: Callable[[float], float], *, highest: float = 3.0) -> float:
+    """Return the temperature t of least loss, log t between -4 and ``highest``."""
+    found = minimize_scalar(
+        lambda log_t: loss(float(np.exp(log_t))), bounds=(-4.0, highest), method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def softmax_temperature(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"]) -> float:
+    """Return the softmax temperature of highest likelihood on left-out scores.
+
+    Cases whose class has no other label are left aside: without them their class is unknown.
+    With none left it is :data:`DEFAULT_TEMPERATURE`.
+    """
+    known = np.bincount(index)[index] > 1
+    if not known.any():
+        return DEFAULT_TEMPERATURE
+
+    def loss(t: float) -> float:
+        logs = log_softmax(scores[known] / t, axis=1)
+        return float(-logs[np.arange(known.sum()), index[known]].mean())
+
+    return fit_temperature(loss)
+
+
+def logistic_temperature(
+    scores: Float[np.ndarray, "n K"], signs: Float[np.ndarray, "n K"]
+) -> float:
+    """Return the temperature of least mean log(1 + exp(−sign · score / t))."""
+    return fit_temperature(lambda t: float(np.logaddexp(0, -signs * scores / t).mean()))

@@ -1,4 +1,4 @@
-"""What unlabelled vectors tell a probe: which are near a vector, and of which it is sure."""
+"""The reference bank of unlabelled vectors: neighbours in it, and its most confident labels."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -7,15 +7,12 @@ _Vectors = Float[np.ndarray, "n D"]
 
 
 def neighbour_mean(X: _Vectors, reference_bank: Float[np.ndarray, "M D"], count: int) -> _Vectors:
-    """Mean (n,D) of the nearest vectors of the cohort by cosine, never of a vector itself.
+    """Return the mean (n,D) of the nearest vectors of the bank by cosine.
 
-    Args:
-        X: (n,D) vectors.
-        cohort: (M,D) vectors to choose from.
-        count: how many of them; at most half of the cohort.
+    A vector never counts itself, and ``count`` is at most half of the bank.
     """
     cosine = unit_vectors(X) @ unit_vectors(reference_bank).T  # (n,M)
-    cosine[cosine > ITSELF] = -np.inf
+    cosine[cosine > _SAME_SERIES] = -np.inf
     count = max(min(count, len(reference_bank) // 2), 1)
     nearest = np.argpartition(-cosine, count - 1, axis=1)[:, :count]
     shares = np.zeros_like(cosine)
@@ -24,22 +21,22 @@ def neighbour_mean(X: _Vectors, reference_bank: Float[np.ndarray, "M D"], count:
 
 
 def unit_vectors(X: _Vectors) -> _Vectors:
-    """Vectors of length 1; zeros stay zeros."""
+    """Scale vectors to length 1; zeros stay zeros."""
     return np.asarray(X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), MIN_NORM))
 
 
 def most_confident(
     scores: Float[np.ndarray, "M K"], each: int | Int[np.ndarray, "K"]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the surest ``each`` of every class, or of all it has, and their classes.
+    """Return rows of the most confident ``each`` of every class, or all it has, and their classes.
 
-    Sure is who has little left for other classes: Σ exp(sⱼ - s) over them, s the highest score.
-    Probabilities order alike, but near 1 they round to equal ones.
+    Confidence is high where Σ exp(sⱼ - s) over the other classes is low, s the highest score.
+    Probabilities give the same order, but near 1 they round to equal ones.
     """
     given = scores.argmax(axis=1)
     others = np.exp(scores - scores.max(axis=1, keepdims=True))
     others[np.arange(len(given)), given] = 0
-    order = np.lexsort((others.sum(axis=1), given))  # class by class, the surest first
+    order = np.lexsort((others.sum(axis=1), given))  # class by class, the most confident first
     counts = np.bincount(given, minlength=scores.shape[1])
     place = np.arange(len(given)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = order[place < np.broadcast_to(each, counts.shape)[given[order]]]
@@ -49,11 +46,11 @@ def most_confident(
 def most_confident_share(
     scores: Float[np.ndarray, "M K"], share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the surest share of each class's own, and their classes."""
+    """Return rows of the most confident share of each class, and their classes."""
     counts = np.bincount(scores.argmax(axis=1), minlength=scores.shape[1])
     return most_confident(scores, np.ceil(share * counts).astype(int))
 
 
-ITSELF = 1 - 1e-6
+_SAME_SERIES = 1 - 1e-6
 """Cosine above which two vectors are those of one series, to the precision of float32."""
 MIN_NORM = 1e-12

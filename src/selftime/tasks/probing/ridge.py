@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
 
 def solve_ridge(
     xx: Float[np.ndarray, "D D"], xy: Float[np.ndarray, "D K"], penalty: float
 ) -> Float[np.ndarray, "D K"]:
-    """Weights (XᵀX + λI)⁻¹XᵀY from the moments XᵀX and XᵀY."""
+    """Return weights (XᵀX + λI)⁻¹XᵀY from the moments XᵀX and XᵀY."""
     if not len(xx):
         return xy
     penalised = xx + penalty * np.eye(len(xx))
@@ -19,22 +19,18 @@ def solve_ridge(
 
 
 def mean_variance(xx: Float[np.ndarray, "D D"]) -> float:
-    """The unit of a penalty: the mean second moment of a feature, above 0."""
+    """Return the unit of a penalty: the mean second moment of a feature, above 0."""
     return max(float(np.trace(xx)) / max(len(xx), 1), 1e-30)
 
 
 def ridge_leave_one_out(
     Z: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalty: float
 ) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, "n K"]]:
-    """Weights for centred data, and what each case would score if it had been left out.
+    """Return weights for centred cases Z and targets Y, and the score of each case left out.
 
-    Solved in the smaller of the two spaces, cases or features. Left-out scores follow from
-    residuals and leverage (Allen 1974); the 1/n in it is that of the intercept.
-
-    Args:
-        Z: cases.
-        Y: their targets.
-        penalty: share of the mean squared length of the cases.
+    The penalty is a share of the mean squared length of the cases. The smaller of the two spaces,
+    cases or features, is solved. Left-out scores follow from residuals and leverage (Allen 1974);
+    the 1/n in it is that of the intercept.
     """
     n, D = Z.shape
     added = penalty * max(float(np.einsum("nd,nd->", Z, Z)) / n, 1e-12)
@@ -50,40 +46,45 @@ def ridge_leave_one_out(
     return weights.T, Y - residual / (1 - leverage - 1 / n).clip(min=1e-6)[:, None]
 
 
+def ridge_with_intercept(
+    X: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"], penalty: float
+) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, "K"], Float[np.ndarray, "n K"]]:
+    """Return weights, offsets and left-out scores for cases and targets as they are."""
+    Xm, Ym = X.mean(axis=0), Y.mean(axis=0)
+    weights, held_out = ridge_leave_one_out(X - Xm, Y - Ym, penalty)
+    return weights, Ym - weights @ Xm, held_out + Ym
+
+
+def class_signs(index: Int[np.ndarray, "n"], classes: int) -> Float[np.ndarray, "n K"]:
+    """Return targets of least-squares classification: 1 for the class and -1 for the rest."""
+    return np.where(index[:, None] == np.arange(classes), 1.0, -1.0)
+
+
 @dataclass(frozen=True)
 class RidgePath:
-    """The weights of every penalty from one eigendecomposition.
+    """The weights of every penalty from one eigendecomposition."""
 
-    Attributes:
-        values: (D,) eigenvalues of XᵀX.
-        basis: (D,D) from eigenvectors to features.
-        targets: (D,K) eigenvectors times XᵀY.
-    """
-
-    values: Float[np.ndarray, "D"]
-    basis: Float[np.ndarray, "D D"]
-    targets: Float[np.ndarray, "D K"]
+    values: Float[np.ndarray, "D"]  # eigenvalues of XᵀX
+    basis: Float[np.ndarray, "D D"]  # from eigenvectors to features
+    targets: Float[np.ndarray, "D K"]  # eigenvectors times XᵀY
 
     @classmethod
     def of(cls, xx: Float[np.ndarray, "D D"], xy: Float[np.ndarray, "D K"]) -> "RidgePath":
-        """The path of the moments XᵀX and XᵀY."""
+        """Return the path of the moments XᵀX and XᵀY."""
         values, basis = np.linalg.eigh(xx)
         return cls(np.maximum(values, 0.0), basis, basis.T @ xy)
 
     def weights(self, penalty: float) -> Float[np.ndarray, "D K"]:
-        """Those of one penalty."""
+        """Return the weights of one penalty."""
         return np.asarray(self.basis @ (self.targets / (self.values + penalty)[:, None]))
 
     def errors(
         self, held_out: Float[np.ndarray, "M M"], penalties: Float[np.ndarray, "A"]
     ) -> Float[np.ndarray, "A"]:
-        """Mean squared error of each penalty on cases known by their moments alone.
+        """Return the mean squared error of each penalty on cases known by their moments alone.
 
         E|y − Wᵀx|² = tr E yyᵀ − 2 tr WᵀE xyᵀ + tr WᵀE xxᵀW, with W = basis · diag(f) · targets.
-
-        Args:
-            held_out: second moments of features and, after them, targets.
-            penalties: A of them.
+        ``held_out`` are second moments of features and, after them, targets.
         """
         D = len(self.values)
         xx = self.basis.T @ held_out[:D, :D] @ self.basis

@@ -16,25 +16,18 @@ _Vectors = Float[np.ndarray, "_ D"]
 
 
 class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc] # no types there
-    """A classifier of vectors that is given unlabelled ones too.
-
-    Attributes:
-        classes_: (K,) class labels.
-    """
+    """A classifier of vectors that learns from unlabelled ones too."""
 
     unlabelled: _Vectors | None
 
     def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
         """Fit on vectors (n,D), their labels (n,) and unlabelled vectors (M,D).
 
-        Args:
-            X: labelled vectors.
-            y: their labels.
-            unlabelled: in place of those the head was made with; with none at all, only the
-                labelled ones are learned from.
+        Unlabelled vectors stand in place of those the head was made with; with none at all, the
+        head learns from the labelled ones alone.
 
         Raises:
-            ValueError: not numbers, or unlabelled vectors of another length.
+            ValueError: vectors are not numbers, or unlabelled vectors have another length.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         given = self.unlabelled if unlabelled is None else unlabelled
@@ -49,40 +42,37 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class (n,)."""
+        """Return the most likely class (n,)."""
         probabilities = self.predict_proba(X)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
-        """Probability of each class (n,K), calibrated by ``self_training`` alone."""
+        """Return the probability of each class (n,K), calibrated by ``self_training`` alone."""
         check_is_fitted(self)
-        return self._chances(validate_data(self, X, dtype=np.float64, reset=False))
+        return self._probabilities(validate_data(self, X, dtype=np.float64, reset=False))
 
     @abstractmethod
     def _learn(self, X: _Vectors, index: np.ndarray, U: _Vectors) -> None:
         """Learn from labelled vectors (n,D), their classes (n,) and unlabelled vectors (M,D)."""
 
     @abstractmethod
-    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
-        """Probability of each class."""
+    def _probabilities(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+        """Return the probability of each class."""
 
 
 class Prototypes(SemiSupervised):
-    """Nearest class mean, the means drawn towards the unlabelled vectors that lie near them.
+    """Nearest class mean, the means moved towards the unlabelled vectors near them.
 
     Soft k-means from the labelled means (Ren et al. 2018, *Meta-Learning for Semi-Supervised
     Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; over the unlabelled
     vectors those of each class are brought to mean 0 and deviation 1, as in
-    :class:`selftime.tasks.probing.probe.Probe`, so that no class takes all: fully where all classes have
-    as many labels, less the more unequal they are.
+    :class:`selftime.tasks.probing.probe.Probe`, so that no class takes all: fully where all
+    classes have as many labels, less the more unequal they are.
 
     Args:
         temperature: of the softmax that shares unlabelled vectors out among classes.
-        rounds: how often means are drawn.
+        rounds: times that means are moved.
         unlabelled: (M,D) vectors, or None.
-
-    Attributes:
-        means_: (K,D) of length 1.
     """
 
     def __init__(
@@ -100,12 +90,12 @@ class Prototypes(SemiSupervised):
         self.strength_ = counts.min() / counts.max()
         self.means_ = unit_vectors((shares / counts).T @ X)
         for _ in range(self.rounds):
-            drawn = self._soft_assignments(U, U @ self.means_.T)  # (M,K)
-            total = shares.T @ X + drawn.T @ U
-            self.means_ = unit_vectors(total / (counts + drawn.sum(axis=0))[:, None])
+            assigned = self._soft_assignments(U, U @ self.means_.T)  # (M,K)
+            total = shares.T @ X + assigned.T @ U
+            self.means_ = unit_vectors(total / (counts + assigned.sum(axis=0))[:, None])
         self.over_ = U @ self.means_.T
 
-    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+    def _probabilities(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
         return self._soft_assignments(directions(X, self.centre_), self.over_)
 
     def _soft_assignments(self, X: _Vectors, over: np.ndarray) -> Float[np.ndarray, "n K"]:
@@ -114,21 +104,18 @@ class Prototypes(SemiSupervised):
 
 
 class SelfTraining(SemiSupervised):
-    """The probe, fitted again on the unlabelled vectors that it is surest of.
+    """The probe, fitted again on its most confident labels of unlabelled vectors.
 
-    Of each class equally many are taken, more from round to round, with the label that the probe
-    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). The probe does so itself
-    with more caution: it takes classes to be as frequent as it finds them, and keeps half of what
-    it said before. This head is bolder; it gains more where classes are equally frequent and loses
+    Equally many are taken of each class, more from round to round, with the label that the probe
+    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). The probe trains itself
+    more cautiously: it takes classes to be as frequent as it finds them, and half of its scores
+    come from the first fit. This head gains more where classes are equally frequent, and loses
     where they are not.
 
     Args:
-        share: of the unlabelled vectors that have a label in the last round.
-        rounds: how often the probe is fitted again.
+        share: share of the unlabelled vectors that have a label in the last round.
+        rounds: times that the probe is fitted again.
         unlabelled: (M,D) vectors, or None.
-
-    Attributes:
-        probe_: the last one.
     """
 
     def __init__(
@@ -147,26 +134,23 @@ class SelfTraining(SemiSupervised):
             both = np.concatenate([X, U[rows]]), np.concatenate([index, given])
             self.probe_ = Probe(rounds=0, reference_bank=U).fit(*both)
 
-    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+    def _probabilities(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
         return self.probe_.predict_proba(X)
 
 
 class LabelSpreading(SemiSupervised):
     """Labels that spread over the graph of nearest neighbours of all vectors, to new ones too.
 
-    F = (1 - α)(I - αS)⁻¹Y with S the symmetrically normalised likeness of neighbours (Zhou et al.
+    F = (1 - α)(I - αS)⁻¹Y with S the symmetrically normalised similarity of neighbours (Zhou et al.
     2004, *Learning with Local and Global Consistency*, section 2). Y is 1 over the number of
-    labels of a class, and so is each column of F brought to sum 1, so that classes weigh alike. A
-    new vector takes the mean of its neighbours, weighted by likeness; where no label reached any of
-    them, of all vectors.
+    labels of a class, and each column of F is scaled to sum 1, so that classes weigh the same. A
+    new vector takes the mean of its neighbours, weighted by similarity; where no label reached any
+    of them, of all vectors.
 
     Args:
         neighbours: of each vector.
         alpha: share of its class that a vector takes from its neighbours.
         unlabelled: (M,D) vectors, or None.
-
-    Attributes:
-        shares_: (n + M, K) classes of all vectors known.
     """
 
     def __init__(
@@ -186,39 +170,37 @@ class LabelSpreading(SemiSupervised):
         )
         self.shares_ = F / F.sum(axis=0)
 
-    def _chances(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
+    def _probabilities(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
         cosines = directions(X, self.centre_) @ self.known_.T
-        likeness = direction_similarity(cosines)
-        votes = np.where(are_nearest(cosines, self.neighbours), likeness, 0) @ self.shares_
+        similarity = direction_similarity(cosines)
+        votes = np.where(are_nearest(cosines, self.neighbours), similarity, 0) @ self.shares_
         reached = votes.sum(axis=1, keepdims=True) > 0
-        votes = np.where(reached, votes, likeness @ self.shares_)
+        votes = np.where(reached, votes, similarity @ self.shares_)
         return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
 
 def directions(X: _Vectors, centre: Float[np.ndarray, "D"]) -> _Vectors:
-    """Vectors from the centre, of length 1."""
+    """Return vectors from the centre, of length 1."""
     return unit_vectors(X - centre)
 
 
 def balanced_scores(
     scores: Float[np.ndarray, "n K"], over: Float[np.ndarray, "M K"], strength: float
 ) -> Float[np.ndarray, "n K"]:
-    """Scores less their mean over unlabelled vectors, in units of their deviation there.
+    """Subtract the mean of scores over unlabelled vectors, and divide by their deviation there.
 
-    Args:
-        scores: what is brought to level.
-        over: scores of the unlabelled vectors.
-        strength: 1 levels means fully, 0 not at all; deviations are those of all classes then.
+    At strength 1 every class has its own mean and deviation; at 0 means stay, and all classes
+    share one deviation.
     """
     deviation = over.std(axis=0)
     common = max(float(np.sqrt((deviation**2).mean())), 1e-12)
-    spread = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
-    out: np.ndarray = (scores - strength * over.mean(axis=0)) / spread
+    scale = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
+    out: np.ndarray = (scores - strength * over.mean(axis=0)) / scale
     return out
 
 
 def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "n M"]:
-    """Which k others are nearest to each (n,M), and all that are as near as the last of them."""
+    """Return a mask (n,M) of the k nearest of each, and of all as near as the last of them."""
     k = min(k, cosines.shape[1])
     last = np.partition(cosines, -k, axis=1)[:, -k]
     near: np.ndarray = cosines >= last[:, None]
@@ -226,12 +208,12 @@ def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "
 
 
 def direction_similarity(cosines: Float[np.ndarray, "n M"]) -> Float[np.ndarray, "n M"]:
-    """exp(-|a - b|²) of directions, 1 for equal ones."""
+    """Return exp(-|a - b|²) of directions, 1 for equal ones."""
     return np.asarray(np.exp(2 * (cosines - 1)))
 
 
 def neighbour_graph(known: Float[np.ndarray, "N D"], k: int) -> Float[np.ndarray, "N N"]:
-    """Likeness of vectors of which one is among the k nearest of the other; 0 elsewhere."""
+    """Return similarities where one vector is among the k nearest of the other; 0 elsewhere."""
     cosines = known @ known.T
     np.fill_diagonal(cosines, -np.inf)
     near = are_nearest(cosines, min(k, len(known) - 1))
@@ -241,7 +223,7 @@ def neighbour_graph(known: Float[np.ndarray, "N D"], k: int) -> Float[np.ndarray
 def propagate_labels(
     graph: Float[np.ndarray, "N N"], Y: Float[np.ndarray, "N K"], alpha: float
 ) -> Float[np.ndarray, "N K"]:
-    """F = (1 - α)(I - αS)⁻¹Y, S the graph over the roots of the sums of both its ends."""
+    """Return F = (1 - α)(I - αS)⁻¹Y, S the graph over the roots of the sums of both its ends."""
     root = np.sqrt(graph.sum(axis=1))
     S = graph / root[:, None] / root
     return np.asarray((1 - alpha) * np.linalg.solve(np.eye(len(S)) - alpha * S, Y))

@@ -1,4 +1,4 @@
-"""The race: several methods learn from the same series within a budget; the best one is kept."""
+"""The race: several methods learn from the same series within a time; the best model is kept."""
 
 import time
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 
 from selftime.data.files import remove_folder, write_json
 from selftime.data.readers import read
@@ -37,24 +36,23 @@ from selftime.progress import Progress, open_progress
 from selftime.tasks.probing.probe import Probe
 
 CRITERION = "views"
-"""What decides where there are no labels."""
+"""The criterion that decides where there are no labels."""
 _CRITERION_SERIES = 128
-"""Series that the criterion looks at."""
+"""Series that the criterion is computed on."""
 PROBE_FOLDS = 5
 
 
-def criterion_of(model: Model, series: SeriesSet, seed: int) -> float:
-    """How good the embeddings are likely to be, from a sample and without labels."""
+def criterion_value(model: Model, series: SeriesSet, seed: int) -> float:
+    """Return the label-free criterion of the embeddings of a sample."""
     rows = sample_of(len(series), seed, _CRITERION_SERIES)
     x = model.scaling.apply(batch_of(series, rows))
     return CRITERIA[CRITERION](embed_views(model.encoder, x, generator(seed, 0)))
 
 
-def probe_of(model: Model, series: SeriesSet, seed: int) -> float | None:
-    """Share of labelled series that a probe gets right, each judged by one that never saw it.
+def probe_accuracy(model: Model, series: SeriesSet, seed: int) -> float | None:
+    """Return the accuracy of a probe in cross-validation over labelled series.
 
-    Nor did it see any other series of the same group; with fewer than 2 groups there is nothing
-    to judge by.
+    Groups stay whole; None without labels, or with fewer than 2 classes or groups.
     """
     if series.labels is None:
         return None
@@ -69,31 +67,29 @@ def probe_of(model: Model, series: SeriesSet, seed: int) -> float | None:
     folds = min(PROBE_FOLDS, int(counts[counts >= 2].min()), groups)
     fold = folds_by_group(kept, folds, np.random.default_rng(seed))
     vectors, labels = model.embed(kept, progress=False), np.asarray(kept.labels)
-    probe, right = Probe(reference_bank=model.reference_bank), np.zeros(len(labels), bool)
-    for judged in (fold == f for f in range(folds)):
-        head = clone(probe).fit(vectors[~judged], labels[~judged])
-        right[judged] = head.predict(vectors[judged]) == labels[judged]
+    right = np.zeros(len(labels), bool)
+    for held_out in (fold == f for f in range(folds)):
+        head = Probe(reference_bank=model.reference_bank).fit(vectors[~held_out], labels[~held_out])
+        right[held_out] = head.predict(vectors[held_out]) == labels[held_out]
     return float(right.mean())
 
 
 DEFAULT_OBJECTIVES = ("spectral", "simclr", "ts2vec", "vicreg", "masked_patches", "cpc")
-"""Who runs where nobody is named: one or two of each family, those that did best in the open
-benchmark (benchmarks/results/roster.json)."""
+"""Default contenders: one or two of each family, those that did best in the open benchmark
+(benchmarks/results/roster.json)."""
 LEARNING = 0.9
-"""Share of the time that is for learning; the rest is for embedding and judging."""
+"""Share of the time for learning; the rest is for embedding and judging."""
 
 
 class Finish(NamedTuple):
-    """How a contender came in.
+    """The result of a contender.
 
     Attributes:
         name: of the objective.
-        criterion: how good its embeddings are likely to be, judged without labels; NaN if it
-            failed.
-        probe: share of labelled series that a probe gets right in cross-validation; None without
-            labels.
-        seconds: it learned for.
-        failure: why it has no model; empty if it has one.
+        criterion: label-free estimate of the quality of its embeddings; NaN if it failed.
+        probe: accuracy of a probe in cross-validation; None without labels.
+        seconds: of learning.
+        failure: the reason why it has no model; empty if it has one.
     """
 
     name: str
@@ -104,7 +100,7 @@ class Finish(NamedTuple):
 
     @property
     def score(self) -> float:
-        """What it is ranked by: the probe where there is one."""
+        """The probe's accuracy where there is one, else the criterion; -∞ after a failure."""
         if self.failure:
             return -np.inf
         return self.criterion if self.probe is None else self.probe
@@ -112,19 +108,14 @@ class Finish(NamedTuple):
 
 @dataclass(frozen=True)
 class Race:
-    """What a race came to.
-
-    Attributes:
-        finishes: the best first.
-        model: of the best.
-    """
+    """The results of all contenders, the best first, and the model of the best."""
 
     finishes: tuple[Finish, ...]
     model: Model
 
     @property
     def verdict(self) -> str:
-        """Who won, by what, and how sure that is."""
+        """The winner, its figure, and the evidence for it, in words."""
         best = self.finishes[0]
         if best.probe is None:
             return (
@@ -137,7 +128,7 @@ class Race:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         rows = [finish._asdict() for finish in self.finishes]
         for row in rows:
             row["criterion"] = None if np.isnan(row["criterion"]) else row["criterion"]
@@ -155,56 +146,63 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Race:
-    """Let several methods learn from the same series and keep the best.
+    """Pretrain with several methods on the same series and keep the best model.
 
-    Methods that take steps share the time evenly; those that are solved in one pass take what
-    they need. Contenders are ranked by a probe on the labels in cross-validation where there are
-    any, which learning itself never sees, and else by a criterion without labels.
+    Methods that take steps share the time evenly; those that are solved in one pass take as long
+    as they need. Where there are labels, contenders are ranked by a probe in cross-validation
+    (pretraining never sees labels), and else by a criterion without labels.
 
     Args:
-        x: whatever :func:`selftime.read` takes.
-        minutes: for all of them together.
-        objectives: names, or weighted sums such as "simclr + masked_patches"; the usual when None.
-        encoder: what those that take steps train; "auto" chooses.
+        x: series, whatever :func:`selftime.read` takes.
+        minutes: for all contenders together.
+        objectives: names, or weighted sums such as "simclr + masked_patches"; None: the usual.
+        encoder: of the methods that take steps; "auto" chooses.
         run: folder that keeps the ranking, the best model and, in ``contenders/``, a run of each;
             a race that was stopped goes on when it is called again in the same way.
         overwrite: remove a run that stands in the folder first.
         seed: fixes everything random.
-        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: bad input.
-        ValueError: nobody runs, an unknown name, no time, or every contender failed.
+        ValueError: no objective, an unknown one, no time, or every contender failed.
         Stopped: Ctrl-C or SIGTERM, after the state of the contender in flight was saved.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:60:3]
+        >>> found = st.race(x, objectives=["spectral", "neighbours"])
+        >>> found.finishes[0].probe >= found.finishes[1].probe
+        True
     """
     series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
-    facts = {"race": {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}}
-    folder = begin_race(run, series, facts | {"seed": seed}, overwrite) if run else None
+    setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
+    folder = begin_race(run, series, {"race": setup, "seed": seed}, overwrite) if run else None
     each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
-    lanes = [
-        Lane(name, encoder, each, folder / lane_name(name) if folder else None, seed)
+    contenders = [
+        Contender(name, encoder, each, folder / contender_folder(name) if folder else None, seed)
         for name in objectives
     ]
     with open_progress(progress) as tell:
-        found = [lane.finish(series, tell) for lane in lanes]
-    ranked = sorted(found, key=lambda one: one[0].score, reverse=True)
+        found = [contender.finish(series, tell) for contender in contenders]
+    ranked = sorted(found, key=lambda pair: pair[0].score, reverse=True)
     model, finishes = ranked[0][1], tuple(finish for finish, _ in ranked)
     if model is None:
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
-    made = Race(finishes, model)
+    result = Race(finishes, model)
     if run:
         seconds = round(time.perf_counter() - start, 2)
-        finish_race(Path(run), made, series, facts | {"seconds": seconds})
-    return made
+        finish_race(Path(run), result, series, {"race": setup, "seconds": seconds})
+    return result
 
 
 def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
-    """Where contenders go in the folder of a race, which now says what was asked for.
+    """Write the facts of a race into its folder, and return the folder of its contenders.
 
     Raises:
-        RunError: another run stands there.
+        RunError: the folder holds another run.
     """
     folder = Path(run)
     if overwrite and (folder / RUN_FILE).is_file():
@@ -221,17 +219,16 @@ def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwr
     return folder / CONTENDERS
 
 
-def finish_race(folder: Path, made: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
-    """Write the best model, the whole ranking and what the race was."""
-    made.model.save(folder / MODEL, overwrite=True)
-    write_json(folder / RACE, made.to_dict())
-    write_finished(
-        folder, run_record(made.model.card, command="race", source=series.source) | facts
-    )
+def finish_race(folder: Path, result: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
+    """Write the best model, the ranking and the facts of a race."""
+    result.model.save(folder / MODEL, overwrite=True)
+    write_json(folder / RACE, result.to_dict())
+    record = run_record(result.model.card, command="race", source=series.source)
+    write_finished(folder, record | facts)
 
 
-class Lane(NamedTuple):
-    """What one contender runs on."""
+class Contender(NamedTuple):
+    """An objective with its encoder, budget, folder and seed."""
 
     name: str
     encoder: str
@@ -240,18 +237,20 @@ class Lane(NamedTuple):
     seed: int
 
     def finish(self, series: SeriesSet, progress: Progress) -> tuple[Finish, Model | None]:
-        """How the contender comes in, and its model unless it fails."""
+        """Run the contender; return its result, and its model unless it fails."""
         start = time.perf_counter()
         try:
             model = self.run(series, progress)
         except (Diverged, Collapsed) as error:
             seconds = time.perf_counter() - start
             return Finish(self.name, np.nan, None, seconds, str(error)), None
-        judged = criterion_of(model, series, self.seed), probe_of(model, series, self.seed)
-        return Finish(self.name, *judged, model.card["figures"]["seconds to learn"]), model
+        criterion = criterion_value(model, series, self.seed)
+        probe = probe_accuracy(model, series, self.seed)
+        seconds = model.card["figures"]["seconds to learn"]
+        return Finish(self.name, criterion, probe, seconds), model
 
     def run(self, series: SeriesSet, progress: Progress) -> Model:
-        """The model of the contender; one that came in before is loaded."""
+        """Pretrain the contender; a model that was finished before is loaded."""
         if self.folder and (kept := finished_model(self.folder, series)):
             return kept
         stepwise = takes_steps(self.name)
@@ -268,10 +267,10 @@ class Lane(NamedTuple):
 
 
 def finished_model(folder: Path, series: SeriesSet) -> Model | None:
-    """The model of a run that came to its end, if the folder holds one.
+    """Load the model of a finished run, if the folder holds one.
 
     Raises:
-        RunError: it is a run on other data.
+        RunError: the run was on other data.
     """
     if not (folder / MODEL).is_dir():
         return None
@@ -281,16 +280,16 @@ def finished_model(folder: Path, series: SeriesSet) -> Model | None:
     return load(folder / MODEL) if facts["status"] == "finished" else None
 
 
-def lane_name(objective: str) -> str:
-    """A folder name for an objective or a sum of some."""
+def contender_folder(objective: str) -> str:
+    """Return a folder name for an objective or a weighted sum."""
     return "".join(letter if letter.isalnum() or letter in "_.+-" else "" for letter in objective)
 
 
 def check_contenders(objectives: Sequence[str], minutes: float) -> Sequence[str]:
-    """Contenders that can run in the time.
+    """Check the contenders and the time, and return the contenders.
 
     Raises:
-        ValueError: nobody, somebody twice, or no time.
+        ValueError: no objective, one that comes twice, or no time.
     """
     if not objectives:
         raise ValueError("got no objectives, wanted at least one: such as 'spectral'")

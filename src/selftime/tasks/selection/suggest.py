@@ -1,4 +1,4 @@
-"""Which series to label next: those that stand for most of the others, then the unsure ones."""
+"""Suggestions of series to label next: representative ones, then uncertain ones."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,25 +16,24 @@ from selftime.tasks.probing.probe import Probe
 from selftime.tasks.probing.reference_bank import unit_vectors
 
 POOL = 4096
-"""Most series that are looked at; of more, so many are drawn."""
-TRUSTED = 2
-"""Mean number of labels per class from which the probe is asked what it is unsure of. Asked at one
-label per class it knows too little, and costs more than it gives (benchmarks/results/suggest.json
-holds what was measured)."""
+"""Most series to choose from; of more, so many are drawn."""
+_MIN_LABELS_PER_CLASS = 2
+"""Mean number of labels per class from which the uncertainty of a probe counts. At one label per
+class it does more harm than good (measured in benchmarks/results/suggest.json)."""
 _MIN_WEIGHT = 0.3
-"""What a series counts at least, where the mean doubt is 1: with 0, whole classes of which the
-probe is wrongly sure would never be asked for."""
+"""Least weight of a series, where the mean uncertainty is 1: with 0, whole classes of which the
+probe is wrongly certain would never be suggested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestions:
-    """Series to label, the most useful first; the first m of n are what m would have been.
+    """Series to label, the most useful first; the first m of n are the same as m suggestions.
 
     Attributes:
-        rows: (n,) where they stand among the series that were given.
-        ids: (n,) their names.
-        stands_for: (n,) how many unlabelled series lie nearest to each of them.
-        reasons: (n,) why, in words.
+        rows: (n,) rows among the series that were given.
+        ids: (n,) their ids.
+        stands_for: (n,) numbers of unlabelled series that are nearest to each of them.
+        reasons: (n,) reasons in words.
     """
 
     rows: Int64[np.ndarray, "n"]
@@ -46,7 +45,7 @@ class Suggestions:
         return len(self.rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, a record a suggestion."""
+        """Return plain values for JSON, a record per suggestion."""
         columns = self.rows.tolist(), self.ids, self.stands_for.tolist(), self.reasons
         return {
             "suggestions": [
@@ -65,23 +64,32 @@ def suggest(
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Suggestions:
-    """The ``n`` series whose labels would teach most.
+    """Suggest the ``n`` series whose labels would help most.
 
-    Without labels these are the series that together stand for all others in the space that the
-    model learned (:func:`facility_location`). What is labelled already counts as chosen. From
-    :data:`TRUSTED` labels per class on a probe is fitted, and series count the more the less it
-    can decide between the two likeliest classes (margin sampling, Scheffer et al. 2001).
+    Without labels these are the series that together represent all others in the embedding space
+    (:func:`facility_location`). Series that are labelled already count as selected. From 2 labels
+    per class on a probe is fitted, and series weigh the more the closer the probabilities of their
+    two most likely classes are (margin sampling, Scheffer et al. 2001).
 
     Args:
-        model: what :func:`selftime.pretrain` returned.
+        model: pretrained.
         x: the series to choose from, whatever :func:`selftime.read` takes; labels are not read.
-        n: how many.
+        n: number of series.
         labelled: series with labels; those of ``x`` that are among them are not suggested.
         seed: of the draw where there are more than :data:`POOL` series.
-        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
+        progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
         SeriesError: fewer series without a label than asked for, or ``labelled`` without labels.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:60]
+        >>> found = st.suggest(st.pretrain(x, encoder="quantiles"), x, n=2)
+        >>> sorted(x.labels[found.rows].tolist())
+        ['1', '2']
+        >>> found.reasons[0]
+        'stands for 29 series like it'
     """
     series = read(x)
     open_rows = rows_without_label(series, labelled)
@@ -92,28 +100,21 @@ def suggest(
         )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = labelled_vectors(model, labelled)
-    choice = select_rows(model.embed(series[pool], progress=progress), n, known)
-    rows = pool[choice.rows]
-    reasons = [f"stands for {_series_in_words(int(count))}" for count in choice.stands_for]
-    if choice.probabilities is not None and known is not None:
-        doubts = [
-            uncertainty_in_words(p, np.unique(known.labels))
-            for p in choice.probabilities[choice.rows]
-        ]
-        reasons = ["; ".join(both) for both in zip(reasons, doubts, strict=True)]
-    return Suggestions(
-        rows=rows, ids=series.ids[rows], stands_for=choice.stands_for, reasons=tuple(reasons)
-    )
+    selected = select_rows(model.embed(series[pool], progress=progress), n, known)
+    rows, counts = pool[selected.rows], selected.stands_for
+    reasons = [
+        "stands for itself alone" if count <= 1 else f"stands for {count:,} series like it"
+        for count in counts.tolist()
+    ]
+    if selected.probabilities is not None and known is not None:
+        own, classes = selected.probabilities[selected.rows], np.unique(known.labels)
+        unsure = [uncertainty_in_words(p, classes) for p in own]
+        reasons = ["; ".join(both) for both in zip(reasons, unsure, strict=True)]
+    return Suggestions(rows=rows, ids=series.ids[rows], stands_for=counts, reasons=tuple(reasons))
 
 
 class LabelledVectors(NamedTuple):
-    """What is labelled already.
-
-    Attributes:
-        vectors: (L,D) of the labelled series.
-        labels: (L,) theirs.
-        cohort: (K,D) vectors of unlabelled series for the probe, or None.
-    """
+    """Embeddings and labels of labelled series, and the reference bank of the probe, or None."""
 
     vectors: Float32[np.ndarray, "L D"]
     labels: np.ndarray
@@ -121,7 +122,7 @@ class LabelledVectors(NamedTuple):
 
 
 def labelled_vectors(model: Model, labelled: SeriesSet | None) -> LabelledVectors | None:
-    """The labelled series as the model sees them, if there are any."""
+    """Embed the labelled series, if there are any."""
     if labelled is None or labelled.labels is None:
         return None
     return LabelledVectors(
@@ -130,12 +131,12 @@ def labelled_vectors(model: Model, labelled: SeriesSet | None) -> LabelledVector
 
 
 class SelectedRows(NamedTuple):
-    """What was chosen among the unlabelled.
+    """Rows selected among M unlabelled series, the most useful first.
 
     Attributes:
-        rows: (n,) of them, the most useful first.
-        stands_for: (n,) how many lie nearest to each.
-        probabilities: (M,K) probability of each class for all of them; None where nobody was asked.
+        rows: (n,) of the selected series.
+        stands_for: (n,) numbers of series that are nearest to each.
+        probabilities: (M,K) of each class for all series; None where no probe was fitted.
     """
 
     rows: Int64[np.ndarray, "n"]
@@ -146,16 +147,16 @@ class SelectedRows(NamedTuple):
 def select_rows(
     vectors: Float32[np.ndarray, "M D"], n: int, known: LabelledVectors | None
 ) -> SelectedRows:
-    """The ``n`` of M unlabelled series to label next, from their vectors."""
-    alike, covered = cosine_similarities(vectors, None if known is None else known.vectors)
-    probabilities = chances_of(vectors, known)
-    doubt = np.ones(len(vectors)) if probabilities is None else uncertainty(probabilities)
-    rows = facility_location(alike, n, weight=doubt, covered=covered)
-    return SelectedRows(rows, nearest_counts(alike[:, rows], covered), probabilities)
+    """Select the ``n`` of M unlabelled series to label next, from their vectors."""
+    cosines, covered = cosine_similarities(vectors, None if known is None else known.vectors)
+    probabilities = class_probabilities(vectors, known)
+    weight = np.ones(len(vectors)) if probabilities is None else uncertainty(probabilities)
+    rows = facility_location(cosines, n, weight=weight, covered=covered)
+    return SelectedRows(rows, nearest_counts(cosines[:, rows], covered), probabilities)
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
-    """Rows of the series that are not among the labelled ones, by their values.
+    """Return rows of the series that are not among the labelled ones, by their values.
 
     Raises:
         SeriesError: ``labelled`` has no labels.
@@ -167,32 +168,27 @@ def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[n
     return np.flatnonzero(~are_among(series, np.unique(fingerprints_of(labelled))))
 
 
-def chances_of(
+def class_probabilities(
     vectors: Float32[np.ndarray, "M D"], known: LabelledVectors | None
 ) -> Float[np.ndarray, "M K"] | None:
-    """Probabilities of a probe fitted on the labelled series; None where they are too few."""
+    """Return probabilities of a probe fitted on labelled series; None where they are too few."""
     classes = 0 if known is None else len(np.unique(known.labels))
-    if known is None or classes < 2 or len(known.labels) < TRUSTED * classes:
+    if known is None or classes < 2 or len(known.labels) < _MIN_LABELS_PER_CLASS * classes:
         return None
     probe = Probe(reference_bank=known.reference_bank).fit(known.vectors, known.labels)
     return probe.predict_proba(vectors)
 
 
 def uncertainty(probabilities: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M"]:
-    """How little two classes differ in probability, 1 on average, and :data:`_MIN_WEIGHT` on top."""
+    """Return one minus the margin of the top two classes, over its mean, plus the least weight."""
     ordered = np.sort(probabilities, axis=1)
-    doubt: np.ndarray = 1 - (ordered[:, -1] - ordered[:, -2])
-    mean = float(doubt.mean())
-    return _MIN_WEIGHT + (doubt / mean if mean > 0 else np.ones(len(doubt)))
-
-
-def _series_in_words(count: int) -> str:
-    """So many series, in words."""
-    return "itself alone" if count <= 1 else f"{count:,} series like it"
+    unsure: np.ndarray = 1 - (ordered[:, -1] - ordered[:, -2])
+    mean = float(unsure.mean())
+    return _MIN_WEIGHT + (unsure / mean if mean > 0 else np.ones(len(unsure)))
 
 
 def uncertainty_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndarray) -> str:
-    """The two likeliest classes of a series."""
+    """Return the two most likely classes of a series in words."""
     first, second = np.argsort(-probabilities, kind="stable")[:2]
     return (
         f"unsure between {classes[first]} ({100 * probabilities[first]:.0f} %) "
@@ -203,7 +199,7 @@ def uncertainty_in_words(probabilities: Float[np.ndarray, "K"], classes: np.ndar
 def cosine_similarities(
     vectors: Float32[np.ndarray, "M D"], known: Float32[np.ndarray, "L D"] | None
 ) -> tuple[Float32[np.ndarray, "M M"], Float32[np.ndarray, "M"]]:
-    """Cosines between series, centred on their mean, and the largest to a labelled one, or -1."""
+    """Return cosines between centred series, and each one's largest to a labelled one, or -1."""
     centre = vectors.mean(axis=0)
     units = unit_vectors(vectors - centre)
     if known is None:
@@ -212,40 +208,35 @@ def cosine_similarities(
 
 
 def facility_location(
-    alike: Float[np.ndarray, "M M"],
+    similarity: Float[np.ndarray, "M M"],
     n: int,
     *,
     weight: Float[np.ndarray, "M"],
     covered: Float[np.ndarray, "M"],
 ) -> Int64[np.ndarray, "n"]:
-    """Rows S that greedily maximise Σᵢ wᵢ · max(coveredᵢ, max over s in S of alikeᵢₛ).
+    """Return rows S that greedily maximise Σᵢ wᵢ · max(coveredᵢ, max over s in S of similarityᵢₛ).
 
-    Each step takes the row that adds most, of equals the first. Gains only shrink, so a row whose
-    last known gain is below a fresh one need not be looked at (Minoux 1978); the greedy sum is at
-    least 1 - 1/e of the best one (Nemhauser, Wolsey & Fisher 1978).
-
-    Args:
-        alike: likeness of series i to series j.
-        n: how many rows.
-        weight: how much each series counts, not below 0.
-        covered: likeness of each series to what is chosen already.
+    ``covered`` is the similarity of each series to those selected before. Each step takes the row
+    that adds most, of equals the first. Gains only shrink, so a row whose last known gain is below
+    a fresh one need not be tried (Minoux 1978); the greedy sum is at least 1 - 1/e of the best one
+    (Nemhauser, Wolsey & Fisher 1978).
     """
-    best, bound = np.array(covered, np.float64), np.full(len(alike), np.inf)
-    chosen: list[int] = []
+    best, bound = np.array(covered, np.float64), np.full(len(similarity), np.inf)
+    selected: list[int] = []
     for _ in range(n):
-        fresh = np.zeros(len(alike), bool)
+        fresh = np.zeros(len(similarity), bool)
         while not fresh[j := int(bound.argmax())]:
-            bound[j] = weight @ np.maximum(alike[:, j] - best, 0)
+            bound[j] = weight @ np.maximum(similarity[:, j] - best, 0)
             fresh[j] = True
-        chosen.append(j)
-        best = np.maximum(best, alike[:, j])
+        selected.append(j)
+        best = np.maximum(best, similarity[:, j])
         bound[j] = -np.inf
-    return np.array(chosen, np.int64)
+    return np.array(selected, np.int64)
 
 
 def nearest_counts(
-    alike: Float[np.ndarray, "M n"], covered: Float[np.ndarray, "M"]
+    similarity: Float[np.ndarray, "M n"], covered: Float[np.ndarray, "M"]
 ) -> Int64[np.ndarray, "n"]:
-    """How many series are nearer to each chosen one than to another or to a labelled one."""
-    nearest, near = alike.argmax(axis=1), alike.max(axis=1) >= covered
-    return np.bincount(nearest[near], minlength=alike.shape[1])
+    """Count series nearer to each selected one than to another or to a labelled one."""
+    nearest, near = similarity.argmax(axis=1), similarity.max(axis=1) >= covered
+    return np.bincount(nearest[near], minlength=similarity.shape[1])

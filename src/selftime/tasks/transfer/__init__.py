@@ -1,1 +1,1 @@
-"""Transfer: from a pretrained model and labels to what is asked, frozen or fine-tuned."""
+"""Learning from labels on top of a model: strategies, fine-tuning, and the choice among them."""

@@ -1,4 +1,4 @@
-"""Choosing a strategy: the rule of thumb by number of labels, and a race on held-out series."""
+"""Choice of a strategy: a rule of thumb by number of labels, and a race on held-out series."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,31 +12,35 @@ from selftime.engine.model import Model
 from selftime.objectives.supervised.heads import NETWORK_HEADS
 from selftime.objectives.supervised.targets import Amount, TargetType
 from selftime.progress import Progress, silent
-from selftime.tasks.transfer.holdout import split_holdout, take_rows
-from selftime.tasks.transfer.solution import Outputs, Solution
-from selftime.tasks.transfer.strategies import TransferConfig, transfer
+from selftime.tasks.transfer.solution import Solution
+from selftime.tasks.transfer.strategies import (
+    TransferConfig,
+    split_holdout,
+    take_rows,
+    transfer,
+)
 
 FEW, MANY = 1_000, 10_000
-"""Labels up to which the probe, and up to which partial fine-tuning, is usually best."""
+"""Labels up to which the probe, and then partial fine-tuning, is usually best."""
 RACED = 200
-"""Labels from which a network is raced all the same: on the open sets its probe was then up to 3
+"""Labels from which a network takes part in a race: on the open sets its probe was then up to 3
 points behind fine-tuning (benchmarks/results/strategies.json)."""
 _VALIDATION_SHARE = 0.25
-"""Share of the labelled series that a race is judged by."""
+"""Share of the labelled series that is held out for a race."""
 _CLEAR_ERRORS = 1.0
 """Standard errors that a costlier strategy has to be ahead of the probe by."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """Which strategy to use for so many labels, and why.
+    """The strategy to use for a number of labels, and the reason.
 
     Attributes:
-        labels: how many there are.
-        strategy: the rule of thumb says.
-        contenders: that are worth a race on held-out series, the cheapest first; one where there
-            is nothing to race.
-        why: in words.
+        labels: number of labelled series.
+        strategy: the usual one.
+        contenders: strategies worth a race on held-out series, the cheapest first; a single one
+            where no race is needed.
+        why: the reason in words.
     """
 
     labels: int
@@ -46,14 +50,7 @@ class Advice:
 
 
 class Selection(NamedTuple):
-    """What was chosen.
-
-    Attributes:
-        strategy: a name in :data:`selftime.tasks.transfer.strategies.STRATEGIES`.
-        why: in words.
-        credit: by contender, mean credit on held-out series (share right, or −squared error in
-            units of the spread); empty without a race.
-    """
+    """A chosen strategy, the reason, and the mean credit of each contender (see ``credit_of``)."""
 
     strategy: str
     why: str
@@ -61,18 +58,28 @@ class Selection(NamedTuple):
 
 
 def rule_of_thumb(labels: int) -> str:
-    """Below 1,000 labels probe, to 10,000 partial, above full."""
+    """Return "probe" below 1,000 labels, "partial" up to 10,000, and "full" above."""
     if labels < FEW:
         return "probe"
     return "partial" if labels <= MANY else "full"
 
 
 def advise(labels: int, model: Model | None = None) -> Advice:
-    """What to do with so many labels, before anything is trained.
+    """Recommend a strategy for a number of labels, before anything is trained.
+
+    Below 1,000 labels a head on frozen vectors is usually best, up to 10,000 partial fine-tuning,
+    above that full fine-tuning (measured in benchmarks/strategies.py).
 
     Args:
-        labels: how many labelled series there are.
-        model: narrows down what is possible with it; None knows of none.
+        labels: number of labelled series.
+        model: leaves the strategies that are possible with it; without one all networks' are.
+
+    Example:
+        >>> import selftime as st
+        >>> st.advise(40).strategy
+        'probe'
+        >>> st.advise(5_000).contenders
+        ('probe', 'partial', 'full', 'staged')
     """
     strategy = rule_of_thumb(labels)
     contenders = contenders_for(model.encoder if model else None)
@@ -92,12 +99,11 @@ def advise(labels: int, model: Model | None = None) -> Advice:
 
 
 LINEAR_MAPS = ("probe", "staged")
-"""Contenders where linear maps of fixed features are all that was learned: there are no last
-blocks."""
+"""Contenders where only linear maps of fixed features were learned: there are no last blocks."""
 
 
 def contenders_for(encoder: Encoder | None) -> tuple[str, ...]:
-    """Strategies worth a race for an encoder, the cheapest first."""
+    """Return the strategies worth a race for an encoder, the cheapest first."""
     if encoder is not None and not any(True for _ in encoder.parameters()):
         return LINEAR_MAPS
     if encoder is not None and any(isinstance(p, TransformerLayer) for p in encoder.modules()):
@@ -113,40 +119,27 @@ def choose(
     config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
     progress: Progress = silent,
 ) -> Selection:
-    """The strategy for these labels: the rule of thumb, checked by a race where it may err.
+    """Choose the strategy for labels y: the rule of thumb, checked by a race where it may err.
 
-    The probe stays unless another is ahead of it by more than a standard error.
-
-    Args:
-        model: pretrained.
-        series: labelled ones.
-        y: what is known of each.
-        target_type: what is asked.
-        config: head, budget, config and seed of all contenders.
-        progress: called after each step of training.
+    The probe stays unless another is ahead of it by more than a standard error. All contenders
+    share the head, budget, training and seed of ``config``.
     """
     if config.head not in NETWORK_HEADS:
         return Selection("probe", f"head '{config.head}' is fitted on frozen vectors", {})
     advice = advise(len(series), model)
     if len(advice.contenders) == 1:
         return Selection(advice.contenders[0], advice.why, {})
-    fitted, judged = split_holdout(series, y, target_type, _VALIDATION_SHARE, config.seed)
+    fitted, held_out = split_holdout(series, y, target_type, _VALIDATION_SHARE, config.seed)
     credits = {}
     for name in advice.contenders:
         own = config._replace(strategy=name)
         solution = transfer(model, series[fitted], take_rows(y, fitted), target_type, own, progress)
-        credits[name] = credit_of(solution, series[judged], take_rows(y, judged))
+        credits[name] = credit_of(solution, series[held_out], take_rows(y, held_out))
     return best_of(credits)
 
 
 class TransferResult(NamedTuple):
-    """What came of labels.
-
-    Attributes:
-        strategy: that was given or chosen.
-        why: it was chosen.
-        solution: what answers.
-    """
+    """The strategy that was given or chosen, the reason, and the fitted solution."""
 
     strategy: str
     why: str
@@ -161,7 +154,7 @@ def fit_strategy(
     config: TransferConfig,
     progress: Progress = silent,
 ) -> TransferResult:
-    """Learn from labels as :func:`transfer` does; the strategy "auto" is chosen first."""
+    """Learn from labels as :func:`transfer` does, with "auto" replaced by a chosen strategy."""
     strategy, why = config.strategy, "given"
     if strategy == "auto":
         strategy, why, _ = choose(model, series, y, target_type, config, progress)
@@ -170,7 +163,7 @@ def fit_strategy(
 
 
 def best_of(credits: dict[str, np.ndarray]) -> Selection:
-    """The best contender; the first, which is the cheapest, unless another is clearly ahead."""
+    """Return the best contender, or the first (the cheapest) unless another is clearly ahead."""
     means = {name: float(credit.mean()) for name, credit in credits.items()}
     first = next(iter(credits))
     best = max(means, key=lambda name: means[name])
@@ -185,12 +178,12 @@ def best_of(credits: dict[str, np.ndarray]) -> Selection:
 
 
 def credit_of(solution: Solution, series: SeriesSet, y: Any) -> np.ndarray:
-    """How good the answer for each series is (M,): share right, or −squared error over spread."""
-    said: Outputs = solution.predict(series)
+    """Return the credit of each series (M,): share right, or −squared error over the variance."""
+    predicted = solution.predict(series)
     if isinstance(solution.target_type, Amount):
-        errors = (np.asarray(said) - np.asarray(y)) / solution.target_type.std
+        errors = (np.asarray(predicted) - np.asarray(y)) / solution.target_type.std
         return np.asarray(-np.square(errors).mean(axis=1))
-    if isinstance(said, list):
-        return np.array([np.mean(own == wanted) for own, wanted in zip(said, y, strict=True)])
-    right = np.asarray(said) == np.asarray(y)
+    if isinstance(predicted, list):
+        return np.array([np.mean(own == wanted) for own, wanted in zip(predicted, y, strict=True)])
+    right = np.asarray(predicted) == np.asarray(y)
     return np.asarray(right.reshape(len(right), -1).mean(axis=1))

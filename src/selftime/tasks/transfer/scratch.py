@@ -20,7 +20,7 @@ from selftime.objectives.supervised.targets import OneClass
 from selftime.tasks.transfer.tune import fine_tune
 
 MAX_TRAINING_STEPS = 400
-"""Most steps of training; it ends earlier when there is nothing left to learn."""
+"""Most training steps; training ends earlier where the loss is low."""
 
 
 class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -28,12 +28,9 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
 
     Args:
         recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
-        channels: C, of the series; rows hold them one after another.
-        steps: most steps of training; None takes :data:`MAX_TRAINING_STEPS`.
+        channels: C channels of the series, which rows hold one after another.
+        steps: most training steps; None takes :data:`MAX_TRAINING_STEPS`.
         seed: fixes everything random.
-
-    Attributes:
-        classes_: (K,) class labels.
     """
 
     def __init__(
@@ -63,7 +60,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         return self
 
     def predict(self, X: Float[np.ndarray, "n F"]) -> np.ndarray:
-        """The class of highest score (n,)."""
+        """Return the class of highest score (n,)."""
         parts = batches(SeriesSet.of(self._cubes(X)), size=64)
         with torch.inference_mode():
             scores = torch.cat([self.network_.outputs(part) for part in parts])
@@ -74,16 +71,16 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
 
 
 def scaled_rows(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N F"]:
-    """Scaled values one series a row (N, C·T), NaN where nothing was observed."""
+    """Return scaled values, one series per row (N, C·T), NaN where nothing was observed."""
     x = scale.apply(batch_of(series))
     values = np.where(x.observed.numpy(), x.values.numpy(), np.float32(np.nan))
     return values.reshape(len(series), -1)
 
 
 def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
-    """Recipe of the part of an encoder that can be trained; of ``dilated`` where nothing can.
+    """Return the recipe of the trainable part of an encoder; of ``dilated`` where there is none.
 
-    That is the outermost part with tokens along time, or else what no other part is made of.
+    That is the outermost part with tokens along time, or else the innermost one.
     """
     trained = [
         part

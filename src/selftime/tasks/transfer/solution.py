@@ -1,8 +1,8 @@
-"""Solutions: a model with what was learned from labels on top of it."""
+"""Solutions: a model with a head learned from labels, and the calibration of its outputs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,56 +15,45 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.model import Model
 from selftime.objectives.supervised.network import Supervised
-from selftime.objectives.supervised.targets import TargetType
+from selftime.objectives.supervised.targets import Amount, StepClasses, TargetType
+from selftime.tasks.probing.probe import fit_temperature
 
 Outputs = np.ndarray | list[np.ndarray]
-"""What is said of each series (N,…), or of each step of each series: N arrays (T,…)."""
-_SERIES_AT_ONCE = 64
-"""Series of a batch."""
+"""Predictions for each series (N,…), or for each timepoint of each series: N arrays (T,…)."""
+_BATCH_SIZE = 64
 
 
 class Solution(ABC):
-    """Answers what was asked of new series.
-
-    Attributes:
-        model: what makes the vectors.
-        target_type: what is asked.
-    """
+    """Predicts targets of new series."""
 
     model: Model
     target_type: TargetType
 
     @abstractmethod
     def predict(self, series: SeriesSet) -> Outputs:
-        """The answer for each series, or for each step of each series."""
+        """Return the prediction for each series, or for each timepoint of each series."""
 
     @abstractmethod
     def probabilities(self, series: SeriesSet) -> Outputs:
-        """Probabilities of the classes; values where values are asked."""
+        """Return probabilities of the classes; values where targets are values."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenSolution(Solution):
-    """A head of its own on the vectors of a model, which stayed as it was.
-
-    Attributes:
-        model: makes the vectors.
-        target_type: what is asked.
-        head: fitted on vectors.
-    """
+    """A head that was fitted on the vectors of a frozen model."""
 
     model: Model
     target_type: TargetType
     head: BaseEstimator
 
     def predict(self, series: SeriesSet) -> Outputs:
-        """What the head says of each vector."""
+        """Return the predictions of the head."""
         if self.target_type.by_step:
             return [self.head.predict(rows) for rows in token_vectors(self.model, series)]
         return np.asarray(self.head.predict(self.model.embed(series, progress=False)))
 
     def probabilities(self, series: SeriesSet) -> Outputs:
-        """Probabilities as the head has them."""
+        """Return the probabilities of the head."""
         if self.target_type.by_step:
             return [self.head.predict_proba(rows) for rows in token_vectors(self.model, series)]
         name = "predict_proba" if hasattr(self.head, "predict_proba") else "predict"
@@ -73,12 +62,9 @@ class FrozenSolution(Solution):
 
 @dataclass(frozen=True, eq=False)
 class TunedSolution(Solution):
-    """A network that was trained on labels.
+    """A network that was trained on labels, and a temperature that divides its outputs.
 
-    Attributes:
-        model: with the encoder as it is now.
-        network: the same encoder and its head.
-        temperature: outputs are divided by it where they become probabilities.
+    The encoder of the model is that of the network.
     """
 
     model: Model
@@ -87,53 +73,73 @@ class TunedSolution(Solution):
 
     @property
     def target_type(self) -> TargetType:  # type: ignore[override]
-        """What is asked."""
+        """The targets that the network predicts."""
         return self.network.target_type
 
     def predict(self, series: SeriesSet) -> Outputs:
-        """What the outputs say."""
+        """Return the predictions of the outputs."""
         return apply_each(self.outputs(series), self.target_type.predictions)
 
     def probabilities(self, series: SeriesSet) -> Outputs:
-        """Outputs as probabilities, calibrated by the temperature."""
+        """Return probabilities, calibrated by the temperature."""
         return apply_each(
             self.outputs(series), lambda out: self.target_type.probabilities(out / self.temperature)
         )
 
     def outputs(self, series: SeriesSet) -> Outputs:
-        """Outputs of each series (N,K), or of its steps: N arrays (T,K)."""
+        """Return outputs of each series (N,K), or of its timepoints: N arrays (T,K)."""
         self.model.check(series)
         order = by_length(series)
-        made = [own for batch in self._parts(series, order) for own in batch]
-        found = [made[place] for place in np.argsort(order)]
+        by_order: list[np.ndarray] = []
+        for batch in batches(series, size=_BATCH_SIZE, order=order):
+            with torch.inference_mode():
+                by_order.extend(
+                    self.network.outputs(self.model.scaling.apply(batch)).double().numpy()
+                )
+        found = [by_order[row] for row in np.argsort(order)]
         if not self.target_type.by_step:
             return np.stack(found)
         return [own[:length] for own, length in zip(found, series.lengths, strict=True)]
 
-    def _parts(self, series: SeriesSet, order: np.ndarray) -> Iterator[np.ndarray]:
-        for batch in batches(series, size=_SERIES_AT_ONCE, order=order):
-            with torch.inference_mode():
-                made = self.network.outputs(self.model.scaling.apply(batch)).double().numpy()
-            yield made
+
+def calibrate(solution: TunedSolution, series: SeriesSet, y: Any) -> TunedSolution:
+    """Fit the temperature of highest likelihood on series that were not trained on.
+
+    (Guo et al. 2017, section 4.2.) Values have none, and without series it stays as it is.
+    """
+    target_type = solution.target_type
+    if not len(y) or isinstance(target_type, Amount):
+        return solution
+    outputs, targets = solution.outputs(series), target_type.targets(y)
+    if isinstance(target_type, StepClasses):
+        outputs = np.concatenate(list(outputs))[None]  # (1,n,K)
+        own = [row[: len(steps)] for row, steps in zip(targets, y, strict=True)]
+        targets = torch.cat(own)[None]
+    given = torch.from_numpy(np.asarray(outputs))
+    wanted = targets.double() if targets.is_floating_point() else targets
+    temperature = fit_temperature(lambda t: float(target_type.loss(given / t, wanted)), highest=5.0)
+    return replace(solution, temperature=temperature)
 
 
-def apply_each(outputs: Outputs, how: Any) -> Outputs:
-    """Done to all outputs at once, or to those of each series."""
-    return [how(own) for own in outputs] if isinstance(outputs, list) else np.asarray(how(outputs))
+def apply_each(outputs: Outputs, function: Callable[[np.ndarray], np.ndarray]) -> Outputs:
+    """Apply a function to all outputs at once, or to those of each series."""
+    if isinstance(outputs, list):
+        return [function(own) for own in outputs]
+    return np.asarray(function(outputs))
 
 
 def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
-    """The vectors of the steps of each series (T,D), in turn; a token stands for all its steps.
+    """Yield vectors of the timepoints of each series (T,D); a token stands for all its timepoints.
 
     Raises:
         ValueError: the model sees a series only as a whole.
     """
     encoder = with_tokens(model.encoder)
     model.check(series)
-    for k, batch in enumerate(batches(series, size=_SERIES_AT_ONCE)):
+    for k, batch in enumerate(batches(series, size=_BATCH_SIZE)):
         with torch.inference_mode():
             tokens = encoder(model.scaling.apply(batch)).numpy()  # (B,N,D)
-        lengths = series.lengths[k * _SERIES_AT_ONCE : (k + 1) * _SERIES_AT_ONCE]
+        lengths = series.lengths[k * _BATCH_SIZE : (k + 1) * _BATCH_SIZE]
         for own, length in zip(
             np.repeat(tokens, encoder.stride or 1, axis=1), lengths, strict=True
         ):
@@ -141,10 +147,10 @@ def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
 
 
 def with_tokens(encoder: Encoder) -> Encoder:
-    """The part of an encoder that has tokens along time.
+    """Return the part of an encoder that has tokens along time.
 
     Raises:
-        ValueError: it sees a series only as a whole.
+        ValueError: the encoder sees a series only as a whole.
     """
     network = backbone(encoder)
     if network.stride is None:

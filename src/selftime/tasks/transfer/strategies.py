@@ -1,4 +1,4 @@
-"""Strategies: the ways to use a pretrained model for what labels ask, by the names people type."""
+"""Strategies: ways to learn from labels on top of a pretrained model, by name."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,26 +11,37 @@ from sklearn.preprocessing import StandardScaler
 
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
+from selftime.data.splits import draw_stratified
 from selftime.data.windows import batch_of
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.config import Budget, TrainingConfig, parse_budget
 from selftime.objectives.supervised.heads import NETWORK_HEADS
-from selftime.objectives.supervised.targets import Amount, AnyClasses, StepClasses, TargetType
-from selftime.progress import Progress, silent
-from selftime.tasks.probing import heads
-from selftime.tasks.probing.heads import NEIGHBOURS, LabelsProbe, ValueProbe, make_head
-from selftime.tasks.probing.probe import Probe
-from selftime.tasks.probing.temperature import calibrate
-from selftime.tasks.transfer.holdout import (
-    CALIBRATION_SHARE,
-    MIN_FOR_HOLDOUT,
-    split_holdout,
-    take_rows,
+from selftime.objectives.supervised.targets import (
+    Amount,
+    AnyClasses,
+    OneClass,
+    StepClasses,
+    TargetType,
 )
+from selftime.progress import Progress, silent
+from selftime.tasks.probing.heads import (
+    HEAD_NAMES,
+    NEIGHBOURS,
+    LabelsProbe,
+    ValueProbe,
+    make_head,
+)
+from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer.scratch import network_like
-from selftime.tasks.transfer.solution import FrozenSolution, Solution, TunedSolution, token_vectors
+from selftime.tasks.transfer.solution import (
+    FrozenSolution,
+    Solution,
+    TunedSolution,
+    calibrate,
+    token_vectors,
+)
 from selftime.tasks.transfer.tune import (
     fine_tune_model,
     network_with_head,
@@ -41,7 +52,11 @@ from selftime.tasks.transfer.tune import (
 )
 
 _MAX_PROBE_STEPS = 100_000
-"""Most labelled steps that a probe of steps is fitted on, evenly spaced."""
+"""Most labelled timepoints that a probe is fitted on, evenly spaced."""
+MIN_FOR_HOLDOUT = 200
+"""With fewer labelled series none are held out to calibrate on: each is worth more in training."""
+CALIBRATION_SHARE = 0.1
+"""Share of the labelled series that is held out to calibrate on."""
 
 
 def fit_head(
@@ -53,38 +68,23 @@ def fit_head(
     head: str = "probe",
     neighbours: int = NEIGHBOURS,
 ) -> FrozenSolution:
-    """The model as it is, and a head fitted on its vectors.
-
-    Args:
-        model: makes the vectors.
-        series: labelled ones.
-        y: what is known of each, as the answer takes it.
-        target_type: what is asked.
-        head: "probe" or another of :data:`selftime.tasks.probing.heads.HEAD_NAMES`, for classes of series.
-        neighbours: how many "knn" asks.
+    """Fit a head on the vectors of a frozen model; its name counts for classes of series alone.
 
     Raises:
-        ValueError: steps are asked of a model that has no vector for a step.
+        ValueError: targets are of timepoints, and the model has no vectors for these.
     """
     made: BaseEstimator
     if isinstance(target_type, StepClasses):
-        rows, labels = labelled_steps(model, series, y)
-        return FrozenSolution(
-            model, target_type, make_pipeline(StandardScaler(), Probe()).fit(rows, labels)
-        )
+        labels = np.concatenate(list(y))
+        every = -(-len(labels) // _MAX_PROBE_STEPS)
+        rows = np.concatenate(list(token_vectors(model, series)))
+        made = make_pipeline(StandardScaler(), Probe()).fit(rows[::every], labels[::every])
+        return FrozenSolution(model, target_type, made)
     if isinstance(target_type, AnyClasses | Amount):
         made = ValueProbe() if isinstance(target_type, Amount) else LabelsProbe()
     else:
         made = make_head(head, model.reference_bank, neighbours=neighbours)
     return FrozenSolution(model, target_type, made.fit(model.embed(series, progress=False), y))
-
-
-def labelled_steps(model: Model, series: SeriesSet, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (n,D) and labels (n,) of steps, at most :data:`_MAX_PROBE_STEPS` of them."""
-    labels = np.concatenate(list(y))
-    every = -(-len(labels) // _MAX_PROBE_STEPS)
-    rows = np.concatenate(list(token_vectors(model, series)))
-    return rows[::every], labels[::every]
 
 
 STRATEGIES = {
@@ -95,28 +95,29 @@ STRATEGIES = {
     "adapter": "low-rank changes to the layers of a Transformer are trained with the head",
     "scratch": "the same network from its first weights: what pretraining has to beat",
 }
-"""What each does, in a few words."""
+"""Each strategy in a few words."""
 LINEAR = "linear"
 AUTO = "auto"
-"""Stands for the strategy that :func:`selftime.tasks.transfer.choose.choose` chooses."""
-TRANSFER_HEADS = (*NETWORK_HEADS, *(name for name in heads.HEAD_NAMES if name != "probe"))
-"""Heads by the names people type; those behind the first are for frozen vectors alone."""
+"""Stands for the strategy that :func:`selftime.tasks.transfer.choose.choose` returns."""
+TRANSFER_HEADS = (*NETWORK_HEADS, *(name for name in HEAD_NAMES if name != "probe"))
+"""Heads by name; those after :data:`NETWORK_HEADS` are for frozen vectors alone."""
 FROM_PROBE = ("partial", "staged", "adapter")
-"""Strategies whose head begins as the probe says (Kumar et al. 2022: a new head would at first
-pull what was learned apart)."""
+"""Strategies whose head begins as the probe (Kumar et al. 2022: a new head would at first distort
+the pretrained features)."""
 
 
 class TransferConfig(NamedTuple):
-    """How a model is used for what labels ask.
+    """Strategy, head and training for labels on top of a model.
 
     Attributes:
         strategy: a name in :data:`STRATEGIES`.
-        head: on vectors, one of :data:`TRANSFER_HEADS`; on frozen ones "linear" is the probe, in closed
+        head: one of :data:`TRANSFER_HEADS`; on frozen vectors "linear" is the probe, in closed
             form.
         blocks: last blocks that "partial" trains.
-        neighbours: that the head "knn" asks; None asks 5, or all where there are fewer labels.
-        budget: how long a network is trained; None goes by the number of labels.
-        config: how it is trained; what it leaves open goes by the number of labels.
+        neighbours: labelled vectors that the head "knn" asks; None asks 5, or all where there are
+            fewer.
+        budget: of a network's training; None goes by the number of labels.
+        config: of its training; what it leaves open goes by the number of labels.
         seed: fixes everything random.
     """
 
@@ -129,7 +130,7 @@ class TransferConfig(NamedTuple):
     seed: int = 0
 
     def training(self, labels: int) -> tuple[Budget, TrainingConfig]:
-        """Budget and config for so many labels, nothing left open."""
+        """Return budget and config for so many labels, nothing left open."""
         budget, usual = usual_training(labels)
         config = self.config or usual
         if config.recipe is None:
@@ -138,15 +139,15 @@ class TransferConfig(NamedTuple):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the head is solved in closed form on frozen vectors."""
+        """True where the head is solved in closed form on frozen vectors."""
         return self.strategy == "probe" and (self.head == LINEAR or self.head not in NETWORK_HEADS)
 
 
 def check_transfer(config: TransferConfig, target_type: TargetType | None = None) -> None:
-    """There is such a strategy and such a head, and they go together.
+    """Check strategy and head, and that they go together.
 
     Raises:
-        ValueError: they do not.
+        ValueError: an unknown strategy or head, or two that do not go together.
     """
     if config.strategy not in (AUTO, *STRATEGIES):
         known = ", ".join(STRATEGIES)
@@ -159,7 +160,7 @@ def check_transfer(config: TransferConfig, target_type: TargetType | None = None
             f"that stay, so use strategy='probe', or one of the heads {', '.join(NETWORK_HEADS)}"
         )
     if target_type is not None and target_type.by_step and config.head == "attention":
-        raise ValueError("got head 'attention', which makes one vector a series: use 'linear'")
+        raise ValueError("got head 'attention', which makes one vector per series: use 'linear'")
 
 
 def transfer(
@@ -170,32 +171,66 @@ def transfer(
     config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
     progress: Progress = silent,
 ) -> Solution:
-    """Learn from labels on top of a model.
-
-    Args:
-        model: pretrained; it is not changed.
-        series: labelled ones.
-        y: what is known of each, as the answer takes it.
-        target_type: what is asked.
-        config: strategy and head.
-        progress: called after each step of training.
+    """Learn from labels y of the series on top of a model, which is not changed.
 
     Raises:
-        SeriesError: series of other channels than the model's.
-        ValueError: a strategy or head that there is not, or that the model cannot have.
+        SeriesError: the series have other channels than the model.
+        ValueError: an unknown strategy or head, or one that the model cannot have.
     """
     check_transfer(config, target_type)
     model.check(series)
     if config.is_closed:
         head = "probe" if config.head == LINEAR else config.head
-        asked = config.neighbours or min(heads.NEIGHBOURS, len(series))
+        asked = config.neighbours or min(NEIGHBOURS, len(series))
         return fit_head(model, series, y, target_type, head=head, neighbours=asked)
     share = CALIBRATION_SHARE if len(series) >= MIN_FOR_HOLDOUT else 0.0
-    fitted, judged = split_holdout(series, y, target_type, share, config.seed)
-    solution = fit_network(
-        model, series[fitted], take_rows(y, fitted), target_type, config, progress
-    )
-    return calibrate(solution, series[judged], take_rows(y, judged)) if len(judged) else solution
+    fitted, held_out = split_holdout(series, y, target_type, share, config.seed)
+    own = take_rows(y, fitted)
+    solution = fit_network(model, series[fitted], own, target_type, config, progress)
+    if not len(held_out):
+        return solution
+    return calibrate(solution, series[held_out], take_rows(y, held_out))
+
+
+def split_holdout(
+    series: SeriesSet, y: Any, target_type: TargetType, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw rows to fit on and rows to hold out, about a share of all, in order.
+
+    Every class keeps at least one series to fit on, classes are split evenly, and groups stay
+    whole.
+    """
+    rng = np.random.default_rng([seed, 2])
+    strata = y if isinstance(target_type, OneClass) else np.zeros(len(series), np.int64)
+    if series.groups is None:
+        judged = stratified_mask(strata, share, rng)
+    else:
+        judged = group_mask(series.groups, strata, share, rng)
+    return np.flatnonzero(~judged), np.flatnonzero(judged)
+
+
+def stratified_mask(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a mask (N,) of a share of each stratum, rounded down, so that at least one is left."""
+    mask = np.zeros(len(strata), bool)
+    mask[draw_stratified(strata, lambda counts: (share * counts).astype(np.int64), rng)] = True
+    return mask
+
+
+def group_mask(
+    groups: np.ndarray, strata: np.ndarray, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a mask (N,) of groups up to the share; none that holds the last of a stratum."""
+    mask = np.zeros(len(groups), bool)
+    for name in rng.permutation(np.unique(groups)):  # once a fit; groups are few
+        more = mask | (groups == name)
+        if more.mean() <= share and len(np.unique(strata[~more])) == len(np.unique(strata)):
+            mask = more
+    return mask
+
+
+def take_rows(y: Any, rows: np.ndarray) -> Any:
+    """Return the targets of some series; a list where each has an array of its own."""
+    return [y[row] for row in rows] if isinstance(y, list) else y[rows]
 
 
 def fit_network(  # noqa: PLR0913 - all that training depends on
@@ -206,7 +241,7 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     config: TransferConfig,
     progress: Progress,
 ) -> TunedSolution:
-    """A network trained on all of the series."""
+    """Train a network on all of the series."""
     if config.strategy == "scratch":
         model = from_first_weights(model, series)
     encoder = select_trainable(model.encoder, config.strategy, config.blocks, config.seed)
@@ -214,14 +249,21 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     network.rates = rates_of(network.encoder, config.strategy)
     if config.strategy in FROM_PROBE:
         set_to_probe(network, model, series, y)
-    budget, how = config.training(len(series))
+    budget, training = config.training(len(series))
     return fine_tune_model(
-        model, network, series, y, budget=budget, config=how, seed=config.seed, progress=progress
+        model,
+        network,
+        series,
+        y,
+        budget=budget,
+        config=training,
+        seed=config.seed,
+        progress=progress,
     )
 
 
 def from_first_weights(model: Model, series: SeriesSet) -> Model:
-    """The network of a model, or ``dilated`` where it has none, as it is before learning."""
+    """Build the network of a model, or ``dilated`` where it has none, with its first weights."""
     scale = scaling.fit_channels(series)
     length = int(np.median(series.lengths))
     encoder = build(network_like(model.encoder, series.n_channels, length))

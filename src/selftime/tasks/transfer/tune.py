@@ -1,4 +1,4 @@
-"""Fine-tuning: a pretrained encoder and a head are trained on labels together, in whole or in part."""
+"""Fine-tuning: trains a pretrained encoder, in whole or in part, with a head on labels."""
 
 from collections.abc import Callable
 from copy import copy, deepcopy
@@ -17,9 +17,9 @@ from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.wrappers.low_rank import add_low_rank, merged
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.model import Model
-from selftime.engine.training.precision import warn_of
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.engine.training.loop import progress_callback, run_training
+from selftime.engine.training.precision import warn_of
 from selftime.engine.training.trainer import Trainer
 from selftime.objectives.base import Recipe
 from selftime.objectives.supervised.heads import NETWORK_HEADS, AttentionPool
@@ -30,24 +30,24 @@ from selftime.shapes import Tokens
 from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer.solution import TunedSolution, with_tokens
 
-RATE, SLOWER = 5e-3, 0.1
-"""Learning rate of the head, and of the last block of the encoder in units of it: what was
-learned before is to change little (Kumar et al. 2022, section 3)."""
+RATE, LAST_BLOCK_RATE = 5e-3, 0.1
+"""Learning rate of the head, and of the last block of the encoder in units of it: pretrained
+features are to change little (Kumar et al. 2022, section 3)."""
 DECAY = 0.8
-"""Each block learns so many times as fast as the one above it (ULMFiT's discriminative rates,
-Howard & Ruder 2018, section 3.2; layer-wise decay of BEiT, Bao et al. 2022, appendix)."""
+"""Learning rate of each block in units of the one above it (ULMFiT's discriminative rates, Howard &
+Ruder 2018, section 3.2; layer-wise decay of BEiT, Bao et al. 2022, appendix)."""
 RANK = 8
 """Rank of adapters (Hu et al. 2022, table 6: 1 to 8 do as well as 64)."""
 EPOCHS, FEWEST, _MAX_FINETUNE_STEPS = 30, 100, 1500
-"""Passes over the labelled series, and limits to the steps they come to."""
-LEARNED = 0.01
-"""Training on labels ends earlier once the loss stays below this: nothing is left to learn."""
-STORED = 2 << 30
-"""Most bytes of vectors that are kept so that fixed parts of an encoder run only once."""
+"""Passes over the labelled series, and limits of the resulting steps."""
+STOP_LOSS = 0.01
+"""Training on labels ends early once the loss stays below this."""
+MAX_CACHED_BYTES = 2 << 30
+"""Most bytes of cached vectors, with which frozen parts of an encoder run only once."""
 
 
 def usual_training(count: int) -> tuple[Budget, TrainingConfig]:
-    """How so many labelled series are trained on: about :data:`EPOCHS` passes."""
+    """Return budget and config for a number of labelled series: about :data:`EPOCHS` passes."""
     batch = int(np.clip(2 ** np.ceil(np.log2(max(count, 1) / 16)), 8, 64))
     steps = int(np.clip(EPOCHS * count / batch, FEWEST, _MAX_FINETUNE_STEPS))
     recipe = Recipe(batch_size=batch, rate=RATE, weight_decay=0.01, warmup=0.1, cosine=True)
@@ -66,24 +66,16 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     held_out_loss: Callable[[], float] | None = None,
     progress: Progress = silent,
 ) -> Supervised:
-    """Train the network itself on labels; it ends early when there is nothing left to learn.
+    """Train the network itself on labels; training ends early where the loss is low.
 
-    Args:
-        network: encoder and head.
-        series: labelled ones.
-        targets: a row a series.
-        scale: what is done to values first.
-        budget: how long at most.
-        config: how.
-        seed: fixes everything random.
-        held_out_loss: measures the network on other series; the weights with the lowest are kept.
-        progress: called after each step.
+    ``targets`` has a row per series. ``held_out_loss`` measures the network on other series; the
+    weights of its lowest value are kept.
 
     Raises:
         Stopped: Ctrl-C or SIGTERM; the step in flight was finished.
     """
     if config.stop_below is None:
-        config = replace(config, stop_below=LEARNED)
+        config = replace(config, stop_below=STOP_LOSS)
     training = Trainer(
         network,
         series,
@@ -104,10 +96,10 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
 def network_with_head(
     encoder: Encoder, target_type: TargetType, head: str, seed: int
 ) -> Supervised:
-    """An encoder that was learned before, with a new head on top.
+    """Put a new head on a pretrained encoder.
 
     Raises:
-        ValueError: tokens are asked of an encoder that sees a series only as a whole.
+        ValueError: the head needs tokens, and the encoder sees a series only as a whole.
     """
     attends = head == "attention"
     body = with_tokens(encoder) if attends or target_type.by_step else encoder
@@ -121,14 +113,10 @@ def network_with_head(
 
 
 def select_trainable(encoder: Encoder, strategy: str, blocks: int, seed: int) -> Encoder:
-    """A copy of the encoder in which what a strategy trains asks for gradients.
+    """Return a copy of the encoder in which the weights that a strategy trains need gradients.
 
-    Args:
-        encoder: pretrained.
-        strategy: "probe" trains nothing, "adapter" low-rank changes, "partial" the last blocks,
-            "full" and "staged" everything.
-        blocks: how many are the last ones.
-        seed: draws adapters.
+    "probe" trains nothing, "adapter" low-rank changes drawn by the seed, "partial" the last
+    blocks, "full" and "staged" everything.
     """
     if strategy == "adapter":
         return add_low_rank(encoder, rank=RANK, seed=seed)
@@ -149,17 +137,18 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     seed: int,
     progress: Progress = silent,
 ) -> TunedSolution:
-    """The network trained, and the model with the encoder that came of it.
+    """Train the network, and return it with a model of its encoder.
 
-    Parts that stay as they are run only once where nothing but linear maps of them is trained.
+    Frozen parts run only once where nothing but linear maps of them is trained.
     """
     encoder, needs_tokens = network.encoder, network.target_type.by_step or network.pool is not None
     targets, scale = network.target_type.targets(y), model.scaling
     if not needs_tokens and is_linear(encoder):
         slim, frozen = cache_frozen(encoder)
-        if frozen and is_small(frozen, len(series)):
+        if frozen and 4 * len(series) * sum(part.dim for part in frozen) <= MAX_CACHED_BYTES:
             network.encoder = slim
-            series, scale = _fixed_vectors(frozen, series, scale), scaling.none()
+            made = [Model(p, scale, series.channels).embed(series, progress=False) for p in frozen]
+            series, scale = SeriesSet.of(np.concatenate(made, axis=1)[:, :, None]), scaling.none()
     fine_tune(
         network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress
     )
@@ -168,22 +157,8 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     return TunedSolution(replace(model, encoder=network.encoder, reference_bank=None), network)
 
 
-def is_small(parts: list[Encoder], count: int) -> bool:
-    """Whether the vectors of so many series are few enough to be kept."""
-    return 4 * count * sum(part.dim for part in parts) <= STORED
-
-
-def _fixed_vectors(parts: list[Encoder], series: SeriesSet, scale: Scaling) -> SeriesSet:
-    """The vectors of fixed parts side by side, as series of one step."""
-    made = [Model(part, scale, series.channels).embed(series, progress=False) for part in parts]
-    return SeriesSet.of(np.concatenate(made, axis=1)[:, :, None])
-
-
 def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -> None:
-    """The head says what a probe of the labels alone says, where it is one map of the vectors.
-
-    Other heads begin as they are.
-    """
+    """Set a linear head to the probe of the labels; other heads stay as they are."""
     head, target_type = network.head, network.target_type
     if not isinstance(head, nn.Linear) or not isinstance(target_type, OneClass) or network.pool:
         return
@@ -194,14 +169,14 @@ def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -
 
 
 def rates_of(encoder: Encoder, strategy: str) -> dict[str, float]:
-    """How fast each weight learns in units of the head's rate; adapters as fast as that."""
+    """Return the learning rate of each weight in units of the head's; adapters have the same."""
     if strategy == "scratch":
-        return {"encoder.": 2 * SLOWER}  # 1e-3, the usual one of Adam
-    return {} if strategy == "adapter" else layer_rates(encoder, SLOWER)
+        return {"encoder.": 2 * LAST_BLOCK_RATE}  # 1e-3, the usual one of Adam
+    return {} if strategy == "adapter" else layer_rates(encoder, LAST_BLOCK_RATE)
 
 
 def unfrozen(encoder: Encoder) -> Encoder:
-    """A copy in which everything that was learned can be trained, learned linear maps too."""
+    """Return a copy in which all learned weights can be trained, those of linear maps too."""
     own = deepcopy(encoder)
     for part in own.modules():
         if isinstance(part, Projected):
@@ -212,7 +187,7 @@ def unfrozen(encoder: Encoder) -> Encoder:
 
 
 def freeze(encoder: Encoder) -> Encoder:
-    """The encoder itself, its linear maps fixed again, so that it is saved as ever."""
+    """Return the encoder itself, its linear maps buffers again, so that it can be saved."""
     for part in encoder.modules():
         if isinstance(part, Projected):
             weight: Tensor = part.weight.detach()
@@ -222,10 +197,10 @@ def freeze(encoder: Encoder) -> Encoder:
 
 
 def train_last(encoder: Encoder, count: int) -> Encoder:
-    """The encoder itself, with only its last blocks left to be trained.
+    """Return the encoder itself, all but its last blocks frozen.
 
     Raises:
-        ValueError: a count below 1.
+        ValueError: the count is below 1.
     """
     if count < 1:
         raise ValueError(f"got {count} blocks to train, wanted at least 1: or choose 'probe'")
@@ -236,26 +211,23 @@ def train_last(encoder: Encoder, count: int) -> Encoder:
 
 
 def layer_rates(encoder: Encoder, rate: float) -> dict[str, float]:
-    """For each weight, by its name behind ``encoder.``, the factor of its rate.
+    """Return the factor of each weight's learning rate, by its name behind ``encoder.``.
 
     The last block has ``rate``, each one before it :data:`DECAY` times as much.
     """
     names = {id(weight): f"encoder.{name}" for name, weight in encoder.named_parameters()}
     return {
-        names[id(weight)]: rate * DECAY**place
-        for place, block in enumerate(reversed(encoder.blocks()))
+        names[id(weight)]: rate * DECAY**depth
+        for depth, block in enumerate(reversed(encoder.blocks()))
         for weight in block.parameters()
     }
 
 
-class Stored(Encoder):
-    """Vectors that were made before and come as series of one step, a number a channel.
+class CachedVectors(Encoder):
+    """Cached vectors, which come as series of one timepoint with a number per channel.
 
-    Stands for a part of an encoder that is not trained, so that it runs once and not every step.
-
-    Attributes:
-        start: the first of the channels that it gives.
-        dim: how many.
+    It stands for a frozen part of an encoder, which so runs once and not at every step. It returns
+    ``dim`` channels from ``start`` on.
     """
 
     def __init__(self, *, start: int, dim: int) -> None:
@@ -263,39 +235,39 @@ class Stored(Encoder):
         self.start, self.dim = start, dim
 
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D)."""
+        """Return one token per series (B,1,D)."""
         return x.values[:, None, self.start : self.start + self.dim, 0]
 
 
 def cache_frozen(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
-    """The encoder with :class:`Stored` for what is not trained, and the parts these stand for.
+    """Replace frozen parts by :class:`CachedVectors`; return the encoder and these parts.
 
-    What is trained is the same weights as in the encoder that was given.
+    Trainable weights are shared with the encoder that was given.
 
     Raises:
-        ValueError: a network is trained, which has to see the series themselves.
+        ValueError: the trainable part is a network, which has to see the series themselves.
     """
-    still: list[Encoder] = []
-    return _cache_frozen(encoder, still), still
+    frozen: list[Encoder] = []
+    return _cache_frozen(encoder, frozen), frozen
 
 
 def is_linear(encoder: Encoder) -> bool:
-    """Whether nothing but linear maps of vectors is trained."""
+    """Return whether nothing but linear maps of vectors is trained."""
     maps = {id(part.weight) for part in encoder.modules() if isinstance(part, Projected)}
     return all(id(w) in maps for w in encoder.parameters() if w.requires_grad)
 
 
-def _cache_frozen(encoder: Encoder, still: list[Encoder]) -> Encoder:
+def _cache_frozen(encoder: Encoder, frozen: list[Encoder]) -> Encoder:
     if not any(weight.requires_grad for weight in encoder.parameters()):
-        stored = Stored(start=sum(part.dim for part in still), dim=encoder.dim)
-        still.append(encoder)
+        stored = CachedVectors(start=sum(part.dim for part in frozen), dim=encoder.dim)
+        frozen.append(encoder)
         return stored
     if isinstance(encoder, Joined):
-        parts = [_cache_frozen(part, still) for part in encoder.encoders]
+        parts = [_cache_frozen(part, frozen) for part in encoder.encoders]
         return Joined(encoders=parts, weights=encoder.weights)
     if isinstance(encoder, Projected | Standardised | UnitLength):
         own = copy(encoder)
         own._modules = dict(encoder._modules)
-        own.encoder = _cache_frozen(encoder.encoder, still)
+        own.encoder = _cache_frozen(encoder.encoder, frozen)
         return own
     raise ValueError(f"got {type(encoder).__name__}, which is trained on series: it stays whole")

@@ -1,4 +1,4 @@
-"""What a cohort of unlabelled vectors does for the probe, and the heads that use it."""
+"""Effects of a reference bank of unlabelled vectors on the probe, and the heads that use it."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_scores_equal_the_equations_in_loops(rows):
     np.testing.assert_allclose(probe.decision_function(new), wanted, atol=1e-8)
 
 
-def test_with_one_label_a_class_scores_have_mean_0_and_deviation_1_over_the_cohort():
+def test_with_one_label_per_class_scores_have_mean_0_and_deviation_1_over_the_bank():
     X, y = blobs()
     over = Probe(rounds=0, reference_bank=X).fit(X[:3], y[:3]).decision_function(X)
     np.testing.assert_allclose(over.mean(axis=0), 0, atol=1e-9)
@@ -69,8 +69,8 @@ def own_labels_by_loops(scores, share):
     rows, given = [], []
     for k in range(scores.shape[1]):
         own = [i for i, s in enumerate(scores) if s.argmax() == k]
-        doubt = {i: sum(np.exp(s - scores[i][k]) for s in np.delete(scores[i], k)) for i in own}
-        kept = sorted(own, key=doubt.__getitem__)[: int(np.ceil(share * len(own)))]
+        rest = {i: sum(np.exp(s - scores[i][k]) for s in np.delete(scores[i], k)) for i in own}
+        kept = sorted(own, key=rest.__getitem__)[: int(np.ceil(share * len(own)))]
         rows += kept
         given += [k] * len(kept)
     return rows, given
@@ -86,16 +86,16 @@ def test_its_own_labels_are_learned_from_as_in_loops(rounds):
     over, wanted = first.decision_function(X), None
     for _ in range(rounds):
         rows, given = own_labels_by_loops(over / first.temperature_, 0.9)
-        told = Probe().fit(np.concatenate([X[:6], X[rows]]), [*y[:6], *given])
-        size = first.decision_function(X).std() / told.decision_function(X).std()
+        refitted = Probe().fit(np.concatenate([X[:6], X[rows]]), [*y[:6], *given])
+        size = first.decision_function(X).std() / refitted.decision_function(X).std()
         over, wanted = (
-            (1 - share) * first.decision_function(x) + share * size * told.decision_function(x)
+            (1 - share) * first.decision_function(x) + share * size * refitted.decision_function(x)
             for x in (X, new)
         )
     np.testing.assert_allclose(probe.decision_function(new), wanted, atol=1e-8)
 
 
-def test_own_labels_are_left_aside_where_all_of_the_cohort_is_labelled():
+def test_own_labels_are_left_aside_where_all_of_the_bank_is_labelled():
     X, y = blobs()
     one, other = (Probe(rounds=r, reference_bank=X).fit(X, y).decision_function(X) for r in (0, 2))
     np.testing.assert_array_equal(one, other)
@@ -124,7 +124,7 @@ def test_neighbours_are_the_nearest_by_angle_and_never_the_vector_itself():
     np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
-def test_of_a_small_cohort_at_most_half_are_neighbours():
+def test_of_a_small_bank_at_most_half_are_neighbours():
     reference_bank = np.eye(4)
     near = np.array([[3.0, 2.0, 1.0, 0.0]])
     np.testing.assert_allclose(neighbour_mean(near, reference_bank, 5), [[0.5, 0.5, 0, 0]])
@@ -156,7 +156,7 @@ def test_a_constant_score_is_left_alone():
     assert np.isfinite(probe.predict_proba(X)).all()
 
 
-def test_cloning_keeps_the_cohort():
+def test_cloning_keeps_the_bank():
     X, _ = blobs()
     assert np.array_equal(clone(Probe(reference_bank=X)).reference_bank, X)
 
