@@ -120,7 +120,7 @@ def test_the_loss_falls() -> None:
 
 
 def test_a_series_alone_is_refused() -> None:
-    text = "without any the loss is 0 whatever is learned. Use a larger batch, or cut a long"
+    text = "without any the loss is always 0. Use a larger batch, or cut a long"
     with pytest.raises(ValueError, match=re.escape(text)):
         simclr()(ragged((24,)), seeded())
 

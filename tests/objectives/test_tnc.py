@@ -111,7 +111,7 @@ def test_padding_and_what_stands_in_it_change_nothing(seed: int) -> None:
 
 
 def test_what_cannot_work_is_refused() -> None:
-    for wrong in ({"anchors": 0}, {"window": 1.5}, {"spread": -1.0}):
+    for wrong in ({"anchors": 0}, {"window": 1.5}, {"std": -1.0}):
         with pytest.raises(ValueError, match=f"got {next(iter(wrong))}=.*, wanted"):
             Neighbourhoods(**wrong)
     encoder = Dilated(channels=1, hidden=4, depth=1, dim=4)

@@ -95,7 +95,7 @@ class Term(NamedTuple):
 
 
 def terms_in(text: str) -> list[Term]:
-    """Return the terms of a sum such as "a + 0.5*b"; a single name is a sum of one term."""
+    """Return the terms of a sum such as "simclr + 0.5*mae"; a single name is a sum of one."""
     return [_term(part) for part in text.split("+")]
 
 
@@ -132,8 +132,8 @@ def build_objective(
 ) -> Objective:
     """Build the named objective or weighted sum on this encoder, with the settings of its paper.
 
-    ``seed`` draws the weights that are trained beside the encoder. Patches suit series of ``length``
-    steps; None leaves them as published. An unknown name, or an objective that cannot train this
+    ``seed`` draws the weights trained beside the encoder. Patches suit series of ``length`` steps;
+    None leaves them as published. An unknown name, or an objective that cannot train this
     encoder, raises a ValueError.
     """
     terms = terms_in(text)
