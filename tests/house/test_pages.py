@@ -1,4 +1,4 @@
-"""Pages about the house are true: the list of modules, the questions of a newcomer, the glossary."""
+"""Pages about the house are true: modules, the questions of a newcomer, the glossary."""
 
 import re
 import runpy
