@@ -167,3 +167,12 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "patchtst_masked": patchtst_masked,
 }
 """Encoders by the names people type; each takes channels, length and seed."""
+
+SPELLINGS = {
+    "InceptionTime": "inception",
+    "PatchTST": "patchtst_42",
+    "QUANT": "quantiles",
+    "TS-TCC": "tstcc_cnn",
+    "TS2Vec": "dilated",
+}
+"""Published names of encoders that are written otherwise here."""

@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +10,13 @@ from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT
+from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.config import Budget, TrainingConfig, parse_budget
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.formula import build_objective, takes_steps
+from selftime.objectives.formula import build_objective, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES
 from selftime.objectives.spectral import (
     MEDIUM,
@@ -27,7 +26,7 @@ from selftime.objectives.spectral import (
     Trial,
     choose_strength,
 )
-from selftime.settings import settings_of
+from selftime.settings import find_name, settings_of
 from selftime.views.mild import Mild
 
 TASKS = ("classify", "search", "cluster", "forecast", "detect")
@@ -131,7 +130,7 @@ def resolve_objective(
     wish = Auto() if objective == "auto" else objective
     if isinstance(wish, Auto):
         return wish.objective(takes_steps=(budget, config) != (None, None))
-    return Choice(wish, "given")
+    return Choice(" + ".join(map(str, terms_in(wish))), "given")
 
 
 def resolve_training(
@@ -272,7 +271,8 @@ def resolve_encoder(
         return continue_from(encoder, series, seed, beside_rocket=usual is ROCKET)
     if isinstance(encoder, Encoder):
         return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
-    name = check_known("encoder", str(usual.value) if encoder == "auto" else encoder, BUILDERS)
+    typed = str(usual.value) if encoder == "auto" else encoder
+    name = find_name("encoder", typed, BUILDERS, SPELLINGS)
     why = "given" if encoder != "auto" else usual.reason
     length = int(np.median(series.lengths))
     return BUILDERS[name](channels=series.n_channels, length=length, seed=seed), {
@@ -336,14 +336,3 @@ def describe_objective(learner: Objective) -> str:
     settings = {name: value for name, value in settings_of(learner).items() if name != "encoder"}
     inside = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     return f"{type(learner).__name__}({inside})"
-
-
-def check_known(what: str, name: str, among: dict[str, Any]) -> str:
-    """The name, if it is one of those.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if name not in among:
-        raise ValueError(f"got {what} {name!r}, wanted one of {', '.join(among)}")
-    return name
