@@ -139,7 +139,7 @@ def test_a_sample_with_nothing_in_it_sets_nothing(name):
 
 def test_of_a_large_sample_the_first_series_are_taken(monkeypatch):
     x, few, whole = single(walks((20,) * 6)), network("resnet"), network("resnet")
-    monkeypatch.setattr(actnorm, "MOST", 65)  # three series of 20 steps
+    monkeypatch.setattr(actnorm, "_MAX_STEPS", 65)  # three series of 20 steps
     few.prepare(x, dice())
     whole.prepare(Batch(x.values[:3], x.observed[:3]), dice())
     assert torch.equal(few.embed(x), whole.embed(x))
