@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from test_rocket import ragged
 
 from selftime.encoders.fixed.hydra import Hydra, random_kernels, random_members
-from test_rocket import ragged
 
 
 def plain_group(x, weights, dilation):

@@ -8,14 +8,15 @@ from torch import nn
 
 from network_material import LENGTHS, convolution, dice, network, normed, single, walks
 from selftime.data.batch import Batch
+from selftime.encoders.base import network_input
 from selftime.encoders.networks import actnorm
 from selftime.encoders.networks.actnorm import (
     NormedConvolution,
     convolve_same,
     he_uniform,
     prepare_norms,
+    step_masks,
 )
-from selftime.encoders.networks.steps import network_input, step_masks
 
 NORMED = ("resnet", "inception", "pooled cnn")
 

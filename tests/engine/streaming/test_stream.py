@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import selftime
 from examples import examples
 from selftime.encoders.networks.dilated import Dilated
-from selftime.encoders.streaming.dilated import StreamedDilated
+from selftime.encoders.streaming.base import StreamedDilated
 from stream_material import GROWING, STEPWISE, model_of, offline, series_of
 
 WITHIN = 1e-5

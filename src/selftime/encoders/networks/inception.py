@@ -8,22 +8,18 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
+from selftime.encoders.base import Encoder, LayerShape, network_input
 from selftime.encoders.networks.actnorm import (
+    Features,
     NormedConvolution,
+    NormedNetwork,
+    StepMasks,
     check_depth,
     convolve_same,
     he_uniform,
-    prepare_norms,
-)
-from selftime.encoders.networks.steps import (
-    Features,
-    StepMasks,
-    masked_mean,
-    network_input,
     step_masks,
 )
-from selftime.shapes import Embedding, Tokens
+from selftime.shapes import Tokens
 
 _KERNELS = (40, 20, 10)
 """Taps of the convolutions side by side (Fawaz et al. 2020, section 3.1)."""
@@ -31,7 +27,7 @@ _RESIDUAL_EVERY = 3
 """Modules from one residual sum to the next."""
 
 
-class InceptionTime(Encoder):
+class InceptionTime(NormedNetwork, Encoder):
     """One token a step from modules of convolutions of 40, 20 and 10 taps side by side.
 
     One of the five networks of InceptionTime (Fawaz et al. 2020, section 3.1 and figure 1): a
@@ -49,8 +45,6 @@ class InceptionTime(Encoder):
         ValueError: no module.
     """
 
-    stride = 1
-
     def __init__(self, *, channels: int, hidden: int = 32, depth: int = 6, seed: int = 0) -> None:
         super().__init__()
         check_depth(depth)
@@ -63,10 +57,6 @@ class InceptionTime(Encoder):
             NormedConvolution(widths[k], self.dim, 1, rng=rng)
             for k in range(0, depth - _RESIDUAL_EVERY + 1, _RESIDUAL_EVERY)
         )
-
-    def forward(self, x: Batch) -> Tokens:
-        """One token a step (B,T,D)."""
-        return last_of(self.stages(x))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step after each module, and after the residual sum behind it."""
@@ -91,14 +81,6 @@ class InceptionTime(Encoder):
             last = _RESIDUAL_EVERY * k + _RESIDUAL_EVERY - 1
             made[last] = nn.ModuleList([made[last], beside])
         return made
-
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean over the steps of each series (B,D)."""
-        return masked_mean(tokens, valid_tokens(self, x))
-
-    def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
-        """Set the norms, once."""
-        prepare_norms(self, x)
 
 
 class InceptionModule(nn.Module):
