@@ -25,7 +25,7 @@ class LayerShape(NamedTuple):
 class Encoder(nn.Module, ABC):
     """Maps a batch of series to tokens (B,N,D) and to one vector a series (B,D).
 
-    Values where ``observed`` is False, and the amount of padding, never change what comes out.
+    Values where ``observed`` is False, and the amount of padding, never change the result.
     Constructor arguments are plain values (or encoders) kept under their own names; everything
     learned lives in parameters and buffers, so that the two together are the whole encoder.
     """

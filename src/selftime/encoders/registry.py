@@ -79,11 +79,7 @@ _LARGEST = 10_000_000
 
 
 def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
-    """Check that a recipe fits its tensors, so that nothing larger than they is built.
-
-    Raises:
-        ValueError: other channels, or a size that no tensor has.
-    """
+    """Raise a ValueError where a recipe asks for channels or sizes that its tensors do not have."""
     widths = {tensor.shape[-1] for tensor in state.values() if tensor.ndim}
     numbers = sum(tensor.numel() for tensor in state.values())
     for part, read in _recipes_in(recipe, channels):
@@ -92,11 +88,7 @@ def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
 
 
 def check_tensors(encoder: Encoder, channels: int) -> None:
-    """Check that loaded tensors can be computed with: kernels do not check them again.
-
-    Raises:
-        ValueError: a tensor with NaN, or with channels that do not exist.
-    """
+    """Raise a ValueError for tensors with NaN or missing channels: kernels do not check again."""
     for name, tensor in encoder.state_dict().items():
         if not tensor.isfinite().all():
             raise ValueError(f"{name} holds NaN or infinity")

@@ -16,12 +16,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import hydra_numba
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
-from selftime.encoders.fixed.rocket_torch import (
-    CELLS,
-    centred_shifts,
-    differences,
-    sum_channels,
-)
+from selftime.encoders.fixed.rocket_torch import CELLS, centred_shifts, differences, sum_channels
 from selftime.shapes import Lengths, Tokens, Values
 
 
@@ -80,11 +75,7 @@ class Hydra(Encoder):
         self.dim = 2 * len(self.dilations) * groups * kernels
 
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D), float32.
-
-        Raises:
-            ValueError: the series have another number of channels.
-        """
+        """One token a series (B,1,D), float32."""
         check_channels(self, x)
         series, lengths = x.filled().detach().float(), x.lengths.clamp(min=1)
         whole = self._features(0, series, lengths, self.length)

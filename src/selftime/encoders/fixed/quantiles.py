@@ -24,13 +24,10 @@ _Rows = Float[Tensor, "N R"]
 
 
 class QuantileIndex(NamedTuple):
-    """Places of the values of a row of `representations` that make its F features.
+    """Places of F quantiles in a row of :func:`representations`.
 
-    Attributes:
-        intervals: (I,4) columns from and to, and the features from and to that they give.
-        left: (F,) order statistic before each quantile, counted within its interval.
-        right: (F,) order statistic after it.
-        share: (F,) float32, of the distance between the two.
+    Intervals (I,4) are columns from and to, features from and to; left and right (F,) the order
+    statistics around each quantile, share (F,) its distance from the one to the other.
     """
 
     intervals: np.ndarray
@@ -81,11 +78,7 @@ class Quantiles(Encoder):
         self.dim = channels * len(self._plan.share)
 
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D), float32.
-
-        Raises:
-            ValueError: the series have another number of channels.
-        """
+        """One token a series (B,1,D), float32."""
         check_channels(self, x)
         series = resample_to_length(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
         rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
@@ -128,12 +121,12 @@ def representations(series: Values) -> list[Float[Tensor, "B C _"]]:
 
 
 def _moving_average(values: Values) -> Values:
-    """Moving average over 5 steps; the first and the last value are held beyond the ends."""
-    held = F.pad(values, (2, 2), mode="replicate")
+    """Moving average over 5 steps; the first and the last value are repeated beyond the ends."""
+    padded = F.pad(values, (2, 2), mode="replicate")
     T = values.shape[2]
-    total = held[:, :, :T]
+    total = padded[:, :, :T]
     for k in range(1, 5):
-        total = total + held[:, :, k : k + T]
+        total = total + padded[:, :, k : k + T]
     return total / 5
 
 

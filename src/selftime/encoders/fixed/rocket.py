@@ -189,11 +189,7 @@ class MiniRocket(Encoder):
         self.dim = 84 * biases * len(self.poolings) * len(lengths)
 
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D), float32.
-
-        Raises:
-            ValueError: the series have another number of channels.
-        """
+        """One token a series (B,1,D), float32."""
         parts = [
             bank(series, lengths, self.poolings).flatten(1)
             for bank, (series, lengths) in self._banks_and_views(x)

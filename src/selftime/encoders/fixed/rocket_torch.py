@@ -43,8 +43,8 @@ def sum_channels(series: Values, subsets: Int[Tensor, "K M"]) -> Float[Tensor, "
 def centred_shifts(x: _Rows, dilation: int) -> Float[Tensor, "*B 9 T"]:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, where x is 0 before and after its steps."""
     T = x.shape[-1]
-    held = F.pad(x, (4 * dilation, 4 * dilation))
-    shifts = [held[..., k * dilation : k * dilation + T] - x for k in range(9)]
+    padded = F.pad(x, (4 * dilation, 4 * dilation))
+    shifts = [padded[..., k * dilation : k * dilation + T] - x for k in range(9)]
     return torch.stack(shifts, dim=-2)
 
 
@@ -66,8 +66,8 @@ def _responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B 
 
 def _valid_windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"], ...]:
     """First step and number of steps (B,84) of each kernel that count at the e-th dilation."""
-    odd = (torch.arange(84, device=lengths.device) + e) % 2 == 1
-    valid = odd & (lengths > 8 * dilation)[:, None]
+    unpadded = (torch.arange(84, device=lengths.device) + e) % 2 == 1
+    valid = unpadded & (lengths > 8 * dilation)[:, None]
     lo = valid * (4 * dilation)
     return lo, lengths[:, None] - 2 * lo
 

@@ -21,11 +21,9 @@ Features = Float[Tensor, "B D T"]
 
 
 class StepMasks(NamedTuple):
-    """Masks of the steps of each series.
+    """Masks of the steps with an observed value (seen), and of those up to the last one (within).
 
-    Attributes:
-        seen: (B,1,T), at which something was observed.
-        within: (B,1,T), up to the last one seen; None where no series ends before the others.
+    ``within`` is None where no series ends before the others.
     """
 
     seen: Bool[Tensor, "B 1 T"]
@@ -86,19 +84,13 @@ class NormedConvolution(nn.Module):
     """A convolution over time, then ActNorm (Kingma & Dhariwal 2018, section 3.1).
 
     ActNorm is a learned scale and shift of each feature, first set from data so that features
-    have mean 0 and deviation 1. It stands where the papers have batch normalisation, whose
+    have mean 0 and std 1. It stands where the papers have batch normalisation, whose
     statistics would tie a series to the others of its batch, and training to another function
     than use. Scale and shift enter as factors of the weights and as bias, so they cost nothing.
 
     Weights are drawn as by He et al. 2015, section 2.2, so that it also works unprepared, with
     scale 1 and shift 0. There are as many steps behind as before: ⌊(taps − 1)/2⌋ zeros in front
-    of a series and ⌊taps/2⌋ at its end.
-
-    Attributes:
-        weight: (O,I,taps).
-        scale: (O,), factors of the features.
-        shift: (O,), added to them.
-        prepared: () buffer, True once scale and shift were set from data.
+    of a series and ⌊taps/2⌋ at its end. ``prepared`` is True once scale and shift are set on data.
     """
 
     prepared: Tensor
@@ -136,7 +128,7 @@ class NormedConvolution(nn.Module):
 _ROUNDING = 1e-5
 """Deviations up to this share of the summands are rounding."""
 _MAX_STEPS = 2**17
-"""Most steps that norms are set on: they hold what 256 series of 512 steps do."""
+"""Most steps that norms are set on: those of 256 series of 512 steps."""
 
 
 @torch.no_grad()

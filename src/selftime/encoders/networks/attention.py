@@ -14,11 +14,8 @@ from selftime.shapes import Lengths, Tokens
 class TransformerLayer(nn.Module):
     """h + attention(norm(h)), then h + feed-forward(norm(h)) (Vaswani et al. 2017, section 3.1).
 
-    Norms come first (Xiong et al. 2020, figure 1b), so that no warm-up is needed. There is no
-    dropout: what is random in training is the view.
-
-    Attributes:
-        heads: of the attention; each sees D / heads features of a token.
+    Norms come first (Xiong et al. 2020, figure 1b), so that no warm-up is needed, and there is no
+    dropout: only the views are random in training. Each head reads D / heads features of a token.
     """
 
     def __init__(self, dim: int, heads: int, *, inner: int, rng: Generator) -> None:
@@ -37,11 +34,8 @@ class TransformerLayer(nn.Module):
     ) -> Tokens:
         """Tokens (B,N,D) after they attended to one another.
 
-        Args:
-            h: (B,N,D) tokens.
-            seen: (B,N,N) of :func:`attention_mask`: each token (axis 1) attends to those (axis 2);
-                None where all attend to all.
-            turns: of :func:`rotary_cos_sin`; None where tokens carry their position themselves.
+        ``seen`` is of :func:`attention_mask`: each token (axis 1) attends to those (axis 2).
+        ``turns`` are of :func:`rotary_cos_sin`; None where tokens carry their position themselves.
         """
         q, k, v = self.split(self.queries_keys_values(self.norm_attention(h)))  # (B,H,N,D/H)
         if turns is not None:

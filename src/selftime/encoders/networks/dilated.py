@@ -284,14 +284,9 @@ def pass_block(
 ) -> tuple[Rows, Rows]:
     """Pass rows through a block, and each masked row in the place of the visible one alone."""
     inner = block.first(F.gelu(visible), shifts)
-    inner_masked = inner + last_tap(block.first, F.gelu(masked) - F.gelu(visible))
+    inner_masked = inner + (F.gelu(masked) - F.gelu(visible)) @ block.first.weight[-1].T
     outer = block.second(F.gelu(inner), shifts)
-    outer_masked = outer + last_tap(block.second, F.gelu(inner_masked) - F.gelu(inner))
+    outer_masked = outer + (F.gelu(inner_masked) - F.gelu(inner)) @ block.second.weight[-1].T
     if block.beside is None:
         return visible + outer, masked + outer_masked
     return block.beside(visible, HERE) + outer, block.beside(masked, HERE) + outer_masked
-
-
-def last_tap(layer: Convolution, change: Rows) -> Rows:
-    """The change behind a convolution where its last tap reads other rows."""
-    return change @ layer.weight[-1].T

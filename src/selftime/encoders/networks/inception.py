@@ -32,8 +32,8 @@ class InceptionTime(NormedNetwork, Encoder):
 
     One of the five networks of InceptionTime (Fawaz et al. 2020, section 3.1 and figure 1): a
     residual sum after every third module, a series is the mean of its tokens (global average
-    pooling). Where the paper has batch normalisation there is ActNorm, see
-    :class:`selftime.encoders.networks.actnorm.NormedConvolution`.
+    pooling). ActNorm stands in the place of batch normalisation
+    (:class:`selftime.encoders.networks.actnorm.NormedConvolution`).
 
     Attributes:
         channels: C, of the series.
@@ -71,7 +71,7 @@ class InceptionTime(NormedNetwork, Encoder):
             yield h.transpose(1, 2)
 
     def layer_shapes(self) -> list[LayerShape]:
-        """All alike."""
+        """The same for all."""
         return [LayerShape(self.dim, self.stride)] * self.depth
 
     def blocks(self) -> list[nn.Module]:

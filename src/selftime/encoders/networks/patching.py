@@ -83,9 +83,9 @@ def extract_patches(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]
     steps = torch.arange(T + lacking, device=x.values.device)
     last = x.lengths.clamp(min=1)[:, None, None] - 1  # (B,1,1)
     values = network_input(x)
-    held = values.gather(2, steps.minimum(last).expand(-1, values.shape[1], -1))
-    held = held.where(steps <= last + patch - stride, 0.0)  # (B,C,T')
-    return held.unfold(2, patch, stride).transpose(1, 2).flatten(2)
+    padded = values.gather(2, steps.minimum(last).expand(-1, values.shape[1], -1))
+    padded = padded.where(steps <= last + patch - stride, 0.0)  # (B,C,T')
+    return padded.unfold(2, patch, stride).transpose(1, 2).flatten(2)
 
 
 def observed_tokens(x: Batch, stride: int) -> Bool[Tensor, "B N"]:

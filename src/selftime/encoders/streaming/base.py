@@ -24,11 +24,11 @@ Memory = dict[str, Tensor]
 
 
 class StreamError(ValueError):
-    """A model, values or a state that cannot be streamed: the message says why and what to do."""
+    """A model, values or a state that cannot be streamed; the message says why, and the remedy."""
 
 
 class Streamed(ABC):
-    """An encoder that reads S series a few steps at a time and remembers what it needs of them.
+    """An encoder that reads S series a few steps at a time and remembers as much as it needs.
 
     The vector of a step does not depend on how many steps come at a time, and the memory does not
     grow with them.
@@ -106,11 +106,8 @@ class StreamedDilated(Streamed):
     before, so a ring of 2d rows for each is all the memory there is, and a step costs the same
     however many came before it (the caching of Paine et al. 2016, "Fast WaveNet Generation
     Algorithm", section 2, with a ring in the place of a queue). The weights are those the encoder
-    has when the stream begins.
-
-    Attributes:
-        shapes: of the rings (2d,S,I) by name, in the order of use.
-        past: all rings one after the other; the row of step t lies at t modulo 2d.
+    has when the stream begins. ``past`` has all rings (2d,S,I) one after the other; the row of step
+    t lies at t modulo 2d.
     """
 
     def __init__(self, encoder: Dilated, streams: int) -> None:

@@ -32,16 +32,13 @@ class Prefix(Streamed):
     """The encoder's vector of the series up to each step: ``embed(x[:, :, : t + 1])``.
 
     A series ends with the last step at which anything was observed, so tokens of later steps wait
-    until there is one again.
-
-    Attributes:
-        running: (S,D), of all tokens so far.
-        held: (S,D), up to the last step at which something was observed; before there was one,
-            the vector of a series without any.
+    until there is one again. ``running`` is of all tokens so far, ``held`` (S,D) up to that step,
+    or the vector of a series without any.
     """
 
     def __init__(self, inner: Streamed, encoder: Dilated | LSTM | GRU, streams: int) -> None:
-        self.inner, self.growth, self.reach = inner, growth_of(encoder), inner.reach
+        self.inner, self.reach = inner, inner.reach
+        self.growth = GROWTHS["max" if isinstance(encoder, Dilated) else encoder.pooling]
         like = next(encoder.parameters())
         nothing = torch.zeros(1, encoder.channels, 1, dtype=like.dtype)
         with torch.no_grad():
@@ -88,11 +85,7 @@ def last_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa:
     return tokens
 
 
-def growth_of(encoder: Dilated | LSTM | GRU) -> Growth:
-    """The way the vector of a series grows, as the encoder pools its tokens."""
-    if isinstance(encoder, Dilated):
-        return maximum_so_far
-    return {"mean": mean_so_far, "last": last_so_far}[encoder.pooling]
+GROWTHS: dict[str, Growth] = {"max": maximum_so_far, "mean": mean_so_far, "last": last_so_far}
 
 
 def stream_steps(encoder: Encoder, streams: int) -> Streamed:

@@ -69,7 +69,7 @@ class Layered(Encoder):
         pooling: of its tokens, a key of :data:`POOLINGS`.
 
     Raises:
-        ValueError: a layer or a pooling that there is not.
+        ValueError: a layer or a pooling that does not exist.
     """
 
     def __init__(self, *, encoder: Encoder, layer: int, pooling: str) -> None:

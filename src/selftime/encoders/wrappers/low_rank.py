@@ -11,15 +11,10 @@ from selftime.encoders.networks.attention import TransformerLayer
 
 
 class LowRank(nn.Module):
-    """A frozen linear map and a trained change of rank r: W x + b + B A x.
+    """A frozen linear map and a trained change of rank r: W x + b + B A x, A (r,in), B (out,r).
 
     LoRA (Hu et al. 2022, section 4.1): A is drawn, B is 0 at first, so nothing has changed yet.
     The paper's factor α / r is left to the learning rate.
-
-    Attributes:
-        base: the map, frozen.
-        down: (r,in) A.
-        up: (out,r) B.
     """
 
     def __init__(self, base: nn.Linear, rank: int, rng: Generator) -> None:
@@ -42,11 +37,7 @@ class LowRank(nn.Module):
 
 
 def add_low_rank(encoder: Encoder, *, rank: int, seed: int) -> Encoder:
-    """Return a copy whose Transformer layers learn low-rank changes, and nothing else does.
-
-    Raises:
-        ValueError: it has no Transformer layers.
-    """
+    """Return a copy whose Transformer layers learn low-rank changes, and nothing else does."""
     own = deepcopy(encoder).requires_grad_(False)
     rng = Generator().manual_seed(seed)
     layers = [part for part in own.modules() if isinstance(part, TransformerLayer)]
