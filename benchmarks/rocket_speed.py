@@ -23,8 +23,9 @@ from aeon.transformations.collection.convolution_based import (
 )
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
-from selftime.encoders.fixed.rocket import Hydra, minirocket, multirocket
+from selftime.encoders.builders import BUILDERS
+from selftime.encoders.fixed.rocket import MiniRocket as MiniKernels
+from selftime.encoders.wrappers.projected import backbone
 
 RESULTS = Path(__file__).parent / "results" / "rocket_speed.json"
 SEED = 0
@@ -36,11 +37,6 @@ CASES = (  # encoder, series, channels, steps
     ("hydra", 200, 6, 128),
     ("multirocket", 500, 1, 128),
 )
-OURS: dict[str, Callable[..., Encoder]] = {
-    "minirocket": minirocket,
-    "hydra": Hydra,
-    "multirocket": multirocket,
-}
 THEIRS = {"minirocket": MiniRocket, "hydra": HydraTransformer, "multirocket": MultiRocket}
 
 
@@ -63,7 +59,7 @@ def use_threads(count: int) -> None:
 def measured(name: str, count: int, channels: int, steps: int, args: argparse.Namespace) -> Any:
     """Seconds of both tools on one case."""
     x = series(max(2, int(count * args.share)), channels, steps)
-    ours = OURS[name](channels=channels, length=steps, seed=SEED)
+    ours = backbone(BUILDERS[name](channels=channels, length=steps, seed=SEED))
     ours.prepare(x, torch.Generator().manual_seed(SEED))
     array = x.values.numpy()
     theirs = THEIRS[name](n_jobs=args.threads, random_state=SEED).fit(array[:100])
@@ -109,7 +105,7 @@ def profile() -> dict[str, float]:
     """Where one MiniRocket transform spends its time, in CPU seconds for 500 series of 128."""
     x = series(500, 1, 128)
     use_threads(1)
-    encoder = minirocket(channels=1, length=128, seed=SEED)
+    encoder = MiniKernels(channels=1, length=128, seed=SEED)
     (bank,) = encoder.banks
     parts = {
         "whole": lambda: encoder(x),

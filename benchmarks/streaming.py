@@ -29,7 +29,7 @@ from benchmarks.__main__ import RESULTS, write
 from selftime.data.batch import Batch
 from selftime.data.scaling import none
 from selftime.encoders.networks.dilated import Block, Convolution, Dilated
-from selftime.encoders.streaming.dilated import ring_shapes
+from selftime.encoders.streaming.base import ring_shapes
 from selftime.encoders.streaming.dilated_numba import affine, gelu
 from selftime.engine.model import Model
 

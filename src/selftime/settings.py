@@ -1,6 +1,8 @@
 """Settings of objects, read from the signature that is their configuration; range checks."""
 
 import inspect
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -37,3 +39,30 @@ def check_count(name: str, value: int, least: int) -> None:
     """Raise a ValueError unless a count is at least ``least``."""
     if value < least:
         raise ValueError(f"got {name}={value}, wanted at least {least}: use {name}={least} or more")
+
+
+def find_name(kind: str, name: str, known: Iterable[str], spellings: Mapping[str, str]) -> str:
+    """Return the known name that is meant; case, hyphens, slashes, spaces and "_" do not count.
+
+    Args:
+        kind: of the thing named, for the error.
+        name: as typed, such as "Barlow Twins" for barlow_twins.
+        known: the names that exist.
+        spellings: published names that are written otherwise, each with the known one.
+
+    Raises:
+        ValueError: no such name; the message lists all and says the nearest.
+    """
+    known = list(known)
+    meant = {plain_name(published): own for published, own in spellings.items()}
+    meant |= {plain_name(own): own for own in known}
+    if found := meant.get(plain_name(name)):
+        return found
+    near = get_close_matches(plain_name(name), meant, n=1)
+    hint = f": did you mean {meant[near[0]]!r}?" if near else ""
+    raise ValueError(f"got {kind} {name!r}, wanted one of {', '.join(known)}{hint}")
+
+
+def plain_name(name: str) -> str:
+    """Return a name in small letters, without hyphens, slashes, spaces and underscores."""
+    return "".join(part for part in name.lower() if part not in "-/ _")

@@ -9,8 +9,9 @@ import torch
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
-from selftime.encoders.fixed.rocket import Hydra, MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.inception import InceptionTime
 from selftime.encoders.networks.patching import PatchEmbedder

@@ -26,8 +26,8 @@ def walks(lengths: tuple[int, ...], *, channels: int = 2, gaps: float = 0.0) -> 
     rng, T = dice(), max(lengths)
     values = torch.randn(len(lengths), channels, T, generator=rng, dtype=torch.float64).cumsum(2)
     own, steps = torch.tensor(lengths)[:, None, None], torch.arange(T)
-    valid = torch.rand(len(lengths), 1, T, generator=rng) >= gaps
-    observed = (valid | (steps == own - 1)) & (steps < own)
+    seen = torch.rand(len(lengths), 1, T, generator=rng) >= gaps
+    observed = (seen | (steps == own - 1)) & (steps < own)
     return Batch(values, observed.expand_as(values).clone())
 
 
@@ -67,9 +67,9 @@ def convolution(x: Tensor, weight: Tensor) -> Tensor:
     y = torch.zeros(len(weight), T, dtype=x.dtype)
     for t in range(T):
         for k in range(taps):
-            valid = t + k - (taps - 1) // 2
-            if 0 <= valid < T:
-                y[:, t] += weight[:, :, k] @ x[:, valid]
+            source = t + k - (taps - 1) // 2
+            if 0 <= source < T:
+                y[:, t] += weight[:, :, k] @ x[:, source]
     return y
 
 

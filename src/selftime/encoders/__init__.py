@@ -1,1 +1,1 @@
-"""What turns a series into vectors."""
+"""Encoders: the maps from series to vectors."""

@@ -1,4 +1,4 @@
-"""Encoder: what turns a batch of series into vectors."""
+"""Encoder: the map from a batch of series to vectors."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
@@ -16,12 +16,7 @@ from selftime.shapes import Embedding, Tokens
 
 
 class LayerShape(NamedTuple):
-    """What the tokens after a layer are like.
-
-    Attributes:
-        width: D, of each.
-        stride: steps from the beginning of one token to that of the next; None for a single one.
-    """
+    """Width D of the tokens after a layer, and steps between their beginnings (None: one token)."""
 
     width: int
     stride: int | None
@@ -30,7 +25,7 @@ class LayerShape(NamedTuple):
 class Encoder(nn.Module, ABC):
     """Maps a batch of series to tokens (B,N,D) and to one vector a series (B,D).
 
-    Values where ``observed`` is False, and the amount of padding, never change what comes out.
+    Values where ``observed`` is False, and the amount of padding, never change the result.
     Constructor arguments are plain values (or encoders) kept under their own names; everything
     learned lives in parameters and buffers, so that the two together are the whole encoder.
     """
@@ -40,16 +35,15 @@ class Encoder(nn.Module, ABC):
     channels: int
     """C, of the series it reads; networks have it."""
     stride: int | None = None
-    """Steps from the beginning of one token to that of the next, N = ceil(T / stride); None where
-    a series is seen only as a whole, in one token."""
+    """Steps from one token to the next, N = ceil(T / stride); None where a series is one token."""
     causal: bool = False
-    """Whether no token depends on steps that come after its own."""
+    """True where no token depends on steps that come after its own."""
     by_channel: bool = False
-    """Whether tokens hold D / C features of the first channel alone, then of the second, …"""
+    """True where tokens hold D / C features of the first channel alone, then of the second, …"""
 
     @property
     def is_stepwise(self) -> bool:
-        """Whether there is one token for every step (N = T)."""
+        """True where there is one token for every step (N = T)."""
         return self.stride == 1
 
     @abstractmethod
@@ -57,21 +51,17 @@ class Encoder(nn.Module, ABC):
         """Tokens (B,N,D): N = 1 for encoders that see a series only as a whole."""
 
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
-        """Tokens ``start`` to ``stop``, which some encoders make without the others."""
+        """Return tokens ``start`` to ``stop``, which some encoders make without the others."""
         tokens: Tensor = self(x)[:, start:stop]
         return tokens
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
-        """Tokens (B,K,D) at some places, which some encoders make without looking at the others."""
+        """Return tokens (B,K,D) at some places, which some encoders make without the others."""
         tokens: Tensor = self(x)
         return tokens.gather(1, places[:, :, None].expand(-1, -1, tokens.shape[2]))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
-        """The tokens after each layer, one layer after another, as they are made.
-
-        The last ones are those of :meth:`forward`, to the bit; those before may be of another
-        shape (:meth:`layer_shapes`).
-        """
+        """Yield the tokens after each layer; the last are those of :meth:`forward`, to the bit."""
         yield self(x)
 
     def layers(self, x: Batch) -> list[Tokens]:
@@ -79,11 +69,11 @@ class Encoder(nn.Module, ABC):
         return list(self.stages(x))
 
     def layer_shapes(self) -> list[LayerShape]:
-        """What the tokens after each layer are like."""
+        """Return the shape of the tokens after each layer."""
         return [LayerShape(self.dim, self.stride)]
 
     def blocks(self) -> list[nn.Module]:
-        """What is trained, from input to output: every weight is in one of them."""
+        """Return the trained modules from input to output: every weight is in one of them."""
         return [self] if any(True for _ in self.parameters()) else []
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:  # noqa: ARG002
@@ -95,34 +85,106 @@ class Encoder(nn.Module, ABC):
         return self.pool(self(x), x)
 
     def prepare(self, x: Batch, rng: Generator) -> None:
-        """Set what depends on the data but is not learned, from a sample of series."""
+        """Set all that depends on a sample of series but is not learned."""
 
     def __repr__(self) -> str:
         return describe(self)
 
 
 def valid_tokens(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:
-    """Which tokens begin within their series; the first one always counts."""
+    """True for tokens that begin within their series; the first one always counts."""
     return token_mask(x, encoder.stride)
 
 
 def token_mask(x: Batch, stride: int | None) -> Bool[Tensor, "B N"]:
-    """Which tokens, one every ``stride`` steps or a single one, begin within their series."""
+    """True for tokens, one every ``stride`` steps or a single one, that begin in their series."""
     T = x.values.shape[2]
     begin = torch.arange(0, T, stride or T, device=x.values.device)  # (N,)
     return begin < x.lengths.clamp(min=1)[:, None]
 
 
 def last_of(stages: Iterator[Tokens]) -> Tokens:
-    """The tokens after the last layer; those of the layers before are let go as they are made."""
+    """Return the tokens after the last layer, and keep no others in memory."""
     return deque(stages, maxlen=1).pop()
+
+
+def network_input(x: Batch) -> Float[Tensor, "B C T"]:
+    """Values as networks read them: 0 where nothing was observed."""
+    return x.values.where(x.observed, 0.0)
+
+
+def masked_mean(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
+    """The mean (B,D) over the valid tokens, at least one in each series."""
+    if bool(valid.all()):
+        return tokens.mean(dim=1)
+    return (tokens * valid[:, :, None]).sum(dim=1) / valid.sum(dim=1, keepdim=True)
+
+
+def check_least(encoder: Encoder, **least: int) -> None:
+    """Raise a ValueError where a setting of an encoder is too small."""
+    for name, smallest in least.items():
+        if getattr(encoder, name) < smallest:
+            got = getattr(encoder, name)
+            raise ValueError(f"got {name}={got}, wanted at least {smallest}: raise it")
+
+
+def check_channels(encoder: Encoder, x: Batch) -> None:
+    """Raise a ValueError where series have other channels than the encoder was built for."""
+    found, name = x.values.shape[1], type(encoder).__name__
+    if found != encoder.channels:
+        raise ValueError(
+            f"got series with {found} channels, wanted {encoder.channels}: "
+            f"build {name} with channels={found} or select channels"
+        )
+
+
+class Wrapper(nn.Module):
+    """All that encoders around another one share: they change its input, its tokens, or both."""
+
+    encoder: Encoder
+
+    def enter(self, x: Batch) -> Batch:
+        """Return the series as the inner encoder sees them."""
+        return x
+
+    def leave(self, tokens: Tokens) -> Tokens:
+        """Return the tokens of the inner encoder as they come out."""
+        return tokens
+
+    def forward(self, x: Batch) -> Tokens:
+        """Tokens (B,N,D)."""
+        return self.leave(self.encoder(self.enter(x)))
+
+    def stages(self, x: Batch) -> Iterator[Tokens]:
+        """Yield the tokens after each layer of the inner encoder."""
+        return map(self.leave, self.encoder.stages(self.enter(x)))
+
+    def layer_shapes(self) -> list[LayerShape]:
+        """Those of the inner encoder."""
+        return self.encoder.layer_shapes()
+
+    def span(self, x: Batch, start: int, stop: int) -> Tokens:
+        """Tokens ``start`` to ``stop``."""
+        return self.leave(self.encoder.span(self.enter(x), start, stop))
+
+    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
+        """Tokens (B,K,D) at some places."""
+        return self.leave(self.encoder.tokens_at(self.enter(x), places))
+
+    def blocks(self) -> list[nn.Module]:
+        """Those of the inner encoder."""
+        return self.encoder.blocks()
+
+    def prepare(self, x: Batch, rng: Generator) -> None:
+        """Prepare the inner encoder on the series as it sees them."""
+        self.encoder.prepare(self.enter(x), rng)
 
 
 class Joined(Encoder):
     """Several encoders side by side: their vectors, each times its weight, are concatenated.
 
     Attributes:
-        weights: one factor an encoder; None is 1 for each.
+        weights: one factor per encoder; None is 1 for each.
     """
 
     def __init__(
@@ -142,7 +204,7 @@ class Joined(Encoder):
         return torch.cat(vectors, dim=1)[:, None]
 
     def blocks(self) -> list[nn.Module]:
-        """Blocks that are equally far from the vectors are one, side by side."""
+        """Return blocks; those that are equally far from the vectors are one, side by side."""
         chains = [part.blocks()[::-1] for part in self.encoders]
         levels = zip_longest(*chains)  # the last blocks of all parts first
         together: list[nn.Module] = [nn.ModuleList(filter(None, level)) for level in levels]

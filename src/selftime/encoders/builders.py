@@ -1,10 +1,12 @@
-"""Named encoders: what ``encoder="rocket"`` means."""
+"""Named encoders: ``encoder="rocket"`` and its kind."""
 
 from collections.abc import Callable
 
 from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
-from selftime.encoders.fixed.rocket import Hydra, MiniRocket, multirocket
+from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.inception import InceptionTime
 from selftime.encoders.networks.patching import PatchEmbedder
@@ -18,8 +20,8 @@ from selftime.encoders.wrappers.projected import Standardised
 EQUAL_WEIGHT = 0.5**0.5
 """Two parts with this weight have together mean squared length 1."""
 PATCHES = 12
-"""A series has at least so many patches, where its length allows: of three, whose neighbours are
-all there is to go by, little can be told about a hidden one."""
+"""A series has at least so many patches, where its length allows: few visible neighbours say
+little about a masked one."""
 _MAX_LENGTH = 512
 """Series are resampled to at most this many steps before quantiles are taken."""
 
@@ -43,9 +45,17 @@ def hydra(*, channels: int, length: int, seed: int = 0) -> Encoder:
     return Standardised(encoder=Hydra(channels=channels, length=length, seed=seed))
 
 
-def multirocket_features(*, channels: int, length: int, seed: int = 0) -> Encoder:
+def multirocket(*, channels: int, length: int, seed: int = 0) -> Encoder:
     """MultiRocket as published (Tan et al. 2022), standardised."""
-    return Standardised(encoder=multirocket(channels=channels, length=length, seed=seed))
+    kernels = MiniRocket(
+        channels=channels,
+        length=length,
+        features=50_000,  # section 3
+        poolings=ROCKET_POOLINGS,
+        differences=True,
+        seed=seed,
+    )
+    return Standardised(encoder=kernels)
 
 
 def quantiles(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
@@ -80,7 +90,7 @@ def transformer(*, channels: int, length: int, seed: int = 0) -> Encoder:
 def patchtst_42(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
     """PatchTST/42 at the published size: 42 patches of 336 steps (Nie et al. 2023, section 4.1).
 
-    Every channel by itself, without level and scale: 128 dimensions a channel.
+    Every channel by itself, without mean and std: 128 dimensions a channel.
     """
     return _patchtst(channels, 336, 16, 8, seed)
 
@@ -88,15 +98,15 @@ def patchtst_42(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noq
 def patchtst_64(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
     """PatchTST/64 at the published size: 64 patches of 512 steps (Nie et al. 2023, section 4.1).
 
-    Every channel by itself, without level and scale: 128 dimensions a channel.
+    Every channel by itself, without mean and std: 128 dimensions a channel.
     """
     return _patchtst(channels, 512, 16, 8, seed)
 
 
 def patchtst_masked(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
-    """PatchTST for hidden patches, so that they do not overlap (Nie et al. 2023, section 4.2).
+    """PatchTST for masked patches, so that they do not overlap (Nie et al. 2023, section 4.2).
 
-    Patches of 12 steps of 512, every channel by itself, without level and scale.
+    Patches of 12 steps of 512, every channel by itself, without mean and std.
     """
     return _patchtst(channels, 512, 12, 12, seed)
 
@@ -152,7 +162,7 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "rocket": rocket,
     "minirocket": minirocket,
     "hydra": hydra,
-    "multirocket": multirocket_features,
+    "multirocket": multirocket,
     "quantiles": quantiles,
     "dilated": dilated_cnn,
     "dilated_causal": dilated_causal_cnn,
@@ -167,3 +177,12 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "patchtst_masked": patchtst_masked,
 }
 """Encoders by the names people type; each takes channels, length and seed."""
+
+SPELLINGS = {
+    "InceptionTime": "inception",
+    "PatchTST": "patchtst_42",
+    "QUANT": "quantiles",
+    "TS-TCC": "tstcc_cnn",
+    "TS2Vec": "dilated",
+}
+"""Published names of encoders that are written otherwise here."""

@@ -1,4 +1,4 @@
-"""Which encoders there are, and how one is written down and built again."""
+"""The registry of encoder classes: an encoder as plain values, and built from them again."""
 
 import inspect
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from selftime.encoders.base import Encoder, Joined
+from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
-from selftime.encoders.fixed.rocket import Hydra, MiniRocket
+from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.inception import InceptionTime
 from selftime.encoders.networks.patching import PatchEmbedder
@@ -50,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def build(recipe: Any) -> Encoder:
-    """The encoder that a recipe describes, its tensors not yet loaded.
+    """Build the encoder that a recipe describes, its tensors not yet loaded.
 
     Raises:
         ValueError: a class that is not in :data:`ENCODERS`, or settings it does not have.
@@ -78,16 +79,7 @@ _LARGEST = 10_000_000
 
 
 def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
-    """What a recipe asks for fits its tensors, so that nothing larger than they is built.
-
-    Args:
-        recipe: an encoder as :func:`recipe_of` writes it.
-        channels: how many channels the model reads.
-        state: the tensors of the whole encoder.
-
-    Raises:
-        ValueError: other channels, or a size that no tensor has.
-    """
+    """Raise a ValueError where a recipe asks for channels or sizes that its tensors do not have."""
     widths = {tensor.shape[-1] for tensor in state.values() if tensor.ndim}
     numbers = sum(tensor.numel() for tensor in state.values())
     for part, read in _recipes_in(recipe, channels):
@@ -96,11 +88,7 @@ def check_sizes(recipe: Any, channels: int, state: dict[str, Tensor]) -> None:
 
 
 def check_tensors(encoder: Encoder, channels: int) -> None:
-    """What was loaded into an encoder can be computed with: kernels do not check it again.
-
-    Raises:
-        ValueError: a tensor with NaN, or with channels that do not exist.
-    """
+    """Raise a ValueError for tensors with NaN or missing channels: kernels do not check again."""
     for name, tensor in encoder.state_dict().items():
         if not tensor.isfinite().all():
             raise ValueError(f"{name} holds NaN or infinity")
@@ -123,7 +111,7 @@ def _check_part(part: dict[str, Any], channels: int, widths: set[int], numbers: 
 
 
 def _check_patches(part: dict[str, Any], numbers: int) -> None:
-    """What a Transformer of patches would draw is no more than the tensors hold."""
+    """Check that a Transformer of patches draws no more weights than the tensors hold."""
     embedder = part.get("embedder", part)
     if "patch" not in embedder:
         return
@@ -135,7 +123,7 @@ def _check_patches(part: dict[str, Any], numbers: int) -> None:
 
 
 def _recipes_in(value: Any, channels: int) -> Iterator[tuple[dict[str, Any], int]]:
-    """Every recipe within a recipe, itself first, and how many channels it reads."""
+    """Yield every recipe within a recipe, itself first, and the number of channels it reads."""
     inner = channels
     if isinstance(value, dict):
         yield value, channels

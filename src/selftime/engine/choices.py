@@ -10,16 +10,16 @@ from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT
+from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.formula import build_objective, takes_steps
+from selftime.objectives.formula import build_objective, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES
 from selftime.objectives.spectral import MEDIUM, TRIAL_SERIES, WEAK, Spectral, choose_strength
-from selftime.settings import settings_of
+from selftime.settings import find_name, settings_of
 from selftime.views.mild import Mild
 
 TASKS = ("classify", "search", "cluster", "forecast", "detect")
@@ -128,7 +128,7 @@ def resolve_objective(
     wish = Auto() if objective == "auto" else objective
     if isinstance(wish, Auto):
         return wish.objective(takes_steps=(budget, config) != (None, None))
-    return Choice(wish, "given")
+    return Choice(" + ".join(map(str, terms_in(wish))), "given")
 
 
 def resolve_training(
@@ -203,9 +203,8 @@ def resolve_encoder(
         return continue_from(encoder, series, seed, beside_rocket=usual is ROCKET)
     if isinstance(encoder, Encoder):
         return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
-    name = str(usual.value) if encoder == "auto" else encoder
-    if name not in BUILDERS:
-        raise ValueError(f"got encoder {name!r}, wanted one of {', '.join(BUILDERS)}")
+    typed = str(usual.value) if encoder == "auto" else encoder
+    name = find_name("encoder", typed, BUILDERS, SPELLINGS)
     why = "given" if encoder != "auto" else usual.reason
     length = int(np.median(series.lengths))
     return BUILDERS[name](channels=series.n_channels, length=length, seed=seed), {

@@ -12,7 +12,8 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import PATCHES
 from selftime.objectives.base import ClosedForm, Objective, Step
-from selftime.objectives.registry import OBJECTIVES
+from selftime.objectives.registry import OBJECTIVES, SPELLINGS
+from selftime.settings import find_name
 
 
 class Combined(Objective):
@@ -93,6 +94,9 @@ class Term(NamedTuple):
     name: str
     weight: float
 
+    def __str__(self) -> str:
+        return self.name if self.weight == 1 else f"{self.weight:.12g}*{self.name}"
+
 
 def terms_in(text: str) -> list[Term]:
     """Return the terms of a sum such as "simclr + 0.5*mae"; a single name is a sum of one."""
@@ -100,15 +104,14 @@ def terms_in(text: str) -> list[Term]:
 
 
 def _term(text: str) -> Term:
-    found = re.fullmatch(r"\s*(?:([0-9.]+)\s*\*)?\s*(\w+)\s*", text)
+    found = re.fullmatch(r"\s*(?:([0-9.]+)\s*\*)?\s*(\w+(?:[- ]\w+)*)\s*", text)
     if found is None:
         raise ValueError(
             f"got {text.strip()!r} as an objective, wanted a name or a weight and a name: "
             "such as 'simclr' or 'simclr + 0.5*masked_patches'"
         )
     weight, name = found.groups()
-    if name not in OBJECTIVES:
-        raise ValueError(f"got objective {name!r}, wanted one of {', '.join(OBJECTIVES)}")
+    name = find_name("objective", name, OBJECTIVES, SPELLINGS)
     return Term(name, 1.0 if weight is None else float(weight))
 
 

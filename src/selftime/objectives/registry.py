@@ -61,3 +61,15 @@ OBJECTIVES: dict[str, type[ClosedForm] | type[Objective]] = {
     "forecast": Forecast,
 }
 """Objectives by the names people type."""
+
+SPELLINGS = {
+    "I-JEPA": "jepa",
+    "MoCo v2": "moco",
+    "PatchTST": "masked_patches",
+    "Slow feature analysis": "neighbours",
+    "SFA": "neighbours",
+    "Contrastive predictive coding": "cpc",
+    "Temporal neighborhood coding": "tnc",
+    "TST": "masked_values",
+}
+"""Published names of methods that are written otherwise here."""

@@ -8,12 +8,10 @@ import pytest
 import torch
 
 from selftime.data.batch import Batch
-from selftime.encoders.builders import rocket
+from selftime.encoders.builders import minirocket, multirocket, rocket
 from selftime.encoders.fixed.rocket import (
     MiniRocket,
     low_discrepancy,
-    minirocket,
-    multirocket,
     plan_dilations,
     random_subsets,
 )
@@ -198,6 +196,6 @@ def test_other_channels_are_told(rng):
     x = ragged(rng, [20, 20], channels=3)
     with pytest.raises(ValueError) as error:
         MiniRocket(channels=2, length=20, features=84)(x)
-    assert "got series with 3 channels, wanted 2: build the encoder with channels=3" in str(
+    assert "got series with 3 channels, wanted 2: build MiniRocket with channels=3" in str(
         error.value
     )

@@ -5,8 +5,8 @@ import torch
 from test_rocket import POOLINGS, ragged
 
 from selftime.data.batch import Batch
-from selftime.encoders.fixed import hydra_torch, rocket_torch
-from selftime.encoders.fixed.hydra import Hydra
+from selftime.encoders.fixed import rocket_torch
+from selftime.encoders.fixed.hydra import Hydra, hydra_on_device
 from selftime.encoders.fixed.rocket import MiniRocket
 
 KINDS = {
@@ -60,7 +60,7 @@ def hydra_twin(encoder, x):
     for i, (values, steps) in enumerate(
         [(series, lengths), rocket_torch.differences(series, lengths)]
     ):
-        counts = hydra_torch.hydra_on_device(
+        counts = hydra_on_device(
             values, steps, encoder.dilations, encoder.weights[i], encoder.members[i]
         )
         scaled = counts.flatten(1) * ((encoder.length - i) / steps)[:, None]

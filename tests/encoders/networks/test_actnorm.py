@@ -8,14 +8,15 @@ from network_material import LENGTHS, convolution, dice, network, normed, single
 from torch import nn
 
 from selftime.data.batch import Batch
+from selftime.encoders.base import network_input
 from selftime.encoders.networks import actnorm
 from selftime.encoders.networks.actnorm import (
     NormedConvolution,
     convolve_same,
     he_uniform,
     prepare_norms,
+    step_masks,
 )
-from selftime.encoders.networks.steps import network_input, step_masks
 
 NORMED = ("resnet", "inception", "pooled cnn")
 
@@ -139,7 +140,7 @@ def test_a_sample_with_nothing_in_it_sets_nothing(name):
 
 def test_of_a_large_sample_the_first_series_are_taken(monkeypatch):
     x, few, whole = single(walks((20,) * 6)), network("resnet"), network("resnet")
-    monkeypatch.setattr(actnorm, "MOST", 65)  # three series of 20 steps
+    monkeypatch.setattr(actnorm, "_MAX_STEPS", 65)  # three series of 20 steps
     few.prepare(x, dice())
     whole.prepare(Batch(x.values[:3], x.observed[:3]), dice())
     assert torch.equal(few.embed(x), whole.embed(x))

@@ -4,8 +4,8 @@ import torch
 from network_material import convolution, dice, network, normed, single, walks
 
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.networks.actnorm import step_masks
 from selftime.encoders.networks.inception import InceptionModule, highest_nearby
-from selftime.encoders.networks.steps import step_masks
 
 
 def looped(x, made: InceptionModule):

@@ -10,7 +10,7 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder, valid_tokens
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.registry import check_sizes, recipe_of
-from selftime.engine.training.config import Plan, parse_budget
+from selftime.engine.training.config import TrainingConfig, parse_budget
 from selftime.engine.training.trainer import Trainer
 from selftime.objectives.simclr import SimCLR
 
@@ -80,11 +80,11 @@ def test_a_vector_of_nothing_is_finite(name):
 def test_half_precision_is_near_full_or_refused(name):
     """On every machine: some compute a few shapes of convolutions wrongly in bfloat16."""
     series = SeriesSet.of([*walks((20,) * 9).values.float().numpy()])
-    plan = Plan(precision="bf16", budget=parse_budget("2 steps"))
-    objective = SimCLR(encoder=ready(name))
-    training = Trainer(objective, series, scaling.fit_channels(series), plan, 3)
+    objective, config = SimCLR(encoder=ready(name)), TrainingConfig(precision="bf16")
+    budget, scale = parse_budget("2 steps"), scaling.fit_channels(series)
+    training = Trainer(objective, series, scale, budget, config, 3)
     if training.refused:
-        assert training.plan.precision == training.accelerator.mixed_precision == "no"
+        assert training.config.precision == training.accelerator.mixed_precision == "no"
         assert training.refused.reason.startswith("bf16 was given, but on this machine embeddings")
     encoder, x = objective.encoder, single(walks((20, 9)))
     with training.accelerator.autocast():

@@ -5,8 +5,8 @@ import torch
 from network_material import network, normed, walks
 
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.networks.actnorm import max_pool_pairs, step_masks
 from selftime.encoders.networks.pooled_cnn import PooledCNN
-from selftime.encoders.networks.steps import max_pool_pairs, step_masks
 
 
 def looped(x, layer):

@@ -5,13 +5,13 @@ import torch
 from network_material import dice, network, single, walks
 from torch import nn
 
+from selftime.encoders.base import masked_mean
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.networks.recurrent import (
     GRU,
     LSTM,
     build_rnn,
     last_states,
-    mean_states,
     reordered,
     reversal_order,
 )
@@ -86,7 +86,7 @@ def test_vectors_are_means_or_what_each_direction_knows_last():
     tokens = torch.randn(3, 6, 8, generator=dice())
     lengths = (6, 4, 1)
     valid = torch.arange(6) < torch.tensor(lengths)[:, None]
-    mean, last = mean_states(tokens, valid, 5), last_states(tokens, valid, 5)
+    mean, last = masked_mean(tokens, valid), last_states(tokens, valid, 5)
     for i, T in enumerate(lengths):
         torch.testing.assert_close(mean[i], tokens[i, :T].mean(dim=0))
         assert torch.equal(last[i], torch.cat([tokens[i, T - 1, :5], tokens[i, 0, 5:]]))

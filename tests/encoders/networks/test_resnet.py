@@ -4,8 +4,8 @@ import torch
 from network_material import dice, network, normed, walks
 
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.networks.actnorm import step_masks
 from selftime.encoders.networks.resnet import ResidualBlock, ResNet
-from selftime.encoders.networks.steps import step_masks
 
 
 def block(inner: int, outer: int) -> ResidualBlock:

@@ -7,9 +7,8 @@ import torch
 import selftime as st
 from selftime.data.batch import Batch
 from selftime.data.scaling import Unscaled, per_series
-from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.dilated import Dilated, visible_and_masked_tokens
 from selftime.encoders.networks.recurrent import GRU
-from selftime.encoders.streaming.hidden_step import visible_and_masked_tokens
 from selftime.tasks.anomaly.detect import Scoring, score_recording
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores.learned import RECENT_SCORES, can_hide, hidden_step, less_recent

@@ -10,7 +10,7 @@ from stream_material import GROWING, STEPWISE, model_of, offline, series_of
 
 import selftime
 from selftime.encoders.networks.dilated import Dilated
-from selftime.encoders.streaming.dilated import StreamedDilated
+from selftime.encoders.streaming.base import StreamedDilated
 
 WITHIN = 1e-5
 """The issue's promise; tokens are of size 1."""

@@ -44,11 +44,11 @@ REASONS = [
     (Standardised(encoder=rocket(1)), "MiniRocket sees a series only as a whole"),
     (
         InstanceNormalised(encoder=causal()),
-        "InstanceNormalised takes level and scale from the whol",
+        "InstanceNormalised takes mean and std from the whol",
     ),
     (
         ByChannel(channels=1, encoder=InstanceNormalised(encoder=causal())),
-        "InstanceNormalised takes level and scale from the whole series",
+        "InstanceNormalised takes mean and std from the whole series",
     ),
     (patches(4), "Transformer has one token for 4 steps"),
     (patches(1), "Transformer looks at steps that are still to come"),

@@ -1,1 +1,1 @@
-"""."""
+"""Encoders without training: random convolutions and quantiles."""

@@ -1,4 +1,4 @@
-"""How loops are compiled and shared out to threads."""
+"""Compiled loops, shared out to threads."""
 
 import itertools
 from collections.abc import Callable
@@ -15,9 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
     """Compile to machine code that releases the GIL and is kept on disk.
 
-    Args:
-        reorder: whether sums may be reordered and fused, which lets them be vectorised. Where
-            it is False the result is the same to the bit as in `selftime.encoders.fixed.rocket_torch`.
+    With ``reorder`` sums may be reordered and fused, hence vectorised; without, results are those
+    of :mod:`selftime.encoders.fixed.rocket_torch` to the bit.
     """
     flags = {"reassoc", "nsz", "contract"} if reorder else False
 

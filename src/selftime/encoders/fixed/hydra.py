@@ -5,22 +5,23 @@ series classification", Data Mining and Knowledge Discovery 37.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
-from selftime.encoders.fixed import hydra_numba, hydra_torch
+from selftime.encoders.base import Encoder, check_channels, check_least
+from selftime.encoders.fixed import hydra_numba
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
-from selftime.encoders.fixed.rocket_torch import differences
+from selftime.encoders.fixed.rocket_torch import CELLS, centred_shifts, differences, sum_channels
 from selftime.shapes import Lengths, Tokens, Values
 
 
 class Hydra(Encoder):
-    """How often each random kernel beats the others of its group.
+    """Credits and counts of random kernels that beat the others of their group.
 
     At every step and dilation, the kernel of a group with the greatest response is credited with
     that response, and the one with the least is counted (section 3.1). Half of the groups read
@@ -59,7 +60,12 @@ class Hydra(Encoder):
         super().__init__()
         self.channels, self.length, self.groups = channels, length, groups
         self.kernels, self.seed = kernels, seed
-        self._check_settings()
+        check_least(self, channels=1, length=1, groups=2, kernels=1)
+        if groups % 2:
+            raise ValueError(
+                f"got groups={groups}, wanted an even number, half of them read differences: "
+                f"use {groups + 1}"
+            )
         longest = max(0, int(math.log2(max(length - 1, 1) / 8)))
         self.dilations = tuple(2**e for e in range(longest + 1))
         shape = (2, len(self.dilations), groups // 2)
@@ -68,29 +74,9 @@ class Hydra(Encoder):
         self.register_buffer("members", random_members(shape, channels, rng))
         self.dim = 2 * len(self.dilations) * groups * kernels
 
-    def _check_settings(self) -> None:
-        for name, least in (("channels", 1), ("length", 1), ("groups", 2), ("kernels", 1)):
-            if getattr(self, name) < least:
-                got = getattr(self, name)
-                raise ValueError(f"got {name}={got}, wanted at least {least}: raise it")
-        if self.groups % 2:
-            raise ValueError(
-                f"got groups={self.groups}, wanted an even number, half of them read differences: "
-                f"use {self.groups + 1}"
-            )
-
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D), float32.
-
-        Raises:
-            ValueError: the series have another number of channels.
-        """
-        found = x.values.shape[1]
-        if found != self.channels:
-            raise ValueError(
-                f"got series with {found} channels, wanted {self.channels}: "
-                f"build Hydra with channels={found} or select channels"
-            )
+        """One token a series (B,1,D), float32."""
+        check_channels(self, x)
         series, lengths = x.filled().detach().float(), x.lengths.clamp(min=1)
         whole = self._features(0, series, lengths, self.length)
         changes = self._features(1, *differences(series, lengths), max(self.length - 1, 1))
@@ -99,14 +85,13 @@ class Hydra(Encoder):
     def _features(
         self, i: int, series: Values, lengths: Lengths, reference: int
     ) -> Float[Tensor, "B D"]:
-        count = self._on_cpu if series.device.type == "cpu" else self._on_device
-        scale = reference / lengths.float()
-        scaled = count(i, series, lengths).flatten(1) * scale[:, None]
+        if series.device.type == "cpu":
+            counted = self._on_cpu(i, series, lengths)
+        else:
+            plan = self.dilations, self.weights[i], self.members[i]
+            counted = hydra_on_device(series, lengths, *plan)
+        scaled = counted.flatten(1) * (reference / lengths.float())[:, None]
         return scaled.clamp(min=0).sqrt()
-
-    def _on_device(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
-        weights, members = self.weights[i], self.members[i]
-        return hydra_torch.hydra_on_device(series, lengths, self.dilations, weights, members)
 
     def _on_cpu(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
         E, G, K, _ = self.weights[i].shape
@@ -130,6 +115,46 @@ def random_kernels(shape: tuple[int, ...], rng: Generator) -> Float[Tensor, "...
 
 
 def random_members(shape: tuple[int, ...], channels: int, rng: Generator) -> Tensor:
-    """Channels (*shape,M) that are summed: half of them, at least 2 and at most 8, if there are."""
+    """Channels (*shape,M) that are summed: half of them, where possible 2 to 8."""
     count = min(channels, max(2, min(8, channels // 2)))
     return torch.rand(*shape, channels, generator=rng).argsort(dim=-1)[..., :count].contiguous()
+
+
+def hydra_on_device(
+    series: Values,
+    lengths: Lengths,
+    dilations: Sequence[int],
+    weights: Float[Tensor, "E G K 9"],
+    members: Int[Tensor, "E G M"],
+) -> Float[Tensor, "B E G 2 K"]:
+    """Sums of the winning responses, then counts of the lowest, of each kernel.
+
+    The twin in tensor operations of :func:`selftime.encoders.fixed.hydra_numba.hydra_on_cpu`.
+    """
+    _, G, K, _ = weights.shape
+    chunk = max(1, CELLS // (G * (2 * K + 9) * series.shape[2]))
+    plans = list(zip(dilations, weights, members, strict=True))
+    parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
+    return torch.cat(
+        [torch.stack([counts(x, n, *plan) for plan in plans], dim=1) for x, n in parts]
+    )
+
+
+def counts(
+    series: Values,
+    lengths: Lengths,
+    dilation: int,
+    weights: Float[Tensor, "G K 9"],
+    members: Int[Tensor, "G M"],
+) -> Float[Tensor, "B G 2 K"]:
+    """The counts at one dilation."""
+    rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
+    response = weights @ rows  # (B,G,K,T)
+    within = torch.arange(series.shape[2], device=series.device) < lengths[:, None, None]  # (B,1,T)
+    high, first = response.max(dim=2)  # (B,G,T)
+    last = response.argmin(dim=2)
+    kernels = torch.arange(weights.shape[1], device=series.device)[:, None]  # (K,1)
+    won = (first[:, :, None] == kernels) & within[:, :, None]  # (B,G,K,T)
+    lost = (last[:, :, None] == kernels) & within[:, :, None]
+    soft = (won * high[:, :, None]).sum(dim=-1)
+    return torch.stack([soft, lost.sum(dim=-1).to(soft.dtype)], dim=2)

@@ -13,16 +13,10 @@ _Plan = tuple[np.ndarray, np.ndarray, np.ndarray]
 def hydra_on_cpu(
     start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
-    """Counts of series ``start`` to ``stop``, written into ``out``.
+    """Write counts (B,E,G,2,K) of series ``start`` to ``stop`` into ``out``.
 
-    Args:
-        start: first series.
-        stop: one after the last series.
-        series: (B,C,T) float32.
-        lengths: (B,) steps of each series, at least 1.
-        plan: dilations (E,); weights (E,G,K,9) float32, each kernel sums to 0; the channels
-            whose sum each group reads (E,G,M).
-        out: (B,E,G,2,K) float32: sums of the winning responses, then counts of the lowest.
+    They are sums of the winning responses, then counts of the lowest. The plan has dilations (E,),
+    weights (E,G,K,9), each kernel sums to 0, and the channels (E,G,M) whose sum each group reads.
     """
     for b in range(start, stop):
         counts_of_series(series[b, :, : lengths[b]], plan, out[b])
@@ -68,7 +62,7 @@ def _respond(
 
 @compile_kernel()
 def keep_higher(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarray) -> None:
-    """Where kernel k responds more than those before it, it is the winner."""
+    """Make kernel k the winner where it responds more than those before it."""
     if k == 0:
         best[:] = -np.inf
     for t in range(len(best)):
@@ -79,7 +73,7 @@ def keep_higher(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarr
 
 @compile_kernel()
 def keep_lower(response: np.ndarray, k: int, best: np.ndarray, winner: np.ndarray) -> None:
-    """Where kernel k responds less than those before it, it is the winner."""
+    """Make kernel k the winner where it responds less than those before it."""
     if k == 0:
         best[:] = np.inf
     for t in range(len(best)):
@@ -99,7 +93,7 @@ def sum_where(values: np.ndarray, winner: np.ndarray, k: int) -> float32:
 
 @compile_kernel()
 def count_where(winner: np.ndarray, k: int) -> int32:
-    """How many steps kernel k won."""
+    """Number of steps that kernel k won."""
     count, own = int32(0), int32(k)
     for t in range(len(winner)):
         count = int32(count + int32(winner[t] == own))

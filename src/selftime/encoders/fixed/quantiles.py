@@ -1,4 +1,4 @@
-"""Quantiles of fixed intervals (QUANT): how the values are distributed, and where.
+"""Quantiles of fixed intervals (QUANT): the distribution of the values, and its place in time.
 
 Dempster, Schmidt & Webb 2024, "quant: a minimalist interval method for time series
 classification", Data Mining and Knowledge Discovery 38, section 3.
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
 from selftime.encoders.fixed.quantiles_numba import LANES, quantiles_of_rows
 from selftime.shapes import Lengths, Tokens, Values
@@ -24,13 +24,10 @@ _Rows = Float[Tensor, "N R"]
 
 
 class QuantileIndex(NamedTuple):
-    """Which values of a row of `representations` make which of its F features.
+    """Places of F quantiles in a row of :func:`representations`.
 
-    Attributes:
-        intervals: (I,4) columns from and to, and the features from and to that they give.
-        left: (F,) order statistic before each quantile, counted within its interval.
-        right: (F,) order statistic after it.
-        share: (F,) float32, where between the two it lies.
+    Intervals (I,4) are columns from and to, features from and to; left and right (F,) the order
+    statistics around each quantile, share (F,) its distance from the one to the other.
     """
 
     intervals: np.ndarray
@@ -76,42 +73,27 @@ class Quantiles(Encoder):
     ) -> None:
         super().__init__()
         self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
-        for name in ("channels", "length", "depth", "divisor"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"got {name}={getattr(self, name)}, wanted at least 1: raise it")
+        check_least(self, channels=1, length=1, depth=1, divisor=1)
         self._plan = plan_quantiles(length, depth, divisor)
         self.dim = channels * len(self._plan.share)
 
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D), float32.
-
-        Raises:
-            ValueError: the series have another number of channels.
-        """
-        B, C, _ = x.values.shape
-        if self.channels != C:
-            raise ValueError(
-                f"got series with {C} channels, wanted {self.channels}: "
-                f"build Quantiles with channels={C} or select channels"
-            )
+        """One token a series (B,1,D), float32."""
+        check_channels(self, x)
         series = resample_to_length(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
         rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
         quantiles = quantiles_on_cpu if rows.device.type == "cpu" else quantiles_on_device
-        return quantiles(rows, self._plan).reshape(B, 1, self.dim)
+        return quantiles(rows, self._plan).reshape(-1, 1, self.dim)
 
 
 def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
     """The steps of each series, stretched or shrunk to ``length`` along straight lines.
 
-    The first and the last step stay what they are; a series of that length stays as it is.
-
-    Args:
-        values: (B,C,T); what stands after a series' own steps is not read.
-        lengths: (B,) steps of each series; none counts as one.
-        length: steps of the result.
+    The first and the last step stay as they are, and so does a series of that length. Steps after
+    the end are not read; no step counts as one.
     """
     if values.shape[2] == length and bool((lengths == length).all()):
-        return values  # what the rest would return too, to the bit
+        return values  # the rest would return the same, to the bit
     spans = (lengths.clamp(min=1) - 1)[:, None]  # (B,1) from the first step to the last
     gaps = max(length - 1, 1)
     places = torch.arange(length, device=values.device) * spans  # (B,L) in steps / gaps: exact
@@ -124,7 +106,7 @@ def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[T
 
 
 def representations(series: Values) -> list[Float[Tensor, "B C _"]]:
-    """What intervals are taken from (section 3), without those that would be empty.
+    """Representations that intervals are taken from (section 3), without empty ones.
 
     The series (T), its first difference smoothed over 5 steps (T−1), its second difference
     (T−2), and the magnitudes of its discrete Fourier transform (T//2 + 1).
@@ -139,12 +121,12 @@ def representations(series: Values) -> list[Float[Tensor, "B C _"]]:
 
 
 def _moving_average(values: Values) -> Values:
-    """Moving average over 5 steps; the first and the last value are held beyond the ends."""
-    held = F.pad(values, (2, 2), mode="replicate")
+    """Moving average over 5 steps; the first and the last value are repeated beyond the ends."""
+    padded = F.pad(values, (2, 2), mode="replicate")
     T = values.shape[2]
-    total = held[:, :, :T]
+    total = padded[:, :, :T]
     for k in range(1, 5):
-        total = total + held[:, :, k : k + T]
+        total = total + padded[:, :, k : k + T]
     return total / 5
 
 
@@ -177,14 +159,9 @@ def plan_quantiles(length: int, depth: int, divisor: int) -> QuantileIndex:
 
 
 def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
-    """Halves, quarters, … of a stretch of steps, and the same shifted by half an interval.
+    """(start, stop) of the whole, halves, quarters, …, and of the same shifted by half of one.
 
-    Args:
-        steps: length of the stretch; it is never cut into more pieces than it has steps.
-        depth: the greatest number of levels, the whole stretch being the first.
-
-    Returns:
-        (start, stop) of each interval; none for an empty stretch.
+    There are at most ``depth`` levels, and never more pieces than steps.
     """
     found: list[tuple[int, int]] = []
     for pieces in (2**level for level in range(depth) if 2**level <= steps):
@@ -196,14 +173,10 @@ def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
 
 
 def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where ``count`` evenly spaced quantiles lie among sorted values; one is the median.
-
-    Args:
-        values: how many are sorted, at least 1.
-        count: how many quantiles, at most ``values``.
+    """Places of ``count`` evenly spaced quantiles among sorted values; one is the median.
 
     Returns:
-        The order statistics (count,) before and after each, and the share (count,) of the way
+        The order statistics (count,) before and after each, and the share (count,) of the distance
         from the one to the other, float32.
     """
     places, gaps = (np.arange(count), count - 1) if count > 1 else (np.ones(1, np.int64), 2)
@@ -217,18 +190,18 @@ def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"
     The mean of an interval is taken off every second of its quantiles.
     """
     left, right, share = (torch.from_numpy(part).to(rows.device) for part in plan[1:])
-    odd = torch.arange(len(share), device=rows.device) % 2
+    every_second = torch.arange(len(share), device=rows.device) % 2
     found = []
     for a, b, first, last in plan.intervals.tolist():
         ordered = rows[:, a:b].sort(dim=1).values
         before, after = ordered[:, left[first:last]], ordered[:, right[first:last]]
-        centre = ordered.mean(dim=1, keepdim=True) * odd[: last - first]
+        centre = ordered.mean(dim=1, keepdim=True) * every_second[: last - first]
         found.append(before + share[first:last] * (after - before) - centre)
     return torch.cat(found, dim=1)
 
 
 def quantiles_on_cpu(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
-    """The same as `on_device`, compiled, and with the bits of a row its own."""
+    """:func:`quantiles_on_device`, compiled, with bits that do not depend on the other rows."""
     out = np.empty((len(rows), len(plan.share)), np.float32)
     blocks = -(-len(rows) // LANES)
     parallel_over_series(quantiles_of_rows, blocks, rows.contiguous().numpy(), plan, out)

@@ -10,6 +10,7 @@ from numpy import float32, float64
 from selftime.encoders.fixed.compiling_numba import compile_kernel
 
 LANES = 16  # rows in a block: two vector registers of eight floats
+_Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @compile_kernel()
@@ -17,18 +18,12 @@ def quantiles_of_rows(
     start: int,
     stop: int,
     rows: np.ndarray,
-    plan: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    plan: _Plan,
     out: np.ndarray,
 ) -> None:
-    """Features of the rows in the blocks ``start`` to ``stop``, written into ``out``.
+    """Write features (N,F) of the rows (N,R) in the blocks ``start`` to ``stop`` into ``out``.
 
-    Args:
-        start: first block of `LANES` rows.
-        stop: one after the last block.
-        rows: (N,R) float32, finite.
-        plan: intervals (I,4), left (F,), right (F,) and share (F,): see
-            `selftime.encoders.fixed.quantiles.Plan`.
-        out: (N,F) float32.
+    The plan is a :class:`selftime.encoders.fixed.quantiles.QuantileIndex`.
     """
     block = np.zeros((rows.shape[1], LANES), float32)
     ordered = np.empty_like(block)
@@ -44,7 +39,7 @@ def quantiles_of_rows(
 def features_of_block(
     block: np.ndarray,
     ordered: np.ndarray,
-    plan: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    plan: _Plan,
     out: np.ndarray,
 ) -> None:
     """Features (F,W) of a block (R,W); ``ordered`` (R,W) is written over."""

@@ -1,4 +1,4 @@
-"""Random convolutions counted by threshold: MiniRocket and MultiRocket, their kernels taken from data."""
+"""Random convolutions with thresholds from data: MiniRocket and MultiRocket."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,10 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import rocket_numba, rocket_torch
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
-from selftime.encoders.fixed.hydra import Hydra
-from selftime.encoders.fixed.poolings_numba import ROCKET_POOLINGS
-from selftime.encoders.fixed.rocket_numba import TAPS
+from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS, TAPS
 from selftime.encoders.fixed.rocket_torch import differences as differences_of
 from selftime.shapes import Lengths, Tokens, Values
 
@@ -23,14 +21,7 @@ _GOLDEN_RATIO = (math.sqrt(5) + 1) / 2
 
 
 class KernelBank(nn.Module):
-    """The 84 kernels with their dilations, thresholds and channels, for one representation.
-
-    Args:
-        channels: C of the series.
-        length: typical number of steps.
-        biases: thresholds of each kernel, over all dilations.
-        seed: draws the channels that are summed.
-    """
+    """The 84 kernels with their dilations, thresholds and channels, for one representation."""
 
     subsets: Tensor
     biases: Tensor
@@ -87,7 +78,7 @@ class KernelBank(nn.Module):
 
 
 def plan_dilations(length: int, biases: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Dilations and how many biases each kernel has at each of them (2021, section 3.1).
+    """Dilations, and the number of biases of each kernel at each of them (2021, section 3.1).
 
     At most 32 exponents, evenly spaced from 0 to log2((length − 1) / 8), are rounded down; equal
     dilations are merged; biases that are left over go to the smallest dilations.
@@ -117,7 +108,7 @@ def random_subsets(count: int, channels: int, rng: Generator) -> Tensor:
 
 
 def sum_own_subset(series: Values, subsets: Tensor) -> Float[Tensor, "B T"]:
-    """Sum over each series' own subset of channels; −1 chooses none."""
+    """Sum over each series' own subset of channels; −1 selects none."""
     padded = torch.cat([series, torch.zeros_like(series[:, :1])], dim=1)  # −1 reads the zeros
     return padded[torch.arange(len(series))[:, None], subsets].sum(dim=1)
 
@@ -143,9 +134,6 @@ def quantiles_of(
     return low + (place - left) * (high - low)
 
 
-__all__ = ["Hydra", "MiniRocket", "minirocket", "multirocket"]
-
-
 class MiniRocket(Encoder):
     """Shares of steps at which 84 fixed kernels, dilated, exceed thresholds from the data.
 
@@ -164,7 +152,7 @@ class MiniRocket(Encoder):
         features: how many, rounded down to what 84 kernels, poolings and representations divide.
         poolings: of the steps above the threshold: "ppv", their share; "mpv", their mean excess;
             "mipv", their mean position, and "lspv", their longest run, as a share of the steps.
-        differences: whether first differences are encoded too (MultiRocket).
+        differences: encodes first differences too (MultiRocket).
         seed: draws the channels that are summed.
 
     Attributes:
@@ -187,7 +175,7 @@ class MiniRocket(Encoder):
         super().__init__()
         self.channels, self.length, self.features = channels, length, features
         self.poolings, self.differences, self.seed = tuple(poolings), differences, seed
-        _check_sizes(channels, length)
+        check_least(self, channels=1, length=1)
         check_poolings(self.poolings)
         biases = features // (84 * len(self.poolings) * (1 + differences))
         if biases < 1:
@@ -201,11 +189,7 @@ class MiniRocket(Encoder):
         self.dim = 84 * biases * len(self.poolings) * len(lengths)
 
     def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D), float32.
-
-        Raises:
-            ValueError: the series have another number of channels.
-        """
+        """One token a series (B,1,D), float32."""
         parts = [
             bank(series, lengths, self.poolings).flatten(1)
             for bank, (series, lengths) in self._banks_and_views(x)
@@ -218,7 +202,7 @@ class MiniRocket(Encoder):
             bank.prepare(series, lengths, rng)
 
     def _banks_and_views(self, x: Batch) -> list[tuple[KernelBank, tuple[Values, Lengths]]]:
-        check_channels(x, self.channels)
+        check_channels(self, x)
         series, lengths = x.filled().detach().float(), x.lengths.clamp(min=1)
         views = [(series, lengths)]
         if self.differences:
@@ -226,55 +210,9 @@ class MiniRocket(Encoder):
         return list(zip(cast(Iterable[KernelBank], self.banks), views, strict=True))
 
 
-def _check_sizes(channels: int, length: int) -> None:
-    """Both must be positive.
-
-    Raises:
-        ValueError: one of them is below 1.
-    """
-    for name, value in (("channels", channels), ("length", length)):
-        if value < 1:
-            raise ValueError(f"got {name}={value}, wanted at least 1: raise it")
-
-
 def check_poolings(poolings: Sequence[str]) -> None:
-    """At least one, each known and named once.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Raise a ValueError unless there is at least one, each known and named once."""
     if not poolings or set(poolings) - set(ROCKET_POOLINGS) or len(set(poolings)) < len(poolings):
         raise ValueError(
             f"got poolings={poolings}, wanted some of {', '.join(ROCKET_POOLINGS)}, once each"
         )
-
-
-def check_channels(x: Batch, channels: int) -> None:
-    """The series must have the channels that the encoder was built for.
-
-    Raises:
-        ValueError: they have another number.
-    """
-    found = x.values.shape[1]
-    if found != channels:
-        raise ValueError(
-            f"got series with {found} channels, wanted {channels}: "
-            f"build the encoder with channels={found} or select channels"
-        )
-
-
-def minirocket(*, channels: int, length: int, seed: int = 0) -> MiniRocket:
-    """MiniRocket as published: 9 996 features."""
-    return MiniRocket(channels=channels, length=length, seed=seed)
-
-
-def multirocket(*, channels: int, length: int, seed: int = 0) -> MiniRocket:
-    """MultiRocket as published: four poolings of series and differences, 49 728 features."""
-    return MiniRocket(
-        channels=channels,
-        length=length,
-        features=50_000,  # 2022, section 3
-        poolings=ROCKET_POOLINGS,
-        differences=True,
-        seed=seed,
-    )

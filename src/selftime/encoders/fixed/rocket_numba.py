@@ -1,17 +1,20 @@
 """MiniRocket and MultiRocket on the CPU: compiled loops, one thread to each run of series.
 
 The response of a kernel is written once into a buffer that stays in the first-level cache, and
-all its biases are counted from there.
+all its biases are counted from there. Poolings of the steps above a bias are those of MultiRocket
+(Tan, Dempster, Bergmeir & Webb 2022, section 3.2); rows are padded with −∞, which exceeds no bias,
+up to a whole number of vector registers, so that counting never runs its slow scalar tail.
 """
 
 import itertools
 
 import numpy as np
-from numpy import float32
+from numpy import float32, int32
 
 from selftime.encoders.fixed.compiling_numba import compile_kernel
-from selftime.encoders.fixed.poolings_numba import pool, whole_registers
 
+ROCKET_POOLINGS = ("ppv", "mpv", "mipv", "lspv")
+_LANES = 32  # four vector registers of eight floats: the step of the unrolled counting loop
 TAPS = np.array(list(itertools.combinations(range(9), 3)))
 """(84,3) positions of the weight 2 in each kernel of length 9; the other six weigh −1."""
 _Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -21,17 +24,11 @@ _Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def minirocket_on_cpu(
     start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
-    """Features of series ``start`` to ``stop``, written into ``out``.
+    """Write features (B,P,F) of series ``start`` to ``stop`` into ``out``.
 
-    Args:
-        start: first series.
-        stop: one after the last series.
-        series: (B,C,T) float32.
-        lengths: (B,) steps of each series, at least 1.
-        plan: dilations (E,); how many biases each kernel has at each of them (E,); the channels
-            that each of the 84·E kernels reads (84·E,M), −1 where fewer than M; biases (F,) by
-            dilation, then kernel; poolings (P,), indices into `POOLINGS`.
-        out: (B,P,F) float32.
+    The plan has dilations (E,), the number of biases of each kernel at each of them (E,), the
+    channels (84·E,M) that each kernel reads, −1 where fewer than M, biases (F,) by dilation, then
+    kernel, and poolings (P,), indices into :data:`ROCKET_POOLINGS`.
     """
     for b in range(start, stop):
         features_of_series(series[b, :, : lengths[b]], plan, out[b])
@@ -66,7 +63,7 @@ def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
 
 @compile_kernel()
 def sum_channels_into(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> None:
-    """Sum of the chosen channels, into the middle of the padding; −1 chooses none."""
+    """Write the sum of the selected channels into the middle of the padding; −1 selects none."""
     T = x.shape[1]
     total = padded[(len(padded) - T) // 2 :]
     total[:T] = x[subset[0]]
@@ -81,8 +78,8 @@ def sum_channels_into(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> 
 def centred_shifts_into(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding.
 
-    All kernels here sum to 0, so that taking the centre away changes no response, but makes the
-    response to a flat stretch exactly 0 and spares series far from 0 their rounding errors.
+    All kernels sum to 0, so the centre changes no response; without it a flat stretch gives exactly
+    0, and series far from 0 have no rounding errors.
     """
     T = out.shape[1]
     first = (len(padded) - T) // 2
@@ -162,3 +159,106 @@ def third_of_shifts(
     for t in range(len(out)):
         left = (out[t] + (a[t] - x[t])) + (b[t] - x[t])
         out[t] = ((left + (c[t] - x[t])) + (d[t] - x[t])) / float32(3)
+
+
+@compile_kernel()
+def whole_registers(steps: int) -> int:
+    """Steps rounded up to a multiple of the lanes."""
+    return (steps + _LANES - 1) // _LANES * _LANES
+
+
+@compile_kernel()
+def pool(
+    poolings: np.ndarray,
+    row: np.ndarray,
+    n: int,
+    biases: np.ndarray,
+    span: tuple[int, int],
+    out: np.ndarray,
+) -> None:
+    """Write one number for each pooling and bias: of the steps at which the response exceeds it."""
+    first, last = span
+    for p in range(len(poolings)):
+        if poolings[p] == 0:
+            share_above(row, n, biases, first, last, out[p])
+        elif poolings[p] == 1:
+            mean_above(row, n, biases, first, last, out[p])
+        elif poolings[p] == 2:
+            mean_step_above(row, n, biases, first, last, out[p])
+        else:
+            longest_above(row, n, biases, first, last, out[p])
+
+
+@compile_kernel()
+def share_above(
+    row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
+) -> None:
+    """Share of values above each bias; four biases share one pass over the row."""
+    steps, share = whole_registers(n), float32(1) / float32(n)
+    tail = last - (last - first) % 4
+    for f in range(first, tail, 4):
+        b0, b1, b2, b3 = biases[f], biases[f + 1], biases[f + 2], biases[f + 3]
+        c0, c1, c2, c3 = int32(0), int32(0), int32(0), int32(0)
+        for t in range(steps):
+            value = row[t]
+            c0 = int32(c0 + int32(value > b0))
+            c1 = int32(c1 + int32(value > b1))
+            c2 = int32(c2 + int32(value > b2))
+            c3 = int32(c3 + int32(value > b3))
+        out[f], out[f + 1] = float32(c0) * share, float32(c1) * share
+        out[f + 2], out[f + 3] = float32(c2) * share, float32(c3) * share
+    for f in range(tail, last):
+        out[f] = float32(count_above(row, steps, biases[f])) * share
+
+
+@compile_kernel()
+def count_above(row: np.ndarray, steps: int, bias: float32) -> int32:
+    """Number of values that exceed the bias."""
+    count = int32(0)
+    for t in range(steps):
+        count = int32(count + int32(row[t] > bias))
+    return count
+
+
+@compile_kernel(reorder=True)
+def mean_above(
+    row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
+) -> None:
+    """Mean excess of the values above each bias, 0 if there are none."""
+    for f in range(first, last):
+        bias, excess, count = biases[f], float32(0), int32(0)
+        for t in range(whole_registers(n)):
+            above = row[t] > bias
+            excess += row[t] - bias if above else float32(0)
+            count = int32(count + int32(above))
+        out[f] = excess / max(float32(count), float32(1))
+
+
+@compile_kernel(reorder=True)
+def mean_step_above(
+    row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
+) -> None:
+    """Mean position, as a share of n, of the values above each bias; −1/n if there are none."""
+    for f in range(first, last):
+        bias, steps, count = biases[f], float32(0), int32(0)
+        for t in range(whole_registers(n)):
+            above = row[t] > bias
+            steps += float32(int32(t)) if above else float32(0)
+            count = int32(count + int32(above))
+        out[f] = (steps / float32(count) if count > 0 else float32(-1)) / float32(n)
+
+
+@compile_kernel()
+def longest_above(
+    row: np.ndarray, n: int, biases: np.ndarray, first: int, last: int, out: np.ndarray
+) -> None:
+    """Longest run, as a share of n, of values above each bias; two biases at a time."""
+    share = float32(1) / float32(n)
+    for f in range(first, last, 2):
+        g = min(f + 1, last - 1)
+        run0, run1, top0, top1 = 0, 0, 0, 0
+        for t in range(n):
+            run0 = run0 + 1 if row[t] > biases[f] else 0
+            run1 = run1 + 1 if row[t] > biases[g] else 0
+            top0, top1 = max(top0, run0), max(top1, run1)
+        out[f], out[g] = float32(top0) * share, float32(top1) * share

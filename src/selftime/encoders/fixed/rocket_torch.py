@@ -1,4 +1,4 @@
-"""MiniRocket and MultiRocket in tensor operations: the twin of `selftime.encoders.fixed.rocket_numba`.
+"""MiniRocket and MultiRocket in tensor operations: the twin of `rocket_numba`.
 
 Responses are made of the same sums in the same order, so both agree to the bit on which values
 exceed a bias. Shifts and sums instead of a convolution also keep reduced-precision matrix units
@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from selftime.encoders.fixed.poolings_numba import ROCKET_POOLINGS
-from selftime.encoders.fixed.rocket_numba import TAPS
+from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS, TAPS
 from selftime.shapes import Lengths, Values
 
 _Rows = Float[Tensor, "*B T"]
+Plan = tuple[Sequence[int], Sequence[int], Int[Tensor, "E84 M"]]
 
 CELLS = 2**25
 
@@ -31,7 +31,7 @@ def differences(series: Values, lengths: Lengths) -> tuple[Float[Tensor, "B C S"
 
 
 def sum_channels(series: Values, subsets: Int[Tensor, "K M"]) -> Float[Tensor, "B _ T"]:
-    """Sum of the channels in each subset (B,K,T); −1 chooses none; one channel stays (B,1,T)."""
+    """Sum of the channels in each subset (B,K,T); −1 selects none; one channel stays (B,1,T)."""
     if series.shape[1] == 1:
         return series
     total = series[:, subsets[:, 0]]
@@ -43,8 +43,8 @@ def sum_channels(series: Values, subsets: Int[Tensor, "K M"]) -> Float[Tensor, "
 def centred_shifts(x: _Rows, dilation: int) -> Float[Tensor, "*B 9 T"]:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, where x is 0 before and after its steps."""
     T = x.shape[-1]
-    held = F.pad(x, (4 * dilation, 4 * dilation))
-    shifts = [held[..., k * dilation : k * dilation + T] - x for k in range(9)]
+    padded = F.pad(x, (4 * dilation, 4 * dilation))
+    shifts = [padded[..., k * dilation : k * dilation + T] - x for k in range(9)]
     return torch.stack(shifts, dim=-2)
 
 
@@ -66,8 +66,8 @@ def _responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B 
 
 def _valid_windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"], ...]:
     """First step and number of steps (B,84) of each kernel that count at the e-th dilation."""
-    odd = (torch.arange(84, device=lengths.device) + e) % 2 == 1
-    valid = odd & (lengths > 8 * dilation)[:, None]
+    unpadded = (torch.arange(84, device=lengths.device) + e) % 2 == 1
+    valid = unpadded & (lengths > 8 * dilation)[:, None]
     lo = valid * (4 * dilation)
     return lo, lengths[:, None] - 2 * lo
 
@@ -75,32 +75,23 @@ def _valid_windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor,
 def minirocket_on_device(
     series: Values,
     lengths: Lengths,
-    plan: tuple[Sequence[int], Sequence[int], Int[Tensor, "E84 M"]],
+    plan: Plan,
     biases: Float[Tensor, "F"],
     poolings: Sequence[str],
 ) -> Float[Tensor, "B P F"]:
     """Features of all series.
 
-    Args:
-        series: (B,C,T), 0 after the last step.
-        lengths: (B,) steps of each series, at least 1.
-        plan: dilations, biases of each kernel at each of them, channels each kernel reads.
-        biases: (F,) by dilation, then kernel.
-        poolings: P names out of `POOLINGS`.
+    The plan has dilations, biases of each kernel at each of them, channels that each kernel reads.
     """
     chunk = max(1, CELLS // (84 * max(9, *plan[1]) * series.shape[2]))
-    return torch.cat(
-        [
-            _chunk(x, n, plan, biases, poolings)
-            for x, n in zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
-        ]
-    )
+    parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
+    return torch.cat([_chunk(x, n, plan, biases, poolings) for x, n in parts])
 
 
 def _chunk(
     series: Values,
     lengths: Lengths,
-    plan: tuple[Sequence[int], Sequence[int], Int[Tensor, "E84 M"]],
+    plan: Plan,
     biases: Float[Tensor, "F"],
     poolings: Sequence[str],
 ) -> Float[Tensor, "B P F"]:

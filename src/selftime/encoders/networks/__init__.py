@@ -1,1 +1,1 @@
-"""."""
+"""Networks, trained by gradient."""

@@ -1,33 +1,96 @@
-"""Convolutions over time with ActNorm, which stands where papers have batch normalisation."""
+"""Convolutions over time with ActNorm, which stands where papers have batch normalisation.
+
+Steps beyond the end of a series, and steps at which nothing was observed, have their masks here.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import last_of, masked_mean, token_mask
 from selftime.encoders.networks.dilated import uniform_init
-from selftime.encoders.networks.steps import Features, StepMasks
+from selftime.shapes import Embedding, Tokens
+
+Features = Float[Tensor, "B D T"]
+"""Features of each step, time last, as convolutions take them."""
+
+
+class StepMasks(NamedTuple):
+    """Masks of the steps with an observed value (seen), and of those up to the last one (within).
+
+    ``within`` is None where no series ends before the others.
+    """
+
+    seen: Bool[Tensor, "B 1 T"]
+    within: Bool[Tensor, "B 1 T"] | None
+
+    def clear(self, h: Features, value: float = 0.0) -> Features:
+        """Return features with a constant beyond the end of each series."""
+        if self.within is None:
+            return h
+        return h * self.within if value == 0 else h.masked_fill(~self.within, value)
+
+    def halved(self) -> "StepMasks":
+        """Masks of pairs of steps: a pair is valid where either step is."""
+        within = None if self.within is None else max_pool_pairs(self.within.float()) > 0
+        return StepMasks(max_pool_pairs(self.seen.float()) > 0, within)
+
+
+def step_masks(x: Batch) -> StepMasks:
+    """Masks of the steps of a batch."""
+    T, lengths = x.values.shape[2], x.lengths
+    seen = x.observed.any(dim=1, keepdim=True)  # (B,1,T)
+    if bool((lengths == T).all()):
+        return StepMasks(seen, None)
+    within = torch.arange(T, device=lengths.device) < lengths[:, None]  # (B,T)
+    return StepMasks(seen, within[:, None])
+
+
+def max_pool_pairs(h: Features) -> Float[Tensor, "B D _"]:
+    """The maximum of steps 2n and 2n + 1, (B,D,⌈T/2⌉); the last step stands alone if T is odd."""
+    return F.max_pool1d(h, 2, ceil_mode=True)
+
+
+class NormedNetwork(nn.Module):
+    """All that networks of :class:`NormedConvolution` share; a series is the mean of its tokens."""
+
+    stack: nn.ModuleList
+    stride: int | None = 1
+    stages: Callable[[Batch], Iterator[Tokens]]
+
+    def forward(self, x: Batch) -> Tokens:
+        """Tokens (B,N,D) after the last block."""
+        return last_of(self.stages(x))
+
+    def blocks(self) -> list[nn.Module]:
+        """The blocks of the network."""
+        return [*self.stack]
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The mean over the tokens of each series (B,D)."""
+        return masked_mean(tokens, token_mask(x, self.stride))
+
+    def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
+        """Set the norms, once."""
+        prepare_norms(self, x)
 
 
 class NormedConvolution(nn.Module):
     """A convolution over time, then ActNorm (Kingma & Dhariwal 2018, section 3.1).
 
     ActNorm is a learned scale and shift of each feature, first set from data so that features
-    have mean 0 and deviation 1. It stands where the papers have batch normalisation, whose
+    have mean 0 and std 1. It stands where the papers have batch normalisation, whose
     statistics would tie a series to the others of its batch, and training to another function
     than use. Scale and shift enter as factors of the weights and as bias, so they cost nothing.
 
     Weights are drawn as by He et al. 2015, section 2.2, so that it also works unprepared, with
     scale 1 and shift 0. There are as many steps behind as before: ⌊(taps − 1)/2⌋ zeros in front
-    of a series and ⌊taps/2⌋ at its end.
-
-    Attributes:
-        weight: (O,I,taps).
-        scale: (O,), factors of the features.
-        shift: (O,), added to them.
-        prepared: () buffer, whether scale and shift were set from data.
+    of a series and ⌊taps/2⌋ at its end. ``prepared`` is True once scale and shift are set on data.
     """
 
     prepared: Tensor
@@ -52,12 +115,10 @@ class NormedConvolution(nn.Module):
         if self.prepared or not count:
             return
         features = convolve_same(h, self.weight).double()  # (B,O,T)
-        terms = convolve_same(
-            h.abs(), self.weight.abs()
-        ).double()  # what was added up, without sign
-        mean, size = (_sums(kind * steps.seen) / count for kind in (features, terms))  # (O,)
+        terms = convolve_same(h.abs(), self.weight.abs()).double()  # the summands, without sign
+        mean, size = ((kind * steps.seen).sum((0, 2)) / count for kind in (features, terms))  # (O,)
         off = (features - mean[:, None]) * steps.seen
-        deviation = (_sums(off.square()) / count).sqrt()
+        deviation = (off.square().sum((0, 2)) / count).sqrt()
         moves = deviation > _ROUNDING * size
         self.scale.copy_(deviation.reciprocal().where(moves, 1.0))
         self.shift.copy_(-mean * self.scale)
@@ -65,18 +126,16 @@ class NormedConvolution(nn.Module):
 
 
 _ROUNDING = 1e-5
-"""Deviations up to this share of what was added up are rounding."""
+"""Deviations up to this share of the summands are rounding."""
 _MAX_STEPS = 2**17
-"""Most steps that norms are set on: they hold what 256 series of 512 steps do."""
+"""Most steps that norms are set on: those of 256 series of 512 steps."""
 
 
 @torch.no_grad()
-def prepare_norms(encoder: Encoder, x: Batch) -> None:
-    """One pass in which each norm that was never set sets itself on what reaches it.
+def prepare_norms(encoder: nn.Module, x: Batch) -> None:
+    """Set each norm that was never set on the features that reach it, in one pass.
 
-    Args:
-        encoder: whatever holds the norms.
-        x: the sample; of a large one the first series, as many as have :data:`_MAX_STEPS` steps.
+    Of a large sample the first series are taken, as many as have :data:`_MAX_STEPS` steps.
     """
     norms = [part for part in encoder.modules() if isinstance(part, NormedConvolution)]
     hooks = [norm.register_forward_pre_hook(_measure_hook) for norm in norms if not norm.prepared]
@@ -92,10 +151,6 @@ def prepare_norms(encoder: Encoder, x: Batch) -> None:
 FRAGILE, ENOUGH = 8, 16
 """So many taps on fewer channels than that are never convolved in half precision on a CPU: with AMX
 torch 2.13 gives noise for 8 taps on 8 channels in bfloat16; 7 taps or 16 channels are right."""
-
-
-def _sums(features: Features) -> Float[Tensor, " D"]:
-    return features.sum(dim=(0, 2))
 
 
 def _measure_hook(norm: nn.Module, arguments: tuple[Tensor, StepMasks]) -> None:
@@ -139,10 +194,6 @@ def he_uniform(outer: int, inner: int, taps: int, *, rng: Generator) -> Float[Te
 
 
 def check_depth(depth: int) -> None:
-    """A network has layers.
-
-    Raises:
-        ValueError: it has none.
-    """
+    """Raise a ValueError for a network without layers."""
     if depth < 1:
         raise ValueError(f"got depth {depth}, wanted at least 1: a network has layers")

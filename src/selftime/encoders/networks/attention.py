@@ -1,4 +1,4 @@
-"""Attention and positions: Transformer layers as pure functions first, with weights drawn from a generator."""
+"""Attention and positions: the layers of Transformers, with weights drawn from a generator."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,11 +14,8 @@ from selftime.shapes import Lengths, Tokens
 class TransformerLayer(nn.Module):
     """h + attention(norm(h)), then h + feed-forward(norm(h)) (Vaswani et al. 2017, section 3.1).
 
-    Norms come first (Xiong et al. 2020, figure 1b), so that no warm-up is needed. There is no
-    dropout: what is random in training is the view.
-
-    Attributes:
-        heads: of the attention; each sees D / heads numbers of a token.
+    Norms come first (Xiong et al. 2020, figure 1b), so that no warm-up is needed, and there is no
+    dropout: only the views are random in training. Each head reads D / heads features of a token.
     """
 
     def __init__(self, dim: int, heads: int, *, inner: int, rng: Generator) -> None:
@@ -35,21 +32,17 @@ class TransformerLayer(nn.Module):
         seen: Bool[Tensor, "B N N"] | None = None,
         turns: Float[Tensor, "..."] | None = None,
     ) -> Tokens:
-        """Tokens (B,N,D) after they looked at one another.
+        """Tokens (B,N,D) after they attended to one another.
 
-        Args:
-            h: (B,N,D) tokens.
-            seen: (B,N,N) which tokens (last axis) each token (axis before) may look at, as
-                :func:`attention_mask` makes it; None where all may look at all.
-            turns: rotary positions, as :func:`rotary_cos_sin` makes them; None where tokens carry their
-                position themselves.
+        ``seen`` is of :func:`attention_mask`: each token (axis 1) attends to those (axis 2).
+        ``turns`` are of :func:`rotary_cos_sin`; None where tokens carry their position themselves.
         """
         q, k, v = self.split(self.queries_keys_values(self.norm_attention(h)))  # (B,H,N,D/H)
         if turns is not None:
             q, k = apply_rotary(q, turns), apply_rotary(k, turns)
         mask = None if seen is None else seen[:, None]  # (B,1,N,N)
-        looked = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B,H,N,D/H)
-        h = h + self.out(looked.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B,H,N,D/H)
+        h = h + self.out(attended.transpose(1, 2).flatten(2))
         more: Tensor = self.narrow(F.gelu(self.widen(self.norm_feed(h))))
         return h + more
 
@@ -71,11 +64,7 @@ def xavier_linear(inner: int, outer: int, rng: Generator) -> nn.Linear:
 
 
 def check_heads(dim: int, heads: int) -> None:
-    """Heads share a token evenly, and rotary positions turn pairs of its numbers.
-
-    Raises:
-        ValueError: they do not.
-    """
+    """Raise a ValueError where heads cannot share a token evenly, in pairs for rotary positions."""
     if heads < 1 or dim % (2 * heads):
         raise ValueError(
             f"got {heads} heads for tokens of {dim} numbers, wanted a multiple of {2 * heads}: "
@@ -86,13 +75,9 @@ def check_heads(dim: int, heads: int) -> None:
 def attention_mask(
     valid: Bool[Tensor, "B N"], *, causal: bool = False
 ) -> Bool[Tensor, "B N N"] | None:
-    """Which tokens each token looks at: those that are there, and with ``causal`` none after it.
+    """Mask of the tokens that each token attends to: the valid ones; ``causal``: none after it.
 
-    A token that would see none sees itself. None where nothing is hidden.
-
-    Args:
-        there: (B,N) tokens that say something.
-        causal: whether tokens look at earlier ones and themselves only.
+    A token that would attend to none attends to itself. None where nothing is masked.
     """
     if not causal and bool(valid.all()):
         return None
@@ -108,21 +93,15 @@ def sinusoids(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     """Positions as sines and cosines (…,dim) of wave lengths 2π to 20,000π tokens.
 
     Vaswani et al. 2017, section 3.5; sines first, then cosines. Places may be fractions.
-
-    Args:
-        places: (…) in tokens.
-        dim: even.
     """
     angle = rotary_angles(places, dim)
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
 def rotary_cos_sin(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
-    """Cosines and sines (2,…,dim/2) by which pairs of numbers turn (Su et al. 2021, equation 34).
+    """Cosines and sines (2,…,dim/2) by which pairs of features turn (Su et al. 2021, eq. 34).
 
-    Args:
-        places: (N,) for all series, or (B,1,N).
-        dim: D / heads, even.
+    Places are (N,) for all series, or (B,1,N); ``dim`` is D / heads.
     """
     angle = rotary_angles(places, dim)
     return torch.stack([angle.cos(), angle.sin()])
@@ -144,14 +123,7 @@ def apply_rotary(
 
 
 class Size(NamedTuple):
-    """What positions are made for.
-
-    Attributes:
-        rows: tokens of the series that the encoder is prepared for.
-        dim: D, of the tokens.
-        heads: of the attention.
-        causal: whether no token may know how long its series is.
-    """
+    """Tokens of a usual series, their width D, heads, and whether length must stay unknown."""
 
     rows: int
     dim: int
@@ -162,10 +134,9 @@ class Size(NamedTuple):
 class LearnedPositions(nn.Module):
     """A row of a table is added to each token (Nie et al. 2023, section 3.1).
 
-    A series of more tokens than rows is laid over the whole table, and its tokens stand between
-    rows: linear interpolation over its own length, as Vision Transformers do with larger pictures
-    (Dosovitskiy et al. 2021, section 3.2). With ``causal`` the length is not known, and all tokens
-    beyond the table take its last row.
+    A series of more tokens than rows is stretched over the whole table, and its tokens take linear
+    interpolations of rows, as Vision Transformers do with larger pictures (Dosovitskiy et al. 2021,
+    section 3.2). With ``causal`` all tokens beyond the table take its last row.
     """
 
     def __init__(self, size: Size, rng: Generator) -> None:
@@ -176,26 +147,16 @@ class LearnedPositions(nn.Module):
     def forward(
         self, h: Tokens, places: Int[Tensor, "B N"], counts: Lengths
     ) -> tuple[Tokens, None]:
-        """Tokens (B,N,D) with their positions.
-
-        Args:
-            h: (B,N,D) tokens.
-            places: (B,N) of the tokens in their series.
-            counts: (B,) tokens that each series has.
-        """
+        """Tokens (B,N,D) with their positions, in series of so many tokens (B,)."""
         last = len(self.table) - 1
         at = places.to(h.dtype)
-        at = (at if self.causal else squeezed(at, counts, last)).clamp(max=last)
+        if not self.causal:  # longer series are drawn together, so that they end at the last row
+            at = at * (last / (counts - 1).clamp(min=1)[:, None]).clamp(max=1)
+        at = at.clamp(max=last)
         below = at.floor().long()  # (B,N)
         above = (below + 1).clamp(max=last)
         share = (at - below)[:, :, None]
         return h + self.table[below] * (1 - share) + self.table[above] * share, None
-
-
-def squeezed(at: Float[Tensor, "B N"], counts: Lengths, last: int) -> Float[Tensor, "B N"]:
-    """Places of series that end behind place ``last``, drawn together so that they end there."""
-    end = (counts - 1).clamp(min=1)[:, None]  # (B,1)
-    return at * (last / end).clamp(max=1)
 
 
 class SinePositions(nn.Module):
@@ -241,11 +202,7 @@ POSITIONS: dict[str, Callable[[Size, Generator], nn.Module]] = {
 
 
 def positions_of(name: str, size: Size, rng: Generator) -> nn.Module:
-    """Positions of a kind.
-
-    Raises:
-        ValueError: a kind that there is not.
-    """
+    """Return positions of a kind; raise a ValueError for an unknown one."""
     if name not in POSITIONS:
         raise ValueError(f"got positions={name!r}, wanted one of {', '.join(POSITIONS)}")
     return POSITIONS[name](size, rng)

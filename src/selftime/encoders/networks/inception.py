@@ -8,22 +8,18 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
+from selftime.encoders.base import Encoder, LayerShape, network_input
 from selftime.encoders.networks.actnorm import (
+    Features,
     NormedConvolution,
+    NormedNetwork,
+    StepMasks,
     check_depth,
     convolve_same,
     he_uniform,
-    prepare_norms,
-)
-from selftime.encoders.networks.steps import (
-    Features,
-    StepMasks,
-    masked_mean,
-    network_input,
     step_masks,
 )
-from selftime.shapes import Embedding, Tokens
+from selftime.shapes import Tokens
 
 _KERNELS = (40, 20, 10)
 """Taps of the convolutions side by side (Fawaz et al. 2020, section 3.1)."""
@@ -31,13 +27,13 @@ _RESIDUAL_EVERY = 3
 """Modules from one residual sum to the next."""
 
 
-class InceptionTime(Encoder):
+class InceptionTime(NormedNetwork, Encoder):
     """One token a step from modules of convolutions of 40, 20 and 10 taps side by side.
 
     One of the five networks of InceptionTime (Fawaz et al. 2020, section 3.1 and figure 1): a
     residual sum after every third module, a series is the mean of its tokens (global average
-    pooling). Where the paper has batch normalisation there is ActNorm, see
-    :class:`selftime.encoders.networks.actnorm.NormedConvolution`.
+    pooling). ActNorm stands in the place of batch normalisation
+    (:class:`selftime.encoders.networks.actnorm.NormedConvolution`).
 
     Attributes:
         channels: C, of the series.
@@ -48,8 +44,6 @@ class InceptionTime(Encoder):
     Raises:
         ValueError: no module.
     """
-
-    stride = 1
 
     def __init__(self, *, channels: int, hidden: int = 32, depth: int = 6, seed: int = 0) -> None:
         super().__init__()
@@ -64,10 +58,6 @@ class InceptionTime(Encoder):
             for k in range(0, depth - _RESIDUAL_EVERY + 1, _RESIDUAL_EVERY)
         )
 
-    def forward(self, x: Batch) -> Tokens:
-        """One token a step (B,T,D)."""
-        return last_of(self.stages(x))
-
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step after each module, and after the residual sum behind it."""
         h, steps = network_input(x), step_masks(x)
@@ -81,7 +71,7 @@ class InceptionTime(Encoder):
             yield h.transpose(1, 2)
 
     def layer_shapes(self) -> list[LayerShape]:
-        """All alike."""
+        """The same for all."""
         return [LayerShape(self.dim, self.stride)] * self.depth
 
     def blocks(self) -> list[nn.Module]:
@@ -91,14 +81,6 @@ class InceptionTime(Encoder):
             last = _RESIDUAL_EVERY * k + _RESIDUAL_EVERY - 1
             made[last] = nn.ModuleList([made[last], beside])
         return made
-
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean over the steps of each series (B,D)."""
-        return masked_mean(tokens, valid_tokens(self, x))
-
-    def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
-        """Set the norms, once."""
-        prepare_norms(self, x)
 
 
 class InceptionModule(nn.Module):

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, network_input
 from selftime.encoders.networks.attention import xavier_linear
 from selftime.shapes import Embedding, Tokens
 
@@ -66,7 +66,7 @@ class PatchEmbedder(Encoder):
         return tokens
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean (B,D) of the tokens that say something."""
+        """The mean (B,D) of the tokens with observed values."""
         return mean_or_first(tokens, observed_tokens(x, self.stride))
 
 
@@ -82,24 +82,21 @@ def extract_patches(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]
     lacking = (-(-T // stride) - 1) * stride + patch - T
     steps = torch.arange(T + lacking, device=x.values.device)
     last = x.lengths.clamp(min=1)[:, None, None] - 1  # (B,1,1)
-    values = x.values.where(x.observed, 0.0)
-    held = values.gather(2, steps.minimum(last).expand(-1, values.shape[1], -1))
-    held = held.where(steps <= last + patch - stride, 0.0)  # (B,C,T')
-    return held.unfold(2, patch, stride).transpose(1, 2).flatten(2)
+    values = network_input(x)
+    padded = values.gather(2, steps.minimum(last).expand(-1, values.shape[1], -1))
+    padded = padded.where(steps <= last + patch - stride, 0.0)  # (B,C,T')
+    return padded.unfold(2, patch, stride).transpose(1, 2).flatten(2)
 
 
 def observed_tokens(x: Batch, stride: int) -> Bool[Tensor, "B N"]:
-    """Tokens that say something: one of the ``stride`` steps from their first on was observed.
-
-    Every observed step is in one of them, also where patches are longer than ``stride``.
-    """
+    """True for tokens with an observed value in the ``stride`` steps from their first on."""
     B, _, T = x.observed.shape
     some = F.pad(x.observed.any(dim=1), (0, -T % stride))
     return some.view(B, -1, stride).any(dim=2)
 
 
 def mean_or_first(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
-    """Mean (B,D) of the tokens that say something; of a series without any, its first one."""
+    """Mean (B,D) of the valid tokens; of a series without any, its first one."""
     first = torch.arange(valid.shape[1], device=valid.device) == 0
     counted = valid | (first & ~valid.any(dim=1, keepdim=True))  # (B,N)
     total = tokens.masked_fill(~counted[:, :, None], 0.0).sum(dim=1)

@@ -4,27 +4,30 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
-from torch import Generator, nn
+from torch import nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
-from selftime.encoders.networks.actnorm import NormedConvolution, prepare_norms
-from selftime.encoders.networks.steps import masked_mean, max_pool_pairs, network_input, step_masks
-from selftime.shapes import Embedding, Tokens
+from selftime.encoders.base import Encoder, LayerShape, network_input
+from selftime.encoders.networks.actnorm import (
+    NormedConvolution,
+    NormedNetwork,
+    max_pool_pairs,
+    step_masks,
+)
+from selftime.shapes import Tokens
 
 _TAPS = 8
 """Of each convolution."""
 
 
-class PooledCNN(Encoder):
+class PooledCNN(NormedNetwork, Encoder):
     """One token for eight steps from three blocks: convolution, ReLU, maximum of two steps.
 
     The encoder of TS-TCC (Eldele et al. 2021, section 3.2), with the widths and taps that its
-    authors take for human activity; a series is the mean of its tokens. Where the paper has
-    batch normalisation there is ActNorm, see
-    :class:`selftime.encoders.networks.actnorm.NormedConvolution`. There is no dropout: what is random in
-    training is the view. No pooling overlaps, so token n stands for steps 8n to 8n + 7, and a
-    last one for what is left.
+    authors take for human activity; a series is the mean of its tokens. ActNorm stands in the place
+    of batch normalisation (:class:`selftime.encoders.networks.actnorm.NormedConvolution`), without
+    dropout: only the views are random in training. No pooling overlaps, so token n stands for steps
+    8n to 8n + 7, and the last one for the rest.
 
     Attributes:
         channels: C, of the series.
@@ -44,10 +47,6 @@ class PooledCNN(Encoder):
             for inner, outer in pairwise((channels, hidden, 2 * hidden, 4 * hidden))
         )
 
-    def forward(self, x: Batch) -> Tokens:
-        """Tokens (B,N,D), N = ⌈T/8⌉."""
-        return last_of(self.stages(x))
-
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """Tokens after each block: one for two steps, one for four, one for eight."""
         h, steps = network_input(x), step_masks(x)
@@ -60,15 +59,3 @@ class PooledCNN(Encoder):
     def layer_shapes(self) -> list[LayerShape]:
         """Half as many tokens of twice the width from block to block."""
         return [LayerShape(2**k * self.hidden, 2 ** (k + 1)) for k in range(3)]
-
-    def blocks(self) -> list[nn.Module]:
-        """The convolutions."""
-        return [*self.stack]
-
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean over the tokens of each series (B,D)."""
-        return masked_mean(tokens, valid_tokens(self, x))
-
-    def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
-        """Set the norms, once."""
-        prepare_norms(self, x)

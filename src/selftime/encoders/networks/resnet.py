@@ -8,28 +8,28 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, LayerShape, last_of, valid_tokens
-from selftime.encoders.networks.actnorm import NormedConvolution, check_depth, prepare_norms
-from selftime.encoders.networks.steps import (
+from selftime.encoders.base import Encoder, LayerShape, network_input
+from selftime.encoders.networks.actnorm import (
     Features,
+    NormedConvolution,
+    NormedNetwork,
     StepMasks,
-    masked_mean,
-    network_input,
+    check_depth,
     step_masks,
 )
-from selftime.shapes import Embedding, Tokens
+from selftime.shapes import Tokens
 
 _KERNELS = (8, 5, 3)
 """Taps of the three convolutions of a block (Wang et al. 2017, section 2.3)."""
 
 
-class ResNet(Encoder):
+class ResNet(NormedNetwork, Encoder):
     """One token a step from residual blocks of three convolutions of 8, 5 and 3 taps.
 
     The residual network of Wang et al. 2017, section 2.3; a series is the mean of its tokens
-    (global average pooling). Where the paper has batch normalisation there is ActNorm, see
-    :class:`selftime.encoders.networks.actnorm.NormedConvolution`. As in He et al. 2016, figure 2, the
-    ReLU of a block's last convolution comes after the sum; equation 3 has one before it as well.
+    (global average pooling). ActNorm stands in the place of batch normalisation
+    (:class:`selftime.encoders.networks.actnorm.NormedConvolution`). As in He et al. 2016, figure 2,
+    the ReLU of a block's last convolution comes after the sum; equation 3 has one before it too.
 
     Attributes:
         channels: C, of the series.
@@ -40,8 +40,6 @@ class ResNet(Encoder):
     Raises:
         ValueError: no block.
     """
-
-    stride = 1
 
     def __init__(self, *, channels: int, hidden: int = 64, depth: int = 3, seed: int = 0) -> None:
         super().__init__()
@@ -54,10 +52,6 @@ class ResNet(Encoder):
             ResidualBlock(inner, outer, rng=rng) for inner, outer in pairwise(widths)
         )
 
-    def forward(self, x: Batch) -> Tokens:
-        """One token a step (B,T,D)."""
-        return last_of(self.stages(x))
-
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step after each block."""
         h, steps = network_input(x), step_masks(x)
@@ -69,18 +63,6 @@ class ResNet(Encoder):
         """The first has half the width of the others."""
         widths = [self.hidden] + [2 * self.hidden] * (self.depth - 1)
         return [LayerShape(width, self.stride) for width in widths]
-
-    def blocks(self) -> list[nn.Module]:
-        """The residual blocks."""
-        return [*self.stack]
-
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean over the steps of each series (B,D)."""
-        return masked_mean(tokens, valid_tokens(self, x))
-
-    def prepare(self, x: Batch, rng: Generator) -> None:  # noqa: ARG002 - nothing is drawn
-        """Set the norms, once."""
-        prepare_norms(self, x)
 
 
 class ResidualBlock(nn.Module):

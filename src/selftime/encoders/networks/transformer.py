@@ -7,7 +7,7 @@ from jaxtyping import Bool, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, LayerShape, last_of
+from selftime.encoders.base import Encoder, LayerShape, Wrapper, last_of
 from selftime.encoders.networks.attention import (
     Size,
     TransformerLayer,
@@ -28,21 +28,21 @@ WIDER = 2
 
 
 class Transformer(Encoder):
-    """Patches that look at one another: the encoder of PatchTST (Nie et al. 2023, section 3.1).
+    """Attention between patches: the encoder of PatchTST (Nie et al. 2023, section 3.1).
 
     Embedded patches with their positions go through Transformer layers and a last LayerNorm; a
-    series is the mean of its tokens. No token looks at one that says nothing
-    (:func:`selftime.encoders.networks.patching.observed_tokens`), but such a token has an output of its own, which
-    gathers from the others what belongs in its place. PatchTST has batch norms behind the parts
-    of a layer and dropout; here LayerNorms stand before them, so that every series is encoded by
-    itself, and what is random in training is the view.
+    series is the mean of its tokens. No token attends to one of a patch without any observed value
+    (:func:`selftime.encoders.networks.patching.observed_tokens`), but such a token has an output of
+    its own, made from the others. PatchTST has batch norms behind the parts of a layer and
+    dropout; here LayerNorms stand before them, so that every series is encoded by itself, and only
+    the views are random in training.
 
     Attributes:
         embedder: makes tokens of patches.
-        positions: "learned", "sines" or "rotary" (:data:`selftime.encoders.networks.attention.POSITIONS`).
+        positions: "learned", "sines" or "rotary".
         depth: layers.
         heads: of the attention in each.
-        causal: tokens look at earlier ones and themselves only; patches must not overlap then.
+        causal: tokens attend to earlier ones and themselves only; patches must not overlap then.
         seed: draws the initial weights of all but the embedder.
 
     Raises:
@@ -79,26 +79,22 @@ class Transformer(Encoder):
         return self.tokens_at(x, all_places(x, self.embedder.stride))
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
-        """Tokens (B,K,D) at some places, which look at one another alone.
+        """Tokens (B,K,D) at some places, which attend to one another alone.
 
-        All others could as well be hidden, and nothing is computed for them (He et al. 2022,
-        section 3: the encoder of a masked autoencoder).
+        Nothing is computed for the others (He et al. 2022, section 3: a masked autoencoder).
         """
         return last_of(self.stages_at(x, places))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
-        """One token a patch: embedded with its position, then after each layer.
-
-        The norm behind all layers belongs to the last one.
-        """
+        """Yield one token a patch: embedded with its position, then after each layer."""
         return self.stages_at(x, all_places(x, self.embedder.stride))
 
     def layer_shapes(self) -> list[LayerShape]:
-        """All alike."""
+        """The same for all."""
         return [LayerShape(self.dim, self.stride)] * (self.depth + 1)
 
     def stages_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Iterator[Tokens]:
-        """Tokens (B,K,D) at some places after each layer."""
+        """Yield tokens (B,K,D) at some places after each layer; the last norm is of the last."""
         stride = self.embedder.stride
         counts = -(-x.lengths // stride)
         h, turns = self.placed(self.embedder.tokens_at(x, places), places, counts)
@@ -116,20 +112,14 @@ class Transformer(Encoder):
         return [nn.ModuleList(first), *self.stack[:-1], nn.ModuleList(last)]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean (B,D) of the tokens that say something."""
+        """The mean (B,D) of the tokens with observed values."""
         return mean_or_first(tokens, observed_tokens(x, self.embedder.stride))
 
 
 def attention_mask_at(
     valid: Bool[Tensor, "B K"], places: Int[Tensor, "B K"], *, causal: bool
 ) -> Bool[Tensor, "B K K"] | None:
-    """Which tokens each token looks at, in whatever order they stand; None where all at all.
-
-    Args:
-        there: (B,K) tokens that say something.
-        places: (B,K) of the tokens in their series.
-        causal: whether they look at earlier ones and themselves only.
-    """
+    """:func:`attention_mask` of tokens at some places, in whatever order; None for no mask."""
     if not causal:
         return attention_mask(valid)
     seen = valid[:, None, :] & (places[:, None, :] <= places[:, :, None])
@@ -138,11 +128,7 @@ def attention_mask_at(
 
 
 def check_causal(embedder: PatchEmbedder, causal: bool) -> None:
-    """No token reads steps of the next one where it may not know them.
-
-    Raises:
-        ValueError: it does.
-    """
+    """Raise a ValueError where a causal token would read steps of the next one."""
     if causal and embedder.patch != embedder.stride:
         raise ValueError(
             f"got causal with patches of {embedder.patch} steps every {embedder.stride}, which "
@@ -150,13 +136,13 @@ def check_causal(embedder: PatchEmbedder, causal: bool) -> None:
         )
 
 
-class ClassToken(Encoder):
-    """A learned [CLS] token looks at all tokens of another encoder and becomes the vector.
+class ClassToken(Wrapper, Encoder):
+    """A learned [CLS] token attends to all tokens of another encoder and becomes the vector.
 
-    It joins behind the last layer, for one layer of its own, and no other token looks at it
+    It joins behind the last layer, for one layer of its own, and no other token attends to it
     (Touvron et al. 2021, *Going deeper with image transformers*, section 3): tokens along time
-    are those of the encoder, and the vector is made from them alone. Objectives that look at tokens
-    along time only, such as masked ones, leave it as it was drawn: take the encoder bare for them.
+    are those of the encoder, and the vector is made from them alone. Objectives of tokens along
+    time only, such as masked ones, leave it as it was drawn: take the encoder bare for them.
 
     Attributes:
         encoder: makes the tokens.
@@ -184,40 +170,15 @@ class ClassToken(Encoder):
         self.layer = TransformerLayer(self.dim, heads, inner=WIDER * self.dim, rng=rng)
         self.norm = nn.LayerNorm(self.dim)
 
-    def forward(self, x: Batch) -> Tokens:
-        """The tokens of the encoder (B,N,D)."""
-        tokens: Tensor = self.encoder(x)
-        return tokens
-
-    def stages(self, x: Batch) -> Iterator[Tokens]:
-        """Those of the encoder."""
-        return self.encoder.stages(x)
-
-    def layer_shapes(self) -> list[LayerShape]:
-        """Those of the encoder."""
-        return self.encoder.layer_shapes()
-
-    def span(self, x: Batch, start: int, stop: int) -> Tokens:
-        """Tokens ``start`` to ``stop``."""
-        return self.encoder.span(x, start, stop)
-
-    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
-        """Tokens (B,K,D) at some places."""
-        return self.encoder.tokens_at(x, places)
-
     def blocks(self) -> list[nn.Module]:
         """Those of the encoder, then the class token and its layer."""
         own = [nn.ParameterList([self.token]), self.layer, self.norm]
         return [*self.encoder.blocks(), nn.ModuleList(own)]
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """What the class token (B,D) makes of the tokens that say something."""
+        """The class token (B,D) after it attended to the tokens with observed values."""
         valid = observed_tokens(x, self.stride or x.values.shape[2])  # (B,N)
         own = self.token.expand(len(tokens), 1, -1)
         seen = attention_mask(torch.cat([torch.ones_like(valid[:, :1]), valid], dim=1))
         vectors: Tensor = self.norm(self.layer(torch.cat([own, tokens], dim=1), seen)[:, 0])
         return vectors
-
-    def prepare(self, x: Batch, rng: Generator) -> None:
-        """Prepare the encoder."""
-        self.encoder.prepare(x, rng)

@@ -1,1 +1,1 @@
-"""."""
+"""Encoders fed step by step."""

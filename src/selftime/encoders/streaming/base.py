@@ -1,14 +1,21 @@
-"""Encoders fed step by step: what one is, and what vectors, channels and parts make of it."""
+"""Encoders fed step by step, and all that they remember of the steps before."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from itertools import chain
+from math import prod
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.encoders.base import network_input
+from selftime.encoders.fixed.compiling_numba import parallel_over_series
+from selftime.encoders.networks.dilated import Block, Convolution, Dilated
+from selftime.encoders.networks.recurrent import GRU, LSTM, Layer
+from selftime.encoders.streaming.dilated_numba import ROWS_AT_ONCE, advance
 from selftime.encoders.wrappers.normalised import split_channels
 from selftime.shapes import Tokens
 
@@ -30,29 +37,24 @@ class StreamError(ValueError):
 
 
 class Streamed(ABC):
-    """An encoder that reads S series a few steps at a time and remembers what it needs of them.
+    """An encoder that reads S series a few steps at a time and remembers as much as it needs.
 
-    What it says of a step does not depend on how many steps come at a time, and its memory does
-    not grow with them.
+    The vector of a step does not depend on how many steps come at a time, and the memory does not
+    grow with them.
 
     Attributes:
-        reach: steps after which what came before has no influence any more, or hardly any.
+        reach: steps after which those before have no influence any more, or hardly any.
     """
 
     reach: int
 
     @abstractmethod
     def advance(self, x: Batch, time: int) -> Tokens:
-        """One vector a step (S,k,D) for the next k steps.
-
-        Args:
-            x: the steps (S,C,k).
-            time: how many came before them.
-        """
+        """Return one vector a step (S,k,D) for the next k steps (S,C,k), after ``time`` others."""
 
     @abstractmethod
     def memory(self) -> Memory:
-        """What it remembers; writing into these tensors changes it."""
+        """Return all that is remembered; writing into these tensors changes it."""
 
 
 class Mapped(Streamed):
@@ -62,7 +64,7 @@ class Mapped(Streamed):
         self.inner, self.function, self.reach = inner, function, inner.reach
 
     def advance(self, x: Batch, time: int) -> Tokens:
-        """The mapped vectors of the next steps (S,k,D)."""
+        """Return the mapped vectors of the next steps (S,k,D)."""
         return self.function(self.inner.advance(x, time))
 
     def memory(self) -> Memory:
@@ -77,7 +79,7 @@ class Apart(Streamed):
         self.inner, self.channels, self.reach = inner, channels, inner.reach
 
     def advance(self, x: Batch, time: int) -> Tokens:
-        """The vectors of the channels of each step side by side (S,k,D)."""
+        """Return the vectors of the channels of each step side by side (S,k,D)."""
         each = self.inner.advance(split_channels(x), time)  # (S·C,k,D/C)
         SC, k, d = each.shape
         grouped = each.view(SC // self.channels, self.channels, k, d)  # (S,C,k,D/C)
@@ -96,17 +98,106 @@ class SideBySide(Streamed):
         self.reach = max(part.reach for part in parts)
 
     def advance(self, x: Batch, time: int) -> Tokens:
-        """The vectors of all parts for the next steps (S,k,D)."""
+        """Return the vectors of all parts for the next steps (S,k,D)."""
         pairs = zip(self.parts, self.weights, strict=True)
         return torch.cat([part.advance(x, time) * weight for part, weight in pairs], dim=2)
 
     def memory(self) -> Memory:
         """That of every part."""
         each = enumerate(self.parts)
-        return {f"{k}.{name}": held for k, part in each for name, held in part.memory().items()}
+        return {f"{k}.{name}": kept for k, part in each for name, kept in part.memory().items()}
+
+
+class StreamedDilated(Streamed):
+    """Tokens of a causal :class:`~selftime.encoders.networks.dilated.Dilated`, a step at a time.
+
+    A convolution with taps t − 2d, t − d and t needs its last 2d inputs, whatever else came
+    before, so a ring of 2d rows for each is all the memory there is, and a step costs the same
+    however many came before it (the caching of Paine et al. 2016, "Fast WaveNet Generation
+    Algorithm", section 2, with a ring in the place of a queue). The weights are those the encoder
+    has when the stream begins. ``past`` has all rings (2d,S,I) one after the other; the row of step
+    t lies at t modulo 2d.
+    """
+
+    def __init__(self, encoder: Dilated, streams: int) -> None:
+        blocks = [block for block in encoder.stack if isinstance(block, Block)]
+        widths = [len(block.second.bias) for block in blocks]
+        self.dim, self.widths = encoder.dim, np.array([encoder.hidden, *widths])
+        layers = chain.from_iterable((b.first, b.second, b.beside) for b in blocks)
+        self.weights = pack_weights([encoder.entry, *filter(None, layers)])
+        self.shapes = ring_shapes(blocks, streams)
+        self.past = lazy_zeros(sum(map(prod, self.shapes.values())), dtype=torch.float32).numpy()
+        self.reach = sum(steps for steps, _, _ in self.shapes.values())
+        none = torch.zeros(streams, encoder.channels, 0)
+        self.advance(Batch(none, none == 0), 0)  # compiled now, so that no step waits for it
+
+    def advance(self, x: Batch, time: int) -> Tokens:
+        """Return the token of each of the next steps (S,k,D)."""
+        S, _, k = x.values.shape
+        tokens = np.zeros((k, S, self.dim), np.float32)
+        steps = x.values.contiguous().numpy(), x.observed.contiguous().numpy(), time
+        everything = *steps, self.widths, self.weights, self.past, tokens
+        if S <= ROWS_AT_ONCE:
+            advance(0, S, *everything)
+        else:
+            parallel_over_series(advance, S, *everything)
+        return torch.from_numpy(tokens).transpose(0, 1)
+
+    def memory(self) -> Memory:
+        """The past of every convolution (2d,S,I), zeros before the first step, as offline."""
+        sizes = list(map(prod, self.shapes.values()))
+        parts = torch.split(torch.from_numpy(self.past), sizes)
+        named = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.view(shape) for (name, shape), part in named}
+
+
+def ring_shapes(blocks: list[Block], streams: int) -> dict[str, tuple[int, int, int]]:
+    """The rings (2d,S,I) of the convolutions in the order of use, by name, e.g. ``3.first``."""
+    return {
+        f"{k}.{name}": (2 * 2**k, streams, layer.weight.shape[2])
+        for k, block in enumerate(blocks)
+        for name, layer in (("first", block.first), ("second", block.second))
+    }
+
+
+def pack_weights(layers: list[Convolution]) -> Float32[np.ndarray, " W"]:
+    """A copy of the matrix (O,K·I) and the bias of every layer, one after the other."""
+    pairs = [(layer.weight.detach().permute(1, 0, 2), layer.bias.detach()) for layer in layers]
+    return torch.cat([part.flatten() for pair in pairs for part in pair]).numpy()
 
 
 def lazy_zeros(*shape: int, dtype: torch.dtype) -> Float[Tensor, "..."]:
     """Zeros that take no memory until they are written to, as far as the system allows."""
     kind = torch.empty(0, dtype=dtype).numpy().dtype
     return torch.from_numpy(np.zeros(shape, kind))
+
+
+class StreamedRecurrent(Streamed):
+    """Tokens of an :class:`LSTM` or :class:`GRU` that goes ahead in time alone.
+
+    Its state is (2,1,S,H) for each layer of an LSTM, output and cell; (1,1,S,H) of a GRU.
+    """
+
+    reach = 1000
+    """States fade at a pace of their own; this is longer than most remember."""
+
+    def __init__(self, encoder: LSTM | GRU, streams: int) -> None:
+        self.layers = [layer.ahead for layer in encoder.stack if isinstance(layer, Layer)]
+        parts = 2 if isinstance(encoder, LSTM) else 1
+        like = next(encoder.parameters())
+        self.states: list[Float[Tensor, "P 1 S H"]] = [
+            torch.zeros(parts, 1, streams, encoder.hidden, dtype=like.dtype) for _ in self.layers
+        ]
+
+    def advance(self, x: Batch, time: int) -> Tokens:  # noqa: ARG002 - states know the past
+        """Return the states of the last layer at each of the next steps (S,k,H)."""
+        h = network_input(x).permute(2, 0, 1)  # (k,S,C)
+        with torch.autocast(h.device.type, enabled=False):
+            for layer, state in zip(self.layers, self.states, strict=True):
+                h, after = layer(h, tuple(state) if len(state) == 2 else state[0])
+                state.copy_(torch.stack(after) if isinstance(after, tuple) else after[None])
+        return h.transpose(0, 1)
+
+    def memory(self) -> Memory:
+        """The states of every layer."""
+        return {f"{k}.state": state for k, state in enumerate(self.states)}

@@ -2,7 +2,7 @@
 
 A step of one stream is some hundred thousand products, which take less time than it takes to start
 the hundred tensor operations they are made of. Weights and rings lie one behind the other in the
-order in which they are read: ``w`` and ``p`` say how far reading has come.
+order in which they are read: ``w`` and ``p`` are the next positions.
 """
 
 import numpy as np
@@ -26,19 +26,12 @@ def advance(
     past: np.ndarray,
     tokens: np.ndarray,
 ) -> None:
-    """Tokens of the next steps of streams ``start`` to ``stop``, whose rings go along.
+    """Write tokens (k,S,D) of the next steps of streams ``start`` to ``stop``, and their rings.
 
-    Args:
-        start: first stream.
-        stop: one after the last stream.
-        values: (S,C,k) float32.
-        observed: (S,C,k).
-        time: steps that came before.
-        widths: features after the entry and after each block.
-        weights: matrix and bias of the entry, then of each block's first and second convolution
-            and of the map beside the last block; matrices (O,K·I), tap after tap.
-        past: the rings (2d,S,I) of each block's first and second convolution.
-        tokens: (k,S,D) float32 zeros, written into.
+    Values and observed are (S,C,k), after ``time`` other steps. Widths are features after the entry
+    and after each block. Weights are matrix and bias of the entry, then of each block's first and
+    second convolution and of the map beside the last block; matrices (O,K·I), tap after tap. The
+    past has the rings (2d,S,I) of each block's first and second convolution.
     """
     streams, _, steps = values.shape
     for a in range(start, stop, ROWS_AT_ONCE):
@@ -67,7 +60,7 @@ def advance(
 
 @compile_kernel(reorder=True)
 def enter(values: np.ndarray, observed: np.ndarray, weights: np.ndarray, h: np.ndarray) -> int:
-    """Write M values + b into h where anything was observed, and say where M and b end.
+    """Write M values + b into h where anything was observed; return the end of M and b.
 
     Rows of h are steps, and in each of them streams.
     """
@@ -95,19 +88,11 @@ def convolve(
     dilation: int,
     y: np.ndarray,
 ) -> tuple[int, int]:
-    """Write three taps over gelu(x) into y; gelu(x) into its ring. Say where weights and ring end.
+    """Write three taps over gelu(x) into y, and gelu(x) into its ring; return the ends of both.
 
-    The row of step t lies at t modulo 2d, where that of step t − 2d was.
-
-    Args:
-        x: (R,I), rows as of :func:`enter`.
-        weights: matrix (O,3I) and bias from ``w`` on.
-        w: see above.
-        past: ring (2d,S,I) from ``p`` on.
-        p: see above.
-        where: S, the first of the streams, one after the last, the first of the steps.
-        dilation: d.
-        y: (R,O).
+    Weights, matrix (O,3I) and bias, begin at ``w``, the ring (2d,S,I) at ``p``. The row of step t
+    lies at t modulo 2d, where that of step t − 2d was. Rows of x (R,I) and y (R,O) are as in
+    :func:`enter`; ``where`` is S, the first stream, one after the last, the first step.
     """
     streams, first, stop, time = where
     (rows, width), n, steps = x.shape, stop - first, 2 * dilation
@@ -135,10 +120,10 @@ def copy(x: np.ndarray, y: np.ndarray) -> None:
 
 @compile_kernel(reorder=True)
 def affine(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
-    """Write M x + b into y for every row of x, and say where M (O,I) and b end.
+    """Write M x + b into y for every row of x; return the end of M (O,I) and b.
 
-    Four outputs of two rows at a time, so that eight sums stay in registers; where they do not
-    come out even, the last ones are computed more than once.
+    Four outputs of two rows at a time, so that eight sums stay in registers; the last ones are
+    computed more than once where their number is not even.
     """
     (rows, inner), outer = x.shape, y.shape[1]
     bias = w + inner * outer
@@ -175,7 +160,7 @@ def add(x: np.ndarray, y: np.ndarray) -> None:
             y[s, i] += x[s, i]
 
 
-FAR = float32(5.5)
+_FAR = float32(5.5)
 """Beyond it x Φ(x) is 0 or x within 1e-7."""
 UNIT = float32(1 / 5.5**2)
 _HALF = float32(0.5)
@@ -199,4 +184,4 @@ def gelu(x: np.ndarray, y: np.ndarray) -> None:
         q = float32(1) + u * (Q1 + u * (Q2 + u * (Q3 + u * (Q4 + u * Q5))))
         near = v * (_HALF + v * p / q)
         far = v if v > 0 else float32(0)
-        y[i] = near if abs(v) < FAR else far
+        y[i] = near if abs(v) < _FAR else far

@@ -1,4 +1,4 @@
-"""Which encoders can be fed step by step, exactly, and why others cannot; networks with states among them."""
+"""Encoders that can be fed step by step, exactly, and the reason why others cannot."""
 
 from collections.abc import Callable
 
@@ -9,39 +9,36 @@ from torch import Tensor
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.networks.dilated import Dilated
-from selftime.encoders.networks.recurrent import GRU, LSTM, Layer
-from selftime.encoders.networks.steps import network_input
+from selftime.encoders.networks.recurrent import GRU, LSTM
 from selftime.encoders.streaming.base import (
     Apart,
     Mapped,
     Memory,
     SideBySide,
     Streamed,
+    StreamedDilated,
+    StreamedRecurrent,
     StreamError,
 )
-from selftime.encoders.streaming.dilated import StreamedDilated
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.shapes import Tokens
 
 Running = Float[Tensor, "S D"]
-"""What is made of all tokens so far, in double precision."""
+"""The pooled vector of all tokens so far, in double precision."""
 
 
 class Prefix(Streamed):
-    """At each step what the encoder says of the series up to there: ``embed(x[:, :, : t + 1])``.
+    """The encoder's vector of the series up to each step: ``embed(x[:, :, : t + 1])``.
 
     A series ends with the last step at which anything was observed, so tokens of later steps wait
-    until there is one again.
-
-    Attributes:
-        running: (S,D), of all tokens so far.
-        held: (S,D), up to the last step at which something was observed; before there was one,
-            what the encoder says of a series without any.
+    until there is one again. ``running`` is of all tokens so far, ``held`` (S,D) up to that step,
+    or the vector of a series without any.
     """
 
     def __init__(self, inner: Streamed, encoder: Dilated | LSTM | GRU, streams: int) -> None:
-        self.inner, self.growth, self.reach = inner, growth_of(encoder), inner.reach
+        self.inner, self.reach = inner, inner.reach
+        self.growth = GROWTHS["max" if isinstance(encoder, Dilated) else encoder.pooling]
         like = next(encoder.parameters())
         nothing = torch.zeros(1, encoder.channels, 1, dtype=like.dtype)
         with torch.no_grad():
@@ -50,7 +47,7 @@ class Prefix(Streamed):
         self.running = torch.full_like(self.held, LOWEST, dtype=torch.float64)
 
     def advance(self, x: Batch, time: int) -> Tokens:
-        """The vector of all that came before and at each of the next steps (S,k,D)."""
+        """Return the vector of all steps before and at each of the next ones (S,k,D)."""
         running = self.growth(self.running, self.inner.advance(x, time).double(), time)
         steps = torch.arange(1, running.shape[1] + 1)
         last = (x.observed.any(dim=1) * steps).cummax(dim=1).values  # (S,k), 0: none of these
@@ -61,14 +58,14 @@ class Prefix(Streamed):
         return vectors
 
     def memory(self) -> Memory:
-        """That of the encoder, and of what was pooled."""
+        """That of the encoder, and the pooled vectors."""
         return {**self.inner.memory(), "running": self.running, "held": self.held}
 
 
 LOWEST = torch.finfo(torch.float64).min
 """Below every token: the maximum of none."""
 Growth = Callable[[Running, Tokens, int], Tokens]
-"""From what was made of the first ``time`` tokens, and the next k, to that after each (S,k,D)."""
+"""Maps the vector of the first ``time`` tokens, and the next k tokens, to k vectors (S,k,D)."""
 
 
 def maximum_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa: ARG001
@@ -88,15 +85,11 @@ def last_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa:
     return tokens
 
 
-def growth_of(encoder: Dilated | LSTM | GRU) -> Growth:
-    """How the vector of a series grows, as the encoder pools its tokens."""
-    if isinstance(encoder, Dilated):
-        return maximum_so_far
-    return {"mean": mean_so_far, "last": last_so_far}[encoder.pooling]
+GROWTHS: dict[str, Growth] = {"max": maximum_so_far, "mean": mean_so_far, "last": last_so_far}
 
 
 def stream_steps(encoder: Encoder, streams: int) -> Streamed:
-    """The encoder's tokens: at step t what ``encoder(x)[:, t]`` is.
+    """Return a stream of the encoder's tokens: at step t ``encoder(x)[:, t]``.
 
     Raises:
         StreamError: no token a step, or one that depends on steps to come.
@@ -111,21 +104,17 @@ def stream_steps(encoder: Encoder, streams: int) -> Streamed:
 
 
 def body_of(encoder: Encoder) -> Encoder:
-    """The network whose tokens are those of steps, without what standardises whole vectors.
-
-    A model that was learned by gradient is such a network, standardised: its own tokens are what
-    its objective made.
-    """
+    """The network within a model learned by gradient, which standardises its whole vectors."""
     while isinstance(encoder, Standardised | UnitLength):
         encoder = encoder.encoder
     return encoder
 
 
 def stream_series(encoder: Encoder, streams: int) -> Streamed:
-    """The encoder's vectors: at step t what ``encoder.embed(x[:, :, : t + 1])`` is.
+    """Return a stream of the encoder's vectors: at step t ``encoder.embed(x[:, :, : t + 1])``.
 
     Raises:
-        StreamError: what came before would have to be read anew.
+        StreamError: the steps before would have to be read anew.
     """
     if isinstance(encoder, ByChannel):
         return Apart(stream_series(encoder.encoder, streams * encoder.channels), encoder.channels)
@@ -146,12 +135,12 @@ INSTEAD = (
 
 
 def reason(encoder: Encoder) -> str:
-    """Why an encoder cannot be fed step by step."""
+    """The reason why an encoder cannot be fed step by step."""
     name = type(encoder).__name__
     if isinstance(encoder, Dilated | LSTM | GRU):
         return f"{name} with causal=False looks at steps that are still to come"
     if isinstance(encoder, InstanceNormalised):
-        return f"{name} takes level and scale from the whole series"
+        return f"{name} takes mean and std from the whole series"
     if encoder.stride is None:
         return f"{name} sees a series only as a whole"
     if encoder.stride > 1:
@@ -159,37 +148,3 @@ def reason(encoder: Encoder) -> str:
     if encoder.causal:
         return f"{name} goes back to all that came before at every step"
     return f"{name} looks at steps that are still to come"
-
-
-class StreamedRecurrent(Streamed):
-    """Tokens of an :class:`LSTM` or :class:`GRU` that goes ahead in time alone.
-
-    Attributes:
-        layers: the encoder's own.
-        states: one (2,1,S,H) for each layer of an LSTM, its output and its cell; (1,1,S,H) of a
-            GRU.
-    """
-
-    reach = 1000
-    """States fade at a pace of their own; this is longer than most remember."""
-
-    def __init__(self, encoder: LSTM | GRU, streams: int) -> None:
-        self.layers = [layer.ahead for layer in encoder.stack if isinstance(layer, Layer)]
-        parts = 2 if isinstance(encoder, LSTM) else 1
-        like = next(encoder.parameters())
-        self.states: list[Float[Tensor, "P 1 S H"]] = [
-            torch.zeros(parts, 1, streams, encoder.hidden, dtype=like.dtype) for _ in self.layers
-        ]
-
-    def advance(self, x: Batch, time: int) -> Tokens:  # noqa: ARG002 - states know the past
-        """The states of the last layer at each of the next steps (S,k,H)."""
-        h = network_input(x).permute(2, 0, 1)  # (k,S,C)
-        with torch.autocast(h.device.type, enabled=False):
-            for layer, state in zip(self.layers, self.states, strict=True):
-                h, after = layer(h, tuple(state) if len(state) == 2 else state[0])
-                state.copy_(torch.stack(after) if isinstance(after, tuple) else after[None])
-        return h.transpose(0, 1)
-
-    def memory(self) -> Memory:
-        """The states of every layer."""
-        return {f"{k}.state": state for k, state in enumerate(self.states)}

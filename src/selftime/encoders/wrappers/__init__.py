@@ -1,1 +1,1 @@
-"""."""
+"""Encoders around another encoder."""

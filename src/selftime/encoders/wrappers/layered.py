@@ -1,4 +1,4 @@
-"""The vectors of another layer or pooling than an encoder's own."""
+"""Vectors of another layer or pooling than an encoder's own."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -8,52 +8,46 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, token_mask
-from selftime.encoders.networks.steps import masked_mean
+from selftime.encoders.base import Encoder, masked_mean, token_mask
 from selftime.shapes import Embedding, Tokens
 
 TokenMask = Bool[Tensor, "B N"]
-"""Which tokens are there, at least one in each series; the others count nowhere."""
+"""True for the valid tokens, at least one in each series."""
 _VARIANCE_EPS = 1e-8
 """Added to variances, so that the deviation of a single token has a gradient."""
 
 
-def mean(tokens: Tokens, valid: TokenMask) -> Embedding:
-    """The mean over the tokens that are there."""
-    return masked_mean(tokens, valid)
-
-
 def maximum(tokens: Tokens, valid: TokenMask) -> Embedding:
-    """The maximum of each feature over the tokens that are there."""
+    """The maximum of each feature over the valid tokens."""
     return tokens.masked_fill(~valid[:, :, None], -torch.inf).amax(dim=1)
 
 
 def last(tokens: Tokens, valid: TokenMask) -> Embedding:
-    """The last token that is there."""
+    """The last valid token."""
     places = torch.arange(valid.shape[1], device=valid.device) * valid
     end = places.amax(dim=1)[:, None, None].expand(-1, 1, tokens.shape[2])  # (B,1,D)
     return tokens.gather(1, end)[:, 0]
 
 
 def first(tokens: Tokens, valid: TokenMask) -> Embedding:  # noqa: ARG001 - it always is
-    """The first token, which is there in every series."""
+    """The first token, which is valid in every series."""
     return tokens[:, 0]
 
 
 def mean_and_maximum(tokens: Tokens, valid: TokenMask) -> Float[Tensor, "B E"]:
     """Mean, then maximum: E = 2·D."""
-    return torch.cat([mean(tokens, valid), maximum(tokens, valid)], dim=1)
+    return torch.cat([masked_mean(tokens, valid), maximum(tokens, valid)], dim=1)
 
 
 def mean_and_deviation(tokens: Tokens, valid: TokenMask) -> Float[Tensor, "B E"]:
-    """Mean, then standard deviation over the tokens that are there: E = 2·D."""
-    centre = mean(tokens, valid)
-    variance = mean((tokens - centre[:, None]).square(), valid)
+    """Mean, then standard deviation over the valid tokens: E = 2·D."""
+    centre = masked_mean(tokens, valid)
+    variance = masked_mean((tokens - centre[:, None]).square(), valid)
     return torch.cat([centre, (variance + _VARIANCE_EPS).sqrt()], dim=1)
 
 
 POOLINGS: dict[str, Callable[[Tokens, TokenMask], Tensor]] = {
-    "mean": mean,
+    "mean": masked_mean,
     "max": maximum,
     "last": last,
     "first": first,
@@ -66,16 +60,16 @@ POOLINGS: dict[str, Callable[[Tokens, TokenMask], Tensor]] = {
 class Layered(Encoder):
     """The tokens of one layer of an encoder, pooled to one vector a series.
 
-    Layers behind it are not computed. Which layer and pooling is best for given labels is what
-    :func:`selftime.tasks.selection.pick.pick` finds out.
+    Layers behind it are not computed. :func:`selftime.tasks.selection.pick.pick` finds the best
+    layer and pooling for given labels.
 
     Attributes:
-        encoder: whose layers there are.
+        encoder: has the layers.
         layer: number of the layer, 0 the first (:meth:`selftime.encoders.base.Encoder.layers`).
-        pooling: of its tokens, one of :data:`selftime.encoders.wrappers.layered.POOLINGS`.
+        pooling: of its tokens, a key of :data:`POOLINGS`.
 
     Raises:
-        ValueError: a layer or a pooling that there is not.
+        ValueError: a layer or a pooling that does not exist.
     """
 
     def __init__(self, *, encoder: Encoder, layer: int, pooling: str) -> None:

@@ -11,15 +11,10 @@ from selftime.encoders.networks.attention import TransformerLayer
 
 
 class LowRank(nn.Module):
-    """A frozen linear map and a trained change of rank r: W x + b + B A x.
+    """A frozen linear map and a trained change of rank r: W x + b + B A x, A (r,in), B (out,r).
 
     LoRA (Hu et al. 2022, section 4.1): A is drawn, B is 0 at first, so nothing has changed yet.
     The paper's factor α / r is left to the learning rate.
-
-    Attributes:
-        base: the map, frozen.
-        down: (r,in) A.
-        up: (out,r) B.
     """
 
     def __init__(self, base: nn.Linear, rank: int, rng: Generator) -> None:
@@ -33,8 +28,8 @@ class LowRank(nn.Module):
         out: Tensor = self.base(x) + F.linear(F.linear(x, self.down), self.up)
         return out
 
-    def merged(self) -> nn.Linear:
-        """One linear map that gives the same, up to rounding."""
+    def merge(self) -> nn.Linear:
+        """Return one linear map that gives the same, up to rounding."""
         plain = deepcopy(self.base)
         with torch.no_grad():
             plain.weight += self.up @ self.down
@@ -42,11 +37,7 @@ class LowRank(nn.Module):
 
 
 def add_low_rank(encoder: Encoder, *, rank: int, seed: int) -> Encoder:
-    """A copy whose Transformer layers learn low-rank changes, and nothing else does.
-
-    Raises:
-        ValueError: it has no Transformer layers.
-    """
+    """Return a copy whose Transformer layers learn low-rank changes, and nothing else does."""
     own = deepcopy(encoder).requires_grad_(False)
     rng = Generator().manual_seed(seed)
     layers = [part for part in own.modules() if isinstance(part, TransformerLayer)]
@@ -63,10 +54,10 @@ def add_low_rank(encoder: Encoder, *, rank: int, seed: int) -> Encoder:
 
 
 def merged(encoder: Encoder) -> Encoder:
-    """A copy in which every change is folded into its map; plain again, to be saved as ever."""
+    """Return a copy with every change folded into its map, to be saved as any other encoder."""
     own = deepcopy(encoder)
     for layer in [part for part in own.modules() if isinstance(part, TransformerLayer)]:
         for name, part in list(layer.named_children()):
             if isinstance(part, LowRank):
-                setattr(layer, name, part.merged())
+                setattr(layer, name, part.merge())
     return own.requires_grad_(True)

@@ -1,28 +1,25 @@
-"""Encoders of what is left without level and scale, and of each channel by itself."""
-
-from collections.abc import Iterator
+"""Encoders of series with mean 0 and standard deviation 1, and of each channel by itself."""
 
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, LayerShape
+from selftime.encoders.base import Encoder, LayerShape, Wrapper
 from selftime.shapes import Embedding, Observed, Tokens, Values
 
 VARIANCE_EPS = 1e-5
 """Added to variances (Kim et al. 2022, equation 2: ε)."""
 
 
-class InstanceNormalised(Encoder):
-    """Another encoder, shown each channel of each series at mean 0 and deviation 1.
+class InstanceNormalised(Wrapper, Encoder):
+    """Another encoder, shown each channel of each series at mean 0 and standard deviation 1.
 
-    The first half of RevIN (Kim et al. 2022, equations 1 and 2) over the values that were
-    observed. Its learned scale and shift are left out: what follows is linear and has its own.
-    Level and scale are lost to the encoder, and tokens are never causal, as both are of the whole
-    series.
+    The first half of RevIN (Kim et al. 2022, equations 1 and 2) over the observed values, without
+    its learned scale and shift: a linear map follows and has its own. Mean and standard deviation
+    are lost to the encoder, and tokens are never causal, as both are of the whole series.
 
     Attributes:
-        encoder: what sees the series then.
+        encoder: of the normalised series.
     """
 
     def __init__(self, *, encoder: Encoder) -> None:
@@ -32,30 +29,9 @@ class InstanceNormalised(Encoder):
         if hasattr(encoder, "channels"):
             self.channels = encoder.channels
 
-    def forward(self, x: Batch) -> Tokens:
-        """Tokens (B,N,D) of the normalised series."""
-        tokens: Tensor = self.encoder(normalised(x))
-        return tokens
-
-    def stages(self, x: Batch) -> Iterator[Tokens]:
-        """Those of the encoder, of the normalised series."""
-        return self.encoder.stages(normalised(x))
-
-    def layer_shapes(self) -> list[LayerShape]:
-        """Those of the encoder."""
-        return self.encoder.layer_shapes()
-
-    def span(self, x: Batch, start: int, stop: int) -> Tokens:
-        """Tokens ``start`` to ``stop``; the whole series is normalised."""
-        return self.encoder.span(normalised(x), start, stop)
-
-    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
-        """Tokens (B,K,D) at some places; all that was observed is normalised together."""
-        return self.encoder.tokens_at(normalised(x), places)
-
-    def blocks(self) -> list[nn.Module]:
-        """Those of the encoder."""
-        return self.encoder.blocks()
+    def enter(self, x: Batch) -> Batch:
+        """The normalised series."""
+        return normalised(x)
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """One vector a series (B,D), as the encoder makes it."""
@@ -65,13 +41,9 @@ class InstanceNormalised(Encoder):
         """One vector a series (B,D)."""
         return self.encoder.embed(normalised(x))
 
-    def prepare(self, x: Batch, rng: Generator) -> None:
-        """Prepare the encoder on normalised series."""
-        self.encoder.prepare(normalised(x), rng)
-
 
 def normalised(x: Batch) -> Batch:
-    """Every channel of every series at mean 0 and deviation 1 over what was observed of it."""
+    """Every channel of every series at mean 0 and standard deviation 1 of its observed values."""
     mean = observed_mean(x.values, x.observed)  # (B,C,1)
     centred = (x.values - mean).where(x.observed, 0.0)
     variance = observed_mean(centred.square(), x.observed)
@@ -79,12 +51,12 @@ def normalised(x: Batch) -> Batch:
 
 
 def observed_mean(values: Values, observed: Observed) -> Float[Tensor, "B C 1"]:
-    """Mean (B,C,1) of what was observed; 0 where nothing was."""
+    """Mean (B,C,1) of the observed values; 0 where there are none."""
     count = observed.sum(dim=2, keepdim=True).clamp(min=1)
     return values.where(observed, 0.0).sum(dim=2, keepdim=True) / count
 
 
-class ByChannel(Encoder):
+class ByChannel(Wrapper, Encoder):
     """An encoder of one channel, run on every channel with the same weights.
 
     Channel independence (Nie et al. 2023, section 3.1). Tokens and vectors hold the features of
@@ -109,31 +81,24 @@ class ByChannel(Encoder):
         self.dim = channels * encoder.dim
         self.stride, self.causal = encoder.stride, encoder.causal
 
-    def forward(self, x: Batch) -> Tokens:
-        """Tokens (B,N,D), those of the channels of each place side by side."""
-        return self.side_by_side(self.encoder(split_channels(x)))
+    def enter(self, x: Batch) -> Batch:
+        """Every channel as a series of its own (B·C,1,T)."""
+        return split_channels(x)
 
-    def stages(self, x: Batch) -> Iterator[Tokens]:
-        """Tokens after each layer, those of the channels of each place side by side."""
-        return map(self.side_by_side, self.encoder.stages(split_channels(x)))
+    def leave(self, tokens: Float[Tensor, "R N d"]) -> Tokens:
+        """Tokens of channels (B·C,N,D/C) as tokens of series (B,N,D)."""
+        _, N, d = tokens.shape
+        return tokens.view(-1, self.channels, N, d).transpose(1, 2).flatten(2)
 
     def layer_shapes(self) -> list[LayerShape]:
         """Those of the encoder, for all channels."""
         shapes = self.encoder.layer_shapes()
         return [LayerShape(self.channels * width, stride) for width, stride in shapes]
 
-    def span(self, x: Batch, start: int, stop: int) -> Tokens:
-        """Tokens ``start`` to ``stop``."""
-        return self.side_by_side(self.encoder.span(split_channels(x), start, stop))
-
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) at some places."""
         each = places.repeat_interleave(self.channels, dim=0)  # (B·C,K)
-        return self.side_by_side(self.encoder.tokens_at(split_channels(x), each))
-
-    def blocks(self) -> list[nn.Module]:
-        """Those of the encoder."""
-        return self.encoder.blocks()
+        return super().tokens_at(x, each)
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The vectors of the channels side by side (B,D)."""
@@ -144,15 +109,6 @@ class ByChannel(Encoder):
     def embed(self, x: Batch) -> Embedding:
         """The vectors of the channels side by side (B,D)."""
         return self.encoder.embed(split_channels(x)).view(len(x.values), -1)
-
-    def prepare(self, x: Batch, rng: Generator) -> None:
-        """Prepare the encoder on all channels."""
-        self.encoder.prepare(split_channels(x), rng)
-
-    def side_by_side(self, tokens: Float[Tensor, "R N d"]) -> Tokens:
-        """Tokens of channels (B·C,N,D/C) as tokens of series (B,N,D)."""
-        _, N, d = tokens.shape
-        return tokens.view(-1, self.channels, N, d).transpose(1, 2).flatten(2)
 
 
 def split_channels(x: Batch) -> Batch:

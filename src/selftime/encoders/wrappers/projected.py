@@ -1,4 +1,4 @@
-"""Encoders that follow another encoder: standardised features, and a learned linear map."""
+"""Maps of another encoder's vectors: standardised features, and a learned linear map."""
 
 import torch
 import torch.nn.functional as F
@@ -10,18 +10,36 @@ from selftime.encoders.base import Encoder
 from selftime.shapes import Tokens
 
 
-class Standardised(Encoder):
-    """Each feature to mean 0 and deviation 1 over the sample it was prepared with.
+class VectorMap(nn.Module):
+    """All that encoders share which map the vectors of another encoder."""
+
+    encoder: Encoder
+
+    def forward(self, x: Batch) -> Tokens:
+        """One token a series (B,1,D)."""
+        return self.after(self.encoder.embed(x))[:, None]
+
+    def after(self, vectors: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
+        """Map the vectors of the encoder."""
+        raise NotImplementedError
+
+    def blocks(self) -> list[nn.Module]:
+        """Those of the encoder."""
+        return self.encoder.blocks()
+
+
+class Standardised(VectorMap, Encoder):
+    """Each feature to mean 0 and standard deviation 1 over the sample it was prepared with.
 
     The whole is divided by √D, so that vectors of any encoder have mean squared length 1 and
-    several encoders can be joined without the one with most features drowning the others.
-    Near-constant features are not blown up: no deviation counts as less than a tenth of the
-    median one.
+    several encoders can be joined without the one with most features outweighing the others.
+    Near-constant features are not blown up: no standard deviation counts as less than a tenth of
+    the median one.
 
     Attributes:
-        encoder: what makes the features.
+        encoder: makes the features.
         mean: (D,) buffer.
-        scale: (D,) buffer, what centred features are multiplied with.
+        scale: (D,) buffer, the factors of the centred features.
     """
 
     mean: Tensor
@@ -34,10 +52,6 @@ class Standardised(Encoder):
         self.register_buffer("mean", torch.zeros(self.dim))
         self.register_buffer("scale", torch.full((self.dim,), self.dim**-0.5))
 
-    def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D)."""
-        return self.after(self.encoder.embed(x))[:, None]
-
     def after(self, vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """The vectors of the encoder, standardised."""
         return (vectors - self.mean) * self.scale
@@ -46,10 +60,6 @@ class Standardised(Encoder):
         """Prepare the encoder and measure its features on the sample."""
         self.encoder.prepare(x, rng)
         self.mean, self.scale = standardisation(self.encoder.embed(x))
-
-    def blocks(self) -> list[nn.Module]:
-        """Those of the encoder."""
-        return self.encoder.blocks()
 
 
 def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,11 +70,11 @@ def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
     return features.mean(dim=0), features.shape[1] ** -0.5 / deviation.clamp(min=floor)
 
 
-class Projected(Encoder):
-    """A linear map of another encoder's vectors: what the closed-form objectives learn.
+class Projected(VectorMap, Encoder):
+    """A linear map of another encoder's vectors, learned by the closed-form objectives.
 
     Attributes:
-        encoder: what makes the features (B,F).
+        encoder: makes the features (B,F).
         dim: D, length of the vectors.
         centre: (F,) buffer, subtracted from the features.
         weight: (F,D) buffer.
@@ -80,10 +90,6 @@ class Projected(Encoder):
         self.register_buffer("centre", torch.zeros(encoder.dim))
         self.register_buffer("weight", torch.zeros(encoder.dim, dim))
 
-    def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D)."""
-        return self.after(self.encoder.embed(x))[:, None]
-
     def after(self, vectors: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
         """The vectors of the encoder, mapped."""
         return (vectors - self.centre) @ self.weight
@@ -94,21 +100,17 @@ class Projected(Encoder):
         return [*self.encoder.blocks(), *own]
 
 
-class UnitLength(Encoder):
+class UnitLength(VectorMap, Encoder):
     """Another encoder's vectors, scaled to length 1; a vector of zeros stays one.
 
     Attributes:
-        encoder: what makes the vectors.
+        encoder: makes the vectors.
     """
 
     def __init__(self, *, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.dim = encoder.dim
-
-    def forward(self, x: Batch) -> Tokens:
-        """One token a series (B,1,D)."""
-        return self.after(self.encoder.embed(x))[:, None]
 
     def after(self, vectors: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """The vectors of the encoder at length 1."""
@@ -117,10 +119,6 @@ class UnitLength(Encoder):
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder."""
         self.encoder.prepare(x, rng)
-
-    def blocks(self) -> list[nn.Module]:
-        """Those of the encoder."""
-        return self.encoder.blocks()
 
 
 def backbone(encoder: Encoder) -> Encoder:

@@ -13,7 +13,7 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.fixed.quantiles import resample_to_length
-from selftime.encoders.fixed.rocket import minirocket
+from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.registry import build, recipe_of
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.model import Model
@@ -88,7 +88,7 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     ones.
     """
     length = int(np.median(train.lengths))
-    body = Standardised(encoder=minirocket(channels=train.n_channels, length=length, seed=seed))
+    body = Standardised(encoder=MiniRocket(channels=train.n_channels, length=length, seed=seed))
     with torch.inference_mode():
         body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
     model = Model(body, scaling.none(), train.channels)

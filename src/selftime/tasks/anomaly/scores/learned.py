@@ -9,8 +9,7 @@ from jaxtyping import Float
 from selftime.data.scaling import PerSeries
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.encoders.networks.dilated import Dilated
-from selftime.encoders.streaming.hidden_step import visible_and_masked_tokens
+from selftime.encoders.networks.dilated import Dilated, visible_and_masked_tokens
 from selftime.encoders.streaming.streamable import body_of
 from selftime.engine.model import Model
 from selftime.tasks.anomaly.record import ChannelRecord
