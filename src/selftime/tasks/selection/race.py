@@ -191,11 +191,10 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     model, finishes = ranked[0][1], tuple(finish for finish, _ in ranked)
     if model is None:
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
-    result = Race(finishes, model)
     if run:
         seconds = round(time.perf_counter() - start, 2)
-        finish_race(Path(run), result, series, {"race": setup, "seconds": seconds})
-    return result
+        finish_race(Path(run), Race(finishes, model), series, {"race": setup, "seconds": seconds})
+    return Race(finishes, model)
 
 
 def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
