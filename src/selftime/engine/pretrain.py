@@ -66,8 +66,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             (its folder will do), whose network learning goes on from.
         budget: how long a gradient run lasts, such as "200 steps", "10 epochs" or "5 minutes".
         config: recipe, precision, clipping and so on of a gradient run.
-        run: folder that keeps settings, metrics, states and model. A run that was stopped goes on
-            when it is called again in the same way.
+        run: folder of settings, metrics, states and model; the same call goes on with it.
         seed: fixes everything random: the same data and seed give the same model.
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 

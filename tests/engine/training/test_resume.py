@@ -40,7 +40,8 @@ def test_a_run_that_is_taken_up_ends_in_the_same_bits(name, accumulate, averagin
     assert second.seconds == first.seconds
     assert advanced(second, 5) == losses[3:]
     assert_same_state(second.state(), straight.state())
-    whole, halves = straight.final_encoder(), second.final_encoder()
+    straight.finish(), second.finish()
+    whole, halves = straight.objective.encoder, second.objective.encoder
     x = batch_of(waves())
     assert torch.equal(whole.embed(x), halves.embed(x))
 
