@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "anomaly-detection.md").read_text(encoding="utf8")
 FOUND = json.loads((ROOT / "benchmarks" / "results" / "anomaly.json").read_text())
-CALLED = {"self join": "matrix profile", "selftime": "**selftime, all six**"}
+CALLED = {"selftime": "**selftime, all six**"}
 COLLECTIONS = ("UCR", "NAB", "SMAP/MSL")
 
 

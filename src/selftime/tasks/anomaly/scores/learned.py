@@ -1,4 +1,4 @@
-"""What a pretrained model says: how far a window is from others, how much a hidden step tells."""
+"""Scores by a pretrained model: distances of embeddings, and the effect of hiding a step."""
 
 from collections.abc import Sequence
 
@@ -19,11 +19,11 @@ from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
 _EMBEDDING_COMPONENTS = 64
 """Whitened principal coordinates of the embeddings that are compared."""
 RECENT_SCORES = 21
-"""Scores before a step that say what is usual there (Yue et al. 2022, AAAI, Z of its appendix)."""
+"""Scores before a step whose mean is usual there (Yue et al. 2022, AAAI, Z of its appendix)."""
 
 
 def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
-    """Nearest other window by the model's embeddings, whitened, of all channels at once.
+    """Score by the nearest other window in whitened embeddings of all channels at once.
 
     Raises:
         SeriesError: another number of channels than the model was made for.
@@ -40,7 +40,7 @@ def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float
 
 
 def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
-    """Distance between a step's token and the one it has if that step alone is hidden.
+    """Score by the distance between a step's token and the one it has if that step is hidden.
 
     αₜ = ‖rₜ − r′ₜ‖₁, then (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of the 21 before it (Yue et al. 2022,
     AAAI, "Time series anomaly detection" and its appendix). There each window ends with the step in
@@ -58,13 +58,13 @@ def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.nda
 
 
 def can_hide(model: Model) -> bool:
-    """Whether a model is a causal dilated network, its values scaled alike at all times."""
+    """Return whether a model is a causal dilated network with one scale for all times."""
     body = body_of(model.encoder)
     return isinstance(body, Dilated) and body.causal and not isinstance(model.scaling, PerSeries)
 
 
 def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarray, "T"]:
-    """‖rₜ − r′ₜ‖₁ of each step of a recording."""
+    """Return ‖rₜ − r′ₜ‖₁ of each step of a recording."""
     body = body_of(model.encoder)
     if not can_hide(model) or not isinstance(body, Dilated):
         raise ValueError(
@@ -78,7 +78,7 @@ def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np
 
 
 def less_recent(scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-    """(αₜ − ᾱₜ) / ᾱₜ, ᾱₜ the mean of the 21 scores before, fewer at the beginning; first 0."""
+    """Return (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of up to 21 scores before; 0 for the first step."""
     sums = np.concatenate([[0.0], np.cumsum(scores)])
     last = np.arange(1, len(scores))
     begin = np.maximum(last - RECENT_SCORES, 0)
