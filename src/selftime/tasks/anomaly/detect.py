@@ -35,7 +35,6 @@ DEFAULT_MEMBERS = (
 POWER = 3
 """Of the mean over scores: 1 drowns one sure score, 2 does so where several others stir, and the
 greatest score alone is the least steady."""
-_Channels = Float[np.ndarray, "C T"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +55,9 @@ class Scoring:
 
 
 class AnomalyScores(NamedTuple):
-    """Scores of every step.
+    """Scores, 0 or more, higher is more anomalous: the mean of those of the channels.
 
-    Attributes:
-        scores: (T,) finite, 0 or more; higher is more anomalous.
-        channels: (C,T) the same of each channel; ``scores`` is their mean.
-        width: steps of a window, the longest of all channels.
+    ``width`` is the longest window of all channels, in steps.
     """
 
     scores: Float[np.ndarray, "T"]
@@ -159,7 +155,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     )
     thresholds = adaptive_thresholds(found.scores, train, rate)
     wait = found.width if cool_down is None else cool_down
-    later = find_alarms(found.channels[:, train:], thresholds[train:], wait)
+    alarms = find_alarms(found.channels[:, train:], thresholds[train:], wait)
     return Detection(
         series=series,
         scores=found.scores,
@@ -167,7 +163,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         thresholds=thresholds,
         alarms=[
             a._replace(start=a.start + train, stop=a.stop + train, peak=a.peak + train)
-            for a in later
+            for a in alarms
         ],
         train_end=train,
         window=found.width,
@@ -175,14 +171,15 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 
 
 def score_recording(
-    values: _Channels, train: int, *, recipe: Scoring | None = None, boundaries: Sequence[int] = ()
+    values: Float[np.ndarray, "C T"],
+    train: int,
+    *,
+    recipe: Scoring | None = None,
+    boundaries: Sequence[int] = (),
 ) -> AnomalyScores:
     """Score every step of a recording whose first ``train`` steps are taken to be normal.
 
     Values that are not finite count as missing. Other recordings begin at the boundaries.
-
-    Raises:
-        ValueError: ``train`` is not within the recording, or an unknown member.
     """
     check_train(train, values.shape[1])
     recipe = recipe or Scoring()
@@ -208,11 +205,7 @@ def record_of(
 def _model_scores(
     records: Sequence[ChannelRecord], recipe: Scoring
 ) -> list[Float[np.ndarray, "T"]]:
-    """Score all channels at once by the model; nothing without one.
-
-    Raises:
-        ValueError: an unknown name, or a model that does not have this score.
-    """
+    """Score all channels at once by the model; nothing without one."""
     if recipe.model is None:
         return []
     check_members(recipe.learned, MODEL_SCORES)
@@ -261,11 +254,7 @@ def robust_z(
 
 
 def check_train(train: int, steps: int) -> None:
-    """Check that the normal part lies within the recording.
-
-    Raises:
-        ValueError: it does not.
-    """
+    """Check that the normal part lies within the recording."""
     if not 1 <= train <= steps:
         raise ValueError(
             f"got a normal part of {train} steps in a recording of {steps}, wanted 1 to {steps}: "
@@ -274,11 +263,7 @@ def check_train(train: int, steps: int) -> None:
 
 
 def check_members(members: Sequence[str], among: Collection[str]) -> None:
-    """Check that some members are named, and that all are known.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Check that some members are named, and that all are known."""
     unknown = [name for name in members if name not in among]
     if unknown or not members:
         raise ValueError(f"got members {list(members)}, wanted some of {', '.join(among)}")

@@ -20,13 +20,7 @@ SLACK = 100
 
 
 class Detections(NamedTuple):
-    """Detected steps at each of L thresholds, high ones first.
-
-    Attributes:
-        order: (T,) steps by falling score.
-        counts: (L,) steps that reach each threshold; they are the first of ``order``.
-        thresholds: (L,).
-    """
+    """Steps by falling score, and how many of them reach each of L thresholds, high ones first."""
 
     order: Int[np.ndarray, "T"]
     counts: Int[np.ndarray, "L"]
@@ -49,9 +43,6 @@ def vus_pr(labels: StepLabels, scores: StepScores, buffer: int) -> float:
     The mean over widths 0 to ``buffer``, usually the period of the series, of :func:`range_ap`
     (Paparrizos et al. 2022, "Volume Under the Surface", VLDB 15, section 4.2; Liu & Paparrizos 2024
     fix 250 thresholds).
-
-    Raises:
-        ValueError: see :func:`check_scores`.
     """
     check_scores(labels, scores)
     found = detections(scores)
@@ -114,21 +105,13 @@ def detections(scores: StepScores, levels: int = THRESHOLD_COUNT) -> Detections:
 
 
 def auc_pr(labels: StepLabels, scores: StepScores) -> float:
-    """Return average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores.
-
-    Raises:
-        ValueError: see :func:`check_scores`.
-    """
+    """Return average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores."""
     check_scores(labels, scores)
     return float(average_precision_score(labels, scores))
 
 
 def best_f1(labels: StepLabels, scores: StepScores) -> float:
-    """Return F1 of single steps at the best threshold, without adjustment.
-
-    Raises:
-        ValueError: see :func:`check_scores`.
-    """
+    """Return F1 of single steps at the best threshold, without adjustment."""
     check_scores(labels, scores)
     precision, recall, _ = precision_recall_curve(labels, scores)
     return float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
@@ -152,11 +135,7 @@ def ucr_hit(labels: StepLabels, scores: StepScores) -> bool:
 
 
 def check_scores(labels: StepLabels, scores: StepScores) -> None:
-    """Check that there are anomalies, something else, and finite scores.
-
-    Raises:
-        ValueError: there are not.
-    """
+    """Check that there are anomalies, something else, and finite scores."""
     if labels.all() or not labels.any():
         raise ValueError(
             f"got {labels.sum()} anomalous steps of {len(labels)}, wanted some of each kind: "

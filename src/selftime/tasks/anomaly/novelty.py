@@ -93,11 +93,7 @@ def fit_novelty(
 
 
 def check_normal_steps(steps: int, rate: float) -> None:
-    """Check that so many normal steps can promise this rate: a third of them set the threshold.
-
-    Raises:
-        SeriesError: a rate that is none, or too few steps.
-    """
+    """Check that so many normal steps can promise this rate: a third of them set the threshold."""
     if not 0 < rate < 1:
         raise SeriesError(f"got rate {rate}, wanted a share between 0 and 1, such as 0.01")
     wanted = _CALIBRATION_PART * (math.ceil(1 / rate) - 1)
@@ -244,10 +240,6 @@ def run_in(
 
 
 def concatenate_normal(model: Model, series: SeriesSet) -> Float[np.ndarray, "C T"]:
-    """Return all steps of normal series, one after the other, NaN where missing.
-
-    Raises:
-        SeriesError: another number of channels than the model was made for.
-    """
+    """Return all steps of normal series, one after the other, NaN where missing."""
     steps = model.check(series).steps.T.astype(np.float64)
     return steps if series.observed is None else np.where(series.observed.T, steps, np.nan)

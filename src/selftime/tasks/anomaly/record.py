@@ -57,7 +57,8 @@ class ChannelRecord:
 
     def starts(self, width: int) -> Int[np.ndarray, "W"]:
         """Return the first steps of windows that lie across no boundary."""
-        starts = starts_of(self.steps, width)
+        stride = max(1, width // _STARTS_PER_WINDOW, -(-self.steps // _MAX_WINDOWS))
+        starts = np.arange(0, max(self.steps - width, 0) + 1, stride)
         inside = self.whole(width)[starts]
         return starts[inside] if inside.any() else starts
 
@@ -68,9 +69,10 @@ class ChannelRecord:
             inside[max(boundary - width + 1, 0) : boundary] = False
         return inside
 
-    def windows(self, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
-        """Return the windows of ``width`` steps that begin at ``starts``."""
-        return np.asarray(sliding_window_view(self.values, width)[starts])
+    def cut(self, width: int) -> tuple[Int[np.ndarray, "W"], Float[np.ndarray, "W L"]]:
+        """Return the first steps of windows, and the windows of ``width`` steps."""
+        starts = self.starts(width)
+        return starts, np.asarray(sliding_window_view(self.values, width)[starts])
 
     def usual(self, starts: Int[np.ndarray, "W"], width: int) -> Bool[np.ndarray, "W"]:
         """Return True for windows that scales and directions come from before any is scored."""
@@ -102,12 +104,6 @@ def window_of(x: Float[np.ndarray, "T"]) -> int:
     """Return the fewest periods that make `LEAST_WINDOW` steps; at most half the series."""
     period = period_of(x)
     return max(min(period * -(-LEAST_WINDOW // period), len(x) // 2), 1)
-
-
-def starts_of(steps: int, width: int, *, most: int = _MAX_WINDOWS) -> Int[np.ndarray, "W"]:
-    """Return evenly spaced first steps of windows, the first at 0."""
-    stride = max(1, width // _STARTS_PER_WINDOW, -(-steps // most))
-    return np.arange(0, max(steps - width, 0) + 1, stride)
 
 
 def moving_mean(x: _StepValues, width: int) -> Float[np.ndarray, "W"]:

@@ -12,7 +12,7 @@ TAIL = 0.1
 _MIN_EXCEEDANCES = 10
 """Normal scores beyond a threshold that make it certain enough without extrapolation."""
 PACE = 0.005
-"""How fast the level moves, each step (Gibbs & Candès 2021, NeurIPS, section 2.1 and 4)."""
+"""Move of the level in each step (Gibbs & Candès 2021, NeurIPS, section 2.1 and 4)."""
 UPDATE_EVERY = 8
 """Steps after which the threshold is set anew."""
 _MAX_RECENT_SCORES = 5000
@@ -20,17 +20,14 @@ _MAX_RECENT_SCORES = 5000
 BOUND = 0.2
 """Levels are held within plus and minus this: neither quiet nor long alarms count for ever."""
 RAREST = 50
-"""Where alarms were too many, a score must still be so many times rarer than promised to be one:
+"""After too many alarms a score must still be so many times rarer than promised to be one:
 nothing silences what is certainly anomalous."""
 
 
 class Tail(NamedTuple):
     """Generalised Pareto distribution of the scores above a base.
 
-    Attributes:
-        base: scores above it are the tail.
-        scale: of the excess.
-        shape: 0 is exponential, more is heavier, less ends somewhere.
+    Shape 0 is exponential, more is heavier, less ends somewhere.
     """
 
     base: float
@@ -50,9 +47,6 @@ def threshold_at(normal: Float[np.ndarray, "N"], rate: float) -> float:
     Where at least 10 normal scores lie beyond it, the conformal quantile, which is the
     ⌈(N + 1)(1 − rate)⌉-th smallest (Vovk, Gammerman & Shafer 2005, section 2.2); else the extreme
     value extrapolation of the highest tenth (Siffer et al. 2017, KDD, section 3).
-
-    Raises:
-        ValueError: a rate that is not between 0 and 1.
     """
     check_rate(rate)
     N = len(normal)
@@ -121,9 +115,6 @@ def adaptive_thresholds(
     """Return the threshold of each step, set anew by :class:`AdaptiveThreshold` every 8 steps.
 
     The first ``train`` scores are those of normal steps.
-
-    Raises:
-        ValueError: a rate that is not between 0 and 1.
     """
     out = np.full(len(scores), threshold_at(scores[:train], rate))
     current = AdaptiveThreshold(scores[:train], rate)
@@ -135,11 +126,7 @@ def adaptive_thresholds(
 
 
 def check_rate(rate: float) -> None:
-    """Check that a rate is a share strictly between 0 and 1.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """Check that a rate is a share strictly between 0 and 1."""
     if not 0 < rate < 1:
         raise ValueError(f"got rate={rate}, wanted a share between 0 and 1: 0.01 is 1 step in 100")
 

@@ -94,13 +94,7 @@ def _by_horizon(errors: dict[int, Errors]) -> dict[str, dict[str, float]]:
 
 
 class Fit(NamedTuple):
-    """A forecaster, and the series as it sees them.
-
-    Attributes:
-        forecaster: fitted on some part.
-        setting: the series, without the effect of covariates where that is taken out.
-        covariates_used: True where it is.
-    """
+    """A forecaster, and the series as it sees them: the effect of covariates out where used."""
 
     forecaster: WindowForecaster
     setting: Setting
@@ -165,22 +159,36 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
     with open_progress(progress) as report:
         for done, horizon in enumerate(horizons):
             report("backtest", done, len(horizons), f"{horizon} steps ahead")
-            check_horizon(setting, horizon)
-            start = time.perf_counter()
-            early, last = fit_both(setting, horizon, seed, known=known, refit=refit)
-            found.errors[horizon] = last.errors()
-            seconds += time.perf_counter() - start
-            found.forecasters[horizon] = last.forecaster
-            found.calibrations[horizon] = backtest_calibration(early, last, setting)
-            if covariates:
-                found.covariates_used[horizon] = used = last.covariates_used
-                plain = fit_both(setting, horizon, seed, refit=refit)[1] if used else last
-                rows[PLAIN][horizon] = plain.errors()
-            if refit:
-                rows[ALONE][horizon] = early.errors()
-            for name, errors in reference_errors(setting, horizon, refit=refit).items():
-                rows[name][horizon] = errors
+            seconds += _add_horizon(found, setting, horizon, seed, known=known, refit=refit)
     return replace(found, seconds=seconds)
+
+
+def _add_horizon(
+    found: Backtest,
+    setting: Setting,
+    horizon: int,
+    seed: int,
+    *,
+    known: Covariates | None,
+    refit: bool,
+) -> float:
+    """Add all rows of a horizon, and return the seconds to choose, fit and forecast."""
+    check_horizon(setting, horizon)
+    rows, start = found.references, time.perf_counter()
+    early, last = fit_both(setting, horizon, seed, known=known, refit=refit)
+    found.errors[horizon] = last.errors()
+    seconds = time.perf_counter() - start
+    found.forecasters[horizon] = last.forecaster
+    found.calibrations[horizon] = backtest_calibration(early, last, setting)
+    if known is not None:
+        found.covariates_used[horizon] = used = last.covariates_used
+        plain = fit_both(setting, horizon, seed, refit=refit)[1] if used else last
+        rows[PLAIN][horizon] = plain.errors()
+    if refit:
+        rows[ALONE][horizon] = early.errors()
+    for name, errors in reference_errors(setting, horizon, refit=refit).items():
+        rows[name][horizon] = errors
+    return seconds
 
 
 def reference_errors(setting: Setting, horizon: int, *, refit: bool) -> dict[str, Errors]:

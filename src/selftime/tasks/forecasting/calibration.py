@@ -24,12 +24,9 @@ ALL_LEVELS = tuple(
 
 
 class HeldOutResiduals(NamedTuple):
-    """Residuals of windows that nothing was fitted on.
+    """Truth less forecast in scaled units, of windows that nothing was fitted on.
 
-    Attributes:
-        residuals: (N,C,H) truth less forecast, in scaled units.
-        std: (N,C) how much each channel moved within the window (:func:`recent_std`).
-        every: steps between two windows.
+    ``std`` is how much each channel moved within the window, ``every`` the steps between windows.
     """
 
     residuals: Float[np.ndarray, "N C H"]

@@ -40,11 +40,7 @@ class KnownChannels(NamedTuple):
     names: tuple[str, ...] = ()
 
     def targets(self, series: SeriesSet) -> SeriesSet:
-        """Return the series with the channels to forecast alone.
-
-        Raises:
-            SeriesError: a channel that there is not, one named twice, or nothing left to forecast.
-        """
+        """Return the series with the channels to forecast alone."""
         unknown = set(self.names) - set(series.channels)
         left = [name for name in series.channels if name not in self.names]
         if unknown or len(set(self.names)) < len(self.names) or not left:
@@ -131,15 +127,7 @@ class KnownEffect:
     """The effect of covariates on each channel, at the step at which they hold.
 
     A ridge from their values and from random waves of all of them together (Rahimi and Recht 2007,
-    algorithm 1), which bend and let one change what another does.
-
-    Attributes:
-        mean: (K,) of the covariates.
-        sd: (K,) their deviation.
-        waves: (K,F) frequencies.
-        phases: (F,) between 0 and 2π.
-        weights: (K + F,C) in scaled units of the channels.
-        strength: of the ridge.
+    algorithm 1), which bend and let one change what another does. Weights are in scaled units.
     """
 
     mean: Float[np.ndarray, "K"]

@@ -75,13 +75,7 @@ FAINT = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The last steps of a window and random waves of their latents.
-
-    Attributes:
-        basis: (P,q) from steps to latents.
-        waves: (q,F) frequencies.
-        phases: (F,) where each wave begins.
-    """
+    """The last steps of a window: from steps to latents, and random waves of these."""
 
     basis: Float32[np.ndarray, "P q"]
     waves: Float32[np.ndarray, "q F"]
@@ -182,13 +176,10 @@ FEATURE_CHUNK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """A ridge from features to the residuals of a linear forecaster.
+    """A ridge from features to the residuals of a linear forecaster in the nearest R steps.
 
-    Attributes:
-        features: of past steps.
-        weights: (F,R) onto the nearest R future steps; 0 in bands that were not accepted.
-        look_back: past steps the features see.
-        gains: held-out gain of each band, in percent of its error, accepted or not.
+    Weights are 0 in bands that were not accepted; ``gains`` are the held-out ones of each band, in
+    percent of its error.
     """
 
     features: FeatureMap

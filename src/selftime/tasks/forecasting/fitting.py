@@ -116,13 +116,7 @@ class ForecastConfig(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FittedSeries:
-    """A forecaster of series like those it was fitted on.
-
-    Attributes:
-        config: its options.
-        cases: forecasts the values of the series.
-        channels: names of the channels of histories, covariates included.
-    """
+    """A forecaster of series with the channels it was fitted on, covariates included."""
 
     config: ForecastConfig
     cases: FittedForecaster
@@ -133,11 +127,7 @@ class FittedSeries:
         return KnownChannels(self.config.covariates).targets(series)
 
     def forecasts(self, series: SeriesSet, future: SeriesSet | None = None) -> Forecasts:
-        """Forecast what follows each history, given the covariates of the steps ahead.
-
-        Raises:
-            SeriesError: other channels than it was fitted on, or no future of covariates.
-        """
+        """Forecast what follows each history, given the covariates of the steps ahead."""
         if series.n_channels != len(self.channels):
             raise SeriesError(
                 f"got series of {series.n_channels} channels, wanted {len(self.channels)} "
@@ -200,9 +190,6 @@ def fit_histories(
     """Fit on every window of all series; intervals come from a fit that had not seen the ends.
 
     Features are those of a pretrained model; None learns closed-form ones.
-
-    Raises:
-        SeriesError: series too short for the horizon.
     """
     season = config.season or typical_season(histories)
     scaled = [channel_scale(history).apply(history) for history in histories]

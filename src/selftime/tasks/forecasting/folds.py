@@ -24,14 +24,9 @@ Spans = Sequence[tuple[int, int]]
 
 
 class WindowGram(NamedTuple):
-    """Sums over windows v (M,) of one channel, or of several together.
+    """Sums of v vᵀ and of v over windows v (M,), of one channel or of several together.
 
     Sums add: those of two parts are those of the whole, and what is left out is subtracted.
-
-    Attributes:
-        products: (M,M) sum of v vᵀ.
-        total: (M,) sum of v.
-        windows: how many there are.
     """
 
     products: Float[np.ndarray, "M M"]

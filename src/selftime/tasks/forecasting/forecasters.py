@@ -99,12 +99,7 @@ REFERENCE_FORECASTERS: dict[str, Callable[[BlockedFolds, int], LinearMap]] = {
 
 
 class WindowForecaster(NamedTuple):
-    """From windows of scaled values to what follows them.
-
-    Attributes:
-        linear: the linear forecaster with its options.
-        corrections: ridges from features to its residuals; empty without features.
-    """
+    """The linear forecaster of scaled windows, and corrections by features."""
 
     linear: LinearForecaster
     corrections: tuple[Correction, ...] = ()
@@ -194,14 +189,10 @@ def learned_features(
 
 @dataclass(frozen=True, eq=False)
 class FittedForecaster:
-    """A forecaster of series in their own units.
+    """A forecaster of series in their own units, by one of scaled windows.
 
-    Attributes:
-        forecaster: of scaled windows, without the effect of covariates.
-        offsets: (Q,C,H) quantiles of the residuals, in units of the std of the window.
-        season: steps of a season, 1 without one.
-        reason: in words, what was accepted and what was left out.
-        effect: of covariates, in scaled units; None where they are not used.
+    Offsets are quantiles of residuals in units of the std of the window. The effect is None where
+    covariates are not used; the reason says what was accepted and what was left out.
     """
 
     forecaster: Forecasting

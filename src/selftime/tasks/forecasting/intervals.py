@@ -9,7 +9,7 @@ from scipy.special import ndtri, stdtrit
 from selftime.tasks.forecasting.intervals_numba import QuantileState, follow
 
 _NEAR_HIGHEST = 2 / 3
-"""What is shared comes from the step h ahead with weight h to the minus this."""
+"""The residual of the step h ahead counts in the shared move with weight h to the minus this."""
 _RECENT_STEPS = 336
 """Steps whose std a window has: more follow changes late, fewer are left to chance."""
 _MIN_STD = 0.05

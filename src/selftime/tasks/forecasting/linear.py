@@ -19,17 +19,12 @@ TOLERANCE = 0.1
 SHARES = (None, 1.0, 0.0)
 """One map for all channels; for each channel its own moments with as much of the mean of all; its
 own alone."""
-Moments = Float[np.ndarray, "M M"]
+LagMoments = Float[np.ndarray, "M M"]
 """Mean of v vᵀ over windows of past and future steps (:meth:`WindowGram.from_last_value`)."""
 
 
 class LinearMap(NamedTuple):
-    """Future steps as weighted sums of past ones.
-
-    Attributes:
-        weights: (G,L,H), one map a channel, or a single one for all (G = 1).
-        intercept: (H,) added to every forecast.
-    """
+    """Future steps as weighted sums of past ones; one map a channel, or a single one (G = 1)."""
 
     weights: Float[np.ndarray, "G L H"]
     intercept: Float[np.ndarray, "H"]
@@ -58,13 +53,9 @@ class LinearMap(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A look-back and its penalty.
+    """A look-back, its penalty, and mean squares of each held-out fold.
 
-    Attributes:
-        look_back: past steps.
-        decay: how fast the penalty grows with the distance in time.
-        alpha: strength of the penalty where channels share a map; infinite for persistence.
-        errors: mean squares of each held-out fold.
+    The penalty grows with the distance in time by ``decay``; an infinite ``alpha`` is persistence.
     """
 
     look_back: int
@@ -79,13 +70,7 @@ class Option(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """How far channels share a map.
-
-    Attributes:
-        share: one of :data:`SHARES`.
-        shift: factor on the alphas that it asks for.
-        errors: mean squares of each held-out fold over all channels.
-    """
+    """A share of :data:`SHARES`, the factor on alphas that it asks for, and errors of folds."""
 
     share: float | None
     shift: float = 1.0
@@ -98,13 +83,7 @@ class Pool(NamedTuple):
 
 
 class LinearForecaster(NamedTuple):
-    """The map and the options it is made of.
-
-    Attributes:
-        map: from past to future, in scaled units.
-        options: the look-backs and penalties that are averaged over, best first.
-        pools: the poolings that are averaged over, best first.
-    """
+    """A map in scaled units; the options and pools it is the mean of, best first."""
 
     map: LinearMap
     options: tuple[Option, ...]
@@ -168,7 +147,7 @@ def persistence_option(folds: BlockedFolds) -> Option:
     return Option(L, 0.0, np.inf, tuple(errors))
 
 
-def _persistence_error(held: Moments, look_back: int) -> float:
+def _persistence_error(held: LagMoments, look_back: int) -> float:
     """Return the mean squared error of the last value, from moments less that value."""
     return float(np.diagonal(held)[look_back:].mean()) + 1e-30
 
@@ -252,7 +231,7 @@ def fit_maps(
     return [mean_map(made) for made in maps]
 
 
-def _map(moments: Sequence[Moments], option: Option, pool: Pool, season: int) -> LinearMap:
+def _map(moments: Sequence[LagMoments], option: Option, pool: Pool, season: int) -> LinearMap:
     L, alpha = option.look_back, option.alpha * pool.shift
     weights = [ridge_weights(m, L, alpha, decay=option.decay, season=season) for m in moments]
     return LinearMap(np.stack(weights), np.zeros(len(moments[0]) - L))
@@ -269,7 +248,7 @@ def mean_map(maps: list[LinearMap]) -> LinearMap:
 
 def moments_of(
     split: tuple[WindowGram, WindowGram], look_back: int, horizon: int
-) -> tuple[Moments, Moments]:
+) -> tuple[LagMoments, LagMoments]:
     """Return both moments of a split with fewer past steps, the last value subtracted."""
     fit, held = (part.last(look_back + horizon).from_last_value(look_back) for part in split)
     return fit, held
@@ -286,7 +265,7 @@ def option_error(split: tuple[WindowGram, WindowGram], option: Option, season: i
     return float(ridge.errors(held, PER_STEP_ALPHAS)[at])
 
 
-def lag_ridge(moments: Moments, look_back: int, *, decay: float, season: int) -> RidgePath:
+def lag_ridge(moments: LagMoments, look_back: int, *, decay: float, season: int) -> RidgePath:
     """Fit the ridge from ``look_back`` steps, the last value subtracted, to the steps after them.
 
     The penalty on the weight of a step grows with its distance d from the last one, in seasons:
@@ -299,7 +278,7 @@ def lag_ridge(moments: Moments, look_back: int, *, decay: float, season: int) ->
 
 
 def ridge_weights(
-    moments: Moments, look_back: int, alpha: float, *, decay: float, season: int
+    moments: LagMoments, look_back: int, alpha: float, *, decay: float, season: int
 ) -> Float[np.ndarray, "L H"]:
     """Return the weights of one strength of :func:`lag_ridge`; infinite is persistence.
 
@@ -314,7 +293,7 @@ def ridge_weights(
 
 
 def _penalise_moments(
-    moments: Moments, look_back: int, decay: float, season: int
+    moments: LagMoments, look_back: int, decay: float, season: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return moments of penalised steps, those with future ones, and the penalty's inverse root."""
     distance = np.arange(look_back)[::-1] / season

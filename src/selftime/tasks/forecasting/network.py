@@ -51,12 +51,7 @@ class TrainingSteps(NamedTuple):
 
 
 class NetworkForecaster(NamedTuple):
-    """A trained network as a forecaster of windows.
-
-    Attributes:
-        network: from normalised windows of one channel to what follows, in units of the window.
-        look_back: past steps that are used.
-    """
+    """A network of windows of one channel as a forecaster, its outputs in units of the window."""
 
     network: Supervised
     look_back: int
@@ -197,12 +192,7 @@ _MAX_LOOK_BACK = 336
 
 
 def check_strategy(strategy: str, model: Model | None, covariates: Sequence[str]) -> None:
-    """Check that a model can be used like this.
-
-    Raises:
-        ValueError: an unknown strategy, one that trains without a model of one channel, or with
-            covariates.
-    """
+    """Check that a model can be used like this."""
     if strategy not in FORECAST_STRATEGIES:
         raise ValueError(
             f"got strategy {strategy!r}, wanted one of {', '.join(FORECAST_STRATEGIES)}"
@@ -237,9 +227,6 @@ def finetune_forecaster(  # noqa: PLR0913 - all that a fit depends on
 
     The weights that err least at the ends are kept, and intervals come from their residuals there.
     The strategy is a name in :data:`FORECAST_STRATEGIES` but "probe".
-
-    Raises:
-        SeriesError: series too short for the horizon and for what the model is shown.
     """
     scaled = [channel_scale(history).apply(history) for history in histories]
     look_back = look_back_of(model, scaled, horizon)
@@ -275,11 +262,7 @@ def bare_encoder(model: Model) -> Encoder:
 
 
 def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
-    """Return the steps of a window: as many as the series that the model learned from.
-
-    Raises:
-        SeriesError: series too short for so many.
-    """
+    """Return the steps of a window: as many as the series that the model learned from."""
     typical = int(np.median([len(history) for history in scaled]))
     steps = pretraining_length(model) or look_backs_up_to(min(_MAX_LOOK_BACK, typical // 2))[-1]
     if 2 * horizon + steps > typical:

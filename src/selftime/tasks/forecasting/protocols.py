@@ -18,13 +18,7 @@ HOUR_MONTH = 30 * 24
 
 
 class Borders(NamedTuple):
-    """Steps before which each part ends; parts follow each other from step 0.
-
-    Attributes:
-        train: the training part ends here; all that is fitted is fitted on it.
-        validation: the validation part ends here; options are chosen on what came so far.
-        end: the test part ends here; later steps are not used.
-    """
+    """Steps before which each part ends, from step 0 on; later steps are not used."""
 
     train: int
     validation: int
@@ -32,12 +26,7 @@ class Borders(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """Borders of the parts of a series, and the steps of its season where they are known.
-
-    Attributes:
-        cut: from the number of steps to the borders.
-        season: steps of a season; None where it is looked for in the training part.
-    """
+    """The cut of a number of steps, and the season; None where it is looked for in training."""
 
     cut: Callable[[int], Borders]
     season: int | None
@@ -58,11 +47,7 @@ def months(month: int) -> Callable[[int], Borders]:
 
 
 def seventy_ten_twenty(T: int) -> Borders:
-    """Cut 70 % for training, the last 20 % for test, the rest for validation (Wu et al. 2021).
-
-    Raises:
-        SeriesError: fewer than 10 steps.
-    """
+    """Cut 70 % for training, the last 20 % for test, the rest for validation (Wu et al. 2021)."""
     if T < 10:
         raise SeriesError(f"got {T} steps, wanted at least 10: give a longer series")
     return Borders(T * 7 // 10, T - T * 2 // 10, T)
@@ -77,12 +62,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 class ChannelScale(NamedTuple):
-    """Mean and standard deviation of each channel, in the units of the data.
-
-    Attributes:
-        mean: (C,).
-        sd: (C,) above 0.
-    """
+    """Mean and standard deviation (above 0) of each channel, in the units of the data."""
 
     mean: Float[np.ndarray, "C"]
     sd: Float[np.ndarray, "C"]
@@ -121,11 +101,7 @@ class Forecasting(typing.Protocol):
 class Setting(NamedTuple):
     """A series cut and scaled as a protocol says.
 
-    Attributes:
-        values: (T,C) in units of the training part, ends with the test part.
-        borders: where the parts end.
-        scale: mean and standard deviation of the training part.
-        season: steps of a season, 1 without one.
+    Values are in units of the training part and end with the test part; season is 1 without one.
     """
 
     values: Float[np.ndarray, "T C"]
@@ -163,11 +139,7 @@ def setting_of(series: SeriesSet, protocol: str) -> Setting:
 
 
 def check_horizon(setting: Setting, horizon: int) -> None:
-    """Check that the test part holds a window.
-
-    Raises:
-        SeriesError: it does not, or the horizon is below 1.
-    """
+    """Check that the test part holds a window."""
     test = setting.borders.end - setting.borders.validation
     if not 1 <= horizon <= test:
         raise SeriesError(

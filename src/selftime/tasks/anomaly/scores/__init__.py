@@ -46,19 +46,16 @@ def isolation_forest(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Score by scikit-learn's isolation forest of windows (Liu, Ting & Zhou 2008, ICDM)."""
     from sklearn.ensemble import IsolationForest
 
-    width = record.width
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
+    starts, windows = record.cut(record.width)
     forest = IsolationForest(random_state=0)
-    forest.fit(windows[record.usual(starts, width)])
-    return record.over_steps(-forest.score_samples(windows), starts, width)
+    forest.fit(windows[record.usual(starts, record.width)])
+    return record.over_steps(-forest.score_samples(windows), starts, record.width)
 
 
 def subsequence_pca(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Score by the residual of each window off the principal directions of the normal ones."""
     width = record.width
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
+    starts, windows = record.cut(width)
     within = starts + width <= record.train
     normal = windows[within] if within.any() else windows
     centred = windows - normal.mean(axis=0)

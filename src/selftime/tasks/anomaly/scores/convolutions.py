@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from selftime.tasks.anomaly.record import ChannelRecord
-from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
+from selftime.tasks.anomaly.scores.distances import nearest_score, principal
 
 CONVOLUTION_COMPONENTS = 16
 """Whitened principal coordinates that are compared. Whitening weighs the fast, small directions
@@ -30,11 +30,9 @@ def convolutions(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Score by the nearest other window in statistics of convolutions, whitened."""
     starts = record.starts(record.width)
     usual = record.usual(starts, record.width)
-    vectors = principal(
-        window_statistics(record, starts), usual, most=CONVOLUTION_COMPONENTS, whiten=True
-    )
-    distances = nearest_distances(vectors, starts, record.width, record)
-    return record.over_steps(distances, starts, record.width)
+    found = window_statistics(record, starts)
+    vectors = principal(found, usual, most=CONVOLUTION_COMPONENTS, whiten=True)
+    return nearest_score(record, vectors, starts)
 
 
 def one_class(record: ChannelRecord) -> Float[np.ndarray, "T"]:

@@ -15,11 +15,9 @@ _WINDOW_COMPONENTS = 32
 
 def window_knn(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Score by the nearest other window in Euclidean distance, mean and scale kept."""
-    width = record.width
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
-    vectors = principal(windows, record.usual(starts, width), most=_WINDOW_COMPONENTS)
-    return record.over_steps(nearest_distances(vectors, starts, width, record), starts, width)
+    starts, windows = record.cut(record.width)
+    vectors = principal(windows, record.usual(starts, record.width), most=_WINDOW_COMPONENTS)
+    return nearest_score(record, vectors, starts)
 
 
 def statistics(record: ChannelRecord) -> Float[np.ndarray, "T"]:
@@ -28,13 +26,11 @@ def statistics(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     Amplitude, std and roughness of a window stay as they are, which distances between normalised
     shapes cannot see.
     """
-    width = record.width
-    starts = record.starts(width)
-    found = statistics_of(record.windows(width, starts))
-    usual = found[record.usual(starts, width)]
+    starts, windows = record.cut(record.width)
+    found = statistics_of(windows)
+    usual = found[record.usual(starts, record.width)]
     std = np.maximum(usual.std(axis=0), 1e-3 * np.abs(usual).max() + 1e-9)
-    vectors = (found - usual.mean(axis=0)) / std
-    return record.over_steps(nearest_distances(vectors, starts, width, record), starts, width)
+    return nearest_score(record, (found - usual.mean(axis=0)) / std, starts)
 
 
 def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]:
@@ -57,8 +53,7 @@ def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]
 
 def energy(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     """Score by the root mean squared distance of each window from the mean of the usual ones."""
-    starts = record.starts(record.width)
-    windows = record.windows(record.width, starts)
+    starts, windows = record.cut(record.width)
     centre = windows[record.usual(starts, record.width)].mean(axis=0)
     distances = np.sqrt(np.square(windows - centre).mean(axis=1))
     return record.over_steps(distances, starts, record.width)
@@ -89,6 +84,14 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     ahead = record.train - width if record.past_only else record.steps
     matrix_profile_numba.nearest_by_shape(x, width, means, scale, lengths, ahead, nearest)
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
+
+
+def nearest_score(
+    record: ChannelRecord, vectors: Float[np.ndarray, "W D"], starts: Int[np.ndarray, "W"]
+) -> Float[np.ndarray, "T"]:
+    """Score by the distance of each window to the nearest other one, a vector per window."""
+    distances = nearest_distances(vectors, starts, record.width, record)
+    return record.over_steps(distances, starts, record.width)
 
 
 def nearest_distances(

@@ -13,8 +13,8 @@ from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.streaming.hidden_step import visible_and_masked_tokens
 from selftime.encoders.streaming.streamable import body_of
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.record import ChannelRecord
-from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
+from selftime.tasks.anomaly.record import ChannelRecord, mean_between
+from selftime.tasks.anomaly.scores.distances import nearest_score, principal
 
 _EMBEDDING_COMPONENTS = 64
 """Whitened principal coordinates of the embeddings that are compared."""
@@ -23,20 +23,14 @@ RECENT_SCORES = 21
 
 
 def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
-    """Score by the nearest other window in whitened embeddings of all channels at once.
-
-    Raises:
-        SeriesError: another number of channels than the model was made for.
-    """
+    """Score by the nearest other window in whitened embeddings of all channels at once."""
     first = channels[0]
     starts = first.starts(first.width)
-    windows = np.stack([r.windows(first.width, starts) for r in channels], axis=1)  # (W,C,L)
+    windows = np.stack([r.cut(first.width)[1] for r in channels], axis=1)  # (W,C,L)
     vectors = model.embed(SeriesSet.of(windows), progress=False)
     usual = first.usual(starts, first.width)
     near = principal(vectors, usual, most=_EMBEDDING_COMPONENTS, whiten=True)
-    return first.over_steps(
-        nearest_distances(near, starts, first.width, first), starts, first.width
-    )
+    return nearest_score(first, near, starts)
 
 
 def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
@@ -79,9 +73,7 @@ def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np
 
 def less_recent(scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """Return (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of up to 21 scores before; 0 for the first step."""
-    sums = np.concatenate([[0.0], np.cumsum(scores)])
-    last = np.arange(1, len(scores))
-    begin = np.maximum(last - RECENT_SCORES, 0)
-    usual = (sums[last] - sums[begin]) / (last - begin)
+    steps = np.arange(1, len(scores))
+    usual = mean_between(scores, np.maximum(steps - RECENT_SCORES, 0), steps - 1)
     adjusted = (scores[1:] - usual) / np.maximum(usual, 1e-6)
     return np.concatenate([[0.0], adjusted])

@@ -23,8 +23,7 @@ def inpainting(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     hidden = max(record.width // 4, 1)
     beside = min(record.width, max((record.train - hidden) // 4, 1))
     width = min(hidden + 2 * beside, record.steps)
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
+    starts, windows = record.cut(width)
     middle = np.zeros(width, bool)
     middle[beside : beside + hidden] = True
     usual = windows[record.usual(starts, width)]
@@ -45,8 +44,7 @@ def forecast_error(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     ahead = max(record.width // AHEAD, 1)
     back = max(min(record.width, record.train - ahead), 1)
     width = min(back + ahead, record.steps)
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
+    starts, windows = record.cut(width)
     normal = starts + width <= record.train
     normal[0] = True  # there must be one
     centred = windows - windows[normal].mean(axis=0)
