@@ -32,7 +32,7 @@ from selftime.tasks.forecasting.backtest import (
     reference_errors,
 )
 from selftime.tasks.forecasting.calibration import INTERVALS, Calibration
-from selftime.tasks.forecasting.cases import refitted
+from selftime.tasks.forecasting.forecasters import refit_forecaster
 from selftime.tasks.forecasting.features import fit_correction
 from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
 from selftime.tasks.forecasting.linear import fit_linear
@@ -62,15 +62,15 @@ def setting_named(name: str) -> Setting:
 def measured(setting: Setting, horizon: int) -> dict[str, Any]:
     """Errors of every row of a set at a horizon, seconds, intervals and what was chosen."""
     start = time.perf_counter()
-    blocks = setting.blocks(horizon)
-    linear = fit_linear(blocks, setting.season)
+    folds = setting.folds(horizon)
+    linear = fit_linear(folds, setting.season)
     rows = {"linear": errors_of(WindowForecaster(linear).single(), setting, horizon)}
     plain = time.perf_counter() - start
     fitted, rows["features"] = with_features(setting, horizon, linear, learned=True)
     seconds = time.perf_counter() - start
     rows["untrained features"] = with_features(setting, horizon, linear, learned=False)[1]
-    later = replace(blocks, fit_end=(setting.borders.validation,))
-    anew = refitted(fitted, later, setting.season)
+    later = replace(folds, fit_end=(setting.borders.validation,))
+    anew = refit_forecaster(fitted, later, setting.season)
     rows["refitted on training and validation"] = errors_of(anew.single(), setting, horizon)
     rows.update(reference_errors(setting, horizon, refit=False))
     return {
@@ -85,9 +85,9 @@ def with_features(
     setting: Setting, horizon: int, linear: Any, *, learned: bool
 ) -> tuple[WindowForecaster, Errors]:
     """The linear forecaster with what features add to it."""
-    blocks, rng = setting.blocks(horizon), np.random.default_rng(SEED)
-    features = learned_features(blocks, setting.season, rng, learned=learned)
-    fitted = WindowForecaster(linear, (fit_correction(blocks, linear.map, features.of),))
+    folds, rng = setting.folds(horizon), np.random.default_rng(SEED)
+    features = learned_features(folds, setting.season, rng, learned=learned)
+    fitted = WindowForecaster(linear, (fit_correction(folds, linear.map, features.of),))
     return fitted, errors_of(fitted.single(), setting, horizon)
 
 
@@ -95,7 +95,7 @@ def intervals(early: Fit, last: Fit, setting: Setting) -> dict[str, float]:
     found = backtest_calibration(early, last, setting)
     return {
         **found.shares(),
-        "standard errors": found.doubts(),
+        "standard errors": found.standard_errors(),
         "weighted quantile loss": round(found.quantile_loss, 4),
         "MASE": round(found.mase, 4),
     }
@@ -109,7 +109,7 @@ def chosen(fitted: WindowForecaster) -> dict[str, Any]:
             [
                 o.look_back,
                 o.decay,
-                "last value" if fitted.linear.still else o.alpha,
+                "last value" if fitted.linear.is_persistence else o.alpha,
                 round(o.score, 4),
             ]
             for o in fitted.linear.options

@@ -15,7 +15,7 @@ from selftime.data.series import SeriesError
 from selftime.report.pictures.forecasts import quantile_bands
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import backtest
-from selftime.tasks.forecasting.cases import typical_season
+from selftime.tasks.forecasting.forecasters import typical_season
 from selftime.tasks.forecasting.features import ModelVectors
 from selftime.tasks.forecasting.protocols import setting_of
 
@@ -24,7 +24,7 @@ from selftime.tasks.forecasting.protocols import setting_of
 def few_waves():
     """Features of a fifth of the size: what they are worth is measured in the benchmarks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latents, "WAVES", 40)
+        patch.setattr(latents, "PATCH_WAVES", 40)
         yield
 
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_is_refused(settings, text):
 
 def test_a_random_walk_is_said_to_be_one(np_rng):
     found = st.Forecaster(horizon=4).fit(np.cumsum(np_rng.normal(size=(1, 1, 300)), axis=2))
-    assert found.reason_.startswith("the last value is repeated: held-out blocks do not agree")
+    assert found.reason_.startswith("the last value is repeated: held-out folds do not agree")
 
 
 def test_other_channels_are_refused(fitted):
@@ -160,10 +160,10 @@ def test_weights_come_from_the_training_part_alone(raw):
     maps = []
     for x in (raw, changed):
         setting = setting_of(st.SeriesSet.of(x.T[None]), "70-10-20")
-        blocks = setting.blocks(6)
-        gram = blocks.gram(blocks.fitted())
+        folds = setting.folds(6)
+        gram = folds.gram(folds.training_spans())
         maps.append((setting.scale, gram.products))
-    assert blocks.fitted()[0][1] + 5 <= setting.borders.train == 350
+    assert folds.training_spans()[0][1] + 5 <= setting.borders.train == 350
     np.testing.assert_array_equal(maps[0][0].sd, maps[1][0].sd)
     np.testing.assert_array_equal(maps[0][1], maps[1][1])
 

@@ -11,9 +11,13 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, open_progress
-from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.detect import AnomalyScores, Scoring, score_recording
-from selftime.tasks.anomaly.thresholds import adaptive_thresholds, check_rate
+from selftime.tasks.anomaly.thresholds import (
+    Episode,
+    adaptive_thresholds,
+    check_rate,
+    find_alarms,
+)
 
 
 class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types

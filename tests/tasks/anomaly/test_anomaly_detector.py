@@ -14,13 +14,14 @@ from selftime.cli import app
 from selftime.data.scaling import fit_channels
 from selftime.encoders.networks.dilated import Dilated
 from selftime.report.pictures.anomalies import MAX_LINE_POINTS, anomaly_picture, thin_line
-from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.detect import Detection
 from selftime.tasks.anomaly.thresholds import (
     PACE,
     RAREST,
+    Episode,
     Tail,
     adaptive_thresholds,
+    find_alarms,
     tail_of,
     threshold_at,
 )
@@ -125,7 +126,7 @@ def test_thresholds_move_as_the_plain_loop_says():
     np.testing.assert_allclose(adaptive_thresholds(scores, 400, 0.1), wanted)
 
 
-def test_what_is_odd_beyond_doubt_is_an_alarm_after_many_others():
+def test_what_is_certainly_anomalous_is_an_alarm_after_many_others():
     scores = np.random.default_rng(0).exponential(size=900)
     scores[500:600] += 20  # uses up the alarms of thousands of steps
     scores[800] = 500.0

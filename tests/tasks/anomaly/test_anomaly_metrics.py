@@ -172,7 +172,7 @@ def test_a_random_score_looks_good_once_points_are_adjusted():
 def test_labels_must_be_of_both_kinds_and_scores_finite(measure):
     with pytest.raises(ValueError, match="got 0 anomalous steps of 9, wanted some of each kind"):
         measure(np.zeros(9, bool), np.zeros(9))
-    with pytest.raises(ValueError, match="not finite, wanted a number a step"):
+    with pytest.raises(ValueError, match="not finite, wanted a number per step"):
         measure(labels_of(9, (2, 4)), np.full(9, np.nan))
 
 

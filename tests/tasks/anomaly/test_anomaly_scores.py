@@ -125,7 +125,7 @@ def test_a_series_of_several_channels_says_which_one_is_odd():
     assert found.channels[:, found.scores.argmax()].argmax() == 1
 
 
-def test_no_window_lies_across_a_seam():
+def test_no_window_lies_across_a_boundary():
     x = np.r_[wave(400), 30 + wave(500)]
     r = ChannelRecord(standardised(x, 400, past_only=False), 400, 40, False, (400,))
     starts = r.starts(40)

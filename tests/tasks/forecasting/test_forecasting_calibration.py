@@ -26,8 +26,14 @@ from selftime.tasks.forecasting.intervals import (
     levels_of,
     recent_std,
 )
-from selftime.tasks.forecasting.linear import LinearForecaster, Option, Pool, fitted_map
-from selftime.tasks.forecasting.linear_map import LinearMap, ridge_weights
+from selftime.tasks.forecasting.linear import (
+    LinearForecaster,
+    LinearMap,
+    Option,
+    Pool,
+    fit_map,
+    ridge_weights,
+)
 from selftime.tasks.forecasting.protocols import setting_of
 
 
@@ -177,18 +183,18 @@ def test_coverage_and_losses_beside_a_loop():
 
 def test_a_test_part_of_one_stretch_says_nothing_of_its_own_error():
     assert np.isnan(standard_error(np.ones(9), 5)) and standard_error(np.ones(10), 5) == 0
-    assert Calibration({0.8: 0.8}, 0.1, 1.0, {0.8: np.nan}).doubts() == {"0.8": None}
+    assert Calibration({0.8: 0.8}, 0.1, 1.0, {0.8: np.nan}).standard_errors() == {"0.8": None}
 
 
-def test_blocks_are_forecast_by_what_had_not_seen_their_futures():
+def test_folds_are_forecast_by_what_had_not_seen_their_futures():
     """Weights from windows that are picked one by one: none has a future step in the block."""
     raw = waves(300)
-    blocks = cut_folds([raw[:240]], 4, fit_end=[210])
-    options, pools = (Option(blocks.look_back, 1.0, 0.1, (1.0,)),), (Pool(None),)
-    chosen = LinearForecaster(fitted_map(blocks, options, pools, 12), options, pools)
-    found, L, row = cross_conformal_residuals(chosen, blocks, 12), blocks.look_back, 0
-    for k in range(blocks.count - 1):  # the last block is the validation part
-        first, stop = blocks.edges[0][k], blocks.edges[0][k + 1]
+    folds = cut_folds([raw[:240]], 4, fit_end=[210])
+    options, pools = (Option(folds.look_back, 1.0, 0.1, (1.0,)),), (Pool(None),)
+    chosen = LinearForecaster(fit_map(folds, options, pools, 12), options, pools)
+    found, L, row = cross_conformal_residuals(chosen, folds, 12), folds.look_back, 0
+    for k in range(folds.count - 1):  # the last fold is the validation part
+        first, stop = folds.edges[0][k], folds.edges[0][k + 1]
         origins = [o for o in range(L, 207) if o + 4 <= first or o >= stop]
         v = np.array([raw[o - L : o + 4, 0] - raw[o - 1, 0] for o in origins])
         weights = ridge_weights(v.T @ v / len(v), L, 0.1, decay=1.0, season=12)

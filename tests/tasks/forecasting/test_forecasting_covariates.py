@@ -13,7 +13,7 @@ from selftime.data.series import SeriesError
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import ALONE, PLAIN, backtest
 from selftime.tasks.forecasting.covariates import changes_in, fit_effect
-from selftime.tasks.forecasting.fitting import KnownChannels, order_of
+from selftime.tasks.forecasting.covariates import KnownChannels, order_of
 from selftime.tasks.forecasting.folds import cut_folds
 
 H = 8
@@ -31,7 +31,7 @@ def driven(steps, seed=0, sign=1.0):
 def few_waves():
     """Features of a fifth of the size: what they are worth is measured in the benchmarks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latents, "WAVES", 40)
+        patch.setattr(latents, "PATCH_WAVES", 40)
         yield
 
 
@@ -43,26 +43,26 @@ def fitted():
 
 def test_moments_of_changes_beside_a_loop(np_rng):
     x, z = np_rng.normal(size=(60, 2)), np_rng.normal(size=(60, 1))
-    blocks = cut_folds([x], 3, look_back=4)
-    effect = fit_effect(blocks, [z], 5, np.random.default_rng(0))
-    found = changes_in(blocks, [z], effect, 5, blocks.edges, 1)
+    folds = cut_folds([x], 3, look_back=4)
+    effect = fit_effect(folds, [z], 5, np.random.default_rng(0))
+    found = changes_in(folds, [z], effect, 5, folds.edges, 1)
     features, squares, cross = effect.features(z), 0.0, 0.0
-    for t in range(blocks.edges[0][1], blocks.edges[0][2]):
+    for t in range(folds.edges[0][1], folds.edges[0][2]):
         squares = squares + (x[t] - x[t - 5]) ** 2
         cross = cross + np.outer(features[t] - features[t - 5], x[t] - x[t - 5])
     np.testing.assert_allclose(found.squares, squares)
     np.testing.assert_allclose(found.cross, cross, atol=1e-9)
     weights = np_rng.normal(size=cross.shape)
     left = 0.0
-    for t in range(blocks.edges[0][1], blocks.edges[0][2]):
+    for t in range(folds.edges[0][1], folds.edges[0][2]):
         left += np.sum((x[t] - x[t - 5] - (features[t] - features[t - 5]) @ weights) ** 2)
     assert found.error(weights) == pytest.approx(left)
 
 
 def test_an_effect_that_bends_is_found_under_a_walk():
     x = driven(600)
-    blocks = cut_folds([x[:, :1]], H)
-    found = fit_effect(blocks, [x[:, 1:]], 12, np.random.default_rng(0)).of(x[:, 1:])[:, 0]
+    folds = cut_folds([x[:, :1]], H)
+    found = fit_effect(folds, [x[:, 1:]], 12, np.random.default_rng(0)).of(x[:, 1:])[:, 0]
     assert np.corrcoef(found, 2 * x[:, 1] ** 2)[0, 1] > 0.98
 
 
@@ -152,7 +152,7 @@ def test_wrong_covariates_are_refused(fitted):
 def test_a_backtest_says_what_covariates_are_worth():
     series = st.SeriesSet.of(driven(500).T[None])
     found = backtest(series, [H], covariates=("1",))
-    assert found.explained == {H: True}
+    assert found.covariates_used == {H: True}
     assert found.errors[H].mse < 0.3 * found.references[PLAIN][H].mse
     assert found.references[ALONE][H].mse < 0.3 * found.references[PLAIN][H].mse
     assert 0.6 < found.calibrations[H].coverage[0.8] < 0.95

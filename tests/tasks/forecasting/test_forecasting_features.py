@@ -9,7 +9,6 @@ from selftime.tasks.forecasting.calibration import (
     mase,
     naive_scale,
     pinball,
-    weighted_quantile_loss,
 )
 from selftime.tasks.forecasting.features import (
     fit_correction,
@@ -74,10 +73,10 @@ def bent():
 
 
 def test_features_are_accepted_where_they_help(bent):
-    blocks = cut_folds([bent[:1500]], 6, fit_end=[1200], look_back=16)
-    linear = fit_linear(blocks, 1).map
-    features = learned_features(blocks, 1, np.random.default_rng(0))
-    found = fit_correction(blocks, linear, features.of)
+    folds = cut_folds([bent[:1500]], 6, fit_end=[1200], look_back=16)
+    linear = fit_linear(folds, 1).map
+    features = learned_features(folds, 1, np.random.default_rng(0))
+    found = fit_correction(folds, linear, features.of)
     assert found.accepted and found.gains[0] > 20
     past = np.stack([bent[o - 16 : o].T for o in range(1600, 1990)])
     truth = np.stack([bent[o : o + 6].T for o in range(1600, 1990)])
@@ -87,8 +86,8 @@ def test_features_are_accepted_where_they_help(bent):
 
 
 def test_features_are_left_out_where_they_do_not_help(np_rng):
-    blocks = cut_folds([np_rng.normal(size=(900, 1))], 6, look_back=16)
-    found = fit_forecaster(blocks, 1, np.random.default_rng(0)).forecaster
+    folds = cut_folds([np_rng.normal(size=(900, 1))], 6, look_back=16)
+    found = fit_forecaster(folds, 1, np.random.default_rng(0))[0]
     assert not found.corrections[0].accepted
     past = np_rng.normal(size=(3, 1, 16))
     np.testing.assert_array_equal(found.predict(past), found.linear.map.predict(past))
@@ -96,12 +95,12 @@ def test_features_are_left_out_where_they_do_not_help(np_rng):
 
 def test_correction_solves_its_equations(np_rng):
     """With one feature, the solution by hand: Σφr / (Σφ² + α · mean φ²)."""
-    blocks = cut_folds([waves(200)], 2, look_back=4)
-    linear = fit_linear(blocks, 12).map
-    parts, rest = corrections.residual_sums(blocks, linear, lambda past: past[..., :1] ** 2)
-    x = blocks.histories[0][:, 0]
+    folds = cut_folds([waves(200)], 2, look_back=4)
+    linear = fit_linear(folds, 12).map
+    parts, rest = corrections.residual_sums(folds, linear, lambda past: past[..., :1] ** 2)
+    x = folds.histories[0][:, 0]
     phi, left = 0.0, np.zeros(2)
-    low, high = blocks.fitted()[0]
+    low, high = folds.training_spans()[0]
     for o in range(low, high):
         past = x[o - 4 : o].astype(np.float32)
         residual = x[o : o + 2] - linear.predict(past[None, None])[0, 0]
@@ -118,7 +117,7 @@ def test_metrics_beside_loops(np_rng):
         for y, f in zip(truth.ravel(), quantiles[j].ravel(), strict=True):
             total[j] += q * (y - f) if y > f else (1 - q) * (f - y)
     np.testing.assert_allclose(pinball(quantiles, truth, (0.1, 0.7)), total)
-    loss = weighted_quantile_loss(quantiles, truth, (0.1, 0.7))
+    loss = np.mean(2 * pinball(quantiles, truth, (0.1, 0.7))) / np.abs(truth).sum()
     assert loss == pytest.approx(sum(total) / np.abs(truth).sum())
     train = np.array([[0.0, 1.0], [1.0, 1.0], [4.0, 1.0]])
     np.testing.assert_allclose(naive_scale(train, 1), [2.0, 1.0])

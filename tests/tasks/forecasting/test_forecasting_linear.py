@@ -1,34 +1,33 @@
-"""Window moments, ridge and references beside plain loops; seasons, blocks, protocols."""
+"""Window moments, ridge and references beside plain loops; seasons, folds, protocols."""
 
 import numpy as np
 import pytest
+
+import selftime as st
 from forecast_material import waves
 
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.folds import cut_folds, window_gram
 from selftime.tasks.forecasting.forecasters import (
-    FittedPart,
     dlinear,
     nlinear,
     repeat_last,
     seasonal_naive,
 )
 from selftime.tasks.forecasting.linear import (
-    fit_linear,
-    folds_agree,
-    held_out_error,
-    last_value,
-    pool_grams,
-)
-from selftime.tasks.forecasting.linear_map import (
     PER_STEP_ALPHAS,
     LinearMap,
+    fit_linear,
+    folds_agree,
     lag_ridge,
     mean_map,
+    option_error,
+    persistence_option,
+    pool_grams,
     ridge_weights,
 )
-from selftime.tasks.forecasting.protocols import PROTOCOLS, channel_scale, find_protocol
+from selftime.tasks.forecasting.protocols import PROTOCOLS, channel_scale, setting_of
 
 
 def windows_of(pieces, length):
@@ -87,8 +86,8 @@ def test_errors_from_moments_equal_those_of_forecasts(np_rng):
 
 
 def test_forecasts_move_with_level_and_scale(np_rng):
-    blocks = cut_folds([waves(300, 2)], 6)
-    found = fit_linear(blocks, 12).map
+    folds = cut_folds([waves(300, 2)], 6)
+    found = fit_linear(folds, 12).map
     past = np_rng.normal(size=(4, 2, found.look_back))
     np.testing.assert_allclose(
         found.predict(7 + 3 * past), 7 + 3 * found.predict(past), rtol=1e-9, atol=1e-9
@@ -126,18 +125,18 @@ def test_a_random_walk_is_forecast_by_its_last_value(np_rng):
     """No map of the past beats it; what a map finds in one block is gone in the next."""
     walk = np.cumsum(np_rng.normal(size=(600, 2)), axis=0)
     found = fit_linear(cut_folds([walk], 8), season=1)
-    assert found.still
+    assert found.is_persistence
     past = walk[None, 100 : 100 + found.map.look_back].transpose(0, 2, 1)
     np.testing.assert_array_equal(found.map.predict(past), past[:, :, -1:].repeat(8, axis=2))
-    assert not fit_linear(cut_folds([waves(600)], 8), season=12).still
+    assert not fit_linear(cut_folds([waves(600)], 8), season=12).is_persistence
 
 
 def test_errors_of_the_last_value_beside_a_loop(np_rng):
     x = np.cumsum(np_rng.normal(size=(300, 2)), axis=0)
-    blocks = cut_folds([x[:240]], 4, fit_end=[180])
-    found = last_value(blocks)
+    folds = cut_folds([x[:240]], 4, fit_end=[180])
+    found = persistence_option(folds)
     for k, error in enumerate(found.errors):
-        first, stop = blocks.edges[0][k], blocks.edges[0][k + 1]
+        first, stop = folds.edges[0][k], folds.edges[0][k + 1]
         each = [
             (x[o + h, c] - x[o - 1, c]) ** 2
             for o in range(first, stop - 3)
@@ -145,11 +144,11 @@ def test_errors_of_the_last_value_beside_a_loop(np_rng):
             for c in range(2)
         ]
         assert error == pytest.approx(np.mean(each))
-    fold = blocks.shortened(found.look_back).fold(1)
-    assert held_out_error(fold, found, 1) == pytest.approx(found.errors[1])
+    fold = folds.shortened(found.look_back).split(1)
+    assert option_error(fold, found, 1) == pytest.approx(found.errors[1])
 
 
-def test_blocks_agree_when_the_gain_is_above_its_standard_error():
+def test_folds_agree_when_the_gain_is_above_its_standard_error():
     gains = np.array([0.3, -0.1, 0.1])  # mean 0.1, deviation 0.2, standard error 0.115
     assert not folds_agree(np.exp(gains).tolist(), [1.0, 1.0, 1.0])
     assert folds_agree(np.exp(gains + 0.02).tolist(), [1.0, 1.0, 1.0])
@@ -165,18 +164,17 @@ def test_mean_of_maps_is_the_mean_forecast(np_rng):
 
 def test_reference_rows_beside_loops(np_rng):
     x = np.cumsum(np_rng.normal(size=(260, 2)), axis=0)
-    blocks = cut_folds([x], 5, fit_end=[200], look_back=16)
-    training = FittedPart(blocks, 3)
+    folds = cut_folds([x], 5, fit_end=[200], look_back=16)
     past = np_rng.normal(size=(3, 2, 16))
-    assert (repeat_last(training).predict(past) == past[..., -1:]).all()
+    assert (repeat_last(folds, 3).predict(past) == past[..., -1:]).all()
     for h in range(5):
         expected = past[..., 13 + h % 3]
-        np.testing.assert_array_equal(seasonal_naive(training).predict(past)[..., h], expected)
+        np.testing.assert_array_equal(seasonal_naive(folds, 3).predict(past)[..., h], expected)
     v = windows_of(list(x[:200].T), 21)
     for fit, ones, level in ((nlinear, 0, v[:, 15:16]), (dlinear, 1, 0 * v[:, :1])):
         inputs = np.hstack([v[:, :16] - level, np.full((len(v), ones), 1.0)])
         weights = np.linalg.lstsq(inputs, v[:, 16:] - level, rcond=None)[0]
-        found = fit(training).predict(v[:, None, :16])[:, 0]
+        found = fit(folds, 3).predict(v[:, None, :16])[:, 0]
         # a ridge of 1e-6 keeps equations solvable; it moves forecasts by about that share
         np.testing.assert_allclose(found, level + inputs @ weights, atol=1e-3)
 
@@ -198,7 +196,7 @@ def test_protocols_cut_as_in_the_literature():
     with pytest.raises(SeriesError, match=r"got 100 steps, wanted at least 14400 .* 70-10-20"):
         PROTOCOLS["ett-hourly"].cut(100)
     with pytest.raises(ValueError, match="got protocol 'x', wanted one of ett-hourly, ett-15min"):
-        find_protocol("x")
+        setting_of(st.SeriesSet.of(np.zeros((1, 1, 30))), "x")
 
 
 def test_scales_come_back():
@@ -208,25 +206,25 @@ def test_scales_come_back():
     np.testing.assert_allclose(scale.invert(scale.apply(x)), x)
 
 
-def test_blocks_hold_out_what_they_say():
-    blocks = cut_folds([waves(200)], 5, fit_end=[160], look_back=8)
-    assert blocks.count == 5 and blocks.fitted() == [(8, 156)]
-    for k in range(blocks.count):
-        ((low, high),) = blocks.held(k)
-        ((first, last),) = blocks.touching(k)
+def test_folds_hold_out_what_they_say():
+    folds = cut_folds([waves(200)], 5, fit_end=[160], look_back=8)
+    assert folds.count == 5 and folds.training_spans() == [(8, 156)]
+    for k in range(folds.count):
+        ((low, high),) = folds.fold_spans(k)
+        ((first, last),) = folds.overlapping_spans(k)
         held = {t for o in range(low, high) for t in range(o, o + 5)}
         fitted = [o for o in range(8, 156) if not first <= o < last]
         assert held and not any(held & set(range(o, o + 5)) for o in fitted)
-        fit, judged = blocks.folds()[k]
+        fit, judged = folds.splits()[k]
         assert fit.windows == len(fitted) and judged.windows == high - low
 
 
 def test_windows_of_many_series_beside_a_loop():
     """Series of unequal length lie end to end; no window crosses from one to the next."""
     histories = [waves(T, 2, seed) for seed, T in enumerate((40, 25, 60))]
-    blocks = cut_folds(histories, 3, look_back=5)
+    folds = cut_folds(histories, 3, look_back=5)
     spans = [(5, 9), (7, 7), (6, 58)]
-    past, future = blocks.windows(blocks.origins(spans))
+    past, future = folds.windows(folds.origins(spans))
     every = [
         h[o - 5 : o + 3].T for h, span in zip(histories, spans, strict=True) for o in range(*span)
     ]

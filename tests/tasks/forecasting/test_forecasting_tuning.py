@@ -129,7 +129,7 @@ def test_closed_models_can_be_trained_on(closed, history):
 
 
 def test_the_estimator_takes_a_strategy(patched, history, monkeypatch):
-    monkeypatch.setattr(fitting, "tuned_cases", partial(finetune_forecaster, steps=SHORT))
+    monkeypatch.setattr(fitting, "finetune_forecaster", partial(finetune_forecaster, steps=SHORT))
     forecaster = st.Forecaster(patched, strategy="head", horizon=6)
     found = forecaster.fit(history.T[None])
     assert found.predict().shape == (1, 2, 6) and "strategy head" in found.reason_

@@ -11,10 +11,14 @@ from selftime.data.gaps import fill_gaps
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.alarms import Episode, find_alarms
 from selftime.tasks.anomaly.record import ChannelRecord, standardised, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
-from selftime.tasks.anomaly.thresholds import adaptive_thresholds, check_rate
+from selftime.tasks.anomaly.thresholds import (
+    Episode,
+    adaptive_thresholds,
+    check_rate,
+    find_alarms,
+)
 
 NORMAL = 0.15
 """Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
@@ -24,25 +28,24 @@ DEFAULT_MEMBERS = (
     "statistics, twice as long",
     "convolutions",
     "convolutions, twice as long",
-    "raw values",
-    "self join",
+    "window kNN",
+    "matrix profile",
 )
 """The members of the fused score: one default for everything, chosen on the open benchmark."""
 POWER = 3
-"""Of the mean over scores: 1 drowns one sure score, 2 still does where several others stir, and the
+"""Of the mean over scores: 1 drowns one sure score, 2 does so where several others stir, and the
 greatest score alone is the least steady."""
-_Channels = Float[np.ndarray, "C T"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """How steps are scored.
+    """Options of the fused score.
 
     Attributes:
         members: names in ``SCORES``.
-        past_only: whether the score of a step depends on that step and earlier ones alone.
-        model: what it says is one more member; None for none.
-        learned: what that is, names in ``LEARNED``.
+        past_only: True where the score of a step depends on that step and earlier ones alone.
+        model: its scores are more members; None for none.
+        learned: which scores those are, names in ``MODEL_SCORES``.
     """
 
     members: tuple[str, ...] = DEFAULT_MEMBERS
@@ -52,12 +55,9 @@ class Scoring:
 
 
 class AnomalyScores(NamedTuple):
-    """What is said of every step.
+    """Scores, 0 or more, higher is more anomalous: the mean of those of the channels.
 
-    Attributes:
-        scores: (T,) finite, 0 or more; higher is odder.
-        channels: (C,T) the same of each channel; ``scores`` is their mean.
-        width: steps of a window, the longest of all channels.
+    ``width`` is the longest window of all channels, in steps.
     """
 
     scores: Float[np.ndarray, "T"]
@@ -67,7 +67,7 @@ class AnomalyScores(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Detection:
-    """What :func:`detect` found in a recording of T timepoints and C channels.
+    """Scores and alarms of a recording of T timepoints and C channels.
 
     Attributes:
         series: the recording.
@@ -88,11 +88,11 @@ class Detection:
     window: int
 
     def columns(self) -> dict[str, np.ndarray]:
-        """One row a timepoint: its number and its score."""
+        """Return one row per timepoint: its number and its score."""
         return {"step": np.arange(len(self.scores)), "score": self.scores}
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the scores, as plain values; alarms with times where there are any."""
+        """Return all but the scores as plain values; alarms with times where there are any."""
         return {
             "steps": len(self.scores),
             "channels": list(self.series.channels),
@@ -102,7 +102,7 @@ class Detection:
         }
 
     def facts_of(self, alarm: Episode) -> dict[str, Any]:
-        """An alarm with the name of its channel, and the time of its peak."""
+        """Return an alarm with the name of its channel, and the time of its peak."""
         out = alarm._asdict() | {"channel": self.series.channels[alarm.channel]}
         times = self.series.times
         return out if times is None else out | {"time": str(times[alarm.peak])}
@@ -119,17 +119,26 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 ) -> Detection:
     """Score every timepoint of a recording whose beginning is normal, and list the alarms.
 
+    Windows are compared with windows, fused over six scores. Thresholds follow the scores by
+    adaptive conformal inference (Gibbs & Candès 2021).
+
     Example:
-        >>> found = st.detect("machine.csv", train_end=2000)
-        >>> found.alarms
+        >>> import numpy as np, selftime as st
+        >>> x = np.sin(np.arange(900) / 6)
+        >>> x[600:630] = 0  # the wave stops
+        >>> found = st.detect(x[None, None], train_end=300)  # (N,C,T) of one series and channel
+        >>> found.scores.shape, 580 < found.scores.argmax() < 650
+        ((900,), True)
+        >>> any(580 < alarm.peak < 650 for alarm in found.alarms)
+        True
 
     Args:
         x: one recording, whatever :func:`selftime.read` takes.
         train_end: timepoints taken to be normal; the first 15 % when None.
         rate: promised share of normal timepoints that are in alarm.
-        past_only: whether a score depends on its own and earlier timepoints alone.
+        past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
-        model: whose embeddings of windows are compared too; None needs no learning.
+        model: its embeddings of windows are compared too; None needs no learning.
 
     Raises:
         SeriesError: not one recording.
@@ -146,7 +155,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     )
     thresholds = adaptive_thresholds(found.scores, train, rate)
     wait = found.width if cool_down is None else cool_down
-    later = find_alarms(found.channels[:, train:], thresholds[train:], wait)
+    alarms = find_alarms(found.channels[:, train:], thresholds[train:], wait)
     return Detection(
         series=series,
         scores=found.scores,
@@ -154,7 +163,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         thresholds=thresholds,
         alarms=[
             a._replace(start=a.start + train, stop=a.stop + train, peak=a.peak + train)
-            for a in later
+            for a in alarms
         ],
         train_end=train,
         window=found.width,
@@ -162,18 +171,15 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 
 
 def score_recording(
-    values: _Channels, train: int, *, recipe: Scoring | None = None, boundaries: Sequence[int] = ()
+    values: Float[np.ndarray, "C T"],
+    train: int,
+    *,
+    recipe: Scoring | None = None,
+    boundaries: Sequence[int] = (),
 ) -> AnomalyScores:
-    """Score every step of a recording.
+    """Score every step of a recording whose first ``train`` steps are taken to be normal.
 
-    Args:
-        values: the recording; what is not finite counts as missing.
-        train: its first steps, which are taken to be normal.
-        recipe: how; the default recipe when None.
-        seams: steps at which another recording begins.
-
-    Raises:
-        ValueError: ``train`` is not within the recording, or an unknown member.
+    Values that are not finite count as missing. Other recordings begin at the boundaries.
     """
     check_train(train, values.shape[1])
     recipe = recipe or Scoring()
@@ -187,7 +193,7 @@ def score_recording(
 def record_of(
     x: Float[np.ndarray, "T"], train: int, past_only: bool, boundaries: tuple[int, ...]
 ) -> ChannelRecord:
-    """A channel made ready: gaps bridged, scaled, its window chosen from the normal part."""
+    """Bridge gaps of a channel, scale it, and choose its window from the normal part."""
     whole = fill_gaps(x, past_only=past_only)
     ready = ChannelRecord(
         standardised(whole, train, past_only=past_only), train, 1, past_only, boundaries
@@ -199,11 +205,7 @@ def record_of(
 def _model_scores(
     records: Sequence[ChannelRecord], recipe: Scoring
 ) -> list[Float[np.ndarray, "T"]]:
-    """What the model says of all channels at once; nothing without one.
-
-    Raises:
-        ValueError: an unknown name, or a model that cannot say it.
-    """
+    """Score all channels at once by the model; nothing without one."""
     if recipe.model is None:
         return []
     check_members(recipe.learned, MODEL_SCORES)
@@ -213,7 +215,7 @@ def _model_scores(
 def channel_scores(
     record: ChannelRecord, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
 ) -> Float[np.ndarray, "T"]:
-    """The fused score of one channel; 0 where it never changes."""
+    """Return the fused score of one channel; 0 where it never changes."""
     if np.ptp(record.known) == 0 and np.ptp(record.values) == 0 and not shared:
         return np.zeros(record.steps)
     return combine_scores(record, [*(SCORES[name](record) for name in members), *shared])
@@ -222,7 +224,7 @@ def channel_scores(
 def combine_scores(
     record: ChannelRecord, scores: Sequence[Float[np.ndarray, "T"]]
 ) -> Float[np.ndarray, "T"]:
-    """Several scores of one record, fused; smoothed where that does not make them later."""
+    """Fuse several scores of one record, smoothed where that does not make them later."""
     known = np.arange(record.steps) < (record.train if record.past_only else record.steps)
     joined = fuse_scores(np.stack(scores), known)
     return joined if record.past_only else record.smooth(joined)
@@ -231,11 +233,9 @@ def combine_scores(
 def fuse_scores(
     scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]
 ) -> Float[np.ndarray, "T"]:
-    """Power mean over the scores of what their :func:`robust_z` exceeds 0 by: (Σ z³ / M)^(1/3).
+    """Return the power mean of positive parts of :func:`robust_z` over M scores: (Σ z³ / M)^(1/3).
 
-    Args:
-        scores: of M methods.
-        known: steps from which what is usual of each is measured.
+    Quartiles come from the known steps.
     """
     above = np.maximum(robust_z(scores, known), 0)
     return np.asarray(np.power(np.power(above, POWER).mean(axis=0), 1 / POWER))
@@ -244,9 +244,9 @@ def fuse_scores(
 def robust_z(
     scores: Float[np.ndarray, "M T"], known: Bool[np.ndarray, "T"]
 ) -> Float[np.ndarray, "M T"]:
-    """Less the median, by the distance of the quartiles.
+    """Subtract the median of known steps and divide by the distance of their quartiles.
 
-    Ranks would bring every score to the same height at its top and so hide which of them is sure.
+    Ranks would bring every score to the same height at its top and so hide which is sure.
     """
     low, middle, high = np.quantile(scores[:, known], [0.25, 0.5, 0.75], axis=1)[..., None]
     floor = 1e-3 * scores[:, known].std(axis=1, keepdims=True) + 1e-9
@@ -254,11 +254,7 @@ def robust_z(
 
 
 def check_train(train: int, steps: int) -> None:
-    """The normal part must be there and have an end.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Check that the normal part lies within the recording."""
     if not 1 <= train <= steps:
         raise ValueError(
             f"got a normal part of {train} steps in a recording of {steps}, wanted 1 to {steps}: "
@@ -267,11 +263,7 @@ def check_train(train: int, steps: int) -> None:
 
 
 def check_members(members: Sequence[str], among: Collection[str]) -> None:
-    """Some, and all known.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Check that some members are named, and that all are known."""
     unknown = [name for name in members if name not in among]
     if unknown or not members:
         raise ValueError(f"got members {list(members)}, wanted some of {', '.join(among)}")

@@ -1,4 +1,4 @@
-"""How well scores find labelled anomalies, without adjusting points.
+"""Metrics of scores against labelled anomalies, without adjusting points.
 
 Point-adjusted F1 is left out on purpose: it counts a whole anomaly as found when a single step of
 it is, so that random scores reach 0.9 (Kim et al. 2022, "Towards a Rigorous Evaluation of
@@ -20,42 +20,29 @@ SLACK = 100
 
 
 class Detections(NamedTuple):
-    """What is detected at each of L thresholds, high ones first.
-
-    Attributes:
-        order: (T,) steps by falling score.
-        counts: (L,) how many steps reach each threshold; they are the first of ``order``.
-        thresholds: (L,).
-    """
+    """Steps by falling score, and how many of them reach each of L thresholds, high ones first."""
 
     order: Int[np.ndarray, "T"]
     counts: Int[np.ndarray, "L"]
     thresholds: Float[np.ndarray, "L"]
 
     def sums(self, weights: Float[np.ndarray, "T"]) -> Float[np.ndarray, "L"]:
-        """Sum of a weight over the detected steps."""
+        """Sum a weight over the detected steps."""
         return np.asarray(np.cumsum(weights[self.order])[self.counts - 1])
 
 
 def spans_of(mask: StepLabels) -> Int[np.ndarray, "K 2"]:
-    """Runs of True: first step and one after the last of each."""
+    """Return the first step and one after the last of each run of True."""
     edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
 def vus_pr(labels: StepLabels, scores: StepScores, buffer: int) -> float:
-    """Volume under the precision-recall surface, by TSB-AD's definition.
+    """Return the volume under the precision-recall surface, by TSB-AD's definition.
 
-    The mean over widths 0 to ``buffer`` of :func:`range_ap` (Paparrizos et al. 2022, "Volume Under
-    the Surface", VLDB 15, section 4.2; Liu & Paparrizos 2024 fix 250 thresholds).
-
-    Args:
-        labels: True where the series is anomalous.
-        scores: higher is more anomalous.
-        buffer: the greatest width, usually the period of the series, in steps.
-
-    Raises:
-        ValueError: see :func:`check_scores`.
+    The mean over widths 0 to ``buffer``, usually the period of the series, of :func:`range_ap`
+    (Paparrizos et al. 2022, "Volume Under the Surface", VLDB 15, section 4.2; Liu & Paparrizos 2024
+    fix 250 thresholds).
     """
     check_scores(labels, scores)
     found = detections(scores)
@@ -66,7 +53,7 @@ def vus_pr(labels: StepLabels, scores: StepScores, buffer: int) -> float:
 def range_ap(
     labels: StepLabels, width: int, found: Detections, share: Float[np.ndarray, "L"]
 ) -> float:
-    """Average precision with labels that fade out over ``width`` steps around each anomaly.
+    """Return average precision with labels that fade out over ``width`` steps around anomalies.
 
     At each threshold: hits are the sum of soft labels over detected steps; wanted are the anomalous
     steps and half of the detected soft surroundings; recall is hits per wanted, at most 1, times
@@ -81,7 +68,7 @@ def range_ap(
 
 
 def soft_labels(labels: StepLabels, width: int) -> Float[np.ndarray, "T"]:
-    """1 within anomalies, √(1 − distance / width) as far as width // 2, at most 1 in sum."""
+    """Return 1 within anomalies, √(1 − distance / width) up to width // 2, at most 1 in sum."""
     soft = labels.astype(np.float64)
     fade = np.sqrt(1 - np.arange(1, width // 2 + 1) / max(width, 1))
     for start, stop in spans_of(labels):
@@ -92,7 +79,7 @@ def soft_labels(labels: StepLabels, width: int) -> Float[np.ndarray, "T"]:
 
 
 def buffered_spans(labels: StepLabels, buffer: int) -> Int[np.ndarray, "K 2"]:
-    """Anomalies with half the buffer on either side; those that touch or overlap are one."""
+    """Widen anomalies by half the buffer on either side; those that touch or overlap are one."""
     half, T = buffer // 2, len(labels)
     starts, stops = spans_of(labels).T
     apart = stops[:-1] - 1 + half < starts[1:] - half
@@ -103,13 +90,13 @@ def buffered_spans(labels: StepLabels, buffer: int) -> Int[np.ndarray, "K 2"]:
 def found_share(
     parts: Int[np.ndarray, "K 2"], scores: StepScores, thresholds: Float[np.ndarray, "L"]
 ) -> Float[np.ndarray, "L"]:
-    """Share of the parts in which some score reaches each threshold."""
+    """Return the share of the parts in which some score reaches each threshold."""
     peaks = np.array([scores[start:stop].max() for start, stop in parts])
     return np.asarray((peaks[:, None] >= thresholds).mean(axis=0))
 
 
 def detections(scores: StepScores, levels: int = THRESHOLD_COUNT) -> Detections:
-    """What is detected at scores of evenly spaced ranks; steps of equal score come together."""
+    """Detect at scores of evenly spaced ranks; steps of equal score come together."""
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
     thresholds = falling[np.linspace(0, len(scores) - 1, levels).astype(np.int64)]
@@ -118,28 +105,20 @@ def detections(scores: StepScores, levels: int = THRESHOLD_COUNT) -> Detections:
 
 
 def auc_pr(labels: StepLabels, scores: StepScores) -> float:
-    """Average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores.
-
-    Raises:
-        ValueError: see :func:`check_scores`.
-    """
+    """Return average precision of single steps: Σ (Rₖ − Rₖ₋₁) Pₖ over distinct scores."""
     check_scores(labels, scores)
     return float(average_precision_score(labels, scores))
 
 
 def best_f1(labels: StepLabels, scores: StepScores) -> float:
-    """F1 of single steps at the best threshold, without adjustment.
-
-    Raises:
-        ValueError: see :func:`check_scores`.
-    """
+    """Return F1 of single steps at the best threshold, without adjustment."""
     check_scores(labels, scores)
     precision, recall, _ = precision_recall_curve(labels, scores)
     return float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
 
 
 def ucr_hit(labels: StepLabels, scores: StepScores) -> bool:
-    """Whether the highest score lies within the only anomaly or near it (Wu & Keogh 2021).
+    """Return whether the highest score is at the only anomaly or near it (Wu & Keogh 2021).
 
     Near is as many steps as the anomaly has, and at least 100. Of equal scores the first counts.
 
@@ -156,15 +135,13 @@ def ucr_hit(labels: StepLabels, scores: StepScores) -> bool:
 
 
 def check_scores(labels: StepLabels, scores: StepScores) -> None:
-    """There must be anomalies, something else, and finite scores.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Check that there are anomalies, something else, and finite scores."""
     if labels.all() or not labels.any():
         raise ValueError(
             f"got {labels.sum()} anomalous steps of {len(labels)}, wanted some of each kind: "
             "leave such series out"
         )
     if not np.isfinite(scores).all():
-        raise ValueError("scores hold values that are not finite, wanted a number a step: fix them")
+        raise ValueError(
+            "scores hold values that are not finite, wanted a number per step: fix them"
+        )

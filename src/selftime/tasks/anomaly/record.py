@@ -1,4 +1,4 @@
-"""One channel of a recording as scores see it: scaled, its windows, and their scores as steps'."""
+"""One channel of a recording: scaled, cut into windows, their scores spread over steps."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _StepValues = Float[np.ndarray, "T"]
 LEAST_WINDOW = 32
 """Windows of fewer steps hold too little to be told apart."""
 FLAT_SHARE = 0.1
-"""Spread below which a window counts as flat, as a share of that of the whole."""
+"""Std below which a window counts as flat, as a share of that of the whole."""
 _CLIP = 1e6
 """Scaled values are held within this, so that their squares can be added up."""
 
@@ -27,11 +27,11 @@ class ChannelRecord:
 
     Attributes:
         values: finite, scaled by :func:`standardised`.
-        train: how many steps are normal, at least 1.
+        train: normal steps, at least 1.
         width: steps of a window, at most T.
-        past_only: whether later steps may not count for the score of a step. Those of the normal
+        past_only: True where later steps may not count for the score of a step. Those of the normal
             part always may.
-        seams: steps at which another recording begins; no window lies across one.
+        boundaries: steps at which another recording begins; no window lies across one.
     """
 
     values: Float[np.ndarray, "T"]
@@ -52,74 +52,62 @@ class ChannelRecord:
 
     @property
     def known(self) -> Float[np.ndarray, "S"]:
-        """The steps that may be looked at before any is scored."""
+        """The steps that may be used before any is scored."""
         return self.values[: self.train] if self.past_only else self.values
 
     def starts(self, width: int) -> Int[np.ndarray, "W"]:
-        """Where windows begin that lie across no seam."""
-        starts = starts_of(self.steps, width)
+        """Return the first steps of windows that lie across no boundary."""
+        stride = max(1, width // _STARTS_PER_WINDOW, -(-self.steps // _MAX_WINDOWS))
+        starts = np.arange(0, max(self.steps - width, 0) + 1, stride)
         inside = self.whole(width)[starts]
         return starts[inside] if inside.any() else starts
 
     def whole(self, width: int) -> Bool[np.ndarray, "W"]:
-        """Which of all windows lie across no seam."""
+        """Return True for each of all windows that lies across no boundary."""
         inside = np.ones(max(self.steps - width, 0) + 1, bool)
         for boundary in self.boundaries:
             inside[max(boundary - width + 1, 0) : boundary] = False
         return inside
 
-    def windows(self, width: int, starts: Int[np.ndarray, "W"]) -> Float[np.ndarray, "W L"]:
-        """The windows that begin there."""
-        return cut_windows(self.values, width, starts)
+    def cut(self, width: int) -> tuple[Int[np.ndarray, "W"], Float[np.ndarray, "W L"]]:
+        """Return the first steps of windows, and the windows of ``width`` steps."""
+        starts = self.starts(width)
+        return starts, np.asarray(sliding_window_view(self.values, width)[starts])
 
     def usual(self, starts: Int[np.ndarray, "W"], width: int) -> Bool[np.ndarray, "W"]:
-        """The windows from which scales and directions are measured before any is scored."""
+        """Return True for windows that scales and directions come from before any is scored."""
         within = starts + width <= self.train
         return within if self.past_only and within.any() else np.ones(len(starts), bool)
 
     def over_steps(
         self, scores: Float[np.ndarray, "W"], starts: Int[np.ndarray, "W"], width: int
     ) -> Float[np.ndarray, "T"]:
-        """A score for each step from the windows that cover it, or from the last that ended."""
-        spread = since_windows if self.past_only else over_windows
-        return spread(scores, starts, width, self.steps)
+        """Score each step by the windows that cover it, or by the last that ended."""
+        spread_scores = since_windows if self.past_only else over_windows
+        return spread_scores(scores, starts, width, self.steps)
 
     def smooth(self, scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-        """The mean over a window around each step, or over the one that ends with it."""
+        """Average over a window around each step, or over the one that ends with it."""
         return smooth_steps(scores, self.width, past_only=self.past_only)
 
 
 def standardised(
     x: Float[np.ndarray, "T"], train: int, *, past_only: bool
 ) -> Float[np.ndarray, "T"]:
-    """Less the mean of the normal part, by its spread; by that of the whole where it has none."""
+    """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0."""
     normal, known = x[:train], x[:train] if past_only else x
-    spread = max(float(normal.std()), 1e-3 * float(known.std()))
-    level = float(normal.mean())
-    return np.clip((x - level) / (spread if spread > 1e-9 * abs(level) else 1.0), -_CLIP, _CLIP)
+    std, mean = max(float(normal.std()), 1e-3 * float(known.std())), float(normal.mean())
+    return np.clip((x - mean) / (std if std > 1e-9 * abs(mean) else 1.0), -_CLIP, _CLIP)
 
 
 def window_of(x: Float[np.ndarray, "T"]) -> int:
-    """The fewest periods that make `LEAST_WINDOW` steps; never more than half the series."""
+    """Return the fewest periods that make `LEAST_WINDOW` steps; at most half the series."""
     period = period_of(x)
     return max(min(period * -(-LEAST_WINDOW // period), len(x) // 2), 1)
 
 
-def starts_of(steps: int, width: int, *, most: int = _MAX_WINDOWS) -> Int[np.ndarray, "W"]:
-    """Evenly spaced beginnings of windows, the first at 0."""
-    stride = max(1, width // _STARTS_PER_WINDOW, -(-steps // most))
-    return np.arange(0, max(steps - width, 0) + 1, stride)
-
-
-def cut_windows(
-    x: _StepValues, width: int, starts: Int[np.ndarray, "W"]
-) -> Float[np.ndarray, "W L"]:
-    """Windows of ``width`` steps that begin at ``starts``."""
-    return np.asarray(sliding_window_view(x, width)[starts])
-
-
 def moving_mean(x: _StepValues, width: int) -> Float[np.ndarray, "W"]:
-    """Mean of each of the T − width + 1 windows."""
+    """Return the mean of each of the T − width + 1 windows."""
     sums = np.concatenate([[0.0], np.cumsum(x)])
     return np.asarray((sums[width:] - sums[:-width]) / width)
 
@@ -127,13 +115,13 @@ def moving_mean(x: _StepValues, width: int) -> Float[np.ndarray, "W"]:
 def mean_between(
     x: Float[np.ndarray, "W"], first: Int[np.ndarray, "T"], last: Int[np.ndarray, "T"]
 ) -> _StepValues:
-    """Mean of ``x[first : last + 1]`` for each pair."""
+    """Return the mean of ``x[first : last + 1]`` for each pair."""
     sums = np.concatenate([[0.0], np.cumsum(x)])
     return np.asarray((sums[last + 1] - sums[first]) / (last + 1 - first))
 
 
 def smooth_steps(x: _StepValues, width: int, *, past_only: bool) -> _StepValues:
-    """Mean over the ``width`` steps around each step, or over those that end with it."""
+    """Average over the ``width`` steps around each step, or over those that end with it."""
     steps = np.arange(len(x))
     ahead = 0 if past_only else width // 2
     first = np.maximum(steps + ahead - width + 1, 0)
@@ -143,7 +131,7 @@ def smooth_steps(x: _StepValues, width: int, *, past_only: bool) -> _StepValues:
 def over_windows(
     scores: Float[np.ndarray, "W"], starts: Int[np.ndarray, "W"], width: int, steps: int
 ) -> _StepValues:
-    """Mean score of the windows that cover each step.
+    """Return the mean score of the windows that cover each step.
 
     Windows that were not scored get what lies on the line between their scored neighbours.
     """
@@ -156,6 +144,6 @@ def over_windows(
 def since_windows(
     scores: Float[np.ndarray, "W"], starts: Int[np.ndarray, "W"], width: int, steps: int
 ) -> _StepValues:
-    """Score of the last window that has ended at each step; the first one's before that."""
+    """Return the score of the last window that has ended at each step; else of the first one."""
     latest = np.searchsorted(starts + width - 1, np.arange(steps), side="right") - 1
     return np.asarray(scores[np.maximum(latest, 0)])

@@ -15,27 +15,26 @@ from selftime.tasks.forecasting.calibration import (
     cross_conformal_residuals,
     residuals_of,
 )
-from selftime.tasks.forecasting.cases import refitted
 from selftime.tasks.forecasting.covariates import (
     Covariates,
+    KnownChannels,
     KnownEffect,
-    refitted_effect,
+    refit_effect,
     without_effect,
 )
-from selftime.tasks.forecasting.fitting import KnownChannels
 from selftime.tasks.forecasting.folds import BlockedFolds
 from selftime.tasks.forecasting.forecasters import (
     REFERENCE_FORECASTERS,
-    FittedPart,
     WindowForecaster,
     fit_forecaster,
+    refit_forecaster,
 )
 from selftime.tasks.forecasting.protocols import (
     Forecasting,
     Setting,
     check_horizon,
     setting_of,
-    windows_after,
+    windows_between,
 )
 
 ALONE, PLAIN = "weights from the training part alone", "without covariates"
@@ -56,11 +55,11 @@ class Backtest:
     Attributes:
         errors: of the forecaster by horizon.
         references: the same of each reference row.
-        fitted_on: what weights come from.
+        fitted_on: the parts that weights come from.
         seconds: to choose, fit and forecast, all horizons, references and intervals left out.
-        calibrations: what intervals were worth, by horizon.
-        forecasters: what was fitted, by horizon.
-        explained: whether the effect of covariates was taken out, by horizon.
+        calibrations: coverage and losses of the intervals, by horizon.
+        forecasters: the fitted forecasters, by horizon.
+        covariates_used: by horizon, True where the effect of covariates was taken out.
     """
 
     errors: dict[int, Errors]
@@ -69,42 +68,41 @@ class Backtest:
     seconds: float = 0.0
     calibrations: dict[int, Calibration] = field(default_factory=dict)
     forecasters: dict[int, WindowForecaster] = field(default_factory=dict)
-    explained: dict[int, bool] = field(default_factory=dict)
+    covariates_used: dict[int, bool] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        used = {str(H): used for H, used in self.explained.items()}
+        """Return plain values for JSON."""
+        used = {str(H): used for H, used in self.covariates_used.items()}
+        found = {str(H): found for H, found in self.calibrations.items()}
         return {
-            **by_horizon(self.errors),
+            **_by_horizon(self.errors),
             "fitted_on": self.fitted_on,
             **({"covariates_used": used} if used else {}),
-            "coverage": {str(H): found.shares() for H, found in self.calibrations.items()},
-            "coverage_error": {str(H): found.doubts() for H, found in self.calibrations.items()},
+            "coverage": {H: one.shares() for H, one in found.items()},
+            "coverage_error": {H: one.standard_errors() for H, one in found.items()},
             "seconds": round(self.seconds, 2),
-            "references": {name: by_horizon(found) for name, found in self.references.items()},
+            "references": {name: _by_horizon(row) for name, row in self.references.items()},
         }
 
 
-class Fit(NamedTuple):
-    """A forecaster, and the series as it sees them.
-
-    Attributes:
-        forecaster: fitted on some part.
-        setting: the series, without the effect of covariates where that is taken out.
-        explained: whether it is.
-    """
-
-    forecaster: WindowForecaster
-    setting: Setting
-    explained: bool = False
-
-
-def by_horizon(errors: dict[int, Errors]) -> dict[str, dict[str, float]]:
-    """``{"mse": {"96": …}, "mae": {"96": …}}``."""
+def _by_horizon(errors: dict[int, Errors]) -> dict[str, dict[str, float]]:
+    """Return ``{"mse": {"96": …}, "mae": {"96": …}}``."""
     return {
         name: {str(H): round(getattr(found, name), 6) for H, found in errors.items()}
         for name in Errors._fields
     }
+
+
+class Fit(NamedTuple):
+    """A forecaster, and the series as it sees them: the effect of covariates out where used."""
+
+    forecaster: WindowForecaster
+    setting: Setting
+    covariates_used: bool = False
+
+    def errors(self) -> Errors:
+        """Return the errors on the test part."""
+        return errors_of(self.forecaster.single(), self.setting, self.forecaster.horizon)
 
 
 def backtest(  # noqa: PLR0913 - all that a backtest depends on
@@ -122,14 +120,25 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
     The scale of each channel comes from the training part; look-backs, penalties, pooling and
     whether features and covariates are used from blocked folds over training and validation part;
     weights from both parts, as they would in use, or from the training part alone. The look-back
-    may reach into earlier parts.
+    may reach into earlier parts. Errors are in units of the scale; protocols are those of Zhou et
+    al. 2021 and Wu et al. 2021.
+
+    Example:
+        >>> import numpy as np, selftime as st
+        >>> hours = np.arange(400)
+        >>> series = st.SeriesSet.of(np.sin(hours / 24 * 2 * np.pi)[None, None])  # (N,C,T)
+        >>> found = st.backtest(series, horizons=[6], progress=False)
+        >>> found.errors[6].mse < found.references["repeat-last"][6].mse
+        True
+        >>> sorted(found.calibrations[6].coverage)
+        [0.2, 0.4, 0.6, 0.8, 0.9, 0.95]
 
     Args:
         series: a single series of any channels.
         horizons: future steps.
         protocol: a name in :data:`~selftime.tasks.forecasting.protocols.PROTOCOLS`.
-        refit: whether weights are fitted anew on training and validation part once options are
-            chosen, of reference rows too; a row says what they are worth without that.
+        refit: fit weights anew on training and validation part once options are chosen, those of
+            reference rows too; a row has the errors without that.
         covariates: channels whose future is known when a forecast is made; they are not forecast.
         seed: fixes the random features.
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
@@ -147,35 +156,51 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
     rows: dict[str, dict[int, Errors]] = {name: {} for name in names}
     part = "training and validation part" if refit else "training part"
     found, seconds = Backtest({}, rows, part), 0.0
-    with open_progress(progress) as tell:
+    with open_progress(progress) as report:
         for done, horizon in enumerate(horizons):
-            tell("backtest", done, len(horizons), f"{horizon} steps ahead")
-            check_horizon(setting, horizon)
-            start = time.perf_counter()
-            early, last = fits_of(setting, horizon, seed, known=known, refit=refit)
-            found.errors[horizon] = errors_of(last.forecaster.single(), last.setting, horizon)
-            seconds += time.perf_counter() - start
-            found.forecasters[horizon] = last.forecaster
-            found.calibrations[horizon] = backtest_calibration(early, last, setting)
-            if covariates:
-                found.explained[horizon] = last.explained
-                plain = fits_of(setting, horizon, seed, refit=refit)[1] if last.explained else last
-                rows[PLAIN][horizon] = errors_of(plain.forecaster.single(), setting, horizon)
-            if refit:
-                rows[ALONE][horizon] = errors_of(early.forecaster.single(), early.setting, horizon)
-            for name, errors in reference_errors(setting, horizon, refit=refit).items():
-                rows[name][horizon] = errors
+            report("backtest", done, len(horizons), f"{horizon} steps ahead")
+            seconds += _add_horizon(found, setting, horizon, seed, known=known, refit=refit)
     return replace(found, seconds=seconds)
 
 
+def _add_horizon(
+    found: Backtest,
+    setting: Setting,
+    horizon: int,
+    seed: int,
+    *,
+    known: Covariates | None,
+    refit: bool,
+) -> float:
+    """Add all rows of a horizon, and return the seconds to choose, fit and forecast."""
+    check_horizon(setting, horizon)
+    rows, start = found.references, time.perf_counter()
+    early, last = fit_both(setting, horizon, seed, known=known, refit=refit)
+    found.errors[horizon] = last.errors()
+    seconds = time.perf_counter() - start
+    found.forecasters[horizon] = last.forecaster
+    found.calibrations[horizon] = backtest_calibration(early, last, setting)
+    if known is not None:
+        found.covariates_used[horizon] = used = last.covariates_used
+        plain = fit_both(setting, horizon, seed, refit=refit)[1] if used else last
+        rows[PLAIN][horizon] = plain.errors()
+    if refit:
+        rows[ALONE][horizon] = early.errors()
+    for name, errors in reference_errors(setting, horizon, refit=refit).items():
+        rows[name][horizon] = errors
+    return seconds
+
+
 def reference_errors(setting: Setting, horizon: int, *, refit: bool) -> dict[str, Errors]:
-    """Errors of every reference row on the test part."""
-    training = FittedPart(_until(setting, horizon, refit), setting.season)
-    made = {name: fit(training).single() for name, fit in REFERENCE_FORECASTERS.items()}
+    """Return the errors of every reference row on the test part."""
+    folds = _folds_until(setting, horizon, refit)
+    made = {
+        name: fit(folds, setting.season).single() for name, fit in REFERENCE_FORECASTERS.items()
+    }
     return {name: errors_of(row, setting, horizon) for name, row in made.items()}
 
 
-def fits_of(
+def fit_both(
     setting: Setting,
     horizon: int,
     seed: int,
@@ -183,72 +208,63 @@ def fits_of(
     known: Covariates | None = None,
     refit: bool = True,
 ) -> tuple[Fit, Fit]:
-    """The default forecaster with weights from the training part, and as it is judged.
+    """Fit the default forecaster on the training part, and then as it is judged.
 
-    Args:
-        setting: a series, cut and scaled.
-        horizon: future steps.
-        seed: fixes the random features.
-        known: covariates of every step (T,K), or None.
-        refit: whether the second has weights from training and validation part.
+    Options and the use of covariates (T,K) are those of the first; where ``refit`` is True the
+    second has weights from training and validation part, else it is the first.
     """
-    blocks, rng = _until(setting, horizon, False), np.random.default_rng(seed)
-    given = None if known is None else [known[: setting.borders.validation]]
-    chosen, effect = fit_forecaster(blocks, setting.season, rng, known=given)
-    early = Fit(chosen, _without_covariates(setting, effect, known), effect is not None)
+    folds, rng = _folds_until(setting, horizon, False), np.random.default_rng(seed)
+    given = [] if known is None else [known[: setting.borders.validation]]
+    first, effect = fit_forecaster(folds, setting.season, rng, known=given or None)
+    early = Fit(first, _without_covariates(setting, effect, known), effect is not None)
     if not refit:
         return early, early
-    later = _until(setting, horizon, True)
-    if effect is not None and given is not None:
-        effect = refitted_effect(effect, later, given, setting.season)
+    later = _folds_until(setting, horizon, True)
+    if effect is not None:
+        effect = refit_effect(effect, later, given, setting.season)
         later = without_effect(later, effect, given)
-    anew = refitted(chosen, later, setting.season)
-    return early, Fit(anew, _without_covariates(setting, effect, known), effect is not None)
+    last = refit_forecaster(first, later, setting.season)
+    return early, Fit(last, _without_covariates(setting, effect, known), effect is not None)
 
 
 def _without_covariates(
     setting: Setting, effect: KnownEffect | None, known: Covariates | None
 ) -> Setting:
-    """The series without the effect of covariates, where there is one."""
+    """Return the series less the effect of covariates, where there is one."""
     if effect is None or known is None:
         return setting
     return setting._replace(values=setting.values - effect.of(known))
 
 
-def _until(setting: Setting, horizon: int, validation: bool) -> BlockedFolds:
-    """Windows of training and validation part, of which the former or both are fitted on."""
-    blocks = setting.blocks(horizon)
-    return replace(blocks, fit_end=(setting.borders.validation,)) if validation else blocks
+def _folds_until(setting: Setting, horizon: int, validation: bool) -> BlockedFolds:
+    """Return folds of training and validation part, of which the former or both are fitted on."""
+    folds = setting.folds(horizon)
+    return replace(folds, fit_end=(setting.borders.validation,)) if validation else folds
 
 
 def backtest_calibration(early: Fit, last: Fit, setting: Setting) -> Calibration:
-    """What intervals are worth.
+    """Calibrate the intervals of the forecaster that forecasts the test part.
 
-    They begin with windows of the validation part as they are forecast from the training part.
-
-    Args:
-        early: fitted on the training part alone.
-        last: what the windows of the test part are forecast by.
-        setting: the series as it is.
+    They begin with windows of the validation part as the early fit, on the training part alone,
+    forecasts them.
     """
     train, validation, _ = setting.borders
     horizon = last.forecaster.horizon
     stop = validation + horizon - 1  # no window that begins in the test part
     tuned = residuals_of(early.forecaster.single(), early.setting, horizon, train, stop)
-    misses = tuned.then(residuals_of(last.forecaster.single(), last.setting, horizon, validation))
-    blocks = _until(early.setting, horizon, False)
-    return calibration_of(
-        misses, cross_conformal_residuals(early.forecaster.linear, blocks, setting.season), setting
-    )
+    after = tuned.then(residuals_of(last.forecaster.single(), last.setting, horizon, validation))
+    folds = _folds_until(early.setting, horizon, False)
+    before = cross_conformal_residuals(early.forecaster.linear, folds, setting.season)
+    return calibration_of(after, before, setting)
 
 
 def errors_of(forecaster: Forecasting, setting: Setting, horizon: int) -> Errors:
-    """Mean errors over every window of the test part."""
+    """Return the mean errors over every window of the test part."""
     squares = sizes = count = 0.0
     first = setting.borders.validation
-    for past, future in windows_after(setting, first, forecaster.look_back, horizon):
-        miss = forecaster.predict(past) - future
-        squares += float(np.sum(miss * miss, dtype=np.float64))
-        sizes += float(np.sum(np.abs(miss), dtype=np.float64))
-        count += miss.size
+    for past, future in windows_between(setting, forecaster.look_back, horizon, first):
+        residuals = forecaster.predict(past) - future
+        squares += float(np.sum(residuals * residuals, dtype=np.float64))
+        sizes += float(np.sum(np.abs(residuals), dtype=np.float64))
+        count += residuals.size
     return Errors(squares / count, sizes / count)

@@ -1,8 +1,8 @@
-"""What is known ahead, such as weather or holidays: its effect is taken out of series first.
+"""Covariates, such as weather or holidays: given channels, and their effect on the others.
 
 Regression with errors that are forecast as any series is (Hyndman and Athanasopoulos 2021, section
-10.1): what is left of a series without the effect is forecast, and the effect of what is known of
-the future is added.
+10.1): a series is forecast without the effect, and the effect of the covariates of the future is
+added.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from selftime.data.gaps import fill_gaps
+from selftime.data.series import SeriesError, SeriesSet, names_of_channels
 from selftime.tasks.forecasting.folds import BlockedFolds
-from selftime.tasks.forecasting.linear import LinearForecaster, folds_agree, held_out_error
+from selftime.tasks.forecasting.linear import LinearForecaster, folds_agree, option_error
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 _COVARIATE_WAVES = 64
@@ -22,23 +24,110 @@ _EFFECT_STRENGTHS = 10.0 ** np.arange(-5.0, 1.01, 0.5)
 """Of the ridge, in units of the mean variance of a feature."""
 
 Covariates = Float[np.ndarray, "_ K"]
-"""Values of what is known, a row a step."""
+"""Values of covariates, a row a step."""
+KnownCovariates = tuple[Covariates, Covariates]
+"""Covariates of a past (T,K) and of the steps after it (H,K)."""
+
+
+class KnownChannels(NamedTuple):
+    """Channels that are given, not forecast.
+
+    Attributes:
+        names: of channels whose future is known when a forecast is made (weather as it is forecast,
+            holidays, prices), or which never change within a series (its kind, place, size).
+    """
+
+    names: tuple[str, ...] = ()
+
+    def targets(self, series: SeriesSet) -> SeriesSet:
+        """Return the series with the channels to forecast alone."""
+        unknown = set(self.names) - set(series.channels)
+        left = [name for name in series.channels if name not in self.names]
+        if unknown or len(set(self.names)) < len(self.names) or not left:
+            raise SeriesError(
+                f"got covariates {', '.join(self.names)} of series with channels "
+                f"{', '.join(series.channels)}, wanted some of these, each once, and a channel "
+                "left to forecast"
+            )
+        return channels_of(series, left)
+
+    def past(self, series: SeriesSet) -> list[Covariates] | None:
+        """Return the covariates of each series (T,K), gaps bridged; None without any."""
+        return histories_of(channels_of(series, self.names)) if self.names else None
+
+    def ahead(
+        self, past: Sequence[Covariates], future: SeriesSet | None, ids: np.ndarray, horizon: int
+    ) -> list[Covariates]:
+        """Return the covariates of the steps to forecast (H,K) of each series.
+
+        A future has them by name, or in the order of ``names`` where it has none; a series each, by
+        id, or in the same order where ids are others; steps beyond the horizon are not read.
+        Covariates that it lacks must not change: they keep their last value.
+
+        Raises:
+            SeriesError: a covariate that changes and has no future, or a future of too few series
+                or steps.
+        """
+        found = [np.repeat(part[-1:], horizon, axis=0) for part in past]
+        names = () if future is None else self._names_in(future)
+        for k, name in enumerate(self.names):
+            moving = [str(ids[i]) for i, part in enumerate(past) if np.ptp(part[:, k]) > 0]
+            if name not in names and moving:
+                raise SeriesError(
+                    f"got no future of covariate {name!r}, which changes within series "
+                    f"{moving[0]!r}, wanted its values of {horizon} steps: give them as future"
+                )
+        if future is None:
+            return found
+        order = order_of(future, ids)
+        if order is None or min(future.lengths) < horizon:
+            raise SeriesError(
+                f"got a future of {len(future)} series of at least {min(future.lengths)} steps, "
+                f"wanted {len(ids)} of {horizon}, with the same ids"
+            )
+        values = histories_of(future[order])
+        for k, name in enumerate(self.names):
+            for made, part in zip(found, values, strict=True):
+                if name in names:
+                    made[:, k] = part[:horizon, names.index(name)]
+        return found
+
+    def _names_in(self, future: SeriesSet) -> tuple[str, ...]:
+        """Return the channels of a future; covariates in their order where it has no names."""
+        unnamed = future.channels == names_of_channels(future.n_channels)
+        fits = future.n_channels == len(self.names)
+        return self.names if unnamed and fits else future.channels
+
+
+def order_of(future: SeriesSet, ids: np.ndarray) -> list[int] | None:
+    """Return the rows of the series with these ids; 0, 1, … where ids are others but as many."""
+    rows = {str(name): i for i, name in enumerate(future.ids)}
+    order = [rows.get(str(name), -1) for name in ids]
+    if -1 not in order:
+        return order
+    return list(range(len(ids))) if len(future) == len(ids) else None
+
+
+def channels_of(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
+    """Return the series with these channels alone, in this order."""
+    at = [series.channels.index(name) for name in names]
+    observed = None if series.observed is None else series.observed[:, at]
+    return replace(
+        series, steps=series.steps[:, at], observed=observed, channels=tuple(map(str, names))
+    )
+
+
+def histories_of(series: SeriesSet) -> list[Float[np.ndarray, "_ C"]]:
+    """Return the values of each series, steps first, without gaps."""
+    return [fill_gaps(np.asarray(series.series(i).T, np.float64)) for i in range(len(series))]
 
 
 @dataclass(frozen=True, eq=False)
 class KnownEffect:
-    """What covariates add to each channel, at the step at which they hold.
+    """The effect of covariates on each channel, at the step at which they hold.
 
     A ridge from their values and from random waves of all of them together (Rahimi and Recht 2007,
-    algorithm 1), which bend and let one change what another does.
-
-    Attributes:
-        mean: (K,) of the covariates.
-        sd: (K,) their deviation.
-        waves: (K,F) frequencies.
-        phases: (F,) between 0 and 2π.
-        weights: (K + F,C) in scaled units of the channels.
-        strength: of the ridge.
+    algorithm 1), which bend and let one change what another does. Weights are in scaled units.
     """
 
     mean: Float[np.ndarray, "K"]
@@ -49,13 +138,13 @@ class KnownEffect:
     strength: float = 1.0
 
     def features(self, z: Covariates) -> Float[np.ndarray, "T KF"]:
-        """Values in units of their deviation, then their waves."""
+        """Return values in units of their deviation, then their waves."""
         unit = (z - self.mean) / self.sd
         waves = np.cos(unit @ self.waves + self.phases) * np.sqrt(2 / len(self.phases))
         return np.concatenate([unit, waves], axis=1)
 
     def of(self, z: Covariates) -> Float[np.ndarray, "T C"]:
-        """The effect at each step."""
+        """Return the effect at each step."""
         return np.asarray(self.features(z) @ self.weights)
 
 
@@ -67,31 +156,25 @@ class ChangeMoments(NamedTuple):
     squares: Float[np.ndarray, "C"]
 
     def weights(self, strength: float) -> Float[np.ndarray, "D C"]:
-        """The ridge."""
+        """Solve the ridge."""
         return solve_ridge(self.features, self.cross, strength * mean_variance(self.features))
 
     def error(self, weights: Float[np.ndarray, "D C"]) -> float:
-        """Sum of squares that weights leave."""
+        """Return the sum of squared residuals of weights."""
         change = ((self.features @ weights - 2 * self.cross) * weights).sum()
         return max(float(self.squares.sum() + change), 0.0)
 
 
 def fit_effect(
-    blocks: BlockedFolds, z: Sequence[Covariates], season: int, rng: np.random.Generator
+    folds: BlockedFolds, z: Sequence[Covariates], season: int, rng: np.random.Generator
 ) -> KnownEffect:
-    """The effect by ridge on changes over a season, its strength by blocked folds.
+    """Fit the effect by ridge on changes over a season, its strength by blocked folds.
 
     Levels that wander and seasons that both sides share say nothing of an effect; changes over one
-    season (one step without) are free of both.
-
-    Args:
-        blocks: scaled series; steps before ``fit_end`` are fitted on.
-        z: covariates of each series, of the same length.
-        season: steps of a season, 1 without one.
-        rng: draws waves.
+    season (one step without) are free of both. Steps before ``fit_end`` are fitted on.
     """
-    every = np.concatenate([part[:end] for part, end in zip(z, blocks.fit_end, strict=True)])
-    sd, (K, C) = every.std(axis=0), (every.shape[1], blocks.n_channels)
+    every = np.concatenate([part[:end] for part, end in zip(z, folds.fit_end, strict=True)])
+    sd, (K, C) = every.std(axis=0), (every.shape[1], folds.n_channels)
     blank = KnownEffect(
         every.mean(axis=0),
         np.where(sd > 0, sd, 1.0),
@@ -99,89 +182,83 @@ def fit_effect(
         rng.uniform(0, 2 * np.pi, _COVARIATE_WAVES),
         np.zeros((K + _COVARIATE_WAVES, C)),
     )
-    parts = changes_of(blocks, z, blank, season)
+    parts = changes_of(folds, z, blank, season)
     errors = np.zeros(len(_EFFECT_STRENGTHS))
     for k, held in enumerate(parts):
-        fit = sum_of(parts[:k] + parts[k + 1 :])
+        fit = _sum(parts[:k] + parts[k + 1 :])
         errors += [np.log(held.error(fit.weights(s)) + 1e-30) for s in _EFFECT_STRENGTHS]
     chosen = replace(blank, strength=float(_EFFECT_STRENGTHS[errors.argmin()]))
-    return refitted_effect(chosen, blocks, z, season)
+    return refit_effect(chosen, folds, z, season)
 
 
-def refitted_effect(
-    effect: KnownEffect, blocks: BlockedFolds, z: Sequence[Covariates], season: int
+def refit_effect(
+    effect: KnownEffect, folds: BlockedFolds, z: Sequence[Covariates], season: int
 ) -> KnownEffect:
-    """The same features and strength, with weights from all steps that may be fitted on."""
-    whole = [np.array([0, end]) for end in blocks.fit_end]
-    found = changes_in(blocks, z, effect, season, whole, 0)
+    """Keep features and strength, and fit weights on all steps that may be fitted on."""
+    whole = [np.array([0, end]) for end in folds.fit_end]
+    found = changes_in(folds, z, effect, season, whole, 0)
     return replace(effect, weights=found.weights(effect.strength))
 
 
 def changes_of(
-    blocks: BlockedFolds, z: Sequence[Covariates], effect: KnownEffect, season: int
+    folds: BlockedFolds, z: Sequence[Covariates], effect: KnownEffect, season: int
 ) -> list[ChangeMoments]:
-    """Moments of changes that end within each block."""
-    return [changes_in(blocks, z, effect, season, blocks.edges, k) for k in range(blocks.count)]
+    """Return the moments of changes that end within each fold."""
+    return [changes_in(folds, z, effect, season, folds.edges, k) for k in range(folds.count)]
 
 
-def sum_of(parts: Sequence[ChangeMoments]) -> ChangeMoments:
-    """The sums of all parts."""
+def _sum(parts: Sequence[ChangeMoments]) -> ChangeMoments:
+    """Return the sums of all parts."""
     return ChangeMoments(*(np.sum(moments, axis=0) for moments in zip(*parts, strict=True)))
 
 
 def changes_in(
-    blocks: BlockedFolds,
+    folds: BlockedFolds,
     z: Sequence[Covariates],
     effect: KnownEffect,
     season: int,
     edges: Sequence[np.ndarray],
     k: int,
 ) -> ChangeMoments:
-    """Moments of changes over a season that end within block ``k`` of these edges."""
+    """Return the moments of changes over a season that end within fold ``k`` of these edges."""
     D, C = effect.weights.shape
     found = [ChangeMoments(np.zeros((D, D)), np.zeros((D, C)), np.zeros(C))]
-    for history, known, edge in zip(blocks.histories, z, edges, strict=True):
+    for history, known, edge in zip(folds.histories, z, edges, strict=True):
         first, stop = max(int(edge[k]) - season, 0), int(edge[k + 1])
         if stop - first <= season:
             continue
         x, y = effect.features(known[first:stop]), history[first:stop]
         dx, dy = x[season:] - x[:-season], y[season:] - y[:-season]
         found.append(ChangeMoments(dx.T @ dx, dx.T @ dy, np.square(dy).sum(axis=0)))
-    return sum_of(found)
+    return _sum(found)
 
 
 def without_effect(
-    blocks: BlockedFolds, effect: KnownEffect, z: Sequence[Covariates]
+    folds: BlockedFolds, effect: KnownEffect, z: Sequence[Covariates]
 ) -> BlockedFolds:
-    """The same blocks of what is left of the series."""
-    left = [h - effect.of(part[: len(h)]) for h, part in zip(blocks.histories, z, strict=True)]
-    return replace(blocks, histories=tuple(left))
+    """Return the folds of the series less the effect."""
+    left = [h - effect.of(part[: len(h)]) for h, part in zip(folds.histories, z, strict=True)]
+    return replace(folds, histories=tuple(left))
 
 
 def effect_helps(
-    blocks: BlockedFolds,
+    folds: BlockedFolds,
     z: Sequence[Covariates],
     effect: KnownEffect,
     linear: LinearForecaster,
     season: int,
 ) -> bool:
-    """Whether held-out blocks agree that forecasts are better without the effect in the series.
+    """Return whether held-out folds agree that forecasts are better without the effect.
 
-    The effect and the forecaster of a block have not seen it. The mean gain over blocks must be
-    above its standard error.
-
-    Args:
-        blocks: scaled series.
-        z: covariates of each.
-        effect: whose features and strength are judged.
-        linear: of the series as they are; the best of its options is taken for both.
-        season: steps of a season, 1 without one.
+    The effect and the forecaster of a fold have not seen it. The mean gain over folds must be
+    above its standard error. The best option of ``linear``, which is of the series as they are,
+    is taken for both.
     """
     best = linear.options[0]
-    parts, short = changes_of(blocks, z, effect, season), blocks.shortened(best.look_back)
+    parts, short = changes_of(folds, z, effect, season), folds.shortened(best.look_back)
     after = []
     for k in range(len(best.errors)):
-        weights = sum_of(parts[:k] + parts[k + 1 :]).weights(effect.strength)
+        weights = _sum(parts[:k] + parts[k + 1 :]).weights(effect.strength)
         left = without_effect(short, replace(effect, weights=weights), z)
-        after.append(held_out_error(left.fold(k), best, season) + 1e-30)
+        after.append(option_error(left.split(k), best, season) + 1e-30)
     return folds_agree(best.errors, after)

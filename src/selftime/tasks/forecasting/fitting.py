@@ -1,126 +1,46 @@
-"""Series in, forecasts out: channels told apart, the way chosen, names and times put back."""
+"""Series in, forecasts out: fitted on all histories, with intervals, names and times."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from selftime.data.gaps import fill_gaps
-from selftime.data.series import SeriesError, SeriesSet, names_of_channels
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
-from selftime.tasks.forecasting.cases import FittedForecaster, fit_histories
-from selftime.tasks.forecasting.covariates import Covariates
-from selftime.tasks.forecasting.features import ModelVectors
+from selftime.tasks.forecasting.covariates import (
+    Covariates,
+    KnownChannels,
+    KnownEffect,
+    histories_of,
+    refit_effect,
+    without_effect,
+)
+from selftime.tasks.forecasting.features import FEATURE_CHUNK, FeatureMap, ModelVectors
+from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
+from selftime.tasks.forecasting.forecasters import (
+    FittedForecaster,
+    History,
+    WindowForecaster,
+    fit_forecaster,
+    refit_forecaster,
+    typical_season,
+)
+from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, recent_std
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
+from selftime.tasks.forecasting.protocols import channel_scale
 
-
-class KnownChannels(NamedTuple):
-    """Channels that are given, not forecast.
-
-    Attributes:
-        names: of channels whose future is known when a forecast is made (weather as it is forecast,
-            holidays, prices), or which never change within a series (its kind, place, size).
-    """
-
-    names: tuple[str, ...] = ()
-
-    def targets(self, series: SeriesSet) -> SeriesSet:
-        """The channels that are forecast.
-
-        Raises:
-            SeriesError: a channel that there is not, one named twice, or nothing left to forecast.
-        """
-        unknown = set(self.names) - set(series.channels)
-        left = [name for name in series.channels if name not in self.names]
-        if unknown or len(set(self.names)) < len(self.names) or not left:
-            raise SeriesError(
-                f"got covariates {', '.join(self.names)} of series with channels "
-                f"{', '.join(series.channels)}, wanted some of these, each once, and a channel "
-                "left to forecast"
-            )
-        return channels_of(series, left)
-
-    def past(self, series: SeriesSet) -> list[Covariates] | None:
-        """Covariates of each series (T,K), gaps bridged; None where there are none."""
-        return histories_of(channels_of(series, self.names)) if self.names else None
-
-    def ahead(
-        self, past: Sequence[Covariates], future: SeriesSet | None, ids: np.ndarray, horizon: int
-    ) -> list[Covariates]:
-        """Covariates of the steps that are forecast (H,K), of each series.
-
-        Args:
-            past: of :meth:`past`.
-            future: covariates of the steps ahead, by name, or in the order of ``names`` where they
-                have none; a series each, by id, or in the same order where ids are others. Those
-                that it lacks must not change: they stay what they are.
-            ids: of the series.
-            horizon: H; what goes beyond is not read.
-
-        Raises:
-            SeriesError: a covariate that changes and has no future, or a future of too few series
-                or steps.
-        """
-        found = [np.repeat(part[-1:], horizon, axis=0) for part in past]
-        names = () if future is None else self._names_in(future)
-        for k, name in enumerate(self.names):
-            moving = [str(ids[i]) for i, part in enumerate(past) if np.ptp(part[:, k]) > 0]
-            if name not in names and moving:
-                raise SeriesError(
-                    f"got no future of covariate {name!r}, which changes within series "
-                    f"{moving[0]!r}, wanted its values of {horizon} steps: give them as future"
-                )
-        if future is None:
-            return found
-        order = order_of(future, ids)
-        if order is None or min(future.lengths) < horizon:
-            raise SeriesError(
-                f"got a future of {len(future)} series of at least {min(future.lengths)} steps, "
-                f"wanted {len(ids)} of {horizon}, with the same ids"
-            )
-        values = histories_of(future[order])
-        for k, name in enumerate(self.names):
-            for made, part in zip(found, values, strict=True):
-                if name in names:
-                    made[:, k] = part[:horizon, names.index(name)]
-        return found
-
-    def _names_in(self, future: SeriesSet) -> tuple[str, ...]:
-        """The channels of a future; covariates in their order where it has no names."""
-        unnamed = future.channels == names_of_channels(future.n_channels)
-        fits = future.n_channels == len(self.names)
-        return self.names if unnamed and fits else future.channels
-
-
-def order_of(future: SeriesSet, ids: np.ndarray) -> list[int] | None:
-    """Where the series with these ids are; as they come where ids are others but as many."""
-    place = {str(name): i for i, name in enumerate(future.ids)}
-    order = [place.get(str(name), -1) for name in ids]
-    if -1 not in order:
-        return order
-    return list(range(len(ids))) if len(future) == len(ids) else None
-
-
-def channels_of(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
-    """The series with these channels alone, in this order."""
-    at = [series.channels.index(name) for name in names]
-    observed = None if series.observed is None else series.observed[:, at]
-    return replace(
-        series, steps=series.steps[:, at], observed=observed, channels=tuple(map(str, names))
-    )
-
-
-def histories_of(series: SeriesSet) -> list[Float[np.ndarray, "_ C"]]:
-    """The values of each series, steps first, without gaps."""
-    return [fill_gaps(np.asarray(series.series(i).T, np.float64)) for i in range(len(series))]
+_HELD_OUT_SHARE = 0.2
+"""Share at the end of each series that intervals are measured on."""
+MOST_JUDGED = 2000
+"""About how many held-out windows the intervals come from."""
 
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
-    """What follows each series.
+    """Forecasts of each series, with quantiles.
 
     Attributes:
         ids: (N,) names of the series.
@@ -138,17 +58,8 @@ class Forecasts:
     levels: tuple[float, ...]
     times: np.ndarray | None = None
 
-    @classmethod
-    def of(
-        cls, series: SeriesSet, every: Float[np.ndarray, "N Q1 C H"], levels: tuple[float, ...]
-    ) -> "Forecasts":
-        """Forecasts of these series: first the forecast itself, then its quantiles."""
-        times = following_times(series, every.shape[3])
-        names = series.ids.astype(str)
-        return cls(names, series.channels, every[:, 0], every[:, 1:], levels, times)
-
     def columns(self) -> dict[str, np.ndarray]:
-        """One row a series and step: ``unique_id``, ``ds`` or ``step``, values and quantiles.
+        """Return a row per series and step: ``unique_id``, ``ds`` or ``step``, values, quantiles.
 
         A quantile is named after its channel and level, such as ``OT_q0.9``.
         """
@@ -166,7 +77,7 @@ class Forecasts:
 
 
 def following_times(series: SeriesSet, horizon: int) -> np.ndarray | None:
-    """Times after the last one of each series, a typical step apart (N,H); None without times.
+    """Return times after the last of each series, a typical step apart (N,H); None without times.
 
     The typical step is the median, so that a gap or a late reading does not set the clock.
     """
@@ -182,7 +93,7 @@ def following_times(series: SeriesSet, horizon: int) -> np.ndarray | None:
 
 
 class ForecastConfig(NamedTuple):
-    """What is asked of a forecaster.
+    """Options of a forecaster.
 
     Attributes:
         horizon: future steps.
@@ -205,54 +116,42 @@ class ForecastConfig(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FittedSeries:
-    """A forecaster of series like those it was fitted on.
+    """A forecaster of series with the channels it was fitted on, covariates included."""
 
-    Attributes:
-        order: what was asked.
-        cases: what forecasts.
-        channels: names of the channels of histories, covariates included.
-    """
-
-    order: ForecastConfig
+    config: ForecastConfig
     cases: FittedForecaster
     channels: tuple[str, ...]
 
     def targets(self, series: SeriesSet) -> SeriesSet:
-        """The channels that are forecast."""
-        return KnownChannels(self.order.covariates).targets(series)
+        """Return the series with the channels to forecast alone."""
+        return KnownChannels(self.config.covariates).targets(series)
 
     def forecasts(self, series: SeriesSet, future: SeriesSet | None = None) -> Forecasts:
-        """What follows each series, with quantiles.
-
-        Args:
-            series: histories.
-            future: covariates of the steps to forecast.
-
-        Raises:
-            SeriesError: other channels than it was fitted on, or no future of covariates.
-        """
+        """Forecast what follows each history, given the covariates of the steps ahead."""
         if series.n_channels != len(self.channels):
             raise SeriesError(
                 f"got series of {series.n_channels} channels, wanted {len(self.channels)} "
                 f"({', '.join(self.channels)}): give the same channels as in fit"
             )
-        given, known = KnownChannels(self.order.covariates), None
+        given, known = KnownChannels(self.config.covariates), None
         targets, past = given.targets(series), given.past(series)
+        horizon, levels = self.config.horizon, self.config.levels
         if past is not None:
-            ahead = given.ahead(past, future, series.ids, self.order.horizon)
+            ahead = given.ahead(past, future, series.ids, horizon)
             known = list(zip(past, ahead, strict=True))
         every = self.cases.predict(histories_of(targets), known)  # (N,1+Q,C,H)
-        return Forecasts.of(targets, every, self.order.levels)
+        ids, times = targets.ids.astype(str), following_times(targets, horizon)
+        return Forecasts(ids, targets.channels, every[:, 0], every[:, 1:], levels, times)
 
 
 def fit_series(
-    series: SeriesSet, order: ForecastConfig, progress: Progress = silent
+    series: SeriesSet, config: ForecastConfig, progress: Progress = silent
 ) -> FittedSeries:
-    """Learn from histories.
+    """Fit a forecaster on histories.
 
     Args:
         series: histories.
-        order: what is asked.
+        config: options.
         progress: called after each step where a network is trained, else before and after.
 
     Raises:
@@ -260,30 +159,105 @@ def fit_series(
             made for other channels.
         ValueError: an unknown strategy, or one that cannot be.
     """
-    given, model = KnownChannels(order.covariates), order.model
+    given, model = KnownChannels(config.covariates), config.model
     targets, past = given.targets(series), given.past(series)
-    check_strategy(order.strategy, model, order.covariates)
+    check_strategy(config.strategy, model, config.covariates)
     histories = histories_of(targets)
-    if model is not None and order.strategy != "probe":
+    if model is not None and config.strategy != "probe":
         cases = finetune_forecaster(
             histories,
-            order.horizon,
+            config.horizon,
             model,
-            order.strategy,
-            levels=order.levels,
-            seed=order.seed,
+            config.strategy,
+            levels=config.levels,
+            seed=config.seed,
             progress=progress,
         )
-        return FittedSeries(order, cases, series.channels)
+        return FittedSeries(config, cases, series.channels)
     progress("fitting", 0, 1)
-    cases = fit_histories(
-        histories,
-        order.horizon,
-        levels=order.levels,
-        season=order.season,
-        seed=order.seed,
-        features=None if model is None else ModelVectors(model, targets.n_channels).of,
-        known=past,
-    )
+    features = None if model is None else ModelVectors(model, targets.n_channels).of
+    cases = fit_histories(histories, config, features, past)
     progress("fitting", 1, 1)
-    return FittedSeries(order, cases, series.channels)
+    return FittedSeries(config, cases, series.channels)
+
+
+def fit_histories(
+    histories: Sequence[History],
+    config: ForecastConfig,
+    features: FeatureMap | None = None,
+    known: Sequence[Covariates] | None = None,
+) -> FittedForecaster:
+    """Fit on every window of all series; intervals come from a fit that had not seen the ends.
+
+    Features are those of a pretrained model; None learns closed-form ones.
+    """
+    season = config.season or typical_season(histories)
+    scaled = [channel_scale(history).apply(history) for history in histories]
+    rng, folds = np.random.default_rng(config.seed), cut_folds(scaled, config.horizon)
+    fitted, effect = fit_forecaster(folds, season, rng, features, known)
+    seen = None if effect is None or known is None else (effect, known)
+    offsets = residual_quantiles(scaled, fitted, config.levels, season, seen)
+    reason = reason_of(fitted, effect, given=known is not None)
+    return FittedForecaster(fitted, offsets, season, reason, effect)
+
+
+def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bool) -> str:
+    """Say whether features were accepted, and covariates where some were given."""
+    words = fitted.gains_in_words()
+    if fitted.linear.is_persistence:
+        why = "held-out folds do not agree that the past tells more"
+        words = f"the last value is repeated: {why}; {words}"
+    if not given:
+        return words
+    if effect is None:
+        return f"{words}; covariates were left out: held-out folds do not agree on them"
+    return f"{words}; the effect of covariates is taken out and added again"
+
+
+def residual_quantiles(
+    scaled: Sequence[History],
+    fitted: WindowForecaster,
+    levels: Sequence[float],
+    season: int,
+    seen: tuple[KnownEffect, Sequence[Covariates]] | None = None,
+) -> Float[np.ndarray, "Q C H"]:
+    """Return quantiles of residuals at the ends of the series, by a fit that has not seen them.
+
+    Of a single series quantiles follow the residuals to the last that is known; of many series
+    all windows count alike. The effect of the covariates in ``seen`` is taken out first.
+    """
+    horizon = fitted.horizon
+    ends = [len(h) - max(int(_HELD_OUT_SHARE * len(h)), horizon) for h in scaled]
+    if seen is not None:
+        whole = BlockedFolds(tuple(scaled), (), tuple(ends), fitted.look_back, horizon)
+        effect = refit_effect(seen[0], whole, seen[1], season)
+        scaled = without_effect(whole, effect, seen[1]).histories
+    before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
+    judge = refit_forecaster(fitted, cut_folds(before, horizon), season)
+    ratios = residuals_after(scaled, ends, judge)
+    if len(scaled) > 1:
+        return np.asarray(np.quantile(ratios, levels, axis=0))
+    following = AdaptiveQuantiles.of(np.moveaxis(ratios, 2, 0), levels)
+    for first in range(0, len(ratios), following.rows):
+        following.follow(ratios[first : first + following.rows])
+    return np.moveaxis(following.now, 2, 0)
+
+
+def residuals_after(
+    scaled: Sequence[History], ends: Sequence[int], judge: WindowForecaster
+) -> Float[np.ndarray, "N C H"]:
+    """Return residuals of windows after the ends, in units of the std of the window.
+
+    Of a single series every window counts, of many some that are spread evenly.
+    """
+    L, H = judge.look_back, judge.horizon
+    edges = [np.array([max(end, L), len(h)]) for h, end in zip(scaled, ends, strict=True)]
+    held = BlockedFolds(tuple(scaled), tuple(edges), tuple(ends), L, H)
+    origins = held.origins(held.fold_spans(0))
+    if len(scaled) > 1:
+        origins = origins[:: max(1, len(origins) // MOST_JUDGED)]
+    found: list[np.ndarray] = []
+    for first in range(0, len(origins), FEATURE_CHUNK):
+        past, future = held.windows(origins[first : first + FEATURE_CHUNK])
+        found.append((future - judge.predict(past)) / recent_std(past)[:, :, None])
+    return np.concatenate(found)

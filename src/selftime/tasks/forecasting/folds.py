@@ -1,7 +1,7 @@
-"""Blocked folds: stretches of time that take turns in being held out, and sums over all their windows."""
+"""Blocked folds: spans of time held out in turn, and sums over all their windows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,20 +16,17 @@ LOOK_BACKS = (4, 8, 16, 32, 48, 96, 192, 336, 512, 720, 1440)
 """Past steps that are tried: powers of two where there is little, weeks of hours where there is
 much, 512 as PatchTST has it (Nie et al. 2023, section 4.1), months of hours."""
 _MAX_LOOK_BACKS = 5
-"""So many of them are tried, the longest: seasons differ more than blocks can tell."""
-MOST_BLOCKS = 4
-"""Blocks of the training part, beside the validation part as one more."""
+"""So many of them are tried, the longest: seasons differ more than folds can tell."""
+MOST_FOLDS = 4
+"""Folds of the training part, beside the validation part as one more."""
+Spans = Sequence[tuple[int, int]]
+"""First and last + 1 forecast origin of each series."""
 
 
 class WindowGram(NamedTuple):
-    """Sums over windows v (M,) of one channel, or of several alike.
+    """Sums of v vᵀ and of v over windows v (M,), of one channel or of several together.
 
     Sums add: those of two parts are those of the whole, and what is left out is subtracted.
-
-    Attributes:
-        products: (M,M) sum of v vᵀ.
-        total: (M,) sum of v.
-        windows: how many there are.
     """
 
     products: Float[np.ndarray, "M M"]
@@ -37,7 +34,7 @@ class WindowGram(NamedTuple):
     windows: int
 
     def plus(self, other: "WindowGram", sign: int = 1) -> "WindowGram":
-        """The sums of both parts; with ``sign`` -1 those without the other."""
+        """Return the sums of both parts; with ``sign`` -1 those without the other."""
         return WindowGram(
             self.products + sign * other.products,
             self.total + sign * other.total,
@@ -45,11 +42,11 @@ class WindowGram(NamedTuple):
         )
 
     def last(self, length: int) -> "WindowGram":
-        """The same of the last ``length`` steps of each window."""
+        """Return the same of the last ``length`` steps of each window."""
         return WindowGram(self.products[-length:, -length:], self.total[-length:], self.windows)
 
     def from_last_value(self, look_back: int) -> Float[np.ndarray, "M M"]:
-        """Mean of v vᵀ where the last of the ``look_back`` steps is subtracted from the window."""
+        """Return the mean of v vᵀ, the last of the ``look_back`` steps subtracted from v."""
         g = self.products / max(self.windows, 1)
         level = g[look_back - 1]
         return np.asarray(g - level - level[:, None] + level[look_back - 1])
@@ -57,15 +54,15 @@ class WindowGram(NamedTuple):
 
 @dataclass(frozen=True)
 class BlockedFolds:
-    """Scaled series, their times cut into blocks, and where fitting ends.
+    """Scaled series, their times cut into folds, and where fitting ends.
 
-    A window belongs to a block when all of its future steps do; its past may reach into earlier
-    blocks. Nothing at or after ``fit_end`` is ever fitted on.
+    A window belongs to a fold when all of its future steps do; its past may reach into earlier
+    folds. Nothing at or after ``fit_end`` is ever fitted on.
 
     Attributes:
         histories: (T,C) values of each series, without gaps.
-        edges: of each series the steps at which its K blocks begin, and the end of the last.
-        fit_end: step of each series at which what is fitted ends.
+        edges: of each series the steps at which its K folds begin, and the end of the last.
+        fit_end: step of each series at which the part to fit on ends.
         look_back: past steps of every window.
         horizon: future steps of every window.
     """
@@ -78,7 +75,7 @@ class BlockedFolds:
 
     @property
     def count(self) -> int:
-        """K, how many blocks there are."""
+        """K, the number of folds."""
         return len(self.edges[0]) - 1
 
     @property
@@ -87,26 +84,26 @@ class BlockedFolds:
         return int(self.histories[0].shape[1])
 
     def shortened(self, look_back: int) -> "BlockedFolds":
-        """The same windows with fewer past steps."""
-        return BlockedFolds(self.histories, self.edges, self.fit_end, look_back, self.horizon)
+        """Return the same windows with fewer past steps."""
+        return replace(self, look_back=look_back)
 
-    def fitted(self) -> list[tuple[int, int]]:
-        """First and last + 1 forecast origin of each series on which is fitted."""
+    def training_spans(self) -> list[tuple[int, int]]:
+        """Return the origins that may be fitted on."""
         return [(min(self.look_back, end), end - self.horizon + 1) for end in self.fit_end]
 
-    def held(self, k: int) -> list[tuple[int, int]]:
-        """Origins whose future lies within block ``k``."""
+    def fold_spans(self, k: int) -> list[tuple[int, int]]:
+        """Return the origins whose future lies within fold ``k``."""
         return [(int(e[k]), int(e[k + 1]) - self.horizon + 1) for e in self.edges]
 
-    def touching(self, k: int) -> list[tuple[int, int]]:
-        """Fitted origins whose future has a step in common with block ``k``."""
+    def overlapping_spans(self, k: int) -> list[tuple[int, int]]:
+        """Return the training origins whose future has a step in common with fold ``k``."""
         return [
             (max(int(e[k]) - self.horizon + 1, low), min(int(e[k + 1]), high))
-            for e, (low, high) in zip(self.edges, self.fitted(), strict=True)
+            for e, (low, high) in zip(self.edges, self.training_spans(), strict=True)
         ]
 
-    def origins(self, spans: Sequence[tuple[int, int]]) -> Int64[np.ndarray, "N"]:
-        """The rows of :attr:`joined` at which these forecast origins lie, series after series."""
+    def origins(self, spans: Spans) -> Int64[np.ndarray, "N"]:
+        """Return the rows of :attr:`joined` at which these origins lie, series after series."""
         low, high = np.array(spans, np.int64).reshape(-1, 2).T
         lengths = [len(history) for history in self.histories]
         begins = np.cumsum([0, *lengths[:-1]])
@@ -115,16 +112,18 @@ class BlockedFolds:
     def windows(
         self, origins: Int64[np.ndarray, "N"]
     ) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
-        """Past and future steps around origins, as :meth:`origins` gives them."""
-        return _past_and_future(self.joined, origins, self.look_back, self.horizon)
+        """Return past and future steps around origins, as :meth:`origins` gives them."""
+        whole = sliding_window_view(self.joined, self.look_back + self.horizon, axis=0)  # a view
+        selected = whole[origins - self.look_back].astype(np.float32)  # (N,C,L+H)
+        return selected[..., : self.look_back], selected[..., self.look_back :]
 
     @cached_property
     def joined(self) -> Float[np.ndarray, "S C"]:
         """All series end to end; no window of valid origins crosses from one to the next."""
         return self.histories[0] if len(self.histories) == 1 else np.concatenate(self.histories)
 
-    def gram(self, spans: Sequence[tuple[int, int]], channel: int | None = None) -> WindowGram:
-        """The moments of all windows with these origins, of one channel or of all together."""
+    def gram(self, spans: Spans, channel: int | None = None) -> WindowGram:
+        """Return the sums of all windows with these origins, of one channel or of all together."""
         channels = range(self.n_channels) if channel is None else [channel]
         pieces = [
             history[low - self.look_back : high + self.horizon - 1, c]
@@ -134,27 +133,22 @@ class BlockedFolds:
         ]
         return window_gram(pieces, self.look_back + self.horizon)
 
-    def fold(self, k: int, channel: int | None = None) -> tuple[WindowGram, WindowGram]:
-        """What is fitted without a block, and what it is judged on."""
-        whole, left_out = (self.gram(o, channel) for o in (self.fitted(), self.touching(k)))
-        return whole.plus(left_out, -1), self.gram(self.held(k), channel)
+    def split(self, k: int, channel: int | None = None) -> tuple[WindowGram, WindowGram]:
+        """Return the sums to fit on without fold ``k``, and those of the fold."""
+        return self.splits(channel, [k])[0]
 
-    def folds(self, channel: int | None = None) -> list[tuple[WindowGram, WindowGram]]:
-        """The :meth:`fold` of each block."""
-        whole = self.gram(self.fitted(), channel)
+    def splits(
+        self, channel: int | None = None, folds: Sequence[int] | None = None
+    ) -> list[tuple[WindowGram, WindowGram]]:
+        """Return the :meth:`split` of each fold."""
+        whole = self.gram(self.training_spans(), channel)
         return [
-            (whole.plus(self.gram(self.touching(k), channel), -1), self.gram(self.held(k), channel))
-            for k in range(self.count)
+            (
+                whole.plus(self.gram(self.overlapping_spans(k), channel), -1),
+                self.gram(self.fold_spans(k), channel),
+            )
+            for k in (range(self.count) if folds is None else folds)
         ]
-
-
-def _past_and_future(
-    history: Float[np.ndarray, "T C"], origins: Int64[np.ndarray, "N"], look_back: int, horizon: int
-) -> tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]:
-    """Past and future steps around forecast origins (the first future step)."""
-    whole = sliding_window_view(history, look_back + horizon, axis=0)  # (T',C,L+H), a view
-    chosen = whole[origins - look_back].astype(np.float32)
-    return chosen[..., :look_back], chosen[..., look_back:]
 
 
 def cut_folds(
@@ -164,7 +158,7 @@ def cut_folds(
     fit_end: Sequence[int] | None = None,
     look_back: int | None = None,
 ) -> BlockedFolds:
-    """Blocks of equal length up to ``fit_end``, and what follows it as one block more.
+    """Cut folds of equal length up to ``fit_end``, and what follows it as one fold more.
 
     Args:
         histories: scaled series without gaps; what they hold must not reach into a test part.
@@ -178,11 +172,11 @@ def cut_folds(
     """
     ends = [len(h) for h in histories] if fit_end is None else list(fit_end)
     look_back = look_back or _longest_look_back(ends, horizon)
-    for K in range(MOST_BLOCKS + (fit_end is None), 0, -1):
+    for K in range(MOST_FOLDS + (fit_end is None), 0, -1):
         edges = [_edges(look_back, end, len(h), K) for h, end in zip(histories, ends, strict=True)]
-        blocks = BlockedFolds(tuple(histories), tuple(edges), tuple(ends), look_back, horizon)
-        if all(_can_judge(blocks, k) for k in range(blocks.count)) and blocks.count > 1:
-            return blocks
+        folds = BlockedFolds(tuple(histories), tuple(edges), tuple(ends), look_back, horizon)
+        if all(_can_judge(folds, k) for k in range(folds.count)) and folds.count > 1:
+            return folds
     longest = max(map(len, histories))
     raise SeriesError(
         f"got horizon {horizon} and series of at most {longest} steps, wanted at least "
@@ -191,7 +185,7 @@ def cut_folds(
 
 
 def look_backs_up_to(longest: int) -> list[int]:
-    """The past steps that are tried: the longest few of :data:`LOOK_BACKS` that fit."""
+    """Return the past steps to try: the longest few of :data:`LOOK_BACKS` that fit."""
     return [L for L in LOOK_BACKS if longest >= L][-_MAX_LOOK_BACKS:] or [longest]
 
 
@@ -202,22 +196,23 @@ def _longest_look_back(ends: Sequence[int], horizon: int) -> int:
 
 
 def _edges(look_back: int, fit_end: int, end: int, K: int) -> np.ndarray:
-    """K blocks between the first origin and ``fit_end``, then the rest, if any."""
+    """Return the edges of K folds between the first origin and ``fit_end``, then of the rest."""
     first = min(look_back, fit_end)
     edges = first + (fit_end - first) * np.arange(K + 1) // K
     return np.append(edges, end) if end > fit_end else edges
 
 
-def _can_judge(blocks: BlockedFolds, k: int) -> bool:
-    """Whether a block holds a window, and fitting without it still has some."""
-    held = sum(max(high - low, 0) for low, high in blocks.held(k))
-    fitted = sum(max(high - low, 0) for low, high in blocks.fitted())
-    left_out = sum(max(high - low, 0) for low, high in blocks.touching(k))
-    return held > 0 and fitted - left_out > 0
+def _can_judge(folds: BlockedFolds, k: int) -> bool:
+    """Return whether a fold holds a window, and fitting without it still has some."""
+    held, whole, left_out = (
+        sum(max(high - low, 0) for low, high in spans)
+        for spans in (folds.fold_spans(k), folds.training_spans(), folds.overlapping_spans(k))
+    )
+    return held > 0 and whole > left_out
 
 
 def window_gram(pieces: Sequence[Float[np.ndarray, "_"]], length: int) -> WindowGram:
-    """The sums over all windows of so many steps of all pieces; none crosses from one to the next.
+    """Sum over all windows of so many steps of all pieces; none crosses from one to the next.
 
     Neighbours share all steps but one: G[i+1,j+1] is G[i,j] with the window that begins one step
     earlier left out and the one that ends one step later taken in, so one row of lagged products
@@ -236,14 +231,9 @@ def window_gram(pieces: Sequence[Float[np.ndarray, "_"]], length: int) -> Window
         products[i + 1, i + 1 :] = products[i, i:-1] + turns[i, i:]
     below = np.tril_indices(length, -1)
     products[below] = products.T[below]
-    return WindowGram(products, _totals(long, length), sum(len(p) - length + 1 for p in long))
-
-
-def _totals(pieces: list[np.ndarray], length: int) -> np.ndarray:
-    """Sum of the windows themselves (M,)."""
     total = np.zeros(length)
-    for piece in pieces:
+    for piece in long:
         summed = np.cumsum(np.concatenate([[0.0], piece]))
         n = len(piece) - length + 1
         total += summed[n:][:length] - summed[:length]
-    return total
+    return WindowGram(products, total, sum(len(p) - length + 1 for p in long))

@@ -1,13 +1,16 @@
-"""The forecaster in closed form, and what stands beside it: repeat-last, seasonal naive, NLinear and DLinear."""
+"""The forecaster in closed form, and beside it persistence, seasonal naive, NLinear and DLinear."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from selftime.data.periods import season_of
 from selftime.tasks.forecasting.covariates import (
     Covariates,
+    KnownCovariates,
     KnownEffect,
     effect_helps,
     fit_effect,
@@ -22,91 +25,81 @@ from selftime.tasks.forecasting.features import (
     patch_lengths,
 )
 from selftime.tasks.forecasting.folds import BlockedFolds, WindowGram, look_backs_up_to
-from selftime.tasks.forecasting.linear import LinearForecaster, fit_linear
-from selftime.tasks.forecasting.linear_map import LinearMap, ridge_weights
+from selftime.tasks.forecasting.intervals import recent_std
+from selftime.tasks.forecasting.linear import (
+    LinearForecaster,
+    LinearMap,
+    fit_linear,
+    fit_map,
+    ridge_weights,
+)
+from selftime.tasks.forecasting.protocols import Forecasting, channel_scale
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 LOOK_BACK = 336
 """Past steps of the linear rows (Zeng et al. 2023, section 5.1)."""
 _SOLVABLE_RIDGE = 1e-6
 """Ridge that only keeps the equations solvable, in units of the mean variance of a step."""
+_LATENT_WINDOWS = 3000
+"""About how many windows (of one channel) latents are learned from."""
+TYPICAL = 20
+"""Series in which a season is looked for."""
+History = Float[np.ndarray, "_ C"]
 
 
-class FittedPart(NamedTuple):
-    """What a reference row may see.
-
-    Attributes:
-        blocks: the windows; those before ``fit_end`` are fitted on.
-        season: steps of a season, 1 without one.
-    """
-
-    blocks: BlockedFolds
-    season: int
+def repeat_last(folds: BlockedFolds, season: int) -> LinearMap:  # noqa: ARG001
+    """Forecast the last value, for every future step."""
+    return LinearMap(np.ones((1, 1, folds.horizon)), np.zeros(folds.horizon))
 
 
-def repeat_last(training: FittedPart) -> LinearMap:
-    """The last value, for every future step."""
-    return LinearMap(np.ones((1, 1, training.blocks.horizon)), np.zeros(training.blocks.horizon))
-
-
-def seasonal_naive(training: FittedPart) -> LinearMap:
-    """The last season, again and again."""
-    H, season = training.blocks.horizon, training.season
+def seasonal_naive(folds: BlockedFolds, season: int) -> LinearMap:
+    """Forecast the last season, again and again."""
+    H = folds.horizon
     weights = np.zeros((1, season, H))
     weights[0, np.arange(H) % season, np.arange(H)] = 1
     return LinearMap(weights, np.zeros(H))
 
 
-def nlinear(training: FittedPart) -> LinearMap:
-    """NLinear (Zeng et al. 2023, section 4.1) at its optimum.
+def nlinear(folds: BlockedFolds, season: int) -> LinearMap:  # noqa: ARG001
+    """Fit NLinear (Zeng et al. 2023, section 4.1) at its optimum.
 
     Least squares on windows less their last value, one map for all channels.
     """
-    gram, L = _windows(training)
+    gram, L = _reference_gram(folds)
     weights = ridge_weights(gram.from_last_value(L), L, _SOLVABLE_RIDGE, decay=0.0, season=1)
-    return LinearMap(weights[None], np.zeros(training.blocks.horizon))
+    return LinearMap(weights[None], np.zeros(folds.horizon))
 
 
-def dlinear(training: FittedPart) -> LinearMap:
-    """DLinear (Zeng et al. 2023, section 4.1) at its optimum: least squares with an intercept.
+def dlinear(folds: BlockedFolds, season: int) -> LinearMap:  # noqa: ARG001
+    """Fit DLinear (Zeng et al. 2023, section 4.1) at its optimum: least squares with an intercept.
 
     A map of the moving average and one of the remainder add up to one map of the window itself,
     whatever the average, so both together can do no more and no less than plain least squares.
     """
-    gram, L = _windows(training)
+    gram, L = _reference_gram(folds)
     mean = gram.total / gram.windows
-    spread = gram.products / gram.windows - np.outer(mean, mean)
-    xx = spread[:L, :L]
-    weights = solve_ridge(xx, spread[:L, L:], _SOLVABLE_RIDGE * mean_variance(xx))
+    covariance = gram.products / gram.windows - np.outer(mean, mean)
+    xx = covariance[:L, :L]
+    weights = solve_ridge(xx, covariance[:L, L:], _SOLVABLE_RIDGE * mean_variance(xx))
     return LinearMap(weights[None], mean[L:] - mean[:L] @ weights)
 
 
-REFERENCE_FORECASTERS: dict[str, Callable[[FittedPart], LinearMap]] = {
+def _reference_gram(folds: BlockedFolds) -> tuple[WindowGram, int]:
+    short = folds.shortened(min(LOOK_BACK, folds.look_back))
+    return short.gram(short.training_spans()), short.look_back
+
+
+REFERENCE_FORECASTERS: dict[str, Callable[[BlockedFolds, int], LinearMap]] = {
     "repeat-last": repeat_last,
     "seasonal naive": seasonal_naive,
     "NLinear": nlinear,
     "DLinear": dlinear,
 }
-"""The rows of every backtest."""
-
-
-def _windows(training: FittedPart) -> tuple[WindowGram, int]:
-    look_back = min(LOOK_BACK, training.blocks.look_back)
-    short = training.blocks.shortened(look_back)
-    return short.gram(short.fitted()), look_back
-
-
-_LATENT_WINDOWS = 3000
-"""About how many windows (of one channel) latents are learned from."""
+"""The rows of every backtest, fitted on training windows of a season of so many steps."""
 
 
 class WindowForecaster(NamedTuple):
-    """From windows of scaled values to what follows them.
-
-    Attributes:
-        linear: the linear forecaster with what was chosen for it.
-        corrections: ridges from features to what it leaves; empty where none was asked for.
-    """
+    """The linear forecaster of scaled windows, and corrections by features."""
 
     linear: LinearForecaster
     corrections: tuple[Correction, ...] = ()
@@ -123,88 +116,127 @@ class WindowForecaster(NamedTuple):
         return self.linear.map.horizon
 
     def predict(self, past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C H"]:
-        """Forecasts from windows of at least ``look_back`` steps."""
+        """Forecast from windows of at least ``look_back`` steps."""
         forecast = self.linear.map.predict(past)
         for correction in self.corrections:
             forecast = correction.apply(past, forecast)
         return forecast
 
     def single(self) -> "WindowForecaster":
-        """The same in 32-bit numbers, for many windows."""
-        linear = self.linear._replace(map=self.linear.map.single())
-        return self._replace(linear=linear)
+        """Return the same in 32-bit numbers, for many windows."""
+        return self._replace(linear=self.linear._replace(map=self.linear.map.single()))
 
-
-class CovariateForecaster(NamedTuple):
-    """A forecaster, and what it takes as given.
-
-    Attributes:
-        forecaster: of series without the effect.
-        effect: of covariates; None without any, or where held-out blocks do not agree that taking
-            it out helps.
-    """
-
-    forecaster: WindowForecaster
-    effect: KnownEffect | None = None
+    def gains_in_words(self) -> str:
+        """Say whether features were accepted, and what they gained on held-out folds."""
+        best = [c for c in self.corrections if c.accepted]
+        if not best:
+            return "features were left out: held-out folds do not agree that they help"
+        steps = int(sum(c.weights.any(axis=0).sum() for c in best))
+        gain = max(max(c.gains) for c in best)
+        return f"features correct {steps} of the nearest steps; held-out gain up to {gain:.1f} %"
 
 
 def fit_forecaster(
-    blocks: BlockedFolds,
+    folds: BlockedFolds,
     season: int,
     rng: np.random.Generator,
     features: FeatureMap | None = None,
     known: Sequence[Covariates] | None = None,
-) -> CovariateForecaster:
-    """The linear forecaster, corrected by features wherever blocked folds say that they help.
+) -> tuple[WindowForecaster, KnownEffect | None]:
+    """Fit the linear forecaster, corrected by features wherever blocked folds say that they help.
 
-    Args:
-        blocks: windows to learn from.
-        season: steps of a season, 1 without one.
-        rng: draws the random features.
-        features: those of a pretrained model; None learns closed-form ones from the same windows.
-        known: covariates of each series, whose effect is taken out first if that helps.
+    Features are those of a pretrained model; None learns closed-form ones from the same windows.
+    The effect of known covariates is taken out first; it is None without any, or where held-out
+    folds do not agree that taking it out helps.
     """
-    linear, effect = fit_linear(blocks, season), None
+    linear, effect = fit_linear(folds, season), None
     if known is not None:
-        found = fit_effect(blocks, known, season, rng.spawn(1)[0])  # features draw as without
-        if effect_helps(blocks, known, found, linear, season):
-            blocks, effect = without_effect(blocks, found, known), found
-            linear = fit_linear(blocks, season)
-    features = features or learned_features(blocks, season, rng).of
-    correction = fit_correction(blocks, linear.map, features)
-    return CovariateForecaster(WindowForecaster(linear, (correction,)), effect)
+        found = fit_effect(folds, known, season, rng.spawn(1)[0])  # features draw as without
+        if effect_helps(folds, known, found, linear, season):
+            folds, effect = without_effect(folds, found, known), found
+            linear = fit_linear(folds, season)
+    features = features or learned_features(folds, season, rng).of
+    return WindowForecaster(linear, (fit_correction(folds, linear.map, features),)), effect
+
+
+def refit_forecaster(
+    fitted: WindowForecaster, folds: BlockedFolds, season: int
+) -> WindowForecaster:
+    """Keep options and features, and fit weights on other windows."""
+    linear = fitted.linear
+    options = [o for o in linear.options if o.look_back <= folds.look_back] or [
+        linear.options[0]._replace(look_back=folds.look_back)
+    ]
+    anew = fit_map(folds, options, linear.pools, season)
+    corrections = tuple(
+        fit_correction(folds, anew, c.features)
+        for c in fitted.corrections
+        if c.accepted and c.look_back <= folds.look_back
+    )
+    return WindowForecaster(linear._replace(map=anew), corrections)
 
 
 def learned_features(
-    blocks: BlockedFolds, season: int, rng: np.random.Generator, *, learned: bool = True
+    folds: BlockedFolds, season: int, rng: np.random.Generator, *, learned: bool = True
 ) -> PatchFeatures:
-    """Patch features whose latents are learned on the windows that may be fitted on.
+    """Learn latents of patches on windows that may be fitted on, or draw them at random."""
+    origins = folds.origins(folds.training_spans())
+    stride = max(1, len(origins) * folds.n_channels // _LATENT_WINDOWS)  # evenly over all
+    past, _ = folds.windows(origins[::stride])
+    lengths = patch_lengths(season, look_backs_up_to(folds.look_back)[-1])
+    return patch_features(past.reshape(-1, folds.look_back), lengths, rng, learned=learned)
 
-    Args:
-        blocks: windows to learn from.
-        season: steps of a season, 1 without one.
-        rng: draws the random features.
-        learned: False leaves the latents random, for the row beside.
+
+@dataclass(frozen=True, eq=False)
+class FittedForecaster:
+    """A forecaster of series in their own units, by one of scaled windows.
+
+    Offsets are quantiles of residuals in units of the std of the window. The effect is None where
+    covariates are not used; the reason says what was accepted and what was left out.
     """
-    sample = fitted_windows(blocks, _LATENT_WINDOWS)
-    lengths = patch_lengths(season, look_backs_up_to(blocks.look_back)[-1])
-    return patch_features(sample, lengths, rng, learned=learned)
+
+    forecaster: Forecasting
+    offsets: Float[np.ndarray, "Q C H"]
+    season: int
+    reason: str
+    effect: KnownEffect | None = None
+
+    def predict(
+        self, histories: Sequence[History], known: Sequence[KnownCovariates] | None = None
+    ) -> Float[np.ndarray, "N Q1 C H"]:
+        """Forecast each series, then its quantiles, in the units of the series."""
+        L = self.forecaster.look_back
+        scales = [channel_scale(history) for history in histories]
+        scaled = [s.apply(history) for s, history in zip(scales, histories, strict=True)]
+        effects = self._effects(scaled, known)
+        past = np.stack(
+            [last_steps(h - e[: len(h)], L).T for h, e in zip(scaled, effects, strict=True)]
+        )  # (N,C,L)
+        ahead = np.stack([e[len(h) :].T for h, e in zip(scaled, effects, strict=True)])
+        forecast = (self.forecaster.predict(past) + ahead)[:, None]  # (N,1,C,H)
+        std = recent_std(past)[:, None, :, None]
+        every = np.concatenate([forecast, forecast + self.offsets * std], axis=1)
+        sd = np.stack([s.sd for s in scales])[:, None, :, None]
+        mean = np.stack([s.mean for s in scales])[:, None, :, None]
+        return np.asarray(every * sd + mean, np.float64)
+
+    def _effects(
+        self, scaled: Sequence[History], known: Sequence[KnownCovariates] | None
+    ) -> list[Float[np.ndarray, "_ C"]]:
+        """Return the effect at each step of past and future of each series; 0 without one."""
+        if self.effect is None or known is None:
+            H = self.offsets.shape[2]
+            return [np.zeros((len(h) + H, h.shape[1])) for h in scaled]
+        return [self.effect.of(np.concatenate(both)) for both in known]
 
 
-def fitted_windows(blocks: BlockedFolds, most: int) -> Float[np.ndarray, "N L"]:
-    """About ``most`` pasts of windows that may be fitted on, evenly over all, a channel a row."""
-    origins = blocks.origins(blocks.fitted())
-    stride = max(1, len(origins) * blocks.n_channels // most)
-    past, _ = blocks.windows(origins[::stride])
-    return past.reshape(-1, blocks.look_back)
+def typical_season(histories: Sequence[History]) -> int:
+    """Return the median season of some of the series."""
+    some = histories[:: max(1, len(histories) // TYPICAL)]
+    return int(np.median([season_of(history) for history in some]))
 
 
-def gains_in_words(corrections: Sequence[Correction]) -> str:
-    """Whether features were accepted, and what they gained on held-out blocks."""
-    best = [c for c in corrections if c.accepted]
-    if not best:
-        return "features were left out: held-out blocks do not agree that they help"
-    steps = int(sum(c.weights.any(axis=0).sum() for c in best))
-    return f"features correct {steps} of the nearest steps; held-out gain up to " + (
-        f"{max(max(c.gains) for c in best):.1f} %"
-    )
+def last_steps(values: Float[np.ndarray, "T C"], steps: int) -> Float[np.ndarray, "L C"]:
+    """Return the last steps; where there are fewer, the first value is held before them."""
+    recent = values[-steps:]
+    return np.concatenate([np.repeat(recent[:1], steps - len(recent), axis=0), recent])

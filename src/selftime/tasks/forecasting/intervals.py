@@ -9,11 +9,11 @@ from scipy.special import ndtri, stdtrit
 from selftime.tasks.forecasting.intervals_numba import QuantileState, follow
 
 _NEAR_HIGHEST = 2 / 3
-"""What is shared comes from the step h ahead with weight h to the minus this."""
+"""The residual of the step h ahead counts in the shared move with weight h to the minus this."""
 _RECENT_STEPS = 336
-"""Steps that tell how much a window moved: more are slow to tell, fewer tell of chance."""
+"""Steps whose std a window has: more follow changes late, fewer are left to chance."""
 _MIN_STD = 0.05
-"""Added to the spread of a window: one that hardly moves still may."""
+"""Added to the std of a window: one that hardly moves still may."""
 MAX_QUANTILES = 4_000_000
 """About how many quantiles are held at once."""
 FEWEST = 3
@@ -21,12 +21,12 @@ FEWEST = 3
 
 
 def levels_of(coverage: float) -> tuple[float, float]:
-    """The two quantiles between which so large a share lies."""
+    """Return the two quantiles between which so large a share lies."""
     return round((1 - coverage) / 2, 6), round((1 + coverage) / 2, 6)
 
 
 def recent_std(past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C"]:
-    """What residuals are measured in: how much each channel moved in the last steps of the window.
+    """Return the unit of residuals: how much each channel moved in the last steps of the window.
 
     Where a series has become restless so have its residuals, and a forecaster can see the former
     at once (locally weighted residuals; Lei et al. 2018, section 5.2).
@@ -43,13 +43,13 @@ class AdaptiveQuantiles:
     but for that way over η N, whatever the data do (Gibbs and Candès 2021, proposition 4.1; the
     quantile itself is moved as in Angelopoulos et al. 2023, equation 4). Two such moves add up:
 
-    - One is shared by all future steps of a channel, from the mean of what they tell, near steps
-      before far ones: a series that becomes restless shows it one step ahead at once, and 720 steps
-      ahead only after 720 steps. Its η falls with time (Angelopoulos, Barber and Bates 2024,
-      section 2): the fewer windows have been seen, the less the beginning is worth.
-    - One is a step's own. Truths come late, and late ones all tell of the same time: its η falls as
-      one over the root of the delay (Joulani et al. 2013), and is small until many stretches as
-      long as the delay have been seen.
+    - One is shared by all future steps of a channel, from the mean of theirs, near steps before far
+      ones: a series that becomes restless shows it one step ahead at once, and 720 steps ahead only
+      after 720 steps. Its η falls with time (Angelopoulos, Barber and Bates 2024, section 2): the
+      fewer windows have been seen, the less the beginning is worth.
+    - One is a step's own. Truths come late, and late ones are all of the same time: its η falls as
+      one over the root of the delay (Joulani et al. 2013), and is small until many spans as long as
+      the delay have been seen.
 
     Args:
         begin: (C,H,Q) where quantiles begin.
@@ -81,12 +81,9 @@ class AdaptiveQuantiles:
     def of(
         cls, samples: Iterable[Float[np.ndarray, "_ C"]], levels: Sequence[float], every: int = 1
     ) -> "AdaptiveQuantiles":
-        """Begin with residuals of windows that nothing was fitted on.
+        """Begin with residuals of windows ``every`` steps apart that nothing was fitted on.
 
-        Args:
-            samples: for each future step in turn, residuals of windows in units of their spread.
-            levels: quantiles, ascending.
-            every: steps between two windows.
+        The samples are of each future step in turn, in units of the std of each window.
         """
         begin, unit = [], []
         for h, sample in enumerate(samples):
@@ -107,12 +104,10 @@ class AdaptiveQuantiles:
         return max(MAX_QUANTILES // self._state.begin.size, 1)
 
     def follow(self, ratios: Float[np.ndarray, "N C H"]) -> Float[np.ndarray, "N C H Q"]:
-        """Quantiles in force when each window was made, in ascending order.
+        """Return the quantiles in force when each of the next windows was made, in ascending order.
 
-        Those of a window depend on no truth that had not come before it.
-
-        Args:
-            ratios: residuals of the next windows, a step apart, in units of their spread.
+        Windows are a step apart, their residuals in units of their std. The quantiles of a window
+        depend on no truth that had not come before it.
         """
         found = np.empty((*ratios.shape, len(self._state.levels)))
         follow(self._state, np.ascontiguousarray(ratios, np.float64), self._made, found)
@@ -121,7 +116,7 @@ class AdaptiveQuantiles:
 
 
 def reach_of(levels: Sequence[float]) -> Float[np.ndarray, "Q"]:
-    """How far quantiles move: the further, the fewer residuals are near them; that of 0.9 by 1.
+    """Return how far quantiles move: the further, the fewer residuals are near them; 0.9 by 1.
 
     In inverse proportion to the density at each, which finds a quantile soonest (Sacks 1958,
     theorem 1), here that of normal residuals; beyond 0.98 as there.
@@ -133,15 +128,11 @@ def reach_of(levels: Sequence[float]) -> Float[np.ndarray, "Q"]:
 def cautious_quantiles(
     sample: Float[np.ndarray, "M C"], levels: Sequence[float], stretch: float
 ) -> Float[np.ndarray, "C Q"]:
-    """Quantiles of each channel, as much wider as so little evidence asks for.
+    """Return quantiles of each channel, widened for how few residuals are independent.
 
     Distances from the median grow by what a prediction interval of n normal values is wider by than
-    one of their known distribution, t(τ; n − 1) √(1 + 1/n) over z(τ). n are independent residuals.
-
-    Args:
-        sample: residuals.
-        levels: Q of them.
-        stretch: residuals that have most of their steps in common, and count as one.
+    one of their known distribution, t(τ; n − 1) √(1 + 1/n) over z(τ). n are independent residuals:
+    ``stretch`` of them have most of their steps in common, and count as one.
     """
     n = max(effective_sample_size(sample, stretch), FEWEST)
     z, median = ndtri(np.asarray(levels, np.float64)), np.median(sample, axis=0)[:, None]
@@ -152,9 +143,9 @@ def cautious_quantiles(
 
 
 def effective_sample_size(sample: Float[np.ndarray, "M C"], stretch: float) -> float:
-    """About how many residuals say something of their own.
+    """Return about how many residuals are independent.
 
-    One a stretch and channel, less by the design effect of channels whose residuals are large at
+    One per stretch and channel, less by the design effect of channels whose residuals are large at
     the same time, 1 + (C − 1) ρ with their mean correlation ρ (Kish 1965, section 5.4).
     """
     M, C = sample.shape

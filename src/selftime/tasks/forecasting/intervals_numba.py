@@ -16,15 +16,15 @@ many stretches as long as the delay have been seen."""
 
 
 class QuantileState(NamedTuple):
-    """Where quantiles are, and what of the last windows is still to come.
+    """Quantiles so far, and comparisons of the last windows whose truths are still to come.
 
     Attributes:
-        begin: (C,H,Q) where they began.
-        unit: (C,H) what moves are measured in.
+        begin: (C,H,Q) the first quantiles.
+        unit: (C,H) of moves.
         levels: (Q,) in ascending order.
         reach: (Q,) how far each moves, where a middling one moves by 1.
         weights: (H,) of each future step in what all of them learn together.
-        exceeded: (H,C,H,Q) whether those in force were, of the last H windows, a ring.
+        exceeded: (H,C,H,Q) True where the residual was above, of the last H windows, a ring.
         pooled: (C,Q) moves that are shared so far.
         own: (C,H,Q) moves of each future step by itself so far.
     """
@@ -41,13 +41,10 @@ class QuantileState(NamedTuple):
 
 @compile_kernel()
 def follow(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray) -> None:
-    """Quantiles in force when each window was made, in ascending order, written into ``found``.
+    """Write the quantiles in force when each window was made, ascending, into ``found`` (N,C,H,Q).
 
-    Args:
-        state: moved on.
-        ratios: (N,C,H) residuals, window after window; what is not known yet is not used.
-        made: windows before the first of these.
-        found: (N,C,H,Q).
+    ``ratios`` (N,C,H) are residuals, window after window; those not known yet are not used.
+    ``made`` windows came before the first of these. The state moves on.
     """
     for i in range(len(ratios)):
         _record_quantiles(state, ratios[i], made + i, found[i])
@@ -58,7 +55,7 @@ def follow(state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarra
 def _record_quantiles(
     state: QuantileState, ratios: np.ndarray, made: int, found: np.ndarray
 ) -> None:
-    """Quantiles of one window; whether they are exceeded is kept until it is known."""
+    """Write the quantiles of one window, and note which of them its residuals exceed."""
     C, H, Q = state.begin.shape
     exceeded = state.exceeded[made % H]
     for c in range(C):

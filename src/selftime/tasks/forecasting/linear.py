@@ -1,21 +1,17 @@
-"""The linear forecaster in closed form: few options, all chosen by blocked folds."""
+"""Linear maps from past to future by ridge regression, their options chosen by blocked folds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from selftime.tasks.forecasting.folds import BlockedFolds, WindowGram, look_backs_up_to
-from selftime.tasks.forecasting.linear_map import (
-    PER_STEP_ALPHAS,
-    LinearMap,
-    lag_ridge,
-    mean_map,
-    ridge_weights,
-)
-from selftime.tasks.probing.ridge import RidgePath
+from selftime.tasks.probing.ridge import RidgePath, mean_variance, solve_ridge
 
+PER_STEP_ALPHAS = 10.0 ** np.arange(-4.5, 2.01, 0.25)
+"""Strengths that are tried, in units of the mean variance of a past step."""
 DECAYS = (0.0, 1.0)
 """Penalties that do not, and do, grow with the distance in time."""
 TOLERANCE = 0.1
@@ -23,17 +19,43 @@ TOLERANCE = 0.1
 SHARES = (None, 1.0, 0.0)
 """One map for all channels; for each channel its own moments with as much of the mean of all; its
 own alone."""
+LagMoments = Float[np.ndarray, "M M"]
+"""Mean of v vᵀ over windows of past and future steps (:meth:`WindowGram.from_last_value`)."""
+
+
+class LinearMap(NamedTuple):
+    """Future steps as weighted sums of past ones; one map a channel, or a single one (G = 1)."""
+
+    weights: Float[np.ndarray, "G L H"]
+    intercept: Float[np.ndarray, "H"]
+
+    @property
+    def look_back(self) -> int:
+        """Past steps that are used."""
+        return int(self.weights.shape[1])
+
+    @property
+    def horizon(self) -> int:
+        """Future steps that are forecast."""
+        return int(self.weights.shape[2])
+
+    def predict(self, past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C H"]:
+        """Forecast from windows of at least ``look_back`` steps, of which the last count."""
+        recent = past[..., -self.look_back :]
+        if len(self.weights) == 1:
+            return np.asarray(recent @ self.weights[0] + self.intercept)
+        each = [recent[:, c] @ w for c, w in enumerate(self.weights)]
+        return np.asarray(np.stack(each, axis=1) + self.intercept)
+
+    def single(self) -> "LinearMap":
+        """Return the map in 32-bit numbers, which is twice as fast on many windows."""
+        return LinearMap(self.weights.astype(np.float32), self.intercept.astype(np.float32))
 
 
 class Option(NamedTuple):
-    """One past, and how it is penalised.
+    """A look-back, its penalty, and mean squares of each held-out fold.
 
-    Attributes:
-        look_back: past steps.
-        decay: how fast the penalty grows with the distance in time.
-        alpha: strength of the penalty where channels share a map; infinite where the last value is
-            repeated.
-        errors: of each held-out block, mean squares.
+    The penalty grows with the distance in time by ``decay``; an infinite ``alpha`` is persistence.
     """
 
     look_back: int
@@ -43,18 +65,12 @@ class Option(NamedTuple):
 
     @property
     def score(self) -> float:
-        """Mean over held-out blocks of the logarithm of the error: no loud block decides."""
+        """Mean over held-out folds of the logarithm of the error: no loud fold decides."""
         return float(np.mean(np.log(self.errors)))
 
 
 class Pool(NamedTuple):
-    """One way for channels to share a map.
-
-    Attributes:
-        share: one of :data:`SHARES`.
-        shift: factor on the alphas that it asks for.
-        errors: of each held-out block, mean squares over all channels.
-    """
+    """A share of :data:`SHARES`, the factor on alphas that it asks for, and errors of folds."""
 
     share: float | None
     shift: float = 1.0
@@ -62,118 +78,110 @@ class Pool(NamedTuple):
 
     @property
     def score(self) -> float:
-        """Mean over held-out blocks of the logarithm of the error."""
+        """Mean over held-out folds of the logarithm of the error."""
         return float(np.mean(np.log(self.errors)))
 
 
 class LinearForecaster(NamedTuple):
-    """What was chosen, and the forecaster that it makes.
-
-    Attributes:
-        map: from past to future, in scaled units.
-        options: pasts that are averaged over, best first.
-        pools: ways of sharing that are averaged over, best first.
-    """
+    """A map in scaled units; the options and pools it is the mean of, best first."""
 
     map: LinearMap
     options: tuple[Option, ...]
     pools: tuple[Pool, ...]
 
     @property
-    def still(self) -> bool:
-        """Whether it repeats the last value."""
+    def is_persistence(self) -> bool:
+        """True where the last value is repeated."""
         return bool(np.isinf(self.options[0].alpha))
 
 
-def fit_linear(blocks: BlockedFolds, season: int) -> LinearForecaster:
-    """The mean forecast of all options that blocked folds find good, fitted on all that may be.
+def fit_linear(folds: BlockedFolds, season: int) -> LinearForecaster:
+    """Fit the mean forecast of all options that blocked folds find good.
 
     Errors of forecasts from pasts of other lengths, and of maps shared or not, cancel in part, so
     that the mean of several good ones beats the best (Bates and Granger 1969). Look-back, decay and
     alpha are judged with one map for all channels; then, at the shortest look-back, how far
-    channels have maps of their own: that costs a decomposition a channel, pool and block. Where
-    blocks do not agree that the best of them beats the last value (mean gain above its standard
+    channels have maps of their own: that costs a decomposition a channel, pool and fold. Where
+    folds do not agree that the best of them beats the last value (mean gain above its standard
     error), that is repeated: a random walk has no better forecast.
-
-    Args:
-        blocks: windows with the longest look-back.
-        season: steps of a season, 1 without one.
     """
-    options = ranked_options(blocks, season)
-    pools = ranked_pools(blocks, min(options, key=lambda option: option.look_back), season)
-    still = last_value(blocks)
-    ranked = [(options[0].score, options[0].errors), (pools[0].score, pools[0].errors)]
-    if not folds_agree(still.errors, min(ranked)[1]):
-        options, pools = [still], [Pool(None)]
+    options = rank_options(folds, season)
+    pools = rank_pools(folds, min(options, key=lambda option: option.look_back), season)
+    persistence = persistence_option(folds)
+    best = min((one.score, one.errors) for one in (options[0], pools[0]))
+    if not folds_agree(persistence.errors, best[1]):
+        options, pools = [persistence], [Pool(None)]
     kept = tuple(o for o in options if o.score <= options[0].score + TOLERANCE)
     shared = tuple(p for p in pools if p.score <= pools[0].score + TOLERANCE)
-    return LinearForecaster(fitted_map(blocks, kept, shared, season), kept, shared)
+    return LinearForecaster(fit_map(folds, kept, shared, season), kept, shared)
 
 
-def ranked_options(blocks: BlockedFolds, season: int) -> list[Option]:
-    """Every look-back and decay with its best alpha, best first."""
-    folds = blocks.folds()
+def rank_options(folds: BlockedFolds, season: int) -> list[Option]:
+    """Return every look-back and decay with its best alpha, best first."""
+    splits = folds.splits()
     options = []
-    for L in look_backs_up_to(blocks.look_back):
-        pairs = [moments_of(fold, L, blocks.horizon) for fold in folds]
+    for L in look_backs_up_to(folds.look_back):
+        pairs = [moments_of(split, L, folds.horizon) for split in splits]
         for decay in DECAYS:
             found = [
-                _ridge(fit, L, decay, season).errors(held, PER_STEP_ALPHAS) for fit, held in pairs
+                lag_ridge(fit, L, decay=decay, season=season).errors(held, PER_STEP_ALPHAS)
+                for fit, held in pairs
             ]
-            errors = np.array(found) + 1e-30  # (K,A)
-            at = int(np.log(errors).mean(axis=0).argmin())
-            options.append(
-                Option(L, decay, float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist()))
-            )
+            alpha, errors = _best_alpha(np.array(found))
+            options.append(Option(L, decay, alpha, errors))
     return sorted(options, key=lambda option: option.score)
 
 
-def last_value(blocks: BlockedFolds) -> Option:
-    """The last value repeated, as an option: an infinite penalty on all else."""
-    short = blocks.shortened(look_backs_up_to(blocks.look_back)[0])
-    held = [short.gram(short.held(k)).from_last_value(short.look_back) for k in range(short.count)]
-    return Option(
-        short.look_back, 0.0, np.inf, tuple(_persistence_error(h, short.look_back) for h in held)
-    )
+def _best_alpha(errors: Float[np.ndarray, "K A"]) -> tuple[float, tuple[float, ...]]:
+    """Return the alpha of the least mean logarithm of the errors, and its error on each fold."""
+    errors = errors + 1e-30
+    at = int(np.log(errors).mean(axis=0).argmin())
+    return float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist())
 
 
-def _persistence_error(held: Float[np.ndarray, "M M"], look_back: int) -> float:
-    """Mean squared error of the last value, from the moments of what it is subtracted from."""
+def persistence_option(folds: BlockedFolds) -> Option:
+    """Return the last value repeated as an option: an infinite penalty on all else."""
+    short = folds.shortened(look_backs_up_to(folds.look_back)[0])
+    L, spans = short.look_back, map(short.fold_spans, range(short.count))
+    errors = [_persistence_error(short.gram(some).from_last_value(L), L) for some in spans]
+    return Option(L, 0.0, np.inf, tuple(errors))
+
+
+def _persistence_error(held: LagMoments, look_back: int) -> float:
+    """Return the mean squared error of the last value, from moments less that value."""
     return float(np.diagonal(held)[look_back:].mean()) + 1e-30
 
 
 def folds_agree(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Whether errors of held-out blocks fall by more than the standard error of the fall."""
+    """Return whether errors of held-out folds fall by more than the standard error of the fall."""
     gains = np.log(before) - np.log(after)
     return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def ranked_pools(blocks: BlockedFolds, option: Option, season: int) -> list[Pool]:
-    """Every way of sharing with the factor on alpha that goes with it, best first."""
-    C, L = blocks.n_channels, option.look_back
+def rank_pools(folds: BlockedFolds, option: Option, season: int) -> list[Pool]:
+    """Return every pooling with the factor on alpha that goes with it, best first."""
+    C, L = folds.n_channels, option.look_back
     if C == 1:
         return [Pool(None, 1.0, option.errors)]
-    short = blocks.shortened(L)
-    parts = [short.folds(c) for c in range(C)]  # by channel, then by block
+    short = folds.shortened(L)
+    parts = [short.splits(c) for c in range(C)]  # by channel, then by fold
     pools = []
     for share in SHARES:
-        errors = np.zeros((blocks.count, len(PER_STEP_ALPHAS)))
-        for k in range(blocks.count):
+        errors = np.zeros((folds.count, len(PER_STEP_ALPHAS)))
+        for k in range(folds.count):
             fits = pool_grams([parts[c][k][0] for c in range(C)], share)
             for c, (fit, part) in enumerate(zip(fits, parts, strict=True)):
                 if c == 0 or fit is not fits[0]:
-                    ridge = _ridge(fit.from_last_value(L), L, option.decay, season)
+                    moments = fit.from_last_value(L)
+                    ridge = lag_ridge(moments, L, decay=option.decay, season=season)
                 errors[k] += ridge.errors(part[k][1].from_last_value(L), PER_STEP_ALPHAS) / C
-        errors += 1e-30
-        at = int(np.log(errors).mean(axis=0).argmin())
-        pools.append(
-            Pool(share, float(PER_STEP_ALPHAS[at] / option.alpha), tuple(errors[:, at].tolist()))
-        )
+        alpha, least = _best_alpha(errors)
+        pools.append(Pool(share, float(alpha / option.alpha), least))
     return sorted(pools, key=lambda pool: pool.score)
 
 
 def pool_grams(grams: Sequence[WindowGram], share: float | None) -> list[WindowGram]:
-    """What each channel is fitted on: its own sums and ``share`` times the mean of all."""
+    """Return the sums to fit each channel on: its own and ``share`` times the mean of all."""
     every = grams[0]
     for gram in grams[1:]:
         every = every.plus(gram)
@@ -190,38 +198,31 @@ def pool_grams(grams: Sequence[WindowGram], share: float | None) -> list[WindowG
     ]
 
 
-def fitted_map(
-    blocks: BlockedFolds, options: Sequence[Option], pools: Sequence[Pool], season: int
+def fit_map(
+    folds: BlockedFolds, options: Sequence[Option], pools: Sequence[Pool], season: int
 ) -> LinearMap:
-    """The mean of the maps of some options, each fitted on every window that may be fitted on.
-
-    Args:
-        blocks: windows with the longest look-back.
-        options: pasts that are averaged over; shorter ones have more windows.
-        pools: ways of sharing that are averaged over.
-        season: steps of a season, 1 without one.
-    """
-    return fitted_maps(blocks, options, pools, season, [None])[0]
+    """Fit the mean of the maps of some options, each on every window that may be fitted on."""
+    return fit_maps(folds, options, pools, season, [None])[0]
 
 
-def fitted_maps(
-    blocks: BlockedFolds,
+def fit_maps(
+    folds: BlockedFolds,
     options: Sequence[Option],
     pools: Sequence[Pool],
     season: int,
     left_out: Sequence[int | None],
 ) -> list[LinearMap]:
-    """As :func:`fitted_map`, without one block and then without another; None leaves out none."""
+    """Fit as :func:`fit_map`, without one fold and then without another; None leaves out none."""
     shared = all(pool.share is None for pool in pools)
-    channels = [None] if shared else list(range(blocks.n_channels))
+    channels = [None] if shared else list(range(folds.n_channels))
     maps: list[list[LinearMap]] = [[] for _ in left_out]
     for L in sorted({option.look_back for option in options}):
-        short = blocks.shortened(L)
-        whole = [short.gram(short.fitted(), c) for c in channels]
+        short = folds.shortened(L)
+        whole = [short.gram(short.training_spans(), c) for c in channels]
         for made, k in zip(maps, left_out, strict=True):
             grams = whole
             if k is not None:
-                parts = [short.gram(short.touching(k), c) for c in channels]
+                parts = [short.gram(short.overlapping_spans(k), c) for c in channels]
                 grams = [every.plus(some, -1) for every, some in zip(whole, parts, strict=True)]
             for pool in pools:
                 fits = pool_grams(grams, pool.share)[: 1 if pool.share is None else None]
@@ -230,29 +231,73 @@ def fitted_maps(
     return [mean_map(made) for made in maps]
 
 
-def _map(moments: Sequence[np.ndarray], option: Option, pool: Pool, season: int) -> LinearMap:
+def _map(moments: Sequence[LagMoments], option: Option, pool: Pool, season: int) -> LinearMap:
     L, alpha = option.look_back, option.alpha * pool.shift
     weights = [ridge_weights(m, L, alpha, decay=option.decay, season=season) for m in moments]
     return LinearMap(np.stack(weights), np.zeros(len(moments[0]) - L))
 
 
+def mean_map(maps: list[LinearMap]) -> LinearMap:
+    """Return the mean forecast of several maps, shared by channels or not, as one map."""
+    longest = max(m.look_back for m in maps)
+    weights = np.zeros((max(len(m.weights) for m in maps), longest, maps[0].horizon))
+    for m in maps:
+        weights[:, longest - m.look_back :] += m.weights / len(maps)
+    return LinearMap(weights, np.mean([m.intercept for m in maps], axis=0))
+
+
 def moments_of(
-    fold: tuple[WindowGram, WindowGram], look_back: int, horizon: int
-) -> tuple[Float[np.ndarray, "M M"], Float[np.ndarray, "M M"]]:
-    """Moments of both halves of a fold with fewer past steps, the last value subtracted."""
-    fit, held = (part.last(look_back + horizon).from_last_value(look_back) for part in fold)
+    split: tuple[WindowGram, WindowGram], look_back: int, horizon: int
+) -> tuple[LagMoments, LagMoments]:
+    """Return both moments of a split with fewer past steps, the last value subtracted."""
+    fit, held = (part.last(look_back + horizon).from_last_value(look_back) for part in split)
     return fit, held
 
 
-def held_out_error(fold: tuple[WindowGram, WindowGram], option: Option, season: int) -> float:
-    """Mean squared error of an option, channels alike, on what a fold holds out."""
+def option_error(split: tuple[WindowGram, WindowGram], option: Option, season: int) -> float:
+    """Return the mean squared error of an option, one map for all channels, on a held-out fold."""
     L = option.look_back
-    fit, held = moments_of(fold, L, len(fold[0].total) - L)
+    fit, held = moments_of(split, L, len(split[0].total) - L)
     if np.isinf(option.alpha):
         return _persistence_error(held, L)
     at = int(np.abs(np.log(PER_STEP_ALPHAS / option.alpha)).argmin())
-    return float(_ridge(fit, L, option.decay, season).errors(held, PER_STEP_ALPHAS)[at])
+    ridge = lag_ridge(fit, L, decay=option.decay, season=season)
+    return float(ridge.errors(held, PER_STEP_ALPHAS)[at])
 
 
-def _ridge(moments: np.ndarray, look_back: int, decay: float, season: int) -> RidgePath:
-    return lag_ridge(moments, look_back, decay=decay, season=season)
+def lag_ridge(moments: LagMoments, look_back: int, *, decay: float, season: int) -> RidgePath:
+    """Fit the ridge from ``look_back`` steps, the last value subtracted, to the steps after them.
+
+    The penalty on the weight of a step grows with its distance d from the last one, in seasons:
+    (1 + d)^decay, so that long look-backs do no harm: what is long ago must prove its use. With
+    decay 0 it is plain ridge.
+    """
+    xx, xy, prior = _penalise_moments(moments, look_back, decay, season)
+    path = RidgePath.of(xx, xy)
+    return replace(path, basis=prior[:, None] * path.basis)
+
+
+def ridge_weights(
+    moments: LagMoments, look_back: int, alpha: float, *, decay: float, season: int
+) -> Float[np.ndarray, "L H"]:
+    """Return the weights of one strength of :func:`lag_ridge`; infinite is persistence.
+
+    The last value is subtracted from the past and added again, so that the columns add up to 1.
+    """
+    if np.isinf(alpha):
+        return np.eye(look_back)[:, -1:].repeat(len(moments) - look_back, axis=1)
+    xx, xy, prior = _penalise_moments(moments, look_back, decay, season)
+    w = prior[:, None] * solve_ridge(xx, xy, alpha)
+    w[-1] += 1 - w.sum(axis=0)
+    return np.asarray(w)
+
+
+def _penalise_moments(
+    moments: LagMoments, look_back: int, decay: float, season: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return moments of penalised steps, those with future ones, and the penalty's inverse root."""
+    distance = np.arange(look_back)[::-1] / season
+    prior = (1 + distance) ** (-decay / 2)  # root of the prior variance of a weight
+    xx = prior[:, None] * moments[:look_back, :look_back] * prior
+    unit = mean_variance(xx)
+    return xx / unit, prior[:, None] * moments[:look_back, look_back:] / unit, prior

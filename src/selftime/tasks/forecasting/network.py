@@ -1,4 +1,4 @@
-"""An encoder of one channel and a head on it as a forecaster: trained anew, or on a pretrained model."""
+"""An encoder of one channel and a head as a forecaster: its training and its strategies."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -23,9 +23,9 @@ from selftime.objectives.supervised.heads import AllTokens, linear_head
 from selftime.objectives.supervised.network import Supervised
 from selftime.objectives.supervised.targets import Future
 from selftime.progress import Progress, silent
-from selftime.tasks.forecasting.cases import FittedForecaster, History, typical_season
 from selftime.tasks.forecasting.features import pretraining_length
 from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds, look_backs_up_to
+from selftime.tasks.forecasting.forecasters import FittedForecaster, History, typical_season
 from selftime.tasks.forecasting.intervals import recent_std
 from selftime.tasks.forecasting.protocols import channel_scale
 from selftime.tasks.transfer.tune import fine_tune, train_last, unfrozen
@@ -33,9 +33,9 @@ from selftime.tasks.transfer.tune import fine_tune, train_last, unfrozen
 CONFIG = TrainingConfig(
     recipe=Recipe(batch_size=128, rate=1e-3, weight_decay=0.01, warmup=0.1), clip=1.0
 )
-"""How every network is trained; batch of 128 as in the paper's scripts for small sets."""
+"""Training of every network; batches of 128 as in the paper's scripts for small sets."""
 THIN = 4
-"""Every so-many-th window is pretrained on, and judged on: neighbours share all steps but a few."""
+"""Steps between windows of pretraining and validation: neighbours share all steps but a few."""
 _MAX_TRAINING_WINDOWS = 100_000
 """Windows of single channels that are trained on at most."""
 _ENCODE_CHUNK = 1024
@@ -43,7 +43,7 @@ _ENCODE_CHUNK = 1024
 
 
 class TrainingSteps(NamedTuple):
-    """How many steps of training each part of a row takes."""
+    """Steps of training of each part of a row."""
 
     pretraining: int = 600
     head: int = 400
@@ -51,12 +51,7 @@ class TrainingSteps(NamedTuple):
 
 
 class NetworkForecaster(NamedTuple):
-    """A trained network as a forecaster of windows.
-
-    Attributes:
-        network: from normalised windows of one channel to what follows, in units of the window.
-        look_back: past steps that are used.
-    """
+    """A network of windows of one channel as a forecaster, its outputs in units of the window."""
 
     network: Supervised
     look_back: int
@@ -67,14 +62,14 @@ class NetworkForecaster(NamedTuple):
         return self.network.target_type.size
 
     def predict(self, past: Float[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C H"]:
-        """Forecasts from windows of at least ``look_back`` steps."""
+        """Forecast from windows of at least ``look_back`` steps."""
         N, C, _ = past.shape
         rows = np.asarray(past[..., -self.look_back :], np.float32).reshape(N * C, 1, -1)
-        level, spread = mean_and_std(rows)
+        mean, std = mean_and_std(rows)
         made = [
             self._outputs(rows[i : i + _ENCODE_CHUNK]) for i in range(0, len(rows), _ENCODE_CHUNK)
         ]
-        return np.asarray((level + spread * np.concatenate(made)).reshape(N, C, -1))
+        return np.asarray((mean + std * np.concatenate(made)).reshape(N, C, -1))
 
     def _outputs(self, rows: Float32[np.ndarray, "R 1 L"]) -> Float32[np.ndarray, "R H"]:
         x = torch.from_numpy(np.ascontiguousarray(rows))
@@ -91,8 +86,8 @@ class TrainingWindows(NamedTuple):
     Attributes:
         past: (R,1,L) of the training part.
         targets: (R,H + 1) what follows in units of the window, then that unit.
-        judged_past: (N,C,L) of the validation part.
-        judged_future: (N,C,H) what follows them.
+        validation_past: (N,C,L) of the validation part.
+        validation_future: (N,C,H) what follows them.
     """
 
     past: Float32[np.ndarray, "R 1 L"]
@@ -101,37 +96,31 @@ class TrainingWindows(NamedTuple):
     validation_future: Float32[np.ndarray, "N C H"]
 
 
-def training_windows(blocks: BlockedFolds) -> TrainingWindows:
-    """Windows that may be fitted on, a channel a row, and some of the last block.
+def training_windows(folds: BlockedFolds) -> TrainingWindows:
+    """Return windows that may be fitted on, a channel a row, and some of the last fold.
 
     Where there are more than :data:`_MAX_TRAINING_WINDOWS` they are taken evenly over all.
     """
-    origins = blocks.origins(blocks.fitted())
-    origins = origins[:: max(1, -(-len(origins) * blocks.n_channels // _MAX_TRAINING_WINDOWS))]
-    windows, following = blocks.windows(origins)
-    past = windows.reshape(-1, 1, blocks.look_back)
-    level, spread = mean_and_std(past)
-    future = following.reshape(-1, blocks.horizon)
-    targets = np.concatenate([(future - level) / spread, spread], axis=1)
-    judged = blocks.origins(blocks.held(blocks.count - 1))
-    thin = max(THIN, len(judged) * blocks.n_channels // _MAX_TRAINING_WINDOWS)
+    origins = folds.origins(folds.training_spans())
+    origins = origins[:: max(1, -(-len(origins) * folds.n_channels // _MAX_TRAINING_WINDOWS))]
+    windows, following = folds.windows(origins)
+    past = windows.reshape(-1, 1, folds.look_back)
+    mean, std = mean_and_std(past)
+    future = following.reshape(-1, folds.horizon)
+    targets = np.concatenate([(future - mean) / std, std], axis=1)
+    judged = folds.origins(folds.fold_spans(folds.count - 1))
+    thin = max(THIN, len(judged) * folds.n_channels // _MAX_TRAINING_WINDOWS)
     return TrainingWindows(
-        past, Future(blocks.horizon).targets(targets), *blocks.windows(judged[::thin])
+        past, Future(folds.horizon).targets(targets), *folds.windows(judged[::thin])
     )
 
 
 def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supervised:
-    """A copy of the encoder with a linear map to the future, 0 at first.
+    """Copy an encoder of one channel and add a linear map to the future, 0 at first.
 
     The map is of all tokens where they are patches, as in PatchTST, else of the one vector.
-
-    Args:
-        encoder: of one channel.
-        look_back: steps of the windows.
-        horizon: future steps.
-        seed: of the map.
     """
-    patches = encoder.stride is not None and encoder.stride > 1
+    patches = _has_patches(encoder)
     tokens = -(-look_back // encoder.stride) if encoder.stride and patches else 1
     return Supervised(
         encoder=deepcopy(encoder),
@@ -140,6 +129,10 @@ def with_head(encoder: Encoder, look_back: int, horizon: int, seed: int) -> Supe
         pool=AllTokens() if patches else None,
         learned=True,
     )
+
+
+def _has_patches(encoder: Encoder) -> bool:
+    return encoder.stride is not None and encoder.stride > 1
 
 
 def fine_tune_forecaster(  # noqa: PLR0913 - all that training depends on
@@ -151,15 +144,9 @@ def fine_tune_forecaster(  # noqa: PLR0913 - all that training depends on
     last: int | None,
     progress: Progress = silent,
 ) -> Supervised:
-    """A copy trained to forecast, with the weights that erred least on what is held out.
+    """Train a copy to forecast, and keep the weights that err least on the validation part.
 
-    Args:
-        network: encoder and head, as they stand.
-        on: windows.
-        steps: of training.
-        seed: fixes the order of windows.
-        last: how many of the last blocks of the encoder are trained with the head; None for all.
-        progress: called after each step.
+    The ``last`` blocks of the encoder are trained with the head; None trains all.
     """
     own = deepcopy(network)
     own.encoder.requires_grad_(last != 0)
@@ -179,7 +166,7 @@ def fine_tune_forecaster(  # noqa: PLR0913 - all that training depends on
 
 
 def validation_error(network: Supervised, on: TrainingWindows) -> float:
-    """Mean squared error on the validation part."""
+    """Return the mean squared error on the validation part."""
     forecast = NetworkForecaster(network, on.past.shape[2]).predict(on.validation_past)
     return float(np.mean((forecast - on.validation_future) ** 2, dtype=np.float64))
 
@@ -187,7 +174,7 @@ def validation_error(network: Supervised, on: TrainingWindows) -> float:
 def mean_and_std(
     past: Float32[np.ndarray, "R 1 L"],
 ) -> tuple[Float32[np.ndarray, "R 1"], Float32[np.ndarray, "R 1"]]:
-    """Mean and deviation of each window, as its encoder is shown it."""
+    """Return mean and deviation of each window, as its encoder is shown it."""
     return past.mean(axis=2), np.sqrt(past.var(axis=2) + np.float32(VARIANCE_EPS))
 
 
@@ -197,7 +184,7 @@ FORECAST_STRATEGIES = {
     "partial": "the head first, then the last blocks of the model with it",
     "full": "the head first, then all of the model with it (PatchTST's fine-tuning)",
 }
-"""How a pretrained model is used to forecast, by the names people type."""
+"""Uses of a pretrained model to forecast, by the names people type."""
 _LAST_BLOCKS = 2
 """Last blocks that "partial" trains."""
 _MAX_LOOK_BACK = 336
@@ -205,12 +192,7 @@ _MAX_LOOK_BACK = 336
 
 
 def check_strategy(strategy: str, model: Model | None, covariates: Sequence[str]) -> None:
-    """Whether a model can be used like this.
-
-    Raises:
-        ValueError: an unknown strategy, one that trains without a model of one channel, or with
-            covariates.
-    """
+    """Check that a model can be used like this."""
     if strategy not in FORECAST_STRATEGIES:
         raise ValueError(
             f"got strategy {strategy!r}, wanted one of {', '.join(FORECAST_STRATEGIES)}"
@@ -241,61 +223,46 @@ def finetune_forecaster(  # noqa: PLR0913 - all that a fit depends on
     steps: TrainingSteps = TrainingSteps(),  # noqa: B008 - a tuple, nothing changes it
     progress: Progress = silent,
 ) -> FittedForecaster:
-    """A head on the encoder of a model, trained on windows of all series; the ends are held out.
+    """Train a head on the encoder of a model on windows of all series; the ends are held out.
 
-    The weights that err least at the ends are kept, and intervals come from what these miss there.
-
-    Args:
-        histories: series without gaps, in their own units.
-        horizon: future steps.
-        model: of one channel.
-        strategy: a name in :data:`FORECAST_STRATEGIES` but "probe".
-        levels: quantiles.
-        seed: fixes the order of windows.
-        steps: of training.
-        progress: called after each step of each stage.
-
-    Raises:
-        SeriesError: series too short for the horizon and for what the model is shown.
+    The weights that err least at the ends are kept, and intervals come from their residuals there.
+    The strategy is a name in :data:`FORECAST_STRATEGIES` but "probe".
     """
     scaled = [channel_scale(history).apply(history) for history in histories]
     look_back = look_back_of(model, scaled, horizon)
     on = training_windows(cut_folds(scaled, horizon, look_back=look_back))
     network = with_head(bare_encoder(model), look_back, horizon, seed)
-    tell = stage_of(progress, "training a head")
-    made = fine_tune_forecaster(network, on, steps.head, seed, last=0, progress=tell)
+    report = stage_of(progress, "training a head")
+    made = fine_tune_forecaster(network, on, steps.head, seed, last=0, progress=report)
     if strategy != "head":
         last = _LAST_BLOCKS if strategy == "partial" else None
-        tell = stage_of(progress, "training with the model")
-        made = fine_tune_forecaster(made, on, steps.full, seed, last=last, progress=tell)
+        report = stage_of(progress, "training with the model")
+        made = fine_tune_forecaster(made, on, steps.full, seed, last=last, progress=report)
     forecaster = NetworkForecaster(made, look_back)
     reason = f"strategy {strategy}: {FORECAST_STRATEGIES[strategy]}"
-    offsets = np.quantile(ratios_of(forecaster, on), levels, axis=0)
+    residuals = on.validation_future - forecaster.predict(on.validation_past)
+    ratios = residuals / recent_std(on.validation_past)[:, :, None]
+    offsets = np.quantile(ratios, levels, axis=0)
     return FittedForecaster(forecaster, offsets, typical_season(histories), reason)
 
 
 def stage_of(progress: Progress, name: str) -> Progress:
-    """The same under the name of one stage."""
+    """Return the same progress under the name of one stage."""
     return lambda what, done, of, detail="": progress(name, done, of, detail)
 
 
 def bare_encoder(model: Model) -> Encoder:
-    """The encoder of a model for windows at mean 0 and deviation 1, ready to be trained.
+    """Return the encoder of a model for windows at mean 0 and deviation 1, ready to be trained.
 
-    Where its tokens are patches it is taken without what makes one vector of them.
+    Where its tokens are patches it comes without the pooling to one vector.
     """
     encoder = unfrozen(model.encoder)
     body = backbone(encoder)
-    patches = body.stride is not None and body.stride > 1
-    return InstanceNormalised(encoder=body if patches else encoder)
+    return InstanceNormalised(encoder=body if _has_patches(body) else encoder)
 
 
 def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
-    """Steps that a window has: as many as the series that the model learned from.
-
-    Raises:
-        SeriesError: series too short for so many.
-    """
+    """Return the steps of a window: as many as the series that the model learned from."""
     typical = int(np.median([len(history) for history in scaled]))
     steps = pretraining_length(model) or look_backs_up_to(min(_MAX_LOOK_BACK, typical // 2))[-1]
     if 2 * horizon + steps > typical:
@@ -304,9 +271,3 @@ def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
             f"{horizon} and a model of windows of {steps}: pretrain on shorter windows"
         )
     return steps
-
-
-def ratios_of(forecaster: NetworkForecaster, on: TrainingWindows) -> Float[np.ndarray, "N C H"]:
-    """Truth less forecast of what is held out, in units of the spread of the window."""
-    missed = on.validation_future - forecaster.predict(on.validation_past)
-    return np.asarray(missed / recent_std(on.validation_past)[:, :, None])

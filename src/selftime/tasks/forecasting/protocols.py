@@ -1,4 +1,4 @@
-"""Where training, validation and test part of a series lie, as in the literature; the series cut and scaled so."""
+"""Training, validation and test part of a series as in the literature, cut and scaled."""
 
 import typing
 from collections.abc import Callable, Iterator
@@ -18,13 +18,7 @@ HOUR_MONTH = 30 * 24
 
 
 class Borders(NamedTuple):
-    """Steps before which each part ends; parts follow each other from step 0.
-
-    Attributes:
-        train: the training part ends here; all that is fitted is fitted on it.
-        validation: the validation part ends here; options are chosen on what came so far.
-        end: the test part ends here; later steps are not used.
-    """
+    """Steps before which each part ends, from step 0 on; later steps are not used."""
 
     train: int
     validation: int
@@ -32,19 +26,14 @@ class Borders(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """How a series is cut, and how many steps its season has where that is known.
-
-    Attributes:
-        cut: from the number of steps to the borders.
-        season: steps of a season; None where it is looked for in the training part.
-    """
+    """The cut of a number of steps, and the season; None where it is looked for in training."""
 
     cut: Callable[[int], Borders]
     season: int | None
 
 
 def months(month: int) -> Callable[[int], Borders]:
-    """12, 4 and 4 months of so many steps each (Zhou et al. 2021, section 5.1)."""
+    """Return a cut into 12, 4 and 4 months of such length (Zhou et al. 2021, section 5.1)."""
 
     def cut(T: int) -> Borders:
         if 20 * month > T:
@@ -58,11 +47,7 @@ def months(month: int) -> Callable[[int], Borders]:
 
 
 def seventy_ten_twenty(T: int) -> Borders:
-    """70 % for training, the last 20 % for test, what is between for validation (Wu et al. 2021).
-
-    Raises:
-        SeriesError: fewer than 10 steps.
-    """
+    """Cut 70 % for training, the last 20 % for test, the rest for validation (Wu et al. 2021)."""
     if T < 10:
         raise SeriesError(f"got {T} steps, wanted at least 10: give a longer series")
     return Borders(T * 7 // 10, T - T * 2 // 10, T)
@@ -77,40 +62,24 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 class ChannelScale(NamedTuple):
-    """Mean and standard deviation of each channel, in the units of the data.
-
-    Attributes:
-        mean: (C,) what is subtracted.
-        sd: (C,) what is divided by, above 0.
-    """
+    """Mean and standard deviation (above 0) of each channel, in the units of the data."""
 
     mean: Float[np.ndarray, "C"]
     sd: Float[np.ndarray, "C"]
 
     def apply(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
-        """Values in units of ``sd`` around ``mean``."""
+        """Return values in units of ``sd`` around ``mean``."""
         return np.asarray((values - self.mean) / self.sd)
 
     def invert(self, values: Float[np.ndarray, "*T C"]) -> Float[np.ndarray, "*T C"]:
-        """Scaled values back in their own units; channels are the last axis."""
+        """Return scaled values in their own units; channels are the last axis."""
         return np.asarray(values * self.sd + self.mean)
 
 
 def channel_scale(values: Float[np.ndarray, "T C"]) -> ChannelScale:
-    """The scale of each channel; a channel that does not vary has standard deviation 1."""
+    """Return the scale of each channel; one that does not vary has standard deviation 1."""
     mean, sd = values.mean(axis=0), values.std(axis=0)
     return ChannelScale(mean, np.where(sd > 1e-6 * np.abs(mean) + 1e-35, sd, 1.0))
-
-
-def find_protocol(name: str) -> Protocol:
-    """The protocol of that name.
-
-    Raises:
-        ValueError: no such protocol.
-    """
-    if name not in PROTOCOLS:
-        raise ValueError(f"got protocol {name!r}, wanted one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
 
 
 _FORECAST_CHUNK = 512
@@ -119,24 +88,20 @@ _FORECAST_CHUNK = 512
 
 @runtime_checkable
 class Forecasting(typing.Protocol):
-    """Whatever forecasts windows."""
+    """A forecaster of windows."""
 
     @property
     def look_back(self) -> int:
         """Past steps that are used at most."""
 
     def predict(self, past: Float[np.ndarray, "N C L"]) -> Float[np.ndarray, "N C H"]:
-        """Forecasts from windows of at least ``look_back`` steps."""
+        """Forecast from windows of at least ``look_back`` steps."""
 
 
 class Setting(NamedTuple):
     """A series cut and scaled as a protocol says.
 
-    Attributes:
-        values: (T,C) in units of the training part, ends with the test part.
-        borders: where the parts end.
-        scale: mean and standard deviation of the training part.
-        season: steps of a season, 1 without one.
+    Values are in units of the training part and end with the test part; season is 1 without one.
     """
 
     values: Float[np.ndarray, "T C"]
@@ -144,40 +109,37 @@ class Setting(NamedTuple):
     scale: ChannelScale
     season: int
 
-    def blocks(self, horizon: int) -> BlockedFolds:
-        """What may be learned from: training part, and validation part to choose options on."""
+    def folds(self, horizon: int) -> BlockedFolds:
+        """Cut training and validation part into folds; only the former is fitted on."""
         learnable = self.values[: self.borders.validation]
         return cut_folds([learnable], horizon, fit_end=[self.borders.train])
 
 
 def setting_of(series: SeriesSet, protocol: str) -> Setting:
-    """The series cut and scaled; gaps are bridged within the parts, never across a border.
+    """Cut and scale a series; gaps are bridged within the parts, never across a border.
 
     Raises:
         SeriesError: more than one series, or one too short for the protocol.
         ValueError: an unknown protocol.
     """
-    rule = find_protocol(protocol)
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"got protocol {protocol!r}, wanted one of {', '.join(PROTOCOLS)}")
     if len(series) != 1:
         raise SeriesError(
             f"got {len(series)} series, wanted a single one to cut by time: choose one of them"
         )
     raw = np.asarray(series.series(0).T, np.float64)  # (T,C)
-    borders = rule.cut(len(raw))
+    borders = PROTOCOLS[protocol].cut(len(raw))
     edges = [0, borders.train, borders.validation, borders.end]
     parts = [raw[a:b] for a, b in zip(edges, edges[1:], strict=False)]
     values = np.concatenate([fill_gaps(part) for part in parts])
     scale = channel_scale(values[: borders.train])
-    season = rule.season or season_of(values[: borders.train])
+    season = PROTOCOLS[protocol].season or season_of(values[: borders.train])
     return Setting(scale.apply(values), borders, scale, season)
 
 
 def check_horizon(setting: Setting, horizon: int) -> None:
-    """Whether the test part holds a window.
-
-    Raises:
-        SeriesError: it does not, or the horizon is below 1.
-    """
+    """Check that the test part holds a window."""
     test = setting.borders.end - setting.borders.validation
     if not 1 <= horizon <= test:
         raise SeriesError(
@@ -186,18 +148,12 @@ def check_horizon(setting: Setting, horizon: int) -> None:
         )
 
 
-def windows_after(
-    setting: Setting, first: int, look_back: int, horizon: int
-) -> Iterator[tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]]:
-    """Past and future of every window whose future begins at ``first`` or later, some at a time."""
-    return windows_between(setting, first, setting.borders.end, look_back, horizon)
-
-
 def windows_between(
-    setting: Setting, first: int, stop: int, look_back: int, horizon: int
+    setting: Setting, look_back: int, horizon: int, first: int, stop: int | None = None
 ) -> Iterator[tuple[Float32[np.ndarray, "N C L"], Float32[np.ndarray, "N C H"]]]:
-    """Past and future of every window whose future lies within ``first`` and ``stop``."""
-    values = setting.values[first - look_back : stop].astype(np.float32)
+    """Yield past and future of every window whose future lies between two steps, some at a time."""
+    end = setting.borders.end if stop is None else stop
+    values = setting.values[first - look_back : end].astype(np.float32)
     every = sliding_window_view(values, look_back + horizon, axis=0)  # (N,C,L+H), a view
     for i in range(0, len(every), _FORECAST_CHUNK):
         some = every[i : i + _FORECAST_CHUNK]

@@ -12,36 +12,34 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from selftime.tasks.anomaly.record import ChannelRecord
-from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
+from selftime.tasks.anomaly.scores.distances import nearest_score, principal
 
 CONVOLUTION_COMPONENTS = 16
 """Whitened principal coordinates that are compared. Whitening weighs the fast, small directions
-like the slow, large ones: an encoder that learns to be invariant throws away what tells anomalies.
+like the slow, large ones: an encoder that learns to be invariant loses what marks anomalies.
 """
 QUANTILES = (0.25, 0.5, 0.75)
 """Thresholds of the kernels, in turn, as quantiles of their responses."""
 EACH = 4
-"""Normal windows for each direction that is kept, at least: with fewer its spread is chance."""
+"""Normal windows for each direction that is kept, at least: with fewer its std is chance."""
 TRIPLES = tuple(itertools.combinations(range(9), 3))
 """Positions of the weight 2 in each of the 84 kernels of length 9; the other six weigh −1."""
 
 
 def convolutions(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Nearest other window by what convolutions say about it, features of one spread, whitened."""
+    """Score by the nearest other window in statistics of convolutions, whitened."""
     starts = record.starts(record.width)
     usual = record.usual(starts, record.width)
-    vectors = principal(
-        window_statistics(record, starts), usual, most=CONVOLUTION_COMPONENTS, whiten=True
-    )
-    distances = nearest_distances(vectors, starts, record.width, record)
-    return record.over_steps(distances, starts, record.width)
+    found = window_statistics(record, starts)
+    vectors = principal(found, usual, most=CONVOLUTION_COMPONENTS, whiten=True)
+    return nearest_score(record, vectors, starts)
 
 
 def one_class(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Mahalanobis distance from the mean of the normal windows, in their leading directions.
+    """Score by the Mahalanobis distance from the mean of the normal windows.
 
     The sphere around what is normal of Deep SVDD (Ruff et al. 2018, ICML, equations 3 and 4), with
-    fixed features in the place of a network and each direction measured in its own spread.
+    fixed features in the place of a network, each leading direction in units of its own std.
     """
     starts = record.starts(record.width)
     normal = starts + record.width <= record.train
@@ -55,20 +53,20 @@ def one_class(record: ChannelRecord) -> Float[np.ndarray, "T"]:
 def window_statistics(
     record: ChannelRecord, starts: Int[np.ndarray, "W"]
 ) -> Float32[np.ndarray, "W F"]:
-    """What convolutions say about each window, features of one spread over the usual ones."""
+    """Return pooled responses of each window, in units of their std over the usual ones."""
     features, usual = pooled_responses(record, starts), record.usual(starts, record.width)
-    spread = features[usual].std(axis=0)
+    std = features[usual].std(axis=0)
     least = 1e-6 * np.abs(features[usual]).max() + 1e-9
-    return np.asarray(features / np.maximum(spread, least))
+    return np.asarray(features / np.maximum(std, least))
 
 
 def pooled_responses(
     record: ChannelRecord, starts: Int[np.ndarray, "W"]
 ) -> Float32[np.ndarray, "W F"]:
-    """Share of steps above its threshold and mean above 0, of each kernel in each window.
+    """Return the share of steps above a threshold and the mean above 0 of each kernel and window.
 
-    A kernel is asked only where it lies within the window, so that a window is described by its
-    own steps alone.
+    A kernel counts only where it lies within the window, so that a window is described by its own
+    steps alone.
     """
     out = []
     for dilation in dilations_of(record.width):
@@ -85,23 +83,23 @@ def pooled_responses(
 def means_from(
     values: Float[np.ndarray, "R"], starts: Int[np.ndarray, "W"], count: int
 ) -> Float32[np.ndarray, "W"]:
-    """Mean of the ``count`` values from each start, or of those that are left."""
+    """Return the mean of the ``count`` values from each start, or of those that are left."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     last = np.minimum(starts + count, len(values))
     return np.asarray((sums[last] - sums[np.minimum(starts, last)]) / count, np.float32)
 
 
 def dilations_of(width: int) -> list[int]:
-    """1, 2, 4, … as long as a kernel fills at most half a window; 1 at least."""
+    """Return 1, 2, 4, … as long as a kernel fills at most half a window; 1 at least."""
     return [d for d in (1, 2, 4, 8, 16, 32) if d == 1 or 2 * 8 * d < width]
 
 
 def _kernel_responses(x: Float[np.ndarray, "T"], dilation: int) -> Iterator[Float[np.ndarray, "R"]]:
-    """Responses of the 84 kernels at the T − 8 · dilation places where they fit."""
+    """Yield responses of the 84 kernels at the T − 8 · dilation steps where they fit."""
     reach = 8 * dilation
     padded = np.concatenate([x, np.repeat(x[-1:], max(reach + 1 - len(x), 0))])
-    places = len(padded) - reach
-    shifts = [padded[j * dilation : j * dilation + places] for j in range(9)]
+    count = len(padded) - reach
+    shifts = [padded[j * dilation : j * dilation + count] for j in range(9)]
     minus = -np.sum(shifts, axis=0)
     for i, j, k in TRIPLES:
         yield minus + 3 * (shifts[i] + shifts[j] + shifts[k])

@@ -1,11 +1,11 @@
-"""How far a window lies from the nearest other one: by values, statistics, or shape."""
+"""Distances of windows to the nearest other one: by values, statistics, or shape."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from selftime.data.principal import principal_axes
 from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord, moving_mean
-from selftime.tasks.anomaly.scores import self_join_numba
+from selftime.tasks.anomaly.scores import matrix_profile_numba
 
 _WINDOWS_AT_ONCE = 256
 """Windows that are compared with all others at a time."""
@@ -14,31 +14,27 @@ _WINDOW_COMPONENTS = 32
 
 
 def window_knn(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Nearest other window in Euclidean distance, neither level nor scale taken off."""
-    width = record.width
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
-    vectors = principal(windows, record.usual(starts, width), most=_WINDOW_COMPONENTS)
-    return record.over_steps(nearest_distances(vectors, starts, width, record), starts, width)
+    """Score by the nearest other window in Euclidean distance, mean and scale kept."""
+    starts, windows = record.cut(record.width)
+    vectors = principal(windows, record.usual(starts, record.width), most=_WINDOW_COMPONENTS)
+    return nearest_score(record, vectors, starts)
 
 
 def statistics(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Nearest other window by seven statistics, each divided by its spread over the windows.
+    """Score by the nearest other window in seven statistics, each divided by its std over windows.
 
-    Amplitude, spread and roughness of a window stay as they are, which distances between
-    normalised shapes cannot see.
+    Amplitude, std and roughness of a window stay as they are, which distances between normalised
+    shapes cannot see.
     """
-    width = record.width
-    starts = record.starts(width)
-    found = statistics_of(record.windows(width, starts))
-    usual = found[record.usual(starts, width)]
-    spread = np.maximum(usual.std(axis=0), 1e-3 * np.abs(usual).max() + 1e-9)
-    vectors = (found - usual.mean(axis=0)) / spread
-    return record.over_steps(nearest_distances(vectors, starts, width, record), starts, width)
+    starts, windows = record.cut(record.width)
+    found = statistics_of(windows)
+    usual = found[record.usual(starts, record.width)]
+    std = np.maximum(usual.std(axis=0), 1e-3 * np.abs(usual).max() + 1e-9)
+    return nearest_score(record, (found - usual.mean(axis=0)) / std, starts)
 
 
 def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]:
-    """Mean, spread, least, greatest, roughness, change of halves, and last less first."""
+    """Return mean, std, least, greatest, roughness, change of halves, and last less first."""
     half = windows.shape[1] // 2
     steps = np.abs(np.diff(windows, axis=1, append=windows[:, -1:]))
     return np.stack(
@@ -56,16 +52,15 @@ def statistics_of(windows: Float[np.ndarray, "W L"]) -> Float[np.ndarray, "W 7"]
 
 
 def energy(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Root of the mean squared distance of each window from the mean of the usual ones."""
-    starts = record.starts(record.width)
-    windows = record.windows(record.width, starts)
+    """Score by the root mean squared distance of each window from the mean of the usual ones."""
+    starts, windows = record.cut(record.width)
     centre = windows[record.usual(starts, record.width)].mean(axis=0)
     distances = np.sqrt(np.square(windows - centre).mean(axis=1))
     return record.over_steps(distances, starts, record.width)
 
 
 def matrix_profile(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Matrix profile: nearest other window by shape, the flattest divided by a floor.
+    """Score by the matrix profile: nearest other window by shape, the flattest divided by a floor.
 
     Yeh et al. 2016, "Matrix Profile I: All Pairs Similarity Joins for Time Series", ICDM.
     """
@@ -75,20 +70,28 @@ def matrix_profile(record: ChannelRecord) -> Float[np.ndarray, "T"]:
 
 
 def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
-    """Distance of every window to the nearest one that does not overlap it; 0 if there is none.
+    """Return the distance of every window to the nearest that does not overlap it; 0 if none.
 
-    A window x is taken as (x − x̄) / max(s, floor) with s its spread and the floor a tenth of the
-    spread of the whole, so that the noise of flat windows is not blown up to a shape.
+    A window x is taken as (x − x̄) / max(s, floor) with s its std and the floor a tenth of the
+    std of the whole, so that the noise of flat windows is not blown up to a shape.
     """
     x = record.values
     means = moving_mean(x, width)
-    spreads = np.sqrt(np.maximum(moving_mean(np.square(x), width) - np.square(means), 0))
-    scale = 1 / np.maximum(spreads, max(FLAT_SHARE * float(record.known.std()), 1e-6))
-    lengths = np.where(record.whole(width), width * np.square(spreads * scale), np.inf)
+    stds = np.sqrt(np.maximum(moving_mean(np.square(x), width) - np.square(means), 0))
+    scale = 1 / np.maximum(stds, max(FLAT_SHARE * float(record.known.std()), 1e-6))
+    lengths = np.where(record.whole(width), width * np.square(stds * scale), np.inf)
     nearest = np.full(len(means), np.inf)
     ahead = record.train - width if record.past_only else record.steps
-    self_join_numba.join(x, width, means, scale, lengths, ahead, nearest)
+    matrix_profile_numba.nearest_by_shape(x, width, means, scale, lengths, ahead, nearest)
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
+
+
+def nearest_score(
+    record: ChannelRecord, vectors: Float[np.ndarray, "W D"], starts: Int[np.ndarray, "W"]
+) -> Float[np.ndarray, "T"]:
+    """Score by the distance of each window to the nearest other one, a vector per window."""
+    distances = nearest_distances(vectors, starts, record.width, record)
+    return record.over_steps(distances, starts, record.width)
 
 
 def nearest_distances(
@@ -97,15 +100,9 @@ def nearest_distances(
     width: int,
     record: ChannelRecord,
 ) -> Float[np.ndarray, "W"]:
-    """Distance of each window to the nearest one that does not overlap it; 0 if there is none.
+    """Return the distance of each window to the nearest that does not overlap it; 0 if none.
 
-    With ``record.past_only`` only windows of the normal part and earlier ones are asked.
-
-    Args:
-        vectors: one for each window.
-        starts: where the windows begin.
-        width: their length.
-        record: what they are windows of.
+    With ``record.past_only`` windows are compared with those of the normal part and earlier ones.
     """
     points = vectors.astype(np.float64)  # squares cancel, and may not depend on what else is there
     lengths = np.square(points).sum(axis=1)  # (W,)
@@ -119,14 +116,14 @@ def nearest_distances(
 
 
 def _allowed_pairs(
-    asking: Int[np.ndarray, "K"], asked: Int[np.ndarray, "W"], width: int, record: ChannelRecord
+    rows: Int[np.ndarray, "K"], columns: Int[np.ndarray, "W"], width: int, record: ChannelRecord
 ) -> Bool[np.ndarray, "K W"]:
-    """Which windows may be compared with which."""
-    ahead = asked - asking[:, None]  # (K,W)
+    """Return True for pairs of windows that may be compared."""
+    ahead = columns - rows[:, None]  # (K,W)
     apart = np.abs(ahead) >= width
     if not record.past_only:
         return np.asarray(apart)
-    return np.asarray(apart & ((ahead < 0) | (asked + width <= record.train)))
+    return np.asarray(apart & ((ahead < 0) | (columns + width <= record.train)))
 
 
 def principal(
@@ -136,18 +133,14 @@ def principal(
     most: int,
     whiten: bool = False,
 ) -> Float32[np.ndarray, "W K"]:
-    """The leading principal coordinates of vectors, as the usual ones have them.
+    """Return at most ``most`` leading principal coordinates of vectors.
 
-    Args:
-        vectors: one a row.
-        usual: rows from which mean and directions are measured.
-        most: K, how many coordinates at most.
-        whiten: whether each coordinate is divided by its spread.
+    Mean and directions come from the usual rows; ``whiten`` divides each coordinate by its std.
     """
     centre = vectors[usual].mean(axis=0)
     centred = vectors - centre
-    spread = centred[usual].T @ centred[usual] / usual.sum()  # (D,D)
-    variances, directions = (part[..., :most] for part in principal_axes(spread))
+    covariance = centred[usual].T @ centred[usual] / usual.sum()  # (D,D)
+    variances, directions = (part[..., :most] for part in principal_axes(covariance))
     seen = variances > 1e-7 * max(variances[0], 1e-12)
     if not seen.any():
         seen[0] = True

@@ -1,4 +1,4 @@
-"""What a pretrained model says: how far a window is from others, how much a hidden step tells."""
+"""Scores by a pretrained model: distances of embeddings, and the effect of hiding a step."""
 
 from collections.abc import Sequence
 
@@ -12,34 +12,28 @@ from selftime.data.windows import batch_of
 from selftime.encoders.networks.dilated import Dilated, visible_and_masked_tokens
 from selftime.encoders.streaming.streamable import body_of
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.record import ChannelRecord
-from selftime.tasks.anomaly.scores.distances import nearest_distances, principal
+from selftime.tasks.anomaly.record import ChannelRecord, mean_between
+from selftime.tasks.anomaly.scores.distances import nearest_score, principal
 
 _EMBEDDING_COMPONENTS = 64
 """Whitened principal coordinates of the embeddings that are compared."""
 RECENT_SCORES = 21
-"""Scores before a step that say what is usual there (Yue et al. 2022, AAAI, Z of its appendix)."""
+"""Scores before a step whose mean is usual there (Yue et al. 2022, AAAI, Z of its appendix)."""
 
 
 def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
-    """Nearest other window by the model's embeddings, whitened, of all channels at once.
-
-    Raises:
-        SeriesError: another number of channels than the model was made for.
-    """
+    """Score by the nearest other window in whitened embeddings of all channels at once."""
     first = channels[0]
     starts = first.starts(first.width)
-    windows = np.stack([r.windows(first.width, starts) for r in channels], axis=1)  # (W,C,L)
+    windows = np.stack([r.cut(first.width)[1] for r in channels], axis=1)  # (W,C,L)
     vectors = model.embed(SeriesSet.of(windows), progress=False)
     usual = first.usual(starts, first.width)
     near = principal(vectors, usual, most=_EMBEDDING_COMPONENTS, whiten=True)
-    return first.over_steps(
-        nearest_distances(near, starts, first.width, first), starts, first.width
-    )
+    return nearest_score(first, near, starts)
 
 
 def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.ndarray, "T"]:
-    """Distance between a step's token and the one it has if that step alone is hidden.
+    """Score by the distance between a step's token and the one it has if that step is hidden.
 
     αₜ = ‖rₜ − r′ₜ‖₁, then (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of the 21 before it (Yue et al. 2022,
     AAAI, "Time series anomaly detection" and its appendix). There each window ends with the step in
@@ -57,13 +51,13 @@ def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.nda
 
 
 def can_hide(model: Model) -> bool:
-    """Whether a model is a causal dilated network, its values scaled alike at all times."""
+    """Return whether a model is a causal dilated network with one scale for all times."""
     body = body_of(model.encoder)
     return isinstance(body, Dilated) and body.causal and not isinstance(model.scaling, PerSeries)
 
 
 def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarray, "T"]:
-    """‖rₜ − r′ₜ‖₁ of each step of a recording."""
+    """Return ‖rₜ − r′ₜ‖₁ of each step of a recording."""
     body = body_of(model.encoder)
     if not can_hide(model) or not isinstance(body, Dilated):
         raise ValueError(
@@ -77,10 +71,8 @@ def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np
 
 
 def less_recent(scores: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-    """(αₜ − ᾱₜ) / ᾱₜ, ᾱₜ the mean of the 21 scores before, fewer at the beginning; first 0."""
-    sums = np.concatenate([[0.0], np.cumsum(scores)])
-    last = np.arange(1, len(scores))
-    begin = np.maximum(last - RECENT_SCORES, 0)
-    usual = (sums[last] - sums[begin]) / (last - begin)
+    """Return (αₜ − ᾱₜ) / ᾱₜ with ᾱₜ the mean of up to 21 scores before; 0 for the first step."""
+    steps = np.arange(1, len(scores))
+    usual = mean_between(scores, np.maximum(steps - RECENT_SCORES, 0), steps - 1)
     adjusted = (scores[1:] - usual) / np.maximum(usual, 1e-6)
     return np.concatenate([[0.0], adjusted])

@@ -1,4 +1,4 @@
-"""How badly some steps are told from those around or before them, in closed form."""
+"""Errors of predicting some steps from those around or before them, in closed form."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,7 +15,7 @@ AHEAD = 8
 
 
 def inpainting(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Error of ridge regression from both surroundings to a hidden middle of a quarter width.
+    """Score by the error of a ridge from both surroundings to a hidden middle of a quarter width.
 
     The closed form of masked reconstruction: for windows (x, y) of surroundings and middle,
     B = (XᵀX + λI)⁻¹XᵀY. Errors are averaged over a window like all scores.
@@ -23,21 +23,20 @@ def inpainting(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     hidden = max(record.width // 4, 1)
     beside = min(record.width, max((record.train - hidden) // 4, 1))
     width = min(hidden + 2 * beside, record.steps)
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
+    starts, windows = record.cut(width)
     middle = np.zeros(width, bool)
     middle[beside : beside + hidden] = True
     usual = windows[record.usual(starts, width)]
     centre = usual.mean(axis=0)
     few = (usual - centre)[:: -(-len(usual) // _MAX_EXAMPLES)]
     weights = ridge_between(few[:, ~middle], few[:, middle])
-    missed = (windows - centre)[:, middle] - (windows - centre)[:, ~middle] @ weights
-    errors = np.sqrt(np.square(missed).mean(axis=1))
+    residuals = (windows - centre)[:, middle] - (windows - centre)[:, ~middle] @ weights
+    errors = np.sqrt(np.square(residuals).mean(axis=1))
     return record.smooth(_over_steps(record, errors, starts, width, beside + hidden // 2))
 
 
 def forecast_error(record: ChannelRecord) -> Float[np.ndarray, "T"]:
-    """Error of ridge regression from a window to the steps after it, fitted on the normal part.
+    """Score by the error of a ridge from a window to the steps after it, fitted on the normal part.
 
     The error of each step ahead is divided by its median size in the normal part, so that later
     ones, which are always worse, do not drown the first; a window has their root mean square.
@@ -45,23 +44,24 @@ def forecast_error(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     ahead = max(record.width // AHEAD, 1)
     back = max(min(record.width, record.train - ahead), 1)
     width = min(back + ahead, record.steps)
-    starts = record.starts(width)
-    windows = record.windows(width, starts)
+    starts, windows = record.cut(width)
     normal = starts + width <= record.train
     normal[0] = True  # there must be one
     centred = windows - windows[normal].mean(axis=0)
     before, after = centred[:, :-ahead], centred[:, -ahead:]
-    missed = np.abs(after - before @ ridge_between(before[normal], after[normal]))
-    usual = np.median(missed[normal], axis=0)
-    errors = np.sqrt(np.square(missed / np.maximum(usual, 1e-3)).mean(axis=1))  # of values' spread
-    told = _over_steps(record, errors, starts, width, width - 1 - ahead // 2)
-    return told if record.past_only else record.smooth(told)
+    residuals = np.abs(after - before @ ridge_between(before[normal], after[normal]))
+    usual = np.median(residuals[normal], axis=0)
+    errors = np.sqrt(
+        np.square(residuals / np.maximum(usual, 1e-3)).mean(axis=1)
+    )  # values have std 1
+    scores = _over_steps(record, errors, starts, width, width - 1 - ahead // 2)
+    return scores if record.past_only else record.smooth(scores)
 
 
 def ridge_between(
     x: Float[np.ndarray, "N P"], y: Float[np.ndarray, "N Q"]
 ) -> Float[np.ndarray, "P Q"]:
-    """Weights from steps that are seen to those that are not."""
+    """Return the weights of a ridge from visible steps to hidden ones."""
     squares = x.T @ x
     penalty = INPAINTING_PENALTY * np.trace(squares) / max(len(squares), 1) + 1e-9
     return solve_ridge(squares, x.T @ y, float(penalty))
@@ -74,7 +74,7 @@ def _over_steps(
     width: int,
     middle: int,
 ) -> Float[np.ndarray, "T"]:
-    """Errors of windows as scores: at the middle of what is told, or when the window has ended."""
+    """Place errors of windows at the middle of the predicted steps, or at the end of the window."""
     if record.past_only:
         return record.over_steps(errors, starts, width)
     return np.asarray(np.interp(np.arange(record.steps), starts + middle, errors))

@@ -1,4 +1,4 @@
-"""All pairs of windows along diagonals, each product of two from the last in constant time.
+"""The matrix profile: all pairs of windows along diagonals, each product in constant time.
 
 Every loop over diagonals does one thing, which compilers turn into instructions for several numbers
 at once; with all of them in one loop they do not, and it takes more than twice as long.
@@ -13,7 +13,7 @@ _DIAGONALS_AT_ONCE = 256
 
 
 @compile_kernel(reorder=True)
-def join(
+def nearest_by_shape(
     x: np.ndarray,
     width: int,
     means: np.ndarray,
@@ -22,7 +22,7 @@ def join(
     ahead: int,
     nearest: np.ndarray,
 ) -> None:
-    """Squared distance of each window to its nearest one, written into ``nearest``.
+    """Write the squared distance of each window to its nearest one into ``nearest``.
 
     Args:
         x: (T,) values.
@@ -37,7 +37,7 @@ def join(
     sums, squares = np.zeros(_DIAGONALS_AT_ONCE), np.zeros(_DIAGONALS_AT_ONCE)
     for first in range(width, windows, _DIAGONALS_AT_ONCE):
         lanes = min(_DIAGONALS_AT_ONCE, windows - first)
-        begin(sums[:lanes], x, width, first)
+        _start_products(sums[:lanes], x, width, first)
         for i in range(windows - first):
             n, j = min(lanes, windows - first - i), i + first
             these = squares[:n]
@@ -46,17 +46,17 @@ def join(
             _squared_distances(
                 these, sums[:n], means[other], scale[other], lengths[other], mean, factor
             )
-            lower(nearest[other], these, lengths[i])
+            _lower_nearest(nearest[other], these, lengths[i])
             counted = min(n, max(ahead - j + 1, 0))
-            nearest[i] = min(nearest[i], lengths[i] + least(these[:counted]))
+            nearest[i] = min(nearest[i], lengths[i] + _minimum(these[:counted]))
             n = min(lanes, windows - first - i - 1)
             new = x[min(i + width, last)]
-            move(sums[:n], x[j + width : j + width + n], x[j : j + n], new, x[i])
+            _move_products(sums[:n], x[j + width : j + width + n], x[j : j + n], new, x[i])
 
 
 @compile_kernel(reorder=True)
-def begin(sums: np.ndarray, x: np.ndarray, width: int, first: int) -> None:
-    """Products of the first window with those ``first`` steps on and later."""
+def _start_products(sums: np.ndarray, x: np.ndarray, width: int, first: int) -> None:
+    """Multiply the first window with those ``first`` steps on and later."""
     for lane in range(len(sums)):
         total = 0.0
         for k in range(width):
@@ -74,23 +74,23 @@ def _squared_distances(
     mean: float,
     factor: float,
 ) -> None:
-    """Squared distances of one window to others, less its own squared length."""
+    """Write squared distances of one window to others, less its own squared length."""
     for lane in range(len(squares)):
         product = (sums[lane] - mean * means[lane]) * (factor * scale[lane])
         squares[lane] = lengths[lane] - product
 
 
 @compile_kernel(reorder=True)
-def lower(nearest: np.ndarray, squares: np.ndarray, length: float) -> None:
-    """What others know, where this window is nearer."""
+def _lower_nearest(nearest: np.ndarray, squares: np.ndarray, length: float) -> None:
+    """Lower the least distances of others where this window is nearer."""
     for lane in range(len(nearest)):
         square = squares[lane] + length
         nearest[lane] = square if square < nearest[lane] else nearest[lane]
 
 
 @compile_kernel(reorder=True)
-def least(squares: np.ndarray) -> float:
-    """The least, inf of none."""
+def _minimum(squares: np.ndarray) -> float:
+    """Return the least, inf of none."""
     found = np.inf
     for square in squares:
         found = min(square, found)
@@ -98,7 +98,9 @@ def least(squares: np.ndarray) -> float:
 
 
 @compile_kernel(reorder=True)
-def move(sums: np.ndarray, coming: np.ndarray, leaving: np.ndarray, new: float, old: float) -> None:
-    """Products of the windows that begin a step later."""
+def _move_products(
+    sums: np.ndarray, coming: np.ndarray, leaving: np.ndarray, new: float, old: float
+) -> None:
+    """Move on to the products of the windows that begin a step later."""
     for lane in range(len(sums)):
         sums[lane] += new * coming[lane] - old * leaving[lane]
