@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from scratch_material import make_scratch_quick
 from typer.testing import CliRunner
 
 import selftime as st
-from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
 from selftime.engine.training.config import Budget

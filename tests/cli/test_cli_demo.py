@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from scratch_material import make_scratch_quick
 from typer.testing import CliRunner
 
 import selftime as st
-from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.data import readers
 

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from scratch_material import make_scratch_quick
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import selftime as st
-from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.data import readers
 from selftime.tasks.audit import views as invariance
@@ -99,7 +99,9 @@ def test_every_command_is_compared():
 
 
 def test_inspect(world, monkeypatch):
-    monkeypatch.setattr(invariance, "STRENGTHS", {name: VIEW_STRENGTHS[name] for name in ("flip",)})
+    monkeypatch.setattr(
+        invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in ("flip",)}
+    )
     path = str(world / "train.npz")
     said = say("inspect", path, "--views", "--seed", 3)
     views = said.pop("views")

@@ -17,7 +17,7 @@ from selftime.views.registry import VIEW_STRENGTHS, VIEWS
 def few(monkeypatch):
     """Some of the views: what all of them do is asked in test_invariance.py."""
     some = {name: VIEW_STRENGTHS[name] for name in ("jitter", "flip", "channel_dropout")}
-    monkeypatch.setattr(invariance, "STRENGTHS", some)
+    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", some)
 
 
 @pytest.fixture

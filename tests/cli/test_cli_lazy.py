@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from house_rules import imports
 from typer.main import get_command
 
 import selftime
-from house_rules import imports
 from selftime.cli import app
 
 CLI = sorted((Path(selftime.__file__).parent / "cli").glob("*.py"))

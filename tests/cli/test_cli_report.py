@@ -6,18 +6,18 @@ import shutil
 
 import numpy as np
 import pytest
+from judged_material import TABLE
+from report_material import Seen
+from scratch_material import make_scratch_quick
 from typer.testing import CliRunner
 
 import selftime as st
-from report_material import Seen
-from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.report.page.calibration import metric_rows
 from selftime.report.page.evaluation import WITHOUT
 from selftime.tasks.comparison import compare as tasks
 from selftime.tasks.comparison.compare import comparison_from_dict, comparison_to_dict
 from selftime.tasks.evaluation.evaluation import Evaluation
-from test_report_judged import TABLE
 
 
 def waves(n: int, seed: int) -> st.SeriesSet:
@@ -54,7 +54,7 @@ def world(tmp_path_factory):
             name: tasks.COMPARISON_ROWS[name]
             for name in ("selftime", "untrained encoder", "raw values")
         }
-        patch.setattr(tasks, "ROWS", few)
+        patch.setattr(tasks, "COMPARISON_ROWS", few)
         call("pretrain", train, "--encoder", "quantiles", "--out", folder / "run")
         model = st.load(folder / "run")
         patch.setattr(tasks, "pretrain", lambda *_, **__: model)

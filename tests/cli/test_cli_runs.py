@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from training_material import waves
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -16,7 +17,6 @@ import selftime as st
 from selftime.cli import app, terminal
 from selftime.cli.pretrain import words_to_resume
 from selftime.engine.training.run_folder import facts_in, metrics_in
-from training_material import waves
 
 
 def call(*words):

@@ -73,8 +73,9 @@ def test_examples_run(monkeypatch):
 
 def test_names_on_the_page_are_options():
     words = set(re.findall(r"(?<!-)--[a-z][a-z-]*", TEXT)) - {"--thousand", "--source"}
-    page = (Path(st.__file__).parent / "cli" / "forecasting.py").read_text(encoding="utf8")
-    page += (Path(st.__file__).parent / "cli" / "options.py").read_text(encoding="utf8")
+    folder = Path(st.__file__).parent / "cli"
+    files = [folder / f"{name}.py" for name in ("forecast", "backtest", "options")]
+    page = "".join(path.read_text(encoding="utf8") for path in files)
     assert words and all(re.search(rf'["/]{word}["/]', page) for word in words)
 
 

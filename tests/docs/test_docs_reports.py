@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from judged_material import TABLE, judged_pair
+from report_material import Seen, a_comparison, a_run, full_content
 
 import selftime as st
-from judged_material import judged_pair
-from report_material import Seen, a_comparison, a_run, full_content
 from selftime.cli.report import report
 from selftime.encoders.builders import BUILDERS
 from selftime.engine.training.run_folder import (
@@ -20,7 +20,6 @@ from selftime.engine.training.run_folder import (
 from selftime.report.page.content import Content
 from selftime.report.page.page import page
 from selftime.tasks.comparison.compare import comparison_to_dict
-from test_report_judged import TABLE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "reports.md").read_text(encoding="utf8")

@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from scratch_material import make_scratch_quick
 from typer.testing import CliRunner
 
-from scratch_material import make_scratch_quick
 from selftime.cli import app
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives.registry import OBJECTIVES

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from training_material import waves
 
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.encoders.networks.dilated import Dilated
@@ -12,7 +13,6 @@ from selftime.estimators import Classifier, Regressor, Segmenter
 from selftime.objectives.base import Recipe
 from selftime.objectives.simclr import SimCLR
 from selftime.objectives.spectral import Spectral
-from training_material import waves
 
 X = waves(30)
 SPEED = np.where(np.arange(30) % 2, 5.0, 2.0)

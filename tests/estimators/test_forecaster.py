@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from forecast_material import waves
 from typer.testing import CliRunner
 
 import selftime as st
-from forecast_material import waves
 from selftime.cli import app
 from selftime.data.series import SeriesError
 from selftime.report.pictures.forecasts import quantile_bands

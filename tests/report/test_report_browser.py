@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
 
 import selftime as st
-from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
 from selftime.report.page.page import Content, page
 
 QUIET = [

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from judged_material import judged_pair
+from judged_material import TABLE, judged_pair
 from report_material import HOSTILE, Seen, a_run, full_content, some_series, some_vectors
+
 from selftime.report.page.calibration import (
     PLOT_SIDE,
     calibration_picture,
@@ -31,12 +31,6 @@ from selftime.report.page.evaluation import (
 from selftime.report.page.page import page, template_text
 from selftime.report.page.results import strategies_of, strategy_table
 from selftime.tasks.comparison.compare import Comparison
-
-TABLE = {
-    "probe": {9: (0.7, 0.6, 0.8), 45: (0.8, 0.75, 0.85), "all": (0.9, 0.88, 0.92)},
-    "full": {9: (0.5, 0.45, 0.55), "all": (0.95, 0.93, 0.97)},
-}
-
 
 # Confusion
 

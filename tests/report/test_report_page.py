@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-import selftime as st
 from report_material import (
     HOSTILE,
     RANGES,
@@ -20,6 +18,8 @@ from report_material import (
     some_series,
     some_vectors,
 )
+
+import selftime as st
 from selftime.report.page.page import Content, page, write_page
 from selftime.report.page.pointmap import MOST_SERIES
 from selftime.views.registry import VIEWS

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-
 from report_material import RANGES, WARNINGS, a_comparison, a_log, a_run, some_series, some_vectors
+
 from selftime.data.batch import Batch
 from selftime.report.page.charts import (
     Axis,

@@ -10,11 +10,11 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
-Strategy = Annotated[
+StrategyOption = Annotated[
     str,
     typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
 ]
-Head = Annotated[
+HeadOption = Annotated[
     str,
     typer.Option(
         "--head",
@@ -25,19 +25,19 @@ Head = Annotated[
 
 @app.command()
 def classify(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
+    model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[str, typer.Option("--test", help="Series to classify.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
-    strategy: Strategy = "auto",
-    head: Head = "linear",
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    strategy: StrategyOption = "auto",
+    head: HeadOption = "linear",
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Classify series with a few labelled ones: class and probability of each.
 
@@ -51,7 +51,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
-    files.check_file(out, files.TABLES, force=force)
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
     files.check_file(beside, (".json",), force=force)
     read = files.reader(label, id, time, layout)
     labelled, asked, given = read(train), read(test), st.load(model)

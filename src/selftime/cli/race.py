@@ -11,7 +11,7 @@ from selftime.cli.app import app
 
 @app.command()
 def race(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
+    data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder; a stopped race goes on in it.")],
     minutes: Annotated[
         float, typer.Option("--minutes", min=0.01, help="For all contenders together.")
@@ -20,14 +20,14 @@ def race(  # noqa: PLR0913 - the signature is the command line
         str | None,
         typer.Option("--objectives", help="Names or sums, with commas: 'simclr,simclr+mae'."),
     ] = None,
-    encoder: options.Encoder = "auto",
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    encoder: options.EncoderOption = "auto",
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Let several methods learn from the same series within a budget, and keep the best model.
 
@@ -39,7 +39,7 @@ def race(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
     from selftime.report.tables import race_table
 
-    files.check_folder(Path(out), force=force, again="race")
+    files.check_run_folder(Path(out), force=force, again="race")
     series = files.reader(label, id, time, layout)(data)
     made = st.race(
         series,

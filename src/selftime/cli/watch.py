@@ -19,7 +19,7 @@ LONGEST = 1 << 16
 
 @app.command()
 def watch(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
+    model: options.ModelArgument,
     normal: Annotated[
         str | None, typer.Option("--normal", help="Normal series: file, folder or sample:NAME.")
     ] = None,
@@ -114,9 +114,9 @@ def answer_lines(answer: Answer, channels: int) -> None:
     """Answer every line of stdin until it ends."""
     said, step = Complaints(), 0
     try:
-        for raw in lines_of(sys.stdin.buffer.readline):
+        for raw in read_lines(sys.stdin.buffer.readline):
             step += 1
-            values, complaint = step_in(raw, channels)
+            values, complaint = parse_step(raw, channels)
             said.hear(step, complaint)
             sys.stdout.write(answer(step, values) + "\n")
             sys.stdout.flush()
@@ -124,7 +124,7 @@ def answer_lines(answer: Answer, channels: int) -> None:
         said.sum_up(step)
 
 
-def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+def read_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
     """Lines as they come, without their ends, cut where they are longer than :data:`LONGEST`."""
     while line := readline(LONGEST):
         rest = line
@@ -133,7 +133,7 @@ def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n") if rest is line else line
 
 
-def step_in(raw: bytes, channels: int) -> tuple[list[float], str | None]:
+def parse_step(raw: bytes, channels: int) -> tuple[list[float], str | None]:
     """The values of a line, NaN where missing, and what is wrong with it, if anything.
 
     A line that cannot be read, or holds another number of values, is a step that was missed.
@@ -145,14 +145,14 @@ def step_in(raw: bytes, channels: int) -> tuple[list[float], str | None]:
     if len(cells) != channels:
         return missed, f"got {len(cells)} values, wanted {channels}"
     try:
-        values = [number_in(cell) for cell in cells]
+        values = [parse_number(cell) for cell in cells]
     except ValueError as error:
         return missed, str(error)
     infinite = any(abs(value) == float("inf") for value in values)
     return values, "got infinity, wanted a number" if infinite else None
 
 
-def number_in(cell: str) -> float:
+def parse_number(cell: str) -> float:
     """A number; NaN where nothing stands.
 
     Raises:
