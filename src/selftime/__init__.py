@@ -1,5 +1,23 @@
 """Self-supervised learning for time series: from raw recordings to results with few labels.
 
+======================================== ======================================================
+read, write, write_table, Columns        series and tables in files, and which columns to take
+SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
+sample, samples                          bundled data sets
+inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
+pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
+load, Model, ModelError, adapt           models from folders, and their adaptation to other series
+race, pick, suggest, advise              the best objective, layer, next labels and strategy
+compare, write_comparison, find_leaks    a model beside reference rows, with few labels
+evaluate, Evaluation                     a fitted classifier on test series
+read_run, RunFolder, RunError            every figure of a run folder, and its report
+Classifier, Regressor, Segmenter         scikit-learn estimators on top of a model
+SelfSupervised                           a scikit-learn transformer that pretrains
+Forecaster, backtest                     forecasts with quantiles, and their errors
+AnomalyDetector, detect                  anomaly scores of recordings
+StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
+======================================== ======================================================
+
 Names are loaded when they are first used, so that ``import selftime`` costs nothing.
 """
 
@@ -23,7 +41,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.engine.streaming.stream import Stream as Stream
-    from selftime.engine.streaming.stream import StreamError as StreamError
+    from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.training.config import TrainingConfig as TrainingConfig
     from selftime.engine.training.run_folder import Run as Run
     from selftime.engine.training.run_folder import RunError as RunError
@@ -71,10 +89,10 @@ _HOMES = {
     "Model": "engine.model",
     "ModelError": "engine.model",
     "Stream": "engine.streaming.stream",
-    "StreamError": "engine.streaming.stream",
+    "StreamError": "encoders.streaming.base",
     "Auto": "engine.choices",
     "TrainingConfig": "engine.training.config",
-    "adapted": "engine.adaptation",
+    "adapt": "engine.adaptation",
     "compare": "tasks.comparison.compare",
     "write_comparison": "report.folder",
     "read_run": "report.folder",
@@ -98,7 +116,7 @@ _HOMES = {
     "SelfSupervised": "estimators",
     "StreamMonitor": "estimators",
 }
-"""Where each public name lives."""
+"""The module of each public name."""
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
 

@@ -100,7 +100,7 @@ def test_hostile_lines_are_told_and_taken_as_missing(folder, normal):
     assert told[1] == "line 5: got 'abc', wanted a number: taken as missing"
     assert told[2] == "line 6: got 1 values, wanted 2: taken as missing"
     assert told[4] == "line 11: got infinity, wanted a number: taken as missing"
-    assert told[9].endswith("taken as missing; of more of them only the number is told")
+    assert told[9].endswith("taken as missing; further ones are only counted")
     assert told[10:] == ["24 lines, 15 of them malformed and taken as missing"]
 
 

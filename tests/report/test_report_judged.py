@@ -162,7 +162,7 @@ def test_mistakes_are_drawn_with_their_lookalikes():
             mistake.id, mistake.like_predicted.id, mistake.like_truth.id
         ]  # fmt: skip
         assert all(len(p.lanes) == 3 and all(p.lanes) for p in panels)
-        assert panels[1].about.startswith(f"training, {mistake.predicted}: alike ")
+        assert panels[1].about.startswith(f"training, {mistake.predicted}: similarity ")
     wrong = int((~found.right).sum())
     assert it.caption.startswith(f"{wrong} of 60 test series were given a wrong class.")
 
@@ -292,7 +292,7 @@ def test_same_content_same_page_and_arguments_untouched():
 def test_vectors_without_series_are_refused():
     with pytest.raises(ValueError, match="got 12 vectors for 0 series: one each is wanted"):
         Content(run=a_run(), vectors=some_vectors())
-    assert "Series that the model finds alike" not in page(
+    assert "Series that the model finds similar" not in page(
         Content(run=a_run(), series=some_series())
     )
 

@@ -23,5 +23,5 @@ def small_recipe(encoder: Encoder, channels: int, length: int) -> dict[str, Any]
 
 def make_scratch_quick(patch: pytest.MonkeyPatch) -> None:
     """Few steps of a small network: what it learns is tested in test_scratch.py."""
-    patch.setattr(scratch, "STEPS", 3)
+    patch.setattr(scratch, "MAX_TRAINING_STEPS", 3)
     patch.setattr(references, "network_like", small_recipe)

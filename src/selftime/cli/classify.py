@@ -61,9 +61,13 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         given, strategy=strategy, head=head, random_state=seed, progress=True
     )
     classifier.fit(labelled)
-    chances = classifier.predict_proba(asked)  # (N,K)
-    predicted = classifier.classes_[chances.argmax(axis=1)]
-    columns = {"id": asked.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
+    probabilities = classifier.predict_proba(asked)  # (N,K)
+    predicted = classifier.classes_[probabilities.argmax(axis=1)]
+    columns = {
+        "id": asked.ids.astype(str),
+        "class": predicted,
+        "probability": probabilities.max(axis=1),
+    }
     if asked.labels is not None:
         columns["label"] = asked.labels
     st.write_table(out, columns, overwrite=force)
@@ -75,7 +79,9 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         f"{len(asked):,} series classified with {len(labelled):,} labelled ones.",
     ]
     if asked.labels is not None:
-        found = st.evaluate(classifier.model_, classifier, labelled, asked, probabilities=chances)
+        found = st.evaluate(
+            classifier.model_, classifier, labelled, asked, probabilities=probabilities
+        )
         found.save(beside, overwrite=force)
         leaks = st.find_leaks(given, labelled, asked)
         result |= {"accuracy": found.accuracy, "leaks": leaks.to_dict(), "evaluation": str(beside)}
@@ -86,5 +92,5 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:
-    """How many series were given each class."""
+    """Count the series predicted in each class."""
     return dict(sorted(Counter(map(str, predicted)).items()))

@@ -29,7 +29,7 @@ def demo(
     Example: selftime demo
     """
     import selftime as st
-    from selftime.report.pictures.overview import overview
+    from selftime.report.pictures.maps import overview
     from selftime.report.pictures.palette import save_picture
     from selftime.report.tables import comparison_table
 

@@ -37,7 +37,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     """Score how anomalous every step of a recording is, and list the alarms.
 
     What is normal comes from the beginning of the recording. The file holds step and score for
-    every step; alarms are told for those after the normal part.
+    every step; alarms are those after the normal part.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """

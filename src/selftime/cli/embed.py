@@ -38,5 +38,5 @@ def embed(  # noqa: PLR0913 - the signature is the command line
         columns["label"] = series.labels
     st.write_table(out, columns, overwrite=force)
     result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
-    line = f"{len(series):,} series, {vectors.shape[1]} numbers each: {out}"
+    line = f"{len(series):,} series, embedding size {vectors.shape[1]}: {out}"
     terminal.show(result, line, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Where data come from and results go: readers, suffixes, and what is in the way."""
+"""Readers of data, suffixes of results, and checks that results are not in the way."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
-"""How the names of results may end."""
+"""Suffixes of results."""
 
 
 def reader(
@@ -23,7 +23,7 @@ def reader(
     time: str | None = None,
     layout: Literal["long", "wide", "series"] | None = None,
 ) -> Callable[[str], "SeriesSet"]:
-    """What reads the data of a command, by its options for tables."""
+    """Make the reader of a command's data, by its options for tables."""
     given = {"label": label, "id": id, "time": time}
     columns = st.Columns(**{name: column for name, column in given.items() if column})
     return partial(st.read, columns=columns, layout=layout)

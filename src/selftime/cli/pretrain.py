@@ -108,7 +108,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
 def config_of(
     precision: Literal["no", "bf16", "fp16"], accumulate: int, clip: float | None, stops: bool
 ) -> "TrainingConfig | None":
-    """How a gradient run is carried out; None where nothing was asked for."""
+    """Make the config of a gradient run; None where nothing was asked for."""
     import selftime as st
 
     config = st.TrainingConfig(
@@ -127,12 +127,12 @@ def words_to_resume() -> str:
 
 
 def summary_lines(run: dict[str, Any], dim: int, page: Path) -> list[str]:
-    """What was learned from what, every setting with its reason, and where it all is."""
-    chosen = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
+    """Say the data, every setting with its reason, and the paths of model and report."""
+    settings = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
     count = f"{run['data']['series']:,} series without labels"
     return [
         f"Learned from {count} in {run['seconds']:.1f} s:",
-        *chosen,
-        f"A series becomes {dim} numbers. Model: {page.with_name('model')}",
+        *settings,
+        f"Embedding size: {dim}. Model: {page.with_name('model')}",
         f"Report: {page}",
     ]

@@ -37,7 +37,7 @@ def race(  # noqa: PLR0913 - the signature is the command line
     Example: selftime race sample:JapaneseVowels:train --minutes 2 --out race
     """
     import selftime as st
-    from selftime.report.tables import race_table
+    from selftime.report.tables import finishes_table
 
     files.check_run_folder(Path(out), force=force, again="race")
     series = files.reader(label, id, time, layout)(data)
@@ -55,4 +55,4 @@ def race(  # noqa: PLR0913 - the signature is the command line
     model, contenders = page.with_name("model"), page.with_name("contenders")
     result = made.to_dict() | {"out": out, "model": str(model)}
     where = [f"Model: {model}", f"Report: {page}", f"All contenders: {contenders}"]
-    terminal.show(result, race_table(made), made.verdict, *where, as_json=as_json)
+    terminal.show(result, finishes_table(result["finishes"]), made.verdict, *where, as_json=as_json)

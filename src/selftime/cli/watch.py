@@ -1,4 +1,4 @@
-"""``selftime watch``: timepoints from stdin line by line, what is said of each to stdout."""
+"""``selftime watch``: timepoints from stdin line by line, scores and alarms to stdout."""
 
 import json
 import sys
@@ -85,7 +85,7 @@ Answer = Callable[[int, list[float]], str]
 
 
 def embedder(model: "Model", window: int | None, every: int, as_json: bool) -> Answer:
-    """What answers with embeddings."""
+    """Return a function that writes embeddings."""
     stream = model.stream(window=window, every=every)
 
     def answer(step: int, values: list[float]) -> str:
@@ -98,7 +98,7 @@ def embedder(model: "Model", window: int | None, every: int, as_json: bool) -> A
 
 
 def judge(monitor: "StreamMonitor", as_json: bool) -> Answer:
-    """What answers with scores and alarms."""
+    """Return a function that writes scores and alarms."""
 
     def answer(step: int, values: list[float]) -> str:
         found = monitor.update(values)
@@ -134,7 +134,7 @@ def read_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def parse_step(raw: bytes, channels: int) -> tuple[list[float], str | None]:
-    """The values of a line, NaN where missing, and what is wrong with it, if anything.
+    """Parse the values of a line, NaN where missing, and a complaint, if there is one.
 
     A line that cannot be read, or holds another number of values, is a step that was missed.
     """
@@ -167,7 +167,7 @@ def parse_number(cell: str) -> float:
 
 
 class Complaints:
-    """Tells of lines that could not be read: the first ten of them, and how many there were."""
+    """Warnings of lines that could not be read: the first ten of them, and their number."""
 
     most = 10
 
@@ -175,15 +175,15 @@ class Complaints:
         self.count = 0
 
     def hear(self, line: int, complaint: str | None) -> None:
-        """Count a line, and tell of it if it is among the first."""
+        """Count a line, and warn of it if it is among the first."""
         if complaint is None:
             return
         self.count += 1
         if self.count <= self.most:
-            more = "; of more of them only the number is told" if self.count == self.most else ""
+            more = "; further ones are only counted" if self.count == self.most else ""
             terminal.note(f"line {line}: {complaint}: taken as missing{more}")
 
     def sum_up(self, lines: int) -> None:
-        """Say how it went."""
+        """Print the number of lines."""
         bad = f", {self.count:,} of them malformed and taken as missing" if self.count else ""
         terminal.note(f"{lines:,} lines{bad}")
