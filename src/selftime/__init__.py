@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
+    from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
     from selftime.engine.model import Model as Model
@@ -41,7 +42,6 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.engine.streaming.stream import Stream as Stream
-    from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.training.config import TrainingConfig as TrainingConfig
     from selftime.engine.training.run_folder import Run as Run
     from selftime.engine.training.run_folder import RunError as RunError

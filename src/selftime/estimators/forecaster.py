@@ -34,7 +34,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             single channel sees each channel by itself. None learns features in closed form.
         strategy: how the model is used: "probe" leaves it as it is and takes its vectors as
             features; "head", "partial" and "full" train a head on its tokens, alone or with its
-            last blocks or all of it (:data:`selftime.tasks.forecasting.network.FORECAST_STRATEGIES`).
+            last blocks or all of it
+            (:data:`selftime.tasks.forecasting.network.FORECAST_STRATEGIES`).
         horizon: how many steps are forecast.
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.
