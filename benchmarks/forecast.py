@@ -32,9 +32,12 @@ from selftime.tasks.forecasting.backtest import (
     reference_errors,
 )
 from selftime.tasks.forecasting.calibration import INTERVALS, Calibration
-from selftime.tasks.forecasting.forecasters import refit_forecaster
 from selftime.tasks.forecasting.features import fit_correction
-from selftime.tasks.forecasting.forecasters import WindowForecaster, learned_features
+from selftime.tasks.forecasting.forecasters import (
+    WindowForecaster,
+    learned_features,
+    refit_forecaster,
+)
 from selftime.tasks.forecasting.linear import fit_linear
 from selftime.tasks.forecasting.protocols import Setting, setting_of
 

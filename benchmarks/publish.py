@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.__main__ import RESULTS
+from benchmarks.measured_tables import with_tables
 from benchmarks.roster import (
     BUDGETS,
     CLOSED,
@@ -29,7 +30,6 @@ from selftime.encoders.builders import BUILDERS
 from selftime.objectives.formula import takes_steps
 from selftime.objectives.registry import OBJECTIVES
 from selftime.report import methods as measured
-from selftime.report.measured_tables import with_tables
 from selftime.tasks.comparison.compare import labels_in_words
 
 ROOT = Path(__file__).parents[1]

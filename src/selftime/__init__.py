@@ -1,5 +1,23 @@
 """Self-supervised learning for time series: from raw recordings to results with few labels.
 
+======================================== ======================================================
+read, write, write_table, Columns        series and tables in files, and which columns to take
+SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
+sample, samples                          bundled data sets
+inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
+pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
+load, Model, ModelError, adapt           models from folders, and their adaptation to other series
+race, pick, suggest, advise              the best objective, layer, next labels and strategy
+compare, write_comparison, find_leaks    a model beside reference rows, with few labels
+evaluate, Evaluation                     a fitted classifier on test series
+read_run, RunFolder, RunError            every figure of a run folder, and its report
+Classifier, Regressor, Segmenter         scikit-learn estimators on top of a model
+SelfSupervised                           a scikit-learn transformer that pretrains
+Forecaster, backtest                     forecasts with quantiles, and their errors
+AnomalyDetector, detect                  anomaly scores of recordings
+StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
+======================================== ======================================================
+
 Names are loaded when they are first used, so that ``import selftime`` costs nothing.
 """
 
@@ -98,7 +116,7 @@ _HOMES = {
     "SelfSupervised": "estimators",
     "StreamMonitor": "estimators",
 }
-"""Where each public name lives."""
+"""The module of each public name."""
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
 

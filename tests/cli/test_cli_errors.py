@@ -119,7 +119,7 @@ def test_bugs_are_not_dressed_as_bad_input(table, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine, "learn", broken)
+    monkeypatch.setattr(engine, "fit_closed_form", broken)
     result = CliRunner().invoke(app, ["pretrain", str(table), "--out", str(tmp_path / "run")])
     assert isinstance(result.exception, ZeroDivisionError)
 

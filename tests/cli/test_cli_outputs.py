@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.cli.demo import free_folder
-from selftime.cli.files import TABLES, check_file
+from selftime.cli.files import TABLE_SUFFIXES, check_file
 from selftime.data import files
 from selftime.report.folder import check_folder
 
@@ -116,7 +116,7 @@ def test_a_file_is_written_in_one_step(tmp_path, monkeypatch):
 def test_a_folder_is_never_replaced_by_a_file(tmp_path):
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(FileExistsError, match="out.csv exists: choose another --out$"):
-        check_file(tmp_path / "out.csv", TABLES, force=True)
+        check_file(tmp_path / "out.csv", TABLE_SUFFIXES, force=True)
 
 
 def test_tables_hold_a_column_for_each_number(tmp_path):

@@ -6,9 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+from judged_material import TABLE
 from report_material import Seen
 from scratch_material import make_scratch_quick
-from test_report_judged import TABLE
 from typer.testing import CliRunner
 
 import selftime as st

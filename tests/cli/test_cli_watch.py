@@ -14,7 +14,7 @@ from stream_material import model_of, offline, per_series, series_of
 from typer.testing import CliRunner
 
 from selftime.cli import app, watch
-from selftime.cli.watch import LONGEST, lines_of, step_in
+from selftime.cli.watch import LONGEST, parse_step, read_lines
 
 TAKES_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 """Tests that run in the background hand down that SIGINT is ignored; a terminal does not."""
@@ -100,7 +100,7 @@ def test_hostile_lines_are_told_and_taken_as_missing(folder, normal):
     assert told[1] == "line 5: got 'abc', wanted a number: taken as missing"
     assert told[2] == "line 6: got 1 values, wanted 2: taken as missing"
     assert told[4] == "line 11: got infinity, wanted a number: taken as missing"
-    assert told[9].endswith("taken as missing; of more of them only the number is told")
+    assert told[9].endswith("taken as missing; further ones are only counted")
     assert told[10:] == ["24 lines, 15 of them malformed and taken as missing"]
 
 
@@ -110,9 +110,9 @@ def test_a_burst_of_nothing_never_makes_nan(folder, normal):
 
 
 def test_what_a_line_says():
-    assert step_in(b" 1 , nan", 2)[0][0] == 1 and step_in(b" 1 , nan", 2)[1] is None
-    assert np.isnan(step_in(b"", 3)[0]).all() and step_in(b"", 3)[1] is None
-    assert step_in(b"x" * 90, 1)[1] == f"got '{'x' * 20}…', wanted a number"
+    assert parse_step(b" 1 , nan", 2)[0][0] == 1 and parse_step(b" 1 , nan", 2)[1] is None
+    assert np.isnan(parse_step(b"", 3)[0]).all() and parse_step(b"", 3)[1] is None
+    assert parse_step(b"x" * 90, 1)[1] == f"got '{'x' * 20}…', wanted a number"
 
 
 def test_endless_lines_take_bounded_memory():
@@ -125,11 +125,11 @@ def test_endless_lines_take_bounded_memory():
             return super().readline(size)
 
     source = Endless(b"1\n" + b"5" * (3 * LONGEST + 5) + b"\n2\r\n3")
-    lines = list(lines_of(source.readline))
+    lines = list(read_lines(source.readline))
     assert [len(line) for line in lines] == [1, LONGEST, 1, 1] and source.most == LONGEST
     assert lines[0] == b"1" and lines[2:] == [b"2", b"3"]
     exact = io.BytesIO(b"7" * (LONGEST - 1) + b"\n" + b"8" * LONGEST + b"\n9")
-    assert [len(line) for line in lines_of(exact.readline)] == [LONGEST - 1, LONGEST, 1]
+    assert [len(line) for line in read_lines(exact.readline)] == [LONGEST - 1, LONGEST, 1]
 
 
 def test_errors_in_one_line(folder, tmp_path):
@@ -160,7 +160,7 @@ def test_ctrl_c_sums_up(folder, monkeypatch):
         yield b"1,2"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watch, "lines_of", interrupted)
+    monkeypatch.setattr(watch, "read_lines", interrupted)
     out, told = run(folder, given="", code=130)
     assert out == ["1,,0"] and told[0] == "1 lines"
     assert told[-1] == "selftime: interrupted, nothing half-written was left"

@@ -10,12 +10,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from benchmarks.measured_tables import NOTHING, benchmark_table, with_tables
 
 from selftime.encoders.builders import BUILDERS
 from selftime.objectives.base import FAMILIES
 from selftime.objectives.formula import terms_in
 from selftime.objectives.registry import OBJECTIVES
-from selftime.report.measured_tables import NOTHING, benchmark_table, with_tables
 from selftime.report.methods import benchmark_results
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from selftime.data.series import SeriesError
 from selftime.report.pictures.forecasts import quantile_bands
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import backtest
-from selftime.tasks.forecasting.forecasters import typical_season
 from selftime.tasks.forecasting.features import ModelVectors
+from selftime.tasks.forecasting.forecasters import typical_season
 from selftime.tasks.forecasting.protocols import setting_of
 
 

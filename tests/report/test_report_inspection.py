@@ -15,7 +15,7 @@ def made(n: int = 6, **given) -> st.SeriesSet:
 
 
 def finding(series: st.SeriesSet) -> str:
-    return "\n".join(f"{found}: {mend}" for found, mend in inspect(series).warnings)
+    return "\n".join(f"{found}: {remedy}" for found, remedy in inspect(series).warnings)
 
 
 def test_nothing_stands_out_in_good_data():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from judged_material import judged_pair
+from judged_material import TABLE, judged_pair
 from report_material import HOSTILE, Seen, a_run, full_content, some_series, some_vectors
 
 from selftime.report.page.calibration import (
@@ -31,12 +31,6 @@ from selftime.report.page.evaluation import (
 from selftime.report.page.page import page, template_text
 from selftime.report.page.results import strategies_of, strategy_table
 from selftime.tasks.comparison.compare import Comparison
-
-TABLE = {
-    "probe": {9: (0.7, 0.6, 0.8), 45: (0.8, 0.75, 0.85), "all": (0.9, 0.88, 0.92)},
-    "full": {9: (0.5, 0.45, 0.55), "all": (0.95, 0.93, 0.97)},
-}
-
 
 # Confusion
 
@@ -168,7 +162,7 @@ def test_mistakes_are_drawn_with_their_lookalikes():
             mistake.id, mistake.like_predicted.id, mistake.like_truth.id
         ]  # fmt: skip
         assert all(len(p.lanes) == 3 and all(p.lanes) for p in panels)
-        assert panels[1].about.startswith(f"training, {mistake.predicted}: alike ")
+        assert panels[1].about.startswith(f"training, {mistake.predicted}: similarity ")
     wrong = int((~found.right).sum())
     assert it.caption.startswith(f"{wrong} of 60 test series were given a wrong class.")
 
@@ -298,7 +292,7 @@ def test_same_content_same_page_and_arguments_untouched():
 def test_vectors_without_series_are_refused():
     with pytest.raises(ValueError, match="got 12 vectors for 0 series: one each is wanted"):
         Content(run=a_run(), vectors=some_vectors())
-    assert "Series that the model finds alike" not in page(
+    assert "Series that the model finds similar" not in page(
         Content(run=a_run(), series=some_series())
     )
 

@@ -24,6 +24,7 @@ from selftime.report.page.charts import (
 )
 from selftime.report.page.content import Content
 from selftime.report.page.gallery import DRAWS, furthest_draw, gallery
+from selftime.report.page.page import UNMEASURED, comparison_sentence, verdict_of
 from selftime.report.page.pointmap import (
     nearest_series,
     neighbour_agreement,
@@ -39,7 +40,6 @@ from selftime.report.page.progress import (
     values_table,
 )
 from selftime.report.page.results import results, results_section, row_style
-from selftime.report.page.verdict import UNMEASURED, comparison_sentence, verdict_of
 from selftime.report.pictures.curves import mean_interval
 from selftime.tasks.comparison.compare import Comparison
 from selftime.views.amplitude import flip, jitter
@@ -224,7 +224,7 @@ def test_agreement_beside_chance():
     labels = np.array(["a", "a", "a", "b"])
     near = np.array([[1], [0], [3], [0]])  # two of four have a neighbour of their own class
     assert neighbour_agreement(labels, near) == (
-        "For 50 % of them the most alike series has the same label (62 % by chance)."
+        "For 50 % of them the most similar series has the same label (62 % by chance)."
     )
 
 

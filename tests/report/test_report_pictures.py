@@ -16,9 +16,9 @@ from selftime.report.pictures.maps import (
     channel_ranges,
     embedding_map,
     examples_of,
+    overview,
     principal_plane,
 )
-from selftime.report.pictures.overview import overview
 from selftime.report.pictures.palette import class_style, save_picture, space_labels
 from selftime.tasks.comparison.compare import Comparison
 

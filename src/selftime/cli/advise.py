@@ -10,15 +10,15 @@ from selftime.cli.app import app
 
 @app.command()
 def advise(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
+    data: options.DataArgument,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder that is to be used.")
     ] = None,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    as_json: options.Json = False,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Say which strategy suits so many labelled series, and why. Nothing is trained.
 

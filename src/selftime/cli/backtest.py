@@ -10,7 +10,7 @@ from selftime.cli.app import app
 
 @app.command()
 def backtest(  # noqa: PLR0913 - the signature is the command line
-    file: options.Data,
+    file: options.DataArgument,
     horizons: Annotated[
         str, typer.Option("--horizons", help="Steps ahead, with commas.")
     ] = "96,192,336,720",
@@ -21,20 +21,20 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
     picture: Annotated[
         str | None, typer.Option("--picture", help="Calibration plot: .png, .svg or .pdf.")
     ] = None,
-    covariates: options.Covariates = None,
+    covariates: options.CovariatesOption = None,
     refit: Annotated[
         bool,
         typer.Option(
             "--refit/--no-refit", help="Weights from the validation part too, options chosen."
         ),
     ] = True,
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Forecast every window of the test part, beside naive and linear references.
 
@@ -50,7 +50,7 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
 
     steps = horizons_in(horizons)
     if picture:
-        files.check_file(picture, files.PICTURES, force=force)
+        files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.backtest(
         files.reader(label, id, time, layout)(file),
         steps,

@@ -10,11 +10,11 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
-Strategy = Annotated[
+StrategyOption = Annotated[
     str,
     typer.Option("--strategy", help="auto, probe, partial, full, staged, adapter or scratch."),
 ]
-Head = Annotated[
+HeadOption = Annotated[
     str,
     typer.Option(
         "--head",
@@ -25,19 +25,19 @@ Head = Annotated[
 
 @app.command()
 def classify(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
+    model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[str, typer.Option("--test", help="Series to classify.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
-    strategy: Strategy = "auto",
-    head: Head = "linear",
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    strategy: StrategyOption = "auto",
+    head: HeadOption = "linear",
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Classify series with a few labelled ones: class and probability of each.
 
@@ -51,7 +51,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
-    files.check_file(out, files.TABLES, force=force)
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
     files.check_file(beside, (".json",), force=force)
     read = files.reader(label, id, time, layout)
     labelled, asked, given = read(train), read(test), st.load(model)
@@ -61,9 +61,13 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         given, strategy=strategy, head=head, random_state=seed, progress=True
     )
     classifier.fit(labelled)
-    chances = classifier.predict_proba(asked)  # (N,K)
-    predicted = classifier.classes_[chances.argmax(axis=1)]
-    columns = {"id": asked.ids.astype(str), "class": predicted, "probability": chances.max(axis=1)}
+    probabilities = classifier.predict_proba(asked)  # (N,K)
+    predicted = classifier.classes_[probabilities.argmax(axis=1)]
+    columns = {
+        "id": asked.ids.astype(str),
+        "class": predicted,
+        "probability": probabilities.max(axis=1),
+    }
     if asked.labels is not None:
         columns["label"] = asked.labels
     st.write_table(out, columns, overwrite=force)
@@ -75,7 +79,9 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         f"{len(asked):,} series classified with {len(labelled):,} labelled ones.",
     ]
     if asked.labels is not None:
-        found = st.evaluate(classifier.model_, classifier, labelled, asked, probabilities=chances)
+        found = st.evaluate(
+            classifier.model_, classifier, labelled, asked, probabilities=probabilities
+        )
         found.save(beside, overwrite=force)
         leaks = st.find_leaks(given, labelled, asked)
         result |= {"accuracy": found.accuracy, "leaks": leaks.to_dict(), "evaluation": str(beside)}
@@ -86,5 +92,5 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:
-    """How many series were given each class."""
+    """Count the series predicted in each class."""
     return dict(sorted(Counter(map(str, predicted)).items()))

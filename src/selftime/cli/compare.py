@@ -27,13 +27,13 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Folder for pictures and figures.")
     ] = None,
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Set a model beside the untrained encoder, raw values and MiniRocket at few labels.
 
@@ -48,7 +48,7 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import comparison_table
 
     if out:
-        files.check_folder(Path(out), force=force)
+        files.check_run_folder(Path(out), force=force)
     read = files.reader(label, id, time, layout)
     labelled, judged = read(train), read(test)
     found = st.compare(

@@ -20,21 +20,21 @@ def demo(
         str | None,
         typer.Option("--out", "-o", help="Folder; selftime-demo, or -2, -3 … if it is there."),
     ] = None,
-    force: options.Force = False,
-    encoder: options.Encoder = "auto",
-    as_json: options.Json = False,
+    force: options.ForceOption = False,
+    encoder: options.EncoderOption = "auto",
+    as_json: options.JsonOption = False,
 ) -> None:
     """Learn from bundled speech without labels, then tell 9 speakers apart with 1 label each.
 
     Example: selftime demo
     """
     import selftime as st
-    from selftime.report.pictures.overview import overview
+    from selftime.report.pictures.maps import overview
     from selftime.report.pictures.palette import save_picture
     from selftime.report.tables import comparison_table
 
     target = Path(out) if out else free_folder("selftime-demo", force=force)
-    files.check_folder(target, force=force)
+    files.check_run_folder(target, force=force)
     train, test = st.read(f"{SPEECH}:train"), st.read(f"{SPEECH}:test")
     terminal.note(f"{len(train)} utterances to learn from, {len(test)} to be judged on.")
     start = time.perf_counter()

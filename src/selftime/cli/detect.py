@@ -10,7 +10,7 @@ from selftime.cli.app import app
 
 @app.command()
 def detect(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
+    data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
     train_end: Annotated[
         int | None,
@@ -29,15 +29,15 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
     ] = None,
-    picture: options.Picture = None,
-    time: options.Time = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    picture: options.PictureOption = None,
+    time: options.TimeOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
     What is normal comes from the beginning of the recording. The file holds step and score for
-    every step; alarms are told for those after the normal part.
+    every step; alarms are those after the normal part.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
@@ -45,9 +45,9 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.anomalies import alarms_table, anomaly_picture, count_of
     from selftime.report.pictures.palette import save_picture
 
-    files.check_file(out, files.TABLES, force=force)
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
     if picture:
-        files.check_file(picture, files.PICTURES, force=force)
+        files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.detect(
         files.reader(time=time)(data),
         train_end=train_end,

@@ -10,17 +10,17 @@ from selftime.cli.app import app
 
 @app.command()
 def embed(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
-    data: options.Data,
+    model: options.ModelArgument,
+    data: options.DataArgument,
     out: Annotated[
         str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
     ],
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Turn every series into a vector.
 
@@ -30,7 +30,7 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    files.check_file(out, files.VECTORS, force=force)
+    files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = files.reader(label, id, time, layout)(data)
     vectors = st.load(model).embed(series, progress=True)
     columns = {"id": series.ids.astype(str), "vectors": vectors}
@@ -38,5 +38,5 @@ def embed(  # noqa: PLR0913 - the signature is the command line
         columns["label"] = series.labels
     st.write_table(out, columns, overwrite=force)
     result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
-    line = f"{len(series):,} series, {vectors.shape[1]} numbers each: {out}"
+    line = f"{len(series):,} series, embedding size {vectors.shape[1]}: {out}"
     terminal.show(result, line, as_json=as_json)

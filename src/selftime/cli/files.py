@@ -1,4 +1,4 @@
-"""Where data come from and results go: readers, suffixes, and what is in the way."""
+"""Readers of data, suffixes of results, and checks that results are not in the way."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ import selftime as st
 if TYPE_CHECKING:
     from selftime import SeriesSet
 
-TABLES = (".csv", ".parquet")
-VECTORS = (".npz", ".npy", *TABLES)
-PICTURES = (".png", ".svg", ".pdf")
-"""How the names of results may end."""
+TABLE_SUFFIXES = (".csv", ".parquet")
+VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
+"""Suffixes of results."""
 
 
 def reader(
@@ -23,7 +23,7 @@ def reader(
     time: str | None = None,
     layout: Literal["long", "wide", "series"] | None = None,
 ) -> Callable[[str], "SeriesSet"]:
-    """What reads the data of a command, by its options for tables."""
+    """Make the reader of a command's data, by its options for tables."""
     given = {"label": label, "id": id, "time": time}
     columns = st.Columns(**{name: column for name, column in given.items() if column})
     return partial(st.read, columns=columns, layout=layout)
@@ -44,7 +44,7 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
         raise FileExistsError(f"{target} exists: {mend}")
 
 
-def check_folder(target: Path, *, force: bool, again: str = "") -> None:
+def check_run_folder(target: Path, *, force: bool, again: str = "") -> None:
     """Before any work: nothing is in the way.
 
     Args:
@@ -55,8 +55,7 @@ def check_folder(target: Path, *, force: bool, again: str = "") -> None:
     Raises:
         FileExistsError: something stands there and may not be replaced.
     """
-    from selftime.report.folder import check_folder as check
-    from selftime.report.folder import record_in
+    from selftime.report.folder import check_folder, record_in
 
     found = record_in(target) if target.is_dir() and not force else {}
     stopped = found.get("status") == "running"
@@ -66,4 +65,4 @@ def check_folder(target: Path, *, force: bool, again: str = "") -> None:
         raise FileExistsError(
             f"{target} holds a run that was stopped: --resume goes on with it, --force begins anew"
         )
-    check(target, overwrite=force)
+    check_folder(target, overwrite=force)

@@ -7,37 +7,37 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
-Strategy = Annotated[
+StrategyOption = Annotated[
     Literal["probe", "head", "partial", "full"],
     typer.Option("--strategy", help="How the model is used: as it is, or trained on."),
 ]
-Season = Annotated[
+SeasonOption = Annotated[
     int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
 ]
 
 
 @app.command()
 def forecast(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
-    horizon: options.Horizon,
+    data: options.DataArgument,
+    horizon: options.HorizonOption,
     out: Annotated[str, typer.Option("--out", "-o", help="Forecasts: .csv or .parquet.")],
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
     ] = None,
-    strategy: Strategy = "probe",
-    season: Season = None,
-    picture: options.Picture = None,
-    covariates: options.Covariates = None,
+    strategy: StrategyOption = "probe",
+    season: SeasonOption = None,
+    picture: options.PictureOption = None,
+    covariates: options.CovariatesOption = None,
     future: Annotated[
         str | None, typer.Option("--future", help="Where the future of covariates is.")
     ] = None,
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Forecast every series from its own past, with intervals of 80 % and 95 %.
 
@@ -49,9 +49,9 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.forecasts import forecast_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_file(out, files.TABLES, force=force)
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
     if picture:
-        files.check_file(picture, files.PICTURES, force=force)
+        files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     read = files.reader(label, id, time, layout)
     series = read(data)
     given = st.load(model) if model else None

@@ -11,20 +11,20 @@ from selftime.cli.app import app
 
 @app.command()
 def inspect(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
+    data: options.DataArgument,
     views: Annotated[
         bool, typer.Option("--views", help="Also try every view: which leave series what they are?")
     ] = False,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Picture of the views: .png, .svg or .pdf.")
     ] = None,
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show what is in a data set and what may go wrong with it.
 
@@ -41,7 +41,7 @@ def inspect(  # noqa: PLR0913 - the signature is the command line
     if out and not views:
         raise ValueError("got --out, which is the picture of the views: add --views")
     if out:
-        files.check_file(out, files.PICTURES, force=force)
+        files.check_file(out, files.PICTURE_SUFFIXES, force=force)
     series = files.reader(label, id, time, layout)(data)
     found = st.inspect(series)
     result: dict[str, Any] = found.to_dict()

@@ -5,7 +5,7 @@ from selftime.cli.app import app
 
 
 @app.command()
-def methods(as_json: options.Json = False) -> None:
+def methods(as_json: options.JsonOption = False) -> None:
     """List the objectives and encoders that can be chosen by name.
 
     Example: selftime methods --json

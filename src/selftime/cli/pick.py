@@ -11,18 +11,18 @@ from selftime.cli.app import app
 
 @app.command()
 def pick(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
+    model: options.ModelArgument,
     labelled: Annotated[str, typer.Argument(help="Labelled series to judge by.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the new model.")],
     unlabelled: Annotated[
         str | None, typer.Option("--unlabelled", help="More series to standardise vectors over.")
     ] = None,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Find the layer and the pooling of a model whose vectors suit some labels best.
 

@@ -13,55 +13,57 @@ from selftime.cli.app import Program, app
 if TYPE_CHECKING:
     from selftime import TrainingConfig
 
-Task = Annotated[
+TaskOption = Annotated[
     Literal["classify", "search", "cluster", "forecast", "detect"],
     typer.Option("--task", help="What the model is for, where the objective is auto."),
 ]
-Budget = Annotated[
+BudgetOption = Annotated[
     str | None,
     typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
 ]
-Precision = Annotated[
+PrecisionOption = Annotated[
     Literal["no", "bf16", "fp16"],
     typer.Option("--precision", help="Gradient runs: mix float32 with half precision."),
 ]
-Accumulate = Annotated[
+AccumulateOption = Annotated[
     int, typer.Option("--accumulate", min=1, help="Gradient runs: batches of one step.")
 ]
-Clip = Annotated[
+ClipOption = Annotated[
     float | None, typer.Option("--clip", help="Gradient runs: longest gradient of a step.")
 ]
-StopOnCollapse = Annotated[
+StopOnCollapseOption = Annotated[
     bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop when embeddings collapse.")
 ]
-Track = Annotated[
+TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run stopped at --out.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with the run stopped at --out.")
+]
 
 
 @app.command()
 def pretrain(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
+    data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
-    objective: options.Objective = "auto",
-    encoder: options.Encoder = "auto",
-    task: Task = "classify",
-    budget: Budget = None,
-    precision: Precision = "no",
-    accumulate: Accumulate = 1,
-    clip: Clip = None,
-    stop_on_collapse: StopOnCollapse = False,
-    track: Track = [],  # noqa: B006
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    resume: Resume = False,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    objective: options.ObjectiveOption = "auto",
+    encoder: options.EncoderOption = "auto",
+    task: TaskOption = "classify",
+    budget: BudgetOption = None,
+    precision: PrecisionOption = "no",
+    accumulate: AccumulateOption = 1,
+    clip: ClipOption = None,
+    stop_on_collapse: StopOnCollapseOption = False,
+    track: TrackOption = [],  # noqa: B006
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    resume: ResumeOption = False,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Learn a model from unlabelled series. Labels are not learned from, --label keeps them out.
 
@@ -76,7 +78,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     if not resume:
-        files.check_folder(Path(out), force=force)
+        files.check_run_folder(Path(out), force=force)
     series = files.reader(label, id, time, layout)(data)
     run = st.Run(
         folder=Path(out),
@@ -100,13 +102,13 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         found = st.read_run(out)
         page = found.write_report(train=series, model=model, overwrite=True)
         result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
-        terminal.show(result, *lines_of(found.run, model.dim, page), as_json=as_json)
+        terminal.show(result, *summary_lines(found.run, model.dim, page), as_json=as_json)
 
 
 def config_of(
     precision: Literal["no", "bf16", "fp16"], accumulate: int, clip: float | None, stops: bool
 ) -> "TrainingConfig | None":
-    """How a gradient run is carried out; None where nothing was asked for."""
+    """Make the config of a gradient run; None where nothing was asked for."""
     import selftime as st
 
     config = st.TrainingConfig(
@@ -124,13 +126,13 @@ def words_to_resume() -> str:
     return shlex.join([*words, "--resume"])
 
 
-def lines_of(run: dict[str, Any], dim: int, page: Path) -> list[str]:
-    """What was learned from what, every setting with its reason, and where it all is."""
-    chosen = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
+def summary_lines(run: dict[str, Any], dim: int, page: Path) -> list[str]:
+    """Say the data, every setting with its reason, and the paths of model and report."""
+    settings = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
     count = f"{run['data']['series']:,} series without labels"
     return [
         f"Learned from {count} in {run['seconds']:.1f} s:",
-        *chosen,
-        f"A series becomes {dim} numbers. Model: {page.with_name('model')}",
+        *settings,
+        f"Embedding size: {dim}. Model: {page.with_name('model')}",
         f"Report: {page}",
     ]

@@ -11,7 +11,7 @@ from selftime.cli.app import app
 
 @app.command()
 def race(  # noqa: PLR0913 - the signature is the command line
-    data: options.Data,
+    data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder; a stopped race goes on in it.")],
     minutes: Annotated[
         float, typer.Option("--minutes", min=0.01, help="For all contenders together.")
@@ -20,14 +20,14 @@ def race(  # noqa: PLR0913 - the signature is the command line
         str | None,
         typer.Option("--objectives", help="Names or sums, with commas: 'simclr,simclr+mae'."),
     ] = None,
-    encoder: options.Encoder = "auto",
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    encoder: options.EncoderOption = "auto",
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Let several methods learn from the same series within a budget, and keep the best model.
 
@@ -37,9 +37,9 @@ def race(  # noqa: PLR0913 - the signature is the command line
     Example: selftime race sample:JapaneseVowels:train --minutes 2 --out race
     """
     import selftime as st
-    from selftime.report.tables import race_table
+    from selftime.report.tables import finishes_table
 
-    files.check_folder(Path(out), force=force, again="race")
+    files.check_run_folder(Path(out), force=force, again="race")
     series = files.reader(label, id, time, layout)(data)
     made = st.race(
         series,
@@ -55,4 +55,4 @@ def race(  # noqa: PLR0913 - the signature is the command line
     model, contenders = page.with_name("model"), page.with_name("contenders")
     result = made.to_dict() | {"out": out, "model": str(model)}
     where = [f"Model: {model}", f"Report: {page}", f"All contenders: {contenders}"]
-    terminal.show(result, race_table(made), made.verdict, *where, as_json=as_json)
+    terminal.show(result, finishes_table(result["finishes"]), made.verdict, *where, as_json=as_json)

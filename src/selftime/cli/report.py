@@ -23,12 +23,12 @@ def report(  # noqa: PLR0913 - the signature is the command line
         str | None,
         typer.Option("--out", "-o", help="Page to write; else the folder's report.html."),
     ] = None,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Print every figure of a result again, and make its page anew, from its files alone.
 

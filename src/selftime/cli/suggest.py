@@ -10,8 +10,8 @@ from selftime.cli.app import app
 
 @app.command()
 def suggest(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
-    data: options.Data,
+    model: options.ModelArgument,
+    data: options.DataArgument,
     n: Annotated[int, typer.Option("--n", min=1, help="How many series to label next.")] = 10,
     labelled: Annotated[
         str | None, typer.Option("--labelled", help="Series that have their labels already.")
@@ -19,13 +19,13 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="List to fill in: .csv or .parquet.")
     ] = None,
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    id: options.Id = None,
-    time: options.Time = None,
-    layout: options.Layout = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    seed: options.SeedOption = 0,
+    label: options.LabelOption = None,
+    id: options.IdOption = None,
+    time: options.TimeOption = None,
+    layout: options.LayoutOption = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Say which series to label next, and why, the most useful first.
 
@@ -38,7 +38,7 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import columns_of, suggestions_table
 
     if out:
-        files.check_file(out, files.TABLES, force=force)
+        files.check_file(out, files.TABLE_SUFFIXES, force=force)
     read = files.reader(label, id, time, layout)
     known = read(labelled) if labelled else None
     found = st.suggest(st.load(model), read(data), n=n, labelled=known, seed=seed)

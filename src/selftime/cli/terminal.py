@@ -1,4 +1,4 @@
-"""How commands talk: results on stdout, notes and warnings on stderr."""
+"""Output of commands: results on stdout, notes and warnings on stderr."""
 
 import json
 from collections.abc import Mapping

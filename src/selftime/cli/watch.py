@@ -1,4 +1,4 @@
-"""``selftime watch``: timepoints from stdin line by line, what is said of each to stdout."""
+"""``selftime watch``: timepoints from stdin line by line, scores and alarms to stdout."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ LONGEST = 1 << 16
 
 @app.command()
 def watch(  # noqa: PLR0913 - the signature is the command line
-    model: options.Model,
+    model: options.ModelArgument,
     normal: Annotated[
         str | None, typer.Option("--normal", help="Normal series: file, folder or sample:NAME.")
     ] = None,
@@ -85,7 +85,7 @@ Answer = Callable[[int, list[float]], str]
 
 
 def embedder(model: "Model", window: int | None, every: int, as_json: bool) -> Answer:
-    """What answers with embeddings."""
+    """Return a function that writes embeddings."""
     stream = model.stream(window=window, every=every)
 
     def answer(step: int, values: list[float]) -> str:
@@ -98,7 +98,7 @@ def embedder(model: "Model", window: int | None, every: int, as_json: bool) -> A
 
 
 def judge(monitor: "StreamMonitor", as_json: bool) -> Answer:
-    """What answers with scores and alarms."""
+    """Return a function that writes scores and alarms."""
 
     def answer(step: int, values: list[float]) -> str:
         found = monitor.update(values)
@@ -114,9 +114,9 @@ def answer_lines(answer: Answer, channels: int) -> None:
     """Answer every line of stdin until it ends."""
     said, step = Complaints(), 0
     try:
-        for raw in lines_of(sys.stdin.buffer.readline):
+        for raw in read_lines(sys.stdin.buffer.readline):
             step += 1
-            values, complaint = step_in(raw, channels)
+            values, complaint = parse_step(raw, channels)
             said.hear(step, complaint)
             sys.stdout.write(answer(step, values) + "\n")
             sys.stdout.flush()
@@ -124,7 +124,7 @@ def answer_lines(answer: Answer, channels: int) -> None:
         said.sum_up(step)
 
 
-def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+def read_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
     """Lines as they come, without their ends, cut where they are longer than :data:`LONGEST`."""
     while line := readline(LONGEST):
         rest = line
@@ -133,8 +133,8 @@ def lines_of(readline: Callable[[int], bytes]) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n") if rest is line else line
 
 
-def step_in(raw: bytes, channels: int) -> tuple[list[float], str | None]:
-    """The values of a line, NaN where missing, and what is wrong with it, if anything.
+def parse_step(raw: bytes, channels: int) -> tuple[list[float], str | None]:
+    """Parse the values of a line, NaN where missing, and a complaint, if there is one.
 
     A line that cannot be read, or holds another number of values, is a step that was missed.
     """
@@ -145,14 +145,14 @@ def step_in(raw: bytes, channels: int) -> tuple[list[float], str | None]:
     if len(cells) != channels:
         return missed, f"got {len(cells)} values, wanted {channels}"
     try:
-        values = [number_in(cell) for cell in cells]
+        values = [parse_number(cell) for cell in cells]
     except ValueError as error:
         return missed, str(error)
     infinite = any(abs(value) == float("inf") for value in values)
     return values, "got infinity, wanted a number" if infinite else None
 
 
-def number_in(cell: str) -> float:
+def parse_number(cell: str) -> float:
     """A number; NaN where nothing stands.
 
     Raises:
@@ -167,7 +167,7 @@ def number_in(cell: str) -> float:
 
 
 class Complaints:
-    """Tells of lines that could not be read: the first ten of them, and how many there were."""
+    """Warnings of lines that could not be read: the first ten of them, and their number."""
 
     most = 10
 
@@ -175,15 +175,15 @@ class Complaints:
         self.count = 0
 
     def hear(self, line: int, complaint: str | None) -> None:
-        """Count a line, and tell of it if it is among the first."""
+        """Count a line, and warn of it if it is among the first."""
         if complaint is None:
             return
         self.count += 1
         if self.count <= self.most:
-            more = "; of more of them only the number is told" if self.count == self.most else ""
+            more = "; further ones are only counted" if self.count == self.most else ""
             terminal.note(f"line {line}: {complaint}: taken as missing{more}")
 
     def sum_up(self, lines: int) -> None:
-        """Say how it went."""
+        """Print the number of lines."""
         bad = f", {self.count:,} of them malformed and taken as missing" if self.count else ""
         terminal.note(f"{lines:,} lines{bad}")

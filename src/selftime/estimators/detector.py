@@ -1,4 +1,4 @@
-"""An anomaly detector: normal recordings in, a score for every step of new ones out."""
+"""An anomaly detector: normal recordings in, a score for every timepoint of new ones out."""
 
 from typing import Any
 
@@ -21,27 +21,39 @@ from selftime.tasks.anomaly.thresholds import (
 
 
 class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """Finds what is odd in recordings, by comparing their windows with normal ones.
+    """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
     infinities too, counts as missing. Several channels are scored one by one.
 
+    Example:
+        >>> import numpy as np
+        >>> import selftime as st
+        >>> wave = np.sin(np.arange(600) * 2 * np.pi / 24)
+        >>> wave[500:510] = 3.0
+        >>> detector = st.AnomalyDetector(rate=0.02).fit(wave[:400])
+        >>> detector.score(wave[400:]).shape  # a score for each timepoint
+        (200,)
+        >>> [alarm.start <= 100 < alarm.stop for alarm in detector.alarms(wave[400:])[0]]
+        [True]
+
     Args:
         model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
             space in which windows are compared (see ``learned``). None needs no learning.
-        rate: promised share of normal steps that are in alarm.
-        past_only: whether the score of a step depends on that step and earlier ones alone, as when
+        rate: promised share of normal timepoints that are in alarm.
+        past_only: whether the score of a timepoint depends on it and earlier ones alone, as when
             values come one by one; else also on the rest of the recording.
         continues: whether a recording given to ``score`` goes on where the normal one ended.
-        cool_down: steps without alarm that end one; the length of a window when None.
-        learned: what a model adds: "embeddings", or "hidden step", by how much each step changes
-            what a causal dilated network says of it (TS2Vec's score), or both.
+        cool_down: timepoints without alarm that end one; the length of a window when None.
+        learned: what a model adds: "embeddings", or "hidden step", by how much each
+            timepoint changes its own representation in a causal dilated network (TS2Vec's score),
+            or both.
         progress: a bar where a person looks when None; else as in
             :func:`selftime.progress.open_progress`.
 
     Attributes:
         normal_: (C,T) the normal recordings, end to end.
-        seams_: steps of ``normal_`` at which another one begins.
+        boundaries_: timepoints of ``normal_`` at which another recording begins.
         channels_: names of the channels.
     """
 
@@ -73,12 +85,12 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         check_rate(self.rate)
         series = recordings_in(X)
         self.normal_ = np.concatenate([series.series(i) for i in range(len(series))], axis=1)
-        self.seams_ = tuple(int(boundary) for boundary in series.offsets[1:-1])
+        self.boundaries_ = tuple(int(boundary) for boundary in series.offsets[1:-1])
         self.channels_ = series.channels
         return self
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
-        """How odd every step is, 0 or more and always finite.
+        """Return the anomaly score of every timepoint, 0 or more and always finite.
 
         Returns:
             (T,) for one recording as (T,); (N,T) for N of one length; else a list of (T,).
@@ -90,7 +102,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         return _match_input(X, found)
 
     def predict(self, X: Any) -> Any:
-        """Whether every step is in alarm, in the shape of :meth:`score`.
+        """Return whether every timepoint is in alarm, in the shape of :meth:`score`.
 
         Raises:
             ValueError: as :meth:`score`.
@@ -99,7 +111,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         return _match_input(X, [above[self._before :] for above in found])
 
     def alarms(self, X: Any) -> list[list[Episode]]:
-        """The alarms in each recording, steps counted from its beginning.
+        """Return the alarms in each recording, timepoints counted from its beginning.
 
         Raises:
             ValueError: as :meth:`score`.
@@ -123,15 +135,15 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
                 f"got recordings of {series.n_channels} channels, wanted {len(self.channels_)} as "
                 "in fit: choose the same channels"
             )
-        recipe = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
-        boundaries = self.seams_ if self.continues else (*self.seams_, self._before)
+        scoring = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
+        boundaries = self.boundaries_ if self.continues else (*self.boundaries_, self._before)
         found = []
-        with open_progress(self.progress) as tell:
+        with open_progress(self.progress) as progress:
             for i in range(len(series)):
-                tell("scoring recordings", i, len(series))
+                progress("scoring recordings", i, len(series))
                 whole = np.hstack([self.normal_, series.series(i)])
                 found.append(
-                    score_recording(whole, self._before, recipe=recipe, boundaries=boundaries)
+                    score_recording(whole, self._before, recipe=scoring, boundaries=boundaries)
                 )
         return found
 
@@ -140,18 +152,19 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
 
 
 def recordings_in(X: Any) -> SeriesSet:
-    """Recordings; an array (T,) is a single one, infinities in arrays are missing."""
+    """Read recordings; an array (T,) is a single one, infinities in arrays are missing."""
     return read(_finite(X))
 
 
 def _match_input(X: Any, found: list[np.ndarray]) -> Any:
-    """One array for one recording as (T,), a matrix for equal lengths, else a list."""
+    """Return one array for one recording (T,), a matrix for equal lengths, else a list."""
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
         return found[0]
     return np.stack(found) if len({len(row) for row in found}) == 1 else found
 
 
 def _finite(X: Any) -> Any:
+    """Replace infinities in arrays by NaN."""
     if isinstance(X, list | tuple):
         return [_finite(part) if isinstance(part, np.ndarray) else part for part in X]
     if not isinstance(X, np.ndarray) or X.dtype.kind != "f":

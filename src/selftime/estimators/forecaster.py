@@ -1,4 +1,4 @@
-"""A forecaster in the manner of scikit-learn: fit on histories, predict what follows them."""
+"""A forecaster for scikit-learn: fit on histories, predict what follows them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +16,17 @@ from selftime.tasks.forecasting.fitting import ForecastConfig, Forecasts, fit_se
 class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Forecasts series from their own past, with quantiles.
 
+    Example:
+        >>> import selftime as st
+        >>> taxi = st.SeriesSet.of(st.sample("NYCTaxi").values[..., -800:])  # half-hours
+        >>> forecaster = st.Forecaster(horizon=8, season=48).fit(taxi)
+        >>> forecaster.predict().shape  # series, channels, steps ahead
+        (1, 1, 8)
+        >>> forecaster.forecasts().quantiles.shape  # series, levels, channels, steps ahead
+        (1, 5, 1, 8)
+
     Every window of all series is learned from in closed form: a linear map whose options are chosen
-    by blocked folds, corrected by self-supervised features of the last steps where held-out blocks
+    by folds of time, corrected by self-supervised features of the last steps where held-out folds
     agree that these help. Missing values are bridged; series may differ in length.
 
     Args:
@@ -25,7 +34,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             single channel sees each channel by itself. None learns features in closed form.
         strategy: how the model is used: "probe" leaves it as it is and takes its vectors as
             features; "head", "partial" and "full" train a head on its tokens, alone or with its
-            last blocks or all of it (:data:`selftime.tasks.forecasting.network.FORECAST_STRATEGIES`).
+            last blocks or all of it
+            (:data:`selftime.tasks.forecasting.network.FORECAST_STRATEGIES`).
         horizon: how many steps are forecast.
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.
@@ -34,9 +44,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             :func:`selftime.progress.open_progress`.
 
     Attributes:
-        cases_: what was fitted.
+        cases_: the fitted cases.
         channels_: names of the channels of histories.
-        reason_: in words, what was accepted and what was left out.
+        reason_: the features that were accepted and left out, in words.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
@@ -73,7 +83,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             covariates: channels of ``X`` that are given, not forecast: their future is known when a
                 forecast is made (weather as it is forecast, holidays, prices), or they never change
                 within a series (its kind, place, size). Their effect is taken out of the others and
-                added again, where held-out blocks agree that this helps.
+                added again, where held-out folds agree that this helps.
 
         Raises:
             ValueError: bad input, a horizon or quantiles out of range, series too short for the
@@ -81,7 +91,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
                 other channels.
         """
         check_settings(self.horizon, self.quantiles, self.season)
-        order = ForecastConfig(
+        config = ForecastConfig(
             self.horizon,
             tuple(self.quantiles),
             self.season,
@@ -91,14 +101,14 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             self.random_state,
         )
         self.fitted_on_ = read(X)
-        with open_progress(self.progress) as tell:
-            self.fitted_ = fit_series(self.fitted_on_, order, tell)
+        with open_progress(self.progress) as progress:
+            self.fitted_ = fit_series(self.fitted_on_, config, progress)
         self.cases_, self.channels_ = self.fitted_.cases, self.fitted_on_.channels
         self.reason_ = self.cases_.reason
         return self
 
     def predict(self, X: Any = None, future: Any = None) -> Any:
-        """What follows each series.
+        """Forecast each series.
 
         Args:
             X: histories; those given to ``fit`` when None.
@@ -118,7 +128,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         return found.mean if X is None else frame_like(X, found)
 
     def forecasts(self, X: Any = None, future: Any = None) -> Forecasts:
-        """Forecasts and quantiles as arrays, with the names and times that go with them.
+        """Forecast as arrays, with quantiles and the names and times that go with them.
 
         Args:
             X: histories; those given to ``fit`` when None.
@@ -133,11 +143,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
 
 def check_settings(horizon: int, quantiles: Sequence[float], season: int | None) -> None:
-    """Whether a forecast can be asked for like this.
-
-    Raises:
-        ValueError: a horizon or season below 1, or levels that do not lie between 0 and 1.
-    """
+    """Raise a ValueError for a horizon or season below 1, or levels not between 0 and 1."""
     if horizon < 1:
         raise ValueError(f"got horizon {horizon}, wanted at least 1 step")
     if season is not None and season < 1:

@@ -1,4 +1,4 @@
-"""What X and y may be, and frames out where frames came in."""
+"""Series and targets as scikit-learn gives them; the base of estimators that use a model."""
 
 from typing import Any
 
@@ -8,15 +8,76 @@ from narwhals.dependencies import is_into_dataframe
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
+from selftime.engine.model import Model
+from selftime.engine.pretrain import pretrain
+from selftime.engine.training.config import Budget, TrainingConfig
+from selftime.objectives.supervised.targets import TargetType
+from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.fitting import Forecasts
+from selftime.tasks.transfer.choose import fit_strategy
+from selftime.tasks.transfer.strategies import TransferConfig
+
+
+class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """Base of estimators that use a pretrained model by a strategy; see :class:`Classifier`."""
+
+    def __init__(  # noqa: PLR0913 - each is one thing that people decide
+        self,
+        model: Model | None = None,
+        *,
+        strategy: str = "auto",
+        head: str = "linear",
+        budget: Budget | str | None = None,
+        config: TrainingConfig | None = None,
+        random_state: int = 0,
+        progress: bool | Progress | None = None,
+    ) -> None:
+        self.model = model
+        self.strategy = strategy
+        self.head = head
+        self.budget = budget
+        self.config = config
+        self.random_state = random_state
+        self.progress = progress
+
+    def _transfer_config(self, neighbours: int | None = None) -> TransferConfig:
+        return TransferConfig(
+            strategy=self.strategy,
+            head=self.head,
+            neighbours=neighbours,
+            budget=self.budget,
+            config=self.config,
+            seed=self.random_state,
+        )
+
+    def _fit_strategy(
+        self, series: SeriesSet, targets: Any, target_type: TargetType, config: TransferConfig
+    ) -> None:
+        """Fit the strategy, on a model of these series alone where none was given."""
+        with open_progress(self.progress) as progress:
+            model = self.model or pretrain(series, seed=self.random_state, progress=progress)
+            found = fit_strategy(model, series, targets, target_type, config, progress)
+        self.strategy_, self.why_, self.solution_ = found
+        self.model_ = self.solution_.model
+
+    def _predict(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return self.solution_.predict(series_in(self, X))
+
+    def _probabilities(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return self.solution_.probabilities(series_in(self, X))
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of_series(super().__sklearn_tags__())
 
 
 def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = False) -> SeriesSet:
-    """The series in X with labels y; ``first`` in fit, which fixes the width of 2-D arrays."""
+    """Return the series in X with labels y; ``first`` in fit, which fixes the width of matrices."""
     if first:
         vars(estimator).pop("n_features_in_", None)
     if _is_matrix(X):
@@ -32,7 +93,7 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
 
 
 def _is_matrix(X: Any) -> bool:
-    """Whether X is an array that scikit-learn checks as ever; the reader judges all else."""
+    """Return whether scikit-learn checks X as it checks any matrix; the reader judges the rest."""
     if isinstance(X, list):
         return all(isinstance(row, list) for row in X) and len({len(row) for row in X}) == 1
     if isinstance(X, str) or is_into_dataframe(X) or not (issparse(X) or hasattr(X, "__array__")):
@@ -42,7 +103,7 @@ def _is_matrix(X: Any) -> bool:
 
 
 def tags_of_series(tags: Tags) -> Tags:
-    """What scikit-learn should know about input."""
+    """Tell scikit-learn that input may have gaps and channels."""
     tags.input_tags.allow_nan = True
     tags.input_tags.three_d_array = True
     return tags

@@ -20,13 +20,13 @@ from selftime.tasks.anomaly.novelty import (
 
 
 class Monitored(NamedTuple):
-    """What a monitor says of a timepoint.
+    """The judgement of one timepoint.
 
     Attributes:
         score: distance from normal timepoints in units of the threshold: above 1 is novel. None
             while the monitor still learns what is normal.
         p: conformal p-value: at most this share of normal timepoints is as far or farther.
-        alarm: whether this timepoint sounds the alarm.
+        alarm: True where this timepoint raises an alarm.
     """
 
     score: float | None
@@ -41,8 +41,16 @@ class StreamMonitor:
     promised share of alarms holds where the series wanders off slowly.
 
     Example:
-        >>> monitor = st.StreamMonitor(model, normal="normal.csv", rate=0.01)
+        >>> import numpy as np
+        >>> import selftime as st
+        >>> rng = np.random.default_rng(0)
+        >>> windows = st.SeriesSet.of(rng.normal(size=(20, 2, 50)))
+        >>> model = st.pretrain(windows, encoder="quantiles")
+        >>> normal = st.SeriesSet.of(rng.normal(size=(1, 2, 400)))
+        >>> monitor = st.StreamMonitor(model, normal=normal, rate=0.05, window=20)
         >>> score, p, alarm = monitor.update([0.3, 1.2])
+        >>> 0 < p <= 1
+        True
 
     Args:
         model: what :func:`selftime.pretrain` returned.
@@ -73,10 +81,10 @@ class StreamMonitor:
         every: int = 1,
     ) -> None:
         self.model, self.rate, self.distance, self.learn = model, rate, distance, learn
-        self._manner = StreamConfig(None, "auto", window, every)
+        self._config = StreamConfig(None, "auto", window, every)
         self._cool_down, self._first = CoolDown(cool_down), list[np.ndarray]()
-        self._watchman: AdaptiveNovelty | None = None
-        self._stream: Stream = model.stream(*self._manner)  # says at once what cannot be streamed
+        self._novelty: AdaptiveNovelty | None = None
+        self._stream: Stream = model.stream(*self._config)  # says at once what cannot be streamed
         self.embedding: Float[np.ndarray, " D"] | None = None
         if normal is None:
             check_normal_steps(learn, rate)
@@ -85,13 +93,11 @@ class StreamMonitor:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it knows what is normal."""
-        return self._watchman is not None
+        """True once it has learned what is normal."""
+        return self._novelty is not None
 
     def update(self, values: Any) -> Monitored:
-        """Judge the next timepoint.
-
-        Its embedding is then in :attr:`embedding`, once the monitor is ready.
+        """Judge the next timepoint; :attr:`embedding` then holds its embedding, once ready.
 
         Args:
             values: (C,) of the timepoint; not finite is missing.
@@ -99,7 +105,7 @@ class StreamMonitor:
         Raises:
             StreamError: another number of values, or not numbers.
         """
-        if self._watchman is None:
+        if self._novelty is None:
             cube, _ = cube_of(values, None, len(self.model.channels))  # (1,C,1)
             self._first.append(cube[0, :, 0])
             if len(self._first) >= self.learn:
@@ -107,11 +113,11 @@ class StreamMonitor:
                 self._first.clear()
             return Monitored(None, None, False)
         self.embedding = self._stream.update(values)
-        found = self._watchman(self.embedding)
+        found = self._novelty(self.embedding)
         return Monitored(found.score, found.p, self._cool_down(found.novel))
 
     def _fit(self, values: Float[np.ndarray, "C T"]) -> None:
-        """Learn what is normal, with a stream that goes on behind it."""
-        self._stream, rows = run_in(self.model, self._manner, values)
-        novelty = fit_novelty(rows, rate=self.rate, distance=self.distance)
-        self._watchman = AdaptiveNovelty(novelty, self.rate)
+        """Learn what is normal, and leave the stream behind it."""
+        self._stream, rows = run_in(self.model, self._config, values)
+        found = fit_novelty(rows, rate=self.rate, distance=self.distance)
+        self._novelty = AdaptiveNovelty(found, self.rate)

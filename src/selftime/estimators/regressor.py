@@ -3,22 +3,27 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Tags, assert_all_finite
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import RegressorMixin
+from sklearn.utils import assert_all_finite
 
-from selftime.engine.model import Model
-from selftime.engine.pretrain import pretrain
-from selftime.engine.training.config import Budget, TrainingConfig
-from selftime.estimators.inputs import series_in, tags_of_series, target_matrix
+from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
 from selftime.objectives.supervised.targets import Amount
-from selftime.progress import Progress, open_progress
-from selftime.tasks.transfer.choose import fit_strategy
-from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
+from selftime.tasks.transfer.strategies import check_transfer
 
 
-class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types there
-    """Tells a value of each series, such as the remaining life of a machine, or several values.
+class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no types there
+    """Predicts a value for each series, such as the remaining life of a machine, or several.
+
+    Example:
+        The mean of the first channel of some spoken vowels, from their embeddings:
+
+        >>> import selftime as st
+        >>> series = st.sample("JapaneseVowels", "train")[:40]
+        >>> means = [series.series(i)[0].mean() for i in range(40)]
+        >>> model = st.pretrain(series, encoder="quantiles")
+        >>> regressor = st.Regressor(model).fit(series, means)
+        >>> regressor.predict(series[:3]).shape
+        (3,)
 
     Args:
         model: what :func:`selftime.pretrain` returned. None pretrains on the series given to
@@ -35,30 +40,11 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
 
     Attributes:
         model_: the model in use; after fine-tuning the one that came of it.
-        solution_: what answers.
+        solution_: the fitted backbone and head.
         strategy_: the strategy in use.
-        why_: why it was chosen.
-        n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
+        why_: the reason for it.
+        n_features_in_: timepoints of a series, where ``fit`` was given a 2-D array.
     """
-
-    def __init__(  # noqa: PLR0913 - each is one thing that people decide
-        self,
-        model: Model | None = None,
-        *,
-        strategy: str = "auto",
-        head: str = "linear",
-        budget: Budget | str | None = None,
-        config: TrainingConfig | None = None,
-        random_state: int = 0,
-        progress: bool | Progress | None = None,
-    ) -> None:
-        self.model = model
-        self.strategy = strategy
-        self.head = head
-        self.budget = budget
-        self.config = config
-        self.random_state = random_state
-        self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> "Regressor":
         """Learn from series and their values.
@@ -71,13 +57,7 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
             ValueError: bad input, no values, an unknown strategy or head, or series of other
                 channels than the model's.
         """
-        config = TransferConfig(
-            self.strategy,
-            self.head,
-            budget=self.budget,
-            config=self.config,
-            seed=self.random_state,
-        )
+        config = self._transfer_config()
         check_transfer(config)
         several = target_matrix(y)
         series = series_in(self, X, y if several is None else None, first=True)
@@ -85,33 +65,25 @@ class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # no types
         if len(values) != len(series):
             raise ValueError(f"got {len(values)} rows of values for {len(series)} series: one each")
         self._is_one = several is None
-        with open_progress(self.progress) as tell:
-            model = self.model or pretrain(series, seed=self.random_state, progress=tell)
-            found = fit_strategy(model, series, values, Amount(values), config, tell)
-        self.strategy_, self.why_, self.solution_ = found
-        self.model_ = self.solution_.model
+        self._fit_strategy(series, values, Amount(values), config)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The value of each series (N,), or its values (N,K).
+        """Return the value of each series (N,), or its values (N,K).
 
         Raises:
             ValueError: bad input, or series of other channels than the model's.
         """
-        check_is_fitted(self)
-        values = np.asarray(self.solution_.predict(series_in(self, X)))
+        values = np.asarray(self._predict(X))
         return values[:, 0] if self._is_one else values
-
-    def __sklearn_tags__(self) -> Tags:
-        return tags_of_series(super().__sklearn_tags__())
 
 
 def _values_of(y: np.ndarray | None) -> np.ndarray:
-    """Numbers (N,K), a row a series."""
+    """Targets as numbers (N,K), a row for each series."""
     if y is None:
         raise ValueError(
             "Regressor requires y to be passed, but the target y is None and the series carry no "
-            "values: give y, or a source with a value a series"
+            "values: give y, or a source with a value for each series"
         )
     try:
         values = np.asarray(y, np.float64)

@@ -23,6 +23,14 @@ class SelfSupervised(
 ):
     """Learns a representation from unlabelled series and turns series into vectors.
 
+    Example:
+        >>> import selftime as st
+        >>> series = st.sample("JapaneseVowels", "train")[:30]
+        >>> transformer = st.SelfSupervised(encoder="quantiles").fit(series)
+        >>> vectors = transformer.transform(series)  # one vector per series, 32-bit floats
+        >>> vectors.shape == (30, transformer.model_.dim)
+        True
+
     Args:
         objective: a name in ``selftime methods``, "auto", or a ready objective with its encoder
             (then ``encoder="auto"``).
@@ -35,7 +43,7 @@ class SelfSupervised(
 
     Attributes:
         model_: the learned :class:`selftime.Model`.
-        n_features_in_: steps of a series, where ``fit`` was given a 2-D array.
+        n_features_in_: timepoints of a series, where ``fit`` was given a 2-D array.
     """
 
     def __init__(
@@ -73,7 +81,7 @@ class SelfSupervised(
         return self
 
     def transform(self, X: Any) -> Float32[np.ndarray, "N D"]:
-        """One vector a series.
+        """Return one vector per series.
 
         Raises:
             ValueError: bad input, or series of other channels than in ``fit``.
@@ -83,7 +91,7 @@ class SelfSupervised(
 
     @property
     def _n_features_out(self) -> int:
-        """Vectors' length, which names the columns that come out."""
+        """The embedding size, after which scikit-learn names the columns."""
         return self.model_.dim
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,1 +1,1 @@
-"""What people look at: pictures, the overview of a data set, the list of methods."""
+"""Reports: run folders and their pages, pictures, tables, data sets and methods at a glance."""

@@ -1,4 +1,4 @@
-"""Run folders: every figure read back from their files, the page of it, comparisons written."""
+"""Run folders: read every figure back from their files, write their page, write comparisons."""
 
 import json
 import os
@@ -54,18 +54,28 @@ FILES = {
     "strategies": STRATEGIES,
     "evaluation": EVALUATION,
 }
-"""What a folder may hold, by what it is; beside them lie metrics, model, page and pictures."""
+"""JSON files of a folder by content; beside them lie metrics, model, page and pictures."""
 BARE = (
     "This page was made anew from the files of its folder alone, which hold no series: map and "
     "views are left out. “selftime report” draws them with --test, or --train for a run."
 )
 NO_MODEL = "The map is left out: the folder holds no model to place the series with."
 ACROSS = ("channel_dropout", "rotate")
-"""Views that do nothing to a single channel; all others are in every gallery."""
+"""Views that change nothing in a single channel; all others are in every gallery."""
 
 
 def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     """Read every figure of a run back from its files.
+
+    Example:
+        >>> import tempfile
+        >>> import selftime as st
+        >>> folder = tempfile.mkdtemp() + "/run"
+        >>> series = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(series, encoder="quantiles", run=folder)
+        >>> run = st.read_run(folder)
+        >>> run.run["settings"]["encoder"]["value"]
+        'quantiles'
 
     Args:
         path: folder of :func:`selftime.pretrain`, :func:`selftime.race` or a comparison, or the
@@ -74,24 +84,24 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     Raises:
         ValueError: there are no such files, or they are of a run that was not finished.
     """
-    place = Path(path)
-    restore(place)
-    if place.is_file():
-        content = _json_in(place)
+    source = Path(path)
+    restore(source)
+    if source.is_file():
+        content = _json_in(source)
         files = {"run": content.pop("run", {}), "evaluation": content}
     else:
-        files = {name: _json_in(place / file) for name, file in FILES.items()}
+        files = {name: _json_in(source / file) for name, file in FILES.items()}
     if not files.get("run"):
         raise ValueError(
-            f"{place} does not say what was run: name the folder of a run or a comparison "
+            f"{source} does not say what was run: name the folder of a run or a comparison "
             f"(with {RUN_FILE}), or what classify wrote beside its predictions"
         )
     if files["run"].get("status") != "finished":
         raise ValueError(
-            f"{place} holds a run that was not finished: go on with it first, --resume"
+            f"{source} holds a run that was not finished: go on with it first, --resume"
         )
     return RunFolder(
-        path=place, files={name: content for name, content in files.items() if content}
+        path=source, files={name: content for name, content in files.items() if content}
     )
 
 
@@ -109,12 +119,22 @@ def _json_in(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunFolder:
-    """What the files of a run say; made by :func:`selftime.read_run`.
+    """The figures of a run, read from its files; made by :func:`selftime.read_run`.
+
+    Example:
+        >>> import tempfile
+        >>> import selftime as st
+        >>> folder = tempfile.mkdtemp() + "/run"
+        >>> series = st.sample("JapaneseVowels", "train")[:20]
+        >>> model = st.pretrain(series, encoder="quantiles", run=folder)
+        >>> run = st.read_run(folder)
+        >>> run.write_report(train=series).name
+        'report.html'
 
     Attributes:
         path: of the folder, or of the file of an evaluation.
-        files: their contents by what they are: "run", "race", "comparison", "strategies",
-            "evaluation"; those that there are.
+        files: contents of the files that are there, under "run", "race", "comparison",
+            "strategies" and "evaluation".
     """
 
     path: Path
@@ -122,28 +142,28 @@ class RunFolder:
 
     @property
     def run(self) -> dict[str, Any]:
-        """What was run: settings with their reasons, data, seed, versions."""
+        """Settings with their reasons, data, seed and versions."""
         return self.files["run"]
 
     @cached_property
     def metrics(self) -> list[StepRecord]:
-        """A record of every step, where it took steps."""
+        """One record per optimiser step; none for a closed form."""
         return metrics_in(self.path) if self.path.is_dir() else []
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """The model beside the reference rows, if it was compared."""
+        """The model beside reference rows; None if it was not compared."""
         content = self.files.get("comparison")
         return comparison_from_dict(content) if content else None
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
-        """A judged classifier, if one was."""
+        """The evaluation of a classifier; None if there was none."""
         content = self.files.get("evaluation")
         return Evaluation.from_dict(content) if content else None
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures as plain values; of a comparison without the bits beneath them."""
+        """Return all figures as plain values, without each case's hits in a comparison."""
         shown = {
             name: {key: value for key, value in content.items() if key != "hits"}
             for name, content in self.files.items()
@@ -151,10 +171,10 @@ class RunFolder:
         return shown | ({"metrics": self.metrics} if self.metrics else {})
 
     def tables(self) -> list[Any]:
-        """All figures as lines and tables for a terminal."""
+        """Return all figures as lines and tables for a terminal."""
         run, race = self.run, self.files.get("race")
-        made = run.get("seconds")
-        took = f", {made:g} s of learning" if made is not None else ", the model was there before"
+        seconds = run.get("seconds")
+        took = ", the model was there before" if seconds is None else f", {seconds:g} s of learning"
         out: list[Any] = [
             f"selftime {run['command']}, seed {run['seed']}{took}",
             plain_table(("setting", "value", "reason"), settings_of_run(run)),
@@ -171,7 +191,7 @@ class RunFolder:
 
     @property
     def page(self) -> Path:
-        """Where the page of the run is, or goes."""
+        """The path of the page, whether it is there or not."""
         return self.path.with_suffix(".html") if self.path.is_file() else self.path / REPORT
 
     def write_report(
@@ -190,7 +210,7 @@ class RunFolder:
         Args:
             train: the labelled series, or those that the run learned from, whatever
                 :func:`selftime.read` takes.
-            test: the judged series.
+            test: the test series.
             model: places series on the map; the one in the folder when None.
             out: the page; beside the files when None.
             overwrite: replace a page that stands there.
@@ -210,10 +230,9 @@ class RunFolder:
         return write_page(target, self._content(shown, model, series))
 
     def _same(self, name: str, x: Any) -> SeriesSet:
-        """The series, if they are those that the files are about."""
-        series = read(x)
-        judged = {key: self.files.get("evaluation", {}).get(key) for key in ("train", "test")}
-        known = judged if judged["train"] else {"train": self.run.get("data", {})}
+        """Read series, and check that they are those of the files."""
+        series, judged = read(x), self.files.get("evaluation", {})
+        known = judged if judged.get("train") else {"train": self.run.get("data", {})}
         wanted = known.get(name) or {}
         if wanted.get("fingerprint") != series.fingerprint():
             raise ValueError(
@@ -225,13 +244,11 @@ class RunFolder:
     def _content(
         self, shown: SeriesSet | None, model: Model | None, series: Mapping[str, SeriesSet]
     ) -> Content:
-        vectors = model.embed(shown) if model and shown is not None else None
         left_out = [BARE] if shown is None else [NO_MODEL] if model is None else []
-        channels = shown.n_channels if shown else 1
         return Content(
             run=self.run,
             series=shown,
-            vectors=vectors,
+            vectors=model.embed(shown) if model and shown is not None else None,
             metrics=self.metrics,
             monitor_ranges={name: (g.low, g.high, g.about) for name, g in MONITORS.items()},
             warnings=[
@@ -239,7 +256,8 @@ class RunFolder:
                 for record in self.metrics
                 for one in record.get("warnings", ())
             ],
-            views={"learned from": view_of(self.run["settings"])} | views_for(channels),
+            views={"learned from": view_of(self.run["settings"])}
+            | views_for(shown.n_channels if shown else 1),
             comparison=self.comparison,
             strategies=self.files.get("strategies", {}),
             evaluation=self.evaluation,
@@ -261,14 +279,28 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
 ) -> RunFolder:
     """Write a comparison with its figures, pictures, page and model to a folder, whole or not.
 
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import selftime as st
+        >>> from selftime.tasks.comparison.compare import Comparison
+        >>> train = st.sample("JapaneseVowels", "train")[::9]
+        >>> model = st.pretrain(train, encoder="quantiles")
+        >>> hits = {"selftime": {1: np.ones((1, 30), bool)}}  # st.compare takes a minute
+        >>> found = Comparison((1,), hits, {1: 9}, model=model)
+        >>> folder = tempfile.mkdtemp() + "/comparison"
+        >>> run = st.write_comparison(folder, found, train=train, test=train)
+        >>> run.comparison.n_labels
+        {1: 9}
+
     Args:
-        folder: to make.
-        comparison: what :func:`selftime.compare` returned.
+        folder: the new folder.
+        comparison: the result of :func:`selftime.compare`.
         train: the labelled series that it drew from.
-        test: the series that it judged on.
-        command: that made it.
+        test: the test series.
+        command: the command that made it.
         title: of the picture of accuracies.
-        save_model: whether the model is written too, its card with the results.
+        save_model: write the model too, its card with the results.
         overwrite: replace a run that stands there.
 
     Raises:
@@ -285,8 +317,8 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
     record = run_record(model.card, command=command, source=train.source)
     with whole_folder(folder, overwrite=overwrite) as fresh:
         write_json(fresh / COMPARISON, comparison_to_dict(comparison))
-        if ways := strategies_of(comparison):
-            write_json(fresh / STRATEGIES, ways)
+        if strategies := strategies_of(comparison):
+            write_json(fresh / STRATEGIES, strategies)
         found.save(fresh / EVALUATION)
         if save_model:
             model.save(fresh / MODEL)
@@ -294,18 +326,14 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         write_finished(fresh, record if save_model else record | {"seconds": None})
         title = title or f"{test.source or 'Test series'}: few labels"
         save_picture(label_efficiency(comparison, title=title), fresh / "few-labels.png")
-        alike = "Series that the model finds alike lie side by side"
-        save_picture(embedding_map(model.embed(test), test, title=alike), fresh / "map.png")
+        similar = "Series that the model finds similar lie side by side"
+        save_picture(embedding_map(model.embed(test), test, title=similar), fresh / "map.png")
         read_run(fresh).write_report(train=train, test=test, model=model)
     return read_run(folder)
 
 
 def check_folder(target: Path, *, overwrite: bool) -> None:
-    """Nothing is in the way, or only a run that may be replaced.
-
-    Raises:
-        FileExistsError: something stands there and may not be replaced.
-    """
+    """Raise a FileExistsError unless the place is free, or holds a run that may be replaced."""
     if not os.path.lexists(target):
         return
     if not overwrite:
@@ -319,7 +347,7 @@ def check_folder(target: Path, *, overwrite: bool) -> None:
 
 
 def record_in(folder: Path) -> dict[str, Any]:
-    """What ``run.json`` of a folder says, however far the run is; nothing if there is none."""
+    """Read ``run.json`` of a folder, however far the run is; empty if there is none."""
     try:
         return _json_in(folder / RUN_FILE)
     except ValueError:
@@ -327,19 +355,19 @@ def record_in(folder: Path) -> dict[str, Any]:
 
 
 def _add_results(model_folder: Path, comparison: Comparison, found: Evaluation) -> None:
-    """Add to the card of a saved model what it is worth."""
+    """Add results to the card of a saved model."""
     card = model_folder / "README.md"
     parts = [card.read_text(encoding="utf8"), results_section(comparison)]
     write_text(card, "\n".join([*parts, evaluation_section(found)]))
 
 
 def views_for(channels: int) -> dict[str, View]:
-    """Views in the gallery, beside the one that was learned from."""
+    """Return the views of the gallery, beside the one that was learned from."""
     return {name: view for name, view in VIEWS.items() if channels > 1 or name not in ACROSS}
 
 
 def view_of(settings: Mapping[str, Any]) -> View:
-    """What a series looked like to the objective, by the settings of the run."""
+    """Return the view that the objective saw, by the settings of the run."""
     if "strength" in settings:
         return Mild(strength=float(settings["strength"]["value"]))
     if settings.get("objective", {}).get("value") == "ts2vec":

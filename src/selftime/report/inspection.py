@@ -1,4 +1,4 @@
-"""What is in a data set, and what may go wrong with it, each thing with its mend."""
+"""A data set at a glance: sizes, classes, times, and warnings with their remedies."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,35 +18,30 @@ _MAX_LISTED_CLASSES = 12
 
 
 class DataWarning(NamedTuple):
-    """Something worth a look.
-
-    Attributes:
-        finding: what is there.
-        mend: what to do about it.
-    """
+    """A finding that may spoil results, and its remedy."""
 
     finding: str
-    mend: str
+    remedy: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What is in a data set.
+    """The findings of :func:`selftime.inspect`.
 
     Attributes:
-        series: how many.
+        series: number of series.
         channels: their names.
-        shortest: steps of the shortest series; then the median and the longest one.
-        median: steps.
-        longest: steps.
+        shortest: timepoints of the shortest series.
+        median: median number of timepoints.
+        longest: timepoints of the longest series.
         missing: share of values that were not observed, 0 to 1.
         labels: series of each class, by the name of the class; empty without labels.
         constant: channels that have a single value throughout.
-        interval: median time from step to step, in words; None without times.
-        irregular: share of steps that are not one such interval apart; None without times.
+        interval: median time between timepoints, in words; None without times.
+        irregular: share of timepoints that are not one such interval apart; None without times.
         duplicates: series that are equal to an earlier one, value for value.
         contradictions: those among them with another label than the earlier one.
-        warnings: what is worth a look.
+        warnings: findings that may spoil results, with remedies.
     """
 
     series: int
@@ -64,7 +59,7 @@ class Inspection:
     warnings: tuple[DataWarning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self) | {"warnings": [warned._asdict() for warned in self.warnings]}
 
 
@@ -72,7 +67,12 @@ def inspect(x: Any) -> Inspection:
     """Look a data set over; nothing in it is changed.
 
     Example:
-        >>> st.inspect("machines.csv").warnings
+        >>> import selftime as st
+        >>> found = st.inspect("sample:JapaneseVowels:train")
+        >>> found.series, len(found.channels), found.shortest, found.longest
+        (270, 12, 7, 26)
+        >>> found.warnings
+        ()
 
     Args:
         x: whatever :func:`selftime.read` takes.
@@ -101,7 +101,7 @@ def inspect(x: Any) -> Inspection:
 
 
 def class_counts(labels: np.ndarray | None) -> dict[str, int]:
-    """Series of each class."""
+    """Count the series of each class."""
     if labels is None:
         return {}
     names, counts = np.unique(labels, return_counts=True)
@@ -109,18 +109,15 @@ def class_counts(labels: np.ndarray | None) -> dict[str, int]:
 
 
 def constant_channels(series: SeriesSet) -> tuple[str, ...]:
-    """Names of channels whose observed values are all the same."""
-    there = True if series.observed is None else series.observed
-    low = np.min(series.steps, axis=0, where=there, initial=np.inf)
-    high = np.max(series.steps, axis=0, where=there, initial=-np.inf)
+    """Return the names of channels whose observed values are all the same."""
+    valid = True if series.observed is None else series.observed
+    low = np.min(series.steps, axis=0, where=valid, initial=np.inf)
+    high = np.max(series.steps, axis=0, where=valid, initial=-np.inf)
     return tuple(series.channels[c] for c in np.flatnonzero(low >= high))
 
 
 def sampling_interval(series: SeriesSet) -> tuple[str | None, float | None]:
-    """The median time from step to step within series, and the share of steps that differ.
-
-    Steps that differ from the median by less than a tenth count as equal.
-    """
+    """Return the median time between timepoints, and the share that differs by over a tenth."""
     if series.times is None:
         return None, None
     apart = np.delete(np.diff(series.times), series.offsets[1:-1] - 1)  # not from one to the next
@@ -133,7 +130,7 @@ def sampling_interval(series: SeriesSet) -> tuple[str | None, float | None]:
 
 
 def duration_in_words(seconds: float) -> str:
-    """A span of time in the largest unit that divides it: ``30 minutes``, ``0.01 seconds``."""
+    """Write a span of time in the largest unit that divides it: ``30 minutes``."""
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}{'s' if seconds != size else ''}"
@@ -141,7 +138,7 @@ def duration_in_words(seconds: float) -> str:
 
 
 def count_duplicates(series: SeriesSet) -> tuple[int, int]:
-    """How many series equal an earlier one, and how many of these have another label."""
+    """Count the series that equal an earlier one, and those of them with another label."""
     first: dict[bytes, int] = {}
     twins = []
     for i in range(len(series)):  # a hash is needed of each; a million short ones take seconds
@@ -154,7 +151,7 @@ def count_duplicates(series: SeriesSet) -> tuple[int, int]:
 
 
 def warnings_of(found: Inspection) -> Iterator[DataWarning]:
-    """What is worth a look in a data set."""
+    """Yield the findings that may spoil results."""
     if found.series == 1:
         yield DataWarning("there is one series only", "cut it into windows (selftime.windows)")
     if found.constant:
@@ -204,13 +201,13 @@ def _warnings_of_time(found: Inspection) -> Iterator[DataWarning]:
 
 
 def inspection_table(found: Inspection) -> Group:
-    """What is in a data set, then what is worth a look."""
+    """List the facts of a data set, then its warnings."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
     for name, value in _facts(found):
         table.add_row(name, Text(value))
-    notes = [Text(f"! {warned.finding}: {warned.mend}") for warned in found.warnings]
+    notes = [Text(f"! {warned.finding}: {warned.remedy}") for warned in found.warnings]
     return Group(table, "", *(notes or [Text("Nothing stands out.")]))
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen by name: objectives and encoders, with papers, uses and measured figures."""
+"""Objectives and encoders that can be chosen by name: papers, uses and benchmark results."""
 
 import inspect
 import json
@@ -12,16 +12,17 @@ from selftime.objectives.registry import OBJECTIVES
 
 
 class BenchmarkResult(NamedTuple):
-    """How a method did in the open benchmark.
+    """The result of a method in the open benchmark.
 
     Attributes:
         rank: place among all methods of its kind, 1 is best, by the mean over label counts.
         among: how many there are.
         accuracy: percent, mean over sets and seeds, by labels per class.
-        gain: points over the same encoder untrained, by labels per class; empty where that is not
-            what it stands beside.
-        step: seconds of a step as a multiple of the cheapest method's; None where none are taken.
-        encoder: that it was measured on.
+        gain: points over the same encoder untrained, by labels per class; empty where there is
+            none.
+        step: seconds of an optimiser step as a multiple of the cheapest method's; None where
+            there are none.
+        encoder: the encoder in the benchmark.
     """
 
     rank: int
@@ -34,19 +35,14 @@ class BenchmarkResult(NamedTuple):
 
 @cache
 def benchmark_results() -> dict[str, Any]:
-    """The whole of ``measured.json``: what was measured, how, and the rows."""
+    """Read ``measured.json``: the rows, and how they were measured."""
     text = files("selftime.report").joinpath("measured.json").read_text(encoding="utf8")
     content: dict[str, Any] = json.loads(text)
     return content
 
 
 def benchmark_result(kind: str, name: str) -> BenchmarkResult | None:
-    """How a method did; None where it has not been measured.
-
-    Args:
-        kind: "objective" or "encoder".
-        name: as people type it.
-    """
+    """Return the result of an "objective" or an "encoder"; None where there is none."""
     row = benchmark_results().get(kind, {}).get(name)
     return None if row is None else BenchmarkResult(**row)
 
@@ -56,12 +52,13 @@ class Method(NamedTuple):
 
     Attributes:
         kind: "objective" or "encoder".
-        name: what people type.
-        family: what an objective learns from, or how an encoder is made ready.
-        about: what it is, in one line.
-        suits: when to take it.
-        papers: authors and years of the papers it is made from.
-        measured: how it did in the open benchmark; None where it was not in it.
+        name: as it is typed.
+        family: of objectives, such as "contrastive"; of encoders "not trained" or "trained by
+            gradient".
+        about: a description in one line.
+        suits: cases in which to take it.
+        papers: authors and years of its papers.
+        measured: its result in the open benchmark; None where it was not in it.
     """
 
     kind: str
@@ -96,30 +93,36 @@ ENCODERS_SUIT = {
     "patchtst_64": "forecasting with a look-back of 512, as published",
     "patchtst_masked": "masked patches, as published",
 }
-"""When to take which encoder."""
+"""The case for each encoder."""
 
 
 def methods() -> list[Method]:
-    """Every objective and every encoder that :func:`selftime.pretrain` knows by name."""
+    """List every objective and every encoder that :func:`selftime.pretrain` knows by name.
+
+    Example:
+        >>> import selftime as st
+        >>> ts2vec = next(method for method in st.methods() if method.name == "ts2vec")
+        >>> ts2vec.kind, ts2vec.family, ts2vec.papers[0]
+        ('objective', 'contrastive', 'Yue et al. 2022')
+    """
     objectives = [
         _method("objective", name, part, part.family, part.suits)
         for name, part in OBJECTIVES.items()
     ]
     encoders = [
-        _method("encoder", name, part, _way(name), ENCODERS_SUIT.get(name, ""))
+        _method("encoder", name, part, _encoder_family(name), ENCODERS_SUIT.get(name, ""))
         for name, part in BUILDERS.items()
     ]
     return objectives + encoders
 
 
-def _way(name: str) -> str:
-    """How an encoder gets ready for use."""
+def _encoder_family(name: str) -> str:
     fixed = ("rocket", "minirocket", "hydra", "multirocket", "quantiles")
     return "not trained" if name in fixed else "trained by gradient"
 
 
 def papers_in(text: str) -> tuple[str, ...]:
-    """``Authors year`` of every paper cited as (Authors year, section …), in order.
+    """Return ``Authors year`` of every paper cited as (Authors year, section …), in order.
 
     The name of a method may stand before them: (TST, Authors year).
     """

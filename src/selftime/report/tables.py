@@ -1,4 +1,4 @@
-"""What commands print: comparisons, methods, suggestions and every figure of a folder, as tables for a terminal."""
+"""Tables for a terminal: comparisons, methods, suggestions and every figure of a folder."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,25 @@ from selftime.report.page.calibration import calibration_picture, metric_rows
 from selftime.report.page.confusion import frequent_mistakes
 from selftime.report.page.evaluation import evaluation_lead, mistake_row
 from selftime.report.page.progress import metric_names, value_at
-from selftime.report.page.results import Strategies, accuracy_rows, gain_rows, strategy_table
+from selftime.report.page.results import (
+    Strategies,
+    accuracy_rows,
+    gain_rows,
+    label_heads,
+    strategy_table,
+)
 from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_words
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration
 from selftime.tasks.selection.pick import PickResult
-from selftime.tasks.selection.race import CRITERION, Race
 from selftime.tasks.selection.suggest import Suggestions
 from selftime.tasks.transfer.choose import FEW, MANY, Advice
 from selftime.tasks.transfer.strategies import STRATEGIES
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """Accuracy of every row at every number of labels, and the gain of self-supervision."""
+    """Show the accuracy of every row by number of labels, and the gain of self-supervision."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("test series right")
     for shots in comparison.labels_per_class:
@@ -44,7 +49,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def methods_table(known: Sequence[Method], kind: str) -> Table:
-    """Every method of a kind: when to take it, its papers, what it costs and how it did."""
+    """List every method of a kind: its use, papers, cost and benchmark results."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in (kind, "family", "suits", "paper"):
         table.add_column(name, style="bold" if name == kind else None)
@@ -61,7 +66,7 @@ def methods_table(known: Sequence[Method], kind: str) -> Table:
 
 
 def figures_of(measured: BenchmarkResult | None) -> tuple[str, str, str, str]:
-    """Rank, accuracy at one label and at all, and the cost of a step, as printed."""
+    """Write rank, accuracy at one label and at all, and the cost of a step."""
     if measured is None:
         return "", "", "", ""
     first, *_, last = measured.accuracy.values()
@@ -69,23 +74,8 @@ def figures_of(measured: BenchmarkResult | None) -> tuple[str, str, str, str]:
     return str(measured.rank), f"{first:.1f}", f"{last:.1f}", step
 
 
-def race_table(race: Race) -> Table:
-    """How every contender came in, the best first."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("contender", "probe", f"{CRITERION} agree", "learned for"):
-        table.add_column(name, justify="left" if name == "contender" else "right")
-    for k, finish in enumerate(race.finishes):
-        cells = [
-            "" if finish.probe is None else f"{finish.probe:.1%}",
-            finish.failure or f"{finish.criterion:.3f}",
-            f"{finish.seconds:.1f} s",
-        ]
-        table.add_row(finish.name, *cells, style="bold" if k == 0 else None)
-    return table
-
-
 def advice_of(advice: Advice, series: SeriesSet) -> tuple[dict[str, Any], list[str]]:
-    """Advice for labelled series as plain values, and as lines.
+    """Return advice for labelled series as plain values, and as lines.
 
     Raises:
         SeriesError: the series have no labels.
@@ -112,41 +102,40 @@ def advice_of(advice: Advice, series: SeriesSet) -> tuple[dict[str, Any], list[s
 
 
 def picked_table(made: PickResult) -> Table:
-    """Share of labelled series that are wrong when left out: a row a layer, a column a pooling."""
+    """Return the leave-one-out error of labelled series by layer and pooling."""
     columns = list(dict.fromkeys(one.pooling for one in sorted(made.candidates)))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("wrong when left out")
-    for name in columns:
-        table.add_column(name, justify="right")
-    found = {(one.layer, one.pooling): one.wrong / made.judged for one in made.candidates}
-    for layer in range(made.layers):
-        shares = [found.get((layer, name)) for name in columns]
-        cells = ["" if share is None else f"{100 * share:.1f} %" for share in shares]
-        table.add_row(f"layer {layer}", *cells)
-    return table
+    found = {
+        (one.layer, one.pooling): f"{100 * one.wrong / made.judged:.1f} %"
+        for one in made.candidates
+    }
+    rows = [
+        (f"layer {layer}", *(found.get((layer, name), "") for name in columns))
+        for layer in range(made.layers)
+    ]
+    return plain_table(("wrong when left out", *columns), rows)
 
 
 def backtest_table(found: Backtest) -> Table:
-    """Mean squared error of every row, a column a horizon; absolute error in brackets."""
+    """Return the mean squared error of every row and horizon; absolute error in brackets."""
     table = Table("", *map(str, found.errors), title="MSE (MAE) of standardised values")
     for name, errors in {"selftime": found.errors, **found.references}.items():
         table.add_row(name, *(f"{e.mse:.3f} ({e.mae:.3f})" for e in errors.values()))
     table.add_section()
     for share in (0.8, 0.95):
-        held = [coverage_in_words(one, share) for one in found.calibrations.values()]
-        table.add_row(f"held in intervals of {100 * share:.0f} %", *held)
+        coverage = [coverage_in_words(one, share) for one in found.calibrations.values()]
+        table.add_row(f"held in intervals of {100 * share:.0f} %", *coverage)
     return table
 
 
 def coverage_in_words(one: Calibration, share: float) -> str:
-    """``79.5 ± 1.2 %``: what an interval held, and the standard error of it where it is known."""
-    doubt = one.errors.get(share, math.nan)
-    error = "" if math.isnan(doubt) else f" ± {100 * doubt:.1f}"
-    return f"{100 * one.coverage[share]:.1f}{error} %"
+    """Write the coverage of an interval with its standard error where known: ``79.5 ± 1.2 %``."""
+    error = one.errors.get(share, math.nan)
+    margin = "" if math.isnan(error) else f" ± {100 * error:.1f}"
+    return f"{100 * one.coverage[share]:.1f}{margin} %"
 
 
 def suggestions_table(found: Suggestions) -> Table:
-    """One row a series, the most useful first."""
+    """List the series to label, the most useful first."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("", justify="right")
     table.add_column("series", style="bold")
@@ -157,7 +146,7 @@ def suggestions_table(found: Suggestions) -> Table:
 
 
 def columns_of(found: Suggestions) -> dict[str, np.ndarray]:
-    """Names, an empty column for labels, and reasons."""
+    """Return columns for a file: names, empty labels to fill in, and reasons."""
     return {
         "id": found.ids.astype(str),
         "label": np.full(len(found), ""),
@@ -171,7 +160,7 @@ _TextRows = Sequence[Sequence[str]]
 
 
 def plain_table(head: Sequence[str], rows: _TextRows) -> Table:
-    """A plain table; all but its first column to the right."""
+    """Make a plain table; all but its first column are aligned to the right."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for k, name in enumerate(head):
         table.add_column(name, justify="right" if k else "left", overflow="fold")
@@ -181,33 +170,26 @@ def plain_table(head: Sequence[str], rows: _TextRows) -> Table:
 
 
 def evaluation_tables(found: Evaluation) -> list[Any]:
-    """Figures, bins of confidence, confusion and mistakes."""
+    """Show figures, bins of confidence, confusion and mistakes."""
     picture = calibration_picture(found)
     names = found.classes.tolist()
-    confusion = [
-        [n, *map(str, row)] for n, row in zip(names, found.confusion.tolist(), strict=True)
-    ]
-    head = ("series", "is", "was given", "sure", "most alike of that class", "of its own class")
+    counts = zip(names, found.confusion.tolist(), strict=True)
+    head = ("series", "is", "was given", "confidence", "most similar of that class", "of its own")
+    mistakes = [plain_table(head, [mistake_row(it) for it in found.mistakes])]
     return [
         evaluation_lead(found),
         plain_table(("figure", "value", ""), metric_rows(found)),
         picture.sentence,
         plain_table(("confidence", "series", "mean confidence", "right"), picture.table),
         *frequent_mistakes(found),
-        plain_table(("true class / given", *names), confusion),
-        *(
-            [plain_table(head, [mistake_row(it) for it in found.mistakes])]
-            if found.mistakes
-            else []
-        ),
+        plain_table(("true class / given", *names), [[n, *map(str, row)] for n, row in counts]),
+        *(mistakes if found.mistakes else []),
     ]
 
 
 def comparison_tables(comparison: Comparison) -> list[Any]:
-    """Accuracies and gains with their intervals, and the verdict."""
-    heads = [
-        f"{labels_in_words(b)} ({comparison.n_labels[b]:,})" for b in comparison.labels_per_class
-    ]
+    """Show accuracies and gains with their intervals, and the verdict."""
+    heads = label_heads(comparison)
     parts = {"test series right": accuracy_rows(comparison), "ahead of": gain_rows(comparison)}
     tables = [
         plain_table((name, *heads), [(row, *(cell.text for cell in cells)) for row, cells in found])
@@ -217,25 +199,24 @@ def comparison_tables(comparison: Comparison) -> list[Any]:
 
 
 def strategies_table(strategies: Strategies) -> Table:
-    """Accuracy by strategy and number of labels."""
+    """Show accuracy by strategy and number of labels."""
     it = strategy_table(strategies)
     rows = [(name, *(cell.text for cell in cells)) for name, cells in it.rows]
     return plain_table(("strategy", *it.head), rows)
 
 
 def metrics_table(metrics: Sequence[Mapping[str, Any]]) -> Table:
-    """Loss and monitors at the first and the last step at which each was measured."""
-    places = [("loss",), *(("monitors", name) for name in metric_names(metrics, "monitors"))]
+    """Show loss and monitors at the first and the last step at which each was measured."""
     rows = []
-    for place in places:
-        there = [r for r in metrics if value_at(r, *place) is not None]
-        ends = [f"{value_at(r, *place):.6g} (step {r['step']})" for r in (there[:1] + there[-1:])]
-        rows.append((place[-1], *(ends or ("", ""))))
+    for keys in [("loss",), *(("monitors", name) for name in metric_names(metrics, "monitors"))]:
+        found = [r for r in metrics if value_at(r, *keys) is not None]
+        ends = [f"{value_at(r, *keys):.6g} (step {r['step']})" for r in (found[:1] + found[-1:])]
+        rows.append((keys[-1], *(ends or ("", ""))))
     return plain_table(("measured while learning", "first", "last"), rows)
 
 
 def finishes_table(finishes: Sequence[Mapping[str, Any]]) -> Table:
-    """How every contender of a race came in, the best first."""
+    """List the contenders of a race as its folder holds them, the best first."""
     rows = [
         (
             str(it["name"]),

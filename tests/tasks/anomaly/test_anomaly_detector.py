@@ -59,7 +59,7 @@ def test_several_channels_and_recordings_with_gaps():
     new[:, 100:110] = np.nan
     new[0, 200] = np.inf
     detector = st.AnomalyDetector().fit(normal)
-    assert detector.seams_ == (400,)
+    assert detector.boundaries_ == (400,)
     scores = detector.score([new, new[:, :250]])
     assert [len(row) for row in scores] == [600, 250]
     assert all(np.isfinite(row).all() for row in scores)

@@ -14,8 +14,8 @@ from selftime.cli import app
 from selftime.data.windows import windows
 from selftime.estimators import Classifier
 from selftime.report.page.content import Content
+from selftime.report.page.page import verdict_of
 from selftime.report.page.results import results_section
-from selftime.report.page.verdict import verdict_of
 from selftime.tasks.comparison import compare as rooms
 from selftime.tasks.comparison.compare import Comparison, comparison_from_dict, comparison_to_dict
 from selftime.tasks.comparison.leaks import Leaks, find_leaks

@@ -12,8 +12,7 @@ from selftime.cli import app
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import ALONE, PLAIN, backtest
-from selftime.tasks.forecasting.covariates import changes_in, fit_effect
-from selftime.tasks.forecasting.covariates import KnownChannels, order_of
+from selftime.tasks.forecasting.covariates import KnownChannels, changes_in, fit_effect, order_of
 from selftime.tasks.forecasting.folds import cut_folds
 
 H = 8

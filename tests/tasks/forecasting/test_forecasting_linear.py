@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-
-import selftime as st
 from forecast_material import waves
 
+import selftime as st
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting.folds import cut_folds, window_gram

@@ -1,1 +1,1 @@
-"""."""
+"""The page of a run folder, section by section."""

@@ -1,4 +1,4 @@
-"""The calibration plot: how sure a classifier was, against how often it was right."""
+"""The calibration plot: confidence of a classifier against the share that is right."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,33 +13,24 @@ from selftime.tasks.evaluation.reliability import ReliabilityBin
 PLOT_SIDE, _STRIP_HEIGHT, _MAX_DOT_RADIUS = 320, 60, 9.0
 """Pixels: side of the plot, height of the strip of counts beneath it, and the largest dot."""
 COLUMNS = 20
-"""Equal ranges of confidence whose series are counted in the strip."""
+"""Equal ranges of confidence in the strip."""
 Z = 1.959964
 """The 97.5 % point of the normal law."""
 
 
 class Dot(NamedTuple):
-    """A bin in the plot, places in pixels from its top left corner.
+    """A bin in the plot, places in pixels from its top left corner."""
 
-    Attributes:
-        x: mean confidence.
-        y: share that is right.
-        radius: grows with the root of the number of series.
-        top: upper end of the 95 % interval of the share.
-        bottom: its lower end.
-        text: the bin in words.
-    """
-
-    x: float
-    y: float
-    radius: float
-    top: float
-    bottom: float
-    text: str
+    x: float  # mean confidence
+    y: float  # share that is right
+    radius: float  # grows with the root of the number of series
+    top: float  # upper end of the 95 % interval of the share
+    bottom: float  # its lower end
+    text: str  # the bin in words
 
 
 class CountBar(NamedTuple):
-    """How many series were predicted with confidence in a range: place and size in pixels."""
+    """The count of series in a range of confidence: place and size in pixels."""
 
     x: float
     width: float
@@ -49,25 +40,15 @@ class CountBar(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationPicture:
-    """The plot, ready to be drawn.
+    """The plot, ready to be drawn."""
 
-    Attributes:
-        dots: bins, the least confident first.
-        bars: counts by confidence.
-        most: the largest of these counts.
-        ticks: marks of both axes, percent of the way.
-        table: range, series, confidence and share right of each bin.
-        sentence: what the error says.
-        alt: the plot in words.
-    """
-
-    dots: list[Dot]
-    bars: list[CountBar]
-    most: str
-    ticks: list[Tick]
-    table: list[tuple[str, str, str, str]]
-    sentence: str
-    alt: str
+    dots: list[Dot]  # bins, the least confident first
+    bars: list[CountBar]  # counts by confidence
+    most: str  # the largest of these counts
+    ticks: list[Tick]  # marks of both axes, percent of the way
+    table: list[tuple[str, str, str, str]]  # range, series, confidence and share right of each bin
+    sentence: str  # what the error says
+    alt: str  # the plot in words
 
 
 def calibration_picture(found: Evaluation) -> CalibrationPicture:
@@ -95,7 +76,7 @@ def calibration_picture(found: Evaluation) -> CalibrationPicture:
 
 
 def dot_of(part: ReliabilityBin, largest: int) -> Dot:
-    """A bin as a dot with its interval."""
+    """Draw a bin as a dot with its interval."""
     low, high = wilson_interval(part.accuracy, part.series)
     return Dot(
         x=round(PLOT_SIDE * part.confidence, 1),
@@ -108,7 +89,6 @@ def dot_of(part: ReliabilityBin, largest: int) -> Dot:
 
 
 def _bin_in_words(part: ReliabilityBin) -> str:
-    """A bin for those who do not see it."""
     sure, right = 100 * part.confidence, 100 * part.accuracy
     return f"{part.series:,} series: {sure:.0f} % sure, {right:.0f} % right"
 
@@ -121,7 +101,7 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
 
 
 def bars_of(confidence: Float[np.ndarray, "M"]) -> tuple[list[CountBar], int]:
-    """The strip of counts, and the largest of them."""
+    """Draw the strip of counts; the second value is the largest of them."""
     counts, edges = np.histogram(confidence, bins=COLUMNS, range=(0, 1))
     most, width = int(counts.max()), PLOT_SIDE / COLUMNS
     bars = [
@@ -138,7 +118,7 @@ def bars_of(confidence: Float[np.ndarray, "M"]) -> tuple[list[CountBar], int]:
 
 
 def _calibration_sentence(found: Evaluation) -> str:
-    """What the calibration error says, beside what luck would make of it."""
+    """Say the calibration error, beside the one that luck alone would make."""
     error, luck = 100 * found.calibration_error, 100 * found.calibration_luck
     surplus = 100 * float((found.confidence - found.right).mean())
     text = f"Confidence and share right differ by {error:.1f} points on average over the bins; "
@@ -154,7 +134,7 @@ def _calibration_sentence(found: Evaluation) -> str:
 
 
 def metric_rows(found: Evaluation) -> list[tuple[str, str, str]]:
-    """The key figures: name, value, and what it means."""
+    """Return the key figures: name, value and meaning."""
     low, high = (f"{100 * end:.1f}" for end in found.accuracy_interval)
     return [
         ("accuracy", f"{100 * found.accuracy:.1f} % ({low} to {high})", "95 % bootstrap interval"),

@@ -15,10 +15,10 @@ SIDE = 1000
 
 
 def outline(values: Float[np.ndarray, "C T"], most: int) -> Float[np.ndarray, "C S"]:
-    """A series in at most ``most`` steps that keeps every peak; shorter ones stay as they are.
+    """Draw a series through at most ``most`` points that keep every peak.
 
-    Equal stretches give their lowest and highest observed value, in the order in which the stretch
-    runs; only a stretch that was missed altogether stays missing (NaN).
+    Each of equal stretches gives its lowest and its highest observed value, in their order; NaN
+    where a stretch has none.
     """
     if values.shape[1] <= most:
         return values
@@ -32,7 +32,7 @@ def outline(values: Float[np.ndarray, "C T"], most: int) -> Float[np.ndarray, "C
 
 
 def outline_steps(T: int, most: int) -> Int64[np.ndarray, "S"]:
-    """The steps of a series of ``T`` at which its :func:`outline` is drawn."""
+    """Return the timepoints of a series of length ``T`` at which its :func:`outline` is drawn."""
     if most >= T:
         return np.arange(T)
     begins, ends = _stretches(T, most)
@@ -40,7 +40,7 @@ def outline_steps(T: int, most: int) -> Int64[np.ndarray, "S"]:
 
 
 def _stretches(T: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of ``most // 2`` equal stretches begins and ends."""
+    """Return the beginnings and ends of ``most // 2`` equal stretches."""
     edges = np.linspace(0, T, max(most // 2, 1) + 1).astype(np.int64)
     return edges[:-1], edges[1:]
 
@@ -50,16 +50,16 @@ def svg_path(x: Float[np.ndarray, "S"], y: Float[np.ndarray, "S"]) -> str:
 
     A missing value (NaN) lifts the pen; a value between two missing ones is a dot.
     """
-    there = np.flatnonzero(np.isfinite(y))
-    runs = np.split(there, np.flatnonzero(np.diff(there) > 1) + 1)
+    finite = np.flatnonzero(np.isfinite(y))
+    runs = np.split(finite, np.flatnonzero(np.diff(finite) > 1) + 1)
     return "".join(_stroke(SIDE * x[run], SIDE * (1 - y[run])) for run in runs if len(run))
 
 
-def trace_path(level: Float[np.ndarray, "T"], most: int) -> str:
+def trace_path(heights: Float[np.ndarray, "T"], most: int) -> str:
     """The path of one channel over the whole width, its values given as shares of the height."""
-    T = len(level)
+    T = len(heights)
     at = outline_steps(T, most) / (T - 1) if T > 1 else np.array([0.5])
-    return svg_path(at, outline(level[None], most)[0])
+    return svg_path(at, outline(heights[None], most)[0])
 
 
 def _stroke(x: np.ndarray, y: np.ndarray) -> str:
@@ -70,45 +70,34 @@ def _stroke(x: np.ndarray, y: np.ndarray) -> str:
 _MAX_CHART_POINTS = 400
 """Points a line is drawn through."""
 MOST_READINGS = 150
-"""Points of a line that can be read off with the pointer."""
+"""Points of a line that have a tooltip."""
 STEEP = 30
 """A positive quantity that changes by more than this factor may get a logarithmic axis."""
 
 
 class Tick(NamedTuple):
-    """A mark on an axis.
+    """A mark on an axis."""
 
-    Attributes:
-        at: percent of the way from its low to its high end.
-        text: what is written there.
-    """
-
-    at: float
-    text: str
+    at: float  # percent of the way from its low to its high end
+    text: str  # what is written there
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From ``low`` to ``high``, evenly or by factors.
+    """From ``low`` to ``high``, evenly or by factors."""
 
-    Attributes:
-        low: value at the start.
-        high: value at the end, above ``low``.
-        log: equal factors take equal space; both ends are positive.
-    """
-
-    low: float
-    high: float
-    log: bool = False
+    low: float  # value at the start
+    high: float  # value at the end, above ``low``
+    log: bool = False  # equal factors take equal space; both ends are positive
 
     def shares(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """How far along each value lies, 0 to 1; NaN where it is not finite or not drawable."""
-        sound = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+        """Return each value's share of the axis, 0 to 1; NaN where it cannot be drawn."""
+        finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
         low, high = self.low, self.high
         if self.log:
-            sound = np.log10(np.where(sound > 0, sound, np.nan))
+            finite = np.log10(np.where(finite > 0, finite, np.nan))
             low, high = np.log10([low, high])
-        return np.asarray((sound - low) / (high - low))
+        return np.asarray((finite - low) / (high - low))
 
     def ticks(self, most: int = 4) -> list[Tick]:
         """A few round values with their places."""
@@ -132,12 +121,9 @@ def short_number(value: float, *, log: bool = False) -> str:
 def axis_over(
     values: Float[np.ndarray, "..."], *, beside: Sequence[float] = (), steep: bool = False
 ) -> Axis:
-    """An axis with room for all finite values and what must be seen beside them.
+    """Make an axis with room for all finite values and those beside them.
 
-    Args:
-        values: what is drawn.
-        beside: values that are to be seen too, where they are finite.
-        steep: it goes by factors if all are positive and differ by more than :data:`STEEP`.
+    ``steep`` makes it logarithmic if all are positive and differ by more than :data:`STEEP`.
     """
     found = np.concatenate([np.ravel(values), np.asarray(beside, np.float64)])
     found = found[np.isfinite(found)]
@@ -150,21 +136,15 @@ def axis_over(
 
 
 class Line(NamedTuple):
-    """A line of a chart.
+    """A line of a chart."""
 
-    Attributes:
-        name: what it is; written in the legend where there are several.
-        kind: its look, a class of the style sheet.
-        path: SVG path in the unit square of strokes.
-    """
-
-    name: str
-    kind: str
-    path: str
+    name: str  # what it is; written in the legend where there are several
+    kind: str  # its look, a class of the style sheet
+    path: str  # SVG path in the unit square of strokes
 
 
 class Tooltip(NamedTuple):
-    """A point that can be read off: its place in thousandths, and what is said there."""
+    """A point with a text: its place in thousandths of the chart."""
 
     x: int
     y: int
@@ -172,7 +152,7 @@ class Tooltip(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A step at which something happened: percent of the way, and what it was."""
+    """A step at which something happened: percent of the axis, and a text."""
 
     at: float
     text: str
@@ -180,33 +160,19 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """What is drawn, and what is said to those who do not see it.
+    """A chart, ready to be drawn, with its text for those who do not see it."""
 
-    Attributes:
-        title: what is measured.
-        alt: the picture in words.
-        across: marks of the horizontal axis.
-        up: marks of the vertical axis.
-        lines: drawn in this order.
-        about: a line on what it means.
-        band: lower end and height of the healthy range, percent of the chart; None without one.
-        state: where the last value lies, such as "healthy"; empty without a range.
-        last: the last value.
-        marks: steps with a warning.
-        readings: what can be read off.
-    """
-
-    title: str
-    alt: str
-    across: list[Tick]
-    up: list[Tick]
-    lines: list[Line]
-    about: str = ""
-    band: tuple[float, float] | None = None
-    state: str = ""
-    last: str = ""
-    marks: tuple[Mark, ...] = ()
-    readings: tuple[Tooltip, ...] = ()
+    title: str  # what is measured
+    alt: str  # the picture in words
+    across: list[Tick]  # marks of the horizontal axis
+    up: list[Tick]  # marks of the vertical axis
+    lines: list[Line]  # drawn in this order
+    about: str = ""  # a line on what it means
+    band: tuple[float, float] | None = None  # percent: lower end and height of the healthy range
+    state: str = ""  # where the last value lies, such as "healthy"; empty without a range
+    last: str = ""  # the last value
+    marks: tuple[Mark, ...] = ()  # steps with a warning
+    readings: tuple[Tooltip, ...] = ()  # what can be read off
 
 
 def line_through(
@@ -215,7 +181,7 @@ def line_through(
     x: Float[np.ndarray, "S"],
     y: Float[np.ndarray, "S"],
 ) -> Line:
-    """A line through points given as shares, thinned if there are very many."""
+    """Draw a line through points given as shares, thinned if there are very many."""
     at = outline_steps(len(y), _MAX_CHART_POINTS)
     return Line(name, kind, svg_path(x[at], outline(y[None], _MAX_CHART_POINTS)[0]))
 
@@ -223,13 +189,13 @@ def line_through(
 def tooltips_of(
     x: Float[np.ndarray, "S"], y: Float[np.ndarray, "S"], texts: Sequence[str]
 ) -> tuple[Tooltip, ...]:
-    """Points to be read off, evenly chosen if there are very many."""
-    there = np.flatnonzero(np.isfinite(y))
-    if len(there) > MOST_READINGS:
-        there = there[np.linspace(0, len(there) - 1, MOST_READINGS).astype(int)]
+    """Return a tooltip for each finite point, evenly selected if there are very many."""
+    finite = np.flatnonzero(np.isfinite(y))
+    if len(finite) > MOST_READINGS:
+        finite = finite[np.linspace(0, len(finite) - 1, MOST_READINGS).astype(int)]
     return tuple(
         Tooltip(round(SIDE * float(x[i])), round(SIDE * (1 - float(y[i]))), texts[i])
-        for i in there.tolist()
+        for i in finite.tolist()
     )
 
 
@@ -238,21 +204,13 @@ FIRST, LAST = 0.07, 0.9
 
 
 class LabelsMark(NamedTuple):
-    """A number of labels per class on the axis.
+    """A number of labels per class on the axis."""
 
-    Attributes:
-        at: share of the width.
-        name: labels per class, a percentage, or "all".
-        labels: how many in all.
-        share: what part of all labels that is, such as "17 %"; empty where it is not known.
-        written: whether there is room for the name.
-    """
-
-    at: float
-    name: str
-    labels: int
-    share: str
-    written: bool
+    at: float  # share of the width
+    name: str  # labels per class, a percentage, or "all"
+    labels: int  # how many in all
+    share: str  # what part of all labels that is, such as "17 %"; empty where it is not known
+    written: bool  # whether there is room for the name
 
 
 def sorted_by_labels(comparison: Comparison) -> Comparison:
@@ -262,50 +220,36 @@ def sorted_by_labels(comparison: Comparison) -> Comparison:
 
 
 def label_count_ticks(comparison: Comparison, *, gap: float = 0.06) -> list[LabelsMark]:
-    """Every number of labels with its place; equal factors of labels take equal space.
-
-    Args:
-        comparison: with ascending numbers of labels.
-        gap: share of the width that a name takes.
-    """
+    """Place ascending numbers of labels; ``gap`` is the share of the width that a name takes."""
     counts = np.array([comparison.n_labels[shots] for shots in comparison.labels_per_class])
     every = comparison.n_labels[None] if None in comparison.labels_per_class else 0
     places = log_positions(counts)
-    return [
-        LabelsMark(
-            at,
-            name := label_count_name(shots),
-            count,
-            "" if "%" in name else label_share(count, every),
-            written,
-        )
-        for at, shots, count, written in zip(
-            places.tolist(),
-            comparison.labels_per_class,
-            counts.tolist(),
-            select_marks(places, gap),
-            strict=True,
-        )
-    ]
+    rows = zip(places.tolist(), comparison.labels_per_class, select_marks(places, gap), strict=True)
+    marks = []
+    for at, shots, written in rows:
+        name, count = label_count_name(shots), comparison.n_labels[shots]
+        share = "" if "%" in name else label_share(count, every)
+        marks.append(LabelsMark(at, name, count, share, written))
+    return marks
 
 
 def log_positions(counts: Int64[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Shares of the width, by the logarithm of the count; the middle if all are equal."""
-    level = np.log(counts)
-    span = float(np.ptp(level))
+    logs = np.log(counts)
+    span = float(np.ptp(logs))
     if not span:
         return np.full(len(counts), 0.5)
-    return np.asarray(FIRST + (LAST - FIRST) * (level - level.min()) / span)
+    return np.asarray(FIRST + (LAST - FIRST) * (logs - logs.min()) / span)
 
 
 def select_marks(places: Float[np.ndarray, "n"], gap: float) -> list[bool]:
-    """Which of ascending places to choose: the last, and those a gap from it and one another."""
-    chosen, before = list[bool](), -np.inf
+    """Select of ascending places the last, and those a gap from it and from one another."""
+    selected, before = list[bool](), -np.inf
     *rest, last = places.tolist()
     for at in rest:
-        chosen.append(at - before >= gap and last - at >= gap)
-        before = at if chosen[-1] else before
-    return [*chosen, True]
+        selected.append(at - before >= gap and last - at >= gap)
+        before = at if selected[-1] else before
+    return [*selected, True]
 
 
 def label_count_name(shots: float | int | None) -> str:
@@ -316,5 +260,5 @@ def label_count_name(shots: float | int | None) -> str:
 
 
 def label_share(count: int, every: int) -> str:
-    """What part of all labels a number of labels is; empty without all, and for all of them."""
+    """Return a number of labels as a percentage of all; empty without all, and for all."""
     return f"{100 * count / every:.2g} %" if 0 < count < every else ""

@@ -1,4 +1,4 @@
-"""The confusion matrix: which classes are taken for which, the alike ones side by side."""
+"""The confusion matrix, with classes that are taken for one another side by side."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,68 +23,39 @@ _MAX_OPACITY = 0.5
 
 
 class ConfusionCell(NamedTuple):
-    """A cell with series in it.
+    """A cell with series in it."""
 
-    Attributes:
-        x: its left edge in pixels.
-        y: its top edge.
-        kind: "hit" on the diagonal, "miss" elsewhere.
-        depth: opacity of its colour.
-        series: how many.
-        text: the cell in words.
-    """
-
-    x: float
-    y: float
-    kind: str
-    depth: float
-    series: str
-    text: str
+    x: float  # its left edge in pixels
+    y: float  # its top edge
+    kind: str  # "hit" on the diagonal, "miss" elsewhere
+    depth: float  # opacity of its colour
+    series: str  # how many
+    text: str  # the cell in words
 
 
 class ClassLine(NamedTuple):
-    """A row and column of the matrix.
+    """A row and column of the matrix."""
 
-    Attributes:
-        middle: of the row from the top, and of the column from the left, of the cells.
-        name: of the class, cut if it is long.
-        whole: its whole name.
-        recall: share of its series that were classified right, and how many there are.
-    """
-
-    middle: float
-    name: str
-    whole: str
-    recall: str
+    middle: float  # of the row from the top, and of the column from the left, of the cells
+    name: str  # of the class, cut if it is long
+    whole: str  # its whole name
+    recall: str  # share of its series that were classified right, and how many there are
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConfusionPicture:
-    """The matrix, ready to be drawn.
+    """The matrix, ready to be drawn."""
 
-    Attributes:
-        cells: those with series in them.
-        lines: a row and column a class, in the order of the picture.
-        cell: side of a cell in pixels.
-        left: space for names at the left.
-        top: space for names above.
-        slanted: whether names above stand at an angle.
-        width: of the picture.
-        height: of the picture.
-        caption: what is drawn, and in which order.
-        alt: the most frequent mistakes in words.
-    """
-
-    cells: list[ConfusionCell]
-    lines: list[ClassLine]
-    cell: float
-    left: float
-    top: float
-    slanted: bool
-    width: float
-    height: float
-    caption: str
-    alt: str
+    cells: list[ConfusionCell]  # those with series in them
+    lines: list[ClassLine]  # a row and column a class, in the order of the picture
+    cell: float  # side of a cell in pixels
+    left: float  # space for names at the left
+    top: float  # space for names above
+    slanted: bool  # whether names above stand at an angle
+    width: float  # of the picture
+    height: float  # of the picture
+    caption: str  # what is drawn, and in which order
+    alt: str  # the most frequent mistakes in words
 
 
 def confusion_picture(found: Evaluation) -> ConfusionPicture:
@@ -113,20 +84,23 @@ def confusion_picture(found: Evaluation) -> ConfusionPicture:
     )
 
 
+def _mistakes(counts: Int64[np.ndarray, "K K"]) -> Int64[np.ndarray, "K K"]:
+    return np.asarray(counts - np.diag(np.diag(counts)))
+
+
 def _worst_classes(counts: Int64[np.ndarray, "K K"]) -> Int64[np.ndarray, "n"]:
-    """Classes to draw: all, or those with most mistakes of either kind, in their order."""
-    off = counts - np.diag(np.diag(counts))
-    mistakes = off.sum(axis=0) + off.sum(axis=1)
+    """Select the classes to draw: all, or those with most mistakes of either kind."""
+    mistakes = _mistakes(counts).sum(axis=0) + _mistakes(counts).sum(axis=1)
     return np.sort(np.argsort(-mistakes, kind="stable")[:MAX_CONFUSION_CLASSES])
 
 
 def seriation(
     counts: Int64[np.ndarray, "K K"], kept: Int64[np.ndarray, "n"]
 ) -> Int64[np.ndarray, "n"]:
-    """The classes in an order in which those that are taken for one another are neighbours.
+    """Order classes so that those that are taken for one another are neighbours.
 
-    They are joined by the share of their series that goes either way (average linkage), and the
-    leaves of that tree are turned to bring the most alike together (Bar-Joseph et al. 2001).
+    They are joined by the share of their series confused in either direction (average linkage);
+    the leaves of that tree are turned to bring the most similar together (Bar-Joseph et al. 2001).
     Without a mistake, and for two classes, the order stays.
     """
     part = counts[np.ix_(kept, kept)]
@@ -148,7 +122,7 @@ def cells_of(
     names: np.ndarray,
     cell: float,
 ) -> list[ConfusionCell]:
-    """Every cell that holds series; the root of their share of the row sets the depth of colour."""
+    """Draw the cells that hold series, coloured by the root of their share of the row."""
     return [
         ConfusionCell(
             x=round(j * cell, 2),
@@ -165,7 +139,6 @@ def cells_of(
 def _class_line(
     k: int, kept: Int64[np.ndarray, "n"], whole: Int64[np.ndarray, "K K"], name: str, cell: float
 ) -> ClassLine:
-    """Row and column ``k``."""
     size, right = int(whole[kept[k]].sum()), int(whole[kept[k], kept[k]])
     recall = f"{100 * right / size:.0f} % of {size:,}" if size else "none"
     cut = name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
@@ -173,7 +146,7 @@ def _class_line(
 
 
 def caption_of(whole: Int64[np.ndarray, "K K"], kept: Int64[np.ndarray, "n"]) -> str:
-    """What is drawn, and in which order."""
+    """Say what is drawn, and in which order."""
     text = (
         "Rows are true classes, columns the classes given; at the right the share classified right"
     )
@@ -185,8 +158,8 @@ def caption_of(whole: Int64[np.ndarray, "K K"], kept: Int64[np.ndarray, "n"]) ->
 
 
 def frequent_mistakes(found: Evaluation, most: int = 5) -> list[str]:
-    """The most frequent mistakes in words, as shares of their class."""
-    off = found.confusion - np.diag(np.diag(found.confusion))
+    """Return the most frequent mistakes in words, as shares of their class."""
+    off = _mistakes(found.confusion)
     sizes = found.confusion.sum(axis=1)
     order = np.argsort(-off, axis=None, kind="stable")[:most]
     pairs = [divmod(int(place), len(off)) for place in order]

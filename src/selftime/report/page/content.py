@@ -1,4 +1,4 @@
-"""What a report is made of."""
+"""The content of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class Content:
     """Everything that a report shows.
 
     Attributes:
-        run: what the run was: command, finished, seconds, seed, settings, data, versions.
-        series: series for the map and the views, with labels or without; None without them.
+        run: command, finished, seconds, seed, settings, data, versions.
+        series: drawn in the map and the views, with labels or without; None without them.
         vectors: their embeddings, one each; None leaves the map out.
         metrics: one record a logged step of learning by gradient (step, seconds, loss, rate,
             parts, gradient_norm and, at some steps, monitors); empty for learning in one pass.
@@ -29,10 +29,10 @@ class Content:
         warnings: step, monitor and message of each warning, the message with a remedy.
         views: by name, the one that the model learned from first.
         comparison: the model beside the reference rows; None when it was not compared.
-        strategies: ways of using the model, see :data:`.strategies.Strategies`.
+        strategies: figures by strategy of using the model.
         evaluation: a classifier judged; None when none was.
         judged_on: the training and test series of the evaluation; None leaves them undrawn.
-        left_out: what the page lacks, and why; a sentence each.
+        left_out: sentences on the parts that the page lacks.
 
     Raises:
         ValueError: another number of vectors than series.

@@ -1,4 +1,4 @@
-"""An evaluated classifier for the page and for the card; its mistakes beside the training series most like them."""
+"""An evaluated classifier for the page and the card; mistakes beside similar training series."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from selftime.report.page.charts import outline, outline_steps, svg_path
 from selftime.report.page.confusion import ConfusionPicture, confusion_picture, frequent_mistakes
 from selftime.report.page.results import bar_safe
 from selftime.tasks.evaluation.evaluation import Evaluation
-from selftime.tasks.evaluation.lookalikes import Lookalike, Mistake
+from selftime.tasks.evaluation.lookalikes import Mistake
 
 MOST_DRAWN = 8
 """Mistakes that are drawn; the rest are in the table."""
@@ -27,87 +27,58 @@ WITHOUT = (
 
 
 class MistakePanel(NamedTuple):
-    """One of the three series of a mistake.
+    """One of the three series of a mistake."""
 
-    Attributes:
-        kind: "own", "given" or "true".
-        title: which series it is.
-        about: its class, and how alike it is.
-        lanes: a path for each channel drawn; empty where there is no such series.
-    """
-
-    kind: str
-    title: str
-    about: str
-    lanes: list[str]
+    kind: str  # "own", "given" or "true"
+    title: str  # which series it is
+    about: str  # its class, and how similar it is
+    lanes: list[str]  # a path for each channel drawn; empty where there is no such series
 
 
 @dataclass(frozen=True, kw_only=True)
 class MistakeGallery:
-    """Mistakes, ready to be drawn.
+    """Mistakes, ready to be drawn."""
 
-    Attributes:
-        drawn: three panels for each of the first mistakes; empty without the series.
-        table: every kept mistake: series, truth, given, sure, and the two lookalikes.
-        caption: how many there are.
-        note: what is not drawn, and why.
-    """
-
-    drawn: list[list[MistakePanel]]
-    table: list[tuple[str, ...]]
-    caption: str
-    note: str
+    drawn: list[list[MistakePanel]]  # three panels for each of the first mistakes
+    table: list[tuple[str, ...]]  # series, truth, given, confidence, and two lookalikes
+    caption: str  # how many there are
+    note: str  # what is not drawn, and why
 
 
 def mistake_gallery(found: Evaluation, shown: tuple[SeriesSet, SeriesSet] | None) -> MistakeGallery:
-    """The most confident mistakes.
-
-    Args:
-        found: what is shown.
-        shown: training and test series, if they are at hand.
+    """Show the most confident mistakes, drawn if training and test series are at hand.
 
     Raises:
         ValueError: the series are not those that were judged.
     """
-    wrong = int((~found.right).sum())
-    drawn = [panels_of(it, *shown) for it in found.mistakes[:MOST_DRAWN]] if shown else []
-    channels = shown[1].n_channels if shown else 0
-    some = f"The {len(found.mistakes):,} surest of them are listed. "
-    cut = f" The first {_MAX_MISTAKE_CHANNELS} of {channels} channels are drawn."
+    wrong, note = int((~found.right).sum()), ""
+    if not shown and found.mistakes:
+        note = WITHOUT
+    elif shown and shown[1].n_channels > _MAX_MISTAKE_CHANNELS:
+        channels = shown[1].n_channels
+        note = f" The first {_MAX_MISTAKE_CHANNELS} of {channels} channels are drawn."
+    some = f"The {len(found.mistakes):,} most confident of them are listed. "
     return MistakeGallery(
-        drawn=drawn,
+        drawn=[panels_of(it, *shown) for it in found.mistakes[:MOST_DRAWN]] if shown else [],
         table=[mistake_row(it) for it in found.mistakes],
         caption=f"{wrong:,} of {len(found.ids):,} test series were given a wrong class. "
         + (some if len(found.mistakes) < wrong else "")
-        + "Alike is the cosine of embeddings.",
-        note=WITHOUT
-        if not shown and found.mistakes
-        else cut
-        if channels > _MAX_MISTAKE_CHANNELS
-        else "",
+        + "Similarity is the cosine of embeddings.",
+        note=note,
     )
 
 
 def mistake_row(it: Mistake) -> tuple[str, ...]:
-    """A mistake as a row of the table."""
-    sure = f"{100 * it.confidence:.1f} %"
-    return (
-        it.id,
-        it.truth,
-        it.predicted,
-        sure,
-        _lookalike_text(it.like_predicted),
-        _lookalike_text(it.like_truth),
-    )
-
-
-def _lookalike_text(it: Lookalike | None) -> str:
-    """A lookalike in a cell."""
-    return f"{it.id} ({it.similarity:.2f})" if it else "none in training"
+    """Write a mistake as a row of the table."""
+    likes = [
+        f"{one.id} ({one.similarity:.2f})" if one else "none in training"
+        for one in (it.like_predicted, it.like_truth)
+    ]
+    return (it.id, it.truth, it.predicted, f"{100 * it.confidence:.1f} %", *likes)
 
 
 def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePanel]:
-    """The series, its lookalike of the given class and that of its true class."""
+    """Draw the series, its lookalike of the given class and that of its true class."""
     likes = (it.like_predicted, it.like_truth)
     values = [values_of(test, it.id), *(values_of(train, one.id) if one else None for one in likes)]
     lanes = channel_paths([v for v in values if v is not None])
@@ -116,7 +87,7 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
     titles = [
         (it.id, f"is {it.truth}, was given {it.predicted}, {sure}"),
         *(
-            (one.id, f"training, {name}: alike {one.similarity:.2f}")
+            (one.id, f"training, {name}: similarity {one.similarity:.2f}")
             if one
             else ("none", f"training has no {name}")
             for one, name in zip(likes, (it.predicted, it.truth), strict=True)
@@ -129,11 +100,7 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
 
 
 def values_of(series: SeriesSet, name: str) -> Float[np.ndarray, "C T"]:
-    """The first channels of the series of that id, NaN where missing.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return the first channels of the series of that id, NaN where missing."""
     rows = np.flatnonzero(series.ids.astype(str) == name)
     if not len(rows):
         raise ValueError(
@@ -143,7 +110,7 @@ def values_of(series: SeriesSet, name: str) -> Float[np.ndarray, "C T"]:
 
 
 def channel_paths(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:
-    """A path for each channel of each series; all to the same steps, a channel to one range."""
+    """Draw each channel of each series, all to the same timepoints, a channel to one range."""
     longest = max(v.shape[1] for v in values)
     laid = np.concatenate(values, axis=1)  # (C, steps of all)
     with np.errstate(invalid="ignore"):
@@ -160,35 +127,26 @@ def channel_paths(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:
     ]
 
 
-def _channel_path(level: Float[np.ndarray, "T"], longest: int) -> str:
-    """The path of a channel; a shorter series ends before the right edge."""
-    T = len(level)
-    at = outline_steps(T, _MAX_MISTAKE_STEPS) / max(longest - 1, 1)
-    return svg_path(at, outline(level[None], _MAX_MISTAKE_STEPS)[0])
+def _channel_path(heights: Float[np.ndarray, "T"], longest: int) -> str:
+    """Draw a channel; a shorter series ends before the right edge."""
+    at = outline_steps(len(heights), _MAX_MISTAKE_STEPS) / max(longest - 1, 1)
+    return svg_path(at, outline(heights[None], _MAX_MISTAKE_STEPS)[0])
 
 
 class EvaluationParts(NamedTuple):
-    """What the page shows of an evaluation.
+    """The parts of the page on an evaluation."""
 
-    Attributes:
-        lead: what was judged on what.
-        figures: name, value and meaning of the key figures.
-        confusion: the matrix.
-        calibration: the calibration plot.
-        mistakes: wrong predictions beside their lookalikes.
-    """
-
-    lead: str
-    figures: list[tuple[str, str, str]]
-    confusion: ConfusionPicture
-    calibration: CalibrationPicture
-    mistakes: MistakeGallery
+    lead: str  # the data, and the most frequent mistake
+    figures: list[tuple[str, str, str]]  # name, value and meaning of the key figures
+    confusion: ConfusionPicture  # the matrix
+    calibration: CalibrationPicture  # the calibration plot
+    mistakes: MistakeGallery  # wrong predictions beside their lookalikes
 
 
 def evaluation_parts(
     found: Evaluation, shown: tuple[SeriesSet, SeriesSet] | None
 ) -> EvaluationParts:
-    """Everything the page shows of an evaluation, its series drawn if they are at hand."""
+    """Make everything the page shows of an evaluation, its series drawn if they are at hand."""
     return EvaluationParts(
         lead=evaluation_lead(found),
         figures=metric_rows(found),
@@ -199,7 +157,7 @@ def evaluation_parts(
 
 
 def evaluation_lead(found: Evaluation) -> str:
-    """What was judged on what, and what went wrong most often."""
+    """Say what was judged on what, and the most frequent mistake."""
     often = frequent_mistakes(found, 1)
     most = f" Most often wrong: {often[0]}." if often else ""
     return (
@@ -209,7 +167,7 @@ def evaluation_lead(found: Evaluation) -> str:
 
 
 def evaluation_section(found: Evaluation) -> str:
-    """The key figures as a part of a model card, under its heading "Results"."""
+    """Write the key figures as a part of a model card, under its heading "Results"."""
     rows = [f"| {name} | {value} | {about} |" for name, value, about in metric_rows(found)]
     often = [f"- {bar_safe(text)}" for text in frequent_mistakes(found)]
     parts = [

@@ -1,4 +1,4 @@
-"""The map of the page: a point a series, and the series themselves, packed small."""
+"""The map of the page: a point for each series, and the series themselves, packed small."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -24,62 +24,45 @@ MAP_WIDTH, MAP_HEIGHT, _MAP_EDGE = 1000, 700, 40
 """Size of the map and the free space around its points, in its own units."""
 _MAP_NEIGHBOURS = 3
 _MISSING_BYTE = 255
-"""The byte that stands for a missing value; the others are levels from 0 to 254."""
+"""The byte of a missing value; the others run from 0 to 254."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassPoints:
-    """The points of one class.
+    """The points of one class."""
 
-    Attributes:
-        name: of the class; empty without labels.
-        code: which class.
-        style: class of the style sheet that colours it.
-        marker: its shape, as matplotlib names it.
-        points: (n,3) number of the point and its place.
-        middle: where the name is written, percent from the left and from the top.
-    """
-
-    name: str
-    code: int
-    style: str
-    marker: str
-    points: list[tuple[int, int, int]]
-    middle: tuple[float, float]
+    name: str  # of the class; empty without labels
+    code: int  # which class
+    style: str  # class of the style sheet that colours it
+    marker: str  # its shape, as matplotlib names it
+    points: list[tuple[int, int, int]]  # (n,3) number of the point and its place
+    middle: tuple[float, float]  # where the name is written, percent from the left and from the top
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointMap:
-    """The map, ready to be drawn.
+    """The map, ready to be drawn."""
 
-    Attributes:
-        classes: the points, class by class.
-        caption: how it was made.
-        agreement: what the nearest series say about the classes; empty without labels.
-        radius: size of a point.
-        data: what the script needs: ids, labels, places, neighbours and the series.
-    """
-
-    classes: list[ClassPoints]
-    caption: str
-    agreement: str
-    radius: float
-    data: dict[str, Any]
+    classes: list[ClassPoints]  # the points, class by class
+    caption: str  # how it was made
+    agreement: str  # what the nearest series say about the classes; empty without labels
+    radius: float  # size of a point
+    data: dict[str, Any]  # what the script needs: ids, labels, places, neighbours and the series
 
 
 def point_map(vectors: Float[np.ndarray, "N D"], series: SeriesSet) -> PointMap:
-    """The first two principal directions of the embeddings, and each series to be looked at."""
+    """Draw the first two principal directions of the embeddings, and pack each series."""
     rows = sample_rows(len(series))
-    shown, kept = series[rows], vectors[rows]
-    points, shares = principal_plane(kept)
+    shown, shown_vectors = series[rows], vectors[rows]
+    points, shares = principal_plane(shown_vectors)
     places = place_points(points)
     names, codes = classes_of(shown)
-    near = nearest_series(kept)
+    near = nearest_series(shown_vectors)
     some = f"{len(rows):,} of {len(series):,}" if len(rows) < len(series) else f"{len(rows):,}"
     return PointMap(
         classes=[_class_points(k, name, codes, places) for k, name in enumerate(names)],
         caption=f"{some} series on the first two principal directions of their embeddings, "
-        f"which hold {100 * shares.sum():.0f} % of their spread.",
+        f"which hold {100 * shares.sum():.0f} % of their variance.",
         agreement=neighbour_agreement(shown.labels, near) if len(names) > 1 else "",
         radius=9.0 if len(rows) <= 150 else 7.0 if len(rows) <= 500 else 5.5,
         data={
@@ -94,14 +77,14 @@ def point_map(vectors: Float[np.ndarray, "N D"], series: SeriesSet) -> PointMap:
 
 
 def sample_rows(n: int) -> Int64[np.ndarray, "M"]:
-    """Which of ``n`` series are shown: all, or so many drawn at random, always the same."""
+    """Select the series that are shown: all, or so many drawn at random, always the same."""
     if n <= MOST_SERIES:
         return np.arange(n)
     return np.sort(np.random.default_rng(0).permutation(n)[:MOST_SERIES])
 
 
 def place_points(points: Float[np.ndarray, "N 2"]) -> Int64[np.ndarray, "N 2"]:
-    """Places on the map: each direction fills it, the second one upwards."""
+    """Place points on the map: each direction fills it, the second one upwards."""
     low, span = points.min(axis=0), np.ptp(points, axis=0)
     share = np.where(span > 0, (points - low) / np.where(span > 0, span, 1), 0.5)
     share[:, 1] = 1 - share[:, 1]
@@ -110,7 +93,7 @@ def place_points(points: Float[np.ndarray, "N 2"]) -> Int64[np.ndarray, "N 2"]:
 
 
 def classes_of(series: SeriesSet) -> tuple[list[str], np.ndarray]:
-    """Names of the classes and the class of each series; one nameless class without any.
+    """Return the names of classes and each series' class; one nameless class without labels.
 
     Labels of more kinds than there are colours and markers are values, not classes.
     """
@@ -122,28 +105,29 @@ def classes_of(series: SeriesSet) -> tuple[list[str], np.ndarray]:
 
 
 def nearest_series(vectors: Float[np.ndarray, "N D"]) -> Int64[np.ndarray, "N K"]:
-    """The series most alike to each, by the angle between embeddings, itself left out."""
+    """Return the series most similar to each by cosine similarity, itself left out."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.where(length > 0, length, 1)
-    alike = unit @ unit.T
-    np.fill_diagonal(alike, -np.inf)
-    return np.argsort(-alike, axis=1, kind="stable")[:, : min(_MAP_NEIGHBOURS, len(vectors) - 1)]
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -np.inf)
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    return order[:, : min(_MAP_NEIGHBOURS, len(vectors) - 1)]
 
 
 def neighbour_agreement(labels: np.ndarray | None, near: Int64[np.ndarray, "N K"]) -> str:
-    """How often the series most alike has the same label, and how often chance would have it so."""
+    """Say how often the most similar series has the same label, and how often by chance."""
     if labels is None or not near.shape[1]:
         return ""
     same = float((labels[near[:, 0]] == labels).mean())
     sizes = np.unique(labels, return_counts=True)[1] / len(labels)
     return (
-        f"For {100 * same:.0f} % of them the most alike series has the same label "
+        f"For {100 * same:.0f} % of them the most similar series has the same label "
         f"({100 * float((sizes**2).sum()):.0f} % by chance)."
     )
 
 
 def _pack_series(series: SeriesSet) -> dict[str, Any]:
-    """The series as the script reads them: a byte a value, between the ends of each channel.
+    """Pack the series for the script: a byte per value, between the ends of each channel.
 
     ``ends`` holds the lowest and the highest value of each channel of each series, so that
     peaks are drawn whole, and ``ranges`` the range in which all series are compared.
@@ -158,32 +142,27 @@ def _pack_series(series: SeriesSet) -> dict[str, Any]:
         "channels": list(series.channels[:C]),
         "more_channels": series.n_channels - C,
         "lengths": series.lengths.tolist(),
-        "ranges": [
-            [_four_digits(low), _four_digits(high)]
-            for low, high in channel_ranges(series)[:C].tolist()
-        ],
+        "ranges": [[_four_digits(end) for end in pair] for pair in channel_ranges(series)[:C]],
         "ends": [ends for ends, _ in parts],
         "levels": [levels for _, levels in parts],
     }
 
 
 def pack_values(values: Float[np.ndarray, "C S"]) -> tuple[list[list[float]], str]:
-    """Lowest and highest value of each channel, and all values between them in base64."""
-    there = np.isfinite(values)
-    low = np.min(values, axis=1, where=there, initial=np.inf)
-    high = np.max(values, axis=1, where=there, initial=-np.inf)
+    """Return the ends of each channel, and all values between them as bytes in base64."""
+    finite = np.isfinite(values)
+    low = np.min(values, axis=1, where=finite, initial=np.inf)
+    high = np.max(values, axis=1, where=finite, initial=-np.inf)
     low, high = np.where(low <= high, [low, high], 0.0)  # (C,), (C,); 0 if nothing was observed
     span = np.where(high > low, high - low, 1.0)
-    level = np.rint((np.where(there, values, low[:, None]) - low[:, None]) / span[:, None] * 254)
-    data = np.where(there, level, _MISSING_BYTE).astype(np.uint8)
-    ends = [
-        [_four_digits(a), _four_digits(b)] for a, b in zip(low.tolist(), high.tolist(), strict=True)
-    ]
+    shares = (np.where(finite, values, low[:, None]) - low[:, None]) / span[:, None]
+    data = np.where(finite, np.rint(254 * shares), _MISSING_BYTE).astype(np.uint8)
+    ends = [[_four_digits(end) for end in pair] for pair in zip(low, high, strict=True)]
     return ends, b64encode(data.tobytes()).decode("ascii")
 
 
 def _four_digits(value: float) -> float:
-    """Rounded to 4 digits, which is finer than the bytes."""
+    """Round to 4 digits, which is finer than the bytes."""
     return float(f"{value:.4g}")
 
 

@@ -1,4 +1,4 @@
-"""Learning by gradient, step by step: loss, its terms, and monitors with their healthy ranges."""
+"""Training by gradient, step by step: loss, its terms, and monitors with healthy ranges."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,21 +20,16 @@ from selftime.report.page.content import Content
 _LogRecord = Mapping[str, Any]
 
 MOST_TERMS = 5
-"""Terms of the loss that are told apart in one chart."""
+"""Terms of the loss that one chart shows."""
 MOST_ROWS = 60
 """Logged steps in the table of values, evenly chosen."""
 
 
 class MetricTrace(NamedTuple):
-    """A quantity at the steps at which it was measured.
+    """A quantity at the steps at which it was measured."""
 
-    Attributes:
-        steps: (S,) ascending as logged.
-        values: (S,), NaN where it was not a finite number.
-    """
-
-    steps: Float[np.ndarray, "S"]
-    values: Float[np.ndarray, "S"]
+    steps: Float[np.ndarray, "S"]  # (S,) ascending as logged
+    values: Float[np.ndarray, "S"]  # (S,), NaN where it was not a finite number
 
     @property
     def end(self) -> float:
@@ -42,22 +37,22 @@ class MetricTrace(NamedTuple):
         return float(self.values[-1]) if len(self.values) else float("nan")
 
 
-def metric_trace(metrics: Sequence[_LogRecord], *place: str) -> MetricTrace:
-    """What stands at a place of each record, such as ("monitors", "spread"), where it does."""
-    there = [
+def metric_trace(metrics: Sequence[_LogRecord], *keys: str) -> MetricTrace:
+    """Return the values under these keys, such as ("monitors", "spread"), where they are."""
+    pairs = [
         (float(record["step"]), _finite(found))
         for record in metrics
-        if (found := value_at(record, *place)) is not None
+        if (found := value_at(record, *keys)) is not None
     ]
-    steps, values = np.array(there, np.float64).reshape(-1, 2).T
+    steps, values = np.array(pairs, np.float64).reshape(-1, 2).T
     return MetricTrace(steps, values)
 
 
-def value_at(record: _LogRecord, *place: str) -> Any:
-    """What stands at a place of a record; None where there is nothing."""
+def value_at(record: _LogRecord, *keys: str) -> Any:
+    """Return the value under these keys of a record; None where there is none."""
     found: Any = record
-    for name in place:
-        found = (found or {}).get(name)
+    for key in keys:
+        found = (found or {}).get(key)
     return found
 
 
@@ -66,12 +61,12 @@ def _finite(value: Any) -> float:
 
 
 def metric_names(metrics: Sequence[_LogRecord], group: str) -> list[str]:
-    """Names of the parts or monitors in a log, in the order in which they first come."""
+    """Return the names of parts or monitors in a log, in the order in which they first come."""
     return list(dict.fromkeys(name for record in metrics for name in record.get(group) or ()))
 
 
 def loss_charts(content: Content) -> list[Chart]:
-    """The loss with the first warning, and its terms where there are several."""
+    """Draw the loss with the first warning, and its terms where there are several."""
     marks = {w["step"]: w["message"] for w in content.warnings[:1]}
     charts = [_single("loss", metric_trace(content.metrics, "loss"), content, marks)]
     terms = metric_names(content.metrics, "parts")[:MOST_TERMS]
@@ -79,7 +74,7 @@ def loss_charts(content: Content) -> list[Chart]:
 
 
 def monitor_charts(content: Content) -> list[Chart]:
-    """Every monitor that was read, over its healthy range."""
+    """Draw every monitor over its healthy range."""
     return [
         _single(
             name,
@@ -92,14 +87,14 @@ def monitor_charts(content: Content) -> list[Chart]:
 
 
 def pace_charts(content: Content) -> list[Chart]:
-    """What is seldom looked at: learning rate and size of the gradient."""
+    """Draw learning rate and gradient norm."""
     kinds = {"learning rate": "rate", "gradient norm": "gradient_norm"}
     tracks = {name: metric_trace(content.metrics, key) for name, key in kinds.items()}
     return [_single(name, it, content, {}) for name, it in tracks.items() if len(it.values)]
 
 
 def state_of(value: float, low: float, high: float) -> str:
-    """Where a value lies: healthy, or on which side of the healthy range."""
+    """Say whether a value is healthy, or on which side of the healthy range it lies."""
     if not np.isfinite(value):
         return "not a number"
     if value < low:
@@ -108,13 +103,12 @@ def state_of(value: float, low: float, high: float) -> str:
 
 
 def steps_axis(content: Content) -> Axis:
-    """The steps of the whole run, the same for all its charts."""
+    """Make the axis of all charts: the steps of the whole run."""
     steps = [float(record["step"]) for record in content.metrics]
     return Axis(min(steps), max(steps) if max(steps) > min(steps) else min(steps) + 1)
 
 
 def _single(name: str, found: MetricTrace, content: Content, warned: Mapping[int, str]) -> Chart:
-    """One quantity over all steps."""
     across = steps_axis(content)
     low, high, about = content.monitor_ranges.get(name, (-np.inf, np.inf, ""))
     ranged = name in content.monitor_ranges
@@ -143,21 +137,21 @@ def _terms_chart(content: Content, terms: Sequence[str]) -> Chart:
     tracks = [metric_trace(content.metrics, "parts", name) for name in terms]
     across = steps_axis(content)
     up = axis_over(np.concatenate([it.values for it in tracks]), steep=True)
-    drawn = enumerate(zip(terms, tracks, strict=True))
+    traces = dict(zip(terms, tracks, strict=True))
     return Chart(
         title="terms of the loss",
-        alt="; ".join(_chart_in_words(n, it, {}) for n, it in zip(terms, tracks, strict=True)),
+        alt="; ".join(_chart_in_words(name, it, {}) for name, it in traces.items()),
         across=across.ticks(),
         up=up.ticks(),
         lines=[
             line_through(name, f"c{k}", across.shares(it.steps), up.shares(it.values))
-            for k, (name, it) in drawn
+            for k, (name, it) in enumerate(traces.items())
         ],
     )
 
 
 def _band(up: Axis, low: float, high: float) -> tuple[float, float]:
-    """The healthy range within the chart: its lower end and its height in percent."""
+    """Return the lower end and the height of the healthy range in percent of the chart."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = np.array([max(low, up.low), min(high, up.high)])
         start, end = 100 * up.shares(ends)
@@ -174,23 +168,23 @@ def _marks(across: Axis, warned: Mapping[int, str]) -> tuple[Mark, ...]:
 
 
 def _chart_in_words(name: str, found: MetricTrace, warned: Mapping[int, str]) -> str:
-    """A line of a chart for those who do not see it."""
     finite = found.values[np.isfinite(found.values)]
     if not len(finite):
         return f"{name}: no finite value"
-    text = f"{name}: from {short_number(finite[0])} to {short_number(finite[-1])} over {len(finite)} readings"
+    ends = f"from {short_number(finite[0])} to {short_number(finite[-1])}"
+    text = f"{name}: {ends} over {len(finite)} readings"
     return text + (f", with a warning at step {', '.join(map(str, warned))}" if warned else "")
 
 
 def values_table(content: Content) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the figures behind the charts, at steps with monitors if there are any."""
+    """Return head and rows of the figures, at steps with monitors if there are any."""
     monitors = metric_names(content.metrics, "monitors")
     read = [record for record in content.metrics if record.get("monitors")] or content.metrics
-    chosen = np.unique(np.linspace(0, len(read) - 1, min(MOST_ROWS, len(read))).astype(int))
+    selected = np.unique(np.linspace(0, len(read) - 1, min(MOST_ROWS, len(read))).astype(int))
     rows = [
         [read[i].get(name) for name in ("step", "seconds", "loss")]
         + [value_at(read[i], "monitors", name) for name in monitors]
-        for i in chosen
+        for i in selected
     ]
     texts = [["" if cell is None else short_number(_finite(cell)) for cell in row] for row in rows]
     return ["step", "seconds", "loss", *monitors], texts

@@ -1,1 +1,1 @@
-"""."""
+"""Pictures as files."""

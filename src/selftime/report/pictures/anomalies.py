@@ -1,4 +1,4 @@
-"""A recording with its scores and alarms: the picture, and the alarms as a table."""
+"""The picture of a recording with its scores and alarms, and the alarms as a table."""
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +18,7 @@ NORMAL, ALARM = FAINT, CLASSES[2]
 
 
 def anomaly_picture(found: Detection) -> Figure:
-    """Channels one above the other, the score beneath, alarms as bands over all of them."""
+    """Draw channels one above the other, the score beneath, alarms as bands over all of them."""
     rows = channels_to_draw(found.channels, found.train_end)
     lanes = len(rows) + 1
     words = f"the first {found.train_end:,} steps are taken to be normal; dashes: threshold"
@@ -37,13 +37,13 @@ def anomaly_picture(found: Detection) -> Figure:
 
 
 def count_of(found: Detection) -> str:
-    """How many alarms there are, in words."""
+    """Count the alarms in words."""
     count = len(found.alarms)
     return f"{count or 'no'} alarm{'' if count == 1 else 's'}"
 
 
 def alarms_table(found: Detection) -> Table:
-    """The alarms as people read them, the last timepoint of each included."""
+    """List the alarms, the last timepoint of each included."""
     table = Table("steps", "peak", "score", "channel", "time of the peak", box=None)
     for alarm in found.alarms:
         facts = found.facts_of(alarm)
@@ -53,13 +53,13 @@ def alarms_table(found: Detection) -> Table:
 
 
 def channels_to_draw(scores: Float[np.ndarray, "C T"], train: int) -> np.ndarray:
-    """The channels that are oddest after the normal part, in their own order."""
+    """Select the channels that are most anomalous after the normal part, in their own order."""
     after = scores[:, train:] if scores.shape[1] > train else scores
     return np.sort(np.argsort(-after.max(axis=1), kind="stable")[:_MAX_RECORDING_CHANNELS])
 
 
 def thin_line(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and values of a line with no more points than can be seen, its extremes kept."""
+    """Thin a line to no more points than can be seen, its extremes kept."""
     stretch = -(-2 * len(y) // MAX_LINE_POINTS)
     if stretch < 2:
         return np.arange(len(y)), y
@@ -72,7 +72,7 @@ def thin_line(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_lane(axes: Axes, found: Detection, row: int) -> None:
-    """A channel; row −1 is the score with its threshold."""
+    """Draw a channel; row −1 is the score with its threshold."""
     y = found.scores if row < 0 else found.series.series(0)[row]
     axes.plot(*thin_line(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
     if row < 0:

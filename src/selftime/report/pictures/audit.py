@@ -1,4 +1,4 @@
-"""The audit of views for people: a table for the terminal, and a picture of every strength."""
+"""The audit of views: a table for the terminal, and a picture of every strength."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,12 +28,13 @@ COLOURS = {DESTROYS: CLASSES[2], CONFUSES: CLASSES[6], WEAKLY: INK, SAFE: STRONG
 """By verdict."""
 SHADES = (0.35, 0.65, 1.0)
 """From weak to strong."""
-_EffectPanel = tuple[str, Callable[[Effect], tuple[float, float, float] | None]]
-"""A title, and what is drawn of an effect: value and both ends of its interval."""
+_Reading = Callable[[Effect], tuple[float, float, float] | None]
+_EffectPanel = tuple[str, _Reading]
+"""A title, and a function from an effect to its value and both ends of its interval."""
 
 
 def audit_table(found: Invariance) -> Group:
-    """Every view at its default strength, the worst first, with what is suggested."""
+    """List every view at its default strength, the worst first, with suggestions."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("view", style="bold", no_wrap=True)
     heads = ["at", "itself", *(DROPS if found.classes else ())]
@@ -62,7 +63,7 @@ def _cells(effect: Effect, count: int) -> list[str]:
 
 
 def audit_notes(found: Invariance) -> list[str]:
-    """How the figures were measured, in words."""
+    """Say how the figures were measured."""
     lines = [
         f"Untrained features of {found.series:,} series, of which those that a view changed.",
         "itself: share that is still the nearest to its own view",
@@ -78,12 +79,7 @@ def audit_notes(found: Invariance) -> list[str]:
 
 
 def audit_picture(found: Invariance, *, title: str) -> Figure:
-    """A row for each view, a panel for each measure, a dot for each strength, dark is strong.
-
-    Args:
-        found: what :func:`selftime.inspect_views` returned.
-        title: what the data are.
-    """
+    """Draw a row per view, a panel per measure, and a dot per strength, dark is strong."""
     panels = _panels(labelled=found.classes > 0)
     rows = len(found.views)
     with canvas(9.5 if len(panels) > 1 else 6.5, 1.25 + 0.26 * rows) as figure:
@@ -119,24 +115,17 @@ def _ends(drop: Gain | None) -> tuple[float, float, float] | None:
     return (drop.points, drop.low, drop.high) if drop else None
 
 
-def _draw(
-    axes: Axes,
-    views: Sequence[Audit],
-    read: Callable[[Effect], tuple[float, float, float] | None],
-) -> None:
-    """Dots and intervals of one measure."""
+def _draw(axes: Axes, views: Sequence[Audit], read: _Reading) -> None:
+    """Draw dots and intervals of one measure."""
     is_share = read is _agreement
     for row, audit in enumerate(views):
         shades = SHADES if len(audit.effects) > 1 else SHADES[-1:]
         off = np.linspace(-0.22, 0.22, len(shades)) if len(shades) > 1 else [0.0]
         for effect, shade, dy in zip(audit.effects, shades, off, strict=True):
-            place = read(effect)
-            if place is None:
-                continue
-            value, low, high = place
-            colour = COLOURS[audit.verdict]
-            axes.plot([low, high], [row + dy] * 2, color=colour, lw=1.2, alpha=shade)
-            axes.plot([value], [row + dy], "o", ms=4, color=colour, alpha=shade, mew=0)
+            if found := read(effect):
+                (value, low, high), colour = found, COLOURS[audit.verdict]
+                axes.plot([low, high], [row + dy] * 2, color=colour, lw=1.2, alpha=shade)
+                axes.plot([value], [row + dy], "o", ms=4, color=colour, alpha=shade, mew=0)
     axes.axvline(100 * MIN_RETRIEVAL if is_share else 0, color=SOFT, lw=0.8, ls=":", zorder=0)
     if is_share:
         axes.set_xlim(-4, 104)
@@ -146,7 +135,7 @@ def _draw(
 
 
 def _dress_rows(grid: np.ndarray, views: Sequence[Audit]) -> None:
-    """Names on the left, suggestions on the right, the worst view on top."""
+    """Write names on the left, suggestions on the right, the worst view on top."""
     grid[0].set_yticks(range(len(views)), [audit.name for audit in views], color=INK)
     grid[0].set_ylim(len(views) - 0.4, -0.6)
     for row, audit in enumerate(views):

@@ -1,4 +1,4 @@
-"""The label-efficiency curve: how right every row is, against how many labels it was given."""
+"""The label-efficiency curve: accuracy of every row against the number of labels."""
 
 from typing import Any
 
@@ -26,17 +26,20 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 2)), (0, (6, 2, 1, 2)))
 VALUE_WIDTH, NAME_WIDTH = 0.1, 0.078
 """Shares of the width that a figure and the name of a number of labels take."""
 
+VALUE_STYLE: Any = {
+    **{"textcoords": "offset points", "ha": "center", "zorder": 6},
+    **{"color": STRONG, "fontweight": "bold"},
+}
+"""Look of a figure over its point."""
+TIE_STYLE: Any = {"arrowstyle": "-", "lw": 0.7, "relpos": (1, 0.5), "shrinkA": 0, "shrinkB": 4}
+"""Look of the line from a name to its row."""
+
 
 def label_efficiency(comparison: Comparison, *, title: str, subtitle: str = "") -> Figure:
-    """Accuracy of every row against the number of labels, with 95 % intervals over draws of them.
+    """Draw the accuracy of every row, with 95 % intervals over draws of labels.
 
-    Equal factors of labels take equal space. Rows are named at the end of their line where they
-    differ most, that of the fewest labels; with many rows the picture grows.
-
-    Args:
-        comparison: what :func:`selftime.compare` returned; its first row is the strong one.
-        title: what the picture says.
-        subtitle: how it was measured; worked out when left empty.
+    Equal factors of labels take equal space. Rows are named at the end of the fewest labels, where
+    they differ most; the first row is the strong one. With many rows the picture grows.
     """
     comparison = sorted_by_labels(comparison)
     inches = max(AXES_HEIGHT, LABEL_HEIGHT * len(comparison.names))
@@ -46,12 +49,12 @@ def label_efficiency(comparison: Comparison, *, title: str, subtitle: str = "") 
         starts = [_draw_row(axes, comparison, k) for k in range(len(comparison.names))]
         _dress(axes, comparison)
         _name_rows(axes, comparison, np.array(starts), LABEL_HEIGHT / inches)
-        headline(figure, title, subtitle or _measurement_note(comparison))
+        headline(figure, title, subtitle or measurement_note(comparison))
     return figure
 
 
 def mean_interval(hits: np.ndarray) -> tuple[float, float]:
-    """Mean accuracy in percent over draws (R,M), and half the width of its 95 % interval.
+    """Return the mean accuracy in percent over draws (R,M), and half of its 95 % interval.
 
     Student's t over draws; 0 for a single draw, of which nothing can be said.
     """
@@ -63,19 +66,20 @@ def mean_interval(hits: np.ndarray) -> tuple[float, float]:
 
 
 def _draw_row(axes: Axes, comparison: Comparison, k: int) -> float:
-    """One line; returns the height at which it starts."""
+    """Draw one line, and return the height at which it starts."""
     hits = comparison.hits[comparison.names[k]]
     mean, half = np.array([mean_interval(hits[shots]) for shots in comparison.labels_per_class]).T
     x = _places(comparison)
     if k == 0:
         axes.fill_between(x, mean - half, mean + half, color=STRONG, alpha=0.14, lw=0, zorder=2)
         axes.plot(x, mean, color=STRONG, lw=2.8, marker="o", ms=7, mec="white", zorder=5)
-        room = np.array(select_marks(x, VALUE_WIDTH))
-        _write_values(axes, x[room], mean[room])
+        for at, value, room in zip(x, mean, select_marks(x, VALUE_WIDTH), strict=True):
+            if room:
+                axes.annotate(f"{value:.1f} %", (at, value), (0, 9), **VALUE_STYLE)
     else:
-        aside = 0.006 * k * min(1, 4 / len(comparison.names))  # so that intervals are told apart
-        look: dict[str, Any] = {"color": _colour(k), "ls": _dash(k), "marker": "o", "ms": 4.5}
-        axes.errorbar(x + aside, mean, half, elinewidth=1, zorder=4, **look)
+        offset = 0.006 * k * min(1, 4 / len(comparison.names))  # so that intervals stay apart
+        style: dict[str, Any] = {"color": _colour(k), "ls": _dash(k), "marker": "o", "ms": 4.5}
+        axes.errorbar(x + offset, mean, half, elinewidth=1, zorder=4, **style)
     return float(mean[0])
 
 
@@ -85,20 +89,6 @@ def _dash(k: int) -> Any:
 
 def _places(comparison: Comparison) -> np.ndarray:
     return np.array([mark.at for mark in label_count_ticks(comparison)])
-
-
-def _write_values(axes: Axes, x: np.ndarray, mean: np.ndarray) -> None:
-    for at, value in zip(x, mean, strict=True):
-        axes.annotate(
-            f"{value:.1f} %",
-            (at, value),
-            (0, 9),
-            textcoords="offset points",
-            ha="center",
-            color=STRONG,
-            fontweight="bold",
-            zorder=6,
-        )
 
 
 def _colour(k: int) -> str:
@@ -135,19 +125,12 @@ def _name_rows(axes: Axes, comparison: Comparison, starts: np.ndarray, gap: floa
             ha="right",
             va="center",
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": _colour(k),
-                "lw": 0.7,
-                "ls": _dash(k),
-                "relpos": (1, 0.5),
-                "shrinkA": 0,
-                "shrinkB": 4,
-            },
+            arrowprops=TIE_STYLE | {"color": _colour(k), "ls": _dash(k)},
         )
 
 
-def _measurement_note(comparison: Comparison) -> str:
+def measurement_note(comparison: Comparison) -> str:
+    """Say what the figures of a comparison are."""
     hits = comparison.hits[comparison.names[0]]
     draws = max(len(hits[shots]) for shots in comparison.labels_per_class)
     cases = hits[comparison.labels_per_class[0]].shape[1]

@@ -13,16 +13,11 @@ from selftime.tasks.forecasting.calibration import Calibration
 from selftime.tasks.forecasting.fitting import Forecasts
 
 _COVERAGE_TOLERANCE = 0.02
-"""Shaded around what was promised: two points."""
+"""Shaded around the promised coverage: two points."""
 
 
 def coverage_picture(found: Mapping[int, Calibration], *, title: str) -> Figure:
-    """Share of the truth that each interval held, a line a horizon; on the diagonal all is well.
-
-    Args:
-        found: by horizon.
-        title: what the picture says.
-    """
+    """Draw the coverage of each interval, a line per horizon; the diagonal is perfect."""
     with canvas(5.2, 5.4) as figure:
         axes = figure.add_axes((0.12, 0.1, 0.84, 0.74))
         axes.fill_between(
@@ -35,18 +30,14 @@ def coverage_picture(found: Mapping[int, Calibration], *, title: str) -> Figure:
         )
         axes.plot([0, 1], [0, 1], color=SOFT, lw=1)
         for k, (horizon, one) in enumerate(found.items()):
-            draw_coverage(axes, one, horizon, k)
+            colour, marker = class_style(k)
+            promised, coverage = zip(*one.coverage.items(), strict=True)
+            (line,) = axes.plot(promised, coverage, color=colour, marker=marker, ms=5, lw=1.4)
+            line.set_label(f"{horizon} steps")
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="promised", ylabel="held")
         axes.legend(frameon=False, fontsize=9, loc="upper left")
         headline(figure, title, "Share of the test part in intervals; shaded: within two points")
     return figure
-
-
-def draw_coverage(axes: Axes, one: Calibration, horizon: int, k: int) -> None:
-    """The line of one horizon, the ``k``-th."""
-    colour, marker = class_style(k)
-    promised, kept = zip(*one.coverage.items(), strict=True)
-    axes.plot(promised, kept, color=colour, marker=marker, ms=5, lw=1.4, label=f"{horizon} steps")
 
 
 _MAX_FORECAST_PANELS = 6
@@ -56,16 +47,9 @@ PAST = 4
 
 
 def forecast_picture(series: SeriesSet, forecasts: Forecasts, *, title: str) -> Figure:
-    """The last steps of each series and channel, its forecast, and bands between the quantiles.
-
-    Args:
-        series: what was forecast.
-        forecasts: one for each series.
-        title: what the picture says.
-    """
-    places = [(i, c) for i in range(len(series)) for c in range(series.n_channels)][
-        :_MAX_FORECAST_PANELS
-    ]
+    """Draw the end of each series and channel, its forecast, and bands between the quantiles."""
+    every = [(i, c) for i in range(len(series)) for c in range(series.n_channels)]
+    places = every[:_MAX_FORECAST_PANELS]
     height = 0.8 + 1.5 * len(places)
     with canvas(8.0, height) as figure:
         bottom, top = 0.35 / height, 1 - 0.75 / height
@@ -82,7 +66,7 @@ def forecast_picture(series: SeriesSet, forecasts: Forecasts, *, title: str) -> 
 def draw_forecast(
     axes: Axes, values: Float[np.ndarray, "T"], forecasts: Forecasts, i: int, c: int
 ) -> None:
-    """One channel of one series; step 0 is the last that was observed."""
+    """Draw one channel of one series; step 0 is the last that was observed."""
     horizon = forecasts.mean.shape[2]
     past = values[-PAST * horizon :]
     axes.plot(np.arange(1 - len(past), 1), past, color=INK, lw=1.1)
@@ -97,7 +81,7 @@ def draw_forecast(
 
 
 def quantile_bands(levels: tuple[float, ...]) -> list[tuple[int, int]]:
-    """Pairs of quantiles that lie opposite to each other, widest first."""
+    """Return pairs of quantiles that lie opposite to each other, widest first."""
     return [
         (low, levels.index(round(1 - level, 6)))
         for low, level in enumerate(levels)

@@ -1,4 +1,6 @@
-"""The map of embeddings: series that the model finds similar lie side by side."""
+"""Pictures of series: a few of every class, and the map of their embeddings."""
+
+import math
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -8,20 +10,21 @@ from matplotlib.patheffects import withStroke
 
 from selftime.data.principal import principal_coordinates
 from selftime.data.series import SeriesSet
-from selftime.report.pictures.palette import canvas, class_style, headline
+from selftime.data.splits import draw_per_class
+from selftime.report.pictures.palette import FAINT, SOFT, canvas, class_style, headline
 
 MOST_LINES = 4
-"""With more channels than this lines can no longer be told apart, and colours are drawn."""
+"""With more channels than this, colours are drawn in place of lines."""
 
 Ranges = Float[np.ndarray, "C 2"]
 
 
 def channel_ranges(series: SeriesSet) -> Ranges:
-    """Low and high (1st and 99th percentile of the observed values) of every channel."""
-    there = series.observed if series.observed is not None else np.ones_like(series.steps, bool)
+    """Return the 1st and 99th percentile of the observed values of every channel."""
+    valid = series.observed if series.observed is not None else np.ones_like(series.steps, bool)
     ends = [
         np.quantile(column[seen], [0.01, 0.99]) if seen.any() else np.zeros(2)
-        for column, seen in zip(series.steps.T, there.T, strict=True)
+        for column, seen in zip(series.steps.T, valid.T, strict=True)
     ]
     low, high = np.array(ends, np.float64).T
     return np.stack([low, np.where(high > low, high, low + 1)], axis=1)
@@ -34,11 +37,11 @@ def draw_trace(
 
     Every channel is drawn against its own range, so that channels of small values show too.
     """
-    level = (values - ranges[:, :1]) / (ranges[:, 1:] - ranges[:, :1])  # (C,T), mostly 0 to 1
+    shares = (values - ranges[:, :1]) / (ranges[:, 1:] - ranges[:, :1])  # (C,T), mostly 0 to 1
     if len(values) > MOST_LINES:
-        axes.imshow(level, aspect="auto", cmap="RdYlBu_r", vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(shares, aspect="auto", cmap="RdYlBu_r", vmin=0, vmax=1, interpolation="nearest")
     else:
-        axes.plot(level.T, color=colour, lw=1.1, marker="." if values.shape[1] == 1 else None)
+        axes.plot(shares.T, color=colour, lw=1.1, marker="." if values.shape[1] == 1 else None)
         axes.set_ylim(-0.12, 1.12)
         axes.margins(x=0.06)
     axes.set_xticks([])
@@ -54,15 +57,10 @@ CHIP = (0.065, 0.06)
 def embedding_map(
     embeddings: Float[np.ndarray, "N D"], series: SeriesSet, *, title: str, subtitle: str = ""
 ) -> Figure:
-    """Two principal directions of the embeddings, a few series drawn where they lie.
+    """Draw two principal directions of the embeddings, and a few series where they lie.
 
-    Colours and markers tell the classes apart, which the directions know nothing of.
-
-    Args:
-        embeddings: one vector a series; each is brought to length 1 first, as the probe does.
-        series: the same series, with labels or without.
-        title: what the picture says.
-        subtitle: how it was made; worked out when left empty.
+    Each vector is brought to length 1 first, as the probe does. Labels set colours and markers and
+    nothing else.
 
     Raises:
         ValueError: another number of vectors than series.
@@ -77,54 +75,53 @@ def embedding_map(
         _draw_examples(axes, points, series)
         axes.set_axis_off()
         words = f"{len(series):,} series on the first two principal directions of their embeddings"
-        headline(figure, title, subtitle or f"{words} ({100 * shares.sum():.0f} % of their spread)")
+        headline(
+            figure, title, subtitle or f"{words} ({100 * shares.sum():.0f} % of their variance)"
+        )
     return figure
 
 
 def principal_plane(
     embeddings: Float[np.ndarray, "N D"],
 ) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, "2"]]:
-    """The two principal coordinates of vectors of length 1, and their shares of the spread.
+    """Return two principal coordinates of vectors of length 1, and their shares of variance.
 
-    The side of each axis is settled by its largest coordinate, which is positive.
+    The largest coordinate of each axis is positive, which settles its side.
     """
     length = np.linalg.norm(embeddings, axis=1, keepdims=True)
     unit = (embeddings / np.where(length > 0, length, 1)).astype(np.float64)
     found = principal_coordinates(unit - unit.mean(axis=0))
-    points = np.pad(found, ((0, 0), (0, 2)))[:, :2]  # one number a series has one direction
+    points = np.pad(found, ((0, 0), (0, 2)))[:, :2]  # embeddings of size 1 have one direction
     shares = (points**2).sum(axis=0) / max((found**2).sum(), 1e-12)
     furthest = points[np.abs(points).argmax(axis=0), [0, 1]]
     return points * np.where(furthest < 0, -1, 1), shares
 
 
 def examples_of(places: Float[np.ndarray, "N 2"], labels: np.ndarray | None) -> np.ndarray:
-    """Rows to draw as chips: one from the middle of each class, then where the map is emptiest.
+    """Select rows to draw as chips: one from the middle of each class, then in the emptiest spots.
 
-    No chip covers another, so a class in a crowd may get none.
-
-    Args:
-        places: where each series lies, as shares of the map.
-        labels: its class; None when classes are not known.
+    ``places`` are shares of the map. No chip covers another, so a class in a crowd may get none.
     """
-    chosen: list[int] = []
+    selected: list[int] = []
     for name in np.unique(labels) if labels is not None else ():
         rows = np.flatnonzero(labels == name)
         from_middle = ((places[rows] - np.median(places[rows], axis=0)) ** 2).sum(axis=1)
         nearest = rows[from_middle.argsort(kind="stable")]
-        free = nearest[_is_free(places[nearest], places[chosen])]
-        chosen += free[:1].tolist()
-    while len(chosen) < SOME_EXAMPLES and len(free := _free_rows(places, chosen)):
-        apart = ((places[free, None] - places[chosen]) ** 2).sum(axis=2).min(axis=1, initial=np.inf)
-        chosen.append(int(free[apart.argmax()]))
-    return np.array(chosen[:MOST_EXAMPLES])
-
-
-def _free_rows(places: np.ndarray, chosen: list[int]) -> np.ndarray:
-    return np.flatnonzero(_is_free(places, places[chosen]))
+        free = nearest[_is_free(places[nearest], places[selected])]
+        selected += free[:1].tolist()
+    while len(selected) < SOME_EXAMPLES:
+        free = np.flatnonzero(_is_free(places, places[selected]))
+        if not len(free):
+            break
+        apart = (
+            ((places[free, None] - places[selected]) ** 2).sum(axis=2).min(axis=1, initial=np.inf)
+        )
+        selected.append(int(free[apart.argmax()]))
+    return np.array(selected[:MOST_EXAMPLES])
 
 
 def _is_free(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Whether a chip at each place would leave those at ``taken``, and their names, uncovered."""
+    """Return True where a chip would leave those at ``taken``, and their names, uncovered."""
     apart = np.abs(places[:, None] - taken) > np.multiply(CHIP, (1.1, 1.6))  # (N,M,2)
     return np.asarray(apart.any(axis=2).all(axis=1))
 
@@ -139,7 +136,7 @@ def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> N
 
 
 def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
-    """Chips over the points they show; every class is named once, over a chip if it has one."""
+    """Draw chips over their points; every class is named once, over a chip if it has one."""
     labels = np.full(len(series), "") if series.labels is None else series.labels
     names, codes = np.unique(labels, return_inverse=True)
     ranges, named = channel_ranges(series), set[int]()
@@ -157,8 +154,65 @@ def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
 
 
 def _write_name(axes: Axes, place: np.ndarray, name: str) -> None:
-    """A name alone, with a halo that keeps it readable over points and chips."""
+    """Write a name with a halo that keeps it readable over points and chips."""
     x, y = place
     text = axes.text(x, y, name, fontsize=9, fontweight="bold", ha="center", va="center", zorder=6)
     text.set_transform(axes.transAxes)
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+_MAX_CLASS_PANELS = 40
+"""Classes that are drawn; the rest are counted in the subtitle."""
+
+
+def overview(
+    series: SeriesSet, *, title: str, channel: int = 0, each: int = 5, seed: int = 0
+) -> Figure:
+    """Draw a panel per class, ``each`` of its series over one another, all to one scale.
+
+    Without labels one panel shows a few of all series.
+
+    Raises:
+        ValueError: no such channel.
+    """
+    if not 0 <= channel < series.n_channels:
+        raise ValueError(f"got channel {channel}, wanted 0 to {series.n_channels - 1}")
+    labels = np.full(len(series), "") if series.labels is None else series.labels
+    names = np.unique(labels)
+    selected = draw_per_class(labels, each, np.random.default_rng(seed))
+    shown = names[:_MAX_CLASS_PANELS]
+    columns = min(len(shown), 1 if len(shown) == 1 else max(3, math.ceil(math.sqrt(len(shown)))))
+    rows = math.ceil(len(shown) / columns)
+    with canvas(8.0, 0.95 + 1.25 * rows if columns > 1 else 3.2) as figure:
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for k, (axes, name) in enumerate(zip(grid, shown, strict=False)):
+            _draw_class(
+                axes, series, selected[labels[selected] == name], channel, class_style(k)[0]
+            )
+            axes.set_title(str(name), fontsize=9, fontweight="bold", loc="left", pad=2)
+        for axes in grid[len(shown) :]:
+            axes.set_axis_off()
+        top = 1 - 0.85 / figure.get_figheight()
+        figure.subplots_adjust(0.06, 0.32 / figure.get_figheight(), 0.985, top, 0.10, 0.38)
+        headline(figure, title, _overview_caption(series, names, channel, each))
+    return figure
+
+
+def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, colour: str) -> None:
+    for i in rows:
+        values = series.series(int(i))[channel]
+        axes.plot(values, color=colour, lw=1.2, alpha=0.8, marker="." if len(values) == 1 else None)
+    axes.tick_params(length=0, labelsize=8, labelcolor=SOFT)
+    axes.grid(axis="y", color=FAINT, lw=0.6)
+    axes.spines["left"].set_visible(False)
+
+
+def _overview_caption(series: SeriesSet, names: np.ndarray, channel: int, each: int) -> str:
+    some = f"{min(each, len(series))} of {len(series):,} series"
+    if series.labels is not None:
+        left_out = len(names) - _MAX_CLASS_PANELS
+        more = f", {left_out} more classes" if left_out > 0 else ""
+        some = f"{each} series of each class ({len(series):,} in all{more})"
+    if series.n_channels == 1:
+        return some
+    return f"{some}; channel {series.channels[channel]!r}, one of {series.n_channels}"

@@ -1,4 +1,4 @@
-"""Colours that stay apart for colour-blind eyes, and the plain look of every picture."""
+"""Colours that stay apart for colour-blind eyes, and the plain style of every picture."""
 
 import io
 import os
@@ -36,7 +36,7 @@ CLASSES = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """After ten classes the colours come again with another marker."""
 
-LOOK: Any = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
@@ -58,19 +58,19 @@ def class_style(k: int) -> tuple[str, str]:
 
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[Figure]:
-    """A figure of its own, ``width`` × ``height`` inches, in the plain look.
+    """Open a figure of ``width`` × ``height`` inches, in the plain style.
 
     It never enters pyplot's list of figures, so pictures can be made in any thread, with no
     window system, and nothing has to be closed.
     """
-    with rc_context(LOOK):
+    with rc_context(STYLE):
         figure = Figure(figsize=(width, height), facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
 
 
 def headline(figure: Figure, title: str, subtitle: str) -> None:
-    """What the picture says and, beneath it, how it was measured; top left."""
+    """Write title and subtitle at the top left."""
     height = figure.get_figheight()
     figure.text(0.02, 1 - 0.16 / height, title, fontsize=13, fontweight="bold", va="top")
     figure.text(0.02, 1 - 0.44 / height, subtitle, fontsize=9, color=SOFT, va="top")
@@ -86,33 +86,27 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> Path:
     suffix = target.suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"{target}: wanted a picture ending in .png, .svg or .pdf")
-    undated = (
-        {"Software": None}
-        if suffix == ".png"
-        else {"Date" if suffix == ".svg" else "CreationDate": None}
-    )
+    dated = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[suffix]
     drawn = io.BytesIO()
-    with rc_context(LOOK):
-        figure.savefig(drawn, dpi=150, format=suffix[1:], metadata=undated)
+    with rc_context(STYLE):
+        figure.savefig(drawn, dpi=150, format=suffix[1:], metadata={dated: None})
     return write_file(target, drawn.getvalue())
 
 
 def space_labels(wanted: np.ndarray, gap: float) -> np.ndarray:
-    """Heights for labels: near the wanted ones, in their order, at least ``gap`` apart.
+    """Return heights for labels: near the wanted ones, in order, at least ``gap`` apart.
 
     The least-squares answer: pools of labels that would touch sit around their common mean
     (isotonic regression of ``wanted − gap · rank``).
     """
     order = np.argsort(wanted, kind="stable")
     rank = np.arange(len(wanted)) * gap
-    free = wanted[order] - rank
     pools: list[tuple[float, int]] = []
-    for height in free:  # pool adjacent violators: a handful of labels
+    for height in wanted[order] - rank:  # pool adjacent violators: a handful of labels
         pools.append((float(height), 1))
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (b, n), (a, m) = pools.pop(), pools.pop()
             pools.append(((a * m + b * n) / (m + n), m + n))
-    settled = np.repeat([mean for mean, _ in pools], [size for _, size in pools])
     out = np.empty(len(wanted))
-    out[order] = settled + rank
+    out[order] = np.repeat([mean for mean, _ in pools], [size for _, size in pools]) + rank
     return out
