@@ -21,18 +21,10 @@ class Mild:
 
     The five deformations with which the closed-form objective was first tried, after those of
     Um et al. 2017. Drawn anew for every series; three changes of time are interpolated once.
-    ``Mild(strength=0.0)`` leaves series as they are.
-
-    Attributes:
-        strength: multiplies all the others.
-        stretch: most that speed changes by, as a share; uniform.
-        shift: most that time moves by, as a share of the length; uniform.
-        time_warp: deviation of a smooth move through 6 knots, as a share of the length.
-        magnitude_warp: deviation of a smooth gain through 5 knots, as a share.
-        jitter: deviation of the noise, in standard deviations of the channel.
-
-    Raises:
-        ValueError: a negative setting, or a strength under which time would stop or run backwards.
+    ``strength`` multiplies all the others (0 leaves series as they are): the most that speed changes
+    by, and time as a share of the length (both uniform); deviations of a smooth move through 6 knots,
+    as a share of the length, of a smooth gain through 5, and of noise, in standard deviations of the
+    channel. Time must not stop or run backwards.
     """
 
     strength: float = 1.0
