@@ -15,8 +15,8 @@ _PerChannel = Float[Tensor, "B C"]
 def jitter(x: Batch, rng: Generator, *, strength: float = 0.05) -> Batch:
     """Add white noise to every value.
 
-    Jittering (Um et al. 2017). ``strength`` is the deviation of the noise, in standard deviations of
-    each channel of each series over its observed steps; a constant channel stays as it is.
+    Jittering (Um et al. 2017). The noise has deviation ``strength``, in standard deviations of each
+    channel of each series over its observed steps; a constant channel stays as it is.
     """
     check_strength("strength", strength)
     return jittered(x, strength * normal(*x.values.shape, rng=rng, like=x.values))
@@ -69,7 +69,7 @@ def magnitude_warped(x: Batch, bends: Float[Tensor, "B C K"]) -> Batch:
 
 
 def flip(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
-    """Change the sign of some of the channels, each with the given chance."""
+    """Change the sign of some of the channels."""
     check_share("chance", chance)
     over = uniform(*x.values.shape[:2], rng=rng, like=x.values) < chance
     return scaled(x, 1.0 - 2.0 * over)

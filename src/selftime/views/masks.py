@@ -94,7 +94,7 @@ def hidden(x: Batch, keep: Keep) -> Batch:
 
 
 def channel_dropout(x: Batch, rng: Generator, *, chance: float = 0.2) -> Batch:
-    """Drop some channels entirely, each with the given chance, never all of a series.
+    """Drop some channels entirely, never all of a series.
 
     One of the channels that reach the last step always stays, so lengths do too.
     """
@@ -158,8 +158,8 @@ def kept_patches(counts: Lengths, noise: Float[Tensor, "B P"], share: float) -> 
 class PatchMask:
     """Whole patches are hidden, of each series exactly round(share * its number of patches).
 
-    As in PatchTST (Nie et al. 2023, section 3.2). Patches of ``patch`` steps do not overlap and begin
-    with the first step; a shorter one at the end counts like the others. Halves are rounded to even.
+    As in PatchTST (Nie et al. 2023, section 3.2). Patches of ``patch`` steps do not overlap and
+    begin with the first step; a shorter one at the end counts like the others.
     """
 
     patch: int = 12  # PatchTST, section 4.2

@@ -67,9 +67,9 @@ class Crops(NamedTuple):
 class OverlappingCrops:
     """Two crops of each series that overlap (Yue et al. 2022, section 3.2, "random cropping").
 
-    With [a1, b1] and [a2, b2] the crops, a1 <= a2 < b1 <= b2: shared are the steps from a2 to b1, at
-    least ``least`` where a series has as many. Lengths are drawn once per batch, as shares of each
-    series' own length, so that equal lengths stay equal; the position of a crop is drawn for each.
+    With [a1, b1] and [a2, b2] the crops, a1 <= a2 < b1 <= b2: shared are the steps from a2 to b1,
+    at least ``least`` where a series has as many. Lengths are drawn once per batch, as shares of
+    each series' own length, so that equal lengths stay equal; positions are drawn for each series.
     """
 
     least: int = 2  # 2 ** (temporal_unit + 1) in the authors' code

@@ -29,9 +29,9 @@ def spectrum(
 
     The frequency-based augmentation of TF-C (Zhang et al. 2022, *Self-supervised contrastive
     pre-training for time series via time-frequency consistency*), with the settings of its
-    published code, which leaves phases alone. Each channel is perturbed on its own; its mean stays.
-    ``removed`` and ``raised`` are chances; a frequency is raised by up to ``level`` of the channel's
-    largest amplitude, and turned by an angle of deviation ``phase``, radians.
+    published code, which leaves phases alone. Each channel is perturbed on its own; its mean
+    stays. ``removed`` and ``raised`` are chances; a frequency is raised by up to ``level`` of the
+    channel's largest amplitude, and turned by an angle of deviation ``phase``, radians.
     """
     check_share("removed", removed)
     check_share("raised", raised)

@@ -56,7 +56,7 @@ _PerSeries = Float[Tensor, "B"]
 
 
 def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
-    """Speed up or slow down around the middle, by up to ``strength`` (0 to 1) of the speed."""
+    """Speed up or slow down around the middle, by up to ``strength`` of the speed."""
     check_share("strength", strength)
     factor = 1 + strength * either_way(len(x.values), rng=rng, like=x.values)
     return resample(x, stretched(identity_positions(x), x.lengths, factor))
@@ -69,7 +69,7 @@ def stretched(positions: Positions, lengths: Lengths, factor: _PerSeries) -> Pos
 
 
 def shift(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
-    """Move earlier or later by up to ``strength`` (0 to 1) of the length; the end value is held."""
+    """Move earlier or later by up to ``strength`` of the length; the end value is held."""
     check_share("strength", strength)
     by = strength * either_way(len(x.values), rng=rng, like=x.values)
     return resample(x, shifted(identity_positions(x), x.lengths, by))
@@ -125,8 +125,8 @@ def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 
     """Speed up or slow down a random part of each series.
 
     Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, also with a tenth of the
-    series and speed 2): a part of ``share`` of the length runs ``speed`` times faster or slower, and
-    the whole is brought back to the length of the series.
+    series and speed 2): a part, ``share`` of the length, runs ``speed`` times faster or slower; the
+    whole is brought back to the length of the series.
     """
     check_share("share", share)
     if not speed > 0:
@@ -152,7 +152,7 @@ def part_warped(
 
 
 def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
-    """Reverse time in some of the series, each with the given chance."""
+    """Reverse time in some of the series."""
     check_share("chance", chance)
     turn = uniform(len(x.values), rng=rng, like=x.values) < chance
     return resample(x, reversed_where(identity_positions(x), x.lengths, turn))
