@@ -49,8 +49,7 @@ def complete_checkpoints(folder: Path) -> list[Path]:
 def newest_checkpoint(folder: Path) -> State | None:
     """Return the newest checkpoint that can be read, or None where there is none.
 
-    Raises:
-        CheckpointError: there are some, but none can be read.
+    Some that all cannot be read are a :class:`CheckpointError`.
     """
     found = complete_checkpoints(folder)
     for path in reversed(found):

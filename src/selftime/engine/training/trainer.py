@@ -161,11 +161,7 @@ class Trainer:
         return self.budget.steps(self.steps_an_epoch)
 
     def advance(self) -> StepRecord:
-        """Take one step.
-
-        Raises:
-            Diverged: the loss is not finite.
-        """
+        """Take one step; a loss that is not finite raises :class:`Diverged`."""
         start = time.perf_counter()
         if self.steps is None:
             progress = min(max(self.progress, FIRST_PROGRESS), 1.0)
@@ -231,11 +227,7 @@ class Trainer:
         return State(copies, facts | {"recent losses": self.recent_losses})
 
     def restore(self, state: State) -> None:
-        """Go back to a state.
-
-        Raises:
-            CheckpointError: it is one of another objective.
-        """
+        """Go back to a state, which must be one of the same objective."""
         parts: dict[str, dict[str, Tensor]] = {"objective": {}, "average": {}, "optimiser": {}}
         for name, tensor in state.tensors.items():
             part, _, rest = name.partition(".")
