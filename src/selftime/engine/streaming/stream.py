@@ -272,7 +272,7 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
 
 
 def is_stepwise(source: Source, config: StreamConfig) -> bool:
-    """Return whether the vectors are those of steps, which cannot be asked for where there are none."""
+    """Return whether the vectors are those of steps; refuse ``of="step"`` where there are none."""
     body = body_of(source.encoder)
     if config.window is not None or config.of == "series":
         return False
