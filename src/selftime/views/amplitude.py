@@ -53,9 +53,8 @@ def scaled(x: Batch, factors: _PerChannel) -> Batch:
 def magnitude_warp(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 6) -> Batch:
     """Multiply every channel by a smooth curve.
 
-    Magnitude warping (Um et al. 2017). The curve of a channel goes through at least 2 knots, spread
-    evenly over the series, normal around 1 with deviation ``strength``. It acts around 0, so the
-    mean changes too.
+    Magnitude warping (Um et al. 2017). The curve goes through at least 2 knots, spread evenly over
+    the series, normal around 1 with deviation ``strength``. It acts around 0: the mean changes.
     """
     check_strength("strength", strength)
     check_count("knots", knots, 2)

@@ -45,8 +45,7 @@ class WeakStrong:
 class Crops(NamedTuple):
     """Two crops of each series: some shared steps end the first and begin the second.
 
-    They begin at step ``start`` (B,) of the first crop and at step 0 of the second; their number is
-    ``shared`` (B,).
+    They are ``shared`` (B,) steps, from ``start`` (B,) of the first crop and 0 of the second on.
     """
 
     first: Batch

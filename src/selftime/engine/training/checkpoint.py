@@ -28,8 +28,7 @@ class CheckpointError(ValueError):
 def save_checkpoint(folder: Path, state: State) -> Path:
     """Write a checkpoint beside the others, then remove all but the newest :data:`_KEPT`.
 
-    A process or machine that dies at any moment leaves either the whole checkpoint or none, and
-    the one before untouched.
+    A process that dies at any moment leaves the whole checkpoint or none, and those before it.
     """
     target = folder / f"{NAME}{state.facts['step']:09d}"
     tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
