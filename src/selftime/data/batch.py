@@ -10,14 +10,10 @@ from selftime.shapes import Lengths, Observed, Values
 
 
 class Batch(NamedTuple):
-    """Series of one batch, padded at the end to a common length.
+    """Series of one batch, padded at the end to a common length: finite ``values``, and a mask.
 
     Missing is a mask, not a number: what stands in ``values`` where ``observed`` is False
     carries no meaning, and nothing in the package lets it change a result.
-
-    Attributes:
-        values: (B,C,T) finite floats.
-        observed: (B,C,T), True where a value was measured.
     """
 
     values: Values

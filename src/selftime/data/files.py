@@ -73,12 +73,10 @@ def _format_rows(value: Any) -> str:
 def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes ``target`` when the block ends without an error.
 
-    The old folder stays until the new one is whole and on disk. A crash at any moment leaves one
-    of the two: under the name ``target`` where the kernel can exchange two names, and elsewhere
-    under that name after :func:`restore`, :func:`sweep` or the next writer.
-
-    Raises:
-        FileExistsError: something stands there and ``overwrite`` is False.
+    The old folder stays until the new one is whole and on disk; without ``overwrite`` it is a
+    FileExistsError. A crash at any moment leaves one of the two: under the name ``target`` where
+    the kernel can exchange two names, and elsewhere under that name after :func:`restore`,
+    :func:`sweep` or the next writer.
     """
     final = Path(os.path.realpath(target))
     final.parent.mkdir(parents=True, exist_ok=True)

@@ -13,29 +13,17 @@ CC_BY = "CC BY 4.0"
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A bundled data set; licence texts and origins: ``data/bundled/LICENCES.md``.
-
-    Attributes:
-        name: for :func:`sample`.
-        about: the measurement, its rate and units.
-        series: number of series.
-        channels: channel names.
-        steps: shortest and longest series.
-        splits: official parts, none for a single recording.
-        licence: of the data.
-        citation: the paper to name in publications.
-        anomalies: labelled spans ``(first step, last step + 1)`` of a single recording.
-    """
+    """A bundled data set; licence texts and origins: ``data/bundled/LICENCES.md``."""
 
     name: str
-    about: str
-    series: int
+    about: str  # the measurement, its rate and units
+    series: int  # number of series
     channels: tuple[str, ...]
-    steps: tuple[int, int]
-    splits: tuple[str, ...] = ()
+    steps: tuple[int, int]  # of the shortest and the longest series
+    splits: tuple[str, ...] = ()  # official parts, none for a single recording
     licence: str
-    citation: str
-    anomalies: tuple[tuple[int, int], ...] = ()
+    citation: str  # the paper to name in publications
+    anomalies: tuple[tuple[int, int], ...] = ()  # (first step, last step + 1) of labelled spans
 
 
 JAPANESE_VOWELS = Sample(

@@ -17,13 +17,8 @@ from selftime.data.series import Index, SeriesError, SeriesSet
 class Windows:
     """Slices of series, none of which crosses from one series into the next.
 
-    Window ``w`` is ``series.steps[starts[w] : starts[w] + lengths[w]]``.
-
-    Attributes:
-        series: the series that are sliced; they are not copied.
-        starts: (W,) row of ``series.steps`` at which each window begins.
-        lengths: (W,) steps of each window.
-        owners: (W,) number of the series each window lies in.
+    Window ``w`` is ``series.steps[starts[w] : starts[w] + lengths[w]]``, not copied, and lies in
+    series number ``owners[w]``.
     """
 
     series: SeriesSet

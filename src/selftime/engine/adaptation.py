@@ -70,11 +70,7 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
 
 
 def match_channels(model: Model, channels: Sequence[str]) -> tuple[Encoder, str]:
-    """Return a copy of the encoder that reads other channels, and how it does.
-
-    Raises:
-        ValueError: it cannot read so many.
-    """
+    """Return a copy of the encoder that reads other channels, and how it does."""
     encoder, old, new = copy.deepcopy(model.encoder), model.channels, tuple(channels)
     matrix, body = channel_map(old, new), backbone(encoder)
     drawn = not any(True for _ in encoder.parameters())
@@ -118,8 +114,7 @@ def channel_map(old: Sequence[str], new: Sequence[str]) -> Float[Tensor, "n o"]:
 def rebuild_for_channels(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder:
     """Return the network for other channels, with all its weights but those of its input.
 
-    Raises:
-        ValueError: for so many channels it is made of other parts.
+    A network that is made of other parts for so many channels is refused.
     """
     recipe, (n, o) = recipe_of(body), matrix.shape
     made = build(recipe_for_channels(recipe, n))

@@ -86,11 +86,7 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
 ) -> tuple[ClosedForm | Objective, tuple[Budget, TrainingConfig] | None, dict[str, Choice]]:
     """Return the objective ready to learn, its budget and config, and all settings with reasons.
 
-    Budget and config are None where the objective is solved in closed form.
-
-    Raises:
-        ValueError: an unknown name, an encoder beside a ready objective, a gradient objective
-            without anything to train, or a budget or config for a closed form.
+    Budget and config are None where the objective is solved in closed form, which takes neither.
     """
     if not isinstance(objective, str | Auto):
         if encoder != "auto":
@@ -240,19 +236,12 @@ def resolve_beside(series: SeriesSet, encoder: Start) -> tuple[Encoder | None, C
 
 
 def copies_for(n: int, steps: int) -> int:
-    """Return the augmented copies of each of ``n`` series of ``steps`` timepoints in all.
-
-    About 3,000 copies or 600,000 steps in all, whichever is less, and 3 to 20 of each series.
-    """
+    """Return the augmented copies of each of ``n`` series of ``steps`` timepoints in all."""
     return int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
 
 
 def check_trainable(learner: Objective) -> None:
-    """Check that the encoder of the objective has weights to train.
-
-    Raises:
-        ValueError: it has none.
-    """
+    """Refuse an objective whose encoder has no weights to train."""
     if not any(weight.requires_grad for weight in learner.encoder.parameters()):
         raise ValueError(
             f"{type(learner).__name__} trains its encoder by gradient, and "

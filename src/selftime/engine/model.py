@@ -134,11 +134,7 @@ class Model:
         return Stream(source, StreamConfig(streams, of, window, every))
 
     def check(self, series: SeriesSet) -> SeriesSet:
-        """Return the series, if the model can read them.
-
-        Raises:
-            SeriesError: another number of channels than the model was made for.
-        """
+        """Return the series, if they have as many channels as the model was made for."""
         if series.n_channels != len(self.channels):
             raise SeriesError(
                 f"got series of {series.n_channels} channels, wanted {len(self.channels)} "

@@ -115,11 +115,7 @@ def load_start(encoder: Start) -> Start:
 
 
 def read_enough(x: Any) -> SeriesSet:
-    """Read series.
-
-    Raises:
-        SeriesError: bad input, or fewer than 2 series.
-    """
+    """Read series, at least 2."""
     series = read(x)
     if len(series) < 2:
         raise SeriesError(

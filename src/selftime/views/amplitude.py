@@ -15,16 +15,8 @@ _PerChannel = Float[Tensor, "B C"]
 def jitter(x: Batch, rng: Generator, *, strength: float = 0.05) -> Batch:
     """Add white noise to every value.
 
-    Jittering (Um et al. 2017), with noise in units of the standard deviation of each channel of
-    each series over its observed steps; a constant channel stays as it is.
-
-    Args:
-        x: the series.
-        rng: draws the noise.
-        strength: deviation of the noise, in standard deviations of the channel.
-
-    Raises:
-        ValueError: a negative strength.
+    Jittering (Um et al. 2017). The noise has deviation ``strength``, in standard deviations of each
+    channel of each series over its observed steps; a constant channel stays as it is.
     """
     check_strength("strength", strength)
     return jittered(x, strength * normal(*x.values.shape, rng=rng, like=x.values))
@@ -46,15 +38,8 @@ def channel_std(x: Batch) -> _PerChannel:
 def scale(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
     """Multiply every channel by one factor.
 
-    Scaling (Um et al. 2017). It acts around 0, so the mean of a series changes too.
-
-    Args:
-        x: the series.
-        rng: draws one factor per channel and series, normal around 1.
-        strength: deviation of the factor.
-
-    Raises:
-        ValueError: a negative strength.
+    Scaling (Um et al. 2017): one factor per channel and series, normal around 1 with deviation
+    ``strength``. It acts around 0, so the mean of a series changes too.
     """
     check_strength("strength", strength)
     return scaled(x, 1 + strength * normal(*x.values.shape[:2], rng=rng, like=x.values))
@@ -68,16 +53,8 @@ def scaled(x: Batch, factors: _PerChannel) -> Batch:
 def magnitude_warp(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 6) -> Batch:
     """Multiply every channel by a smooth curve.
 
-    Magnitude warping (Um et al. 2017). It acts around 0, so the mean changes too.
-
-    Args:
-        x: the series.
-        rng: draws the knots of one curve per channel and series, normal around 1.
-        strength: deviation of the knots.
-        knots: evenly spaced from the first to the last step of a series, at least 2.
-
-    Raises:
-        ValueError: a negative strength or fewer than 2 knots.
+    Magnitude warping (Um et al. 2017). The curve goes through at least 2 knots, spread evenly over
+    the series, normal around 1 with deviation ``strength``. It acts around 0: the mean changes.
     """
     check_strength("strength", strength)
     check_count("knots", knots, 2)
@@ -91,16 +68,7 @@ def magnitude_warped(x: Batch, bends: Float[Tensor, "B C K"]) -> Batch:
 
 
 def flip(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
-    """Change the sign of some of the channels.
-
-    Args:
-        x: the series.
-        rng: draws the channels of each series that are turned over.
-        chance: that a channel is turned over, 0 to 1.
-
-    Raises:
-        ValueError: chance outside 0 to 1.
-    """
+    """Change the sign of some of the channels."""
     check_share("chance", chance)
     over = uniform(*x.values.shape[:2], rng=rng, like=x.values) < chance
     return scaled(x, 1.0 - 2.0 * over)
@@ -110,17 +78,9 @@ def drift(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 4) ->
     """Add a slowly wandering baseline to every channel.
 
     Baseline wander, as in recordings of the heart (Mehari & Strodthoff 2022, *Self-supervised
-    representation learning from 12-lead ECG data*, among the physiological noises), here a
-    smooth curve through a few knots. Two knots make a straight trend.
-
-    Args:
-        x: the series.
-        rng: draws the knots of one curve per channel and series.
-        strength: deviation of the knots, in standard deviations of the channel.
-        knots: evenly spaced from the first to the last step of a series, at least 2.
-
-    Raises:
-        ValueError: a negative strength or fewer than 2 knots.
+    representation learning from 12-lead ECG data*, among the physiological noises), here a smooth
+    curve through a few knots (at least 2, which make a straight trend), spread evenly over the
+    series. ``strength`` is the deviation of the knots, in standard deviations of the channel.
     """
     check_strength("strength", strength)
     check_count("knots", knots, 2)
@@ -137,16 +97,8 @@ def spike(x: Batch, rng: Generator, *, strength: float = 3.0, spikes: int = 2) -
     """Add a few spikes of one step to every channel.
 
     Gross errors: a small share of the values comes from a far wider law than the others (Huber
-    1964, *Robust estimation of a location parameter*, section 1).
-
-    Args:
-        x: the series.
-        rng: draws the steps of the spikes, which may lie in a gap, and their heights.
-        strength: deviation of their height, in standard deviations of the channel.
-        spikes: number in each channel of each series; 0 leaves the series as they are.
-
-    Raises:
-        ValueError: a negative strength or number.
+    1964, *Robust estimation of a location parameter*, section 1). ``strength`` is the deviation of
+    the heights, in standard deviations of the channel; a spike may lie in a gap.
     """
     check_strength("strength", strength)
     check_count("spikes", spikes, 0)
@@ -165,15 +117,9 @@ def spiked(x: Batch, at: Float[Tensor, "B C K"], heights: Float[Tensor, "B C K"]
 def smooth(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
     """Replace every value by the mean around it, as a slower sensor does.
 
-    A running mean, the simplest low-pass. Gaps are bridged before, and are gaps again after.
-
-    Args:
-        x: the series.
-        rng: draws one width per series, uniform up to ``strength``.
-        strength: largest width that is added to the step itself, as a share of each length.
-
-    Raises:
-        ValueError: a negative strength.
+    A running mean, the simplest low-pass. ``strength`` is the largest width that is added to the
+    step itself, as a share of each length; widths are uniform up to it, one per series. Gaps are
+    bridged before, and are gaps again after.
     """
     check_strength("strength", strength)
     return smoothed(x, strength * uniform(len(x.values), rng=rng, like=x.values))
@@ -208,16 +154,9 @@ def rotate(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
     """Rotate the channels into one another a little, as if the sensor were tilted.
 
     Rotation of a wearable sensor (Um et al. 2017) by small angles, for any number of channels,
-    which should have comparable units. No other view mixes channels; a single one
-    stays as it is.
-
-    Args:
-        x: the series; gaps are bridged before, and are gaps again afterwards.
-        rng: draws one rotation per series.
-        strength: deviation of the angle between each two channels, radians.
-
-    Raises:
-        ValueError: a negative strength.
+    which should have comparable units. ``strength`` is the deviation of the angle between each two
+    channels, radians. No other view mixes channels; a single one stays as it is. Gaps are bridged
+    before, and are gaps again after.
     """
     check_strength("strength", strength)
     C = x.values.shape[1]

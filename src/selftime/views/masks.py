@@ -97,14 +97,6 @@ def channel_dropout(x: Batch, rng: Generator, *, chance: float = 0.2) -> Batch:
     """Drop some channels entirely, never all of a series.
 
     One of the channels that reach the last step always stays, so lengths do too.
-
-    Args:
-        x: the series.
-        rng: draws the channels of each series that are dropped.
-        chance: that a channel is dropped, 0 to 1.
-
-    Raises:
-        ValueError: chance outside 0 to 1.
     """
     check_share("chance", chance)
     draw = uniform(*x.values.shape[:2], rng=rng, like=x.values)
@@ -122,17 +114,9 @@ def kept_channels(x: Batch, draw: Float[Tensor, "B C"], chance: float) -> Bool[T
 def span_mask(x: Batch, rng: Generator, *, spans: int = 5, share: float = 0.1) -> Batch:
     """Hide some spans of time, in all channels of a series at once.
 
-    The continuous timestamp mask of TS2Vec (Yue et al. 2022), in the paper on the output of
-    the first layer. The last step of a series always stays, because it carries the length.
-
-    Args:
-        x: the series.
-        rng: draws the first steps of the spans, which may overlap.
-        spans: number in each series; 0 leaves the series as they are.
-        share: of the length that each span takes, 0 to 1.
-
-    Raises:
-        ValueError: a negative number of spans or a share outside 0 to 1.
+    The continuous timestamp mask of TS2Vec (Yue et al. 2022), in the paper on the output of the
+    first layer. Spans may overlap; each takes ``share`` of the length. The last step of a series
+    always stays, because it carries the length.
     """
     check_count("spans", spans, 0)
     check_share("share", share)
@@ -143,14 +127,7 @@ def span_mask(x: Batch, rng: Generator, *, spans: int = 5, share: float = 0.1) -
 
 @dataclass(frozen=True, kw_only=True)
 class RandomMask:
-    """Every step is hidden or kept on its own: the binomial mask of TS2Vec (Yue et al. 2022).
-
-    Attributes:
-        share: chance that a step is hidden, 0 to 1.
-
-    Raises:
-        ValueError: share outside 0 to 1.
-    """
+    """Every step is hidden or kept on its own: the binomial mask of TS2Vec (Yue et al. 2022)."""
 
     share: float = 0.5  # TS2Vec
 
@@ -181,15 +158,8 @@ def kept_patches(counts: Lengths, noise: Float[Tensor, "B P"], share: float) -> 
 class PatchMask:
     """Whole patches are hidden, of each series exactly round(share * its number of patches).
 
-    As in PatchTST (Nie et al. 2023, section 3.2). Patches do not overlap and begin with the
-    first step; a shorter one at the end counts like the others.
-
-    Attributes:
-        patch: steps of a patch.
-        share: of the patches, 0 to 1; halves are rounded to even.
-
-    Raises:
-        ValueError: patch below 1 or a share outside 0 to 1.
+    As in PatchTST (Nie et al. 2023, section 3.2). Patches of ``patch`` steps do not overlap and
+    begin with the first step; a shorter one at the end counts like the others.
     """
 
     patch: int = 12  # PatchTST, section 4.2
@@ -211,12 +181,7 @@ class PatchMask:
 class SpanMask:
     """Some spans of one width are hidden; they may overlap: the continuous mask of TS2Vec.
 
-    Attributes:
-        spans: number in each series.
-        share: of the length that each span takes, 0 to 1, rounded to whole steps.
-
-    Raises:
-        ValueError: a negative number of spans or a share outside 0 to 1.
+    Each takes ``share`` of the length, rounded to whole steps.
     """
 
     spans: int = 5
@@ -239,15 +204,8 @@ class BlockMask:
 
     The mask of TST (Zerveas et al. 2021, *A transformer-based framework for multivariate time
     series representation learning*, on unsupervised pre-training), which draws one for each
-    channel: ``EachChannel(mask=BlockMask())``.
-
-    Attributes:
-        share: chance that a step is hidden, 0 to 1.
-        mean: steps of a hidden segment; longer where the share needs it (above
-            mean / (mean + 1), where kept segments are single steps).
-
-    Raises:
-        ValueError: share outside 0 to 1, or a mean below 1.
+    channel: ``EachChannel(mask=BlockMask())``. A step is hidden with chance ``share``; hidden
+    segments have ``mean`` steps, or more where the share needs it (:func:`outside_segments`).
     """
 
     share: float = 0.15  # TST
@@ -270,15 +228,8 @@ class BlockMask:
 class MultiBlockMask:
     """Several blocks of drawn width are hidden; they may overlap.
 
-    The targets of I-JEPA (Assran et al. 2023, section 3), with time in place of the plane.
-
-    Attributes:
-        blocks: number in each series.
-        least: smallest share of the length that a block takes, 0 to 1; uniform up to ``most``.
-        most: largest share, rounded to whole steps like all between.
-
-    Raises:
-        ValueError: a negative number of blocks, shares outside 0 to 1 or the wrong way round.
+    The targets of I-JEPA (Assran et al. 2023, section 3), with time in place of the plane. A block
+    takes a share of the length that is uniform from ``least`` to ``most``, rounded to whole steps.
     """
 
     blocks: int = 4  # I-JEPA, section 3
@@ -306,12 +257,6 @@ class ChannelMask:
     """Whole channels are hidden, each on its own; it may be all of a series.
 
     The view ``channel_dropout`` spares one of them.
-
-    Attributes:
-        share: chance that a channel is hidden, 0 to 1.
-
-    Raises:
-        ValueError: share outside 0 to 1.
     """
 
     share: float = 0.2
@@ -328,11 +273,7 @@ class ChannelMask:
 
 @dataclass(frozen=True, kw_only=True)
 class EachChannel:
-    """Another mask, drawn for every channel on its own.
-
-    Attributes:
-        mask: is called with every channel as a series of the same length.
-    """
+    """Another mask, drawn for every channel on its own, as a series of the same length."""
 
     mask: Mask
 
@@ -348,14 +289,8 @@ class EachChannel:
 class FutureMask:
     """The last share of each series is hidden: the future; nothing is drawn.
 
-    ``Batch(x.values, x.observed & keep[:, None])`` is a shorter series, the past alone;
-    ``hidden`` would keep the last step of the future.
-
-    Attributes:
-        share: of the length, 0 to 1, rounded to whole steps.
-
-    Raises:
-        ValueError: share outside 0 to 1.
+    ``Batch(x.values, x.observed & keep[:, None])`` is a shorter series, the past alone; ``hidden``
+    would keep the last step of the future. The future is rounded to whole steps.
     """
 
     share: float = 0.25

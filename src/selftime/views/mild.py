@@ -21,26 +21,15 @@ class Mild:
 
     The five deformations with which the closed-form objective was first tried, after those of
     Um et al. 2017. Drawn anew for every series; three changes of time are interpolated once.
-    ``Mild(strength=0.0)`` leaves series as they are.
-
-    Attributes:
-        strength: multiplies all the others.
-        stretch: most that speed changes by, as a share; uniform.
-        shift: most that time moves by, as a share of the length; uniform.
-        time_warp: deviation of a smooth move through 6 knots, as a share of the length.
-        magnitude_warp: deviation of a smooth gain through 5 knots, as a share.
-        jitter: deviation of the noise, in standard deviations of the channel.
-
-    Raises:
-        ValueError: a negative setting, or a strength under which time would stop or run backwards.
+    ``Mild(strength=0.0)`` leaves series as they are; time must not stop or run backwards.
     """
 
-    strength: float = 1.0
-    stretch: float = 0.08
-    shift: float = 0.04
-    time_warp: float = 0.02
-    magnitude_warp: float = 0.10
-    jitter: float = 0.03
+    strength: float = 1.0  # multiplies all the others
+    stretch: float = 0.08  # most that speed changes by, as a share; uniform
+    shift: float = 0.04  # most that time moves by, as a share of the length; uniform
+    time_warp: float = 0.02  # deviation of a smooth move through 6 knots, a share of the length
+    magnitude_warp: float = 0.10  # deviation of a smooth gain through 5 knots, as a share
+    jitter: float = 0.03  # deviation of the noise, in standard deviations of the channel
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -21,11 +21,7 @@ Pair = Callable[[Batch, Generator], tuple[Batch, Batch]]
 
 @dataclass(frozen=True, kw_only=True)
 class Independent:
-    """The same view, drawn twice (Chen et al. 2020, section 2.1).
-
-    Attributes:
-        view: drawn anew each time.
-    """
+    """The same view, drawn twice (Chen et al. 2020, section 2.1)."""
 
     view: View = Mild()
 
@@ -36,12 +32,7 @@ class Independent:
 
 @dataclass(frozen=True, kw_only=True)
 class WeakStrong:
-    """A weak and a strong view (Eldele et al. 2021, section 3.1).
-
-    Attributes:
-        weak: changes series little.
-        strong: changes them more.
-    """
+    """A weak and a strong view (Eldele et al. 2021, section 3.1)."""
 
     weak: View = Mild(strength=0.5)
     strong: View = Mild(strength=2.0)
@@ -52,15 +43,9 @@ class WeakStrong:
 
 
 class Crops(NamedTuple):
-    """Two crops of each series that share some steps.
+    """Two crops of each series: some shared steps end the first and begin the second.
 
-    The shared steps end the first crop and begin the second.
-
-    Attributes:
-        first: crops that begin before the shared steps.
-        second: crops that end after them.
-        start: (B,) step of each first crop at which the shared steps begin; 0 in the second.
-        shared: (B,) number of shared steps.
+    They are ``shared`` (B,) steps, from ``start`` (B,) of the first crop and 0 of the second on.
     """
 
     first: Batch
@@ -81,12 +66,9 @@ class Crops(NamedTuple):
 class OverlappingCrops:
     """Two crops of each series that overlap (Yue et al. 2022, section 3.2, "random cropping").
 
-    With [a1, b1] and [a2, b2] the crops, a1 <= a2 < b1 <= b2: shared are the steps from a2 to b1.
-    Lengths are drawn once per batch, as shares of each series' own length, so that equal lengths
-    stay equal; the position of a crop is drawn for each series.
-
-    Attributes:
-        least: fewest shared steps, where a series has as many.
+    With [a1, b1] and [a2, b2] the crops, a1 <= a2 < b1 <= b2: shared are the steps from a2 to b1,
+    at least ``least`` where a series has as many. Lengths are drawn once per batch, as shares of
+    each series' own length, so that equal lengths stay equal; positions are drawn for each series.
     """
 
     least: int = 2  # 2 ** (temporal_unit + 1) in the authors' code
@@ -144,16 +126,10 @@ def same(x: Batch, rng: Generator) -> Batch:  # noqa: ARG001
 
 @dataclass(frozen=True, kw_only=True)
 class RandomCrop:
-    """A part of each series at its own speed; the rest is cut off.
+    """A part of each series at its own speed, at least ``least`` of it; the rest is cut off.
 
     The length is drawn once per batch, as a share of each series' own, so that equal lengths stay
     equal; the position of the crop is drawn for each series.
-
-    Attributes:
-        least: smallest share of the length that is kept, 0 to 1; 1 leaves the series as they are.
-
-    Raises:
-        ValueError: least outside 0 to 1.
     """
 
     least: float = 0.5

@@ -30,18 +30,8 @@ def spectrum(
     The frequency-based augmentation of TF-C (Zhang et al. 2022, *Self-supervised contrastive
     pre-training for time series via time-frequency consistency*), with the settings of its
     published code, which leaves phases alone. Each channel is perturbed on its own; its mean
-    stays.
-
-    Args:
-        x: the series.
-        rng: draws frequencies, amounts and angles.
-        removed: chance that a frequency is removed, 0 to 1.
-        raised: chance that a frequency is raised, 0 to 1.
-        level: most that a frequency is raised by, in units of the channel's largest amplitude.
-        phase: deviation of the angle that each frequency is turned by, radians.
-
-    Raises:
-        ValueError: a chance outside 0 to 1, a negative level or phase.
+    stays. ``removed`` and ``raised`` are chances; a frequency is raised by up to ``level`` of the
+    channel's largest amplitude, and turned by an angle of deviation ``phase``, radians.
     """
     check_share("removed", removed)
     check_share("raised", raised)
@@ -58,15 +48,7 @@ def frequency_mask(x: Batch, rng: Generator, *, share: float = 0.1) -> Batch:
     """Remove one band of frequencies, in all channels of a series at once.
 
     Frequency masking (Park et al. 2019, *SpecAugment*, section 2), here of the spectrum of the
-    whole series; the mean stays.
-
-    Args:
-        x: the series.
-        rng: draws the position of the band, and its width, uniform up to ``share``.
-        share: of all frequencies that the widest band takes, 0 to 1.
-
-    Raises:
-        ValueError: share outside 0 to 1.
+    whole series; the mean stays. The width is uniform up to ``share`` of all frequencies.
     """
     check_share("share", share)
     lies, wide = uniform(2, len(x.values), rng=rng, like=x.values)
@@ -162,15 +144,9 @@ def amplitudes(x: Batch) -> Batch:
 class Components:
     """Remove some frequencies and raise some weak ones (Zhang et al. 2022, section 4.2).
 
-    A view of spectra, as :func:`amplitudes` makes them; each channel on its own.
-
-    Attributes:
-        removed: chance that a frequency is removed, 0 to 1.
-        raised: chance that one is raised to ``level``, if it is below, 0 to 1.
-        level: share of the largest amplitude of the channel; α of the paper.
-
-    Raises:
-        ValueError: a share outside 0 to 1.
+    A view of spectra, as :func:`amplitudes` makes them; each channel on its own. ``removed`` and
+    ``raised`` are chances; a frequency below ``level``, a share of the largest amplitude of the
+    channel (α of the paper), is raised to it.
     """
 
     removed: float = 0.1

@@ -56,16 +56,7 @@ _PerSeries = Float[Tensor, "B"]
 
 
 def stretch(x: Batch, rng: Generator, *, strength: float = 0.08) -> Batch:
-    """Speed up or slow down around the middle, by up to ``strength`` of the speed.
-
-    Args:
-        x: the series.
-        rng: draws one factor per series, uniform in 1 ± strength.
-        strength: 0 leaves the series as they are; 0 to 1.
-
-    Raises:
-        ValueError: strength outside 0 to 1.
-    """
+    """Speed up or slow down around the middle, by up to ``strength`` of the speed."""
     check_share("strength", strength)
     factor = 1 + strength * either_way(len(x.values), rng=rng, like=x.values)
     return resample(x, stretched(identity_positions(x), x.lengths, factor))
@@ -78,16 +69,7 @@ def stretched(positions: Positions, lengths: Lengths, factor: _PerSeries) -> Pos
 
 
 def shift(x: Batch, rng: Generator, *, strength: float = 0.04) -> Batch:
-    """Move earlier or later by up to ``strength`` of the length; the end value is held.
-
-    Args:
-        x: the series.
-        rng: draws one shift per series, uniform in ± strength.
-        strength: as a share of each series' length.
-
-    Raises:
-        ValueError: strength outside 0 to 1.
-    """
+    """Move earlier or later by up to ``strength`` of the length; the end value is held."""
     check_share("strength", strength)
     by = strength * either_way(len(x.values), rng=rng, like=x.values)
     return resample(x, shifted(identity_positions(x), x.lengths, by))
@@ -103,17 +85,9 @@ def time_warp(x: Batch, rng: Generator, *, strength: float = 0.02, knots: int = 
 
     After the time warping of Um et al. 2017 (*Data augmentation of wearable sensor data for
     Parkinson's disease monitoring using convolutional neural networks*, ICMI); here the smooth
-    curve moves steps and does not set the speed, so that moves do not add up along the series. A
-    strength far above 1 / (2 knots) can reverse time for some steps.
-
-    Args:
-        x: the series.
-        rng: draws the knots of one curve per series, normal with deviation ``strength``.
-        strength: as a share of each series' length.
-        knots: evenly spaced from the first to the last step, at least 2.
-
-    Raises:
-        ValueError: a negative strength or fewer than 2 knots.
+    curve moves steps and does not set the speed, so that moves do not add up along the series. Its
+    knots (at least 2), spread evenly over the series, are normal with deviation ``strength``, a
+    share of the length; far above 1 / (2 knots) it can reverse time for some steps.
     """
     check_strength("strength", strength)
     check_count("knots", knots, 2)
@@ -132,15 +106,7 @@ def crop_resize(x: Batch, rng: Generator, *, least: float = 0.9) -> Batch:
 
     Window slicing (Le Guennec, Malinowski & Tavenard 2016, *Data augmentation for time series
     classification using convolutional neural networks*), with the slice brought back to the
-    length of the series.
-
-    Args:
-        x: the series.
-        rng: draws the share that is kept, uniform in [least, 1], and its position.
-        least: 1 leaves the series as they are.
-
-    Raises:
-        ValueError: least outside 0 to 1.
+    length of the series. The share that is kept is uniform in [least, 1].
     """
     check_share("least", least)
     kept, lies = uniform(2, len(x.values), rng=rng, like=x.values)
@@ -158,17 +124,9 @@ def cropped(
 def window_warp(x: Batch, rng: Generator, *, share: float = 0.1, speed: float = 2.0) -> Batch:
     """Speed up or slow down a random part of each series.
 
-    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, also with a tenth
-    of the series and speed 2); the whole is brought back to the length of the series.
-
-    Args:
-        x: the series.
-        rng: draws the position of the part, and faster or slower.
-        share: of the length that the part takes, 0 to 1.
-        speed: the part runs so many times faster or slower; 1 leaves the series as they are.
-
-    Raises:
-        ValueError: share outside 0 to 1, or a speed that is not above 0.
+    Window warping (Le Guennec, Malinowski & Tavenard 2016, section 3.2, also with a tenth of the
+    series and speed 2): a part, ``share`` of the length, runs ``speed`` times faster or slower; the
+    whole is brought back to the length of the series.
     """
     check_share("share", share)
     if not speed > 0:
@@ -194,16 +152,7 @@ def part_warped(
 
 
 def reverse(x: Batch, rng: Generator, *, chance: float = 0.5) -> Batch:
-    """Reverse time in some of the series.
-
-    Args:
-        x: the series.
-        rng: draws the series that are reversed.
-        chance: that a series is reversed, 0 to 1.
-
-    Raises:
-        ValueError: chance outside 0 to 1.
-    """
+    """Reverse time in some of the series."""
     check_share("chance", chance)
     turn = uniform(len(x.values), rng=rng, like=x.values) < chance
     return resample(x, reversed_where(identity_positions(x), x.lengths, turn))
@@ -217,15 +166,8 @@ def reversed_where(positions: Positions, lengths: Lengths, turn: Bool[Tensor, "B
 def permute(x: Batch, rng: Generator, *, segments: int = 4) -> Batch:
     """Cut at random steps into segments, and change their order.
 
-    Permutation (Um et al. 2017; Eldele et al. 2021, TS-TCC, section 3.1).
-
-    Args:
-        x: the series.
-        rng: draws segments - 1 cuts, uniform over the length, and the order.
-        segments: 1 leaves the series as they are.
-
-    Raises:
-        ValueError: no segment.
+    Permutation (Um et al. 2017; Eldele et al. 2021, TS-TCC, section 3.1). Cuts are uniform over the
+    length; a single segment leaves the series as they are.
     """
     check_count("segments", segments, 1)
     cuts = uniform(len(x.values), segments - 1, rng=rng, like=x.values)

@@ -97,10 +97,8 @@ def _without_index(table: Any, own: list[str]) -> Any:
 
 
 def _are_names(cells: list[str]) -> bool:
-    counting = [str(i) for i in range(len(cells))]
-    if cells == counting and len(cells) > 1:
-        return True
-    return not all(_is_number(cell) for cell in cells)
+    counting = len(cells) > 1 and cells == [str(i) for i in range(len(cells))]
+    return counting or not all(_is_number(cell) for cell in cells)
 
 
 def _is_number(cell: str) -> bool:

@@ -154,9 +154,6 @@ def read_tsv(data: bytes) -> SeriesSet:
     NaN at the end of a line means that the series is shorter (Dau et al. 2019, "The UCR Time
     Series Archive", section on unequal lengths); elsewhere it is a missing value. Labels are ints
     when all of them are whole numbers, as ``1`` or ``1.0000e+00``.
-
-    Raises:
-        SeriesError: lines of different widths, text where a number belongs, not UTF-8.
     """
     lines = text_lines(data)
     rows = pc.split_pattern(pa.array(lines, pa.large_string()), "\t")

@@ -182,9 +182,6 @@ class CollapseMonitor:
     collapse shows by then in three or five readings. The rank is that of unit vectors less their
     mean, since a mean that all share would hide in how many directions they differ. Labels (B,)
     are read for the ``knn`` monitor only; ``history`` holds all readings, the first included.
-
-    Raises:
-        ValueError: too few or too many series, or another number of labels.
     """
 
     def __init__(

@@ -32,8 +32,7 @@ def save_state(target: Path, memory: Memory, facts: dict[str, Any]) -> Path:
 def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
     """Fill ``memory`` from a file, all or nothing, and return how many steps it had seen.
 
-    Raises:
-        StreamError: a missing or damaged file, or one of another stream.
+    A missing or damaged file, or one of another stream, is a :class:`StreamError`.
     """
     if not path.is_file():
         raise StreamError(f"{path} is no file, wanted the state of a stream: save one first")
@@ -52,11 +51,7 @@ def restore_state(path: Path, memory: Memory, wanted: dict[str, Any]) -> int:
 
 
 def _read_facts(metadata: dict[str, str] | None, wanted: dict[str, Any], path: Path) -> int:
-    """Return how many steps the stream had seen, if it is of the same model and options.
-
-    Raises:
-        StreamError: it is not, or the header is of something else.
-    """
+    """Return how many steps the stream had seen, if it is of the same model and options."""
     if not metadata or KEY not in metadata:
         raise StreamError(f"{path} is not the state of a stream: choose another file")
     facts = json.loads(metadata[KEY])
@@ -78,11 +73,7 @@ def _read_facts(metadata: dict[str, str] | None, wanted: dict[str, Any], path: P
 
 
 def _check_tensors(found: Memory, memory: Memory, path: Path) -> None:
-    """Check that the tensors are those that the stream has, and finite.
-
-    Raises:
-        StreamError: they are not.
-    """
+    """Check that the tensors are those that the stream has, and finite."""
     if set(found) != set(memory):
         raise StreamError(f"{path} holds other tensors than the stream has: begin the stream anew")
     for name, held in memory.items():

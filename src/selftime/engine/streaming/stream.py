@@ -29,11 +29,7 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
-    """Return values (S,C,k), and whether a single step was given.
-
-    Raises:
-        StreamError: another shape, or not numbers.
-    """
+    """Return values (S,C,k), and whether a single step was given."""
     step = (channels,) if streams is None else (streams, channels)
     try:
         values = np.asarray(x, dtype=np.float64)
@@ -252,11 +248,7 @@ class Stream:
 
 
 def stream_reader(source: Source, config: StreamConfig) -> Streamed:
-    """Return the streamed encoder that reads the steps.
-
-    Raises:
-        StreamError: the model cannot be read so.
-    """
+    """Return the streamed encoder that reads the steps, if the model can be read so."""
     encoder, scaling, channels = source
     streams = config.streams or 1
     if config.window is not None:
@@ -280,11 +272,7 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
 
 
 def is_stepwise(source: Source, config: StreamConfig) -> bool:
-    """Return whether the vectors are those of steps.
-
-    Raises:
-        StreamError: they are to be, but there are none.
-    """
+    """Return whether the vectors are those of steps; refuse ``of="step"`` where there are none."""
     body = body_of(source.encoder)
     if config.window is not None or config.of == "series":
         return False

@@ -28,8 +28,7 @@ class CheckpointError(ValueError):
 def save_checkpoint(folder: Path, state: State) -> Path:
     """Write a checkpoint beside the others, then remove all but the newest :data:`_KEPT`.
 
-    A process or machine that dies at any moment leaves either the whole checkpoint or none, and
-    the one before untouched.
+    A process that dies at any moment leaves the whole checkpoint or none, and those before it.
     """
     target = folder / f"{NAME}{state.facts['step']:09d}"
     tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
@@ -49,8 +48,7 @@ def complete_checkpoints(folder: Path) -> list[Path]:
 def newest_checkpoint(folder: Path) -> State | None:
     """Return the newest checkpoint that can be read, or None where there is none.
 
-    Raises:
-        CheckpointError: there are some, but none can be read.
+    Some that all cannot be read are a :class:`CheckpointError`.
     """
     found = complete_checkpoints(folder)
     for path in reversed(found):

@@ -27,9 +27,6 @@ class Budget:
     """An amount above 0 of optimisation steps, epochs (passes over all series), or minutes.
 
     What is learned within a number of minutes depends on the speed of the machine.
-
-    Raises:
-        ValueError: no such unit, or nothing to do.
     """
 
     amount: float | int
@@ -56,11 +53,7 @@ class Budget:
 
 
 def parse_budget(text: str | Budget) -> Budget:
-    """Return the budget that people typed, such as ``200 steps`` or ``2.5 minutes``.
-
-    Raises:
-        ValueError: it is not one.
-    """
+    """Return the budget that people typed, such as ``200 steps`` or ``2.5 minutes``."""
     if isinstance(text, Budget):
         return text
     number, _, unit = text.strip().partition(" ")

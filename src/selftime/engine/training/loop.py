@@ -78,18 +78,11 @@ def run_training(
 ) -> None:
     """Advance a run to its end. Nothing but the first two arguments changes what is learned.
 
-    Args:
-        training: is advanced.
-        state: the run goes on from it; None begins.
-        monitor: is read now and then.
-        callbacks: called after every step, and once before the first.
-        checkpoints: folder that states are saved to; None saves nothing.
-        how_to_resume: added to the message when the run is stopped.
-
-    Raises:
-        Stopped: Ctrl-C or SIGTERM came; the step in flight was finished and saved.
-        Collapsed: embeddings collapsed and the config says to stop then.
-        Diverged: the loss is not finite.
+    It goes on from ``state``, or begins. Callbacks are called after every step, and once before
+    the first; states are saved to the folder ``checkpoints``, if given. On Ctrl-C or SIGTERM the
+    step in flight is finished and saved; then :class:`Stopped` is raised, with ``how_to_resume`` in
+    its message. A collapse raises :class:`Collapsed` where the config says so, and a loss that is
+    not finite :class:`Diverged`.
     """
     if state is not None:
         training.restore(state)
@@ -137,11 +130,7 @@ def is_reading_due(training: Trainer) -> bool:
 
 
 def log_step(training: Trainer, record: StepRecord, callbacks: Sequence[Callback]) -> None:
-    """Call the callbacks with a step, in the main process.
-
-    Raises:
-        Collapsed: there are warnings, and the config says to stop then.
-    """
+    """Call the callbacks in the main process; a warning ends the run if the config says so."""
     if not training.is_main_process:
         return
     for callback in callbacks:

@@ -25,8 +25,7 @@ class Refused(UserWarning):
 def error_of_half(encoder: Encoder, batch: Batch, accelerator: Accelerator) -> float:
     """Return the relative error of embeddings under the accelerator's autocast.
 
-    It is the largest of all processes, so that they agree; not finite where half precision gives
-    no numbers.
+    It is the largest of all processes, so that they agree; not finite without any numbers.
     """
     with evaluating(encoder), torch.enable_grad():  # as in a step: some compute otherwise without
         full = encoder.embed(batch).detach().float()

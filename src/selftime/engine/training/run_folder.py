@@ -173,11 +173,7 @@ def comparable_facts(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
-    """Read ``run.json``.
-
-    Raises:
-        RunError: there is none, or it cannot be read.
-    """
+    """Read ``run.json``; one that is missing or cannot be read is a :class:`RunError`."""
     restore(folder)
     try:
         facts: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf8"))
@@ -207,9 +203,6 @@ def tracker(name: str, folder: Path) -> Callback:
 
     Events go to ``folder/tensorboard``; the store of "mlflow" is ``folder/mlflow``, or where
     MLFLOW_TRACKING_URI points.
-
-    Raises:
-        ValueError: an unknown name, or one that is not installed.
     """
     available = {"tensorboard": is_tensorboard_available, "mlflow": is_mlflow_available}
     if name not in available:

@@ -79,9 +79,8 @@ class Trainer:
 
     A step depends on the state, the seed and its own number only, so a run that is restored from
     any of its states goes on as if it had never stopped, bit for bit on a CPU. Where this machine
-    computes half precision wrongly, the run is in full precision; that depends on the first
-    weights and the first batch alone, so a restored run comes to the same; ``refused`` then holds
-    the reason.
+    computes half precision wrongly, the run is in full precision, and ``refused`` says why; that
+    depends on the first weights and batch alone, so a restored run comes to the same.
     """
 
     refused: Choice | None = None
@@ -101,8 +100,7 @@ class Trainer:
         """Prepare the objective, which is trained in place, and its optimiser.
 
         ``targets`` holds a row for each series, for an objective that learns from labels;
-        ``held_out_loss`` measures the objective on other series, and the weights with the lowest
-        are kept.
+        ``held_out_loss`` is of other series, and the weights with the lowest are kept.
         """
         self.objective, self.series, self.scaling = objective, series, scaling
         self.targets, self.held_out_loss = targets, held_out_loss
@@ -161,11 +159,7 @@ class Trainer:
         return self.budget.steps(self.steps_an_epoch)
 
     def advance(self) -> StepRecord:
-        """Take one step.
-
-        Raises:
-            Diverged: the loss is not finite.
-        """
+        """Take one step; a loss that is not finite raises :class:`Diverged`."""
         start = time.perf_counter()
         if self.steps is None:
             progress = min(max(self.progress, FIRST_PROGRESS), 1.0)
@@ -231,11 +225,7 @@ class Trainer:
         return State(copies, facts | {"recent losses": self.recent_losses})
 
     def restore(self, state: State) -> None:
-        """Go back to a state.
-
-        Raises:
-            CheckpointError: it is one of another objective.
-        """
+        """Go back to a state, which must be one of the same objective."""
         parts: dict[str, dict[str, Tensor]] = {"objective": {}, "average": {}, "optimiser": {}}
         for name, tensor in state.tensors.items():
             part, _, rest = name.partition(".")
