@@ -145,11 +145,7 @@ def labels_in_words(shots: Shots) -> str:
 
 
 def parse_shots(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
-    """Return labels per class, each once, from numbers, shares, "10%", "all" or None.
-
-    Raises:
-        ValueError: neither a positive number, nor a share of up to 100 %, nor "all" or None.
-    """
+    """Return labels per class, each once, from numbers, shares, "10%", "all" or None."""
     if isinstance(labels, str):
         words: Sequence[Shots | str] = labels.split(",")
     else:
@@ -256,11 +252,7 @@ COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
 
 
 def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
-    """Return a function that makes the row of a strategy.
-
-    Raises:
-        ValueError: the strategy is unknown.
-    """
+    """Return a function that makes the row of a strategy."""
     config = TransferConfig(strategy=name)
     check_transfer(config)
     return lambda model, train, test: strategy_row(model, train, test, config)
@@ -283,11 +275,7 @@ def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.nda
 
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of both parts.
-
-    Raises:
-        SeriesError: labels are missing, of one class only, or test has classes that train lacks.
-    """
+    """Return the labels of both parts."""
     if train.labels is None or test.labels is None:
         part = "train" if train.labels is None else "test"
         raise SeriesError(f"{part} has no labels, wanted one a series: name their column or file")
@@ -311,11 +299,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_from_dict(content: Mapping[str, Any]) -> Comparison:
-    """Return the comparison that :func:`comparison_to_dict` wrote.
-
-    Raises:
-        ValueError: a field is missing or does not fit, as in files of older versions.
-    """
+    """Return the comparison that :func:`comparison_to_dict` wrote."""
     try:
         all_shots, M = tuple(content["labels_per_class"]), int(content["test_series"])
         hits = {
@@ -335,11 +319,7 @@ def pack_hits(hits: Hits) -> list[str]:
 
 
 def unpack_hits(texts: list[str], M: int) -> Hits:
-    """Return the hits of M test series in every draw (R,M).
-
-    Raises:
-        ValueError: too few or too many bits.
-    """
+    """Return the hits of M test series in every draw (R,M)."""
     rows = [np.frombuffer(b64decode(text, validate=True), np.uint8) for text in texts]
     if not rows or any(len(row) != -(-M // 8) for row in rows):
         raise ValueError(f"the comparison holds hits that are not of {M} series: compare again")

@@ -111,10 +111,6 @@ def savings(
         ours: (A,) its accuracies.
         counts: (B,) labels per class that the other row had, ascending.
         theirs: (B,) its accuracies.
-
-    Raises:
-        ValueError: no accuracies, one too many or too few, or counts that are not positive and
-            ascending.
     """
     check_curve(labels, ours)
     check_curve(counts, theirs)
@@ -137,11 +133,7 @@ def worth(
 
 
 def check_curve(counts: Sequence[Count], accuracies: Sequence[float]) -> None:
-    """Check that there is one accuracy for each number of labels, from few to many.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Check that there is one accuracy for each number of labels, from few to many."""
     if not len(counts) or len(counts) != len(accuracies):
         raise ValueError(
             f"got {len(counts)} numbers of labels and {len(accuracies)} accuracies, wanted one "

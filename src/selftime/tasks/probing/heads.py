@@ -83,9 +83,6 @@ def make_head(
             "prototypes", "self_training", "spread".
         reference_bank: vectors of unlabelled series, such as those a model keeps, or None.
         neighbours: labelled vectors that "knn" asks; nearer ones have more weight.
-
-    Raises:
-        ValueError: no head has that name.
     """
     if name not in HEAD_NAMES:
         raise ValueError(f"got head {name!r}, wanted one of {', '.join(HEAD_NAMES)}")

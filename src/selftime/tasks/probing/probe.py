@@ -72,11 +72,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         self.reference_bank = reference_bank
 
     def fit(self, X: Any, y: Any) -> "Probe":
-        """Fit on embeddings (n,D) and their labels (n,).
-
-        Raises:
-            ValueError: embeddings are not numbers, or labels are not classes.
-        """
+        """Fit on embeddings (n,D) and their labels (n,)."""
         X, y = validate_data(self, X, y, dtype=np.float64)
         with warnings.catch_warnings():  # few labels per class are what this is for
             warnings.filterwarnings(

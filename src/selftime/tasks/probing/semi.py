@@ -25,9 +25,6 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
         Unlabelled vectors stand in place of those the head was made with; with none at all, the
         head learns from the labelled ones alone.
-
-        Raises:
-            ValueError: vectors are not numbers, or unlabelled vectors have another length.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         given = self.unlabelled if unlabelled is None else unlabelled

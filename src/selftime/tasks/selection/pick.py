@@ -236,11 +236,7 @@ def _build_model(result: PickResult, body: Encoder, others: SeriesSet, seed: int
 
 
 def pickable_network(model: Model) -> Encoder:
-    """Return the network of a model, also where a layer was picked before.
-
-    Raises:
-        ValueError: the model was solved in closed form, or sees a series only as a whole.
-    """
+    """Return the network of a model, also where a layer was picked before."""
     body = backbone(model.encoder)
     body = body.encoder if isinstance(body, Layered) else body
     closed = any(isinstance(part, Projected) for part in model.encoder.modules())
@@ -253,11 +249,7 @@ def pickable_network(model: Model) -> Encoder:
 
 
 def class_index(labels: Any, n: int) -> Int[np.ndarray, " n"]:
-    """Return numbers of classes, from 0.
-
-    Raises:
-        SeriesError: no labels, too many or too few, or no class with two of them.
-    """
+    """Return numbers of classes, from 0."""
     if labels is None:
         raise SeriesError("got series without labels, wanted one each: name their column (--label)")
     if np.shape(labels) != (n,):

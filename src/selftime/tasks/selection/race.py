@@ -199,11 +199,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
 
 
 def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
-    """Write the facts of a race into its folder, and return the folder of its contenders.
-
-    Raises:
-        RunError: the folder holds another run.
-    """
+    """Write the facts of a race into its folder, and return the folder of its contenders."""
     folder = Path(run)
     if overwrite and (folder / RUN_FILE).is_file():
         remove_folder(folder)
@@ -267,11 +263,7 @@ class Contender(NamedTuple):
 
 
 def finished_model(folder: Path, series: SeriesSet) -> Model | None:
-    """Load the model of a finished run, if the folder holds one.
-
-    Raises:
-        RunError: the run was on other data.
-    """
+    """Load the model of a finished run, if the folder holds one."""
     if not (folder / MODEL).is_dir():
         return None
     facts = facts_in(folder)
@@ -286,11 +278,7 @@ def contender_folder(objective: str) -> str:
 
 
 def check_contenders(objectives: Sequence[str], minutes: float) -> Sequence[str]:
-    """Check the contenders and the time, and return the contenders.
-
-    Raises:
-        ValueError: no objective, one that comes twice, or no time.
-    """
+    """Check the contenders and the time, and return the contenders."""
     if not objectives:
         raise ValueError("got no objectives, wanted at least one: such as 'spectral'")
     if len(set(objectives)) < len(objectives):

@@ -156,11 +156,7 @@ def select_rows(
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
-    """Return rows of the series that are not among the labelled ones, by their values.
-
-    Raises:
-        SeriesError: ``labelled`` has no labels.
-    """
+    """Return rows of the series that are not among the labelled ones, by their values."""
     if labelled is None:
         return np.arange(len(series))
     if labelled.labels is None:

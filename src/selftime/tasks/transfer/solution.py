@@ -130,9 +130,6 @@ def apply_each(outputs: Outputs, function: Callable[[np.ndarray], np.ndarray]) -
 
 def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
     """Yield vectors of the timepoints of each series (T,D); a token stands for all its timepoints.
-
-    Raises:
-        ValueError: the model sees a series only as a whole.
     """
     encoder = with_tokens(model.encoder)
     model.check(series)
@@ -147,11 +144,7 @@ def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
 
 
 def with_tokens(encoder: Encoder) -> Encoder:
-    """Return the part of an encoder that has tokens along time.
-
-    Raises:
-        ValueError: the encoder sees a series only as a whole.
-    """
+    """Return the part of an encoder that has tokens along time."""
     network = backbone(encoder)
     if network.stride is None:
         raise ValueError(

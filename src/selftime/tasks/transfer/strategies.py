@@ -68,11 +68,7 @@ def fit_head(
     head: str = "probe",
     neighbours: int = NEIGHBOURS,
 ) -> FrozenSolution:
-    """Fit a head on the vectors of a frozen model; its name counts for classes of series alone.
-
-    Raises:
-        ValueError: targets are of timepoints, and the model has no vectors for these.
-    """
+    """Fit a head on the vectors of a frozen model; its name counts for classes of series alone."""
     made: BaseEstimator
     if isinstance(target_type, StepClasses):
         labels = np.concatenate(list(y))
@@ -144,11 +140,7 @@ class TransferConfig(NamedTuple):
 
 
 def check_transfer(config: TransferConfig, target_type: TargetType | None = None) -> None:
-    """Check strategy and head, and that they go together.
-
-    Raises:
-        ValueError: an unknown strategy or head, or two that do not go together.
-    """
+    """Check strategy and head, and that they go together."""
     if config.strategy not in (AUTO, *STRATEGIES):
         known = ", ".join(STRATEGIES)
         raise ValueError(f"got strategy {config.strategy!r}, wanted one of auto, {known}")
@@ -171,12 +163,7 @@ def transfer(
     config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
     progress: Progress = silent,
 ) -> Solution:
-    """Learn from labels y of the series on top of a model, which is not changed.
-
-    Raises:
-        SeriesError: the series have other channels than the model.
-        ValueError: an unknown strategy or head, or one that the model cannot have.
-    """
+    """Learn from labels y of the series on top of a model, which is not changed."""
     check_transfer(config, target_type)
     model.check(series)
     if config.is_closed:

@@ -70,9 +70,6 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
 
     ``targets`` has a row per series. ``held_out_loss`` measures the network on other series; the
     weights of its lowest value are kept.
-
-    Raises:
-        Stopped: Ctrl-C or SIGTERM; the step in flight was finished.
     """
     if config.stop_below is None:
         config = replace(config, stop_below=STOP_LOSS)
@@ -96,11 +93,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
 def network_with_head(
     encoder: Encoder, target_type: TargetType, head: str, seed: int
 ) -> Supervised:
-    """Put a new head on a pretrained encoder.
-
-    Raises:
-        ValueError: the head needs tokens, and the encoder sees a series only as a whole.
-    """
+    """Put a new head on a pretrained encoder."""
     attends = head == "attention"
     body = with_tokens(encoder) if attends or target_type.by_step else encoder
     return Supervised(
@@ -197,11 +190,7 @@ def freeze(encoder: Encoder) -> Encoder:
 
 
 def train_last(encoder: Encoder, count: int) -> Encoder:
-    """Return the encoder itself, all but its last blocks frozen.
-
-    Raises:
-        ValueError: the count is below 1.
-    """
+    """Return the encoder itself, all but its last blocks frozen."""
     if count < 1:
         raise ValueError(f"got {count} blocks to train, wanted at least 1: or choose 'probe'")
     for block in encoder.blocks()[:-count]:
@@ -243,9 +232,6 @@ def cache_frozen(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
     """Replace frozen parts by :class:`CachedVectors`; return the encoder and these parts.
 
     Trainable weights are shared with the encoder that was given.
-
-    Raises:
-        ValueError: the trainable part is a network, which has to see the series themselves.
     """
     frozen: list[Encoder] = []
     return _cache_frozen(encoder, frozen), frozen
