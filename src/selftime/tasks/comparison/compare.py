@@ -37,18 +37,13 @@ Shots = int | float | None
 class Comparison:
     """Accuracy of a model and of reference rows at several numbers of labels per class.
 
-    Attributes:
-        labels_per_class: numbers, shares and None for all, in the order they were asked for.
-        hits: (R,M) test series that were right in each draw, by row name (the model first) and
-            by labels per class.
-        n_labels: number of all labels, by labels per class.
-        leaks: overlap of the test series with pretraining and labels, if it was looked for.
-        model: that was compared; None where the comparison was read from a file.
+    Hits (R,M) are by row, the model first, and by labels per class. There is no model where the
+    comparison was read from a file.
     """
 
     labels_per_class: tuple[Shots, ...]
     hits: dict[str, dict[Shots, Hits]]
-    n_labels: dict[Shots, int]
+    n_labels: dict[Shots, int]  # number of all labels
     leaks: Leaks | None = None
     model: Model | None = field(default=None, repr=False, compare=False)
 
@@ -79,10 +74,7 @@ class Comparison:
         return [*by_shots, *(f"{text[0].upper()}{text[1:]}." for text in words), *leaks]
 
     def labels_saved(self, name: str) -> list[Savings]:
-        """Return the worth of each number of labels beside a row, from few labels to many.
-
-        Empty where fewer than two numbers were tried, or none of them a number of labels per class.
-        """
+        """Return the worth of each number of labels beside a row; empty if too few were tried."""
         exact = [shots for shots in self.labels_per_class if shots is not None and shots >= 1]
         by_count = {self.n_labels[shots]: shots for shots in self.labels_per_class}
         if name not in self.hits or not exact or len(by_count) < 2:

@@ -63,17 +63,11 @@ Count = int | float
 
 
 class Savings(NamedTuple):
-    """The worth of a model's labels beside another row, both in labels per class.
+    """The worth of a model's labels beside another row, both in labels per class."""
 
-    Attributes:
-        labels: that the model had.
-        equivalent: with which the other row is as good.
-        at_least: True where the other row was worse even with that many, the most it was given.
-    """
-
-    labels: Count
-    equivalent: Count
-    at_least: bool
+    labels: Count  # that the model had
+    equivalent: Count  # with which the other row is as good
+    at_least: bool  # True where the other row is worse even so, with the most it was given
 
     @property
     def factor(self) -> float:
@@ -105,12 +99,7 @@ def savings(
     The other row's accuracy is taken to grow along straight lines between the numbers of labels
     it was measured with, on a logarithmic scale of labels. It is as good from the first number on
     at which it reaches the model's accuracy, at the lowest the fewest labels it was measured with.
-
-    Args:
-        labels: (A,) labels per class that the model had, ascending.
-        ours: (A,) its accuracies.
-        counts: (B,) labels per class that the other row had, ascending.
-        theirs: (B,) its accuracies.
+    The model had ``labels`` per class (A,), the other row ``counts`` (B,), both ascending.
     """
     check_curve(labels, ours)
     check_curve(counts, theirs)

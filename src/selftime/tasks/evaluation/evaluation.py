@@ -298,10 +298,7 @@ def evaluation_of(
     train: SeriesSet,
     test: SeriesSet,
 ) -> Evaluation:
-    """Return the evaluation of probabilities of ``known`` classes.
-
-    ``spaces`` are the embeddings of the training series (N,D) and of the test series (M,D).
-    """
+    """Return the evaluation of ``known`` classes, with embeddings of train (N,D) and test (M,D)."""
     for part, series in (("train", train), ("test", test)):
         if series.labels is None:
             raise SeriesError(f"{part} has no labels, wanted one a series to judge by")

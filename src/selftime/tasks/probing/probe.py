@@ -21,12 +21,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     Targets are 1 for the class and -1 for the rest (least-squares classification, Suykens &
     Vandewalle 1999). The penalty is a fixed share of the mean squared length of the centred
-    vectors: with one label per class leave-one-out says nothing about it, and with a few it is so
-    noisy that a choice from a wide grid costs accuracy. At one label per class this is close to
-    the nearest class mean, with many labels to least squares.
+    vectors: with few labels leave-one-out is too noisy to choose it by.
 
-    A reference bank of unlabelled vectors, if there is one, helps in three ways where labels are
-    few.
+    A reference bank of unlabelled vectors helps in three ways where labels are few.
 
     A vector is moved towards its nearest neighbours in the bank, which even out its peculiarities
     (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
@@ -45,19 +42,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
     (Guo et al. 2017, section 4.2), so that calibration costs no labels.
 
-    Args:
-        penalty: share of the mean squared length that is added to every direction.
-        rounds: times that it is fitted again with its own labels for the bank.
-        reference_bank: (M,D) vectors of unlabelled series, or None; some hundreds are enough, and
-            time grows with the cube of M.
-
-    Attributes:
-        classes_: (K,) class labels.
-        coef_: (K,D) weights, of vectors moved towards their neighbours.
-        own_coef_: (K,D) weights learned from pseudo-labels, of vectors as they are.
-        intercept_: (K,) offsets.
-        reach_: share of the mean of its neighbours that is added to a vector.
-        temperature_: divides scores before the softmax.
+    Fitted, ``coef_`` (K,D) are weights of vectors moved towards their neighbours, ``own_coef_``
+    (K,D) those learned from pseudo-labels, of vectors as they are. Some hundreds of vectors in the
+    bank are enough; time grows with the cube of their number.
     """
 
     def __init__(
@@ -184,8 +171,7 @@ def fit_temperature(loss: Callable[[float], float], *, highest: float = 3.0) -> 
 def softmax_temperature(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"]) -> float:
     """Return the softmax temperature of highest likelihood on left-out scores.
 
-    Cases whose class has no other label are left aside: without them their class is unknown.
-    With none left it is :data:`DEFAULT_TEMPERATURE`.
+    Cases whose class has no other label do not count; with none left it is the default.
     """
     known = np.bincount(index)[index] > 1
     if not known.any():

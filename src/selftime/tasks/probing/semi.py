@@ -21,11 +21,7 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     unlabelled: _Vectors | None
 
     def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
-        """Fit on vectors (n,D), their labels (n,) and unlabelled vectors (M,D).
-
-        Unlabelled vectors stand in place of those the head was made with; with none at all, the
-        head learns from the labelled ones alone.
-        """
+        """Fit on vectors (n,D), labels (n,) and unlabelled vectors (M,D), given here or before."""
         X, y = validate_data(self, X, y, dtype=np.float64)
         given = self.unlabelled if unlabelled is None else unlabelled
         U = X if given is None else np.asarray(given, np.float64)
@@ -40,8 +36,7 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most likely class (n,)."""
-        probabilities = self.predict_proba(X)
-        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Return the probability of each class (n,K), calibrated by ``self_training`` alone."""
@@ -65,11 +60,7 @@ class Prototypes(SemiSupervised):
     vectors those of each class are brought to mean 0 and deviation 1, as in
     :class:`selftime.tasks.probing.probe.Probe`, so that no class takes all: fully where all
     classes have as many labels, less the more unequal they are.
-
-    Args:
-        temperature: of the softmax that shares unlabelled vectors out among classes.
-        rounds: times that means are moved.
-        unlabelled: (M,D) vectors, or None.
+    ``temperature`` is that of the softmax that shares unlabelled vectors (M,D) out among classes.
     """
 
     def __init__(
@@ -108,11 +99,7 @@ class SelfTraining(SemiSupervised):
     more cautiously: it takes classes to be as frequent as it finds them, and half of its scores
     come from the first fit. This head gains more where classes are equally frequent, and loses
     where they are not.
-
-    Args:
-        share: share of the unlabelled vectors that have a label in the last round.
-        rounds: times that the probe is fitted again.
-        unlabelled: (M,D) vectors, or None.
+    ``share`` of the unlabelled vectors (M,D) have a label in the last round.
     """
 
     def __init__(
@@ -143,11 +130,7 @@ class LabelSpreading(SemiSupervised):
     labels of a class, and each column of F is scaled to sum 1, so that classes weigh the same. A
     new vector takes the mean of its neighbours, weighted by similarity; where no label reached any
     of them, of all vectors.
-
-    Args:
-        neighbours: of each vector.
-        alpha: share of its class that a vector takes from its neighbours.
-        unlabelled: (M,D) vectors, or None.
+    ``alpha`` is the share of its class that a vector takes from its neighbours.
     """
 
     def __init__(
@@ -192,16 +175,14 @@ def balanced_scores(
     deviation = over.std(axis=0)
     common = max(float(np.sqrt((deviation**2).mean())), 1e-12)
     scale = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
-    out: np.ndarray = (scores - strength * over.mean(axis=0)) / scale
-    return out
+    return np.asarray((scores - strength * over.mean(axis=0)) / scale)
 
 
 def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "n M"]:
     """Return a mask (n,M) of the k nearest of each, and of all as near as the last of them."""
     k = min(k, cosines.shape[1])
     last = np.partition(cosines, -k, axis=1)[:, -k]
-    near: np.ndarray = cosines >= last[:, None]
-    return near
+    return np.asarray(cosines >= last[:, None])
 
 
 def direction_similarity(cosines: Float[np.ndarray, "n M"]) -> Float[np.ndarray, "n M"]:

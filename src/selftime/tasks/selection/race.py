@@ -82,28 +82,19 @@ LEARNING = 0.9
 
 
 class Finish(NamedTuple):
-    """The result of a contender.
+    """The result of a contender."""
 
-    Attributes:
-        name: of the objective.
-        criterion: label-free estimate of the quality of its embeddings; NaN if it failed.
-        probe: accuracy of a probe in cross-validation; None without labels.
-        seconds: of learning.
-        failure: the reason why it has no model; empty if it has one.
-    """
-
-    name: str
-    criterion: float
-    probe: float | None
-    seconds: float
-    failure: str = ""
+    name: str  # of the objective
+    criterion: float  # label-free estimate of the quality of its embeddings; NaN if it failed
+    probe: float | None  # accuracy of a probe in cross-validation; None without labels
+    seconds: float  # of learning
+    failure: str = ""  # the reason why it has no model; empty if it has one
 
     @property
     def score(self) -> float:
         """The probe's accuracy where there is one, else the criterion; -∞ after a failure."""
-        if self.failure:
-            return -np.inf
-        return self.criterion if self.probe is None else self.probe
+        found = self.criterion if self.probe is None else self.probe
+        return -np.inf if self.failure else found
 
 
 @dataclass(frozen=True)
@@ -199,7 +190,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
 
 
 def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
-    """Write the facts of a race into its folder, and return the folder of its contenders."""
+    """Write the facts of a race into its folder; return the folder of its contenders."""
     folder = Path(run)
     if overwrite and (folder / RUN_FILE).is_file():
         remove_folder(folder)

@@ -20,18 +20,11 @@ from selftime.objectives.supervised.targets import OneClass
 from selftime.tasks.transfer.tune import fine_tune
 
 MAX_TRAINING_STEPS = 400
-"""Most training steps; training ends earlier where the loss is low."""
+"""Most training steps by default; training ends earlier where the loss is low."""
 
 
 class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """A network and a linear map trained by cross entropy on few labelled series.
-
-    Args:
-        recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
-        channels: C channels of the series, which rows hold one after another.
-        steps: most training steps; None takes :data:`MAX_TRAINING_STEPS`.
-        seed: fixes everything random.
-    """
+    """A network of a recipe and a linear map, trained by cross entropy on few labelled series."""
 
     def __init__(
         self, *, recipe: dict[str, Any], channels: int, steps: int | None = None, seed: int = 0

@@ -66,22 +66,14 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     held_out_loss: Callable[[], float] | None = None,
     progress: Progress = silent,
 ) -> Supervised:
-    """Train the network itself on labels; training ends early where the loss is low.
+    """Train the network itself on targets, a row per series; end early where the loss is low.
 
-    ``targets`` has a row per series. ``held_out_loss`` measures the network on other series; the
-    weights of its lowest value are kept.
+    The weights of the lowest ``held_out_loss``, if there is such a function, are kept.
     """
     if config.stop_below is None:
         config = replace(config, stop_below=STOP_LOSS)
     training = Trainer(
-        network,
-        series,
-        scale,
-        budget,
-        config,
-        seed,
-        targets=targets,
-        held_out_loss=held_out_loss,
+        network, series, scale, budget, config, seed, targets=targets, held_out_loss=held_out_loss
     )
     warn_of(training.refused)
     network.train()
@@ -106,11 +98,7 @@ def network_with_head(
 
 
 def select_trainable(encoder: Encoder, strategy: str, blocks: int, seed: int) -> Encoder:
-    """Return a copy of the encoder in which the weights that a strategy trains need gradients.
-
-    "probe" trains nothing, "adapter" low-rank changes drawn by the seed, "partial" the last
-    blocks, "full" and "staged" everything.
-    """
+    """Return a copy of the encoder in which the weights that a strategy trains need gradients."""
     if strategy == "adapter":
         return add_low_rank(encoder, rank=RANK, seed=seed)
     own = unfrozen(encoder)
@@ -130,10 +118,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     seed: int,
     progress: Progress = silent,
 ) -> TunedSolution:
-    """Train the network, and return it with a model of its encoder.
-
-    Frozen parts run only once where nothing but linear maps of them is trained.
-    """
+    """Train the network; frozen parts run once where nothing but linear maps of them is trained."""
     encoder, needs_tokens = network.encoder, network.target_type.by_step or network.pool is not None
     targets, scale = network.target_type.targets(y), model.scaling
     if not needs_tokens and is_linear(encoder):
@@ -213,10 +198,9 @@ def layer_rates(encoder: Encoder, rate: float) -> dict[str, float]:
 
 
 class CachedVectors(Encoder):
-    """Cached vectors, which come as series of one timepoint with a number per channel.
+    """The vectors of a frozen part of an encoder, which so runs once and not at every step.
 
-    It stands for a frozen part of an encoder, which so runs once and not at every step. It returns
-    ``dim`` channels from ``start`` on.
+    They come as series of one timepoint; this returns ``dim`` of their channels from ``start`` on.
     """
 
     def __init__(self, *, start: int, dim: int) -> None:
@@ -229,10 +213,7 @@ class CachedVectors(Encoder):
 
 
 def cache_frozen(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
-    """Replace frozen parts by :class:`CachedVectors`; return the encoder and these parts.
-
-    Trainable weights are shared with the encoder that was given.
-    """
+    """Return the encoder, its weights shared and frozen parts cached vectors, and these parts."""
     frozen: list[Encoder] = []
     return _cache_frozen(encoder, frozen), frozen
 
