@@ -160,10 +160,7 @@ def nearest_right(
 def probe_right(
     labels: np.ndarray, folds: Int64[np.ndarray, "N"], known: list[_Vectors], asked: _Vectors
 ) -> _Right:
-    """Return a mask of ``asked`` vectors that a probe fitted on other folds of all known gets right.
-
-    ``known`` are vectors of all series, clean or under a view.
-    """
+    """Return a mask of asked vectors that a probe of all known ones of other folds gets right."""
     right = np.zeros(len(asked), bool)
     for f in np.unique(folds):
         held_out = folds == f

@@ -81,10 +81,8 @@ class Comparison:
             return []
         classes = self.n_labels[min(exact)] / min(exact)
         order = sorted(by_count)
-        ours, theirs = (
-            [self.accuracy(row, by_count[count]) for count in order]
-            for row in (self.names[0], name)
-        )
+        ours = [self.accuracy(self.names[0], by_count[count]) for count in order]
+        theirs = [self.accuracy(name, by_count[count]) for count in order]
         counts = [count / classes for count in order]
         return savings(counts, ours, counts, theirs)
 
@@ -138,19 +136,15 @@ def labels_in_words(shots: Shots) -> str:
 
 def parse_shots(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
     """Return labels per class, each once, from numbers, shares, "10%", "all" or None."""
-    if isinstance(labels, str):
-        words: Sequence[Shots | str] = labels.split(",")
-    else:
-        words = labels if isinstance(labels, Sequence) else [labels]
+    parts = labels.split(",") if isinstance(labels, str) else labels
+    words: Sequence[Shots | str] = parts if isinstance(parts, Sequence) else [parts]
     try:
         found = tuple(dict.fromkeys(_parse_one(word) for word in words))
     except ValueError:
         found = ()
     if not found:
-        raise ValueError(
-            f"got {labels!r} as labels per class, wanted numbers, shares or all, "
-            "such as 1,2,5,10%,all"
-        )
+        wanted = "numbers, shares or all, such as 1,2,5,10%,all"
+        raise ValueError(f"got {labels!r} as labels per class, wanted {wanted}")
     return found
 
 
@@ -284,8 +278,8 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     return comparison.to_dict() | {
         "labels_per_class": list(comparison.labels_per_class),
         "hits": {
-            name: [pack_hits(comparison.hits[name][shots]) for shots in comparison.labels_per_class]
-            for name in comparison.names
+            name: [pack_hits(by_shots[shots]) for shots in comparison.labels_per_class]
+            for name, by_shots in comparison.hits.items()
         },
     }
 

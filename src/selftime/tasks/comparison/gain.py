@@ -80,10 +80,8 @@ class Savings(NamedTuple):
         had = f"with {two_digits(self.labels)} {noun} per class"
         theirs = f"{other} with {two_digits(self.equivalent)}"
         if self.factor <= 1 and not self.at_least:
-            return (
-                f"{had} self-supervision did not save labels here: {other} is as good "
-                f"with {two_digits(self.equivalent)}"
-            )
+            as_good = f"{other} is as good with {two_digits(self.equivalent)}"
+            return f"{had} self-supervision did not save labels here: {as_good}"
         times = f"{two_digits(self.factor)} times fewer labels"
         if not self.at_least:
             return f"{had} this model is as good as {theirs}: {times}"

@@ -86,5 +86,4 @@ def shared_groups(train: SeriesSet, test: SeriesSet) -> tuple[str, ...]:
     """Return groups that have series in both parts; none where either part has no groups."""
     if train.groups is None or test.groups is None:
         return ()
-    names = np.intersect1d(train.groups.astype(str), test.groups.astype(str))
-    return tuple(names.tolist())
+    return tuple(np.intersect1d(train.groups.astype(str), test.groups.astype(str)).tolist())

@@ -41,8 +41,7 @@ def mistakes_in(
 ) -> tuple[Mistake, ...]:
     """Return wrong predictions beside their nearest training series, the most confident first.
 
-    ``names`` are the true and the predicted class of each test series as text, ``spaces`` the
-    embeddings of the training series (N,D) and of the test series (M,D).
+    ``names`` are true and predicted classes (M,), ``spaces`` embeddings of train and test.
     """
     truth, predicted = names
     wrong = np.flatnonzero(truth != predicted)

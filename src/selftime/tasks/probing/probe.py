@@ -62,28 +62,23 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         """Fit on embeddings (n,D) and their labels (n,)."""
         X, y = validate_data(self, X, y, dtype=np.float64)
         with warnings.catch_warnings():  # few labels per class are what this is for
-            warnings.filterwarnings(
-                "ignore", "The number of unique classes is greater", UserWarning
-            )
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         labels = np.bincount(index)
         self.reach_ = 0.0 if self.reference_bank is None else _SHIFT_SHARE / float(labels.mean())
         signs = class_signs(index, len(self.classes_))
-        self.coef_, self.intercept_, held_out = ridge_with_intercept(
-            self._move_to_neighbours(X), signs, self.penalty
-        )
-        reference_bank = (
-            X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
-        )
-        moved = self._move_to_neighbours(reference_bank)
+        near = self._move_to_neighbours(X)
+        self.coef_, self.intercept_, held_out = ridge_with_intercept(near, signs, self.penalty)
+        bank = X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
+        moved = self._move_to_neighbours(bank)
         shift, scale = self._normalisation(labels, moved)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
         self.temperature_ = softmax_temperature((held_out - shift) / scale, index)
         self.own_coef_ = np.zeros_like(self.coef_)
-        if len(X) < len(reference_bank):
-            self._learn_from_itself((X, index), reference_bank, moved)
+        if len(X) < len(bank):
+            self._learn_from_itself((X, index), bank, moved)
         return self
 
     def _learn_from_itself(
@@ -109,9 +104,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         """Add a share of the mean of their neighbours to vectors (n,D)."""
         if self.reference_bank is None:
             return X
-        return X + self.reach_ * neighbour_mean(
-            X, self.reference_bank.astype(np.float64), _NEIGHBOURS_AVERAGED
-        )
+        bank = self.reference_bank.astype(np.float64)
+        return X + self.reach_ * neighbour_mean(X, bank, _NEIGHBOURS_AVERAGED)
 
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
@@ -137,8 +131,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Return calibrated probabilities (n,K)."""
-        scores = self.scores(X)
-        return np.asarray(softmax(scores / self.temperature_, axis=1))
+        return np.asarray(softmax(self.scores(X) / self.temperature_, axis=1))
 
     def scores(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Return scores of all classes (n,K), before they become probabilities."""

@@ -36,7 +36,8 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most likely class (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Return the probability of each class (n,K), calibrated by ``self_training`` alone."""
@@ -56,10 +57,9 @@ class Prototypes(SemiSupervised):
     """Nearest class mean, the means moved towards the unlabelled vectors near them.
 
     Soft k-means from the labelled means (Ren et al. 2018, *Meta-Learning for Semi-Supervised
-    Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; over the unlabelled
-    vectors those of each class are brought to mean 0 and deviation 1, as in
-    :class:`selftime.tasks.probing.probe.Probe`, so that no class takes all: fully where all
-    classes have as many labels, less the more unequal they are.
+    Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; those of each class
+    are brought to mean 0 and deviation 1 over the unlabelled vectors, as in ``Probe``, less the
+    more unequal the numbers of labels are.
     ``temperature`` is that of the softmax that shares unlabelled vectors (M,D) out among classes.
     """
 
@@ -95,10 +95,9 @@ class SelfTraining(SemiSupervised):
     """The probe, fitted again on its most confident labels of unlabelled vectors.
 
     Equally many are taken of each class, more from round to round, with the label that the probe
-    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). The probe trains itself
-    more cautiously: it takes classes to be as frequent as it finds them, and half of its scores
-    come from the first fit. This head gains more where classes are equally frequent, and loses
-    where they are not.
+    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). This head gains more
+    than the probe, which trains itself more cautiously, where classes are equally frequent, and
+    loses where they are not.
     ``share`` of the unlabelled vectors (M,D) have a label in the last round.
     """
 
@@ -145,9 +144,8 @@ class LabelSpreading(SemiSupervised):
         self.known_ = directions(np.concatenate([X, U]), self.centre_)
         Y = np.zeros((len(self.known_), index.max() + 1))
         Y[np.arange(len(X)), index] = 1
-        F = propagate_labels(
-            neighbour_graph(self.known_, self.neighbours), Y / Y.sum(axis=0), self.alpha
-        )
+        graph = neighbour_graph(self.known_, self.neighbours)
+        F = propagate_labels(graph, Y / Y.sum(axis=0), self.alpha)
         self.shares_ = F / F.sum(axis=0)
 
     def _probabilities(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
@@ -169,8 +167,7 @@ def balanced_scores(
 ) -> Float[np.ndarray, "n K"]:
     """Subtract the mean of scores over unlabelled vectors, and divide by their deviation there.
 
-    At strength 1 every class has its own mean and deviation; at 0 means stay, and all classes
-    share one deviation.
+    At strength 1 each class has its own; at 0 means stay, and all classes share one deviation.
     """
     deviation = over.std(axis=0)
     common = max(float(np.sqrt((deviation**2).mean())), 1e-12)

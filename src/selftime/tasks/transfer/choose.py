@@ -108,8 +108,7 @@ def choose(
 ) -> Selection:
     """Choose the strategy for labels y: the rule of thumb, checked by a race where it may err.
 
-    The probe stays unless another is ahead of it by more than a standard error. All contenders
-    share the head, budget, training and seed of ``config``.
+    The probe stays unless another, with the same config, is ahead by more than a standard error.
     """
     if config.head not in NETWORK_HEADS:
         return Selection("probe", f"head '{config.head}' is fitted on frozen vectors", {})

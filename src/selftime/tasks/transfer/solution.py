@@ -99,9 +99,9 @@ class TunedSolution(Solution):
 
 
 def calibrate(solution: TunedSolution, series: SeriesSet, y: Any) -> TunedSolution:
-    """Fit the temperature of highest likelihood on series that were not trained on.
+    """Fit the temperature of highest likelihood on held-out series (Guo et al. 2017, section 4.2).
 
-    (Guo et al. 2017, section 4.2.) Values have none, and without series it stays as it is.
+    Values have none, and without series it stays as it is.
     """
     target_type = solution.target_type
     if not len(y) or isinstance(target_type, Amount):

@@ -216,16 +216,9 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     network.rates = rates_of(network.encoder, config.strategy)
     if config.strategy in FROM_PROBE:
         set_to_probe(network, model, series, y)
-    budget, training = config.training(len(series))
+    budget, own = config.training(len(series))
     return fine_tune_model(
-        model,
-        network,
-        series,
-        y,
-        budget=budget,
-        config=training,
-        seed=config.seed,
-        progress=progress,
+        model, network, series, y, budget=budget, config=own, seed=config.seed, progress=progress
     )
 
 

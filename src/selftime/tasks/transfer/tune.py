@@ -185,10 +185,7 @@ def train_last(encoder: Encoder, count: int) -> Encoder:
 
 
 def layer_rates(encoder: Encoder, rate: float) -> dict[str, float]:
-    """Return the factor of each weight's learning rate, by its name behind ``encoder.``.
-
-    The last block has ``rate``, each one before it :data:`DECAY` times as much.
-    """
+    """Return the rate of each weight: ``rate`` in the last block, times DECAY per block below."""
     names = {id(weight): f"encoder.{name}" for name, weight in encoder.named_parameters()}
     return {
         names[id(weight)]: rate * DECAY**depth
