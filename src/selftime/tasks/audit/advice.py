@@ -28,19 +28,13 @@ that learns from views; no strength is harmless; some are; all are; no series is
 class Effect:
     """The effect of a view at one strength on the series that it changed at all.
 
-    Attributes:
-        amount: the strength.
-        changed: share of the series that it changed.
-        agreement: share of these that are still nearest to their own view, 0 to 1.
-        nearest: points that 1-NN among clean series loses; None without labels.
-        probe: points that a probe of clean series loses.
-        relearned: points that even a probe loses that was fitted on views as well: information
-            on labels that is in the series and not in their views.
+    Labels give the points that are lost by 1-NN among clean series, by a probe of clean series, and
+    even by a probe fitted on views as well: information that is in the series and not in the views.
     """
 
     amount: Strength
-    changed: float
-    agreement: float
+    changed: float  # share of the series that it changed
+    agreement: float  # share of these that are still nearest to their own view, 0 to 1
     nearest: Gain | None = None
     probe: Gain | None = None
     relearned: Gain | None = None
@@ -52,11 +46,7 @@ class Effect:
 
     @property
     def is_harmless(self) -> bool:
-        """True without a clear drop where labels or neighbours confirm that there is none.
-
-        Neighbours do where at least 95 % of the series are nearest to their own view, labels where
-        the intervals leave no room for a drop of 5 points.
-        """
+        """True without a clear drop where labels or neighbours confirm that there is none."""
         if any(is_clear(drop) for drop in self.drops):
             return False
         labels_confirm = bool(self.drops) and all(drop.high <= _SURE_DROP for drop in self.drops)
@@ -119,6 +109,12 @@ class ViewAudit:
         falling = self.effects[0].amount > self.effects[-1].amount
         return f"{WEAKLY}: {self.keyword} {'≥' if falling else '≤'} {self.suggested:g}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        names = ("name", "suggestion", "verdict", "keyword", "suggested")
+        effects = [effect.to_dict() for effect in self.effects]
+        return {name: getattr(self, name) for name in names} | {"effects": effects}
+
     def order(self) -> tuple[int, float]:
         """Return a sort key that puts the worst first."""
         worst = (DESTROYS, CONFUSES, WEAKLY, SAFE, UNCHANGED).index(self.verdict)
@@ -127,23 +123,14 @@ class ViewAudit:
 
 @dataclass(frozen=True, kw_only=True)
 class Invariance:
-    """Results of the audit of all views.
+    """Results of the audit of all views."""
 
-    Attributes:
-        series: number of series that were tried.
-        classes: number of classes; 0 where labels were not used.
-        nearest: share of held-out clean series that 1-NN gets right; None without labels.
-        probe: share that the probe gets right.
-        note: the reason why labels were not used; empty where they were.
-        views: the most harmful first.
-    """
-
-    series: int
-    classes: int
-    nearest: float | None
-    probe: float | None
-    note: str
-    views: tuple[ViewAudit, ...]
+    series: int  # number of series that were tried
+    classes: int  # number of classes; 0 where labels were not used
+    nearest: float | None  # share of held-out clean series that 1-NN gets right
+    probe: float | None  # share that the probe gets right; None without labels, as of 1-NN
+    note: str  # the reason why labels were not used; empty where they were
+    views: tuple[ViewAudit, ...]  # the most harmful first
 
     def warnings(self) -> list[str]:
         """Return a line for each view that must not be used here."""
@@ -162,15 +149,5 @@ class Invariance:
             "clean": {"nearest": self.nearest, "probe": self.probe},
             "note": self.note,
             "warnings": self.warnings(),
-            "views": [
-                {
-                    "name": audit.name,
-                    "suggestion": audit.suggestion,
-                    "verdict": audit.verdict,
-                    "keyword": audit.keyword,
-                    "suggested": audit.suggested,
-                    "effects": [effect.to_dict() for effect in audit.effects],
-                }
-                for audit in self.views
-            ],
+            "views": [audit.to_dict() for audit in self.views],
         }

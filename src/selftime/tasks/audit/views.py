@@ -127,9 +127,8 @@ def prepare_audit(series: SeriesSet, seed: int) -> AuditData:
         features = encoder.embed(x)
     if series.labels is None:
         return AuditData(x, encoder, features, None)
-    folds = folds_by_class(
-        series.labels, series.groups, _AUDIT_FOLDS, np.random.default_rng([seed, 2])
-    )
+    rng = np.random.default_rng([seed, 2])
+    folds = folds_by_class(series.labels, series.groups, _AUDIT_FOLDS, rng)
     vectors, labels = gram_coordinates(features), series.labels
     nearest = nearest_right(labels, folds, similarity(vectors, vectors))
     probe = probe_right(labels, folds, [vectors], vectors)
@@ -161,11 +160,7 @@ def nearest_right(
 def probe_right(
     labels: np.ndarray, folds: Int64[np.ndarray, "N"], known: list[_Vectors], asked: _Vectors
 ) -> _Right:
-    """Return a mask of series that a probe fitted on all other folds gets right.
-
-    ``known`` are vectors of all series, clean or under a view, which the probe is fitted on
-    together; ``asked`` those that it classifies.
-    """
+    """Return a mask of asked vectors that a probe of all known ones of other folds gets right."""
     right = np.zeros(len(asked), bool)
     for f in np.unique(folds):
         held_out = folds == f

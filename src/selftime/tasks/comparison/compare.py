@@ -37,18 +37,13 @@ Shots = int | float | None
 class Comparison:
     """Accuracy of a model and of reference rows at several numbers of labels per class.
 
-    Attributes:
-        labels_per_class: numbers, shares and None for all, in the order they were asked for.
-        hits: (R,M) test series that were right in each draw, by row name (the model first) and
-            by labels per class.
-        n_labels: number of all labels, by labels per class.
-        leaks: overlap of the test series with pretraining and labels, if it was looked for.
-        model: that was compared; None where the comparison was read from a file.
+    Hits (R,M) are by row, the model first, and by labels per class. There is no model where the
+    comparison was read from a file.
     """
 
     labels_per_class: tuple[Shots, ...]
     hits: dict[str, dict[Shots, Hits]]
-    n_labels: dict[Shots, int]
+    n_labels: dict[Shots, int]  # number of all labels
     leaks: Leaks | None = None
     model: Model | None = field(default=None, repr=False, compare=False)
 
@@ -79,20 +74,15 @@ class Comparison:
         return [*by_shots, *(f"{text[0].upper()}{text[1:]}." for text in words), *leaks]
 
     def labels_saved(self, name: str) -> list[Savings]:
-        """Return the worth of each number of labels beside a row, from few labels to many.
-
-        Empty where fewer than two numbers were tried, or none of them a number of labels per class.
-        """
+        """Return the worth of each number of labels beside a row; empty if too few were tried."""
         exact = [shots for shots in self.labels_per_class if shots is not None and shots >= 1]
         by_count = {self.n_labels[shots]: shots for shots in self.labels_per_class}
         if name not in self.hits or not exact or len(by_count) < 2:
             return []
         classes = self.n_labels[min(exact)] / min(exact)
         order = sorted(by_count)
-        ours, theirs = (
-            [self.accuracy(row, by_count[count]) for count in order]
-            for row in (self.names[0], name)
-        )
+        ours = [self.accuracy(self.names[0], by_count[count]) for count in order]
+        theirs = [self.accuracy(name, by_count[count]) for count in order]
         counts = [count / classes for count in order]
         return savings(counts, ours, counts, theirs)
 
@@ -145,24 +135,16 @@ def labels_in_words(shots: Shots) -> str:
 
 
 def parse_shots(labels: Shots | str | Sequence[Shots | str]) -> tuple[Shots, ...]:
-    """Return labels per class, each once, from numbers, shares, "10%", "all" or None.
-
-    Raises:
-        ValueError: neither a positive number, nor a share of up to 100 %, nor "all" or None.
-    """
-    if isinstance(labels, str):
-        words: Sequence[Shots | str] = labels.split(",")
-    else:
-        words = labels if isinstance(labels, Sequence) else [labels]
+    """Return labels per class, each once, from numbers, shares, "10%", "all" or None."""
+    parts = labels.split(",") if isinstance(labels, str) else labels
+    words: Sequence[Shots | str] = parts if isinstance(parts, Sequence) else [parts]
     try:
         found = tuple(dict.fromkeys(_parse_one(word) for word in words))
     except ValueError:
         found = ()
     if not found:
-        raise ValueError(
-            f"got {labels!r} as labels per class, wanted numbers, shares or all, "
-            "such as 1,2,5,10%,all"
-        )
+        wanted = "numbers, shares or all, such as 1,2,5,10%,all"
+        raise ValueError(f"got {labels!r} as labels per class, wanted {wanted}")
     return found
 
 
@@ -256,11 +238,7 @@ COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
 
 
 def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
-    """Return a function that makes the row of a strategy.
-
-    Raises:
-        ValueError: the strategy is unknown.
-    """
+    """Return a function that makes the row of a strategy."""
     config = TransferConfig(strategy=name)
     check_transfer(config)
     return lambda model, train, test: strategy_row(model, train, test, config)
@@ -283,11 +261,7 @@ def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.nda
 
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of both parts.
-
-    Raises:
-        SeriesError: labels are missing, of one class only, or test has classes that train lacks.
-    """
+    """Return the labels of both parts."""
     if train.labels is None or test.labels is None:
         part = "train" if train.labels is None else "test"
         raise SeriesError(f"{part} has no labels, wanted one a series: name their column or file")
@@ -304,18 +278,14 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     return comparison.to_dict() | {
         "labels_per_class": list(comparison.labels_per_class),
         "hits": {
-            name: [pack_hits(comparison.hits[name][shots]) for shots in comparison.labels_per_class]
-            for name in comparison.names
+            name: [pack_hits(by_shots[shots]) for shots in comparison.labels_per_class]
+            for name, by_shots in comparison.hits.items()
         },
     }
 
 
 def comparison_from_dict(content: Mapping[str, Any]) -> Comparison:
-    """Return the comparison that :func:`comparison_to_dict` wrote.
-
-    Raises:
-        ValueError: a field is missing or does not fit, as in files of older versions.
-    """
+    """Return the comparison that :func:`comparison_to_dict` wrote."""
     try:
         all_shots, M = tuple(content["labels_per_class"]), int(content["test_series"])
         hits = {
@@ -335,11 +305,7 @@ def pack_hits(hits: Hits) -> list[str]:
 
 
 def unpack_hits(texts: list[str], M: int) -> Hits:
-    """Return the hits of M test series in every draw (R,M).
-
-    Raises:
-        ValueError: too few or too many bits.
-    """
+    """Return the hits of M test series in every draw (R,M)."""
     rows = [np.frombuffer(b64decode(text, validate=True), np.uint8) for text in texts]
     if not rows or any(len(row) != -(-M // 8) for row in rows):
         raise ValueError(f"the comparison holds hits that are not of {M} series: compare again")

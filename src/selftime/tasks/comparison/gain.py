@@ -63,17 +63,11 @@ Count = int | float
 
 
 class Savings(NamedTuple):
-    """The worth of a model's labels beside another row, both in labels per class.
+    """The worth of a model's labels beside another row, both in labels per class."""
 
-    Attributes:
-        labels: that the model had.
-        equivalent: with which the other row is as good.
-        at_least: True where the other row was worse even with that many, the most it was given.
-    """
-
-    labels: Count
-    equivalent: Count
-    at_least: bool
+    labels: Count  # that the model had
+    equivalent: Count  # with which the other row is as good
+    at_least: bool  # True where the other row is worse even so, with the most it was given
 
     @property
     def factor(self) -> float:
@@ -86,10 +80,8 @@ class Savings(NamedTuple):
         had = f"with {two_digits(self.labels)} {noun} per class"
         theirs = f"{other} with {two_digits(self.equivalent)}"
         if self.factor <= 1 and not self.at_least:
-            return (
-                f"{had} self-supervision did not save labels here: {other} is as good "
-                f"with {two_digits(self.equivalent)}"
-            )
+            as_good = f"{other} is as good with {two_digits(self.equivalent)}"
+            return f"{had} self-supervision did not save labels here: {as_good}"
         times = f"{two_digits(self.factor)} times fewer labels"
         if not self.at_least:
             return f"{had} this model is as good as {theirs}: {times}"
@@ -105,16 +97,7 @@ def savings(
     The other row's accuracy is taken to grow along straight lines between the numbers of labels
     it was measured with, on a logarithmic scale of labels. It is as good from the first number on
     at which it reaches the model's accuracy, at the lowest the fewest labels it was measured with.
-
-    Args:
-        labels: (A,) labels per class that the model had, ascending.
-        ours: (A,) its accuracies.
-        counts: (B,) labels per class that the other row had, ascending.
-        theirs: (B,) its accuracies.
-
-    Raises:
-        ValueError: no accuracies, one too many or too few, or counts that are not positive and
-            ascending.
+    The model had ``labels`` per class (A,), the other row ``counts`` (B,), both ascending.
     """
     check_curve(labels, ours)
     check_curve(counts, theirs)
@@ -137,11 +120,7 @@ def worth(
 
 
 def check_curve(counts: Sequence[Count], accuracies: Sequence[float]) -> None:
-    """Check that there is one accuracy for each number of labels, from few to many.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Check that there is one accuracy for each number of labels, from few to many."""
     if not len(counts) or len(counts) != len(accuracies):
         raise ValueError(
             f"got {len(counts)} numbers of labels and {len(accuracies)} accuracies, wanted one "

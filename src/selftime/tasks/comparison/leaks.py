@@ -16,19 +16,12 @@ _MAX_NAMED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Leaks:
-    """Overlap of test series with pretraining and with labelled series.
+    """Overlap of test series with pretraining and with labelled series."""
 
-    Attributes:
-        test: number of test series.
-        seen: of these, the number that the model was pretrained on; None where it does not know.
-        doubled: the number that occur among the labelled training series too, value by value.
-        shared: groups (subject, machine, recording) that occur in both parts.
-    """
-
-    test: int
-    seen: int | None = None
-    doubled: int = 0
-    shared: tuple[str, ...] = ()
+    test: int  # number of test series
+    seen: int | None = None  # of these in pretraining; None where the model does not know
+    doubled: int = 0  # of these among the labelled training series too, value by value
+    shared: tuple[str, ...] = ()  # groups (subject, machine, recording) in both parts
 
     def sentences(self) -> list[str]:
         """Return a warning for each leak."""
@@ -93,5 +86,4 @@ def shared_groups(train: SeriesSet, test: SeriesSet) -> tuple[str, ...]:
     """Return groups that have series in both parts; none where either part has no groups."""
     if train.groups is None or test.groups is None:
         return ()
-    names = np.intersect1d(train.groups.astype(str), test.groups.astype(str))
-    return tuple(names.tolist())
+    return tuple(np.intersect1d(train.groups.astype(str), test.groups.astype(str)).tolist())

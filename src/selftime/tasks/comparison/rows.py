@@ -29,32 +29,22 @@ _Features = Float32[np.ndarray, "N D"]
 
 
 class Row(NamedTuple):
-    """One row of a comparison.
-
-    Attributes:
-        name: as printed.
-        train: (N,D) vectors of the training part; from scratch, its values (N,C·T).
-        test: (M,D) vectors of the test part; from scratch, its values, with a T of their own.
-        head: classifier that is cloned and fitted on the labelled vectors.
-    """
+    """One row of a comparison: vectors of both parts, or from scratch their values."""
 
     name: str
-    train: _Features
-    test: _Features
-    head: ClassifierMixin
+    train: _Features  # (N,D), or (N,C·T)
+    test: _Features  # (M,D), or (M,C·T) with a T of its own
+    head: ClassifierMixin  # cloned and fitted on the labelled vectors
 
 
-def _embed_both(
-    model: Model, train: SeriesSet, test: SeriesSet
-) -> tuple[Float32[np.ndarray, "N D"], Float32[np.ndarray, "M D"]]:
+def _embed_both(model: Model, train: SeriesSet, test: SeriesSet) -> tuple[_Features, _Features]:
     return model.embed(train, progress=False), model.embed(test, progress=False)
 
 
 def model_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """Return the row of the model itself."""
-    return Row(
-        "selftime", *_embed_both(model, train, test), Probe(reference_bank=model.reference_bank)
-    )
+    head = Probe(reference_bank=model.reference_bank)
+    return Row("selftime", *_embed_both(model, train, test), head)
 
 
 def untrained_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
@@ -84,8 +74,7 @@ def draw_bank(vectors: _Features) -> _Features:
 def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: int = 0) -> Row:
     """Return the row of MiniRocket with its paper's classifier (Dempster et al. 2021, section 3.3).
 
-    Its biases and standardisation come from every training series, not from the few labelled
-    ones.
+    Its biases and standardisation come from every training series, labelled or not.
     """
     length = int(np.median(train.lengths))
     body = Standardised(encoder=MiniRocket(channels=train.n_channels, length=length, seed=seed))
@@ -140,9 +129,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """Fit the strategy on some of the series and their labels."""
         self.classes_ = np.unique(y)
         target_type, rows = OneClass(self.classes_), self.series[X[:, 0]]
-        self.solution_ = fit_strategy(
-            self.model, rows, np.asarray(y), target_type, self.config
-        ).solution
+        found = fit_strategy(self.model, rows, np.asarray(y), target_type, self.config)
+        self.solution_ = found.solution
         return self
 
     def predict(self, X: Int[np.ndarray, "n 1"]) -> np.ndarray:
@@ -179,10 +167,7 @@ def is_strategy(name: str) -> bool:
 def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
     """Join the series of two sets, without labels and groups."""
     parts = (first, second)
-    seen = [
-        np.ones(part.steps.shape, bool) if part.observed is None else part.observed
-        for part in parts
-    ]
+    seen = [np.ones(p.steps.shape, bool) if p.observed is None else p.observed for p in parts]
     return SeriesSet(
         steps=np.concatenate([part.steps for part in parts]),
         offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),

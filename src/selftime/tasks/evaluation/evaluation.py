@@ -203,11 +203,7 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Evaluation":
-        """Return the evaluation that :meth:`to_dict` wrote; figures are computed anew.
-
-        Raises:
-            ValueError: another format, or a field is missing or does not fit.
-        """
+        """Return the evaluation that :meth:`to_dict` wrote; figures are computed anew."""
         if content.get("format") != _EVALUATION_FORMAT:
             raise ValueError(
                 f"got an evaluation of format {content.get('format')}, wanted {_EVALUATION_FORMAT}"
@@ -286,11 +282,7 @@ def evaluate(
 def evaluate_shots(
     model: Model, train: SeriesSet, test: SeriesSet, *, shots: Shots = None
 ) -> Evaluation:
-    """Judge the model's row of a comparison at some labels per class, with its first draw.
-
-    Raises:
-        SeriesError: labels are missing, or test has classes that train lacks.
-    """
+    """Judge the model's row of a comparison at some labels per class, with its first draw."""
     labels, _ = check_labels(train, test)
     row, pick = model_row(model, train, test), draw_labels(labels, shots, 1)[0]
     head = clone(row.head).fit(row.train[pick], labels[pick])
@@ -306,13 +298,7 @@ def evaluation_of(
     train: SeriesSet,
     test: SeriesSet,
 ) -> Evaluation:
-    """Return the evaluation of probabilities of ``known`` classes.
-
-    ``spaces`` are the embeddings of the training series (N,D) and of the test series (M,D).
-
-    Raises:
-        SeriesError: labels are missing.
-    """
+    """Return the evaluation of ``known`` classes, with embeddings of train (N,D) and test (M,D)."""
     for part, series in (("train", train), ("test", test)):
         if series.labels is None:
             raise SeriesError(f"{part} has no labels, wanted one a series to judge by")

@@ -18,23 +18,14 @@ class Lookalike(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A test series with a wrong prediction.
-
-    Attributes:
-        id: of the test series.
-        truth: its class.
-        predicted: the predicted class.
-        confidence: probability of the predicted class.
-        like_predicted: the most similar training series of the predicted class.
-        like_truth: that of the true class; None where training had no such class.
-    """
+    """A test series with a wrong prediction, and the training series most similar to it."""
 
     id: str
     truth: str
     predicted: str
-    confidence: float
-    like_predicted: Lookalike | None
-    like_truth: Lookalike | None
+    confidence: float  # probability of the predicted class
+    like_predicted: Lookalike | None  # of the predicted class
+    like_truth: Lookalike | None  # of the true class; None where training had no such class
 
 
 MOST_MISTAKES = 24
@@ -50,8 +41,7 @@ def mistakes_in(
 ) -> tuple[Mistake, ...]:
     """Return wrong predictions beside their nearest training series, the most confident first.
 
-    ``names`` are the true and the predicted class of each test series as text, ``spaces`` the
-    embeddings of the training series (N,D) and of the test series (M,D).
+    ``names`` are true and predicted classes (M,), ``spaces`` embeddings of train and test.
     """
     truth, predicted = names
     wrong = np.flatnonzero(truth != predicted)
@@ -77,20 +67,16 @@ def most_similar(
     rows = np.flatnonzero(allowed)
     if not len(rows):
         return None
-    cosines = (
-        unit_vectors(among[rows].astype(np.float64))
-        @ unit_vectors(vector[None].astype(np.float64))[0]
-    )
+    units = unit_vectors(among[rows].astype(np.float64))
+    cosines = units @ unit_vectors(vector[None].astype(np.float64))[0]
     best = int(cosines.argmax())
     return Lookalike(str(ids[rows[best]]), round(float(cosines[best]), 6))
 
 
 def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
     """Return plain values for JSON."""
-    likes = {name: getattr(mistake, name) for name in ("like_predicted", "like_truth")}
-    return mistake._asdict() | {
-        name: like._asdict() if like else None for name, like in likes.items()
-    }
+    likes = {"like_predicted": mistake.like_predicted, "like_truth": mistake.like_truth}
+    return mistake._asdict() | {name: like and like._asdict() for name, like in likes.items()}
 
 
 def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:

@@ -53,17 +53,10 @@ def reliability_bins(
     """Return the bins of :func:`calibration_error`, the least confident first."""
     order = np.argsort(confidence, kind="stable")
     starts = bin_starts(confidence[order])
+    parts = (np.split(values[order], starts[1:]) for values in (confidence, right))
     return tuple(
-        ReliabilityBin(
-            low=float(p.min()),
-            high=float(p.max()),
-            series=len(p),
-            confidence=float(p.mean()),
-            accuracy=float(hits.mean()),
-        )
-        for p, hits in zip(
-            np.split(confidence[order], starts[1:]), np.split(right[order], starts[1:]), strict=True
-        )
+        ReliabilityBin(float(p.min()), float(p.max()), len(p), float(p.mean()), float(hits.mean()))
+        for p, hits in zip(*parts, strict=True)
     )
 
 

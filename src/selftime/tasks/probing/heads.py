@@ -38,8 +38,7 @@ class ValueProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-
 class LabelsProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no types there
     """Ridge regression of each label: 1 where a vector has it and -1 where it does not.
 
-    Probabilities are the logistic function of scores over a temperature that is fitted on
-    leave-one-out scores, as in :class:`selftime.tasks.probing.probe.Probe`.
+    Probabilities are logistic in the scores, calibrated on leave-one-out scores as in ``Probe``.
     """
 
     def fit(self, X: Float[np.ndarray, "n D"], Y: Any) -> "LabelsProbe":
@@ -75,18 +74,7 @@ HEAD_NAMES = ("probe", "knn", *SEMI)
 def make_head(
     name: str, reference_bank: Float32[np.ndarray, "M D"] | None, *, neighbours: int = NEIGHBOURS
 ) -> Probe | KNeighborsClassifier | SemiSupervised:
-    """Return a classifier of vectors that is not yet fitted.
-
-    Args:
-        name: "probe" (:class:`selftime.tasks.probing.probe.Probe`), "knn" (nearest by cosine), or
-            one of :mod:`selftime.tasks.probing.semi` that learns from unlabelled vectors too:
-            "prototypes", "self_training", "spread".
-        reference_bank: vectors of unlabelled series, such as those a model keeps, or None.
-        neighbours: labelled vectors that "knn" asks; nearer ones have more weight.
-
-    Raises:
-        ValueError: no head has that name.
-    """
+    """Return an unfitted classifier of vectors: one of :data:`HEAD_NAMES`, "knn" by cosine."""
     if name not in HEAD_NAMES:
         raise ValueError(f"got head {name!r}, wanted one of {', '.join(HEAD_NAMES)}")
     if name == "probe":

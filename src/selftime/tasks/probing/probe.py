@@ -21,12 +21,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     Targets are 1 for the class and -1 for the rest (least-squares classification, Suykens &
     Vandewalle 1999). The penalty is a fixed share of the mean squared length of the centred
-    vectors: with one label per class leave-one-out says nothing about it, and with a few it is so
-    noisy that a choice from a wide grid costs accuracy. At one label per class this is close to
-    the nearest class mean, with many labels to least squares.
+    vectors: with few labels leave-one-out is too noisy to choose it by.
 
-    A reference bank of unlabelled vectors, if there is one, helps in three ways where labels are
-    few.
+    A reference bank of unlabelled vectors helps in three ways where labels are few.
 
     A vector is moved towards its nearest neighbours in the bank, which even out its peculiarities
     (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
@@ -45,19 +42,9 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
     (Guo et al. 2017, section 4.2), so that calibration costs no labels.
 
-    Args:
-        penalty: share of the mean squared length that is added to every direction.
-        rounds: times that it is fitted again with its own labels for the bank.
-        reference_bank: (M,D) vectors of unlabelled series, or None; some hundreds are enough, and
-            time grows with the cube of M.
-
-    Attributes:
-        classes_: (K,) class labels.
-        coef_: (K,D) weights, of vectors moved towards their neighbours.
-        own_coef_: (K,D) weights learned from pseudo-labels, of vectors as they are.
-        intercept_: (K,) offsets.
-        reach_: share of the mean of its neighbours that is added to a vector.
-        temperature_: divides scores before the softmax.
+    Fitted, ``coef_`` (K,D) are weights of vectors moved towards their neighbours, ``own_coef_``
+    (K,D) those learned from pseudo-labels, of vectors as they are. Some hundreds of vectors in the
+    bank are enough; time grows with the cube of their number.
     """
 
     def __init__(
@@ -72,35 +59,26 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         self.reference_bank = reference_bank
 
     def fit(self, X: Any, y: Any) -> "Probe":
-        """Fit on embeddings (n,D) and their labels (n,).
-
-        Raises:
-            ValueError: embeddings are not numbers, or labels are not classes.
-        """
+        """Fit on embeddings (n,D) and their labels (n,)."""
         X, y = validate_data(self, X, y, dtype=np.float64)
         with warnings.catch_warnings():  # few labels per class are what this is for
-            warnings.filterwarnings(
-                "ignore", "The number of unique classes is greater", UserWarning
-            )
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         labels = np.bincount(index)
         self.reach_ = 0.0 if self.reference_bank is None else _SHIFT_SHARE / float(labels.mean())
         signs = class_signs(index, len(self.classes_))
-        self.coef_, self.intercept_, held_out = ridge_with_intercept(
-            self._move_to_neighbours(X), signs, self.penalty
-        )
-        reference_bank = (
-            X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
-        )
-        moved = self._move_to_neighbours(reference_bank)
+        near = self._move_to_neighbours(X)
+        self.coef_, self.intercept_, held_out = ridge_with_intercept(near, signs, self.penalty)
+        bank = X[:0] if self.reference_bank is None else self.reference_bank.astype(np.float64)
+        moved = self._move_to_neighbours(bank)
         shift, scale = self._normalisation(labels, moved)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
         self.temperature_ = softmax_temperature((held_out - shift) / scale, index)
         self.own_coef_ = np.zeros_like(self.coef_)
-        if len(X) < len(reference_bank):
-            self._learn_from_itself((X, index), reference_bank, moved)
+        if len(X) < len(bank):
+            self._learn_from_itself((X, index), bank, moved)
         return self
 
     def _learn_from_itself(
@@ -126,9 +104,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         """Add a share of the mean of their neighbours to vectors (n,D)."""
         if self.reference_bank is None:
             return X
-        return X + self.reach_ * neighbour_mean(
-            X, self.reference_bank.astype(np.float64), _NEIGHBOURS_AVERAGED
-        )
+        bank = self.reference_bank.astype(np.float64)
+        return X + self.reach_ * neighbour_mean(X, bank, _NEIGHBOURS_AVERAGED)
 
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
@@ -154,8 +131,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Return calibrated probabilities (n,K)."""
-        scores = self.scores(X)
-        return np.asarray(softmax(scores / self.temperature_, axis=1))
+        return np.asarray(softmax(self.scores(X) / self.temperature_, axis=1))
 
     def scores(self, X: Any) -> Float[np.ndarray, "n K"]:
         """Return scores of all classes (n,K), before they become probabilities."""
@@ -188,8 +164,7 @@ def fit_temperature(loss: Callable[[float], float], *, highest: float = 3.0) -> 
 def softmax_temperature(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"]) -> float:
     """Return the softmax temperature of highest likelihood on left-out scores.
 
-    Cases whose class has no other label are left aside: without them their class is unknown.
-    With none left it is :data:`DEFAULT_TEMPERATURE`.
+    Cases whose class has no other label do not count; with none left it is the default.
     """
     known = np.bincount(index)[index] > 1
     if not known.any():

@@ -21,14 +21,7 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     unlabelled: _Vectors | None
 
     def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
-        """Fit on vectors (n,D), their labels (n,) and unlabelled vectors (M,D).
-
-        Unlabelled vectors stand in place of those the head was made with; with none at all, the
-        head learns from the labelled ones alone.
-
-        Raises:
-            ValueError: vectors are not numbers, or unlabelled vectors have another length.
-        """
+        """Fit on vectors (n,D), labels (n,) and unlabelled vectors (M,D), given here or before."""
         X, y = validate_data(self, X, y, dtype=np.float64)
         given = self.unlabelled if unlabelled is None else unlabelled
         U = X if given is None else np.asarray(given, np.float64)
@@ -64,15 +57,10 @@ class Prototypes(SemiSupervised):
     """Nearest class mean, the means moved towards the unlabelled vectors near them.
 
     Soft k-means from the labelled means (Ren et al. 2018, *Meta-Learning for Semi-Supervised
-    Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; over the unlabelled
-    vectors those of each class are brought to mean 0 and deviation 1, as in
-    :class:`selftime.tasks.probing.probe.Probe`, so that no class takes all: fully where all
-    classes have as many labels, less the more unequal they are.
-
-    Args:
-        temperature: of the softmax that shares unlabelled vectors out among classes.
-        rounds: times that means are moved.
-        unlabelled: (M,D) vectors, or None.
+    Few-Shot Classification*, section 3.1.1). Scores are cosines to the means; those of each class
+    are brought to mean 0 and deviation 1 over the unlabelled vectors, as in ``Probe``, less the
+    more unequal the numbers of labels are.
+    ``temperature`` is that of the softmax that shares unlabelled vectors (M,D) out among classes.
     """
 
     def __init__(
@@ -107,15 +95,10 @@ class SelfTraining(SemiSupervised):
     """The probe, fitted again on its most confident labels of unlabelled vectors.
 
     Equally many are taken of each class, more from round to round, with the label that the probe
-    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). The probe trains itself
-    more cautiously: it takes classes to be as frequent as it finds them, and half of its scores
-    come from the first fit. This head gains more where classes are equally frequent, and loses
-    where they are not.
-
-    Args:
-        share: share of the unlabelled vectors that have a label in the last round.
-        rounds: times that the probe is fitted again.
-        unlabelled: (M,D) vectors, or None.
+    of the round before gave them (Yarowsky 1995; pseudo-labels, Lee 2013). This head gains more
+    than the probe, which trains itself more cautiously, where classes are equally frequent, and
+    loses where they are not.
+    ``share`` of the unlabelled vectors (M,D) have a label in the last round.
     """
 
     def __init__(
@@ -146,11 +129,7 @@ class LabelSpreading(SemiSupervised):
     labels of a class, and each column of F is scaled to sum 1, so that classes weigh the same. A
     new vector takes the mean of its neighbours, weighted by similarity; where no label reached any
     of them, of all vectors.
-
-    Args:
-        neighbours: of each vector.
-        alpha: share of its class that a vector takes from its neighbours.
-        unlabelled: (M,D) vectors, or None.
+    ``alpha`` is the share of its class that a vector takes from its neighbours.
     """
 
     def __init__(
@@ -165,9 +144,8 @@ class LabelSpreading(SemiSupervised):
         self.known_ = directions(np.concatenate([X, U]), self.centre_)
         Y = np.zeros((len(self.known_), index.max() + 1))
         Y[np.arange(len(X)), index] = 1
-        F = propagate_labels(
-            neighbour_graph(self.known_, self.neighbours), Y / Y.sum(axis=0), self.alpha
-        )
+        graph = neighbour_graph(self.known_, self.neighbours)
+        F = propagate_labels(graph, Y / Y.sum(axis=0), self.alpha)
         self.shares_ = F / F.sum(axis=0)
 
     def _probabilities(self, X: _Vectors) -> Float[np.ndarray, "n K"]:
@@ -189,22 +167,19 @@ def balanced_scores(
 ) -> Float[np.ndarray, "n K"]:
     """Subtract the mean of scores over unlabelled vectors, and divide by their deviation there.
 
-    At strength 1 every class has its own mean and deviation; at 0 means stay, and all classes
-    share one deviation.
+    At strength 1 each class has its own; at 0 means stay, and all classes share one deviation.
     """
     deviation = over.std(axis=0)
     common = max(float(np.sqrt((deviation**2).mean())), 1e-12)
     scale = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
-    out: np.ndarray = (scores - strength * over.mean(axis=0)) / scale
-    return out
+    return np.asarray((scores - strength * over.mean(axis=0)) / scale)
 
 
 def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "n M"]:
     """Return a mask (n,M) of the k nearest of each, and of all as near as the last of them."""
     k = min(k, cosines.shape[1])
     last = np.partition(cosines, -k, axis=1)[:, -k]
-    near: np.ndarray = cosines >= last[:, None]
-    return near
+    return np.asarray(cosines >= last[:, None])
 
 
 def direction_similarity(cosines: Float[np.ndarray, "n M"]) -> Float[np.ndarray, "n M"]:

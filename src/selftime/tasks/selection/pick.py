@@ -34,19 +34,12 @@ LayerPooling = tuple[int, str]
 
 
 class Candidate(NamedTuple):
-    """A layer and a pooling, and the errors of a probe on their vectors.
+    """A layer and a pooling, and the errors of a probe on their vectors."""
 
-    Attributes:
-        layer: 0 is the first.
-        pooling: one of :data:`selftime.encoders.wrappers.layered.POOLINGS`, or :data:`OWN_POOLING`.
-        wrong: number of labelled series that a probe gets wrong when they are left out.
-        squared: mean squared error of its scores for them, which decides between equals.
-    """
-
-    layer: int
-    pooling: str
-    wrong: int
-    squared: float
+    layer: int  # 0 is the first
+    pooling: str  # of POOLINGS, or OWN_POOLING
+    wrong: int  # number of labelled series that the probe gets wrong when they are left out
+    squared: float  # mean squared error of its scores for them, which decides between equals
 
     def __str__(self) -> str:
         return f"{self.pooling} of layer {self.layer}"
@@ -56,18 +49,13 @@ class Candidate(NamedTuple):
 class PickResult:
     """The picked layer and pooling, and all candidates.
 
-    Attributes:
-        model: with the layer and the pooling that were picked; the one that was given, with a
-            note on its card, where these are the usual ones.
-        candidates: all of them, the best first.
-        layers: number of layers of the network.
-        judged: number of labelled series that candidates were judged by.
+    Where these are the usual ones, the model is the one that was given, with a note on its card.
     """
 
     model: Model
-    candidates: tuple[Candidate, ...]
-    layers: int
-    judged: int
+    candidates: tuple[Candidate, ...]  # the best first
+    layers: int  # number of layers of the network
+    judged: int  # number of labelled series that candidates were judged by
 
     @property
     def usual(self) -> Candidate:
@@ -236,11 +224,7 @@ def _build_model(result: PickResult, body: Encoder, others: SeriesSet, seed: int
 
 
 def pickable_network(model: Model) -> Encoder:
-    """Return the network of a model, also where a layer was picked before.
-
-    Raises:
-        ValueError: the model was solved in closed form, or sees a series only as a whole.
-    """
+    """Return the network of a model, also where a layer was picked before."""
     body = backbone(model.encoder)
     body = body.encoder if isinstance(body, Layered) else body
     closed = any(isinstance(part, Projected) for part in model.encoder.modules())
@@ -253,11 +237,7 @@ def pickable_network(model: Model) -> Encoder:
 
 
 def class_index(labels: Any, n: int) -> Int[np.ndarray, " n"]:
-    """Return numbers of classes, from 0.
-
-    Raises:
-        SeriesError: no labels, too many or too few, or no class with two of them.
-    """
+    """Return numbers of classes, from 0."""
     if labels is None:
         raise SeriesError("got series without labels, wanted one each: name their column (--label)")
     if np.shape(labels) != (n,):

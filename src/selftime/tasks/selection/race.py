@@ -82,28 +82,19 @@ LEARNING = 0.9
 
 
 class Finish(NamedTuple):
-    """The result of a contender.
+    """The result of a contender."""
 
-    Attributes:
-        name: of the objective.
-        criterion: label-free estimate of the quality of its embeddings; NaN if it failed.
-        probe: accuracy of a probe in cross-validation; None without labels.
-        seconds: of learning.
-        failure: the reason why it has no model; empty if it has one.
-    """
-
-    name: str
-    criterion: float
-    probe: float | None
-    seconds: float
-    failure: str = ""
+    name: str  # of the objective
+    criterion: float  # label-free estimate of the quality of its embeddings; NaN if it failed
+    probe: float | None  # accuracy of a probe in cross-validation; None without labels
+    seconds: float  # of learning
+    failure: str = ""  # the reason why it has no model; empty if it has one
 
     @property
     def score(self) -> float:
         """The probe's accuracy where there is one, else the criterion; -∞ after a failure."""
-        if self.failure:
-            return -np.inf
-        return self.criterion if self.probe is None else self.probe
+        found = self.criterion if self.probe is None else self.probe
+        return -np.inf if self.failure else found
 
 
 @dataclass(frozen=True)
@@ -198,11 +189,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
 
 
 def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
-    """Write the facts of a race into its folder, and return the folder of its contenders.
-
-    Raises:
-        RunError: the folder holds another run.
-    """
+    """Write the facts of a race into its folder; return the folder of its contenders."""
     folder = Path(run)
     if overwrite and (folder / RUN_FILE).is_file():
         remove_folder(folder)
@@ -266,11 +253,7 @@ class Contender(NamedTuple):
 
 
 def finished_model(folder: Path, series: SeriesSet) -> Model | None:
-    """Load the model of a finished run, if the folder holds one.
-
-    Raises:
-        RunError: the run was on other data.
-    """
+    """Load the model of a finished run, if the folder holds one."""
     if not (folder / MODEL).is_dir():
         return None
     facts = facts_in(folder)
@@ -285,11 +268,7 @@ def contender_folder(objective: str) -> str:
 
 
 def check_contenders(objectives: Sequence[str], minutes: float) -> Sequence[str]:
-    """Check the contenders and the time, and return the contenders.
-
-    Raises:
-        ValueError: no objective, one that comes twice, or no time.
-    """
+    """Check the contenders and the time, and return the contenders."""
     if not objectives:
         raise ValueError("got no objectives, wanted at least one: such as 'spectral'")
     if len(set(objectives)) < len(objectives):

@@ -27,19 +27,12 @@ probe is wrongly certain would never be suggested."""
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestions:
-    """Series to label, the most useful first; the first m of n are the same as m suggestions.
+    """Series to label, the most useful first; the first m of n are the same as m suggestions."""
 
-    Attributes:
-        rows: (n,) rows among the series that were given.
-        ids: (n,) their ids.
-        stands_for: (n,) numbers of unlabelled series that are nearest to each of them.
-        reasons: (n,) reasons in words.
-    """
-
-    rows: Int64[np.ndarray, "n"]
-    ids: np.ndarray
-    stands_for: Int64[np.ndarray, "n"]
-    reasons: tuple[str, ...]
+    rows: Int64[np.ndarray, "n"]  # among the series that were given
+    ids: np.ndarray  # (n,)
+    stands_for: Int64[np.ndarray, "n"]  # numbers of unlabelled series that are nearest to each
+    reasons: tuple[str, ...]  # (n,) in words
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,11 +86,8 @@ def suggest(
     """
     series = read(x)
     open_rows = rows_without_label(series, labelled)
-    if not 1 <= n <= len(open_rows):
-        raise SeriesError(
-            f"got n={n}, but {len(open_rows)} series are without a label: "
-            f"ask for 1 to {len(open_rows)}"
-        )
+    if not 1 <= n <= (most := len(open_rows)):
+        raise SeriesError(f"got n={n}, but {most} series are without a label: ask for 1 to {most}")
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = labelled_vectors(model, labelled)
     selected = select_rows(model.embed(series[pool], progress=progress), n, known)
@@ -125,23 +115,16 @@ def labelled_vectors(model: Model, labelled: SeriesSet | None) -> LabelledVector
     """Embed the labelled series, if there are any."""
     if labelled is None or labelled.labels is None:
         return None
-    return LabelledVectors(
-        model.embed(labelled, progress=False), labelled.labels, model.reference_bank
-    )
+    vectors = model.embed(labelled, progress=False)
+    return LabelledVectors(vectors, labelled.labels, model.reference_bank)
 
 
 class SelectedRows(NamedTuple):
-    """Rows selected among M unlabelled series, the most useful first.
-
-    Attributes:
-        rows: (n,) of the selected series.
-        stands_for: (n,) numbers of series that are nearest to each.
-        probabilities: (M,K) of each class for all series; None where no probe was fitted.
-    """
+    """Rows selected among M unlabelled series, the most useful first."""
 
     rows: Int64[np.ndarray, "n"]
-    stands_for: Int64[np.ndarray, "n"]
-    probabilities: Float[np.ndarray, "M K"] | None
+    stands_for: Int64[np.ndarray, "n"]  # numbers of series that are nearest to each
+    probabilities: Float[np.ndarray, "M K"] | None  # of all series; None without a probe
 
 
 def select_rows(
@@ -156,11 +139,7 @@ def select_rows(
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
-    """Return rows of the series that are not among the labelled ones, by their values.
-
-    Raises:
-        SeriesError: ``labelled`` has no labels.
-    """
+    """Return rows of the series that are not among the labelled ones, by their values."""
     if labelled is None:
         return np.arange(len(series))
     if labelled.labels is None:

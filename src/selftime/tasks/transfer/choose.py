@@ -13,12 +13,7 @@ from selftime.objectives.supervised.heads import NETWORK_HEADS
 from selftime.objectives.supervised.targets import Amount, TargetType
 from selftime.progress import Progress, silent
 from selftime.tasks.transfer.solution import Solution
-from selftime.tasks.transfer.strategies import (
-    TransferConfig,
-    split_holdout,
-    take_rows,
-    transfer,
-)
+from selftime.tasks.transfer.strategies import TransferConfig, split_holdout, take_rows, transfer
 
 FEW, MANY = 1_000, 10_000
 """Labels up to which the probe, and then partial fine-tuning, is usually best."""
@@ -33,19 +28,11 @@ _CLEAR_ERRORS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """The strategy to use for a number of labels, and the reason.
-
-    Attributes:
-        labels: number of labelled series.
-        strategy: the usual one.
-        contenders: strategies worth a race on held-out series, the cheapest first; a single one
-            where no race is needed.
-        why: the reason in words.
-    """
+    """The strategy to use for a number of labels, and the reason."""
 
     labels: int
-    strategy: str
-    contenders: tuple[str, ...]
+    strategy: str  # the usual one
+    contenders: tuple[str, ...]  # worth a race, the cheapest first; a single one needs no race
     why: str
 
 
@@ -121,8 +108,7 @@ def choose(
 ) -> Selection:
     """Choose the strategy for labels y: the rule of thumb, checked by a race where it may err.
 
-    The probe stays unless another is ahead of it by more than a standard error. All contenders
-    share the head, budget, training and seed of ``config``.
+    The probe stays unless another, with the same config, is ahead by more than a standard error.
     """
     if config.head not in NETWORK_HEADS:
         return Selection("probe", f"head '{config.head}' is fitted on frozen vectors", {})

@@ -20,18 +20,11 @@ from selftime.objectives.supervised.targets import OneClass
 from selftime.tasks.transfer.tune import fine_tune
 
 MAX_TRAINING_STEPS = 400
-"""Most training steps; training ends earlier where the loss is low."""
+"""Most training steps by default; training ends earlier where the loss is low."""
 
 
 class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """A network and a linear map trained by cross entropy on few labelled series.
-
-    Args:
-        recipe: the encoder as :func:`selftime.encoders.registry.recipe_of` writes it.
-        channels: C channels of the series, which rows hold one after another.
-        steps: most training steps; None takes :data:`MAX_TRAINING_STEPS`.
-        seed: fixes everything random.
-    """
+    """A network of a recipe and a linear map, trained by cross entropy on few labelled series."""
 
     def __init__(
         self, *, recipe: dict[str, Any], channels: int, steps: int | None = None, seed: int = 0
@@ -48,14 +41,10 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
         encoder = build(self.recipe)
         head = linear(encoder.dim, len(self.classes_), weights_from(self.seed))
         network = Supervised(encoder=encoder, head=head, target_type=target_type)
+        series, targets = SeriesSet.of(self._cubes(X)), target_type.targets(np.asarray(y))
+        budget, config = Budget(amount=self.steps or MAX_TRAINING_STEPS), TrainingConfig()
         self.network_ = fine_tune(
-            network,
-            SeriesSet.of(self._cubes(X)),
-            target_type.targets(np.asarray(y)),
-            scaling.none(),
-            budget=Budget(amount=self.steps or MAX_TRAINING_STEPS),
-            config=TrainingConfig(),
-            seed=self.seed,
+            network, series, targets, scaling.none(), budget=budget, config=config, seed=self.seed
         )
         return self
 
@@ -78,9 +67,9 @@ def scaled_rows(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray
 
 
 def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
-    """Return the recipe of the trainable part of an encoder; of ``dilated`` where there is none.
+    """Return the recipe of the outermost trainable part with tokens, or else of the innermost one.
 
-    That is the outermost part with tokens along time, or else the innermost one.
+    It is that of ``dilated`` where nothing can be trained.
     """
     trained = [
         part

@@ -62,10 +62,7 @@ class FrozenSolution(Solution):
 
 @dataclass(frozen=True, eq=False)
 class TunedSolution(Solution):
-    """A network that was trained on labels, and a temperature that divides its outputs.
-
-    The encoder of the model is that of the network.
-    """
+    """A network trained on labels, the model of its encoder, and a temperature of its outputs."""
 
     model: Model
     network: Supervised
@@ -93,9 +90,8 @@ class TunedSolution(Solution):
         by_order: list[np.ndarray] = []
         for batch in batches(series, size=_BATCH_SIZE, order=order):
             with torch.inference_mode():
-                by_order.extend(
-                    self.network.outputs(self.model.scaling.apply(batch)).double().numpy()
-                )
+                out = self.network.outputs(self.model.scaling.apply(batch)).double()
+            by_order.extend(out.numpy())
         found = [by_order[row] for row in np.argsort(order)]
         if not self.target_type.by_step:
             return np.stack(found)
@@ -103,9 +99,9 @@ class TunedSolution(Solution):
 
 
 def calibrate(solution: TunedSolution, series: SeriesSet, y: Any) -> TunedSolution:
-    """Fit the temperature of highest likelihood on series that were not trained on.
+    """Fit the temperature of highest likelihood on held-out series (Guo et al. 2017, section 4.2).
 
-    (Guo et al. 2017, section 4.2.) Values have none, and without series it stays as it is.
+    Values have none, and without series it stays as it is.
     """
     target_type = solution.target_type
     if not len(y) or isinstance(target_type, Amount):
@@ -129,29 +125,19 @@ def apply_each(outputs: Outputs, function: Callable[[np.ndarray], np.ndarray]) -
 
 
 def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
-    """Yield vectors of the timepoints of each series (T,D); a token stands for all its timepoints.
-
-    Raises:
-        ValueError: the model sees a series only as a whole.
-    """
+    """Yield vectors of the timepoints of each series (T,D), the token's for all its timepoints."""
     encoder = with_tokens(model.encoder)
     model.check(series)
     for k, batch in enumerate(batches(series, size=_BATCH_SIZE)):
         with torch.inference_mode():
             tokens = encoder(model.scaling.apply(batch)).numpy()  # (B,N,D)
         lengths = series.lengths[k * _BATCH_SIZE : (k + 1) * _BATCH_SIZE]
-        for own, length in zip(
-            np.repeat(tokens, encoder.stride or 1, axis=1), lengths, strict=True
-        ):
-            yield own[:length]
+        vectors = np.repeat(tokens, encoder.stride or 1, axis=1)
+        yield from (own[:length] for own, length in zip(vectors, lengths, strict=True))
 
 
 def with_tokens(encoder: Encoder) -> Encoder:
-    """Return the part of an encoder that has tokens along time.
-
-    Raises:
-        ValueError: the encoder sees a series only as a whole.
-    """
+    """Return the part of an encoder that has tokens along time."""
     network = backbone(encoder)
     if network.stride is None:
         raise ValueError(

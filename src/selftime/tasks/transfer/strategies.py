@@ -26,13 +26,7 @@ from selftime.objectives.supervised.targets import (
     TargetType,
 )
 from selftime.progress import Progress, silent
-from selftime.tasks.probing.heads import (
-    HEAD_NAMES,
-    NEIGHBOURS,
-    LabelsProbe,
-    ValueProbe,
-    make_head,
-)
+from selftime.tasks.probing.heads import HEAD_NAMES, NEIGHBOURS, LabelsProbe, ValueProbe, make_head
 from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer.scratch import network_like
 from selftime.tasks.transfer.solution import (
@@ -68,11 +62,7 @@ def fit_head(
     head: str = "probe",
     neighbours: int = NEIGHBOURS,
 ) -> FrozenSolution:
-    """Fit a head on the vectors of a frozen model; its name counts for classes of series alone.
-
-    Raises:
-        ValueError: targets are of timepoints, and the model has no vectors for these.
-    """
+    """Fit a head on the vectors of a frozen model; its name counts for classes of series alone."""
     made: BaseEstimator
     if isinstance(target_type, StepClasses):
         labels = np.concatenate(list(y))
@@ -107,25 +97,13 @@ the pretrained features)."""
 
 
 class TransferConfig(NamedTuple):
-    """Strategy, head and training for labels on top of a model.
+    """Strategy, head and training for labels on top of a model."""
 
-    Attributes:
-        strategy: a name in :data:`STRATEGIES`.
-        head: one of :data:`TRANSFER_HEADS`; on frozen vectors "linear" is the probe, in closed
-            form.
-        blocks: last blocks that "partial" trains.
-        neighbours: labelled vectors that the head "knn" asks; None asks 5, or all where there are
-            fewer.
-        budget: of a network's training; None goes by the number of labels.
-        config: of its training; what it leaves open goes by the number of labels.
-        seed: fixes everything random.
-    """
-
-    strategy: str = "probe"
-    head: str = LINEAR
-    blocks: int = 2
-    neighbours: int | None = None
-    budget: Budget | str | None = None
+    strategy: str = "probe"  # a name in STRATEGIES
+    head: str = LINEAR  # of TRANSFER_HEADS; on frozen vectors this one is the probe
+    blocks: int = 2  # last blocks that "partial" trains
+    neighbours: int | None = None  # that "knn" asks; None: 5, or all where there are fewer
+    budget: Budget | str | None = None  # None and what config leaves open go by number of labels
     config: TrainingConfig | None = None
     seed: int = 0
 
@@ -144,14 +122,9 @@ class TransferConfig(NamedTuple):
 
 
 def check_transfer(config: TransferConfig, target_type: TargetType | None = None) -> None:
-    """Check strategy and head, and that they go together.
-
-    Raises:
-        ValueError: an unknown strategy or head, or two that do not go together.
-    """
-    if config.strategy not in (AUTO, *STRATEGIES):
-        known = ", ".join(STRATEGIES)
-        raise ValueError(f"got strategy {config.strategy!r}, wanted one of auto, {known}")
+    """Check strategy and head, and that they go together."""
+    if (name := config.strategy) not in (AUTO, *STRATEGIES):
+        raise ValueError(f"got strategy {name!r}, wanted one of auto, {', '.join(STRATEGIES)}")
     if config.head not in TRANSFER_HEADS:
         raise ValueError(f"got head {config.head!r}, wanted one of {', '.join(TRANSFER_HEADS)}")
     if config.head not in NETWORK_HEADS and config.strategy not in (AUTO, "probe"):
@@ -171,12 +144,7 @@ def transfer(
     config: TransferConfig = TransferConfig(),  # noqa: B008 - a tuple, nothing changes it
     progress: Progress = silent,
 ) -> Solution:
-    """Learn from labels y of the series on top of a model, which is not changed.
-
-    Raises:
-        SeriesError: the series have other channels than the model.
-        ValueError: an unknown strategy or head, or one that the model cannot have.
-    """
+    """Learn from labels y of the series on top of a model, which is not changed."""
     check_transfer(config, target_type)
     model.check(series)
     if config.is_closed:
@@ -195,10 +163,9 @@ def transfer(
 def split_holdout(
     series: SeriesSet, y: Any, target_type: TargetType, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw rows to fit on and rows to hold out, about a share of all, in order.
+    """Draw rows to fit on and to hold out, about a share of all, in order; groups stay whole.
 
-    Every class keeps at least one series to fit on, classes are split evenly, and groups stay
-    whole.
+    Every class keeps at least one series to fit on, and classes are split evenly.
     """
     rng = np.random.default_rng([seed, 2])
     strata = y if isinstance(target_type, OneClass) else np.zeros(len(series), np.int64)
@@ -249,16 +216,9 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     network.rates = rates_of(network.encoder, config.strategy)
     if config.strategy in FROM_PROBE:
         set_to_probe(network, model, series, y)
-    budget, training = config.training(len(series))
+    budget, own = config.training(len(series))
     return fine_tune_model(
-        model,
-        network,
-        series,
-        y,
-        budget=budget,
-        config=training,
-        seed=config.seed,
-        progress=progress,
+        model, network, series, y, budget=budget, config=own, seed=config.seed, progress=progress
     )
 
 

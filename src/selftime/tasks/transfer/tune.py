@@ -66,25 +66,14 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
     held_out_loss: Callable[[], float] | None = None,
     progress: Progress = silent,
 ) -> Supervised:
-    """Train the network itself on labels; training ends early where the loss is low.
+    """Train the network itself on targets, a row per series; end early where the loss is low.
 
-    ``targets`` has a row per series. ``held_out_loss`` measures the network on other series; the
-    weights of its lowest value are kept.
-
-    Raises:
-        Stopped: Ctrl-C or SIGTERM; the step in flight was finished.
+    The weights of the lowest ``held_out_loss``, if there is such a function, are kept.
     """
     if config.stop_below is None:
         config = replace(config, stop_below=STOP_LOSS)
     training = Trainer(
-        network,
-        series,
-        scale,
-        budget,
-        config,
-        seed,
-        targets=targets,
-        held_out_loss=held_out_loss,
+        network, series, scale, budget, config, seed, targets=targets, held_out_loss=held_out_loss
     )
     warn_of(training.refused)
     network.train()
@@ -96,11 +85,7 @@ def fine_tune(  # noqa: PLR0913 - all that training depends on
 def network_with_head(
     encoder: Encoder, target_type: TargetType, head: str, seed: int
 ) -> Supervised:
-    """Put a new head on a pretrained encoder.
-
-    Raises:
-        ValueError: the head needs tokens, and the encoder sees a series only as a whole.
-    """
+    """Put a new head on a pretrained encoder."""
     attends = head == "attention"
     body = with_tokens(encoder) if attends or target_type.by_step else encoder
     return Supervised(
@@ -113,11 +98,7 @@ def network_with_head(
 
 
 def select_trainable(encoder: Encoder, strategy: str, blocks: int, seed: int) -> Encoder:
-    """Return a copy of the encoder in which the weights that a strategy trains need gradients.
-
-    "probe" trains nothing, "adapter" low-rank changes drawn by the seed, "partial" the last
-    blocks, "full" and "staged" everything.
-    """
+    """Return a copy of the encoder in which the weights that a strategy trains need gradients."""
     if strategy == "adapter":
         return add_low_rank(encoder, rank=RANK, seed=seed)
     own = unfrozen(encoder)
@@ -137,10 +118,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     seed: int,
     progress: Progress = silent,
 ) -> TunedSolution:
-    """Train the network, and return it with a model of its encoder.
-
-    Frozen parts run only once where nothing but linear maps of them is trained.
-    """
+    """Train the network; frozen parts run once where nothing but linear maps of them is trained."""
     encoder, needs_tokens = network.encoder, network.target_type.by_step or network.pool is not None
     targets, scale = network.target_type.targets(y), model.scaling
     if not needs_tokens and is_linear(encoder):
@@ -197,11 +175,7 @@ def freeze(encoder: Encoder) -> Encoder:
 
 
 def train_last(encoder: Encoder, count: int) -> Encoder:
-    """Return the encoder itself, all but its last blocks frozen.
-
-    Raises:
-        ValueError: the count is below 1.
-    """
+    """Return the encoder itself, all but its last blocks frozen."""
     if count < 1:
         raise ValueError(f"got {count} blocks to train, wanted at least 1: or choose 'probe'")
     for block in encoder.blocks()[:-count]:
@@ -211,10 +185,7 @@ def train_last(encoder: Encoder, count: int) -> Encoder:
 
 
 def layer_rates(encoder: Encoder, rate: float) -> dict[str, float]:
-    """Return the factor of each weight's learning rate, by its name behind ``encoder.``.
-
-    The last block has ``rate``, each one before it :data:`DECAY` times as much.
-    """
+    """Return the rate of each weight: ``rate`` in the last block, times DECAY per block below."""
     names = {id(weight): f"encoder.{name}" for name, weight in encoder.named_parameters()}
     return {
         names[id(weight)]: rate * DECAY**depth
@@ -224,10 +195,9 @@ def layer_rates(encoder: Encoder, rate: float) -> dict[str, float]:
 
 
 class CachedVectors(Encoder):
-    """Cached vectors, which come as series of one timepoint with a number per channel.
+    """The vectors of a frozen part of an encoder, which so runs once and not at every step.
 
-    It stands for a frozen part of an encoder, which so runs once and not at every step. It returns
-    ``dim`` channels from ``start`` on.
+    They come as series of one timepoint; this returns ``dim`` of their channels from ``start`` on.
     """
 
     def __init__(self, *, start: int, dim: int) -> None:
@@ -240,13 +210,7 @@ class CachedVectors(Encoder):
 
 
 def cache_frozen(encoder: Encoder) -> tuple[Encoder, list[Encoder]]:
-    """Replace frozen parts by :class:`CachedVectors`; return the encoder and these parts.
-
-    Trainable weights are shared with the encoder that was given.
-
-    Raises:
-        ValueError: the trainable part is a network, which has to see the series themselves.
-    """
+    """Return the encoder, its weights shared and frozen parts cached vectors, and these parts."""
     frozen: list[Encoder] = []
     return _cache_frozen(encoder, frozen), frozen
 
