@@ -169,8 +169,7 @@ class ClosedForm(ABC):
 def check_negatives(x: Batch) -> None:
     """Raise a ValueError for a batch of a single series, which has no negatives."""
     check_several(
-        x,
-        "the other series of the batch are its negatives, and without any the loss is always 0",
+        x, "the other series of the batch are its negatives, and without any the loss is always 0"
     )
 
 

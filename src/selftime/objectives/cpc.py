@@ -138,9 +138,7 @@ class CPC(Objective):
 
 
 def info_nce(
-    predicted: Float[Tensor, "B K D"],
-    latents: Float[Tensor, "B K D"],
-    valid: Bool[Tensor, "B K"],
+    predicted: Float[Tensor, "B K D"], latents: Float[Tensor, "B K D"], valid: Bool[Tensor, "B K"]
 ) -> Float[Tensor, ""]:
     """InfoNCE over futures (van den Oord et al. 2018, equations 3 and 4).
 

@@ -12,13 +12,7 @@ from selftime.objectives.distributed import distribute
 from selftime.objectives.losses import mean_where
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.parts.teacher import Teacher
-from selftime.objectives.patches import (
-    check_patch,
-    draw_patches,
-    patch_steps,
-    patches_of,
-    trimmed,
-)
+from selftime.objectives.patches import check_patch, draw_patches, patch_steps, patches_of, trimmed
 from selftime.settings import check_share
 from selftime.views.masks import hidden
 

@@ -83,12 +83,7 @@ class Transformation(Objective):
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(
-        self,
-        *,
-        encoder: Encoder,
-        views: Sequence[View] = _PLAIN,
-        width: int = 128,
-        seed: int = 0,
+        self, *, encoder: Encoder, views: Sequence[View] = _PLAIN, width: int = 128, seed: int = 0
     ) -> None:
         super().__init__()
         if len(views) < 2:

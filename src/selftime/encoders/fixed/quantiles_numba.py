@@ -15,11 +15,7 @@ _Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 @compile_kernel()
 def quantiles_of_rows(
-    start: int,
-    stop: int,
-    rows: np.ndarray,
-    plan: _Plan,
-    out: np.ndarray,
+    start: int, stop: int, rows: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
     """Write features (N,F) of the rows (N,R) in the blocks ``start`` to ``stop`` into ``out``.
 
@@ -36,12 +32,7 @@ def quantiles_of_rows(
 
 
 @compile_kernel()
-def features_of_block(
-    block: np.ndarray,
-    ordered: np.ndarray,
-    plan: _Plan,
-    out: np.ndarray,
-) -> None:
+def features_of_block(block: np.ndarray, ordered: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
     """Features (F,W) of a block (R,W); ``ordered`` (R,W) is written over."""
     intervals, left, right, share = plan
     for a, b, first, last in intervals:
