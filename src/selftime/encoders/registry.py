@@ -51,11 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def build(recipe: Any) -> Encoder:
-    """Build the encoder that a recipe describes, its tensors not yet loaded.
-
-    Raises:
-        ValueError: a class that is not in :data:`ENCODERS`, or settings it does not have.
-    """
+    """Build the encoder of a recipe, without its tensors; raise a ValueError if not valid."""
     if not isinstance(recipe, dict) or not isinstance(recipe.get("class"), str):
         raise ValueError(f"got encoder {recipe!r}, wanted {{'class': …, settings}}")
     if recipe["class"] not in ENCODERS:

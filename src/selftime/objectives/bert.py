@@ -95,10 +95,10 @@ class BERT(Objective):
 
 
 def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
-    """Of the selected patches 80 % hidden, 10 % replaced by others of the batch, 10 % as they were.
+    """Hide 80 % of the selected patches, replace 10 % by others of the batch, keep 10 %.
 
-    Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps what it lacks, and its own
-    values where the other lacks some.
+    Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps its gaps, and its own values
+    where the other has gaps.
     """
     cut, (B, C, T) = patches_of(x, patch), x.values.shape
     fate, pick = uniform(2, *selected.shape, rng=rng, like=x.values)  # (B,P) each
@@ -121,15 +121,10 @@ def next_segment_loss(
 
 
 class Segments(NamedTuple):
-    """Series A followed by B, joined in time at a border of patches.
+    """Series A and B, joined (B,C,T), the patch (B,) with which B begins, and if it continues A.
 
-    Attributes:
-        joined: (B,C,T) the first patches of each series, and then an end.
-        start: (B,) patch with which B begins.
-        follows: (B,) True where B is the true continuation.
-        asked: (B,) True where that was drawn: a series of one patch has no continuation.
-        apart: (B,P) the first patch of each B that has more than one; to be hidden, it keeps the
-            segments apart, in place of the token [SEP].
+    Continuing was ``asked`` for in half of them, but one patch has none. ``apart`` (B,P) is the
+    first patch of each B of several; hidden, it stands in the place of the token [SEP].
     """
 
     joined: Batch

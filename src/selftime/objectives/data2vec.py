@@ -98,10 +98,7 @@ def smooth_l1(
     counts: Bool[Tensor, "*axes"],
     beta: float,
 ) -> Float[Tensor, ""]:
-    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing.
-
-    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond. Targets are finite, and
-    without meaning where they do not count.
-    """
+    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing."""
+    # ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
     each = F.smooth_l1_loss(made, wanted.where(counts, 0.0), beta=beta, reduction="none")
     return mean_where(each, counts)

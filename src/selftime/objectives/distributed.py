@@ -29,12 +29,9 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
 
 
 class Gathered(torch.autograd.Function):
-    """The rows of all processes, in their order.
+    """The rows of all processes, in their order."""
 
-    Every process computes the same loss, so the gradient of all rows is at hand everywhere and
-    nothing is sent back; it is multiplied by the number of processes because they average the
-    gradients of weights afterwards.
-    """
+    # All have the gradient of all rows; times their number, as gradients of weights are averaged.
 
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:

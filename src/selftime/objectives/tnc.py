@@ -62,10 +62,7 @@ class Neighbourhoods:
 def distant_starts(
     begin: Int[Tensor, "B"], size: Lengths, last: Int[Tensor, "B"], draw: Tensor
 ) -> Int[Tensor, "B"]:
-    """Return the begins of windows that do not overlap those at ``begin``; else the farther end.
-
-    ``last`` is the last step at which a window can begin; ``draw``, uniform in [0, 1), picks one.
-    """
+    """Return starts up to ``last`` of windows clear of those at ``begin``; else the farther end."""
     before = (begin - size + 1).clamp(min=0)  # how many places there are
     behind = (last - begin - size + 1).clamp(min=0)
     pick = integers_between(draw, 0, (before + behind - 1).clamp(min=0))
@@ -122,10 +119,7 @@ class TNC(Objective):
 def neighbourhood_loss(
     near: Float[Tensor, "N"], far: Float[Tensor, "N"], similar: float
 ) -> Float[Tensor, ""]:
-    """Positive-unlabelled loss of a discriminator D (Tonekaboni et al. 2021, equation 2).
-
-    −[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)], mean over pairs, of logits of D.
-    Distant windows are not negatives but unlabelled: with probability w they are similar.
-    """
+    """−[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)] (Tonekaboni et al. 2021, eq. 2)."""
+    # Distant windows are not negatives but unlabelled: with probability w they are similar.
     apart = (1 - similar) * F.softplus(far) + similar * F.softplus(-far)
     return (F.softplus(-near) + apart).mean()

@@ -83,19 +83,14 @@ class VICReg(Objective):
 
 
 def invariance(first: Embedding, second: Embedding) -> Float[Tensor, ""]:
-    """Mean squared difference of two views, over series and features.
-
-    Bardes et al. 2022, algorithm 1. Their equation 5 sums over the features instead; the weights
-    25, 25 and 1 belong to the mean.
-    """
+    """Mean squared difference of two views, over series and features."""
+    # Bardes et al. 2022, algorithm 1; equation 5 sums over features, but 25, 25, 1 fit the mean.
     return (first - second).square().mean()
 
 
 def variance(z: Embedding, std: float = 1.0) -> Float[Tensor, ""]:
-    """Hinge on the standard deviation of features, mean over them (Bardes et al. 2022, equation 1).
-
-    1/D Σ_j max(0, γ − √(Var(z_j) + ε)), γ = ``std``, ε = 10⁻⁴ (their section 4.1), Var with B − 1.
-    """
+    """Hinge on the std of features, mean over them (Bardes et al. 2022, equation 1)."""
+    # 1/D Σ_j max(0, γ − √(Var(z_j) + ε)), γ = ``std``, ε = 10⁻⁴ (section 4.1), Var with B − 1.
     return F.relu(std - (z.var(dim=0) + 1e-4).sqrt()).mean()
 
 

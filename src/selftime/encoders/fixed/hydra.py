@@ -127,10 +127,7 @@ def hydra_on_device(
     weights: Float[Tensor, "E G K 9"],
     members: Int[Tensor, "E G M"],
 ) -> Float[Tensor, "B E G 2 K"]:
-    """Sums of the winning responses, then counts of the lowest, of each kernel.
-
-    The twin in tensor operations of :func:`selftime.encoders.fixed.hydra_numba.hydra_on_cpu`.
-    """
+    """Sum winning responses, count lowest ones, of each kernel: the twin of ``hydra_on_cpu``."""
     _, G, K, _ = weights.shape
     chunk = max(1, CELLS // (G * (2 * K + 9) * series.shape[2]))
     plans = list(zip(dilations, weights, members, strict=True))

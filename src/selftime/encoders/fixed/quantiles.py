@@ -87,10 +87,9 @@ class Quantiles(Encoder):
 
 
 def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
-    """The steps of each series, stretched or shrunk to ``length`` along straight lines.
+    """Stretch or shrink the steps of each series to ``length`` along straight lines.
 
-    The first and the last step stay as they are, and so does a series of that length. Steps after
-    the end are not read; no step counts as one.
+    The first and the last step stay as they are; steps after the end are not read.
     """
     if values.shape[2] == length and bool((lengths == length).all()):
         return values  # the rest would return the same, to the bit
@@ -131,11 +130,8 @@ def _moving_average(values: Values) -> Values:
 
 
 def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
-    """Magnitudes of the discrete Fourier transform at frequencies 0, 1/T, … up to 1/2.
-
-    On the CPU by numpy: it transforms one series at a time, so that the others in the batch
-    change no bit.
-    """
+    """Magnitudes of the discrete Fourier transform at frequencies 0, 1/T, … up to 1/2."""
+    # On the CPU by numpy, a series at a time, so that the others in the batch change no bit.
     if values.device.type == "cpu":
         return torch.from_numpy(np.abs(np.fft.rfft(values.numpy())))
     spectrum: Tensor = torch.fft.rfft(values)
@@ -159,10 +155,7 @@ def plan_quantiles(length: int, depth: int, divisor: int) -> QuantileIndex:
 
 
 def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
-    """(start, stop) of the whole, halves, quarters, …, and of the same shifted by half of one.
-
-    There are at most ``depth`` levels, and never more pieces than steps.
-    """
+    """(start, stop) of the whole, halves, quarters, …, ``depth`` at most; the same half-shifted."""
     found: list[tuple[int, int]] = []
     for pieces in (2**level for level in range(depth) if 2**level <= steps):
         edges = [j * steps // pieces for j in range(pieces + 1)]
@@ -175,9 +168,7 @@ def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
 def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places of ``count`` evenly spaced quantiles among sorted values; one is the median.
 
-    Returns:
-        The order statistics (count,) before and after each, and the share (count,) of the distance
-        from the one to the other, float32.
+    The order statistics (count,) before and after each, and the share of the way between, float32.
     """
     places, gaps = (np.arange(count), count - 1) if count > 1 else (np.ones(1, np.int64), 2)
     left, rest = np.divmod(places * (values - 1), gaps)
@@ -185,10 +176,7 @@ def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
-    """Quantiles of each interval of each row, by sorting on whichever device holds the rows.
-
-    The mean of an interval is taken off every second of its quantiles.
-    """
+    """Quantiles of each interval of each row; its mean is taken off every second of them."""
     left, right, share = (torch.from_numpy(part).to(rows.device) for part in plan[1:])
     every_second = torch.arange(len(share), device=rows.device) % 2
     found = []

@@ -84,10 +84,7 @@ class InceptionTime(NormedNetwork, Encoder):
 
 
 class InceptionModule(nn.Module):
-    """Convolutions behind a bottleneck, a linear map of the highest of three steps, then ReLU.
-
-    A single channel has no bottleneck, as there is nothing to narrow.
-    """
+    """Convolutions behind a bottleneck (of several channels), the highest of three mapped; ReLU."""
 
     def __init__(self, inner: int, hidden: int, *, rng: Generator) -> None:
         super().__init__()

@@ -79,10 +79,7 @@ class Transformer(Encoder):
         return self.tokens_at(x, all_places(x, self.embedder.stride))
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
-        """Tokens (B,K,D) at some places, which attend to one another alone.
-
-        Nothing is computed for the others (He et al. 2022, section 3: a masked autoencoder).
-        """
+        """Tokens (B,K,D) at some places, which attend to each other alone (He et al. 2022, 3)."""
         return last_of(self.stages_at(x, places))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:

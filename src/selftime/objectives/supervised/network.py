@@ -93,11 +93,8 @@ class Supervised(nn.Module):
 
 
 def _use_frozen(module: nn.Module) -> None:
-    """Switch frozen parts to use: parts without a weight that is trained, and all before them.
-
-    Parts are taken in the order in which they stand in the module. What has no weights at all,
-    such as dropout, is frozen if nothing before it is trained.
-    """
+    """Switch frozen parts to use: parts without a weight that is trained, and all before them."""
+    # In the order of the module; without weights, as dropout is, if nothing before is trained.
     begun = False
     for part in module.children():
         weights = list(part.parameters())
