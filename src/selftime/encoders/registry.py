@@ -51,7 +51,10 @@ def _plain(value: Any) -> Any:
 
 
 def build(recipe: Any) -> Encoder:
-    """Build the encoder of a recipe, without its tensors; raise a ValueError if not valid."""
+    """Build the encoder of a recipe, its tensors not yet loaded.
+
+    A class not in :data:`ENCODERS`, or settings it does not have, raise a ValueError.
+    """
     if not isinstance(recipe, dict) or not isinstance(recipe.get("class"), str):
         raise ValueError(f"got encoder {recipe!r}, wanted {{'class': …, settings}}")
     if recipe["class"] not in ENCODERS:

@@ -73,8 +73,9 @@ class Objective(nn.Module, ABC):
 
     Its ``forward`` reads like the paper's algorithm: views, encode, loss. Randomness comes from
     ``rng`` alone, so a step is the same wherever and whenever it is computed. Methods that compare
-    the series of a batch encode them with :func:`selftime.objectives.distributed.distribute`.
-    Each has a recipe, a family, one of :data:`FAMILIES`, and says in a few words when to take it.
+    the series of a batch encode them with :func:`selftime.objectives.distributed.distribute`. The
+    ``encoder`` is kept for later use, trained by the ``recipe`` unless the caller says otherwise.
+    ``family`` is one of :data:`FAMILIES`; ``suits`` says in a few words when to take it.
     """
 
     encoder: Encoder

@@ -40,12 +40,11 @@ class BERT(Objective):
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
         codes: words of the codebook.
-        share: of the patches, selected to be predicted; at least one of each series.
+        share: of the patches, predicted, at least one of each series; 0.15 in section 3.1.
         seed: draws the weights of the two classifiers.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "masked"
@@ -58,7 +57,7 @@ class BERT(Objective):
         encoder: Encoder,
         patch: int = 8,
         codes: int = 64,
-        share: float = 0.15,  # Devlin et al. 2019, section 3.1
+        share: float = 0.15,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -121,10 +120,10 @@ def next_segment_loss(
 
 
 class Segments(NamedTuple):
-    """Series A and B, joined (B,C,T), the patch (B,) with which B begins, and if it continues A.
+    """Series A and B joined (B,C,T), the patch (B,) with which B begins, and whether it follows A.
 
-    Continuing was ``asked`` for in half of them, but one patch has none. ``apart`` (B,P) is the
-    first patch of each B of several; hidden, it stands in the place of the token [SEP].
+    ``asked`` is True where that was drawn: a series of one patch has no continuation. ``apart``
+    (B,P) is the first patch of each B of several; hidden, it stands in place of the token [SEP].
     """
 
     joined: Batch

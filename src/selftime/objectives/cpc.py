@@ -48,19 +48,12 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Ahead:
-    """Cuts each series in a past and some segments of future that follow it.
+    """Cuts each series in a past and K ``segments`` of future, each of a ``share`` of the series.
 
     A segment takes the same share of every series, so the k-th is always as far ahead. Where the
     cut lies is drawn once a batch, as a share of each series' own length, so that equal lengths
     stay equal; the past has at least one step, and as many as a segment if the series is long
     enough. A series of fewer steps has fewer segments; that of a single step has none.
-
-    Attributes:
-        segments: K, of the future.
-        share: of a series that each of them takes.
-
-    Raises:
-        ValueError: no segments, or segments that leave no past.
     """
 
     segments: int = 4
@@ -86,11 +79,10 @@ class Ahead:
 class Predictor(nn.Module):
     """One linear map W_k per segment (van den Oord et al. 2018, section 2.3); without biases."""
 
-    # First weights make scores zᵀ W_k c about 1 for vectors of numbers about 1.
-
     def __init__(self, inner: int, outer: int, segments: int, *, seed: int) -> None:
         super().__init__()
         draw = torch.rand(segments, outer, inner, generator=weights_from(seed))
+        # First weights make scores zᵀ W_k c about 1 for vectors of numbers about 1.
         self.weight = nn.Parameter((2 * draw - 1) * (3 / (inner * outer)) ** 0.5)
 
     def forward(self, context: Float[Tensor, "B E"]) -> Float[Tensor, "B K D"]:

@@ -38,8 +38,7 @@ class Data2Vec(Objective):
         seed: draws the weights of the map.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "latent prediction"

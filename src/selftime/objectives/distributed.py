@@ -31,8 +31,6 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
 class Gathered(torch.autograd.Function):
     """The rows of all processes, in their order."""
 
-    # All have the gradient of all rows; times their number, as gradients of weights are averaged.
-
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:
         """Rows of this process to rows of all."""
@@ -43,5 +41,6 @@ class Gathered(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         """This process's rows of the gradient."""
+        # every process computes the gradient of all rows, and gradients of weights are averaged
         own = grad.chunk(dist.get_world_size())[dist.get_rank()]
         return own * dist.get_world_size()

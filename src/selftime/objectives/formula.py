@@ -116,7 +116,10 @@ def _term(text: str) -> Term:
 
 
 def takes_steps(text: str) -> bool:
-    """Return whether it is learned by gradient; raise a ValueError for a closed form in a sum."""
+    """Return whether the named objective is learned by gradient, step by step.
+
+    An unknown name or a closed form within a sum raises a ValueError.
+    """
     terms = terms_in(text)
     closed = [term.name for term in terms if issubclass(OBJECTIVES[term.name], ClosedForm)]
     if closed and len(terms) > 1:

@@ -37,8 +37,7 @@ class MoCo(Objective):
         seed: draws the weights of the projection.
 
     Raises:
-        ValueError: a negative length, a momentum outside 0 to 1, or a temperature that is not
-            positive.
+        ValueError: a negative length, a momentum outside 0 to 1, or no positive temperature.
     """
 
     family = "contrastive"

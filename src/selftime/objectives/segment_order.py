@@ -35,8 +35,7 @@ class SegmentOrder(Objective):
         seed: draws the weights of the head.
 
     Raises:
-        ValueError: fewer than two segments, a gap that leaves nothing, or heads that do not share
-            the width evenly.
+        ValueError: fewer than two segments, a gap that leaves nothing, or heads of uneven width.
     """
 
     family = "pretext"

@@ -145,9 +145,10 @@ def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
     """Choose the strongest of three augmentations under which series are still found again.
 
     At the medium strength, and if that is safe at the strong one, an encoder is learned from views
-    of the sample (:data:`TRIAL_SERIES` series or all) and tried on two new views of each: is the
-    other view the nearest of all? If not, augmentation teaches to ignore what distinguishes series.
-    The penalty finds most. Where medium is not safe, it is weak with what medium found.
+    of the sample (:data:`TRIAL_SERIES` drawn series, or all) and tried on two new views of each: is
+    the other view of the same series the nearest of all? Where augmentation moves series onto each
+    other it teaches the encoder to ignore what distinguishes them. The penalty finds the
+    most. Where medium is not safe, the answer is the weak one with what the medium one found.
     """
     medium = best_trial(encoder, sample, MEDIUM, rng)
     if medium.found < MIN_RETRIEVAL:

@@ -44,8 +44,7 @@ class TimeMAE(Objective):
         seed: draws the weights of all but the encoder.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "masked"

@@ -22,18 +22,11 @@ from selftime.views.pairs import crop, integers_between
 class Neighbourhoods:
     """Anchor windows of each series, for each a neighbour and a window that lies far away.
 
-    Neighbours begin at a normal distance from the anchor; distant windows share no step with it
-    and lie anywhere else, or where there is no such place, at the farther end of the series. The
-    paper widens a neighbourhood until a test (ADF) finds it no longer stationary; here its width
-    is a fixed share of the window, which needs no test for every window and suits any length.
-
-    Attributes:
-        anchors: of each series.
-        window: share of each series' own length, at least a step.
-        std: standard deviation of a neighbour's distance, in windows.
-
-    Raises:
-        ValueError: no anchors, a window that is no share, or a negative std.
+    A window is a share of each series' own length, at least a step. Neighbours begin at a normal
+    distance from the anchor, with ``std`` in windows; distant windows share no step with it and lie
+    anywhere else, or where there is no such place, at the farther end of the series. The paper
+    widens a neighbourhood until a test (ADF) finds it no longer stationary; here its width is a
+    fixed share of the window, which needs no test for every window and suits any length.
     """
 
     anchors: int = 4
@@ -108,10 +101,8 @@ class TNC(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Windows, encode, discriminate."""
         anchor, near, far = (distribute(self.encoder.embed, x) for x in self.windows(batch, rng))
-        near, far = (
-            self.discriminate(torch.cat([anchor, z], dim=1))[:, 0]  # (B*A,)
-            for z in (near, far)
-        )
+        pairs = (torch.cat([anchor, z], dim=1) for z in (near, far))  # (B*A,2·D)
+        near, far = (self.discriminate(pair)[:, 0] for pair in pairs)  # (B*A,)
         loss = neighbourhood_loss(near, far, self.similar)
         return Step(loss, {}, anchor[:: self.windows.anchors].detach())
 

@@ -17,13 +17,7 @@ from selftime.views.pairs import Independent, Pair
 
 
 class Weights(NamedTuple):
-    """Factors of the three terms, as Bardes et al. 2022, section 4.2, has them.
-
-    Attributes:
-        invariance: λ, of the distance between the views.
-        variance: μ, of the lack of standard deviation of features.
-        covariance: ν, of the covariance of features.
-    """
+    """Factors of the three terms, as Bardes et al. 2022, section 4.2, has them: λ, μ and ν."""
 
     invariance: float = 25.0
     variance: float = 25.0

@@ -52,9 +52,9 @@ class Quantiles(Encoder):
     Args:
         channels: C of the series.
         length: reference length, in steps.
-        depth: number of levels; level l cuts a representation into 2^l intervals, and those
-            with more intervals than steps are left out.
-        divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank.
+        depth: number of levels, 6 in section 3; level l cuts a representation into 2^l intervals,
+            and those with more intervals than steps are left out.
+        divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank; 4 in section 3.
 
     Attributes:
         dim: D, quantiles of all intervals and channels.
@@ -63,14 +63,7 @@ class Quantiles(Encoder):
         ValueError: an argument is below 1.
     """
 
-    def __init__(
-        self,
-        *,
-        channels: int,
-        length: int,
-        depth: int = 6,  # section 3
-        divisor: int = 4,  # section 3
-    ) -> None:
+    def __init__(self, *, channels: int, length: int, depth: int = 6, divisor: int = 4) -> None:
         super().__init__()
         self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
         check_least(self, channels=1, length=1, depth=1, divisor=1)

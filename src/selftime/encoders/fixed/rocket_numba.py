@@ -77,7 +77,8 @@ def sum_channels_into(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> 
 @compile_kernel()
 def centred_shifts_into(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding."""
-    # Kernels sum to 0, so the centre changes no response, but flat or far series round to nothing.
+    # All kernels sum to 0, so the centre changes no response; without it a flat stretch gives
+    # exactly 0, and series far from 0 have no rounding errors.
     T = out.shape[1]
     first = (len(padded) - T) // 2
     x = padded[first:]

@@ -161,10 +161,7 @@ class SinePositions(nn.Module):
         self.dim = size.dim
 
     def forward(
-        self,
-        h: Tokens,
-        places: Int[Tensor, "B N"],
-        counts: Lengths,  # noqa: ARG002
+        self, h: Tokens, places: Int[Tensor, "B N"], counts: Lengths
     ) -> tuple[Tokens, None]:
         """Tokens (B,N,D) with their positions, for series of any length."""
         return h + sinusoids(places.to(h.dtype), self.dim).to(h.dtype), None
@@ -178,10 +175,7 @@ class RotaryPositions(nn.Module):
         self.dim = size.dim // size.heads
 
     def forward(
-        self,
-        h: Tokens,
-        places: Int[Tensor, "B N"],
-        counts: Lengths,  # noqa: ARG002
+        self, h: Tokens, places: Int[Tensor, "B N"], counts: Lengths
     ) -> tuple[Tokens, Float[Tensor, "..."]]:
         """Tokens (B,N,D) as they are, and turns for the layers."""
         return h, rotary_cos_sin(places[:, None].to(h.dtype), self.dim).to(h.dtype)

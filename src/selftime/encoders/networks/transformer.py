@@ -147,8 +147,7 @@ class ClassToken(Wrapper, Encoder):
         seed: draws the initial weights.
 
     Raises:
-        ValueError: an encoder without tokens along time, or heads that do not share a token
-            evenly.
+        ValueError: an encoder without tokens along time, or heads of uneven width.
     """
 
     def __init__(self, *, encoder: Encoder, heads: int = 8, seed: int = 0) -> None:

@@ -61,11 +61,10 @@ def dropout(z: Tensor, share: float, rng: Generator) -> Tensor:
 class PatchHead(nn.Module):
     """A linear map of each token to the values (C,L) of a patch (Nie et al. 2023, section 3.2)."""
 
-    # Where tokens hold each channel's features apart, all channels share one map.
-
     def __init__(self, encoder: Encoder, size: int, *, seed: int) -> None:
         super().__init__()
         self.channels, self.size = encoder.channels, size
+        # Where tokens hold each channel's features apart, all channels share one map.
         self.apart = encoder.channels if encoder.by_channel else 1
         inner, outer = encoder.dim // self.apart, size * encoder.channels // self.apart
         self.map = linear(inner, outer, weights_from(seed))
@@ -83,8 +82,6 @@ _WIDTH, _HEADS, _LAYERS = 64, 4, 2
 
 class Decoder(nn.Module):
     """Visible tokens, one learned mask token for hidden ones, positions; layers; a linear map."""
-
-    # He et al. 2022, section 3 (MAE); the predictor of I-JEPA (Assran et al. 2023, section 3).
 
     def __init__(self, inner: int, outer: int, *, seed: int) -> None:
         super().__init__()
@@ -104,6 +101,7 @@ class Decoder(nn.Module):
         hidden: Bool[Tensor, "B P"],
     ) -> Float[Tensor, "B P E"]:
         """Return predictions (B,P,outer); none attends to patches neither visible nor hidden."""
+        # He et al. 2022, section 3 (MAE); the predictor of I-JEPA (Assran et al. 2023, section 3).
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         h = torch.where(visible[:, :, None], self.narrow(tokens), self.mask_token)
         h = h + sinusoids(place, _WIDTH).to(h.dtype)

@@ -15,18 +15,10 @@ from selftime.settings import check_count, check_share, check_strength
 class Soft:
     """Soft assignments (SoftCLT, Lee et al. 2024, section 3), a part of contrastive methods.
 
-    A series close to another in the data counts as a positive in part, and so does a step close to
-    another in time. The distance of two series is Euclidean, after both are brought to the same
-    number of steps; dynamic time warping is slightly better in the paper and far dearer.
-
-    Attributes:
-        most: α, soft assignment of a series that equals another, 0 to 1.
-        sharpness: τ_I, how fast it falls with the distance.
-        decay: τ_T, how fast that between steps falls with the time between them.
-        steps: that series are brought to before they are compared.
-
-    Raises:
-        ValueError: a setting out of range.
+    A series close to another in the data counts as a positive in part: ``most`` (α, 0 to 1) where
+    they are equal, less with their distance by the ``sharpness`` (τ_I). So does a step close to
+    another in time, by the ``decay`` (τ_T). The distance of two series is Euclidean, after both are
+    brought to ``steps`` steps; dynamic time warping is slightly better in the paper and far dearer.
     """
 
     most: float = 0.5  # section 4

@@ -33,8 +33,6 @@ def normed_linear(inner: int, outer: int, *, seed: int) -> nn.Sequential:
 class AttentionPool(nn.Module):
     """A learned query attends to the tokens of a series: softmax of wᵀ tanh(V h) weighs them."""
 
-    # Ilse et al. 2018, equation 7. w is 0 at first, which is the plain mean.
-
     def __init__(self, dim: int, *, seed: int) -> None:
         super().__init__()
         self.look = linear(dim, dim, weights_from(seed))
@@ -42,6 +40,7 @@ class AttentionPool(nn.Module):
 
     def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
         """Return one vector per series (B,D) of its valid tokens (B,N,D)."""
+        # Ilse et al. 2018, equation 7. w is 0 at first, which is the plain mean.
         scores = self.look(tokens).tanh() @ self.query  # (B,N)
         shares = scores.masked_fill(~valid, -torch.inf).softmax(dim=1)
         return torch.einsum("bn,bnd->bd", shares, tokens)
