@@ -96,10 +96,7 @@ def patchtst_42(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noq
 
 
 def patchtst_64(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
-    """PatchTST/64 at the published size: 64 patches of 512 steps (Nie et al. 2023, section 4.1).
-
-    Every channel by itself, without mean and std: 128 dimensions a channel.
-    """
+    """PatchTST/64 at the published size: 64 patches of 512 steps (Nie et al. 2023, section 4.1)."""
     return _patchtst(channels, 512, 16, 8, seed)
 
 
@@ -151,10 +148,7 @@ def lstm(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG0
 
 
 def gru(*, channels: int, length: int, seed: int = 0) -> Encoder:  # noqa: ARG001
-    """Gated recurrent units both ways (Cho et al. 2014), trained by gradient.
-
-    One layer of 2 × 160 units, as many dimensions as `dilated` has: 0.2 million weights.
-    """
+    """Gated recurrent units both ways (Cho et al. 2014), trained by gradient."""
     return GRU(channels=channels, hidden=160, depth=1, seed=seed)
 
 

@@ -51,10 +51,9 @@ def _plain(value: Any) -> Any:
 
 
 def build(recipe: Any) -> Encoder:
-    """Build the encoder that a recipe describes, its tensors not yet loaded.
+    """Build the encoder of a recipe, its tensors not yet loaded.
 
-    Raises:
-        ValueError: a class that is not in :data:`ENCODERS`, or settings it does not have.
+    A class not in :data:`ENCODERS`, or settings it does not have, raise a ValueError.
     """
     if not isinstance(recipe, dict) or not isinstance(recipe.get("class"), str):
         raise ValueError(f"got encoder {recipe!r}, wanted {{'class': …, settings}}")

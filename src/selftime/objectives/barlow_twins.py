@@ -63,11 +63,8 @@ class BarlowTwins(Objective):
 
 
 def cross_correlation(first: Embedding, second: Embedding) -> Float[Tensor, "D D"]:
-    """Correlation over the batch of each feature of one view with each of the other.
-
-    C_ij = Σ_b a_bi b_bj / (√Σ_b a_bi² √Σ_b b_bj²), means taken off before (Zbontar et al. 2021,
-    equation 2). A feature that is the same in all series correlates with nothing: 0.
-    """
+    """C_ij = Σ_b a_bi b_bj / (√Σ_b a_bi² √Σ_b b_bj²), centred (Zbontar et al. 2021, equation 2)."""
+    # A feature that is the same in all series correlates with nothing: 0.
     a, b = (F.normalize(z - z.mean(dim=0), dim=0, eps=1e-6) for z in (first, second))
     return a.T @ b
 

@@ -21,18 +21,10 @@ AVERAGING: tuple[Averaging, ...] = ("none", "ema", "mean")
 class Recipe:
     """AdamW (Loshchilov & Hutter 2019) with a learning rate that rises and, if wanted, falls again.
 
-    Attributes:
-        batch_size: series of a step, over all processes.
-        rate: highest learning rate.
-        weight_decay: decoupled.
-        warmup: share of the run over which the rate rises from 0.
-        cosine: the rate then falls to 0 along half a cosine; else it stays.
-        averaging: weights that the model gets: those of the last step ("none"), a running average
-            with decay 0.99 ("ema"), or the mean over all steps ("mean": stochastic weight
-            averaging, Izmailov et al. 2018).
-
-    Raises:
-        ValueError: a setting out of range.
+    A step has ``batch_size`` series over all processes; weight decay is decoupled. The rate rises
+    from 0 over the share ``warmup`` of the run, then falls along half a cosine, or stays. Weights
+    are those of the last step ("none"), a running average with decay 0.99 ("ema"), or the mean over
+    all steps ("mean": stochastic weight averaging, Izmailov et al. 2018).
     """
 
     batch_size: int = 64
@@ -63,13 +55,7 @@ def half_cosine(progress: float) -> float:
 
 
 class Step(NamedTuple):
-    """Loss of one batch, and what the log and the monitors need.
-
-    Attributes:
-        loss: () to be lowered.
-        parts: () terms of the loss for the log, detached.
-        embeddings: (B,D) of one view of the batch, detached; for the monitors.
-    """
+    """Loss () of one batch, its terms () for the log, and embeddings (B,D) of a view, detached."""
 
     loss: Float[Tensor, ""]
     parts: dict[str, Tensor]
@@ -87,13 +73,9 @@ class Objective(nn.Module, ABC):
 
     Its ``forward`` reads like the paper's algorithm: views, encode, loss. Randomness comes from
     ``rng`` alone, so a step is the same wherever and whenever it is computed. Methods that compare
-    the series of a batch encode them with :func:`selftime.objectives.distributed.distribute`.
-
-    Attributes:
-        encoder: the network that is kept for later use.
-        recipe: how it is trained unless the caller says otherwise.
-        family: what it learns from, one of :data:`FAMILIES`.
-        suits: when to take it, in a few words.
+    the series of a batch encode them with :func:`selftime.objectives.distributed.distribute`. The
+    ``encoder`` is kept for later use, trained by the ``recipe`` unless the caller says otherwise.
+    ``family`` is one of :data:`FAMILIES`; ``suits`` says in a few words when to take it.
     """
 
     encoder: Encoder
@@ -118,14 +100,9 @@ class Objective(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over series and their augmented copies; they add over batches and workers.
+    """Sums over series and their augmented copies p; they add over batches and workers.
 
-    Attributes:
-        series: number of series.
-        copies: number of their copies.
-        total: (d,) sum of all copies.
-        outer: (d,d) sum of p pᵀ over all copies.
-        within: (d,d) sum of (p − p̄ᵢ)(p − p̄ᵢ)ᵀ, p̄ᵢ the mean of the copies of series i.
+    ``outer`` is the sum of p pᵀ, ``within`` that of (p − p̄ᵢ)(p − p̄ᵢ)ᵀ, p̄ᵢ the mean of series i.
     """
 
     series: int
@@ -169,8 +146,7 @@ class ClosedForm(ABC):
 def check_negatives(x: Batch) -> None:
     """Raise a ValueError for a batch of a single series, which has no negatives."""
     check_several(
-        x,
-        "the other series of the batch are its negatives, and without any the loss is always 0",
+        x, "the other series of the batch are its negatives, and without any the loss is always 0"
     )
 
 

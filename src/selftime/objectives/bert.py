@@ -40,12 +40,11 @@ class BERT(Objective):
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
         codes: words of the codebook.
-        share: of the patches, selected to be predicted; at least one of each series.
+        share: of the patches, predicted, at least one of each series; 0.15 in section 3.1.
         seed: draws the weights of the two classifiers.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "masked"
@@ -58,7 +57,7 @@ class BERT(Objective):
         encoder: Encoder,
         patch: int = 8,
         codes: int = 64,
-        share: float = 0.15,  # Devlin et al. 2019, section 3.1
+        share: float = 0.15,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -95,10 +94,10 @@ class BERT(Objective):
 
 
 def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
-    """Of the selected patches 80 % hidden, 10 % replaced by others of the batch, 10 % as they were.
+    """Hide 80 % of the selected patches, replace 10 % by others of the batch, keep 10 %.
 
-    Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps what it lacks, and its own
-    values where the other lacks some.
+    Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps its gaps, and its own values
+    where the other has gaps.
     """
     cut, (B, C, T) = patches_of(x, patch), x.values.shape
     fate, pick = uniform(2, *selected.shape, rng=rng, like=x.values)  # (B,P) each
@@ -121,15 +120,10 @@ def next_segment_loss(
 
 
 class Segments(NamedTuple):
-    """Series A followed by B, joined in time at a border of patches.
+    """Series A and B joined (B,C,T), the patch (B,) with which B begins, and whether it follows A.
 
-    Attributes:
-        joined: (B,C,T) the first patches of each series, and then an end.
-        start: (B,) patch with which B begins.
-        follows: (B,) True where B is the true continuation.
-        asked: (B,) True where that was drawn: a series of one patch has no continuation.
-        apart: (B,P) the first patch of each B that has more than one; to be hidden, it keeps the
-            segments apart, in place of the token [SEP].
+    ``asked`` is True where that was drawn: a series of one patch has no continuation. ``apart``
+    (B,P) is the first patch of each B of several; hidden, it stands in place of the token [SEP].
     """
 
     joined: Batch

@@ -31,10 +31,7 @@ class Cut(NamedTuple):
         return crop(x, self.past * 0, self.past)
 
     def after(self, x: Batch) -> Batch:
-        """Return the segments, each a series of its own: row i*K + k is the k-th of series i.
-
-        Segments stop where their series does; those behind its end are unobserved.
-        """
+        """Return segments that stop as their series does: row i*K + k is the k-th of series i."""
         K = self.segments
         begin = self.past[:, None] + self.size[:, None] * torch.arange(K, device=self.past.device)
         left = (x.lengths[:, None] - begin).flatten()  # (B*K,)
@@ -51,19 +48,12 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Ahead:
-    """Cuts each series in a past and some segments of future that follow it.
+    """Cuts each series in a past and K ``segments`` of future, each of a ``share`` of the series.
 
     A segment takes the same share of every series, so the k-th is always as far ahead. Where the
     cut lies is drawn once a batch, as a share of each series' own length, so that equal lengths
     stay equal; the past has at least one step, and as many as a segment if the series is long
     enough. A series of fewer steps has fewer segments; that of a single step has none.
-
-    Attributes:
-        segments: K, of the future.
-        share: of a series that each of them takes.
-
-    Raises:
-        ValueError: no segments, or segments that leave no past.
     """
 
     segments: int = 4
@@ -87,14 +77,12 @@ class Ahead:
 
 
 class Predictor(nn.Module):
-    """One linear map W_k per segment (van den Oord et al. 2018, section 2.3); without biases.
-
-    First weights are small enough that scores zᵀ W_k c are about 1 for vectors of numbers about 1.
-    """
+    """One linear map W_k per segment (van den Oord et al. 2018, section 2.3); without biases."""
 
     def __init__(self, inner: int, outer: int, segments: int, *, seed: int) -> None:
         super().__init__()
         draw = torch.rand(segments, outer, inner, generator=weights_from(seed))
+        # First weights make scores zᵀ W_k c about 1 for vectors of numbers about 1.
         self.weight = nn.Parameter((2 * draw - 1) * (3 / (inner * outer)) ** 0.5)
 
     def forward(self, context: Float[Tensor, "B E"]) -> Float[Tensor, "B K D"]:
@@ -138,15 +126,12 @@ class CPC(Objective):
 
 
 def info_nce(
-    predicted: Float[Tensor, "B K D"],
-    latents: Float[Tensor, "B K D"],
-    valid: Bool[Tensor, "B K"],
+    predicted: Float[Tensor, "B K D"], latents: Float[Tensor, "B K D"], valid: Bool[Tensor, "B K"]
 ) -> Float[Tensor, ""]:
-    """InfoNCE over futures (van den Oord et al. 2018, equations 3 and 4).
+    """InfoNCE over futures (van den Oord et al. 2018, equations 3 and 4); mean over valid segments.
 
-    The score of series j as the future of series i is exp(z_jkᵀ W_k c_i). The k-th segment of
-    each series is found among the k-th segments of all series; mean over the valid segments,
-    0 where there are none. Segments that are not valid are neither positives nor negatives.
+    Series j as the future of series i scores exp(z_jkᵀ W_k c_i). The k-th segment of each series is
+    found among the k-th segments of all; those that are not valid are no negatives either.
     """
     scores = predicted.transpose(0, 1) @ latents.permute(1, 2, 0)  # (K,B,B), candidates last
     exists = valid.T  # (K,B)

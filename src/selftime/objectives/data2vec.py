@@ -12,13 +12,7 @@ from selftime.objectives.distributed import distribute
 from selftime.objectives.losses import mean_where
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.parts.teacher import Teacher
-from selftime.objectives.patches import (
-    check_patch,
-    draw_patches,
-    patch_steps,
-    patches_of,
-    trimmed,
-)
+from selftime.objectives.patches import check_patch, draw_patches, patch_steps, patches_of, trimmed
 from selftime.settings import check_share
 from selftime.views.masks import hidden
 
@@ -44,8 +38,7 @@ class Data2Vec(Objective):
         seed: draws the weights of the map.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "latent prediction"
@@ -104,10 +97,7 @@ def smooth_l1(
     counts: Bool[Tensor, "*axes"],
     beta: float,
 ) -> Float[Tensor, ""]:
-    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing.
-
-    ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond. Targets are finite, and
-    without meaning where they do not count.
-    """
+    """Mean smooth L1 error over what counts (Baevski et al. 2022, "Objective"); 0 of nothing."""
+    # ½ d² / beta where the distance d is at most beta, and d − ½ beta beyond.
     each = F.smooth_l1_loss(made, wanted.where(counts, 0.0), beta=beta, reduction="none")
     return mean_where(each, counts)

@@ -73,11 +73,8 @@ class DINO(Objective):
         self.seen: Tensor | None = None  # mean output of the last batch, until the step is taken
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
-        """Prepare the encoder; the teacher begins as its copy, the centre as its mean output.
-
-        An untrained encoder gives all series nearly the same vector, so from a centre of 0 the
-        first steps would teach that all belong to one output.
-        """
+        """Prepare the encoder; the teacher begins as its copy, the centre as its mean output."""
+        # Untrained, all series have nearly one vector: a centre of 0 would teach a single output.
         super().prepare(sample, rng)
         self.teacher.copy(Branch(self.encoder, self.project))
         with torch.no_grad():
@@ -105,10 +102,7 @@ class DINO(Objective):
 
 
 class DINOHead(nn.Module):
-    """The head of DINO (Caron et al. 2021, appendix C): vectors to one logit per output.
-
-    Layers with GELU, vectors of length 1, and the cosine with a direction for every output.
-    """
+    """Layers with GELU, length 1, cosines with K directions (Caron et al. 2021, appendix C)."""
 
     def __init__(self, inner: int, hidden: int, outputs: int, *, seed: int) -> None:
         super().__init__()
@@ -124,17 +118,11 @@ class DINOHead(nn.Module):
 
 
 def distillation(student: Embedding, teacher: Embedding) -> Float[Tensor, ""]:
-    """Cross entropy −Σ_k p_k log softmax(s)_k, mean over the batch (Caron et al. 2021, equation 1).
-
-    ``student`` has logits, already divided by their temperature; ``teacher`` probabilities p.
-    """
+    """−Σ_k p_k log softmax(s)_k of logits s, mean of the batch (Caron et al. 2021, equation 1)."""
     return -(teacher * student.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 def sharpened(logits: Embedding, centre: Float[Tensor, "D"], temperature: float) -> Embedding:
-    """softmax((z − c) / τ): the output of a teacher (Caron et al. 2021, section 3.1).
-
-    The centre keeps one output from winning for all series, the low temperature keeps all from
-    being equal.
-    """
+    """softmax((z − c) / τ): the output of a teacher (Caron et al. 2021, section 3.1)."""
+    # The centre keeps one output from winning always, the low τ keeps all from being equal.
     return ((logits - centre) / temperature).softmax(dim=1)

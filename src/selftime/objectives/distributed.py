@@ -29,12 +29,7 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
 
 
 class Gathered(torch.autograd.Function):
-    """The rows of all processes, in their order.
-
-    Every process computes the same loss, so the gradient of all rows is at hand everywhere and
-    nothing is sent back; it is multiplied by the number of processes because they average the
-    gradients of weights afterwards.
-    """
+    """The rows of all processes, in their order."""
 
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:
@@ -46,5 +41,6 @@ class Gathered(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         """This process's rows of the gradient."""
+        # every process computes the gradient of all rows, and gradients of weights are averaged
         own = grad.chunk(dist.get_world_size())[dist.get_rank()]
         return own * dist.get_world_size()

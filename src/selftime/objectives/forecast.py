@@ -57,10 +57,7 @@ class Forecast(Objective):
         return Step(squared_error(predicted, future.values, future.observed), {}, z.detach())
 
     def moments(self, x: Batch, rng: Generator) -> Lengths:
-        """Draw the steps (B,) that are past: at least one, so few that the whole horizon follows.
-
-        Where a series is too short for that, ``least`` of it is past.
-        """
+        """Draw past steps (B,), so few that the horizon follows, else ``least`` of the series."""
         lengths = x.lengths.clamp(min=1)
         fewest = (self.least * lengths.double()).long().clamp(min=1)
         most = (lengths - self.horizon).maximum(fewest)

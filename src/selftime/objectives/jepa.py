@@ -34,14 +34,13 @@ class JEPA(Objective):
     Attributes:
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
-        blocks: how many are hidden; they may overlap.
+        blocks: how many are hidden, 4 in section 3; they may overlap.
         momentum: of the teacher at the beginning; it rises to 1 in a straight line. The paper
             begins at 0.996, for runs a hundred times as long.
         seed: draws the weights of the predictor.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "latent prediction"
@@ -53,7 +52,7 @@ class JEPA(Objective):
         *,
         encoder: Encoder,
         patch: int = 8,
-        blocks: int = 4,  # Assran et al. 2023, section 3
+        blocks: int = 4,
         momentum: float = 0.99,
         seed: int = 0,
     ) -> None:

@@ -27,29 +27,21 @@ def mean_where(losses: Float[Tensor, "*S"], valid: Bool[Tensor, "*S"]) -> Float[
 def squared_error(
     made: Float[Tensor, "*axes"], wanted: Float[Tensor, "*axes"], counts: Bool[Tensor, "*axes"]
 ) -> Float[Tensor, ""]:
-    """Mean squared error over what counts (Zerveas et al. 2021, section 3.3); 0 of nothing.
-
-    Targets are finite, and without meaning where they do not count.
-    """
+    """Mean squared error over what counts (Zerveas et al. 2021, section 3.3); 0 of nothing."""
     return mean_where((made - wanted.where(counts, 0.0)) ** 2, counts)
 
 
 def masked_code_loss(
     logits: Float[Tensor, "B P K"], codes: Int[Tensor, "B P"], selected: Bool[Tensor, "B P"]
 ) -> Float[Tensor, ""]:
-    """Cross entropy of the codes of selected patches (Devlin et al. 2019, section 3.1, task 1).
-
-    The mean over all selected patches of the batch; 0 where there are none.
-    """
+    """Mean cross entropy of codes of selected patches (Devlin et al. 2019, section 3.1, task 1)."""
     each = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none")
     return mean_where(each.view(codes.shape), selected)
 
 
 def negative_cosine(predicted: Embedding, target: Embedding) -> Float[Tensor, ""]:
-    """−cos(p, z), mean over the batch (Chen & He 2021, equation 1); −1 at best.
-
-    The squared distance of unit vectors is 2 + 2 · this (Grill et al. 2020, equation 2).
-    """
+    """−cos(p, z), mean over the batch (Chen & He 2021, equation 1); −1 at best."""
+    # The squared distance of unit vectors is 2 + 2 · this (Grill et al. 2020, equation 2).
     return -F.cosine_similarity(predicted, target, dim=1).mean()
 
 
@@ -110,11 +102,8 @@ class Contrast(torch.autograd.Function):
 def nt_xent(
     first: Embedding, second: Embedding, temperature: float, loss: GroupLoss = contrast
 ) -> Float[Tensor, ""]:
-    """Normalised temperature-scaled cross entropy (Chen et al. 2020, equation 1).
-
-    On cosine similarities of two views (B,D) of each series; every vector has its other view as
-    positive and the 2B − 2 views of all other series as negatives.
-    """
+    """Normalised temperature-scaled cross entropy (Chen et al. 2020, equation 1)."""
+    # Each vector (B,D) has its other view as positive and the 2B − 2 of other series as negatives.
     z = F.normalize(torch.cat([first, second]), dim=1) / temperature**0.5  # (2B,D)
     return loss(z[None], None).mean()
 
@@ -122,10 +111,7 @@ def nt_xent(
 def resolutions(
     first: Tokens, second: Tokens, valid: Valid | None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """Yield tokens of both views and their validity, at every resolution down to a single step.
-
-    Each resolution is made from the one before by max pooling over two steps.
-    """
+    """Yield tokens of both views and their validity, max pooled over two steps again and again."""
     yield first, second, valid
     while first.shape[1] > 1:
         first, second = halve_resolution(first, valid), halve_resolution(second, valid)

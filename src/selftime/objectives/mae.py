@@ -29,13 +29,12 @@ class MAE(Objective):
     Attributes:
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
-        share: of the patches, hidden; of several at least one is, and one is not. A series of a
-            single patch teaches nothing.
+        share: of the patches, hidden, 0.75 in section 4.1; of several at least one is, and one is
+            not. A series of a single patch teaches nothing.
         seed: draws the weights of the decoder.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            share outside 0 to 1.
+        ValueError: no tokens along time, a patch of no whole tokens, or no share from 0 to 1.
     """
 
     family = "masked"
@@ -43,12 +42,7 @@ class MAE(Objective):
     recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.05, warmup=0.1)  # its table 8
 
     def __init__(
-        self,
-        *,
-        encoder: Encoder,
-        patch: int = 8,
-        share: float = 0.75,  # He et al. 2022, section 4.1
-        seed: int = 0,
+        self, *, encoder: Encoder, patch: int = 8, share: float = 0.75, seed: int = 0
     ) -> None:
         super().__init__()
         check_patch(encoder, patch)

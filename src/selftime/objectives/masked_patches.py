@@ -31,12 +31,11 @@ class MaskedPatches(Objective):
     Attributes:
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride; 12 in the paper.
-        share: of the patches, hidden; at least one of each series.
+        share: of the patches, hidden; 0.4 in section 4.2; at least one of each series.
         seed: draws the weights of the map.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            share outside 0 to 1.
+        ValueError: no tokens along time, a patch of no whole tokens, or no share from 0 to 1.
     """
 
     family = "masked"
@@ -44,12 +43,7 @@ class MaskedPatches(Objective):
     recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.01, warmup=0.1)
 
     def __init__(
-        self,
-        *,
-        encoder: Encoder,
-        patch: int = 8,
-        share: float = 0.4,  # Nie et al. 2023, section 4.2
-        seed: int = 0,
+        self, *, encoder: Encoder, patch: int = 8, share: float = 0.4, seed: int = 0
     ) -> None:
         super().__init__()
         check_patch(encoder, patch)

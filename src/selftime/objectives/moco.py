@@ -37,8 +37,7 @@ class MoCo(Objective):
         seed: draws the weights of the projection.
 
     Raises:
-        ValueError: a negative length, a momentum outside 0 to 1, or a temperature that is not
-            positive.
+        ValueError: a negative length, a momentum outside 0 to 1, or no positive temperature.
     """
 
     family = "contrastive"
@@ -101,10 +100,9 @@ class MoCo(Objective):
 def queue_contrast(
     queries: Embedding, keys: Embedding, queue: Float[Tensor, "K D"], temperature: float
 ) -> Float[Tensor, ""]:
-    """Cross entropy of finding each query's own key (He et al. 2020, equation 1).
+    """−log exp(q·k₊/τ) / Σ_k exp(q·k/τ), mean over the batch (He et al. 2020, equation 1).
 
-    −log exp(q·k₊/τ) / Σ_k exp(q·k/τ) on vectors of length 1, mean over the batch. Negatives are
-    the keys of the other series and those of the queue. Keys and queue have length 1.
+    All have length 1. Negatives are the keys of the other series and those of the queue.
     """
     logits = F.normalize(queries, dim=1) @ torch.cat([keys, queue]).T / temperature  # (B,B+K)
     return F.cross_entropy(logits, torch.arange(len(keys), device=keys.device))

@@ -16,15 +16,7 @@ from selftime.views.pairs import crop, integers_between
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """A random part of each series, seen through another view.
-
-    Attributes:
-        share: of each series' length that is taken, at least one step.
-        view: what is done to the part.
-
-    Raises:
-        ValueError: share outside 0 to 1.
-    """
+    """A random ``share`` of each series' length, at least one step, seen through another view."""
 
     share: float = 0.5
     view: View = Mild(strength=0.5)

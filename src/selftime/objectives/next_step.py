@@ -62,10 +62,7 @@ class NextStep(Objective):
 
 
 def frames_after(x: Batch, stride: int, size: int) -> Patches:
-    """Return the ``size`` steps (B,N,C,L) that follow each token; nothing observed beyond the end.
-
-    Token n of N = ceil(T / stride) is followed by step (n + 1) · stride.
-    """
+    """Return ``size`` steps (B,N,C,L) from (n + 1) · stride for token n; unobserved at the end."""
     T = x.values.shape[2]
     more = -T % stride + size  # the last token ends with the series, filled up to whole tokens
     values, observed = (

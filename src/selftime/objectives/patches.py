@@ -39,10 +39,7 @@ def patches_of(x: Batch, size: int) -> Patches:
 def tokens_of_patches(
     tokens: Tokens, x: Batch, encoder: Encoder, size: int
 ) -> Float[Tensor, "B P D"]:
-    """Return the mean (B,P,D) of the tokens of each patch that begin within their series.
-
-    The stride of the encoder divides ``size``.
-    """
+    """Return the mean (B,P,D) of the tokens of each patch that begin within their series."""
     B, N, D = tokens.shape
     each = size // (encoder.stride or size)
     valid = valid_tokens(encoder, x)[:, :, None]  # (B,N,1)
@@ -74,11 +71,8 @@ def trimmed(x: Batch) -> Batch:
 
 
 def draw_patches(free: Bool[Tensor, "B P"], share: float, rng: Generator) -> Bool[Tensor, "B P"]:
-    """Draw round(share · count) of the free patches of a series: one at least, of several not all.
-
-    Random masking by sorting noise (He et al. 2022, *Masked autoencoders are scalable vision
-    learners*, section 3); halves are rounded to even.
-    """
+    """Draw round(share · count) of the free patches of a series: at least 1, of several not all."""
+    # Random masking by sorting noise (He et al. 2022, section 3); halves are rounded to even.
     counts = free.sum(dim=1)  # (B,)
     wanted = (share * counts.double()).round().clamp(min=1)
     wanted = wanted.minimum((counts - 1).clamp(min=1))
@@ -97,9 +91,8 @@ def encode_visible(
 ) -> tuple[Float[Tensor, "B P D"], Embedding]:
     """Encode the visible patches alone (He et al. 2022, section 3, "MAE encoder").
 
-    The mean tokens (B,P,D) of visible patches, 0 for others, and the embeddings (B,D) of them all.
-    Series with fewer visible patches than others are filled up with patches that hold nothing.
-    Encoders of whole series see the hidden patches as missing, as they are in ``seen``.
+    Mean tokens (B,P,D) of visible patches, 0 for others, and the embeddings (B,D). Where fewer are
+    visible, empty patches fill up. Encoders of whole series see hidden patches as missing.
     """
     holding = patches_of(seen, size).observed.flatten(2).any(dim=2)
     places = visible_first(visible, holding)  # (B,K)
@@ -118,11 +111,8 @@ def encode_visible(
 
 
 def visible_first(visible: Bool[Tensor, "B P"], holding: Bool[Tensor, "B P"]) -> Int[Tensor, "B K"]:
-    """Return K indices: the visible patches in their order, then others that hold nothing.
-
-    Hidden patches of which something is left, the step that ends a series, come last of all and
-    are not reached: K, the most that are visible in a series, is below P where any is hidden.
-    """
+    """Return K indices: the visible patches in their order, then others that hold nothing."""
+    # Hidden patches that still hold the last step come last and are not reached, as K < P.
     keys = torch.where(visible, 0, 1 + holding.long())
     most = int(visible.sum(dim=1).max().clamp(min=1))
     return keys.argsort(dim=1, stable=True)[:, :most]

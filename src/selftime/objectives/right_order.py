@@ -71,8 +71,5 @@ class RightOrder(Objective):
 def order_loss(
     right: Float[Tensor, "B"], wrong: Float[Tensor, "B"], valid: Bool[Tensor, "B"]
 ) -> Float[Tensor, ""]:
-    """Logistic loss of separating right orders from wrong ones; each is half of the cases.
-
-    Scores are positive where an order is taken for right; the mean is over the valid series.
-    """
+    """Logistic loss of right orders (positive scores) against wrong ones, over the valid series."""
     return mean_where((F.softplus(-right) + F.softplus(wrong)) / 2, valid)

@@ -35,8 +35,7 @@ class SegmentOrder(Objective):
         seed: draws the weights of the head.
 
     Raises:
-        ValueError: fewer than two segments, a gap that leaves nothing, or heads that do not share
-            the width evenly.
+        ValueError: fewer than two segments, a gap that leaves nothing, or heads of uneven width.
     """
 
     family = "pretext"
@@ -88,10 +87,7 @@ class PlaceHead(nn.Module):
 
 
 def place_loss(scores: Float[Tensor, "B S S"], valid: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:
-    """Cross entropy of the position of each segment, mean over the valid ones.
-
-    ``scores[b, s]`` are those of segment s at each position; its own is s.
-    """
+    """Cross entropy of the position of each segment; ``scores[b, s]`` are those of segment s."""
     places = torch.arange(scores.shape[1], device=scores.device).expand(len(scores), -1)
     return mean_where(F.cross_entropy(scores.mT, places, reduction="none"), valid)
 

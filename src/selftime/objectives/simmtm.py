@@ -89,10 +89,9 @@ def similarities(vectors: Float[Tensor, "S D"], temperature: float) -> Float[Ten
 def aggregate(
     tokens: Float[Tensor, "S N D"], valid: Bool[Tensor, "S N"], logits: Float[Tensor, "B S"]
 ) -> Float[Tensor, "B N D"]:
-    """Tokens as the weighted mean of those of all other series at the same position.
+    """Point-wise aggregation at each position (Dong et al. 2023, section 3.2), over valid tokens.
 
-    Point-wise aggregation (Dong et al. 2023, section 3.2). Weights are the softmax of the
-    similarities over the series that have a valid token there: ẑᵢ = Σⱼ exp(rᵢⱼ) zⱼ / Σⱼ exp(rᵢⱼ).
+    Tokens are means of those of all other series: ẑᵢ = Σⱼ exp(rᵢⱼ) zⱼ / Σⱼ exp(rᵢⱼ).
     """
     S, N, D = tokens.shape
     weights = logits.softmax(dim=1)
@@ -102,11 +101,8 @@ def aggregate(
 
 
 def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tensor, ""]:
-    """Cross entropy of finding each version of a series among all others (Dong et al. 2023, 3.2).
-
-    Here the mean over series and versions, in the paper their sum. Rows i, i + series,
-    i + 2·series, … of the similarities are versions of series i; each has −∞ with itself.
-    """
+    """Cross entropy of finding versions of a series among the others (Dong et al. 2023, 3.2)."""
+    # A mean, in the paper a sum. Rows i, i + series, … are versions of i, −∞ with themselves.
     number = torch.arange(len(logits), device=logits.device)
     positive = (number[:, None] - number) % series == 0
     positive = positive & (number[:, None] != number)
@@ -116,8 +112,6 @@ def manifold_constraint(logits: Float[Tensor, "S S"], series: int) -> Float[Tens
 def uncertainty_weighting(
     losses: Float[Tensor, "L"], log_variances: Float[Tensor, "L"]
 ) -> Float[Tensor, ""]:
-    """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ².
-
-    Kendall et al. 2018, *Multi-task learning using uncertainty to weigh losses*, section 3.2.
-    """
+    """Σ ½ (exp(−s) · loss + s): each loss by its learned uncertainty s = log σ²."""
+    # Kendall et al. 2018, *Multi-task learning using uncertainty to weigh losses*, section 3.2.
     return ((-log_variances).exp() * losses + log_variances).sum() / 2

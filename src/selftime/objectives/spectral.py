@@ -16,12 +16,9 @@ from selftime.views.mild import Mild, View, copies
 
 
 def eigh(matrix: Float64[Tensor, "d d"]) -> tuple[Float64[Tensor, "d"], Float64[Tensor, "d d"]]:
-    """Return eigenvalues in ascending order, and eigenvectors as columns.
-
-    On one thread: LAPACK's reduction to tridiagonal form synchronises its threads at every
-    column. On two cores 1500 × 1500 takes 2.0 s with two threads and 0.9 s with one, and with
-    other processes beside it 8 to 16 s against 1 to 3 s.
-    """
+    """Return eigenvalues in ascending order, and eigenvectors as columns."""
+    # On one thread: LAPACK's reduction to tridiagonal form synchronises its threads at every
+    # column. On two cores 1500 × 1500 takes 2.0 s with two threads and 0.9 s with one.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -117,10 +114,8 @@ def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
 
 
 def principal_basis(features: Tensor, dim: int) -> Tensor:
-    """Return orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M.
-
-    From the smaller Gram matrix, so F may be large (M × M: method of snapshots, Sirovich 1987).
-    """
+    """Return orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M."""
+    # From the M × M Gram matrix where F is larger (method of snapshots, Sirovich 1987).
     wide = features.shape[1] > features.shape[0]
     e, U = eigh((features @ features.T if wide else features.T @ features).double())
     e, U = e.flip(0)[:dim], U.flip(1)[:, :dim]
@@ -149,13 +144,11 @@ class Trial(NamedTuple):
 def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
     """Choose the strongest of three augmentations under which series are still found again.
 
-    At the medium strength, and if that is safe at the strong one, an encoder is learned from
-    views of the sample and tried on two new views of each series: is the other view of the same
-    series the nearest of all? Where augmentation moves series onto each other it teaches the
-    encoder to ignore what distinguishes them. The penalty is the one that finds most. Where the
-    medium strength is not safe, the answer is the weak one with what the medium one found.
-
-    ``sample`` has :data:`TRIAL_SERIES` series drawn at random, or all if they are fewer.
+    At the medium strength, and if that is safe at the strong one, an encoder is learned from views
+    of the sample (:data:`TRIAL_SERIES` drawn series, or all) and tried on two new views of each: is
+    the other view of the same series the nearest of all? Where augmentation moves series onto each
+    other it teaches the encoder to ignore what distinguishes them. The penalty finds the
+    most. Where medium is not safe, the answer is the weak one with what the medium one found.
     """
     medium = best_trial(encoder, sample, MEDIUM, rng)
     if medium.found < MIN_RETRIEVAL:

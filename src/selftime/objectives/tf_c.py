@@ -91,9 +91,8 @@ def consistency(
 ) -> Float[Tensor, ""]:
     """Time and frequency of a series agree most where neither was augmented.
 
-    Σ (S^TF − S^pair + δ) over the three pairs in which one side or both are augmented, S the
-    contrast of both sides and δ the margin (Zhang et al. 2022, equations 3 and 4). As printed there
-    is no hinge; the loss is bounded all the same, as cosines are.
+    Σ (S^TF − S^pair + δ) over the three augmented pairs, S the contrast and δ the margin (Zhang et
+    al. 2022, equations 3 and 4). As printed there is no hinge; cosines bound the loss all the same.
     """
     plain, *others = (nt_xent(t, f, temperature) for t, f in product(time, frequency))
     total: Tensor = sum((plain - other + margin for other in others), plain.new_zeros(()))

@@ -44,8 +44,7 @@ class TimeMAE(Objective):
         seed: draws the weights of all but the encoder.
 
     Raises:
-        ValueError: an encoder of whole series, a stride that does not divide the patch, or a
-            setting out of range.
+        ValueError: no tokens along time, a patch of no whole tokens, or a setting out of range.
     """
 
     family = "masked"
@@ -102,10 +101,9 @@ class TimeMAE(Objective):
 
 
 class Queries(nn.Module):
-    """Cross attention from hidden patches to visible ones, which stay as the encoder left them.
+    """Cross attention of hidden patches to visible ones, which stay (Cheng et al. 2023, 3.3).
 
-    The decoupled encoder (Cheng et al. 2023, section 3.3), in Transformer layers. A query is the
-    mask token with its position; queries do not see one another.
+    A query is the mask token with its position; queries do not see one another.
     """
 
     def __init__(self, dim: int, rng: Generator) -> None:

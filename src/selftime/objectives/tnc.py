@@ -22,18 +22,11 @@ from selftime.views.pairs import crop, integers_between
 class Neighbourhoods:
     """Anchor windows of each series, for each a neighbour and a window that lies far away.
 
-    Neighbours begin at a normal distance from the anchor; distant windows share no step with it
-    and lie anywhere else, or where there is no such place, at the farther end of the series. The
-    paper widens a neighbourhood until a test (ADF) finds it no longer stationary; here its width
-    is a fixed share of the window, which needs no test for every window and suits any length.
-
-    Attributes:
-        anchors: of each series.
-        window: share of each series' own length, at least a step.
-        std: standard deviation of a neighbour's distance, in windows.
-
-    Raises:
-        ValueError: no anchors, a window that is no share, or a negative std.
+    A window is a share of each series' own length, at least a step. Neighbours begin at a normal
+    distance from the anchor, with ``std`` in windows; distant windows share no step with it and lie
+    anywhere else, or where there is no such place, at the farther end of the series. The paper
+    widens a neighbourhood until a test (ADF) finds it no longer stationary; here its width is a
+    fixed share of the window, which needs no test for every window and suits any length.
     """
 
     anchors: int = 4
@@ -62,10 +55,7 @@ class Neighbourhoods:
 def distant_starts(
     begin: Int[Tensor, "B"], size: Lengths, last: Int[Tensor, "B"], draw: Tensor
 ) -> Int[Tensor, "B"]:
-    """Return the begins of windows that do not overlap those at ``begin``; else the farther end.
-
-    ``last`` is the last step at which a window can begin; ``draw``, uniform in [0, 1), picks one.
-    """
+    """Return starts up to ``last`` of windows clear of those at ``begin``; else the farther end."""
     before = (begin - size + 1).clamp(min=0)  # how many places there are
     behind = (last - begin - size + 1).clamp(min=0)
     pick = integers_between(draw, 0, (before + behind - 1).clamp(min=0))
@@ -111,10 +101,8 @@ class TNC(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Windows, encode, discriminate."""
         anchor, near, far = (distribute(self.encoder.embed, x) for x in self.windows(batch, rng))
-        near, far = (
-            self.discriminate(torch.cat([anchor, z], dim=1))[:, 0]  # (B*A,)
-            for z in (near, far)
-        )
+        pairs = (torch.cat([anchor, z], dim=1) for z in (near, far))  # (B*A,2·D)
+        near, far = (self.discriminate(pair)[:, 0] for pair in pairs)  # (B*A,)
         loss = neighbourhood_loss(near, far, self.similar)
         return Step(loss, {}, anchor[:: self.windows.anchors].detach())
 
@@ -122,10 +110,7 @@ class TNC(Objective):
 def neighbourhood_loss(
     near: Float[Tensor, "N"], far: Float[Tensor, "N"], similar: float
 ) -> Float[Tensor, ""]:
-    """Positive-unlabelled loss of a discriminator D (Tonekaboni et al. 2021, equation 2).
-
-    −[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)], mean over pairs, of logits of D.
-    Distant windows are not negatives but unlabelled: with probability w they are similar.
-    """
+    """−[log D(near) + (1 − w) log(1 − D(far)) + w log D(far)] (Tonekaboni et al. 2021, eq. 2)."""
+    # Distant windows are not negatives but unlabelled: with probability w they are similar.
     apart = (1 - similar) * F.softplus(far) + similar * F.softplus(-far)
     return (F.softplus(-near) + apart).mean()

@@ -83,12 +83,7 @@ class Transformation(Objective):
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(
-        self,
-        *,
-        encoder: Encoder,
-        views: Sequence[View] = _PLAIN,
-        width: int = 128,
-        seed: int = 0,
+        self, *, encoder: Encoder, views: Sequence[View] = _PLAIN, width: int = 128, seed: int = 0
     ) -> None:
         super().__init__()
         if len(views) < 2:
@@ -107,10 +102,8 @@ class Transformation(Objective):
 
 
 def apply_views(x: Batch, views: Sequence[View], labels: Labels, rng: Generator) -> Batch:
-    """Return each series in the view that its label names.
-
-    Every view is made of the whole batch, so that its draws do not depend on which series get it.
-    """
+    """Return each series in the view that its label names."""
+    # Every view is made of the whole batch, so that its draws do not depend on the labels.
     made = [view(x, rng) for view in views]
     rows = torch.arange(len(labels), device=labels.device)
     return Batch(*(torch.stack(parts)[labels, rows] for parts in zip(*made, strict=True)))

@@ -105,12 +105,10 @@ def hierarchical_contrast(
 ) -> dict[str, Float[Tensor, ""]]:
     """Contrast series and steps, at every resolution (Yue et al. 2022, section 3.3).
 
-    Equations 1 to 3: half of the contrast with other series (``instance``) and half of that with
-    other steps (``temporal``), mean over resolutions. The loss is the sum of the two. Where series
-    have unequal lengths, steps that are not ``valid`` are neither positives nor negatives; valid
-    steps come first. With a ``similarity`` between series both are soft (Lee et al. 2024,
-    equations 3 to 7): at depth k, where a token stands for 2^k steps, the similarity of steps is
-    2 σ(−2^k τ |t − t'|) with τ the ``decay``.
+    Equations 1 to 3: half of the contrast with other series (``instance``) and of that with other
+    steps (``temporal``), mean over resolutions, summed. Valid steps come first; the others are no
+    negatives. With a ``similarity`` both are soft (Lee et al. 2024, equations 3 to 7): at depth k,
+    where a token stands for 2^k steps, that of steps is 2 σ(−2^k τ |t − t'|), τ the ``decay``.
     """
     instance = temporal = first.new_zeros(())
     series_loss: GroupLoss = contrast

@@ -90,10 +90,7 @@ class TSTCC(Objective):
 
 
 class Context(nn.Module):
-    """A Transformer that sums up tokens in one more, put before them (section 3.2).
-
-    As in the paper tokens carry no positions: the encoder has put their surroundings into them.
-    """
+    """A Transformer sums up tokens, without positions, in one put before them (section 3.2)."""
 
     def __init__(self, inner: int, width: int, *, seed: int) -> None:
         super().__init__()

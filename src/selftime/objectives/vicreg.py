@@ -17,13 +17,7 @@ from selftime.views.pairs import Independent, Pair
 
 
 class Weights(NamedTuple):
-    """Factors of the three terms, as Bardes et al. 2022, section 4.2, has them.
-
-    Attributes:
-        invariance: λ, of the distance between the views.
-        variance: μ, of the lack of standard deviation of features.
-        covariance: ν, of the covariance of features.
-    """
+    """Factors of the three terms, as Bardes et al. 2022, section 4.2, has them: λ, μ and ν."""
 
     invariance: float = 25.0
     variance: float = 25.0
@@ -83,19 +77,14 @@ class VICReg(Objective):
 
 
 def invariance(first: Embedding, second: Embedding) -> Float[Tensor, ""]:
-    """Mean squared difference of two views, over series and features.
-
-    Bardes et al. 2022, algorithm 1. Their equation 5 sums over the features instead; the weights
-    25, 25 and 1 belong to the mean.
-    """
+    """Mean squared difference of two views, over series and features."""
+    # Bardes et al. 2022, algorithm 1; equation 5 sums over features, but 25, 25, 1 fit the mean.
     return (first - second).square().mean()
 
 
 def variance(z: Embedding, std: float = 1.0) -> Float[Tensor, ""]:
-    """Hinge on the standard deviation of features, mean over them (Bardes et al. 2022, equation 1).
-
-    1/D Σ_j max(0, γ − √(Var(z_j) + ε)), γ = ``std``, ε = 10⁻⁴ (their section 4.1), Var with B − 1.
-    """
+    """Hinge on the std of features, mean over them (Bardes et al. 2022, equation 1)."""
+    # 1/D Σ_j max(0, γ − √(Var(z_j) + ε)), γ = ``std``, ε = 10⁻⁴ (section 4.1), Var with B − 1.
     return F.relu(std - (z.var(dim=0) + 1e-4).sqrt()).mean()
 
 

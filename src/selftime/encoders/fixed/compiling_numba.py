@@ -13,11 +13,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
-    """Compile to machine code that releases the GIL and is kept on disk.
-
-    With ``reorder`` sums may be reordered and fused, hence vectorised; without, results are those
-    of :mod:`selftime.encoders.fixed.rocket_torch` to the bit.
-    """
+    """Compile to machine code that is kept on disk; only with ``reorder`` may sums be reordered."""
+    # Reordered sums are fused and vectorised; the others are those of `rocket_torch` to the bit.
     flags = {"reassoc", "nsz", "contract"} if reorder else False
 
     def decorate(function: Function) -> Function:
@@ -28,10 +25,8 @@ def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
 
 
 def parallel_over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:
-    """Run ``work(start, stop, *arguments)`` over all series, on as many threads as torch has.
-
-    Plain threads instead of ``prange``: they survive a fork, and several callers at a time.
-    """
+    """Run ``work(start, stop, *arguments)`` over all series, on as many threads as torch has."""
+    # Plain threads instead of ``prange``: they survive a fork, and several callers at a time.
     threads = torch.get_num_threads()  # asking numba would start its own and change torch's
     if threads == 1:
         work(0, count, *arguments)

@@ -17,7 +17,7 @@ from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import hydra_numba
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
 from selftime.encoders.fixed.rocket_torch import CELLS, centred_shifts, differences, sum_channels
-from selftime.shapes import Lengths, Tokens, Values
+from selftime.shapes import Embedding, Lengths, Tokens, Values
 
 
 class Hydra(Encoder):
@@ -34,8 +34,8 @@ class Hydra(Encoder):
     Args:
         channels: C of the series.
         length: reference length, which sets the dilations; other lengths can be encoded.
-        groups: of kernels at each dilation; even.
-        kernels: in each group.
+        groups: of kernels at each dilation; even; 64 in section 3.2.
+        kernels: in each group; 8 in section 3.2.
         seed: draws the weights and the channels that are summed.
 
     Attributes:
@@ -49,13 +49,7 @@ class Hydra(Encoder):
     members: Tensor
 
     def __init__(
-        self,
-        *,
-        channels: int,
-        length: int,
-        groups: int = 64,  # section 3.2
-        kernels: int = 8,  # section 3.2
-        seed: int = 0,
+        self, *, channels: int, length: int, groups: int = 64, kernels: int = 8, seed: int = 0
     ) -> None:
         super().__init__()
         self.channels, self.length, self.groups = channels, length, groups
@@ -82,9 +76,7 @@ class Hydra(Encoder):
         changes = self._features(1, *differences(series, lengths), max(self.length - 1, 1))
         return torch.cat([whole, changes], dim=1)[:, None]
 
-    def _features(
-        self, i: int, series: Values, lengths: Lengths, reference: int
-    ) -> Float[Tensor, "B D"]:
+    def _features(self, i: int, series: Values, lengths: Lengths, reference: int) -> Embedding:
         if series.device.type == "cpu":
             counted = self._on_cpu(i, series, lengths)
         else:
@@ -127,17 +119,12 @@ def hydra_on_device(
     weights: Float[Tensor, "E G K 9"],
     members: Int[Tensor, "E G M"],
 ) -> Float[Tensor, "B E G 2 K"]:
-    """Sums of the winning responses, then counts of the lowest, of each kernel.
-
-    The twin in tensor operations of :func:`selftime.encoders.fixed.hydra_numba.hydra_on_cpu`.
-    """
+    """Sum winning responses, count lowest ones, of each kernel: the twin of ``hydra_on_cpu``."""
     _, G, K, _ = weights.shape
     chunk = max(1, CELLS // (G * (2 * K + 9) * series.shape[2]))
     plans = list(zip(dilations, weights, members, strict=True))
     parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
-    return torch.cat(
-        [torch.stack([counts(x, n, *plan) for plan in plans], dim=1) for x, n in parts]
-    )
+    return torch.cat([torch.stack([counts(x, n, *p) for p in plans], dim=1) for x, n in parts])
 
 
 def counts(

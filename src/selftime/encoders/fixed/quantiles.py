@@ -52,9 +52,9 @@ class Quantiles(Encoder):
     Args:
         channels: C of the series.
         length: reference length, in steps.
-        depth: number of levels; level l cuts a representation into 2^l intervals, and those
-            with more intervals than steps are left out.
-        divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank.
+        depth: number of levels, 6 in section 3; level l cuts a representation into 2^l intervals,
+            and those with more intervals than steps are left out.
+        divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank; 4 in section 3.
 
     Attributes:
         dim: D, quantiles of all intervals and channels.
@@ -63,14 +63,7 @@ class Quantiles(Encoder):
         ValueError: an argument is below 1.
     """
 
-    def __init__(
-        self,
-        *,
-        channels: int,
-        length: int,
-        depth: int = 6,  # section 3
-        divisor: int = 4,  # section 3
-    ) -> None:
+    def __init__(self, *, channels: int, length: int, depth: int = 6, divisor: int = 4) -> None:
         super().__init__()
         self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
         check_least(self, channels=1, length=1, depth=1, divisor=1)
@@ -87,10 +80,9 @@ class Quantiles(Encoder):
 
 
 def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:
-    """The steps of each series, stretched or shrunk to ``length`` along straight lines.
+    """Stretch or shrink the steps of each series to ``length`` along straight lines.
 
-    The first and the last step stay as they are, and so does a series of that length. Steps after
-    the end are not read; no step counts as one.
+    The first and the last step stay as they are; steps after the end are not read.
     """
     if values.shape[2] == length and bool((lengths == length).all()):
         return values  # the rest would return the same, to the bit
@@ -131,11 +123,8 @@ def _moving_average(values: Values) -> Values:
 
 
 def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
-    """Magnitudes of the discrete Fourier transform at frequencies 0, 1/T, … up to 1/2.
-
-    On the CPU by numpy: it transforms one series at a time, so that the others in the batch
-    change no bit.
-    """
+    """Magnitudes of the discrete Fourier transform at frequencies 0, 1/T, … up to 1/2."""
+    # On the CPU by numpy, a series at a time, so that the others in the batch change no bit.
     if values.device.type == "cpu":
         return torch.from_numpy(np.abs(np.fft.rfft(values.numpy())))
     spectrum: Tensor = torch.fft.rfft(values)
@@ -159,10 +148,7 @@ def plan_quantiles(length: int, depth: int, divisor: int) -> QuantileIndex:
 
 
 def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
-    """(start, stop) of the whole, halves, quarters, …, and of the same shifted by half of one.
-
-    There are at most ``depth`` levels, and never more pieces than steps.
-    """
+    """(start, stop) of the whole, halves, quarters, …, ``depth`` at most; the same half-shifted."""
     found: list[tuple[int, int]] = []
     for pieces in (2**level for level in range(depth) if 2**level <= steps):
         edges = [j * steps // pieces for j in range(pieces + 1)]
@@ -175,9 +161,7 @@ def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
 def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places of ``count`` evenly spaced quantiles among sorted values; one is the median.
 
-    Returns:
-        The order statistics (count,) before and after each, and the share (count,) of the distance
-        from the one to the other, float32.
+    The order statistics (count,) before and after each, and the share of the way between, float32.
     """
     places, gaps = (np.arange(count), count - 1) if count > 1 else (np.ones(1, np.int64), 2)
     left, rest = np.divmod(places * (values - 1), gaps)
@@ -185,10 +169,7 @@ def ranks(values: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
-    """Quantiles of each interval of each row, by sorting on whichever device holds the rows.
-
-    The mean of an interval is taken off every second of its quantiles.
-    """
+    """Quantiles of each interval of each row; its mean is taken off every second of them."""
     left, right, share = (torch.from_numpy(part).to(rows.device) for part in plan[1:])
     every_second = torch.arange(len(share), device=rows.device) % 2
     found = []

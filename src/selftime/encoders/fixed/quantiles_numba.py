@@ -15,16 +15,9 @@ _Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 @compile_kernel()
 def quantiles_of_rows(
-    start: int,
-    stop: int,
-    rows: np.ndarray,
-    plan: _Plan,
-    out: np.ndarray,
+    start: int, stop: int, rows: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
-    """Write features (N,F) of the rows (N,R) in the blocks ``start`` to ``stop`` into ``out``.
-
-    The plan is a :class:`selftime.encoders.fixed.quantiles.QuantileIndex`.
-    """
+    """Write features (N,F) of rows (N,R), by a `QuantileIndex`, in blocks ``start`` to ``stop``."""
     block = np.zeros((rows.shape[1], LANES), float32)
     ordered = np.empty_like(block)
     features = np.empty((out.shape[1], LANES), float32)
@@ -36,12 +29,7 @@ def quantiles_of_rows(
 
 
 @compile_kernel()
-def features_of_block(
-    block: np.ndarray,
-    ordered: np.ndarray,
-    plan: _Plan,
-    out: np.ndarray,
-) -> None:
+def features_of_block(block: np.ndarray, ordered: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
     """Features (F,W) of a block (R,W); ``ordered`` (R,W) is written over."""
     intervals, left, right, share = plan
     for a, b, first, last in intervals:
@@ -58,11 +46,9 @@ def features_of_block(
 
 @compile_kernel()
 def sort_lanes(values: np.ndarray, count: int) -> None:
-    """Sort ``count`` runs of `LANES` values, each lane by itself.
-
-    Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M): sorted
-    runs of ``size`` are merged two by two, by comparing values ``gap`` apart.
-    """
+    """Sort ``count`` runs of `LANES` values, each lane by itself."""
+    # Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M): sorted
+    # runs of ``size`` are merged two by two, by comparing values ``gap`` apart.
     size = 1
     while size < count:
         gap = size

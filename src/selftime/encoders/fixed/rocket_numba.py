@@ -76,11 +76,9 @@ def sum_channels_into(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> 
 
 @compile_kernel()
 def centred_shifts_into(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
-    """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding.
-
-    All kernels sum to 0, so the centre changes no response; without it a flat stretch gives exactly
-    0, and series far from 0 have no rounding errors.
-    """
+    """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding."""
+    # All kernels sum to 0, so the centre changes no response; without it a flat stretch gives
+    # exactly 0, and series far from 0 have no rounding errors.
     T = out.shape[1]
     first = (len(padded) - T) // 2
     x = padded[first:]
@@ -92,10 +90,8 @@ def centred_shifts_into(padded: np.ndarray, dilation: int, out: np.ndarray) -> N
 
 @compile_kernel()
 def _weigh(rows: np.ndarray) -> None:
-    """Triple the rows and take a third of the sum of all nine from each.
-
-    Any three of them then add up to thrice these three minus all nine: to a kernel's response.
-    """
+    """Triple the rows and take a third of the sum of all nine from each."""
+    # Any three of them then add up to thrice these three minus all nine: to a kernel's response.
     third = rows[0].copy()
     for k in range(1, 9):
         row = rows[k]

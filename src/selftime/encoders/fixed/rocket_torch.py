@@ -79,10 +79,7 @@ def minirocket_on_device(
     biases: Float[Tensor, "F"],
     poolings: Sequence[str],
 ) -> Float[Tensor, "B P F"]:
-    """Features of all series.
-
-    The plan has dilations, biases of each kernel at each of them, channels that each kernel reads.
-    """
+    """Features of all series by a plan: dilations, biases of each kernel at each, channels."""
     chunk = max(1, CELLS // (84 * max(9, *plan[1]) * series.shape[2]))
     parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
     return torch.cat([_chunk(x, n, plan, biases, poolings) for x, n in parts])

@@ -21,10 +21,7 @@ Features = Float[Tensor, "B D T"]
 
 
 class StepMasks(NamedTuple):
-    """Masks of the steps with an observed value (seen), and of those up to the last one (within).
-
-    ``within`` is None where no series ends before the others.
-    """
+    """Masks of steps with an observed value (seen) and up to the last (within; None if all are)."""
 
     seen: Bool[Tensor, "B 1 T"]
     within: Bool[Tensor, "B 1 T"] | None
@@ -107,10 +104,7 @@ class NormedConvolution(nn.Module):
 
     @torch.no_grad()
     def measure(self, h: Features, steps: StepMasks) -> None:
-        """Set scale and shift on a sample, once, over the steps at which something was observed.
-
-        A feature that stays the same is shifted alone; a sample with nothing in it sets nothing.
-        """
+        """Set scale and shift once, on observed steps of a sample; constant features only shift."""
         count = steps.seen.sum()
         if self.prepared or not count:
             return
@@ -133,10 +127,7 @@ _MAX_STEPS = 2**17
 
 @torch.no_grad()
 def prepare_norms(encoder: nn.Module, x: Batch) -> None:
-    """Set each norm that was never set on the features that reach it, in one pass.
-
-    Of a large sample the first series are taken, as many as have :data:`_MAX_STEPS` steps.
-    """
+    """Set each unset norm, in one pass, on what reaches it of `_MAX_STEPS` steps at most."""
     norms = [part for part in encoder.modules() if isinstance(part, NormedConvolution)]
     hooks = [norm.register_forward_pre_hook(_measure_hook) for norm in norms if not norm.prepared]
     few = max(_MAX_STEPS // x.values.shape[2], 1)
@@ -176,11 +167,8 @@ def convolve_same(
 def convolve_short(
     h: Features, weight: Float[Tensor, "O D K"], bias: Float[Tensor, " O"] | None
 ) -> Float[Tensor, "B O T"]:
-    """:func:`convolve_same` for series of at most half as many steps as taps: one plain product.
-
-    Every step reaches every other, and most taps reach beyond the ends; torch's convolution takes
-    up to ten times as long.
-    """
+    """:func:`convolve_same` for series of at most half as many steps as taps: one plain product."""
+    # Every step reaches every other and most taps lie outside: torch takes up to ten times as long.
     T, middle = h.shape[2], (weight.shape[2] - 1) // 2
     used = weight[:, :, middle - T + 1 : middle + T]  # (O,D,2·T−1)
     matrix = used.unfold(2, T, 1).flip(2)  # (O,D,T,T): to each step, from each step

@@ -32,9 +32,8 @@ class TransformerLayer(nn.Module):
         seen: Bool[Tensor, "B N N"] | None = None,
         turns: Float[Tensor, "..."] | None = None,
     ) -> Tokens:
-        """Tokens (B,N,D) after they attended to one another.
+        """Tokens (B,N,D) after each (axis 1) attended to those (axis 2) that ``seen`` allows.
 
-        ``seen`` is of :func:`attention_mask`: each token (axis 1) attends to those (axis 2).
         ``turns`` are of :func:`rotary_cos_sin`; None where tokens carry their position themselves.
         """
         q, k, v = self.split(self.queries_keys_values(self.norm_attention(h)))  # (B,H,N,D/H)
@@ -75,10 +74,8 @@ def check_heads(dim: int, heads: int) -> None:
 def attention_mask(
     valid: Bool[Tensor, "B N"], *, causal: bool = False
 ) -> Bool[Tensor, "B N N"] | None:
-    """Mask of the tokens that each token attends to: the valid ones; ``causal``: none after it.
-
-    A token that would attend to none attends to itself. None where nothing is masked.
-    """
+    """Mask of the tokens that each token attends to: valid ones, none after it if ``causal``."""
+    # A token that would attend to none attends to itself. None where nothing is masked.
     if not causal and bool(valid.all()):
         return None
     N = valid.shape[1]
@@ -90,10 +87,7 @@ def attention_mask(
 
 
 def sinusoids(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
-    """Positions as sines and cosines (…,dim) of wave lengths 2π to 20,000π tokens.
-
-    Vaswani et al. 2017, section 3.5; sines first, then cosines. Places may be fractions.
-    """
+    """Sines, then cosines (…,dim), waves of 2π to 20,000π (Vaswani et al. 2017, section 3.5)."""
     angle = rotary_angles(places, dim)
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
@@ -167,10 +161,7 @@ class SinePositions(nn.Module):
         self.dim = size.dim
 
     def forward(
-        self,
-        h: Tokens,
-        places: Int[Tensor, "B N"],
-        counts: Lengths,  # noqa: ARG002
+        self, h: Tokens, places: Int[Tensor, "B N"], counts: Lengths
     ) -> tuple[Tokens, None]:
         """Tokens (B,N,D) with their positions, for series of any length."""
         return h + sinusoids(places.to(h.dtype), self.dim).to(h.dtype), None
@@ -184,10 +175,7 @@ class RotaryPositions(nn.Module):
         self.dim = size.dim // size.heads
 
     def forward(
-        self,
-        h: Tokens,
-        places: Int[Tensor, "B N"],
-        counts: Lengths,  # noqa: ARG002
+        self, h: Tokens, places: Int[Tensor, "B N"], counts: Lengths
     ) -> tuple[Tokens, Float[Tensor, "..."]]:
         """Tokens (B,N,D) as they are, and turns for the layers."""
         return h, rotary_cos_sin(places[:, None].to(h.dtype), self.dim).to(h.dtype)

@@ -169,10 +169,8 @@ class Dilated(Encoder):
         return (-2 * reach, -reach, 0) if self.causal else (-reach, 0, reach)
 
     def embed(self, x: Batch) -> Embedding:
-        """One vector a series (B,D).
-
-        Without gradients some series at a time: features between layers then stay in the cache.
-        """
+        """One vector a series (B,D)."""
+        # Without gradients some series at a time: features between layers then stay in the cache.
         B, _, T = x.values.shape
         if torch.is_grad_enabled() or B * T <= _MAX_ROWS or x.values.is_cuda:
             return super().embed(x)
@@ -257,14 +255,11 @@ def uniform_init(*shape: int, bound: float, rng: Generator) -> Float[Tensor, "..
 
 
 def visible_and_masked_tokens(encoder: Dilated, x: Batch) -> tuple[Tokens, Tokens]:
-    """Tokens (B,T,D) of all steps, and of each with that step alone masked, in one pass.
+    """Tokens (B,T,D) of all steps, and of each with that step alone masked, of a causal network.
 
     No step before the masked one knows of it, so only the last tap of each convolution sees another
     input: y′ₜ = yₜ + W (gelu(h′ₜ) − gelu(hₜ)). Masking all steps one by one costs a third more than
     masking none. Tokens behind the end of a series are as if it went on without anything observed.
-
-    Raises:
-        ValueError: a network that is not causal: a masked step would change other tokens too.
     """
     if not encoder.causal:
         raise ValueError(

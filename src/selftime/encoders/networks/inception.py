@@ -84,14 +84,11 @@ class InceptionTime(NormedNetwork, Encoder):
 
 
 class InceptionModule(nn.Module):
-    """Convolutions behind a bottleneck, a linear map of the highest of three steps, then ReLU.
-
-    A single channel has no bottleneck, as there is nothing to narrow.
-    """
+    """Convolutions behind a bottleneck, a linear map of the highest of three steps, then ReLU."""
 
     def __init__(self, inner: int, hidden: int, *, rng: Generator) -> None:
         super().__init__()
-        narrow = hidden if inner > 1 else inner
+        narrow = hidden if inner > 1 else inner  # of a single channel there is nothing to narrow
         self.bottleneck = nn.Parameter(he_uniform(hidden, inner, 1, rng=rng)) if inner > 1 else None
         self.branches = nn.ModuleList(
             NormedConvolution(narrow, hidden, taps, rng=rng) for taps in _KERNELS

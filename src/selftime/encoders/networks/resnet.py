@@ -48,9 +48,7 @@ class ResNet(NormedNetwork, Encoder):
         rng = torch.Generator().manual_seed(seed)
         widths = [channels, hidden] + [2 * hidden] * (depth - 1)
         self.dim = widths[-1]
-        self.stack = nn.ModuleList(
-            ResidualBlock(inner, outer, rng=rng) for inner, outer in pairwise(widths)
-        )
+        self.stack = nn.ModuleList(ResidualBlock(a, b, rng=rng) for a, b in pairwise(widths))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """One token a step after each block."""

@@ -79,10 +79,7 @@ class Transformer(Encoder):
         return self.tokens_at(x, all_places(x, self.embedder.stride))
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
-        """Tokens (B,K,D) at some places, which attend to one another alone.
-
-        Nothing is computed for the others (He et al. 2022, section 3: a masked autoencoder).
-        """
+        """Tokens (B,K,D) at some places, which attend to each other alone (He et al. 2022, 3)."""
         return last_of(self.stages_at(x, places))
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
@@ -150,8 +147,7 @@ class ClassToken(Wrapper, Encoder):
         seed: draws the initial weights.
 
     Raises:
-        ValueError: an encoder without tokens along time, or heads that do not share a token
-            evenly.
+        ValueError: an encoder without tokens along time, or heads of uneven width.
     """
 
     def __init__(self, *, encoder: Encoder, heads: int = 8, seed: int = 0) -> None:

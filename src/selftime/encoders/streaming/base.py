@@ -40,10 +40,7 @@ class Streamed(ABC):
     """An encoder that reads S series a few steps at a time and remembers as much as it needs.
 
     The vector of a step does not depend on how many steps come at a time, and the memory does not
-    grow with them.
-
-    Attributes:
-        reach: steps after which those before have no influence any more, or hardly any.
+    grow. ``reach`` steps back nothing has any influence any more, or hardly any.
     """
 
     reach: int
@@ -173,10 +170,7 @@ def lazy_zeros(*shape: int, dtype: torch.dtype) -> Float[Tensor, "..."]:
 
 
 class StreamedRecurrent(Streamed):
-    """Tokens of an :class:`LSTM` or :class:`GRU` that goes ahead in time alone.
-
-    Its state is (2,1,S,H) for each layer of an LSTM, output and cell; (1,1,S,H) of a GRU.
-    """
+    """Tokens of a causal LSTM, whose layers have states (2,1,S,H), or GRU, (1,1,S,H)."""
 
     reach = 1000
     """States fade at a pace of their own; this is longer than most remember."""

@@ -60,10 +60,7 @@ def advance(
 
 @compile_kernel(reorder=True)
 def enter(values: np.ndarray, observed: np.ndarray, weights: np.ndarray, h: np.ndarray) -> int:
-    """Write M values + b into h where anything was observed; return the end of M and b.
-
-    Rows of h are steps, and in each of them streams.
-    """
+    """Write M values + b into h (steps, in each the streams) where observed; return the end."""
     (S, C, _), H = values.shape, h.shape[1]
     for r in range(len(h)):
         j, s, seen = r // S, r % S, False
@@ -120,11 +117,9 @@ def copy(x: np.ndarray, y: np.ndarray) -> None:
 
 @compile_kernel(reorder=True)
 def affine(x: np.ndarray, weights: np.ndarray, w: int, y: np.ndarray) -> int:
-    """Write M x + b into y for every row of x; return the end of M (O,I) and b.
-
-    Four outputs of two rows at a time, so that eight sums stay in registers; the last ones are
-    computed more than once where their number is not even.
-    """
+    """Write M x + b into y for every row of x; return the end of M (O,I) and b."""
+    # Four outputs of two rows at a time, so that eight sums stay in registers; the last ones are
+    # computed more than once where their number is not even.
     (rows, inner), outer = x.shape, y.shape[1]
     bias = w + inner * outer
     matrix = weights[w:bias].reshape(outer, inner)

@@ -89,11 +89,7 @@ GROWTHS: dict[str, Growth] = {"max": maximum_so_far, "mean": mean_so_far, "last"
 
 
 def stream_steps(encoder: Encoder, streams: int) -> Streamed:
-    """Return a stream of the encoder's tokens: at step t ``encoder(x)[:, t]``.
-
-    Raises:
-        StreamError: no token a step, or one that depends on steps to come.
-    """
+    """Stream tokens, at step t ``encoder(x)[:, t]``; StreamError where one needs steps to come."""
     if isinstance(encoder, ByChannel):
         return Apart(stream_steps(encoder.encoder, streams * encoder.channels), encoder.channels)
     if isinstance(encoder, Dilated) and encoder.causal:
@@ -111,11 +107,7 @@ def body_of(encoder: Encoder) -> Encoder:
 
 
 def stream_series(encoder: Encoder, streams: int) -> Streamed:
-    """Return a stream of the encoder's vectors: at step t ``encoder.embed(x[:, :, : t + 1])``.
-
-    Raises:
-        StreamError: the steps before would have to be read anew.
-    """
+    """Stream ``encoder.embed(x[:, :, : t + 1])``; StreamError where old steps are read anew."""
     if isinstance(encoder, ByChannel):
         return Apart(stream_series(encoder.encoder, streams * encoder.channels), encoder.channels)
     if isinstance(encoder, Standardised | Projected | UnitLength):

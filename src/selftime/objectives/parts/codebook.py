@@ -68,11 +68,8 @@ def k_means(
 def first_centres(
     values: Float[Tensor, "M E"], observed: Bool[Tensor, "M E"], codes: int, rng: Generator
 ) -> Float[Tensor, "K E"]:
-    """Draw patches one by one, the likelier the farther they are from those drawn before.
-
-    k-means++ (Arthur & Vassilvitskii 2007, section 2.2): likely as the squared distance. What is
-    missing of a drawn patch is 0, the mean of scaled series.
-    """
+    """Draw patches, likely as their squared distance from those before (k-means++, gaps as 0)."""
+    # Arthur & Vassilvitskii 2007, section 2.2; 0 is the mean of scaled series.
     draws = uniform(codes, rng=rng, like=values).double()
     probability = torch.ones(len(values), dtype=torch.float64, device=values.device)
     filled, centres = values.where(observed, 0.0), list[Tensor]()

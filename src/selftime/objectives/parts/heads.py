@@ -12,20 +12,16 @@ from selftime.encoders.networks.attention import TransformerLayer, attention_mas
 
 
 def projector(inner: int, hidden: int, outer: int, *, seed: int) -> nn.Sequential:
-    """Two linear maps with a ReLU between: (B,inner) to (B,outer) (Chen et al. 2020, section 2.1).
-
-    It takes on what the loss asks for beyond what is useful later, and is not kept.
-    """
+    """Linear, ReLU, linear: (B,inner) to (B,outer) (Chen et al. 2020, section 2.1); not kept."""
     rng = weights_from(seed)
     return nn.Sequential(linear(inner, hidden, rng), nn.ReLU(), linear(hidden, outer, rng))
 
 
 def normed_projector(widths: Sequence[int], *, seed: int, last: bool = False) -> nn.Sequential:
-    """Linear maps with batch normalisation and ReLU between them, as methods without negatives use.
+    """Linear maps, batch norms and ReLU (Zbontar et al. 2021, 2.2; Grill et al. 2020, section 3.3).
 
-    (Zbontar et al. 2021, section 2.2; Grill et al. 2020, section 3.3.) Statistics are those of the
-    batch at hand in every mode, since projections serve training alone. ``last`` normalises the
-    output too, without a learned scale (SimSiam, section 4.4).
+    Statistics are those of the batch at hand in every mode, since projections serve training alone.
+    ``last`` normalises the output too, without a learned scale (SimSiam, section 4.4).
     """
     rng, layers = weights_from(seed), list[nn.Module]()
     for inner, outer in pairwise(widths[:-1]):
@@ -63,15 +59,12 @@ def dropout(z: Tensor, share: float, rng: Generator) -> Tensor:
 
 
 class PatchHead(nn.Module):
-    """A linear map of each token to the values (C,L) of a patch (Nie et al. 2023, section 3.2).
-
-    Where tokens hold each channel's features apart, all channels share one map from their own
-    features to their own values.
-    """
+    """A linear map of each token to the values (C,L) of a patch (Nie et al. 2023, section 3.2)."""
 
     def __init__(self, encoder: Encoder, size: int, *, seed: int) -> None:
         super().__init__()
         self.channels, self.size = encoder.channels, size
+        # Where tokens hold each channel's features apart, all channels share one map.
         self.apart = encoder.channels if encoder.by_channel else 1
         inner, outer = encoder.dim // self.apart, size * encoder.channels // self.apart
         self.map = linear(inner, outer, weights_from(seed))
@@ -88,11 +81,7 @@ _WIDTH, _HEADS, _LAYERS = 64, 4, 2
 
 
 class Decoder(nn.Module):
-    """Visible tokens, mask tokens for the hidden ones, positions; Transformer layers; a linear map.
-
-    The decoder of MAE (He et al. 2022, section 3) and the predictor of I-JEPA (Assran et al.
-    2023, section 3). The mask token is one learned vector.
-    """
+    """Visible tokens, one learned mask token for hidden ones, positions; layers; a linear map."""
 
     def __init__(self, inner: int, outer: int, *, seed: int) -> None:
         super().__init__()
@@ -111,11 +100,8 @@ class Decoder(nn.Module):
         visible: Bool[Tensor, "B P"],
         hidden: Bool[Tensor, "B P"],
     ) -> Float[Tensor, "B P E"]:
-        """Return predictions (B,P,outer) for every patch.
-
-        Tokens are without meaning where nothing is ``visible``; patches neither visible nor
-        ``hidden`` are attended to by none.
-        """
+        """Return predictions (B,P,outer); none attends to patches neither visible nor hidden."""
+        # He et al. 2022, section 3 (MAE); the predictor of I-JEPA (Assran et al. 2023, section 3).
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         h = torch.where(visible[:, :, None], self.narrow(tokens), self.mask_token)
         h = h + sinusoids(place, _WIDTH).to(h.dtype)

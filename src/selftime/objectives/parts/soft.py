@@ -15,18 +15,10 @@ from selftime.settings import check_count, check_share, check_strength
 class Soft:
     """Soft assignments (SoftCLT, Lee et al. 2024, section 3), a part of contrastive methods.
 
-    A series close to another in the data counts as a positive in part, and so does a step close to
-    another in time. The distance of two series is Euclidean, after both are brought to the same
-    number of steps; dynamic time warping is slightly better in the paper and far dearer.
-
-    Attributes:
-        most: α, soft assignment of a series that equals another, 0 to 1.
-        sharpness: τ_I, how fast it falls with the distance.
-        decay: τ_T, how fast that between steps falls with the time between them.
-        steps: that series are brought to before they are compared.
-
-    Raises:
-        ValueError: a setting out of range.
+    A series close to another in the data counts as a positive in part: ``most`` (α, 0 to 1) where
+    they are equal, less with their distance by the ``sharpness`` (τ_I). So does a step close to
+    another in time, by the ``decay`` (τ_T). The distance of two series is Euclidean, after both are
+    brought to ``steps`` steps; dynamic time warping is slightly better in the paper and far dearer.
     """
 
     most: float = 0.5  # section 4
@@ -41,11 +33,8 @@ class Soft:
         check_count("steps", self.steps, 1)
 
     def between_series(self, x: Batch) -> Float[Tensor, "B B"]:
-        """Return 2 α σ(−τ_I D), D the distance divided by the largest of the batch (equation 2).
-
-        A series is at distance 0 from itself, so this is the min-max normalisation of the paper;
-        its assignment to itself is 1.
-        """
+        """Return 2 α σ(−τ_I D), D the distance divided by the largest of the batch (equation 2)."""
+        # Each is at distance 0 from itself, so this is the paper's min-max normalisation.
         far = pairwise_distances(resample_evenly(x, self.steps))
         far = far / far.max().clamp(min=torch.finfo(far.dtype).tiny)
         similarity = 2 * self.most * torch.sigmoid(-self.sharpness * far)
@@ -84,9 +73,8 @@ def soft_contrast(
 ) -> Float[Tensor, "G M"]:
     """Cross entropy of finding the positive, and all others in proportion to their similarity.
 
-    lossᵢ = −Σ_{j ≠ i} w_ij log p_ij with p_ij = exp(zᵢ·zⱼ) / Σ_{s ≠ i} exp(zᵢ·z_s) and w = 1 for
-    the positive (Lee et al. 2024, equations 3 and 4, and 6 and 7). The weights do not add up to 1.
-    Both views and all groups share the (n,n) similarity; vectors that are not valid have loss 0.
+    lossᵢ = −Σ_{j ≠ i} w_ij log p_ij, p_ij = exp(zᵢ·zⱼ) / Σ_{s ≠ i} exp(zᵢ·z_s), w = 1 for the
+    positive (Lee et al. 2024, equations 3, 4, 6, 7). Views and groups share the (n,n) similarity.
     """
     M = z.shape[1]
     itself = torch.eye(M, dtype=torch.bool, device=z.device)

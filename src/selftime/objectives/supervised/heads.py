@@ -25,20 +25,13 @@ def perceptron(inner: int, outer: int, *, depth: int, seed: int) -> nn.Sequentia
 
 
 def normed_linear(inner: int, outer: int, *, seed: int) -> nn.Sequential:
-    """Batch normalisation without scale and shift, then a linear map.
-
-    As on frozen features of masked autoencoders (He et al. 2022, appendix A.1, linear probing).
-    """
+    """Batch norm without scale and shift, then linear (He et al. 2022, A.1, linear probing)."""
     norm = nn.BatchNorm1d(inner, affine=False)
     return nn.Sequential(_Rows(norm), linear_head(inner, outer, seed=seed))
 
 
 class AttentionPool(nn.Module):
-    """A learned query attends to the tokens of a series: their weighted mean is its vector.
-
-    Attention-based pooling (Ilse et al. 2018, equation 7): the weights are a softmax over the
-    valid tokens of wᵀ tanh(V h). w is 0 at first, which is the plain mean.
-    """
+    """A learned query attends to the tokens of a series: softmax of wᵀ tanh(V h) weighs them."""
 
     def __init__(self, dim: int, *, seed: int) -> None:
         super().__init__()
@@ -47,16 +40,14 @@ class AttentionPool(nn.Module):
 
     def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
         """Return one vector per series (B,D) of its valid tokens (B,N,D)."""
+        # Ilse et al. 2018, equation 7. w is 0 at first, which is the plain mean.
         scores = self.look(tokens).tanh() @ self.query  # (B,N)
         shares = scores.masked_fill(~valid, -torch.inf).softmax(dim=1)
         return torch.einsum("bn,bnd->bd", shares, tokens)
 
 
 class AllTokens(nn.Module):
-    """All tokens of a series side by side are its vector; series must be of one length.
-
-    The flattened tokens of PatchTST's head (Nie et al. 2023, section 3.1).
-    """
+    """All tokens of a series of fixed length side by side (Nie et al. 2023, section 3.1)."""
 
     def forward(self, tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Float[Tensor, "B ND"]:
         """Return one vector per series (B,N·D)."""

@@ -14,18 +14,12 @@ from selftime.shapes import Tokens
 
 
 class Supervised(nn.Module):
-    """An encoder and a head on its vectors; trained by the same loop as objectives.
+    """An encoder and a head, from vectors (…,D) to outputs (…,K); trained as objectives are.
 
-    Frozen parts keep their weights, and also in training they compute what they do in use, so that
-    no statistic of a batch and no dropout moves them.
-
-    Attributes:
-        encoder: makes the vectors.
-        head: from vectors (…,D) to outputs (…,K).
-        target_type: loss, probabilities and predictions of the outputs.
-        pool: makes a vector of the tokens of a series; None pools as the encoder does.
-        learned: the encoder was learned before, and is not prepared anew.
-        rates: factors of the learning rate, by the beginning of the names of weights.
+    ``pool`` makes a vector of the tokens of a series; None pools as the encoder does. An encoder
+    that was ``learned`` before is not prepared anew. ``rates`` are factors of the learning rate, by
+    the beginning of the names of weights. Frozen parts keep their weights, and in training too they
+    compute what they do in use, so that no statistic of a batch and no dropout moves them.
     """
 
     recipe = Recipe(batch_size=16, rate=1e-3, weight_decay=1e-4, warmup=0.0, cosine=False)
@@ -93,11 +87,8 @@ class Supervised(nn.Module):
 
 
 def _use_frozen(module: nn.Module) -> None:
-    """Switch frozen parts to use: parts without a weight that is trained, and all before them.
-
-    Parts are taken in the order in which they stand in the module. What has no weights at all,
-    such as dropout, is frozen if nothing before it is trained.
-    """
+    """Switch frozen parts to use: parts without a weight that is trained, and all before them."""
+    # In the order of the module; without weights, as dropout is, if nothing before is trained.
     begun = False
     for part in module.children():
         weights = list(part.parameters())
