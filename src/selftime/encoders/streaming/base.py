@@ -46,7 +46,7 @@ class Streamed(ABC):
     reach: int
 
     @abstractmethod
-    def advance(self, x: Batch, time: int) -> Tokens:
+    def read(self, x: Batch, time: int) -> Tokens:
         """Return one vector a step (S,k,D) for the next k steps (S,C,k), after ``time`` others."""
 
     @abstractmethod
@@ -60,9 +60,9 @@ class Mapped(Streamed):
     def __init__(self, inner: Streamed, function: Callable[[Tensor], Tensor]) -> None:
         self.inner, self.function, self.reach = inner, function, inner.reach
 
-    def advance(self, x: Batch, time: int) -> Tokens:
+    def read(self, x: Batch, time: int) -> Tokens:
         """Return the mapped vectors of the next steps (S,k,D)."""
-        return self.function(self.inner.advance(x, time))
+        return self.function(self.inner.read(x, time))
 
     def memory(self) -> Memory:
         """That of the encoder."""
@@ -75,9 +75,9 @@ class Apart(Streamed):
     def __init__(self, inner: Streamed, channels: int) -> None:
         self.inner, self.channels, self.reach = inner, channels, inner.reach
 
-    def advance(self, x: Batch, time: int) -> Tokens:
+    def read(self, x: Batch, time: int) -> Tokens:
         """Return the vectors of the channels of each step side by side (S,k,D)."""
-        each = self.inner.advance(split_channels(x), time)  # (S·C,k,D/C)
+        each = self.inner.read(split_channels(x), time)  # (S·C,k,D/C)
         SC, k, d = each.shape
         grouped = each.view(SC // self.channels, self.channels, k, d)  # (S,C,k,D/C)
         return grouped.transpose(1, 2).flatten(2)
@@ -94,10 +94,10 @@ class SideBySide(Streamed):
         self.parts, self.weights = list(parts), list(weights)
         self.reach = max(part.reach for part in parts)
 
-    def advance(self, x: Batch, time: int) -> Tokens:
+    def read(self, x: Batch, time: int) -> Tokens:
         """Return the vectors of all parts for the next steps (S,k,D)."""
         pairs = zip(self.parts, self.weights, strict=True)
-        return torch.cat([part.advance(x, time) * weight for part, weight in pairs], dim=2)
+        return torch.cat([part.read(x, time) * weight for part, weight in pairs], dim=2)
 
     def memory(self) -> Memory:
         """That of every part."""
@@ -126,9 +126,9 @@ class StreamedDilated(Streamed):
         self.past = lazy_zeros(sum(map(prod, self.shapes.values())), dtype=torch.float32).numpy()
         self.reach = sum(steps for steps, _, _ in self.shapes.values())
         none = torch.zeros(streams, encoder.channels, 0)
-        self.advance(Batch(none, none == 0), 0)  # compiled now, so that no step waits for it
+        self.read(Batch(none, none == 0), 0)  # compiled now, so that no step waits for it
 
-    def advance(self, x: Batch, time: int) -> Tokens:
+    def read(self, x: Batch, time: int) -> Tokens:
         """Return the token of each of the next steps (S,k,D)."""
         S, _, k = x.values.shape
         tokens = np.zeros((k, S, self.dim), np.float32)
@@ -183,7 +183,7 @@ class StreamedRecurrent(Streamed):
             torch.zeros(parts, 1, streams, encoder.hidden, dtype=like.dtype) for _ in self.layers
         ]
 
-    def advance(self, x: Batch, time: int) -> Tokens:  # noqa: ARG002 - states know the past
+    def read(self, x: Batch, time: int) -> Tokens:  # noqa: ARG002 - states know the past
         """Return the states of the last layer at each of the next steps (S,k,H)."""
         h = network_input(x).permute(2, 0, 1)  # (k,S,C)
         with torch.autocast(h.device.type, enabled=False):

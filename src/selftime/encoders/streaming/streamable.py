@@ -46,9 +46,9 @@ class Prefix(Streamed):
         self.held = blank.repeat(streams, 1)
         self.running = torch.full_like(self.held, LOWEST, dtype=torch.float64)
 
-    def advance(self, x: Batch, time: int) -> Tokens:
+    def read(self, x: Batch, time: int) -> Tokens:
         """Return the vector of all steps before and at each of the next ones (S,k,D)."""
-        running = self.growth(self.running, self.inner.advance(x, time).double(), time)
+        running = self.growth(self.running, self.inner.read(x, time).double(), time)
         steps = torch.arange(1, running.shape[1] + 1)
         last = (x.observed.any(dim=1) * steps).cummax(dim=1).values  # (S,k), 0: none of these
         known = torch.cat([self.held[:, None], running.to(self.held.dtype)], dim=1)

@@ -98,7 +98,7 @@ class ByChannel(Wrapper, Encoder):
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) at some places."""
         each = places.repeat_interleave(self.channels, dim=0)  # (B·C,K)
-        return super().tokens_at(x, each)
+        return self.leave(self.encoder.tokens_at(self.enter(x), each))
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The vectors of the channels side by side (B,D)."""

@@ -96,8 +96,13 @@ class Windowed(Streamed):
         self.observed = torch.zeros(shape, dtype=torch.bool)
         self.held = torch.zeros(shape[0], dim)
 
+<<<<<<< HEAD
     def advance(self, x: Batch, time: int) -> Tokens:
         """Return the vector of the newest window at each of the next steps (S,k,D)."""
+=======
+    def read(self, x: Batch, time: int) -> Tokens:
+        """The vector of the newest window at each of the next steps (S,k,D)."""
+>>>>>>> w-encoders
         values = torch.cat([self.values, x.values], dim=2)  # (S,C,W+k)
         observed = torch.cat([self.observed, x.observed], dim=2)
         steps = torch.arange(time, time + x.values.shape[2])
@@ -223,7 +228,7 @@ class Stream:
         cube, single = cube_of(x, self.config.streams, len(self.source.channels))
         with torch.inference_mode():
             steps = batch_from_cube(cube, self._scale)
-            tokens = self._reader.advance(steps, self.steps).numpy()  # (S,k,D)
+            tokens = self._reader.read(steps, self.steps).numpy()  # (S,k,D)
         self.steps += cube.shape[2]
         tokens = tokens[:, 0] if single else tokens
         return np.ascontiguousarray(tokens[0] if self.config.streams is None else tokens)
