@@ -96,13 +96,8 @@ class Windowed(Streamed):
         self.observed = torch.zeros(shape, dtype=torch.bool)
         self.held = torch.zeros(shape[0], dim)
 
-<<<<<<< HEAD
-    def advance(self, x: Batch, time: int) -> Tokens:
-        """Return the vector of the newest window at each of the next steps (S,k,D)."""
-=======
     def read(self, x: Batch, time: int) -> Tokens:
-        """The vector of the newest window at each of the next steps (S,k,D)."""
->>>>>>> w-encoders
+        """Return the vector of the newest window at each of the next steps (S,k,D)."""
         values = torch.cat([self.values, x.values], dim=2)  # (S,C,W+k)
         observed = torch.cat([self.observed, x.observed], dim=2)
         steps = torch.arange(time, time + x.values.shape[2])
