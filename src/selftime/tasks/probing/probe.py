@@ -29,11 +29,10 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     (database-side augmentation, Turcot & Lowe 2009; alpha query expansion, Radenović et al.
     2019): by half their mean with one label per class, less the more labels there are.
 
-    Some classes win too often, because their labelled vectors happen to lie near the middle of
-    all series. So the scores of each class are brought to mean 0 and deviation 1 over the bank
-    (test normalisation of speaker verification, Auckenthaler et al. 2000): fully with one label
-    per class, less the more labels there are. This takes classes to be about equally frequent;
-    the more unequal the numbers of labels are, the less is normalised.
+    Scores of each class are brought to mean 0 and deviation 1 over the bank, or classes whose
+    labelled vectors lie near the middle of all series would win too often (test normalisation of
+    speaker verification, Auckenthaler et al. 2000): fully with one label per class, less the more
+    labels there are and the more unequal their numbers.
 
     The probe is fitted again with its own labels for the bank, the most confident nine of ten of
     each class (self-training, Yarowsky 1995; pseudo-labels, Lee 2013). Its scores are the mean of

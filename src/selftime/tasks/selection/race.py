@@ -228,8 +228,7 @@ class Contender(NamedTuple):
         try:
             model = self.run(series, progress)
         except (Diverged, Collapsed) as error:
-            seconds = time.perf_counter() - start
-            return Finish(self.name, np.nan, None, seconds, str(error)), None
+            return Finish(self.name, np.nan, None, time.perf_counter() - start, str(error)), None
         criterion = criterion_value(model, series, self.seed)
         probe = probe_accuracy(model, series, self.seed)
         seconds = model.card["figures"]["seconds to learn"]
