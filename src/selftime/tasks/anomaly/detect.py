@@ -127,7 +127,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         >>> x = np.sin(np.arange(900) / 6)
         >>> x[600:630] = 0  # the wave stops
         >>> found = st.detect(x[None, None], train_end=300)  # (N,C,T) of one series and channel
-        >>> found.scores.shape, 580 < found.scores.argmax() < 650
+        >>> found.scores.shape, 580 < int(found.scores.argmax()) < 650
         ((900,), True)
         >>> any(580 < alarm.peak < 650 for alarm in found.alarms)
         True
