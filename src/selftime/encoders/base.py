@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -120,7 +120,7 @@ def masked_mean(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
     return (tokens * valid[:, :, None]).sum(dim=1) / valid.sum(dim=1, keepdim=True)
 
 
-def check_least(encoder: Encoder, **least: int) -> None:
+def check_least(encoder: Encoder, least: Mapping[str, int]) -> None:
     """Raise a ValueError where a setting of an encoder is too small."""
     for name, smallest in least.items():
         if getattr(encoder, name) < smallest:

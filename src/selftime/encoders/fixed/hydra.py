@@ -54,7 +54,7 @@ class Hydra(Encoder):
         super().__init__()
         self.channels, self.length, self.groups = channels, length, groups
         self.kernels, self.seed = kernels, seed
-        check_least(self, channels=1, length=1, groups=2, kernels=1)
+        check_least(self, {"channels": 1, "length": 1, "groups": 2, "kernels": 1})
         if groups % 2:
             raise ValueError(
                 f"got groups={groups}, wanted an even number, half of them read differences: "

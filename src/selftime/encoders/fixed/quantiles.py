@@ -66,7 +66,7 @@ class Quantiles(Encoder):
     def __init__(self, *, channels: int, length: int, depth: int = 6, divisor: int = 4) -> None:
         super().__init__()
         self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
-        check_least(self, channels=1, length=1, depth=1, divisor=1)
+        check_least(self, {"channels": 1, "length": 1, "depth": 1, "divisor": 1})
         self._plan = plan_quantiles(length, depth, divisor)
         self.dim = channels * len(self._plan.share)
 

@@ -175,7 +175,7 @@ class MiniRocket(Encoder):
         super().__init__()
         self.channels, self.length, self.features = channels, length, features
         self.poolings, self.differences, self.seed = tuple(poolings), differences, seed
-        check_least(self, channels=1, length=1)
+        check_least(self, {"channels": 1, "length": 1})
         check_poolings(self.poolings)
         biases = features // (84 * len(self.poolings) * (1 + differences))
         if biases < 1:
