@@ -70,7 +70,8 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     Example:
         >>> import tempfile
         >>> import selftime as st
-        >>> folder = tempfile.mkdtemp() + "/run"
+        >>> here = tempfile.TemporaryDirectory()
+        >>> folder = here.name + "/run"
         >>> series = st.sample("JapaneseVowels", "train")[:20]
         >>> model = st.pretrain(series, encoder="quantiles", run=folder)
         >>> run = st.read_run(folder)
@@ -124,7 +125,8 @@ class RunFolder:
     Example:
         >>> import tempfile
         >>> import selftime as st
-        >>> folder = tempfile.mkdtemp() + "/run"
+        >>> here = tempfile.TemporaryDirectory()
+        >>> folder = here.name + "/run"
         >>> series = st.sample("JapaneseVowels", "train")[:20]
         >>> model = st.pretrain(series, encoder="quantiles", run=folder)
         >>> run = st.read_run(folder)
@@ -288,7 +290,8 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         >>> model = st.pretrain(train, encoder="quantiles")
         >>> hits = {"selftime": {1: np.ones((1, 30), bool)}}  # st.compare takes a minute
         >>> found = Comparison((1,), hits, {1: 9}, model=model)
-        >>> folder = tempfile.mkdtemp() + "/comparison"
+        >>> here = tempfile.TemporaryDirectory()
+        >>> folder = here.name + "/comparison"
         >>> run = st.write_comparison(folder, found, train=train, test=train)
         >>> run.comparison.n_labels
         {1: 9}
