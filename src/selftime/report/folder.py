@@ -77,6 +77,7 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
         >>> run = st.read_run(folder)
         >>> run.run["settings"]["encoder"]["value"]
         'quantiles'
+        >>> here.cleanup()
 
     Args:
         path: folder of :func:`selftime.pretrain`, :func:`selftime.race` or a comparison, or the
@@ -132,6 +133,7 @@ class RunFolder:
         >>> run = st.read_run(folder)
         >>> run.write_report(train=series).name
         'report.html'
+        >>> here.cleanup()
 
     Attributes:
         path: of the folder, or of the file of an evaluation.
@@ -288,13 +290,15 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         >>> from selftime.tasks.comparison.compare import Comparison
         >>> train = st.sample("JapaneseVowels", "train")[::9]
         >>> model = st.pretrain(train, encoder="quantiles")
-        >>> hits = {"selftime": {1: np.ones((1, 30), bool)}}  # st.compare takes a minute
-        >>> found = Comparison((1,), hits, {1: 9}, model=model)
+        >>> right = np.ones((1, 30), bool)  # worked out by st.compare, in a minute
+        >>> rows = ("selftime", "untrained encoder", "raw values")
+        >>> found = Comparison((1,), {row: {1: right} for row in rows}, {1: 9}, model=model)
         >>> here = tempfile.TemporaryDirectory()
         >>> folder = here.name + "/comparison"
         >>> run = st.write_comparison(folder, found, train=train, test=train)
         >>> run.comparison.n_labels
         {1: 9}
+        >>> here.cleanup()
 
     Args:
         folder: the new folder.
