@@ -107,7 +107,7 @@ def test_wrong_labels_of_steps_are_named(stepwise, model):
     short = [*y[:-1], y[-1][1:]]
     with pytest.raises(ValueError, match=f"series '29' has {X.lengths[29]} steps and labels of"):
         Segmenter(stepwise).fit(X, short)
-    with pytest.raises(ValueError, match="got head 'attention', which makes one vector a series"):
+    with pytest.raises(ValueError, match="got head 'attention', which makes one vector per series"):
         Segmenter(stepwise, strategy="full", head="attention").fit(X, y)
     with pytest.raises(ValueError, match="has no vector for a step: pretrain one with tokens"):
         Segmenter(model).fit(X, y)

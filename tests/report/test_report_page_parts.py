@@ -250,7 +250,7 @@ def test_gallery_shows_the_first_view_on_several_series():
     assert [panel.id for panel in second.panels] == ["0"]
     assert all(before == after for panel in first.panels for before, after in panel.lanes)
     assert all(before != after for before, after in second.panels[0].lanes)
-    assert second.about == "Other sign, in some of the channels."
+    assert second.about == "Change the sign of some of the channels."
     assert {len(panel.lanes) for panel in first.panels} == {3}
 
 

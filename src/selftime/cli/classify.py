@@ -57,17 +57,12 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     labelled, asked, given = read(train), read(test), st.load(model)
     if labelled.labels is None:
         raise ValueError(f"{train} has no labels, wanted one a series: name their --label")
-    classifier = st.Classifier(
-        given, strategy=strategy, head=head, random_state=seed, progress=True
-    )
-    classifier.fit(labelled)
+    classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
+    classifier.set_params(progress=True).fit(labelled)
     probabilities = classifier.predict_proba(asked)  # (N,K)
     predicted = classifier.classes_[probabilities.argmax(axis=1)]
-    columns = {
-        "id": asked.ids.astype(str),
-        "class": predicted,
-        "probability": probabilities.max(axis=1),
-    }
+    columns = {"id": asked.ids.astype(str), "class": predicted}
+    columns["probability"] = probabilities.max(axis=1)
     if asked.labels is not None:
         columns["label"] = asked.labels
     st.write_table(out, columns, overwrite=force)

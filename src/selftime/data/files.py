@@ -135,11 +135,11 @@ def remove_folder(path: Path) -> None:
 
 
 def restore(target: Path) -> None:
-    """Put back a folder that a killed writer moved aside; readers call this first."""
+    """Put back a folder that a killed writer moved away; readers call this first."""
     end = time.monotonic() + PATIENCE
     while not os.path.lexists(target):
-        aside = (path for path, name in _moved_aside(target.parent) if name == target.name)
-        old = next(aside, None)
+        moved = (path for path, name in _moved_aside(target.parent) if name == target.name)
+        old = next(moved, None)
         if old is None:
             return
         if _is_dead(old) or time.monotonic() > end:

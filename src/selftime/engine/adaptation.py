@@ -163,7 +163,7 @@ def map_weight(weight: Tensor, wider: torch.Size, matrix: Float[Tensor, "n o"]) 
 def refit(encoder: Encoder, x: Batch) -> None:
     """Measure every standardisation within an encoder anew, on the values that reach it."""
 
-    def measure(part: nn.Module, arguments: tuple[Batch]) -> None:
+    def measure(part: nn.Module, arguments: tuple[Any, ...]) -> None:
         if isinstance(part, Standardised):
             part.mean, part.scale = standardisation(part.encoder.embed(*arguments))
 

@@ -12,6 +12,7 @@ from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.parts.heads import projector
+from selftime.settings import check_share
 from selftime.views.amplitude import flip, jitter, magnitude_warp, scaled
 from selftime.views.draws import uniform
 from selftime.views.mild import View

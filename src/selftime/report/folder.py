@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,12 @@ from selftime.report.tables import (
     plain_table,
     strategies_table,
 )
-from selftime.tasks.comparison.compare import Comparison, comparison_from_dict, comparison_to_dict
+from selftime.tasks.comparison.compare import (
+    Comparison,
+    Shots,
+    comparison_from_dict,
+    comparison_to_dict,
+)
 from selftime.tasks.evaluation.evaluation import Evaluation, evaluate_shots
 from selftime.views.masks import RandomMask, hidden
 from selftime.views.mild import Mild, View
@@ -270,6 +275,15 @@ class RunFolder:
         )
 
 
+SIMILAR = "Series that the model finds similar lie side by side"
+
+
+def _most_shots(labels_per_class: Sequence[Shots]) -> Shots:
+    """Return the most labels per class of a comparison: all of them, or the highest number."""
+    counts = [shots for shots in labels_per_class if shots is not None]
+    return max(counts) if len(counts) == len(labels_per_class) else None
+
+
 def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that people decide
     folder: str | os.PathLike[str],
     comparison: Comparison,
@@ -318,9 +332,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
     model, train, test = comparison.model, read(train), read(test)
     if model is None:
         raise ValueError("got a comparison without its model: compare again")
-    counts = [shots for shots in comparison.labels_per_class if shots is not None]
-    most = None if None in comparison.labels_per_class else max(counts)
-    found = evaluate_shots(model, train, test, shots=most)
+    found = evaluate_shots(model, train, test, shots=_most_shots(comparison.labels_per_class))
     record = run_record(model.card, command=command, source=train.source)
     with whole_folder(folder, overwrite=overwrite) as fresh:
         write_json(fresh / COMPARISON, comparison_to_dict(comparison))
@@ -333,8 +345,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         write_finished(fresh, record if save_model else record | {"seconds": None})
         title = title or f"{test.source or 'Test series'}: few labels"
         save_picture(label_efficiency(comparison, title=title), fresh / "few-labels.png")
-        similar = "Series that the model finds similar lie side by side"
-        save_picture(embedding_map(model.embed(test), test, title=similar), fresh / "map.png")
+        save_picture(embedding_map(model.embed(test), test, title=SIMILAR), fresh / "map.png")
         read_run(fresh).write_report(train=train, test=test, model=model)
     return read_run(folder)
 

@@ -1,1 +1,1 @@
-"""What representations are for: few-label classification and the honest verdict."""
+"""Uses of representations: few-label classification, comparisons, forecasts, anomalies."""

@@ -30,8 +30,8 @@ def spectrum(
     The frequency-based augmentation of TF-C (Zhang et al. 2022, *Self-supervised contrastive
     pre-training for time series via time-frequency consistency*), with the settings of its
     published code, which leaves phases alone. Each channel is perturbed on its own; its mean
-    stays. ``removed`` and ``raised`` are chances; a frequency is raised by up to ``level`` of the
-    channel's largest amplitude, and turned by an angle of deviation ``phase``, radians.
+    stays. ``removed`` and ``raised`` are probabilities; a frequency is raised by up to ``level`` of
+    the channel's largest amplitude, and turned by an angle of deviation ``phase``, radians.
     """
     check_share("removed", removed)
     check_share("raised", raised)
@@ -145,8 +145,8 @@ class Components:
     """Remove some frequencies and raise some weak ones (Zhang et al. 2022, section 4.2).
 
     A view of spectra, as :func:`amplitudes` makes them; each channel on its own. ``removed`` and
-    ``raised`` are chances; a frequency below ``level``, a share of the largest amplitude of the
-    channel (α of the paper), is raised to it.
+    ``raised`` are probabilities; a frequency below ``level``, a share of the largest amplitude of
+    the channel (α of the paper), is raised to it.
     """
 
     removed: float = 0.1

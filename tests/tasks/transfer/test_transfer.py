@@ -292,7 +292,7 @@ def test_training_grows_with_the_labels():
 def test_a_signal_stops_fine_tuning_after_the_step_in_flight(network):
     before, steps = signal.getsignal(signal.SIGTERM), []
 
-    def watch(done, of):
+    def watch(what, done, of, detail=""):
         steps.append((done, of))
         if done == 3:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -143,7 +143,7 @@ def metric_rows(found: Evaluation) -> list[tuple[str, str, str]]:
         (
             "negative log likelihood",
             short_number(found.negative_log_likelihood),
-            f"nats; {short_number(float(np.log(len(found.classes))))} by equal chances",
+            f"nats; {short_number(float(np.log(len(found.classes))))} by equal probabilities",
         ),
         ("Brier score", short_number(found.brier_score), "squared error of probabilities, 0 to 2"),
         (

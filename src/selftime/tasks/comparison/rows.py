@@ -37,7 +37,9 @@ class Row(NamedTuple):
     head: ClassifierMixin  # cloned and fitted on the labelled vectors
 
 
-def _embed_both(model: Model, train: SeriesSet, test: SeriesSet) -> tuple[_Features, _Features]:
+def _embed_both(
+    model: Model, train: SeriesSet, test: SeriesSet
+) -> tuple[_Features, Float32[np.ndarray, "M D"]]:
     return model.embed(train, progress=False), model.embed(test, progress=False)
 
 

@@ -86,7 +86,8 @@ def suggest(
     """
     series = read(x)
     open_rows = rows_without_label(series, labelled)
-    if not 1 <= n <= (most := len(open_rows)):
+    most = len(open_rows)
+    if not 1 <= n <= most:
         raise SeriesError(f"got n={n}, but {most} series are without a label: ask for 1 to {most}")
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = labelled_vectors(model, labelled)
