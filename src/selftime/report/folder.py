@@ -298,9 +298,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
     """Write a comparison with its figures, pictures, page and model to a folder, whole or not.
 
     Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> import selftime as st
+        >>> import tempfile, numpy as np, selftime as st
         >>> from selftime.tasks.comparison.compare import Comparison
         >>> train = st.sample("JapaneseVowels", "train")[::9]
         >>> model = st.pretrain(train, encoder="quantiles")
@@ -308,9 +306,8 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         >>> rows = ("selftime", "untrained encoder", "raw values")
         >>> found = Comparison((1,), {row: {1: right} for row in rows}, {1: 9}, model=model)
         >>> here = tempfile.TemporaryDirectory()
-        >>> folder = here.name + "/comparison"
-        >>> run = st.write_comparison(folder, found, train=train, test=train)
-        >>> run.comparison.n_labels
+        >>> folder = here.name + "/it"
+        >>> st.write_comparison(folder, found, train=train, test=train).comparison.n_labels
         {1: 9}
         >>> here.cleanup()
 
@@ -321,7 +318,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         test: the test series.
         command: the command that made it.
         title: of the picture of accuracies.
-        save_model: write the model too, its card with the results.
+        save_model: write the model too.
         overwrite: replace a run that stands there.
 
     Raises:
