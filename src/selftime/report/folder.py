@@ -303,11 +303,10 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         >>> train = st.sample("JapaneseVowels", "train")[::9]
         >>> model = st.pretrain(train, encoder="quantiles")
         >>> right = np.ones((1, 30), bool)  # worked out by st.compare, in a minute
-        >>> rows = ("selftime", "untrained encoder", "raw values")
-        >>> found = Comparison((1,), {row: {1: right} for row in rows}, {1: 9}, model=model)
+        >>> hits = dict.fromkeys(("selftime", "untrained encoder", "raw values"), {1: right})
+        >>> found = Comparison((1,), hits, {1: 9}, model=model)
         >>> here = tempfile.TemporaryDirectory()
-        >>> folder = here.name + "/it"
-        >>> st.write_comparison(folder, found, train=train, test=train).comparison.n_labels
+        >>> st.write_comparison(here.name + "/it", found, train=train, test=train).comparison.n_labels
         {1: 9}
         >>> here.cleanup()
 
@@ -323,7 +322,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
 
     Raises:
         FileExistsError: something stands there that may not be replaced.
-        ValueError: the comparison was read from a file and has no model.
+        ValueError: the comparison has no model.
     """
     check_folder(Path(folder), overwrite=overwrite)
     model, train, test = comparison.model, read(train), read(test)
