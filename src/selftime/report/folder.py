@@ -306,8 +306,8 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         >>> hits = dict.fromkeys(("selftime", "untrained encoder", "raw values"), {1: right})
         >>> found = Comparison((1,), hits, {1: 9}, model=model)
         >>> here = tempfile.TemporaryDirectory()
-        >>> st.write_comparison(here.name + "/it", found, train=train, test=train).comparison.n_labels
-        {1: 9}
+        >>> st.write_comparison(here.name + "/it", found, train=train, test=train).page.name
+        'report.html'
         >>> here.cleanup()
 
     Args:
