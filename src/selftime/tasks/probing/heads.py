@@ -71,6 +71,11 @@ NEIGHBOURS = 5
 HEAD_NAMES = ("probe", "knn", *SEMI)
 
 
+def inverse_distance(distances: Float[np.ndarray, "N k"]) -> Float[np.ndarray, "N k"]:
+    """Return 1 / d; vectors nearer than 10⁻⁶, where float32 cosines are rounded, count the same."""
+    return np.asarray(1 / np.maximum(distances, 1e-6))
+
+
 def make_head(
     name: str, reference_bank: Float32[np.ndarray, "M D"] | None, *, neighbours: int = NEIGHBOURS
 ) -> Probe | KNeighborsClassifier | SemiSupervised:
@@ -81,4 +86,4 @@ def make_head(
         return Probe(reference_bank=reference_bank)
     if name in SEMI:
         return SEMI[name](unlabelled=reference_bank)
-    return KNeighborsClassifier(neighbours, metric="cosine", weights="distance")
+    return KNeighborsClassifier(neighbours, metric="cosine", weights=inverse_distance)
