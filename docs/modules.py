@@ -1,4 +1,4 @@
-"""Writes the list of modules in docs/house.md: one line each, from its docstring (``make pages``)."""
+"""Writes the list of modules in docs/house.md: one line each, from its docstring."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCE, PAGE = ROOT / "src" / "selftime", ROOT / "docs" / "house.md"
 BEGIN, END = "<!-- modules: begin -->", "<!-- modules: end -->"
-FLOORS = "cli estimators report tasks engine objectives encoders views data".split()
+FLOORS = [
+    "cli",
+    "estimators",
+    "report",
+    "tasks",
+    "engine",
+    "objectives",
+    "encoders",
+    "views",
+    "data",
+]
 
 
 def line_of(path: Path) -> str:

@@ -7,9 +7,9 @@ import torch
 from encoder_laws import assert_same_bits, dice, patchy
 from kinds import LENGTH, GradientCase
 from material import LENGTHS, copy_of, drawn, padded, waves, with_garbage
+from ranks_in_threads import on_ranks
 from torch import Tensor
 
-from ranks_in_threads import on_ranks
 from selftime.data.batch import Batch
 from selftime.objectives.base import Objective
 from selftime.settings import settings_of
