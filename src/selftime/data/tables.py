@@ -11,7 +11,8 @@ import pyarrow as pa
 from jaxtyping import Float32
 
 from selftime.data.arrays import SeriesError, column_of, trim_rows
-from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
+from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers
+from selftime.data.formats.times import parse_times
 from selftime.data.series import SeriesSet
 
 Layout = Literal["long", "wide", "series"]
@@ -56,6 +57,7 @@ class Table(NamedTuple):
     cells: Any
     named: bool = True
     first_line: int | None = None
+    notes: tuple[str, ...] = ()
 
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
@@ -209,7 +211,8 @@ def _long(table: Table, roles: Roles) -> SeriesSet:
 def _numbers(table: Table, name: str) -> Float32[np.ndarray, "R"]:
     cells = _cells(table, name)
     if _is_text(cells):
-        return numbers(cells, lambda row: table.place(row, name), (*MISSING_CELLS, ""))
+        where = lambda row: table.place(row, name)  # noqa: E731
+        return numbers(cells, where, (*MISSING_CELLS, "")).astype(np.float32)
     if not _is_number(cells):
         raise SeriesError(
             f"column {name!r} holds {cells.type}, wanted numbers: name the value columns with "
@@ -231,7 +234,7 @@ def _times(table: Table, name: str | None) -> np.ndarray | None:
         return None
     cells = _cells(table, name)
     if _is_text(cells):
-        times = times_of(cells, lambda row: table.place(row, name))
+        times = parse_times(cells, lambda row: table.place(row, name)).times
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
         times = np.asarray(cells.to_numpy(zero_copy_only=False))
     elif _is_number(cells):
