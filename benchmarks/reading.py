@@ -42,7 +42,11 @@ seconds = time.perf_counter() - start
 print(json.dumps(dict(seconds=seconds, peak_mib=(kib("VmHWM") - before) / 1024)))
 """
 CALLS = {
-    ".csv": {"pandas": "read_csv", "arrow": "pyarrow.csv.read_csv", "dates": ", parse_dates=['ds']"},
+    ".csv": {
+        "pandas": "read_csv",
+        "arrow": "pyarrow.csv.read_csv",
+        "dates": ", parse_dates=['ds']",
+    },
     ".parquet": {"pandas": "read_parquet", "arrow": "pq.read_table", "dates": ""},
 }
 

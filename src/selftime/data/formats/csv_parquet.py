@@ -64,11 +64,11 @@ def read_plain(data: bytes) -> SeriesSet | Table:
     """Read one value a line, all values on one line, or a table with blanks or separators."""
     text, notes = utf8_of(data)
     lines = text.strip().decode().split("\n")
-    first = lines[0].split()
-    if kind_of(first[0]) in ("number", "missing") and (len(first) == 1 or len(lines) == 1):
-        if len(lines) == 1 or all(len(line.split()) < 2 for line in lines[:HEAD_LINES]):
-            if not any(mark in line for line in lines[:HEAD_LINES] for mark in ",;|"):
-                return read_txt(text)
+    first, head = lines[0].split(), lines[:HEAD_LINES]
+    alone = len(lines) == 1 or all(len(line.split()) < 2 for line in head)
+    is_single = alone and not any(mark in line for line in head for mark in ",;|")
+    if is_single and kind_of(first[0]) in ("number", "missing"):
+        return read_txt(text)
     if has_blanks_between(text):
         text, notes = tabs_for_blanks(text), (*notes, "Cells are read with blanks between.")
         return _table_of_text(text, notes, sniff(text, "\t"))
@@ -225,11 +225,16 @@ def encode_csv(x: SeriesSet) -> bytes:
         "group": None if x.groups is None else x.groups[rows],
     }
     taken = {usual.id, *TIME_NAMES, *LABEL_NAMES, "group"}
-    unclear = [name for name in x.channels if name.lower() in taken or not name.isprintable()]
+    unclear = [
+        name
+        for name in x.channels
+        if name.lower() in taken or not name.isprintable() or name.strip(" '\"") != name
+    ]
     if unclear or len(set(x.channels)) < x.n_channels:
         raise SeriesError(
             f"got channels {', '.join(map(repr, x.channels))}, wanted different names without "
-            f"control characters and none of {', '.join(sorted(taken))}: rename or write .npz"
+            "control characters, blanks or quotes at their ends, and none of "
+            f"{', '.join(sorted(taken))}: rename or write .npz"
         )
     present = {name: pa.array(column) for name, column in columns.items() if column is not None}
     gaps = np.zeros(x.steps.shape, bool) if x.observed is None else ~x.observed

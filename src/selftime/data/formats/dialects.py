@@ -12,10 +12,10 @@ from selftime.data.arrays import SeriesError
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, count_of
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-KNOWN = frozenset(
-    "unique_id ds y id series_id time timestamp date datetime label class target group "
-    "subject machine value name".split()
-)
+KNOWN = frozenset((
+    "unique_id", "ds", "y", "id", "series_id", "time", "timestamp", "date", "datetime", "label",
+    "class", "target", "group", "subject", "machine", "value", "name",
+))  # fmt: skip
 """Names that columns usually have; a line with one of them holds names."""
 
 HEAD_LINES, HEAD_BYTES = 100, 1 << 16
@@ -36,7 +36,7 @@ _MISSING = frozenset({"", *MISSING_CELLS, *MISSING_NUMBERS})
 
 
 class Dialect(NamedTuple):
-    """How a text table is written.
+    """The way in which a text table is written.
 
     Attributes:
         separator: the character between cells.
@@ -77,15 +77,19 @@ def utf8_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
                 f"is no whole {encoding} text ({error.reason} at byte {error.start}): "
                 "copy it again, or save it as UTF-8"
             ) from None
-        return text.encode("utf-8", "replace"), (f"The text is {encoding.upper()}.",)
+        plain, _ = utf8_of(text.encode("utf-8", "replace"))
+        return plain, (f"The text is {encoding.upper()}.",)
     data = data[3:] if data.startswith(codecs.BOM_UTF8) else data
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise SeriesError(f"line {line}: got a NUL byte, wanted text: is it a file of another kind?")
+        raise SeriesError(
+            f"line {line}: got a NUL byte, wanted text: is it a file of another kind?"
+        )
     if b"\r" in data and b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     try:
-        return data if data.isascii() else data.decode() and data, ()
+        data.isascii() or data.decode()
+        return data, ()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         try:
@@ -128,7 +132,7 @@ def sniff(data: bytes, separator: str | None = None) -> Dialect:
     texts = [line.text for line in lines[first:]]
     return Dialect(
         separator=chosen,
-        names=header,
+        names=header and [name.strip(" \t'\"") for name in header],
         start=lines[first].start,
         line=lines[first].number,
         rows=rows,
@@ -149,7 +153,7 @@ def _head(data: bytes) -> list[bytes]:
 
 
 def _parse(raw: list[bytes], separator: str) -> list[_Line]:
-    """Split lines into cells; quotes may hold separators and line ends. Empty lines are left out."""
+    """Split lines that are not empty into cells; quotes may hold separators and line ends."""
     texts = [line.decode("utf-8", "replace").replace("\r", "") for line in raw]
     starts = [0]
     for line in raw:
@@ -238,37 +242,35 @@ def _find_names(
 ) -> tuple[list[str] | None, int, tuple[str, ...]]:
     """Return the names of the columns, the place of the first row in ``lines``, and notes."""
     fitting = [i for i, line in enumerate(lines) if len(line.cells) == width and any(line.cells)]
-    plain = [i for i in fitting if not _is_comment(lines[i])]
-    top = next(iter(plain or fitting), None)
-    if top is None:
+    if not fitting:
         raise SeriesError("has no line of cells, wanted names, then at least one row")
+    top = next((i for i in fitting if not _is_comment(lines[i])), fitting[0])
     rows = [lines[i] for i in fitting if i >= top]
-    names, used, first = None, top, top
-    if _are_names(rows[0].cells, _kinds(rows[1:], width)):
-        names, first = rows[0].cells, lines.index(rows[1]) if len(rows) > 1 else len(lines)
-    elif top:
-        names = _names_above(lines[top - 1], rows, width, separator)
-        used = top - (names is not None)
-    notes = []
-    units = _text_above_numbers(rows[1 if first > top else 0 :], width) if names else []
-    if units:
-        first = lines.index(units[-1]) + 1
-        named = [line for line in units if _has_known(line.cells)]
-        if named and names and not _has_known(names):
-            names, units = named[-1].cells, units[units.index(named[-1]) + 1 :]
-            used = lines.index(named[-1])
-        for line in units:
-            notes.append(f"Line {line.number} ({_shown(line.cells)}) is taken for units, left out.")
-    if used:
-        notes.insert(0, f"{count_of(used, 'line')} above the table: passed over.")
-    if names is None and width > 1:
-        notes.append("The first line holds values, so the columns have numbers for names.")
-    if first >= len(lines):
+    if not _are_names(rows[0].cells, _kinds(rows[1:], width)):
+        names = _names_above(lines[top - 1], rows, width, separator) if top else None
+        notes = _note_of_lines(top - (names is not None))
+        if names is None and width > 1:
+            notes.append("The first line holds values, so the columns have numbers for names.")
+        return names, top, tuple(notes)
+    units = _text_above_numbers(rows[1:], width)
+    if len(rows) < 2 + len(units):
         raise SeriesError("has no rows under its first line, wanted names, then at least one row")
-    return names and [name.strip(" \t'\"") for name in names], first, tuple(notes)
+    held = next((line for line in units if _has_known(line.cells)), rows[0])
+    held = rows[0] if _has_known(rows[0].cells) else held
+    notes = _note_of_lines(lines.index(held))
+    notes += [
+        f"Line {line.number} ({_list_cells(line.cells)}) is taken for units, left out."
+        for line in units
+        if line.number > held.number
+    ]
+    return held.cells, lines.index(rows[1 + len(units)]), tuple(notes)
 
 
-def _shown(cells: list[str]) -> str:
+def _note_of_lines(n: int) -> list[str]:
+    return [f"{count_of(n, 'line')} above the table: passed over."] if n else []
+
+
+def _list_cells(cells: list[str]) -> str:
     return ", ".join(cells[:4]) + (", …" if len(cells) > 4 else "")
 
 
@@ -316,9 +318,7 @@ def _is_regular(cells: list[str]) -> bool:
     return counts and all(b == a + 1 for a, b in pairwise(values))
 
 
-def _names_above(
-    line: _Line, rows: list[_Line], width: int, separator: str
-) -> list[str] | None:
+def _names_above(line: _Line, rows: list[_Line], width: int, separator: str) -> list[str] | None:
     """Return names from the line above the first row: a comment, or of another width."""
     text = line.text.strip().lstrip("#%/!").strip()
     cells = [cell.strip() for cell in next(csv.reader([text], delimiter=separator), [])]

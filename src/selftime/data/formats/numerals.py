@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
@@ -73,7 +72,10 @@ def _is_numeric(name: str, cells: list[str]) -> bool:
 
 def _is_odd(column: Any, cells: list[str]) -> bool:
     """Return whether some cell holds more than a plain number: by the first ones, or a comma."""
-    if any(cell.count(".") > 1 or any(mark in cell for mark in "', \u2019\u00a0\u202f") for cell in cells):
+    if any(
+        cell.count(".") > 1 or any(mark in cell for mark in "', \u2019\u00a0\u202f")
+        for cell in cells
+    ):
         return True
     return bool(pc.any(pc.match_substring(column, ",")).as_py())
 

@@ -106,15 +106,16 @@ def text_lines(data: bytes) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip().split("\n")
 
 
-MISSING_CELLS = tuple(
-    "? NaN nan NAN NA N/A n/a #N/A <NA> NaT null Null NULL (null) None nil NIL".split()
-)
+MISSING_CELLS = (
+    "?", "NaN", "nan", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT",
+    "null", "Null", "NULL", "(null)", "None", "nil", "NIL",
+)  # fmt: skip
 """Cells of missing values; in tables they may also be empty."""
 
-MISSING_NUMBERS = tuple(
-    "- -- --- . .. * -nan -NaN na n.a. none NONE missing Missing MISSING #NA #VALUE! #DIV/0! "
-    "#REF! #NUM! #NAME?".split()
-)
+MISSING_NUMBERS = (
+    "-", "--", "---", ".", "..", "*", "-nan", "-NaN", "na", "n.a.", "none", "NONE", "missing",
+    "Missing", "MISSING", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!", "#NAME?",
+)  # fmt: skip
 """Cells that mean a missing value as well, but only among numbers."""
 
 A_NUMBER = "a number: correct it, or write NaN where a value is missing"

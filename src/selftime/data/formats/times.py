@@ -13,7 +13,7 @@ from selftime.data.formats.text import Where, cast_all, cast_or_none, shortened
 Kind = Literal["time", "date", "number", "yyyymmdd", "yyyymm"]
 
 A_TIME = "a time like 2024-01-31 23:59:00, or a number as in the first row: write one for each row"
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 CLOCK = (
     r"(?:[T ,]+(?P<h>\d{1,2}):(?P<min>\d{2})(?::(?P<s>\d{2}(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?[Mm])?)?$"
@@ -70,7 +70,7 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
     if cast_or_none(trimmed[:1], pa.float64()) is not None:
         numbers = cast_all(trimmed, pa.float64(), where, A_TIME)
         return _of_numbers(trimmed, numbers, epochs)
-    for parse in (_iso, _zoned, _months_or_quarters, _clock_alone):
+    for parse in (_iso, _iso_with_zone, _months_or_quarters, _clock_alone):
         parsed = parse(trimmed)
         if parsed is not None:
             return parsed
@@ -86,7 +86,7 @@ def _of_numbers(cells: Any, numbers: Any, epochs: bool) -> ParsedTimes:
     ints = np.asarray(whole)
     low, high = int(ints.min()), int(ints.max())
     for kind, scale in (("yyyymmdd", 1), ("yyyymm", 100)):
-        if 19000101 <= low * scale and high * scale <= 21001231:
+        if low * scale >= 19000101 and high * scale <= 21001231:
             days = ints if scale == 1 else ints * 100 + 1
             dates = _days(days // 10000, days // 100 % 100, days % 100)
             if not np.isnat(dates).any():
@@ -108,7 +108,7 @@ def _iso(cells: Any) -> ParsedTimes | None:
     return ParsedTimes(np.asarray(times), None, "date" if days else "time")
 
 
-def _zoned(cells: Any) -> ParsedTimes | None:
+def _iso_with_zone(cells: Any) -> ParsedTimes | None:
     """Read ISO times that end in Z or in an offset, in UTC."""
     if not _has_zone(cells):
         return None
@@ -246,4 +246,3 @@ def _extract(cells: Any, pattern: str) -> dict[str, Any] | None:
 
 def _ints(cells: Any) -> np.ndarray:
     return np.asarray(cells.cast(pa.int64()))
-
