@@ -22,6 +22,7 @@ from selftime.data.formats.dialects import (
     sniff,
     tabs_for_blanks,
     utf8_of,
+    without_blanks_before_quotes,
 )
 from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt
@@ -47,6 +48,7 @@ def read_csv(data: bytes, *, separator: str | None = None) -> Table:
             message names line and separator.
     """
     text, notes = utf8_of(data)
+    text = without_blanks_before_quotes(text)
     return _table_of_text(text, notes, sniff(text, separator))
 
 
@@ -131,6 +133,7 @@ def _judge_rows(
     """Return notes on lines of another width that are no rows; refuse others."""
     width, notes, last = len(dialect.rows[0]), [], count
     is_cut = not text.endswith((b"\n", b"\r"))
+    has_text = kind_of(dialect.rows[0][0]) == "text"
     for number, cells, line in reversed(bad):
         at_end, last = number == last, last - (number == last)
         place = f"line {_line_number(line, text, dialect) or dialect.line + number - 1}"
@@ -141,13 +144,13 @@ def _judge_rows(
             notes.append(f"{place.capitalize()} is a comment, left out.")
         elif number == count and is_cut and cells < width:
             notes.append(f"{place.capitalize()} is cut short ({cells} of {width} cells), left out.")
-        elif at_end and cells < width and kind_of(first) == "text":
+        elif at_end and kind_of(first) == "text" and (cells < width or not has_text):
             notes.append(f"{place.capitalize()} ({first[:40]}) stands under the table, left out.")
         else:
             raise SeriesError(
                 f"{place}: got {cells} cells, wanted {width} as in line {dialect.line}, with "
                 f"{SEPARATORS[dialect.separator]} between: give every row the same number of "
-                "cells, and put cells that hold a separator in quotes"
+                "cells, put cells that hold a separator in quotes, and close every quote"
             )
     return tuple(reversed(notes))
 

@@ -80,6 +80,8 @@ def utf8_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         plain, _ = utf8_of(text.encode("utf-8", "replace"))
         return plain, (f"The text is {encoding.upper()}.",)
     data = data[3:] if data.startswith(codecs.BOM_UTF8) else data
+    if not data or data.isspace():
+        raise SeriesError("is empty, wanted at least one series: check how it was written")
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise SeriesError(
@@ -116,11 +118,20 @@ def tabs_for_blanks(data: bytes) -> bytes:
     return re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data))
 
 
+def without_blanks_before_quotes(data: bytes) -> bytes:
+    """Return a text in which cells in quotes begin right after the separator."""
+    head = re.sub(rb'"(?:[^"]|"")*"', b"q", data[:HEAD_BYTES])
+    if not re.search(rb"[,;|] +q", head):
+        return data
+    return re.sub(rb'("(?:[^"]|"")*")|(?<=[,;|]) +(?=")', lambda found: found[1] or b"", data)
+
+
 def sniff(data: bytes, separator: str | None = None) -> Dialect:
     """Find out how a text table in UTF-8 is written; ``separator`` is sniffed when None."""
     raw = _head(data)
-    chosen = separator or _separator(raw)
-    lines = _parse(raw, chosen)
+    excel = re.match(rb"\"?sep=(.)\"?\r?\n", data)
+    chosen = separator or (excel[1].decode() if excel else _separator(raw))
+    lines = _parse(raw, chosen)[bool(excel) :]
     width = _width(lines)
     header, first, notes = _find_names(lines, width, chosen)
     rows = [line.cells for line in lines[first:] if len(line.cells) == width]
@@ -129,6 +140,8 @@ def sniff(data: bytes, separator: str | None = None) -> Dialect:
     if chosen != "," and separator is None and width > 1:
         other = f"Cells are read with {SEPARATORS[chosen]} between."
         notes = (other, *notes)
+    if header and width == 1 and separator is None and not excel and chosen == "\t":
+        notes += ("Commas are decimal ones here; if they part cells, write a name for each.",)
     texts = [line.text for line in lines[first:]]
     return Dialect(
         separator=chosen,

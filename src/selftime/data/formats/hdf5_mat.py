@@ -57,12 +57,13 @@ def _hdf5_arrays(data: bytes) -> dict[str, np.ndarray]:
         parts = {name: part for name, part in file.items() if not name.startswith("#")}
         if len(parts) == 1 and isinstance(group := next(iter(parts.values())), h5py.Group):
             parts = dict(group.items())
-        return {name: _array(part) for name, part in parts.items() if hasattr(part, "dtype")}
-
-
-def _array(part: Any) -> np.ndarray:
-    """Return an array of HDF5, text as text."""
-    return np.asarray(part.asstr()[()] if part.dtype.kind in "OS" else part[()])
+        arrays = {name: part for name, part in parts.items() if hasattr(part, "dtype")}
+        texts = {name for name, part in arrays.items() if h5py.check_string_dtype(part.dtype)}
+        return {
+            name: np.asarray(part.asstr()[()] if name in texts else part[()])
+            for name, part in arrays.items()
+            if name in texts or part.dtype.kind != "O"  # references, as to cells of MATLAB
+        }
 
 
 def _without_ends_of_one(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -50,24 +50,30 @@ def with_plain_numbers(
     commas = _first(columns, odd, ",")
     is_decimal = bool(decimal) or (not thousand and separator != "," and commas is not None)
     shown = decimal or thousand or commas or _first(columns, odd, _MARKS)
-    columns = list(columns)
-    before = columns[shown[1]][shown[0]].as_py() if shown else ""
+    plain = list(columns)
     for j in numeric if is_decimal else odd:
-        columns[j] = _plain(columns[j], is_decimal, lambda k, j=j: place(k, j))  # type: ignore[misc]
-    if not shown:
-        return columns, ()
-    note = f"Numbers are written as {before!r}, read as {columns[shown[1]][shown[0]].as_py()}"
-    if not decimal and not thousand and commas:
-        other_way = "between thousands" if is_decimal else "before decimals"
-        note += f"; if its comma stands {other_way}, write numbers with a point and no commas"
-    return columns, (f"{note}.",)
+        plain[j] = _plain(columns[j], is_decimal, lambda k, j=j: place(k, j))  # type: ignore[misc]
+    notes = []
+    if shown:
+        k, j = shown
+        note = f"Numbers like {columns[j][k].as_py()!r} are read as {plain[j][k].as_py()}"
+        if not decimal and not thousand and commas:
+            other_way = "between thousands" if is_decimal else "before decimals"
+            note += f"; if its comma stands {other_way}, write numbers with a point and no commas"
+        notes = [note]
+    for j in sorted(set(numeric) - set(odd)):
+        if plain[j] is not columns[j] and (found := _first(columns, [j], "[.]")):
+            was, now = columns[j][found[0]].as_py(), plain[j][found[0]].as_py()
+            notes.append(
+                f"{was!r} in column {names[j]!r} is read as {now}, as commas are before decimals; "
+                "if its point is one, write the whole file with points"
+            )
+    return plain, tuple(f"{note}." for note in notes)
 
 
 def _is_numeric(name: str, cells: list[str]) -> bool:
     kinds = {kind_of(cell) for cell in cells}
-    return name.lower() not in NAMES_OF_THINGS and kinds <= {"number", "missing"} != kinds - {
-        "number"
-    }
+    return name.lower() not in NAMES_OF_THINGS and "number" in kinds <= {"number", "missing"}
 
 
 def _is_odd(column: Any, cells: list[str]) -> bool:

@@ -135,7 +135,8 @@ def numbers(
     Args:
         cells: (K,) an arrow array of text with points before decimals.
         where: gives the place of the k-th cell, for messages.
-        missing: cells that hold no value, beside those of ``MISSING_NUMBERS``.
+        missing: cells that hold no value, beside those of ``MISSING_NUMBERS``; numbers among
+            them stand for all ways of writing them.
         kind: the arrow type of the values.
 
     Raises:
@@ -148,6 +149,9 @@ def numbers(
         absent = pc.is_in(trimmed, value_set=none)
         values = cast_all(pc.if_else(absent, None, trimmed), kind, where, A_NUMBER)
     plain = np.array(values.to_numpy(zero_copy_only=False), kind.to_pandas_dtype())
+    fills = cast_or_none(pa.array([cell for cell in missing if cell[-1:].isdigit()]), kind)
+    if fills:
+        plain[np.isin(plain, fills)] = np.nan
     beyond = np.abs(plain) > np.finfo(np.float32).max
     if beyond.any():
         k = int(np.argmax(beyond))
