@@ -152,7 +152,8 @@ def numbers(
     fills = cast_or_none(pa.array([cell for cell in missing if cell[-1:].isdigit()]), kind)
     if fills:
         plain[np.isin(plain, fills)] = np.nan
-    beyond = np.abs(plain) > np.finfo(np.float32).max
+    with np.errstate(over="ignore"):
+        beyond = np.isinf(plain.astype(np.float32))
     if beyond.any():
         k = int(np.argmax(beyond))
         raise SeriesError(
