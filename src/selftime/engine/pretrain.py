@@ -71,8 +71,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
-        SeriesError: bad input, or fewer than 2 series.
-        ValueError: an unknown name, an encoder beside a ready objective, a budget or config for
+        ValueError: bad input, fewer than 2 series, an unknown name, an encoder beside a ready objective, a budget or config for
             a closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
@@ -84,7 +83,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
-    if kept and isinstance(learner, ClosedForm):
+    at_once = isinstance(learner, ClosedForm)
+    if kept and at_once:
         kept.check_at_once(card)
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
@@ -94,10 +94,10 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     known = merge_fingerprints(np.unique(own), before.fingerprints if before else None)
-    model = Model(learned.eval(), scale, series.channels, card, None, known)
-    model = with_reference_bank(model, series, seed)
+    found = Model(learned.eval(), scale, series.channels, card, None, known)
+    model = with_reference_bank(found, series, seed)
     if kept and is_first_process():
-        write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
+        write_run(kept.folder, model, series.source, at_once=at_once)
     return model
 
 
