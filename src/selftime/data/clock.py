@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 
 class Stamps(NamedTuple):
-    """What the times of series were when they came in, so that they go out the same.
+    """The zone and kind of times as they came in, so that they go out the same.
 
     Attributes:
         zone: time zone such as "Europe/Berlin" or "+02:00"; None where stamps have none. Times are

@@ -17,8 +17,8 @@ from selftime.data.formats.dialects import (
     SEPARATORS,
     Dialect,
     clock_column,
-    has_blanks_between,
     kind_of,
+    separator_of_columns,
     sniff,
     tabs_for_blanks,
     utf8_of,
@@ -26,8 +26,9 @@ from selftime.data.formats.dialects import (
 )
 from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt
+from selftime.data.schema import LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns, Table
+from selftime.data.tables import Table
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"
 """Names that columns of clocks have."""
@@ -71,7 +72,10 @@ def read_plain(data: bytes) -> SeriesSet | Table:
     is_single = alone and not any(mark in line for line in head for mark in ",;|")
     if is_single and kind_of(first[0]) in ("number", "missing"):
         return read_txt(text)
-    if has_blanks_between(text):
+    separator = separator_of_columns(text)
+    if separator is None and (len(first) > 1 or kind_of(first[0]) != "text"):
+        return read_txt(text)
+    if separator == " ":
         text, notes = tabs_for_blanks(text), (*notes, "Cells are read with blanks between.")
         return _table_of_text(text, notes, sniff(text, "\t"))
     return _table_of_text(text, notes, sniff(text))
@@ -219,15 +223,14 @@ def _with_joined_clock(
 
 def encode_csv(x: SeriesSet) -> bytes:
     """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
-    usual = Columns()
     rows = np.repeat(np.arange(len(x)), x.lengths)
     columns = {
-        usual.id: x.ids[rows],
-        usual.time: x.times,
+        "unique_id": x.ids[rows],
+        "ds": x.times,
         "label": None if x.labels is None else x.labels[rows],
         "group": None if x.groups is None else x.groups[rows],
     }
-    taken = {usual.id, *TIME_NAMES, *LABEL_NAMES, "group"}
+    taken = {"unique_id", *TIME_NAMES, *LABEL_NAMES, "group"}
     unclear = [
         name
         for name in x.channels
@@ -241,8 +244,11 @@ def encode_csv(x: SeriesSet) -> bytes:
         )
     present = {name: pa.array(column) for name, column in columns.items() if column is not None}
     gaps = np.zeros(x.steps.shape, bool) if x.observed is None else ~x.observed
+    values = x.steps if x.origin is None else x.steps + x.origin[rows]
+    if (np.abs(values) >= 2**24).any():  # 32 bits are written with fewer digits than they hold
+        values = values.astype(np.float64)
     for c, name in enumerate(x.channels):
-        present[name] = pa.array(x.steps[:, c], mask=gaps[:, c])
+        present[name] = pa.array(values[:, c], mask=gaps[:, c])
     buffer = io.BytesIO()
     arrow_csv.write_csv(pa.table(present), buffer)
     return buffer.getvalue()

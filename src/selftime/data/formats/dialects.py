@@ -194,23 +194,28 @@ def _separator(raw: list[bytes]) -> str:
         return "\t"
     scores = {separator: _score(_parse(raw, separator)) for separator in SEPARATORS}
     best = max(scores, key=lambda separator: scores[separator])
-    return best if scores[best] else ","
+    return best if any(scores[best]) else ","
 
 
-def has_blanks_between(data: bytes) -> bool:
-    """Return whether runs of blanks part the cells of a text better than any separator."""
+def separator_of_columns(data: bytes) -> str | None:
+    """Return what parts the columns of a plain text, a blank for runs of them; None for prose."""
     raw = _head(data)
-    best = max(_score(_parse(raw, separator)) for separator in SEPARATORS)
-    return _score(_parse([tabs_for_blanks(line) for line in raw], "\t")) > best
+    scores = {separator: _score(_parse(raw, separator)) for separator in SEPARATORS}
+    scores[" "] = _score(_parse([tabs_for_blanks(line) for line in raw], "\t"))
+    best = max(scores, key=lambda separator: scores[separator])
+    value, known = scores[best]
+    return best if known and value > (1 + known) / 2 else None
 
 
-def _score(lines: list[_Line]) -> float:
+def _score(lines: list[_Line]) -> tuple[float, float]:
+    """Return how well a separator fits, and the share of cells that are no text."""
     width = _width(lines)
     even = [line.cells for line in lines if len(line.cells) == width]
     if width < 2 or len(even) < 2:
-        return 0.0
+        return 0.0, 0.0
     known = [kind_of(cell) != "text" for cells in even for cell in cells[:50]]
-    return len(even) / len(lines) * (1 + sum(known) / len(known))
+    share = sum(known) / len(known)
+    return len(even) / len(lines) * (1 + share), share
 
 
 def _is_one_column_of_decimals(raw: list[bytes]) -> bool:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
-from selftime.data.door import option
 from selftime.data.formats.text import Where, cast_all, cast_or_none, shortened
+from selftime.door import option
 
 Kind = Literal["time", "date", "number", "yyyymmdd", "yyyymm"]
 
@@ -68,8 +68,10 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
         raise SeriesError(f"{where(k)}: got no time, wanted one for each row: drop the row")
     trimmed = pc.utf8_trim_whitespace(cells)
     if cast_or_none(trimmed[:1], pa.float64()) is not None:
-        numbers = cast_all(trimmed, pa.float64(), where, A_TIME)
-        return _of_numbers(trimmed, numbers, epochs)
+        plain = np.asarray(cast_all(trimmed, pa.float64(), where, A_TIME))
+        ints = cast_or_none(trimmed, pa.int64())
+        found = times_of_numbers(plain if ints is None else np.asarray(ints), epochs=epochs)
+        return found._replace(times=plain) if found.kind == "number" else found
     for parse in (_iso, _iso_with_zone, _months_or_quarters, _clock_alone):
         parsed = parse(trimmed)
         if parsed is not None:
@@ -77,27 +79,30 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
     return _of_parts(trimmed, where)
 
 
-def _of_numbers(cells: Any, numbers: Any, epochs: bool) -> ParsedTimes:
-    """Read numbers as dates or epochs where all of them are, else as they are."""
-    plain = ParsedTimes(np.asarray(numbers), None, "number")
-    whole = cast_or_none(cells, pa.int64())
-    if whole is None or whole.null_count or not len(whole):
-        return plain
-    ints = np.asarray(whole)
-    low, high = int(ints.min()), int(ints.max())
-    for kind, scale in (("yyyymmdd", 1), ("yyyymm", 100)):
-        if low * scale >= 19000101 and high * scale <= 21001231:
-            days = ints if scale == 1 else ints * 100 + 1
-            dates = _days(days // 10000, days // 100 % 100, days % 100)
-            if not np.isnat(dates).any():
-                note = f"{cells[0].as_py()} in the column of times is read as a date ({kind})"
-                return ParsedTimes(dates, None, kind, (note,))  # type: ignore[arg-type]
+def times_of_numbers(numbers: np.ndarray, *, epochs: bool = True) -> ParsedTimes:
+    """Read whole numbers as dates (20240131, 202401) or epochs where all of them are such.
+
+    Args:
+        numbers: (R,) ints or floats; floats stay numbers.
+        epochs: read numbers of 10, 13, 16 or 19 digits as times since 1970 in UTC.
+    """
+    if numbers.dtype.kind not in "iu" or not len(numbers):
+        return ParsedTimes(numbers, None, "number")
+    low, high = int(numbers.min()), int(numbers.max())
+    if low >= 190001 and high <= 21001231:
+        kind: Kind = "yyyymmdd" if low >= 19000101 else "yyyymm"
+        days = numbers if kind == "yyyymmdd" else numbers * 100 + 1
+        dates = _days(days // 10000, days // 100 % 100, days % 100)
+        if not np.isnat(dates).any():
+            note = f"{numbers[0]} in the column of times is read as a date ({kind})"
+            return ParsedTimes(dates, None, kind, (note,))
     unit = {10: "s", 13: "ms", 16: "us", 19: "ns"}.get(len(str(low)))
     if epochs and unit and low > 0 and len(str(low)) == len(str(high)):
-        times = ints.astype(f"M8[{unit}]").astype("M8[ns]")
-        note = f"{low} in the column of times is read as {unit} since 1970 in UTC ({times.min()})"
+        times = numbers.astype(f"M8[{unit}]").astype("M8[ns]")
+        day = times.min().astype("M8[s]")
+        note = f"{low} in the column of times is read as {unit} since 1970 in UTC ({day})"
         return ParsedTimes(times, "UTC", "time", (note,))
-    return plain
+    return ParsedTimes(numbers, None, "number")
 
 
 def _iso(cells: Any) -> ParsedTimes | None:
