@@ -21,11 +21,10 @@ from selftime.data.formats.dialects import (
     separator_of_columns,
     sniff,
     tabs_for_blanks,
-    utf8_of,
     without_blanks_before_quotes,
 )
 from selftime.data.formats.numerals import with_plain_numbers
-from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt
+from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, utf8_of
 from selftime.data.schema import LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.tables import Table

@@ -1,6 +1,5 @@
-"""Dialects of text tables: encoding, separator, lines above the names, units, names or none."""
+"""Dialects of text tables: separator, lines above the names, units, names or none."""
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -10,12 +9,10 @@ from typing import NamedTuple
 
 from selftime.data.arrays import SeriesError
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, count_of
+from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-KNOWN = frozenset((
-    "unique_id", "ds", "y", "id", "series_id", "time", "timestamp", "date", "datetime", "label",
-    "class", "target", "group", "subject", "machine", "value", "name",
-))  # fmt: skip
+KNOWN = {*TIME_NAMES, *LABEL_NAMES, *ID_NAMES, "y", "target", "group", "value", "name"}
 """Names that columns usually have; a line with one of them holds names."""
 
 HEAD_LINES, HEAD_BYTES = 100, 1 << 16
@@ -64,53 +61,6 @@ class _Line(NamedTuple):
     start: int
     cells: list[str]
     text: str
-
-
-def utf8_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return text as UTF-8 without a byte order mark, and a note where it was written otherwise."""
-    encoding = _wide_encoding(data)
-    if encoding:
-        try:
-            text = data.decode(encoding).removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            raise SeriesError(
-                f"is no whole {encoding} text ({error.reason} at byte {error.start}): "
-                "copy it again, or save it as UTF-8"
-            ) from None
-        plain, _ = utf8_of(text.encode("utf-8", "replace"))
-        return plain, (f"The text is {encoding.upper()}.",)
-    data = data[3:] if data.startswith(codecs.BOM_UTF8) else data
-    if not data or data.isspace():
-        raise SeriesError("is empty, wanted at least one series: check how it was written")
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise SeriesError(
-            f"line {line}: got a NUL byte, wanted text: is it a file of another kind?"
-        )
-    if b"\r" in data and b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
-    try:
-        data.isascii() or data.decode()
-        return data, ()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        try:
-            text, name = data.decode("cp1252"), "Latin-1 (cp1252)"
-        except UnicodeDecodeError:
-            text, name = data.decode("latin-1"), "Latin-1"
-        byte = f"{data[error.start]:#04x}"
-        note = f"Line {line} holds byte {byte}, which is no UTF-8: the text is read as {name}."
-        return text.encode(), (note,)
-
-
-def _wide_encoding(data: bytes) -> str | None:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    head = data[:200]
-    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if len(head) >= 4 and head[start::2].count(0) > 0.4 * len(head):
-            return name
-    return None
 
 
 def tabs_for_blanks(data: bytes) -> bytes:

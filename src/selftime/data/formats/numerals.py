@@ -7,11 +7,12 @@ import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
 from selftime.data.formats.dialects import kind_of
+from selftime.data.schema import ID_NAMES, LABEL_NAMES
 
 Place = Callable[[int, int], str]
 """Gives the place of a row and column, for messages."""
 
-NAMES_OF_THINGS = ("unique_id", "id", "series_id", "label", "class", "group", "subject", "machine")
+NAMES_OF_THINGS = {*ID_NAMES, *LABEL_NAMES, "group"}
 """Columns that hold names even where these look like numbers."""
 
 _MARKS = "['\u2019 \u00a0\u202f]"

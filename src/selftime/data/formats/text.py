@@ -4,6 +4,7 @@ A cell that does not fit is named; every fault of a file is a SeriesError.
 """
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -92,6 +93,53 @@ UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".zip": _unzip,
 }
 """How files are unpacked, by the last ending of their names."""
+
+
+def utf8_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return text as UTF-8 without a byte order mark, and a note where it was written otherwise."""
+    encoding = _wide_encoding(data)
+    if encoding:
+        try:
+            text = data.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise SeriesError(
+                f"is no whole {encoding} text ({error.reason} at byte {error.start}): "
+                "copy it again, or save it as UTF-8"
+            ) from None
+        plain, _ = utf8_of(text.encode("utf-8", "replace"))
+        return plain, (f"The text is {encoding.upper()}.",)
+    data = data[3:] if data.startswith(codecs.BOM_UTF8) else data
+    if not data or data.isspace():
+        raise SeriesError("is empty, wanted at least one series: check how it was written")
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise SeriesError(
+            f"line {line}: got a NUL byte, wanted text: is it a file of another kind?"
+        )
+    if b"\r" in data and b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    try:
+        data.isascii() or data.decode()
+        return data, ()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        try:
+            text, name = data.decode("cp1252"), "Latin-1 (cp1252)"
+        except UnicodeDecodeError:
+            text, name = data.decode("latin-1"), "Latin-1"
+        byte = f"{data[error.start]:#04x}"
+        note = f"Line {line} holds byte {byte}, which is no UTF-8: the text is read as {name}."
+        return text.encode(), (note,)
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = data[:200]
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(head) >= 4 and head[start::2].count(0) > 0.4 * len(head):
+            return name
+    return None
 
 
 def text_lines(data: bytes) -> list[str]:
