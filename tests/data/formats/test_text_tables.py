@@ -117,6 +117,7 @@ def test_what_can_be_read_two_ways_is_said():
     mixed = "x;y\n1.234;1,5\n2.345;2,5\n"
     assert cells(mixed) == {"x": ["1234", "2345"], "y": ["1.5", "2.5"]}
     assert "'1.234' in column 'x' is read as 1234" in notes(mixed)
+    assert "if they stand between thousands" in notes("x;y\n1.234;1\n2.345;2\n")
     assert cells("y\n1,5\n2,7\n") == {"y": ["1.5", "2.7"]}
     assert "if they part cells" in notes("y\n1,5\n2,7\n")
 

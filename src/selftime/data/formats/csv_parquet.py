@@ -96,7 +96,9 @@ def _table_of_text(text: bytes, notes: tuple[str, ...], dialect: Dialect) -> Tab
     def place(row: int, column: int) -> str:
         return f"line {row + dialect.line}, column {names[column]!r}"
 
-    columns, plain = with_plain_numbers(columns, names, rows, place, dialect.separator)
+    columns, plain = with_plain_numbers(
+        columns, names, rows, place, dialect.separator, b'"' in text
+    )
     notes = (*notes, *dialect.notes, *dropped, *more, *joined, *clock, *plain)
     return Table(pa.table(columns, names=names), dialect.names is not None, dialect.line, notes)
 

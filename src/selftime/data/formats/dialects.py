@@ -108,7 +108,7 @@ def _head(data: bytes) -> list[bytes]:
     """Return the first lines, with what ends them."""
     lines: list[bytes] = []
     at = 0
-    while at < len(data) and len(lines) < HEAD_LINES and (at < HEAD_BYTES or len(lines) < 10):
+    while at < len(data) and len(lines) < HEAD_LINES and (at < HEAD_BYTES or len(lines) < 5):
         end = data.find(b"\n", at) + 1 or len(data)
         lines.append(data[at:end])
         at = end
@@ -246,10 +246,15 @@ def _has_known(cells: Sequence[str]) -> bool:
     return any(cell.strip(" '\"").lower() in KNOWN for cell in cells)
 
 
+def few_rows(width: int) -> int:
+    """Return how many rows of a table are looked at cell by cell: fewer where rows are long."""
+    return max(2, min(20, 10_000 // max(width, 1)))
+
+
 def _kinds(rows: Sequence[_Line], width: int) -> list[str]:
     """Return what most cells of each column look like, "missing" if there are none."""
     counts = [Counter[str]() for _ in range(width)]
-    for line in rows[:20]:
+    for line in rows[: few_rows(width)]:
         for count, cell in zip(counts, line.cells, strict=False):
             count[kind_of(cell)] += 1
     for count in counts:

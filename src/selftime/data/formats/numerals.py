@@ -1,12 +1,13 @@
 """Numbers of text cells with decimal commas, or with marks between thousands, written plainly."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
-from selftime.data.formats.dialects import kind_of
+from selftime.data.formats.dialects import few_rows, kind_of
 from selftime.data.schema import ID_NAMES, LABEL_NAMES
 
 Place = Callable[[int, int], str]
@@ -15,6 +16,7 @@ Place = Callable[[int, int], str]
 NAMES_OF_THINGS = {*ID_NAMES, *LABEL_NAMES, "group"}
 """Columns that hold names even where these look like numbers."""
 
+_ODD = re.compile("[', \u2019\u00a0\u202f]|[.].*[.]")
 _MARKS = "['\u2019 \u00a0\u202f]"
 _COMMA_IS_DECIMAL = (
     rf"^[+-]?(\d+,(\d{{1,2}}|\d{{4,}})|0?,\d+|\d{{4,}},\d+|\d{{1,3}}(([.]|{_MARKS})\d{{3}})+,\d+"
@@ -26,7 +28,12 @@ _POINT_NUMBER = rf"^[+-]?\d{{1,3}}((,|{_MARKS})\d{{3}})+(\.\d*)?$"
 
 
 def with_plain_numbers(
-    columns: list[Any], names: Sequence[str], rows: list[list[str]], place: Place, separator: str
+    columns: list[Any],
+    names: Sequence[str],
+    rows: list[list[str]],
+    place: Place,
+    separator: str,
+    has_quotes: bool,
 ) -> tuple[list[Any], tuple[str, ...]]:
     """Return columns of text with numbers as ``1234.5``, and notes on what was changed.
 
@@ -36,10 +43,13 @@ def with_plain_numbers(
     Raises:
         SeriesError: cells that contradict each other; the message names their places.
     """
-    numeric = [j for j in range(len(columns)) if _is_numeric(names[j], [row[j] for row in rows])]
-    odd = [j for j in numeric if _is_odd(columns[j], [row[j] for row in rows])]
+    heads = list(zip(*rows[: few_rows(len(columns))], strict=True))
+    numeric = [j for j in range(len(columns)) if _is_numeric(names[j], heads[j])]
+    may_hold_commas = separator != "," or has_quotes
+    odd = [j for j in numeric if _is_odd(columns[j], heads[j], may_hold_commas)]
     if not odd:
-        return columns, ()
+        clear = separator != ";" or not numeric
+        return columns, () if clear else _note_of_thousands(names, heads, numeric)
     decimal = _first(columns, odd, _COMMA_IS_DECIMAL)
     thousand = _first(columns, odd, _COMMA_IS_THOUSAND)
     if decimal and thousand:
@@ -72,19 +82,30 @@ def with_plain_numbers(
     return plain, tuple(f"{note}." for note in notes)
 
 
-def _is_numeric(name: str, cells: list[str]) -> bool:
+def _note_of_thousands(
+    names: Sequence[str], heads: Sequence[Sequence[str]], numeric: Sequence[int]
+) -> tuple[str, ...]:
+    """Say it where the points of a column could stand between thousands."""
+    pattern = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
+    for j in numeric:
+        if all(pattern.fullmatch(cell) for cell in heads[j] if kind_of(cell) == "number"):
+            return (
+                f"Points such as that of {heads[j][0]!r} in column {names[j]!r} are read as "
+                "decimal ones; if they stand between thousands, leave them out.",
+            )
+    return ()
+
+
+def _is_numeric(name: str, cells: Sequence[str]) -> bool:
     kinds = {kind_of(cell) for cell in cells}
     return name.lower() not in NAMES_OF_THINGS and "number" in kinds <= {"number", "missing"}
 
 
-def _is_odd(column: Any, cells: list[str]) -> bool:
+def _is_odd(column: Any, cells: Sequence[str], may_hold_commas: bool) -> bool:
     """Return whether some cell holds more than a plain number: by the first ones, or a comma."""
-    if any(
-        cell.count(".") > 1 or any(mark in cell for mark in "', \u2019\u00a0\u202f")
-        for cell in cells
-    ):
+    if _ODD.search("\n".join(cells)):
         return True
-    return bool(pc.any(pc.match_substring(column, ",")).as_py())
+    return may_hold_commas and bool(pc.any(pc.match_substring(column, ",")).as_py())
 
 
 def _first(columns: list[Any], some: Sequence[int], pattern: str) -> tuple[int, int] | None:
