@@ -22,16 +22,22 @@ MANY_REPEATED = 0.05
 
 
 class Table(NamedTuple):
-    """An arrow table from a file or a frame; ``first_line`` is None where cells have types."""
+    """An arrow table from a file or a frame.
+
+    ``first_line`` is that of its first row, None where cells have types; ``lines`` are those of
+    all rows where others lie between.
+    """
 
     cells: Any
     named: bool = True
     first_line: int | None = None
     notes: tuple[str, ...] = ()
+    lines: np.ndarray | None = None
 
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
         at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
+        at = at if self.lines is None else f"line {self.lines[row]}"
         return f"{at}, column {column!r}"
 
 

@@ -82,29 +82,31 @@ def read_plain(data: bytes) -> SeriesSet | Table:
 
 def _table_of_text(text: bytes, notes: tuple[str, ...], dialect: Dialect) -> Table:
     """Return the table of a text, its numbers written plainly, without what are no rows."""
-    table, dropped = _split_rows(text, dialect)
+    table, dropped, lines = _split_rows(text, dialect)
     width = table.num_columns
     names = dialect.names or list(names_of_channels(width))
     columns = [c.chunk(0) if c.num_chunks == 1 else c.combine_chunks() for c in table.columns]
     columns = [
         pc.utf8_trim_whitespace(c) if j in dialect.padded else c for j, c in enumerate(columns)
     ]
-    columns, more = _without_repeats(columns, names, dialect)
+    columns, lines, more = _without_repeats(columns, names, dialect, lines)
     columns, names, rows, joined = _without_empty_columns(columns, names, dialect.rows)
     columns, names, rows, clock = _with_joined_clock(columns, names, rows, bool(dialect.names))
 
     def place(row: int, column: int) -> str:
-        return f"line {row + dialect.line}, column {names[column]!r}"
+        line = row + dialect.line if lines is None else lines[row]
+        return f"line {line}, column {names[column]!r}"
 
     columns, plain = with_plain_numbers(
         columns, names, rows, place, dialect.separator, b'"' in text
     )
     notes = (*notes, *dialect.notes, *dropped, *more, *joined, *clock, *plain)
-    return Table(pa.table(columns, names=names), dialect.names is not None, dialect.line, notes)
+    cells, is_named = pa.table(columns, names=names), dialect.names is not None
+    return Table(cells, is_named, dialect.line, notes, lines)
 
 
-def _split_rows(text: bytes, dialect: Dialect) -> tuple[Any, tuple[str, ...]]:
-    """Return the rows as an arrow table of text without what are no rows, and notes on these."""
+def _split_rows(text: bytes, dialect: Dialect) -> tuple[Any, tuple[str, ...], np.ndarray | None]:
+    """Return the rows as an arrow table of text without what are no rows, notes, and lines."""
     width, bad = len(dialect.rows[0]), []
     unique = [str(i) for i in range(width)]  # arrow looks types up by name; ours may repeat
 
@@ -129,7 +131,22 @@ def _split_rows(text: bytes, dialect: Dialect) -> tuple[Any, tuple[str, ...]]:
             ),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(unique, pa.large_string())),
         )
-    return table, _judge_rows(bad, table.num_rows + len(bad), dialect, text)
+    count = table.num_rows + len(bad)
+    lines = _lines_of_rows(text, dialect, [number for number, *_ in bad], count)
+    return table, _judge_rows(bad, count, dialect, text), lines if width > 1 else None
+
+
+def _lines_of_rows(text: bytes, dialect: Dialect, bad: list[int], count: int) -> np.ndarray | None:
+    """Return the line of each row, from 1; None where one follows the other (or hold several)."""
+    if not bad and b"\n\n" not in text and b"\n\r\n" not in text:
+        return None
+    body = np.frombuffer(text, np.uint8, offset=dialect.start)
+    ends = np.append(np.flatnonzero(body == 10), len(body))
+    starts = np.append(0, ends[:-1] + 1)
+    last = body[np.minimum(starts, len(body) - 1)]
+    empty = (ends == starts) | ((ends == starts + 1) & (last == 13))
+    lines = np.flatnonzero(~empty) + dialect.line
+    return np.delete(lines, np.array(bad, int) - 1) if len(lines) == count else None
 
 
 def _judge_rows(
@@ -167,8 +184,8 @@ def _line_number(line: str, text: bytes, dialect: Dialect) -> int:
 
 
 def _without_repeats(
-    columns: list[Any], names: list[str], dialect: Dialect
-) -> tuple[list[Any], tuple[str, ...]]:
+    columns: list[Any], names: list[str], dialect: Dialect, lines: np.ndarray | None
+) -> tuple[list[Any], np.ndarray | None, tuple[str, ...]]:
     """Leave out lines that repeat the names, and rows of empty cells at the end."""
     notes: tuple[str, ...] = ()
     named = [j for j, name in enumerate(names) if name]
@@ -179,14 +196,16 @@ def _without_repeats(
         count = int(pc.sum(same).as_py() or 0)
         if count:
             columns = [column.filter(pc.invert(same)) for column in columns]
+            lines = np.arange(len(same)) + dialect.line if lines is None else lines
+            lines = lines[~np.asarray(same)]
             notes = (f"{count_of(count, 'line')} with the names again: left out.",)
     full = len(columns[0])
     while full and len(columns) > 1 and not any(len(c[full - 1].as_py()) for c in columns):
         full -= 1
     if full < len(columns[0]):
         note = f"{count_of(len(columns[0]) - full, 'row')} of empty cells at the end: left out."
-        return [column[:full] for column in columns], (*notes, note)
-    return columns, notes
+        return [column[:full] for column in columns], lines, (*notes, note)
+    return columns, lines, notes
 
 
 def _without_empty_columns(
