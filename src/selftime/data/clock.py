@@ -7,7 +7,16 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int64
 
-from selftime.data.rules import DAY, HOUR, FixedStep, Months, OpenHours, Rule, numbers_of
+from selftime.data.rules import (
+    DAY,
+    HOUR,
+    FixedStep,
+    Months,
+    OpenHours,
+    Rule,
+    numbers_of,
+    rule_in_words,
+)
 
 MONTH = 27 * DAY
 """Stamps of months are at least so far apart."""
@@ -74,9 +83,10 @@ def dates_in(
 
 
 class Clock(NamedTuple):
-    """The rule that the stamps of a series follow; None where there is none, with the reason.
+    """The rule that the stamps of a series follow; None where there is none.
 
-    Days and longer steps follow the clock on the wall of the zone, shorter ones time itself.
+    Days and longer steps follow the clock on the wall of the zone, shorter ones time itself. The
+    reason says the rule in words, or why there is none.
 
     Example:
         >>> import numpy as np
@@ -115,7 +125,9 @@ class Clock(NamedTuple):
         hours = _open_hours(numbers_of(times, zone), zone) if is_time and least > 0 else None
         if hours is not None and (best is None or _explain_more(hours, best, times)):
             best = hours if hours.places(times).is_kept else best
-        return cls(best, best.in_words() if best else "stamps follow no rule")
+        if best is None:
+            return cls(None, "stamps follow no rule")
+        return cls(best, rule_in_words(best, is_time=is_time))
 
     def next(self, last: np.datetime64 | np.floating | int | float, k: int) -> np.ndarray:
         """Return the ``k`` stamps after the last one (k,).
@@ -142,7 +154,9 @@ class Clock(NamedTuple):
 
     def follows(self, times: np.ndarray) -> bool:
         """Return whether stamps keep the rule to the letter, none of them absent."""
-        return self.rule is not None and len(times) > 1 and self.rule.places(times).cost == 0
+        if self.rule is None or len(times) < 2 or self.rule.places(times).cost > 0:
+            return False
+        return bool((self.rule.shift(times, np.zeros(len(times), np.int64)) == times).all())
 
     def without_phase(self) -> "Clock":
         """Return the same rule for a series that begins at another phase."""

@@ -76,10 +76,6 @@ class FixedStep(NamedTuple):
             at = np.where(np.abs(late) <= LATE * step, at - late, at)
         return stamps_from(at + k * step, times, self.zone)
 
-    def in_words(self) -> str:
-        """Say the rule."""
-        return f"a step of {self.step:g}"
-
 
 class Months(NamedTuple):
     """Every so many months on one day, 31 for the last; or the first or last business day."""
@@ -113,10 +109,6 @@ class Months(NamedTuple):
             days = np.minimum(first + (self.day - 1), end)
         return np.asarray(days.astype("datetime64[ns]").astype(np.int64) + self.hour)
 
-    def in_words(self) -> str:
-        """Say the rule."""
-        return f"every {self.months} months"
-
 
 class OpenHours(NamedTuple):
     """Hours of the day, in nanoseconds, on some weekdays (Monday is 0): business days, trading."""
@@ -143,13 +135,35 @@ class OpenHours(NamedTuple):
         date = week * 7 - 3 + np.array(self.days)[which]
         return stamps_from(date * DAY + np.array(self.hours, np.int64)[at], times, self.zone)
 
-    def in_words(self) -> str:
-        """Say the rule."""
-        days = ", ".join(_WEEKDAYS[day] for day in self.days)
-        return f"{len(self.hours)} times a day on {days}"
-
 
 Rule = FixedStep | Months | OpenHours
+_UNITS = {"week": 7 * DAY, "day": DAY, "hour": HOUR, "minute": HOUR // 60, "second": HOUR // 3600}
+
+
+def rule_in_words(rule: Rule, *, is_time: bool = True) -> str:
+    """Say a rule: ``"every 15 minutes"``, ``"every 3 months, on the last day"``.
+
+    Example:
+        >>> rule_in_words(FixedStep(2 * HOUR)), rule_in_words(Months(12, 0, 1))
+        ('every 2 hours', 'every 12 months, on day 1')
+    """
+    if isinstance(rule, OpenHours):
+        days = ", ".join(_WEEKDAYS[day] for day in rule.days)
+        return f"{len(rule.hours)} times a day on {days}"
+    if isinstance(rule, Months):
+        names = {31: "the last day", "first": "the first business day"}
+        last = "the last business day" if rule.day == "last" else f"day {rule.day}"
+        return f"{_count('month', rule.months)}, on {names.get(rule.day, last)}"
+    if not is_time:
+        return f"a step of {rule.step:g}"
+    for name, size in _UNITS.items():
+        if rule.step % size == 0:
+            return _count(name, int(rule.step // size))
+    return f"every {rule.step / 1e9:g} seconds"
+
+
+def _count(name: str, n: int) -> str:
+    return f"every {name}" if n == 1 else f"every {n} {name}s"
 
 
 def numbers_of(times: np.ndarray, zone: str | None) -> np.ndarray:
