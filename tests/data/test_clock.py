@@ -174,3 +174,10 @@ def test_hours_of_three_days_come_again_on_the_fourth():
         [day + pd.Timedelta(minutes=570 + 5 * i) for day in days for i in range(79)]
     )
     np.testing.assert_array_equal(Clock.of(times[:237]).next(times[236], 79), times[237:])
+
+
+def test_two_weeks_of_business_days_are_enough_and_one_absent_day_is_not():
+    times, _ = stamps_of(pd.bdate_range("2024-01-01", periods=15))
+    assert Clock.of(times[:10]).next(times[9], 5).tolist() == times[10:].tolist()
+    days, _ = stamps_of(pd.date_range("2024-01-01", periods=12))
+    assert Clock.of(np.delete(days, 5)).next(days[4], 1) == days[5]

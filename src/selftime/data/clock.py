@@ -233,15 +233,17 @@ def _explain_more(hours: OpenHours, plain: Rule, times: np.ndarray) -> bool:
     """Return whether hours make what is absent so much likelier that chance cannot be the reason.
 
     The gain in log likelihood, where every place is absent with the same chance, must be more than
-    what the Bayesian information criterion asks for each weekday and span of hours left out.
+    that of choosing the weekdays and the spans of hours that are left out, and of stamps that come
+    all the same.
     """
     step = plain.step if isinstance(plain, FixedStep) else DAY
-    closed = np.diff([*hours.hours, hours.hours[0] + DAY]) > step
-    left_out = 7 - len(hours.days) + int(closed.sum())
+    spans = int((np.diff([*hours.hours, hours.hours[0] + DAY]) > step).sum())
+    is_usual = hours.days in ((0, 1, 2, 3, 4), (0, 1, 2, 3, 4, 5, 6))
+    days = 1.5 if is_usual else (7 - len(hours.days)) * np.log(7)
+    choices = 2 + days + 2 * spans * np.log(max(DAY / step, 2))
     found, T = hours.places(times), len(times)
-    off = int((found.off > 0).sum())
-    gain = _likelihood(found.absent + off, T) - _likelihood(plain.places(times).absent, T)
-    return bool(gain > left_out * np.log(T) / 2 + 3)
+    gain = _likelihood(found.absent, T) - _likelihood(plain.places(times).absent, T)
+    return bool(gain > choices + 5 * (found.off > 0).sum())
 
 
 def _likelihood(absent: int, present: int) -> float:

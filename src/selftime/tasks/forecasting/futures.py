@@ -44,8 +44,8 @@ def future_rows(
     where a future begins with it.
 
     Raises:
-        SeriesError: ids that are unknown or lacking, times that cannot be compared, or steps to
-            forecast that have no row; each named.
+        SeriesError: ids that the future lacks, times that cannot be compared, or steps to forecast
+            that have no row; each named.
     """
     _check_zones(series, future)
     found, used = [], 0
@@ -70,16 +70,15 @@ def _owners(series: SeriesSet, future: SeriesSet) -> list[int]:
     wanted, given = [str(i) for i in series.ids], [str(i) for i in future.ids]
     lacking = [name for name in wanted if name not in set(given)]
     unknown = [name for name in given if name not in set(wanted)]
-    if not lacking and not unknown:
+    if not lacking:
         at = {name: i for i, name in enumerate(given)}
         return [at[name] for name in wanted]
     if len(series) == len(future) and (_is_counted(wanted) or _is_counted(given)):
         return list(range(len(given)))
-    what = f"lacks series {_some(lacking)}" if lacking else f"has unknown series {_some(unknown)}"
-    both = f" and has unknown series {_some(unknown)}" if lacking and unknown else ""
+    others = f", and has {_some(unknown)}, which histories have not" if unknown else ""
     raise SeriesError(
-        f"the future {what}{both}, wanted the ids of the {len(wanted)} histories: give the same "
-        f"ids, {option('id')} names their column"
+        f"the future lacks series {_some(lacking)}{others}, wanted the ids of the {len(wanted)} "
+        f"histories: give the same ids, {option('id')} names their column"
     )
 
 
