@@ -1,7 +1,7 @@
 """Self-supervised learning for time series: from raw recordings to results with few labels.
 
 ======================================== ======================================================
-read, write, write_table, Columns        series and tables in files, and which columns to take
+read, write, write_table                 series and tables in files
 SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
 sample, samples                          bundled data sets
 inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.samples import samples as samples
     from selftime.data.series import SeriesError as SeriesError
     from selftime.data.series import SeriesSet as SeriesSet
-    from selftime.data.tables import Columns as Columns
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
@@ -76,7 +75,6 @@ _HOMES = {
     "write": "data.writers",
     "write_table": "data.writers",
     "inspect": "report.inspection",
-    "Columns": "data.tables",
     "SeriesSet": "data.series",
     "SeriesError": "data.series",
     "windows": "data.windows",

@@ -191,7 +191,7 @@ def test_classify_does_not_look_at_the_labels_of_test(world, tmp_path):
 def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
     out = tmp_path / "comparison"
     words = ["compare", "--train", world / "train.csv", "--test", world / "test.npz"]
-    words += ["--model", world / "run", "--labels", "1,all", "--draws", 2, "--out", out]
+    words += ["--model", world / "run", "--labels-per-class", "1,all", "--draws", 2, "--out", out]
     result = run(app, list(map(str, words)))
     assert result.exit_code == 0, result.output
     rivals = ("untrained encoder", "raw values", "MiniRocket + ridge", "supervised from scratch")
@@ -209,7 +209,14 @@ def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
 
 def test_compare_learns_a_model_when_none_is_given(world, tmp_path, monkeypatch):
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
-    words = ["--train", world / "train.csv", "--test", world / "test.npz", "--labels", "2"]
+    words = [
+        "--train",
+        world / "train.csv",
+        "--test",
+        world / "test.npz",
+        "--labels-per-class",
+        "2",
+    ]
     told = json_of("compare", *words, "--draws", 1, "--out", tmp_path / "c")
     assert list(told["accuracy"]["selftime"]) == ["2 labels per class"]
     assert st.load(tmp_path / "c").channels == ("0",)

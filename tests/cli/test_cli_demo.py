@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
-from selftime.data import readers
+from selftime.data import paths
 
 PICTURES = {"few-labels.png", "map.png", "overview.png", "report.html"}
 FILES = {"comparison.json", "evaluation.json", "model", "run.json"} | PICTURES
@@ -19,7 +19,7 @@ def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "selftime-demo").mkdir()
     few = st.sample("PenDigits")[:30]
-    monkeypatch.setattr(readers, "sample", lambda name, split: few)
+    monkeypatch.setattr(paths, "sample", lambda name, split: few)
     make_scratch_quick(monkeypatch)
     result = CliRunner().invoke(app, ["demo", "--encoder", "quantiles", "--json"])
     assert result.exit_code == 0, result.output

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
-from selftime.data import readers
+from selftime.data import paths
 from selftime.tasks.audit import views as invariance
 from selftime.views.registry import VIEW_STRENGTHS
 
@@ -170,7 +170,7 @@ def test_advise(world):
 def compared(world):
     """Folders of a comparison from both doors, and what each said."""
     train, test = str(world / "train.npz"), str(world / "test.npz")
-    words = ["--train", train, "--test", test, "--labels", "1,50%,all", "--draws", 2]
+    words = ["--train", train, "--test", test, "--labels-per-class", "1,50%,all", "--draws", 2]
     words += ["--strategies", "probe", "--model", world / "cli"]
     said = say("compare", *words, "--out", world / "cli-compared")
     labels = (1, "50%", "all")
@@ -202,7 +202,7 @@ def test_methods():
 
 def test_demo(world, tmp_path, monkeypatch):
     few = st.read(world / "train.npz")
-    monkeypatch.setattr(readers, "sample", lambda name, split: few)
+    monkeypatch.setattr(paths, "sample", lambda name, split: few)
     said = say("demo", "--encoder", "quantiles", "--out", tmp_path / "demo")
     model = st.pretrain(few, encoder="quantiles")
     found = st.compare(model, few, few)

@@ -64,7 +64,7 @@ def test_labels_that_are_not_there(table, tmp_path):
 
 @pytest.mark.parametrize("labels", ["some", "0", "1,,2", "-1", "1.5"])
 def test_labels_that_are_no_numbers(labels):
-    said = failed("compare", "--train", TRAIN, "--test", TRAIN, f"--labels={labels}")
+    said = failed("compare", "--train", TRAIN, "--test", TRAIN, f"--labels-per-class={labels}")
     wanted = "wanted numbers, shares or all, such as 1,2,5,10%,all"
     assert said == f"got {labels!r} as labels per class, {wanted}"
 

@@ -59,7 +59,16 @@ def world(tmp_path_factory):
         model = st.load(folder / "run")
         patch.setattr(tasks, "pretrain", lambda *_, **__: model)
         data = ["--train", train, "--test", test]
-        call("compare", *data, "--labels", "1,2,all", "--draws", 2, "--out", folder / "compared")
+        call(
+            "compare",
+            *data,
+            "--labels-per-class",
+            "1,2,all",
+            "--draws",
+            2,
+            "--out",
+            folder / "compared",
+        )
         call("classify", folder / "run", *data, "--out", folder / "predictions.csv")
     return folder, data
 

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 def normal(tmp_path_factory):
     path = tmp_path_factory.mktemp("normal") / "normal.csv"
     rows = calm(400)
-    path.write_text("a,b\n" + "".join(f"{a:.4f},{b:.4f}\n" for a, b in rows))
+    path.write_text("channel 1,channel 2\n" + "".join(f"{a:.4f},{b:.4f}\n" for a, b in rows))
     return str(path)
 
 

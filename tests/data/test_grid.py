@@ -18,7 +18,9 @@ def frame_of(times, name="a"):
     return pd.DataFrame({"unique_id": name, "ds": times, "x": values, "z": 1 + values})
 
 
-@pytest.mark.parametrize("freq, zone", [("h", None), ("B", None), ("D", "Europe/Berlin"), ("ME", None)])
+@pytest.mark.parametrize(
+    "freq, zone", [("h", None), ("B", None), ("D", "Europe/Berlin"), ("ME", None)]
+)
 @given(seed=some.integers(0, 999))
 def test_dropped_rows_are_the_same_as_missing_ones(freq, zone, seed):
     rng = np.random.default_rng(seed)
@@ -53,7 +55,9 @@ def test_the_number_of_absent_rows_is_said():
 def test_a_grid_that_is_mostly_empty_is_refused_with_the_remedy():
     days = pd.date_range("2020-01-01", periods=40)
     times = days.append(days + pd.Timedelta(days=200))
-    with pytest.raises(SeriesError, match=r"series 'a' has a row for 33 % .*every day.*ignore='ds'"):
+    with pytest.raises(
+        SeriesError, match=r"series 'a' has a row for 33 % .*every day.*ignore='ds'"
+    ):
         on_grid(st.read(frame_of(times)))
 
 
@@ -68,8 +72,12 @@ def test_short_series_take_the_clock_of_the_others():
     one = frame_of(pd.DatetimeIndex(["2024-05-01"]), "b")
     two = frame_of(pd.DatetimeIndex(["2024-01-01", "2024-03-01"]), "c")
     series = st.read(pd.concat([long, one, two]))
-    after = [str(clock.next(times[-1], 1)[0])[:10] for clock, times in zip(
-        clocks_of(series), np.split(series.times, series.offsets[1:-1]), strict=True)]
+    after = [
+        str(clock.next(times[-1], 1)[0])[:10]
+        for clock, times in zip(
+            clocks_of(series), np.split(series.times, series.offsets[1:-1]), strict=True
+        )
+    ]
     assert after == ["2025-01-01", "2024-06-01", "2024-04-01"]
     assert on_grid(series).lengths.tolist() == [60, 1, 3]
 

@@ -8,7 +8,6 @@ import pytest
 from scipy.io import wavfile
 
 from selftime.data.readers import read
-from selftime.data.tables import Columns
 
 TS = """# a comment: with colons, and commas
 @problemName toy
@@ -104,7 +103,7 @@ def test_zones_become_utc_and_numbers_stay_numbers(tmp_path):
 
 def test_tables_without_names_are_read_as_asked(tmp_path):
     text = "1,2,7\n3,4,8\n"
-    wide = series(text, "a.csv", tmp_path, layout="wide", columns=Columns(label="2"))
+    wide = series(text, "a.csv", tmp_path, layout="wide", label="2")
     assert wide.labels.tolist() == [7, 8]
     assert same(wide, 1, [[3, 4]])
     one = series(text, "a.csv", tmp_path, layout="series")
@@ -115,8 +114,8 @@ def test_tables_without_names_are_read_as_asked(tmp_path):
 
 def test_named_columns_and_no_times(tmp_path):
     text = "when,who,x,note,kind\n1,a,5,hm,k\n1,a,6,hm,k\n"
-    columns = Columns(id="who", label="kind", time=None, channels=["x"])
-    x = series(text, "a.csv", tmp_path, columns=columns)
+    options = {"id": "who", "label": "kind", "time": "none", "channels": ["x"]}
+    x = series(text, "a.csv", tmp_path, **options)
     assert same(x, 0, [[5, 6]])
     assert x.times is None
     assert x.labels.tolist() == ["k"]

@@ -15,7 +15,8 @@ from scipy.io import wavfile
 from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.ts import encode_ts
-from selftime.data.readers import SUFFIXES, read
+from selftime.data.paths import SUFFIXES
+from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet, check_series
 
 few = examples(40)

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 
 from selftime.data.formats.text import read_tsv
 from selftime.data.readers import read
+from selftime.data.schema import LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet
-from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns
 from selftime.data.writers import write
 
 FLOATS = st.floats(width=32, allow_infinity=False)
@@ -119,7 +119,7 @@ def test_tsv_and_wide_csv_agree_with_plain_loops(matrix, folder):
     rows = [[str(i), *map(str, row)] for i, row in enumerate(matrix.tolist())]
     (folder / "wide.csv").write_text("\n".join(map(",".join, rows)))
     tsv = read_tsv("\n".join(map("\t".join, rows)).encode())
-    wide = read(folder / "wide.csv", layout="wide", columns=Columns(label="0"))
+    wide = read(folder / "wide.csv", layout="wide", label="0")
     for x in (tsv, wide):
         assert x.labels.tolist() == list(range(len(matrix)))
         for i, row in enumerate(matrix):

@@ -5,7 +5,6 @@ import pytest
 
 from selftime.data.readers import read
 from selftime.data.series import SeriesError
-from selftime.data.tables import Columns
 
 # name: cases in TRAIN and TEST, shortest and longest series, channels, classes
 CLASSIFICATION = {
@@ -83,13 +82,15 @@ def test_numenta_files_and_the_four_with_repeated_times(data_root):
     files = sorted((data_root / "anomaly" / "nab" / "data").rglob("*.csv"))
     repeated = []
     for path in files:
-        try:
-            steps = len(read(path).steps)
-        except SeriesError as error:
-            assert "twice in one series, wanted each once" in str(error)
+        x, rows = read(path), len(path.read_text().strip().split("\n")) - 1
+        if x.notes:
             repeated.append(path.stem)
-            steps = len(read(path, columns=Columns(time=None, channels=["value"])).steps)
-        assert steps == len(path.read_text().strip().split("\n")) - 1
+            with pytest.raises(SeriesError, match="twice in one series, .* wanted each once"):
+                read(path, repeated="refuse")
+            assert len(read(path, time="none", channels=["value"]).steps) == rows
+        n = len(np.unique(x.times))
+        assert len(x.steps) == n
+        assert (n < rows) == any(f"{rows - n} row" in note for note in x.notes)
     assert len(files) == 18
     assert sorted(repeated) == [
         "ec2_request_latency_system_failure",
@@ -135,7 +136,7 @@ def test_spoken_digits(data_root):
 
 def test_digits_without_column_names(data_root):
     path = data_root / "modalities" / "images" / "digits.csv.gz"
-    x = read(path, layout="wide", columns=Columns(label="64"))
+    x = read(path, layout="wide", label="64")
     assert len(x) == 1797
     assert x.lengths.max() == 64
     assert np.unique(x.labels).tolist() == list(range(10))

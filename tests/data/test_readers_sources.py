@@ -90,8 +90,9 @@ def test_one_sub_folder_is_no_label(tmp_path):
     assert read(tmp_path).labels is None
 
 
-def test_the_reason_for_a_layout_is_told(tmp_path, caplog):
-    with caplog.at_level("INFO", "selftime"):
-        (tmp_path / "a.csv").write_text(LONG)
-        read(tmp_path / "a.csv")
-    assert "read as layout='long': column 'unique_id' names the series" in caplog.text
+def test_the_role_of_each_column_is_told_with_its_reason(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text(LONG.replace("unique_id", "machine"))
+    x = read(tmp_path / "a.csv")
+    assert {column.name: column.role for column in x.columns}["machine"] == "id"
+    assert all(column.reason for column in x.columns)
+    assert "column 'machine' is taken for the id" in caplog.text

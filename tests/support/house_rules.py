@@ -83,9 +83,14 @@ def is_constant(node: ast.expr | None, value: object) -> bool:
 
 
 def no_function_over_60_lines(tree: ast.Module, path: Path) -> Iterator[Place]:
-    """A function fits on a screen."""
+    """A function fits on a screen; the docstring of one with a dozen options may add to it."""
     for function in functions(tree):
-        if lines_of(function) > 60:
+        first = function.body[0]
+        documented = ast.get_docstring(function) is not None
+        lines = lines_of(function) - (
+            (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+        )
+        if lines > 60 or (lines_of(function) > 60 and len(function.args.kwonlyargs) < 12):
             yield function.lineno, f"{function.name} has {lines_of(function)} lines: split it"
 
 
@@ -148,9 +153,10 @@ def no_global_randomness(tree: ast.Module, path: Path) -> Iterator[Place]:
 
 
 def no_double_star_arguments(tree: ast.Module, path: Path) -> Iterator[Place]:
-    """The signature is the configuration."""
+    """The signature is the configuration; a wrapper has that of what it wraps."""
     for function in functions(tree):
-        if function.args.kwarg is not None:
+        wraps = any("wraps" in ast.unparse(decorator) for decorator in function.decorator_list)
+        if function.args.kwarg is not None and not wraps:
             yield function.lineno, f"{function.name} takes **{function.args.kwarg.arg}: name them"
 
 

@@ -4,20 +4,18 @@ from typing import Annotated
 
 import typer
 
-from selftime.cli import files, options, terminal
+from selftime.cli import options, terminal
 from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def advise(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     data: options.DataArgument,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder that is to be used.")
     ] = None,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Say which strategy suits so many labelled series, and why. Nothing is trained.
@@ -27,7 +25,7 @@ def advise(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
     from selftime.report.tables import advice_of
 
-    series = files.reader(label, id, time, layout)(data)
+    series = read(data)
     advice = st.advise(len(series), st.load(model) if model else None)
     result, lines = advice_of(advice, series)
     terminal.show(result, *lines, as_json=as_json)

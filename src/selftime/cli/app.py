@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from selftime.door import through
+
 
 class Program(TyperGroup):
     """The commands, with errors said in one line and no traceback.
@@ -29,7 +31,8 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with through("command line"):
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe has gone; typer ends quietly
         except KeyboardInterrupt as error:

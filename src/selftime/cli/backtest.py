@@ -9,7 +9,9 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def backtest(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     file: options.DataArgument,
     horizons: Annotated[
         str, typer.Option("--horizons", help="Steps ahead, with commas.")
@@ -29,10 +31,6 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
         ),
     ] = True,
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -52,7 +50,7 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.backtest(
-        files.reader(label, id, time, layout)(file),
+        read(file),
         steps,
         protocol=protocol,
         refit=refit,

@@ -24,7 +24,9 @@ HeadOption = Annotated[
 
 
 @app.command()
+@options.with_tables
 def classify(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[str, typer.Option("--test", help="Series to classify.")],
@@ -32,10 +34,6 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     strategy: StrategyOption = "auto",
     head: HeadOption = "linear",
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -53,7 +51,6 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
     files.check_file(beside, (".json",), force=force)
-    read = files.reader(label, id, time, layout)
     labelled, asked, given = read(train), read(test), st.load(model)
     if labelled.labels is None:
         raise ValueError(f"{train} has no labels, wanted one a series: name their --label")

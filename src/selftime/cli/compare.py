@@ -10,14 +10,16 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def compare(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     train: Annotated[str, typer.Option("--train", help="Labelled series to draw labels from.")],
     test: Annotated[str, typer.Option("--test", help="Labelled series to be judged on.")],
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else learned on train.")
     ] = None,
-    labels: Annotated[
-        str, typer.Option("--labels", help="Labels per class, shares such as 10%, and all.")
+    labels_per_class: Annotated[
+        str, typer.Option(help="Labels per class, shares such as 10%, and all.")
     ] = "1,2,5,all",
     draws: Annotated[int, typer.Option("--draws", min=1, help="How often labels are drawn.")] = 5,
     strategies: Annotated[
@@ -28,10 +30,6 @@ def compare(  # noqa: PLR0913 - the signature is the command line
         str | None, typer.Option("--out", "-o", help="Folder for pictures and figures.")
     ] = None,
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -42,20 +40,19 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     series of --train without their labels.
 
     Example: selftime compare --train sample:JapaneseVowels:train
-    --test sample:JapaneseVowels:test --labels 1,5,all --out comparison
+    --test sample:JapaneseVowels:test --labels-per-class 1,5,all --out comparison
     """
     import selftime as st
     from selftime.report.tables import comparison_table
 
     if out:
         files.check_run_folder(Path(out), force=force)
-    read = files.reader(label, id, time, layout)
     labelled, judged = read(train), read(test)
     found = st.compare(
         st.load(model) if model else None,
         labelled,
         judged,
-        labels_per_class=labels,
+        labels_per_class=labels_per_class,
         draws=draws,
         strategies=options.words_in(strategies),
         seed=seed,

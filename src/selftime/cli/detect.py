@@ -9,7 +9,9 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def detect(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
     train_end: Annotated[
@@ -30,7 +32,6 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
     ] = None,
     picture: options.PictureOption = None,
-    time: options.TimeOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -49,7 +50,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.detect(
-        files.reader(time=time)(data),
+        read(data),
         train_end=train_end,
         rate=rate,
         past_only=past_only,

@@ -9,16 +9,14 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def embed(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     model: options.ModelArgument,
     data: options.DataArgument,
     out: Annotated[
         str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
     ],
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -31,7 +29,7 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
-    series = files.reader(label, id, time, layout)(data)
+    series = read(data)
     vectors = st.load(model).embed(series, progress=True)
     columns = {"id": series.ids.astype(str), "vectors": vectors}
     if series.labels is not None:

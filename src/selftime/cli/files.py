@@ -1,34 +1,16 @@
-"""Readers of data, suffixes of results, and checks that results are not in the way."""
+"""Suffixes of results, and checks that results are not in the way."""
 
 import glob
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-import selftime as st
 from selftime.cli.app import Program
-
-if TYPE_CHECKING:
-    from selftime import SeriesSet
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 """Suffixes of results."""
-
-
-def reader(
-    label: str | None = None,
-    id: str | None = None,
-    time: str | None = None,
-    layout: Literal["long", "wide", "series"] | None = None,
-) -> Callable[[str], "SeriesSet"]:
-    """Make the reader of a command's data, by its options for tables."""
-    given = {"label": label, "id": id, "time": time}
-    columns = st.Columns(**{name: column for name, column in given.items() if column})
-    return partial(st.read, columns=columns, layout=layout)
 
 
 def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> None:

@@ -21,7 +21,9 @@ LowerOption = Annotated[
 
 
 @app.command()
+@options.with_tables
 def forecast(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     data: options.DataArgument,
     horizon: options.HorizonOption,
     out: Annotated[str, typer.Option("--out", "-o", help="Forecasts: .csv or .parquet.")],
@@ -37,10 +39,6 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         str | None, typer.Option("--future", help="Where the future of covariates is.")
     ] = None,
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -57,7 +55,6 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
-    read = files.reader(label, id, time, layout)
     series = read(data)
     given = st.load(model) if model else None
     forecaster = st.Forecaster(

@@ -10,7 +10,9 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def inspect(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     data: options.DataArgument,
     views: Annotated[
         bool, typer.Option("--views", help="Also try every view: which leave series what they are?")
@@ -19,10 +21,6 @@ def inspect(  # noqa: PLR0913 - the signature is the command line
         str | None, typer.Option("--out", "-o", help="Picture of the views: .png, .svg or .pdf.")
     ] = None,
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -42,7 +40,7 @@ def inspect(  # noqa: PLR0913 - the signature is the command line
         raise ValueError("got --out, which is the picture of the views: add --views")
     if out:
         files.check_file(out, files.PICTURE_SUFFIXES, force=force)
-    series = files.reader(label, id, time, layout)(data)
+    series = read(data)
     found = st.inspect(series)
     result: dict[str, Any] = found.to_dict()
     lines: list[Any] = [inspection_table(found)]

@@ -1,8 +1,16 @@
-"""Options that several commands share."""
+"""Options that several commands share; those of reading are written once for all of them."""
 
-from typing import Annotated, Literal
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
+
+from selftime.cli import terminal
+
+if TYPE_CHECKING:
+    from selftime import SeriesSet
 
 DataArgument = Annotated[
     str, typer.Argument(help="File, folder, or bundled data as sample:NAME, sample:NAME:train.")
@@ -19,13 +27,6 @@ CovariatesOption = Annotated[
 PictureOption = Annotated[
     str | None, typer.Option("--picture", help="Picture to draw: .png, .svg or .pdf.")
 ]
-LabelOption = Annotated[str | None, typer.Option("--label", help="Tables: column of class labels.")]
-IdOption = Annotated[str | None, typer.Option("--id", help="Tables: column that names the series.")]
-TimeOption = Annotated[str | None, typer.Option("--time", help="Tables: column of times.")]
-LayoutOption = Annotated[
-    Literal["long", "wide", "series"] | None,
-    typer.Option("--layout", help="Tables: a row a step, a row a series, or one series."),
-]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what stands at --out.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Result as JSON on stdout; all else goes to stderr.")
@@ -36,3 +37,102 @@ def words_in(text: str | None) -> tuple[str, ...]:
     """Words between commas, each once; none from None."""
     words = [" ".join(word.split()) for word in (text or "").split(",")]
     return tuple(dict.fromkeys(word for word in words if word))
+
+
+class Reader:
+    """Reads the data of a command as its options for tables say, and prints what was decided."""
+
+    def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
+        self.asked, self.labels = asked, labels
+
+    def __call__(self, source: str, *, lenient: bool = False) -> "SeriesSet":
+        """Read series; with ``lenient`` the file of labels need not name any of them."""
+        import selftime as st
+
+        if self.labels is None or not lenient:
+            series = st.read(source, labels=self.labels, **self.asked)
+        else:
+            try:
+                series = st.read(source, labels=self.labels, **self.asked)
+            except st.SeriesError as error:
+                if "matches a series" not in str(error):
+                    raise
+                series = st.read(source, **self.asked)
+        for note in series.notes:
+            terminal.note(f"{source}: {note}")
+        return series
+
+
+def _table_options(  # noqa: PLR0913 - each is one thing that people know of their data
+    id: Annotated[str | None, typer.Option(help="Column that names the series, or none.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column of stamps; none keeps the order of rows.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of labels; folder: names of sub-folders; none.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="File of ids and labels, or of id, start, end and label.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of subjects or machines; folder; none.")
+    ] = None,
+    channels: Annotated[str | None, typer.Option(help="Columns of values, with commas.")] = None,
+    ignore: Annotated[str | None, typer.Option(help="Columns to leave out, with commas.")] = None,
+    layout: Annotated[
+        Literal["long", "wide", "series"] | None,
+        typer.Option(help="A row a step with ids, a row a series, or one series."),
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Zone of stamps without one, such as Europe/Berlin.")
+    ] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Values that mean missing, with commas: -9999.")
+    ] = None,
+    repeated: Annotated[
+        Literal["first", "mean", "refuse"] | None,
+        typer.Option(help="Which row of a stamp that repeats counts."),
+    ] = None,
+    windows: Annotated[
+        str | None, typer.Option(help="Cut recordings: steps or a duration such as 10min.")
+    ] = None,
+    stride: Annotated[str | None, typer.Option(help="From one window to the next.")] = None,
+) -> Reader:
+    """Options of every command that reads series."""
+    asked: dict[str, Any] = {
+        "id": id,
+        "time": time,
+        "label": label,
+        "group": group,
+        "channels": words_in(channels) or None,
+        "ignore": words_in(ignore),
+        "layout": layout,
+        "time_zone": time_zone,
+        "missing": words_in(missing),
+        "repeated": repeated,
+        "windows": windows,
+        "stride": stride,
+    }
+    return Reader(asked, labels)
+
+
+def with_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reading, in place of its first parameter ``read``."""
+    own = inspect.signature(command, eval_str=True)
+    reading = inspect.signature(_table_options, eval_str=True).parameters
+
+    @wraps(command)
+    def whole(*args: Any, **given: Any) -> None:  # typer calls by name
+        table = {name: given.pop(name) for name in reading}
+        command(_table_options(**table), *args, **given)
+
+    keep = [p.replace(kind=p.KEYWORD_ONLY) for name, p in own.parameters.items() if name != "read"]
+    more = [p.replace(kind=p.KEYWORD_ONLY) for p in reading.values()]
+    last = [p for p in keep if p.name in ("force", "as_json", "resume")]
+    first = [p for p in keep if p not in last]
+    whole.__signature__ = own.replace(parameters=[*first, *more, *last])  # type: ignore[attr-defined]
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(
+        _table_options, include_extras=True
+    )
+    whole.__annotations__ = {p.name: hints[p.name] for p in (*first, *more, *last)}
+    return whole

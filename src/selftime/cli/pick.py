@@ -5,22 +5,20 @@ from typing import Annotated
 
 import typer
 
-from selftime.cli import files, options, terminal
+from selftime.cli import options, terminal
 from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def pick(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     model: options.ModelArgument,
     labelled: Annotated[str, typer.Argument(help="Labelled series to judge by.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the new model.")],
     unlabelled: Annotated[
         str | None, typer.Option("--unlabelled", help="More series to standardise vectors over.")
     ] = None,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -35,7 +33,6 @@ def pick(  # noqa: PLR0913 - the signature is the command line
 
     if os.path.lexists(out) and not force:
         raise FileExistsError(f"{out} exists: choose another --out, or --force to replace it")
-    read = files.reader(label, id, time, layout)
     series, others = read(labelled), read(unlabelled) if unlabelled else None
     made = st.pick(st.load(model), series, unlabelled=others)
     made.model.save(out, overwrite=force)

@@ -44,7 +44,9 @@ ResumeOption = Annotated[
 
 
 @app.command()
+@options.with_tables
 def pretrain(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.ObjectiveOption = "auto",
@@ -57,10 +59,6 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     stop_on_collapse: StopOnCollapseOption = False,
     track: TrackOption = [],  # noqa: B006
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     resume: ResumeOption = False,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
@@ -79,7 +77,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
 
     if not resume:
         files.check_run_folder(Path(out), force=force)
-    series = files.reader(label, id, time, layout)(data)
+    series = read(data)
     run = st.Run(
         folder=Path(out),
         log=terminal.warn,

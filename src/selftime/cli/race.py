@@ -10,7 +10,9 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def race(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder; a stopped race goes on in it.")],
     minutes: Annotated[
@@ -22,10 +24,6 @@ def race(  # noqa: PLR0913 - the signature is the command line
     ] = None,
     encoder: options.EncoderOption = "auto",
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -40,7 +38,7 @@ def race(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import finishes_table
 
     files.check_run_folder(Path(out), force=force, again="race")
-    series = files.reader(label, id, time, layout)(data)
+    series = read(data)
     made = st.race(
         series,
         minutes=minutes,

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from selftime.cli import files, options, terminal
+from selftime.cli import options, terminal
 from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def report(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     where: Annotated[
         str, typer.Argument(help="Folder of a run or comparison, or an evaluation of classify.")
     ],
@@ -23,10 +25,6 @@ def report(  # noqa: PLR0913 - the signature is the command line
         str | None,
         typer.Option("--out", "-o", help="Page to write; else the folder's report.html."),
     ] = None,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -44,7 +42,6 @@ def report(  # noqa: PLR0913 - the signature is the command line
     if run.page.exists() and not out and not force:
         lines.append(f"Left as it is: {run.page} (--force replaces it, --out writes another)")
     else:
-        read = files.reader(label, id, time, layout)
         given = {"train": read(train) if train else None, "test": read(test) if test else None}
         page = run.write_report(train=given["train"], test=given["test"], out=out, overwrite=force)
         lines.append(f"Report: {page}")

@@ -9,7 +9,9 @@ from selftime.cli.app import app
 
 
 @app.command()
+@options.with_tables
 def suggest(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
     model: options.ModelArgument,
     data: options.DataArgument,
     n: Annotated[int, typer.Option("--n", min=1, help="How many series to label next.")] = 10,
@@ -20,10 +22,6 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
         str | None, typer.Option("--out", "-o", help="List to fill in: .csv or .parquet.")
     ] = None,
     seed: options.SeedOption = 0,
-    label: options.LabelOption = None,
-    id: options.IdOption = None,
-    time: options.TimeOption = None,
-    layout: options.LayoutOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -39,7 +37,6 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
 
     if out:
         files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    read = files.reader(label, id, time, layout)
     known = read(labelled) if labelled else None
     found = st.suggest(st.load(model), read(data), n=n, labelled=known, seed=seed)
     if out:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 
 
 class SeriesError(ValueError):
@@ -18,14 +18,20 @@ class SeriesError(ValueError):
     """
 
 
-def concatenate_steps(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndarray, "N"]]:
+Steps = Float[np.ndarray, "S C"]
+"""Values of all series end to end as they came in, 32 or 64 bits; NaN is missing."""
+
+
+def concatenate_steps(x: Any) -> tuple[Steps, Int64[np.ndarray, "N"]]:
     """Return the steps of all series end to end, and the length of each; NaN is missing."""
+    if not isinstance(x, list | tuple | np.ndarray) and hasattr(x, "__array__"):
+        x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)  # a tensor, on any device
     if isinstance(x, np.ndarray) and x.dtype != object:
         return _from_array(x)
     if not isinstance(x, list | tuple | np.ndarray):
         raise SeriesError(
-            f"got {type(x).__name__}, wanted an array, a list of arrays or a SeriesSet: "
-            "files and frames go through selftime.read"
+            f"got {type(x).__name__}, wanted a path, a frame, an array, a list or dict of arrays, "
+            "or a SeriesSet"
         )
     parts = [_channels_by_steps(part, i) for i, part in enumerate(x)]
     _check_same_channels(parts)
@@ -33,9 +39,101 @@ def concatenate_steps(x: Any) -> tuple[Float32[np.ndarray, "S C"], Int64[np.ndar
     return steps, np.array([part.shape[1] for part in parts], np.int64)
 
 
+_DIGITS = 14
+"""Binary digits that a typical value may be larger than a typical change: 24 less 14 are left."""
+
+
+def take_origin(
+    steps: Steps, offsets: Int64[np.ndarray, "N1"]
+) -> tuple[Float32[np.ndarray, "S C"], Float64[np.ndarray, "N C"] | None]:
+    """Return 32-bit steps, and the origin of each series and channel that was taken out of them.
+
+    An origin, the lower median, is taken only where 32 bits would lose what changes from step to
+    step: where a typical value (geometric mean) is 2¹⁴ times a typical change. None where nothing
+    was taken. Origin plus steps is again the 64-bit value, to 24 digits of the difference.
+    """
+    plain = _in_32_bits(steps)
+    lossy = ((plain != steps) & ~np.isnan(steps)).any(axis=0)
+    if not lossy.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
+        return plain, None
+    origin = np.zeros((len(offsets) - 1, steps.shape[1]))
+    for channel in np.flatnonzero(lossy):
+        values = np.asarray(steps[:, channel], np.float64)
+        change = np.abs(np.diff(values, prepend=np.nan))
+        change[offsets[:-1]] = np.nan
+        size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
+        far = size - np.where(np.isnan(move), -np.inf, move) > _DIGITS * np.log(2)
+        if far.any():
+            origin[far, channel] = _lower_medians(values, offsets)[far]
+            shift = np.repeat(origin[:, channel], np.diff(offsets))
+            plain[:, channel] = values - shift
+    return plain, origin if origin.any() else None
+
+
+def _log_mean(x: Float64[np.ndarray, "S"], first: Int64[np.ndarray, "N"]) -> np.ndarray:
+    """Mean logarithm over the values of each series above 0; NaN where there are none."""
+    counts = (x > 0).astype(np.float64)
+    logs = np.log(x, out=np.zeros_like(x), where=x > 0)
+    total, number = np.add.reduceat(logs, first), np.add.reduceat(counts, first)
+    mean: np.ndarray = np.divide(total, number, out=np.full(len(first), np.nan), where=number > 0)
+    return mean
+
+
+def _lower_medians(x: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]) -> np.ndarray:
+    """Return the lower median of each series; NaN is left out."""
+    codes = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((x, codes))  # NaN last
+    valid = np.add.reduceat((~np.isnan(x)).astype(np.int64), offsets[:-1])
+    found = x[order][offsets[:-1] + np.maximum(valid - 1, 0) // 2]
+    return np.where(valid > 0, found, 0.0)
+
+
+MISSING_LABELS = ("", "nan", "NaN", "NA", "<NA>", "N/A", "#N/A", "null", "NULL", "None", "NaT", "?")
+"""Texts that mark a series without a label."""
+
+
+def are_known(column: np.ndarray) -> np.ndarray:
+    """Return True for each label that is there: None marks those that are not."""
+    if column.dtype != object:
+        return np.ones(len(column), bool)
+    return np.array([value is not None for value in column], bool)
+
+
+def label_column(values: Any, name: str = "labels") -> np.ndarray | None:
+    """Return labels in their own type; None stands where there is none, and for none at all.
+
+    Blank, NaN, None, NA and NaT mean that a series is unlabelled.
+    """
+    try:
+        column = np.asarray(values)
+    except ValueError:
+        return column_of(values, name)
+    if column.ndim != 1 or column.dtype.kind in "biu":
+        return column_of(values, name)
+    lost = _is_lost(column)
+    if not lost.any():
+        return column_of(values, name)
+    if lost.all():
+        return None
+    out = np.full(len(column), None, object)
+    kept = [value for value, gone in zip(values, lost, strict=True) if not gone]
+    out[~lost] = column_of(kept, name).tolist()
+    return out
+
+
+def _is_lost(column: np.ndarray) -> np.ndarray:
+    if column.dtype.kind == "f":
+        return np.asarray(np.isnan(column))
+    if column.dtype.kind in "mM":
+        return np.asarray(np.isnat(column))
+    if column.dtype.kind == "U":
+        return np.isin(np.strings.strip(column), MISSING_LABELS)
+    return np.array([str(value).strip() in MISSING_LABELS for value in column], bool)
+
+
 def trim_rows(
-    matrix: Float32[np.ndarray, "N T"],
-) -> tuple[Float32[np.ndarray, "S 1"], Int64[np.ndarray, "N"]]:
+    matrix: Float[np.ndarray, "N T"],
+) -> tuple[Float[np.ndarray, "S 1"], Int64[np.ndarray, "N"]]:
     """Return rows as one-channel series end to end; NaN at the end of a row is no step."""
     N, T = matrix.shape
     valid = ~np.isnan(matrix)
@@ -77,14 +175,14 @@ def _from_array(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"got an array of shape {x.shape}, wanted (series, channels, steps) or "
             "(series, steps): a single series is x[None]"
         )
-    cube = _float32(x[:, None] if x.ndim == 2 else x, "the array")  # (N,C,T)
+    cube = _real(x[:, None] if x.ndim == 2 else x, "the array")  # (N,C,T)
     _check_finite(cube, 0)
     N, C, T = cube.shape
     return cube.transpose(0, 2, 1).reshape(N * T, C), np.full(N, T, np.int64)
 
 
-def _channels_by_steps(part: Any, i: int) -> Float32[np.ndarray, "C T"]:
-    values = _float32(part, f"series {i}")
+def _channels_by_steps(part: Any, i: int) -> Float[np.ndarray, "C T"]:
+    values = _real(part, f"series {i}")
     if values.ndim == 1:
         values = values[None]
     if values.ndim != 2:
@@ -93,7 +191,7 @@ def _channels_by_steps(part: Any, i: int) -> Float32[np.ndarray, "C T"]:
     return values
 
 
-def _float32(values: Any, name: str) -> np.ndarray:
+def _real(values: Any, name: str) -> np.ndarray:
     try:
         array = np.asanyarray(values)
         if array.dtype == object:
@@ -102,17 +200,23 @@ def _float32(values: Any, name: str) -> np.ndarray:
         raise SeriesError(f"{name} is not numbers ({error}): wanted (channels, steps)") from None
     if array.dtype.kind not in "biuf":
         raise SeriesError(f"{name} holds {array.dtype}, wanted real numbers: convert it first")
-    with np.errstate(over="ignore"):
-        plain = array.astype(np.float32)
+    keeps = array.dtype.kind == "f" and array.dtype.itemsize <= 4 or array.dtype.itemsize <= 2
+    plain = array.astype(np.float32 if keeps else np.float64)
     if isinstance(plain, np.ma.MaskedArray):
         return np.asarray(plain.filled(np.nan))
     return np.asarray(plain)
 
 
+def _in_32_bits(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
 def _check_finite(cube: np.ndarray, first: int) -> None:
-    if not np.isinf(cube).any():
+    far = np.abs(cube) > np.finfo(np.float32).max
+    if not far.any():
         return
-    i, channel, step = np.argwhere(np.isinf(cube))[0]
+    i, channel, step = np.argwhere(far)[0]
     raise SeriesError(
         f"series {first + i}, channel {channel}, step {step} is {cube[i, channel, step]}, wanted "
         "finite 32-bit numbers: mark missing values as NaN or rescale"

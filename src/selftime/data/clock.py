@@ -25,7 +25,7 @@ OFTEN = 0.3
 
 
 class Stamps(NamedTuple):
-    """What the times of series were when they came in, so that they go out the same.
+    """The zone and kind of times as they came in, so that they go out the same.
 
     Attributes:
         zone: time zone such as "Europe/Berlin" or "+02:00"; None where stamps have none. Times are
@@ -129,7 +129,7 @@ class Clock(NamedTuple):
             return cls(None, "stamps follow no rule")
         return cls(best, rule_in_words(best, is_time=is_time))
 
-    def next(self, last: np.datetime64 | np.floating | int | float, k: int) -> np.ndarray:
+    def next(self, last: np.generic | int | float, k: int) -> np.ndarray:
         """Return the ``k`` stamps after the last one (k,).
 
         Raises:

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from selftime.data.arrays import SeriesError
-from selftime.data.clock import Clock, Stamps
-from selftime.data.door import option
+from selftime.data.clock import Clock
 from selftime.data.series import SeriesSet
+from selftime.door import option
 
 MOST_ABSENT = 0.5
 """Largest share of a grid whose rows may be absent."""
@@ -135,7 +135,7 @@ def _refuse(series: SeriesSet, i: int, clock: Clock, share: float) -> str:
     """Say how many rows are absent, and how to go on without times."""
     name = next((column.name for column in series.columns if column.role == "time"), "ds")
     return (
-        f"series {str(series.ids[i])!r} has a row for {100 * share:.0f} % of its stamps ({clock.reason}),"
-        f" wanted at least half: leave out what is before a long gap, or {option('ignore', name)} "
-        "takes rows as steps without times"
+        f"series {str(series.ids[i])!r} has a row for {100 * share:.0f} % of its stamps "
+        f"({clock.reason}), wanted at least half: leave out what is before a long gap, or "
+        f"{option('ignore', name)} takes rows as steps without times"
     )

@@ -1,188 +1,239 @@
 """One reader for files, folders, arrays and frames: they become a SeriesSet."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import narwhals as nw
 import numpy as np
 
-from selftime.data.arrays import SeriesError
-from selftime.data.formats.csv_parquet import read_csv, read_parquet, table_of_frame
-from selftime.data.formats.npz import read_npy, read_npz
-from selftime.data.formats.text import read_bytes, read_tsv, read_txt, suffix_of
-from selftime.data.formats.ts import read_ts
-from selftime.data.formats.wav import read_wav
-from selftime.data.samples import sample
+from selftime.data.arrays import SeriesError, column_of, label_column
+from selftime.data.channels import select_channels
+from selftime.data.formats.csv_parquet import table_of_frame
+from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
+from selftime.data.paths import join_parts, name_part, read_labels, read_path, short_names
+from selftime.data.recordings import cut_recordings
+from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES, Asked, Layout
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Columns, Layout, Table, series_of_table
+from selftime.data.tables import Table, series_of_table
+from selftime.door import tell
 
 
-def read_folder(
-    folder: Path, suffixes: Collection[str], read_file: Callable[[Path], SeriesSet]
-) -> SeriesSet:
-    """Read all files under a folder whose names end in ``suffixes``, in the order of their names.
-
-    Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
-    one of several. Sub-folders right under the folder give the labels when there are at least two,
-    every file is in one and no file carries labels. Hidden files and folders are left out.
-    """
-    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
-    names = [name for name in names if suffix_of(name) in suffixes]
-    if not names:
-        raise SeriesError(
-            f"{folder}: none of the {len(found)} files in it can be read, wanted some ending in "
-            f"{', '.join(suffixes)}: check the path"
-        )
-    parts = [_add_file_name(read_file(folder / name), name) for name in names]
-    series = _merge(parts, [str(folder / name) for name in names])
-    kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
-    if series.labels is None and "" not in kinds and len(set(kinds)) > 1:
-        return replace(series, labels=np.repeat(kinds, [len(part) for part in parts]))
-    return series
-
-
-def _add_file_name(series: SeriesSet, name: Path) -> SeriesSet:
-    if series.ids.tolist() == ["0"]:
-        return replace(series, ids=np.array([name.as_posix()]))
-    return replace(series, ids=np.array([f"{name.as_posix()}:{i}" for i in series.ids]))
-
-
-def _merge(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
-    """Join SeriesSets; ``names`` are theirs, for messages."""
-    for part, name in zip(parts, names, strict=True):
-        if part.channels != parts[0].channels:
-            raise SeriesError(
-                f"{name}: has {part.n_channels} channels ({', '.join(part.channels[:8])}), "
-                f"{names[0]} has {parts[0].n_channels} ({', '.join(parts[0].channels[:8])}): "
-                "wanted the same in every file, read others on their own"
-            )
-    gaps = [part for part in parts if part.observed is not None]
-    full = (np.ones(p.steps.shape, bool) if p.observed is None else p.observed for p in parts)
-    return SeriesSet(
-        steps=np.concatenate([part.steps for part in parts]),
-        offsets=np.cumsum([0, *np.concatenate([part.lengths for part in parts])], dtype=np.int64),
-        observed=np.concatenate(list(full)) if gaps else None,
-        channels=parts[0].channels,
-        ids=np.concatenate([part.ids for part in parts]),
-        times=_join_columns("times", [part.times for part in parts], names),
-        labels=_join_columns("labels", [part.labels for part in parts], names),
-        groups=_join_columns("groups", [part.groups for part in parts], names),
-    )
-
-
-def _join_columns(
-    what: str, columns: Sequence[np.ndarray | None], names: Sequence[str]
-) -> np.ndarray | None:
-    """Join one column of all files; all must have it, of one kind, or none."""
-    kinds = ["no" if column is None else column.dtype.kind for column in columns]
-    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
-    if other is not None:
-        raise SeriesError(
-            f"{names[other]}: {_describe(columns[other], what)}, {names[0]} "
-            f"{_describe(columns[0], what)}: wanted the same in every file, read others on their "
-            "own"
-        )
-    present = [column for column in columns if column is not None]
-    return np.concatenate(present) if present else None
-
-
-def _describe(column: np.ndarray | None, what: str) -> str:
-    return f"has no {what}" if column is None else f"has {what} of type {column.dtype}"
-
-
-_SERIES_READERS: dict[str, Callable[[bytes], SeriesSet]] = {
-    ".ts": read_ts,
-    ".tsv": read_tsv,
-    ".txt": read_txt,
-    ".npy": read_npy,
-    ".npz": read_npz,
-    ".wav": read_wav,
-}
-_TABLE_READERS: dict[str, Callable[[bytes], Table]] = {".csv": read_csv, ".parquet": read_parquet}
-SUFFIXES = (*_SERIES_READERS, *_TABLE_READERS)
-"""The endings that :func:`read` knows, each also followed by ``.gz``."""
-
-_DEFAULT_COLUMNS = Columns()
-
-
-def read(
+def read(  # noqa: PLR0913 - the front door: each is one thing that people know of their data
     source: Any,
     *,
     labels: Any = None,
     groups: Any = None,
-    columns: Columns = _DEFAULT_COLUMNS,
+    id: str | None = None,
+    time: str | None = None,
+    label: str | None = None,
+    group: str | None = None,
+    channels: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
     layout: Layout | None = None,
+    time_zone: str | None = None,
+    missing: Sequence[Any] = (),
+    repeated: Literal["first", "mean", "refuse"] | None = None,
+    windows: int | str | None = None,
+    stride: int | str | None = None,
 ) -> SeriesSet:
-    """Read series from a file, a folder, an array, a list of arrays, a frame or a SeriesSet.
+    """Read series from files, folders, arrays or frames.
 
-    Files go by suffix: ``.ts``, ``.tsv`` (UCR), ``.csv``, ``.parquet``, ``.npy``, ``.npz``,
-    ``.txt`` (one value a line) and ``.wav``, each also as ``.gz``. A folder is read with
-    everything under it: ids are the paths within it, files of other kinds and hidden ones are
-    passed over, and the names of its sub-folders become labels when there are at least two and
-    the files carry no labels themselves. Missing values become a mask.
+    Files go by their ending, each also packed; a folder is read with everything under it: ids are
+    the paths within it, and the names of its sub-folders become labels when there are at least two
+    and nothing else carries labels. Missing values become a mask.
 
-    Tables (csv, parquet, frames) come in three layouts, recognised by their column names: "long"
-    has a column that names the series of each row, "wide" has one row per series and a label,
-    "series" has one row per step and a column per channel. Rows are sorted by time.
+    Tables (csv, parquet, frames) come in three layouts: "long" has a column that names the series
+    of each row, "wide" has one row per series, "series" has one row per step and a column per
+    channel. Layout and role of each column are recognised by names and shape; whatever was guessed
+    is in ``notes``, logged, and printed by ``selftime inspect``. Rows are sorted by time.
 
     Example:
         >>> import numpy as np
         >>> import selftime as st
         >>> st.read(np.ones((3, 2, 50)), labels=["a", "b", "a"])
         SeriesSet(3 series, 2 channels, 50 steps)
+        >>> st.read({"pump": np.ones(50), "fan": np.ones(40)}, labels={"fan": "broken"}).labels
+        array([None, 'broken'], dtype=object)
 
     Args:
-        source: a path, a bundled data set as "sample:NAME" or "sample:NAME:SPLIT", an array
-            (N,C,T) or (N,T), a list of (C,T) or (T,) arrays, a pandas, polars or arrow frame, or
-            a SeriesSet.
-        labels: (N,) class labels, in place of those of the source.
+        source: a path, a pattern such as "data/*.csv", a bundled data set as "sample:NAME" or
+            "sample:NAME:SPLIT", an array (N,C,T) or (N,T), a list of (C,T) or (T,) arrays, a
+            pandas, polars or arrow frame, a pandas or polars Series, a list or dict of any of
+            these, or a SeriesSet.
+        labels: class labels, in place of those of the source: (N,) in the order of the series, or
+            matched by id or file name: a dict, a pandas Series with an index, a frame or a file
+            of ids and labels, or of ids, start, end and label. Blank, NaN, None and NA mean that
+            a series is unlabelled.
         groups: (N,) subject, machine or session of each series, in place of those of the source.
-        columns: the names of the columns of a table.
-        layout: "long", "wide" or "series" for a table; recognised when None.
+        id: column that names the series of each row; "none" if there is none.
+        time: column of stamps; "none" keeps the order of the rows.
+        label: column of labels; "folder" takes the names of sub-folders, "none" takes none.
+        group: column of groups; "folder" takes the names of sub-folders.
+        channels: columns of values; all numeric ones that are left when None.
+        ignore: columns that are left out.
+        layout: "long", "wide" or "series"; recognised when None.
+        time_zone: zone of stamps without one, such as "Europe/Berlin"; stamps that have one are
+            shown in it.
+        missing: values that mean that nothing was measured, such as -9999.
+        repeated: which of the rows of one stamp counts, "first", their "mean", or "refuse"; the
+            first of a few when None.
+        windows: steps of windows that long recordings are cut into, or a duration such as "10min".
+        stride: steps from one window to the next, or a duration; the length of a window when None.
 
     Returns:
-        The series, values as 32-bit floats.
+        The series, values as 32-bit floats above an origin.
 
     Raises:
         SeriesError: the source cannot be read as it is; the message names the file, the line or
             the series, and what to do.
     """
-    return SeriesSet.of(_series_of(source, columns, layout), labels, groups=groups)
+    names = None if channels is None else tuple(map(str, channels))
+    asked = Asked(
+        id, time, label, group, names, tuple(ignore), layout, time_zone, tuple(missing), repeated
+    )
+    series = _series_of(source, asked, labels)
+    if labels is not None:
+        series = _add_labels(series, labels, asked)
+    if groups is not None:
+        series = replace(series, groups=column_of(groups, "groups"))
+    if windows is not None:
+        series = cut_recordings(series, windows, stride)
+    if not isinstance(source, SeriesSet):
+        tell(series.notes, source)
+    return series
 
 
-def _series_of(source: Any, columns: Columns, layout: Layout | None) -> SeriesSet:
-    if isinstance(source, str | os.PathLike):
-        return replace(_read_path(source, columns, layout), source=os.fsdecode(source))
+def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
+        return source if asked.channels is None else select_channels(source, asked.channels)
+    if isinstance(source, str | os.PathLike):
+        return replace(read_path(source, asked), source=os.fsdecode(source))
+    if isinstance(source, Mapping):
+        return _of_parts(list(source.values()), list(map(str, source)), asked)
+    table = _table_of(source)
+    if table is not None:
+        return _read_frame(table, asked, labels)
+    if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
+        return _of_parts(source, None, asked)
+    return _of_array(source, asked)
+
+
+def _is_numbers(part: Any) -> bool:
+    plain = isinstance(part, np.ndarray | list | tuple | float | int) or np.isscalar(part)
+    return plain and not isinstance(part, str)
+
+
+def _of_array(source: Any, asked: Asked) -> SeriesSet:
+    series = SeriesSet.of(_without(source, asked.missing))
+    if asked.channels is not None:
+        series = replace(series, channels=tuple(asked.channels))
+    N, C, T = series.shape
+    if C > 16 and C > 4 * T:
+        note = (
+            f"{C} channels of {T} steps: if they are {T} channels of {C} steps, transpose the "
+            f"array from {(N, C, T)} to {(N, T, C)}"
+        )
+        return replace(series, notes=(*series.notes, note))
+    return series
+
+
+def _without(source: Any, missing: Sequence[Any]) -> Any:
+    """Return arrays with NaN in place of the values that mean that nothing was measured."""
+    if not missing:
         return source
-    table = table_of_frame(source)
-    return SeriesSet.of(source) if table is None else series_of_table(table, columns, layout)
+    if isinstance(source, list | tuple):
+        return [_without(np.asarray(part), missing) for part in source]
+    out = np.array(source, np.float64)
+    for mark in missing:
+        out[np.isclose(out, float(mark), rtol=1e-6, atol=0)] = np.nan
+    return out
 
 
-def _read_path(
-    source: str | os.PathLike[str], columns: Columns, layout: Layout | None
-) -> SeriesSet:
-    if isinstance(source, str) and source.startswith("sample:"):
-        _, name, *split = source.split(":", 2)
-        return sample(name, split[0] if split else None)
-    path = Path(source)
-    if os.path.isdir(path):
-        return read_folder(path, SUFFIXES, lambda file: _read_file(file, columns, layout))
-    if not os.path.exists(path):
-        raise SeriesError(f"{path}: no such file or folder, wanted one to read: check the path")
-    return _read_file(path, columns, layout)
+def _of_parts(parts: Sequence[Any], names: list[str] | None, asked: Asked) -> SeriesSet:
+    """Read the parts of a list or dict one by one: paths, frames, arrays or SeriesSets."""
+    paths = [isinstance(part, str | os.PathLike) for part in parts]
+    if names is None and all(paths):
+        names = short_names([Path(part) for part in parts])
+    names = names or [str(i) for i in range(len(parts))]
+    found = [_series_of([part] if _is_numbers(part) else part, asked) for part in parts]
+    return join_parts([name_part(own, name) for own, name in zip(found, names, strict=True)], names)
 
 
-def _read_file(path: Path, columns: Columns, layout: Layout | None) -> SeriesSet:
-    suffix = suffix_of(path)
+def _table_of(source: Any) -> Table | None:
+    """Return the table of a frame or a Series of pandas or polars; the index counts as columns."""
+    if hasattr(source, "to_frame") and not hasattr(source, "columns"):  # a Series
+        source = source.to_frame(source.name if source.name is not None else "0")
+    elif not isinstance(source, np.ndarray):
+        source = nw.from_native(source, pass_through=True)
+        source = source.to_native() if isinstance(source, nw.DataFrame | nw.LazyFrame) else source
+    return table_of_frame(_with_index(source))
+
+
+def _with_index(frame: Any) -> Any:
+    """Return a pandas frame whose index is columns: names, stamps and texts are kept."""
+    if not hasattr(frame, "reset_index") or not hasattr(frame, "index"):
+        return frame
+    index = frame.index
+    kind = type(index).__name__
+    if kind == "PeriodIndex":
+        frame, kind = frame.set_axis(index.to_timestamp(), axis=0), "DatetimeIndex"
+    named = any(name is not None and name not in frame.columns for name in index.names)
+    if kind in ("Index", "RangeIndex") and index.dtype.kind in "iuf":
+        named = named and str(index.name).lower() in (*ID_NAMES, *TIME_NAMES, *LABEL_NAMES)
+    texts = kind == "Index" and index.dtype == object and index.is_unique
+    if kind == "DatetimeIndex" and not named and "ds" not in frame.columns:
+        frame = frame.rename_axis("ds")
+    elif texts and not named and "unique_id" not in frame.columns:
+        frame = frame.rename_axis("id")
+    elif not named:
+        return frame
+    return frame.reset_index()
+
+
+def _read_frame(table: Table, asked: Asked, labels: Any) -> SeriesSet:
+    """Read a frame; with a label for each row and fewer series its rows are series."""
+    rows = table.cells.num_rows
+    each = labels is not None and not isinstance(labels, str | os.PathLike | Mapping)
+    each = each and hasattr(labels, "__len__") and len(labels) == rows
+    if not each or asked.layout is not None:
+        return series_of_table(table, asked)
     try:
-        if suffix in _SERIES_READERS:
-            return _SERIES_READERS[suffix](read_bytes(path))
-        if suffix in _TABLE_READERS:
-            return series_of_table(_TABLE_READERS[suffix](read_bytes(path)), columns, layout)
-        raise SeriesError(f"ends in {suffix!r}, wanted one of {', '.join(SUFFIXES)}: convert it")
-    except SeriesError as error:
-        raise SeriesError(f"{path}: {error}") from None
+        series = series_of_table(table, asked)
+        if len(series) == rows:
+            return series
+    except SeriesError:
+        pass
+    return series_of_table(table, asked._replace(layout="wide"))
+
+
+def _add_labels(series: SeriesSet, labels: Any, asked: Asked) -> SeriesSet:
+    """Add labels by position, by id, or by file name."""
+    rows, source = _label_rows(labels, asked)
+    if rows is not None:
+        return join_labels(series, rows, source)
+    column = label_column(labels)
+    if column is not None and len(column) != len(series):
+        raise SeriesError(
+            f"got {len(column)} labels for {len(series)} series: one each is wanted, or labels "
+            "by id, as a dict or a table"
+        )
+    return replace(series, labels=column)
+
+
+def _label_rows(labels: Any, asked: Asked) -> tuple[LabelTable | None, str]:
+    """Return labels that name their series, and where they are from; None where they do not."""
+    if isinstance(labels, LabelTable):
+        return labels, "the labels"
+    if isinstance(labels, str | os.PathLike):
+        return read_labels(Path(labels), asked), str(labels)
+    if isinstance(labels, Mapping):
+        return label_mapping(labels), "the labels"
+    index = getattr(labels, "index", None)
+    if hasattr(labels, "to_frame") and not hasattr(labels, "columns"):
+        counts = index is None or callable(index) or type(index).__name__ == "RangeIndex"
+        return (None if counts else label_mapping(dict(labels.items()))), "the labels"
+    table = None if isinstance(labels, np.ndarray | list | tuple) else _table_of(labels)
+    return (None if table is None else label_table(table, asked.id, asked.label)), "the labels"

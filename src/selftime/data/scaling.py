@@ -4,12 +4,12 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from selftime.data.batch import Batch
@@ -52,6 +52,10 @@ class Scaling(ABC):
     With ``scale = scaling.scale_of(batch)``, ``scale.invert(scale.apply(batch))`` is the batch
     again, within the rounding of 32-bit numbers.
     """
+
+    def measure(self, series: SeriesSet) -> SeriesSet:
+        """Return series whose steps are counted from the level that this scaling counts from."""
+        return measure_from(series, None)
 
     @abstractmethod
     def scale_of(self, batch: Batch) -> Scale:
@@ -99,11 +103,17 @@ class PerSeries(Scaling):
 class PerChannel(Scaling):
     """All series by the same numbers, fitted on the training part by :func:`fit_channels`.
 
-    Mean and sd hold a number per channel, in the units of the data.
+    Each holds a number per channel, in the units of the data: mean and sd of values above the
+    origin, and the lowest and highest value above it that is learned from as it is; wilder ones
+    count as these. An origin is there only for channels whose level 32 bits do not hold; it is NaN
+    where levels of series differ so much that each is counted from its own.
     """
 
     mean: tuple[float, ...]
     sd: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    origin: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         sound = all(map(math.isfinite, self.mean)) and all(0 < sd < math.inf for sd in self.sd)
@@ -112,6 +122,23 @@ class PerChannel(Scaling):
                 f"got means {self.mean} and standard deviations {self.sd}, wanted finite numbers, "
                 "one of each a channel and no sd of 0: use fit_channels"
             )
+
+    def measure(self, series: SeriesSet) -> SeriesSet:
+        """Return series whose steps are counted from the origin."""
+        return measure_from(series, np.array(self.origin) if self.origin else None)
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the scaled series, wild values no wilder than the bounds."""
+        scale = self.scale_of(batch)
+        if not self.low:
+            return scale.apply(batch)
+        low, high = batch.values.new_tensor([self.low, self.high])[:, None, :, None]
+        return scale.apply(Batch(batch.values.clamp(low, high), batch.observed))
+
+    def count_wild(self, series: SeriesSet) -> int:
+        """Return how many values lie beyond the bounds, and are learned from as if at them."""
+        steps = self.measure(series).steps
+        return int(((steps < self.low) | (steps > self.high)).sum()) if self.low else 0
 
     def scale_of(self, batch: Batch) -> Scale:
         """Return the fitted numbers (1,C,1)."""
@@ -143,16 +170,91 @@ def per_series() -> Scaling:
 
 
 def fit_channels(series: SeriesSet) -> Scaling:
-    """Fit mean and standard deviation of each channel on the training part's observed steps."""
-    first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels))
+    """Fit mean and standard deviation of each channel on the training part's observed steps.
+
+    Wild values, further beyond the quantiles of 1 % and 99 % than five times what lies between
+    these, count as if they lay there.
+    """
+    origin = common_origin(series)
+    series = measure_from(series, origin)
+    bounds = bounds_of(series)
+    first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels), bounds)
     shift = first[1] / first[0].clip(min=1)  # near the mean, so that squares keep their digits
     spans = (slice(i, i + BLOCK_ROWS) for i in range(0, len(series.steps), BLOCK_ROWS))
-    count, total, square = np.sum([_sums(series, span, shift) for span in spans], axis=0)
+    count, total, square = np.sum([_sums(series, span, shift, bounds) for span in spans], axis=0)
     gap = total / count.clip(min=1)
     mean = shift + gap
     sd = np.sqrt((square / count.clip(min=1) - gap**2).clip(min=0))
     sd[sd <= np.maximum(_FLAT * np.abs(mean), _SMALLEST)] = 1.0
-    return PerChannel(mean=tuple(mean.tolist()), sd=tuple(sd.tolist()))
+    low, high = (tuple(bound.tolist()) for bound in bounds)
+    level = () if origin is None else tuple(origin.tolist())
+    return PerChannel(tuple(mean.tolist()), tuple(sd.tolist()), low, high, level)
+
+
+_BOUND_ROWS = 200_000
+"""About how many steps quantiles are taken from."""
+_REACH = 5.0
+"""Bounds lie so many times the distance of the quantiles beyond them."""
+
+
+def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
+    """Return the lowest and highest value of each channel that is not wild.
+
+    Where 98 % of the values are the same, no value is wild by itself: bounds lie as far beyond the
+    extremes.
+    """
+    rows = slice(None, None, max(len(series.steps) // _BOUND_ROWS, 1))
+    low, high = np.zeros((2, series.n_channels))
+    for c in range(series.n_channels):
+        seen = slice(None) if series.observed is None else series.observed[:, c]
+        values = series.steps[:, c][seen].astype(np.float64)
+        if not len(values):
+            continue
+        a, b = np.quantile(values[rows], (0.01, 0.99))
+        if a == b:
+            a, b = values.min(), values.max()
+        low[c], high[c] = a - _REACH * (b - a), b + _REACH * (b - a)
+    limit = np.finfo(np.float32).max
+    return np.clip(low, -limit, limit).astype(np.float32), np.clip(high, -limit, limit).astype(
+        np.float32
+    )
+
+
+_FAR = 2.0**14
+"""Levels that lie further apart than so many times what a series moves are counted each from its
+own."""
+
+
+def common_origin(series: SeriesSet) -> Float64[np.ndarray, "C"] | None:
+    """Return the level that each channel is counted from in all series; None where it is 0.
+
+    NaN where levels of series lie so far apart that 32 bits would lose how each of them moves.
+    """
+    if series.origin is None:
+        return None
+    middle = np.median(series.origin, axis=0)
+    move = np.median(np.abs(np.diff(series.steps, axis=0, prepend=series.steps[:1])), axis=0)
+    apart = np.abs(series.origin - middle).max(axis=0)
+    return np.where(apart > _FAR * np.maximum(move, 1e-300), np.nan, middle)
+
+
+def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> SeriesSet:
+    """Return the same series with steps counted from an origin (NaN: from each one's own level)."""
+    if series.origin is None and origin is None:
+        return series
+    now = np.zeros((len(series), series.n_channels)) if series.origin is None else series.origin
+    wanted = np.zeros_like(now) if origin is None else np.broadcast_to(origin, now.shape).copy()
+    own = np.isnan(wanted)
+    if own.any():
+        levels = [np.nanmedian(series.series(i), axis=1) for i in range(len(series))]
+        wanted[own] = np.nan_to_num(np.stack(levels))[own]
+    shift = np.repeat(now - wanted, series.lengths, axis=0)
+    if not shift.any():
+        return series
+    steps = (series.steps + shift).astype(np.float32)
+    if series.observed is not None:
+        steps[~series.observed] = 0.0
+    return replace(series, steps=steps, origin=wanted)
 
 
 def from_dict(stored: Mapping[str, Any]) -> Scaling:
@@ -164,8 +266,9 @@ def from_dict(stored: Mapping[str, Any]) -> Scaling:
             "was it saved by a newer version?"
         )
     numbers = {name: tuple(value) for name, value in stored.items() if name != "kind"}
-    wanted = list(inspect.signature(final).parameters)
-    if sorted(numbers) != sorted(wanted):
+    parameters = inspect.signature(final).parameters
+    wanted = [name for name, given in parameters.items() if given.default is given.empty]
+    if not set(wanted) <= set(numbers) <= set(parameters):
         raise SeriesError(
             f"got {sorted(numbers)} for scaling {stored['kind']!r}, wanted {wanted}: save it again"
         )
@@ -178,9 +281,14 @@ def _mean(values: Tensor, observed: Tensor) -> Tensor:
     return total / observed.sum(dim=2, keepdim=True).clamp(min=1)
 
 
-def _sums(series: SeriesSet, rows: slice, shift: np.ndarray) -> np.ndarray:
-    """Count, sum and sum of squares (3,C) of the observed values of some rows, less ``shift``."""
-    steps = series.steps[rows]
+def _sums(
+    series: SeriesSet, rows: slice, shift: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Count, sum and sum of squares (3,C) of the observed values of some rows, less ``shift``.
+
+    Values beyond the bounds count as if at them.
+    """
+    steps = np.clip(series.steps[rows], *bounds)
     valid = np.ones(steps.shape, bool) if series.observed is None else series.observed[rows]
     values = np.where(valid, steps - shift, 0.0)  # float64, as shift is
     return np.stack([valid.sum(axis=0), values.sum(axis=0), (values * values).sum(axis=0)])

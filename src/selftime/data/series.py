@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from selftime.data.arrays import SeriesError as SeriesError
-from selftime.data.arrays import column_of, concatenate_steps, spans
+from selftime.data.arrays import (
+    Steps,
+    are_known,
+    column_of,
+    concatenate_steps,
+    label_column,
+    spans,
+    take_origin,
+)
+from selftime.data.clock import Stamps
+from selftime.data.schema import Column
 
 Index = int | slice | Sequence[int] | np.ndarray
 
@@ -28,15 +38,23 @@ class SeriesSet:
         (SeriesSet(2 series, 1 channels, 2 to 3 steps), ['b'], [3, 2])
 
     Attributes:
-        steps: (S,C) values of all series, one row per step; 0 where not observed.
+        steps: (S,C) values of all series less their origin, one row per step; 0 where not observed.
         offsets: (N+1,) the row at which each series begins; the last entry is S.
         observed: (S,C), True where a value was measured; None when nothing is missing.
         channels: C channel names.
-        ids: (N,) unique names of the series.
-        times: (S,) timestamps (datetime64 or float seconds), or None.
-        labels: (N,) class labels, or None.
+        ids: (N,) unique names of the series, in the type in which they came.
+        times: (S,) stamps (datetime64 or numbers), or None.
+        stamps: what the times were when they came in: their zone and kind.
+        labels: (N,) class labels in their own type, None where a series is unlabelled; or None.
+        step_labels: (S,) the class of each step, None where unlabelled; or None.
         groups: (N,) subject, machine or session of each series, or None; splits keep them whole.
+        origin: (N,C) level that was taken out of each series and channel before 32 bits; None
+            where nothing was, as almost always.
+        recordings: (N,) the series that windows were cut from, or None.
+        starts: (N,) the step of its recording at which each window begins, or None.
         source: the path or sample they were read from; parts of them have none.
+        columns: of the table that they were read from, each with its role.
+        notes: what was decided in reading them, a sentence each.
 
     Raises:
         SeriesError: parts that do not match, infinite values, or a series without any value.
@@ -48,11 +66,22 @@ class SeriesSet:
     ids: np.ndarray
     observed: Bool[np.ndarray, "S C"] | None = None
     times: np.ndarray | None = None
+    stamps: Stamps = Stamps()
     labels: np.ndarray | None = None
+    step_labels: np.ndarray | None = None
     groups: np.ndarray | None = None
+    origin: Float64[np.ndarray, "N C"] | None = None
+    recordings: np.ndarray | None = None
+    starts: Int64[np.ndarray, "N"] | None = None
     source: str | None = None
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("labels", "step_labels"):
+            given = getattr(self, name)
+            if given is not None and given.dtype.kind in "OUTfM":
+                object.__setattr__(self, name, label_column(given, name))
         check_series(self)
 
     @classmethod
@@ -62,7 +91,7 @@ class SeriesSet:
         labels: Any = None,
         *,
         groups: Any = None,
-        ids: Sequence[str] | None = None,
+        ids: Any = None,
         channels: Sequence[str] | None = None,
     ) -> "SeriesSet":
         """Build series from arrays; NaN means missing.
@@ -80,10 +109,12 @@ class SeriesSet:
                 all-missing series, or labels that do not match the series.
         """
         if isinstance(x, SeriesSet):
-            given = {"labels": labels, "groups": groups, "ids": ids}
+            given = {"groups": groups, "ids": ids}
             columns: dict[str, Any] = {
                 name: column_of(c, name) for name, c in given.items() if c is not None
             }
+            if labels is not None:
+                columns["labels"] = label_column(labels)
             return replace(x, channels=tuple(channels or x.channels), **columns)
         steps, lengths = concatenate_steps(x)
         series = cls.from_steps(steps, lengths, ids=ids, channels=channels, labels=labels)
@@ -92,7 +123,7 @@ class SeriesSet:
     @classmethod
     def from_steps(
         cls,
-        steps: Float32[np.ndarray, "S C"],
+        steps: Steps,
         lengths: Int64[np.ndarray, "N"],
         *,
         ids: Any = None,
@@ -100,21 +131,25 @@ class SeriesSet:
         labels: Any = None,
     ) -> "SeriesSet":
         """Build series from steps (S,C) that lie end to end already; NaN means missing."""
-        missing = np.isnan(steps)
+        missing, offsets = np.isnan(steps), np.cumsum([0, *lengths], dtype=np.int64)
+        plain, origin = take_origin(steps, offsets)
         return cls(
-            steps=np.where(missing, np.float32(0), steps),
-            offsets=np.cumsum([0, *lengths], dtype=np.int64),
+            steps=np.where(missing, np.float32(0), plain),
+            offsets=offsets,
             observed=~missing if missing.any() else None,
             channels=tuple(channels) if channels else names_of_channels(steps.shape[1]),
-            ids=np.asarray(ids if ids is not None else np.arange(len(lengths)), dtype=str),
-            labels=None if labels is None else column_of(labels, "labels"),
+            ids=np.arange(len(lengths)).astype(str) if ids is None else column_of(ids, "ids"),
+            labels=None if labels is None else label_column(labels),
+            origin=origin,
         )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, index: Index) -> "SeriesSet":
+    def __getitem__(self, index: Any) -> "SeriesSet":
         """The selected series, in the given order (a number, slice, indices or a boolean mask)."""
+        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
+            index = index[0]  # as scikit-learn's splits ask
         selected = np.atleast_1d(np.arange(len(self))[index])
         lengths = self.lengths[selected]
         rows = spans(self.offsets[:-1][selected], lengths)
@@ -137,9 +172,27 @@ class SeriesSet:
             channels=self.channels,
             ids=ids,
             times=None if self.times is None else self.times[rows],
+            stamps=self.stamps,
             labels=None if self.labels is None else self.labels[owners],
+            step_labels=None if self.step_labels is None else self.step_labels[rows],
             groups=None if of_owners is None else of_owners[owners],
+            origin=None if self.origin is None else self.origin[owners],
+            recordings=None if self.recordings is None else self.recordings[owners],
+            starts=None if self.starts is None else self.starts[owners],
         )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Series, channels, and steps of the longest."""
+        return len(self), self.n_channels, int(self.lengths.max())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: ARG002
+        return self.values if dtype is None else self.values.astype(dtype)
+
+    @property
+    def labelled(self) -> Bool[np.ndarray, "N"]:
+        """True for each series that has a label."""
+        return np.zeros(len(self), bool) if self.labels is None else are_known(self.labels)
 
     @property
     def lengths(self) -> Int64[np.ndarray, "N"]:
@@ -156,26 +209,38 @@ class SeriesSet:
         """True where lengths differ."""
         return len(np.unique(self.lengths)) > 1
 
-    def series(self, i: int) -> Float32[np.ndarray, "C T"]:
-        """Return series ``i``, NaN where missing."""
+    def series(self, i: int) -> Float[np.ndarray, "C T"]:
+        """Return series ``i``, NaN where missing; 64 bits where an origin was taken out."""
         rows = slice(self.offsets[i], self.offsets[i + 1])
-        values = self.steps[rows]
+        values = self.steps[rows] if self.origin is None else self.steps[rows] + self.origin[i]
         if self.observed is not None:
-            values = np.where(self.observed[rows], values, np.float32("nan"))
+            values = np.where(self.observed[rows], values, values.dtype.type("nan"))
         return values.T
 
     @property
-    def values(self) -> Float32[np.ndarray, "N C T"]:
+    def values(self) -> Float[np.ndarray, "N C T"]:
         """All series in one array, NaN where missing and after the end of shorter ones."""
-        out = np.full((len(self), self.n_channels, self.lengths.max()), np.nan, np.float32)
+        kind = np.float32 if self.origin is None else np.float64
+        out = np.full(self.shape, np.nan, kind)
         for i in range(len(self)):  # a view for people and tests; the hot path is batch_of
             out[i, :, : self.lengths[i]] = self.series(i)
         return out
 
+    def keys(self) -> dict[str, np.ndarray]:
+        """Columns that name the series in results: ``id``, and of windows their start and end."""
+        if self.recordings is None or self.starts is None:
+            return {"id": self.ids}
+        first, last = self.offsets[:-1], self.offsets[1:] - 1
+        if self.times is None:
+            ends = {"start": self.starts, "end": self.starts + self.lengths}
+        else:
+            ends = {"start": self.times[first], "end": self.times[last]}
+        return {"id": self.recordings, **ends}
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of values, mask and lengths: equal data give equal text."""
         digest = hashlib.sha256(repr((self.steps.shape, self.channels)).encode())
-        for part in (self.steps, self.offsets, self.observed):
+        for part in (self.steps, self.offsets, self.observed, self.origin):
             if part is not None:
                 digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
@@ -218,8 +283,10 @@ def _check_columns(x: SeriesSet) -> None:
             f"got {len(x.channels)} channel names for {x.n_channels} channels: "
             "at least one channel and a name for each is wanted"
         )
-    if x.times is not None and len(x.times) != len(x.steps):
-        raise SeriesError(f"got {len(x.times)} times for {len(x.steps)} steps: one each is wanted")
+    for name in ("times", "step_labels"):
+        column = getattr(x, name)
+        if column is not None and len(column) != len(x.steps):
+            raise SeriesError(f"got {len(column)} {name} for {len(x.steps)} steps: wanted one each")
     if len(np.unique(x.ids)) != len(x.ids):
         raise SeriesError("series ids repeat, wanted unique ones: rename or leave them out")
     for name in ("ids", "labels", "groups"):

@@ -1,53 +1,23 @@
-"""Tables of named columns: roles of columns, and the layouts long, wide and series."""
+"""Tables of named columns become series: layouts long, wide and series, stamps, repeated rows."""
 
-import logging
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32
+import pyarrow.compute as pc
+from jaxtyping import Float64, Int64
 
-from selftime.data.arrays import SeriesError, column_of, trim_rows
+from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
+from selftime.data.clock import Stamps, dates_in
 from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
+from selftime.data.roles import decide_roles
+from selftime.data.schema import Asked, Schema
 from selftime.data.series import SeriesSet
+from selftime.door import option
 
-Layout = Literal["long", "wide", "series"]
-"""long: one row per step and a column of ids; wide: one row per series; series: one series."""
-
-TIME_NAMES = ("ds", "date", "time", "timestamp", "datetime")
-LABEL_NAMES = ("label", "class")
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Roles of the columns of a table; roles without a name are found by common names.
-
-    Example:
-        >>> import pandas as pd
-        >>> import selftime as st
-        >>> frame = pd.DataFrame({"machine": ["a", "a", "b", "b"], "temperature": [20, 21, 19, 18]})
-        >>> st.read(frame, columns=st.Columns(id="machine", time=None)).ids.tolist()
-        ['a', 'b']
-
-    Attributes:
-        id: names the series of each row in a long table.
-        time: orders the rows; None reads without times, in the order of the file.
-        label: class label of the series. A column ``label`` or ``class`` is found (``target`` too
-            in a wide table, each only as first or last column), unless ``channels`` are named.
-        group: subject, machine or session of the series; ``group`` is found likewise.
-        channels: the value columns; all that are left when None.
-    """
-
-    id: str = "unique_id"
-    time: str | None = "ds"
-    label: str | None = None
-    group: str | None = None
-    channels: Sequence[str] | None = None
+MANY_REPEATED = 0.05
+"""Share of rows whose stamp repeats, above which series are more likely than repeated readings."""
 
 
 class Table(NamedTuple):
@@ -56,6 +26,7 @@ class Table(NamedTuple):
     cells: Any
     named: bool = True
     first_line: int | None = None
+    notes: tuple[str, ...] = ()
 
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
@@ -63,250 +34,298 @@ class Table(NamedTuple):
         return f"{at}, column {column!r}"
 
 
-class Roles(NamedTuple):
-    """The layout, the reason for it, and the role of each column."""
-
-    layout: Layout
-    reason: str
-    id: str | None
-    time: str | None
-    label: str | None
-    group: str | None
-    channels: tuple[str, ...]
+_NOTHING = Asked()
 
 
-def roles_of(table: Table, columns: Columns, layout: Layout | None) -> Roles:
-    """Find the layout of a table (None: by its names and types) and the roles of its columns."""
-    names = list(table.cells.column_names)
-    _check_names(names, columns)
-    id_ = columns.id if columns.id in names else None
-    time = _time_column(table, columns)
-    layout, reason = (layout, "as asked") if layout else recognise_layout(table, columns, id_, time)
-    if layout == "long" and id_ is None:
-        raise SeriesError(
-            f"has columns {_list_names(names)}, wanted {columns.id!r} to name the series of each "
-            "row: pass columns=Columns(id=...) or another layout"
-        )
-    label = columns.label or _label_column(names, columns, layout)
-    group = columns.group or _find_name(names, columns, ("group",))
-    used = {id_, label, group, time if layout != "wide" else None}
-    channels = tuple(columns.channels or (name for name in names if name not in used))
-    if not channels:
-        raise SeriesError(f"has columns {_list_names(names)} and none of them holds values")
-    return Roles(layout, reason, id_, time if layout != "wide" else None, label, group, channels)
-
-
-def recognise_layout(
-    table: Table, columns: Columns, id_: str | None, time: str | None
-) -> tuple[Layout, str]:
-    """Recognise the layout from the column names, and give the reason in words."""
-    names = list(table.cells.column_names)
-    label = columns.label or _label_column(names, columns, "wide")
-    if id_ is not None:
-        return "long", f"column {id_!r} names the series of each row"
-    if time is not None:
-        return "series", f"column {time!r} holds times, so rows are the steps of one series"
-    if label is not None:
-        return "wide", f"column {label!r} holds a label for each row, so each row is a series"
-    if len(names) == 1:
-        return "series", "the only column is one series"
-    if columns.channels is not None:
-        return "series", "columns are named as channels, so rows are the steps of one series"
-    if table.named and not all(name.isdecimal() for name in names):
-        return "series", "columns have names and none is a label, so they are channels"
-    raise SeriesError(
-        f"has {len(names)} columns without names, so rows may be series or steps: pass "
-        'layout="wide" for a series a row (and columns=Columns(label=...) for a label column, '
-        f'here "0" to "{len(names) - 1}"), or layout="series" for a channel a column'
-    )
-
-
-def _check_names(names: list[str], columns: Columns) -> None:
-    twice = next((name for name, times in Counter(names).items() if times > 1), None)
-    if twice is not None:
-        raise SeriesError(f"has two columns named {twice!r}, wanted each name once: rename one")
-    single = [(getattr(columns, f.name), f.default) for f in fields(columns)[:-1]]
-    given = [name for name, usual in single if name not in (usual, None)]
-    for name in [*given, *(columns.channels or ())]:
-        if name not in names:
-            raise SeriesError(f"has no column {name!r}, only {_list_names(names)}: check the name")
-
-
-def _time_column(table: Table, columns: Columns) -> str | None:
-    if columns.time is None:
-        return None
-    names = list(table.cells.column_names)
-    if columns.time in names:
-        return columns.time
-    usual = [name for name in names if name.lower() in TIME_NAMES]
-    typed = [field.name for field in table.cells.schema if pa.types.is_timestamp(field.type)]
-    return next(iter(usual or typed), None)
-
-
-def _label_column(names: list[str], columns: Columns, layout: Layout) -> str | None:
-    if layout == "wide":
-        return _find_name([names[0], names[-1]], columns, (*LABEL_NAMES, "target"))
-    return _find_name(names, columns, LABEL_NAMES)
-
-
-def _find_name(names: list[str], columns: Columns, wanted: Sequence[str]) -> str | None:
-    if columns.channels is not None:
-        return None
-    return next((name for name in names if name.lower() in wanted), None)
-
-
-def _list_names(names: list[str]) -> str:
-    shown = ", ".join(map(repr, names[:8]))
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
-
-
-def series_of_table(table: Table, columns: Columns, layout: Layout | None = None) -> SeriesSet:
+def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     """Read the series in a table.
 
-    Rows are sorted by time within each series; without a time column they keep their order. The
-    reason for a recognised layout is logged.
+    Rows are sorted by time within each series; without a time column they keep their order.
     """
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
-    roles = roles_of(table, columns, layout)
-    log.info("read as layout=%r: %s", roles.layout, roles.reason)
-    return _wide(table, roles) if roles.layout == "wide" else _long(table, roles)
+    table = table._replace(cells=_plain(table.cells))
+    marks = (*MISSING_CELLS, "")
+    schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
+    read = _wide if schema.layout == "wide" else _long
+    found = read(table, schema, asked)
+    notes = (*table.notes, *schema.notes, *found.notes)
+    return replace(found, columns=schema.columns, notes=notes)
 
 
-def _wide(table: Table, roles: Roles) -> SeriesSet:
-    steps, lengths = trim_rows(np.stack([_numbers(table, name) for name in roles.channels], axis=1))
-    ids = None if roles.id is None else _names(table, roles.id).to_pylist()
-    series = SeriesSet.from_steps(steps, lengths, ids=ids, labels=_column(table, roles.label))
-    return replace(series, groups=_column(table, roles.group))
+def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
+    steps, lengths = trim_rows(_values(table, schema, asked))
+    series = SeriesSet.from_steps(steps, lengths, ids=_ids(table, schema.of("id")))
+    labels, groups = (column_in(table, schema.of(role)) for role in ("label", "group"))
+    return replace(series, labels=labels, groups=groups)
 
 
-def _long(table: Table, roles: Roles) -> SeriesSet:
+def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     """Read a long table; one series is a long table in which every row has the same id."""
-    ids, codes = ["0"], np.zeros(table.cells.num_rows, np.int64)
-    if roles.layout == "long" and roles.id is not None:
-        encoded = _names(table, roles.id).dictionary_encode()  # by first appearance
-        ids, codes = encoded.dictionary.to_pylist(), np.asarray(encoded.indices, np.int64)
-    lengths = np.bincount(codes)
-    times = _times(table, roles.time)
+    ids, codes = None, np.zeros(table.cells.num_rows, np.int64)
+    if schema.layout == "long":
+        _check_no_gap(table, str(schema.of("id")))
+        encoded = _cells(table, str(schema.of("id"))).dictionary_encode()  # by first appearance
+        codes = np.asarray(encoded.indices, np.int64)
+        ids = _plain_names(table, encoded.dictionary)
+    times, stamps = _times(table, schema.of("time"), asked)
     order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
+    values, notes = _values(table, schema, asked), []
     if times is not None:
-        _check_times(table, roles, times, order, codes)
-    first = order[np.cumsum(lengths) - lengths]
-    series = SeriesSet.from_steps(
-        np.stack([_numbers(table, name) for name in roles.channels], axis=1)[order],
-        lengths,
-        ids=ids,
-        channels=roles.channels,
-        labels=_constant(table, roles.label, first, codes),
-    )
+        same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
+        if same.any():
+            values = _without_repeats(table, schema, asked, values, order, same)
+            order = order[np.r_[True, ~same]]
+            notes.append(_repeats_in_words(times, same, asked))
+    lengths = np.bincount(codes[order])
+    series = SeriesSet.from_steps(values[order], lengths, ids=ids, channels=schema.channels)
+    first = np.cumsum(lengths) - lengths
+    labels, step_labels = _labels(table, schema, order, first)
     return replace(
         series,
         times=None if times is None else times[order],
-        groups=_constant(table, roles.group, first, codes),
+        stamps=stamps,
+        labels=labels,
+        step_labels=step_labels,
+        groups=_groups(table, schema.of("group"), order, first),
+        notes=tuple(notes),
     )
 
 
-def _numbers(table: Table, name: str) -> Float32[np.ndarray, "R"]:
-    cells = _cells(table, name)
-    if _is_text(cells):
-        return numbers(cells, lambda row: table.place(row, name), (*MISSING_CELLS, ""))
-    if not _is_number(cells):
-        raise SeriesError(
-            f"column {name!r} holds {cells.type}, wanted numbers: name the value columns with "
-            "columns=Columns(channels=[...])"
-        )
-    values = np.asarray(cells.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False))
-    if np.isinf(values).any():
-        row = int(np.argmax(np.isinf(values)))
-        raise SeriesError(
-            f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
-            "mark missing values as NaN or rescale"
-        )
+def _values(table: Table, schema: Schema, asked: Asked) -> Float64[np.ndarray, "R C"]:
+    """Return the measurements of all rows, NaN where missing or as good as (``missing``)."""
+    marks = (*MISSING_CELLS, "", *map(str, asked.missing))
+    values = np.stack([_numbers(table, name, marks) for name in schema.channels], axis=1)
+    for mark in asked.missing:
+        number = _as_number(mark)
+        if number is not None:
+            values[np.isclose(values, number, rtol=1e-6, atol=0)] = np.nan
     return values
 
 
-def _times(table: Table, name: str | None) -> np.ndarray | None:
-    """Return the times of the rows: datetime64 in UTC or float64."""
-    if name is None:
+def _as_number(mark: Any) -> float | None:
+    try:
+        return float(mark)
+    except ValueError:
         return None
+
+
+def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndarray, "R"]:
     cells = _cells(table, name)
+    if _is_text(cells):
+        return np.asarray(numbers(cells, lambda row: table.place(row, name), marks), np.float64)
+    if not _is_number(cells):
+        raise SeriesError(
+            f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
+        )
+    values = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    far = np.abs(values) > np.finfo(np.float32).max
+    if far.any():
+        row = int(np.argmax(far))
+        raise SeriesError(
+            f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
+            f"rescale, or say that it means missing, {option('missing')}"
+        )
+    return values.copy()
+
+
+def _times(table: Table, name: str | None, asked: Asked) -> tuple[np.ndarray | None, Stamps]:
+    """Return the stamps of the rows, in UTC where they have a zone, and what they are."""
+    if name is None:
+        return None, Stamps()
+    cells = _cells(table, name)
+    kind, zone = "time", getattr(cells.type, "tz", None)
     if _is_text(cells):
         times = times_of(cells, lambda row: table.place(row, name))
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
-        times = np.asarray(cells.to_numpy(zero_copy_only=False))
+        kind = "date" if pa.types.is_date(cells.type) else "time"
+        times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
+    elif pa.types.is_integer(cells.type) and not cells.null_count:
+        times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype(np.int64)
     elif _is_number(cells):
         times = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     else:
         raise SeriesError(f"column {name!r} holds {cells.type}, wanted times or numbers")
     lost = np.isnat(times) if times.dtype.kind in "mM" else ~np.isfinite(times)
     if lost.any():
-        row = int(np.argmax(lost))
         raise SeriesError(
-            f"{table.place(row, name)}: got no time, wanted one for each row: drop the row, or "
-            "read without times: columns=Columns(time=None, channels=[...])"
+            f"{table.place(int(np.argmax(lost)), name)}: got no time, wanted one for each row: "
+            f"drop the row, or read rows in their order, {option('time', 'none')}"
         )
-    return times
+    if times.dtype.kind not in "mM":
+        return dates_in(times) or (times, Stamps(None, "number"))
+    return in_zone(times, Stamps(zone, kind), asked.time_zone)  # type: ignore[arg-type]
 
 
-def _check_times(
-    table: Table, roles: Roles, times: np.ndarray, order: np.ndarray, codes: np.ndarray
-) -> None:
-    same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
-    if same.any():
-        row = int(order[int(np.argmax(same)) + 1])
+def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
+    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
+
+    An hour that the clock showed twice is the first of both where time goes on, else the second.
+    """
+    if zone is None or stamps.zone is not None:
+        return times, stamps if zone is None else stamps._replace(zone=zone)
+    local = pa.array(times.astype("datetime64[ns]"))
+    try:
+        early, late = (
+            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
+            for one in ("earliest", "latest")
+        )
+    except (pa.ArrowInvalid, OSError):
         raise SeriesError(
-            f"{table.place(row, str(roles.time))}: got the time {times[row]} twice in one series, "
-            "wanted each once: drop or average the repeated rows, or read without times in the "
-            "order of the rows: columns=Columns(time=None, channels=[...])"
+            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
+        ) from None
+    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
+    return np.where(back, late, early), stamps._replace(zone=zone)
+
+
+def _without_repeats(
+    table: Table,
+    schema: Schema,
+    asked: Asked,
+    values: np.ndarray,
+    order: Int64[np.ndarray, "R"],
+    same: np.ndarray,
+) -> np.ndarray:
+    """Return values whose first row of each stamp counts for all of them.
+
+    Raises:
+        SeriesError: where repeated stamps are refused, or so many that rows may be of several
+            series.
+    """
+    row = int(order[int(np.argmax(same)) + 1])
+    if asked.repeated == "refuse" or (asked.repeated is None and same.mean() > MANY_REPEATED):
+        name = str(schema.of("time"))
+        raise SeriesError(
+            f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
+            f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
+            f"{option('id')}, or say which row counts, {option('repeated', 'first')} or "
+            f"{option('repeated', 'mean')}"
         )
+    if asked.repeated != "mean":
+        return values
+    run = np.cumsum(np.r_[True, ~same]) - 1  # rows with one stamp
+    first = np.flatnonzero(np.r_[True, ~same])
+    there = ~np.isnan(values[order])
+    total = np.add.reduceat(np.where(there, values[order], 0.0), first, axis=0)
+    count = np.add.reduceat(there.astype(np.float64), first, axis=0)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    out = values.copy()
+    out[order] = mean[run]
+    return out
 
 
-def _constant(
-    table: Table, name: str | None, first: np.ndarray, codes: np.ndarray
+def _repeats_in_words(times: np.ndarray, same: np.ndarray, asked: Asked) -> str:
+    n = int(same.sum())
+    rows = "1 row repeats a stamp" if n == 1 else f"{n:,} rows repeat a stamp"
+    if asked.repeated == "mean":
+        return f"{rows}: their mean counts"
+    other = f"{option('repeated', 'mean')} averages them, {option('repeated', 'refuse')} refuses"
+    return f"{rows} and {'was' if n == 1 else 'were'} dropped, the first counts; {other}"
+
+
+def _labels(
+    table: Table, schema: Schema, order: Int64[np.ndarray, "R"], first: Int64[np.ndarray, "N"]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the labels of series, or those of steps where they change within a series."""
+    column = column_in(table, schema.of("label"))
+    if column is None:
+        return None, None
+    column = column[order]
+    of_series = _constant(column, first)
+    return (of_series, None) if of_series is not None else (None, column)
+
+
+def _constant(column: np.ndarray, first: Int64[np.ndarray, "N"]) -> np.ndarray | None:
+    """Return the value of each series in a column, blanks left out; None where some has several."""
+    known = are_known(column)
+    names, codes = np.unique(column[known].astype(str), return_inverse=True)
+    high, low = np.full(len(column), -1), np.full(len(column), len(names))
+    high[known] = low[known] = codes
+    most, least = np.maximum.reduceat(high, first), np.minimum.reduceat(low, first)
+    if ((most != least) & (most >= 0)).any():
+        return None
+    place = np.zeros(max(len(names), 1), np.int64)
+    place[codes] = np.flatnonzero(known)
+    found = column[place[np.maximum(most, 0)]].astype(column.dtype)
+    if (most < 0).any():
+        found = found.astype(object)
+        found[most < 0] = None
+    return found
+
+
+def _groups(
+    table: Table, name: str | None, order: Int64[np.ndarray, "R"], first: Int64[np.ndarray, "N"]
 ) -> np.ndarray | None:
-    """Return the value per series of a column that does not change within a series."""
-    column = _column(table, name)
+    column = column_in(table, name)
     if column is None or name is None:
         return None
-    changed = column != column[first][codes]
-    if changed.any():
-        row = int(np.argmax(changed))
+    found = _constant(column[order], first)
+    if found is None or not are_known(found).all():
         raise SeriesError(
-            f"{table.place(row, name)}: got {column[row]!s} after {column[first][codes[row]]!s} in "
-            "the same series, wanted one for each series: to leave the column out, or to read it "
-            "as a channel, name the channels: columns=Columns(channels=[...])"
+            f"column {name!r} changes within a series, wanted one group for each: leave it out, "
+            f"{option('ignore', name)}, or name another, {option('group')}"
         )
-    return np.asarray(column[first])
+    return found
 
 
-def _column(table: Table, name: str | None) -> np.ndarray | None:
-    """Return labels or groups as they are, or parsed where cells come from a text file."""
+def column_in(table: Table, name: str | None) -> np.ndarray | None:
+    """Return labels or groups as they are, or parsed where cells come from a text file.
+
+    None stands where there is no label.
+    """
     if name is None:
         return None
     cells = _cells(table, name)
-    _check_no_gap(table, cells, name)
+    if _is_text(cells):
+        trimmed = pc.utf8_trim_whitespace(cells)
+        marks = pa.array(MISSING_LABELS, trimmed.type)
+        cells = pc.if_else(pc.is_in(trimmed, value_set=marks), None, cells)
+    known = cells.drop_null()
+    if not len(known):
+        return None
+    values = _plain_names(table, known)
+    if len(known) == len(cells):
+        return values
+    out = np.full(len(cells), None, object)
+    out[np.asarray(cells.is_valid())] = values.tolist()
+    return out
+
+
+def _plain_names(table: Table, cells: Any) -> np.ndarray:
+    """Return ids or labels in their own type; texts of a file are numbers where nothing is lost."""
     if _is_text(cells) and table.first_line is not None:
         return labels_of(cells)
-    return column_of(cells.to_pylist(), name)
+    return column_of(cells.to_pylist(), "labels")
 
 
-def _names(table: Table, name: str) -> Any:
+def _ids(table: Table, name: str | None) -> np.ndarray | None:
+    if name is None:
+        return None
+    _check_no_gap(table, name)
+    return _plain_names(table, _cells(table, name))
+
+
+def _check_no_gap(table: Table, name: str) -> None:
     cells = _cells(table, name)
-    _check_no_gap(table, cells, name)
-    return cells.cast(pa.large_string())
-
-
-def _check_no_gap(table: Table, cells: Any, name: str) -> None:
     if cells.null_count:
         row = cells.is_null().to_pylist().index(True)
         raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
+
+
+def _plain(cells: Any) -> Any:
+    """Return the table without dictionaries, names stripped of blanks."""
+    for i, field in enumerate(cells.schema):
+        if pa.types.is_dictionary(field.type):
+            column = cells.column(i).cast(field.type.value_type)
+            cells = cells.set_column(i, field.name, column)
+    return cells.rename_columns([str(name).strip() for name in cells.column_names])
 
 
 def _cells(table: Table, name: str) -> Any:
     cells = table.cells.column(name).combine_chunks()
     if isinstance(cells, pa.ChunkedArray):  # older arrow keeps an empty or single chunk wrapped
         cells = cells.chunk(0)
-    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+    return cells
 
 
 def _is_text(cells: Any) -> bool:

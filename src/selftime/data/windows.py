@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Int64
 from numpy.lib.stride_tricks import sliding_window_view
 
-from selftime.data.arrays import spans
 from selftime.data.batch import Batch
+from selftime.data.recordings import cut_spans, spans_of_windows
 from selftime.data.series import Index, SeriesError, SeriesSet
 
 
@@ -38,16 +38,14 @@ class Windows:
     def select(self, index: Index = slice(None)) -> SeriesSet:
         """Copy the selected windows (slice, indices or boolean mask) as series of their own.
 
-        A window is named ``id@first step`` and has the label of its series. Windows of one series
-        overlap, so they form a group: splits keep them together.
+        A window is named ``id@first step`` and has the label of its series, or of most of its
+        steps where these have labels. Windows of one series overlap, so they form a group: splits
+        keep them together.
         """
         selected = np.arange(len(self))[index]
-        whole, owners, lengths = self.series, self.owners[selected], self.lengths[selected]
-        names = np.strings.add(whole.ids[owners].astype(str), "@")
-        ids = np.strings.add(names, self.firsts[selected].astype(str))
-        rows = spans(self.starts[selected], lengths)
-        groups = whole.ids if whole.groups is None else whole.groups
-        return whole.slice_rows(rows, lengths, owners, ids, groups)
+        return cut_spans(
+            self.series, self.starts[selected], self.lengths[selected], self.owners[selected]
+        )
 
     def batch(self, index: Index = slice(None)) -> Batch:
         """Return the selected windows (B,C,T), padded at the end to the longest of them."""
@@ -101,21 +99,7 @@ def windows(series: SeriesSet, length: int, *, stride: int = 1, pad: bool = Fals
     Raises:
         SeriesError: a length or stride below 1, or a window longer than the shortest series.
     """
-    if length < 1 or stride < 1:
-        raise SeriesError(f"got window {length}, stride {stride}: both must be at least 1 step")
-    shortest = int(series.lengths.min())
-    if length > shortest and not pad:
-        raise SeriesError(
-            f"window {length} is longer than the shortest series ({shortest}): "
-            f"use window <= {shortest} or pad=True"
-        )
-    beyond = np.maximum(series.lengths - length, 0) + (stride - 1 if pad else 0)
-    begun = (series.lengths - 1) // stride  # a stride above length must not lead past the end
-    counts = 1 + np.minimum(beyond // stride, begun)
-    owners = np.repeat(np.arange(len(series)), counts)
-    nth = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    lengths = np.minimum(series.lengths[owners] - nth * stride, length)
-    return _drop_unobserved(Windows(series, series.offsets[owners] + nth * stride, lengths, owners))
+    return _drop_unobserved(Windows(series, *spans_of_windows(series, length, stride, pad=pad)))
 
 
 def every_series(series: SeriesSet) -> Windows:

@@ -12,11 +12,12 @@ from jaxtyping import Bool, Float32
 from safetensors.torch import load_file, save_file
 
 from selftime.data import scaling
+from selftime.data.channels import match_channels
 from selftime.data.files import restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
@@ -134,13 +135,12 @@ class Model:
         return Stream(source, StreamConfig(streams, of, window, every))
 
     def check(self, series: SeriesSet) -> SeriesSet:
-        """Return the series, if they have as many channels as the model was made for."""
-        if series.n_channels != len(self.channels):
-            raise SeriesError(
-                f"got series of {series.n_channels} channels, wanted {len(self.channels)} "
-                f"({', '.join(self.channels)}): choose the same channels as in pretraining"
-            )
-        return series
+        """Return the series with the model's channels in its order, counted from its levels.
+
+        Raises:
+            SeriesError: channels that are missing or unknown, named.
+        """
+        return self.scaling.measure(match_channels(series, self.channels))
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""

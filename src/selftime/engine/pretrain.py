@@ -58,7 +58,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         (20, 320)
 
     Args:
-        x: (N,C,T), or whatever else :func:`selftime.read` takes; labels are not learned from.
+        x: whatever :func:`selftime.read` takes; labels are not learned from.
         objective: a name in ``selftime methods``, a weighted sum of some that take steps, such as
             "simclr + 0.5*masked_patches", "auto", ``Auto(task="detect")``, or a ready objective
             with its encoder, which is copied.
@@ -72,13 +72,15 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 
     Raises:
         SeriesError: bad input, or fewer than 2 series.
-        ValueError: an unknown name, an encoder beside a ready objective, a budget or config
-            for an objective that is solved in closed form, or a folder that holds another run.
+        ValueError: an unknown name, an encoder beside a ready objective, a budget or config for
+            a closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     series, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     before = encoder if isinstance(encoder, Model) else None
     scale = before.scaling if before else scaling.fit_channels(series)
+    own = fingerprints_of(series)
+    series = (before.check if before else scale.measure)(series)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
@@ -91,8 +93,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    seen_before = before.fingerprints if before else None
-    known = merge_fingerprints(np.unique(fingerprints_of(series)), seen_before)
+    known = merge_fingerprints(np.unique(own), before.fingerprints if before else None)
     model = Model(learned.eval(), scale, series.channels, card, None, known)
     model = with_reference_bank(model, series, seed)
     if kept and is_first_process():

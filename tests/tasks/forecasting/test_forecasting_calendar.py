@@ -58,7 +58,9 @@ def test_types_and_zones_come_back():
     found = ahead(pa.array(stamps, zone), 1)
     assert found.schema.field("ds").type == zone
     assert found["ds"][0].as_py() == stamps[-1] + dt.timedelta(hours=1)
-    numbers = [int(f"{d:%Y%m%d}") for d in pd.date_range("2024-06-30", periods=90, freq="-1D")[::-1]]
+    numbers = [
+        int(f"{d:%Y%m%d}") for d in pd.date_range("2024-06-30", periods=90, freq="-1D")[::-1]
+    ]
     assert ahead(pa.array(numbers), 1)["ds"].to_pylist() == [20240701]
     months = [int(f"{d:%Y%m}") for d in pd.date_range("2000-01-01", "2009-12-01", freq="MS")]
     assert ahead(pa.array(months), 2)["ds"].to_pylist() == [201001, 201002]
@@ -197,19 +199,26 @@ def test_a_future_that_does_not_fit_is_refused(known_ahead):
     fitted, past, parts, _ = known_ahead
     future = pd.concat([part[248:] for part in parts])
     late = future.assign(ds=future.ds + pd.Timedelta(days=1))
-    with pytest.raises(SeriesError, match="lacks 12 of the 12 steps after series 'a', the first at "
-                       "2024-01-11 08:00:00, wanted a row for each"):
+    with pytest.raises(
+        SeriesError,
+        match="lacks 12 of the 12 steps after series 'a', the first at "
+        "2024-01-11 08:00:00, wanted a row for each",
+    ):
         fitted.predict(past, late)
     half = future.assign(ds=future.ds + pd.Timedelta(minutes=30))
     with pytest.raises(SeriesError, match="lacks 12 of the 12 steps"):
         fitted.predict(past, half)
-    with pytest.raises(SeriesError, match="lacks series 'b', and has 'x', which histories have not"):
+    with pytest.raises(
+        SeriesError, match="lacks series 'b', and has 'x', which histories have not"
+    ):
         fitted.predict(past, future.replace({"unique_id": {"b": "x"}}))
     with pytest.raises(SeriesError, match="lacks 6 of the 12 steps after series 'b'"):
         fitted.predict(past, future[:18])
     zoned = future.assign(ds=future.ds.dt.tz_localize("Europe/Berlin"))
-    with pytest.raises(SeriesError, match="histories have times, no zone, the future has times in "
-                       "Europe/Berlin.*time_zone='...'|time_zone=..."):
+    with pytest.raises(
+        SeriesError,
+        match="histories have times without a zone, the future has times in a zone.*: time_zone=",
+    ):
         fitted.predict(past, zoned)
 
 

@@ -137,7 +137,9 @@ def test_wrong_covariates_are_refused(fitted):
         KnownChannels(("0", "1")).targets(st.SeriesSet.of(x.T[None]))
     with pytest.raises(SeriesError, match="got no future of covariate '1', which changes within"):
         forecaster.predict()
-    with pytest.raises(SeriesError, match="the future lacks 3 of the 8 steps after series '0', wanted"):
+    with pytest.raises(
+        SeriesError, match="the future lacks 3 of the 8 steps after series '0', wanted"
+    ):
         forecaster.predict(future=np.zeros((1, 1, 5)))
 
 

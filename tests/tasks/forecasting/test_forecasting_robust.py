@@ -90,7 +90,9 @@ def test_counts_have_a_floor_that_is_said():
     fitted = st.Forecaster(horizon=3).fit(x[None])
     found = fitted.forecasts()
     assert found.quantiles.min() == 0 and found.mean.min() >= 0
-    assert "nothing is forecast below 0, as all values are whole numbers from 0 on" in fitted.reason_
+    assert (
+        "nothing is forecast below 0, as all values are whole numbers from 0 on" in fitted.reason_
+    )
     free = st.Forecaster(horizon=3, lower=None).fit(x[None])
     assert free.forecasts().quantiles.min() < 0 and "below" not in free.reason_
     high = st.Forecaster(horizon=3, lower=0.5).fit(x[None] + 0.5)
@@ -121,12 +123,16 @@ def test_short_series_are_forecast_as_far_as_they_can_be(caplog):
 
 
 def test_levels_far_from_zero_keep_their_changes():
-    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=300), "y": 3e9 + 10.0 * np.arange(300)})
+    frame = pd.DataFrame(
+        {"ds": pd.date_range("2024-01-01", periods=300), "y": 3e9 + 10.0 * np.arange(300)}
+    )
     found = st.Forecaster(horizon=3).fit(frame).predict()
     np.testing.assert_allclose(found.y - 3e9, [3000, 3010, 3020], atol=1e-3)
     x = noisy(300)
     moved = st.Forecaster(horizon=6, season=24).fit(1e9 + x[None]).predict() - 1e9
-    np.testing.assert_allclose(moved, st.Forecaster(horizon=6, season=24).fit(x[None]).predict(), atol=0.05)
+    np.testing.assert_allclose(
+        moved, st.Forecaster(horizon=6, season=24).fit(x[None]).predict(), atol=0.05
+    )
 
 
 def test_intervals_beyond_the_measured_steps_grow_as_they_grew():

@@ -12,8 +12,9 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.formats.text import MISSING_CELLS, decoding, text_lines
+from selftime.data.schema import LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.tables import LABEL_NAMES, TIME_NAMES, Columns, Table
+from selftime.data.tables import Table
 
 
 def read_csv(data: bytes) -> Table:
@@ -42,15 +43,14 @@ def read_csv(data: bytes) -> Table:
 
 def encode_csv(x: SeriesSet) -> bytes:
     """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
-    usual = Columns()
     rows = np.repeat(np.arange(len(x)), x.lengths)
     columns = {
-        usual.id: x.ids[rows],
-        usual.time: x.times,
+        "unique_id": x.ids[rows],
+        "ds": x.times,
         "label": None if x.labels is None else x.labels[rows],
         "group": None if x.groups is None else x.groups[rows],
     }
-    taken = {usual.id, *TIME_NAMES, *LABEL_NAMES, "group"}
+    taken = {"unique_id", *TIME_NAMES, *LABEL_NAMES, "group"}
     unclear = [name for name in x.channels if name.lower() in taken or not name.isprintable()]
     if unclear or len(set(x.channels)) < x.n_channels:
         raise SeriesError(

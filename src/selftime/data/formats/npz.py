@@ -6,17 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from selftime.data.arrays import SeriesError, column_of, concatenate_steps
+from selftime.data.arrays import SeriesError, are_known, column_of, concatenate_steps
+from selftime.data.clock import Stamps
 from selftime.data.formats.text import decoding
 from selftime.data.series import SeriesSet
 
 NAMES = {
     "values": ("x", "X", "values"),
     "labels": ("y", "labels"),
+    "step_labels": ("step_labels",),
     "groups": ("groups", "subject"),
     "channels": ("channels", "channel_names"),
     "ids": ("ids",),
     "times": ("times",),
+    "origin": ("origin",),
+    "starts": ("starts",),
+    "recordings": ("recordings",),
 }
 """Names of the parts of a SeriesSet in an ``.npz``."""
 
@@ -58,9 +63,17 @@ def encode_npz(x: SeriesSet) -> bytes:
     arrays = {"values": x.steps, "offsets": x.offsets, "channels": np.array(x.channels)}
     if x.observed is not None:
         arrays["observed"] = x.observed
-    for name in ("ids", "labels", "groups", "times"):
+    for name in ("ids", "groups", "times", "origin", "starts", "recordings"):
         if getattr(x, name) is not None:
-            arrays[name] = column_of(getattr(x, name), name)  # never an object array: no pickle
+            arrays[name] = getattr(x, name)
+    for name in ("labels", "step_labels"):
+        column = getattr(x, name)
+        if column is not None:  # never an object array: no pickle
+            known = are_known(column)
+            arrays[name] = column_of(np.where(known, column, column[known][0]), name)
+            arrays[f"known_{name}"] = known
+    if x.times is not None:
+        arrays["stamps"] = np.array([x.stamps.zone or "", x.stamps.kind])
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # typeshed takes the names for options
     return buffer.getvalue()
@@ -76,9 +89,34 @@ def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
         steps = np.where(_mask(arrays["observed"], steps.shape), steps, np.float32("nan"))
     ids, channels = _column(arrays, "ids"), _column(arrays, "channels")
     names = None if channels is None else channels.astype(str).tolist()
-    labels = _column(arrays, "labels")
-    series = SeriesSet.from_steps(steps, lengths, ids=ids, channels=names, labels=labels)
-    return replace(series, groups=_column(arrays, "groups"), times=_column(arrays, "times"))
+    series = SeriesSet.from_steps(steps, lengths, ids=ids, channels=names)
+    if "origin" in arrays:
+        series = replace(series, origin=arrays["origin"])
+    zone, kind = arrays["stamps"].astype(str).tolist() if "stamps" in arrays else ("", "time")
+    times = _column(arrays, "times")
+    if times is not None and times.dtype.kind not in "mM":
+        kind = "number"
+    stamps = Stamps(zone or None, kind)  # type: ignore[arg-type]
+    return replace(
+        series,
+        labels=_labels(arrays, "labels"),
+        step_labels=_labels(arrays, "step_labels"),
+        groups=_column(arrays, "groups"),
+        times=times,
+        stamps=stamps,
+        starts=_column(arrays, "starts"),
+        recordings=_column(arrays, "recordings"),
+    )
+
+
+def _labels(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray | None:
+    column = _column(arrays, part)
+    known = arrays.get(f"known_{part}")
+    if column is None or known is None or known.all():
+        return column
+    out = column.astype(object)
+    out[~known] = None
+    return out
 
 
 def _steps_and_lengths(

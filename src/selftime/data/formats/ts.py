@@ -139,7 +139,7 @@ def _join_cells(cells: list[str], counts: np.ndarray, separator: str) -> list[st
 def _format_labels(x: SeriesSet) -> np.ndarray | None:
     if x.labels is None:
         return None
-    labels = x.labels.astype(str)
+    labels = np.where(x.labelled, x.labels, "?").astype(str)
     for label in np.unique(labels).tolist():
         if not label or not label.isprintable() or set(label) & set(" :"):
             raise SeriesError(

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64, Int
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.data.scaling import PerSeries, Scaling
+from selftime.data.scaling import PerChannel, PerSeries, Scaling
 from selftime.encoders.base import Encoder
 from selftime.encoders.streaming.base import Memory, Streamed, StreamError
 from selftime.encoders.streaming.streamable import INSTEAD, body_of, stream_series, stream_steps
@@ -20,8 +20,21 @@ from selftime.shapes import Embedding, Tokens
 
 Cube = Float64[np.ndarray, "S C k"]
 """The next k steps of all streams."""
-MeanAndStd = tuple[Float32[np.ndarray, "1 C 1"], Float32[np.ndarray, "1 C 1"]]
-"""Mean that is subtracted from values, and the std that they are then divided by."""
+
+
+class StreamScale(NamedTuple):
+    """Numbers of each channel (1,C,1) that bring values to the model's units.
+
+    The origin is subtracted in 64 bits, then bounds, mean and std are applied in 32.
+    """
+
+    mean: Float32[np.ndarray, "1 C 1"]
+    std: Float32[np.ndarray, "1 C 1"]
+    low: Float32[np.ndarray, "1 C 1"] | None
+    high: Float32[np.ndarray, "1 C 1"] | None
+    origin: Float64[np.ndarray, "1 C 1"] | None
+
+
 VALUE_LIMIT = 1e12
 """Scaled values count as no larger, so that a wild one does not overflow in the network and go on
 as NaN for as long as the stream remembers it."""
@@ -49,16 +62,20 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     )
 
 
-def batch_from_cube(cube: Cube, scale: MeanAndStd | None = None) -> Batch:
+def batch_from_cube(cube: Cube, scale: StreamScale | None = None) -> Batch:
     """Return values as 32-bit numbers; what is not finite is missing.
 
     ``scale`` brings values to the model's units, within ±:data:`VALUE_LIMIT`.
     """
     observed = np.isfinite(cube)
+    if scale is not None and scale.origin is not None:
+        cube = cube - scale.origin
     values = _clip(np.where(observed, cube, 0.0), FLOAT32_MAX).astype(np.float32)
     if scale is not None:  # in arrays: for a single step they are faster than tensors
+        if scale.low is not None and scale.high is not None:
+            values = np.minimum(np.maximum(values, scale.low), scale.high)
         with np.errstate(over="ignore"):
-            values = _clip((values - scale[0]) / scale[1], VALUE_LIMIT)
+            values = _clip((values - scale.mean) / scale.std, VALUE_LIMIT)
     return Batch(torch.from_numpy(values), torch.from_numpy(observed))
 
 
@@ -68,11 +85,24 @@ def _clip(values: np.ndarray, limit: float) -> np.ndarray:
     return bound
 
 
-def stream_scale(scaling: Scaling, channels: int) -> MeanAndStd:
-    """Return the scale of every stream, where all series are scaled by the same numbers."""
+def stream_scale(scaling: Scaling, channels: int) -> StreamScale:
+    """Return the scale of every stream, where all series are scaled by the same numbers.
+
+    Raises:
+        StreamError: a channel that is counted from a level of each series' own.
+    """
     blank = torch.zeros(1, channels, 1)
-    mean, std = scaling.scale_of(Batch(blank, blank == 0))
-    return mean.numpy(), std.numpy()
+    mean, std = (part.numpy() for part in scaling.scale_of(Batch(blank, blank == 0)))
+    if not isinstance(scaling, PerChannel) or not scaling.low:
+        return StreamScale(mean, std, None, None, None)
+    low, high = np.array([scaling.low, scaling.high], np.float32)[:, None, :, None]
+    origin = np.array(scaling.origin)[None, :, None] if scaling.origin else None
+    if origin is not None and np.isnan(origin).any():
+        raise StreamError(
+            "levels of the series that the model learned from lie too far apart for a stream: "
+            "subtract the level of each series before pretraining, and of the stream"
+        )
+    return StreamScale(mean, std, low, high, origin)
 
 
 _MAX_WINDOWS = 64

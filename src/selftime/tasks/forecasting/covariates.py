@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.channels import select_channels
-from selftime.data.door import option
 from selftime.data.gaps import fill_gaps
 from selftime.data.series import SeriesError, SeriesSet, names_of_channels
+from selftime.door import option
 from selftime.tasks.forecasting.folds import BlockedFolds
 from selftime.tasks.forecasting.futures import FutureRows
 from selftime.tasks.forecasting.linear import LinearForecaster, folds_agree, option_error
@@ -61,9 +61,7 @@ class KnownChannels(NamedTuple):
         given = select_channels(series, self.names)
         return [fill_gaps(np.asarray(given.series(i).T, np.float64)) for i in range(len(series))]
 
-    def ahead(
-        self, series: SeriesSet, future: FutureRows | None, horizon: int
-    ) -> list[Covariates]:
+    def ahead(self, series: SeriesSet, future: FutureRows | None, horizon: int) -> list[Covariates]:
         """Return the covariates of the steps to forecast (H,K) of each series.
 
         A future has them by name, or in the order of ``names`` where it has none. Covariates that

@@ -106,7 +106,7 @@ class FittedSeries:
         )  # (N,1+Q,C,H)
         times, why = following_times(whole, clocks, horizon)
         notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories), *why)
-        return Forecasts(
+        found = Forecasts(
             targets.ids,
             targets.channels,
             every[:, 0],
@@ -114,8 +114,9 @@ class FittedSeries:
             levels,
             times,
             series.stamps,
-            notes if rows is None else (*notes, *rows.notes),
         )
+        said = (*notes, *(rows.notes if rows else ()), *found.other_names())
+        return replace(found, notes=said)
 
 
 def fit_series(
@@ -172,7 +173,9 @@ def usual_move(history: Values) -> Float[np.ndarray, "C"]:
 
 
 def floors_in_words(
-    lower: int | float | Literal["auto"] | None, histories: Sequence[History], channels: Sequence[str]
+    lower: int | float | Literal["auto"] | None,
+    histories: Sequence[History],
+    channels: Sequence[str],
 ) -> tuple[Float[np.ndarray, "C"] | None, tuple[str, ...]]:
     """Return the floor of each channel (-infinity for none) and what is said of it."""
     if lower is None:

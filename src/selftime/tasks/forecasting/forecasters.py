@@ -217,7 +217,7 @@ class FittedForecaster:
         Missing steps at the end (``gaps``, of each channel) are forecast first, and intervals are
         those of as many more steps ahead.
         """
-        whole = histories
+        whole = list(histories)
         if gaps is not None and any(gap.any() for gap in gaps):
             whole = self._fill_ends(histories, known, gaps)
             known_end = [h[: len(h) - g.max()] for h, g in zip(whole, gaps, strict=True)]
@@ -289,7 +289,7 @@ class FittedForecaster:
         if self.floor is None:
             return every
         lowest = np.stack([np.minimum(self.floor, h.min(axis=0)) for h in histories])
-        return np.maximum(every, lowest[:, None, :, None])
+        return np.asarray(np.maximum(every, lowest[:, None, :, None]))
 
     def _effects(
         self, scaled: Sequence[Values], known: Sequence[KnownCovariates] | None

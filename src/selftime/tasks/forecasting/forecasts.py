@@ -53,12 +53,12 @@ class Forecasts:
                 out[self._free(f"{name}_q{level:g}")] = self.quantiles[:, q, c].ravel()
         return out
 
-    def renamed(self) -> tuple[str, ...]:
+    def other_names(self) -> tuple[str, ...]:
         """Say which columns have other names, as channels have theirs."""
-        found = [name for name in self.columns() if name.endswith("_") and name[:-1] in self.channels]
-        return tuple(
-            f"column {name!r} is not {name[:-1]!r}, which is a channel" for name in found
-        )
+        found = [
+            name for name in self.columns() if name.endswith("_") and name[:-1] in self.channels
+        ]
+        return tuple(f"column {name!r} is not {name[:-1]!r}, which is a channel" for name in found)
 
     def _free(self, name: str) -> str:
         """Return a name for a column that no channel has."""

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from selftime.data.clock import Clock
-from selftime.data.door import option
 from selftime.data.rules import LATE, FixedStep, numbers_of
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.door import option
 
 _SAME = 0.01
 """Stamps that differ by less than this share of a step are the same."""
@@ -32,7 +32,7 @@ class FutureRows(NamedTuple):
         """Return the values of the steps after history ``i``, NaN where missing."""
         owner = int(np.searchsorted(self.series.offsets, self.rows[i, 0], side="right")) - 1
         whole = np.asarray(self.series.series(owner).T, np.float64)
-        return whole[self.rows[i] - self.series.offsets[owner]]
+        return np.asarray(whole[self.rows[i] - self.series.offsets[owner]])
 
 
 def future_rows(
@@ -94,18 +94,17 @@ def _some(names: list[str]) -> str:
 def _check_zones(series: SeriesSet, future: SeriesSet) -> None:
     if series.times is None or future.times is None:
         return
-    zones = series.stamps.zone, future.stamps.zone
-    if series.times.dtype.kind != future.times.dtype.kind or (zones[0] is None) != (
-        zones[1] is None
-    ):
-        kinds = [
-            f"times in {part.stamps.zone}" if part.stamps.zone else f"{part.stamps.kind}s, no zone"
-            for part in (series, future)
-        ]
+    if _kind_of(series) != _kind_of(future):
         raise SeriesError(
-            f"histories have {kinds[0]}, the future has {kinds[1]}, wanted the same on both "
-            f"sides: {option('time_zone')} gives times without a zone one"
+            f"histories have {_kind_of(series)}, the future has {_kind_of(future)}, wanted the "
+            f"same on both sides: {option('time_zone')} gives times without a zone one"
         )
+
+
+def _kind_of(series: SeriesSet) -> str:
+    if series.times is None or series.times.dtype.kind != "M":
+        return "numbers"
+    return "times without a zone" if series.stamps.zone is None else "times in a zone"
 
 
 def _rows_in_order(
@@ -149,9 +148,7 @@ def _tolerance(clock: Clock) -> float:
     return (LATE if is_late else _SAME) * clock.rule.step
 
 
-def _nearest(
-    times: np.ndarray, wanted: np.ndarray, tolerance: float
-) -> Int64[np.ndarray, "H"]:
+def _nearest(times: np.ndarray, wanted: np.ndarray, tolerance: float) -> Int64[np.ndarray, "H"]:
     """Return the row whose time is nearest to each that is wanted; -1 beyond the tolerance."""
     right = np.clip(np.searchsorted(times, wanted), 0, len(times) - 1)
     left = np.maximum(right - 1, 0)

@@ -1,16 +1,25 @@
 """Words for options, as the door that was used spells them: Python's or the command line's."""
 
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 
 Door = Literal["python", "command line"]
 
-_door: Door = "python"
+_door: ContextVar[Door] = ContextVar("door", default="python")
+log = logging.getLogger(__name__)
 
 
-def open_door(door: Door) -> None:
-    """Say through which door this process is used; messages speak its language from here on."""
-    global _door  # noqa: PLW0603 - one process has one door
-    _door = door
+@contextmanager
+def through(door: Door) -> Iterator[None]:
+    """Let messages speak the language of a door while something runs."""
+    before = _door.set(door)
+    try:
+        yield
+    finally:
+        _door.reset(before)
 
 
 def option(name: str, value: Any = "...") -> str:
@@ -20,7 +29,7 @@ def option(name: str, value: Any = "...") -> str:
         >>> option("time_zone", "Europe/Berlin")
         "time_zone='Europe/Berlin'"
     """
-    if _door == "python":
+    if _door.get() == "python":
         return f"{name}={'...' if value == '...' else repr(value)}"
     flag = f"--{name.replace('_', '-')}"
     if value == "...":
@@ -28,3 +37,10 @@ def option(name: str, value: Any = "...") -> str:
     several = isinstance(value, list | tuple)
     text = ",".join(map(str, value)) if several else str(value)
     return f'{flag} "{text}"' if " " in text or not text else f"{flag} {text}"
+
+
+def tell(notes: Sequence[str], source: Any = None) -> None:
+    """Log what was decided, in Python; commands print it themselves."""
+    if _door.get() == "python":
+        for note in notes:
+            log.warning("%s%s", f"{source}: " if isinstance(source, str) else "", note)

@@ -1,0 +1,117 @@
+"""Channels by name: selected, matched with those of a model, and sets that share them joined."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from selftime.data.arrays import SeriesError
+from selftime.data.schema import list_names
+from selftime.data.series import SeriesSet, names_of_channels
+from selftime.door import option
+
+
+def is_numbered(channels: Sequence[str]) -> bool:
+    """Return whether channels came without names and are numbered."""
+    return tuple(channels) == names_of_channels(len(channels))
+
+
+def select_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
+    """Return the series with these channels alone, in this order.
+
+    Raises:
+        SeriesError: names that there are not.
+    """
+    wanted = tuple(map(str, names))
+    if series.channels == wanted:
+        return series
+    at = [_position(series, name, wanted) for name in wanted]
+    return replace(
+        series,
+        steps=series.steps[:, at],
+        observed=None if series.observed is None else series.observed[:, at],
+        origin=None if series.origin is None else series.origin[:, at],
+        channels=wanted,
+    )
+
+
+def _position(series: SeriesSet, name: str, wanted: Sequence[str]) -> int:
+    if name in series.channels:
+        return series.channels.index(name)
+    free = [other for other in series.channels if other not in wanted]
+    near = get_close_matches(name, free, 1) or free[:1]
+    hint = f"; rename {near[0]!r} to {name!r} if it is the same" if near else ""
+    raise SeriesError(
+        f"channel {name!r} is missing, got {list_names(series.channels)}, wanted "
+        f"{list_names(wanted)}, in any order: add it{hint}"
+    )
+
+
+def match_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
+    """Return the series with the channels of a model, in its order; there may be no others.
+
+    Channels that are numbered only, here or there, are taken by their position.
+
+    Raises:
+        SeriesError: channels that are missing or unknown, named, or another number of them.
+    """
+    wanted = tuple(map(str, names))
+    if series.channels == wanted:
+        return series
+    if is_numbered(series.channels) or is_numbered(wanted):
+        if len(wanted) == series.n_channels:
+            return replace(series, channels=wanted)
+        raise SeriesError(
+            f"got series of {series.n_channels} channels, wanted {len(wanted)} "
+            f"({', '.join(wanted[:8])}): choose the same channels as in pretraining"
+        )
+    found = select_channels(series, wanted)
+    extra = [name for name in series.channels if name not in wanted]
+    if extra:
+        raise SeriesError(
+            f"got channels {list_names(extra)}, which are unknown here, wanted "
+            f"{list_names(wanted)} alone: choose them, {option('channels', list(wanted))}"
+        )
+    return found
+
+
+def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
+    """Return the series of all parts as one set; channels are put in the order of the first.
+
+    Times and groups stay where every part has them; where some parts have labels, the series of
+    the others are unlabelled.
+
+    Raises:
+        SeriesError: other channels, or ids that repeat.
+    """
+    first = parts[0]
+    parts = [first, *(match_channels(part, first.channels) for part in parts[1:])]
+
+    def column(name: str, blank: Any = None) -> np.ndarray | None:
+        every = [getattr(part, name) for part in parts]
+        absent = [own is None for own in every]
+        if all(absent) or (any(absent) and blank is None):
+            return None
+        return np.concatenate(
+            [blank(p) if own is None else own for own, p in zip(every, parts, strict=True)]
+        )
+
+    return SeriesSet(
+        steps=np.concatenate([part.steps for part in parts]),
+        offsets=np.cumsum([0, *np.concatenate([part.lengths for part in parts])], dtype=np.int64),
+        observed=column("observed", lambda part: np.ones(part.steps.shape, bool)),
+        channels=first.channels,
+        ids=np.concatenate([part.ids for part in parts]),
+        times=column("times"),
+        stamps=first.stamps,
+        labels=column("labels", lambda part: np.full(len(part), None, object)),
+        step_labels=column("step_labels", lambda part: np.full(len(part.steps), None, object)),
+        groups=column("groups"),
+        origin=column("origin", lambda part: np.zeros((len(part), part.n_channels))),
+        recordings=column("recordings"),
+        starts=column("starts"),
+        columns=first.columns,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )

@@ -1,0 +1,193 @@
+"""Labels that come apart from their series: joined by id or file name, or by spans of time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from selftime.data.arrays import SeriesError, are_known, label_column
+from selftime.data.schema import LABEL_NAMES, list_names
+from selftime.data.series import SeriesSet
+from selftime.data.tables import Table, column_in
+from selftime.door import option
+
+KEY_NAMES = ("id", "unique_id", "series", "file", "filename", "file_name", "path", "name")
+START_NAMES, END_NAMES = ("start", "begin", "onset", "from"), ("end", "stop", "until", "to")
+_OTHER_NAMES = ("target", "annotation", "event", "state", "activity", "result", "y")
+
+
+class LabelTable(NamedTuple):
+    """Rows of labels: the key of a series each, a span of its steps where given, and a label."""
+
+    keys: np.ndarray
+    labels: np.ndarray | None
+    spans: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def label_table(table: Table, id: str | None = None, label: str | None = None) -> LabelTable:
+    """Find keys, spans and labels in a table: by name, else in the first and the last column.
+
+    Raises:
+        SeriesError: a table of fewer than two columns.
+    """
+    names = [str(name) for name in table.cells.column_names]
+    if len(names) < 2:
+        raise SeriesError(f"has columns {list_names(names)}, wanted ids and labels of series")
+    lower = {name.strip().lower(): name for name in reversed(names)}
+
+    def find(wanted: Sequence[str]) -> str | None:
+        return next((lower[name] for name in wanted if name in lower), None)
+
+    start, end = find(START_NAMES), find(END_NAMES)
+    label = label if label in names else find((*LABEL_NAMES, *_OTHER_NAMES)) or names[-1]
+    key = id if id in names else find(KEY_NAMES)
+    if key is None and names[0] not in (start, end, label):
+        key = names[0]
+    rows = table.cells.num_rows
+    keys = np.full(rows, "") if key is None else column_in(table, key)
+    spans = None
+    if start is not None and end is not None:
+        first, last = column_in(table, start), column_in(table, end)
+        spans = None if first is None or last is None else (first, last)
+    return LabelTable(np.full(rows, "") if keys is None else keys, column_in(table, label), spans)
+
+
+def label_mapping(labels: Mapping[Any, Any]) -> LabelTable:
+    """Return a mapping from ids to labels as rows."""
+    keys = np.array([str(key) for key in labels], dtype=object)
+    return LabelTable(keys, label_column(list(labels.values())))
+
+
+def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels") -> SeriesSet:
+    """Return the series with the labels of a table, each matched by id, file name or stem.
+
+    Rows with a span label the steps in it. What matched and what did not is counted and named.
+
+    Raises:
+        SeriesError: rows of which none matches, or two labels of one series.
+    """
+    if rows.labels is None:
+        note = f"{source}: no row has a label yet, so all series stay unlabelled"
+        return replace(series, labels=None, notes=(*series.notes, note))
+    known = are_known(rows.labels)
+    owners = match_keys(series, rows.keys)
+    strange = list(dict.fromkeys(str(key) for key in rows.keys[owners < 0]))
+    if (owners < 0).all():
+        raise SeriesError(
+            f"{source}: none of its {len(owners)} rows matches a series: they name "
+            f"{list_names(strange[:3])}, the series are {list_names([*map(str, series.ids[:3])])}: "
+            "write ids, file names or file names without their ending"
+        )
+    use = known & (owners >= 0)
+    values, owners = rows.labels[use], owners[use]
+    if rows.spans is None:
+        found, count = _of_series(series, owners, values, source)
+    else:
+        spans = rows.spans[0][use], rows.spans[1][use]
+        found, count = _of_steps(series, owners, spans, values)
+    note = f"{count:,} of {len(series):,} series labelled"
+    if strange:
+        n = f"1 row of {source} matches" if len(strange) == 1 else f"{len(strange)} rows match"
+        note += f"; {n} no series: {list_names(strange)}"
+    return replace(found, notes=(*found.notes, note))
+
+
+def match_keys(series: SeriesSet, keys: np.ndarray) -> np.ndarray:
+    """Return the number of the series that each key names (R,), -1 for none.
+
+    By id, else by file name, else by file name without its ending, where only one series has it.
+    A single series needs no key.
+    """
+    ids = [str(name) for name in series.ids]
+    names = [PurePath(name).name for name in ids]
+    stems = [name.split(".")[0] for name in names]
+    places: dict[str, int] = {}
+    for forms in (stems, names, ids):  # the more exact form wins
+        twice = {form for form in forms if forms.count(form) > 1} if len(forms) < 5000 else set()
+        places |= {form: i for i, form in enumerate(forms) if form not in twice}
+    if len(series) == 1:
+        places |= {"": 0}
+    found = []
+    for key in map(str, keys):
+        name = PurePath(key).name
+        mine = (key, name, name.split(".")[0])
+        found.append(next((places[form] for form in mine if form in places), -1))
+    return np.array(found, np.int64)
+
+
+def _of_series(
+    series: SeriesSet, owners: np.ndarray, values: np.ndarray, source: str
+) -> tuple[SeriesSet, int]:
+    out = np.full(len(series), None, object)
+    for i, value in zip(owners.tolist(), values.tolist(), strict=True):
+        if out[i] is not None and out[i] != value:
+            raise SeriesError(
+                f"{source}: series {str(series.ids[i])!r} has labels {out[i]!r} and {value!r}, "
+                "wanted one: correct a row, or give each its start and end"
+            )
+        out[i] = value
+    return replace(series, labels=label_column(out)), len(set(owners.tolist()))
+
+
+def _of_steps(
+    series: SeriesSet,
+    owners: np.ndarray,
+    spans: tuple[np.ndarray, np.ndarray],
+    values: np.ndarray,
+) -> tuple[SeriesSet, int]:
+    """Label the steps of spans: stamps where the series has such, both ends in; else step numbers.
+
+    Where spans overlap the later one counts.
+    """
+    out = np.full(len(series.steps), None, object)
+    stamped = series.times is not None and (
+        series.times.dtype.kind != "M" or not _are_steps(spans[0])
+    )
+    for i, start, end, value in zip(owners.tolist(), *spans, values.tolist(), strict=True):
+        first, last = int(series.offsets[i]), int(series.offsets[i + 1])
+        if stamped and series.times is not None:
+            own = series.times[first:last]
+            a = np.searchsorted(own, _as_stamp(start, own), side="left")
+            b = np.searchsorted(own, _as_stamp(end, own), side="right")
+        else:
+            a, b = max(int(float(start)), 0), min(int(float(end)), last - first)
+        out[first + int(a) : first + int(b)] = value
+    return replace(series, step_labels=label_column(out)), len(set(owners.tolist()))
+
+
+def _are_steps(column: np.ndarray) -> bool:
+    return column.dtype.kind in "iuf"
+
+
+def _as_stamp(value: Any, times: np.ndarray) -> Any:
+    if times.dtype.kind != "M":
+        return float(value)
+    try:
+        return np.datetime64(str(value).strip().replace("/", "-").replace(" ", "T"), "ns")
+    except ValueError:
+        raise SeriesError(
+            f"got {value!r} for the start or end of a label, wanted a time like the stamps of the "
+            f"series, such as {times[0]}, or its step, {option('labels')}"
+        ) from None
+
+
+def labels_of_spans(
+    series: SeriesSet, starts: np.ndarray, lengths: np.ndarray
+) -> np.ndarray | None:
+    """Return the label of each span of steps: the one that most of them have, more than half."""
+    if series.step_labels is None:
+        return None
+    known = are_known(series.step_labels)
+    names, codes = np.unique(series.step_labels[known].astype(str), return_inverse=True)
+    hot = np.zeros((len(known) + 1, len(names)), np.int64)
+    hot[1 + np.flatnonzero(known), codes] = 1
+    counts = np.cumsum(hot, axis=0)
+    inside = counts[starts + lengths] - counts[starts]  # (W,K)
+    best = inside.argmax(axis=1)
+    place = np.zeros(len(names), np.int64)
+    place[codes] = np.flatnonzero(known)
+    found: np.ndarray = series.step_labels[place[best]].astype(object)
+    found[inside.max(axis=1) * 2 <= lengths] = None
+    return found

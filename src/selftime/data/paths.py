@@ -1,0 +1,196 @@
+"""Paths become series: files by their ending, folders, patterns; and the labels beside them."""
+
+import glob
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from selftime.data.arrays import SeriesError
+from selftime.data.channels import concatenate, select_channels
+from selftime.data.formats.csv_parquet import read_csv, read_parquet
+from selftime.data.formats.npz import read_npy, read_npz
+from selftime.data.formats.text import read_bytes, read_tsv, read_txt, suffix_of
+from selftime.data.formats.ts import read_ts
+from selftime.data.formats.wav import read_wav
+from selftime.data.labels import LabelTable, join_labels, label_table
+from selftime.data.samples import sample
+from selftime.data.schema import Asked
+from selftime.data.series import SeriesSet
+from selftime.data.tables import Table, series_of_table
+from selftime.door import option
+
+_SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
+    ".ts": read_ts,
+    ".tsv": read_tsv,
+    ".txt": read_txt,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".wav": read_wav,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
+SUFFIXES = tuple(_SERIES_READERS)
+"""The endings that :func:`read` knows, each also followed by ``.gz``."""
+_NO_SERIES = ("readme", "license", "licence", "changelog", "notes")
+"""Names of files in a folder that hold no series."""
+_LABEL_FILES = ("labels", "label", "annotations")
+_MACHINES = re.compile(
+    r"(machine|asset|device|unit|sensor|pump|motor|engine|shop|store|site|line|subject|patient|"
+    r"person|user|participant|animal|session|run|day)[ _-]?\w*|[a-z]?\d+",
+    re.IGNORECASE,
+)
+"""Names of folders that are a machine or subject each, not a class."""
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the names of files; their whole paths where names repeat."""
+    short = [path.name for path in paths]
+    return short if len(set(short)) == len(short) else [path.as_posix() for path in paths]
+
+
+def name_part(series: SeriesSet, name: str) -> SeriesSet:
+    """Name the series of a file after it: by its name alone where there is one."""
+    if series.ids.tolist() == ["0"]:
+        return replace(series, ids=np.array([name]))
+    return replace(series, ids=np.array([f"{name}:{i}" for i in series.ids]))
+
+
+def join_parts(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
+    """Join the series of several files; ``names`` are theirs, for messages."""
+    for part, name in zip(parts, names, strict=True):
+        for what in ("times", "groups"):
+            kinds = [_kind(getattr(own, what)) for own in (part, parts[0])]
+            if kinds[0] != kinds[1]:
+                raise SeriesError(
+                    f"{name}: has {kinds[0]} {what}, {names[0]} has {kinds[1]}: wanted the same in "
+                    "every file, read others on their own"
+                )
+        try:
+            concatenate([parts[0][:1], replace(part[:1], ids=np.array(["another"]))])
+        except SeriesError as error:
+            said = "".join(f"; {note}" for note in part.notes)
+            raise SeriesError(f"{name}: {error}; {names[0]} came first{said}") from None
+    return concatenate(parts)
+
+
+def _kind(column: np.ndarray | None) -> str:
+    kinds = {"M": "dated", "f": "numbered", "i": "numbered", "u": "numbered"}
+    return "no" if column is None else kinds.get(column.dtype.kind, "textual")
+
+
+def read_labels(path: Path, asked: Asked) -> LabelTable:
+    """Read a file of labels that name their series."""
+    if not path.is_file():
+        raise SeriesError(f"{path}: no such file of labels: check the path, {option('labels')}")
+    found = _read_bytes(path)
+    if not isinstance(found, Table):
+        raise SeriesError(f"{path}: is no table of ids and labels: write them as .csv or .parquet")
+    try:
+        return label_table(found, asked.id, asked.label)
+    except SeriesError as error:
+        raise SeriesError(f"{path}: {error}") from None
+
+
+def read_path(source: str | os.PathLike[str], asked: Asked) -> SeriesSet:
+    """Read a file, a folder, all files of a pattern, or a bundled sample."""
+    if isinstance(source, str) and source.startswith("sample:"):
+        _, name, *split = source.split(":", 2)
+        return sample(name, split[0] if split else None)
+    path = Path(source).expanduser()
+    if os.path.isdir(path):
+        return read_folder(path, asked)
+    if os.path.exists(path):
+        return _read_file(path, asked)
+    found = sorted(glob.glob(str(path), recursive=True))
+    if not found:
+        raise SeriesError(f"{path}: no such file or folder, wanted one to read: check the path")
+    paths = [Path(name) for name in found]
+    names = short_names(paths)
+    parts = [name_part(_read_file(p, asked), n) for p, n in zip(paths, names, strict=True)]
+    return join_parts(parts, names)
+
+
+def read_folder(folder: Path, asked: Asked) -> SeriesSet:
+    """Read all files under a folder in the order of their names.
+
+    Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
+    one of several. Hidden files, READMEs and the like are left out; a file named ``labels`` holds
+    the labels of the others.
+    """
+    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
+    names = [n for n in names if suffix_of(n) in SUFFIXES and n.stem.lower() not in _NO_SERIES]
+    of_labels = [name for name in names if name.name.split(".")[0].lower() in _LABEL_FILES]
+    names = [name for name in names if name not in of_labels] or names
+    if not names:
+        raise SeriesError(
+            f"{folder}: none of the {len(found)} files in it can be read, wanted some ending in "
+            f"{', '.join(SUFFIXES)}: check the path"
+        )
+    parts = [name_part(_read_file(folder / name, asked), name.as_posix()) for name in names]
+    series = join_parts(parts, [str(folder / name) for name in names])
+    if of_labels and of_labels[0] not in names and series.labels is None:
+        path = folder / of_labels[0]
+        return join_labels(series, read_labels(path, asked), str(path))
+    return _add_folders(series, parts, names, asked)
+
+
+def _add_folders(
+    series: SeriesSet, parts: Sequence[SeriesSet], names: Sequence[Path], asked: Asked
+) -> SeriesSet:
+    """Take the names of sub-folders for classes, or for groups; which of both is said."""
+    kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
+    column = np.repeat(kinds, [len(part) for part in parts])
+    several = "" not in kinds and 1 < len(set(kinds)) < len(series)
+    if asked.label == "folder" or asked.group == "folder":
+        if not several:
+            raise SeriesError(
+                f"got sub-folders {sorted(set(kinds))} for {len(series)} series, wanted at least "
+                "two, every file in one, and fewer than series"
+            )
+        role = "labels" if asked.label == "folder" else "groups"
+        return replace(series, **{role: column})  # type: ignore[arg-type]
+    if not several or series.labels is not None or asked.label is not None:
+        return series
+    listed = ", ".join(sorted(set(kinds))[:4])
+    if all(_MACHINES.fullmatch(kind) for kind in kinds):
+        note = (
+            f"sub-folders ({listed} …) are taken for machines or subjects, which splits keep "
+            f"whole; if they are classes: {option('label', 'folder')}"
+        )
+        return replace(series, groups=column, notes=(*series.notes, note))
+    note = (
+        f"sub-folders ({listed} …) are taken for classes; if they are machines or subjects: "
+        f"{option('group', 'folder')}"
+    )
+    return replace(series, labels=column, notes=(*series.notes, note))
+
+
+def _read_file(path: Path, asked: Asked) -> SeriesSet:
+    found = _read_bytes(path)
+    try:
+        if isinstance(found, Table):
+            inside = asked._replace(
+                label=None if asked.label == "folder" else asked.label,
+                group=None if asked.group == "folder" else asked.group,
+            )
+            return series_of_table(found, inside)
+        return found if asked.channels is None else select_channels(found, asked.channels)
+    except SeriesError as error:
+        raise SeriesError(f"{path}: {error}") from None
+
+
+def _read_bytes(path: Path) -> SeriesSet | Table:
+    suffix = suffix_of(path)
+    try:
+        if suffix not in _SERIES_READERS:
+            raise SeriesError(
+                f"ends in {suffix!r}, wanted one of {', '.join(SUFFIXES)}: convert it"
+            )
+        return _SERIES_READERS[suffix](read_bytes(path))
+    except SeriesError as error:
+        raise SeriesError(f"{path}: {error}") from None

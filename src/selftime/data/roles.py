@@ -1,0 +1,382 @@
+"""Roles: what each column of a table is, decided in one place for every reader, with reasons."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from selftime.data.arrays import SeriesError
+from selftime.data.schema import (
+    ID_NAMES,
+    LABEL_NAMES,
+    TIME_NAMES,
+    Asked,
+    Column,
+    Layout,
+    Role,
+    Schema,
+    list_names,
+)
+from selftime.door import option
+
+GROUP_NAMES = ("group",)
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?inf(inity)?$"
+INDEX_NAME = re.compile(r"(unnamed: ?\d+|__index_level_\d+__|index|level_\d+)?", re.IGNORECASE)
+NUMBERED = re.compile(r"(.*?)[ _.-]*(\d+)\D{0,3}")
+FEW = 20
+"""Most different texts of a column that is guessed to hold labels."""
+
+
+def decide_roles(
+    cells: Any, asked: Asked, *, typed: bool = True, marks: Sequence[str] = ("",)
+) -> Schema:
+    """Decide what each column of an arrow table is.
+
+    Evidence counts in this order: what was asked for; well-known names, in any case; shape, such
+    as texts that repeat while time begins anew; else numbers are measurements, and texts are left
+    out with a note.
+
+    Args:
+        cells: the table.
+        asked: roles that are given.
+        typed: cells have types, as in frames; else all are texts, as in csv.
+        marks: texts that mean that nothing was measured.
+
+    Raises:
+        SeriesError: names that there are not or occur twice, or columns that can be read two ways.
+    """
+    return _Decision(cells, asked, typed, marks).schema()
+
+
+class _Decision:
+    """The columns of one table while their roles are decided; each role is given once."""
+
+    def __init__(self, cells: Any, asked: Asked, typed: bool, marks: Sequence[str]) -> None:
+        self.cells, self.asked, self.typed, self.marks = cells, asked, typed, marks
+        self.names = [str(name) for name in cells.column_names]
+        self.roles: dict[str, tuple[Role, str]] = {}
+        self.notes: list[str] = []
+        self._numeric: dict[str, bool] = {}
+        self.layout: Layout = "series"
+
+    def schema(self) -> Schema:
+        self._check_names()
+        self._numeric = {name: self._holds_numbers(name) for name in self.names}
+        self._take_asked()
+        self._leave_out_index()
+        self._find_time()
+        self.wide = self._is_wide()
+        self._find_id()
+        self._find_layout()
+        self._find_group()
+        self._find_label()
+        self._take_measurements()
+        columns = (
+            Column(n, *self.roles[n][:1], self._type(n), self.roles[n][1]) for n in self.names
+        )
+        return Schema(self.layout, tuple(columns), tuple(self.notes))
+
+    def _check_names(self) -> None:
+        twice = next((name for name, times in Counter(self.names).items() if times > 1), None)
+        if twice is not None:
+            raise SeriesError(f"has two columns named {twice!r}, wanted each once: rename one")
+        single = [getattr(self.asked, role) for role in ("id", "time", "label", "group")]
+        given = [name for name in single if name not in (None, "none")]
+        for name in [*given, *(self.asked.channels or ()), *self.asked.ignore]:
+            if name not in self.names:
+                raise SeriesError(
+                    f"has no column {name!r}, only {list_names(self.names)}: check the name"
+                )
+
+    def _take_asked(self) -> None:
+        for name in self.asked.ignore:
+            self._give("ignored", name, "as asked")
+        for name in self.asked.channels or ():
+            self._give("measurement", str(name), "as asked")
+        for role in ("id", "time", "label", "group"):
+            name = getattr(self.asked, role)
+            if name not in (None, "none"):
+                self._give(role, name, "as asked")
+
+    def _give(self, role: Role, name: str, reason: str, note: str = "") -> None:
+        self.roles[name] = (role, reason)
+        if note:
+            self.notes.append(note)
+
+    def _free(self) -> list[str]:
+        return [name for name in self.names if name not in self.roles]
+
+    def _seeks(self, role: Role) -> bool:
+        wanted = getattr(self.asked, role)
+        return wanted is None and role not in {given for given, _ in self.roles.values()}
+
+    def _leave_out_index(self) -> None:
+        first = self.names[0]
+        if first in self.roles or not INDEX_NAME.fullmatch(first) or len(self.names) == 1:
+            return
+        numbers = self._numbers(first)
+        if numbers is None or len(numbers) < 2 or (np.diff(numbers) != 1).any():
+            return
+        if not first or numbers[0] in (0, 1):
+            self._give(
+                "ignored",
+                first,
+                "an index that counts rows",
+                f"column {first!r} only counts rows and is left out; to keep it, name it in "
+                f"{option('channels')}",
+            )
+
+    def _find_time(self) -> None:
+        if not self._seeks("time"):
+            return
+        named = self._find_named(TIME_NAMES)
+        typed = [name for name in self._free() if pa.types.is_timestamp(self._kind(name))]
+        typed += [name for name in self._free() if pa.types.is_date(self._kind(name))]
+        for name in [*named, *typed][:1]:
+            self._give("time", name, "its name" if name in named else "it holds times")
+
+    def _is_wide(self) -> bool:
+        """Return whether rows look like series: numbered columns, no times, a label or texts."""
+        if self.asked.layout:
+            return self.asked.layout == "wide"
+        numbered = len(self._numbered_columns())
+        if self._name_of("time") is not None or numbered < 3 or self.asked.channels is not None:
+            return False
+        known = [name for name in self._find_named(ID_NAMES) if self._repeats(name)]
+        if self._name_of("label") or self._find_named(LABEL_NAMES):
+            return True
+        if known:
+            series = pc.count_distinct(self.cells.column(known[0])).as_py()
+            return bool(numbered >= FEW and numbered > self.cells.num_rows / series)
+        texts = any(not self._numeric[name] for name in self._free())
+        return texts or numbered > 4 * self.cells.num_rows
+
+    def _find_id(self) -> None:
+        if not self._seeks("id") or self.asked.layout == "series":
+            return
+        for name in self._find_named(ID_NAMES):
+            if self.wide and self._repeats(name):
+                continue  # a group
+            usual = name.lower() == "unique_id"
+            if usual or self.wide or self._repeats(name):
+                self._give("id", name, "its name")
+                if not usual:
+                    self._say("id", name, "of its name")
+                return
+        if self.asked.channels is None and not self.wide:
+            self._guess_id()
+
+    def _guess_id(self) -> None:
+        """Guess a column of texts or whole numbers that repeats, while time begins anew."""
+        time = self._name_of("time")
+        if time is None or not self._repeats(time):
+            return
+        free = sorted(self._free(), key=lambda name: self._numeric[name])  # texts first
+        for name in free:
+            if self._is_measured(name) or not self._repeats(name):
+                continue
+            if self._begins_anew(time, name):
+                self._give("id", name, "its values repeat while time begins anew")
+                self._say("id", name, "its values repeat while time begins anew")
+                return
+
+    def _is_measured(self, name: str) -> bool:
+        """Return whether a column holds numbers that are not few whole ones."""
+        numbers = self._numbers(name) if self._numeric[name] else None
+        if numbers is None:
+            return False
+        whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
+        return not (whole and len(np.unique(numbers)) <= len(numbers) / 3)
+
+    def _begins_anew(self, time: str, name: str) -> bool:
+        """Return whether stamps repeat in the table, but hardly any within one text."""
+        rows = self.cells.num_rows
+        pairs = self.cells.select([time, name]).group_by([time, name]).aggregate([]).num_rows
+        stamps = pc.count_distinct(self.cells.column(time)).as_py()
+        return bool(stamps < 0.95 * rows and pairs > 0.95 * rows)
+
+    def _find_layout(self) -> None:
+        self.layout, why = (self.asked.layout, "as asked") if self.asked.layout else self._shape()
+        id_ = self._name_of("id")
+        if self.layout == "long" and id_ is None:
+            raise SeriesError(
+                f"has columns {list_names(self.names)}, wanted one that names the series of each "
+                f"row: say which, {option('id')}, or another {option('layout')}"
+            )
+        time = self._name_of("time")
+        if self.layout == "wide" and time is not None and self.asked.time is None:
+            del self.roles[time]
+        if why and self.asked.layout is None:
+            self.notes.append(why)
+
+    def _shape(self) -> tuple[Layout, str]:
+        """Recognise the layout, and say it in words where it can be read another way."""
+        id_, time = self._name_of("id"), self._name_of("time")
+        other = f"one series: {option('layout', 'series')}"
+        if self.wide:
+            n = len(self._numbered_columns())
+            return "wide", f"each row is a series of {n} numbered steps; if all are {other}"
+        usual = id_ is not None and id_.lower() == "unique_id"
+        if id_ is not None and (usual or time is not None or self._repeats(id_)):
+            return "long", ""
+        if time is not None:
+            return "series", ""
+        if self._name_of("label") or self._has_target():
+            return "wide", f"each row is a series with a label; if all are {other}"
+        if len(self.names) == 1 or self.asked.channels is not None:
+            return "series", ""
+        if id_ is not None:
+            return "wide", f"each row is a series, named by column {id_!r}; if all are {other}"
+        if all(name.isdecimal() for name in self.names):
+            raise SeriesError(
+                f"has {len(self.names)} columns without names, so rows may be series or steps: say "
+                f"{option('layout', 'wide')} for a series a row (and {option('label')} for a "
+                f'label column, here "0" to "{len(self.names) - 1}"), or '
+                f"{option('layout', 'series')} for a channel a column"
+            )
+        rows = f"a series a row: {option('layout', 'wide')}"
+        return "series", f"rows are steps and columns are channels of one series; {rows}"
+
+    def _numbered_columns(self) -> list[str]:
+        """Columns of numbers whose names are one stem and numbers that rise."""
+        stems: dict[str, list[tuple[int, str]]] = {}
+        for name in self._free():
+            found = NUMBERED.fullmatch(name)
+            if found and self._numeric[name]:
+                stems.setdefault(found[1].lower(), []).append((int(found[2]), name))
+        best = max(stems.values(), key=len, default=[])
+        rises = [number for number, _ in best] == sorted({number for number, _ in best})
+        return [name for _, name in best] if rises else []
+
+    def _has_target(self) -> bool:
+        """Return whether a column has the name of a label, ``target`` only as first or last."""
+        if self.asked.channels is not None or self.asked.label == "none":
+            return False
+        ends = {self.names[0].lower(), self.names[-1].lower()}
+        return bool(self._find_named(LABEL_NAMES)) or "target" in ends
+
+    def _find_label(self) -> None:
+        if self.asked.channels is not None:
+            return
+        if self._seeks("label"):
+            named = self._find_named(LABEL_NAMES)
+            if self.layout == "wide" and self._has_target():
+                named += self._find_named(("target",))
+            for name in named[:1]:
+                self._give("label", name, "its name")
+        if self.layout == "wide":
+            self._guess_wide_roles()
+
+    def _guess_wide_roles(self) -> None:
+        """Of the columns of texts in a table of rows, one that repeats is a label, else an id."""
+        numbered = set(self._numbered_columns())
+        for name in self._free():
+            if name in numbered or (self._numeric[name] and len(numbered) < 3):
+                continue
+            few = pc.count_distinct(self.cells.column(name)).as_py()
+            if few == self.cells.num_rows and self._seeks("id"):
+                self._give("id", name, "each row has its own")
+                self._say("id", name, "each row has its own")
+            elif 2 <= few <= FEW and few < self.cells.num_rows / 2 and self._seeks("label"):
+                self._give("label", name, f"{few} different values")
+                self._say("label", name, f"it holds {few} different values")
+            else:
+                self._give("ignored", name, "neither a step nor a label")
+                self.notes.append(f"column {name!r} is left out; {option('label', name)} uses it")
+
+    def _find_group(self) -> None:
+        if self._seeks("group") and self.asked.channels is None:
+            known = (*GROUP_NAMES, *ID_NAMES) if self.layout == "wide" else GROUP_NAMES
+            for name in self._find_named(known)[:1]:
+                self._give("group", name, "its name")
+
+    def _take_measurements(self) -> None:
+        named = self.asked.channels is not None
+        for name in self._free():
+            if named:
+                self._give("ignored", name, "channels are named")
+            elif self._numeric[name]:
+                self._give("measurement", name, "numbers")
+            else:
+                self._leave_out_text(name)
+        if "measurement" not in {role for role, _ in self.roles.values()}:
+            raise SeriesError(
+                f"has columns {list_names(self.names)} and none of them holds values: name those "
+                f"that do, {option('channels')}"
+            )
+
+    def _leave_out_text(self, name: str) -> None:
+        cells, kind = self.cells.column(name), self._kind(name)
+        if not _is_text(kind) and not pa.types.is_temporal(kind):
+            raise SeriesError(
+                f"column {name!r} holds {kind}, wanted numbers: leave it out, "
+                f"{option('ignore', name)}"
+            )
+        id_ = self._name_of("id")
+        few = pc.count_distinct(cells).as_py()
+        static = id_ is not None and self.layout == "long" and self._constant_within(id_, name)
+        role: Role = "static" if static else "ignored"
+        uses = option("label", name) if few <= FEW else option("ignore", name)
+        self._give(role, name, "text" + (" that is constant within each series" if static else ""))
+        self.notes.append(f"column {name!r} holds text and is left out; {uses} if it is a label")
+
+    def _constant_within(self, id_: str, name: str) -> bool:
+        pairs = self.cells.select([id_, name]).group_by([id_, name]).aggregate([]).num_rows
+        return bool(pairs == pc.count_distinct(self.cells.column(id_)).as_py())
+
+    def _say(self, role: str, name: str, why: str) -> None:
+        self.notes.append(
+            f"column {name!r} is taken for the {role}, since {why}; if it is not: "
+            f"{option(role, 'none')}"
+        )
+
+    def _name_of(self, role: Role) -> str | None:
+        return next((name for name, (given, _) in self.roles.items() if given == role), None)
+
+    def _find_named(self, wanted: Sequence[str]) -> list[str]:
+        """Free columns with these names, in the order of ``wanted``."""
+        free = {name.strip().lower(): name for name in reversed(self._free())}
+        return [free[name] for name in wanted if name in free]
+
+    def _repeats(self, name: str) -> bool:
+        return bool(pc.count_distinct(self.cells.column(name)).as_py() < self.cells.num_rows)
+
+    def _kind(self, name: str) -> Any:
+        return self.cells.schema.field(name).type
+
+    def _type(self, name: str) -> str:
+        if self.typed or not _is_text(self._kind(name)):
+            return str(self._kind(name))
+        return "number" if self._numeric[name] else "text"
+
+    def _holds_numbers(self, name: str) -> bool:
+        kind = self._kind(name)
+        if _is_text(kind):  # a few cells that are none are faults, said by line
+            cells = pc.utf8_trim_whitespace(self.cells.column(name).slice(0, 2000))
+            marked = pc.is_in(cells, value_set=pa.array(tuple(self.marks), cells.type))
+            right = pc.or_kleene(marked, pc.match_substring_regex(cells, NUMBER))
+            return bool(2 * (pc.sum(right).as_py() or 0) >= len(cells) - cells.null_count)
+        tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+        return any(test(kind) for test in (*tests, pa.types.is_decimal)) or (
+            pa.types.is_null(kind) and self.typed
+        )
+
+    def _numbers(self, name: str, rows: int | None = None) -> np.ndarray | None:
+        """The cells of a column as numbers, NaN where missing; None where they are none."""
+        cells = self.cells.column(name).slice(0, rows).combine_chunks()
+        try:
+            if _is_text(cells.type):
+                trimmed = pc.utf8_trim_whitespace(cells)
+                marks = pa.array(tuple(self.marks), trimmed.type)
+                cells = pc.if_else(pc.is_in(trimmed, value_set=marks), None, trimmed)
+            return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return None
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
