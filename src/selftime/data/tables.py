@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
-from selftime.data.clock import Stamps
+from selftime.data.clock import Stamps, dates_in
 from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
 from selftime.data.roles import decide_roles
 from selftime.data.schema import Asked, Schema
@@ -153,7 +153,7 @@ def _times(table: Table, name: str | None, asked: Asked) -> tuple[np.ndarray | N
             f"drop the row, or read rows in their order, {option('time', 'none')}"
         )
     if times.dtype.kind not in "mM":
-        return times, Stamps(None, "number")
+        return dates_in(times) or (times, Stamps(None, "number"))
     return in_zone(times, Stamps(zone, kind), asked.time_zone)  # type: ignore[arg-type]
 
 
