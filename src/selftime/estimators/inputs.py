@@ -86,7 +86,7 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
             estimator,
             X,
             reset=first,
-            dtype=np.float32,
+            dtype=[np.float64, np.float32],  # the reader takes levels out in 64 bits
             ensure_all_finite="allow-nan",
             ensure_min_samples=2 if first else 1,
         )
