@@ -85,8 +85,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(given, choices, count_wild(series, scale))
-    at_once = isinstance(learner, ClosedForm)
-    if kept and at_once:
+    if kept and isinstance(learner, ClosedForm):
         kept.check_at_once(card)
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
@@ -97,10 +96,10 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     own = np.unique(fingerprints_of(given))
     known = merge_fingerprints(own, before.fingerprints if before else None)
-    found = Model(learned.eval(), scale, series.channels, card, None, known)
-    model = with_reference_bank(found, series, seed)
+    bare = Model(learned.eval(), scale, series.channels, card, None, known)
+    model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
-        write_run(kept.folder, model, series.source, at_once=at_once)
+        write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
     return model
 
 
