@@ -110,6 +110,8 @@ def test_events_have_no_rule():
     assert "no rule" in Clock.of(times).reason
     assert Clock.of(times[::-1]).reason == "stamps do not rise"
     assert Clock.of(times[:1]).rule is None
+    twice_a_month = pd.date_range("2024-01-01", periods=40, freq="SMS").to_numpy()
+    assert Clock.of(twice_a_month).rule is None
 
 
 @given(step=some.sampled_from([0.1, 0.004, 1.0, 5.0]), begin=some.integers(-100, 100))

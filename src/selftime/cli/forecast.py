@@ -56,9 +56,8 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     series = read(data)
-    given = st.load(model) if model else None
     forecaster = st.Forecaster(
-        given,
+        st.load(model) if model else None,
         strategy=strategy,
         horizon=horizon,
         season=season,

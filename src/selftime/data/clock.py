@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from selftime.data.rules import (
     DAY,
     HOUR,
+    MOST_OFF,
     FixedStep,
     Months,
     OpenHours,
@@ -125,7 +126,7 @@ class Clock(NamedTuple):
         hours = _open_hours(numbers_of(times, zone), zone) if is_time and least > 0 else None
         if hours is not None and (best is None or _explain_more(hours, best, times)):
             best = hours if hours.places(times).is_kept else best
-        if best is None:
+        if best is None or (isinstance(best, FixedStep) and _is_unknown_calendar(best, times)):
             return cls(None, "stamps follow no rule")
         return cls(best, rule_in_words(best, is_time=is_time))
 
@@ -164,6 +165,14 @@ class Clock(NamedTuple):
         return (
             self._replace(rule=rule._replace(phase=None)) if isinstance(rule, FixedStep) else self
         )
+
+
+def _is_unknown_calendar(rule: FixedStep, times: np.ndarray) -> bool:
+    """Return whether steps of whole days vary as those of a calendar do, not by chance."""
+    numbers = numbers_of(times, rule.zone)
+    off = rule.places(times).off > 1e-6
+    whole_days = times.dtype.kind == "M" and bool((np.diff(numbers) % DAY == 0).all())
+    return whole_days and bool(off.mean() > MOST_OFF)
 
 
 def _plain_rules(

@@ -30,10 +30,11 @@ def clocks_of(series: SeriesSet) -> list[Clock]:
     if series.times is None:
         return [Clock(None, "there are no times")] * len(series)
     found: list[Clock] = []
+    before = series.times[:0]
     for times in np.split(series.times, series.offsets[1:-1]):
-        last = found[-1] if found else None
-        is_same = last is not None and last.follows(times)
-        found.append(last if last is not None and is_same else Clock.of(times, series.stamps))
+        is_same = np.array_equal(times, before) or (bool(found) and found[-1].follows(times))
+        found.append(found[-1] if is_same else Clock.of(times, series.stamps))
+        before = times
     long = [c for c, T in zip(found, series.lengths, strict=True) if T >= _FEW] or found
     usual = Counter(c.without_phase() for c in long if c.rule is not None).most_common(1)
     if not usual:

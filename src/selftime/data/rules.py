@@ -31,7 +31,7 @@ class Places(NamedTuple):
 
     @property
     def absent(self) -> int:
-        """How many places between the first and the last have no stamp."""
+        """Places between the first and the last that have no stamp."""
         return int(np.maximum(self.jumps - 1, 0).sum())
 
     @property

@@ -65,9 +65,9 @@ def find_wild(x: Float[np.ndarray, "T"]) -> Bool[np.ndarray, "T"]:
     """Return where single values are wild: no neighbour and no other value is like them.
 
     The distance of a value from the median of three neighbours on each side must be 20 times the
-    usual one (1.48 medians of those above 0) and 5 times that of any value that is not wild, for a
-    few values in a hundred at most. One that has a wild neighbour (a shift of the level) or another
-    as far away as itself (it repeats) is not wild. Where none is, nothing changes.
+    usual one (1.48 medians of those above 0) and the usual change from step to step, and 5 times
+    that of any value that is not wild, for a few values in a hundred at most. One that has a wild
+    neighbour (a shift of the level) or another as far away as itself (it repeats) is not wild.
 
     Example:
         >>> find_wild(np.array([8.0, 9, 7, 8, 9, 500, 7, 8, 9, 8])).nonzero()[0].tolist()
@@ -76,9 +76,13 @@ def find_wild(x: Float[np.ndarray, "T"]) -> Bool[np.ndarray, "T"]:
     out, seen = np.zeros(len(x), bool), np.flatnonzero(np.isfinite(x))
     if len(seen) < _FEWEST:
         return out
+    changes = np.abs(np.diff(x[seen]))
+    change = float(np.median(changes[changes > 0])) if (changes > 0).any() else np.inf
+    if _BESIDE * changes.max() <= FAR * change:  # no value can be so far from its neighbours
+        return out
     far = _distances(x[seen])
     order = np.argsort(-far)
-    usual = 1.4826 * float(np.median(far[far > 0])) if (far > 0).any() else np.inf
+    usual = max(1.4826 * float(np.median(far[far > 0])) if (far > 0).any() else np.inf, change)
     for count in range(max(min(3, len(far) // 10), len(far) // 100, 1), 0, -1):
         least, following = far[order[count - 1]], far[order[count]]
         if least > FAR * usual and least > LONE * following:
