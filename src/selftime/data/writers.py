@@ -54,7 +54,8 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
             that the format cannot hold.
     """
     target = Path(path)
-    encode = _ENCODERS.get(suffix_of(target))
+    is_packed = target.suffix.lower() == ".gz"
+    encode = _ENCODERS.get(suffix_of(target) if is_packed else target.suffix.lower())
     if encode is None:
         raise SeriesError(f"{target}: wanted a name ending in {', '.join(_ENCODERS)} to write to")
     if target.exists() and not overwrite:
@@ -65,7 +66,6 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
         data = encode(series)
     except SeriesError as error:
         raise SeriesError(f"{target}: {error}") from None
-    is_packed = target.suffix.lower() == ".gz"
     return write_file(target, gzip.compress(data, mtime=0) if is_packed else data)
 
 
