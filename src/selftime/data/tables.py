@@ -9,14 +9,9 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
-<<<<<<< HEAD
 from selftime.data.clock import Stamps, dates_in
-from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
-=======
-from selftime.data.clock import Stamps
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
 from selftime.data.formats.times import parse_times
->>>>>>> w-formats
 from selftime.data.roles import decide_roles
 from selftime.data.schema import Asked, Schema
 from selftime.data.series import SeriesSet
@@ -163,14 +158,9 @@ def _times(
             f"drop the row, or read rows in their order, {option('time', 'none')}"
         )
     if times.dtype.kind not in "mM":
-<<<<<<< HEAD
-        return dates_in(times) or (times, Stamps(None, "number"))
-    return in_zone(times, Stamps(zone, kind), asked.time_zone)  # type: ignore[arg-type]
-=======
-        return times, Stamps(None, "number"), notes
+        return *(dates_in(times) or (times, Stamps(None, "number"))), notes
     stamps = Stamps(zone, kind)  # type: ignore[arg-type]
     return *in_zone(times, stamps, asked.time_zone), notes
->>>>>>> w-formats
 
 
 def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
