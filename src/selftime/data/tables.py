@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
-from selftime.data.clock import Stamps
+from selftime.data.clock import Stamps, dates_in
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
 from selftime.data.formats.times import parse_times
 from selftime.data.roles import decide_roles
@@ -164,7 +164,7 @@ def _times(
             f"drop the row, or read rows in their order, {option('time', 'none')}"
         )
     if times.dtype.kind not in "mM":
-        return times, Stamps(None, "number"), notes
+        return *(dates_in(times) or (times, Stamps(None, "number"))), notes
     stamps = Stamps(zone, kind)  # type: ignore[arg-type]
     return *in_zone(times, stamps, asked.time_zone), notes
 

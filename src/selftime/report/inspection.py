@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from selftime.data.fills import describe_fills
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 
@@ -97,7 +98,7 @@ def inspect(x: Any) -> Inspection:
         duplicates=duplicates,
         contradictions=contradictions,
     )
-    return replace(found, warnings=tuple(warnings_of(found)))
+    return replace(found, warnings=(*warnings_of(found), *_warnings_of_fills(series)))
 
 
 def class_counts(labels: np.ndarray | None) -> dict[str, int]:
@@ -170,6 +171,11 @@ def warnings_of(found: Inspection) -> Iterator[DataWarning]:
         )
     yield from _warnings_of_classes(found.labels)
     yield from _warnings_of_time(found)
+
+
+def _warnings_of_fills(series: SeriesSet) -> Iterator[DataWarning]:
+    for finding, remedy in describe_fills(series):
+        yield DataWarning(finding, remedy)
 
 
 def _warnings_of_classes(labels: dict[str, int]) -> Iterator[DataWarning]:

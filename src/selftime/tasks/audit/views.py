@@ -120,7 +120,8 @@ class AuditData(NamedTuple):
 
 def prepare_audit(series: SeriesSet, seed: int) -> AuditData:
     """Encode the clean series and, with labels, classify them."""
-    x = fit_channels(series).apply(batch_of(series))
+    scale = fit_channels(series)
+    x = scale.apply(batch_of(scale.measure(series)))
     encoder = rocket(channels=series.n_channels, length=int(np.median(series.lengths)), seed=seed)
     with torch.inference_mode():
         encoder.prepare(x, generator(seed, 0))
