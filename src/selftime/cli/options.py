@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from selftime.cli import terminal
-
 if TYPE_CHECKING:
     from selftime import SeriesSet
 
@@ -40,7 +38,7 @@ def words_in(text: str | None) -> tuple[str, ...]:
 
 
 class Reader:
-    """Reads the data of a command as its options for tables say, and prints what was decided."""
+    """Reads the data of a command as its options for tables say."""
 
     def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
         self.asked, self.labels = asked, labels
@@ -49,18 +47,12 @@ class Reader:
         """Read series; with ``lenient`` the file of labels need not name any of them."""
         import selftime as st
 
-        if self.labels is None or not lenient:
-            series = st.read(source, labels=self.labels, **self.asked)
-        else:
-            try:
-                series = st.read(source, labels=self.labels, **self.asked)
-            except st.SeriesError as error:
-                if "matches a series" not in str(error):
-                    raise
-                series = st.read(source, **self.asked)
-        for note in series.notes:
-            terminal.note(f"{source}: {note}")
-        return series
+        try:
+            return st.read(source, labels=self.labels, **self.asked)
+        except st.SeriesError as error:
+            if not lenient or self.labels is None or "matches a series" not in str(error):
+                raise
+        return st.read(source, **self.asked)
 
 
 def _table_options(  # noqa: PLR0913 - each is one thing that people know of their data

@@ -63,7 +63,8 @@ def take_origin(
         change = np.abs(np.diff(values, prepend=np.nan))
         change[offsets[:-1]] = np.nan
         size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
-        far = size - np.where(np.isnan(move), -np.inf, move) > _DIGITS * np.log(2)
+        far = size - np.where(np.isnan(move), size, move) > _DIGITS * np.log(2)
+        far |= np.isnan(move) & (size > 24 * np.log(2))  # a counter that stands
         far &= lossy[:, channel]
         if far.any():
             origin[far, channel] = lower_medians(values, offsets)[far]
