@@ -45,20 +45,26 @@ class Reader:
     def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
         self.asked, self.labels = asked, labels
 
-    def __call__(self, source: str, *, lenient: bool = False) -> "SeriesSet":
-        """Read series; with ``lenient`` the file of labels need not name any of them."""
+    def __call__(self, source: str, *, lenient: bool = False, silent: bool = False) -> "SeriesSet":
+        """Read series; with ``lenient`` they need have none of the labels that were asked for.
+
+        Notes are printed unless ``silent``.
+        """
         import selftime as st
 
-        if self.labels is None or not lenient:
-            series = st.read(source, labels=self.labels, **self.asked)
-        else:
-            try:
-                series = st.read(source, labels=self.labels, **self.asked)
-            except st.SeriesError as error:
-                if "matches a series" not in str(error):
-                    raise
-                series = st.read(source, **self.asked)
-        for note in series.notes:
+        asked = {"labels": self.labels, **self.asked}
+        try:
+            series = st.read(source, **asked)
+        except st.SeriesError as error:
+            lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
+            found = [text in str(error) for text in lacks]
+            if not lenient or not any(found):
+                raise
+            series = st.read(source, **asked | ({"labels": None} if found[2] else {"label": None}))
+        count = int(series.labelled.sum())
+        some = asked["labels"] is None and 0 < count < len(series)
+        share = [f"{count:,} of {len(series):,} series are labelled"] if some else []
+        for note in () if silent else (*series.notes, *share):
             terminal.note(f"{source}: {note}")
         return series
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import RidgeClassifierCV
 
 from selftime.data import scaling
+from selftime.data.channels import concatenate
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
@@ -61,7 +62,7 @@ def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
 
     def values(series: SeriesSet) -> _Features:
-        x = scale.apply(batch_of(series))
+        x = scale.apply(batch_of(scale.measure(series)))
         return np.asarray(resample_to_length(x.filled(), x.lengths, length).flatten(1))
 
     vectors = values(train)
@@ -101,7 +102,7 @@ def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
     if not any(weight.requires_grad for weight in bare.parameters()):
         return bare
     fresh = build(recipe_of(bare)).eval()
-    sample = model.scaling.apply(batch_of(train, sample_of(len(train), 0)))
+    sample = model.scaling.apply(batch_of(model.check(train), sample_of(len(train), 0)))
     with torch.no_grad():
         fresh.prepare(sample, generator(0, 0))
     return fresh
@@ -168,12 +169,8 @@ def is_strategy(name: str) -> bool:
 
 def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
     """Join the series of two sets, without labels and groups."""
-    parts = (first, second)
-    seen = [np.ones(p.steps.shape, bool) if p.observed is None else p.observed for p in parts]
-    return SeriesSet(
-        steps=np.concatenate([part.steps for part in parts]),
-        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
-        channels=first.channels,
-        ids=np.arange(len(first) + len(second)).astype(str),
-        observed=None if all(own.all() for own in seen) else np.concatenate(seen),
-    )
+    bare = [
+        SeriesSet(p.steps, p.offsets, p.channels, ids, observed=p.observed, origin=p.origin)
+        for p, ids in ((first, np.arange(len(first))), (second, -1 - np.arange(len(second))))
+    ]
+    return concatenate(bare)
