@@ -27,8 +27,8 @@ def labelled_part(series: SeriesSet, name: str) -> SeriesSet:
     known = series.labelled
     if not known.any():
         raise SeriesError(
-            f"{name} has no labels, wanted one for some series at least: their column is given by "
-            f"{option('label')}, a file of ids and labels by {option('labels')}"
+            f"{name} has no labels, wanted one for some series at least: name their column, "
+            f"{option('label')}, or a file of ids and labels, {option('labels')}"
         )
     return series if known.all() else series[known]
 

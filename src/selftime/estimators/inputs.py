@@ -65,7 +65,7 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
         target_type: TargetType,
         config: TransferConfig,
     ) -> None:
-        """Fit the strategy on series with known targets, and pretrain on all where no model is given."""
+        """Fit the strategy on series with known targets; pretrain on all if no model is given."""
         self._given = None if self.model is None else model_at(self.model)
         series = whole if known.all() else whole[known]
         tell(share_in_words(known))

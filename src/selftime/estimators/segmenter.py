@@ -68,12 +68,12 @@ class Segmenter(TransferEstimator):
         labels = _labels_of_steps(series, y)
         known = np.array([are_known(own).any() for own in labels])
         target_type = StepClasses(number_classes(np.concatenate(labels))[0])
+        config = self._transfer_config()
+        check_transfer(config, target_type)
         if target_type.size < 2:
             raise ValueError(
                 f"got steps of one class only ({target_type.classes[0]}), wanted at least 2"
             )
-        config = self._transfer_config()
-        check_transfer(config, target_type)
         own = [labels[i] for i in np.flatnonzero(known)]
         self._fit_strategy(series, known, own, target_type, config)
         self.classes_ = target_type.classes

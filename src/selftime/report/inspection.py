@@ -187,14 +187,15 @@ def count_duplicates(series: SeriesSet) -> tuple[int, int]:
     if series.labels is None:
         return len(twins), 0
     codes = number_classes(series.labels)[1]
-    return len(twins), sum(codes[a] != codes[b] and min(codes[a], codes[b]) >= 0 for a, b in twins)
+    pairs = codes[np.array(twins, np.int64).reshape(-1, 2)]
+    return len(twins), int(((pairs[:, 0] != pairs[:, 1]) & (pairs >= 0).all(axis=1)).sum())
 
 
 def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     """Yield the findings that may spoil results."""
     if found.series == 1:
         length = "..." if found.windows is None else found.windows
-        yield DataWarning("there is one series only", f"cut it, {option('windows', length)}")
+        yield DataWarning("there is one series only", f"cut it into windows, {option('windows', length)}")
     yield from _warnings_of_shape(found)
     if found.constant:
         names = ", ".join(found.constant)
@@ -233,13 +234,13 @@ def _warnings_of_shape(found: Inspection) -> Iterator[DataWarning]:
 
 def _warnings_of_classes(labels: dict[str, int]) -> Iterator[DataWarning]:
     if len(labels) == 1:
-        yield DataWarning("all labels are the same", f"name their column, {option('label')}")
+        yield DataWarning("all labels are the same", f"check the label column, {option('label')}")
     lonely = [name for name, count in labels.items() if count == 1]
     if len(labels) > 1 and len(lonely) > len(labels) / 2:
         yield DataWarning(
             f"{len(lonely)} of {len(labels)} classes have one series only",
-            f"if these are ids or measured values: {option('label', 'none')}, or name another "
-            f"column, {option('label')}",
+            "check that the label column is not an id or a measured value: "
+            f"{option('label', 'none')} takes none, {option('label')} another",
         )
     elif len(labels) > 1 and lonely:
         yield DataWarning(

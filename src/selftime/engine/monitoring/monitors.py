@@ -181,7 +181,8 @@ class CollapseMonitor:
     that it falls does. Read it before the first step and then every 10 steps up to step 50: a
     collapse shows by then in three or five readings. The rank is that of unit vectors less their
     mean, since a mean that all share would hide in how many directions they differ. Labels (B,),
-    -1 where there is none, are read for the ``knn`` monitor only; ``history`` holds all readings, the first included.
+    -1 where there is none, are read for the ``knn`` monitor only; ``history`` holds all readings,
+    the first included.
     """
 
     def __init__(

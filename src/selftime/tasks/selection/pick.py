@@ -148,7 +148,8 @@ def pick(
     rows = sample_of(len(others), seed)
     with open_progress(progress) as show:
         vectors = pool_layers(model, body, series, show)
-        over = None if others is series else pool_layers(model, body, others[rows], show)
+        apart = unlabelled is not None or series is not whole
+        over = pool_layers(model, body, others[rows], show) if apart else None
     found = [
         score_candidate(layer, standardise_over(z, over[layer] if over else z[rows]), index)
         for layer, z in vectors.items()

@@ -11,6 +11,7 @@ from selftime.data.fingerprints import are_among, fingerprints_of
 from selftime.data.labels import labelled_part
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.door import option
 from selftime.engine.model import Model
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress
@@ -102,7 +103,7 @@ def suggest(
     open_rows = rows_without_label(series, beside)
     most = len(open_rows)
     if not 1 <= n <= most:
-        raise SeriesError(f"got n={n}, but {most} series are without a label: ask for 1 to {most}")
+        raise SeriesError(f"got {option('n', n)}, but {most} series are without a label: ask for 1 to {most}")
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = labelled_vectors(model, series, beside)
     selected = select_rows(model.embed(series[pool], progress=progress), n, known)
