@@ -53,18 +53,20 @@ def take_origin(
     was taken. Origin plus steps is again the 64-bit value, to 24 digits of the difference.
     """
     plain = _in_32_bits(steps)
-    lossy = ((plain != steps) & ~np.isnan(steps)).any(axis=0)
-    if not lossy.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
+    differs = (plain != steps) & ~np.isnan(steps)
+    if not differs.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
         return plain, None
-    origin = np.zeros((len(offsets) - 1, steps.shape[1]))
-    for channel in np.flatnonzero(lossy):
+    lossy = np.logical_or.reduceat(differs, offsets[:-1], axis=0)  # by series: a part is as a whole
+    origin = np.zeros(lossy.shape)
+    for channel in np.flatnonzero(lossy.any(axis=0)):
         values = np.asarray(steps[:, channel], np.float64)
         change = np.abs(np.diff(values, prepend=np.nan))
         change[offsets[:-1]] = np.nan
         size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
         far = size - np.where(np.isnan(move), -np.inf, move) > _DIGITS * np.log(2)
+        far &= lossy[:, channel]
         if far.any():
-            origin[far, channel] = _lower_medians(values, offsets)[far]
+            origin[far, channel] = lower_medians(values, offsets)[far]
             shift = np.repeat(origin[:, channel], np.diff(offsets))
             plain[:, channel] = values - shift
     return plain, origin if origin.any() else None
@@ -79,8 +81,10 @@ def _log_mean(x: Float64[np.ndarray, "S"], first: Int64[np.ndarray, "N"]) -> np.
     return mean
 
 
-def _lower_medians(x: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]) -> np.ndarray:
-    """Return the lower median of each series; NaN is left out."""
+def lower_medians(
+    x: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]
+) -> Float64[np.ndarray, "N"]:
+    """Return the lower median of each series; NaN is left out, and 0 where nothing else is."""
     codes = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     order = np.lexsort((x, codes))  # NaN last
     valid = np.add.reduceat((~np.isnan(x)).astype(np.int64), offsets[:-1])
@@ -222,7 +226,7 @@ def _in_32_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _check_finite(cube: np.ndarray, first: int) -> None:
-    far = np.abs(cube) > np.finfo(np.float32).max
+    far = np.isinf(_in_32_bits(cube))  # what rounds to the largest of them is one of them
     if not far.any():
         return
     i, channel, step = np.argwhere(far)[0]

@@ -11,6 +11,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError, column_of, label_column
 from selftime.data.channels import select_channels
+from selftime.data.fills import fill_notes
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.paths import join_parts, name_part, read_labels, read_path, short_names
@@ -102,6 +103,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     if windows is not None:
         series = cut_recordings(series, windows, stride)
     if not isinstance(source, SeriesSet):
+        series = replace(series, notes=(*series.notes, *fill_notes(series)))
         tell(series.notes, source)
     return series
 

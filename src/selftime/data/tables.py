@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
-from selftime.data.clock import Stamps
-from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
+from selftime.data.clock import Stamps, dates_in
+from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
+from selftime.data.formats.times import parse_times
 from selftime.data.roles import decide_roles
 from selftime.data.schema import Asked, Schema
 from selftime.data.series import SeriesSet
@@ -21,16 +22,22 @@ MANY_REPEATED = 0.05
 
 
 class Table(NamedTuple):
-    """An arrow table from a file or a frame; ``first_line`` is None where cells have types."""
+    """An arrow table from a file or a frame.
+
+    ``first_line`` is that of its first row, None where cells have types; ``lines`` are those of
+    all rows where others lie between.
+    """
 
     cells: Any
     named: bool = True
     first_line: int | None = None
     notes: tuple[str, ...] = ()
+    lines: np.ndarray | None = None
 
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
         at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
+        at = at if self.lines is None else f"line {self.lines[row]}"
         return f"{at}, column {column!r}"
 
 
@@ -45,7 +52,7 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     table = table._replace(cells=_plain(table.cells))
-    marks = (*MISSING_CELLS, "")
+    marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
     found = read(table, schema, asked)
@@ -68,9 +75,9 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         encoded = _cells(table, str(schema.of("id"))).dictionary_encode()  # by first appearance
         codes = np.asarray(encoded.indices, np.int64)
         ids = _plain_names(table, encoded.dictionary)
-    times, stamps = _times(table, schema.of("time"), asked)
+    times, stamps, said = _times(table, schema.of("time"), asked)
     order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
-    values, notes = _values(table, schema, asked), []
+    values, notes = _values(table, schema, asked), [*said]
     if times is not None:
         same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
         if same.any():
@@ -119,7 +126,8 @@ def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndar
             f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
         )
     values = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    far = np.abs(values) > np.finfo(np.float32).max
+    with np.errstate(over="ignore"):
+        far = np.isinf(values.astype(np.float32))
     if far.any():
         row = int(np.argmax(far))
         raise SeriesError(
@@ -129,14 +137,17 @@ def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndar
     return values.copy()
 
 
-def _times(table: Table, name: str | None, asked: Asked) -> tuple[np.ndarray | None, Stamps]:
-    """Return the stamps of the rows, in UTC where they have a zone, and what they are."""
+def _times(
+    table: Table, name: str | None, asked: Asked
+) -> tuple[np.ndarray | None, Stamps, tuple[str, ...]]:
+    """Return the stamps of the rows, in UTC where they have a zone, what they are, and notes."""
     if name is None:
-        return None, Stamps()
+        return None, Stamps(), ()
+    notes: tuple[str, ...] = ()
     cells = _cells(table, name)
     kind, zone = "time", getattr(cells.type, "tz", None)
     if _is_text(cells):
-        times = times_of(cells, lambda row: table.place(row, name))
+        times, zone, kind, notes = parse_times(cells, lambda row: table.place(row, name))
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
         kind = "date" if pa.types.is_date(cells.type) else "time"
         times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
@@ -153,8 +164,9 @@ def _times(table: Table, name: str | None, asked: Asked) -> tuple[np.ndarray | N
             f"drop the row, or read rows in their order, {option('time', 'none')}"
         )
     if times.dtype.kind not in "mM":
-        return times, Stamps(None, "number")
-    return in_zone(times, Stamps(zone, kind), asked.time_zone)  # type: ignore[arg-type]
+        return *(dates_in(times) or (times, Stamps(None, "number"))), notes
+    stamps = Stamps(zone, kind)  # type: ignore[arg-type]
+    return *in_zone(times, stamps, asked.time_zone), notes
 
 
 def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:

@@ -64,8 +64,8 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
     fits = isinstance(model.scaling, PerChannel)
     scale = scaling.fit_channels(series) if fits else model.scaling
     encoder, how = match_channels(model, series.channels)
-    series = scale.measure(series)
-    refit(encoder, scale.apply(batch_of(series, sample_of(len(series), seed))))
+    few = scale.measure(series[sample_of(len(series), seed)])
+    refit(encoder, scale.apply(batch_of(few)))
     size = f"{len(series)} series of {series.n_channels} channels"
     note = {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
     card = model.card | {"settings": model.card.get("settings", {}) | {"adapted": note}}

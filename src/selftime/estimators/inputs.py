@@ -5,6 +5,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import pyarrow as pa
 from narwhals.dependencies import is_into_dataframe
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
@@ -20,7 +21,7 @@ from selftime.engine.pretrain import pretrain
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.objectives.supervised.targets import TargetType
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.fitting import Forecasts
+from selftime.tasks.forecasting.forecasts import Forecasts
 from selftime.tasks.transfer.choose import fit_strategy
 from selftime.tasks.transfer.strategies import TransferConfig
 
@@ -101,7 +102,7 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
             estimator,
             X,
             reset=first,
-            dtype=np.float32,
+            dtype=[np.float64, np.float32],  # the reader takes levels out in 64 bits
             ensure_all_finite="allow-nan",
             ensure_min_samples=2 if first else 1,
         )
@@ -162,9 +163,24 @@ def target_matrix(y: Any) -> np.ndarray | None:
     return array if array.ndim == 2 and array.shape[1] > 1 else None
 
 
+def empty_like(source: Any) -> Any:
+    """Return a frame of the kind and columns of the source, without rows; None of others."""
+    return nw.from_native(source).head(0).to_native() if is_into_dataframe(source) else None
+
+
 def frame_like(source: Any, forecasts: Forecasts) -> Any:
-    """A frame of the same kind as the source (pandas, polars, arrow), else the array (N,C,H)."""
+    """A frame of the same kind as the source (pandas, polars, arrow), else the array (N,C,H).
+
+    Times are in the unit of the source.
+    """
     if not is_into_dataframe(source):
         return forecasts.mean
-    kind = nw.from_native(source).implementation
-    return nw.from_dict(forecasts.columns(), backend=kind).to_native()
+    given = nw.from_native(source, eager_only=True)
+    table = pa.table({name: pa.array(column) for name, column in forecasts.columns().items()})
+    frame = nw.from_arrow(table, backend=given.implementation)
+    units = [t.time_unit for t in given.schema.values() if isinstance(t, nw.Datetime)]
+    now = frame.schema.get("ds")
+    if units and isinstance(now, nw.Datetime):
+        own = nw.Datetime(units[0], now.time_zone)
+        frame = frame.with_columns(nw.col("ds").cast(own))
+    return frame.to_native()

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selftime.data.arrays import number_classes
+from selftime.data.fills import describe_fills
 from selftime.data.periods import period_of
 from selftime.data.readers import read
 from selftime.data.schema import Column
@@ -125,7 +126,7 @@ def inspect(x: Any) -> Inspection:
         columns=series.columns,
         notes=series.notes,
     )
-    return replace(found, warnings=tuple(warnings_of(found)))
+    return replace(found, warnings=(*warnings_of(found), *_warnings_of_fills(series)))
 
 
 def class_counts(labels: np.ndarray | None) -> dict[str, int]:
@@ -195,7 +196,9 @@ def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     """Yield the findings that may spoil results."""
     if found.series == 1:
         length = "..." if found.windows is None else found.windows
-        yield DataWarning("there is one series only", f"cut it into windows, {option('windows', length)}")
+        yield DataWarning(
+            "there is one series only", f"cut it into windows, {option('windows', length)}"
+        )
     yield from _warnings_of_shape(found)
     if found.constant:
         names = ", ".join(found.constant)
@@ -230,6 +233,11 @@ def _warnings_of_shape(found: Inspection) -> Iterator[DataWarning]:
             f"if each row is a series of {C} steps: {option('layout', 'wide')}; in an array "
             "channels come before steps",
         )
+
+
+def _warnings_of_fills(series: SeriesSet) -> Iterator[DataWarning]:
+    for finding, remedy in describe_fills(series):
+        yield DataWarning(finding, remedy)
 
 
 def _warnings_of_classes(labels: dict[str, int]) -> Iterator[DataWarning]:

@@ -23,9 +23,12 @@ Ranges = Float[np.ndarray, "C 2"]
 def channel_ranges(series: SeriesSet) -> Ranges:
     """Return the 1st and 99th percentile of the observed values of every channel."""
     valid = series.observed if series.observed is not None else np.ones_like(series.steps, bool)
+    steps = series.steps
+    if series.origin is not None:
+        steps = steps + np.repeat(series.origin, series.lengths, axis=0)
     ends = [
         np.quantile(column[seen], [0.01, 0.99]) if seen.any() else np.zeros(2)
-        for column, seen in zip(series.steps.T, valid.T, strict=True)
+        for column, seen in zip(steps.T, valid.T, strict=True)
     ]
     low, high = np.array(ends, np.float64).T
     return np.stack([low, np.where(high > low, high, low + 1)], axis=1)

@@ -67,7 +67,9 @@ def inspect_views(
         'confuses series: leave out'
     """
     if len(series) < 2:
-        raise SeriesError(f"got 1 series, wanted at least 2: cut it into windows, {option('windows', 500)}")
+        raise SeriesError(
+            f"got 1 series, wanted at least 2: cut it into windows, {option('windows', 500)}"
+        )
     most = max(64, _AUDIT_STEPS // max(1, int(np.median(series.lengths))))
     tell(share_in_words(series.labelled))
     known = series[series.labelled] if series.labelled.any() else series

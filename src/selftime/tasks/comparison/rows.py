@@ -81,9 +81,11 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     """
     length = int(np.median(train.lengths))
     body = Standardised(encoder=MiniRocket(channels=train.n_channels, length=length, seed=seed))
+    scale = scaling.none() if train.origin is None else scaling.fit_channels(train)
+    few = scale.measure(train[sample_of(len(train), seed)])
     with torch.inference_mode():
-        body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
-    model = Model(body, scaling.none(), train.channels)
+        body.prepare(scale.apply(batch_of(few)), generator(seed, 0))
+    model = Model(body, scale, train.channels)
     head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
     return Row("MiniRocket + ridge", *_embed_both(model, train, test), head)
 
@@ -169,8 +171,10 @@ def is_strategy(name: str) -> bool:
 
 def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
     """Join the series of two sets, without labels and groups."""
-    bare = [
-        SeriesSet(p.steps, p.offsets, p.channels, ids, observed=p.observed, origin=p.origin)
-        for p, ids in ((first, np.arange(len(first))), (second, -1 - np.arange(len(second))))
-    ]
-    return concatenate(bare)
+    ids = np.split(np.arange(len(first) + len(second)).astype(str), [len(first)])
+    return concatenate(
+        [
+            SeriesSet(p.steps, p.offsets, p.channels, own, observed=p.observed, origin=p.origin)
+            for p, own in zip((first, second), ids, strict=True)
+        ]
+    )

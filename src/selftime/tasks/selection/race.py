@@ -47,7 +47,7 @@ PROBE_FOLDS = 5
 def criterion_value(model: Model, series: SeriesSet, seed: int) -> float:
     """Return the label-free criterion of the embeddings of a sample."""
     rows = sample_of(len(series), seed, _CRITERION_SERIES)
-    x = model.scaling.apply(batch_of(model.check(series), rows))
+    x = model.scaling.apply(batch_of(model.check(series[rows])))
     return CRITERIA[CRITERION](embed_views(model.encoder, x, generator(seed, 0)))
 
 

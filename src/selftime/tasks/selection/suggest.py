@@ -103,7 +103,9 @@ def suggest(
     open_rows = rows_without_label(series, beside)
     most = len(open_rows)
     if not 1 <= n <= most:
-        raise SeriesError(f"got {option('n', n)}, but {most} series are without a label: ask for 1 to {most}")
+        raise SeriesError(
+            f"got {option('n', n)}, but {most} series are without a label: ask for 1 to {most}"
+        )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
     known = labelled_vectors(model, series, beside)
     selected = select_rows(model.embed(series[pool], progress=progress), n, known)

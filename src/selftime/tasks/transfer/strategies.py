@@ -231,6 +231,7 @@ def from_first_weights(model: Model, series: SeriesSet) -> Model:
     scale = scaling.fit_channels(series)
     series, length = scale.measure(series), int(np.median(series.lengths))
     encoder = build(network_like(model.encoder, series.n_channels, length))
+    few = scale.measure(series[sample_of(len(series), 0)])
     with torch.no_grad():
-        encoder.prepare(scale.apply(batch_of(series, sample_of(len(series), 0))), generator(0, 0))
+        encoder.prepare(scale.apply(batch_of(few)), generator(0, 0))
     return Model(encoder, scale, series.channels)
