@@ -1,6 +1,7 @@
 """Series and targets as scikit-learn gives them; the base of estimators that use a model."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
@@ -106,7 +107,7 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
             ensure_all_finite="allow-nan",
             ensure_min_samples=2 if first else 1,
         )
-    if np.ndim(y) > 1 and np.shape(y)[1] > 1:
+    if target_matrix(y) is not None:
         y = np.zeros(len(y)) if is_into_dataframe(X) else None
     labels = None if y is None else _in_order(X, y)
     if not is_into_dataframe(X):
@@ -118,20 +119,33 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
 
 
 def _in_order(X: Any, y: Any) -> Any:
-    """Return labels in the order of X; a Series whose index names the series as it is.
+    """Return labels in the order of X, or a Series as it is where its index names the series.
 
-    An index of numbers names series where X has the same in its index or among its ids.
+    Its index counts where X has ids, names of files or an index of its own with the same entries;
+    numbers of rows are no names.
     """
     index, rows = getattr(y, "index", None), getattr(X, "index", None)
     if index is None or callable(index) or np.ndim(y) != 1 or type(index).__name__ == "RangeIndex":
-        return column_or_1d(y, warn=True)
+        return _column_of(y)
+    numbered = index.dtype.kind in "iuf"
     if isinstance(X, SeriesSet):
-        same_kind = (index.dtype.kind in "iu") == (X.ids.dtype.kind in "iu")
-        return y if same_kind and set(X.ids.tolist()) & set(index) else column_or_1d(y, warn=True)
-    if rows is None or callable(rows) or len(rows) != len(index):
-        return column_or_1d(y, warn=True) if index.dtype.kind in "iuf" else y
-    fits = index.is_unique and not rows.equals(index) and set(rows) == set(index)
-    return column_or_1d(y.reindex(rows) if fits else y, warn=True)
+        same_kind = numbered == (X.ids.dtype.kind in "iuf")
+        return y if same_kind and set(X.ids.tolist()) & set(index) else _column_of(y)
+    if rows is None or callable(rows):
+        listed = [X] if isinstance(X, str | os.PathLike) else X
+        named = isinstance(X, Mapping) or all(isinstance(x, str | os.PathLike) for x in listed)
+        return y if named and not numbered else _column_of(y)
+    if len(rows) != len(index):
+        return y
+    moved = index.is_unique and not rows.equals(index) and set(rows) == set(index)
+    return _column_of(y.reindex(rows) if moved else y)
+
+
+def _column_of(y: Any) -> Any:
+    """Return one label a series, in the type in which they came."""
+    if np.ndim(y) != 1:
+        return column_or_1d(y, warn=True)
+    return list(y) if isinstance(y, list | tuple) else np.asarray(y)
 
 
 def _is_matrix(X: Any) -> bool:

@@ -229,7 +229,7 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
 def from_first_weights(model: Model, series: SeriesSet) -> Model:
     """Build the network of a model, or ``dilated`` where it has none, with its first weights."""
     scale = scaling.fit_channels(series)
-    series, length = scale.measure(series), int(np.median(series.lengths))
+    length = int(np.median(series.lengths))
     encoder = build(network_like(model.encoder, series.n_channels, length))
     few = scale.measure(series[sample_of(len(series), 0)])
     with torch.no_grad():
