@@ -18,6 +18,30 @@ START_NAMES, END_NAMES = ("start", "begin", "onset", "from"), ("end", "stop", "u
 _OTHER_NAMES = ("target", "annotation", "event", "state", "activity", "result", "y")
 
 
+def labelled_part(series: SeriesSet, name: str) -> SeriesSet:
+    """Return the labelled series alone; ``name`` is theirs, for the message.
+
+    Raises:
+        SeriesError: none is labelled.
+    """
+    known = series.labelled
+    if not known.any():
+        raise SeriesError(
+            f"{name} has no labels, wanted one for some series at least: name their column, "
+            f"{option('label')}, or a file of ids and labels, {option('labels')}"
+        )
+    return series if known.all() else series[known]
+
+
+def share_in_words(known: np.ndarray, name: str = "") -> list[str]:
+    """Say how many of the series are labelled, where not all are; nothing where none is."""
+    count = int(known.sum())
+    if count in (0, len(known)):
+        return []
+    of = f" of {name}" if name else ""
+    return [f"{count:,} of {len(known):,} series{of} are labelled"]
+
+
 class LabelTable(NamedTuple):
     """Rows of labels: the key of a series each, a span of its steps where given, and a label."""
 
