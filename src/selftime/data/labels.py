@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selftime.data.arrays import SeriesError, are_known, label_column
-from selftime.data.schema import LABEL_NAMES, list_names
+from selftime.data.schema import LABEL_NAMES, list_names, plain_name
 from selftime.data.series import SeriesSet
 from selftime.data.tables import Table, column_in
 from selftime.door import option
@@ -35,7 +35,7 @@ def label_table(table: Table, id: str | None = None, label: str | None = None) -
     names = [str(name) for name in table.cells.column_names]
     if len(names) < 2:
         raise SeriesError(f"has columns {list_names(names)}, wanted ids and labels of series")
-    lower = {name.strip().lower(): name for name in reversed(names)}
+    lower = {plain_name(name): name for name in reversed(names)}
 
     def find(wanted: Sequence[str]) -> str | None:
         return next((lower[name] for name in wanted if name in lower), None)

@@ -15,7 +15,7 @@ from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.paths import join_parts, name_part, read_labels, read_path, short_names
 from selftime.data.recordings import cut_recordings
-from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES, Asked, Layout
+from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
 from selftime.data.tables import Table, series_of_table
 from selftime.door import tell
@@ -169,28 +169,18 @@ def _table_of(source: Any) -> Table | None:
     elif not isinstance(source, np.ndarray):
         source = nw.from_native(source, pass_through=True)
         source = source.to_native() if isinstance(source, nw.DataFrame | nw.LazyFrame) else source
-    return table_of_frame(_with_index(source))
+    return table_of_frame(_without_periods(source))
 
 
-def _with_index(frame: Any) -> Any:
-    """Return a pandas frame whose index is columns: names, stamps and texts are kept."""
-    if not hasattr(frame, "reset_index") or not hasattr(frame, "index"):
+def _without_periods(frame: Any) -> Any:
+    """Return a pandas frame whose periods, such as months, are the stamps of their starts."""
+    if type(getattr(frame, "index", None)).__name__ == "PeriodIndex":
+        frame = frame.set_axis(frame.index.to_timestamp(), axis=0)
+    if not hasattr(frame, "assign"):
         return frame
-    index = frame.index
-    kind = type(index).__name__
-    if kind == "PeriodIndex":
-        frame, kind = frame.set_axis(index.to_timestamp(), axis=0), "DatetimeIndex"
-    named = any(name is not None and name not in frame.columns for name in index.names)
-    if kind in ("Index", "RangeIndex") and index.dtype.kind in "iuf":
-        named = named and str(index.name).lower() in (*ID_NAMES, *TIME_NAMES, *LABEL_NAMES)
-    texts = kind == "Index" and index.dtype == object and index.is_unique
-    if kind == "DatetimeIndex" and not named and "ds" not in frame.columns:
-        frame = frame.rename_axis("ds")
-    elif texts and not named and "unique_id" not in frame.columns:
-        frame = frame.rename_axis("id")
-    elif not named:
-        return frame
-    return frame.reset_index()
+    kinds = {name: str(kind) for name, kind in frame.dtypes.items()}
+    periods = [name for name, kind in kinds.items() if kind.startswith("period")]
+    return frame.assign(**{name: frame[name].dt.to_timestamp() for name in periods})
 
 
 def _read_frame(table: Table, asked: Asked, labels: Any) -> SeriesSet:
