@@ -13,7 +13,7 @@ from selftime.data.arrays import SeriesError, column_of, label_column
 from selftime.data.channels import select_channels
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
-from selftime.data.paths import join_parts, name_part, read_labels, read_path, short_names
+from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
 from selftime.data.recordings import cut_recordings
 from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
@@ -70,7 +70,8 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
         groups: (N,) subject, machine or session of each series, in place of those of the source.
         id: column that names the series of each row; "none" if there is none.
         time: column of stamps; "none" keeps the order of the rows.
-        label: column of labels; "folder" takes the names of sub-folders, "none" takes none.
+        label: column of labels; "folder" takes the names of sub-folders, "name" those of files
+            without their last number (normal_001.wav), "none" takes none.
         group: column of groups; "folder" takes the names of sub-folders.
         channels: columns of values; all numeric ones that are left when None.
         ignore: columns that are left out.
@@ -154,9 +155,8 @@ def _without(source: Any, missing: Sequence[Any]) -> Any:
 
 def _of_parts(parts: Sequence[Any], names: list[str] | None, asked: Asked) -> SeriesSet:
     """Read the parts of a list or dict one by one: paths, frames, arrays or SeriesSets."""
-    paths = [isinstance(part, str | os.PathLike) for part in parts]
-    if names is None and all(paths):
-        names = short_names([Path(part) for part in parts])
+    if parts and names is None and all(isinstance(part, str | os.PathLike) for part in parts):
+        return read_paths(parts, asked)
     names = names or [str(i) for i in range(len(parts))]
     found = [_series_of([part] if _is_numbers(part) else part, asked) for part in parts]
     return join_parts([name_part(own, name) for own, name in zip(found, names, strict=True)], names)

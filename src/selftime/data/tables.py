@@ -69,10 +69,10 @@ def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:
     steps, C = int(series.lengths.max()), series.n_channels
     if schema.layout == "long" and steps == 1 and len(series) > 1:
         yield f"every series has 1 step; if the rows are one series: {option('id', 'none')}"
-    if schema.layout == "series" and C > max(16, 4 * steps) and schema.of("time"):
+    if schema.layout == "series" and max(16, 4 * steps) < C and schema.of("time"):
         rows = f"if each row is a series: {option('layout', 'wide')}"
         yield f"{C} channels of {steps} steps; {rows}"
-    known = () if series.labels is None else series.labels[series.labelled].tolist()
+    known = [] if series.labels is None else series.labels[series.labelled].tolist()
     if len(set(known)) == len(known) > 9 and not isinstance(known[0], float):
         yield (
             f"column {schema.of('label')!r} holds a class of its own for each series; if it is no "
