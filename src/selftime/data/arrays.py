@@ -213,7 +213,7 @@ def _in_32_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _check_finite(cube: np.ndarray, first: int) -> None:
-    far = np.abs(cube) > np.finfo(np.float32).max
+    far = np.isinf(_in_32_bits(cube))
     if not far.any():
         return
     i, channel, step = np.argwhere(far)[0]

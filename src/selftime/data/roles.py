@@ -187,7 +187,7 @@ class _Decision:
             if usual or self.wide or self._repeats(name):
                 self._give("id", name, "its name")
                 if not usual:
-                    self._say("id", name, "of its name")
+                    self._say("id", name, "its name says so")
                 return
         if self.asked.channels is None and not self.wide:
             self._guess_id()

@@ -172,7 +172,8 @@ def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndar
             f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
         )
     values = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    far = np.abs(values) > np.finfo(np.float32).max
+    with np.errstate(over="ignore"):
+        far = np.isinf(values.astype(np.float32))
     if far.any():
         row = int(np.argmax(far))
         raise SeriesError(

@@ -71,8 +71,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
-        ValueError: bad input, fewer than 2 series, an unknown name, an encoder beside a ready objective, a budget or config for
-            a closed form, or a folder that holds another run.
+        ValueError: bad input, one series, an unknown name, an encoder beside a ready objective, a
+            budget or config for a closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     series, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
@@ -83,8 +83,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
     card = card_of(series, choices)
-    at_once = isinstance(learner, ClosedForm)
-    if kept and at_once:
+    if kept and isinstance(learner, ClosedForm):
         kept.check_at_once(card)
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
@@ -94,10 +93,10 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     known = merge_fingerprints(np.unique(own), before.fingerprints if before else None)
-    found = Model(learned.eval(), scale, series.channels, card, None, known)
-    model = with_reference_bank(found, series, seed)
+    bare = Model(learned.eval(), scale, series.channels, card, None, known)
+    model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
-        write_run(kept.folder, model, series.source, at_once=at_once)
+        write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
     return model
 
 
