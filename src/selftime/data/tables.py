@@ -349,6 +349,8 @@ def _plain_names(table: Table, cells: Any) -> np.ndarray:
     """Return ids or labels in their own type; texts of a file are numbers where nothing is lost."""
     if is_text(cells.type) and table.first_line is not None:
         return labels_of(cells)
+    if pa.types.is_temporal(cells.type):
+        return np.asarray(cells.to_numpy(zero_copy_only=False))
     return column_of(cells.to_pylist(), "labels")
 
 
