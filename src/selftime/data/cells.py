@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from selftime.data.arrays import MISSING_LABELS
+
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?inf(inity)?$"
 _DATE = r"^(\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d.*)?$"
 _STEP = r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?)?"
@@ -46,6 +48,15 @@ def _share(cells: Any, pattern: str, marks: Sequence[str]) -> float:
         right = pc.or_kleene(pc.is_in(cells, value_set=pa.array(tuple(marks), cells.type)), right)
     known = len(cells) - cells.null_count
     return float((pc.sum(right).as_py() or 0) / known) if known else float(bool(marks))
+
+
+def known_in(cells: Any) -> Any:
+    """Return the cells of a column with null where a text means that there is none."""
+    if not is_text(cells.type):
+        return cells
+    trimmed = pc.utf8_trim_whitespace(cells)
+    marks = pa.array(MISSING_LABELS, trimmed.type)
+    return pc.if_else(pc.is_in(trimmed, value_set=marks), None, cells)
 
 
 def numbers_in(cells: Any, marks: Sequence[str]) -> np.ndarray | None:

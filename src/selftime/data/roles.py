@@ -16,6 +16,7 @@ from selftime.data.cells import (
     holds_numbers,
     is_number,
     is_text,
+    known_in,
     numbers_in,
 )
 from selftime.data.schema import (
@@ -302,7 +303,7 @@ class _Decision:
         for name in self._free():
             if name in numbered or (self._numeric[name] and len(numbered) < 3):
                 continue
-            few = pc.count_distinct(self.cells.column(name)).as_py()
+            few = pc.count_distinct(known_in(self.cells.column(name))).as_py()
             own = few == self.cells.num_rows and not self._is_measured(name, few)
             if own and self._seeks("id"):
                 self._give("id", name, "each row has its own")

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
-from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
-from selftime.data.cells import dates_of_names, is_number, is_text
+from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
+from selftime.data.cells import dates_of_names, is_number, is_text, known_in
 from selftime.data.clock import Stamps
 from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
 from selftime.data.roles import decide_roles
@@ -329,11 +329,7 @@ def column_in(table: Table, name: str | None) -> np.ndarray | None:
     """
     if name is None:
         return None
-    cells = _cells(table, name)
-    if is_text(cells.type):
-        trimmed = pc.utf8_trim_whitespace(cells)
-        marks = pa.array(MISSING_LABELS, trimmed.type)
-        cells = pc.if_else(pc.is_in(trimmed, value_set=marks), None, cells)
+    cells = known_in(_cells(table, name))
     known = cells.drop_null()
     if not len(known):
         return None
