@@ -76,7 +76,8 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
         str | None, typer.Option(help="Column of stamps; none keeps the order of rows.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Column of labels; folder: names of sub-folders; none.")
+        str | None,
+        typer.Option(help="Column of labels; folder, name: those of sub-folders, files; none."),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(help="File of ids and labels, or of id, start, end and label.")
