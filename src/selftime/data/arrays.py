@@ -63,7 +63,8 @@ def take_origin(
         change = np.abs(np.diff(values, prepend=np.nan))
         change[offsets[:-1]] = np.nan
         size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
-        far = size - np.where(np.isnan(move), -np.inf, move) > _DIGITS * np.log(2)
+        far = size - np.where(np.isnan(move), size, move) > _DIGITS * np.log(2)
+        far |= np.isnan(move) & (size > 24 * np.log(2))  # a counter that stands
         far &= lossy[:, channel]
         if far.any():
             origin[far, channel] = lower_medians(values, offsets)[far]
@@ -101,6 +102,15 @@ def are_known(column: np.ndarray) -> np.ndarray:
     if column.dtype != object:
         return np.ones(len(column), bool)
     return np.array([value is not None for value in column], bool)
+
+
+def number_classes(labels: np.ndarray) -> tuple[np.ndarray, Int64[np.ndarray, "N"]]:
+    """Return the classes (K,) in order, and the number of each label's; -1 where there is none."""
+    known = are_known(labels)
+    codes = np.full(len(labels), -1, np.int64)
+    typed = labels if known.all() else np.array(labels[known].tolist())
+    classes, codes[known] = np.unique(typed, return_inverse=True)
+    return classes, codes
 
 
 def label_column(values: Any, name: str = "labels") -> np.ndarray | None:

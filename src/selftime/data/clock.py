@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
 from selftime.data.rules import (
@@ -55,6 +56,29 @@ class Stamps(NamedTuple):
             text = np.datetime_as_string(times, unit="D" if self.kind == "yyyymmdd" else "M")
             return pa.array(np.char.replace(text, "-", "").astype(np.int64))
         return pa.array(times, pa.timestamp("ns", self.zone))
+
+    def words(self, times: np.ndarray) -> list[str]:
+        """Return times as text: ISO 8601, with the offset of their zone if they have one.
+
+        Example:
+            >>> import numpy as np
+            >>> Stamps("Asia/Kolkata").words(np.array(["2024-03-01T00:00"], "datetime64[ns]"))
+            ['2024-03-01T05:30:00+05:30']
+        """
+        return [str(word) for word in iso_text(self.column(times)).to_pylist()]
+
+
+def iso_text(column: pa.Array) -> pa.Array:
+    """Return times of a column as ISO 8601, no longer than they must be; others as plain text."""
+    if not pa.types.is_timestamp(column.type):
+        return column.cast(pa.string())
+    zone = column.type.tz
+    for unit in ("s", "ms", "us", "ns"):
+        shorter = column.cast(pa.timestamp(unit, zone), safe=False)
+        if shorter.cast(column.type, safe=False).equals(column):
+            break
+    text = pc.strftime(shorter, "%Y-%m-%dT%H:%M:%S" + ("%z" if zone else ""))
+    return pc.replace_substring_regex(text, r"([+-]\d\d)(\d\d)$", r"\1:\2") if zone else text
 
 
 def dates_in(

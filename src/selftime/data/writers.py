@@ -112,10 +112,18 @@ def _in_columns(columns: Mapping[str, Any]) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in flat.items()})
 
 
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Return labels of which some are missing as text, empty where there is none."""
+    missing = values.dtype == object
+    return np.array(["" if v is None else str(v) for v in values]) if missing else values
+
+
 TABLES: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     ".csv": lambda columns, file: arrow_csv.write_csv(_in_columns(columns), file),
     ".parquet": lambda columns, file: arrow_parquet.write_table(_in_columns(columns), file),
-    ".npz": lambda columns, file: np.savez_compressed(file, allow_pickle=False, **columns),
+    ".npz": lambda columns, file: np.savez_compressed(
+        file, allow_pickle=False, **{name: _plain(values) for name, values in columns.items()}
+    ),
     ".npy": lambda columns, file: np.save(file, columns["vectors"], allow_pickle=False),
 }
 """Functions that write tables, by ending."""
