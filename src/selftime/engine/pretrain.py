@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from selftime import door
@@ -94,8 +93,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    own = np.unique(fingerprints_of(given))
-    known = merge_fingerprints(own, before.fingerprints if before else None)
+    known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
     bare = Model(learned.eval(), scale, series.channels, card, None, known)
     model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
