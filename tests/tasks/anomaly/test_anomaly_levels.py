@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import selftime
 from selftime.cli import app
-from selftime.tasks.anomaly.detect import Detections
+from selftime.tasks.anomaly.detect import DetectionList
 
 
 def noisy(n, k):
@@ -112,7 +112,7 @@ def test_several_recordings_are_scored_one_after_another(tmp_path):
     assert rows[0] == ["id", "ds", "step", "score"] and len(rows) == 561
     assert {row[0] for row in rows[1:]} == {"7", "3"}
     found = selftime.detect(selftime.read(table, id="machine"), train_end=100)
-    assert isinstance(found, Detections)
+    assert isinstance(found, DetectionList)
     alone = {part.series.ids[0]: part.scores for part in found.parts}
     wanted = selftime.detect(parts[3][None], train_end=100).scores
     np.testing.assert_allclose(alone[3], wanted)
