@@ -26,7 +26,7 @@ class ChannelRecord:
     """A channel of T steps of which the first ``train`` are taken to be normal.
 
     Attributes:
-        values: finite, scaled by :func:`standardised`.
+        values: finite, scaled by :func:`standardise`.
         train: normal steps, at least 1.
         width: steps of a window, at most T.
         past_only: True where later steps may not count for the score of a step. Those of the normal
@@ -94,7 +94,7 @@ class ChannelRecord:
         return smooth_steps(scores, self.width, past_only=self.past_only)
 
 
-def standardised(
+def standardise(
     x: Float[np.ndarray, "T"], train: int, *, past_only: bool
 ) -> tuple[Float[np.ndarray, "T"], float, float]:
     """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0.
