@@ -9,6 +9,8 @@ from typing import Any, Literal
 Door = Literal["python", "command line"]
 
 _door: ContextVar[Door] = ContextVar("door", default="python")
+_FLAGS = {"overwrite": "force"}
+"""Options that the command line calls otherwise."""
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +33,9 @@ def option(name: str, value: Any = "...") -> str:
     """
     if _door.get() == "python":
         return f"{name}={'...' if value == '...' else repr(value)}"
-    flag = f"--{name.replace('_', '-')}"
+    flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
+    if value is True:
+        return flag
     if value == "...":
         return f"{flag} …"
     several = isinstance(value, list | tuple)

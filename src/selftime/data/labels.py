@@ -176,7 +176,7 @@ def _of_steps(
             a = np.searchsorted(own, _as_stamp(start, own), side="left")
             b = np.searchsorted(own, _as_stamp(end, own), side="right")
         else:
-            a, b = max(int(float(start)), 0), min(int(float(end)), last - first)
+            a, b = max(_as_step(start), 0), min(_as_step(end), last - first)
         out[first + int(a) : first + int(b)] = value
     return replace(series, step_labels=label_column(out)), len(set(owners.tolist()))
 
@@ -185,15 +185,25 @@ def _are_steps(column: np.ndarray) -> bool:
     return column.dtype.kind in "iuf"
 
 
+def _as_step(value: Any) -> int:
+    try:
+        return int(float(value))
+    except ValueError:
+        raise SeriesError(
+            f"got {str(value)!r} for the start or end of a label, wanted the number of a step: the "
+            "series have no stamps"
+        ) from None
+
+
 def _as_stamp(value: Any, times: np.ndarray) -> Any:
     if times.dtype.kind != "M":
-        return float(value)
+        return _as_step(value) if isinstance(value, str) else float(value)
     try:
         return np.datetime64(str(value).strip().replace("/", "-").replace(" ", "T"), "ns")
     except ValueError:
         raise SeriesError(
-            f"got {value!r} for the start or end of a label, wanted a time like the stamps of the "
-            f"series, such as {times[0]}, or its step, {option('labels')}"
+            f"got {str(value)!r} for the start or end of a label, wanted a time like the stamps of "
+            f"the series, such as {times[0]}, or its step, {option('labels')}"
         ) from None
 
 

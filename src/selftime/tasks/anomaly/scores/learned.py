@@ -9,6 +9,7 @@ from jaxtyping import Float
 from selftime.data.scaling import PerSeries
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
+from selftime.door import option
 from selftime.encoders.networks.dilated import Dilated, visible_and_masked_tokens
 from selftime.encoders.streaming.streamable import body_of
 from selftime.engine.model import Model
@@ -62,7 +63,8 @@ def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np
     if not can_hide(model) or not isinstance(body, Dilated):
         raise ValueError(
             f"got a model of {type(body).__name__}, wanted one of a causal dilated network whose "
-            "values are not scaled series by series: pretrain encoder='dilated_causal'"
+            "values are not scaled series by series: pretrain with "
+            f"{option('encoder', 'dilated_causal')}"
         )
     batch = model.scaling.apply(batch_of(model.check(SeriesSet.of(values[None]))))
     with torch.inference_mode():
