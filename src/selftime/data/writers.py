@@ -20,6 +20,7 @@ from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.text import suffix_of
 from selftime.data.formats.ts import encode_ts
 from selftime.data.series import SeriesSet
+from selftime.door import option
 
 _ENCODERS: dict[str, Callable[[SeriesSet], bytes]] = {
     ".npz": encode_npz,
@@ -60,7 +61,9 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
     if encode is None:
         raise SeriesError(f"{target}: wanted a name ending in {', '.join(_ENCODERS)} to write to")
     if target.exists() and not overwrite:
-        raise SeriesError(f"{target}: is there already: choose another name or overwrite=True")
+        raise SeriesError(
+            f"{target}: is there already: choose another name or {option('overwrite', True)}"
+        )
     if not target.parent.is_dir():
         raise SeriesError(f"{target}: no folder {target.parent}, wanted one to write in: make it")
     try:
@@ -99,7 +102,9 @@ def write_table(
     if encode is None:
         raise SeriesError(f"{target}: wanted a name ending in {', '.join(TABLES)}")
     if os.path.lexists(target) and not overwrite:
-        raise FileExistsError(f"{target} exists: choose another path, or overwrite=True")
+        raise FileExistsError(
+            f"{target} exists: choose another path, or {option('overwrite', True)}"
+        )
     buffer = io.BytesIO()
     encode(columns, buffer)
     return write_file(target, buffer.getvalue())

@@ -123,7 +123,7 @@ def read_enough(x: Any) -> SeriesSet:
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
-            "another; cut a long recording into windows (selftime.windows)"
+            f"another; cut a long recording into windows, {door.option('windows', 500)}"
         )
     return series
 
