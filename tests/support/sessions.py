@@ -51,7 +51,8 @@ def exchanges(language: str, block: str) -> Iterator[tuple[str, str, str]]:
 
 def answer_of(command: str) -> str:
     """What a command prints in the current folder; a pipe may lead into selftime and out of it."""
-    given, parts = "", [part.strip() for part in command.split(" | ")]
+    given, ours = "", re.compile(r"((?:^|(?<= \| ))selftime [^|]*)")
+    parts = [part.strip(" |\n") for part in ours.split(command.strip()) if part.strip(" |\n")]
     for part in parts:
         if part.startswith("selftime "):
             result = CliRunner().invoke(app, shlex.split(part)[1:], input=given)
