@@ -237,6 +237,7 @@ def test_spans_label_the_steps_in_them_both_ends_included(tmp_path):
     assert x.labels is None
     wanted = [None] * 10 + ["cut"] * 10 + [None] * 10 + ["drill"] * 2 + [None] * 28
     assert x.step_labels.tolist() == wanted
+    assert "12 of 60 steps labelled, in 1 series" in x.notes
 
 
 def test_windows_take_the_label_of_most_of_their_steps(tmp_path):
@@ -297,6 +298,15 @@ def test_a_span_without_an_end_goes_on_to_the_last_step():
     rows = pd.DataFrame({"id": ["a", "b"], "start": [2, 1], "end": [None, 2], "label": ["u", "v"]})
     found = read({"a": np.arange(4.0), "b": np.arange(3.0)}, labels=rows).step_labels
     assert found.tolist() == [None, None, "u", "u", None, "v", None]
+
+
+def test_spans_beyond_the_series_are_refused(tmp_path):
+    late = pd.DataFrame({"start": ["2024-04-01"], "end": ["2024-04-02"], "label": ["cut"]})
+    with pytest.raises(SeriesError, match=r"from 2024-04-01.*run from 2024-03-01T06:00:00"):
+        csv(SPINDLE, tmp_path, labels=late)
+    steps = pd.DataFrame({"start": [9], "end": [12], "label": ["cut"]})
+    with pytest.raises(SeriesError, match="from 9 to 12, the series run from 0 to 5"):
+        read([np.arange(5.0)], labels=steps)
 
 
 def test_a_span_that_is_no_time_is_refused(tmp_path):

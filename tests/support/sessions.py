@@ -24,7 +24,7 @@ from selftime.cli import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-data.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n?", re.MULTILINE)
+PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n", re.MULTILINE)
 SECONDS = re.compile(r"\bin [\d.]+ s\b")
 
 
