@@ -10,7 +10,7 @@ import pytest
 from examples import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy.io import wavfile
+from scipy.io import savemat, wavfile
 
 from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
@@ -33,7 +33,8 @@ TABLE = pa.table({"unique_id": ["a", "a", "b"], "ds": [1, 2, 1], "y": [0.5, None
 VALID = {
     ".ts": [encode_ts(X)],
     ".tsv": [b"1\t0.5\t2\tNaN\n-1\t1e-3\t\t4\n"],
-    ".txt": [b"1\n2.5\nNaN\n4\n", b"1 2 3"],
+    ".txt": [b"1\n2.5\nNaN\n4\n", b"1 2 3", b"date u\n2024-01-01 1\n2024-01-02 2\n"],
+    ".mat": [written(savemat, {"x": np.arange(6.0).reshape(2, 3), "y": [1, 2]})],
     ".npy": [written(np.save, np.arange(6.0).reshape(2, 3))],
     ".npz": [encode_npz(X), written(np.savez_compressed, np.arange(3, dtype=np.int8))],
     ".wav": [written(wavfile.write, 8000, np.arange(20, dtype=np.int16).reshape(10, 2))],
@@ -41,6 +42,7 @@ VALID = {
         encode_csv(X),
         b"date,u,v\n2024-01-01 00:00:00,1,2\n2024/1/2 0:00,3,\n",
         b"t0,t1,t2,label\n1,2,3,up\n4,5,,down\n",
+        "# Gerät\nZeit;T;p\ns;°C;\n1.2.2024 0:00;1,5;1.013,2\n2.2.2024 0:00;-;7\n".encode("cp1252"),
     ],
     ".parquet": [written(lambda file, table: pq.write_table(table, file), TABLE)],
 }

@@ -21,9 +21,12 @@ TORCH_SEEDS = {
 DRAWS_IN_PLACE = {"normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
 HEAVY_OR_OPTIONAL = {
     "aeon",
+    "edfio",
+    "h5py",
     "jinja2",
     "matplotlib",
     "numba",
+    "openpyxl",
     "pandas",
     "polars",
     "pyarrow",

@@ -15,7 +15,7 @@ from house_package import customers, imported_modules, module_of
 
 ROOT = Path(__file__).parents[2]
 SOURCE, TESTS = ROOT / "src" / "selftime", ROOT / "tests"
-SECONDS = 55
+SECONDS = 40
 
 
 class Deadline:

@@ -11,7 +11,7 @@ from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
 SPEECH = "sample:JapaneseVowels"
-TITLE = "Nine speakers told apart by two spoken vowels"
+TITLE = "Nine speakers recognised by two spoken vowels"
 
 
 @app.command()

@@ -1,8 +1,11 @@
 """Suffixes of results, and checks that results are not in the way."""
 
+import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from selftime.cli.app import Program
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
@@ -15,7 +18,8 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
 
     Raises:
         ValueError: a suffix that cannot be written.
-        FileExistsError: something stands there and may not be replaced.
+        FileExistsError: something stands there and may not be replaced, or is read as well.
+        OSError: its folder cannot be written.
     """
     target = Path(path)
     if target.suffix.lower() not in suffixes:
@@ -23,6 +27,25 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
     if target.is_dir() or (os.path.lexists(target) and not force):
         mend = "choose another --out" + ("" if target.is_dir() else ", or --force to replace it")
         raise FileExistsError(f"{target} exists: {mend}")
+    given = [word.partition("=")[2] if word.startswith("--") else word for word in Program.words]
+    read = [found for word in given for found in glob.glob(word, recursive=True)]
+    if target.exists() and sum(os.path.samefile(found, target) for found in read) > 1:
+        raise FileExistsError(f"{target} is read by this command: choose another --out")
+    check_place(target)
+
+
+def check_place(target: Path) -> None:
+    """Before any work: the folder of a result can be written, or made.
+
+    Raises:
+        PermissionError: it may not be written.
+        NotADirectoryError: it is a file.
+    """
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file, wanted a folder: choose another --out")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} may not be written to: choose another --out")
 
 
 def check_run_folder(target: Path, *, force: bool, again: str = "") -> None:
@@ -38,6 +61,7 @@ def check_run_folder(target: Path, *, force: bool, again: str = "") -> None:
     """
     from selftime.report.folder import check_folder, record_in
 
+    check_place(target)
     found = record_in(target) if target.is_dir() and not force else {}
     stopped = found.get("status") == "running"
     if stopped and again and found.get("command") == again:

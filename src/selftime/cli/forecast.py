@@ -14,6 +14,10 @@ StrategyOption = Annotated[
 SeasonOption = Annotated[
     int | None, typer.Option("--season", min=1, help="Steps of a season; else looked for.")
 ]
+LowerOption = Annotated[
+    str,
+    typer.Option("--lower", help="The least that can be forecast: a number, none; 0 for counts."),
+]
 
 
 @app.command()
@@ -28,6 +32,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     ] = None,
     strategy: StrategyOption = "probe",
     season: SeasonOption = None,
+    lower: LowerOption = "auto",
     picture: options.PictureOption = None,
     covariates: options.CovariatesOption = None,
     future: Annotated[
@@ -51,9 +56,14 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     series = read(data)
-    given = st.load(model) if model else None
     forecaster = st.Forecaster(
-        given, strategy=strategy, horizon=horizon, season=season, random_state=seed, progress=True
+        st.load(model) if model else None,
+        strategy=strategy,
+        horizon=horizon,
+        season=season,
+        lower=lower_in(lower),
+        random_state=seed,
+        progress=True,
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)
@@ -72,3 +82,19 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         "picture": picture,
     }
     terminal.show(result, *lines, as_json=as_json)
+
+
+def lower_in(text: str) -> float | Literal["auto"] | None:
+    """Read the least that can be forecast: ``auto``, ``none``, or a number.
+
+    Raises:
+        ValueError: none of these.
+    """
+    if text == "auto":
+        return "auto"
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"got --lower {text}, wanted a number, auto or none") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from selftime.cli import terminal
+from selftime.door import tell, through
 
 if TYPE_CHECKING:
     from selftime import SeriesSet
@@ -40,26 +41,32 @@ def words_in(text: str | None) -> tuple[str, ...]:
 
 
 class Reader:
-    """Reads the data of a command as its options for tables say, and prints what was decided."""
+    """Reads the data of a command as its options for tables say."""
 
     def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
         self.asked, self.labels = asked, labels
 
-    def __call__(self, source: str, *, lenient: bool = False) -> "SeriesSet":
-        """Read series; with ``lenient`` the file of labels need not name any of them."""
+    def __call__(self, source: str, *, lenient: bool = False, silent: bool = False) -> "SeriesSet":
+        """Read series; with ``lenient`` they need have none of the labels that were asked for.
+
+        Notes are printed unless ``silent``.
+        """
         import selftime as st
 
-        if self.labels is None or not lenient:
-            series = st.read(source, labels=self.labels, **self.asked)
-        else:
+        asked = {"labels": self.labels, **self.asked}
+        with through("command line", (lambda _: None) if silent else terminal.note):
             try:
-                series = st.read(source, labels=self.labels, **self.asked)
+                series = st.read(source, **asked)
             except st.SeriesError as error:
-                if "matches a series" not in str(error):
+                lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
+                found = [text in str(error) for text in lacks]
+                if not lenient or not any(found):
                     raise
-                series = st.read(source, **self.asked)
-        for note in series.notes:
-            terminal.note(f"{source}: {note}")
+                fewer = {"labels": None} if found[2] else {"label": None}
+                series = st.read(source, **asked | fewer)
+            count = int(series.labelled.sum())
+            if asked["labels"] is None and 0 < count < len(series):
+                tell([f"{count:,} of {len(series):,} series are labelled"], source)
         return series
 
 

@@ -53,18 +53,21 @@ def take_origin(
     was taken. Origin plus steps is again the 64-bit value, to 24 digits of the difference.
     """
     plain = _in_32_bits(steps)
-    lossy = ((plain != steps) & ~np.isnan(steps)).any(axis=0)
-    if not lossy.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
+    differs = (plain != steps) & ~np.isnan(steps)
+    if not differs.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
         return plain, None
-    origin = np.zeros((len(offsets) - 1, steps.shape[1]))
-    for channel in np.flatnonzero(lossy):
+    lossy = np.logical_or.reduceat(differs, offsets[:-1], axis=0)  # by series: a part is as a whole
+    origin = np.zeros(lossy.shape)
+    for channel in np.flatnonzero(lossy.any(axis=0)):
         values = np.asarray(steps[:, channel], np.float64)
         change = np.abs(np.diff(values, prepend=np.nan))
         change[offsets[:-1]] = np.nan
         size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
-        far = size - np.where(np.isnan(move), -np.inf, move) > _DIGITS * np.log(2)
+        far = size - np.where(np.isnan(move), size, move) > _DIGITS * np.log(2)
+        far |= np.isnan(move) & (size > 24 * np.log(2))  # a counter that stands
+        far &= lossy[:, channel]
         if far.any():
-            origin[far, channel] = _lower_medians(values, offsets)[far]
+            origin[far, channel] = lower_medians(values, offsets)[far]
             shift = np.repeat(origin[:, channel], np.diff(offsets))
             plain[:, channel] = values - shift
     return plain, origin if origin.any() else None
@@ -79,8 +82,10 @@ def _log_mean(x: Float64[np.ndarray, "S"], first: Int64[np.ndarray, "N"]) -> np.
     return mean
 
 
-def _lower_medians(x: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]) -> np.ndarray:
-    """Return the lower median of each series; NaN is left out."""
+def lower_medians(
+    x: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]
+) -> Float64[np.ndarray, "N"]:
+    """Return the lower median of each series; NaN is left out, and 0 where nothing else is."""
     codes = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     order = np.lexsort((x, codes))  # NaN last
     valid = np.add.reduceat((~np.isnan(x)).astype(np.int64), offsets[:-1])
@@ -97,6 +102,15 @@ def are_known(column: np.ndarray) -> np.ndarray:
     if column.dtype != object:
         return np.ones(len(column), bool)
     return np.array([value is not None for value in column], bool)
+
+
+def number_classes(labels: np.ndarray) -> tuple[np.ndarray, Int64[np.ndarray, "N"]]:
+    """Return the classes (K,) in order, and the number of each label's; -1 where there is none."""
+    known = are_known(labels)
+    codes = np.full(len(labels), -1, np.int64)
+    typed = labels if known.all() else np.array(labels[known].tolist())
+    classes, codes[known] = np.unique(typed, return_inverse=True)
+    return classes, codes
 
 
 def label_column(values: Any, name: str = "labels") -> np.ndarray | None:
@@ -213,7 +227,7 @@ def _in_32_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _check_finite(cube: np.ndarray, first: int) -> None:
-    far = np.isinf(_in_32_bits(cube))
+    far = np.isinf(_in_32_bits(cube))  # what rounds to the largest of them is one of them
     if not far.any():
         return
     i, channel, step = np.argwhere(far)[0]

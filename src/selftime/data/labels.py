@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from selftime.data.arrays import SeriesError, are_known, label_column
 from selftime.data.clock import Stamps
-from selftime.data.formats.text import times_of
+from selftime.data.formats.times import parse_times
 from selftime.data.schema import LABEL_NAMES, list_names, plain_name
 from selftime.data.series import SeriesSet
 from selftime.data.tables import Table, column_in, in_zone
@@ -19,8 +19,31 @@ from selftime.door import option
 KEY_NAMES = ("id", "unique_id", "series", "file", "filename", "file_name", "path", "name")
 START_NAMES, END_NAMES = ("start", "begin", "onset", "from"), ("end", "stop", "until", "to")
 _ENDING = re.compile(r"(\.[A-Za-z]\w{0,7}){1,2}$")
-_ZONED = re.compile(r":\d\d(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)$")
 _OTHER_NAMES = ("target", "annotation", "event", "state", "activity", "result", "y")
+
+
+def labelled_part(series: SeriesSet, name: str) -> SeriesSet:
+    """Return the labelled series alone; ``name`` is theirs, for the message.
+
+    Raises:
+        SeriesError: none is labelled.
+    """
+    known = series.labelled
+    if not known.any():
+        raise SeriesError(
+            f"{name} has no labels, wanted one for some series at least: name their column, "
+            f"{option('label')}, or a file of ids and labels, {option('labels')}"
+        )
+    return series if known.all() else series[known]
+
+
+def share_in_words(known: np.ndarray, name: str = "") -> list[str]:
+    """Say how many of the series are labelled, where not all are; nothing where none is."""
+    count = int(known.sum())
+    if count in (0, len(known)):
+        return []
+    of = f" of {name}" if name else ""
+    return [f"{count:,} of {len(known):,} series{of} are labelled"]
 
 
 class LabelTable(NamedTuple):
@@ -210,13 +233,15 @@ def _stamps_of(column: np.ndarray, series: SeriesSet, name: str) -> np.ndarray:
     if not known.any():
         return out
     texts = pa.array(column[known].astype(str), pa.large_string())
-    times = times_of(texts, lambda _: f"column {name!r} of the labels")
-    if times.dtype.kind != own.dtype.kind and "M" in (times.dtype.kind, own.dtype.kind):
+    dated = own.dtype.kind == "M"
+    found = parse_times(texts, lambda _: f"column {name!r} of the labels", epochs=dated)
+    times = found.times
+    if (times.dtype.kind == "M") != dated:
         raise SeriesError(
             f"got {texts[0]} for the {name} of a label, wanted a time like the stamps of the "
             f"series, such as {own[0]}: write it so, {option('labels')}"
         )
-    if own.dtype.kind == "M" and not _ZONED.search(str(texts[0])):
+    if dated and found.zone is None:
         times, _ = in_zone(times, Stamps(), series.stamps.zone)
     out[known] = times
     return out

@@ -12,9 +12,12 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError
 from selftime.data.channels import concatenate, select_channels
-from selftime.data.formats.csv_parquet import read_csv, read_parquet
+from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
+from selftime.data.formats.edf import read_bdf, read_edf
+from selftime.data.formats.excel import read_excel
+from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
 from selftime.data.formats.npz import read_npy, read_npz
-from selftime.data.formats.text import read_bytes, read_tsv, read_txt, suffix_of
+from selftime.data.formats.text import read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
 from selftime.data.formats.wav import read_wav
 from selftime.data.labels import LabelTable, join_labels, label_table
@@ -26,16 +29,23 @@ from selftime.door import option
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
     ".ts": read_ts,
-    ".tsv": read_tsv,
-    ".txt": read_txt,
+    ".tsv": read_tabs,
+    ".txt": read_plain,
+    ".dat": read_plain,
     ".npy": read_npy,
     ".npz": read_npz,
     ".wav": read_wav,
     ".csv": read_csv,
     ".parquet": read_parquet,
+    ".xlsx": read_excel,
+    ".mat": read_mat,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".edf": read_edf,
+    ".bdf": read_bdf,
 }
 SUFFIXES = tuple(_SERIES_READERS)
-"""The endings that :func:`read` knows, each also followed by ``.gz``."""
+"""The endings that :func:`read` knows, each also followed by that of a packed file."""
 _NO_SERIES = ("readme", "license", "licence", "changelog", "notes")
 """Names of files in a folder that hold no series."""
 _LABEL_FILES = ("labels", "label", "annotations")
@@ -131,7 +141,9 @@ def read_folder(folder: Path, asked: Asked) -> SeriesSet:
     """
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
-    names = [n for n in names if suffix_of(n) in SUFFIXES and n.stem.lower() not in _NO_SERIES]
+    names = [
+        n for n in names if suffix_of(folder / n) in SUFFIXES and n.stem.lower() not in _NO_SERIES
+    ]
     of_labels = [name for name in names if name.name.split(".")[0].lower() in _LABEL_FILES]
     names = [name for name in names if name not in of_labels] or names
     if not names:

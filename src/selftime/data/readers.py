@@ -11,6 +11,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError, column_of, label_column
 from selftime.data.channels import select_channels
+from selftime.data.fills import fill_notes
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
@@ -103,6 +104,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     if windows is not None:
         series = cut_recordings(series, windows, stride)
     if not isinstance(source, SeriesSet):
+        series = replace(series, notes=(*series.notes, *fill_notes(series)))
         tell(series.notes, source)
     return series
 
@@ -114,12 +116,26 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
         return replace(read_path(source, asked), source=os.fsdecode(source))
     if isinstance(source, Mapping):
         return _of_parts(list(source.values()), list(map(str, source)), asked)
+    if (parts := _parts_of(source)) is not None:
+        return _series_of(parts, asked)
     table = _table_of(source)
     if table is not None:
         return _read_frame(table, asked, labels)
     if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
         return _of_parts(source, None, asked)
     return _of_array(source, asked)
+
+
+def _parts_of(source: Any) -> Any:
+    """Return a Series whose cells are arrays as a list, by name where its index has names."""
+    if not hasattr(source, "to_frame") or hasattr(source, "columns") or not len(source):
+        return None
+    if np.ndim(next(iter(source))) < 1:
+        return None
+    parts, index = [np.asarray(part) for part in source], getattr(source, "index", None)
+    if index is None or callable(index) or index.dtype.kind in "iuf":
+        return parts
+    return dict(zip(map(str, index), parts, strict=True))
 
 
 def _is_numbers(part: Any) -> bool:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from selftime.data.arrays import lower_medians
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.settings import settings_of
@@ -21,6 +22,8 @@ _FLAT = 1e-6
 channel counts as constant, is divided by 1, and comes out as 0."""
 _SMALLEST = 1e-35
 """Standard deviations below this count as 0 too: they are no normal 32-bit numbers."""
+SCALED_LIMIT = 1e12
+"""Scaled values that 32 bits cannot hold count as this much, so that nothing overflows after."""
 BLOCK_ROWS = 1 << 18
 """Rows that are summed at a time, so that series may be larger than memory."""
 
@@ -36,8 +39,11 @@ class Scale(NamedTuple):
     sd: Float[Tensor, "B C 1"]
 
     def apply(self, batch: Batch) -> Batch:
-        """Return series in units of ``sd`` around ``mean``; 0 where not observed."""
+        """Return series in units of ``sd`` around ``mean``, finite; 0 where not observed."""
         scaled = (batch.values - self.mean) / self.sd
+        if not bool(scaled.isfinite().all()):  # a difference or quotient beyond 32 bits
+            scaled = (batch.values / 4 - self.mean / 4) / (self.sd / 4)
+            scaled = scaled.clamp(-SCALED_LIMIT, SCALED_LIMIT)
         return Batch(scaled.masked_fill(~batch.observed, 0.0), batch.observed)
 
     def invert(self, batch: Batch) -> Batch:
@@ -84,6 +90,10 @@ class Unscaled(Scaling):
 @dataclass(frozen=True)
 class PerSeries(Scaling):
     """Each series and channel by its own mean and standard deviation."""
+
+    def measure(self, series: SeriesSet) -> SeriesSet:
+        """Return the series as they are: each is counted from its own level anyway."""
+        return series
 
     def scale_of(self, batch: Batch) -> Scale:
         """Return both over the observed steps (B,C,1); 0 and 1 where there are none.
@@ -137,8 +147,12 @@ class PerChannel(Scaling):
 
     def count_wild(self, series: SeriesSet) -> int:
         """Return how many values lie beyond the bounds, and are learned from as if at them."""
-        steps = self.measure(series).steps
-        return int(((steps < self.low) | (steps > self.high)).sum()) if self.low else 0
+        if not self.low:
+            return 0
+        measured = self.measure(series)
+        low, high = np.array([self.low, self.high], np.float32)
+        wild = (measured.steps < low) | (measured.steps > high)
+        return int(wild.sum() if series.observed is None else (wild & measured.observed).sum())
 
     def scale_of(self, batch: Batch) -> Scale:
         """Return the fitted numbers (1,C,1)."""
@@ -169,32 +183,45 @@ def per_series() -> Scaling:
     return PerSeries()
 
 
-def fit_channels(series: SeriesSet) -> Scaling:
+def fit_channels(series: SeriesSet) -> PerChannel:
     """Fit mean and standard deviation of each channel on the training part's observed steps.
 
     Wild values, further beyond the quantiles of 1 % and 99 % than five times what lies between
-    these, count as if they lay there.
+    these, count as if they lay there. Where none is wild they are those of all values.
     """
     origin = common_origin(series)
     series = measure_from(series, origin)
-    bounds = bounds_of(series)
-    first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels), bounds)
+    low, high = bounds_of(series)
+    first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels), (low, high))
     shift = first[1] / first[0].clip(min=1)  # near the mean, so that squares keep their digits
     spans = (slice(i, i + BLOCK_ROWS) for i in range(0, len(series.steps), BLOCK_ROWS))
-    count, total, square = np.sum([_sums(series, span, shift, bounds) for span in spans], axis=0)
+    sums = np.sum([_sums(series, span, shift, (low, high)) for span in spans], axis=0)
+    count, total, square = sums
     gap = total / count.clip(min=1)
     mean = shift + gap
     sd = np.sqrt((square / count.clip(min=1) - gap**2).clip(min=0))
-    sd[sd <= np.maximum(_FLAT * np.abs(mean), _SMALLEST)] = 1.0
-    low, high = (tuple(bound.tolist()) for bound in bounds)
-    level = () if origin is None else tuple(origin.tolist())
-    return PerChannel(tuple(mean.tolist()), tuple(sd.tolist()), low, high, level)
+    flat = sd <= np.maximum(_FLAT * np.abs(mean), _SMALLEST)
+    sd[flat] = 1.0
+    low, high = np.where(flat, mean - _FLAT_REACH, low), np.where(flat, mean + _FLAT_REACH, high)
+    bounds = np.clip([low, high], -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32).tolist()
+    return PerChannel(
+        mean=tuple(mean.tolist()),
+        sd=tuple(sd.tolist()),
+        low=tuple(bounds[0]),
+        high=tuple(bounds[1]),
+        origin=() if origin is None else tuple(origin.tolist()),
+    )
 
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _BOUND_ROWS = 200_000
 """About how many steps quantiles are taken from."""
 _REACH = 5.0
 """Bounds lie so many times the distance of the quantiles beyond them."""
+_FLAT_REACH = 1e4
+"""Bounds of a channel that never changes lie so far around it: what it does later is seen."""
+_LEAST_TRIMMED = 20
+"""Of so many values at least one at either end is not among those that bounds are taken from."""
 
 
 def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
@@ -203,21 +230,23 @@ def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.n
     Where 98 % of the values are the same, no value is wild by itself: bounds lie as far beyond the
     extremes.
     """
-    rows = slice(None, None, max(len(series.steps) // _BOUND_ROWS, 1))
+    every = max(len(series.steps) // _BOUND_ROWS, 1)
     low, high = np.zeros((2, series.n_channels))
     for c in range(series.n_channels):
-        seen = slice(None) if series.observed is None else series.observed[:, c]
-        values = series.steps[:, c][seen].astype(np.float64)
+        values = series.steps[:, c]
+        if series.observed is not None:
+            values = values[series.observed[:, c]]
         if not len(values):
             continue
-        a, b = np.quantile(values[rows], (0.01, 0.99))
+        some = values[::every].astype(np.float64)
+        inner = len(some) >= _LEAST_TRIMMED
+        a = float(np.quantile(some, 0.01, method="higher" if inner else "linear"))
+        b = float(np.quantile(some, 0.99, method="lower" if inner else "linear"))
         if a == b:
-            a, b = values.min(), values.max()
+            a, b = float(values.min()), float(values.max())
         low[c], high[c] = a - _REACH * (b - a), b + _REACH * (b - a)
-    limit = np.finfo(np.float32).max
-    return np.clip(low, -limit, limit).astype(np.float32), np.clip(high, -limit, limit).astype(
-        np.float32
-    )
+    found = np.clip([low, high], -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
+    return found[0], found[1]
 
 
 _FAR = 2.0**14
@@ -232,10 +261,23 @@ def common_origin(series: SeriesSet) -> Float64[np.ndarray, "C"] | None:
     """
     if series.origin is None:
         return None
-    middle = np.median(series.origin, axis=0)
-    move = np.median(np.abs(np.diff(series.steps, axis=0, prepend=series.steps[:1])), axis=0)
-    apart = np.abs(series.origin - middle).max(axis=0)
-    return np.where(apart > _FAR * np.maximum(move, 1e-300), np.nan, middle)
+    levels, middle = levels_of(series), np.zeros(series.n_channels)
+    for c in np.flatnonzero(series.origin.any(axis=0)):
+        middle[c] = np.median(levels[:, c])
+        change = np.abs(np.diff(series.steps[:, c]))
+        move = np.median(change[change > 0]) if change.any() else np.inf
+        if np.abs(levels[:, c] - middle[c]).max() > _FAR * move:
+            middle[c] = np.nan
+    return middle
+
+
+def levels_of(series: SeriesSet) -> Float64[np.ndarray, "N C"]:
+    """Return the lower median of each series and channel in 64 bits; 0 where nothing was seen."""
+    steps = series.steps.astype(np.float64)
+    if series.observed is not None:
+        steps[~series.observed] = np.nan
+    medians = np.stack([lower_medians(column, series.offsets) for column in steps.T], axis=1)
+    return medians if series.origin is None else medians + series.origin
 
 
 def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> SeriesSet:
@@ -246,12 +288,11 @@ def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> 
     wanted = np.zeros_like(now) if origin is None else np.broadcast_to(origin, now.shape).copy()
     own = np.isnan(wanted)
     if own.any():
-        levels = [np.nanmedian(series.series(i), axis=1) for i in range(len(series))]
-        wanted[own] = np.nan_to_num(np.stack(levels))[own]
+        wanted[own] = levels_of(series)[own]
     shift = np.repeat(now - wanted, series.lengths, axis=0)
     if not shift.any():
         return series
-    steps = (series.steps + shift).astype(np.float32)
+    steps = np.clip(series.steps + shift, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
     if series.observed is not None:
         steps[~series.observed] = 0.0
     return replace(series, steps=steps, origin=wanted)

@@ -11,8 +11,9 @@ from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
 from selftime.data.cells import dates_of_names, is_number, is_text, known_in
-from selftime.data.clock import Stamps
-from selftime.data.formats.text import MISSING_CELLS, labels_of, numbers, times_of
+from selftime.data.clock import Stamps, dates_in
+from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
+from selftime.data.formats.times import parse_times
 from selftime.data.roles import decide_roles
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
 from selftime.data.series import SeriesSet
@@ -30,6 +31,7 @@ class Table(NamedTuple):
         named: whether columns came with names.
         first_line: line of the first row in a text file.
         notes: what was decided in reading the file.
+        lines: of all rows in a text file, where other lines lie between them.
         levels: columns that were the levels of an index of pandas.
     """
 
@@ -37,11 +39,13 @@ class Table(NamedTuple):
     named: bool = True
     first_line: int | None = None
     notes: tuple[str, ...] = ()
+    lines: np.ndarray | None = None
     levels: tuple[str, ...] = ()
 
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
         at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
+        at = at if self.lines is None else f"line {self.lines[row]}"
         return f"{at}, column {column!r}"
 
 
@@ -56,7 +60,7 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     table, asked = _fold_levels(table._replace(cells=_plain(table.cells)), asked)
-    marks = (*MISSING_CELLS, "")
+    marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
     found = read(table, schema, asked)
@@ -121,9 +125,9 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         encoded = _cells(table, str(schema.of("id"))).dictionary_encode()  # by first appearance
         codes = np.asarray(encoded.indices, np.int64)
         ids = _plain_names(table, encoded.dictionary)
-    times, stamps = _times(table, schema.of("time"), asked)
+    times, stamps, said = _times(table, schema.of("time"), asked)
     order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
-    values, notes = _values(table, schema, asked), []
+    values, notes = _values(table, schema, asked), [*said]
     if times is not None:
         same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
         if same.any():
@@ -183,14 +187,17 @@ def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndar
     return values.copy()
 
 
-def _times(table: Table, name: str | None, asked: Asked) -> tuple[np.ndarray | None, Stamps]:
-    """Return the stamps of the rows, in UTC where they have a zone, and what they are."""
+def _times(
+    table: Table, name: str | None, asked: Asked
+) -> tuple[np.ndarray | None, Stamps, tuple[str, ...]]:
+    """Return the stamps of the rows, in UTC where they have a zone, what they are, and notes."""
     if name is None:
-        return None, Stamps()
+        return None, Stamps(), ()
+    notes: tuple[str, ...] = ()
     cells = _cells(table, name)
     kind, zone = "time", getattr(cells.type, "tz", None)
     if is_text(cells.type):
-        times = times_of(cells, lambda row: table.place(row, name))
+        times, zone, kind, notes = parse_times(cells, lambda row: table.place(row, name))
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
         kind = "date" if pa.types.is_date(cells.type) else "time"
         times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
@@ -207,8 +214,9 @@ def _times(table: Table, name: str | None, asked: Asked) -> tuple[np.ndarray | N
             f"drop the row, or read rows in their order, {option('time', 'none')}"
         )
     if times.dtype.kind not in "mM":
-        return times, Stamps(None, "number")
-    return in_zone(times, Stamps(zone, kind), asked.time_zone)  # type: ignore[arg-type]
+        return *(dates_in(times) or (times, Stamps(None, "number"))), notes
+    stamps = Stamps(zone, kind)  # type: ignore[arg-type]
+    return *in_zone(times, stamps, asked.time_zone), notes
 
 
 def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:

@@ -54,7 +54,8 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
             that the format cannot hold.
     """
     target = Path(path)
-    encode = _ENCODERS.get(suffix_of(target))
+    is_packed = target.suffix.lower() == ".gz"
+    encode = _ENCODERS.get(suffix_of(target) if is_packed else target.suffix.lower())
     if encode is None:
         raise SeriesError(f"{target}: wanted a name ending in {', '.join(_ENCODERS)} to write to")
     if target.exists() and not overwrite:
@@ -65,12 +66,11 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
         data = encode(series)
     except SeriesError as error:
         raise SeriesError(f"{target}: {error}") from None
-    is_packed = target.suffix.lower() == ".gz"
     return write_file(target, gzip.compress(data, mtime=0) if is_packed else data)
 
 
 def write_table(
-    path: str | os.PathLike[str], columns: Mapping[str, np.ndarray], *, overwrite: bool = False
+    path: str | os.PathLike[str], columns: Mapping[str, Any], *, overwrite: bool = False
 ) -> Path:
     """Write a table of results to a file, one row for each entry of its columns.
 
@@ -86,7 +86,7 @@ def write_table(
     Args:
         path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix,
             ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
-        columns: (N,) or (N,D) arrays by name.
+        columns: (N,) or (N,D) arrays by name; arrow columns keep their types.
         overwrite: replace a file that exists.
 
     Raises:
@@ -104,18 +104,26 @@ def write_table(
     return write_file(target, buffer.getvalue())
 
 
-def _in_columns(columns: Mapping[str, np.ndarray]) -> pa.Table:
-    flat: dict[str, np.ndarray] = {}
+def _in_columns(columns: Mapping[str, Any]) -> pa.Table:
+    flat: dict[str, Any] = {}
     for name, values in columns.items():
-        single = values.ndim == 1
+        single = isinstance(values, pa.Array) or values.ndim == 1
         flat |= {name: values} if single else {f"{name}_{j}": v for j, v in enumerate(values.T)}
     return pa.table({name: pa.array(values) for name, values in flat.items()})
 
 
-TABLES: dict[str, Callable[[Mapping[str, np.ndarray], Any], Any]] = {
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Return labels of which some are missing as text, empty where there is none."""
+    missing = values.dtype == object
+    return np.array(["" if v is None else str(v) for v in values]) if missing else values
+
+
+TABLES: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     ".csv": lambda columns, file: arrow_csv.write_csv(_in_columns(columns), file),
     ".parquet": lambda columns, file: arrow_parquet.write_table(_in_columns(columns), file),
-    ".npz": lambda columns, file: np.savez_compressed(file, allow_pickle=False, **columns),
+    ".npz": lambda columns, file: np.savez_compressed(
+        file, allow_pickle=False, **{name: _plain(values) for name, values in columns.items()}
+    ),
     ".npy": lambda columns, file: np.save(file, columns["vectors"], allow_pickle=False),
 }
 """Functions that write tables, by ending."""

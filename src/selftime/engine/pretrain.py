@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from selftime import door
 from selftime.data import scaling
 from selftime.data.files import whole_folder
+from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
 from selftime.data.readers import read
-from selftime.data.scaling import Scaling
+from selftime.data.scaling import PerChannel, Scaling
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
@@ -75,14 +77,13 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             budget or config for a closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
-    series, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
+    given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     before = encoder if isinstance(encoder, Model) else None
-    scale = before.scaling if before else scaling.fit_channels(series)
-    own = fingerprints_of(series)
-    series = (before.check if before else scale.measure)(series)
+    scale = before.scaling if before else scaling.fit_channels(given)
+    series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
-    card = card_of(series, choices)
+    card = card_of(given, choices, count_wild(series, scale))
     if kept and isinstance(learner, ClosedForm):
         kept.check_at_once(card)
     with open_progress(progress) as tell:
@@ -92,9 +93,10 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    known = merge_fingerprints(np.unique(own), before.fingerprints if before else None)
-    bare = Model(learned.eval(), scale, series.channels, card, None, known)
-    model = with_reference_bank(bare, series, seed)
+    own, earlier = np.unique(fingerprints_of(given)), before.fingerprints if before else None
+    known = merge_fingerprints(own, earlier)
+    made = Model(learned.eval(), scale, series.channels, card, None, known)
+    model = with_reference_bank(made, series, seed)
     if kept and is_first_process():
         write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
     return model
@@ -115,8 +117,11 @@ def load_start(encoder: Start) -> Start:
 
 
 def read_enough(x: Any) -> SeriesSet:
-    """Read series, at least 2."""
+    """Read series, at least 2, and no fill values of 1e30 among them."""
     series = read(x)
+    if isinstance(x, SeriesSet):
+        door.tell([note for note in fill_notes(series) if note not in series.notes])
+    check_fills(series)
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
@@ -125,7 +130,20 @@ def read_enough(x: Any) -> SeriesSet:
     return series
 
 
-def card_of(series: SeriesSet, choices: dict[str, Choice]) -> dict[str, Any]:
+def count_wild(series: SeriesSet, scale: Scaling) -> int:
+    """Return how many values the scaling takes for wild, and say so."""
+    wild = scale.count_wild(series) if isinstance(scale, PerChannel) else 0
+    if wild:
+        values, them = ("value lies", "it") if wild == 1 else ("values lie", "them")
+        note = (
+            f"{wild:,} {values} far beyond all others: learning and embedding take {them} as five "
+            "times the usual range away from it"
+        )
+        door.tell([note])
+    return wild
+
+
+def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:
     """Return the card of a run: size and fingerprint of the data, settings, versions."""
     missing = 0.0 if series.observed is None else 1 - float(series.observed.mean())
     versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
@@ -136,6 +154,7 @@ def card_of(series: SeriesSet, choices: dict[str, Choice]) -> dict[str, Any]:
             "shortest": int(series.lengths.min()),
             "longest": int(series.lengths.max()),
             "missing": round(missing, 6),
+            "wild": wild,
             "fingerprint": series.fingerprint(),
         },
         "settings": {name: vars(choice) for name, choice in choices.items()},

@@ -1,16 +1,20 @@
 """A forecaster for scikit-learn: fit on histories, predict what follows them."""
 
+import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
 from selftime.engine.model import Model
-from selftime.estimators.inputs import frame_like
+from selftime.estimators.inputs import empty_like, frame_like
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.fitting import ForecastConfig, Forecasts, fit_series
+from selftime.tasks.forecasting.fitting import ForecastConfig, fit_series
+from selftime.tasks.forecasting.forecasts import Forecasts
+
+log = logging.getLogger(__name__)
 
 
 class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -27,7 +31,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
     Every window of all series is learned from in closed form: a linear map whose options are chosen
     by folds of time, corrected by self-supervised features of the last steps where held-out folds
-    agree that these help. Missing values are bridged; series may differ in length.
+    agree that these help. Missing values are bridged, and so are rows that are absent from the
+    rule of the times; where they are the last ones they are forecast too. Single wild values are
+    taken as missing. Series may differ in length and in where they end. What was decided is logged.
 
     Args:
         model: a pretrained model whose vectors of the past become the features; one made for a
@@ -39,6 +45,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         horizon: how many steps are forecast.
         quantiles: levels between 0 and 1, from residuals that were held out.
         season: steps of a season; None looks for it.
+        lower: the least that can be forecast; "auto" is 0 where all values are whole numbers from
+            0 on, None sets no floor.
         random_state: fixes the random features, an integer.
         progress: a bar for ``fit`` where a person looks when None; else as in
             :func:`selftime.progress.open_progress`.
@@ -46,7 +54,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
     Attributes:
         cases_: the fitted cases.
         channels_: names of the channels of histories.
-        reason_: the features that were accepted and left out, in words.
+        reason_: the features that were accepted and left out, floors, wild values, in words.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
@@ -57,6 +65,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         horizon: int = 24,
         quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
         season: int | None = None,
+        lower: float | Literal["auto"] | None = "auto",
         random_state: int = 0,
         progress: bool | Progress | None = None,
     ) -> None:
@@ -65,6 +74,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         self.horizon = horizon
         self.quantiles = quantiles
         self.season = season
+        self.lower = lower
         self.random_state = random_state
         self.progress = progress
 
@@ -99,12 +109,15 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             self.strategy,
             tuple(map(str, covariates)),
             self.random_state,
+            self.lower,
         )
-        self.fitted_on_ = read(X)
+        self.fitted_on_, self.like_ = read(X), empty_like(X)
         with open_progress(self.progress) as progress:
             self.fitted_ = fit_series(self.fitted_on_, config, progress)
         self.cases_, self.channels_ = self.fitted_.cases, self.fitted_on_.channels
         self.reason_ = self.cases_.reason
+        for note in self.fitted_.notes:
+            log.warning(note)
         return self
 
     def predict(self, X: Any = None, future: Any = None) -> Any:
@@ -112,20 +125,21 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
         Args:
             X: histories; those given to ``fit`` when None.
-            future: covariates of the steps to forecast, at least ``horizon`` of them for each
-                history, by id (frames) or in the same order (arrays (N,K,H)); those that never
-                change may be left out.
+            future: covariates of the steps to forecast, a row for each of them. They are found by
+                id and time, so that other rows may be there too; without times (arrays (N,K,H))
+                the first ``horizon`` count. Covariates that never change may be left out.
 
         Returns:
-            For frames a long frame of the same kind: ``unique_id``, ``ds`` where there were times
-            (else the ``step``), and for each channel its forecast and quantiles; else an array
-            (N,C,H).
+            For frames, here or in ``fit`` where X is None, a long frame of the same kind:
+            ``unique_id``, ``ds`` where there were times that follow a rule (else the ``step``), and
+            for each channel its forecast and quantiles; else an array (N,C,H).
 
         Raises:
-            ValueError: bad input, other channels than in ``fit``, or no future of covariates.
+            ValueError: bad input, other channels than in ``fit``, or no future of covariates for
+                some series or step.
         """
         found = self.forecasts(X, future)
-        return found.mean if X is None else frame_like(X, found)
+        return frame_like(self.like_ if X is None else X, found)
 
     def forecasts(self, X: Any = None, future: Any = None) -> Forecasts:
         """Forecast as arrays, with quantiles and the names and times that go with them.
@@ -135,11 +149,16 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             future: as :meth:`predict` takes it.
 
         Raises:
-            ValueError: bad input, other channels than in ``fit``, or no future of covariates.
+            ValueError: bad input, other channels than in ``fit``, or no future of covariates for
+                some series or step.
         """
         check_is_fitted(self)
         series = self.fitted_on_ if X is None else read(X)
-        return self.fitted_.forecasts(series, None if future is None else read(future))
+        found = self.fitted_.forecasts(series, None if future is None else read(future))
+        for note in found.notes:
+            if note not in self.fitted_.notes:
+                log.warning(note)
+        return found
 
 
 def check_settings(horizon: int, quantiles: Sequence[float], season: int | None) -> None:

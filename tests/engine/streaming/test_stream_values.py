@@ -31,6 +31,6 @@ def test_without_a_scale_values_are_32_bit_numbers_as_they_are():
 
 def test_a_scale_is_one_number_a_channel():
     mean, sd, *bounds = stream_scale(PerChannel(mean=(1.0, 2.0), sd=(3.0, 4.0)), 2)
-    assert bounds == [None, None, None]
+    assert bounds == [None, None]
     np.testing.assert_array_equal(mean, np.array([[[1], [2]]], np.float32))
     np.testing.assert_array_equal(sd, np.array([[[3], [4]]], np.float32))

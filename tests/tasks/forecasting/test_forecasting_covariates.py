@@ -12,7 +12,7 @@ from selftime.cli import app
 from selftime.data.series import SeriesError
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import ALONE, PLAIN, backtest
-from selftime.tasks.forecasting.covariates import KnownChannels, changes_in, fit_effect, order_of
+from selftime.tasks.forecasting.covariates import KnownChannels, changes_in, fit_effect
 from selftime.tasks.forecasting.folds import cut_folds
 
 H = 8
@@ -129,13 +129,6 @@ def test_frames_are_matched_by_their_ids():
         assert np.mean((own.y.to_numpy() - truth) ** 2) < 0.3 * np.var(truth)
 
 
-def test_ids_decide_the_order_where_they_are_known():
-    future = st.SeriesSet.of(np.zeros((3, 1, 4)), ids=["a", "b", "c"])
-    assert order_of(future, np.array(["c", "a"])) == [2, 0]
-    assert order_of(future, np.array(["x", "y", "z"])) == [0, 1, 2]
-    assert order_of(future, np.array(["x", "y"])) is None
-
-
 def test_wrong_covariates_are_refused(fitted):
     x, forecaster = fitted
     with pytest.raises(SeriesError, match="got covariates 2 of series with channels 0, 1, wanted"):
@@ -144,7 +137,9 @@ def test_wrong_covariates_are_refused(fitted):
         KnownChannels(("0", "1")).targets(st.SeriesSet.of(x.T[None]))
     with pytest.raises(SeriesError, match="got no future of covariate '1', which changes within"):
         forecaster.predict()
-    with pytest.raises(SeriesError, match="got a future of 1 series of at least 5 steps, wanted 1"):
+    with pytest.raises(
+        SeriesError, match="the future lacks 3 of the 8 steps after series '0', wanted"
+    ):
         forecaster.predict(future=np.zeros((1, 1, 5)))
 
 

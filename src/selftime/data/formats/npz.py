@@ -47,6 +47,16 @@ def read_npz(data: bytes) -> SeriesSet:
     """
     with decoding("npz", MEND), np.load(io.BytesIO(data), allow_pickle=False) as file:
         arrays = {name: part for name in file.files if isinstance(part := file[name], np.ndarray)}
+    return series_of_arrays(arrays)
+
+
+def series_of_arrays(arrays: Mapping[str, np.ndarray]) -> SeriesSet:
+    """Build series from arrays by the names that :func:`read_npz` knows.
+
+    Raises:
+        SeriesError: no array of a known name, and not a single one either; or parts that do not
+            match.
+    """
     values = _part(arrays, "values")
     if values is None and len(arrays) == 1:
         values = next(iter(arrays.values()))

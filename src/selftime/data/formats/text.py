@@ -3,17 +3,23 @@
 A cell that does not fit is named; every fault of a file is a SeriesError.
 """
 
+import bz2
+import codecs
 import gzip
+import io
+import lzma
+import os
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float32
+from jaxtyping import Float
 
 from selftime.data.arrays import SeriesError, trim_rows
 from selftime.data.series import SeriesSet
@@ -34,22 +40,106 @@ def decoding(kind: str, mend: str = "make the file again or copy it again") -> I
 
 
 def suffix_of(path: Path) -> str:
-    """Return the ending that names the format: ``.csv`` for ``a.csv`` and for ``a.CSV.gz``."""
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+    """Return the ending that names the format: ``.csv`` for ``a.csv`` and for ``a.CSV.gz``.
+
+    A zip goes by the ending of its only member where it can be opened.
+    """
+    name, packing = os.path.splitext(path.name.lower())
+    if packing not in UNPACKERS:
+        return packing
+    if packing == ".zip" and path.is_file():
+        with suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as file:
+            members = _members(file)
+            name = members[0].lower() if len(members) == 1 else name
+    return Path(name).suffix
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file, unpacked when its name ends in ``.gz``."""
+    """Read a file, unpacked when its name ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zip``."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SeriesError(f"cannot be opened ({error.strerror}): check the path") from None
-    if path.suffix.lower() == ".gz":
-        with decoding("gzip"):
-            data = gzip.decompress(data)
-    if not data.strip():
+    packing = path.suffix.lower()
+    if packing in UNPACKERS:
+        with decoding({".gz": "gzip"}.get(packing, packing[1:])):
+            data = UNPACKERS[packing](data)
+    if not data or data.isspace():
         raise SeriesError("is empty, wanted at least one series: check how it was written")
     return data
+
+
+def _unzip(data: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        members = _members(file)
+        if len(members) != 1:
+            shown = ", ".join(members[:5]) + (", …" if len(members) > 5 else "")
+            raise SeriesError(
+                f"holds {len(members)} files ({shown}), wanted one: unpack it and read the folder"
+            )
+        return file.read(members[0])
+
+
+def _members(file: zipfile.ZipFile) -> list[str]:
+    """Return the files in a zip, without folders and what macOS adds."""
+    names = [name for name in file.namelist() if not name.endswith("/")]
+    return [name for name in names if not name.startswith(("__MACOSX/", "."))]
+
+
+UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+    ".zip": _unzip,
+}
+"""How files are unpacked, by the last ending of their names."""
+
+
+def utf8_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return text as UTF-8 without a byte order mark, and a note where it was written otherwise."""
+    encoding = _wide_encoding(data)
+    if encoding:
+        try:
+            text = data.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise SeriesError(
+                f"is no whole {encoding} text ({error.reason} at byte {error.start}): "
+                "copy it again, or save it as UTF-8"
+            ) from None
+        plain, _ = utf8_of(text.encode("utf-8", "replace"))
+        return plain, (f"The text is {encoding.upper()}.",)
+    data = data[3:] if data.startswith(codecs.BOM_UTF8) else data
+    if not data or data.isspace():
+        raise SeriesError("is empty, wanted at least one series: check how it was written")
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise SeriesError(
+            f"line {line}: got a NUL byte, wanted text: is it a file of another kind?"
+        )
+    if b"\r" in data and b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    try:
+        data.isascii() or data.decode()
+        return data, ()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        try:
+            text, name = data.decode("cp1252"), "Latin-1 (cp1252)"
+        except UnicodeDecodeError:
+            text, name = data.decode("latin-1"), "Latin-1"
+        byte = f"{data[error.start]:#04x}"
+        note = f"Line {line} holds byte {byte}, which is no UTF-8: the text is read as {name}."
+        return text.encode(), (note,)
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = data[:200]
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(head) >= 4 and head[start::2].count(0) > 0.4 * len(head):
+            return name
+    return None
 
 
 def text_lines(data: bytes) -> list[str]:
@@ -64,28 +154,56 @@ def text_lines(data: bytes) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip().split("\n")
 
 
-MISSING_CELLS = ("?", "NaN", "nan", "NA", "N/A", "#N/A", "null", "NULL", "None")
+MISSING_CELLS = (
+    "?", "NaN", "nan", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT",
+    "null", "Null", "NULL", "(null)", "None", "nil", "NIL",
+)  # fmt: skip
 """Cells of missing values; in tables they may also be empty."""
 
+MISSING_NUMBERS = (
+    "-", "--", "---", ".", "..", "*", "-nan", "-NaN", "na", "n.a.", "none", "NONE", "missing",
+    "Missing", "MISSING", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!", "#NAME?",
+)  # fmt: skip
+"""Cells that mean a missing value as well, but only among numbers."""
+
 A_NUMBER = "a number: correct it, or write NaN where a value is missing"
-A_TIME = "a time like 2024-01-31 23:59:00, or a number as in the first row: write one for each row"
 
 Where = Callable[[int], str]
 """Gives the place of the k-th cell, for messages."""
 
 
 def numbers(
-    cells: Any, where: Where, missing: tuple[str, ...] = MISSING_CELLS
-) -> Float32[np.ndarray, "K"]:
-    """Parse values of text cells, NaN where missing."""
-    values = _cast(cells, pa.float32())
+    cells: Any,
+    where: Where,
+    missing: tuple[str, ...] = MISSING_CELLS,
+    kind: Any = pa.float64(),  # noqa: B008 - a constant
+) -> Float[np.ndarray, "K"]:
+    """Parse values of text cells, NaN where missing; none may exceed what 32 bits can hold.
+
+    Args:
+        cells: (K,) an arrow array of text with points before decimals.
+        where: gives the place of the k-th cell, for messages.
+        missing: cells that hold no value, beside those of ``MISSING_NUMBERS``; numbers among
+            them stand for all ways of writing them.
+        kind: the arrow type of the values.
+
+    Raises:
+        SeriesError: a cell that is no number, or an infinite one; the message names its place.
+    """
+    values = cast_or_none(cells, kind)
     if values is None:
         trimmed = pc.utf8_trim_whitespace(cells)
-        absent = pc.is_in(trimmed, value_set=pa.array(missing, trimmed.type))
-        values = _all_cast(pc.if_else(absent, None, trimmed), pa.float32(), where, A_NUMBER)
-    plain = np.array(values.to_numpy(zero_copy_only=False), np.float32)
-    if np.isinf(plain).any():
-        k = int(np.argmax(np.isinf(plain)))
+        none = pa.array([*missing, *MISSING_NUMBERS], trimmed.type)
+        absent = pc.is_in(trimmed, value_set=none)
+        values = cast_all(pc.if_else(absent, None, trimmed), kind, where, A_NUMBER)
+    plain = np.array(values.to_numpy(zero_copy_only=False), kind.to_pandas_dtype())
+    fills = cast_or_none(pa.array([cell for cell in missing if cell[-1:].isdigit()]), kind)
+    if fills:
+        plain[np.isin(plain, fills)] = np.nan
+    with np.errstate(over="ignore"):
+        beyond = np.isinf(plain.astype(np.float32))
+    if beyond.any():
+        k = int(np.argmax(beyond))
         raise SeriesError(
             f"{where(k)}: got {cells[k].as_py()}, wanted a finite 32-bit number: "
             "write NaN for missing values or rescale"
@@ -94,53 +212,63 @@ def numbers(
 
 
 def labels_of(cells: Any) -> np.ndarray:
-    """Parse class labels: ints if all cells are whole numbers, floats if numbers, else text."""
-    ints = _cast(cells, pa.int64())
-    if ints is not None and not ints.null_count:
+    """Parse class labels of text cells: numbers only where none of the text is lost, else text.
+
+    They are ints where all are written as ints are (``7``, not ``007`` or ``+7``), floats where
+    all are finite numbers that no two ways of writing share (``1.5`` and ``1.50`` stay text).
+    """
+    trimmed = pc.utf8_trim_whitespace(cells)
+    ints = cast_or_none(trimmed, pa.int64())
+    if ints is not None and pc.all(pc.equal(ints.cast(trimmed.type), trimmed)).as_py():
         return np.asarray(ints)
-    floats = _cast(cells, pa.float64())
+    floats = cast_or_none(trimmed, pa.float64())
+    odd = floats is None or pc.any(pc.match_substring_regex(trimmed, r"^([+]|-?0\d)")).as_py()
+    if odd or floats.null_count or not np.isfinite(floats).all():
+        return np.array(cells.to_pylist(), dtype=str)
+    if len(pc.unique(trimmed)) != len(pc.unique(floats)):
+        return np.array(cells.to_pylist(), dtype=str)
+    return np.asarray(floats)
+
+
+def whole_labels_of(cells: Any) -> np.ndarray:
+    """Parse class labels of archives: as :func:`labels_of`, but ``1.0000e+00`` is the int 1."""
+    floats = cast_or_none(cells, pa.float64())
     if floats is None or floats.null_count or not np.isfinite(floats).all():
         return np.array(cells.to_pylist(), dtype=str)
+    ints = cast_or_none(cells, pa.int64())
+    if ints is not None:
+        return np.asarray(ints)
     plain = np.asarray(floats)
     whole = (plain == np.rint(plain)) & (np.abs(plain) < 2**53)  # beyond, floats skip integers
     return plain.astype(np.int64) if whole.all() else plain
 
 
-def times_of(cells: Any, where: Where) -> np.ndarray:
-    """Parse times: float64 if all cells are numbers, else datetime64[ns]; zones become UTC.
-
-    Dates go year first, as in ISO 8601; ``1990/1/1 0:00`` is understood as well.
-    """
-    if _cast(cells[:1], pa.float64()) is not None:
-        return np.asarray(_all_cast(cells, pa.float64(), where, A_TIME))
-    for zone in (None, "UTC"):
-        times = _cast(cells, pa.timestamp("ns", zone))
-        if times is not None:
-            return np.asarray(times)
-    dashes = pc.replace_substring(pc.utf8_trim_whitespace(cells), "/", "-")
-    padded = pc.replace_substring_regex(dashes, pattern=r"([-:T ])(\d)\b", replacement=r"\10\2")
-    return np.asarray(_all_cast(padded, pa.timestamp("ns"), where, A_TIME))
-
-
-def _cast(cells: Any, kind: Any) -> Any:
+def cast_or_none(cells: Any, kind: Any) -> Any:
+    """Return cells as another type, or None where one of them cannot be."""
     try:
         return cells.cast(kind)
     except pa.ArrowInvalid:
         return None
 
 
-def _all_cast(cells: Any, kind: Any, where: Where, wanted: str) -> Any:
-    values = _cast(cells, kind)
+def cast_all(cells: Any, kind: Any, where: Where, wanted: str) -> Any:
+    """Return cells as another type, or name the first that cannot be."""
+    values = cast_or_none(cells, kind)
     if values is not None:
         return values
     good, bad = 0, len(cells)  # all before `good` can be cast; one before `bad` cannot
     while bad - good > 1:
         middle = (good + bad) // 2
-        if _cast(cells[good:middle], kind) is None:
+        if cast_or_none(cells[good:middle], kind) is None:
             bad = middle
         else:
             good = middle
     raise SeriesError(f"{where(good)}: got {shortened(cells[good].as_py())}, wanted {wanted}")
+
+
+def count_of(n: int, noun: str) -> str:
+    """Return ``1 line`` or ``2 lines``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def shortened(text: str) -> str:
@@ -165,9 +293,10 @@ def read_tsv(data: bytes) -> SeriesSet:
         cells.take(pa.array(rest)),
         lambda k: f"line {k // (width - 1) + 1}, cell {k % (width - 1) + 2}",
         (*MISSING_CELLS, ""),
+        pa.float32(),
     )
     steps, lengths = trim_rows(values.reshape(len(lines), width - 1))
-    return SeriesSet.from_steps(steps, lengths, labels=labels_of(cells.take(pa.array(first))))
+    return SeriesSet.from_steps(steps, lengths, labels=whole_labels_of(cells.take(pa.array(first))))
 
 
 def read_txt(data: bytes) -> SeriesSet:
@@ -181,7 +310,8 @@ def read_txt(data: bytes) -> SeriesSet:
             f"line {i + 1}: got {row[i]} values, wanted one a line: save a table as .csv, or "
             "as .tsv with the label first"
         )
-    values = numbers(pa.array(cells, pa.large_string()), lambda k: f"value {k + 1}")
+    texts = pa.array(cells, pa.large_string())
+    values = numbers(texts, lambda k: f"value {k + 1}", kind=pa.float32())
     return SeriesSet.from_steps(values[:, None], np.array([len(values)]))
 
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int64
 
 from selftime.data.arrays import SeriesError
-from selftime.data.formats.text import labels_of, numbers, shortened, text_lines
+from selftime.data.formats.text import numbers, shortened, text_lines, whole_labels_of
 from selftime.data.series import SeriesSet
 
 Header = dict[str, list[str]]
@@ -78,7 +78,11 @@ def _series(cases: Any, header: Header, line: np.ndarray) -> SeriesSet:
             "fill the shorter one up with NaN"
         )
     ends = np.cumsum(lengths * C)
-    flat = numbers(values.flatten(), lambda k: f"line {line[np.searchsorted(ends, k, 'right')]}")
+    flat = numbers(
+        values.flatten(),
+        lambda k: f"line {line[np.searchsorted(ends, k, 'right')]}",
+        kind=pa.float32(),
+    )
     return SeriesSet.from_steps(flat[_channel_by_channel(lengths, C)], lengths, labels=labels)
 
 
@@ -111,7 +115,7 @@ def _check_widths(counts: np.ndarray, header: Header, line: np.ndarray) -> None:
 
 def _parse_labels(cells: Any, header: Header, line: np.ndarray) -> np.ndarray:
     if _is_true(header, "@targetlabel"):
-        return labels_of(cells)
+        return whole_labels_of(cells)
     labels = np.array(cells.to_pylist(), dtype=str)
     declared = header["@classlabel"][1:]
     unknown = ~np.isin(labels, declared) if declared else labels == ""

@@ -1,5 +1,7 @@
 """Maps of another encoder's vectors: standardised features, and a learned linear map."""
 
+from abc import abstractmethod
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -19,9 +21,9 @@ class VectorMap(nn.Module):
         """One token a series (B,1,D)."""
         return self.after(self.encoder.embed(x))[:, None]
 
+    @abstractmethod
     def after(self, vectors: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
         """Map the vectors of the encoder."""
-        raise NotImplementedError
 
     def blocks(self) -> list[nn.Module]:
         """Those of the encoder."""

@@ -20,19 +20,20 @@ from selftime.shapes import Embedding, Tokens
 
 Cube = Float64[np.ndarray, "S C k"]
 """The next k steps of all streams."""
+Level = Float64[np.ndarray, "1 C 1"]
+"""What each channel is counted from."""
 
 
 class StreamScale(NamedTuple):
     """Numbers of each channel (1,C,1) that bring values to the model's units.
 
-    The origin is subtracted in 64 bits, then bounds, mean and std are applied in 32.
+    Bounds, mean and std are applied in 32 bits, after the origin was subtracted in 64.
     """
 
     mean: Float32[np.ndarray, "1 C 1"]
     std: Float32[np.ndarray, "1 C 1"]
     low: Float32[np.ndarray, "1 C 1"] | None
     high: Float32[np.ndarray, "1 C 1"] | None
-    origin: Float64[np.ndarray, "1 C 1"] | None
 
 
 VALUE_LIMIT = 1e12
@@ -62,20 +63,25 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     )
 
 
-def batch_from_cube(cube: Cube, scale: StreamScale | None = None) -> Batch:
-    """Return values as 32-bit numbers; what is not finite is missing.
+def batch_from_cube(
+    cube: Cube, scale: StreamScale | None = None, origin: Level | None = None
+) -> Batch:
+    """Return values above an origin as 32-bit numbers; what is not finite is missing.
 
     ``scale`` brings values to the model's units, within ±:data:`VALUE_LIMIT`.
     """
     observed = np.isfinite(cube)
-    if scale is not None and scale.origin is not None:
-        cube = cube - scale.origin
+    if origin is not None:
+        cube = cube - origin
     values = _clip(np.where(observed, cube, 0.0), FLOAT32_MAX).astype(np.float32)
     if scale is not None:  # in arrays: for a single step they are faster than tensors
         if scale.low is not None and scale.high is not None:
             values = np.minimum(np.maximum(values, scale.low), scale.high)
         with np.errstate(over="ignore"):
-            values = _clip((values - scale.mean) / scale.std, VALUE_LIMIT)
+            scaled = (values - scale.mean) / scale.std
+            if not np.isfinite(scaled).all():  # as in Scale.apply
+                scaled = (values / 4 - scale.mean / 4) / (scale.std / 4)
+        values = _clip(scaled, VALUE_LIMIT)
     return Batch(torch.from_numpy(values), torch.from_numpy(observed))
 
 
@@ -86,23 +92,30 @@ def _clip(values: np.ndarray, limit: float) -> np.ndarray:
 
 
 def stream_scale(scaling: Scaling, channels: int) -> StreamScale:
-    """Return the scale of every stream, where all series are scaled by the same numbers.
+    """Return the scale of every stream, where all series are scaled by the same numbers."""
+    blank = torch.zeros(1, channels, 1)
+    mean, std = (part.numpy() for part in scaling.scale_of(Batch(blank, blank == 0)))
+    if not isinstance(scaling, PerChannel) or not scaling.low:
+        return StreamScale(mean, std, None, None)
+    low, high = np.array([scaling.low, scaling.high], np.float32)[:, None, :, None]
+    return StreamScale(mean, std, low, high)
+
+
+def stream_origin(scaling: Scaling) -> Level | None:
+    """Return the level that each channel is counted from; None where it is 0.
 
     Raises:
         StreamError: a channel that is counted from a level of each series' own.
     """
-    blank = torch.zeros(1, channels, 1)
-    mean, std = (part.numpy() for part in scaling.scale_of(Batch(blank, blank == 0)))
-    if not isinstance(scaling, PerChannel) or not scaling.low:
-        return StreamScale(mean, std, None, None, None)
-    low, high = np.array([scaling.low, scaling.high], np.float32)[:, None, :, None]
-    origin = np.array(scaling.origin)[None, :, None] if scaling.origin else None
-    if origin is not None and np.isnan(origin).any():
+    if not isinstance(scaling, PerChannel) or not scaling.origin:
+        return None
+    origin = np.array(scaling.origin)[None, :, None]
+    if np.isnan(origin).any():
         raise StreamError(
             "levels of the series that the model learned from lie too far apart for a stream: "
             "subtract the level of each series before pretraining, and of the stream"
         )
-    return StreamScale(mean, std, low, high, origin)
+    return origin
 
 
 _MAX_WINDOWS = 64
@@ -222,6 +235,7 @@ class Stream:
         self._reader = stream_reader(source, config)
         anew = config.window is not None  # then each window is scaled by itself
         self._scale = None if anew else stream_scale(source.scaling, len(source.channels))
+        self._origin = stream_origin(source.scaling)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.config._asdict().items())
@@ -252,7 +266,7 @@ class Stream:
         """
         cube, single = cube_of(x, self.config.streams, len(self.source.channels))
         with torch.inference_mode():
-            steps = batch_from_cube(cube, self._scale)
+            steps = batch_from_cube(cube, self._scale, self._origin)
             tokens = self._reader.read(steps, self.steps).numpy()  # (S,k,D)
         self.steps += cube.shape[2]
         tokens = tokens[:, 0] if single else tokens

@@ -102,7 +102,7 @@ class Trainer:
         ``targets`` holds a row for each series, for an objective that learns from labels;
         ``held_out_loss`` is of other series, and the weights with the lowest are kept.
         """
-        self.objective, self.series, self.scaling = objective, series, scaling
+        self.objective, self.series, self.scaling = objective, scaling.measure(series), scaling
         self.targets, self.held_out_loss = targets, held_out_loss
         self.budget, self.config, self.seed = budget, config, seed
         self.recipe = config.recipe or objective.recipe

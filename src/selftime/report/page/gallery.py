@@ -43,7 +43,8 @@ class ViewExample(NamedTuple):
 def gallery(series: SeriesSet, views: Mapping[str, View]) -> list[ViewExample]:
     """Draw every view on a few of the series, scaled as in learning."""
     few = series[np.unique(np.linspace(0, len(series) - 1, _FIRST_VIEW_EXAMPLES).astype(int))]
-    before = fit_channels(series).apply(batch_of(few))
+    scale = fit_channels(series)
+    before = scale.apply(batch_of(scale.measure(few)))
     return [
         _view_example(name, view, few.ids, before, first=k == 0)
         for k, (name, view) in enumerate(views.items())

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from selftime.data.series import SeriesSet
 from selftime.report.pictures.palette import FAINT, INK, SOFT, STRONG, canvas, class_style, headline
 from selftime.tasks.forecasting.calibration import Calibration
-from selftime.tasks.forecasting.fitting import Forecasts
+from selftime.tasks.forecasting.forecasts import Forecasts
 
 _COVERAGE_TOLERANCE = 0.02
 """Shaded around the promised coverage: two points."""

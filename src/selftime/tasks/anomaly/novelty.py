@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from sklearn.covariance import ledoit_wolf
 
+from selftime.data.channels import match_channels
 from selftime.data.principal import principal_axes
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
@@ -241,5 +242,6 @@ def run_in(
 
 def concatenate_normal(model: Model, series: SeriesSet) -> Float[np.ndarray, "C T"]:
     """Return all steps of normal series, one after the other, NaN where missing."""
-    steps = model.check(series).steps.T.astype(np.float64)
-    return steps if series.observed is None else np.where(series.observed.T, steps, np.nan)
+    matched = match_channels(series, model.channels)
+    parts = [matched.series(i).astype(np.float64) for i in range(len(matched))]
+    return np.concatenate(parts, axis=1)

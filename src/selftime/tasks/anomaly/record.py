@@ -32,6 +32,7 @@ class ChannelRecord:
         past_only: True where later steps may not count for the score of a step. Those of the normal
             part always may.
         boundaries: steps at which another recording begins; no window lies across one.
+        mean, std: what was subtracted, and what the rest was divided by.
     """
 
     values: Float[np.ndarray, "T"]
@@ -39,6 +40,8 @@ class ChannelRecord:
     width: int
     past_only: bool = False
     boundaries: tuple[int, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -93,11 +96,19 @@ class ChannelRecord:
 
 def standardised(
     x: Float[np.ndarray, "T"], train: int, *, past_only: bool
-) -> Float[np.ndarray, "T"]:
-    """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0."""
+) -> tuple[Float[np.ndarray, "T"], float, float]:
+    """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0.
+
+    The median of the normal part is taken out first, so that nothing depends on the level. Returns
+    the values, the mean, and what they were divided by.
+    """
+    level = float(np.median(x[:train]))
+    x = x - level
     normal, known = x[:train], x[:train] if past_only else x
     std, mean = max(float(normal.std()), 1e-3 * float(known.std())), float(normal.mean())
-    return np.clip((x - mean) / (std if std > 1e-9 * abs(mean) else 1.0), -_CLIP, _CLIP)
+    least = max(1e-9 * abs(mean), 4 * np.finfo(np.float64).eps * abs(level))
+    std = std if std > least else 1.0
+    return np.clip((x - mean) / std, -_CLIP, _CLIP), level + mean, std
 
 
 def window_of(x: Float[np.ndarray, "T"]) -> int:

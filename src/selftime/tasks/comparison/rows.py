@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import RidgeClassifierCV
 
 from selftime.data import scaling
+from selftime.data.channels import concatenate
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
@@ -61,7 +62,7 @@ def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
 
     def values(series: SeriesSet) -> _Features:
-        x = scale.apply(batch_of(series))
+        x = scale.apply(batch_of(scale.measure(series)))
         return np.asarray(resample_to_length(x.filled(), x.lengths, length).flatten(1))
 
     vectors = values(train)
@@ -80,9 +81,11 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     """
     length = int(np.median(train.lengths))
     body = Standardised(encoder=MiniRocket(channels=train.n_channels, length=length, seed=seed))
+    scale = scaling.none() if train.origin is None else scaling.fit_channels(train)
+    few = scale.measure(train[sample_of(len(train), seed)])
     with torch.inference_mode():
-        body.prepare(batch_of(train, sample_of(len(train), seed)), generator(seed, 0))
-    model = Model(body, scaling.none(), train.channels)
+        body.prepare(scale.apply(batch_of(few)), generator(seed, 0))
+    model = Model(body, scale, train.channels)
     head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
     return Row("MiniRocket + ridge", *_embed_both(model, train, test), head)
 
@@ -101,7 +104,7 @@ def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
     if not any(weight.requires_grad for weight in bare.parameters()):
         return bare
     fresh = build(recipe_of(bare)).eval()
-    sample = model.scaling.apply(batch_of(train, sample_of(len(train), 0)))
+    sample = model.scaling.apply(batch_of(model.check(train), sample_of(len(train), 0)))
     with torch.no_grad():
         fresh.prepare(sample, generator(0, 0))
     return fresh
@@ -168,12 +171,10 @@ def is_strategy(name: str) -> bool:
 
 def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
     """Join the series of two sets, without labels and groups."""
-    parts = (first, second)
-    seen = [np.ones(p.steps.shape, bool) if p.observed is None else p.observed for p in parts]
-    return SeriesSet(
-        steps=np.concatenate([part.steps for part in parts]),
-        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
-        channels=first.channels,
-        ids=np.arange(len(first) + len(second)).astype(str),
-        observed=None if all(own.all() for own in seen) else np.concatenate(seen),
+    ids = np.split(np.arange(len(first) + len(second)).astype(str), [len(first)])
+    return concatenate(
+        [
+            SeriesSet(p.steps, p.offsets, p.channels, own, observed=p.observed, origin=p.origin)
+            for p, own in zip((first, second), ids, strict=True)
+        ]
     )

@@ -1,5 +1,6 @@
 """Rolling-origin backtests: every test window counted, nothing after its origin seen."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selftime.data.grid import on_grid
 from selftime.data.series import SeriesSet
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.calibration import (
@@ -36,6 +38,8 @@ from selftime.tasks.forecasting.protocols import (
     setting_of,
     windows_between,
 )
+
+log = logging.getLogger(__name__)
 
 ALONE, PLAIN = "weights from the training part alone", "without covariates"
 """Rows that stand beside the forecaster's own."""
@@ -134,7 +138,8 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
         [0.2, 0.4, 0.6, 0.8, 0.9, 0.95]
 
     Args:
-        series: a single series of any channels.
+        series: a single series of any channels; rows that are absent from the rule of its times
+            count as missing values.
         horizons: future steps.
         protocol: a name in :data:`~selftime.tasks.forecasting.protocols.PROTOCOLS`.
         refit: fit weights anew on training and validation part once options are chosen, those of
@@ -149,6 +154,9 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
         ValueError: an unknown protocol.
     """
     given = KnownChannels(tuple(covariates))
+    notes, series = series.notes, on_grid(series)
+    for note in series.notes[len(notes) :]:
+        log.warning(note)
     setting = setting_of(given.targets(series), protocol)
     past = given.past(series)
     known = None if past is None else past[0]

@@ -12,9 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from selftime.data.channels import select_channels
 from selftime.data.gaps import fill_gaps
 from selftime.data.series import SeriesError, SeriesSet, names_of_channels
+from selftime.door import option
 from selftime.tasks.forecasting.folds import BlockedFolds
+from selftime.tasks.forecasting.futures import FutureRows
 from selftime.tasks.forecasting.linear import LinearForecaster, folds_agree, option_error
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
@@ -49,47 +52,42 @@ class KnownChannels(NamedTuple):
                 f"{', '.join(series.channels)}, wanted some of these, each once, and a channel "
                 "left to forecast"
             )
-        return channels_of(series, left)
+        return select_channels(series, left)
 
     def past(self, series: SeriesSet) -> list[Covariates] | None:
         """Return the covariates of each series (T,K), gaps bridged; None without any."""
-        return histories_of(channels_of(series, self.names)) if self.names else None
+        if not self.names:
+            return None
+        given = select_channels(series, self.names)
+        return [fill_gaps(np.asarray(given.series(i).T, np.float64)) for i in range(len(series))]
 
-    def ahead(
-        self, past: Sequence[Covariates], future: SeriesSet | None, ids: np.ndarray, horizon: int
-    ) -> list[Covariates]:
+    def ahead(self, series: SeriesSet, future: FutureRows | None, horizon: int) -> list[Covariates]:
         """Return the covariates of the steps to forecast (H,K) of each series.
 
-        A future has them by name, or in the order of ``names`` where it has none; a series each, by
-        id, or in the same order where ids are others; steps beyond the horizon are not read.
-        Covariates that it lacks must not change: they keep their last value.
+        A future has them by name, or in the order of ``names`` where it has none. Covariates that
+        it lacks must not change: they keep their last value.
 
         Raises:
-            SeriesError: a covariate that changes and has no future, or a future of too few series
-                or steps.
+            SeriesError: a covariate that changes and has no future.
         """
+        past = self.past(series) or []
         found = [np.repeat(part[-1:], horizon, axis=0) for part in past]
-        names = () if future is None else self._names_in(future)
+        names = () if future is None else self._names_in(future.series)
         for k, name in enumerate(self.names):
-            moving = [str(ids[i]) for i, part in enumerate(past) if np.ptp(part[:, k]) > 0]
+            moving = [str(series.ids[i]) for i, part in enumerate(past) if np.ptp(part[:, k]) > 0]
             if name not in names and moving:
                 raise SeriesError(
                     f"got no future of covariate {name!r}, which changes within series "
-                    f"{moving[0]!r}, wanted its values of {horizon} steps: give them as future"
+                    f"{moving[0]!r}, wanted its values of {horizon} steps: give them with "
+                    f"{option('future')}"
                 )
         if future is None:
             return found
-        order = order_of(future, ids)
-        if order is None or min(future.lengths) < horizon:
-            raise SeriesError(
-                f"got a future of {len(future)} series of at least {min(future.lengths)} steps, "
-                f"wanted {len(ids)} of {horizon}, with the same ids"
-            )
-        values = histories_of(future[order])
-        for k, name in enumerate(self.names):
-            for made, part in zip(found, values, strict=True):
+        for i, made in enumerate(found):
+            part = fill_gaps(future.values(i))
+            for k, name in enumerate(self.names):
                 if name in names:
-                    made[:, k] = part[:horizon, names.index(name)]
+                    made[:, k] = part[:, names.index(name)]
         return found
 
     def _names_in(self, future: SeriesSet) -> tuple[str, ...]:
@@ -97,29 +95,6 @@ class KnownChannels(NamedTuple):
         unnamed = future.channels == names_of_channels(future.n_channels)
         fits = future.n_channels == len(self.names)
         return self.names if unnamed and fits else future.channels
-
-
-def order_of(future: SeriesSet, ids: np.ndarray) -> list[int] | None:
-    """Return the rows of the series with these ids; 0, 1, … where ids are others but as many."""
-    rows = {str(name): i for i, name in enumerate(future.ids)}
-    order = [rows.get(str(name), -1) for name in ids]
-    if -1 not in order:
-        return order
-    return list(range(len(ids))) if len(future) == len(ids) else None
-
-
-def channels_of(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
-    """Return the series with these channels alone, in this order."""
-    at = [series.channels.index(name) for name in names]
-    observed = None if series.observed is None else series.observed[:, at]
-    return replace(
-        series, steps=series.steps[:, at], observed=observed, channels=tuple(map(str, names))
-    )
-
-
-def histories_of(series: SeriesSet) -> list[Float[np.ndarray, "_ C"]]:
-    """Return the values of each series, steps first, without gaps."""
-    return [fill_gaps(np.asarray(series.series(i).T, np.float64)) for i in range(len(series))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,20 +1,21 @@
 """Series in, forecasts out: fitted on all histories, with intervals, names and times."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.channels import match_channels
+from selftime.data.grid import clocks_of, on_grid
+from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.covariates import (
     Covariates,
     KnownChannels,
     KnownEffect,
-    histories_of,
     refit_effect,
     without_effect,
 )
@@ -22,11 +23,20 @@ from selftime.tasks.forecasting.features import FEATURE_CHUNK, FeatureMap, Model
 from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
 from selftime.tasks.forecasting.forecasters import (
     FittedForecaster,
-    History,
+    Values,
     WindowForecaster,
     fit_forecaster,
     refit_forecaster,
     typical_season,
+)
+from selftime.tasks.forecasting.forecasts import Forecasts, following_times
+from selftime.tasks.forecasting.futures import future_rows
+from selftime.tasks.forecasting.histories import (
+    SHORTEST,
+    History,
+    count_floors,
+    histories_in,
+    histories_in_words,
 )
 from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, recent_std
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
@@ -36,60 +46,6 @@ _HELD_OUT_SHARE = 0.2
 """Share at the end of each series that intervals are measured on."""
 MOST_JUDGED = 2000
 """About how many held-out windows the intervals come from."""
-
-
-@dataclass(frozen=True, eq=False)
-class Forecasts:
-    """Forecasts of each series, with quantiles.
-
-    Attributes:
-        ids: (N,) names of the series.
-        channels: C names.
-        mean: (N,C,H) forecasts, in the units of the series.
-        quantiles: (N,Q,C,H) in ascending order of the levels.
-        levels: Q levels between 0 and 1.
-        times: (N,H) times of the steps, where the series carry times; else None.
-    """
-
-    ids: np.ndarray
-    channels: tuple[str, ...]
-    mean: Float[np.ndarray, "N C H"]
-    quantiles: Float[np.ndarray, "N Q C H"]
-    levels: tuple[float, ...]
-    times: np.ndarray | None = None
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Return a row per series and step: ``unique_id``, ``ds`` or ``step``, values, quantiles.
-
-        A quantile is named after its channel and level, such as ``OT_q0.9``.
-        """
-        N, C, H = self.mean.shape
-        out: dict[str, np.ndarray] = {"unique_id": np.repeat(self.ids, H)}
-        if self.times is None:
-            out["step"] = np.tile(np.arange(1, H + 1), N)
-        else:
-            out["ds"] = self.times.ravel()
-        for c, name in enumerate(self.channels):
-            out[name] = self.mean[:, c].ravel()
-            for q, level in enumerate(self.levels):
-                out[f"{name}_q{level:g}"] = self.quantiles[:, q, c].ravel()
-        return out
-
-
-def following_times(series: SeriesSet, horizon: int) -> np.ndarray | None:
-    """Return times after the last of each series, a typical step apart (N,H); None without times.
-
-    The typical step is the median, so that a gap or a late reading does not set the clock.
-    """
-    if series.times is None or (series.lengths < 2).any():
-        return None
-    rows = []
-    for first, last in zip(series.offsets[:-1], series.offsets[1:], strict=True):
-        own = series.times[first:last]
-        steps = np.diff(own)
-        step = np.sort(steps)[len(steps) // 2]
-        rows.append(own[-1] + step * np.arange(1, horizon + 1))
-    return np.stack(rows)
 
 
 class ForecastConfig(NamedTuple):
@@ -103,6 +59,7 @@ class ForecastConfig(NamedTuple):
         strategy: how the model is used.
         covariates: names of channels that are given, not forecast.
         seed: fixes everything random.
+        lower: the least that can be forecast; "auto" is 0 for counts, None for no floor.
     """
 
     horizon: int
@@ -112,15 +69,20 @@ class ForecastConfig(NamedTuple):
     strategy: str = "probe"
     covariates: tuple[str, ...] = ()
     seed: int = 0
+    lower: int | float | Literal["auto"] | None = "auto"
 
 
 @dataclass(frozen=True, eq=False)
 class FittedSeries:
-    """A forecaster of series with the channels it was fitted on, covariates included."""
+    """A forecaster of series with the channels it was fitted on, covariates included.
+
+    The notes say what was decided in fitting.
+    """
 
     config: ForecastConfig
     cases: FittedForecaster
     channels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def targets(self, series: SeriesSet) -> SeriesSet:
         """Return the series with the channels to forecast alone."""
@@ -128,20 +90,33 @@ class FittedSeries:
 
     def forecasts(self, series: SeriesSet, future: SeriesSet | None = None) -> Forecasts:
         """Forecast what follows each history, given the covariates of the steps ahead."""
-        if series.n_channels != len(self.channels):
-            raise SeriesError(
-                f"got series of {series.n_channels} channels, wanted {len(self.channels)} "
-                f"({', '.join(self.channels)}): give the same channels as in fit"
-            )
+        series = match_channels(series, self.channels)
+        clocks = clocks_of(series)
+        whole = on_grid(series, clocks)
         given, known = KnownChannels(self.config.covariates), None
-        targets, past = given.targets(series), given.past(series)
+        targets, past = given.targets(whole), given.past(whole)
         horizon, levels = self.config.horizon, self.config.levels
+        rows = None
         if past is not None:
-            ahead = given.ahead(past, future, series.ids, horizon)
-            known = list(zip(past, ahead, strict=True))
-        every = self.cases.predict(histories_of(targets), known)  # (N,1+Q,C,H)
-        ids, times = targets.ids.astype(str), following_times(targets, horizon)
-        return Forecasts(ids, targets.channels, every[:, 0], every[:, 1:], levels, times)
+            rows = None if future is None else future_rows(whole, future, horizon, clocks)
+            known = list(zip(past, given.ahead(whole, rows, horizon), strict=True))
+        histories = histories_in(targets)
+        every = self.cases.predict(
+            [h.values for h in histories], known, [h.gaps for h in histories]
+        )  # (N,1+Q,C,H)
+        times, why = following_times(whole, clocks, horizon)
+        notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories), *why)
+        found = Forecasts(
+            targets.ids,
+            targets.channels,
+            every[:, 0],
+            every[:, 1:],
+            levels,
+            times,
+            series.stamps,
+        )
+        said = (*notes, *(rows.notes if rows else ()), *found.other_names())
+        return replace(found, notes=said)
 
 
 def fit_series(
@@ -160,9 +135,14 @@ def fit_series(
         ValueError: an unknown strategy, or one that cannot be.
     """
     given, model = KnownChannels(config.covariates), config.model
-    targets, past = given.targets(series), given.past(series)
+    whole = on_grid(series)
+    targets, past = given.targets(whole), given.past(whole)
     check_strategy(config.strategy, model, config.covariates)
-    histories = histories_of(targets)
+    every = histories_in(targets)
+    kept = [i for i, h in enumerate(every) if h.end >= SHORTEST] or list(range(len(every)))
+    histories = [every[i].values[: every[i].end] for i in kept]
+    if past is not None:
+        past = [past[i][: every[i].end] for i in kept]
     if model is not None and config.strategy != "probe":
         cases = finetune_forecaster(
             histories,
@@ -173,16 +153,47 @@ def fit_series(
             seed=config.seed,
             progress=progress,
         )
-        return FittedSeries(config, cases, series.channels)
-    progress("fitting", 0, 1)
-    features = None if model is None else ModelVectors(model, targets.n_channels).of
-    cases = fit_histories(histories, config, features, past)
-    progress("fitting", 1, 1)
-    return FittedSeries(config, cases, series.channels)
+    else:
+        progress("fitting", 0, 1)
+        features = None if model is None else ModelVectors(model, targets.n_channels).of
+        cases = fit_histories(histories, config, features, past)
+        progress("fitting", 1, 1)
+    floor, why = floors_in_words(config.lower, every, targets.channels)
+    notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, every))
+    reason = "; ".join((cases.reason, *why, *notes))
+    unit = np.median([usual_move(history) for history in histories], axis=0)
+    cases = replace(cases, reason=reason, unit=unit, floor=floor)
+    return FittedSeries(config, cases, series.channels, notes)
+
+
+def usual_move(history: Values) -> Float[np.ndarray, "C"]:
+    """Return how much each channel moves in the last steps, in its own units."""
+    scale = channel_scale(history)
+    return np.asarray(scale.sd * recent_std(scale.apply(history).T[None])[0])
+
+
+def floors_in_words(
+    lower: int | float | Literal["auto"] | None,
+    histories: Sequence[History],
+    channels: Sequence[str],
+) -> tuple[Float[np.ndarray, "C"] | None, tuple[str, ...]]:
+    """Return the floor of each channel (-infinity for none) and what is said of it."""
+    if lower is None:
+        return None, ()
+    if lower != "auto":
+        return np.full(len(channels), float(lower)), (f"nothing is forecast below {lower:g}",)
+    floor = count_floors(histories)
+    counts = [name for name, low in zip(channels, floor, strict=True) if low == 0]
+    if not counts:
+        return None, ()
+    which = "" if len(counts) == len(channels) else f" of {', '.join(counts)}"
+    return floor, (
+        f"nothing{which} is forecast below 0, as all values are whole numbers from 0 on",
+    )
 
 
 def fit_histories(
-    histories: Sequence[History],
+    histories: Sequence[Values],
     config: ForecastConfig,
     features: FeatureMap | None = None,
     known: Sequence[Covariates] | None = None,
@@ -215,7 +226,7 @@ def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bo
 
 
 def residual_quantiles(
-    scaled: Sequence[History],
+    scaled: Sequence[Values],
     fitted: WindowForecaster,
     levels: Sequence[float],
     season: int,
@@ -244,7 +255,7 @@ def residual_quantiles(
 
 
 def residuals_after(
-    scaled: Sequence[History], ends: Sequence[int], judge: WindowForecaster
+    scaled: Sequence[Values], ends: Sequence[int], judge: WindowForecaster
 ) -> Float[np.ndarray, "N C H"]:
     """Return residuals of windows after the ends, in units of the std of the window.
 

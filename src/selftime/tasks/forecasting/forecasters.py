@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from selftime.data.periods import season_of
 from selftime.tasks.forecasting.covariates import (
@@ -25,7 +25,8 @@ from selftime.tasks.forecasting.features import (
     patch_lengths,
 )
 from selftime.tasks.forecasting.folds import BlockedFolds, WindowGram, look_backs_up_to
-from selftime.tasks.forecasting.intervals import recent_std
+from selftime.tasks.forecasting.histories import SHORTEST
+from selftime.tasks.forecasting.intervals import offsets_after, recent_std
 from selftime.tasks.forecasting.linear import (
     LinearForecaster,
     LinearMap,
@@ -33,7 +34,7 @@ from selftime.tasks.forecasting.linear import (
     fit_map,
     ridge_weights,
 )
-from selftime.tasks.forecasting.protocols import Forecasting, channel_scale
+from selftime.tasks.forecasting.protocols import ChannelScale, Forecasting, channel_scale
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 LOOK_BACK = 336
@@ -44,7 +45,7 @@ _LATENT_WINDOWS = 3000
 """About how many windows (of one channel) latents are learned from."""
 TYPICAL = 20
 """Series in which a season is looked for."""
-History = Float[np.ndarray, "_ C"]
+Values = Float[np.ndarray, "_ C"]
 
 
 def repeat_last(folds: BlockedFolds, season: int) -> LinearMap:  # noqa: ARG001
@@ -192,7 +193,9 @@ class FittedForecaster:
     """A forecaster of series in their own units, by one of scaled windows.
 
     Offsets are quantiles of residuals in units of the std of the window. The effect is None where
-    covariates are not used; the reason says what was accepted and what was left out.
+    covariates are not used; the reason says what was accepted and what was left out. The unit is
+    how much a channel usually moves, for histories that are too short to tell; nothing that is
+    forecast is below the floor.
     """
 
     forecaster: Forecasting
@@ -200,28 +203,96 @@ class FittedForecaster:
     season: int
     reason: str
     effect: KnownEffect | None = None
+    unit: Float[np.ndarray, "C"] | None = None
+    floor: Float[np.ndarray, "C"] | None = None
 
     def predict(
-        self, histories: Sequence[History], known: Sequence[KnownCovariates] | None = None
+        self,
+        histories: Sequence[Values],
+        known: Sequence[KnownCovariates] | None = None,
+        gaps: Sequence[Int64[np.ndarray, "C"]] | None = None,
     ) -> Float[np.ndarray, "N Q1 C H"]:
-        """Forecast each series, then its quantiles, in the units of the series."""
-        L = self.forecaster.look_back
-        scales = [channel_scale(history) for history in histories]
-        scaled = [s.apply(history) for s, history in zip(scales, histories, strict=True)]
-        effects = self._effects(scaled, known)
-        past = np.stack(
-            [last_steps(h - e[: len(h)], L).T for h, e in zip(scaled, effects, strict=True)]
-        )  # (N,C,L)
-        ahead = np.stack([e[len(h) :].T for h, e in zip(scaled, effects, strict=True)])
-        forecast = (self.forecaster.predict(past) + ahead)[:, None]  # (N,1,C,H)
-        std = recent_std(past)[:, None, :, None]
-        every = np.concatenate([forecast, forecast + self.offsets * std], axis=1)
+        """Forecast each series, then its quantiles, in the units of the series.
+
+        Missing steps at the end (``gaps``, of each channel) are forecast first, and intervals are
+        those of as many more steps ahead.
+        """
+        whole = list(histories)
+        if gaps is not None and any(gap.any() for gap in gaps):
+            whole = self._fill_ends(histories, known, gaps)
+            known_end = [h[: len(h) - g.max()] for h, g in zip(whole, gaps, strict=True)]
+        else:
+            gaps, known_end = None, whole
+        scales = [self._scale_of(history) for history in known_end]
+        past, ahead = self._windows(whole, scales, known)
+        forecast = self.forecaster.predict(past) + ahead  # (N,C,H)
+        std = recent_std(past if gaps is None else self._windows(known_end, scales, known)[0])
+        short = [i for i, h in enumerate(known_end) if self._is_short(h)]
+        forecast[short], std[short] = past[short][:, :, -1:], 1.0
+        offsets = self.offsets
+        if gaps is not None:
+            offsets = np.stack([offsets_after(gap, offsets) for gap in gaps])
+        spread = offsets * std[:, None, :, None]
+        every = np.concatenate([forecast[:, None], forecast[:, None] + spread], axis=1)
         sd = np.stack([s.sd for s in scales])[:, None, :, None]
         mean = np.stack([s.mean for s in scales])[:, None, :, None]
-        return np.asarray(every * sd + mean, np.float64)
+        return self._above_floor(np.asarray(every * sd + mean, np.float64), histories)
+
+    def _windows(
+        self,
+        histories: Sequence[Values],
+        scales: Sequence[ChannelScale],
+        known: Sequence[KnownCovariates] | None,
+    ) -> tuple[Float[np.ndarray, "N C L"], Float[np.ndarray, "N C H"]]:
+        """Return the last steps of each history less the effect, and the effect ahead, scaled."""
+        scaled = [s.apply(history) for s, history in zip(scales, histories, strict=True)]
+        effects, L = self._effects(scaled, known), self.forecaster.look_back
+        past = [last_steps(h - e[: len(h)], L).T for h, e in zip(scaled, effects, strict=True)]
+        H = self.offsets.shape[2]
+        ahead = [e[len(h) : len(h) + H].T for h, e in zip(scaled, effects, strict=True)]
+        return np.stack(past), np.stack(ahead)
+
+    def _fill_ends(
+        self,
+        histories: Sequence[Values],
+        known: Sequence[KnownCovariates] | None,
+        gaps: Sequence[Int64[np.ndarray, "C"]],
+    ) -> list[Values]:
+        """Return histories whose missing steps at the end are forecast from what was before."""
+        filled = [history.copy() for history in histories]
+        at = [len(h) - int(gap.max()) for h, gap in zip(filled, gaps, strict=True)]
+        while rows := [i for i, h in enumerate(filled) if at[i] < len(h)]:
+            given = None
+            if known is not None:
+                given = [steps_around(known[i], at[i], self.offsets.shape[2]) for i in rows]
+            found = self.predict([filled[i][: at[i]] for i in rows], given)[:, 0]
+            for i, forecast in zip(rows, found, strict=True):
+                block = filled[i][at[i] : at[i] + forecast.shape[1]]
+                missing = np.arange(at[i], at[i] + len(block))[:, None] >= len(filled[i]) - gaps[i]
+                block[missing] = forecast.T[: len(block)][missing]
+                at[i] += len(block)
+        return filled
+
+    def _is_short(self, history: Values) -> bool:
+        return self.unit is not None and len(history) < SHORTEST
+
+    def _scale_of(self, history: Values) -> ChannelScale:
+        """Return the scale of a history; the last value and the usual unit where it is short."""
+        if self.unit is not None and self._is_short(history):
+            return ChannelScale(history[-1], self.unit)
+        return channel_scale(history)
+
+    def _above_floor(
+        self, every: Float[np.ndarray, "N Q1 C H"], histories: Sequence[Values]
+    ) -> Float[np.ndarray, "N Q1 C H"]:
+        """Return nothing below the floor, or below histories that are lower themselves."""
+        if self.floor is None:
+            return every
+        lowest = np.stack([np.minimum(self.floor, h.min(axis=0)) for h in histories])
+        return np.asarray(np.maximum(every, lowest[:, None, :, None]))
 
     def _effects(
-        self, scaled: Sequence[History], known: Sequence[KnownCovariates] | None
+        self, scaled: Sequence[Values], known: Sequence[KnownCovariates] | None
     ) -> list[Float[np.ndarray, "_ C"]]:
         """Return the effect at each step of past and future of each series; 0 without one."""
         if self.effect is None or known is None:
@@ -230,9 +301,16 @@ class FittedForecaster:
         return [self.effect.of(np.concatenate(both)) for both in known]
 
 
-def typical_season(histories: Sequence[History]) -> int:
+def steps_around(known: KnownCovariates, at: int, horizon: int) -> KnownCovariates:
+    """Return the covariates before a step, and those of the steps from it on."""
+    whole = np.concatenate(known)
+    return whole[:at], whole[at : at + horizon]
+
+
+def typical_season(histories: Sequence[Values]) -> int:
     """Return the median season of some of the series."""
-    some = histories[:: max(1, len(histories) // TYPICAL)]
+    long = [history for history in histories if len(history) >= SHORTEST] or [np.zeros((2, 1))]
+    some = long[:: max(1, len(long) // TYPICAL)]
     return int(np.median([season_of(history) for history in some]))
 
 

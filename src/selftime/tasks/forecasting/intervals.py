@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from scipy.special import ndtri, stdtrit
 
 from selftime.tasks.forecasting.intervals_numba import QuantileState, follow
@@ -113,6 +113,25 @@ class AdaptiveQuantiles:
         follow(self._state, np.ascontiguousarray(ratios, np.float64), self._made, found)
         self._made += len(ratios)
         return found
+
+
+def offsets_after(
+    gap: Int64[np.ndarray, "C"], offsets: Float[np.ndarray, "Q C H"]
+) -> Float[np.ndarray, "Q C H"]:
+    """Return quantiles of residuals of steps that are further ahead by a gap of each channel.
+
+    Beyond the steps that were measured they grow as they grew within them: by a power of the
+    distance between 0 (not at all) and 1/2, as a random walk does, which is taken of a single step.
+    """
+    H = offsets.shape[2]
+    size = np.log(np.abs(offsets).max(axis=0) + 1e-12)  # (C,H)
+    distance = np.log(np.arange(1, H + 1.0))
+    spread = distance - distance.mean()
+    power = (size @ spread) / (spread @ spread) if H > 1 else np.full(len(size), 0.5)
+    ahead = np.arange(H) + gap[:, None]  # (C,H), from 0
+    within = np.take_along_axis(offsets, np.minimum(ahead, H - 1)[None], axis=2)
+    beyond = np.maximum(ahead + 1, H) / H
+    return np.asarray(within * beyond ** np.clip(power, 0.0, 0.5)[:, None])
 
 
 def reach_of(levels: Sequence[float]) -> Float[np.ndarray, "Q"]:

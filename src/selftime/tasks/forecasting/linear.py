@@ -134,7 +134,7 @@ def rank_options(folds: BlockedFolds, season: int) -> list[Option]:
 
 def _best_alpha(errors: Float[np.ndarray, "K A"]) -> tuple[float, tuple[float, ...]]:
     """Return the alpha of the least mean logarithm of the errors, and its error on each fold."""
-    errors = errors + 1e-30
+    errors = np.maximum(errors, 0.0) + 1e-30
     at = int(np.log(errors).mean(axis=0).argmin())
     return float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist())
 
@@ -149,7 +149,7 @@ def persistence_option(folds: BlockedFolds) -> Option:
 
 def _persistence_error(held: LagMoments, look_back: int) -> float:
     """Return the mean squared error of the last value, from moments less that value."""
-    return float(np.diagonal(held)[look_back:].mean()) + 1e-30
+    return max(float(np.diagonal(held)[look_back:].mean()), 0.0) + 1e-30
 
 
 def folds_agree(before: Sequence[float], after: Sequence[float]) -> bool:

@@ -25,7 +25,7 @@ from selftime.objectives.supervised.targets import Future
 from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.features import pretraining_length
 from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds, look_backs_up_to
-from selftime.tasks.forecasting.forecasters import FittedForecaster, History, typical_season
+from selftime.tasks.forecasting.forecasters import FittedForecaster, Values, typical_season
 from selftime.tasks.forecasting.intervals import recent_std
 from selftime.tasks.forecasting.protocols import channel_scale
 from selftime.tasks.transfer.tune import fine_tune, train_last, unfrozen
@@ -213,7 +213,7 @@ def check_strategy(strategy: str, model: Model | None, covariates: Sequence[str]
 
 
 def finetune_forecaster(  # noqa: PLR0913 - all that a fit depends on
-    histories: Sequence[History],
+    histories: Sequence[Values],
     horizon: int,
     model: Model,
     strategy: str,
@@ -261,7 +261,7 @@ def bare_encoder(model: Model) -> Encoder:
     return InstanceNormalised(encoder=body if _has_patches(body) else encoder)
 
 
-def look_back_of(model: Model, scaled: Sequence[History], horizon: int) -> int:
+def look_back_of(model: Model, scaled: Sequence[Values], horizon: int) -> int:
     """Return the steps of a window: as many as the series that the model learned from."""
     typical = int(np.median([len(history) for history in scaled]))
     steps = pretraining_length(model) or look_backs_up_to(min(_MAX_LOOK_BACK, typical // 2))[-1]

@@ -12,6 +12,7 @@ from selftime.data.gaps import fill_gaps
 from selftime.data.periods import season_of
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
+from selftime.tasks.forecasting.histories import history_of
 
 HOUR_MONTH = 30 * 24
 """A month of hourly steps, as the borders of the ETT sets count it (Zhou et al. 2021)."""
@@ -79,7 +80,7 @@ class ChannelScale(NamedTuple):
 def channel_scale(values: Float[np.ndarray, "T C"]) -> ChannelScale:
     """Return the scale of each channel; one that does not vary has standard deviation 1."""
     mean, sd = values.mean(axis=0), values.std(axis=0)
-    return ChannelScale(mean, np.where(sd > 1e-6 * np.abs(mean) + 1e-35, sd, 1.0))
+    return ChannelScale(mean, np.where(sd > 1e-13 * np.abs(mean) + 1e-35, sd, 1.0))
 
 
 _FORECAST_CHUNK = 512
@@ -118,8 +119,10 @@ class Setting(NamedTuple):
 def setting_of(series: SeriesSet, protocol: str) -> Setting:
     """Cut and scale a series; gaps are bridged within the parts, never across a border.
 
+    Single wild values are taken as missing where they are learned from, and count in the test part.
+
     Raises:
-        SeriesError: more than one series, or one too short for the protocol.
+        SeriesError: more than one series, one too short for the protocol, or a constant one.
         ValueError: an unknown protocol.
     """
     if protocol not in PROTOCOLS:
@@ -132,7 +135,13 @@ def setting_of(series: SeriesSet, protocol: str) -> Setting:
     borders = PROTOCOLS[protocol].cut(len(raw))
     edges = [0, borders.train, borders.validation, borders.end]
     parts = [raw[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-    values = np.concatenate([fill_gaps(part) for part in parts])
+    learned = [history_of(part).values for part in parts[:2]]  # without single wild values
+    values = np.concatenate([*learned, fill_gaps(parts[2])])
+    if (np.ptp(learned[0], axis=0) == 0).all():
+        raise SeriesError(
+            f"series {str(series.ids[0])!r} does not change in its training part of "
+            f"{borders.train} steps, wanted values that vary: a constant needs no backtest"
+        )
     scale = channel_scale(values[: borders.train])
     season = PROTOCOLS[protocol].season or season_of(values[: borders.train])
     return Setting(scale.apply(values), borders, scale, season)

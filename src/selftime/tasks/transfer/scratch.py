@@ -61,7 +61,7 @@ class FromScratch(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sciki
 
 def scaled_rows(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray, "N F"]:
     """Return scaled values, one series per row (N, C·T), NaN where nothing was observed."""
-    x = scale.apply(batch_of(series))
+    x = scale.apply(batch_of(scale.measure(series)))
     values = np.where(x.observed.numpy(), x.values.numpy(), np.float32(np.nan))
     return values.reshape(len(series), -1)
 

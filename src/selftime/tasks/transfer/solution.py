@@ -85,7 +85,7 @@ class TunedSolution(Solution):
 
     def outputs(self, series: SeriesSet) -> Outputs:
         """Return outputs of each series (N,K), or of its timepoints: N arrays (T,K)."""
-        self.model.check(series)
+        series = self.model.check(series)
         order = by_length(series)
         by_order: list[np.ndarray] = []
         for batch in batches(series, size=_BATCH_SIZE, order=order):
@@ -126,8 +126,7 @@ def apply_each(outputs: Outputs, function: Callable[[np.ndarray], np.ndarray]) -
 
 def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
     """Yield vectors of the timepoints of each series (T,D), the token's for all its timepoints."""
-    encoder = with_tokens(model.encoder)
-    model.check(series)
+    encoder, series = with_tokens(model.encoder), model.check(series)
     for k, batch in enumerate(batches(series, size=_BATCH_SIZE)):
         with torch.inference_mode():
             tokens = encoder(model.scaling.apply(batch)).numpy()  # (B,N,D)

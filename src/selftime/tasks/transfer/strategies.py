@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from selftime.data import scaling
+from selftime.data.arrays import are_known
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_stratified
 from selftime.data.windows import batch_of
@@ -66,8 +67,10 @@ def fit_head(
     made: BaseEstimator
     if isinstance(target_type, StepClasses):
         labels = np.concatenate(list(y))
+        known = are_known(labels)
+        labels = labels[known].astype(target_type.classes.dtype)
         every = -(-len(labels) // _MAX_PROBE_STEPS)
-        rows = np.concatenate(list(token_vectors(model, series)))
+        rows = np.concatenate(list(token_vectors(model, series)))[known]
         made = make_pipeline(StandardScaler(), Probe()).fit(rows[::every], labels[::every])
         return FrozenSolution(model, target_type, made)
     if isinstance(target_type, AnyClasses | Amount):
@@ -146,7 +149,7 @@ def transfer(
 ) -> Solution:
     """Learn from labels y of the series on top of a model, which is not changed."""
     check_transfer(config, target_type)
-    model.check(series)
+    series = model.check(series)
     if config.is_closed:
         head = "probe" if config.head == LINEAR else config.head
         asked = config.neighbours or min(NEIGHBOURS, len(series))
@@ -211,6 +214,7 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     """Train a network on all of the series."""
     if config.strategy == "scratch":
         model = from_first_weights(model, series)
+        series = model.check(series)
     encoder = select_trainable(model.encoder, config.strategy, config.blocks, config.seed)
     network = network_with_head(encoder, target_type, config.head, config.seed)
     network.rates = rates_of(network.encoder, config.strategy)
@@ -227,6 +231,7 @@ def from_first_weights(model: Model, series: SeriesSet) -> Model:
     scale = scaling.fit_channels(series)
     length = int(np.median(series.lengths))
     encoder = build(network_like(model.encoder, series.n_channels, length))
+    few = scale.measure(series[sample_of(len(series), 0)])
     with torch.no_grad():
-        encoder.prepare(scale.apply(batch_of(series, sample_of(len(series), 0))), generator(0, 0))
+        encoder.prepare(scale.apply(batch_of(few)), generator(0, 0))
     return Model(encoder, scale, series.channels)

@@ -120,7 +120,7 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
 ) -> TunedSolution:
     """Train the network; frozen parts run once where nothing but linear maps of them is trained."""
     encoder, needs_tokens = network.encoder, network.target_type.by_step or network.pool is not None
-    targets, scale = network.target_type.targets(y), model.scaling
+    targets, scale, series = network.target_type.targets(y), model.scaling, model.check(series)
     if not needs_tokens and is_linear(encoder):
         slim, frozen = cache_frozen(encoder)
         if frozen and 4 * len(series) * sum(part.dim for part in frozen) <= MAX_CACHED_BYTES:
