@@ -76,7 +76,8 @@ def test_an_absent_label_is_the_same_from_every_door(kind, blank, tmp_path):
 
 @pytest.mark.parametrize(
     ("cells", "wanted"),
-    [(["1", "", "2"], [1, None, 2]), (["0.5", "", "2"], [0.5, None, 2.0])],
+    [(["1", "", "2"], [1, None, 2]), (["0.5", "", "2"], [0.5, None, 2.0]),
+     (["007", "", "7"], ["007", None, "7"])],
 )  # fmt: skip
 def test_labels_keep_their_type_beside_absent_ones(cells, wanted, tmp_path):
     rows = "".join(f"{name},0,1,{cell}\n" for name, cell in zip("ABC", cells, strict=True))
@@ -166,8 +167,8 @@ def test_keys_are_numbers_or_texts_alike(tmp_path):
 
 def test_labels_in_their_own_types(plant):
     assert read(plant, labels={"m0": 3, "m1": 4}).labels.tolist()[:2] == [3, 4]
-    (plant / "labels.csv").write_text("id,label\nm0,7\nm1,8\n")
-    assert read(plant).labels.tolist()[:2] == [7, 8]
+    (plant / "labels.csv").write_text("id,label\nm0,007\nm1,7\n")
+    assert read(plant).labels.tolist()[:2] == ["007", "7"]
 
 
 def test_what_suggest_wrote_comes_back_as_it_is(plant):
