@@ -76,7 +76,8 @@ def test_an_absent_label_is_the_same_from_every_door(kind, blank, tmp_path):
 
 @pytest.mark.parametrize(
     ("cells", "wanted"),
-    [(["1", "", "2"], [1, None, 2]), (["0.5", "", "2"], [0.5, None, 2.0])],
+    [(["1", "", "2"], [1, None, 2]), (["0.5", "", "2"], [0.5, None, 2.0]),
+     (["007", "", "7"], ["007", None, "7"])],
 )  # fmt: skip
 def test_labels_keep_their_type_beside_absent_ones(cells, wanted, tmp_path):
     rows = "".join(f"{name},0,1,{cell}\n" for name, cell in zip("ABC", cells, strict=True))
@@ -166,8 +167,8 @@ def test_keys_are_numbers_or_texts_alike(tmp_path):
 
 def test_labels_in_their_own_types(plant):
     assert read(plant, labels={"m0": 3, "m1": 4}).labels.tolist()[:2] == [3, 4]
-    (plant / "labels.csv").write_text("id,label\nm0,7\nm1,8\n")
-    assert read(plant).labels.tolist()[:2] == [7, 8]
+    (plant / "labels.csv").write_text("id,label\nm0,007\nm1,7\n")
+    assert read(plant).labels.tolist()[:2] == ["007", "7"]
 
 
 def test_what_suggest_wrote_comes_back_as_it_is(plant):
@@ -237,6 +238,7 @@ def test_spans_label_the_steps_in_them_both_ends_included(tmp_path):
     assert x.labels is None
     wanted = [None] * 10 + ["cut"] * 10 + [None] * 10 + ["drill"] * 2 + [None] * 28
     assert x.step_labels.tolist() == wanted
+    assert "12 of 60 steps labelled, in 1 series" in x.notes
 
 
 def test_windows_take_the_label_of_most_of_their_steps(tmp_path):
@@ -297,6 +299,15 @@ def test_a_span_without_an_end_goes_on_to_the_last_step():
     rows = pd.DataFrame({"id": ["a", "b"], "start": [2, 1], "end": [None, 2], "label": ["u", "v"]})
     found = read({"a": np.arange(4.0), "b": np.arange(3.0)}, labels=rows).step_labels
     assert found.tolist() == [None, None, "u", "u", None, "v", None]
+
+
+def test_spans_beyond_the_series_are_refused(tmp_path):
+    late = pd.DataFrame({"start": ["2024-04-01"], "end": ["2024-04-02"], "label": ["cut"]})
+    with pytest.raises(SeriesError, match=r"from 2024-04-01.*run from 2024-03-01T06:00:00"):
+        csv(SPINDLE, tmp_path, labels=late)
+    steps = pd.DataFrame({"start": [9], "end": [12], "label": ["cut"]})
+    with pytest.raises(SeriesError, match="from 9 to 12, the series run from 0 to 5"):
+        read([np.arange(5.0)], labels=steps)
 
 
 def test_a_span_that_is_no_time_is_refused(tmp_path):

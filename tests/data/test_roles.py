@@ -83,11 +83,19 @@ def test_a_column_without_name_and_cells_is_no_channel(tmp_path):
     assert read(frame).channels == ("y",)
 
 
-def test_names_are_stripped(tmp_path):
-    x = csv("unique_id , ds, value , label\nA,1,10,7\nA,0,20,7\nB,0,5,8\n", tmp_path)
+def test_names_and_cells_are_stripped(tmp_path):
+    x = csv("unique_id, ds, value, label\nA, 1, 10, 7\nA, 0, 20, 7\nB, 0, 5, 8\n", tmp_path)
     assert x.channels == ("value",)
     assert x.labels.tolist() == [7, 8]
     assert x.series(0).tolist() == [[20, 10]]
+
+
+def test_a_first_row_of_values_is_no_row_of_names(tmp_path):
+    x = csv("0.1,-\n0.3,0.4\n0.5,0.6\n", tmp_path, layout="series")
+    assert x.channels == ("0", "1")
+    assert np.array_equal(
+        x.values[0], np.float32([[0.1, 0.3, 0.5], [np.nan, 0.4, 0.6]]), equal_nan=True
+    )
 
 
 # The column of ids.

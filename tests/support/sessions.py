@@ -24,7 +24,7 @@ from selftime.cli import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-data.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n?", re.MULTILINE)
+PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n", re.MULTILINE)
 SECONDS = re.compile(r"\bin [\d.]+ s\b")
 
 
@@ -51,7 +51,8 @@ def exchanges(language: str, block: str) -> Iterator[tuple[str, str, str]]:
 
 def answer_of(command: str) -> str:
     """What a command prints in the current folder; a pipe may lead into selftime and out of it."""
-    given, parts = "", [part.strip() for part in command.split(" | ")]
+    given, ours = "", re.compile(r"((?:^|(?<= \| ))selftime [^|]*)")
+    parts = [part.strip(" |\n") for part in ours.split(command.strip()) if part.strip(" |\n")]
     for part in parts:
         if part.startswith("selftime "):
             result = CliRunner().invoke(app, shlex.split(part)[1:], input=given)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from selftime.cli import terminal
-from selftime.door import tell, through
+from selftime.door import through
 
 if TYPE_CHECKING:
     from selftime import SeriesSet
@@ -64,9 +64,6 @@ class Reader:
                     raise
                 fewer = {"labels": None} if found[2] else {"label": None}
                 series = st.read(source, **asked | fewer)
-            count = int(series.labelled.sum())
-            if asked["labels"] is None and 0 < count < len(series):
-                tell([f"{count:,} of {len(series):,} series are labelled"], source)
         return series
 
 

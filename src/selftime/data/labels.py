@@ -121,11 +121,10 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
     use = known & (owners >= 0)
     values, owners = rows.labels[use], owners[use]
     if rows.spans is None:
-        found, count = _of_series(series, owners, values, source)
+        found, note = _of_series(series, owners, values, source)
     else:
         spans = rows.spans[0][use], rows.spans[1][use]
-        found, count = _of_steps(series, owners, spans, values)
-    note = f"{count:,} of {len(series):,} series labelled"
+        found, note = _of_steps(series, owners, spans, values)
     if strange:
         n = f"1 row of {source} matches" if len(strange) == 1 else f"{len(strange)} rows match"
         note += f"; {n} no series: {list_names(strange)}"
@@ -164,7 +163,7 @@ def _forms_of(name: str) -> Iterator[str]:
 
 def _of_series(
     series: SeriesSet, owners: np.ndarray, values: np.ndarray, source: str
-) -> tuple[SeriesSet, int]:
+) -> tuple[SeriesSet, str]:
     out = np.full(len(series), None, object)
     for i, value in zip(owners.tolist(), values.tolist(), strict=True):
         if out[i] is not None and out[i] != value:
@@ -173,7 +172,8 @@ def _of_series(
                 "wanted one: correct a row, or give each its start and end"
             )
         out[i] = value
-    return replace(series, labels=label_column(out)), len(set(owners.tolist()))
+    note = f"{len(set(owners.tolist())):,} of {len(series):,} series labelled"
+    return replace(series, labels=label_column(out)), note
 
 
 def _of_steps(
@@ -181,10 +181,13 @@ def _of_steps(
     owners: np.ndarray,
     spans: tuple[np.ndarray, np.ndarray],
     values: np.ndarray,
-) -> tuple[SeriesSet, int]:
+) -> tuple[SeriesSet, str]:
     """Label the steps of spans: stamps where the series has such, both ends in; else step numbers.
 
     Where spans overlap the later one counts.
+
+    Raises:
+        SeriesError: no span holds a step.
     """
     out = np.full(len(series.steps), None, object)
     stamped = series.times is not None and (
@@ -202,7 +205,20 @@ def _of_steps(
             a = 0 if start is None else max(_as_step(start), 0)
             b = last - first if end is None else min(_as_step(end), last - first)
         out[first + int(a) : first + int(b)] = value
-    return replace(series, step_labels=label_column(out)), len(set(owners.tolist()))
+    count = int(are_known(out).sum())
+    if len(owners) and not count:
+        reach = (
+            f"0 to {int(series.lengths.max())}"
+            if series.times is None or not stamped
+            else (f"{series.times.min()} to {series.times.max()}")
+        )
+        raise SeriesError(
+            f"no label is for a step of the series: the first one is from {spans[0][0]} to "
+            f"{spans[1][0]}, the series run from {reach}: correct them, or say in which zone the "
+            f"stamps of the series are, {option('time_zone')}"
+        )
+    note = f"{count:,} of {len(out):,} steps labelled, in {len(set(owners.tolist())):,} series"
+    return replace(series, step_labels=label_column(out)), note
 
 
 def _are_steps(column: np.ndarray) -> bool:
