@@ -14,6 +14,8 @@ ID_NAMES = (
     *("unique_id", "series_id", "item_id", "id", "series", "machine_id", "machine", "asset_id"),
     *("asset", "device_id", "device", "unit_id", "sensor_id", "shop_id", "shop", "store"),
     *("patient_id", "patient", "subject_id", "subject", "part_id", "part", "recording", "file"),
+    *("unit_nr", "engine", "engine_id", "vehicle", "meter_id", "sku", "ticker", "participant"),
+    *("unit", "symbol", "customer_id", "user_id"),
 )
 """Well-known names of columns; "Machine ID" is machine_id."""
 

@@ -1,6 +1,6 @@
 """Tables of named columns become series: layouts long, wide and series, stamps, repeated rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
 from selftime.data.cells import dates_of_names, is_number, is_text, known_in
-from selftime.data.clock import Stamps, dates_in
+from selftime.data.clock import Stamps, dates_in, in_zone
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
 from selftime.data.formats.times import parse_times
 from selftime.data.roles import decide_roles
@@ -59,7 +59,8 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     """
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
-    table, asked = _fold_levels(table._replace(cells=_plain(table.cells)), asked)
+    table, asked = _with_one_id(table._replace(cells=_plain(table.cells)), asked)
+    table, asked = _fold_levels(table, asked)
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
@@ -97,15 +98,31 @@ def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     if len(levels) < 2 or not times or asked.id is not None or asked.time is not None:
         return table, asked
     others = [name for name in levels if name != times[0]]
-    name, cells = "/".join(others), table.cells
-    if len(others) > 1:
-        texts = [cells.column(other).cast(pa.string()) for other in others]
-        joined = pc.binary_join_element_wise(*texts, "/")
-        cells = cells.drop_columns(others).add_column(0, name, joined)
+    name, cells = _join_columns(table.cells, others)
     note = f"levels of the index are taken for the id, {name!r}, and the time, {times[0]!r}"
     usual = name.lower() in ID_NAMES and times[0].lower() in TIME_NAMES
     notes = table.notes if usual else (*table.notes, note)
     return table._replace(cells=cells, notes=notes), asked._replace(id=name, time=times[0])
+
+
+def _join_columns(cells: Any, names: Sequence[str]) -> tuple[str, Any]:
+    """Return a table in which one column, such as ``site/machine``, stands for several."""
+    name = "/".join(names)
+    if len(names) == 1:
+        return name, cells
+    texts = [cells.column(other).cast(pa.string()) for other in names]
+    joined = pc.binary_join_element_wise(*texts, "/")
+    return name, cells.drop_columns(list(names)).add_column(0, name, joined)
+
+
+def _with_one_id(table: Table, asked: Asked) -> tuple[Table, Asked]:
+    """Join the columns of an id such as ``site,machine``."""
+    names = [] if asked.id is None else [part.strip() for part in asked.id.split(",")]
+    known = set(table.cells.column_names)
+    if len(names) < 2 or asked.id in known or not known.issuperset(names):
+        return table, asked
+    name, cells = _join_columns(table.cells, names)
+    return table._replace(cells=cells), asked._replace(id=name)
 
 
 def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
@@ -197,7 +214,9 @@ def _times(
     cells = _cells(table, name)
     kind, zone = "time", getattr(cells.type, "tz", None)
     if is_text(cells.type):
-        times, zone, kind, notes = parse_times(cells, lambda row: table.place(row, name))
+        times, zone, kind, notes = parse_times(
+            cells, lambda row: table.place(row, name), epochs=False
+        )
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
         kind = "date" if pa.types.is_date(cells.type) else "time"
         times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
@@ -217,27 +236,6 @@ def _times(
         return *(dates_in(times) or (times, Stamps(None, "number"))), notes
     stamps = Stamps(zone, kind)  # type: ignore[arg-type]
     return *in_zone(times, stamps, asked.time_zone), notes
-
-
-def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
-    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
-
-    An hour that the clock showed twice is the first of both where time goes on, else the second.
-    """
-    if zone is None or stamps.zone is not None:
-        return times, stamps if zone is None else stamps._replace(zone=zone)
-    local = pa.array(times.astype("datetime64[ns]"))
-    try:
-        early, late = (
-            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
-            for one in ("earliest", "latest")
-        )
-    except (pa.ArrowInvalid, OSError):
-        raise SeriesError(
-            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
-        ) from None
-    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
-    return np.where(back, late, early), stamps._replace(zone=zone)
 
 
 def _without_repeats(
@@ -260,8 +258,8 @@ def _without_repeats(
         raise SeriesError(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
-            f"{option('id')}, or say which row counts, {option('repeated', 'first')} or "
-            f"{option('repeated', 'mean')}"
+            f"{option('id')} (or several with commas), or say which row counts, "
+            f"{option('repeated', 'first')} or {option('repeated', 'mean')}"
         )
     if asked.repeated != "mean":
         return values
