@@ -38,7 +38,7 @@ def test_missing_data(command, tmp_path):
 
 def test_unknown_sample():
     assert failed("inspect", "sample:Iris").startswith("got sample 'Iris', wanted one of Japanese")
-    assert "wanted None or 'train' or 'test'" in failed("inspect", "sample:PenDigits:dev")
+    assert "wanted none or 'train' or 'test'" in failed("inspect", "sample:PenDigits:dev")
 
 
 def test_unknown_column(table):
@@ -59,7 +59,8 @@ def test_not_a_model(table, tmp_path):
 
 def test_labels_that_are_not_there(table, tmp_path):
     said = failed("compare", "--train", table, "--test", table)
-    assert said == "train has no labels, wanted one a series: name their column or file"
+    wanted = "wanted one for some series at least: name their column, --label …, or a file of ids "
+    assert said == f"train has no labels, {wanted}and labels, --labels …"
 
 
 @pytest.mark.parametrize("labels", ["some", "0", "1,,2", "-1", "1.5"])

@@ -166,7 +166,8 @@ def test_frames_and_missing_values_are_read():
         ({"y": None}, "requires y to be passed, but the target y is None and the series carry no"),
         ({"y": ["a"]}, "got 1 labels for 24 series"),
         ({"y": np.linspace(0, 1, 24)}, "Unknown label type: continuous"),
-        ({"y": np.where(np.arange(24) > 2, 1, np.nan)}, "Input y contains NaN"),
+        ({"y": np.where(np.arange(24) > 2, 1, np.nan)}, r"got one class only \(1.0\), wanted"),
+        ({"y": [None] * 24}, "Classifier requires y to be passed, but it holds no labels"),
     ],
 )
 def test_classifier_errors_come_before_any_work(data, model, monkeypatch, change, text):

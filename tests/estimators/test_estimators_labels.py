@@ -89,7 +89,7 @@ def test_fine_tuning_changes_the_model_and_few_labels_do_not(stepwise):
     [
         (Regressor, ["a"] * 30, "got 'a' for a value, wanted numbers: use Classifier"),
         (Regressor, None, "Regressor requires y to be passed, but the target y is None"),
-        (Regressor, np.full(30, np.nan), "Input y contains NaN"),
+        (Regressor, np.full(30, np.nan), "got y without a value for a single series"),
         (Regressor, np.ones((7, 2)), "got 7 rows of values for 30 series: one each"),
         (Classifier, np.full((30, 2), 3), "labels with other values than 0 and 1"),
         (Classifier, np.ones((7, 2)), "got 7 rows of labels for 30 series: one each"),
@@ -101,7 +101,7 @@ def test_wrong_targets_are_named(model, estimator, y, text):
 
 
 def test_wrong_labels_of_steps_are_named(stepwise, model):
-    y = [np.zeros(length) for length in X.lengths]
+    y = [np.arange(length) > 5 for length in X.lengths]
     with pytest.raises(ValueError, match="got labels for 29 series, wanted 30: an array each"):
         Segmenter(stepwise).fit(X, y[1:])
     short = [*y[:-1], y[-1][1:]]

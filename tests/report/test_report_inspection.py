@@ -78,7 +78,7 @@ def test_labels_are_looked_over(labels, wanted):
 
 
 def test_one_series_is_cut_into_windows():
-    assert finding(made(1)) == "there is one series only: cut it into windows (selftime.windows)"
+    assert finding(made(1)) == "there is one series only: cut it into windows, windows=..."
 
 
 def test_times_are_measured_within_series():

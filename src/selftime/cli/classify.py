@@ -51,33 +51,33 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
     files.check_file(beside, (".json",), force=force)
-    labelled, asked, given = read(train), read(test), st.load(model)
-    if labelled.labels is None:
-        raise ValueError(f"{train} has no labels, wanted one a series: name their --label")
+    labelled, asked, given = read(train), read(test, lenient=True), st.load(model)
+    count, judged = int(labelled.labelled.sum()), int(asked.labelled.sum())
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
     probabilities = classifier.predict_proba(asked)  # (N,K)
     predicted = classifier.classes_[probabilities.argmax(axis=1)]
-    columns = {"id": asked.ids.astype(str), "class": predicted}
+    columns = {**asked.keys(), "class": predicted}
     columns["probability"] = probabilities.max(axis=1)
     if asked.labels is not None:
         columns["label"] = asked.labels
     st.write_table(out, columns, overwrite=force)
     result: dict[str, Any] = {"out": out}
     result |= {"strategy": classifier.strategy_, "why": classifier.why_}
-    result |= {"labelled": len(labelled), "series": len(asked), "classes": counts_of(predicted)}
+    result |= {"labelled": count, "series": len(asked), "classes": counts_of(predicted)}
     lines = [
         f"Strategy {classifier.strategy_}: {classifier.why_}.",
-        f"{len(asked):,} series classified with {len(labelled):,} labelled ones.",
+        f"{len(asked):,} series classified with {count:,} labelled ones.",
     ]
-    if asked.labels is not None:
+    if judged:
         found = st.evaluate(
             classifier.model_, classifier, labelled, asked, probabilities=probabilities
         )
         found.save(beside, overwrite=force)
         leaks = st.find_leaks(given, labelled, asked)
-        result |= {"accuracy": found.accuracy, "leaks": leaks.to_dict(), "evaluation": str(beside)}
-        right = f"{found.right.sum():,} of {len(asked):,}"
+        result |= {"accuracy": found.accuracy, "judged": judged, "leaks": leaks.to_dict()}
+        result["evaluation"] = str(beside)
+        right = f"{found.right.sum():,} of {judged:,}{'' if judged == len(asked) else ' labelled'}"
         lines.append(f"{100 * found.accuracy:.1f} % right ({right}).")
         lines += [*leaks.sentences(), f"Every figure: selftime report {beside}"]
     terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json)

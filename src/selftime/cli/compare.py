@@ -1,12 +1,15 @@
 """``selftime compare``: what a model is worth beside the reference rows."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
+
+if TYPE_CHECKING:
+    from selftime import Model
 
 
 @app.command()
@@ -16,8 +19,9 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     train: Annotated[str, typer.Option("--train", help="Labelled series to draw labels from.")],
     test: Annotated[str, typer.Option("--test", help="Labelled series to be judged on.")],
     model: Annotated[
-        str | None, typer.Option("--model", help="Model or run folder; else learned on train.")
-    ] = None,
+        list[str],
+        typer.Option("--model", help="Model or run folder, or several; else learned on train."),
+    ] = [],  # noqa: B006
     labels_per_class: Annotated[
         str, typer.Option(help="Labels per class, shares such as 10%, and all.")
     ] = "1,2,5,all",
@@ -36,8 +40,8 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     """Set a model beside the untrained encoder, raw values and MiniRocket at few labels.
 
     Says so when self-supervision did not help. --strategies adds rows in which the model is
-    fine-tuned. Without --model one is learned first, on the
-    series of --train without their labels.
+    fine-tuned. Without --model one is learned first, on the series of --train without their
+    labels; a second --model is a row beside the first.
 
     Example: selftime compare --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --labels-per-class 1,5,all --out comparison
@@ -49,7 +53,7 @@ def compare(  # noqa: PLR0913 - the signature is the command line
         files.check_run_folder(Path(out), force=force)
     labelled, judged = read(train), read(test)
     found = st.compare(
-        st.load(model) if model else None,
+        models_in(model),
         labelled,
         judged,
         labels_per_class=labels_per_class,
@@ -65,3 +69,14 @@ def compare(  # noqa: PLR0913 - the signature is the command line
         )
         lines.append(f"Report: {run.page}; pictures and figures beside it")
     terminal.show(found.to_dict(), *lines, as_json=as_json)
+
+
+def models_in(folders: list[str]) -> "Model | dict[str, Model] | None":
+    """Load models; several by the names of their folders, or by their paths where these repeat."""
+    import selftime as st
+
+    if len(folders) < 2:
+        return st.load(folders[0]) if folders else None
+    names = [Path(folder).name for folder in folders]
+    names = folders if len(set(names)) < len(names) else names
+    return {name: st.load(folder) for name, folder in zip(names, folders, strict=True)}

@@ -31,7 +31,7 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
     vectors = st.load(model).embed(series, progress=True)
-    columns = {"id": series.ids.astype(str), "vectors": vectors}
+    columns = {**series.keys(), "vectors": vectors}
     if series.labels is not None:
         columns["label"] = series.labels
     st.write_table(out, columns, overwrite=force)

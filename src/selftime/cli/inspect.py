@@ -40,7 +40,7 @@ def inspect(  # noqa: PLR0913 - the signature is the command line
         raise ValueError("got --out, which is the picture of the views: add --views")
     if out:
         files.check_file(out, files.PICTURE_SUFFIXES, force=force)
-    series = read(data)
+    series = read(data, silent=True)  # what was decided stands in the table
     found = st.inspect(series)
     result: dict[str, Any] = found.to_dict()
     lines: list[Any] = [inspection_table(found)]

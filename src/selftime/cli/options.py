@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from selftime.cli import terminal
+from selftime.door import through
 
 if TYPE_CHECKING:
     from selftime import SeriesSet
@@ -40,26 +41,29 @@ def words_in(text: str | None) -> tuple[str, ...]:
 
 
 class Reader:
-    """Reads the data of a command as its options for tables say, and prints what was decided."""
+    """Reads the data of a command as its options for tables say."""
 
     def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
         self.asked, self.labels = asked, labels
 
-    def __call__(self, source: str, *, lenient: bool = False) -> "SeriesSet":
-        """Read series; with ``lenient`` the file of labels need not name any of them."""
+    def __call__(self, source: str, *, lenient: bool = False, silent: bool = False) -> "SeriesSet":
+        """Read series; with ``lenient`` they need have none of the labels that were asked for.
+
+        Notes are printed unless ``silent``.
+        """
         import selftime as st
 
-        if self.labels is None or not lenient:
-            series = st.read(source, labels=self.labels, **self.asked)
-        else:
+        asked = {"labels": self.labels, **self.asked}
+        with through("command line", (lambda _: None) if silent else terminal.note):
             try:
-                series = st.read(source, labels=self.labels, **self.asked)
+                series = st.read(source, **asked)
             except st.SeriesError as error:
-                if "matches a series" not in str(error):
+                lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
+                found = [text in str(error) for text in lacks]
+                if not lenient or not any(found):
                     raise
-                series = st.read(source, **self.asked)
-        for note in series.notes:
-            terminal.note(f"{source}: {note}")
+                fewer = {"labels": None} if found[2] else {"label": None}
+                series = st.read(source, **asked | fewer)
         return series
 
 
@@ -69,7 +73,8 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
         str | None, typer.Option(help="Column of stamps; none keeps the order of rows.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Column of labels; folder: names of sub-folders; none.")
+        str | None,
+        typer.Option(help="Column of labels; folder, name: those of sub-folders, files; none."),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(help="File of ids and labels, or of id, start, end and label.")

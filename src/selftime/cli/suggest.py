@@ -28,7 +28,8 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     """Say which series to label next, and why, the most useful first.
 
     Series are chosen that stand for most others; once there are two labels per class, also those
-    that a classifier cannot decide on. Labels in DATA are not read.
+    that a classifier cannot decide on. Series of DATA that are labelled, as by --labels, are known
+    already, unless all are. The list comes back by --labels once it is filled in.
 
     Example: selftime suggest run sample:JapaneseVowels:train --n 20 --out to-label.csv
     """

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -61,7 +61,7 @@ def watch(  # noqa: PLR0913 - the signature is the command line
 
     loaded = st.load(model)
     if vectors:
-        answer_lines(embedder(loaded, window, every, as_json), len(loaded.channels))
+        answer_lines(embedder(loaded, window, every, as_json), loaded.channels)
         return
     monitor = st.StreamMonitor(
         loaded,
@@ -74,7 +74,7 @@ def watch(  # noqa: PLR0913 - the signature is the command line
         every=every,
     )
     try:
-        answer_lines(judge(monitor, as_json), len(loaded.channels))
+        answer_lines(judge(monitor, as_json), loaded.channels)
     finally:
         if not monitor.is_ready:
             terminal.note(f"no scores: they begin after {learn:,} lines (--learn, --normal)")
@@ -110,13 +110,15 @@ def judge(monitor: "StreamMonitor", as_json: bool) -> Answer:
     return answer
 
 
-def answer_lines(answer: Answer, channels: int) -> None:
-    """Answer every line of stdin until it ends."""
-    said, step = Complaints(), 0
+def answer_lines(answer: Answer, channels: Sequence[str]) -> None:
+    """Answer every line of stdin until it ends; a first line of names is a header."""
+    said, step, columns = Complaints(), 0, None
     try:
-        for raw in read_lines(sys.stdin.buffer.readline):
+        for line, raw in enumerate(read_lines(sys.stdin.buffer.readline)):
+            if line == 0 and (columns := columns_named(raw, channels)) is not None:
+                continue
             step += 1
-            values, complaint = parse_step(raw, channels)
+            values, complaint = parse_step(raw, len(channels), columns)
             said.hear(step, complaint)
             sys.stdout.write(answer(step, values) + "\n")
             sys.stdout.flush()
@@ -133,17 +135,51 @@ def read_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n") if rest is line else line
 
 
-def parse_step(raw: bytes, channels: int) -> tuple[list[float], str | None]:
+def columns_named(raw: bytes, channels: Sequence[str]) -> list[int | None] | None:
+    """Return, for each column of a header, the channel that it holds; None where it is a step.
+
+    Channels that are numbered only are taken by their position.
+
+    Raises:
+        ValueError: a header that lacks channels of the model.
+    """
+    names = [cell.strip().strip('"') for cell in raw.decode("utf8", errors="replace").split(",")]
+    if not all(any(letter.isalpha() for letter in name) for name in names):
+        return None
+    if all(name.lower() in ("nan", "inf", "-inf") for name in names):
+        return None
+    if all(channel.isdecimal() for channel in channels):
+        return list(range(len(names))) if len(names) == len(channels) else None
+    if not set(names) & set(channels):
+        return None
+    if missing := [name for name in channels if name not in names]:
+        raise ValueError(
+            f"the header names {', '.join(names)} and lacks {', '.join(missing)}, wanted a column "
+            f"for each of the channels {', '.join(channels)}"
+        )
+    if others := [name for name in names if name not in channels]:
+        terminal.note(f"columns left out: {', '.join(others)}")
+    return [list(channels).index(name) if name in channels else None for name in names]
+
+
+def parse_step(
+    raw: bytes, channels: int, columns: Sequence[int | None] | None = None
+) -> tuple[list[float], str | None]:
     """Parse the values of a line, NaN where missing, and a complaint, if there is one.
 
     A line that cannot be read, or holds another number of values, is a step that was missed.
+    ``columns`` says which channel each cell is of, where a header did.
     """
     cells = raw[:LONGEST].decode("utf8", errors="replace").split(",")
     missed = [float("nan")] * channels
     if not raw.strip():
         return missed, None
-    if len(cells) != channels:
-        return missed, f"got {len(cells)} values, wanted {channels}"
+    wanted = channels if columns is None else len(columns)
+    if len(cells) != wanted:
+        return missed, f"got {len(cells)} values, wanted {wanted}"
+    if columns is not None:
+        known = [(k, cell) for k, cell in zip(columns, cells, strict=True) if k is not None]
+        cells = [cell for _, cell in sorted(known)]
     try:
         values = [parse_number(cell) for cell in cells]
     except ValueError as error:

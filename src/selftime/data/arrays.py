@@ -106,6 +106,15 @@ def are_known(column: np.ndarray) -> np.ndarray:
     return np.array([value is not None for value in column], bool)
 
 
+def number_classes(labels: np.ndarray) -> tuple[np.ndarray, Int64[np.ndarray, "N"]]:
+    """Return the classes (K,) in order, and the number of each label's; -1 where there is none."""
+    known = are_known(labels)
+    codes = np.full(len(labels), -1, np.int64)
+    typed = labels if known.all() else np.array(labels[known].tolist())
+    classes, codes[known] = np.unique(typed, return_inverse=True)
+    return classes, codes
+
+
 def label_column(values: Any, name: str = "labels") -> np.ndarray | None:
     """Return labels in their own type; None stands where there is none, and for none at all.
 

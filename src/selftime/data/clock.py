@@ -48,8 +48,7 @@ class Stamps(NamedTuple):
             [202402]
         """
         if times.dtype.kind != "M":
-            whole = bool((times == np.rint(times)).all()) and bool((np.abs(times) < 2**53).all())
-            return pa.array(times.astype(np.int64) if whole else times)
+            return pa.array(times)
         if self.kind == "date":
             return pa.array(times.astype("datetime64[D]"))
         if self.kind in ("yyyymmdd", "yyyymm"):

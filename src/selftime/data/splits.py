@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int64
 
+from selftime.data.arrays import number_classes
 from selftime.data.series import SeriesError, SeriesSet
 
 
@@ -180,8 +181,8 @@ def counts_by_group(series: SeriesSet) -> tuple[Int64[np.ndarray, "N"], Float[np
     column = np.arange(len(series)) if series.groups is None else series.groups
     names, groups = np.unique(column, return_inverse=True)
     labels = np.zeros(len(series)) if series.labels is None else series.labels
-    classes, codes = np.unique(labels, return_inverse=True)
-    counts = np.zeros((len(names), len(classes)))
+    codes = np.unique(number_classes(labels)[1], return_inverse=True)[1]
+    counts = np.zeros((len(names), codes.max() + 1))
     np.add.at(counts, (groups, codes), 1)
     shares: np.ndarray = counts / counts.sum(axis=0)
     return groups, shares

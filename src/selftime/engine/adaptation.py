@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from selftime.data import scaling
 from selftime.data.batch import Batch
+from selftime.data.channels import is_numbered, select_channels
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel
 from selftime.data.series import names_of_channels
@@ -58,6 +59,8 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
         ValueError: an encoder that cannot read so many channels.
     """
     series = read(x)
+    if not is_numbered(model.channels) and {*series.channels} == {*model.channels}:
+        series = select_channels(series, model.channels)
     fits = isinstance(model.scaling, PerChannel)
     scale = scaling.fit_channels(series) if fits else model.scaling
     encoder, how = match_channels(model, series.channels)

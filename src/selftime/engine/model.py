@@ -204,6 +204,11 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def model_at(model: Model | str | os.PathLike[str]) -> Model:
+    """Return the model itself, or the one of the folder that is given in its place."""
+    return load(model) if isinstance(model, str | os.PathLike) else model
+
+
 def load(path: str | os.PathLike[str]) -> Model:
     """Read a model folder, or a run folder that holds one as ``model/``.
 

@@ -72,9 +72,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
-        ValueError: bad input, fewer than 2 series, values of 1e30 beside ordinary ones, an unknown
-            name, an encoder beside a ready objective, a budget or config for a closed form, or a
-            folder that holds another run.
+        ValueError: bad input, one series, an unknown name, an encoder beside a ready objective, a
+            budget or config for a closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
@@ -124,7 +123,7 @@ def read_enough(x: Any) -> SeriesSet:
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
-            "another; cut a long recording into windows (selftime.windows)"
+            f"another; cut a long recording into windows, {door.option('windows', 500)}"
         )
     return series
 
@@ -133,17 +132,13 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
     """Return how many values the scaling takes for wild, and say so."""
     wild = scale.count_wild(series) if isinstance(scale, PerChannel) else 0
     if wild:
-        door.tell([wild_note(wild)])
+        values, them = ("value lies", "it") if wild == 1 else ("values lie", "them")
+        note = (
+            f"{wild:,} {values} far beyond all others: learning and embedding take {them} as five "
+            "times the usual range away from it"
+        )
+        door.tell([note])
     return wild
-
-
-def wild_note(count: int) -> str:
-    """Return in words what became of wild values."""
-    values, them = ("value lies", "it") if count == 1 else ("values lie", "them")
-    return (
-        f"{count:,} {values} far beyond all others: learning and embedding take {them} as five "
-        "times the usual range away from it"
-    )
 
 
 def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A classifier on top of representations."""
 
+import os
 import warnings
 from typing import Any
 
@@ -10,11 +11,12 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from selftime.data.labels import labelled_part
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
-from selftime.objectives.supervised.targets import AnyClasses, OneClass
+from selftime.objectives.supervised.targets import AnyClasses, OneClass, TargetType
 from selftime.progress import Progress
 from selftime.tasks.comparison.leaks import Leaks
 from selftime.tasks.transfer.strategies import check_transfer
@@ -35,8 +37,8 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
         'probe'
 
     Args:
-        model: what :func:`selftime.pretrain` returned; it is used as it is. None pretrains on the
-            series given to ``fit`` alone, so pretrain first where there are more without labels.
+        model: what :func:`selftime.pretrain` returned, or its folder; it is used as it is. None
+            pretrains on all series given to ``fit``, labelled or not.
         strategy: how the model is used: "probe" leaves it as it is, "partial", "full", "staged"
             and "adapter" fine-tune it, "scratch" forgets what it learned
             (:data:`selftime.tasks.transfer.strategies.STRATEGIES`); "auto" chooses by the number
@@ -65,7 +67,7 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
 
     def __init__(  # noqa: PLR0913 - a front door: each is one thing that people decide
         self,
-        model: Model | None = None,
+        model: Model | str | os.PathLike[str] | None = None,
         *,
         strategy: str = "auto",
         head: str = "linear",
@@ -92,20 +94,27 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
         Args:
             X: the series.
             y: (N,) labels, or (N,K) of 0 and 1 where a series has several; those that the series
-                carry when None.
+                carry when None. None, NaN and blanks mark series without a label: these are
+                pretrained on where no model is given, and said.
 
         Raises:
-            ValueError: bad input, no labels, labels that are not classes, an unknown strategy or
-                head, or series of other channels than the model's.
+            ValueError: bad input, no labels, a single class, labels that are not classes, an
+                unknown strategy or head, or series of other channels than the model's.
         """
         config = self._transfer_config(self.n_neighbors)
         check_transfer(config)
         several = target_matrix(y)
-        series = series_in(self, X, y if several is None else None, first=True)
-        labels = _classes_in(series) if several is None else _labels_in(several, series)
-        self.classes_ = np.unique(labels) if several is None else np.arange(labels.shape[1])
-        target_type = OneClass(self.classes_) if several is None else AnyClasses(labels.shape[1])
-        self._fit_strategy(series, labels, target_type, config)
+        series = series_in(self, X, y, first=True)
+        target_type: TargetType
+        if several is None:
+            known, labels = series.labelled, _classes_in(series, y)
+            self.classes_ = np.unique(labels)
+            target_type = OneClass(self.classes_)
+        else:
+            known, labels = _labels_in(several, series)
+            self.classes_ = np.arange(labels.shape[1])
+            target_type = AnyClasses(labels.shape[1])
+        self._fit_strategy(series, known, labels, target_type, config)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -124,8 +133,8 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
         """
         return np.asarray(self._probabilities(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of series that are classified right.
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the share of labelled series that are classified right, by ``y`` or their own.
 
         A model that was given and had some of them in its pretraining gets a ``UserWarning``:
         such a result is transductive.
@@ -134,29 +143,41 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
             ValueError: as :meth:`predict`.
         """
         check_is_fitted(self)
-        seen = None if self.model is None else self.model.seen(series_in(self, X))
+        series = series_in(self, X, y)
+        seen = None if self._given is None else self._given.seen(series)
         if seen is not None:
             for sentence in Leaks(test=len(seen), seen=int(seen.sum())).sentences():
                 warnings.warn(sentence, UserWarning, stacklevel=2)
-        return float(super().score(X, y, sample_weight))
+        several = target_matrix(y)
+        if several is not None:
+            return float(super().score(series, several, sample_weight))
+        known = series.labelled
+        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        right = self.predict(series)[known] == labelled_part(series, "the data").labels
+        return float(np.average(right, weights=weight))
 
 
-def _classes_in(series: SeriesSet) -> np.ndarray:
-    """Return the labels, once it is clear that they are classes."""
-    if series.labels is None:
+def _classes_in(series: SeriesSet, y: Any) -> np.ndarray:
+    """Return the labels of those that have one, once it is clear that they are classes."""
+    if not series.labelled.any():
+        none = "the target y is None and the series carry no" if y is None else "it holds no"
         raise ValueError(
-            "Classifier requires y to be passed, but the target y is None and the series carry no "
-            "labels: give y, or a source with labels"
+            f"Classifier requires y to be passed, but {none} labels: give y, or a source with "
+            "labels, for some of the series at least"
         )
-    assert_all_finite(series.labels, input_name="y")
-    check_classification_targets(series.labels)
-    return series.labels
+    labels = np.asarray(labelled_part(series, "the data").labels)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    if len(np.unique(labels)) < 2:
+        raise ValueError(f"got one class only ({labels[0]}), wanted labels of at least 2 classes")
+    return labels
 
 
-def _labels_in(several: np.ndarray, series: SeriesSet) -> np.ndarray:
-    """Return labels (N,K) of 0 and 1, once it is clear that there is a row for each series."""
+def _labels_in(several: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
+    """Return a mask of labelled series, and their labels (n,K) of 0 and 1."""
     if len(several) != len(series):
         raise ValueError(f"got {len(several)} rows of labels for {len(series)} series: one each")
-    if not np.isin(several, (0, 1)).all():
+    known = np.asarray(~np.isnan(several.astype(np.float64)).any(axis=1))
+    if not known.any() or not np.isin(several[known], (0, 1)).all():
         raise ValueError("got several columns of labels with other values than 0 and 1")
-    return several
+    return known, several[known].astype(np.int64)

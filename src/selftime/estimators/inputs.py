@@ -1,5 +1,7 @@
 """Series and targets as scikit-learn gives them; the base of estimators that use a model."""
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
@@ -11,9 +13,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from selftime.data.labels import share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Model
+from selftime.door import tell
+from selftime.engine.model import Model, model_at
 from selftime.engine.pretrain import pretrain
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.objectives.supervised.targets import TargetType
@@ -28,7 +32,7 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | None = None,
+        model: Model | str | os.PathLike[str] | None = None,
         *,
         strategy: str = "auto",
         head: str = "linear",
@@ -56,11 +60,19 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
         )
 
     def _fit_strategy(
-        self, series: SeriesSet, targets: Any, target_type: TargetType, config: TransferConfig
+        self,
+        whole: SeriesSet,
+        known: np.ndarray,
+        targets: Any,
+        target_type: TargetType,
+        config: TransferConfig,
     ) -> None:
-        """Fit the strategy, on a model of these series alone where none was given."""
+        """Fit the strategy on series with known targets; pretrain on all if no model is given."""
+        self._given = None if self.model is None else model_at(self.model)
+        series = whole if known.all() else whole[known]
+        tell(share_in_words(known))
         with open_progress(self.progress) as progress:
-            model = self.model or pretrain(series, seed=self.random_state, progress=progress)
+            model = self._given or pretrain(whole, seed=self.random_state, progress=progress)
             found = fit_strategy(model, series, targets, target_type, config, progress)
         self.strategy_, self.why_, self.solution_ = found
         self.model_ = self.solution_.model
@@ -78,9 +90,14 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
 
 
 def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = False) -> SeriesSet:
-    """Return the series in X with labels y; ``first`` in fit, which fixes the width of matrices."""
+    """Return the series in X with labels y.
+
+    ``first`` in fit, which fixes the width of matrices, and whether rows of a frame are series.
+    Of y with several columns only the number of rows counts.
+    """
     if first:
-        vars(estimator).pop("n_features_in_", None)
+        for name in ("n_features_in_", "_layout"):
+            vars(estimator).pop(name, None)
     if _is_matrix(X):
         X = validate_data(
             estimator,
@@ -90,11 +107,51 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
             ensure_all_finite="allow-nan",
             ensure_min_samples=2 if first else 1,
         )
-    return read(X, labels=None if y is None else column_or_1d(y, warn=True))
+    if target_matrix(y) is not None:
+        y = np.zeros(len(y)) if is_into_dataframe(X) else None
+    labels = None if y is None else _in_order(X, y)
+    if not is_into_dataframe(X):
+        return read(X, labels=labels)
+    series = read(X, labels=labels, layout=vars(estimator).get("_layout"))
+    if first and len(series) == len(X) > 1 and series.n_channels == 1:
+        estimator._layout = "wide"
+    return series
+
+
+def _in_order(X: Any, y: Any) -> Any:
+    """Return labels in the order of X, or a Series as it is where its index names the series.
+
+    Its index counts where X has ids, names of files or an index of its own with the same entries;
+    numbers of rows are no names.
+    """
+    index, rows = getattr(y, "index", None), getattr(X, "index", None)
+    if index is None or callable(index) or np.ndim(y) != 1 or type(index).__name__ == "RangeIndex":
+        return _column_of(y)
+    numbered = index.dtype.kind in "iuf"
+    if isinstance(X, SeriesSet):
+        same_kind = numbered == (X.ids.dtype.kind in "iuf")
+        return y if same_kind and set(X.ids.tolist()) & set(index) else _column_of(y)
+    if rows is None or callable(rows):
+        listed = [X] if isinstance(X, str | os.PathLike) else X
+        named = isinstance(X, Mapping) or all(isinstance(x, str | os.PathLike) for x in listed)
+        return y if named and not numbered else _column_of(y)
+    if len(rows) != len(index):
+        return y
+    moved = index.is_unique and not rows.equals(index) and set(rows) == set(index)
+    return _column_of(y.reindex(rows) if moved else y)
+
+
+def _column_of(y: Any) -> Any:
+    """Return one label a series, in the type in which they came."""
+    if np.ndim(y) != 1:
+        return column_or_1d(y, warn=True)
+    return list(y) if isinstance(y, list | tuple) else np.asarray(y)
 
 
 def _is_matrix(X: Any) -> bool:
     """Return whether scikit-learn checks X as it checks any matrix; the reader judges the rest."""
+    if isinstance(X, SeriesSet):
+        return False
     if isinstance(X, list):
         return all(isinstance(row, list) for row in X) and len({len(row) for row in X}) == 1
     if isinstance(X, str) or is_into_dataframe(X) or not (issparse(X) or hasattr(X, "__array__")):
@@ -115,12 +172,14 @@ def target_matrix(y: Any) -> np.ndarray | None:
     if y is None or isinstance(y, list) and len({np.ndim(row) for row in y}) > 1:
         return None
     array = np.asarray(y)
+    if array.dtype == object and array.ndim == 2:
+        array = array.astype(np.float64)  # None is NaN
     return array if array.ndim == 2 and array.shape[1] > 1 else None
 
 
-def empty_like(source: Any) -> Any:
-    """Return a frame of the kind and columns of the source, without rows; None of others."""
-    return nw.from_native(source).head(0).to_native() if is_into_dataframe(source) else None
+def row_of(source: Any) -> Any:
+    """Return the first row of a frame, which tells its kind and types; None of others."""
+    return nw.from_native(source).head(1).to_native() if is_into_dataframe(source) else None
 
 
 def frame_like(source: Any, forecasts: Forecasts) -> Any:
@@ -131,11 +190,14 @@ def frame_like(source: Any, forecasts: Forecasts) -> Any:
     if not is_into_dataframe(source):
         return forecasts.mean
     given = nw.from_native(source, eager_only=True)
-    table = pa.table({name: pa.array(column) for name, column in forecasts.columns().items()})
-    frame = nw.from_arrow(table, backend=given.implementation)
-    units = [t.time_unit for t in given.schema.values() if isinstance(t, nw.Datetime)]
+    kinds = list(given.schema.values())
+    columns = {name: pa.array(column) for name, column in forecasts.columns().items()}
+    is_text = given.implementation.is_pandas() and not any(k in (nw.Date, nw.Object) for k in kinds)
+    if is_text and "ds" in columns and pa.types.is_date(columns["ds"].type):
+        columns["ds"] = columns["ds"].cast(pa.timestamp("us"))  # days of pandas are timestamps
+    frame = nw.from_arrow(pa.table(columns), backend=given.implementation)
+    units = [kind.time_unit for kind in kinds if isinstance(kind, nw.Datetime)]
     now = frame.schema.get("ds")
     if units and isinstance(now, nw.Datetime):
-        own = nw.Datetime(units[0], now.time_zone)
-        frame = frame.with_columns(nw.col("ds").cast(own))
+        frame = frame.with_columns(nw.col("ds").cast(nw.Datetime(units[0], now.time_zone)))
     return frame.to_native()

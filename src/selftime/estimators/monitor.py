@@ -1,12 +1,13 @@
 """A stream judged timepoint by timepoint: scores, p-values and alarms as values come in."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from selftime.data.readers import read
-from selftime.engine.model import Model
+from selftime.engine.model import Model, model_at
 from selftime.engine.streaming.stream import Stream, StreamConfig, cube_of
 from selftime.tasks.anomaly.novelty import (
     AdaptiveNovelty,
@@ -53,7 +54,7 @@ class StreamMonitor:
         True
 
     Args:
-        model: what :func:`selftime.pretrain` returned.
+        model: what :func:`selftime.pretrain` returned, or its folder.
         normal: series without anomalies, whatever :func:`selftime.read` takes; None takes the
             first ``learn`` timepoints of the stream for normal.
         rate: promised share of normal timepoints with a score above 1.
@@ -70,7 +71,7 @@ class StreamMonitor:
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model,
+        model: Model | str | os.PathLike[str],
         *,
         normal: Any = None,
         rate: float = 0.01,
@@ -80,6 +81,7 @@ class StreamMonitor:
         window: int | None = None,
         every: int = 1,
     ) -> None:
+        model = model_at(model)
         self.model, self.rate, self.distance, self.learn = model, rate, distance, learn
         self._config = StreamConfig(None, "auto", window, every)
         self._cool_down, self._first = CoolDown(cool_down), list[np.ndarray]()

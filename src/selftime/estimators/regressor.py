@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite
 
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
@@ -26,8 +27,8 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
         (3,)
 
     Args:
-        model: what :func:`selftime.pretrain` returned. None pretrains on the series given to
-            ``fit`` alone.
+        model: what :func:`selftime.pretrain` returned, or its folder. None pretrains on all series
+            given to ``fit``.
         strategy: as in :class:`selftime.Classifier`; "probe" is ridge regression with a penalty
             chosen by leave-one-out.
         head: "linear", "mlp", "deep_mlp", "normed_linear" or "attention".
@@ -52,6 +53,7 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
         Args:
             X: the series.
             y: (N,) values, or (N,K) where there are several; the labels of the series when None.
+                Series with NaN or None have no value: these are left out, and said.
 
         Raises:
             ValueError: bad input, no values, an unknown strategy or head, or series of other
@@ -60,12 +62,16 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
         config = self._transfer_config()
         check_transfer(config)
         several = target_matrix(y)
-        series = series_in(self, X, y if several is None else None, first=True)
-        values = _values_of(series.labels if several is None else several)
+        series = series_in(self, X, y, first=True)
+        values = _values_of(series.labels if several is None else several, y)
         if len(values) != len(series):
             raise ValueError(f"got {len(values)} rows of values for {len(series)} series: one each")
+        known = ~np.isnan(values).any(axis=1)
+        if not known.any():
+            raise ValueError("got y without a value for a single series, wanted some numbers")
+        assert_all_finite(values[known], input_name="y")
         self._is_one = several is None
-        self._fit_strategy(series, values, Amount(values), config)
+        self._fit_strategy(series, known, values[known], Amount(values[known]), config)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -77,17 +83,32 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
         values = np.asarray(self._predict(X))
         return values[:, 0] if self._is_one else values
 
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return R² over the series with a value, by ``y`` or their own.
 
-def _values_of(y: np.ndarray | None) -> np.ndarray:
-    """Targets as numbers (N,K), a row for each series."""
-    if y is None:
+        Raises:
+            ValueError: as :meth:`predict`, or no values.
+        """
+        several, series = target_matrix(y), series_in(self, X, y)
+        values = _values_of(series.labels if several is None else several, y)
+        known = ~np.isnan(values).any(axis=1)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        found = r2_score(values[known], self.predict(series)[known], sample_weight=weight)
+        return float(found)
+
+
+def _values_of(targets: np.ndarray | None, y: Any) -> np.ndarray:
+    """Targets as numbers (N,K), a row for each series; NaN where there is none."""
+    if targets is None and y is not None:
+        raise ValueError("got y without a value for a single series, wanted some numbers")
+    if targets is None:
         raise ValueError(
             "Regressor requires y to be passed, but the target y is None and the series carry no "
             "values: give y, or a source with a value for each series"
         )
     try:
-        values = np.asarray(y, np.float64)
+        values = np.asarray(targets, np.float64)
     except ValueError:
-        raise ValueError(f"got {str(y[0])!r} for a value, wanted numbers: use Classifier") from None
-    assert_all_finite(values, input_name="y")
+        text = next(str(value) for value in targets if value is not None)
+        raise ValueError(f"got {text!r} for a value, wanted numbers: use Classifier") from None
     return values.reshape(len(values), -1)

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from selftime.data.arrays import are_known, label_column, number_classes
 from selftime.data.series import SeriesSet
+from selftime.door import option
 from selftime.estimators.inputs import TransferEstimator, series_in
 from selftime.objectives.supervised.targets import StepClasses
 from selftime.tasks.transfer.strategies import check_transfer
@@ -27,7 +29,8 @@ class Segmenter(TransferEstimator):
         (20, 2)
 
     Args:
-        model: a pretrained model with tokens along time, such as one of ``objective="ts2vec"``.
+        model: a pretrained model with tokens along time, such as one of ``objective="ts2vec"``, or
+            its folder.
         strategy: as in :class:`selftime.Classifier`; the number of labels is that of series.
         head: "linear", "mlp", "deep_mlp" or "normed_linear".
         budget: how long a network is trained, such as "200 steps"; None goes by the number of
@@ -45,27 +48,34 @@ class Segmenter(TransferEstimator):
         classes_: (K,) class labels.
     """
 
-    def fit(self, X: Any, y: Sequence[Any]) -> "Segmenter":
-        """Learn from series with a label for each timepoint.
+    def fit(self, X: Any, y: Sequence[Any] | None = None) -> "Segmenter":
+        """Learn from series with labels of timepoints.
 
         Args:
             X: the series.
-            y: N arrays (T,), the classes of the timepoints of each series.
+            y: N arrays (T,), the classes of the timepoints of each series; those that the series
+                carry when None. Timepoints with None, NaN or a blank have no label and are not
+                learned from.
 
         Raises:
-            ValueError: bad input, labels of other lengths than the series, an unknown strategy or
-                head, no model or one that sees a series only as a whole, or series of other
-                channels than the model's.
+            ValueError: bad input, no labels, a single class, labels of other lengths than the
+                series, an unknown strategy or head, no model or one that sees a series only as a
+                whole, or series of other channels than the model's.
         """
         if self.model is None:
             raise ValueError('Segmenter requires a model, such as one of objective="ts2vec"')
-        labels = [np.asarray(own) for own in y]
         series = series_in(self, X, first=True)
-        _check_steps(series, labels)
-        target_type = StepClasses(np.unique(np.concatenate(labels)))
+        labels = _labels_of_steps(series, y)
+        known = np.array([are_known(own).any() for own in labels])
+        target_type = StepClasses(number_classes(np.concatenate(labels))[0])
         config = self._transfer_config()
         check_transfer(config, target_type)
-        self._fit_strategy(series, labels, target_type, config)
+        if target_type.size < 2:
+            raise ValueError(
+                f"got steps of one class only ({target_type.classes[0]}), wanted at least 2"
+            )
+        own = [labels[i] for i in np.flatnonzero(known)]
+        self._fit_strategy(series, known, own, target_type, config)
         self.classes_ = target_type.classes
         return self
 
@@ -85,11 +95,27 @@ class Segmenter(TransferEstimator):
         """
         return list(self._probabilities(X))
 
-    def score(self, X: Any, y: Sequence[Any]) -> float:
-        """Return the share of all timepoints that are classified right."""
-        predicted = np.concatenate(self.predict(X))
-        wanted = np.concatenate(list(map(np.asarray, y)))
-        return float((predicted == wanted).mean())
+    def score(self, X: Any, y: Sequence[Any] | None = None) -> float:
+        """Return the share of labelled timepoints that are classified right."""
+        series = series_in(self, X)
+        wanted = np.concatenate(_labels_of_steps(series, y))
+        right = np.concatenate(self.predict(series)) == wanted
+        return float(right[are_known(wanted)].mean())
+
+
+def _labels_of_steps(series: SeriesSet, y: Sequence[Any] | None) -> list[np.ndarray]:
+    """Return labels of the steps of each series, None where there is none."""
+    column = series.step_labels
+    if y is not None:
+        own = [np.asarray(labels) for labels in y]
+        _check_steps(series, own)
+        column = label_column(np.concatenate(own))
+    if column is None:
+        raise ValueError(
+            "got no labels of steps, wanted an array of them for each series, or series read "
+            f"with them, such as from a file of id, start, end and label, {option('labels')}"
+        )
+    return np.split(column, series.offsets[1:-1])
 
 
 def _check_steps(series: SeriesSet, y: list[np.ndarray]) -> None:

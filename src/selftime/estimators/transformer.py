@@ -1,9 +1,11 @@
 """Representations as a scikit-learn transformer."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
+from narwhals.dependencies import is_into_dataframe
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -62,13 +64,17 @@ class SelfSupervised(
         self.random_state = random_state
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None) -> "SelfSupervised":  # noqa: ARG002
-        """Learn from series; ``y`` and labels that they carry are not read.
+    def fit(self, X: Any, y: Any = None) -> "SelfSupervised":
+        """Learn from series; neither ``y`` nor labels that they carry are learned from.
+
+        With as many entries of ``y`` as a frame has rows, each of its rows is a series.
 
         Raises:
             ValueError: bad input, fewer than 2 series, or an unknown name.
         """
-        series = series_in(self, X, first=True)
+        rows = y is not None and is_into_dataframe(X) and len(y) == len(X)
+        series = series_in(self, X, np.zeros(len(y)) if rows else None, first=True)
+        series = replace(series, labels=None) if rows else series
         self.model_ = pretrain(
             series,
             objective=self.objective,

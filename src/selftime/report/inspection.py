@@ -10,12 +10,18 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from selftime.data.arrays import number_classes
 from selftime.data.fills import describe_fills
+from selftime.data.periods import period_of
 from selftime.data.readers import read
+from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
+from selftime.door import option
 
-_MAX_LISTED_CLASSES = 12
-"""Classes that are listed by name; the rest are counted."""
+_MAX_LISTED_CLASSES, _MAX_LISTED_COLUMNS = 12, 30
+"""Classes and columns that are listed by name; the rest are counted."""
+_MIN_RECORDING, _PERIODS = 64, 4
+"""Steps from which a single recording is to be cut, and periods of such a window."""
 
 
 class DataWarning(NamedTuple):
@@ -23,6 +29,9 @@ class DataWarning(NamedTuple):
 
     finding: str
     remedy: str
+
+
+_TUPLES = ("columns", "warnings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +46,17 @@ class Inspection:
         longest: timepoints of the longest series.
         missing: share of values that were not observed, 0 to 1.
         labels: series of each class, by the name of the class; empty without labels.
+        labelled: series that have a label.
+        unlabelled: series that have none.
         constant: channels that have a single value throughout.
+        zone: time zone of the stamps; None where they have none.
         interval: median time between timepoints, in words; None without times.
         irregular: share of timepoints that are not one such interval apart; None without times.
         duplicates: series that are equal to an earlier one, value for value.
         contradictions: those among them with another label than the earlier one.
+        windows: steps of windows that a single recording may be cut into, a few periods each.
+        columns: of the table that was read: name, role, type, and the reason for the role.
+        notes: what was decided in reading, a sentence each.
         warnings: findings that may spoil results, with remedies.
     """
 
@@ -52,16 +67,23 @@ class Inspection:
     longest: int
     missing: float
     labels: dict[str, int]
+    labelled: int
+    unlabelled: int
     constant: tuple[str, ...]
+    zone: str | None
     interval: str | None
     irregular: float | None
     duplicates: int
     contradictions: int
+    windows: int | None = None
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self) | {"warnings": [warned._asdict() for warned in self.warnings]}
+        several = {name: [it._asdict() for it in getattr(self, name)] for name in _TUPLES}
+        return asdict(self) | several
 
 
 def inspect(x: Any) -> Inspection:
@@ -92,11 +114,17 @@ def inspect(x: Any) -> Inspection:
         longest=int(series.lengths.max()),
         missing=0.0 if series.observed is None else float(1 - series.observed.mean()),
         labels=class_counts(series.labels),
+        labelled=int(series.labelled.sum()),
+        unlabelled=int((~series.labelled).sum()),
         constant=constant_channels(series),
+        zone=series.stamps.zone,
         interval=interval,
         irregular=irregular,
         duplicates=duplicates,
         contradictions=contradictions,
+        windows=windows_for(series),
+        columns=series.columns,
+        notes=series.notes,
     )
     return replace(found, warnings=(*warnings_of(found), *_warnings_of_fills(series)))
 
@@ -105,8 +133,19 @@ def class_counts(labels: np.ndarray | None) -> dict[str, int]:
     """Count the series of each class."""
     if labels is None:
         return {}
-    names, counts = np.unique(labels, return_counts=True)
+    names, codes = number_classes(labels)
+    counts = np.bincount(codes[codes >= 0])
     return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+
+
+def windows_for(series: SeriesSet) -> int | None:
+    """Return steps of windows for a single recording: some periods, an eighth of it at most."""
+    T = int(series.lengths.max())
+    if len(series) > 1 or T < _MIN_RECORDING:
+        return None
+    x = np.nan_to_num(series.series(0).astype(np.float64))
+    varied = x[np.argmax(np.ptp(x, axis=1) > 0)]
+    return min(_PERIODS * period_of(varied - varied[0]), T // 8)
 
 
 def constant_channels(series: SeriesSet) -> tuple[str, ...]:
@@ -148,13 +187,19 @@ def count_duplicates(series: SeriesSet) -> tuple[int, int]:
             twins.append((first[key], i))
     if series.labels is None:
         return len(twins), 0
-    return len(twins), sum(bool(series.labels[a] != series.labels[b]) for a, b in twins)
+    codes = number_classes(series.labels)[1]
+    pairs = codes[np.array(twins, np.int64).reshape(-1, 2)]
+    return len(twins), int(((pairs[:, 0] != pairs[:, 1]) & (pairs >= 0).all(axis=1)).sum())
 
 
 def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     """Yield the findings that may spoil results."""
     if found.series == 1:
-        yield DataWarning("there is one series only", "cut it into windows (selftime.windows)")
+        length = "..." if found.windows is None else found.windows
+        yield DataWarning(
+            "there is one series only", f"cut it into windows, {option('windows', length)}"
+        )
+    yield from _warnings_of_shape(found)
     if found.constant:
         names = ", ".join(found.constant)
         yield DataWarning(f"constant, so without information: {names}", "leave these channels out")
@@ -173,6 +218,23 @@ def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     yield from _warnings_of_time(found)
 
 
+def _warnings_of_shape(found: Inspection) -> Iterator[DataWarning]:
+    """Yield shapes that are likely to be read the wrong way, and how to read them otherwise."""
+    C, T = len(found.channels), found.longest
+    if T == 1:
+        yield DataWarning(
+            f"every series has one step, of {C} channels",
+            f"if each row is a series of {C} steps: {option('layout', 'wide')}; if all rows are "
+            f"one recording: {option('layout', 'series')}, {option('id', 'none')}",
+        )
+    elif C > 16 and C > 4 * T:
+        yield DataWarning(
+            f"{C} channels of {T} steps, many more channels than steps",
+            f"if each row is a series of {C} steps: {option('layout', 'wide')}; in an array "
+            "channels come before steps",
+        )
+
+
 def _warnings_of_fills(series: SeriesSet) -> Iterator[DataWarning]:
     for finding, remedy in describe_fills(series):
         yield DataWarning(finding, remedy)
@@ -180,12 +242,13 @@ def _warnings_of_fills(series: SeriesSet) -> Iterator[DataWarning]:
 
 def _warnings_of_classes(labels: dict[str, int]) -> Iterator[DataWarning]:
     if len(labels) == 1:
-        yield DataWarning("all labels are the same", "check the label column")
+        yield DataWarning("all labels are the same", f"check the label column, {option('label')}")
     lonely = [name for name, count in labels.items() if count == 1]
     if len(labels) > 1 and len(lonely) > len(labels) / 2:
         yield DataWarning(
             f"{len(lonely)} of {len(labels)} classes have one series only",
-            "check that the label column is not an id or a measured value",
+            "check that the label column is not an id or a measured value: "
+            f"{option('label', 'none')} takes none, {option('label')} another",
         )
     elif len(labels) > 1 and lonely:
         yield DataWarning(
@@ -202,7 +265,7 @@ def _warnings_of_time(found: Inspection) -> Iterator[DataWarning]:
     if found.longest > 20 * found.shortest:
         yield DataWarning(
             f"lengths run from {found.shortest} to {found.longest} steps",
-            "cut the long ones into windows (selftime.windows), or leave out the stumps",
+            f"cut the long ones, {option('windows', found.shortest)}, or leave out the stumps",
         )
 
 
@@ -214,7 +277,22 @@ def inspection_table(found: Inspection) -> Group:
     for name, value in _facts(found):
         table.add_row(name, Text(value))
     notes = [Text(f"! {warned.finding}: {warned.remedy}") for warned in found.warnings]
-    return Group(table, "", *(notes or [Text("Nothing stands out.")]))
+    decided = [Text(f"- {note}") for note in found.notes]
+    roles = [""] * bool(found.columns) + [_column_table(found.columns)] * bool(found.columns)
+    said = [*decided, *(notes or [Text("Nothing stands out.")])]
+    return Group(table, *roles, "", *said)
+
+
+def _column_table(columns: Sequence[Column]) -> Table:
+    """List the columns that were read, the first of many, with what each was taken for and why."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("column", "taken for", "type", "because"):
+        table.add_column(name)
+    for column in columns[:_MAX_LISTED_COLUMNS]:
+        table.add_row(*(Text(str(part)) for part in column))
+    if len(columns) > _MAX_LISTED_COLUMNS:
+        table.add_row(Text(f"and {len(columns) - _MAX_LISTED_COLUMNS} more"))
+    return table
 
 
 def _facts(found: Inspection) -> list[tuple[str, str]]:
@@ -224,23 +302,26 @@ def _facts(found: Inspection) -> list[tuple[str, str]]:
     times = "none" if found.interval is None else f"a step every {found.interval}"
     if found.irregular:
         times += f", {found.irregular:.1%} of the steps differ"
+    if found.zone:
+        times += f", zone {found.zone}"
     return [
         ("series", f"{found.series:,}"),
         ("channels", f"{len(found.channels)}: {_name_list(found.channels)}"),
         ("steps", steps),
         ("missing", f"{found.missing:.2%}" if found.missing else "none"),
-        ("labels", _counts(found.labels)),
+        ("labels", _counts(found)),
         ("times", times),
         ("constant", ", ".join(found.constant) or "none"),
         ("duplicates", f"{found.duplicates:,}" if found.duplicates else "none"),
     ]
 
 
-def _counts(labels: dict[str, int]) -> str:
-    if not labels:
+def _counts(found: Inspection) -> str:
+    if not found.labels:
         return "none"
-    each = _name_list([f"{name} ({count})" for name, count in labels.items()])
-    return f"{len(labels)} classes (series): {each}"
+    each = _name_list([f"{name} ({count})" for name, count in found.labels.items()])
+    rest = f"; {found.labelled:,} labelled, {found.unlabelled:,} not" if found.unlabelled else ""
+    return f"{len(found.labels)} classes (series): {each}{rest}"
 
 
 def _name_list(names: Sequence[str]) -> str:

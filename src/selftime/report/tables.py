@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.labels import labelled_part
+from selftime.data.series import SeriesSet
 from selftime.report.methods import BenchmarkResult, Method
 from selftime.report.page.calibration import calibration_picture, metric_rows
 from selftime.report.page.confusion import frequent_mistakes
@@ -80,9 +81,8 @@ def advice_of(advice: Advice, series: SeriesSet) -> tuple[dict[str, Any], list[s
     Raises:
         SeriesError: the series have no labels.
     """
-    if series.labels is None:
-        raise SeriesError("got series without labels, wanted one each: name their --label")
-    names, counts = np.unique(np.asarray(series.labels).astype(str), return_counts=True)
+    labels = np.asarray(labelled_part(series, "the data").labels)
+    names, counts = np.unique(labels.astype(str), return_counts=True)
     fewest = f"{counts.min()} ({names[counts.argmin()]})"
     result = {
         "labels": advice.labels,
@@ -148,7 +148,7 @@ def suggestions_table(found: Suggestions) -> Table:
 def columns_of(found: Suggestions) -> dict[str, np.ndarray]:
     """Return columns for a file: names, empty labels to fill in, and reasons."""
     return {
-        "id": found.ids.astype(str),
+        **(found.keys or {"id": found.ids}),
         "label": np.full(len(found), ""),
         "row": found.rows,
         "stands_for": found.stands_for,

@@ -248,3 +248,15 @@ def test_any_text_is_read_or_refused(text, encoding):
             assert str(error)
             continue
         assert len(found) or isinstance(found, SeriesSet)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "above", ["", "1,2\n\n", "1,2\n\n\n# stop\n2,3\n", "1,2\nds,y\n\n", "1,2\n# a\nds,y\n3,4\n\n"]
+)
+def test_lines_in_messages_are_those_of_the_file(above, end):
+    text = f"# made by\nds,y\n{above}7,bad\n8,9\n"
+    table = read_csv(text.replace("\n", end).encode())
+    row = table.cells["y"].to_pylist().index("bad")
+    line = text.split("\n").index("7,bad") + 1
+    assert table.place(row, "y") == f"line {line}, column 'y'"

@@ -222,8 +222,8 @@ def test_progress_is_called(model):
 @pytest.mark.parametrize(
     "train, test, text",
     [
-        (replace(TRAIN, labels=None), TEST, "train has no labels, wanted one a series"),
-        (TRAIN, replace(TEST, labels=None), "test has no labels, wanted one a series"),
+        (replace(TRAIN, labels=None), TEST, "train has no labels, wanted one for some"),
+        (TRAIN, replace(TEST, labels=None), "test has no labels, wanted one for some"),
         (TRAIN[::2], TEST, r"train has one class only \(a\), wanted at least 2"),
         (
             TRAIN,

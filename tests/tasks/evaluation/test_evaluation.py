@@ -198,7 +198,9 @@ def test_damaged_files_are_refused(found, change, text):
 
 def test_labels_are_needed(model):
     classifier = st.Classifier(model).fit(TRAIN, TRAIN.labels)
-    with pytest.raises(SeriesError, match="test has no labels, wanted one a series to judge by"):
+    with pytest.raises(
+        SeriesError, match="test has no labels, wanted one for some series at least: name"
+    ):
         evaluate(model, classifier, TRAIN, replace(TEST, labels=None))
 
 

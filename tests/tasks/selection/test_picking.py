@@ -173,9 +173,9 @@ def test_what_cannot_be_picked_from_is_said() -> None:
     with pytest.raises(ValueError, match="without layers of tokens to pick from: only networks"):
         pick(closed, x)
     model = model_of(x, deaf=False)
-    with pytest.raises(st.SeriesError, match=r"got series without labels.*\(--label\)"):
+    with pytest.raises(st.SeriesError, match="the data has no labels, wanted one for some"):
         pick(model, st.SeriesSet.of(x.values))
-    with pytest.raises(st.SeriesError, match=r"got labels of shape \(3,\) for 24 series: one each"):
+    with pytest.raises(st.SeriesError, match="got 3 labels for 24 series: one each"):
         pick(model, x, [1, 2, 3])
     with pytest.raises(st.SeriesError, match="got 2 labels of 2 classes, wanted two classes and"):
         pick(model, x[[0, 12]])

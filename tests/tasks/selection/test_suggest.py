@@ -164,7 +164,7 @@ def test_more_than_there_are_is_refused(model, n):
 
 
 def test_labelled_series_need_labels(model):
-    with pytest.raises(SeriesError, match="labelled has no labels, wanted one a series"):
+    with pytest.raises(SeriesError, match="labelled has no labels, wanted one for some series"):
         suggest(model, X, n=2, labelled=replace(X, labels=None))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -26,7 +27,7 @@ from selftime.data.formats.dialects import (
 )
 from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, utf8_of
-from selftime.data.schema import LABEL_NAMES, TIME_NAMES
+from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.tables import Table
 from selftime.door import tell
@@ -84,29 +85,31 @@ def read_plain(data: bytes) -> SeriesSet | Table:
 
 def _table_of_text(text: bytes, notes: tuple[str, ...], dialect: Dialect) -> Table:
     """Return the table of a text, its numbers written plainly, without what are no rows."""
-    table, dropped = _split_rows(text, dialect)
+    table, dropped, lines = _split_rows(text, dialect)
     width = table.num_columns
     names = dialect.names or list(names_of_channels(width))
     columns = [c.chunk(0) if c.num_chunks == 1 else c.combine_chunks() for c in table.columns]
     columns = [
         pc.utf8_trim_whitespace(c) if j in dialect.padded else c for j, c in enumerate(columns)
     ]
-    columns, more = _without_repeats(columns, names, dialect)
+    columns, lines, more = _without_repeats(columns, names, dialect, lines)
     columns, names, rows, joined = _without_empty_columns(columns, names, dialect.rows)
     columns, names, rows, clock = _with_joined_clock(columns, names, rows, bool(dialect.names))
 
     def place(row: int, column: int) -> str:
-        return f"line {row + dialect.line}, column {names[column]!r}"
+        line = row + dialect.line if lines is None else lines[row]
+        return f"line {line}, column {names[column]!r}"
 
     columns, plain = with_plain_numbers(
         columns, names, rows, place, dialect.separator, b'"' in text
     )
     notes = (*notes, *dialect.notes, *dropped, *more, *joined, *clock, *plain)
-    return Table(pa.table(columns, names=names), dialect.names is not None, dialect.line, notes)
+    cells, is_named = pa.table(columns, names=names), dialect.names is not None
+    return Table(cells, is_named, dialect.line, notes, lines)
 
 
-def _split_rows(text: bytes, dialect: Dialect) -> tuple[Any, tuple[str, ...]]:
-    """Return the rows as an arrow table of text without what are no rows, and notes on these."""
+def _split_rows(text: bytes, dialect: Dialect) -> tuple[Any, tuple[str, ...], np.ndarray | None]:
+    """Return the rows as an arrow table of text without what are no rows, notes, and lines."""
     width, bad = len(dialect.rows[0]), []
     unique = [str(i) for i in range(width)]  # arrow looks types up by name; ours may repeat
 
@@ -131,7 +134,22 @@ def _split_rows(text: bytes, dialect: Dialect) -> tuple[Any, tuple[str, ...]]:
             ),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(unique, pa.large_string())),
         )
-    return table, _judge_rows(bad, table.num_rows + len(bad), dialect, text)
+    count = table.num_rows + len(bad)
+    lines = _lines_of_rows(text, dialect, [number for number, *_ in bad], count)
+    return table, _judge_rows(bad, count, dialect, text), lines if width > 1 else None
+
+
+def _lines_of_rows(text: bytes, dialect: Dialect, bad: list[int], count: int) -> np.ndarray | None:
+    """Return the line of each row, from 1; None where one follows the other (or hold several)."""
+    if not bad and b"\n\n" not in text and b"\n\r\n" not in text:
+        return None
+    body = np.frombuffer(text, np.uint8, offset=dialect.start)
+    ends = np.append(np.flatnonzero(body == 10), len(body))
+    starts = np.append(0, ends[:-1] + 1)
+    last = body[np.minimum(starts, len(body) - 1)]
+    empty = (ends == starts) | ((ends == starts + 1) & (last == 13))
+    lines = np.flatnonzero(~empty) + dialect.line
+    return np.delete(lines, np.array(bad, int) - 1) if len(lines) == count else None
 
 
 def _judge_rows(
@@ -169,8 +187,8 @@ def _line_number(line: str, text: bytes, dialect: Dialect) -> int:
 
 
 def _without_repeats(
-    columns: list[Any], names: list[str], dialect: Dialect
-) -> tuple[list[Any], tuple[str, ...]]:
+    columns: list[Any], names: list[str], dialect: Dialect, lines: np.ndarray | None
+) -> tuple[list[Any], np.ndarray | None, tuple[str, ...]]:
     """Leave out lines that repeat the names, and rows of empty cells at the end."""
     notes: tuple[str, ...] = ()
     named = [j for j, name in enumerate(names) if name]
@@ -181,14 +199,16 @@ def _without_repeats(
         count = int(pc.sum(same).as_py() or 0)
         if count:
             columns = [column.filter(pc.invert(same)) for column in columns]
+            lines = np.arange(len(same)) + dialect.line if lines is None else lines
+            lines = lines[~np.asarray(same)]
             notes = (f"{count_of(count, 'line')} with the names again: left out.",)
     full = len(columns[0])
     while full and len(columns) > 1 and not any(len(c[full - 1].as_py()) for c in columns):
         full -= 1
     if full < len(columns[0]):
         note = f"{count_of(len(columns[0]) - full, 'row')} of empty cells at the end: left out."
-        return [column[:full] for column in columns], (*notes, note)
-    return columns, notes
+        return [column[:full] for column in columns], lines, (*notes, note)
+    return columns, lines, notes
 
 
 def _without_empty_columns(
@@ -271,17 +291,15 @@ def _stamps_of(x: SeriesSet) -> Any:
 
 
 def read_parquet(data: bytes) -> Table:
-    """Read the columns of a parquet file."""
+    """Read the columns of a parquet file; pandas writes the index of a frame there, too."""
     with decoding("parquet"):
-        table = arrow_parquet.read_table(pa.BufferReader(data), use_threads=False)
-    own = [name for name in table.column_names if not name.startswith("__index_level_")]
-    return Table(_without_index(table, own))
+        return _with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
 
 
 def table_of_frame(source: Any) -> Table | None:
     """Return the columns of a pandas, polars or arrow frame (lazy ones are collected), else None.
 
-    The index of a pandas frame is kept where it holds timestamps; ``reset_index()`` keeps others.
+    The index of a pandas frame counts as columns, save one that only numbers the rows.
     """
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
@@ -289,12 +307,32 @@ def table_of_frame(source: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     with decoding("frame", "give every column one type and a name of text"):
-        return Table(_without_index(frame.to_arrow(), [str(name) for name in frame.columns]))
+        return _with_index(frame.to_arrow())
 
 
-def _without_index(table: Any, own: list[str]) -> Any:
-    """Drop the columns that hold the index of a pandas frame, except times."""
-    schema = enumerate(table.schema)
-    return table.select(
-        [i for i, field in schema if field.name in own or pa.types.is_timestamp(field.type)]
+def _with_index(cells: Any) -> Table:
+    """Return a table in which the levels of an index of pandas are named columns, or left out."""
+    described = cells.schema.pandas_metadata or {}
+    levels = [name for name in described.get("index_columns", ()) if name in cells.column_names]
+    names = {level: _name_of_level(cells, level, levels) for level in levels}
+    kept = [name for name in cells.column_names if names.get(name, name) is not None]
+    cells = cells.select([*(n for n in kept if n in levels), *(n for n in kept if n not in names)])
+    columns = [names.get(name) or name for name in cells.column_names]
+    return Table(
+        cells.rename_columns(columns), levels=tuple(n for n in names.values() if n is not None)
     )
+
+
+def _name_of_level(cells: Any, level: str, levels: Sequence[str]) -> str | None:
+    """Return the name of a column for a level of an index; None for one that only numbers rows."""
+    kind, known = cells.schema.field(level).type, (*ID_NAMES, *TIME_NAMES, *LABEL_NAMES)
+    named = not level.startswith("__index_level_")
+    dated = pa.types.is_temporal(kind)
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if len(levels) == 1 and number and (not named or level.strip().lower() not in known):
+        return None
+    if named:
+        return level
+    last = level == levels[-1] and (dated or len(levels) > 1)
+    new = "ds" if last else "id" if len(levels) < 3 else f"level {levels.index(level)}"
+    return level if new in cells.column_names else new

@@ -67,6 +67,9 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
         k = pc.index(cells.is_null(), True).as_py()
         raise SeriesError(f"{where(k)}: got no time, wanted one for each row: drop the row")
     trimmed = pc.utf8_trim_whitespace(cells)
+    if len(trimmed) > 1 and _extract(trimmed, r"^(?P<m>(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$"):
+        note = f"{trimmed[0].as_py()} in the column of times is read as a month of a year"
+        return parse_times(pc.replace_substring(trimmed, ".", "-"), where)._replace(notes=(note,))
     if cast_or_none(trimmed[:1], pa.float64()) is not None:
         plain = np.asarray(cast_all(trimmed, pa.float64(), where, A_TIME))
         ints = cast_or_none(trimmed, pa.int64())

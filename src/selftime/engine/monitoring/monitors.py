@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float64, Int
 from torch import Generator, Tensor, nn
 
+from selftime.data.arrays import number_classes
 from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
@@ -180,8 +180,9 @@ class CollapseMonitor:
     Untrained networks give all series nearly the same vector, so a small std alone says nothing;
     that it falls does. Read it before the first step and then every 10 steps up to step 50: a
     collapse shows by then in three or five readings. The rank is that of unit vectors less their
-    mean, since a mean that all share would hide in how many directions they differ. Labels (B,)
-    are read for the ``knn`` monitor only; ``history`` holds all readings, the first included.
+    mean, since a mean that all share would hide in how many directions they differ. Labels (B,),
+    -1 where there is none, are read for the ``knn`` monitor only; ``history`` holds all readings,
+    the first included.
     """
 
     def __init__(
@@ -233,7 +234,10 @@ def measure(a: Embedding, b: Embedding, labels: Int[Tensor, " B"] | None) -> Num
         "uniformity": uniformity(a),
         "length": length(a),
     }
-    return read if labels is None else read | {"knn": neighbour_accuracy(a, labels)}
+    if labels is None:
+        return read
+    known = labels >= 0
+    return read | {"knn": neighbour_accuracy(a[known], labels[known])}
 
 
 def find_collapse(start: Numbers, history: Sequence[Numbers]) -> Iterator[CollapseWarning]:
@@ -300,7 +304,8 @@ def monitor_of(series: SeriesSet, scaling: Scaling, seed: int) -> CollapseMonito
     """Return the monitor of a run, on 32 of its series."""
     rows, labels = sample_of(len(series), seed, 32), None
     if series.labels is not None:
-        labels = torch.from_numpy(np.unique(series.labels[rows], return_inverse=True)[1])
+        codes = number_classes(series.labels[rows])[1]
+        labels = torch.from_numpy(codes) if (codes >= 0).sum() > 1 else None
     x = scaling.apply(batch_of(series, rows))
     return CollapseMonitor(x, generator(seed, 0), labels=labels)
 

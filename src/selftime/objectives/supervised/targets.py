@@ -11,6 +11,8 @@ from jaxtyping import Float
 from scipy.special import expit, softmax
 from torch import Tensor
 
+from selftime.data.arrays import are_known
+
 IGNORED = -1
 """Target of a step that has no label."""
 
@@ -129,10 +131,13 @@ class StepClasses(TargetType):
         self.classes, self.size = classes, len(classes)
 
     def targets(self, y: Sequence[np.ndarray]) -> Tensor:
-        """Return indices of the classes (N,T), :data:`IGNORED` behind the end of shorter series."""
+        """Return indices of the classes (N,T), :data:`IGNORED` where there is no label."""
         out = torch.full((len(y), max(map(len, y))), IGNORED)
         for row, labels in zip(out, y, strict=True):  # a copy a series, once a fit
-            row[: len(labels)] = torch.from_numpy(np.searchsorted(self.classes, labels))
+            known = are_known(labels)
+            codes = np.full(len(labels), IGNORED)
+            codes[known] = np.searchsorted(self.classes, labels[known].astype(self.classes.dtype))
+            row[: len(labels)] = torch.from_numpy(codes)
         return out
 
     def loss(self, outputs: Float[Tensor, "B T K"], targets: Tensor) -> Float[Tensor, ""]:

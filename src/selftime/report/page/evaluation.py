@@ -1,7 +1,7 @@
 """An evaluated classifier for the page and the card; mistakes beside similar training series."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -74,7 +74,7 @@ def mistake_row(it: Mistake) -> tuple[str, ...]:
         f"{one.id} ({one.similarity:.2f})" if one else "none in training"
         for one in (it.like_predicted, it.like_truth)
     ]
-    return (it.id, it.truth, it.predicted, f"{100 * it.confidence:.1f} %", *likes)
+    return (str(it.id), it.truth, it.predicted, f"{100 * it.confidence:.1f} %", *likes)
 
 
 def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePanel]:
@@ -85,9 +85,9 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
     drawn = [lanes.pop(0) if v is not None else [] for v in values]
     sure = f"{100 * it.confidence:.0f} % sure"
     titles = [
-        (it.id, f"is {it.truth}, was given {it.predicted}, {sure}"),
+        (str(it.id), f"is {it.truth}, was given {it.predicted}, {sure}"),
         *(
-            (one.id, f"training, {name}: similarity {one.similarity:.2f}")
+            (str(one.id), f"training, {name}: similarity {one.similarity:.2f}")
             if one
             else ("none", f"training has no {name}")
             for one, name in zip(likes, (it.predicted, it.truth), strict=True)
@@ -99,9 +99,9 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
     ]
 
 
-def values_of(series: SeriesSet, name: str) -> Float[np.ndarray, "C T"]:
+def values_of(series: SeriesSet, name: Any) -> Float[np.ndarray, "C T"]:
     """Return the first channels of the series of that id, NaN where missing."""
-    rows = np.flatnonzero(series.ids.astype(str) == name)
+    rows = np.flatnonzero(series.ids.astype(str) == str(name))
     if not len(rows):
         raise ValueError(
             f"series {name!r} is not among those given: give the data that were judged"

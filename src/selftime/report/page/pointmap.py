@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int64
 
+from selftime.data.arrays import number_classes
 from selftime.data.series import SeriesSet
 from selftime.report.page.charts import outline
-from selftime.report.pictures.maps import channel_ranges, principal_plane
+from selftime.report.pictures.maps import (
+    UNLABELLED,
+    channel_ranges,
+    classes_of,
+    principal_plane,
+)
 from selftime.report.pictures.palette import CLASSES, MARKERS, class_style
 
 MOST_SERIES = 1000
@@ -57,6 +63,8 @@ def point_map(vectors: Float[np.ndarray, "N D"], series: SeriesSet) -> PointMap:
     points, shares = principal_plane(shown_vectors)
     places = place_points(points)
     names, codes = classes_of(shown)
+    if len(names) > len(CLASSES) * len(MARKERS):  # values, not classes
+        names, codes = [""], np.zeros(len(shown), np.int64)
     near = nearest_series(shown_vectors)
     some = f"{len(rows):,} of {len(series):,}" if len(rows) < len(series) else f"{len(rows):,}"
     return PointMap(
@@ -67,7 +75,7 @@ def point_map(vectors: Float[np.ndarray, "N D"], series: SeriesSet) -> PointMap:
         radius=9.0 if len(rows) <= 150 else 7.0 if len(rows) <= 500 else 5.5,
         data={
             "ids": shown.ids.astype(str).tolist(),
-            "labels": None if shown.labels is None else [str(label) for label in shown.labels],
+            "labels": None if shown.labels is None else label_texts(shown.labels),
             "codes": codes.tolist(),
             "places": places.tolist(),
             "near": near.tolist(),
@@ -92,16 +100,9 @@ def place_points(points: Float[np.ndarray, "N 2"]) -> Int64[np.ndarray, "N 2"]:
     return np.asarray(np.rint(_MAP_EDGE + share * room), np.int64)
 
 
-def classes_of(series: SeriesSet) -> tuple[list[str], np.ndarray]:
-    """Return the names of classes and each series' class; one nameless class without labels.
-
-    Labels of more kinds than there are colours and markers are values, not classes.
-    """
-    if series.labels is not None:
-        names, codes = np.unique(series.labels, return_inverse=True)
-        if len(names) <= len(CLASSES) * len(MARKERS):
-            return [str(name) for name in names], codes
-    return [""], np.zeros(len(series), np.int64)
+def label_texts(labels: np.ndarray) -> list[str]:
+    """Return labels as they are shown."""
+    return [UNLABELLED if label is None else str(label) for label in labels]
 
 
 def nearest_series(vectors: Float[np.ndarray, "N D"]) -> Int64[np.ndarray, "N K"]:
@@ -118,10 +119,15 @@ def neighbour_agreement(labels: np.ndarray | None, near: Int64[np.ndarray, "N K"
     """Say how often the most similar series has the same label, and how often by chance."""
     if labels is None or not near.shape[1]:
         return ""
-    same = float((labels[near[:, 0]] == labels).mean())
-    sizes = np.unique(labels, return_counts=True)[1] / len(labels)
+    codes = number_classes(labels)[1]
+    judged = (codes >= 0) & (codes[near[:, 0]] >= 0)
+    if not judged.any():
+        return ""
+    same = float((codes[near[:, 0]] == codes)[judged].mean())
+    sizes = np.bincount(codes[codes >= 0]) / (codes >= 0).sum()
+    of = "them" if judged.all() else f"{judged.sum():,} labelled beside a labelled one"
     return (
-        f"For {100 * same:.0f} % of them the most similar series has the same label "
+        f"For {100 * same:.0f} % of {of} the most similar series has the same label "
         f"({100 * float((sizes**2).sum()):.0f} % by chance)."
     )
 

@@ -3,11 +3,12 @@
 import math
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from selftime.data.arrays import number_classes
 from selftime.data.principal import principal_coordinates
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_per_class
@@ -74,7 +75,7 @@ def embedding_map(
     with canvas(8.0, 6.2) as figure:
         axes = figure.add_axes((0.02, 0.02, 0.96, 0.85))
         axes.margins(0.08)
-        _draw_points(axes, points, series.labels)
+        _draw_points(axes, points, *classes_of(series))
         _draw_examples(axes, points, series)
         axes.set_axis_off()
         words = f"{len(series):,} series on the first two principal directions of their embeddings"
@@ -100,7 +101,26 @@ def principal_plane(
     return points * np.where(furthest < 0, -1, 1), shares
 
 
-def examples_of(places: Float[np.ndarray, "N 2"], labels: np.ndarray | None) -> np.ndarray:
+UNLABELLED = "unlabelled"
+"""Name of series without a label beside those that have one."""
+
+
+def classes_of(series: SeriesSet) -> tuple[list[str], Int64[np.ndarray, "N"]]:
+    """Return the names of classes and the number of each series' class.
+
+    Series without a label stand last; where none has one, in a nameless class.
+    """
+    if series.labels is None:
+        return [""], np.zeros(len(series), np.int64)
+    classes, codes = number_classes(series.labels)
+    names = [str(name) for name in classes.tolist()]
+    rest = [] if series.labelled.all() else [UNLABELLED]
+    return names + rest, np.where(codes < 0, len(names), codes)
+
+
+def examples_of(
+    places: Float[np.ndarray, "N 2"], labels: Int64[np.ndarray, "N"] | np.ndarray | None
+) -> np.ndarray:
     """Select rows to draw as chips: one from the middle of each class, then in the emptiest spots.
 
     ``places`` are shares of the map. No chip covers another, so a class in a crowd may get none.
@@ -129,31 +149,28 @@ def _is_free(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
     return np.asarray(apart.any(axis=2).all(axis=1))
 
 
-def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
-    names = [None] if labels is None else list(np.unique(labels))
+def _draw_points(axes: Axes, points: np.ndarray, names: list[str], codes: np.ndarray) -> None:
     for k, name in enumerate(names):
-        rows = slice(None) if labels is None else labels == name
-        colour, marker = class_style(k)
-        x, y = points[rows].T
+        colour, marker = (SOFT, ".") if name == UNLABELLED else class_style(k)
+        x, y = points[codes == k].T
         axes.scatter(x, y, s=20, c=colour, marker=marker, alpha=0.75, lw=0, zorder=2)
 
 
 def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
     """Draw chips over their points; every class is named once, over a chip if it has one."""
-    labels = np.full(len(series), "") if series.labels is None else series.labels
-    names, codes = np.unique(labels, return_inverse=True)
+    names, codes = classes_of(series)
     ranges, named = channel_ranges(series), set[int]()
     places = axes.transAxes.inverted().transform(axes.transData.transform(points))  # (N,2)
-    for i in examples_of(places, series.labels):
+    for i in examples_of(places, None if series.labels is None else codes):
         k = int(codes[i])
         chip = axes.inset_axes((*(places[i] - np.divide(CHIP, 2)), *CHIP), zorder=4)
         draw_trace(chip, series.series(int(i)), ranges, colour=class_style(k)[0])
         chip.spines[:].set(visible=True, color=class_style(k)[0], linewidth=1.4)
         if k not in named:
-            chip.set_title(str(names[k]), fontsize=9, fontweight="bold", pad=2)
+            chip.set_title(names[k], fontsize=9, fontweight="bold", pad=2)
             named.add(k)
     for k in set(range(len(names))) - named:
-        _write_name(axes, np.median(places[codes == k], axis=0), str(names[k]))
+        _write_name(axes, np.median(places[codes == k], axis=0), names[k])
 
 
 def _write_name(axes: Axes, place: np.ndarray, name: str) -> None:
@@ -180,19 +197,16 @@ def overview(
     """
     if not 0 <= channel < series.n_channels:
         raise ValueError(f"got channel {channel}, wanted 0 to {series.n_channels - 1}")
-    labels = np.full(len(series), "") if series.labels is None else series.labels
-    names = np.unique(labels)
-    selected = draw_per_class(labels, each, np.random.default_rng(seed))
+    names, codes = classes_of(series)
+    selected = draw_per_class(codes, each, np.random.default_rng(seed))
     shown = names[:_MAX_CLASS_PANELS]
     columns = min(len(shown), 1 if len(shown) == 1 else max(3, math.ceil(math.sqrt(len(shown)))))
     rows = math.ceil(len(shown) / columns)
     with canvas(8.0, 0.95 + 1.25 * rows if columns > 1 else 3.2) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for k, (axes, name) in enumerate(zip(grid, shown, strict=False)):
-            _draw_class(
-                axes, series, selected[labels[selected] == name], channel, class_style(k)[0]
-            )
-            axes.set_title(str(name), fontsize=9, fontweight="bold", loc="left", pad=2)
+            _draw_class(axes, series, selected[codes[selected] == k], channel, class_style(k)[0])
+            axes.set_title(name, fontsize=9, fontweight="bold", loc="left", pad=2)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()
         top = 1 - 0.85 / figure.get_figheight()
@@ -210,7 +224,7 @@ def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, c
     axes.spines["left"].set_visible(False)
 
 
-def _overview_caption(series: SeriesSet, names: np.ndarray, channel: int, each: int) -> str:
+def _overview_caption(series: SeriesSet, names: list[str], channel: int, each: int) -> str:
     some = f"{min(each, len(series))} of {len(series):,} series"
     if series.labels is not None:
         left_out = len(names) - _MAX_CLASS_PANELS

@@ -103,7 +103,7 @@ class Detection:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that say what was decided."""
+        """Decisions, a sentence each."""
         return absence_notes(self.parts)
 
     def columns(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class DetectionList:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that say what was decided."""
+        """Decisions, a sentence each."""
         return absence_notes(self.parts)
 
     def columns(self) -> dict[str, Any]:

@@ -8,12 +8,15 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
+from selftime.data.arrays import are_known
 from selftime.data.batch import Batch
+from selftime.data.labels import share_in_words
 from selftime.data.principal import principal_axes
 from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import folds_by_class
 from selftime.data.windows import batch_of
+from selftime.door import option, tell
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import rocket
 from selftime.engine.solve import generator, sample_of
@@ -64,21 +67,27 @@ def inspect_views(
         'confuses series: leave out'
     """
     if len(series) < 2:
-        raise SeriesError("got 1 series, wanted at least 2: cut it into windows (selftime.windows)")
+        raise SeriesError(
+            f"got 1 series, wanted at least 2: cut it into windows, {option('windows', 500)}"
+        )
     most = max(64, _AUDIT_STEPS // max(1, int(np.median(series.lengths))))
+    tell(share_in_words(series.labelled))
+    known = series[series.labelled] if series.labelled.any() else series
+    if not why_no_labels(known.labels):
+        series = known  # what views do to labels is told by labelled series alone
     sample = series[sample_of(len(series), seed, min(_AUDIT_SERIES, most))]
     why = why_no_labels(sample.labels)
     data = prepare_audit(sample if not why else replace(sample, labels=None), seed)
     audits = []
-    with open_progress(progress) as tell:
+    with open_progress(progress) as show:
         for k, (name, (keyword, amounts, views)) in enumerate(VIEW_STRENGTHS.items()):
-            tell(f"trying {name}", k, len(VIEW_STRENGTHS))
+            show(f"trying {name}", k, len(VIEW_STRENGTHS))
             effects = [
                 effect_of(data, view, amount, generator(seed, 1 + 10 * k + i))
                 for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
             ]
             audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
-        tell("done", len(VIEW_STRENGTHS), len(VIEW_STRENGTHS))
+        show("done", len(VIEW_STRENGTHS), len(VIEW_STRENGTHS))
     clean = data.clean
     return Invariance(
         series=len(sample),
@@ -94,6 +103,7 @@ def why_no_labels(labels: np.ndarray | None) -> str:
     """Return the reason why labels cannot be used; empty where they can."""
     if labels is None:
         return "there are no labels"
+    labels = labels[are_known(labels)].astype(str)
     counts = np.sort(np.unique(labels, return_counts=True)[1])[::-1]
     if len(counts) < 2:
         return "all labels are the same"

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from selftime.data.channels import match_channels
+from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import draw_per_class, draw_share
+from selftime.door import tell
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.progress import Progress, open_progress
@@ -31,6 +34,7 @@ from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
 """Labels per class, or a share of all labels (below 1); None means all."""
+Models = Model | None | Sequence[Model] | Mapping[str, Model]
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def _parse_one(word: Shots | str) -> Shots:
 
 
 def compare(  # noqa: PLR0913 - a front door: each is one thing that people decide
-    model: Model | None,
+    model: Models,
     train: Any,
     test: Any,
     *,
@@ -178,14 +182,15 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
 ) -> Comparison:
     """Compare a model with reference rows at several numbers of labels per class.
 
-    All rows see the same draws of labelled training series and all test series. The unlabelled
-    rest of ``train`` serves every row in the same way (statistics, biases); no row sees ``test``
-    before it is judged.
+    All rows see the same draws of labelled training series and all labelled test series. The
+    unlabelled rest of ``train`` serves every row in the same way (statistics, biases); no row sees
+    ``test`` before it is judged.
 
     Args:
-        model: that is compared; None pretrains one on ``train``, without its labels.
-        train: labelled series to draw from, whatever :func:`selftime.read` takes.
-        test: labelled series to be judged on.
+        model: that is compared; None pretrains one on ``train``, without its labels. Of several,
+            in a list or by name, the first is set beside the others too.
+        train: series to draw labelled ones from, whatever :func:`selftime.read` takes.
+        test: series whose labelled ones are judged; channels are matched by name.
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
             means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
         draws: number of draws of labels, each with a seed of its own (0, 1, …).
@@ -195,7 +200,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
-        SeriesError: labels are missing, or test has classes that train lacks.
+        SeriesError: no labels, a single class, or test has classes that train lacks.
         ValueError: an unknown strategy, or labels per class that cannot be read.
 
     Example:
@@ -206,35 +211,67 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         With 1 label per class: ... % right; self-supervision ... points against ...
     """
     all_shots, train, test = parse_shots(labels_per_class), read(train), read(test)
-    labels, truth = check_labels(train, test)
-    makers = COMPARISON_ROWS | {strategy_row_name(s): strategy_maker(s) for s in strategies}
+    models, makers = models_by_name(model), makers_of(model, strategies)
+    labelled, test = check_labels(train, match_channels(test, train.channels))
+    labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)
     rows: list[Row] = []
     hits: dict[str, dict[Shots, Hits]] = {}
     n_labels: dict[Shots, int] = {}
-    with open_progress(progress) as tell:
-        if model is None:
-            model = pretrain(train, seed=seed, progress=tell)
+    with open_progress(progress) as show:
+        first = next(iter(models.values())) or pretrain(train, seed=seed, progress=show)
         for done, (name, make) in enumerate(makers.items()):
-            tell(f"comparing ({name})", done, len(makers) + len(all_shots))
-            rows.append(make(model, train, test))
+            show(f"comparing ({name})", done, len(makers) + len(all_shots))
+            row = make(first, train, test)
+            rows.append(row._replace(name=name, train=row.train[train.labelled]))
             hits[name] = {}
         for done, shots in enumerate(all_shots, start=len(makers)):
-            tell(f"comparing ({labels_in_words(shots)})", done, len(makers) + len(all_shots))
+            show(f"comparing ({labels_in_words(shots)})", done, len(makers) + len(all_shots))
             picks = draw_labels(labels, shots, draws)
             n_labels[shots] = len(picks[0])
             for row in rows:
                 hits[row.name][shots] = row_hits(row, labels, truth, picks)
-    return Comparison(all_shots, hits, n_labels, find_leaks(model, train, test), model)
+    leaks = [find_leaks(own or first, labelled, test) for own in models.values()]
+    return Comparison(all_shots, hits, n_labels, max(leaks, key=lambda it: it.seen or 0), first)
 
 
+OWN = "selftime"
 COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
-    "selftime": model_row,
+    OWN: model_row,
     UNTRAINED: untrained_row,
     "raw values": raw_values_row,
     "MiniRocket + ridge": minirocket_ridge,
     "supervised from scratch": from_scratch,
 }
 """The rows of every comparison."""
+
+
+def models_by_name(model: Models) -> dict[str, Model | None]:
+    """Return models by the names of their rows: a single one is called selftime."""
+    if isinstance(model, Mapping):
+        found: dict[str, Model | None] = dict(model)
+    elif model is None or isinstance(model, Model):
+        found = {OWN: model}
+    else:
+        found = {f"model {k}" if k > 1 else OWN: own for k, own in enumerate(model, 1)}
+    taken = [name for name in found if name in COMPARISON_ROWS and name != OWN]
+    if not found or taken:
+        raise ValueError(f"got models {list(found)}, wanted one or several, named unlike {taken}")
+    return found
+
+
+def makers_of(
+    model: Models, strategies: Sequence[str]
+) -> dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]]:
+    """Return a function for each row: the model, references, strategies, then other models."""
+    first, *others = models_by_name(model).items()
+    references = {name: make for name, make in COMPARISON_ROWS.items() if name != OWN}
+    own = {first[0]: COMPARISON_ROWS[OWN]}
+    tuned = {strategy_row_name(name): strategy_maker(name) for name in strategies}
+    return own | references | tuned | {name: _row_of(other) for name, other in others if other}
+
+
+def _row_of(other: Model) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
+    return lambda _, train, test: model_row(other, train, test)
 
 
 def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
@@ -260,17 +297,16 @@ def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.nda
     return np.stack([head.predict(row.test) == truth for head in heads])
 
 
-def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of both parts."""
-    if train.labels is None or test.labels is None:
-        part = "train" if train.labels is None else "test"
-        raise SeriesError(f"{part} has no labels, wanted one a series: name their column or file")
-    known = np.unique(train.labels)
+def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[SeriesSet, SeriesSet]:
+    """Return the labelled series of both parts, and say where there are others."""
+    tell([*share_in_words(train.labelled, "train"), *share_in_words(test.labelled, "test")])
+    train, test = labelled_part(train, "train"), labelled_part(test, "test")
+    known = np.unique(np.asarray(train.labels))
     if len(known) < 2:
         raise SeriesError(f"train has one class only ({known[0]}), wanted at least 2")
-    if len(strange := np.setdiff1d(test.labels, known)):
+    if len(strange := np.setdiff1d(np.asarray(test.labels), known)):
         raise SeriesError(f"test has classes that train lacks: {', '.join(map(str, strange))}")
-    return train.labels, test.labels
+    return train, test
 
 
 def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from sklearn.base import clone
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 from selftime.data.files import write_json
+from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.series import SeriesSet
+from selftime.door import option, tell
 from selftime.engine.model import Model
 from selftime.engine.training.run_folder import as_finished, run_record
 from selftime.progress import Progress, open_progress
@@ -198,7 +200,8 @@ class Evaluation:
             FileExistsError: the file is there and ``overwrite`` is False.
         """
         if os.path.lexists(path) and not overwrite:
-            raise FileExistsError(f"{path} exists: choose another path, or overwrite=True")
+            replacing = option("overwrite", True)
+            raise FileExistsError(f"{path} exists: choose another path, or {replacing}")
         return write_json(path, {**self.about, **self.to_dict()}, rows=True)
 
     @classmethod
@@ -211,7 +214,7 @@ class Evaluation:
         try:
             return cls(
                 classes=np.array(content["classes"], str),
-                ids=np.array(content["ids"], str),
+                ids=np.array(content["ids"]),
                 truth=np.array(content["truth"], np.int64),
                 predicted=np.array(content["predicted"], np.int64),
                 probabilities=np.array(content["probabilities"], np.float64),
@@ -249,12 +252,13 @@ def evaluate(
         model: whose embeddings find the most similar training series.
         classifier: fitted on ``train``.
         train: N labelled series it was fitted on, whatever :func:`selftime.read` takes.
-        test: M labelled series that it never saw. A class that ``train`` lacks has probability 0.
+        test: M labelled series that it never saw; unlabelled ones are not judged. A class that
+            ``train`` lacks has probability 0.
         probabilities: (M,K) of the test series, where they are known already.
         progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
-        SeriesError: labels are missing.
+        SeriesError: train or test has no label at all.
 
     Example:
         >>> import selftime as st
@@ -268,14 +272,19 @@ def evaluate(
         >>> found.accuracy > 0.9
         True
     """
-    train, test = read(train), read(test)
+    whole = read(train), read(test)
+    train, test = labelled_part(whole[0], "train"), labelled_part(whole[1], "test")
+    tell(share_in_words(whole[1].labelled, "test"))
     if probabilities is None:
         probabilities = classifier.predict_proba(test)
     probabilities = np.asarray(probabilities, np.float64)
-    with open_progress(progress) as tell:
-        spaces = model.embed(train, progress=tell), model.embed(test, progress=tell)
+    if len(probabilities) == len(whole[1]):
+        probabilities = probabilities[whole[1].labelled]
+    with open_progress(progress) as show:
+        spaces = model.embed(train, progress=show), model.embed(test, progress=show)
     found = evaluation_of(probabilities, classifier.classes_, spaces, train, test)
-    record = run_record(model.card, command="classify", source=train.source)
+    found = replace(found, about=origins(*whole))
+    record = run_record(model.card, command="classify", source=whole[0].source)
     return replace(found, about={"run": as_finished(record | {"seconds": None}), **found.about})
 
 
@@ -283,12 +292,14 @@ def evaluate_shots(
     model: Model, train: SeriesSet, test: SeriesSet, *, shots: Shots = None
 ) -> Evaluation:
     """Judge the model's row of a comparison at some labels per class, with its first draw."""
-    labels, _ = check_labels(train, test)
+    about = origins(train, test)
+    train, test = check_labels(train, test)
+    labels = np.asarray(train.labels)
     row, pick = model_row(model, train, test), draw_labels(labels, shots, 1)[0]
     head = clone(row.head).fit(row.train[pick], labels[pick])
     probabilities, spaces = head.predict_proba(row.test), (row.train[pick], row.test)
     found = evaluation_of(probabilities, head.classes_, spaces, train[pick], test)
-    return replace(found, about=origins(train, test))
+    return replace(found, about=about)
 
 
 def evaluation_of(
@@ -299,15 +310,12 @@ def evaluation_of(
     test: SeriesSet,
 ) -> Evaluation:
     """Return the evaluation of ``known`` classes, with embeddings of train (N,D) and test (M,D)."""
-    for part, series in (("train", train), ("test", test)):
-        if series.labels is None:
-            raise SeriesError(f"{part} has no labels, wanted one a series to judge by")
     classes, truth = number_classes(known, test.labels)
     predicted = probabilities.argmax(axis=1)
     unknown = np.zeros((len(probabilities), len(classes) - len(known)))
     found = Evaluation(
         classes=classes,
-        ids=test.ids.astype(str),
+        ids=test.ids,
         truth=truth,
         predicted=predicted,
         probabilities=six_digits(np.hstack([probabilities, unknown])),

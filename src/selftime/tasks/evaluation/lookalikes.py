@@ -13,14 +13,14 @@ from selftime.tasks.probing.reference_bank import unit_vectors
 class Lookalike(NamedTuple):
     """The id of a training series, and the cosine of its embedding and that of a test series."""
 
-    id: str
+    id: Any
     similarity: float
 
 
 class Mistake(NamedTuple):
     """A test series with a wrong prediction, and the training series most similar to it."""
 
-    id: str
+    id: Any
     truth: str
     predicted: str
     confidence: float  # probability of the predicted class
@@ -45,10 +45,10 @@ def mistakes_in(
     """
     truth, predicted = names
     wrong = np.flatnonzero(truth != predicted)
-    given, ids = np.asarray(train.labels).astype(str), train.ids.astype(str)
+    given, ids = np.asarray(train.labels).astype(str), train.ids
     found = []
     for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES].tolist():
-        words = str(test.ids[i]), str(truth[i]), str(predicted[i])
+        words = test.ids[i].item(), str(truth[i]), str(predicted[i])
         likes = [
             most_similar(spaces[1][i], spaces[0], ids, given == name)
             for name in (predicted[i], truth[i])
@@ -70,7 +70,7 @@ def most_similar(
     units = unit_vectors(among[rows].astype(np.float64))
     cosines = units @ unit_vectors(vector[None].astype(np.float64))[0]
     best = int(cosines.argmax())
-    return Lookalike(str(ids[rows[best]]), round(float(cosines[best]), 6))
+    return Lookalike(ids[rows[best]].item(), round(float(cosines[best]), 6))
 
 
 def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def mistake_to_dict(mistake: Mistake) -> dict[str, Any]:
 def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:
     """Return the mistake that :func:`mistake_to_dict` wrote."""
     return Mistake(
-        id=str(content["id"]),
+        id=content["id"],
         truth=str(content["truth"]),
         predicted=str(content["predicted"]),
         confidence=float(content["confidence"]),
@@ -93,4 +93,4 @@ def mistake_from_dict(content: Mapping[str, Any]) -> Mistake:
 
 def lookalike_of(content: Mapping[str, Any] | None) -> Lookalike | None:
     """Return a training series that :func:`mistake_to_dict` wrote."""
-    return Lookalike(str(content["id"]), float(content["similarity"])) if content else None
+    return Lookalike(content["id"], float(content["similarity"])) if content else None

@@ -12,9 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batches
+from selftime.door import tell
 from selftime.encoders.base import Encoder, token_mask
 from selftime.encoders.wrappers.layered import POOLINGS, Layered
 from selftime.encoders.wrappers.projected import Projected, backbone, standardisation
@@ -115,8 +117,8 @@ def pick(
 
     Args:
         model: learned by gradient.
-        x: n labelled series, whatever :func:`selftime.read` takes.
-        labels: (n,) classes; None takes those of the series.
+        x: series of which n are labelled, whatever :func:`selftime.read` takes.
+        labels: their classes, as there; None takes those of the series.
         unlabelled: series that vectors are standardised over, as in pretraining; None takes
             those of ``x``.
         seed: draws the sample that they are standardised over.
@@ -137,14 +139,17 @@ def pick(
         >>> picked.judged, len(picked.candidates) > picked.layers
         (20, True)
     """
-    series = model.check(read(x))
-    index = class_index(series.labels if labels is None else labels, len(series))
-    others = series if unlabelled is None else model.check(read(unlabelled))
+    whole = model.check(read(x, labels=labels))
+    series = labelled_part(whole, "the data")
+    tell(share_in_words(whole.labelled))
+    index = class_index(np.asarray(series.labels), len(series))
+    others = whole if unlabelled is None else model.check(read(unlabelled))
     body = pickable_network(model)
     rows = sample_of(len(others), seed)
-    with open_progress(progress) as tell:
-        vectors = pool_layers(model, body, series, tell)
-        over = pool_layers(model, body, others[rows], tell) if unlabelled is not None else None
+    with open_progress(progress) as show:
+        vectors = pool_layers(model, body, series, show)
+        apart = unlabelled is not None or series is not whole
+        over = pool_layers(model, body, others[rows], show) if apart else None
     found = [
         score_candidate(layer, standardise_over(z, over[layer] if over else z[rows]), index)
         for layer, z in vectors.items()
@@ -238,8 +243,6 @@ def pickable_network(model: Model) -> Encoder:
 
 def class_index(labels: Any, n: int) -> Int[np.ndarray, " n"]:
     """Return numbers of classes, from 0."""
-    if labels is None:
-        raise SeriesError("got series without labels, wanted one each: name their column (--label)")
     if np.shape(labels) != (n,):
         raise SeriesError(f"got labels of shape {np.shape(labels)} for {n} series: one each")
     names, index = np.unique(labels, return_inverse=True)

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selftime.data.files import remove_folder, write_json
+from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.splits import folds_by_group
 from selftime.data.windows import batch_of
+from selftime.door import tell
 from selftime.engine.model import Model, load
 from selftime.engine.monitoring.criteria import CRITERIA, embed_views
 from selftime.engine.pretrain import pretrain
@@ -56,8 +58,9 @@ def probe_accuracy(model: Model, series: SeriesSet, seed: int) -> float | None:
     """
     if series.labels is None:
         return None
-    names, counts = np.unique(series.labels, return_counts=True)
-    usable = np.isin(series.labels, names[counts >= 2])
+    series = labelled_part(series, "the data")
+    names, counts = np.unique(np.asarray(series.labels), return_counts=True)
+    usable = np.isin(np.asarray(series.labels), names[counts >= 2])
     if len(names) < 2 or not usable.any():
         return None
     kept = series[usable]
@@ -166,7 +169,9 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         >>> found.finishes[0].probe >= found.finishes[1].probe
         True
     """
-    series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
+    series = read(x)
+    tell(share_in_words(series.labelled))
+    objectives = DEFAULT_OBJECTIVES if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
@@ -176,8 +181,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         Contender(name, encoder, each, folder / contender_folder(name) if folder else None, seed)
         for name in objectives
     ]
-    with open_progress(progress) as tell:
-        found = [contender.finish(series, tell) for contender in contenders]
+    with open_progress(progress) as show:
+        found = [contender.finish(series, show) for contender in contenders]
     ranked = sorted(found, key=lambda pair: pair[0].score, reverse=True)
     model, finishes = ranked[0][1], tuple(finish for finish, _ in ranked)
     if model is None:

@@ -1,14 +1,17 @@
 """Suggestions of series to label next: representative ones, then uncertain ones."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from selftime.data.fingerprints import are_among, fingerprints_of
+from selftime.data.labels import labelled_part
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.door import option
 from selftime.engine.model import Model
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress
@@ -33,19 +36,28 @@ class Suggestions:
     ids: np.ndarray  # (n,)
     stands_for: Int64[np.ndarray, "n"]  # numbers of unlabelled series that are nearest to each
     reasons: tuple[str, ...]  # (n,) in words
+    keys: Mapping[str, np.ndarray] = field(default_factory=dict)  # columns (n,) that name them
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, a record per suggestion."""
-        columns = self.rows.tolist(), self.ids, self.stands_for.tolist(), self.reasons
-        return {
-            "suggestions": [
-                {"row": row, "id": str(name), "stands_for": stands_for, "reason": reason}
-                for row, name, stands_for, reason in zip(*columns, strict=True)
-            ]
+        columns = {
+            "row": self.rows,
+            **(self.keys or {"id": self.ids}),
+            "stands_for": self.stands_for,
+            "reason": np.array(self.reasons),
         }
+        plain = [plain_list(column) for column in columns.values()]
+        rows = zip(*plain, strict=True)
+        return {"suggestions": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+
+def plain_list(column: np.ndarray) -> list[Any]:
+    """Return values for JSON; times as text."""
+    plain: list[Any] = (column.astype(str) if column.dtype.kind == "M" else column).tolist()
+    return plain
 
 
 def suggest(
@@ -53,7 +65,7 @@ def suggest(
     x: Any,
     *,
     n: int = 10,
-    labelled: SeriesSet | None = None,
+    labelled: Any = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Suggestions:
@@ -66,9 +78,11 @@ def suggest(
 
     Args:
         model: pretrained.
-        x: the series to choose from, whatever :func:`selftime.read` takes; labels are not read.
+        x: the series to choose from, whatever :func:`selftime.read` takes. Where some of them are
+            labelled and others are not, the labelled ones are known already; labels of all of
+            them are not read.
         n: number of series.
-        labelled: series with labels; those of ``x`` that are among them are not suggested.
+        labelled: more series with labels; those of ``x`` that are among them are not suggested.
         seed: of the draw where there are more than :data:`POOL` series.
         progress: shows a bar where None and on a terminal, or is called with each step.
 
@@ -85,12 +99,15 @@ def suggest(
         'stands for 29 series like it'
     """
     series = read(x)
-    open_rows = rows_without_label(series, labelled)
+    beside = None if labelled is None else labelled_part(read(labelled), "labelled")
+    open_rows = rows_without_label(series, beside)
     most = len(open_rows)
     if not 1 <= n <= most:
-        raise SeriesError(f"got n={n}, but {most} series are without a label: ask for 1 to {most}")
+        raise SeriesError(
+            f"got {option('n', n)}, but {most} series are without a label: ask for 1 to {most}"
+        )
     pool = open_rows[sample_of(len(open_rows), seed, max(POOL, n))]
-    known = labelled_vectors(model, labelled)
+    known = labelled_vectors(model, series, beside)
     selected = select_rows(model.embed(series[pool], progress=progress), n, known)
     rows, counts = pool[selected.rows], selected.stands_for
     reasons = [
@@ -101,7 +118,14 @@ def suggest(
         own, classes = selected.probabilities[selected.rows], np.unique(known.labels)
         unsure = [uncertainty_in_words(p, classes) for p in own]
         reasons = ["; ".join(both) for both in zip(reasons, unsure, strict=True)]
-    return Suggestions(rows=rows, ids=series.ids[rows], stands_for=counts, reasons=tuple(reasons))
+    chosen = series[rows]
+    return Suggestions(
+        rows=rows,
+        ids=chosen.ids,
+        stands_for=counts,
+        reasons=tuple(reasons),
+        keys=chosen.keys(),
+    )
 
 
 class LabelledVectors(NamedTuple):
@@ -112,12 +136,18 @@ class LabelledVectors(NamedTuple):
     reference_bank: Float32[np.ndarray, "K D"] | None
 
 
-def labelled_vectors(model: Model, labelled: SeriesSet | None) -> LabelledVectors | None:
-    """Embed the labelled series, if there are any."""
-    if labelled is None or labelled.labels is None:
+def labelled_vectors(
+    model: Model, series: SeriesSet, beside: SeriesSet | None
+) -> LabelledVectors | None:
+    """Embed the labelled series, if there are any, of a set with others and beside it."""
+    parts = [] if beside is None else [beside]
+    if series.labelled.any() and not series.labelled.all():
+        parts.append(series[series.labelled])
+    if not parts:
         return None
-    vectors = model.embed(labelled, progress=False)
-    return LabelledVectors(vectors, labelled.labels, model.reference_bank)
+    vectors = np.concatenate([model.embed(part, progress=False) for part in parts])
+    labels = np.concatenate([np.asarray(part.labels) for part in parts])
+    return LabelledVectors(vectors, labels, model.reference_bank)
 
 
 class SelectedRows(NamedTuple):
@@ -140,12 +170,14 @@ def select_rows(
 
 
 def rows_without_label(series: SeriesSet, labelled: SeriesSet | None) -> Int64[np.ndarray, "M"]:
-    """Return rows of the series that are not among the labelled ones, by their values."""
-    if labelled is None:
-        return np.arange(len(series))
-    if labelled.labels is None:
-        raise SeriesError("labelled has no labels, wanted one a series: name their column or file")
-    return np.flatnonzero(~are_among(series, np.unique(fingerprints_of(labelled))))
+    """Return rows of the series without a label, and not among the labelled ones by their values.
+
+    Where all series have a label none counts.
+    """
+    free = np.ones(len(series), bool) if series.labelled.all() else ~series.labelled
+    if labelled is not None:
+        free &= ~are_among(series, np.unique(fingerprints_of(labelled)))
+    return np.flatnonzero(free)
 
 
 def class_probabilities(

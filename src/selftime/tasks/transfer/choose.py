@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selftime.data.arrays import are_known
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.attention import TransformerLayer
@@ -170,6 +171,7 @@ def credit_of(solution: Solution, series: SeriesSet, y: Any) -> np.ndarray:
         errors = (np.asarray(predicted) - np.asarray(y)) / solution.target_type.std
         return np.asarray(-np.square(errors).mean(axis=1))
     if isinstance(predicted, list):
-        return np.array([np.mean(own == wanted) for own, wanted in zip(predicted, y, strict=True)])
+        pairs = zip(predicted, y, strict=True)
+        return np.array([np.mean((own == wanted)[are_known(wanted)]) for own, wanted in pairs])
     right = np.asarray(predicted) == np.asarray(y)
     return np.asarray(right.reshape(len(right), -1).mean(axis=1))

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.model import Model
@@ -126,8 +127,7 @@ def apply_each(outputs: Outputs, function: Callable[[np.ndarray], np.ndarray]) -
 
 def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
     """Yield vectors of the timepoints of each series (T,D), the token's for all its timepoints."""
-    encoder = with_tokens(model.encoder)
-    series = model.check(series)
+    encoder, series = with_tokens(model.encoder), model.check(series)
     for k, batch in enumerate(batches(series, size=_BATCH_SIZE)):
         with torch.inference_mode():
             tokens = encoder(model.scaling.apply(batch)).numpy()  # (B,N,D)
@@ -142,6 +142,6 @@ def with_tokens(encoder: Encoder) -> Encoder:
     if network.stride is None:
         raise ValueError(
             "this model sees a series only as a whole and has no vector for a step: pretrain one "
-            "with tokens along time, such as objective='ts2vec'"
+            f"with tokens along time, such as {option('objective', 'ts2vec')}"
         )
     return network

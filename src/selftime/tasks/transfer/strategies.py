@@ -10,9 +10,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from selftime.data import scaling
+from selftime.data.arrays import are_known
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_stratified
 from selftime.data.windows import batch_of
+from selftime.door import option
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
@@ -66,8 +68,10 @@ def fit_head(
     made: BaseEstimator
     if isinstance(target_type, StepClasses):
         labels = np.concatenate(list(y))
+        known = are_known(labels)
+        labels = labels[known].astype(target_type.classes.dtype)
         every = -(-len(labels) // _MAX_PROBE_STEPS)
-        rows = np.concatenate(list(token_vectors(model, series)))
+        rows = np.concatenate(list(token_vectors(model, series)))[known]
         made = make_pipeline(StandardScaler(), Probe()).fit(rows[::every], labels[::every])
         return FrozenSolution(model, target_type, made)
     if isinstance(target_type, AnyClasses | Amount):
@@ -130,7 +134,8 @@ def check_transfer(config: TransferConfig, target_type: TargetType | None = None
     if config.head not in NETWORK_HEADS and config.strategy not in (AUTO, "probe"):
         raise ValueError(
             f"got head {config.head!r} with strategy {config.strategy!r}: it is fitted on vectors "
-            f"that stay, so use strategy='probe', or one of the heads {', '.join(NETWORK_HEADS)}"
+            f"that stay, so use {option('strategy', 'probe')}, or one of the heads "
+            f"{', '.join(NETWORK_HEADS)}"
         )
     if target_type is not None and target_type.by_step and config.head == "attention":
         raise ValueError("got head 'attention', which makes one vector per series: use 'linear'")
@@ -146,7 +151,7 @@ def transfer(
 ) -> Solution:
     """Learn from labels y of the series on top of a model, which is not changed."""
     check_transfer(config, target_type)
-    model.check(series)
+    series = model.check(series)
     if config.is_closed:
         head = "probe" if config.head == LINEAR else config.head
         asked = config.neighbours or min(NEIGHBOURS, len(series))
@@ -211,6 +216,7 @@ def fit_network(  # noqa: PLR0913 - all that training depends on
     """Train a network on all of the series."""
     if config.strategy == "scratch":
         model = from_first_weights(model, series)
+        series = model.check(series)
     encoder = select_trainable(model.encoder, config.strategy, config.blocks, config.seed)
     network = network_with_head(encoder, target_type, config.head, config.seed)
     network.rates = rates_of(network.encoder, config.strategy)
