@@ -17,6 +17,8 @@ LEAST_WINDOW = 32
 """Windows of fewer steps hold too little to be told apart."""
 FLAT_SHARE = 0.1
 """Std below which a window counts as flat, as a share of that of the whole."""
+_FAR = 2.0**14
+"""Levels so many times the std are taken out first; below, rounding is that of 32-bit input."""
 _CLIP = 1e6
 """Scaled values are held within this, so that their squares can be added up."""
 
@@ -99,10 +101,11 @@ def standardise(
 ) -> tuple[Float[np.ndarray, "T"], float, float]:
     """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0.
 
-    The median of the normal part is taken out first, so that nothing depends on the level. Returns
-    the values, the mean, and what they were divided by.
+    A level far above it, the median of the normal part, is taken out first, so that nothing depends
+    on it. Returns the values, the mean, and what they were divided by.
     """
     level = float(np.median(x[:train]))
+    level = level if abs(level) > _FAR * float(x[:train].std()) else 0.0
     x = x - level
     normal, known = x[:train], x[:train] if past_only else x
     std, mean = max(float(normal.std()), 1e-3 * float(known.std())), float(normal.mean())
