@@ -136,7 +136,10 @@ def test_errors_in_one_line(folder, tmp_path):
     whole = str(per_series("dilated", 2).save(tmp_path / "whole"))
     rocket = str(model_of("rocket", 2).save(tmp_path / "rocket"))
     for words, said in (
-        ([whole], "the model scales each series by all of its values, also those to come: use wi"),
+        (
+            [whole],
+            "the model scales each series by all of its values, also those to come: use --wi",
+        ),
         ([rocket], "MiniRocket sees a series only as a whole: use --window 512, whic"),
         (
             [folder, "--every", "3"],

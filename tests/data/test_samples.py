@@ -122,5 +122,5 @@ def test_errors_say_what_there_is() -> None:
         sample("Iris")
     with pytest.raises(SeriesError, match="sample 'PenDigits', wanted none or 'train' or 'test'$"):
         sample("PenDigits", "dev")
-    with pytest.raises(SeriesError, match="got split 'test' of sample 'ECG', wanted None$"):
+    with pytest.raises(SeriesError, match="got split 'test' of sample 'ECG', wanted none$"):
         sample("ECG", "test")
