@@ -17,6 +17,99 @@ _HEAD = 2000
 """Cells of text that are looked at."""
 
 
+class Evidence:
+    """What the cells of a table show about its columns, each looked at once.
+
+    Args:
+        cells: the table.
+        typed: cells have types, as in frames; else all are texts, as in csv.
+        marks: texts that mean that nothing was measured.
+    """
+
+    def __init__(self, cells: Any, typed: bool, marks: Sequence[str]) -> None:
+        self.cells, self.typed, self.marks = cells, typed, marks
+        self.rows = int(cells.num_rows)
+        names = [str(name) for name in cells.column_names]
+        self.numeric = {name: self._holds_numbers(name) for name in names}
+
+    def kind(self, name: str) -> Any:
+        """Return the arrow type of a column."""
+        return self.cells.schema.field(name).type
+
+    def kind_in_words(self, name: str) -> str:
+        """Return the type of the cells of a column, as people say it."""
+        if self.typed or not is_text(self.kind(name)):
+            return str(self.kind(name))
+        return "number" if self.numeric[name] else "text"
+
+    def _holds_numbers(self, name: str) -> bool:
+        kind = self.kind(name)
+        if is_text(kind):
+            return holds_numbers(self.cells.column(name), self.marks)
+        return is_number(kind) and (self.typed or not pa.types.is_null(kind))
+
+    def numbers(self, name: str) -> np.ndarray | None:
+        """Return the cells of a column as numbers, NaN where missing; None where they are none."""
+        return numbers_in(self.cells.column(name), self.marks)
+
+    def count(self, *names: str) -> int:
+        """Count the different rows of some columns."""
+        of = list(dict.fromkeys(names))
+        if len(of) == 1:
+            return int(pc.count_distinct(self.cells.column(of[0])).as_py())
+        return int(self.cells.select(of).group_by(of).aggregate([]).num_rows)
+
+    def repeats(self, name: str) -> bool:
+        """Return whether some value of a column occurs twice."""
+        return self.count(name) < self.rows
+
+    def is_empty(self, name: str) -> bool:
+        """Return whether a column holds no value."""
+        numbers = self.numbers(name)
+        return numbers is not None and bool(np.isnan(numbers).all())
+
+    def is_measured(self, name: str, most: int | None = None) -> bool:
+        """Return whether a column holds numbers that are not few whole ones, a third of them."""
+        numbers = self.numbers(name) if self.numeric[name] else None
+        if numbers is None:
+            return False
+        whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
+        return not (whole and len(np.unique(numbers)) <= (most or len(numbers) / 3))
+
+    def tells_rows_apart(self, time: str, among: Sequence[str]) -> bool:
+        """Return whether hardly any stamp repeats, in all or beside the name in some column."""
+        names = [name for name in among if name != time and self.repeats(name)]
+        names = [time, *(name for name in names if not self.is_measured(name))]
+        return any(self.count(time, name) > 0.95 * self.rows for name in names)
+
+    def begins_anew(self, time: str, name: str) -> bool:
+        """Return whether stamps repeat in the table, but hardly any beside the same name."""
+        return self.count(time) < 0.95 * self.rows < self.count(time, name)
+
+    def is_constant_within(self, id: str, name: str) -> bool:
+        """Return whether a column has one value for each value of another."""
+        return self.count(id, name) == self.count(id)
+
+    def counts(self, name: str, id: str | None = None, least: int = 2) -> bool:
+        """Return whether a column counts rows, from the same number for each value of another.
+
+        There must be at least two such values, and at least so many rows of each.
+        """
+        numbers = self.numbers(name) if self.numeric[name] else None
+        if numbers is None or len(numbers) < 3 or not np.isfinite(numbers).all():
+            return False
+        if id is None:
+            return bool((np.diff(numbers) == 1).all())
+        codes = np.asarray(self.cells.column(id).combine_chunks().dictionary_encode().indices)
+        lengths = np.unique(codes, return_counts=True)[1]
+        if len(codes) != len(numbers) or len(lengths) < 2 or lengths.min() < least:
+            return False
+        order = np.lexsort((numbers, codes))
+        first = np.r_[True, np.diff(codes[order]) != 0]
+        starts, steps = numbers[order][first], np.diff(numbers[order])[~first[1:]]
+        return bool(len(steps) and (steps == 1).all() and (starts == starts[0]).all())
+
+
 def is_text(kind: Any) -> bool:
     """Return whether an arrow type is text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -261,7 +261,7 @@ def _without_repeats(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
             f"{option('id')}, or say which row counts, {option('repeated', 'first')} or "
-            f"{option('repeated', 'mean')}"
+            f"{option('repeated', 'mean')}, or keep the order of rows, {option('time', 'none')}"
         )
     if asked.repeated != "mean":
         return values
