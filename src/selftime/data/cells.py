@@ -18,7 +18,7 @@ _HEAD = 2000
 
 
 class Evidence:
-    """What the cells of a table show about its columns, each looked at once.
+    """Answers to questions about the columns of a table, from its cells.
 
     Args:
         cells: the table.
@@ -55,6 +55,8 @@ class Evidence:
     def count(self, *names: str) -> int:
         """Count the different rows of some columns."""
         of = list(dict.fromkeys(names))
+        if any(pa.types.is_nested(self.kind(name)) for name in of):
+            return self.rows
         if len(of) == 1:
             return int(pc.count_distinct(self.cells.column(of[0])).as_py())
         return int(self.cells.select(of).group_by(of).aggregate([]).num_rows)
@@ -70,11 +72,15 @@ class Evidence:
 
     def is_measured(self, name: str, most: int | None = None) -> bool:
         """Return whether a column holds numbers that are not few whole ones, a third of them."""
-        numbers = self.numbers(name) if self.numeric[name] else None
-        if numbers is None:
+        head = self._head(name)
+        if head is None:
             return False
-        whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
-        return not (whole and len(np.unique(numbers)) <= (most or len(numbers) / 3))
+        return not (_are_whole(head) and len(np.unique(head)) <= (most or len(head) / 3))
+
+    def _head(self, name: str) -> np.ndarray | None:
+        """Return the first numbers of a column, for a look that is quick in long tables."""
+        cells = self.cells.column(name).slice(0, 10 * _HEAD)
+        return numbers_in(cells, self.marks) if self.numeric[name] else None
 
     def tells_rows_apart(self, time: str, among: Sequence[str]) -> bool:
         """Return whether hardly any stamp repeats, in all or beside the name in some column."""
@@ -95,7 +101,8 @@ class Evidence:
 
         There must be at least two such values, and at least so many rows of each.
         """
-        numbers = self.numbers(name) if self.numeric[name] else None
+        head = self._head(name)
+        numbers = self.numbers(name) if head is not None and _are_whole(head) else None
         if numbers is None or len(numbers) < 3 or not np.isfinite(numbers).all():
             return False
         if id is None:
@@ -108,6 +115,10 @@ class Evidence:
         first = np.r_[True, np.diff(codes[order]) != 0]
         starts, steps = numbers[order][first], np.diff(numbers[order])[~first[1:]]
         return bool(len(steps) and (steps == 1).all() and (starts == starts[0]).all())
+
+
+def _are_whole(numbers: np.ndarray) -> bool:
+    return bool(np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all())
 
 
 def is_text(kind: Any) -> bool:
@@ -150,6 +161,18 @@ def known_in(cells: Any) -> Any:
     trimmed = pc.utf8_trim_whitespace(cells)
     marks = pa.array(MISSING_LABELS, trimmed.type)
     return pc.if_else(pc.is_in(trimmed, value_set=marks), None, cells)
+
+
+def truths_in(cells: Any) -> Any:
+    """Return texts that are all true or false as truth values; None where some are not."""
+    if not is_text(cells.type) or not len(cells):
+        return None
+    for part in (cells.slice(0, 10), cells):  # a look at the first spares most columns
+        known = pc.utf8_lower(known_in(part))
+        told = pc.is_in(known, value_set=pa.array(["true", "false"], known.type))
+        if known.null_count == len(known) or not pc.all(pc.or_(told, pc.is_null(known))).as_py():
+            return None
+    return pc.if_else(pc.is_null(known), None, pc.equal(pc.utf8_trim_whitespace(known), "true"))
 
 
 def numbers_in(cells: Any, marks: Sequence[str]) -> np.ndarray | None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
+from selftime.data.arrays import SeriesError
 from selftime.data.rules import (
     DAY,
     HOUR,
@@ -287,3 +288,24 @@ def _likelihood(absent: int, present: int) -> float:
 def _mode_of(values: np.ndarray) -> np.int64:
     found, counts = np.unique(values, return_counts=True)
     return np.int64(found[counts.argmax()])
+
+
+def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
+    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
+
+    An hour that the clock showed twice is the first of both where time goes on, else the second.
+    """
+    if zone is None or stamps.zone is not None:
+        return times, stamps if zone is None else stamps._replace(zone=zone)
+    local = pa.array(times.astype("datetime64[ns]"))
+    try:
+        early, late = (
+            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
+            for one in ("earliest", "latest")
+        )
+    except (pa.ArrowInvalid, OSError):
+        raise SeriesError(
+            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
+        ) from None
+    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
+    return np.where(back, late, early), stamps._replace(zone=zone)

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
-from selftime.data.cells import dates_of_names, is_number, is_text, known_in
-from selftime.data.clock import Stamps, dates_in
+from selftime.data.cells import dates_of_names, is_number, is_text, known_in, truths_in
+from selftime.data.clock import Stamps, dates_in, in_zone
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
 from selftime.data.formats.times import parse_times
 from selftime.data.roles import decide_roles
@@ -59,7 +59,8 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     """
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
-    table, asked = _fold_levels(table._replace(cells=_plain(table.cells)), asked)
+    table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
+    table, asked = _fold_levels(*_join_ids(table, asked))
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
@@ -84,6 +85,18 @@ def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:
         )
 
 
+def _join_ids(table: Table, asked: Asked) -> tuple[Table, Asked]:
+    """Join several columns that name the series together, as in ``site,machine``."""
+    cells, names = table.cells, [name.strip() for name in (asked.id or "").split(",")]
+    if len(names) < 2 or asked.id in cells.column_names or {*names} - {*cells.column_names}:
+        return table, asked
+    texts = [cells.column(name).cast(pa.large_string()) for name in names]
+    joined = pc.binary_join_element_wise(*texts, pa.scalar("/", pa.large_string()))
+    name = "/".join(names)
+    cells = cells.drop_columns(names).add_column(0, name, joined)
+    return table._replace(cells=cells), asked._replace(id=name)
+
+
 def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     """Take of several levels of an index one for the time and the others for the id.
 
@@ -97,15 +110,12 @@ def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     if len(levels) < 2 or not times or asked.id is not None or asked.time is not None:
         return table, asked
     others = [name for name in levels if name != times[0]]
-    name, cells = "/".join(others), table.cells
-    if len(others) > 1:
-        texts = [cells.column(other).cast(pa.string()) for other in others]
-        joined = pc.binary_join_element_wise(*texts, "/")
-        cells = cells.drop_columns(others).add_column(0, name, joined)
+    table, asked = _join_ids(table, asked._replace(id=",".join(others), time=times[0]))
+    name = str(asked.id)
     note = f"levels of the index are taken for the id, {name!r}, and the time, {times[0]!r}"
     usual = name.lower() in ID_NAMES and times[0].lower() in TIME_NAMES
     notes = table.notes if usual else (*table.notes, note)
-    return table._replace(cells=cells, notes=notes), asked._replace(id=name, time=times[0])
+    return table._replace(notes=notes), asked
 
 
 def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
@@ -219,27 +229,6 @@ def _times(
     return *in_zone(times, stamps, asked.time_zone), notes
 
 
-def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
-    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
-
-    An hour that the clock showed twice is the first of both where time goes on, else the second.
-    """
-    if zone is None or stamps.zone is not None:
-        return times, stamps if zone is None else stamps._replace(zone=zone)
-    local = pa.array(times.astype("datetime64[ns]"))
-    try:
-        early, late = (
-            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
-            for one in ("earliest", "latest")
-        )
-    except (pa.ArrowInvalid, OSError):
-        raise SeriesError(
-            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
-        ) from None
-    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
-    return np.where(back, late, early), stamps._replace(zone=zone)
-
-
 def _without_repeats(
     table: Table,
     schema: Schema,
@@ -260,8 +249,9 @@ def _without_repeats(
         raise SeriesError(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
-            f"{option('id')}, or say which row counts, {option('repeated', 'first')} or "
-            f"{option('repeated', 'mean')}, or keep the order of rows, {option('time', 'none')}"
+            f"{option('id')} (several with commas), or say which row counts, "
+            f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
+            f"rows, {option('time', 'none')}"
         )
     if asked.repeated != "mean":
         return values
@@ -372,8 +362,11 @@ def _check_no_gap(table: Table, name: str) -> None:
         raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
 
 
-def _plain(cells: Any) -> Any:
-    """Return the table without dictionaries, durations in seconds, names stripped of blanks."""
+def _plain(cells: Any, typed: bool) -> Any:
+    """Return the table without dictionaries, durations in seconds, names stripped of blanks.
+
+    Texts of a file that are all true or false are truth values, as they are in a frame.
+    """
     for i, field in enumerate(cells.schema):
         if pa.types.is_dictionary(field.type):
             column = cells.column(i).cast(field.type.value_type)
@@ -381,7 +374,10 @@ def _plain(cells: Any) -> Any:
             whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
             column = pc.divide(whole.cast(pa.float64()), 1e9)
         else:
-            continue
+            truths = None if typed else truths_in(cells.column(i))
+            if truths is None:
+                continue
+            column = truths
         cells = cells.set_column(i, field.name, column)
     return cells.rename_columns([str(name).strip() for name in cells.column_names])
 
