@@ -12,6 +12,8 @@ Say = Callable[[str], None]
 """Prints a note for people."""
 
 _door: ContextVar[tuple[Door, Say | None]] = ContextVar("door", default=("python", None))
+_FLAGS = {"overwrite": "force"}
+"""Options that the command line calls otherwise."""
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +36,9 @@ def option(name: str, value: Any = "...") -> str:
     """
     if _door.get()[0] == "python":
         return f"{name}={'...' if value == '...' else repr(value)}"
-    flag = f"--{name.replace('_', '-')}"
+    flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
+    if value is True:
+        return flag
     if value == "...":
         return f"{flag} …"
     several = isinstance(value, list | tuple)

@@ -38,7 +38,7 @@ def test_missing_data(command, tmp_path):
 
 def test_unknown_sample():
     assert failed("inspect", "sample:Iris").startswith("got sample 'Iris', wanted one of Japanese")
-    assert "wanted None or 'train' or 'test'" in failed("inspect", "sample:PenDigits:dev")
+    assert "wanted none or 'train' or 'test'" in failed("inspect", "sample:PenDigits:dev")
 
 
 def test_unknown_column(table):

@@ -137,10 +137,10 @@ def test_errors_in_one_line(folder, tmp_path):
     rocket = str(model_of("rocket", 2).save(tmp_path / "rocket"))
     for words, said in (
         ([whole], "the model scales each series by all of its values, also those to come: use wi"),
-        ([rocket], "MiniRocket sees a series only as a whole: use window=512 (--window 512), whic"),
+        ([rocket], "MiniRocket sees a series only as a whole: use --window 512, whic"),
         (
             [folder, "--every", "3"],
-            "got every=3, wanted at least 1, and above 1 only with a window",
+            "got --every 3, wanted at least 1, and above 1 only with a window",
         ),
         ([folder, "--rate", "2"], "got rate 2.0, wanted a share between 0 and 1, such as 0.01"),
         (

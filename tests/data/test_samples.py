@@ -120,7 +120,7 @@ def test_bundle_is_small_and_attributed() -> None:
 def test_errors_say_what_there_is() -> None:
     with pytest.raises(SeriesError, match="got sample 'Iris', wanted one of JapaneseVowels, Pen"):
         sample("Iris")
-    with pytest.raises(SeriesError, match="sample 'PenDigits', wanted None or 'train' or 'test'$"):
+    with pytest.raises(SeriesError, match="sample 'PenDigits', wanted none or 'train' or 'test'$"):
         sample("PenDigits", "dev")
-    with pytest.raises(SeriesError, match="got split 'test' of sample 'ECG', wanted None$"):
+    with pytest.raises(SeriesError, match="got split 'test' of sample 'ECG', wanted none$"):
         sample("ECG", "test")

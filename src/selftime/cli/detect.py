@@ -45,7 +45,6 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
     from selftime.report.pictures.anomalies import alarms_table, anomaly_picture, count_of
     from selftime.report.pictures.palette import save_picture
-    from selftime.tasks.anomaly.detect import absence_notes
 
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
     if picture:
@@ -58,7 +57,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         cool_down=cool_down,
         model=st.load(model) if model else None,
     )
-    for note in absence_notes(found.parts):
+    for note in found.notes:
         terminal.note(f"{data}: {note}")
     st.write_table(out, found.columns(), overwrite=force)
     if picture:

@@ -127,10 +127,12 @@ def words_to_resume() -> str:
 def summary_lines(run: dict[str, Any], dim: int, page: Path) -> list[str]:
     """Say the data, every setting with its reason, and the paths of model and report."""
     settings = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
-    count = f"{run['data']['series']:,} series without labels"
+    count, wild = f"{run['data']['series']:,} series without labels", run["data"].get("wild")
+    bounded = f"Far beyond all others: {wild:,} values, learned from as 5 usual ranges away"
     return [
         f"Learned from {count} in {run['seconds']:.1f} s:",
         *settings,
+        *([bounded] if wild else []),
         f"Embedding size: {dim}. Model: {page.with_name('model')}",
         f"Report: {page}",
     ]

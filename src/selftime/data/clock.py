@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
-from selftime.data.arrays import SeriesError
 from selftime.data.rules import (
     DAY,
     HOUR,
@@ -49,8 +48,7 @@ class Stamps(NamedTuple):
             [202402]
         """
         if times.dtype.kind != "M":
-            whole = bool((times == np.rint(times)).all()) and bool((np.abs(times) < 2**53).all())
-            return pa.array(times.astype(np.int64) if whole else times)
+            return pa.array(times)
         if self.kind == "date":
             return pa.array(times.astype("datetime64[D]"))
         if self.kind in ("yyyymmdd", "yyyymm"):
@@ -80,6 +78,27 @@ def iso_text(column: pa.Array) -> pa.Array:
             break
     text = pc.strftime(shorter, "%Y-%m-%dT%H:%M:%S" + ("%z" if zone else ""))
     return pc.replace_substring_regex(text, r"([+-]\d\d)(\d\d)$", r"\1:\2") if zone else text
+
+
+def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
+    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
+
+    An hour that the clock showed twice is the first of both where time goes on, else the second.
+    """
+    if zone is None or stamps.zone is not None:
+        return times, stamps if zone is None else stamps._replace(zone=zone)
+    local = pa.array(times.astype("datetime64[ns]"))
+    try:
+        early, late = (
+            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
+            for one in ("earliest", "latest")
+        )
+    except (pa.ArrowInvalid, OSError):
+        raise SeriesError(
+            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
+        ) from None
+    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
+    return np.where(back, late, early), stamps._replace(zone=zone)
 
 
 def dates_in(
@@ -288,24 +307,3 @@ def _likelihood(absent: int, present: int) -> float:
 def _mode_of(values: np.ndarray) -> np.int64:
     found, counts = np.unique(values, return_counts=True)
     return np.int64(found[counts.argmax()])
-
-
-def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
-    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
-
-    An hour that the clock showed twice is the first of both where time goes on, else the second.
-    """
-    if zone is None or stamps.zone is not None:
-        return times, stamps if zone is None else stamps._replace(zone=zone)
-    local = pa.array(times.astype("datetime64[ns]"))
-    try:
-        early, late = (
-            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
-            for one in ("earliest", "latest")
-        )
-    except (pa.ArrowInvalid, OSError):
-        raise SeriesError(
-            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
-        ) from None
-    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
-    return np.where(back, late, early), stamps._replace(zone=zone)

@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from selftime.door import option
+
 PATIENCE = 1.0
 """Seconds that a reader waits for a writer between its two renames: they take far less."""
 
@@ -82,7 +84,9 @@ def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator
     final.parent.mkdir(parents=True, exist_ok=True)
     sweep(final.parent)
     if os.path.lexists(final) and not overwrite:
-        raise FileExistsError(f"{target} exists: choose another path, or overwrite=True (--force)")
+        raise FileExistsError(
+            f"{target} exists: choose another path, or {option('overwrite', True)}"
+        )
     draft = _hidden(final.parent, "draft")
     draft.mkdir()
     try:

@@ -202,8 +202,8 @@ def _of_steps(
             a = np.searchsorted(own, start, side="left")
             b = np.searchsorted(own, end, side="right")
         else:
-            a = 0 if start is None else max(int(float(start)), 0)
-            b = last - first if end is None else min(int(float(end)), last - first)
+            a = 0 if start is None else max(_as_step(start), 0)
+            b = last - first if end is None else min(_as_step(end), last - first)
         out[first + int(a) : first + int(b)] = value
     count = int(are_known(out).sum())
     if len(owners) and not count:
@@ -245,6 +245,16 @@ def _stamps_of(column: np.ndarray, series: SeriesSet, name: str) -> np.ndarray:
         times, _ = in_zone(times, Stamps(), series.stamps.zone)
     out[known] = times
     return out
+
+
+def _as_step(value: Any) -> int:
+    try:
+        return int(float(value))
+    except ValueError:
+        raise SeriesError(
+            f"got {str(value)!r} for the start or end of a label, wanted the number of a step: the "
+            "series have no stamps"
+        ) from None
 
 
 def labels_of_spans(

@@ -141,7 +141,8 @@ def _parts_of(source: Any) -> Any:
 
 def _is_numbers(part: Any) -> bool:
     plain = isinstance(part, np.ndarray | list | tuple | float | int) or np.isscalar(part)
-    return plain and not isinstance(part, str)
+    tensor = hasattr(part, "detach")
+    return tensor or (plain and not isinstance(part, str))
 
 
 def _of_array(source: Any, asked: Asked) -> SeriesSet:

@@ -316,7 +316,7 @@ class _Decision:
             if own and self._seeks("id"):
                 self._give("id", name, "each row has its own")
                 self._say("id", name, "each row has its own")
-            elif 2 <= few <= FEW and few < self.cells.num_rows / 2 and self._seeks("label"):
+            elif 2 <= few <= FEW and few <= self.cells.num_rows / 2 and self._seeks("label"):
                 self._give("label", name, f"{few} different values")
                 self._say("label", name, f"it holds {few} different values")
             else:

@@ -120,7 +120,7 @@ def sample(name: str, split: str | None = None) -> SeriesSet:
     about = SAMPLES[name]
     if split is not None and split not in about.splits:
         raise SeriesError(
-            f"got split {split!r} of sample {name!r}, wanted None"
+            f"got split {split!r} of sample {name!r}, wanted none"
             + "".join(f" or {part!r}" for part in about.splits)
         )
     with (files("selftime.data") / "bundled" / f"{name}.npz").open("rb") as file:

@@ -1,6 +1,6 @@
 """Tables of named columns become series: layouts long, wide and series, stamps, repeated rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
-    table, asked = _fold_levels(*_join_ids(table, asked))
+    table, asked = _fold_levels(*_with_one_id(table, asked))
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
@@ -85,18 +85,6 @@ def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:
         )
 
 
-def _join_ids(table: Table, asked: Asked) -> tuple[Table, Asked]:
-    """Join several columns that name the series together, as in ``site,machine``."""
-    cells, names = table.cells, [name.strip() for name in (asked.id or "").split(",")]
-    if len(names) < 2 or asked.id in cells.column_names or {*names} - {*cells.column_names}:
-        return table, asked
-    texts = [cells.column(name).cast(pa.large_string()) for name in names]
-    joined = pc.binary_join_element_wise(*texts, pa.scalar("/", pa.large_string()))
-    name = "/".join(names)
-    cells = cells.drop_columns(names).add_column(0, name, joined)
-    return table._replace(cells=cells), asked._replace(id=name)
-
-
 def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     """Take of several levels of an index one for the time and the others for the id.
 
@@ -110,12 +98,31 @@ def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     if len(levels) < 2 or not times or asked.id is not None or asked.time is not None:
         return table, asked
     others = [name for name in levels if name != times[0]]
-    table, asked = _join_ids(table, asked._replace(id=",".join(others), time=times[0]))
-    name = str(asked.id)
+    name, cells = _join_columns(table.cells, others)
     note = f"levels of the index are taken for the id, {name!r}, and the time, {times[0]!r}"
     usual = name.lower() in ID_NAMES and times[0].lower() in TIME_NAMES
     notes = table.notes if usual else (*table.notes, note)
-    return table._replace(notes=notes), asked
+    return table._replace(cells=cells, notes=notes), asked._replace(id=name, time=times[0])
+
+
+def _join_columns(cells: Any, names: Sequence[str]) -> tuple[str, Any]:
+    """Return a table in which one column, such as ``site/machine``, stands for several."""
+    name = "/".join(names)
+    if len(names) == 1:
+        return name, cells
+    texts = [cells.column(other).cast(pa.string()) for other in names]
+    joined = pc.binary_join_element_wise(*texts, "/")
+    return name, cells.drop_columns(list(names)).add_column(0, name, joined)
+
+
+def _with_one_id(table: Table, asked: Asked) -> tuple[Table, Asked]:
+    """Join the columns of an id such as ``site,machine``."""
+    names = [] if asked.id is None else [part.strip() for part in asked.id.split(",")]
+    known = set(table.cells.column_names)
+    if len(names) < 2 or asked.id in known or not known.issuperset(names):
+        return table, asked
+    name, cells = _join_columns(table.cells, names)
+    return table._replace(cells=cells), asked._replace(id=name)
 
 
 def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
@@ -207,7 +214,9 @@ def _times(
     cells = _cells(table, name)
     kind, zone = "time", getattr(cells.type, "tz", None)
     if is_text(cells.type):
-        times, zone, kind, notes = parse_times(cells, lambda row: table.place(row, name))
+        times, zone, kind, notes = parse_times(
+            cells, lambda row: table.place(row, name), epochs=False
+        )
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
         kind = "date" if pa.types.is_date(cells.type) else "time"
         times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
@@ -249,7 +258,7 @@ def _without_repeats(
         raise SeriesError(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
-            f"{option('id')} (several with commas), or say which row counts, "
+            f"{option('id')} (or several with commas), or say which row counts, "
             f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
             f"rows, {option('time', 'none')}"
         )

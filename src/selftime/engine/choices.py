@@ -9,6 +9,7 @@ import torch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
+from selftime.door import option
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
@@ -245,8 +246,8 @@ def check_trainable(learner: Objective) -> None:
     if not any(weight.requires_grad for weight in learner.encoder.parameters()):
         raise ValueError(
             f"{type(learner).__name__} trains its encoder by gradient, and "
-            f"{type(learner.encoder).__name__} has no weights to train: use encoder='dilated', "
-            "or objective='spectral'"
+            f"{type(learner.encoder).__name__} has no weights to train: use "
+            f"{option('encoder', 'dilated')}, or {option('objective', 'spectral')}"
         )
 
 

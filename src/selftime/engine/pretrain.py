@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from selftime import door
@@ -93,10 +92,9 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    own, earlier = np.unique(fingerprints_of(given)), before.fingerprints if before else None
-    known = merge_fingerprints(own, earlier)
-    made = Model(learned.eval(), scale, series.channels, card, None, known)
-    model = with_reference_bank(made, series, seed)
+    known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
+    bare = Model(learned.eval(), scale, series.channels, card, None, known)
+    model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
         write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
     return model
@@ -125,7 +123,7 @@ def read_enough(x: Any) -> SeriesSet:
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
-            "another; cut a long recording into windows (selftime.windows)"
+            f"another; cut a long recording into windows, {door.option('windows', 500)}"
         )
     return series
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.settings import describe
 from selftime.shapes import Embedding
@@ -155,5 +156,5 @@ def check_several(x: Batch, why: str) -> None:
     if len(x.values) < 2:
         raise ValueError(
             f"got a batch of 1 series, wanted at least 2: {why}. Use a larger batch, or "
-            "cut a long recording into windows (selftime.windows)"
+            f"cut a long recording into windows, {option('windows', 500)}"
         )

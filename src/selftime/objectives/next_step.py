@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Generator
 
 from selftime.data.batch import Batch
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
@@ -77,6 +78,6 @@ def check_causal_tokens(encoder: Encoder) -> None:
         sees = "only whole series" if encoder.stride is None else "steps that come later"
         raise ValueError(
             f"next_step needs an encoder whose tokens know the past alone, got "
-            f"{type(encoder).__name__}, which sees {sees}: use Dilated(causal=True), a GRU in one "
-            "direction, or objective='forecast'"
+            f"{type(encoder).__name__}, which sees {sees}: use "
+            f"{option('encoder', 'dilated_causal')}, or {option('objective', 'forecast')}"
         )

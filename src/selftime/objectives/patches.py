@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.door import option
 from selftime.encoders.base import Encoder, valid_tokens
 from selftime.objectives.distributed import distribute
 from selftime.shapes import Embedding, Tokens
@@ -55,7 +56,7 @@ def check_patch(encoder: Encoder, size: int) -> None:
     if encoder.stride is None:
         raise ValueError(
             f"got {type(encoder).__name__}, which sees a series only as a whole, wanted an encoder "
-            "with tokens along time: use encoder='dilated'"
+            f"with tokens along time: use {option('encoder', 'dilated')}"
         )
     if size % encoder.stride:
         raise ValueError(

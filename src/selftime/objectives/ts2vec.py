@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.dilated import max_over_time
 from selftime.objectives.base import Objective, Recipe, Step, check_negatives
@@ -59,7 +60,7 @@ class TS2Vec(Objective):
         if not encoder.is_stepwise:
             raise ValueError(
                 f"ts2vec needs an encoder with one token per step, got {type(encoder).__name__}: "
-                "use encoder='dilated'"
+                f"use {option('encoder', 'dilated')}"
             )
         if not 0 <= dropout < 1:
             raise ValueError(

@@ -17,7 +17,7 @@ from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Standardised
 
 INSTEAD = (
-    "use window=512 (--window 512), which encodes the last 512 steps anew, or pretrain with "
+    "use window=512, which encodes the last 512 steps anew, or pretrain with "
     "encoder='dilated_causal'"
 )
 
@@ -34,10 +34,10 @@ def patches(stride: int, *, ahead: bool = False) -> Transformer:
 REASONS = [
     (
         Dilated(channels=1, hidden=4, depth=2, dim=3),
-        "Dilated with causal=False looks at steps that",
+        "Dilated that is not causal looks at steps that",
     ),
-    (LSTM(channels=1, hidden=4), "LSTM with causal=False looks at steps that are still to come"),
-    (GRU(channels=1, hidden=4), "GRU with causal=False looks at steps that are still to come"),
+    (LSTM(channels=1, hidden=4), "LSTM that is not causal looks at steps that are still to come"),
+    (GRU(channels=1, hidden=4), "GRU that is not causal looks at steps that are still to come"),
     (ResNet(channels=1, hidden=4), "ResNet looks at steps that are still to come"),
     (rocket(1), "MiniRocket sees a series only as a whole"),
     (Joined(encoders=[causal(), rocket(1)]), "MiniRocket sees a series only as a whole"),
@@ -75,8 +75,8 @@ def test_scaling_per_series():
 @pytest.mark.parametrize(
     "given, said",
     [
-        ({"streams": 0}, "got streams=0, wanted at least 1, or None"),
-        ({"window": 0}, "got window=0, wanted at least 1, or None"),
+        ({"streams": 0}, "got streams=0, wanted at least 1, or none"),
+        ({"window": 0}, "got window=0, wanted at least 1, or none"),
         ({"window": 5, "every": 0}, "got every=0, wanted at least 1, and above 1 only with a win"),
         ({"every": 2}, "got every=2, wanted at least 1, and above 1 only with a window: without"),
         ({"window": 5, "of": "step"}, "got of='step' and a window, which has one vector: leave"),

@@ -13,6 +13,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
+from selftime.data.clock import iso_text
 from selftime.data.formats.dialects import (
     HEAD_LINES,
     SEPARATORS,
@@ -29,6 +30,7 @@ from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, u
 from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.tables import Table
+from selftime.door import tell
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"
 """Names that columns of clocks have."""
@@ -245,10 +247,15 @@ def _with_joined_clock(
 def encode_csv(x: SeriesSet) -> bytes:
     """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
     rows = np.repeat(np.arange(len(x)), x.lengths)
+    labels = x.step_labels if x.labels is None else x.labels[rows]
+    if x.labels is not None and x.step_labels is not None:
+        raise SeriesError("got labels of series and of steps, wanted one of both: write .npz")
+    if x.starts is not None:
+        tell(["a csv does not hold which recordings windows are from: write .npz to keep it"])
     columns = {
         "unique_id": x.ids[rows],
-        "ds": x.times,
-        "label": None if x.labels is None else x.labels[rows],
+        "ds": _stamps_of(x),
+        "label": labels,
         "group": None if x.groups is None else x.groups[rows],
     }
     taken = {"unique_id", *TIME_NAMES, *LABEL_NAMES, "group"}
@@ -273,6 +280,14 @@ def encode_csv(x: SeriesSet) -> bytes:
     buffer = io.BytesIO()
     arrow_csv.write_csv(pa.table(present), buffer)
     return buffer.getvalue()
+
+
+def _stamps_of(x: SeriesSet) -> Any:
+    """Return times as they are written: with the offset of their zone, dates without a clock."""
+    if x.times is None or x.times.dtype.kind != "M":
+        return x.times
+    column = x.stamps.column(x.times)
+    return iso_text(column) if x.stamps.zone else column
 
 
 def read_parquet(data: bytes) -> Table:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.door import option
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.recurrent import GRU, LSTM
@@ -96,7 +97,7 @@ def stream_steps(encoder: Encoder, streams: int) -> Streamed:
         return StreamedDilated(encoder, streams)
     if isinstance(encoder, LSTM | GRU) and encoder.causal:
         return StreamedRecurrent(encoder, streams)
-    raise StreamError(f"{reason(encoder)}: {INSTEAD}")
+    raise StreamError(f"{reason(encoder)}: {instead()}")
 
 
 def body_of(encoder: Encoder) -> Encoder:
@@ -120,17 +121,19 @@ def stream_series(encoder: Encoder, streams: int) -> Streamed:
     return Prefix(inner, encoder, streams)
 
 
-INSTEAD = (
-    "use window=512 (--window 512), which encodes the last 512 steps anew, "
-    "or pretrain with encoder='dilated_causal'"
-)
+def instead() -> str:
+    """Return the advice for a model that cannot be fed step by step."""
+    return (
+        f"use {option('window', 512)}, which encodes the last 512 steps anew, or pretrain with "
+        f"{option('encoder', 'dilated_causal')}"
+    )
 
 
 def reason(encoder: Encoder) -> str:
     """The reason why an encoder cannot be fed step by step."""
     name = type(encoder).__name__
     if isinstance(encoder, Dilated | LSTM | GRU):
-        return f"{name} with causal=False looks at steps that are still to come"
+        return f"{name} that is not causal looks at steps that are still to come"
     if isinstance(encoder, InstanceNormalised):
         return f"{name} takes mean and std from the whole series"
     if encoder.stride is None:

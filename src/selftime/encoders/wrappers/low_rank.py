@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.attention import TransformerLayer
 
@@ -44,7 +45,7 @@ def add_low_rank(encoder: Encoder, *, rank: int, seed: int) -> Encoder:
     if not layers:
         raise ValueError(
             f"got an adapter for {type(encoder).__name__}, which has no Transformer layers: choose "
-            "'partial' or 'full', or pretrain with encoder='transformer'"
+            f"'partial' or 'full', or pretrain with {option('encoder', 'transformer')}"
         )
     for layer in layers:
         for name, part in list(layer.named_children()):

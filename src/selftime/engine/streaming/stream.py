@@ -12,9 +12,10 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.data.scaling import PerChannel, PerSeries, Scaling
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.streaming.base import Memory, Streamed, StreamError
-from selftime.encoders.streaming.streamable import INSTEAD, body_of, stream_series, stream_steps
+from selftime.encoders.streaming.streamable import body_of, instead, stream_series, stream_steps
 from selftime.engine.streaming import state as stream_state
 from selftime.shapes import Embedding, Tokens
 
@@ -221,11 +222,11 @@ class Stream:
     def __init__(self, source: Source, config: StreamConfig) -> None:
         for name, value in (("streams", config.streams), ("window", config.window)):
             if value is not None and value < 1:
-                raise StreamError(f"got {name}={value}, wanted at least 1, or None")
+                raise StreamError(f"got {option(name, value)}, wanted at least 1, or none")
         if config.every < 1 or (config.every > 1 and config.window is None):
             raise StreamError(
-                f"got every={config.every}, wanted at least 1, and above 1 only with a window: "
-                "without one every step is read once"
+                f"got {option('every', config.every)}, wanted at least 1, and above 1 only with a "
+                "window: without one every step is read once"
             )
         if config.of not in ("auto", "step", "series"):
             raise StreamError(f"got of={config.of!r}, wanted 'auto', 'step' or 'series'")
@@ -308,7 +309,7 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
         return Windowed(embed, shape, encoder.dim, config.every)
     if isinstance(scaling, PerSeries):
         raise StreamError(
-            f"the model scales each series by all of its values, also those to come: {INSTEAD}"
+            f"the model scales each series by all of its values, also those to come: {instead()}"
         )
     if is_stepwise(source, config):
         return stream_steps(body_of(encoder), streams)

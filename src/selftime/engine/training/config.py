@@ -104,9 +104,9 @@ class TrainingConfig:
         for name, good, wanted in (
             ("precision", self.precision in PRECISIONS, ", ".join(PRECISIONS)),
             ("accumulate", self.accumulate >= 1, "at least 1"),
-            ("clip", self.clip is None or self.clip > 0, "more than 0, or None"),
+            ("clip", self.clip is None or self.clip > 0, "more than 0, or none"),
             ("on_collapse", self.on_collapse in ("warn", "stop"), "'warn' or 'stop'"),
-            ("stop_below", self.stop_below is None or self.stop_below >= 0, "0 or more, or None"),
+            ("stop_below", self.stop_below is None or self.stop_below >= 0, "0 or more, or none"),
             ("judge_every", self.judge_every >= 1, "at least 1"),
         ):
             if not good:

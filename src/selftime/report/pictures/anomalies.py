@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from selftime.report.pictures.palette import CLASSES, FAINT, SOFT, canvas, headline
-from selftime.tasks.anomaly.detect import Detection, Detections
+from selftime.tasks.anomaly.detect import Detection, DetectionList
 from selftime.tasks.anomaly.thresholds import Episode
 
 _MAX_RECORDING_CHANNELS = 6
@@ -17,7 +17,7 @@ MAX_LINE_POINTS = 4000
 NORMAL, ALARM = FAINT, CLASSES[2]
 
 
-def anomaly_picture(every: Detection | Detections) -> Figure:
+def anomaly_picture(every: Detection | DetectionList) -> Figure:
     """Draw channels one above the other, the score beneath, alarms as bands over all of them.
 
     Of several recordings the one with the highest score after its normal part is drawn.
@@ -42,14 +42,14 @@ def anomaly_picture(every: Detection | Detections) -> Figure:
     return figure
 
 
-def count_of(found: Detection | Detections) -> str:
+def count_of(found: Detection | DetectionList) -> str:
     """Count the alarms in words."""
     count, recordings = sum(len(part.alarms) for part in found.parts), len(found.parts)
     words = f"{count or 'no'} alarm{'' if count == 1 else 's'}"
     return words if recordings == 1 else f"{words} in {recordings:,} recordings"
 
 
-def alarms_table(found: Detection | Detections) -> Table:
+def alarms_table(found: Detection | DetectionList) -> Table:
     """List the alarms, the last timepoint of each included."""
     several = len(found.parts) > 1
     columns = ("steps", "peak", "score", "channel", "time of the peak")

@@ -14,7 +14,7 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.record import ChannelRecord, standardised, window_of
+from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
 from selftime.tasks.anomaly.thresholds import (
     Episode,
@@ -101,6 +101,11 @@ class Detection:
         """The detection itself, as one of several recordings would be."""
         return (self,)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Decisions, a sentence each."""
+        return absence_notes(self.parts)
+
     def columns(self) -> dict[str, Any]:
         """Return one row per timepoint: its time, if it has one, its number and its score."""
         return score_columns(self.parts)
@@ -127,7 +132,7 @@ class Detection:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Detections:
+class DetectionList:
     """Scores and alarms of several recordings, one after another.
 
     Attributes:
@@ -135,6 +140,11 @@ class Detections:
     """
 
     parts: tuple[Detection, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Decisions, a sentence each."""
+        return absence_notes(self.parts)
 
     def columns(self) -> dict[str, Any]:
         """Return one row per timepoint: id of its recording, time, number and score."""
@@ -170,7 +180,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     past_only: bool = False,
     cool_down: int | None = None,
     model: Model | None = None,
-) -> Detection | Detections:
+) -> Detection | DetectionList:
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
     Windows are compared with windows, fused over six scores. Thresholds follow the scores by
@@ -211,7 +221,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
     ]
     tell(absence_notes(parts), series.source)
-    return parts[0] if len(parts) == 1 else Detections(parts=tuple(parts))
+    return parts[0] if len(parts) == 1 else DetectionList(parts=tuple(parts))
 
 
 def detect_in(
@@ -238,12 +248,12 @@ def detect_in(
     )
 
 
-def absence_notes(parts: Sequence[Detection]) -> list[str]:
+def absence_notes(parts: Sequence[Detection]) -> tuple[str, ...]:
     """Say how many rows are absent from the times, if any are."""
     absent = sum(part.absent for part in parts)
     if not absent:
-        return []
-    return [f"{absent:,} rows that are absent from the times count as missing values"]
+        return ()
+    return (f"{absent:,} rows that are absent from the times count as missing values",)
 
 
 def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:
@@ -286,7 +296,7 @@ def record_of(
 ) -> ChannelRecord:
     """Bridge gaps of a channel, scale it, and choose its window from the normal part."""
     whole = fill_gaps(x, past_only=past_only)
-    values, mean, std = standardised(whole, train, past_only=past_only)
+    values, mean, std = standardise(whole, train, past_only=past_only)
     ready = ChannelRecord(values, train, 1, past_only, boundaries, mean, std)
     longest = min(np.diff([0, *boundaries, len(x)]))  # a window fits into every recording
     return replace(ready, width=int(min(window_of(ready.values[:train]), longest)))

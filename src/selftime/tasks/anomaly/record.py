@@ -17,6 +17,8 @@ LEAST_WINDOW = 32
 """Windows of fewer steps hold too little to be told apart."""
 FLAT_SHARE = 0.1
 """Std below which a window counts as flat, as a share of that of the whole."""
+_FAR = 2.0**14
+"""Levels so many times the std are taken out first; below, rounding is that of 32-bit input."""
 _CLIP = 1e6
 """Scaled values are held within this, so that their squares can be added up."""
 
@@ -26,7 +28,7 @@ class ChannelRecord:
     """A channel of T steps of which the first ``train`` are taken to be normal.
 
     Attributes:
-        values: finite, scaled by :func:`standardised`.
+        values: finite, scaled by :func:`standardise`.
         train: normal steps, at least 1.
         width: steps of a window, at most T.
         past_only: True where later steps may not count for the score of a step. Those of the normal
@@ -94,15 +96,16 @@ class ChannelRecord:
         return smooth_steps(scores, self.width, past_only=self.past_only)
 
 
-def standardised(
+def standardise(
     x: Float[np.ndarray, "T"], train: int, *, past_only: bool
 ) -> tuple[Float[np.ndarray, "T"], float, float]:
     """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0.
 
-    The median of the normal part is taken out first, so that nothing depends on the level. Returns
-    the values, the mean, and what they were divided by.
+    A level far above it, the median of the normal part, is taken out first, so that nothing depends
+    on it. Returns the values, the mean, and what they were divided by.
     """
     level = float(np.median(x[:train]))
+    level = level if abs(level) > _FAR * float(x[:train].std()) else 0.0
     x = x - level
     normal, known = x[:train], x[:train] if past_only else x
     std, mean = max(float(normal.std()), 1e-3 * float(known.std())), float(normal.mean())

@@ -16,7 +16,7 @@ from selftime.data.files import write_json
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.door import tell
+from selftime.door import option, tell
 from selftime.engine.model import Model
 from selftime.engine.training.run_folder import as_finished, run_record
 from selftime.progress import Progress, open_progress
@@ -200,7 +200,8 @@ class Evaluation:
             FileExistsError: the file is there and ``overwrite`` is False.
         """
         if os.path.lexists(path) and not overwrite:
-            raise FileExistsError(f"{path} exists: choose another path, or overwrite=True")
+            replacing = option("overwrite", True)
+            raise FileExistsError(f"{path} exists: choose another path, or {replacing}")
         return write_json(path, {**self.about, **self.to_dict()}, rows=True)
 
     @classmethod

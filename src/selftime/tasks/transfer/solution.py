@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.wrappers.projected import backbone
 from selftime.engine.model import Model
@@ -141,6 +142,6 @@ def with_tokens(encoder: Encoder) -> Encoder:
     if network.stride is None:
         raise ValueError(
             "this model sees a series only as a whole and has no vector for a step: pretrain one "
-            "with tokens along time, such as objective='ts2vec'"
+            f"with tokens along time, such as {option('objective', 'ts2vec')}"
         )
     return network

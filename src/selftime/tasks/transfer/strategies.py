@@ -14,6 +14,7 @@ from selftime.data.arrays import are_known
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_stratified
 from selftime.data.windows import batch_of
+from selftime.door import option
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
@@ -133,7 +134,8 @@ def check_transfer(config: TransferConfig, target_type: TargetType | None = None
     if config.head not in NETWORK_HEADS and config.strategy not in (AUTO, "probe"):
         raise ValueError(
             f"got head {config.head!r} with strategy {config.strategy!r}: it is fitted on vectors "
-            f"that stay, so use strategy='probe', or one of the heads {', '.join(NETWORK_HEADS)}"
+            f"that stay, so use {option('strategy', 'probe')}, or one of the heads "
+            f"{', '.join(NETWORK_HEADS)}"
         )
     if target_type is not None and target_type.by_step and config.head == "attention":
         raise ValueError("got head 'attention', which makes one vector per series: use 'linear'")

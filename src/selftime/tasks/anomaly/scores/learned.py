@@ -9,6 +9,7 @@ from jaxtyping import Float
 from selftime.data.scaling import PerChannel, PerSeries
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
+from selftime.door import option
 from selftime.encoders.networks.dilated import Dilated, visible_and_masked_tokens
 from selftime.encoders.streaming.streamable import body_of
 from selftime.engine.model import Model
@@ -75,7 +76,8 @@ def _token_distances(series: SeriesSet, model: Model) -> Float[np.ndarray, "T"]:
     if not can_hide(model) or not isinstance(body, Dilated):
         raise ValueError(
             f"got a model of {type(body).__name__}, wanted one of a causal dilated network whose "
-            "values are not scaled series by series: pretrain encoder='dilated_causal'"
+            "values are not scaled series by series: pretrain with "
+            f"{option('encoder', 'dilated_causal')}"
         )
     batch = model.scaling.apply(batch_of(model.check(series)))
     with torch.inference_mode():
