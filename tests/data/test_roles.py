@@ -145,6 +145,44 @@ def test_numbers_as_ids_stay_numbers(tmp_path):
     assert csv(text, tmp_path, time="none", channels=["press"]).ids.tolist() == [30, 10, 20]
 
 
+def test_several_columns_name_a_series_together(tmp_path):
+    rows = [(f"S{s}", m, t, 10 * s + m + t) for s in (1, 2) for m in (1, 2) for t in range(3)]
+    text = "site,machine,time,v\n" + "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in rows)
+    with pytest.raises(SeriesError, match=r"a time twice .* id=... \(several with commas\)"):
+        csv(text, tmp_path)
+    x = csv(text, tmp_path, id="site,machine")
+    assert x.ids.tolist() == ["S1/1", "S1/2", "S2/1", "S2/2"]
+    assert x.channels == ("v",)
+    assert x.series(3).tolist() == [[22, 23, 24]]
+
+
+@pytest.mark.parametrize("names", [("sample", "step"), ("engine", "cycle"), ("Teil", "Nr")])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_anew_is_the_time(names, first, tmp_path):
+    rows = [(p, t + first, t / 4 - p) for p in (5, 9) for t in range(8)]
+    text = ",".join([*names, "force"]) + "\n"
+    shuffled = [rows[i] for i in np.random.default_rng(0).permutation(16)]
+    for order in (rows, shuffled):
+        x = csv(text + "".join(f"{a},{b},{c}\n" for a, b, c in order), tmp_path)
+        assert x.channels == ("force",)
+        assert sorted(x.ids.tolist()) == [5, 9]
+        assert x.series(x.ids.tolist().index(9)).tolist() == [[t / 4 - 9 for t in range(8)]]
+    said = " ".join(x.notes)
+    assert f"{names[0]!r} is taken for the id, since {names[1]!r} counts anew" in said
+    assert f"{names[1]!r} is taken for the time, since it counts rows" in said
+
+
+def test_values_are_no_counters():
+    frame = pd.DataFrame({"id": list("aaabbb"), "x": [0, 1, 2] * 2, "y": np.arange(6.0)})
+    assert read(frame).channels == ("x", "y")
+    assert read(frame[["id", "x"]]).channels == ("x",)
+    assert read(pd.DataFrame({"a": range(9), "b": range(9)})).channels == ("a", "b")
+    assert read(pd.DataFrame({"t": range(9)})).channels == ("t",)
+    counted = pd.DataFrame({"t": range(9), "b": range(9)})
+    assert read(counted).channels == ("b",)
+    assert read(counted, time="none").channels == ("t", "b")
+
+
 # The index of a frame counts as its columns.
 
 ROWS = {"x": np.arange(6.0)}
@@ -246,6 +284,15 @@ def test_texts_that_are_dates_are_the_time(name, tmp_path):
     assert any(f"column {name!r} is taken for the time" in note for note in x.notes)
     kept = csv(text, tmp_path, time="none", ignore=[name])
     assert kept.times is None and kept.values.tolist() == [[[2, 1]], [[2, 1]]]
+
+
+def test_a_date_that_is_the_same_for_a_part_is_no_time(tmp_path):
+    text = "part,made,v\n" + "".join(f"P{p},2024-01-0{p},{t}\n" for p in (1, 2) for t in (4, 2, 3))
+    x = csv(text, tmp_path)
+    assert x.times is None and x.values.tolist() == [[[4, 2, 3]]] * 2
+    frame = pd.read_csv(io.StringIO(text), parse_dates=["made"])
+    assert np.array_equal(read(frame).values, x.values)
+    assert roles(read(frame))["made"] == "static"
 
 
 def test_dates_of_a_frame_are_found_by_type():
@@ -382,6 +429,17 @@ def test_every_door_gives_the_same_set_and_the_same_roles(frame, tmp_path_factor
         assert x.channels == first.channels
         assert np.array_equal(x.values, first.values)
         assert np.array_equal(x.times, first.times)
+
+
+def test_truth_values_are_the_same_in_a_file_and_in_a_frame(tmp_path):
+    frame = pd.DataFrame({"time": range(6), "v": np.arange(6.0), "on": [True, False] * 3})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    x, y = read(frame), read(tmp_path / "x.csv")
+    assert x.channels == y.channels == ("v", "on")
+    assert np.array_equal(x.values, y.values)
+    labelled = frame.assign(label=[True] * 3 + [False] * 3)
+    labelled.to_csv(tmp_path / "x.csv", index=False)
+    assert read(tmp_path / "x.csv").step_labels.tolist() == read(labelled).step_labels.tolist()
 
 
 @examples(30)

@@ -69,7 +69,8 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
             of ids and labels, or of ids, start, end and label. Blank, NaN, None and NA mean that
             a series is unlabelled.
         groups: (N,) subject, machine or session of each series, in place of those of the source.
-        id: column that names the series of each row; "none" if there is none.
+        id: column that names the series of each row, or several such as "site,machine"; "none"
+            if there is none.
         time: column of stamps; "none" keeps the order of the rows.
         label: column of labels; "folder" takes the names of sub-folders, "name" those of files
             without their last number (normal_001.wav), "none" takes none.

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
-from selftime.data.cells import (
-    dates_of_names,
-    holds_dates,
-    holds_numbers,
-    is_number,
-    is_text,
-    known_in,
-    numbers_in,
-)
+from selftime.data.cells import Evidence, dates_of_names, holds_dates, is_text, known_in
 from selftime.data.schema import (
     ID_NAMES,
     LABEL_NAMES,
@@ -34,6 +26,9 @@ from selftime.data.schema import (
 from selftime.door import option
 
 GROUP_NAMES = ("group",)
+COUNTER_NAMES = ("t", "step", "cycle", "tick", "frame", "seconds", "minutes", "row", "sample")
+CALENDAR_NAMES = ("hour", "minute", "second", "day", "weekday", "week", "month", "year")
+"""Names of columns that repeat as the clock does, and name no series."""
 INDEX_NAME = re.compile(r"(unnamed: ?\d+|__index_level_\d+__|index|level_\d+)?", re.IGNORECASE)
 NUMBERED = re.compile(r"(.*?)[ _.-]*(\d+(?:\.\d+)?)\D{0,3}")
 FEW = 20
@@ -65,27 +60,28 @@ class _Decision:
     """The columns of one table while their roles are decided; each role is given once."""
 
     def __init__(self, cells: Any, asked: Asked, typed: bool, marks: Sequence[str]) -> None:
-        self.cells, self.asked, self.typed, self.marks = cells, asked, typed, marks
+        self.cells, self.asked, self.kinds = cells, asked, (typed, marks)
         self.names = [str(name) for name in cells.column_names]
         self.roles: dict[str, tuple[Role, str]] = {}
         self.notes: list[str] = []
-        self._numeric: dict[str, bool] = {}
         self.layout: Layout = "series"
 
     def schema(self) -> Schema:
         self._check_names()
-        self._numeric = {name: self._holds_numbers(name) for name in self.names}
+        self.seen = Evidence(self.cells, *self.kinds)
         self._take_asked()
         self._leave_out_index()
         self._find_time()
         self.wide = self._is_wide()
         self._find_id()
+        self._find_counter()
         self._find_layout()
         self._find_group()
         self._find_label()
         self._take_measurements()
         columns = (
-            Column(n, *self.roles[n][:1], self._type(n), self.roles[n][1]) for n in self.names
+            Column(n, *self.roles[n][:1], self.seen.kind_in_words(n), self.roles[n][1])
+            for n in self.names
         )
         return Schema(self.layout, tuple(columns), tuple(self.notes))
 
@@ -125,12 +121,12 @@ class _Decision:
 
     def _leave_out_index(self) -> None:
         for name in self._free():
-            if not name and self.cells.num_rows and self._is_empty(name):
+            if not name and self.cells.num_rows and self.seen.is_empty(name):
                 self._give("ignored", name, "neither a name nor values")
         first = self.names[0]
         if first in self.roles or not INDEX_NAME.fullmatch(first) or len(self.names) == 1:
             return
-        numbers = self._numbers(first)
+        numbers = self.seen.numbers(first)
         if numbers is None or len(numbers) < 2 or (np.diff(numbers) != 1).any():
             return
         if not first or numbers[0] in (0, 1):
@@ -142,10 +138,6 @@ class _Decision:
                 f"{option('channels')}",
             )
 
-    def _is_empty(self, name: str) -> bool:
-        numbers = self._numbers(name)
-        return numbers is not None and bool(np.isnan(numbers).all())
-
     def _find_time(self) -> None:
         if not self._seeks("time"):
             return
@@ -154,9 +146,10 @@ class _Decision:
             self._give("time", name, "its name")
             return
         dated = [name for name in self._free() if holds_dates(self.cells.column(name))]
+        dated = [name for name in dated if self.seen.tells_rows_apart(name, self._free())]
         for name in dated[:1]:
             self._give("time", name, "it holds times")
-            if is_text(self._kind(name)):
+            if is_text(self.seen.kind(name)):
                 self._say("time", name, "it holds times")
 
     def _is_wide(self) -> bool:
@@ -164,13 +157,13 @@ class _Decision:
         if self.asked.layout:
             return self.asked.layout == "wide"
         numbered = len(self._numbered_columns())
-        texts = [name for name in self._free() if not self._numeric[name]]
+        texts = [name for name in self._free() if not self.seen.numeric[name]]
         if numbered < 3 or self.asked.channels is not None:
             return False
         if self._name_of("time") is not None:  # of production, where each row has a name
-            named = self.asked.id or any(not self._repeats(name) for name in texts)
+            named = self.asked.id or any(not self.seen.repeats(name) for name in texts)
             return bool(self.asked.time is None and named and numbered >= FEW)
-        known = [name for name in self._find_named(ID_NAMES) if self._repeats(name)]
+        known = [name for name in self._find_named(ID_NAMES) if self.seen.repeats(name)]
         if self._name_of("label") or self._find_named(LABEL_NAMES):
             return True
         if known:
@@ -182,10 +175,10 @@ class _Decision:
         if not self._seeks("id") or self.asked.layout == "series":
             return
         for name in self._find_named(ID_NAMES):
-            if self.wide and self._repeats(name):
+            if self.wide and self.seen.repeats(name):
                 continue  # a group
             usual = plain_name(name) == "unique_id"
-            if usual or self.wide or self._repeats(name):
+            if usual or self.wide or self.seen.repeats(name):
                 self._give("id", name, "its name")
                 if not usual:
                     self._say("id", name, "its name says so")
@@ -196,31 +189,44 @@ class _Decision:
     def _guess_id(self) -> None:
         """Guess a column of texts or whole numbers that repeats, while time begins anew."""
         time = self._name_of("time")
-        if time is None or not self._repeats(time):
+        if time is None or not self.seen.repeats(time):
             return
-        free = sorted(self._free(), key=lambda name: self._numeric[name])  # texts first
+        free = sorted(self._free(), key=lambda name: self.seen.numeric[name])  # texts first
         for name in free:
-            if self._is_measured(name) or not self._repeats(name):
+            if self.seen.is_measured(name) or plain_name(name) in CALENDAR_NAMES:
                 continue
-            if self._begins_anew(time, name):
+            if self.seen.begins_anew(time, name):
                 self._give("id", name, "its values repeat while time begins anew")
                 self._say("id", name, "its values repeat while time begins anew")
                 return
 
-    def _is_measured(self, name: str, most: int | None = None) -> bool:
-        """Return whether a column holds numbers that are not few whole ones, a third of them."""
-        numbers = self._numbers(name) if self._numeric[name] else None
-        if numbers is None:
-            return False
-        whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
-        return not (whole and len(np.unique(numbers)) <= (most or len(numbers) / 3))
+    def _find_counter(self) -> None:
+        """Take a column that counts rows for the time: anew in each series, or by its name."""
+        if not self._seeks("time") or self.wide or self.asked.channels is not None:
+            return
+        for name, id_ in self._counters():
+            if id_ is not None and self._name_of("id") is None:
+                self._give("id", id_, f"{name!r} counts anew in each")
+                self._say("id", id_, f"{name!r} counts anew in each of its values")
+            self._give("time", name, "it counts rows")
+            self._say("time", name, "it counts rows")
+            return
 
-    def _begins_anew(self, time: str, name: str) -> bool:
-        """Return whether stamps repeat in the table, but hardly any within one text."""
-        rows = self.cells.num_rows
-        pairs = self.cells.select([time, name]).group_by([time, name]).aggregate([]).num_rows
-        stamps = pc.count_distinct(self.cells.column(time)).as_py()
-        return bool(stamps < 0.95 * rows and pairs > 0.95 * rows)
+    def _counters(self) -> Iterator[tuple[str, str | None]]:
+        """Yield columns that count rows, each with the column in whose values it begins anew."""
+        free = [name for name in self._free() if self.seen.numeric[name]]
+        own = self._name_of("id")
+        few = [n for n in self._free() if not self.seen.is_measured(n) and self.seen.repeats(n)]
+        ids = [own] if own is not None else few if self._seeks("id") else []
+        known = {name: plain_name(name) in COUNTER_NAMES for name in free}
+        for name in sorted(reversed(free), key=lambda name: not known[name]):
+            for id_ in ids:
+                values = {*free} - {name, id_}  # some must be left
+                least = 2 if known[name] else 5
+                if id_ != name and values and self.seen.counts(name, id_, least):
+                    yield name, id_
+            if known[name] and own is None and len(free) > 1 and self.seen.counts(name):
+                yield name, None
 
     def _find_layout(self) -> None:
         self.layout, why = (self.asked.layout, "as asked") if self.asked.layout else self._shape()
@@ -244,7 +250,7 @@ class _Decision:
             n = len(self._numbered_columns())
             return "wide", f"each row is a series of {n} numbered steps; if all are {other}"
         usual = id_ is not None and plain_name(id_) == "unique_id"
-        if id_ is not None and (usual or time is not None or self._repeats(id_)):
+        if id_ is not None and (usual or time is not None or self.seen.repeats(id_)):
             return "long", ""
         if time is not None:
             return "series", ""
@@ -266,13 +272,15 @@ class _Decision:
 
     def _numbered_columns(self) -> list[str]:
         """Columns of numbers whose names are dates, or one stem and numbers, that rise."""
-        dated = [n for n in self._free() if self._numeric[n] and dates_of_names([n]) is not None]
+        dated = [
+            n for n in self._free() if self.seen.numeric[n] and dates_of_names([n]) is not None
+        ]
         if len(dated) > 2 and dates_of_names(dated) is not None:
             return dated
         stems: dict[str, list[tuple[float, str]]] = {}
         for name in self._free():
             found = NUMBERED.fullmatch(name)
-            if found and self._numeric[name]:
+            if found and self.seen.numeric[name]:
                 stems.setdefault(found[1].lower(), []).append((float(found[2]), name))
         best = max(stems.values(), key=len, default=[])
         rises = [number for number, _ in best] == sorted({number for number, _ in best})
@@ -301,10 +309,10 @@ class _Decision:
         """Of the columns of texts in a table of rows, one that repeats is a label, else an id."""
         numbered = set(self._numbered_columns())
         for name in self._free():
-            if name in numbered or (self._numeric[name] and len(numbered) < 3):
+            if name in numbered or (self.seen.numeric[name] and len(numbered) < 3):
                 continue
             few = pc.count_distinct(known_in(self.cells.column(name))).as_py()
-            own = few == self.cells.num_rows and not self._is_measured(name, few)
+            own = few == self.cells.num_rows and not self.seen.is_measured(name, few)
             if own and self._seeks("id"):
                 self._give("id", name, "each row has its own")
                 self._say("id", name, "each row has its own")
@@ -326,7 +334,7 @@ class _Decision:
         for name in self._free():
             if named:
                 self._give("ignored", name, "channels are named")
-            elif self._numeric[name]:
+            elif self.seen.numeric[name]:
                 self._give("measurement", name, "numbers")
             else:
                 self._leave_out_text(name)
@@ -337,7 +345,7 @@ class _Decision:
             )
 
     def _leave_out_text(self, name: str) -> None:
-        cells, kind = self.cells.column(name), self._kind(name)
+        cells, kind = self.cells.column(name), self.seen.kind(name)
         if not is_text(kind) and not pa.types.is_temporal(kind):
             raise SeriesError(
                 f"column {name!r} holds {kind}, wanted numbers: leave it out, "
@@ -345,15 +353,13 @@ class _Decision:
             )
         id_ = self._name_of("id")
         few = pc.count_distinct(cells).as_py()
-        static = id_ is not None and self.layout == "long" and self._constant_within(id_, name)
+        static = (
+            id_ is not None and self.layout == "long" and self.seen.is_constant_within(id_, name)
+        )
         role: Role = "static" if static else "ignored"
         uses = f"; {option('label', name)} if it is a label" if few <= FEW else ""
         self._give(role, name, "text" + (" that is constant within each series" if static else ""))
         self.notes.append(f"column {name!r} holds text and is left out{uses}")
-
-    def _constant_within(self, id_: str, name: str) -> bool:
-        pairs = self.cells.select([id_, name]).group_by([id_, name]).aggregate([]).num_rows
-        return bool(pairs == pc.count_distinct(self.cells.column(id_)).as_py())
 
     def _say(self, role: str, name: str, why: str) -> None:
         self.notes.append(
@@ -368,23 +374,3 @@ class _Decision:
         """Free columns with these names, in the order of ``wanted``."""
         free = {plain_name(name): name for name in reversed(self._free())}
         return [free[name] for name in wanted if name in free]
-
-    def _repeats(self, name: str) -> bool:
-        return bool(pc.count_distinct(self.cells.column(name)).as_py() < self.cells.num_rows)
-
-    def _kind(self, name: str) -> Any:
-        return self.cells.schema.field(name).type
-
-    def _type(self, name: str) -> str:
-        if self.typed or not is_text(self._kind(name)):
-            return str(self._kind(name))
-        return "number" if self._numeric[name] else "text"
-
-    def _holds_numbers(self, name: str) -> bool:
-        kind = self._kind(name)
-        if is_text(kind):
-            return holds_numbers(self.cells.column(name), self.marks)
-        return is_number(kind) and (self.typed or not pa.types.is_null(kind))
-
-    def _numbers(self, name: str) -> np.ndarray | None:
-        return numbers_in(self.cells.column(name), self.marks)

@@ -13,7 +13,8 @@ LABEL_NAMES = ("label", "class")
 ID_NAMES = (
     *("unique_id", "series_id", "item_id", "id", "series", "machine_id", "machine", "asset_id"),
     *("asset", "device_id", "device", "unit_id", "sensor_id", "shop_id", "shop", "store"),
-    *("patient_id", "patient", "subject_id", "subject", "part_id", "part", "recording", "file"),
+    *("patient_id", "patient", "subject_id", "subject", "part_id", "part", "part_no"),
+    *("part_number", "serial_number", "recording", "file"),
     *("unit_nr", "engine", "engine_id", "vehicle", "meter_id", "sku", "ticker", "participant"),
     *("unit", "symbol", "customer_id", "user_id"),
 )

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
-from selftime.data.cells import dates_of_names, is_number, is_text, known_in
+from selftime.data.cells import dates_of_names, is_number, is_text, known_in, truths_in
 from selftime.data.clock import Stamps, dates_in, in_zone
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
 from selftime.data.formats.times import parse_times
@@ -59,8 +59,8 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     """
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
-    table, asked = _with_one_id(table._replace(cells=_plain(table.cells)), asked)
-    table, asked = _fold_levels(table, asked)
+    table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
+    table, asked = _fold_levels(*_with_one_id(table, asked))
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
@@ -259,7 +259,8 @@ def _without_repeats(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
             f"{option('id')} (or several with commas), or say which row counts, "
-            f"{option('repeated', 'first')} or {option('repeated', 'mean')}"
+            f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
+            f"rows, {option('time', 'none')}"
         )
     if asked.repeated != "mean":
         return values
@@ -370,8 +371,11 @@ def _check_no_gap(table: Table, name: str) -> None:
         raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
 
 
-def _plain(cells: Any) -> Any:
-    """Return the table without dictionaries, durations in seconds, names stripped of blanks."""
+def _plain(cells: Any, typed: bool) -> Any:
+    """Return the table without dictionaries, durations in seconds, names stripped of blanks.
+
+    Texts of a file that are all true or false are truth values, as they are in a frame.
+    """
     for i, field in enumerate(cells.schema):
         if pa.types.is_dictionary(field.type):
             column = cells.column(i).cast(field.type.value_type)
@@ -379,7 +383,10 @@ def _plain(cells: Any) -> Any:
             whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
             column = pc.divide(whole.cast(pa.float64()), 1e9)
         else:
-            continue
+            truths = None if typed else truths_in(cells.column(i))
+            if truths is None:
+                continue
+            column = truths
         cells = cells.set_column(i, field.name, column)
     return cells.rename_columns([str(name).strip() for name in cells.column_names])
 
