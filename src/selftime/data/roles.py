@@ -166,10 +166,11 @@ class _Decision:
         known = [name for name in self._find_named(ID_NAMES) if self.seen.repeats(name)]
         if self._name_of("label") or self._find_named(LABEL_NAMES):
             return True
-        if known:
+        counters = [n for n in self._free() if plain_name(n) in COUNTER_NAMES]
+        if known and not any(self.seen.counts(name, known[0], 2) for name in counters):
             series = pc.count_distinct(self.cells.column(known[0])).as_py()
             return bool(numbered >= FEW and numbered > self.cells.num_rows / series)
-        return bool(texts) or numbered > 4 * self.cells.num_rows
+        return not known and (bool(texts) or numbered > 4 * self.cells.num_rows)
 
     def _find_id(self) -> None:
         if not self._seeks("id") or self.asked.layout == "series":

@@ -15,8 +15,7 @@ ID_NAMES = (
     *("asset", "device_id", "device", "unit_id", "sensor_id", "shop_id", "shop", "store"),
     *("patient_id", "patient", "subject_id", "subject", "part_id", "part", "part_no"),
     *("part_number", "serial_number", "recording", "file"),
-    *("unit_nr", "engine", "engine_id", "vehicle", "meter_id", "sku", "ticker", "participant"),
-    *("unit", "symbol", "customer_id", "user_id"),
+    *("meter_id", "sku", "ticker", "symbol", "customer_id", "user_id"),
 )
 """Well-known names of columns; "Machine ID" is machine_id."""
 

@@ -258,7 +258,7 @@ def _without_repeats(
         raise SeriesError(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
-            f"{option('id')} (or several with commas), or say which row counts, "
+            f"{option('id')} (several with commas), or say which row counts, "
             f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
             f"rows, {option('time', 'none')}"
         )
