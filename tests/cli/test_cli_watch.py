@@ -13,8 +13,9 @@ import pytest
 from stream_material import model_of, offline, per_series, series_of
 from typer.testing import CliRunner
 
+import selftime as st
 from selftime.cli import app, watch
-from selftime.cli.watch import LONGEST, parse_step, read_lines
+from selftime.cli.watch import LONGEST, columns_named, parse_step, read_lines
 
 TAKES_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 """Tests that run in the background hand down that SIGINT is ignored; a terminal does not."""
@@ -136,7 +137,10 @@ def test_errors_in_one_line(folder, tmp_path):
     whole = str(per_series("dilated", 2).save(tmp_path / "whole"))
     rocket = str(model_of("rocket", 2).save(tmp_path / "rocket"))
     for words, said in (
-        ([whole], "the model scales each series by all of its values, also those to come: use wi"),
+        (
+            [whole],
+            "the model scales each series by all of its values, also those to come: use --wi",
+        ),
         ([rocket], "MiniRocket sees a series only as a whole: use --window 512, whic"),
         (
             [folder, "--every", "3"],
@@ -207,3 +211,25 @@ def test_no_newline_is_lost_in_buffers(folder):
         patch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"1,2\n1,2\n1,2\n")))
         watch.watch(folder)
     assert sizes == [5, 10, 15]
+
+
+def test_a_header_names_the_columns():
+    assert columns_named(b"1.5,2", ["a", "b"]) is None and columns_named(b"", ["a"]) is None
+    assert columns_named(b"b, a", ["a", "b"]) == [1, 0]
+    assert columns_named(b'ds,"b",a', ["a", "b"]) == [None, 1, 0]
+    assert columns_named(b"x,y", ["0", "1"]) == [0, 1]
+    assert columns_named(b"nan,nan", ["0", "1"]) is None
+    with pytest.raises(ValueError, match="the header names a, c and lacks b, wanted a column for"):
+        columns_named(b"a,c", ["a", "b"])
+    assert parse_step(b"9,2,1", 2, [None, 1, 0]) == ([1.0, 2.0], None)
+    assert parse_step(b"9,2", 2, [None, 1, 0])[1] == "got 2 values, wanted 3"
+
+
+def test_streams_with_a_header_go_by_name(tmp_path):
+    x = st.SeriesSet.of(np.random.default_rng(0).normal(size=(20, 2, 30)), channels=["u", "v"])
+    model = st.pretrain(x, objective="simclr", encoder="dilated_causal", budget="1 step")
+    folder = str(model.save(tmp_path / "model"))
+    rows = calm(5)
+    straight, _ = run(folder, "--vectors", given="u,v\n" + text_of(rows))
+    turned, told = run(folder, "--vectors", given="v,u\n" + text_of(rows[:, ::-1]))
+    assert straight == turned and len(turned) == 5 and told[-1] == "5 lines"

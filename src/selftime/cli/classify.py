@@ -53,6 +53,11 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     files.check_file(beside, (".json",), force=force)
     labelled, asked, given = read(train), read(test, lenient=True), st.load(model)
     count, judged = int(labelled.labelled.sum()), int(asked.labelled.sum())
+    if not count:
+        raise ValueError(
+            f"{train} has no labels, wanted one for some series at least: name their column, "
+            "--label, or a file of ids and labels, --labels"
+        )
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
     probabilities = classifier.predict_proba(asked)  # (N,K)
