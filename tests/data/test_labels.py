@@ -187,13 +187,33 @@ def test_labels_for_nobody_are_refused_with_both_names(plant):
         read(plant, labels=plant.parent / "nothing.csv")
 
 
+def test_labels_beside_the_series_do_not_refuse_the_folder(plant):
+    (plant / "labels.csv").write_text("code,meaning\n0,walk\n1,run\n")
+    x = read(plant)
+    assert len(x) == 6 and x.labels is None
+    assert "labels beside the series are left out: " in x.notes[-1]
+    given = read(plant, labels={"m1": "ok"})
+    assert given.labels.tolist()[1] == "ok"
+    assert len(given.notes) == 1
+    (plant / "labels.csv").write_text("file,label\nm0,a\nm1,b\n")
+    assert read(plant, label="none").labels is None
+    with pytest.raises(SeriesError, match="got sub-folders"):
+        read(plant, label="folder")
+
+
+def test_spans_that_name_no_series_need_ids(plant):
+    spans = pd.DataFrame({"start": [0], "end": [1], "label": ["a"]})
+    with pytest.raises(SeriesError, match="its rows name no series, and there are 6: add a col"):
+        read(plant, labels=spans)
+
+
 def test_two_labels_of_one_series_are_refused(plant):
-    path = plant / "labels.csv"
+    path = plant.parent / "labels.csv"
     path.write_text("id,label\nm1,ok\nm1.csv,worn\n")
     with pytest.raises(SeriesError, match=r"labels.csv: series 'm1.csv' has labels 'ok' and 'wo"):
-        read(plant)
+        read(plant, labels=path)
     path.write_text("id,label\nm1,ok\nm1.csv,ok\n")
-    assert read(plant).labels.tolist()[1] == "ok"
+    assert read(plant, labels=path).labels.tolist()[1] == "ok"
 
 
 def test_a_stem_of_two_files_names_neither(tmp_path):

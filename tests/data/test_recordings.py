@@ -47,6 +47,8 @@ def test_a_length_is_a_number_of_steps_or_a_duration(windows, steps):
 
 
 def test_a_refusal_names_the_option_of_the_door():
+    with pytest.raises(SeriesError, match="got the time zone 'Mars', wanted a name such as Eur"):
+        read(recording(), time_zone="Mars")
     with through("command line"):
         with pytest.raises(SeriesError, match="--windows 100"):
             read(recording(), windows=101)

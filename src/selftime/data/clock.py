@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
+from selftime.data.arrays import SeriesError
 from selftime.data.rules import (
     DAY,
     HOUR,

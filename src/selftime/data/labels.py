@@ -112,6 +112,11 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
     known = are_known(rows.labels)
     owners = match_keys(series, rows.keys)
     strange = list(dict.fromkeys(str(key) for key in rows.keys[owners < 0]))
+    if (rows.keys == "").all() and len(series) > 1:
+        raise SeriesError(
+            f"{source}: its rows name no series, and there are {len(series):,}: add a column of "
+            f"ids or file names, such as {str(series.ids[0])!r}"
+        )
     if (owners < 0).all():
         raise SeriesError(
             f"{source}: none of its {len(owners)} rows matches a series: they name "

@@ -107,14 +107,17 @@ def read_labels(path: Path, asked: Asked) -> LabelTable:
         raise SeriesError(f"{path}: {error}") from None
 
 
-def read_path(source: str | os.PathLike[str], asked: Asked) -> SeriesSet:
-    """Read a file, a folder, all files of a pattern, or a bundled sample."""
+def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = False) -> SeriesSet:
+    """Read a file, a folder, all files of a pattern, or a bundled sample.
+
+    With ``labelled`` labels are given, and those beside the files of a folder are passed over.
+    """
     if isinstance(source, str) and source.startswith("sample:"):
         _, name, *split = source.split(":", 2)
         return sample(name, split[0] if split else None)
     path = Path(source).expanduser()
     if os.path.isdir(path):
-        return read_folder(path, asked)
+        return read_folder(path, asked, labelled=labelled)
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
         return _read_file(path, alone)
@@ -132,7 +135,7 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
     return _add_names(join_parts(parts, names), parts, paths, asked)
 
 
-def read_folder(folder: Path, asked: Asked) -> SeriesSet:
+def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> SeriesSet:
     """Read all files under a folder in the order of their names.
 
     Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
@@ -154,9 +157,14 @@ def read_folder(folder: Path, asked: Asked) -> SeriesSet:
     inside = _inside(asked)
     parts = [name_part(_read_file(folder / name, inside), name.as_posix()) for name in names]
     series = join_parts(parts, [str(folder / name) for name in names])
-    if of_labels and of_labels[0] not in names and series.labels is None:
+    free = series.labels is None and asked.label not in ("folder", "name", "none")
+    if free and not labelled and of_labels and of_labels[0] not in names:
         path = folder / of_labels[0]
-        return join_labels(series, read_labels(path, asked), str(path))
+        try:
+            return join_labels(series, read_labels(path, asked), str(path))
+        except SeriesError as error:
+            said = f"labels beside the series are left out: {error}"
+            series = replace(series, notes=(*series.notes, said))
     return _add_names(_add_folders(series, parts, names, asked), parts, names, asked)
 
 

@@ -114,7 +114,8 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
         return source if asked.channels is None else select_channels(source, asked.channels)
     if isinstance(source, str | os.PathLike):
-        return replace(read_path(source, asked), source=os.fsdecode(source))
+        found = read_path(source, asked, labelled=labels is not None)
+        return replace(found, source=os.fsdecode(source))
     if isinstance(source, Mapping):
         return _of_parts(list(source.values()), list(map(str, source)), asked)
     if (parts := _parts_of(source)) is not None:
