@@ -1,5 +1,6 @@
 """An anomaly detector: normal recordings in, a score for every timepoint of new ones out."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.engine.model import Model
+from selftime.engine.model import Model, model_at
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.detect import AnomalyScores, Scoring, score_recording
 from selftime.tasks.anomaly.thresholds import (
@@ -59,7 +60,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | None = None,
+        model: Model | str | os.PathLike[str] | None = None,
         *,
         rate: float = 0.01,
         past_only: bool = False,
@@ -135,7 +136,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
                 f"got recordings of {series.n_channels} channels, wanted {len(self.channels_)} as "
                 "in fit: choose the same channels"
             )
-        scoring = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
+        given = None if self.model is None else model_at(self.model)
+        scoring = Scoring(past_only=self.past_only, model=given, learned=tuple(self.learned))
         boundaries = self.boundaries_ if self.continues else (*self.boundaries_, self._before)
         found = []
         with open_progress(self.progress) as progress:
