@@ -31,8 +31,9 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 near: $(VENV)/.dev ## make near FILE=src/selftime/…: tests of a room and of whatever imports it, a minute
 	$(BIN)/python tests/support/near.py $(FILE)
 
-pages: $(VENV)/.user ## write the generated part of docs/house.md anew
+pages: $(VENV)/.dev ## write the generated parts of docs/house.md and docs/your-data.md anew
 	$(BIN)/python docs/modules.py
+	$(BIN)/python tests/support/sessions.py
 
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results
 	$(BIN)/python -m benchmarks.speed

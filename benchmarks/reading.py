@@ -62,20 +62,27 @@ def long_table() -> Any:
     return pa.table(columns | {f"y{c}": values[:, c] for c in range(3)}).slice(0, rows)
 
 
-def quickest(code: str, runs: int) -> dict[str, float]:
-    """The quickest of several processes: others on the machine can only slow one down."""
-    command = [sys.executable, "-c", code]
-    outputs = [subprocess.run(command, check=True, capture_output=True).stdout for _ in range(runs)]
-    return min(map(json.loads, outputs), key=lambda found: float(found["seconds"]))
+def measured(code: str) -> dict[str, float]:
+    """What one process reports of itself."""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def reading(path: Path, sources: dict[str, str], runs: int) -> dict[str, Any]:
-    """Seconds and memory of every reader of one file, and our ratios to the others."""
+    """Seconds and memory of every reader of one file, and our ratios to the others.
+
+    Readers take turns, and the quickest turn counts: others on the machine only slow one down.
+    """
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in sources}
+    for _ in range(runs):
+        for name, source in sources.items():
+            imports, call = READERS[name.split(" ")[0]]
+            call = call.format(path=str(path), **CALLS[path.suffix])
+            turns[name].append(measured(CODE.format(source=source, imports=imports, call=call)))
     rows: dict[str, Any] = {}
-    for name, source in sources.items():
-        imports, call = READERS[name.split(" ")[0]]
-        call = call.format(path=str(path), **CALLS[path.suffix])
-        rows[name] = quickest(CODE.format(source=source, imports=imports, call=call), runs)
+    for name, found in turns.items():
+        rows[name] = min(found, key=lambda turn: turn["seconds"])
         print(path.suffix, name, {key: round(v, 2) for key, v in rows[name].items()}, flush=True)
     for name in rows.keys() - {"selftime"}:
         rows[name]["ratio"] = rows["selftime"]["seconds"] / rows[name]["seconds"]

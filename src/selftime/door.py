@@ -1,23 +1,26 @@
 """Words for options, as the door that was used spells them: Python's or the command line's."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
 Door = Literal["python", "command line"]
 
-_door: ContextVar[Door] = ContextVar("door", default="python")
+Say = Callable[[str], None]
+"""Prints a note for people."""
+
+_door: ContextVar[tuple[Door, Say | None]] = ContextVar("door", default=("python", None))
 _FLAGS = {"overwrite": "force"}
 """Options that the command line calls otherwise."""
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def through(door: Door) -> Iterator[None]:
-    """Let messages speak the language of a door while something runs."""
-    before = _door.set(door)
+def through(door: Door, say: Say | None = None) -> Iterator[None]:
+    """Let messages speak the language of a door while something runs; ``say`` prints notes."""
+    before = _door.set((door, say))
     try:
         yield
     finally:
@@ -31,7 +34,7 @@ def option(name: str, value: Any = "...") -> str:
         >>> option("time_zone", "Europe/Berlin")
         "time_zone='Europe/Berlin'"
     """
-    if _door.get() == "python":
+    if _door.get()[0] == "python":
         return f"{name}={'...' if value == '...' else repr(value)}"
     flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
     if value is True:
@@ -44,7 +47,7 @@ def option(name: str, value: Any = "...") -> str:
 
 
 def tell(notes: Sequence[str], source: Any = None) -> None:
-    """Log what was decided, in Python; commands print it themselves."""
-    if _door.get() == "python":
-        for note in notes:
-            log.warning("%s%s", f"{source}: " if isinstance(source, str) else "", note)
+    """Say what was decided, a sentence each: a command prints it, in Python it is logged."""
+    say = _door.get()[1] or log.warning
+    for note in notes:
+        say(f"{source}: {note}" if isinstance(source, str) else note)

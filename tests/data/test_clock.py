@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -147,8 +148,10 @@ def test_columns_are_of_the_type_that_came():
     assert Stamps(kind="date").column(times).to_pylist() == [dt.date(2024, 1, 1)]
     found = Stamps("Asia/Kolkata").column(times)
     assert str(found.type) == "timestamp[ns, tz=Asia/Kolkata]" and found[0].as_py().hour == 5
-    assert Stamps(kind="number").column(np.array([3.0])).to_pylist() == [3]
-    assert Stamps(kind="number").column(np.array([3.5])).to_pylist() == [3.5]
+    for numbers in np.arange(5), np.arange(5.0):
+        after = Clock.of(numbers).next(numbers[-1], 1)
+        found = Stamps(kind="number").column(after)
+        assert found.to_pylist() == [5] and found.type == pa.array(numbers).type
 
 
 def test_a_daily_hour_that_the_zone_leaves_out_comes_after_it():

@@ -9,10 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from selftime.data.clock import Stamps
 from selftime.data.formats.text import read_tsv
 from selftime.data.readers import read
 from selftime.data.schema import LABEL_NAMES, TIME_NAMES
-from selftime.data.series import SeriesSet
+from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.windows import windows
 from selftime.data.writers import write
 
 FLOATS = st.floats(width=32, allow_infinity=False)
@@ -137,3 +139,76 @@ def test_the_order_of_rows_in_a_long_table_does_not_matter(order, folder):
     x = read(folder / "long.csv")
     found = {name: x.series(i)[0].tolist() for i, name in enumerate(x.ids)}
     assert found == {"a": [4, 5], "b": [6, 8, 7], "c": [9]}
+
+
+ZONES = [None, "UTC", "+02:00", "-05:30"]
+
+
+@st.composite
+def parts_with_all(draw):
+    """Series above a level, stamps of a zone, partial labels of series or steps, ids of a type."""
+    N, T = draw(st.integers(2, 4)), draw(st.integers(3, 6))
+    walk = np.random.default_rng(draw(st.integers(0, 99))).integers(-99, 99, (N, 2, T)).cumsum(2)
+    level = draw(st.sampled_from([0.0, 2.0**31, 1.7e9, -3e9]))
+    some = st.sampled_from(["walk", "007", "run", None])
+    return {
+        "x": level + walk / 8,
+        "ids": draw(st.sampled_from([np.arange(N) + 2**40, np.array(list("zyxw"))[:N]])),
+        "labels": np.array([*draw(st.lists(some, min_size=N - 1, max_size=N - 1)), "a"], object),
+        "step_labels": np.array(
+            [*draw(st.lists(some, min_size=N * T - 1, max_size=N * T - 1)), "b"], object
+        ),
+        "first": draw(st.integers(0, 10**9)),
+        "zone": draw(st.sampled_from(ZONES)),
+        "by_step": draw(st.booleans()),
+    }
+
+
+def set_of(parts):
+    N, T = len(parts["x"]), parts["x"].shape[2]
+    seconds = parts["first"] + 3600 * np.arange(N * T)
+    x = SeriesSet.of(parts["x"], ids=parts["ids"], channels=["a", "b"])
+    name = "step_labels" if parts["by_step"] else "labels"
+    return replace(
+        x,
+        times=seconds.astype("M8[s]").astype("M8[ns]"),
+        stamps=Stamps(parts["zone"]),
+        **{name: parts[name]},
+    )
+
+
+ALL = ("channels", "ids", "times", "labels", "step_labels", "recordings", "starts")
+
+
+@given(parts=parts_with_all())
+def test_npz_keeps_levels_zones_blanks_and_windows(parts, folder):
+    for x in (set_of(parts), windows(set_of(parts), 2).select()):
+        y = there_and_back(x, folder / "b.npz")
+        assert_same(x, y, "origin", *ALL)
+        assert x.stamps == y.stamps and x.ids.dtype == y.ids.dtype
+
+
+@given(parts=parts_with_all())
+def test_csv_keeps_levels_zones_and_blanks(parts, folder):
+    x = set_of(parts)
+    y = there_and_back(x, folder / "b.csv")
+    assert_same(x, y, *ALL)
+    np.testing.assert_array_equal(x.values, y.values)
+    assert x.stamps == y.stamps
+
+
+def test_csv_says_what_a_long_table_cannot_hold(folder, caplog):
+    x = windows(SeriesSet.of(np.ones((2, 1, 6)), labels=["a", "b"]), 3).select()
+    there_and_back(x, folder / "c.csv")
+    assert "write .npz to keep it" in caplog.text
+    with pytest.raises(SeriesError, match=r"labels of series and of steps, .* write \.npz"):
+        write(replace(x, step_labels=np.full(24, "c")), folder / "d.csv")
+
+
+@pytest.mark.parametrize("kind", [".npz", ".csv"])
+def test_whole_numbers_beyond_32_bits_keep_their_type(kind, folder):
+    ids, times = np.array([2**53 + 1, 2**62 + 1]), np.arange(6) + 2**25
+    x = SeriesSet.of(np.ones((2, 1, 3)) * [1, 2, 4], ids=ids, labels=[2**40 + 1, 2**40 + 3])
+    y = there_and_back(replace(x, times=times), folder / f"e{kind}")
+    assert_same(replace(x, times=times), y, "ids", "labels", "times")
+    assert y.ids.dtype == np.int64 and (kind == ".csv" or y.times.dtype == np.int64)

@@ -57,8 +57,8 @@ def places(pattern: str) -> set[str]:
 
 
 def test_the_house_stays_small():
-    assert len(FILES) <= 260
-    assert lines_in(FILES) <= 33_500
+    assert len(FILES) <= 270
+    assert lines_in(FILES) <= 36_000
 
 
 def test_one_file_a_command():

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from selftime.cli.terminal import note
 from selftime.door import through
 
 
@@ -31,7 +32,7 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            with through("command line"):
+            with through("command line", note):
                 return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe has gone; typer ends quietly

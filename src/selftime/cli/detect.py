@@ -37,8 +37,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
-    What is normal comes from the beginning of the recording. The file holds step and score for
-    every step; alarms are those after the normal part.
+    What is normal comes from the beginning of each recording. The file holds id (of several
+    recordings), ds (time), step and score for every step; alarms are those after the normal part.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
@@ -57,10 +57,13 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         cool_down=cool_down,
         model=st.load(model) if model else None,
     )
+    for note in found.notes:
+        terminal.note(f"{data}: {note}")
     st.write_table(out, found.columns(), overwrite=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}
-    lines: list[Any] = [alarms_table(found)] if found.alarms else []
-    lines.append(f"{count_of(found)}; windows of {found.window} steps. Scores: {out}")
+    lines: list[Any] = [alarms_table(found)] if any(p.alarms for p in found.parts) else []
+    longest = max(part.window for part in found.parts)
+    lines.append(f"{count_of(found)}; windows of {longest} steps. Scores: {out}")
     terminal.show(said | found.to_dict(), *lines, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from selftime.cli import terminal
+from selftime.door import through
 
 if TYPE_CHECKING:
     from selftime import SeriesSet
@@ -40,7 +41,7 @@ def words_in(text: str | None) -> tuple[str, ...]:
 
 
 class Reader:
-    """Reads the data of a command as its options for tables say, and prints what was decided."""
+    """Reads the data of a command as its options for tables say."""
 
     def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
         self.asked, self.labels = asked, labels
@@ -53,19 +54,16 @@ class Reader:
         import selftime as st
 
         asked = {"labels": self.labels, **self.asked}
-        try:
-            series = st.read(source, **asked)
-        except st.SeriesError as error:
-            lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
-            found = [text in str(error) for text in lacks]
-            if not lenient or not any(found):
-                raise
-            series = st.read(source, **asked | ({"labels": None} if found[2] else {"label": None}))
-        count = int(series.labelled.sum())
-        some = asked["labels"] is None and 0 < count < len(series)
-        share = [f"{count:,} of {len(series):,} series are labelled"] if some else []
-        for note in () if silent else (*series.notes, *share):
-            terminal.note(f"{source}: {note}")
+        with through("command line", (lambda _: None) if silent else terminal.note):
+            try:
+                series = st.read(source, **asked)
+            except st.SeriesError as error:
+                lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
+                found = [text in str(error) for text in lacks]
+                if not lenient or not any(found):
+                    raise
+                fewer = {"labels": None} if found[2] else {"label": None}
+                series = st.read(source, **asked | fewer)
         return series
 
 
@@ -75,7 +73,8 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
         str | None, typer.Option(help="Column of stamps; none keeps the order of rows.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Column of labels; folder: names of sub-folders; none.")
+        str | None,
+        typer.Option(help="Column of labels; folder, name: those of sub-folders, files; none."),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(help="File of ids and labels, or of id, start, end and label.")

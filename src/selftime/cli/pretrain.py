@@ -74,7 +74,6 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     Example: selftime pretrain sample:JapaneseVowels:train --objective ts2vec --out run-ts2vec
     """
     import selftime as st
-    from selftime.engine.pretrain import wild_note
 
     if not resume:
         files.check_run_folder(Path(out), force=force)
@@ -99,8 +98,6 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     )
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes
         found = st.read_run(out)
-        if wild := found.run["data"].get("wild"):
-            terminal.note(f"{data}: {wild_note(wild)}")
         page = found.write_report(train=series, model=model, overwrite=True)
         result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
         terminal.show(result, *summary_lines(found.run, model.dim, page), as_json=as_json)
@@ -130,10 +127,12 @@ def words_to_resume() -> str:
 def summary_lines(run: dict[str, Any], dim: int, page: Path) -> list[str]:
     """Say the data, every setting with its reason, and the paths of model and report."""
     settings = [f"  {k}: {v['value']} ({v['reason']})" for k, v in run["settings"].items()]
-    count = f"{run['data']['series']:,} series without labels"
+    count, wild = f"{run['data']['series']:,} series without labels", run["data"].get("wild")
+    bounded = f"Far beyond all others: {wild:,} values, learned from as 5 usual ranges away"
     return [
         f"Learned from {count} in {run['seconds']:.1f} s:",
         *settings,
+        *([bounded] if wild else []),
         f"Embedding size: {dim}. Model: {page.with_name('model')}",
         f"Report: {page}",
     ]

@@ -41,6 +41,8 @@ def concatenate_steps(x: Any) -> tuple[Steps, Int64[np.ndarray, "N"]]:
 
 _DIGITS = 14
 """Binary digits that a typical value may be larger than a typical change: 24 less 14 are left."""
+_ALL_DIGITS = 24
+"""Values of series that never change may have so many: 32 bits hold them as they do others."""
 
 
 def take_origin(
@@ -63,7 +65,8 @@ def take_origin(
         change = np.abs(np.diff(values, prepend=np.nan))
         change[offsets[:-1]] = np.nan
         size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
-        far = size - np.where(np.isnan(move), -np.inf, move) > _DIGITS * np.log(2)
+        digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
+        far = size > digits
         far &= lossy[:, channel]
         if far.any():
             origin[far, channel] = lower_medians(values, offsets)[far]

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Float, Int64
 
 from selftime.data.rules import (
@@ -47,14 +48,57 @@ class Stamps(NamedTuple):
             [202402]
         """
         if times.dtype.kind != "M":
-            whole = bool((times == np.rint(times)).all()) and bool((np.abs(times) < 2**53).all())
-            return pa.array(times.astype(np.int64) if whole else times)
+            return pa.array(times)
         if self.kind == "date":
             return pa.array(times.astype("datetime64[D]"))
         if self.kind in ("yyyymmdd", "yyyymm"):
             text = np.datetime_as_string(times, unit="D" if self.kind == "yyyymmdd" else "M")
             return pa.array(np.char.replace(text, "-", "").astype(np.int64))
         return pa.array(times, pa.timestamp("ns", self.zone))
+
+    def words(self, times: np.ndarray) -> list[str]:
+        """Return times as text: ISO 8601, with the offset of their zone if they have one.
+
+        Example:
+            >>> import numpy as np
+            >>> Stamps("Asia/Kolkata").words(np.array(["2024-03-01T00:00"], "datetime64[ns]"))
+            ['2024-03-01T05:30:00+05:30']
+        """
+        return [str(word) for word in iso_text(self.column(times)).to_pylist()]
+
+
+def iso_text(column: pa.Array) -> pa.Array:
+    """Return times of a column as ISO 8601, no longer than they must be; others as plain text."""
+    if not pa.types.is_timestamp(column.type):
+        return column.cast(pa.string())
+    zone = column.type.tz
+    for unit in ("s", "ms", "us", "ns"):
+        shorter = column.cast(pa.timestamp(unit, zone), safe=False)
+        if shorter.cast(column.type, safe=False).equals(column):
+            break
+    text = pc.strftime(shorter, "%Y-%m-%dT%H:%M:%S" + ("%z" if zone else ""))
+    return pc.replace_substring_regex(text, r"([+-]\d\d)(\d\d)$", r"\1:\2") if zone else text
+
+
+def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
+    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
+
+    An hour that the clock showed twice is the first of both where time goes on, else the second.
+    """
+    if zone is None or stamps.zone is not None:
+        return times, stamps if zone is None else stamps._replace(zone=zone)
+    local = pa.array(times.astype("datetime64[ns]"))
+    try:
+        early, late = (
+            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
+            for one in ("earliest", "latest")
+        )
+    except (pa.ArrowInvalid, OSError):
+        raise SeriesError(
+            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
+        ) from None
+    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
+    return np.where(back, late, early), stamps._replace(zone=zone)
 
 
 def dates_in(

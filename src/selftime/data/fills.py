@@ -48,10 +48,13 @@ def fills_in(series: SeriesSet) -> list[Fill]:
         >>> fills_in(SeriesSet.of(x))
         [Fill(channel='0', value=-9999.0, times=5)]
     """
-    origin = None if series.origin is None else np.repeat(series.origin, series.lengths, axis=0)
     found = []
     for c, name in enumerate(series.channels):
-        values = series.steps[:, c] if origin is None else series.steps[:, c] + origin[:, c]
+        values = series.steps[:, c]
+        if series.origin is not None:
+            values = values + np.repeat(series.origin[:, c], series.lengths)
+            for mark in KNOWN:  # above a level 32 bits hold them nearly
+                values[np.abs(values - mark) <= 1e-7 * np.abs(series.steps[:, c])] = mark
         if series.observed is not None:
             values = values[series.observed[:, c]]
         found += [Fill(name, value, count) for value, count in _fills_of(values)]

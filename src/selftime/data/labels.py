@@ -1,20 +1,24 @@
 """Labels that come apart from their series: joined by id or file name, or by spans of time."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from selftime.data.arrays import SeriesError, are_known, label_column
-from selftime.data.schema import LABEL_NAMES, list_names
+from selftime.data.clock import Stamps, in_zone
+from selftime.data.formats.times import parse_times
+from selftime.data.schema import LABEL_NAMES, list_names, plain_name
 from selftime.data.series import SeriesSet
 from selftime.data.tables import Table, column_in
 from selftime.door import option
 
 KEY_NAMES = ("id", "unique_id", "series", "file", "filename", "file_name", "path", "name")
 START_NAMES, END_NAMES = ("start", "begin", "onset", "from"), ("end", "stop", "until", "to")
+_ENDING = re.compile(r"(\.[A-Za-z]\w{0,7}){1,2}$")
 _OTHER_NAMES = ("target", "annotation", "event", "state", "activity", "result", "y")
 
 
@@ -59,7 +63,7 @@ def label_table(table: Table, id: str | None = None, label: str | None = None) -
     names = [str(name) for name in table.cells.column_names]
     if len(names) < 2:
         raise SeriesError(f"has columns {list_names(names)}, wanted ids and labels of series")
-    lower = {name.strip().lower(): name for name in reversed(names)}
+    lower = {plain_name(name): name for name in reversed(names)}
 
     def find(wanted: Sequence[str]) -> str | None:
         return next((lower[name] for name in wanted if name in lower), None)
@@ -73,9 +77,19 @@ def label_table(table: Table, id: str | None = None, label: str | None = None) -
     keys = np.full(rows, "") if key is None else column_in(table, key)
     spans = None
     if start is not None and end is not None:
-        first, last = column_in(table, start), column_in(table, end)
-        spans = None if first is None or last is None else (first, last)
+        texts = table._replace(cells=_times_as_text(table.cells))
+        first, last = column_in(texts, start), column_in(texts, end)
+        open_ = np.full(rows, None, object)  # from the first step, to the last
+        if first is not None or last is not None:
+            spans = (open_ if first is None else first, open_ if last is None else last)
     return LabelTable(np.full(rows, "") if keys is None else keys, column_in(table, label), spans)
+
+
+def _times_as_text(cells: Any) -> Any:
+    for i, field in enumerate(cells.schema):
+        if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+            cells = cells.set_column(i, field.name, cells.column(i).cast(pa.large_string()))
+    return cells
 
 
 def label_mapping(labels: Mapping[Any, Any]) -> LabelTable:
@@ -107,11 +121,10 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
     use = known & (owners >= 0)
     values, owners = rows.labels[use], owners[use]
     if rows.spans is None:
-        found, count = _of_series(series, owners, values, source)
+        found, note = _of_series(series, owners, values, source)
     else:
         spans = rows.spans[0][use], rows.spans[1][use]
-        found, count = _of_steps(series, owners, spans, values)
-    note = f"{count:,} of {len(series):,} series labelled"
+        found, note = _of_steps(series, owners, spans, values)
     if strange:
         n = f"1 row of {source} matches" if len(strange) == 1 else f"{len(strange)} rows match"
         note += f"; {n} no series: {list_names(strange)}"
@@ -121,29 +134,36 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
 def match_keys(series: SeriesSet, keys: np.ndarray) -> np.ndarray:
     """Return the number of the series that each key names (R,), -1 for none.
 
-    By id, else by file name, else by file name without its ending, where only one series has it.
-    A single series needs no key.
+    By id, else by the end of a path, with or without the ending of the file name, where only one
+    series has it. A single series needs no key.
     """
     ids = [str(name) for name in series.ids]
-    names = [PurePath(name).name for name in ids]
-    stems = [name.split(".")[0] for name in names]
-    places: dict[str, int] = {}
-    for forms in (stems, names, ids):  # the more exact form wins
-        twice = {form for form in forms if forms.count(form) > 1} if len(forms) < 5000 else set()
-        places |= {form: i for i, form in enumerate(forms) if form not in twice}
+    owners: dict[str, set[int]] = {}
+    for i, name in enumerate(ids):
+        for form in _forms_of(name):
+            owners.setdefault(form, set()).add(i)
+    places = {form: mine.pop() for form, mine in owners.items() if len(mine) == 1}
+    places |= {name: i for i, name in enumerate(ids)}
     if len(series) == 1:
         places |= {"": 0}
-    found = []
-    for key in map(str, keys):
-        name = PurePath(key).name
-        mine = (key, name, name.split(".")[0])
-        found.append(next((places[form] for form in mine if form in places), -1))
+    found = [
+        next((places[form] for form in (key, *_forms_of(key)) if form in places), -1)
+        for key in map(str, keys)
+    ]
     return np.array(found, np.int64)
+
+
+def _forms_of(name: str) -> Iterator[str]:
+    """Yield the ends of a path, the longest first, each also without the ending of a file."""
+    parts = name.strip().replace("\\", "/").split("/")
+    for k in range(len(parts)):
+        form = "/".join(parts[k:])
+        yield from (form, _ENDING.sub("", form))
 
 
 def _of_series(
     series: SeriesSet, owners: np.ndarray, values: np.ndarray, source: str
-) -> tuple[SeriesSet, int]:
+) -> tuple[SeriesSet, str]:
     out = np.full(len(series), None, object)
     for i, value in zip(owners.tolist(), values.tolist(), strict=True):
         if out[i] is not None and out[i] != value:
@@ -152,7 +172,8 @@ def _of_series(
                 "wanted one: correct a row, or give each its start and end"
             )
         out[i] = value
-    return replace(series, labels=label_column(out)), len(set(owners.tolist()))
+    note = f"{len(set(owners.tolist())):,} of {len(series):,} series labelled"
+    return replace(series, labels=label_column(out)), note
 
 
 def _of_steps(
@@ -160,29 +181,70 @@ def _of_steps(
     owners: np.ndarray,
     spans: tuple[np.ndarray, np.ndarray],
     values: np.ndarray,
-) -> tuple[SeriesSet, int]:
+) -> tuple[SeriesSet, str]:
     """Label the steps of spans: stamps where the series has such, both ends in; else step numbers.
 
     Where spans overlap the later one counts.
+
+    Raises:
+        SeriesError: no span holds a step.
     """
     out = np.full(len(series.steps), None, object)
     stamped = series.times is not None and (
         series.times.dtype.kind != "M" or not _are_steps(spans[0])
     )
+    if stamped:
+        spans = _stamps_of(spans[0], series, "start"), _stamps_of(spans[1], series, "end")
     for i, start, end, value in zip(owners.tolist(), *spans, values.tolist(), strict=True):
         first, last = int(series.offsets[i]), int(series.offsets[i + 1])
         if stamped and series.times is not None:
             own = series.times[first:last]
-            a = np.searchsorted(own, _as_stamp(start, own), side="left")
-            b = np.searchsorted(own, _as_stamp(end, own), side="right")
+            a = np.searchsorted(own, start, side="left")
+            b = np.searchsorted(own, end, side="right")
         else:
-            a, b = max(_as_step(start), 0), min(_as_step(end), last - first)
+            a = 0 if start is None else max(_as_step(start), 0)
+            b = last - first if end is None else min(_as_step(end), last - first)
         out[first + int(a) : first + int(b)] = value
-    return replace(series, step_labels=label_column(out)), len(set(owners.tolist()))
+    count = int(are_known(out).sum())
+    if len(owners) and not count:
+        reach = (
+            f"0 to {int(series.lengths.max())}"
+            if series.times is None or not stamped
+            else (f"{series.times.min()} to {series.times.max()}")
+        )
+        raise SeriesError(
+            f"no label is for a step of the series: the first one is from {spans[0][0]} to "
+            f"{spans[1][0]}, the series run from {reach}: correct them, or say in which zone the "
+            f"stamps of the series are, {option('time_zone')}"
+        )
+    note = f"{count:,} of {len(out):,} steps labelled, in {len(set(owners.tolist())):,} series"
+    return replace(series, step_labels=label_column(out)), note
 
 
 def _are_steps(column: np.ndarray) -> bool:
     return column.dtype.kind in "iuf"
+
+
+def _stamps_of(column: np.ndarray, series: SeriesSet, name: str) -> np.ndarray:
+    """Return starts or ends as stamps like those of the series, in whose zone they are if any."""
+    own: Any = series.times
+    known = are_known(column)
+    out = np.full(len(column), own.min() if name == "start" else own.max())  # where none is given
+    if not known.any():
+        return out
+    texts = pa.array(column[known].astype(str), pa.large_string())
+    dated = own.dtype.kind == "M"
+    found = parse_times(texts, lambda _: f"column {name!r} of the labels", epochs=dated)
+    times = found.times
+    if (times.dtype.kind == "M") != dated:
+        raise SeriesError(
+            f"got {texts[0]} for the {name} of a label, wanted a time like the stamps of the "
+            f"series, such as {own[0]}: write it so, {option('labels')}"
+        )
+    if dated and found.zone is None:
+        times, _ = in_zone(times, Stamps(), series.stamps.zone)
+    out[known] = times
+    return out
 
 
 def _as_step(value: Any) -> int:
@@ -192,18 +254,6 @@ def _as_step(value: Any) -> int:
         raise SeriesError(
             f"got {str(value)!r} for the start or end of a label, wanted the number of a step: the "
             "series have no stamps"
-        ) from None
-
-
-def _as_stamp(value: Any, times: np.ndarray) -> Any:
-    if times.dtype.kind != "M":
-        return _as_step(value) if isinstance(value, str) else float(value)
-    try:
-        return np.datetime64(str(value).strip().replace("/", "-").replace(" ", "T"), "ns")
-    except ValueError:
-        raise SeriesError(
-            f"got {str(value)!r} for the start or end of a label, wanted a time like the stamps of "
-            f"the series, such as {times[0]}, or its step, {option('labels')}"
         ) from None
 
 

@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ SUFFIXES = tuple(_SERIES_READERS)
 _NO_SERIES = ("readme", "license", "licence", "changelog", "notes")
 """Names of files in a folder that hold no series."""
 _LABEL_FILES = ("labels", "label", "annotations")
+_LAST_NUMBER = re.compile(r"[ _.-]*\d+$")
 _MACHINES = re.compile(
     r"(machine|asset|device|unit|sensor|pump|motor|engine|shop|store|site|line|subject|patient|"
     r"person|user|participant|animal|session|run|day)[ _-]?\w*|[a-z]?\d+",
@@ -114,14 +116,20 @@ def read_path(source: str | os.PathLike[str], asked: Asked) -> SeriesSet:
     if os.path.isdir(path):
         return read_folder(path, asked)
     if os.path.exists(path):
-        return _read_file(path, asked)
+        alone = asked if asked.label == "name" else _inside(asked)
+        return _read_file(path, alone)
     found = sorted(glob.glob(str(path), recursive=True))
     if not found:
         raise SeriesError(f"{path}: no such file or folder, wanted one to read: check the path")
-    paths = [Path(name) for name in found]
-    names = short_names(paths)
-    parts = [name_part(_read_file(p, asked), n) for p, n in zip(paths, names, strict=True)]
-    return join_parts(parts, names)
+    return read_paths(found, asked)
+
+
+def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> SeriesSet:
+    """Read several files and folders; ids are their names."""
+    paths = [Path(source) for source in sources]
+    names, found = short_names(paths), [read_path(source, _inside(asked)) for source in sources]
+    parts = [name_part(own, name) for own, name in zip(found, names, strict=True)]
+    return _add_names(join_parts(parts, names), parts, paths, asked)
 
 
 def read_folder(folder: Path, asked: Asked) -> SeriesSet:
@@ -143,12 +151,38 @@ def read_folder(folder: Path, asked: Asked) -> SeriesSet:
             f"{folder}: none of the {len(found)} files in it can be read, wanted some ending in "
             f"{', '.join(SUFFIXES)}: check the path"
         )
-    parts = [name_part(_read_file(folder / name, asked), name.as_posix()) for name in names]
+    inside = _inside(asked)
+    parts = [name_part(_read_file(folder / name, inside), name.as_posix()) for name in names]
     series = join_parts(parts, [str(folder / name) for name in names])
     if of_labels and of_labels[0] not in names and series.labels is None:
         path = folder / of_labels[0]
         return join_labels(series, read_labels(path, asked), str(path))
-    return _add_folders(series, parts, names, asked)
+    return _add_names(_add_folders(series, parts, names, asked), parts, names, asked)
+
+
+def _add_names(
+    series: SeriesSet, parts: Sequence[SeriesSet], paths: Sequence[Path], asked: Asked
+) -> SeriesSet:
+    """Take the names of files, less their last number, for labels where that is asked for."""
+    stems = [path.name.split(".")[0] for path in paths]
+    words = [_LAST_NUMBER.sub("", stem) for stem in stems]
+    counts = Counter(words)
+    shown = ", ".join(f"{word} ({n})" for word, n in list(counts.items())[:8])
+    if asked.label != "name":
+        few = 1 < len(counts) <= len(paths) / 2
+        if series.labels is not None or asked.label is not None or not few:
+            return series
+        note = f"names of files begin with {shown}; if these are labels: {option('label', 'name')}"
+        return replace(series, notes=(*series.notes, note))
+    if "" in counts or 1 < len(counts) == len(paths):
+        raise SeriesError(
+            f"got names of files that begin with {shown}, wanted a few labels and then a number, "
+            "as normal_001 and worn_014: rename them, or write a file of labels, "
+            f"{option('labels')}"
+        )
+    note = f"labels are the names of files before their last number: {shown}"
+    labels = np.repeat(words, [len(part) for part in parts])
+    return replace(series, labels=labels, notes=(*series.notes, note))
 
 
 def _add_folders(
@@ -182,15 +216,19 @@ def _add_folders(
     return replace(series, labels=column, notes=(*series.notes, note))
 
 
+def _inside(asked: Asked) -> Asked:
+    """Return what is asked of each file of several: not what their folders and names tell."""
+    return asked._replace(
+        label=None if asked.label in ("folder", "name") else asked.label,
+        group=None if asked.group == "folder" else asked.group,
+    )
+
+
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
     found = _read_bytes(path)
     try:
         if isinstance(found, Table):
-            inside = asked._replace(
-                label=None if asked.label == "folder" else asked.label,
-                group=None if asked.group == "folder" else asked.group,
-            )
-            return series_of_table(found, inside)
+            return series_of_table(found, asked)
         return found if asked.channels is None else select_channels(found, asked.channels)
     except SeriesError as error:
         raise SeriesError(f"{path}: {error}") from None

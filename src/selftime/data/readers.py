@@ -14,9 +14,9 @@ from selftime.data.channels import select_channels
 from selftime.data.fills import fill_notes
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
-from selftime.data.paths import join_parts, name_part, read_labels, read_path, short_names
+from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
 from selftime.data.recordings import cut_recordings
-from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES, Asked, Layout
+from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
 from selftime.data.tables import Table, series_of_table
 from selftime.door import tell
@@ -69,9 +69,11 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
             of ids and labels, or of ids, start, end and label. Blank, NaN, None and NA mean that
             a series is unlabelled.
         groups: (N,) subject, machine or session of each series, in place of those of the source.
-        id: column that names the series of each row; "none" if there is none.
+        id: column that names the series of each row, or several such as "site,machine"; "none"
+            if there is none.
         time: column of stamps; "none" keeps the order of the rows.
-        label: column of labels; "folder" takes the names of sub-folders, "none" takes none.
+        label: column of labels; "folder" takes the names of sub-folders, "name" those of files
+            without their last number (normal_001.wav), "none" takes none.
         group: column of groups; "folder" takes the names of sub-folders.
         channels: columns of values; all numeric ones that are left when None.
         ignore: columns that are left out.
@@ -139,7 +141,8 @@ def _parts_of(source: Any) -> Any:
 
 def _is_numbers(part: Any) -> bool:
     plain = isinstance(part, np.ndarray | list | tuple | float | int) or np.isscalar(part)
-    return plain and not isinstance(part, str)
+    tensor = hasattr(part, "detach")
+    return tensor or (plain and not isinstance(part, str))
 
 
 def _of_array(source: Any, asked: Asked) -> SeriesSet:
@@ -170,9 +173,8 @@ def _without(source: Any, missing: Sequence[Any]) -> Any:
 
 def _of_parts(parts: Sequence[Any], names: list[str] | None, asked: Asked) -> SeriesSet:
     """Read the parts of a list or dict one by one: paths, frames, arrays or SeriesSets."""
-    paths = [isinstance(part, str | os.PathLike) for part in parts]
-    if names is None and all(paths):
-        names = short_names([Path(part) for part in parts])
+    if parts and names is None and all(isinstance(part, str | os.PathLike) for part in parts):
+        return read_paths(parts, asked)
     names = names or [str(i) for i in range(len(parts))]
     found = [_series_of([part] if _is_numbers(part) else part, asked) for part in parts]
     return join_parts([name_part(own, name) for own, name in zip(found, names, strict=True)], names)
@@ -185,28 +187,18 @@ def _table_of(source: Any) -> Table | None:
     elif not isinstance(source, np.ndarray):
         source = nw.from_native(source, pass_through=True)
         source = source.to_native() if isinstance(source, nw.DataFrame | nw.LazyFrame) else source
-    return table_of_frame(_with_index(source))
+    return table_of_frame(_without_periods(source))
 
 
-def _with_index(frame: Any) -> Any:
-    """Return a pandas frame whose index is columns: names, stamps and texts are kept."""
-    if not hasattr(frame, "reset_index") or not hasattr(frame, "index"):
+def _without_periods(frame: Any) -> Any:
+    """Return a pandas frame whose periods, such as months, are the stamps of their starts."""
+    if type(getattr(frame, "index", None)).__name__ == "PeriodIndex":
+        frame = frame.set_axis(frame.index.to_timestamp(), axis=0)
+    if not hasattr(frame, "assign"):
         return frame
-    index = frame.index
-    kind = type(index).__name__
-    if kind == "PeriodIndex":
-        frame, kind = frame.set_axis(index.to_timestamp(), axis=0), "DatetimeIndex"
-    named = any(name is not None and name not in frame.columns for name in index.names)
-    if kind in ("Index", "RangeIndex") and index.dtype.kind in "iuf":
-        named = named and str(index.name).lower() in (*ID_NAMES, *TIME_NAMES, *LABEL_NAMES)
-    texts = kind == "Index" and index.dtype == object and index.is_unique
-    if kind == "DatetimeIndex" and not named and "ds" not in frame.columns:
-        frame = frame.rename_axis("ds")
-    elif texts and not named and "unique_id" not in frame.columns:
-        frame = frame.rename_axis("id")
-    elif not named:
-        return frame
-    return frame.reset_index()
+    kinds = {name: str(kind) for name, kind in frame.dtypes.items()}
+    periods = [name for name, kind in kinds.items() if kind.startswith("period")]
+    return frame.assign(**{name: frame[name].dt.to_timestamp() for name in periods})
 
 
 def _read_frame(table: Table, asked: Asked, labels: Any) -> SeriesSet:

@@ -88,7 +88,7 @@ def cut_recordings(
         notes = (*notes, f"{(~long).sum():,} series shorter than a window are left out")
         series = series[np.flatnonzero(long)]
     starts, lengths, owners = spans_of_windows(series, steps, every)
-    return replace(cut_spans(series, starts, lengths, owners), notes=notes)
+    return replace(cut_spans(series, starts, lengths, owners), columns=series.columns, notes=notes)
 
 
 def steps_in(series: SeriesSet, length: int | str, name: str) -> int:
@@ -109,8 +109,17 @@ def steps_in(series: SeriesSet, length: int | str, name: str) -> int:
         )
     gaps = np.diff(series.times)
     gaps = np.delete(gaps, series.offsets[1:-1] - 1)
-    seconds = gaps / np.timedelta64(1, "s") if gaps.dtype.kind == "m" else gaps
+    seconds = (
+        gaps / np.timedelta64(1, "s") if gaps.dtype.kind == "m" else gaps * _epoch_unit(series)
+    )
     step = float(np.median(seconds)) if len(gaps) else 0.0
     if not step > 0:
         raise SeriesError("the stamps do not rise, so a duration has no steps: give steps")
     return max(round(float(found[1]) * _UNITS[unit] / step), 1)
+
+
+def _epoch_unit(series: SeriesSet) -> float:
+    """Return the seconds of a unit of numbered stamps: epochs of 13 digits count milliseconds."""
+    largest = 0.0 if series.times is None else float(np.abs(series.times).max())
+    powers = {1e11: 1e-3, 1e14: 1e-6, 1e17: 1e-9}
+    return min((unit for least, unit in powers.items() if largest > least), default=1.0)

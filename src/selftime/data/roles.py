@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selftime.data.arrays import SeriesError
+from selftime.data.cells import Evidence, dates_of_names, holds_dates, is_text, known_in
 from selftime.data.schema import (
     ID_NAMES,
     LABEL_NAMES,
@@ -20,13 +21,16 @@ from selftime.data.schema import (
     Role,
     Schema,
     list_names,
+    plain_name,
 )
 from selftime.door import option
 
 GROUP_NAMES = ("group",)
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?inf(inity)?$"
+COUNTER_NAMES = ("t", "step", "cycle", "tick", "frame", "seconds", "minutes", "row", "sample")
+CALENDAR_NAMES = ("hour", "minute", "second", "day", "weekday", "week", "month", "year")
+"""Names of columns that repeat as the clock does, and name no series."""
 INDEX_NAME = re.compile(r"(unnamed: ?\d+|__index_level_\d+__|index|level_\d+)?", re.IGNORECASE)
-NUMBERED = re.compile(r"(.*?)[ _.-]*(\d+)\D{0,3}")
+NUMBERED = re.compile(r"(.*?)[ _.-]*(\d+(?:\.\d+)?)\D{0,3}")
 FEW = 20
 """Most different texts of a column that is guessed to hold labels."""
 
@@ -56,27 +60,28 @@ class _Decision:
     """The columns of one table while their roles are decided; each role is given once."""
 
     def __init__(self, cells: Any, asked: Asked, typed: bool, marks: Sequence[str]) -> None:
-        self.cells, self.asked, self.typed, self.marks = cells, asked, typed, marks
+        self.cells, self.asked, self.kinds = cells, asked, (typed, marks)
         self.names = [str(name) for name in cells.column_names]
         self.roles: dict[str, tuple[Role, str]] = {}
         self.notes: list[str] = []
-        self._numeric: dict[str, bool] = {}
         self.layout: Layout = "series"
 
     def schema(self) -> Schema:
         self._check_names()
-        self._numeric = {name: self._holds_numbers(name) for name in self.names}
+        self.seen = Evidence(self.cells, *self.kinds)
         self._take_asked()
         self._leave_out_index()
         self._find_time()
         self.wide = self._is_wide()
         self._find_id()
+        self._find_counter()
         self._find_layout()
         self._find_group()
         self._find_label()
         self._take_measurements()
         columns = (
-            Column(n, *self.roles[n][:1], self._type(n), self.roles[n][1]) for n in self.names
+            Column(n, *self.roles[n][:1], self.seen.kind_in_words(n), self.roles[n][1])
+            for n in self.names
         )
         return Schema(self.layout, tuple(columns), tuple(self.notes))
 
@@ -115,10 +120,13 @@ class _Decision:
         return wanted is None and role not in {given for given, _ in self.roles.values()}
 
     def _leave_out_index(self) -> None:
+        for name in self._free():
+            if not name and self.cells.num_rows and self.seen.is_empty(name):
+                self._give("ignored", name, "neither a name nor values")
         first = self.names[0]
         if first in self.roles or not INDEX_NAME.fullmatch(first) or len(self.names) == 1:
             return
-        numbers = self._numbers(first)
+        numbers = self.seen.numbers(first)
         if numbers is None or len(numbers) < 2 or (np.diff(numbers) != 1).any():
             return
         if not first or numbers[0] in (0, 1):
@@ -134,35 +142,43 @@ class _Decision:
         if not self._seeks("time"):
             return
         named = self._find_named(TIME_NAMES)
-        typed = [name for name in self._free() if pa.types.is_timestamp(self._kind(name))]
-        typed += [name for name in self._free() if pa.types.is_date(self._kind(name))]
-        for name in [*named, *typed][:1]:
-            self._give("time", name, "its name" if name in named else "it holds times")
+        for name in named[:1]:
+            self._give("time", name, "its name")
+            return
+        dated = [name for name in self._free() if holds_dates(self.cells.column(name))]
+        dated = [name for name in dated if self.seen.tells_rows_apart(name, self._free())]
+        for name in dated[:1]:
+            self._give("time", name, "it holds times")
+            if is_text(self.seen.kind(name)):
+                self._say("time", name, "it holds times")
 
     def _is_wide(self) -> bool:
         """Return whether rows look like series: numbered columns, no times, a label or texts."""
         if self.asked.layout:
             return self.asked.layout == "wide"
         numbered = len(self._numbered_columns())
-        if self._name_of("time") is not None or numbered < 3 or self.asked.channels is not None:
+        texts = [name for name in self._free() if not self.seen.numeric[name]]
+        if numbered < 3 or self.asked.channels is not None:
             return False
-        known = [name for name in self._find_named(ID_NAMES) if self._repeats(name)]
+        if self._name_of("time") is not None:  # of production, where each row has a name
+            named = self.asked.id or any(not self.seen.repeats(name) for name in texts)
+            return bool(self.asked.time is None and named and numbered >= FEW)
+        known = [name for name in self._find_named(ID_NAMES) if self.seen.repeats(name)]
         if self._name_of("label") or self._find_named(LABEL_NAMES):
             return True
         if known:
             series = pc.count_distinct(self.cells.column(known[0])).as_py()
             return bool(numbered >= FEW and numbered > self.cells.num_rows / series)
-        texts = any(not self._numeric[name] for name in self._free())
-        return texts or numbered > 4 * self.cells.num_rows
+        return bool(texts) or numbered > 4 * self.cells.num_rows
 
     def _find_id(self) -> None:
         if not self._seeks("id") or self.asked.layout == "series":
             return
         for name in self._find_named(ID_NAMES):
-            if self.wide and self._repeats(name):
+            if self.wide and self.seen.repeats(name):
                 continue  # a group
-            usual = name.lower() == "unique_id"
-            if usual or self.wide or self._repeats(name):
+            usual = plain_name(name) == "unique_id"
+            if usual or self.wide or self.seen.repeats(name):
                 self._give("id", name, "its name")
                 if not usual:
                     self._say("id", name, "its name says so")
@@ -173,31 +189,44 @@ class _Decision:
     def _guess_id(self) -> None:
         """Guess a column of texts or whole numbers that repeats, while time begins anew."""
         time = self._name_of("time")
-        if time is None or not self._repeats(time):
+        if time is None or not self.seen.repeats(time):
             return
-        free = sorted(self._free(), key=lambda name: self._numeric[name])  # texts first
+        free = sorted(self._free(), key=lambda name: self.seen.numeric[name])  # texts first
         for name in free:
-            if self._is_measured(name) or not self._repeats(name):
+            if self.seen.is_measured(name) or plain_name(name) in CALENDAR_NAMES:
                 continue
-            if self._begins_anew(time, name):
+            if self.seen.begins_anew(time, name):
                 self._give("id", name, "its values repeat while time begins anew")
                 self._say("id", name, "its values repeat while time begins anew")
                 return
 
-    def _is_measured(self, name: str) -> bool:
-        """Return whether a column holds numbers that are not few whole ones."""
-        numbers = self._numbers(name) if self._numeric[name] else None
-        if numbers is None:
-            return False
-        whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
-        return not (whole and len(np.unique(numbers)) <= len(numbers) / 3)
+    def _find_counter(self) -> None:
+        """Take a column that counts rows for the time: anew in each series, or by its name."""
+        if not self._seeks("time") or self.wide or self.asked.channels is not None:
+            return
+        for name, id_ in self._counters():
+            if id_ is not None and self._name_of("id") is None:
+                self._give("id", id_, f"{name!r} counts anew in each")
+                self._say("id", id_, f"{name!r} counts anew in each of its values")
+            self._give("time", name, "it counts rows")
+            self._say("time", name, "it counts rows")
+            return
 
-    def _begins_anew(self, time: str, name: str) -> bool:
-        """Return whether stamps repeat in the table, but hardly any within one text."""
-        rows = self.cells.num_rows
-        pairs = self.cells.select([time, name]).group_by([time, name]).aggregate([]).num_rows
-        stamps = pc.count_distinct(self.cells.column(time)).as_py()
-        return bool(stamps < 0.95 * rows and pairs > 0.95 * rows)
+    def _counters(self) -> Iterator[tuple[str, str | None]]:
+        """Yield columns that count rows, each with the column in whose values it begins anew."""
+        free = [name for name in self._free() if self.seen.numeric[name]]
+        own = self._name_of("id")
+        few = [n for n in self._free() if not self.seen.is_measured(n) and self.seen.repeats(n)]
+        ids = [own] if own is not None else few if self._seeks("id") else []
+        known = {name: plain_name(name) in COUNTER_NAMES for name in free}
+        for name in sorted(reversed(free), key=lambda name: not known[name]):
+            for id_ in ids:
+                values = {*free} - {name, id_}  # some must be left
+                least = 2 if known[name] else 5
+                if id_ != name and values and self.seen.counts(name, id_, least):
+                    yield name, id_
+            if known[name] and own is None and len(free) > 1 and self.seen.counts(name):
+                yield name, None
 
     def _find_layout(self) -> None:
         self.layout, why = (self.asked.layout, "as asked") if self.asked.layout else self._shape()
@@ -220,8 +249,8 @@ class _Decision:
         if self.wide:
             n = len(self._numbered_columns())
             return "wide", f"each row is a series of {n} numbered steps; if all are {other}"
-        usual = id_ is not None and id_.lower() == "unique_id"
-        if id_ is not None and (usual or time is not None or self._repeats(id_)):
+        usual = id_ is not None and plain_name(id_) == "unique_id"
+        if id_ is not None and (usual or time is not None or self.seen.repeats(id_)):
             return "long", ""
         if time is not None:
             return "series", ""
@@ -242,12 +271,17 @@ class _Decision:
         return "series", f"rows are steps and columns are channels of one series; {rows}"
 
     def _numbered_columns(self) -> list[str]:
-        """Columns of numbers whose names are one stem and numbers that rise."""
-        stems: dict[str, list[tuple[int, str]]] = {}
+        """Columns of numbers whose names are dates, or one stem and numbers, that rise."""
+        dated = [
+            n for n in self._free() if self.seen.numeric[n] and dates_of_names([n]) is not None
+        ]
+        if len(dated) > 2 and dates_of_names(dated) is not None:
+            return dated
+        stems: dict[str, list[tuple[float, str]]] = {}
         for name in self._free():
             found = NUMBERED.fullmatch(name)
-            if found and self._numeric[name]:
-                stems.setdefault(found[1].lower(), []).append((int(found[2]), name))
+            if found and self.seen.numeric[name]:
+                stems.setdefault(found[1].lower(), []).append((float(found[2]), name))
         best = max(stems.values(), key=len, default=[])
         rises = [number for number, _ in best] == sorted({number for number, _ in best})
         return [name for _, name in best] if rises else []
@@ -256,7 +290,7 @@ class _Decision:
         """Return whether a column has the name of a label, ``target`` only as first or last."""
         if self.asked.channels is not None or self.asked.label == "none":
             return False
-        ends = {self.names[0].lower(), self.names[-1].lower()}
+        ends = {plain_name(self.names[0]), plain_name(self.names[-1])}
         return bool(self._find_named(LABEL_NAMES)) or "target" in ends
 
     def _find_label(self) -> None:
@@ -275,13 +309,14 @@ class _Decision:
         """Of the columns of texts in a table of rows, one that repeats is a label, else an id."""
         numbered = set(self._numbered_columns())
         for name in self._free():
-            if name in numbered or (self._numeric[name] and len(numbered) < 3):
+            if name in numbered or (self.seen.numeric[name] and len(numbered) < 3):
                 continue
-            few = pc.count_distinct(self.cells.column(name)).as_py()
-            if few == self.cells.num_rows and self._seeks("id"):
+            few = pc.count_distinct(known_in(self.cells.column(name))).as_py()
+            own = few == self.cells.num_rows and not self.seen.is_measured(name, few)
+            if own and self._seeks("id"):
                 self._give("id", name, "each row has its own")
                 self._say("id", name, "each row has its own")
-            elif 2 <= few <= FEW and few < self.cells.num_rows / 2 and self._seeks("label"):
+            elif 2 <= few <= FEW and few <= self.cells.num_rows / 2 and self._seeks("label"):
                 self._give("label", name, f"{few} different values")
                 self._say("label", name, f"it holds {few} different values")
             else:
@@ -299,7 +334,7 @@ class _Decision:
         for name in self._free():
             if named:
                 self._give("ignored", name, "channels are named")
-            elif self._numeric[name]:
+            elif self.seen.numeric[name]:
                 self._give("measurement", name, "numbers")
             else:
                 self._leave_out_text(name)
@@ -310,23 +345,21 @@ class _Decision:
             )
 
     def _leave_out_text(self, name: str) -> None:
-        cells, kind = self.cells.column(name), self._kind(name)
-        if not _is_text(kind) and not pa.types.is_temporal(kind):
+        cells, kind = self.cells.column(name), self.seen.kind(name)
+        if not is_text(kind) and not pa.types.is_temporal(kind):
             raise SeriesError(
                 f"column {name!r} holds {kind}, wanted numbers: leave it out, "
                 f"{option('ignore', name)}"
             )
         id_ = self._name_of("id")
         few = pc.count_distinct(cells).as_py()
-        static = id_ is not None and self.layout == "long" and self._constant_within(id_, name)
+        static = (
+            id_ is not None and self.layout == "long" and self.seen.is_constant_within(id_, name)
+        )
         role: Role = "static" if static else "ignored"
-        uses = option("label", name) if few <= FEW else option("ignore", name)
+        uses = f"; {option('label', name)} if it is a label" if few <= FEW else ""
         self._give(role, name, "text" + (" that is constant within each series" if static else ""))
-        self.notes.append(f"column {name!r} holds text and is left out; {uses} if it is a label")
-
-    def _constant_within(self, id_: str, name: str) -> bool:
-        pairs = self.cells.select([id_, name]).group_by([id_, name]).aggregate([]).num_rows
-        return bool(pairs == pc.count_distinct(self.cells.column(id_)).as_py())
+        self.notes.append(f"column {name!r} holds text and is left out{uses}")
 
     def _say(self, role: str, name: str, why: str) -> None:
         self.notes.append(
@@ -339,44 +372,5 @@ class _Decision:
 
     def _find_named(self, wanted: Sequence[str]) -> list[str]:
         """Free columns with these names, in the order of ``wanted``."""
-        free = {name.strip().lower(): name for name in reversed(self._free())}
+        free = {plain_name(name): name for name in reversed(self._free())}
         return [free[name] for name in wanted if name in free]
-
-    def _repeats(self, name: str) -> bool:
-        return bool(pc.count_distinct(self.cells.column(name)).as_py() < self.cells.num_rows)
-
-    def _kind(self, name: str) -> Any:
-        return self.cells.schema.field(name).type
-
-    def _type(self, name: str) -> str:
-        if self.typed or not _is_text(self._kind(name)):
-            return str(self._kind(name))
-        return "number" if self._numeric[name] else "text"
-
-    def _holds_numbers(self, name: str) -> bool:
-        kind = self._kind(name)
-        if _is_text(kind):  # a few cells that are none are faults, said by line
-            cells = pc.utf8_trim_whitespace(self.cells.column(name).slice(0, 2000))
-            marked = pc.is_in(cells, value_set=pa.array(tuple(self.marks), cells.type))
-            right = pc.or_kleene(marked, pc.match_substring_regex(cells, NUMBER))
-            return bool(2 * (pc.sum(right).as_py() or 0) >= len(cells) - cells.null_count)
-        tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
-        return any(test(kind) for test in (*tests, pa.types.is_decimal)) or (
-            pa.types.is_null(kind) and self.typed
-        )
-
-    def _numbers(self, name: str, rows: int | None = None) -> np.ndarray | None:
-        """The cells of a column as numbers, NaN where missing; None where they are none."""
-        cells = self.cells.column(name).slice(0, rows).combine_chunks()
-        try:
-            if _is_text(cells.type):
-                trimmed = pc.utf8_trim_whitespace(cells)
-                marks = pa.array(tuple(self.marks), trimmed.type)
-                cells = pc.if_else(pc.is_in(trimmed, value_set=marks), None, trimmed)
-            return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return None
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

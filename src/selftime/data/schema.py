@@ -13,9 +13,12 @@ LABEL_NAMES = ("label", "class")
 ID_NAMES = (
     *("unique_id", "series_id", "item_id", "id", "series", "machine_id", "machine", "asset_id"),
     *("asset", "device_id", "device", "unit_id", "sensor_id", "shop_id", "shop", "store"),
-    *("patient_id", "patient", "subject_id", "subject", "part_id", "part", "recording", "file"),
+    *("patient_id", "patient", "subject_id", "subject", "part_id", "part", "part_no"),
+    *("part_number", "serial_number", "recording", "file"),
+    *("unit_nr", "engine", "engine_id", "vehicle", "meter_id", "sku", "ticker", "participant"),
+    *("unit", "symbol", "customer_id", "user_id"),
 )
-"""Well-known names of columns, compared in lower case."""
+"""Well-known names of columns; "Machine ID" is machine_id."""
 
 
 class Column(NamedTuple):
@@ -70,6 +73,11 @@ class Schema(NamedTuple):
     def channels(self) -> tuple[str, ...]:
         """Names of the columns of values."""
         return tuple(column.name for column in self.columns if column.role == "measurement")
+
+
+def plain_name(name: str) -> str:
+    """Return a name in lower case, with underscores between words: as well-known ones are."""
+    return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
 
 
 def list_names(names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Tables of named columns become series: layouts long, wide and series, stamps, repeated rows."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -8,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
-from selftime.data.arrays import MISSING_LABELS, SeriesError, are_known, column_of, trim_rows
-from selftime.data.clock import Stamps, dates_in
+from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
+from selftime.data.cells import dates_of_names, is_number, is_text, known_in, truths_in
+from selftime.data.clock import Stamps, dates_in, in_zone
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
 from selftime.data.formats.times import parse_times
 from selftime.data.roles import decide_roles
-from selftime.data.schema import Asked, Schema
+from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
 from selftime.data.series import SeriesSet
 from selftime.door import option
 
@@ -22,10 +24,15 @@ MANY_REPEATED = 0.05
 
 
 class Table(NamedTuple):
-    """An arrow table from a file or a frame.
+    """An arrow table from a file or a frame; ``first_line`` is None where cells have types.
 
-    ``first_line`` is that of its first row, None where cells have types; ``lines`` are those of
-    all rows where others lie between.
+    Attributes:
+        cells: the table.
+        named: whether columns came with names.
+        first_line: line of the first row in a text file.
+        notes: what was decided in reading the file.
+        lines: of all rows in a text file, where other lines lie between them.
+        levels: columns that were the levels of an index of pandas.
     """
 
     cells: Any
@@ -33,6 +40,7 @@ class Table(NamedTuple):
     first_line: int | None = None
     notes: tuple[str, ...] = ()
     lines: np.ndarray | None = None
+    levels: tuple[str, ...] = ()
 
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
@@ -51,20 +59,79 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     """
     if table.cells.num_rows == 0:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
-    table = table._replace(cells=_plain(table.cells))
+    table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
+    table, asked = _fold_levels(*_with_one_id(table, asked))
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
     read = _wide if schema.layout == "wide" else _long
     found = read(table, schema, asked)
-    notes = (*table.notes, *schema.notes, *found.notes)
+    notes = (*table.notes, *schema.notes, *found.notes, *_doubts(found, schema))
     return replace(found, columns=schema.columns, notes=notes)
+
+
+def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:
+    """Yield what is implausible in a table as it was read, with the option that reads it else."""
+    steps, C = int(series.lengths.max()), series.n_channels
+    if schema.layout == "long" and steps == 1 and len(series) > 1:
+        yield f"every series has 1 step; if the rows are one series: {option('id', 'none')}"
+    if schema.layout == "series" and max(16, 4 * steps) < C and schema.of("time"):
+        rows = f"if each row is a series: {option('layout', 'wide')}"
+        yield f"{C} channels of {steps} steps; {rows}"
+    known = [] if series.labels is None else series.labels[series.labelled].tolist()
+    if len(set(known)) == len(known) > 9 and not isinstance(known[0], float):
+        yield (
+            f"column {schema.of('label')!r} holds a class of its own for each series; if it is no "
+            f"label: {option('label', 'none')}"
+        )
+
+
+def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
+    """Take of several levels of an index one for the time and the others for the id.
+
+    The time is the level of dates, else of a well-known name, else the last if it holds numbers.
+    """
+    levels = [name for name in table.levels if name in table.cells.column_names]
+    kinds = {name: table.cells.schema.field(name).type for name in levels}
+    times = [name for name in levels if pa.types.is_temporal(kinds[name])]
+    times += [name for name in levels if name.lower() in TIME_NAMES]
+    times += [name for name in levels[-1:] if not is_text(kinds[name])]
+    if len(levels) < 2 or not times or asked.id is not None or asked.time is not None:
+        return table, asked
+    others = [name for name in levels if name != times[0]]
+    name, cells = _join_columns(table.cells, others)
+    note = f"levels of the index are taken for the id, {name!r}, and the time, {times[0]!r}"
+    usual = name.lower() in ID_NAMES and times[0].lower() in TIME_NAMES
+    notes = table.notes if usual else (*table.notes, note)
+    return table._replace(cells=cells, notes=notes), asked._replace(id=name, time=times[0])
+
+
+def _join_columns(cells: Any, names: Sequence[str]) -> tuple[str, Any]:
+    """Return a table in which one column, such as ``site/machine``, stands for several."""
+    name = "/".join(names)
+    if len(names) == 1:
+        return name, cells
+    texts = [cells.column(other).cast(pa.string()) for other in names]
+    joined = pc.binary_join_element_wise(*texts, "/")
+    return name, cells.drop_columns(list(names)).add_column(0, name, joined)
+
+
+def _with_one_id(table: Table, asked: Asked) -> tuple[Table, Asked]:
+    """Join the columns of an id such as ``site,machine``."""
+    names = [] if asked.id is None else [part.strip() for part in asked.id.split(",")]
+    known = set(table.cells.column_names)
+    if len(names) < 2 or asked.id in known or not known.issuperset(names):
+        return table, asked
+    name, cells = _join_columns(table.cells, names)
+    return table._replace(cells=cells), asked._replace(id=name)
 
 
 def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     steps, lengths = trim_rows(_values(table, schema, asked))
     series = SeriesSet.from_steps(steps, lengths, ids=_ids(table, schema.of("id")))
     labels, groups = (column_in(table, schema.of(role)) for role in ("label", "group"))
-    return replace(series, labels=labels, groups=groups)
+    dates = dates_of_names(schema.channels)
+    times = None if dates is None else np.concatenate([dates[:n] for n in lengths])
+    return replace(series, labels=labels, groups=groups, times=times)
 
 
 def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
@@ -119,9 +186,9 @@ def _as_number(mark: Any) -> float | None:
 
 def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndarray, "R"]:
     cells = _cells(table, name)
-    if _is_text(cells):
+    if is_text(cells.type):
         return np.asarray(numbers(cells, lambda row: table.place(row, name), marks), np.float64)
-    if not _is_number(cells):
+    if not is_number(cells.type):
         raise SeriesError(
             f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
         )
@@ -146,14 +213,16 @@ def _times(
     notes: tuple[str, ...] = ()
     cells = _cells(table, name)
     kind, zone = "time", getattr(cells.type, "tz", None)
-    if _is_text(cells):
-        times, zone, kind, notes = parse_times(cells, lambda row: table.place(row, name))
+    if is_text(cells.type):
+        times, zone, kind, notes = parse_times(
+            cells, lambda row: table.place(row, name), epochs=False
+        )
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
         kind = "date" if pa.types.is_date(cells.type) else "time"
         times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
     elif pa.types.is_integer(cells.type) and not cells.null_count:
         times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype(np.int64)
-    elif _is_number(cells):
+    elif is_number(cells.type):
         times = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     else:
         raise SeriesError(f"column {name!r} holds {cells.type}, wanted times or numbers")
@@ -167,27 +236,6 @@ def _times(
         return *(dates_in(times) or (times, Stamps(None, "number"))), notes
     stamps = Stamps(zone, kind)  # type: ignore[arg-type]
     return *in_zone(times, stamps, asked.time_zone), notes
-
-
-def in_zone(times: np.ndarray, stamps: Stamps, zone: str | None) -> tuple[np.ndarray, Stamps]:
-    """Return stamps in UTC with a zone: those that have none are read as the clock there showed.
-
-    An hour that the clock showed twice is the first of both where time goes on, else the second.
-    """
-    if zone is None or stamps.zone is not None:
-        return times, stamps if zone is None else stamps._replace(zone=zone)
-    local = pa.array(times.astype("datetime64[ns]"))
-    try:
-        early, late = (
-            np.asarray(pc.assume_timezone(local, zone, ambiguous=one, nonexistent="latest"))
-            for one in ("earliest", "latest")
-        )
-    except (pa.ArrowInvalid, OSError):
-        raise SeriesError(
-            f"got the time zone {zone!r}, wanted a name such as Europe/Berlin: check its spelling"
-        ) from None
-    back = np.r_[False, early[1:] <= early[:-1]] & (early != late)
-    return np.where(back, late, early), stamps._replace(zone=zone)
 
 
 def _without_repeats(
@@ -210,8 +258,9 @@ def _without_repeats(
         raise SeriesError(
             f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
             f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
-            f"{option('id')}, or say which row counts, {option('repeated', 'first')} or "
-            f"{option('repeated', 'mean')}"
+            f"{option('id')} (or several with commas), or say which row counts, "
+            f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
+            f"rows, {option('time', 'none')}"
         )
     if asked.repeated != "mean":
         return values
@@ -287,11 +336,7 @@ def column_in(table: Table, name: str | None) -> np.ndarray | None:
     """
     if name is None:
         return None
-    cells = _cells(table, name)
-    if _is_text(cells):
-        trimmed = pc.utf8_trim_whitespace(cells)
-        marks = pa.array(MISSING_LABELS, trimmed.type)
-        cells = pc.if_else(pc.is_in(trimmed, value_set=marks), None, cells)
+    cells = known_in(_cells(table, name))
     known = cells.drop_null()
     if not len(known):
         return None
@@ -305,8 +350,10 @@ def column_in(table: Table, name: str | None) -> np.ndarray | None:
 
 def _plain_names(table: Table, cells: Any) -> np.ndarray:
     """Return ids or labels in their own type; texts of a file are numbers where nothing is lost."""
-    if _is_text(cells) and table.first_line is not None:
+    if is_text(cells.type) and table.first_line is not None:
         return labels_of(cells)
+    if pa.types.is_temporal(cells.type):
+        return np.asarray(cells.to_numpy(zero_copy_only=False))
     return column_of(cells.to_pylist(), "labels")
 
 
@@ -324,12 +371,23 @@ def _check_no_gap(table: Table, name: str) -> None:
         raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
 
 
-def _plain(cells: Any) -> Any:
-    """Return the table without dictionaries, names stripped of blanks."""
+def _plain(cells: Any, typed: bool) -> Any:
+    """Return the table without dictionaries, durations in seconds, names stripped of blanks.
+
+    Texts of a file that are all true or false are truth values, as they are in a frame.
+    """
     for i, field in enumerate(cells.schema):
         if pa.types.is_dictionary(field.type):
             column = cells.column(i).cast(field.type.value_type)
-            cells = cells.set_column(i, field.name, column)
+        elif pa.types.is_duration(field.type):
+            whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
+            column = pc.divide(whole.cast(pa.float64()), 1e9)
+        else:
+            truths = None if typed else truths_in(cells.column(i))
+            if truths is None:
+                continue
+            column = truths
+        cells = cells.set_column(i, field.name, column)
     return cells.rename_columns([str(name).strip() for name in cells.column_names])
 
 
@@ -338,13 +396,3 @@ def _cells(table: Table, name: str) -> Any:
     if isinstance(cells, pa.ChunkedArray):  # older arrow keeps an empty or single chunk wrapped
         cells = cells.chunk(0)
     return cells
-
-
-def _is_text(cells: Any) -> bool:
-    kind = cells.type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_number(cells: Any) -> bool:
-    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
-    return any(test(cells.type) for test in (*tests, pa.types.is_decimal, pa.types.is_null))

@@ -13,6 +13,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
+from selftime.data.clock import iso_text
 from selftime.data.files import write_file
 from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
@@ -117,6 +118,14 @@ def _in_columns(columns: Mapping[str, Any]) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in flat.items()})
 
 
+def _with_iso_times(table: pa.Table) -> pa.Table:
+    """Return a table with its stamps as text, no longer than they must be."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            table = table.set_column(i, field.name, iso_text(table.column(i).combine_chunks()))
+    return table
+
+
 def _plain(values: np.ndarray) -> np.ndarray:
     """Return labels of which some are missing as text, empty where there is none."""
     missing = values.dtype == object
@@ -124,7 +133,7 @@ def _plain(values: np.ndarray) -> np.ndarray:
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
-    ".csv": lambda columns, file: arrow_csv.write_csv(_in_columns(columns), file),
+    ".csv": lambda columns, file: arrow_csv.write_csv(_with_iso_times(_in_columns(columns)), file),
     ".parquet": lambda columns, file: arrow_parquet.write_table(_in_columns(columns), file),
     ".npz": lambda columns, file: np.savez_compressed(
         file, allow_pickle=False, **{name: _plain(values) for name, values in columns.items()}

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from selftime import door
@@ -73,9 +72,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
-        ValueError: bad input, fewer than 2 series, values of 1e30 beside ordinary ones, an unknown
-            name, an encoder beside a ready objective, a budget or config for a closed form, or a
-            folder that holds another run.
+        ValueError: bad input, one series, an unknown name, an encoder beside a ready objective, a
+            budget or config for a closed form, or a folder that holds another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
@@ -94,8 +92,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
             learned = with_standard_vectors(learner.encoder, series, scale, seed)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
-    own = np.unique(fingerprints_of(given))
-    known = merge_fingerprints(own, before.fingerprints if before else None)
+    known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
     bare = Model(learned.eval(), scale, series.channels, card, None, known)
     model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
@@ -135,17 +132,13 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
     """Return how many values the scaling takes for wild, and say so."""
     wild = scale.count_wild(series) if isinstance(scale, PerChannel) else 0
     if wild:
-        door.tell([wild_note(wild)])
+        values, them = ("value lies", "it") if wild == 1 else ("values lie", "them")
+        note = (
+            f"{wild:,} {values} far beyond all others: learning and embedding take {them} as five "
+            "times the usual range away from it"
+        )
+        door.tell([note])
     return wild
-
-
-def wild_note(count: int) -> str:
-    """Return in words what became of wild values."""
-    values, them = ("value lies", "it") if count == 1 else ("values lie", "them")
-    return (
-        f"{count:,} {values} far beyond all others: learning and embedding take {them} as five "
-        "times the usual range away from it"
-    )
 
 
 def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """An anomaly detector: normal recordings in, a score for every timepoint of new ones out."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -8,11 +7,18 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from selftime.data.channels import match_channels
 from selftime.data.readers import read
-from selftime.data.series import SeriesError, SeriesSet
-from selftime.engine.model import Model, model_at
+from selftime.data.series import SeriesSet
+from selftime.engine.model import Model
 from selftime.progress import Progress, open_progress
-from selftime.tasks.anomaly.detect import AnomalyScores, Scoring, score_recording
+from selftime.tasks.anomaly.detect import (
+    AnomalyScores,
+    Scoring,
+    reorder_channels,
+    score_recording,
+    whole_recording,
+)
 from selftime.tasks.anomaly.thresholds import (
     Episode,
     adaptive_thresholds,
@@ -25,7 +31,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
     """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
-    infinities too, counts as missing. Several channels are scored one by one.
+    infinities too, counts as missing, as do rows that a regular grid of times lacks. Several
+    channels are scored one by one, and matched by their names.
 
     Example:
         >>> import numpy as np
@@ -53,14 +60,15 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
             :func:`selftime.progress.open_progress`.
 
     Attributes:
-        normal_: (C,T) the normal recordings, end to end.
+        normal_: (C,T) the normal recordings, end to end, on the grids of their times.
+        given_: (T,) False at timepoints that the grids have and the recordings lack.
         boundaries_: timepoints of ``normal_`` at which another recording begins.
         channels_: names of the channels.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | str | os.PathLike[str] | None = None,
+        model: Model | None = None,
         *,
         rate: float = 0.01,
         past_only: bool = False,
@@ -85,8 +93,11 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         """
         check_rate(self.rate)
         series = recordings_in(X)
-        self.normal_ = np.concatenate([series.series(i) for i in range(len(series))], axis=1)
-        self.boundaries_ = tuple(int(boundary) for boundary in series.offsets[1:-1])
+        if self.model is not None:
+            series = reorder_channels(series, self.model.channels)
+        parts, given = zip(*map(whole_recording, series_by_series(series)), strict=True)
+        self.normal_, self.given_ = np.concatenate(parts, axis=1), np.concatenate(given)
+        self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
         self.channels_ = series.channels
         return self
 
@@ -99,7 +110,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: bad input, or other channels than in ``fit``.
         """
-        found = [part.scores[self._before :] for part in self._score_recordings(X)]
+        series = self._recordings(X)
+        found = [part.scores[self._before :] for part in self._score_recordings(series)]
         return _match_input(X, found)
 
     def predict(self, X: Any) -> Any:
@@ -108,45 +120,46 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: as :meth:`score`.
         """
-        found = [part.scores > self._thresholds(part) for part in self._score_recordings(X)]
+        scored = self._score_recordings(self._recordings(X))
+        found = [part.scores > self._thresholds(part) for part in scored]
         return _match_input(X, [above[self._before :] for above in found])
 
     def alarms(self, X: Any) -> list[list[Episode]]:
-        """Return the alarms in each recording, timepoints counted from its beginning.
+        """Return the alarms in each recording, timepoints counted from its beginning, with times.
 
         Raises:
             ValueError: as :meth:`score`.
         """
-        found = []
-        for part in self._score_recordings(X):
+        series, found = self._recordings(X), []
+        each = [one.times for one in series_by_series(series)]
+        for part, times in zip(self._score_recordings(series), each, strict=True):
             thresholds = self._thresholds(part)[self._before :]
             wait = part.width if self.cool_down is None else self.cool_down
-            found.append(find_alarms(part.channels[:, self._before :], thresholds, wait))
+            alarms = find_alarms(part.channels[:, self._before :], thresholds, wait)
+            found.append([alarm.at(times) for alarm in alarms])
         return found
+
+    def _recordings(self, X: Any) -> SeriesSet:
+        """Read new recordings, channels in the order of fit."""
+        check_is_fitted(self)
+        return match_channels(recordings_in(X), self.channels_)
 
     @property
     def _before(self) -> int:
-        return int(self.normal_.shape[1])
+        """Scores of normal timepoints, which come first."""
+        return int(self.given_.sum())
 
-    def _score_recordings(self, X: Any) -> list[AnomalyScores]:
-        check_is_fitted(self)
-        series = recordings_in(X)
-        if series.n_channels != len(self.channels_):
-            raise SeriesError(
-                f"got recordings of {series.n_channels} channels, wanted {len(self.channels_)} as "
-                "in fit: choose the same channels"
-            )
-        given = None if self.model is None else model_at(self.model)
-        scoring = Scoring(past_only=self.past_only, model=given, learned=tuple(self.learned))
-        boundaries = self.boundaries_ if self.continues else (*self.boundaries_, self._before)
-        found = []
+    def _score_recordings(self, series: SeriesSet) -> list[AnomalyScores]:
+        scoring = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
+        train, found = self.normal_.shape[1], []
+        boundaries = self.boundaries_ if self.continues else (*self.boundaries_, train)
         with open_progress(self.progress) as progress:
-            for i in range(len(series)):
+            for i, one in enumerate(series_by_series(series)):
                 progress("scoring recordings", i, len(series))
-                whole = np.hstack([self.normal_, series.series(i)])
-                found.append(
-                    score_recording(whole, self._before, recipe=scoring, boundaries=boundaries)
-                )
+                values, given = whole_recording(one)
+                whole = np.hstack([self.normal_, values])
+                scores = score_recording(whole, train, recipe=scoring, boundaries=boundaries)
+                found.append(scores.select(np.append(self.given_, given)))
         return found
 
     def _thresholds(self, part: AnomalyScores) -> Float[np.ndarray, "T"]:
@@ -156,6 +169,11 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
 def recordings_in(X: Any) -> SeriesSet:
     """Read recordings; an array (T,) is a single one, infinities in arrays are missing."""
     return read(_finite(X))
+
+
+def series_by_series(series: SeriesSet) -> list[SeriesSet]:
+    """Return each series as a set of its own."""
+    return [series[i] for i in range(len(series))]
 
 
 def _match_input(X: Any, found: list[np.ndarray]) -> Any:
@@ -172,6 +190,5 @@ def _finite(X: Any) -> Any:
     if not isinstance(X, np.ndarray) or X.dtype.kind != "f":
         return X[None] if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object else X
     with np.errstate(over="ignore"):
-        plain = X.astype(np.float32)
-    plain = np.where(np.isfinite(plain), plain, np.float32(np.nan))
+        plain = np.where(np.isfinite(X.astype(np.float32)), X, X.dtype.type("nan"))
     return plain[None] if plain.ndim == 1 else plain

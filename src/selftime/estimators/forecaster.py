@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
 from selftime.engine.model import Model, model_at
-from selftime.estimators.inputs import empty_like, frame_like
+from selftime.estimators.inputs import frame_like, row_of
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.fitting import ForecastConfig, fit_series
 from selftime.tasks.forecasting.forecasts import Forecasts
@@ -112,7 +112,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             self.random_state,
             self.lower,
         )
-        self.fitted_on_, self.like_ = read(X), empty_like(X)
+        self.fitted_on_, self.like_ = read(X), row_of(X)
         with open_progress(self.progress) as progress:
             self.fitted_ = fit_series(self.fitted_on_, config, progress)
         self.cases_, self.channels_ = self.fitted_.cases, self.fitted_on_.channels

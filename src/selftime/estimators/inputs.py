@@ -177,9 +177,9 @@ def target_matrix(y: Any) -> np.ndarray | None:
     return array if array.ndim == 2 and array.shape[1] > 1 else None
 
 
-def empty_like(source: Any) -> Any:
-    """Return a frame of the kind and columns of the source, without rows; None of others."""
-    return nw.from_native(source).head(0).to_native() if is_into_dataframe(source) else None
+def row_of(source: Any) -> Any:
+    """Return the first row of a frame, which tells its kind and types; None of others."""
+    return nw.from_native(source).head(1).to_native() if is_into_dataframe(source) else None
 
 
 def frame_like(source: Any, forecasts: Forecasts) -> Any:
@@ -190,11 +190,14 @@ def frame_like(source: Any, forecasts: Forecasts) -> Any:
     if not is_into_dataframe(source):
         return forecasts.mean
     given = nw.from_native(source, eager_only=True)
-    table = pa.table({name: pa.array(column) for name, column in forecasts.columns().items()})
-    frame = nw.from_arrow(table, backend=given.implementation)
-    units = [t.time_unit for t in given.schema.values() if isinstance(t, nw.Datetime)]
+    kinds = list(given.schema.values())
+    columns = {name: pa.array(column) for name, column in forecasts.columns().items()}
+    is_text = given.implementation.is_pandas() and not any(k in (nw.Date, nw.Object) for k in kinds)
+    if is_text and "ds" in columns and pa.types.is_date(columns["ds"].type):
+        columns["ds"] = columns["ds"].cast(pa.timestamp("us"))  # days of pandas are timestamps
+    frame = nw.from_arrow(pa.table(columns), backend=given.implementation)
+    units = [kind.time_unit for kind in kinds if isinstance(kind, nw.Datetime)]
     now = frame.schema.get("ds")
     if units and isinstance(now, nw.Datetime):
-        own = nw.Datetime(units[0], now.time_zone)
-        frame = frame.with_columns(nw.col("ds").cast(own))
+        frame = frame.with_columns(nw.col("ds").cast(nw.Datetime(units[0], now.time_zone)))
     return frame.to_native()

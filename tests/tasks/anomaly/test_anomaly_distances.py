@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from selftime.tasks.anomaly.record import ChannelRecord, standardised
+from selftime.tasks.anomaly.record import ChannelRecord, standardise
 from selftime.tasks.anomaly.scores.convolutions import (
     CONVOLUTION_COMPONENTS,
     EACH,
@@ -19,7 +19,7 @@ def record(*, T: int = 500, past_only: bool = True) -> ChannelRecord:
     rng = np.random.default_rng(0)
     x = np.sin(np.arange(T) * 2 * np.pi / 16) + 0.1 * rng.normal(size=T)
     x[400:410] = 0.0
-    return ChannelRecord(standardised(x, 300, past_only=past_only), 300, 16, past_only)
+    return ChannelRecord(standardise(x, 300, past_only=past_only)[0], 300, 16, past_only)
 
 
 def forecast_by_loop(r: ChannelRecord) -> list[float]:

@@ -16,7 +16,7 @@ from selftime.tasks.anomaly.record import (
     over_windows,
     since_windows,
     smooth_steps,
-    standardised,
+    standardise,
     window_of,
 )
 from selftime.tasks.anomaly.scores import REFERENCE_SCORES, SCORES
@@ -42,7 +42,7 @@ def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:
 
 def record(T: int = 900, *, train: int = 300, past_only: bool = False) -> ChannelRecord:
     x = wave(T)
-    return ChannelRecord(standardised(x, train, past_only=past_only), train, 40, past_only)
+    return ChannelRecord(standardise(x, train, past_only=past_only)[0], train, 40, past_only)
 
 
 HOSTILE = {
@@ -127,7 +127,7 @@ def test_a_series_of_several_channels_says_which_one_is_odd():
 
 def test_no_window_lies_across_a_boundary():
     x = np.r_[wave(400), 30 + wave(500)]
-    r = ChannelRecord(standardised(x, 400, past_only=False), 400, 40, False, (400,))
+    r = ChannelRecord(standardise(x, 400, past_only=False)[0], 400, 40, False, (400,))
     starts = r.starts(40)
     assert not ((starts < 400) & (starts + 40 > 400)).any()
     assert (starts + 40 <= 900).all()
@@ -282,7 +282,7 @@ def test_windows_hold_whole_periods_and_at_most_half_of_what_is_normal():
 
 def test_scaling_puts_the_normal_part_at_mean_0_and_spread_1():
     x = 5 + 3 * wave(400)
-    found = standardised(x, 200, past_only=False)
+    found = standardise(x, 200, past_only=False)[0]
     assert found[:200].mean() == pytest.approx(0, abs=1e-9)
     assert found[:200].std() == pytest.approx(1)
 

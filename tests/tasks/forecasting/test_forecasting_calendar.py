@@ -77,6 +77,19 @@ def test_predict_without_histories_gives_a_frame_of_the_kind_that_was_fitted(kin
     assert stamps[0].as_py() == hours(101)[-1]
 
 
+def test_days_of_pandas_come_back_as_they_were():
+    days = pd.date_range("2024-01-01", periods=60)
+    for given, kind in (
+        (days, pd.Timestamp),
+        ([str(day.date()) for day in days], pd.Timestamp),  # text, which is read as days
+        ([day.date() for day in days], dt.date),
+    ):
+        frame = pd.DataFrame({"ds": given, "y": season(60, 12)})
+        fitted = st.Forecaster(horizon=1, season=12).fit(frame)
+        for found in (fitted.predict(), fitted.predict(frame)):
+            assert type(found["ds"][0]) is kind and str(found["ds"][0])[:10] == "2024-03-01"
+
+
 def test_midnight_stays_midnight_when_clocks_change():
     days = pd.date_range("2024-01-01", "2024-03-30", tz="Europe/Berlin")
     frame = pd.DataFrame({"ds": days, "y": season(len(days), 7)})

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -12,6 +13,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
+from selftime.data.clock import iso_text
 from selftime.data.formats.dialects import (
     HEAD_LINES,
     SEPARATORS,
@@ -25,9 +27,10 @@ from selftime.data.formats.dialects import (
 )
 from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, utf8_of
-from selftime.data.schema import LABEL_NAMES, TIME_NAMES
+from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.tables import Table
+from selftime.door import tell
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"
 """Names that columns of clocks have."""
@@ -244,10 +247,15 @@ def _with_joined_clock(
 def encode_csv(x: SeriesSet) -> bytes:
     """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
     rows = np.repeat(np.arange(len(x)), x.lengths)
+    labels = x.step_labels if x.labels is None else x.labels[rows]
+    if x.labels is not None and x.step_labels is not None:
+        raise SeriesError("got labels of series and of steps, wanted one of both: write .npz")
+    if x.starts is not None:
+        tell(["a csv does not hold which recordings windows are from: write .npz to keep it"])
     columns = {
         "unique_id": x.ids[rows],
-        "ds": x.times,
-        "label": None if x.labels is None else x.labels[rows],
+        "ds": _stamps_of(x),
+        "label": labels,
         "group": None if x.groups is None else x.groups[rows],
     }
     taken = {"unique_id", *TIME_NAMES, *LABEL_NAMES, "group"}
@@ -274,18 +282,24 @@ def encode_csv(x: SeriesSet) -> bytes:
     return buffer.getvalue()
 
 
+def _stamps_of(x: SeriesSet) -> Any:
+    """Return times as they are written: with the offset of their zone, dates without a clock."""
+    if x.times is None or x.times.dtype.kind != "M":
+        return x.times
+    column = x.stamps.column(x.times)
+    return iso_text(column) if x.stamps.zone else column
+
+
 def read_parquet(data: bytes) -> Table:
-    """Read the columns of a parquet file."""
+    """Read the columns of a parquet file; pandas writes the index of a frame there, too."""
     with decoding("parquet"):
-        table = arrow_parquet.read_table(pa.BufferReader(data), use_threads=False)
-    own = [name for name in table.column_names if not name.startswith("__index_level_")]
-    return Table(_without_index(table, own))
+        return _with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
 
 
 def table_of_frame(source: Any) -> Table | None:
     """Return the columns of a pandas, polars or arrow frame (lazy ones are collected), else None.
 
-    The index of a pandas frame is kept where it holds timestamps; ``reset_index()`` keeps others.
+    The index of a pandas frame counts as columns, save one that only numbers the rows.
     """
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
@@ -293,12 +307,32 @@ def table_of_frame(source: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     with decoding("frame", "give every column one type and a name of text"):
-        return Table(_without_index(frame.to_arrow(), [str(name) for name in frame.columns]))
+        return _with_index(frame.to_arrow())
 
 
-def _without_index(table: Any, own: list[str]) -> Any:
-    """Drop the columns that hold the index of a pandas frame, except times."""
-    schema = enumerate(table.schema)
-    return table.select(
-        [i for i, field in schema if field.name in own or pa.types.is_timestamp(field.type)]
+def _with_index(cells: Any) -> Table:
+    """Return a table in which the levels of an index of pandas are named columns, or left out."""
+    described = cells.schema.pandas_metadata or {}
+    levels = [name for name in described.get("index_columns", ()) if name in cells.column_names]
+    names = {level: _name_of_level(cells, level, levels) for level in levels}
+    kept = [name for name in cells.column_names if names.get(name, name) is not None]
+    cells = cells.select([*(n for n in kept if n in levels), *(n for n in kept if n not in names)])
+    columns = [names.get(name) or name for name in cells.column_names]
+    return Table(
+        cells.rename_columns(columns), levels=tuple(n for n in names.values() if n is not None)
     )
+
+
+def _name_of_level(cells: Any, level: str, levels: Sequence[str]) -> str | None:
+    """Return the name of a column for a level of an index; None for one that only numbers rows."""
+    kind, known = cells.schema.field(level).type, (*ID_NAMES, *TIME_NAMES, *LABEL_NAMES)
+    named = not level.startswith("__index_level_")
+    dated = pa.types.is_temporal(kind)
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if len(levels) == 1 and number and (not named or level.strip().lower() not in known):
+        return None
+    if named:
+        return level
+    last = level == levels[-1] and (dated or len(levels) > 1)
+    new = "ds" if last else "id" if len(levels) < 3 else f"level {levels.index(level)}"
+    return level if new in cells.column_names else new

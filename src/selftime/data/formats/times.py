@@ -32,7 +32,7 @@ class ParsedTimes(NamedTuple):
     """Times of text cells.
 
     Attributes:
-        times: (R,) datetime64[ns], or float64 where ``kind`` is "number".
+        times: (R,) datetime64[ns], or int64 or float64 where ``kind`` is "number".
         zone: the offset that all cells carry, such as "+02:00", "UTC" where they differ, or None;
             with a zone the times are in UTC.
         kind: "time", "date" (days alone), "number", "yyyymmdd" or "yyyymm".
@@ -73,8 +73,7 @@ def parse_times(cells: Any, where: Where, *, epochs: bool = True) -> ParsedTimes
     if cast_or_none(trimmed[:1], pa.float64()) is not None:
         plain = np.asarray(cast_all(trimmed, pa.float64(), where, A_TIME))
         ints = cast_or_none(trimmed, pa.int64())
-        found = times_of_numbers(plain if ints is None else np.asarray(ints), epochs=epochs)
-        return found._replace(times=plain) if found.kind == "number" else found
+        return times_of_numbers(plain if ints is None else np.asarray(ints), epochs=epochs)
     for parse in (_iso, _iso_with_zone, _months_or_quarters, _clock_alone):
         parsed = parse(trimmed)
         if parsed is not None:

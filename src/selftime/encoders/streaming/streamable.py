@@ -122,7 +122,7 @@ def stream_series(encoder: Encoder, streams: int) -> Streamed:
 
 
 def instead() -> str:
-    """Say what to do where a model cannot be fed step by step."""
+    """Return the advice for a model that cannot be fed step by step."""
     return (
         f"use {option('window', 512)}, which encodes the last 512 steps anew, or pretrain with "
         f"{option('encoder', 'dilated_causal')}"

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from selftime.report.pictures.palette import CLASSES, FAINT, SOFT, canvas, headline
-from selftime.tasks.anomaly.detect import Detection
+from selftime.tasks.anomaly.detect import Detection, DetectionList
 from selftime.tasks.anomaly.thresholds import Episode
 
 _MAX_RECORDING_CHANNELS = 6
@@ -17,11 +17,17 @@ MAX_LINE_POINTS = 4000
 NORMAL, ALARM = FAINT, CLASSES[2]
 
 
-def anomaly_picture(found: Detection) -> Figure:
-    """Draw channels one above the other, the score beneath, alarms as bands over all of them."""
+def anomaly_picture(every: Detection | DetectionList) -> Figure:
+    """Draw channels one above the other, the score beneath, alarms as bands over all of them.
+
+    Of several recordings the one with the highest score after its normal part is drawn.
+    """
+    found = max(every.parts, key=lambda part: part.scores[part.train_end :].max(initial=0.0))
     rows = channels_to_draw(found.channels, found.train_end)
     lanes = len(rows) + 1
     words = f"the first {found.train_end:,} steps are taken to be normal; dashes: threshold"
+    if len(every.parts) > 1:
+        words = f"recording {found.series.ids[0]}: {words}"
     with canvas(9.0, 1.2 + 1.1 * lanes) as figure:
         height = figure.get_figheight()
         for k, row in enumerate([*rows.tolist(), -1]):
@@ -32,23 +38,28 @@ def anomaly_picture(found: Detection) -> Figure:
             axes.set_xlim(0, len(found.scores))
             if k < lanes - 1:
                 axes.set_xticklabels([])
-        headline(figure, count_of(found), words)
+        headline(figure, count_of(every), words)
     return figure
 
 
-def count_of(found: Detection) -> str:
+def count_of(found: Detection | DetectionList) -> str:
     """Count the alarms in words."""
-    count = len(found.alarms)
-    return f"{count or 'no'} alarm{'' if count == 1 else 's'}"
+    count, recordings = sum(len(part.alarms) for part in found.parts), len(found.parts)
+    words = f"{count or 'no'} alarm{'' if count == 1 else 's'}"
+    return words if recordings == 1 else f"{words} in {recordings:,} recordings"
 
 
-def alarms_table(found: Detection) -> Table:
+def alarms_table(found: Detection | DetectionList) -> Table:
     """List the alarms, the last timepoint of each included."""
-    table = Table("steps", "peak", "score", "channel", "time of the peak", box=None)
-    for alarm in found.alarms:
-        facts = found.facts_of(alarm)
-        span, score = f"{alarm.start}-{alarm.stop - 1}", f"{alarm.score:.1f}"
-        table.add_row(span, str(alarm.peak), score, facts["channel"], facts.get("time", ""))
+    several = len(found.parts) > 1
+    columns = ("steps", "peak", "score", "channel", "time of the peak")
+    table = Table(*(("id",) if several else ()), *columns, box=None)
+    for part in found.parts:
+        for alarm in part.alarms:
+            facts = part.facts_of(alarm)
+            span, score = f"{alarm.start}-{alarm.stop - 1}", f"{alarm.score:.1f}"
+            row = (span, str(alarm.peak), score, facts["channel"], facts.get("time", ""))
+            table.add_row(*([str(part.series.ids[0])] if several else []), *row)
     return table
 
 

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from selftime.data.channels import match_channels
 from selftime.data.gaps import fill_gaps
+from selftime.data.grid import on_grid
 from selftime.data.readers import read
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.series import SeriesSet
+from selftime.door import tell
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.record import ChannelRecord, standardised, window_of
+from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
 from selftime.tasks.anomaly.thresholds import (
     Episode,
@@ -64,6 +67,10 @@ class AnomalyScores(NamedTuple):
     channels: Float[np.ndarray, "C T"]
     width: int
 
+    def select(self, steps: Bool[np.ndarray, "T"]) -> "AnomalyScores":
+        """Return the scores of some of the steps."""
+        return self._replace(scores=self.scores[steps], channels=self.channels[:, steps])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Detection:
@@ -77,6 +84,7 @@ class Detection:
         alarms: after the normal part, counted from the beginning of the recording.
         train_end: timepoints that were taken to be normal.
         window: timepoints of a window.
+        absent: timepoints that the grid of the times has and the recording lacks.
     """
 
     series: SeriesSet
@@ -86,10 +94,21 @@ class Detection:
     alarms: list[Episode]
     train_end: int
     window: int
+    absent: int = 0
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """Return one row per timepoint: its number and its score."""
-        return {"step": np.arange(len(self.scores)), "score": self.scores}
+    @property
+    def parts(self) -> "tuple[Detection, ...]":
+        """The detection itself, as one of several recordings would be."""
+        return (self,)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Decisions, a sentence each."""
+        return absence_notes(self.parts)
+
+    def columns(self) -> dict[str, Any]:
+        """Return one row per timepoint: its time, if it has one, its number and its score."""
+        return score_columns(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the scores as plain values; alarms with times where there are any."""
@@ -98,14 +117,59 @@ class Detection:
             "channels": list(self.series.channels),
             "window": self.window,
             "train_end": self.train_end,
+            "absent": self.absent,
             "alarms": [self.facts_of(alarm) for alarm in self.alarms],
         }
 
     def facts_of(self, alarm: Episode) -> dict[str, Any]:
-        """Return an alarm with the name of its channel, and the time of its peak."""
+        """Return an alarm with the name of its channel, and the times of its peak and ends."""
         out = alarm._asdict() | {"channel": self.series.channels[alarm.channel]}
         times = self.series.times
-        return out if times is None else out | {"time": str(times[alarm.peak])}
+        if times is None:
+            return {name: value for name, value in out.items() if name != "time"}
+        words = self.series.stamps.words(times[[alarm.peak, alarm.start, alarm.stop - 1]])
+        return out | dict(zip(("time", "start_time", "end_time"), words, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DetectionList:
+    """Scores and alarms of several recordings, one after another.
+
+    Attributes:
+        parts: one of each recording.
+    """
+
+    parts: tuple[Detection, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Decisions, a sentence each."""
+        return absence_notes(self.parts)
+
+    def columns(self) -> dict[str, Any]:
+        """Return one row per timepoint: id of its recording, time, number and score."""
+        return score_columns(self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was found in each recording, by its id."""
+        ids = [part.series.ids[0].item() for part in self.parts]
+        return {
+            "recordings": [
+                {"id": id} | part.to_dict() for id, part in zip(ids, self.parts, strict=True)
+            ]
+        }
+
+
+def score_columns(parts: Sequence[Detection]) -> dict[str, Any]:
+    """Return ids of several recordings, times of the type that came in, steps and scores."""
+    out: dict[str, Any] = {}
+    if len(parts) > 1:
+        out["id"] = np.concatenate([np.repeat(p.series.ids, len(p.scores)) for p in parts])
+    times = [part.series.times for part in parts if part.series.times is not None]
+    if times:
+        out["ds"] = parts[0].series.stamps.column(np.concatenate(times))
+    out["step"] = np.concatenate([np.arange(len(part.scores)) for part in parts])
+    return out | {"score": np.concatenate([part.scores for part in parts])}
 
 
 def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
@@ -116,11 +180,12 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     past_only: bool = False,
     cool_down: int | None = None,
     model: Model | None = None,
-) -> Detection:
-    """Score every timepoint of a recording whose beginning is normal, and list the alarms.
+) -> Detection | DetectionList:
+    """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
     Windows are compared with windows, fused over six scores. Thresholds follow the scores by
-    adaptive conformal inference (Gibbs & Candès 2021).
+    adaptive conformal inference (Gibbs & Candès 2021). Rows that a regular grid of times lacks
+    count as missing values, and have no score of their own.
 
     Example:
         >>> import numpy as np, selftime as st
@@ -133,26 +198,41 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         True
 
     Args:
-        x: one recording, whatever :func:`selftime.read` takes.
-        train_end: timepoints taken to be normal; the first 15 % when None.
+        x: one recording or several, whatever :func:`selftime.read` takes.
+        train_end: timepoints of each taken to be normal; the first 15 % when None.
         rate: promised share of normal timepoints that are in alarm.
         past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
         model: its embeddings of windows are compared too; None needs no learning.
 
+    Returns:
+        What was found; of several recordings one after another.
+
     Raises:
-        SeriesError: not one recording.
+        SeriesError: recordings that cannot be read, or lack the channels of the model.
         ValueError: a rate or a normal part out of range.
     """
     check_rate(rate)
     series = read(x)
-    if len(series) != 1:
-        source = series.source or "the source"
-        raise SeriesError(f"{source} holds {len(series)} series, wanted one recording: split it")
+    if model is not None:
+        series = reorder_channels(series, model.channels)
+    recipe = Scoring(past_only=past_only, model=model)
+    parts = [
+        detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
+    ]
+    tell(absence_notes(parts), series.source)
+    return parts[0] if len(parts) == 1 else DetectionList(parts=tuple(parts))
+
+
+def detect_in(
+    series: SeriesSet, train_end: int | None, rate: float, cool_down: int | None, *, recipe: Scoring
+) -> Detection:
+    """Score the timepoints of one recording, and find its alarms."""
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
-    found = score_recording(
-        series.series(0), train, recipe=Scoring(past_only=past_only, model=model)
-    )
+    check_train(train, int(series.lengths[0]))
+    whole, given = whole_recording(series)
+    known = int(np.flatnonzero(given)[train - 1]) + 1
+    found = score_recording(whole, known, recipe=recipe).select(given)
     thresholds = adaptive_thresholds(found.scores, train, rate)
     wait = found.width if cool_down is None else cool_down
     alarms = find_alarms(found.channels[:, train:], thresholds[train:], wait)
@@ -161,13 +241,34 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         scores=found.scores,
         channels=found.channels,
         thresholds=thresholds,
-        alarms=[
-            a._replace(start=a.start + train, stop=a.stop + train, peak=a.peak + train)
-            for a in alarms
-        ],
+        alarms=[alarm.at(series.times, train) for alarm in alarms],
         train_end=train,
         window=found.width,
+        absent=int((~given).sum()),
     )
+
+
+def absence_notes(parts: Sequence[Detection]) -> tuple[str, ...]:
+    """Say how many rows are absent from the times, if any are."""
+    absent = sum(part.absent for part in parts)
+    if not absent:
+        return ()
+    return (f"{absent:,} rows that are absent from the times count as missing values",)
+
+
+def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:
+    """Return the values of one recording on the grid of its times, and which of them are rows."""
+    grid = on_grid(series)
+    if series.times is None or grid.times is None or len(grid.times) == len(series.times):
+        return series.series(0), np.ones(series.lengths[0], bool)
+    return grid.series(0), np.isin(grid.times, series.times)
+
+
+def reorder_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
+    """Return the series with channels in the order of others of the same names."""
+    found = match_channels(series, names)
+    is_by_name = sorted(series.channels) == sorted(found.channels)
+    return found if is_by_name else replace(found, channels=series.channels)
 
 
 def score_recording(
@@ -195,9 +296,8 @@ def record_of(
 ) -> ChannelRecord:
     """Bridge gaps of a channel, scale it, and choose its window from the normal part."""
     whole = fill_gaps(x, past_only=past_only)
-    ready = ChannelRecord(
-        standardised(whole, train, past_only=past_only), train, 1, past_only, boundaries
-    )
+    values, mean, std = standardise(whole, train, past_only=past_only)
+    ready = ChannelRecord(values, train, 1, past_only, boundaries, mean, std)
     longest = min(np.diff([0, *boundaries, len(x)]))  # a window fits into every recording
     return replace(ready, width=int(min(window_of(ready.values[:train]), longest)))
 

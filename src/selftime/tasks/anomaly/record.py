@@ -17,6 +17,8 @@ LEAST_WINDOW = 32
 """Windows of fewer steps hold too little to be told apart."""
 FLAT_SHARE = 0.1
 """Std below which a window counts as flat, as a share of that of the whole."""
+_FAR = 2.0**14
+"""Levels so many times the std are taken out first; below, rounding is that of 32-bit input."""
 _CLIP = 1e6
 """Scaled values are held within this, so that their squares can be added up."""
 
@@ -26,12 +28,13 @@ class ChannelRecord:
     """A channel of T steps of which the first ``train`` are taken to be normal.
 
     Attributes:
-        values: finite, scaled by :func:`standardised`.
+        values: finite, scaled by :func:`standardise`.
         train: normal steps, at least 1.
         width: steps of a window, at most T.
         past_only: True where later steps may not count for the score of a step. Those of the normal
             part always may.
         boundaries: steps at which another recording begins; no window lies across one.
+        mean, std: what was subtracted, and what the rest was divided by.
     """
 
     values: Float[np.ndarray, "T"]
@@ -39,6 +42,8 @@ class ChannelRecord:
     width: int
     past_only: bool = False
     boundaries: tuple[int, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -91,13 +96,22 @@ class ChannelRecord:
         return smooth_steps(scores, self.width, past_only=self.past_only)
 
 
-def standardised(
+def standardise(
     x: Float[np.ndarray, "T"], train: int, *, past_only: bool
-) -> Float[np.ndarray, "T"]:
-    """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0."""
+) -> tuple[Float[np.ndarray, "T"], float, float]:
+    """Subtract the mean of the normal part, divide by its std, or that of the whole if it is 0.
+
+    A level far above it, the median of the normal part, is taken out first, so that nothing depends
+    on it. Returns the values, the mean, and what they were divided by.
+    """
+    level = float(np.median(x[:train]))
+    level = level if abs(level) > _FAR * float(x[:train].std()) else 0.0
+    x = x - level
     normal, known = x[:train], x[:train] if past_only else x
     std, mean = max(float(normal.std()), 1e-3 * float(known.std())), float(normal.mean())
-    return np.clip((x - mean) / (std if std > 1e-9 * abs(mean) else 1.0), -_CLIP, _CLIP)
+    least = max(1e-9 * abs(mean), 4 * np.finfo(np.float64).eps * abs(level))
+    std = std if std > least else 1.0
+    return np.clip((x - mean) / std, -_CLIP, _CLIP), level + mean, std
 
 
 def window_of(x: Float[np.ndarray, "T"]) -> int:

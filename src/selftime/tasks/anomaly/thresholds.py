@@ -1,6 +1,6 @@
 """Thresholds that keep a promised share of false alarms without labels, and their alarms."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -140,6 +140,7 @@ class Episode(NamedTuple):
         peak: the step of the highest score between.
         score: the score there.
         channel: number of the most anomalous channel there.
+        time: the stamp of the peak, in UTC where stamps have a zone; None without times.
     """
 
     start: int
@@ -147,6 +148,13 @@ class Episode(NamedTuple):
     peak: int
     score: float
     channel: int
+    time: Any = None
+
+    def at(self, times: np.ndarray | None, first: int = 0) -> "Episode":
+        """Return the alarm counted from ``first`` steps earlier, with the time of its peak."""
+        start, stop, peak = self.start + first, self.stop + first, self.peak + first
+        time = None if times is None else times[peak]
+        return self._replace(start=start, stop=stop, peak=peak, time=time)
 
 
 def find_alarms(

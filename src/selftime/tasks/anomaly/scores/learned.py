@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from selftime.data.scaling import PerSeries
+from selftime.data.scaling import PerChannel, PerSeries
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.door import option
@@ -27,7 +27,7 @@ def embedding_distance(channels: Sequence[ChannelRecord], model: Model) -> Float
     first = channels[0]
     starts = first.starts(first.width)
     windows = np.stack([r.cut(first.width)[1] for r in channels], axis=1)  # (W,C,L)
-    vectors = model.embed(SeriesSet.of(windows), progress=False)
+    vectors = model.embed(_in_own_units(windows, channels, model), progress=False)
     usual = first.usual(starts, first.width)
     near = principal(vectors, usual, most=_EMBEDDING_COMPONENTS, whiten=True)
     return nearest_score(first, near, starts)
@@ -46,8 +46,11 @@ def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.nda
     """
     first = channels[0]
     values = np.stack([r.values for r in channels])  # (C,T)
-    parts = np.split(values, first.boundaries, axis=1)
-    found = less_recent(np.concatenate([_token_distances(part, model) for part in parts]))
+    series = (
+        _in_own_units(part[None], channels, model)
+        for part in np.split(values, first.boundaries, axis=1)
+    )
+    found = less_recent(np.concatenate([_token_distances(part, model) for part in series]))
     return found if first.past_only else first.smooth(found)
 
 
@@ -57,7 +60,17 @@ def can_hide(model: Model) -> bool:
     return isinstance(body, Dilated) and body.causal and not isinstance(model.scaling, PerSeries)
 
 
-def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np.ndarray, "T"]:
+def _in_own_units(
+    x: Float[np.ndarray, "N C T"], channels: Sequence[ChannelRecord], model: Model
+) -> SeriesSet:
+    """Return standardised values in their own units, where the model knows such units."""
+    if isinstance(model.scaling, PerChannel):
+        mean, std = np.array([[r.mean, r.std] for r in channels]).T[:, :, None]  # (C,1)
+        x = x * std + mean
+    return SeriesSet.of(x)
+
+
+def _token_distances(series: SeriesSet, model: Model) -> Float[np.ndarray, "T"]:
     """Return ‖rₜ − r′ₜ‖₁ of each step of a recording."""
     body = body_of(model.encoder)
     if not can_hide(model) or not isinstance(body, Dilated):
@@ -66,7 +79,7 @@ def _token_distances(values: Float[np.ndarray, "C T"], model: Model) -> Float[np
             "values are not scaled series by series: pretrain with "
             f"{option('encoder', 'dilated_causal')}"
         )
-    batch = model.scaling.apply(batch_of(model.check(SeriesSet.of(values[None]))))
+    batch = model.scaling.apply(batch_of(model.check(series)))
     with torch.inference_mode():
         seen, hidden = visible_and_masked_tokens(body, batch)
         return (seen - hidden).abs().sum(dim=2)[0].numpy().astype(np.float64)
