@@ -54,10 +54,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     labelled, asked, given = read(train), read(test, lenient=True), st.load(model)
     count, judged = int(labelled.labelled.sum()), int(asked.labelled.sum())
     if not count:
-        raise ValueError(
-            f"{train} has no labels, wanted one for some series at least: name their column, "
-            "--label, or a file of ids and labels, --labels"
-        )
+        raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
     probabilities = classifier.predict_proba(asked)  # (N,K)

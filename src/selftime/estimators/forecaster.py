@@ -1,6 +1,7 @@
 """A forecaster for scikit-learn: fit on histories, predict what follows them."""
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
-from selftime.engine.model import Model
+from selftime.engine.model import Model, model_at
 from selftime.estimators.inputs import frame_like, row_of
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.fitting import ForecastConfig, fit_series
@@ -59,7 +60,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | None = None,
+        model: Model | str | os.PathLike[str] | None = None,
         *,
         strategy: str = "probe",
         horizon: int = 24,
@@ -105,7 +106,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             self.horizon,
             tuple(self.quantiles),
             self.season,
-            self.model,
+            None if self.model is None else model_at(self.model),
             self.strategy,
             tuple(map(str, covariates)),
             self.random_state,

@@ -71,10 +71,7 @@ def inspect_views(
             f"got 1 series, wanted at least 2: cut it into windows, {option('windows', 500)}"
         )
     most = max(64, _AUDIT_STEPS // max(1, int(np.median(series.lengths))))
-    tell(share_in_words(series.labelled))
-    known = series[series.labelled] if series.labelled.any() else series
-    if not why_no_labels(known.labels):
-        series = known  # what views do to labels is told by labelled series alone
+    series = judged_part(series)
     sample = series[sample_of(len(series), seed, min(_AUDIT_SERIES, most))]
     why = why_no_labels(sample.labels)
     data = prepare_audit(sample if not why else replace(sample, labels=None), seed)
@@ -97,6 +94,13 @@ def inspect_views(
         note=why,
         views=tuple(sorted(audits, key=ViewAudit.order)),
     )
+
+
+def judged_part(series: SeriesSet) -> SeriesSet:
+    """Return the labelled series alone, where they are enough to tell what views do to labels."""
+    tell(share_in_words(series.labelled))
+    known = series[series.labelled] if series.labelled.any() else series
+    return series if why_no_labels(known.labels) else known
 
 
 def why_no_labels(labels: np.ndarray | None) -> str:

@@ -182,13 +182,11 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
 ) -> Comparison:
     """Compare a model with reference rows at several numbers of labels per class.
 
-    All rows see the same draws of labelled training series and all labelled test series. The
-    unlabelled rest of ``train`` serves every row in the same way (statistics, biases); no row sees
-    ``test`` before it is judged.
+    All rows see the same draws of labelled training series and all labelled test series. The rest
+    of ``train`` serves every row in the same way; no row sees ``test`` before it is judged.
 
     Args:
-        model: that is compared; None pretrains one on ``train``, without its labels. Of several,
-            in a list or by name, the first is set beside the others too.
+        model: that is compared; None pretrains one on ``train``; several in a list or by name.
         train: series to draw labelled ones from, whatever :func:`selftime.read` takes.
         test: series whose labelled ones are judged; channels are matched by name.
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
@@ -214,9 +212,8 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     models, makers = models_by_name(model), makers_of(model, strategies)
     labelled, test = check_labels(train, match_channels(test, train.channels))
     labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)
-    rows: list[Row] = []
+    rows, n_labels = list[Row](), dict[Shots, int]()
     hits: dict[str, dict[Shots, Hits]] = {}
-    n_labels: dict[Shots, int] = {}
     with open_progress(progress) as show:
         first = next(iter(models.values())) or pretrain(train, seed=seed, progress=show)
         for done, (name, make) in enumerate(makers.items()):

@@ -158,8 +158,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
-        SeriesError: bad input.
-        ValueError: no objective, an unknown one, no time, or every contender failed.
+        ValueError: bad input, no objective, an unknown one, no time, or every contender failed.
         Stopped: Ctrl-C or SIGTERM, after the state of the contender in flight was saved.
 
     Example:
@@ -169,9 +168,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         >>> found.finishes[0].probe >= found.finishes[1].probe
         True
     """
-    series = read(x)
+    series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
     tell(share_in_words(series.labelled))
-    objectives = DEFAULT_OBJECTIVES if objectives is None else objectives
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
@@ -188,8 +186,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     if model is None:
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
     if run:
-        seconds = round(time.perf_counter() - start, 2)
-        finish_race(Path(run), Race(finishes, model), series, {"race": setup, "seconds": seconds})
+        facts = {"race": setup, "seconds": round(time.perf_counter() - start, 2)}
+        finish_race(Path(run), Race(finishes, model), series, facts)
     return Race(finishes, model)
 
 

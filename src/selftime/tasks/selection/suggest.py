@@ -110,22 +110,18 @@ def suggest(
     known = labelled_vectors(model, series, beside)
     selected = select_rows(model.embed(series[pool], progress=progress), n, known)
     rows, counts = pool[selected.rows], selected.stands_for
-    reasons = [
-        "stands for itself alone" if count <= 1 else f"stands for {count:,} series like it"
-        for count in counts.tolist()
-    ]
+    reasons = [count_in_words(count) for count in counts.tolist()]
     if selected.probabilities is not None and known is not None:
         own, classes = selected.probabilities[selected.rows], np.unique(known.labels)
         unsure = [uncertainty_in_words(p, classes) for p in own]
         reasons = ["; ".join(both) for both in zip(reasons, unsure, strict=True)]
-    chosen = series[rows]
-    return Suggestions(
-        rows=rows,
-        ids=chosen.ids,
-        stands_for=counts,
-        reasons=tuple(reasons),
-        keys=chosen.keys(),
-    )
+    ids, keys, why = series.ids[rows], series[rows].keys(), tuple(reasons)
+    return Suggestions(rows=rows, ids=ids, stands_for=counts, reasons=why, keys=keys)
+
+
+def count_in_words(count: int) -> str:
+    """Say how many series one stands for."""
+    return "stands for itself alone" if count <= 1 else f"stands for {count:,} series like it"
 
 
 class LabelledVectors(NamedTuple):
