@@ -226,15 +226,21 @@ class SeriesSet:
             out[i, :, : self.lengths[i]] = self.series(i)
         return out
 
-    def keys(self) -> dict[str, np.ndarray]:
-        """Columns that name the series in results: ``id``, and of windows their start and end."""
+    def keys(self) -> dict[str, Any]:
+        """Columns that name the series in results: ``id``, and of windows their start and end.
+
+        Dates are arrow columns in the type and zone in which they came.
+        """
         if self.recordings is None or self.starts is None:
             return {"id": self.ids}
         first, last = self.offsets[:-1], self.offsets[1:] - 1
+        ends: dict[str, Any]
         if self.times is None:
             ends = {"start": self.starts, "end": self.starts + self.lengths}
         else:
             ends = {"start": self.times[first], "end": self.times[last]}
+            if self.times.dtype.kind == "M":
+                ends = {name: self.stamps.column(times) for name, times in ends.items()}
         return {"id": self.recordings, **ends}
 
     def fingerprint(self) -> str:

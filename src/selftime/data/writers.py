@@ -126,8 +126,10 @@ def _with_iso_times(table: pa.Table) -> pa.Table:
     return table
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
-    """Return labels of which some are missing as text, empty where there is none."""
+def _plain(values: Any) -> np.ndarray:
+    """Return stamps as ISO text, and labels of which some are missing as text, empty for those."""
+    if isinstance(values, pa.Array):
+        return np.array(iso_text(values).to_pylist())
     missing = values.dtype == object
     return np.array(["" if v is None else str(v) for v in values]) if missing else values
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.channels import match_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Model
+from selftime.engine.model import Model, model_at
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
@@ -60,6 +60,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
             :func:`selftime.progress.open_progress`.
 
     Attributes:
+        model_: the model in use, read where its folder was given.
         normal_: (C,T) the normal recordings, end to end, on the grids of their times.
         given_: (T,) False at timepoints that the grids have and the recordings lack.
         boundaries_: timepoints of ``normal_`` at which another recording begins.
@@ -68,7 +69,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | None = None,
+        model: Model | str | None = None,
         *,
         rate: float = 0.01,
         past_only: bool = False,
@@ -93,8 +94,9 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         """
         check_rate(self.rate)
         series = recordings_in(X)
-        if self.model is not None:
-            series = reorder_channels(series, self.model.channels)
+        self.model_ = None if self.model is None else model_at(self.model)
+        if self.model_ is not None:
+            series = reorder_channels(series, self.model_.channels)
         parts, given = zip(*map(whole_recording, series_by_series(series)), strict=True)
         self.normal_, self.given_ = np.concatenate(parts, axis=1), np.concatenate(given)
         self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
@@ -150,7 +152,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         return int(self.given_.sum())
 
     def _score_recordings(self, series: SeriesSet) -> list[AnomalyScores]:
-        scoring = Scoring(past_only=self.past_only, model=self.model, learned=tuple(self.learned))
+        scoring = Scoring(past_only=self.past_only, model=self.model_, learned=tuple(self.learned))
         train, found = self.normal_.shape[1], []
         boundaries = self.boundaries_ if self.continues else (*self.boundaries_, train)
         with open_progress(self.progress) as progress:

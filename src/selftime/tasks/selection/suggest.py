@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, Float32, Int64
 
+from selftime.data.clock import iso_text
 from selftime.data.fingerprints import are_among, fingerprints_of
 from selftime.data.labels import labelled_part
 from selftime.data.readers import read
@@ -36,7 +38,7 @@ class Suggestions:
     ids: np.ndarray  # (n,)
     stands_for: Int64[np.ndarray, "n"]  # numbers of unlabelled series that are nearest to each
     reasons: tuple[str, ...]  # (n,) in words
-    keys: Mapping[str, np.ndarray] = field(default_factory=dict)  # columns (n,) that name them
+    keys: Mapping[str, Any] = field(default_factory=dict)  # columns (n,) that name them
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,10 +56,9 @@ class Suggestions:
         return {"suggestions": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
-def plain_list(column: np.ndarray) -> list[Any]:
+def plain_list(column: Any) -> list[Any]:
     """Return values for JSON; times as text."""
-    plain: list[Any] = (column.astype(str) if column.dtype.kind == "M" else column).tolist()
-    return plain
+    return list((iso_text(column).to_pylist if isinstance(column, pa.Array) else column.tolist)())
 
 
 def suggest(
