@@ -14,6 +14,7 @@ from selftime.cli import app
 from selftime.cli.demo import free_folder
 from selftime.cli.files import TABLE_SUFFIXES, check_file
 from selftime.data import files
+from selftime.door import through
 from selftime.report.folder import check_folder
 
 FILLING = """
@@ -52,7 +53,9 @@ def test_a_folder_appears_when_it_is_full(tmp_path):
 
 
 def test_force_replaces_a_run(old_run):
-    with pytest.raises(FileExistsError, match="--force"):
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        fill(old_run, force=False)
+    with through("command line"), pytest.raises(FileExistsError, match="--force"):
         fill(old_run, force=False)
     fill(old_run, force=True)
     assert json.loads((old_run / "run.json").read_text()) == {"new": 1}

@@ -91,7 +91,7 @@ def test_the_loss_falls() -> None:
 
 
 def test_who_sees_what_comes_is_refused() -> None:
-    text = "got Dilated, which sees steps that come later: use Dilated(causal=True), a GRU in one"
+    text = "got Dilated, which sees steps that come later: use encoder='dilated_causal', or"
     with pytest.raises(ValueError, match=re.escape(text)):
         NextStep(encoder=Dilated(channels=1))
     with pytest.raises(ValueError, match="got MiniRocket, which sees only whole series"):

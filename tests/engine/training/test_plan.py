@@ -109,10 +109,10 @@ def test_a_config_says_nothing_by_default():
     [
         ({"precision": "fp8"}, "got precision 'fp8', wanted no, bf16, fp16"),
         ({"accumulate": 0}, "got accumulate 0, wanted at least 1"),
-        ({"clip": 0.0}, "got clip 0.0, wanted more than 0, or None"),
-        ({"clip": float("nan")}, "got clip nan, wanted more than 0, or None"),
+        ({"clip": 0.0}, "got clip 0.0, wanted more than 0, or none"),
+        ({"clip": float("nan")}, "got clip nan, wanted more than 0, or none"),
         ({"on_collapse": "cry"}, "got on_collapse 'cry', wanted 'warn' or 'stop'"),
-        ({"stop_below": -1.0}, "got stop_below -1.0, wanted 0 or more, or None"),
+        ({"stop_below": -1.0}, "got stop_below -1.0, wanted 0 or more, or none"),
         ({"judge_every": 0}, "got judge_every 0, wanted at least 1"),
     ],
 )
