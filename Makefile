@@ -26,7 +26,7 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick
+	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow and not late" --hypothesis-profile=quick
 
 near: $(VENV)/.dev ## make near FILE=src/selftime/…: tests of a room and of whatever imports it, a minute
 	$(BIN)/python tests/support/near.py $(FILE)

@@ -154,6 +154,7 @@ def test_classify_predicts_each_series(world, tmp_path, head):
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
 
 
+@pytest.mark.late
 def test_classify_fine_tunes_and_says_so(world, tmp_path, monkeypatch):
     _, config = strategies.usual_training(24)
     usual = Budget(amount=9), config
@@ -188,6 +189,7 @@ def test_classify_does_not_look_at_the_labels_of_test(world, tmp_path):
     assert written[0] == written[1]
 
 
+@pytest.mark.late
 def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
     out = tmp_path / "comparison"
     words = ["compare", "--train", world / "train.csv", "--test", world / "test.npz"]
@@ -207,6 +209,7 @@ def test_compare_prints_rows_and_verdict_and_writes_pictures(world, tmp_path):
     assert "supervised from scratch" in (out / "report.html").read_text()
 
 
+@pytest.mark.late
 def test_compare_learns_a_model_when_none_is_given(world, tmp_path, monkeypatch):
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     words = [

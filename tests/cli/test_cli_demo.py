@@ -14,6 +14,7 @@ PICTURES = {"few-labels.png", "map.png", "overview.png", "report.html"}
 FILES = {"comparison.json", "evaluation.json", "model", "run.json"} | PICTURES
 
 
+@pytest.mark.late
 @pytest.mark.again
 def test_demo_again_makes_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

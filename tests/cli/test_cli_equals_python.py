@@ -15,7 +15,7 @@ from selftime.data import paths
 from selftime.tasks.audit import views as invariance
 from selftime.views.registry import VIEW_STRENGTHS
 
-pytestmark = pytest.mark.again  # all of it is called under type checks elsewhere
+pytestmark = [pytest.mark.late, pytest.mark.again]  # called under type checks elsewhere
 CLOCK = {"finished", "seconds", "seconds to learn"}
 """What two runs of the same never have in common."""
 STEPS = {"objective": "ts2vec", "budget": "2 steps"}

@@ -37,6 +37,7 @@ def sales(tmp_path):
     return path
 
 
+@pytest.mark.late
 def test_months_go_on_as_months_and_counts_stay_above_0(sales, tmp_path):
     out = tmp_path / "f.csv"
     result = invoke(sales, "--out", out, "--id", "shop", "--time", "month")
@@ -56,6 +57,7 @@ def test_months_go_on_as_months_and_counts_stay_above_0(sales, tmp_path):
     np.testing.assert_allclose(found["sold"], same)
 
 
+@pytest.mark.late
 def test_zones_and_dates_are_written_as_they_came(tmp_path):
     stamps = pd.date_range("2024-03-01", periods=80, freq="h", tz="Asia/Kolkata")
     frame = pd.DataFrame({"ds": stamps, "y": np.sin(np.arange(80) / 3)})
@@ -68,6 +70,7 @@ def test_zones_and_dates_are_written_as_they_came(tmp_path):
     assert back.times[0] == (stamps[-1] + pd.Timedelta("1h")).tz_convert(None)
 
 
+@pytest.mark.late
 def test_a_future_is_matched_by_time_and_named_where_it_lacks(tmp_path, caplog):
     w = np.random.default_rng(0).normal(size=203)
     stamps = pd.date_range("2024-01-01", periods=203)

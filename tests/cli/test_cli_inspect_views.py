@@ -58,6 +58,7 @@ def test_json_stands_alone_and_a_seed_fixes_it(data):
     assert found["clean"] == {"nearest": 1.0, "probe": 1.0} and found["classes"] == 2
 
 
+@pytest.mark.late
 def test_a_picture_is_written_over_nothing_unless_told_to(data, tmp_path):
     target = tmp_path / "new" / "views.png"
     result = run(data, "--views", "--out", target)

@@ -63,6 +63,7 @@ def world(tmp_path_factory):
     return folder
 
 
+@pytest.mark.late
 def test_some_series_are_labelled_by_a_file(world):
     found = json_of("inspect", world / "train", "--labels", world / "labels.csv")
     assert (found["labelled"], found["unlabelled"]) == (10, 14)
@@ -72,6 +73,7 @@ def test_some_series_are_labelled_by_a_file(world):
     assert "10 of 24 series labelled; 7 rows match no series" in said.replace("\n", " ")
 
 
+@pytest.mark.late
 def test_classes_are_told_from_the_labelled_ones_and_judged_on_them(world, tmp_path):
     out = tmp_path / "out.csv"
     words = ["classify", world / "run", "--train", world / "train", "--test", world / "test"]
@@ -87,6 +89,7 @@ def test_classes_are_told_from_the_labelled_ones_and_judged_on_them(world, tmp_p
     assert "accuracy" not in bare and "label" not in rows_of(tmp_path / "o.csv")[0]
 
 
+@pytest.mark.late
 def test_comparisons_advice_and_races_take_labelled_series_alone(world, tmp_path):
     labels = ["--labels", world / "labels.csv"]
     both = ["--train", world / "train", "--test", world / "test", *labels]

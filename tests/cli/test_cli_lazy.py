@@ -58,6 +58,7 @@ def test_each_command_has_a_file_of_its_name_over_the_public_door_and_the_report
     assert sum(len(path.read_text(encoding="utf8").splitlines()) for path in CLI) < 2000
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "words, names", [("pre", {"pretrain"}), ("in", {"inspect"}), ("zz", set())]
 )
@@ -74,6 +75,7 @@ def test_names_of_commands_are_completed(words, names):
     assert not loaded & set(HEAVY)
 
 
+@pytest.mark.late
 def test_inspect_does_not_wait_for_torch():
     code = (
         "from typer.testing import CliRunner; from selftime.cli import app\n"

@@ -82,6 +82,7 @@ def bare(world, tmp_path, name: str = "compared"):
     return target
 
 
+@pytest.mark.late
 def test_the_model_is_judged_with_all_labels_as_in_the_comparison(world):
     content = json.loads((world[0] / "compared" / "evaluation.json").read_text())
     figures = json.loads((world[0] / "compared" / "comparison.json").read_text())

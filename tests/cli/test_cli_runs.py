@@ -59,6 +59,7 @@ def stopped(order, monkeypatch):
     return order[-1], shlex.split(said.partition("go on with: selftime ")[2])
 
 
+@pytest.mark.late
 def test_everything_is_written_and_json_stands_alone(order):
     result = call(*order, "--json")
     assert result.exit_code == 0, result.output
@@ -72,6 +73,7 @@ def test_everything_is_written_and_json_stands_alone(order):
     assert failed(*order, "--resume").endswith("finished run: load it, or choose another folder")
 
 
+@pytest.mark.late
 def test_a_stopped_run_goes_on_as_it_was_told(stopped, order, tmp_path):
     folder, again = stopped
     assert failed(*order).endswith(
@@ -88,6 +90,7 @@ def test_a_stopped_run_goes_on_as_it_was_told(stopped, order, tmp_path):
     assert (st.load(folder).embed(x) == st.load(straight).embed(x)).all()
 
 
+@pytest.mark.late
 def test_force_begins_anew_once_the_settings_are_good(stopped, order):
     folder, _ = stopped
     before = (folder / "metrics.jsonl").read_text()

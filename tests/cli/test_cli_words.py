@@ -145,6 +145,7 @@ def check(words: str, world, monkeypatch) -> int:
     return code
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("command", COMMANDS)
 def test_of_data_that_commands_cannot_use(command, world, monkeypatch):
     for name in (*COMMANDS[command], *UNREADABLE):

@@ -53,6 +53,7 @@ def test_every_objective_keeps_every_law_in_some_case():
     assert len(kept) == len(laws.LAWS) * len({name for _, name in kept})
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("law, name", [kept(*pair) for pair in KEPT])
 def test_objective_keeps(law, name):
     law(GRADIENT_CASES[name])

@@ -100,6 +100,7 @@ def test_a_file_is_old_or_new_whenever_its_writer_is_killed(tmp_path):
     assert operation > 5 and target.read_bytes() == b"new" * 9
 
 
+@pytest.mark.late
 def test_a_folder_is_old_or_new_whenever_its_writer_is_killed(tmp_path, swap):
     operation, killed, lost = 0, True, 0
     while killed:

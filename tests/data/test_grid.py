@@ -18,6 +18,7 @@ def frame_of(times, name="a"):
     return pd.DataFrame({"unique_id": name, "ds": times, "x": values, "z": 1 + values})
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "freq, zone", [("h", None), ("B", None), ("D", "Europe/Berlin"), ("ME", None)]
 )

@@ -374,6 +374,7 @@ def notes_of(source, **options):
     return " ".join(read(source, **options).notes)
 
 
+@pytest.mark.late
 def test_implausible_shapes_name_the_other_reading():
     assert "transpose the array from (10, 200, 3)" in notes_of(np.zeros((10, 200, 3)))
     assert not notes_of(np.zeros((10, 3, 200)))

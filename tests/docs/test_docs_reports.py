@@ -77,6 +77,7 @@ def small(monkeypatch):
     monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
 
 
+@pytest.mark.late
 @pytest.mark.usefixtures("small")
 def test_python_runs(capsys):
     names: dict = {}

@@ -81,6 +81,7 @@ def test_a_network_of_one_channel_reads_each_by_itself(network: str) -> None:
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
 
 
+@pytest.mark.late
 def test_a_closed_form_of_one_channel_is_measured_anew_and_run_on_each() -> None:
     source, target = walks(30, 1, 24), walks(20, 3, 40, scale=9.0)
     model = st.pretrain(source, objective="spectral")

@@ -59,6 +59,7 @@ QUICK = ("rocket", "quantiles", "dilated", "gru", "patchtst_42")
 """One of each kind before each commit; the contract suite builds every class twice there."""
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BUILDERS],

@@ -91,6 +91,7 @@ def test_probe_head_is_the_probe_on_the_vectors(data, model):
     np.testing.assert_allclose(got, probe.predict_proba(model.embed(X)), atol=1e-6)
 
 
+@pytest.mark.late
 def test_classifier_pretrains_on_its_own_series_when_it_has_no_model():
     X, y = slow_and_fast(16, np.random.default_rng(1), channels=2)
     classifier = Classifier(random_state=3).fit(X, y)

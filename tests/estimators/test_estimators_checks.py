@@ -44,6 +44,7 @@ def unchecked(estimator):
     return UNCHECKED[type(estimator).__name__]
 
 
+@pytest.mark.late
 @parametrize_with_checks(
     [Classifier(MODEL)],
     expected_failed_checks=expected_to_fail,

@@ -60,6 +60,7 @@ def test_labels_of_the_series_themselves_may_be_missing(model):
     assert numbers.classes_.tolist() == [0, 1]
 
 
+@pytest.mark.late
 def test_without_a_model_all_series_are_pretrained_on():
     found = st.Classifier().fit(X, HALF)
     assert found.model_.card["data"]["series"] == 40
@@ -173,6 +174,7 @@ def frames():
     yield "SeriesSet", st.read(X), Y
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("given", [pytest.param(own, id=own[0]) for own in frames()])
 def test_series_come_in_many_forms(model, given):
     _, series, y = given
@@ -193,6 +195,7 @@ def test_files_come_as_paths_and_patterns(model, tmp_path):
         assert (st.Classifier(model).fit(source, Y).predict(X) == Y).mean() > 0.9
 
 
+@pytest.mark.late
 def test_splits_and_searches_of_scikit_learn(model):
     series = st.read(X)
     assert cross_val_score(st.Classifier(model), series, Y).min() > 0.8

@@ -102,6 +102,7 @@ def report_of(name: str, complaints) -> str:
     )
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_all_files_keep(rule):
     broken = [

@@ -124,6 +124,7 @@ class Guess:
         return np.full((len(X), 2), 0.5)
 
 
+@pytest.mark.late
 @pytest.mark.again
 @pytest.mark.parametrize("name, call", CALLS)
 def test_every_call_that_takes_time_tells(model, name, call, capfd, monkeypatch):

@@ -79,6 +79,7 @@ def retired_words(text: str) -> Iterator[tuple[int, str, str]]:
                 yield text.count("\n", 0, start) + 1, text[start:end], instead
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("place", FILES)
 def test_retired_words_are_gone(place):
     found = [

@@ -28,6 +28,7 @@ def test_the_loss_is_the_weighted_sum_of_losses_drawn_one_after_the_other():
     assert step.parts["TS2Vec: temporal"] == second.parts["temporal"]
 
 
+@pytest.mark.late
 def test_every_weight_is_trained_once_and_both_losses_fall():
     encoder = Dilated(channels=1, hidden=4, depth=2, dim=6)
     both = Combined(objectives=[SimCLR(encoder=encoder), TS2Vec(encoder=encoder)])

@@ -18,6 +18,7 @@ def examples_of(name: str) -> list[doctest.DocTest]:
     return [test for test in found if test.examples]
 
 
+@pytest.mark.late
 @pytest.mark.again
 def test_from_unlabelled_series_to_a_result(tmp_path):
     train = st.sample("JapaneseVowels", "train")

@@ -117,6 +117,7 @@ def opened(browser, tmp_path):
     return open_page
 
 
+@pytest.mark.late
 def test_full_page_draws_itself_and_complains_of_nothing(opened):
     content = full_content()
     seen, console, asked, _ = opened(page(content))
@@ -128,6 +129,7 @@ def test_full_page_draws_itself_and_complains_of_nothing(opened):
     assert "Most alike to the model" in seen.words
 
 
+@pytest.mark.late
 def test_console_is_heard(opened):
     """What the other tests find empty does fill when something goes wrong."""
     text = page(full_content())
@@ -145,6 +147,7 @@ def test_console_is_heard(opened):
     assert found.asked == [picture] and "Failed to load resource" in found.console
 
 
+@pytest.mark.late
 def test_map_answers_to_pointer_and_keys(opened):
     content = full_content()
     ids = [" ".join(name.split()) for name in content.series.ids]

@@ -176,6 +176,7 @@ def test_many_channels_are_cut_and_said():
     assert "The first 3 of 20 channels are drawn." in Seen(text).words
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.slow), 12])
 def test_many_series_stay_small(channels):
     text = page(plain(some_series(5000, channels=channels, T=300), n=5000, views=VIEWS))

@@ -328,6 +328,7 @@ def test_table_holds_means_and_intervals():
     assert dict(found.gains)["raw values"][0].text == str(comparison.gain("raw values", 1))
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("budgets", [(None,), (1,), (1, 2, 3, 4, 5, 10, 20, None)])
 def test_chart_of_any_number_of_budgets(budgets):
     found = results(a_comparison(budgets))

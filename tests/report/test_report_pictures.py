@@ -171,6 +171,7 @@ def test_ranges_leave_out_what_is_missing():
     np.testing.assert_allclose(channel_ranges(st.SeriesSet.of(np.ones((2, 1, 3)))), [[1, 2]])
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_the_same_picture_is_the_same_file(suffix, tmp_path):
     for name in ("a", "b"):

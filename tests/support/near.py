@@ -58,5 +58,12 @@ if __name__ == "__main__":
         sys.exit(f"got {sys.argv[1]}, wanted a file of the package: make near FILE=src/selftime/…")
     found = near_tests(source)
     print(f"{len(found)} test files near {source.relative_to(ROOT)}", flush=True)
-    options = ["-q", "-m", "not slow and not again", "--hypothesis-profile=quick", "-p", "no:xdist"]
+    options = [
+        "-q",
+        "-m",
+        "not slow and not late and not again",
+        "--hypothesis-profile=quick",
+        "-p",
+        "no:xdist",
+    ]
     sys.exit(pytest.main([*options, *map(str, found)], plugins=[Deadline(SECONDS)]))

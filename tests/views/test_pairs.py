@@ -125,6 +125,7 @@ def test_every_number_of_shared_steps_is_as_likely() -> None:
     assert not is_even(torch.tensor([100.0, 140.0, 100.0, 60.0]))  # the bound does catch
 
 
+@pytest.mark.late
 def test_the_ends_of_the_crops_are_as_likely_wherever_they_fit() -> None:
     x, rng, T = numbered([6]), seeded(2), 6
     shared, before, after, kinds = 3, 0, 0, []

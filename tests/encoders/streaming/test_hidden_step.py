@@ -79,6 +79,7 @@ def score_by_loop(x: np.ndarray, encoder: Dilated) -> list[float]:
     return out
 
 
+@pytest.mark.late
 def test_the_score_is_what_plain_loops_give():
     x, encoder = wave()[440:560], network()
     with torch.no_grad():

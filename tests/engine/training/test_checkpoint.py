@@ -105,6 +105,7 @@ def test_saving_a_step_again_replaces_it(tmp_path):
 SHORTER = [pytest.param(steps, marks=pytest.mark.slow) for steps in ((1,), (1, 2), (1, 2, 2))]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("steps", [*SHORTER, (1, 2, 3)], ids=str)
 def test_killed_before_any_operation_it_leaves_whole_checkpoints(tmp_path, steps):
     *before, last = steps

@@ -59,6 +59,7 @@ def test_a_run_folder_holds_all_there_is_to_know(name, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "run").embed(X), model.embed(X))
 
 
+@pytest.mark.late
 @BOTH
 def test_a_run_that_was_stopped_ends_in_the_bits_of_one_that_was_not(name, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
@@ -98,6 +99,7 @@ def test_a_run_that_is_stopped_without_a_folder_says_so():
     assert stop.value.signum == signal.SIGINT
 
 
+@pytest.mark.late
 @pytest.mark.again
 @BOTH
 def test_the_seed_decides_and_repeats_to_the_bit(name):
@@ -108,6 +110,7 @@ def test_the_seed_decides_and_repeats_to_the_bit(name):
     assert not np.allclose(vectors[0], vectors[2], atol=1e-3)
 
 
+@pytest.mark.late
 @pytest.mark.again
 @BOTH
 def test_labels_change_nothing_but_the_monitor_that_reads_them(name, tmp_path):
@@ -171,6 +174,7 @@ def test_the_estimator_takes_a_ready_gradient_objective(name, monkeypatch):
     assert all(bool((before[key] == weight).all()) for key, weight in ready.state_dict().items())
 
 
+@pytest.mark.late
 def test_the_estimator_refuses_features_that_cannot_be_trained():
     with pytest.raises(ValueError, match="Joined has no weights to train: use encoder='dilated'"):
         SelfSupervised(objective="simclr", encoder="rocket").fit(X)

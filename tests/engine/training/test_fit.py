@@ -52,6 +52,7 @@ def signalled_at(step, signum):
     return log
 
 
+@pytest.mark.late
 @pytest.mark.again
 @pytest.mark.parametrize("name, signum", [("ts2vec", signal.SIGTERM), ("simclr", signal.SIGINT)])
 def test_a_signal_stops_after_the_step_in_flight_and_the_run_goes_on_to_the_same_bits(
@@ -187,6 +188,7 @@ def test_gauges_are_read_when_it_is_time(budget, steps, monkeypatch):
     assert READ_EVERY == 50
 
 
+@pytest.mark.late
 @pytest.mark.again
 @BOTH
 def test_watching_and_saving_change_nothing_that_is_learned(name, tmp_path):

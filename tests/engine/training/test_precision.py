@@ -64,6 +64,7 @@ WRONG = {
 }
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("half, off", WRONG.values(), ids=WRONG)
 def test_wrong_half_precision_is_found_and_the_run_is_that_in_full(half, off):
     found, full = run_of(half), run_of(half, "no")
@@ -185,6 +186,7 @@ def test_networks_tuned_on_labels_warn(broken):
         Classifier(model, strategy="full", budget="2 steps", config=HALF).fit(X, y)
 
 
+@pytest.mark.late
 @pytest.mark.again
 def test_commands_note_it_on_stderr_once(broken, tmp_path):
     data, out = st.write(X, tmp_path / "x.npz"), tmp_path / "run"

@@ -17,6 +17,7 @@ def through_disk(training, folder):
     return checkpoint.newest_checkpoint(folder)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "name, accumulate, averaging",
     [

@@ -30,6 +30,7 @@ from selftime.engine.training.trainer import Diverged, Trainer
 BOTH = pytest.mark.parametrize("name", ["ts2vec", "simclr"])
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name, accumulate", [("ts2vec", 1), ("simclr", 2)])
 def test_equals_the_run_written_out(name, accumulate):
     training = training_of(name, budget="4 steps", accumulate=accumulate, averaging="mean")
@@ -60,6 +61,7 @@ def test_equals_the_run_written_out(name, accumulate):
         torch.testing.assert_close(got, sum(every) / 5, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.late
 @BOTH
 def test_same_seed_same_bits_other_seed_other_bits(name):
     first, second, other = (training_of(name, seed=seed) for seed in (3, 3, 4))
@@ -169,6 +171,7 @@ def test_minutes_end_by_the_clock(monkeypatch):
     assert rates == pytest.approx(wanted)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("budget", ["1 step", "30 steps", "9 epochs"])
 def test_no_step_has_rate_0(budget):
     series = waves()

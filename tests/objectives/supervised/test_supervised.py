@@ -111,6 +111,7 @@ def test_every_weight_is_reached():
     assert all(w.grad is not None and bool(w.grad.any()) for w in model.parameters())
 
 
+@pytest.mark.late
 @pytest.mark.again
 @pytest.mark.parametrize("name", sorted(NETWORK_HEADS))
 def test_outlets_give_an_output_a_class_and_learn(name):

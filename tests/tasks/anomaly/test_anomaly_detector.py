@@ -39,6 +39,7 @@ def broken(T: int = 600, *, seed: int = 1) -> np.ndarray:
     return x
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("past_only", [False, True])
 def test_the_detector_finds_where_a_wave_stops(past_only):
     detector = st.AnomalyDetector(past_only=past_only).fit(wave())
@@ -52,6 +53,7 @@ def test_the_detector_finds_where_a_wave_stops(past_only):
     assert above[highest.start] and highest.start >= 200 and highest.stop <= 450
 
 
+@pytest.mark.late
 def test_several_channels_and_recordings_with_gaps():
     """The channel that broke is named; recordings may differ in length and lack values."""
     normal = [np.stack([wave(400, seed=k), wave(400, seed=k + 9)]) for k in range(2)]

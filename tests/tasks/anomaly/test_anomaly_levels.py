@@ -19,6 +19,7 @@ def noisy(n, k):
     return waves + np.random.default_rng(k).normal(scale=0.1, size=n)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(("level", "size"), [(3e9, 5.0), (-(2.0**31), 0.1), (900.0, 0.1)])
 def test_scores_are_those_without_the_level(level, size):
     normal, new = size * noisy(600, 0), size * noisy(500, 1)
@@ -32,6 +33,7 @@ def test_scores_are_those_without_the_level(level, size):
     assert abs(int(found.scores.argmax()) - 900) < 60
 
 
+@pytest.mark.late
 def test_a_model_is_given_values_in_its_own_units():
     """A model of raw series at a level sees windows at that level."""
     x = noisy(900, 2)
@@ -48,6 +50,7 @@ def frame(x, **columns):
     return pd.DataFrame({"a": x, "b": noisy(len(x), 9)} | columns)
 
 
+@pytest.mark.late
 def test_channels_are_matched_by_name():
     new = noisy(400, 1)
     new[200:220] = 0
@@ -62,6 +65,7 @@ def hours(n):
     return pd.date_range("2024-03-20", periods=n, freq="h", tz="Europe/Berlin")
 
 
+@pytest.mark.late
 def test_absent_rows_are_as_missing_ones_and_have_no_scores():
     x = noisy(700, 1)
     x[500] += 9
@@ -79,6 +83,7 @@ def test_absent_rows_are_as_missing_ones_and_have_no_scores():
     assert np.isfinite(detector.score(whole[keep][250:])).all()
 
 
+@pytest.mark.late
 def test_times_come_back_in_their_zone_beside_every_score():
     x = noisy(500, 1)
     x[400:420] = 0
@@ -95,6 +100,7 @@ def test_times_come_back_in_their_zone_beside_every_score():
     assert best.time == found.series.times[200 + best.peak]
 
 
+@pytest.mark.late
 def test_several_recordings_are_scored_one_after_another(tmp_path):
     parts = {7: noisy(300, 0), 3: noisy(260, 1)}
     parts[3][200] += 9

@@ -87,6 +87,7 @@ def vus_pr_by_loop(labels: np.ndarray, scores: np.ndarray, buffer: int, levels: 
     return volume / (buffer + 1)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(("labels", "buffer"), CASES)
 @pytest.mark.parametrize("rounded", [False, True])  # with ties
 def test_vus_pr_is_what_plain_loops_give(labels, buffer, rounded):

@@ -73,6 +73,7 @@ FILES = [
 ]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", PROFILES)
 @pytest.mark.parametrize("digits", [0, 8])  # with ties
 def test_the_score_is_what_plain_loops_give(name, digits):

@@ -71,6 +71,7 @@ MODES = [(name, False) for name in HOSTILE] + [
 ]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name, past_only", MODES)
 def test_hostile_recordings_get_finite_scores(name, past_only):
     x = HOSTILE[name]
@@ -83,6 +84,7 @@ def test_hostile_recordings_get_finite_scores(name, past_only):
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "isolation forest"])
 def test_every_score_is_finite_and_the_same_each_time(name):
     r = record()
@@ -92,6 +94,7 @@ def test_every_score_is_finite_and_the_same_each_time(name):
     np.testing.assert_array_equal(first, EVERY[name](r))
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", [name for name in SCORES if name != "energy"])  # it falls there
 @pytest.mark.parametrize("past_only", [False, True])
 def test_every_member_finds_a_wave_that_stops(name, past_only):
@@ -99,6 +102,7 @@ def test_every_member_finds_a_wave_that_stops(name, past_only):
     assert 580 - 300 <= found.argmax() <= 640 - 300 + 80 * past_only
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("members", [(name,) for name in SCORES] + [Scoring().members])
 def test_past_only_scores_do_not_change_with_the_future(members):
     recipe = Scoring(past_only=True, members=members)
@@ -112,12 +116,14 @@ def test_past_only_scores_do_not_change_with_the_future(members):
     np.testing.assert_allclose(score_recording(x[:, :500], 300, recipe=recipe).scores, whole[:500])
 
 
+@pytest.mark.late
 def test_the_fused_score_peaks_where_the_wave_stops():
     found = score_recording(wave()[None], 300)
     assert 590 <= found.scores.argmax() < 640
     assert found.scores.max() > 10 * np.median(found.scores[300:500])
 
 
+@pytest.mark.late
 def test_a_series_of_several_channels_says_which_one_is_odd():
     other = wave(seed=1)
     other[600:630] = other[560:590]

@@ -71,6 +71,7 @@ def test_threshold_and_p_follow_from_the_ranks():
         assert found.novel == (found.score > 1)
 
 
+@pytest.mark.late
 @pytest.mark.again
 @pytest.mark.parametrize("growth", [1.0, 1.5])
 def test_a_watchman_keeps_the_promised_rate_while_the_stream_drifts(growth):

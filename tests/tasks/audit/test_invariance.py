@@ -64,6 +64,7 @@ def on_ramps() -> Invariance:
     return st.inspect_views(ramps())
 
 
+@pytest.mark.late
 def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps):
     lost = {audit.name for audit in on_ramps.views if audit.verdict == DESTROYS}
     assert lost == {"flip", "reverse"}

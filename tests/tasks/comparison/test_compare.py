@@ -50,6 +50,7 @@ def result(model):
     return compare(model, TRAIN, TEST, labels_per_class=(1, 3, None), draws=4)
 
 
+@pytest.mark.late
 def test_every_row_is_judged_on_all_test_series_at_every_number_of_labels(result):
     rivals = ("untrained encoder", "raw values", "MiniRocket + ridge", "supervised from scratch")
     assert result.names == ("selftime", *rivals)

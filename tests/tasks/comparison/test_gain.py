@@ -26,6 +26,7 @@ def simulated(rng, draws, cases):
     return row(0.03), row(0.0)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("draws", [1, 5])
 def test_interval_covers_the_true_difference(draws):
     rng = np.random.default_rng(1)

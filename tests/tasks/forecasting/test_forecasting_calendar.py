@@ -50,6 +50,7 @@ def test_stamps_go_on_by_their_rule(stamps, wanted):
     assert [str(stamp.date()) for stamp in found] == wanted
 
 
+@pytest.mark.late
 def test_types_and_zones_come_back():
     dates = [d.date() for d in pd.bdate_range("2024-01-01", periods=100)]
     assert ahead(pa.array(dates), 1)["ds"].to_pylist() == [dt.date(2024, 5, 20)]
@@ -67,6 +68,7 @@ def test_types_and_zones_come_back():
     assert ahead(pa.array(range(1950, 2030)), 1)["ds"].to_pylist() == [2030]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_predict_without_histories_gives_a_frame_of_the_kind_that_was_fitted(kind):
     table = kind({"ds": hours(100), "y": season(100, 12)})
@@ -77,6 +79,7 @@ def test_predict_without_histories_gives_a_frame_of_the_kind_that_was_fitted(kin
     assert stamps[0].as_py() == hours(101)[-1]
 
 
+@pytest.mark.late
 def test_days_of_pandas_come_back_as_they_were():
     days = pd.date_range("2024-01-01", periods=60)
     for given, kind in (
@@ -90,6 +93,7 @@ def test_days_of_pandas_come_back_as_they_were():
             assert type(found["ds"][0]) is kind and str(found["ds"][0])[:10] == "2024-03-01"
 
 
+@pytest.mark.late
 def test_midnight_stays_midnight_when_clocks_change():
     days = pd.date_range("2024-01-01", "2024-03-30", tz="Europe/Berlin")
     frame = pd.DataFrame({"ds": days, "y": season(len(days), 7)})
@@ -98,6 +102,7 @@ def test_midnight_stays_midnight_when_clocks_change():
     assert list(found) == list(wanted)
 
 
+@pytest.mark.late
 def test_series_that_end_at_different_times_have_their_own_stamps():
     parts = [("a", 100, "2024-01-01"), ("b", 80, "2024-02-01")]
     frame = pd.concat(
@@ -108,6 +113,7 @@ def test_series_that_end_at_different_times_have_their_own_stamps():
     assert [str(t)[:10] for t in found["ds"]] == ["2024-04-10", "2024-04-21"]
 
 
+@pytest.mark.late
 def test_without_a_rule_there_are_steps_and_a_reason(caplog):
     gaps = np.random.default_rng(0).integers(1, 10**6, 100).cumsum()
     stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(gaps, "s")
@@ -117,15 +123,16 @@ def test_without_a_rule_there_are_steps_and_a_reason(caplog):
     assert "forecasts have steps and no times: stamps follow no rule (series '0')" in caplog.text
 
 
+@pytest.mark.late
 def test_absent_rows_are_missing_values(caplog):
-    kept = np.random.default_rng(0).random(600) > 0.05
+    kept = np.random.default_rng(0).random(400) > 0.05
     kept[-48:] = True
-    y = season(600, 24)
-    some = pa.table({"ds": [h for h, k in zip(hours(600), kept, strict=True) if k], "y": y[kept]})
-    whole = pa.table({"ds": hours(600), "y": np.where(kept, y, np.nan)})
+    y = season(400, 24)
+    some = pa.table({"ds": [h for h, k in zip(hours(400), kept, strict=True) if k], "y": y[kept]})
+    whole = pa.table({"ds": hours(400), "y": np.where(kept, y, np.nan)})
     found, other = (st.Forecaster(horizon=24, season=24).fit(t).predict(t) for t in (some, whole))
     assert found.equals(other)
-    truth = season(624, 24)[600:]
+    truth = season(424, 24)[400:]
     assert np.abs(found["y"].to_numpy() - truth).max() < 0.05
     assert f"{(~kept).sum()} rows that are absent from the times count as missing" in caplog.text
     gappy = st.read(some)
@@ -133,21 +140,22 @@ def test_absent_rows_are_missing_values(caplog):
     assert errors[0] == errors[1]
 
 
+@pytest.mark.late
 def test_a_gap_at_the_end_is_forecast_across():
     rng = np.random.default_rng(0)
     errors, inside, widths = {0: [], 18: []}, [], {0: [], 18: []}
-    for _ in range(6):
-        x = season(624, 24) + rng.normal(scale=0.3, size=624)
+    for _ in range(3):
+        x = season(424, 24) + rng.normal(scale=0.3, size=424)
         for gap in (0, 18):
-            past = x[:600].copy()
-            past[600 - gap :] = np.nan
+            past = x[:400].copy()
+            past[400 - gap :] = np.nan
             fitted = st.Forecaster(horizon=24, season=24).fit(past[None])
             found = fitted.forecasts()
-            errors[gap].append(np.mean((found.mean[0, 0] - season(624, 24)[600:]) ** 2))
+            errors[gap].append(np.mean((found.mean[0, 0] - season(424, 24)[400:]) ** 2))
             low, high = found.quantiles[0, 0, 0], found.quantiles[0, -1, 0]
             widths[gap].append(np.mean(high - low))
             if gap:
-                inside.append(np.mean((x[600:] >= low) & (x[600:] <= high)))
+                inside.append(np.mean((x[400:] >= low) & (x[400:] <= high)))
     assert "the last 18 steps of series '0' are forecast too" in fitted.reason_
     assert np.mean(errors[18]) < 2 * np.mean(errors[0]) + 0.01
     assert 0.85 < np.mean(inside) <= 1
@@ -235,6 +243,7 @@ def test_a_future_that_does_not_fit_is_refused(known_ahead):
         fitted.predict(past, zoned)
 
 
+@pytest.mark.late
 def test_a_future_without_times_that_begins_with_the_history_is_seen_through():
     (part,) = driven(("a",))
     x = part[["y", "w"]].to_numpy().T
@@ -244,6 +253,7 @@ def test_a_future_without_times_that_begins_with_the_history_is_seen_through():
     np.testing.assert_array_equal(fitted.predict(future=ahead), fitted.predict(future=whole))
 
 
+@pytest.mark.late
 def test_notes_are_said_once(caplog):
     gone = season(300, 24)
     gone[-5:] = np.nan

@@ -65,6 +65,7 @@ def test_an_effect_that_bends_is_found_under_a_walk():
     assert np.corrcoef(found, 2 * x[:, 1] ** 2)[0, 1] > 0.98
 
 
+@pytest.mark.late
 def test_what_is_known_ahead_makes_forecasts_better(fitted):
     x, forecaster = fitted
     assert "the effect of covariates is taken out and added again" in forecaster.reason_
@@ -143,6 +144,7 @@ def test_wrong_covariates_are_refused(fitted):
         forecaster.predict(future=np.zeros((1, 1, 5)))
 
 
+@pytest.mark.late
 def test_a_backtest_says_what_covariates_are_worth():
     series = st.SeriesSet.of(driven(500).T[None])
     found = backtest(series, [H], covariates=("1",))
@@ -155,6 +157,7 @@ def test_a_backtest_says_what_covariates_are_worth():
     assert without.errors[H] == found.references[ALONE][H]
 
 
+@pytest.mark.late
 def test_commands_take_covariates(tmp_path):
     x = driven(300)
     past, future = tmp_path / "past.csv", tmp_path / "future.csv"

@@ -85,6 +85,7 @@ def test_features_are_accepted_where_they_help(bent):
     assert np.mean((after - truth) ** 2) < 0.8 * np.mean((before - truth) ** 2)
 
 
+@pytest.mark.late
 def test_features_are_left_out_where_they_do_not_help(np_rng):
     folds = cut_folds([np_rng.normal(size=(900, 1))], 6, look_back=16)
     found = fit_forecaster(folds, 1, np.random.default_rng(0))[0]

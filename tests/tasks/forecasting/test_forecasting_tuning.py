@@ -66,6 +66,7 @@ def test_a_model_is_shown_windows_as_its_encoder_knows_them(closed, np_rng):
     assert (found.std(axis=(0, 1)) > 0.01).mean() > 0.5  # windows differ, so do their vectors
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("strategy", ["head", "partial", "full"])
 def test_strategies_train_what_they_say(patched, history, strategy):
     found = finetune_forecaster([history], 6, patched, strategy, levels=LEVELS, steps=SHORT)

@@ -57,6 +57,7 @@ def test_layers_are_picked_by_labelled_series():
     assert found.judged == 12 and found.candidates == only.candidates
 
 
+@pytest.mark.late
 def test_views_are_judged_by_labelled_series():
     found, only = st.inspect_views(SOME), st.inspect_views(SOME[:12])
     assert (found.series, found.classes) == (12, 2) and found.to_dict() == only.to_dict()

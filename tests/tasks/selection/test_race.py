@@ -36,6 +36,7 @@ def ran(tmp_path_factory):
     return made, folder, calls
 
 
+@pytest.mark.late
 def test_with_labels_the_probe_ranks_and_the_best_model_is_kept(ran):
     made, _, calls = ran
     assert {finish.name for finish in made.finishes} == {"spectral", "simclr"}
@@ -57,6 +58,7 @@ def test_a_race_that_is_run_again_takes_what_is_there(ran):
         race(other, objectives=("spectral",), run=folder)
 
 
+@pytest.mark.late
 def test_without_labels_the_criterion_ranks():
     made = race(waves(labelled=False), objectives=("spectral", "neighbours"))
     scores = [finish.criterion for finish in made.finishes]
@@ -66,6 +68,7 @@ def test_without_labels_the_criterion_ranks():
     assert races.CRITERION in CRITERIA and made.to_dict()["criterion"] == races.CRITERION
 
 
+@pytest.mark.late
 def test_a_contender_that_fails_comes_in_last(monkeypatch):
     real = races.pretrain
 

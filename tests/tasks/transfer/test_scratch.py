@@ -47,6 +47,7 @@ def steps_taken(monkeypatch):
     return losses
 
 
+@pytest.mark.late
 @pytest.mark.again
 def test_it_learns_to_tell_waves_apart_and_ends_when_it_can(steps_taken):
     (X, y), (other, truth) = sines(40, 0), sines(60, 1)
@@ -90,6 +91,7 @@ def test_predictions_are_of_the_highest_score():
     np.testing.assert_array_equal(model.predict(X), model.classes_[wanted])
 
 
+@pytest.mark.late
 @pytest.mark.again
 def test_missing_values_and_several_channels():
     X, y = sines(40, 0, channels=2)

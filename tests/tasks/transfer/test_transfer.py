@@ -73,6 +73,7 @@ def moved(before, model):
     return {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_every_strategy_learns_from_labels_and_leaves_the_model_as_it_was(attentive, strategy):
     before = weights(attentive)
@@ -103,6 +104,7 @@ def test_partial_trains_the_last_blocks_alone(network):
     assert any(".entry." in name for name in moved(weights(network), everything.model))
 
 
+@pytest.mark.late
 @pytest.mark.again
 @pytest.mark.parametrize(
     "head",
