@@ -55,6 +55,7 @@ def json_of(*words) -> dict:
     return json.loads(result.stdout)
 
 
+@pytest.mark.late
 def test_help_names_every_command():
     result = run(app, ["--help"])
     assert result.exit_code == 0
@@ -77,6 +78,7 @@ def test_version_is_that_of_the_package():
     assert run(app, ["--version"]).stdout.strip() == st.__version__
 
 
+@pytest.mark.late
 def test_inspect_counts_what_is_there(world):
     found = json_of("inspect", world / "train.csv")
     assert found["series"] == 24 and found["shortest"] == found["longest"] == 40

@@ -45,6 +45,7 @@ def test_the_table_says_what_to_leave_out(data):
     assert "jitter: 0 of 3" in result.stderr and "done: 3 of 3" in result.stderr
 
 
+@pytest.mark.late
 def test_json_stands_alone_and_a_seed_fixes_it(data):
     first, second = (run(data, "--views", "--json", "--seed", 2) for _ in range(2))
     assert first.stdout == second.stdout

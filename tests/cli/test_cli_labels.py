@@ -107,6 +107,7 @@ def test_comparisons_advice_and_races_take_labelled_series_alone(world, tmp_path
     assert "unlabelled" in page and ">None<" not in page and '"None"' not in page
 
 
+@pytest.mark.late
 def test_what_is_suggested_comes_back(world, tmp_path):
     out = tmp_path / "list.csv"
     words = ["suggest", world / "run", world / "train", "--labels", world / "of_train.csv"]

@@ -34,6 +34,7 @@ def test_import_selftime_imports_nothing_else():
     assert loaded_by("import selftime; selftime.__version__; dir(selftime)") == set()
 
 
+@pytest.mark.late
 def test_help_imports_nothing_heavy():
     code = (
         "from typer.testing import CliRunner; from selftime.cli import app\n"

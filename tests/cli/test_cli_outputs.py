@@ -85,6 +85,7 @@ def test_the_old_run_is_put_back_when_the_new_one_cannot_take_its_place(old_run,
     assert (old_run / "run.json").read_text() == "{}"
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("signal, code", [("SIGTERM", 143), ("SIGKILL", -9)])
 def test_ended_in_the_middle(old_run, signal, code):
     words = [sys.executable, "-c", FILLING, str(old_run), signal]
@@ -151,6 +152,7 @@ def test_the_demo_never_asks_for_a_folder_that_is_taken(tmp_path, monkeypatch):
     assert str(free_folder("selftime-demo", force=True)) == "selftime-demo"
 
 
+@pytest.mark.late
 def test_methods_through_the_installed_command():
     script = "import sys; sys.argv = ['selftime', 'inspect', 'sample:ECG', '--json']; "
     script += "from selftime.cli import main; main()"

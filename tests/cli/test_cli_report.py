@@ -216,6 +216,7 @@ def test_a_log_of_steps_is_summed_up(world, tmp_path):
     assert json.loads(call("report", folder, "--json")[0])["metrics"] == log
 
 
+@pytest.mark.late
 def test_nothing_is_replaced_unless_told(world, tmp_path):
     folder = bare(world, tmp_path)
     page = folder / "report.html"

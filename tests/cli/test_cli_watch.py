@@ -226,6 +226,7 @@ def test_a_header_names_the_columns():
     assert parse_step(b"9,2", 2, [None, 1, 0])[1] == "got 2 values, wanted 3"
 
 
+@pytest.mark.late
 def test_streams_with_a_header_go_by_name(tmp_path):
     x = st.SeriesSet.of(np.random.default_rng(0).normal(size=(20, 2, 30)), channels=["u", "v"])
     model = st.pretrain(x, objective="simclr", encoder="dilated_causal", budget="1 step")

@@ -157,6 +157,7 @@ def test_of_options_that_do_not_fit(options, world, monkeypatch):
     check(f"inspect good.csv {options}", world, monkeypatch)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("words", WRONG)
 def test_of_wrong_words(words, world, monkeypatch):
     assert check(words, world, monkeypatch) != 0

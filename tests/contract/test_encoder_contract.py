@@ -36,6 +36,7 @@ def test_every_encoder_has_a_case():
     assert named == set(ENCODERS), "add it to its cases_*.py"
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("law, name", [kept(*pair) for pair in product(laws.LAWS, ENCODER_CASES)])
 def test_encoder_keeps(law, name):
     law(ENCODER_CASES[name])

@@ -69,6 +69,7 @@ def test_stamps_after_a_prefix_are_those_that_follow(name, n, k):
     assert clock.follows(times[:n])
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", RULES)
 @given(seed=some.integers(0, 1000), share=some.floats(0, 0.3))
 def test_absent_stamps_do_not_change_the_rule(name, seed, share):

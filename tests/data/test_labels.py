@@ -356,6 +356,7 @@ def test_folders_of_machines_are_groups_and_folders_of_classes_labels(tmp_path, 
     assert read(tmp_path / "b", group="folder").labels is None
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("form", ["{}_{:03}.csv", "{}-{}.csv", "{}{}.csv", "{} {:02}.csv"])
 def test_labels_in_names_are_what_stands_before_the_last_number(form, tmp_path):
     names = [form.format("worn" if i % 3 == 0 else "normal", i) for i in range(6)]

@@ -121,6 +121,7 @@ def test_named_columns_and_no_times(tmp_path):
     assert x.labels.tolist() == ["k"]
 
 
+@pytest.mark.late
 def test_a_row_may_be_longer_than_a_megabyte(tmp_path):
     names = ",".join(["label", *(f"t{i}" for i in range(1000))])
     row = ",".join(["k", *(f"{i}.{'0' * 1200}" for i in range(1000))])

@@ -127,6 +127,7 @@ def test_telemetry_with_two_arrays_is_refused_with_the_mend(data_root):
         read(data_root / "anomaly" / "smap_msl" / "A-1.npz")
 
 
+@pytest.mark.late
 def test_spoken_digits(data_root):
     x = read(data_root / "modalities" / "audio_fsdd")
     assert len(x) == 320

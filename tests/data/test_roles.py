@@ -309,6 +309,7 @@ def test_dates_of_a_frame_are_found_by_type():
 HEADS = ["part_number,result", "Part No,Result", "serial,verdict", "result,part_number"]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("head", HEADS)
 def test_a_part_number_and_a_result_are_no_steps(head, tmp_path):
     def row(i):

@@ -32,6 +32,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.late
 def test_every_section_with_figures_is_there():
     train, test, found = judged_pair()
     content = full_content()
@@ -44,6 +45,7 @@ def test_every_section_with_figures_is_there():
     assert list(dict.fromkeys(row[0] for row in ROWS)) == sections[:-1]  # all but "use"
 
 
+@pytest.mark.late
 def test_places_are_in_the_files():
     _, _, found = judged_pair()
     files = {

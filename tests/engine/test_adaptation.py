@@ -95,6 +95,7 @@ def test_a_closed_form_of_one_channel_is_measured_anew_and_run_on_each() -> None
     assert len(changed) == 2 * sum(isinstance(p, Standardised) for p in model.encoder.modules())
 
 
+@pytest.mark.late
 def test_kernels_drawn_for_several_channels_cannot_follow() -> None:
     model = st.pretrain(walks(12, 2, 24, names=("x", "y")), objective="spectral")
     said = (
@@ -109,6 +110,7 @@ LINEAR = ("dilated", "tstcc_cnn", "gru")
 """What they read of the input is linear; of Inception a maximum of sums is not that of maxima."""
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "network, channels", [*((name, 2) for name in NETWORKS), *((name, 5) for name in LINEAR)]
 )

@@ -29,6 +29,7 @@ def test_a_network_goes_on_from_its_weights(first):
     assert again.card["settings"]["encoder"]["reason"].startswith("of the model that was given")
 
 
+@pytest.mark.late
 def test_a_folder_will_do_and_features_are_joined_before_a_solve(first, tmp_path):
     first.save(tmp_path / "model")
     model = selftime.pretrain(X, encoder=str(tmp_path / "model"))

@@ -18,6 +18,7 @@ def walks(n=8, channels=1, T=24, seed=0):
     return np.random.default_rng(seed).normal(size=(n, channels, T)).cumsum(axis=2)
 
 
+@pytest.mark.late
 def test_every_choice_has_a_reason():
     model = pretrain(walks())
     settings = model.card["settings"]

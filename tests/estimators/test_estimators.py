@@ -37,6 +37,7 @@ def model(data):
     return pretrain(data[0], encoder="quantiles")
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("head", ["linear", "knn"])
 def test_classifier_learns_from_ragged_lists(data, model, head):
     X, y = data
@@ -101,6 +102,7 @@ def test_classifier_pretrains_on_its_own_series_when_it_has_no_model():
     assert classifier.score(X, y) > 0.9
 
 
+@pytest.mark.late
 def test_transformer_is_pretraining(data, model):
     X, y = data
     transformer = SelfSupervised(encoder="quantiles")

@@ -47,6 +47,7 @@ def test_several_values_are_told(model):
     np.testing.assert_allclose(said[:, 1], 3 - 2 * said[:, 0], atol=1e-8)
 
 
+@pytest.mark.late
 def test_values_by_a_network(stepwise):
     regressor = Regressor(stepwise, strategy="full", head="mlp", **SHORT).fit(X, SPEED)
     assert regressor.why_ == "given" and regressor.model_ is not stepwise
@@ -74,6 +75,7 @@ def test_steps_are_told(stepwise):
         np.testing.assert_array_equal(np.array(["down", "up"])[shares.argmax(axis=1)], own)
 
 
+@pytest.mark.late
 def test_fine_tuning_changes_the_model_and_few_labels_do_not(stepwise):
     labels = np.where(SPEED > 3, "fast", "slow")
     frozen = Classifier(stepwise).fit(X, labels)

@@ -113,6 +113,7 @@ def test_other_channels_are_refused(fitted):
         fitted.predict(waves(90).T[None])
 
 
+@pytest.mark.late
 def test_a_models_vectors_may_serve():
     x = waves(260, 1).T[None]
     model = st.pretrain(st.windows(st.SeriesSet.of(x), 32, stride=8).select(), encoder="quantiles")
@@ -134,6 +135,7 @@ def raw():
     return waves(500, 2)
 
 
+@pytest.mark.late
 def test_nothing_after_the_origin_changes_a_forecast(raw):
     """The test part is replaced by noise: scale, options, weights and first forecast stay."""
     changed = raw.copy()

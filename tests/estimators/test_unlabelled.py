@@ -97,6 +97,7 @@ def test_several_labels_may_be_missing(model):
     np.testing.assert_array_equal(found.predict(X), only.predict(X))
 
 
+@pytest.mark.late
 def test_steps_may_be_unlabelled(stepwise):
     whole = [np.where(row > 0, "up", "down") for row in X]
     some = [np.where(np.arange(60) < 40, own, None) for own in whole]
@@ -110,6 +111,7 @@ def test_steps_may_be_unlabelled(stepwise):
     assert tuned.classes_.tolist() == ["down", "up"]
 
 
+@pytest.mark.late
 def test_labels_of_steps_come_with_the_series(stepwise, tmp_path):
     rows = ["id,start,end,label"]
     for i in range(40):
@@ -187,6 +189,7 @@ def test_series_come_in_many_forms(model, given):
         assert len(found.predict(series.iloc[:1])) == 1
 
 
+@pytest.mark.late
 def test_files_come_as_paths_and_patterns(model, tmp_path):
     paths = [str(tmp_path / f"s{i:02d}.csv") for i in range(40)]
     for path, row in zip(paths, X, strict=True):

@@ -88,6 +88,7 @@ def test_few_public_names_have_two_homes():
     assert len(shared) <= 60, listing
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "rule",
     [bare_participles, lambda trees: two_homes_on_a_floor(trees, SOURCE),

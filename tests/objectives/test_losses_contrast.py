@@ -131,6 +131,7 @@ def test_contrast_has_the_gradient_of_finite_differences(rng: torch.Generator) -
     assert gradcheck(lambda z: contrast(z, valid) * weight, (z,))
 
 
+@pytest.mark.late
 def test_losses_have_the_gradient_of_finite_differences(rng: torch.Generator) -> None:
     first, second = (z.requires_grad_() for z in drawn(rng, 2, 3, 2))
     assert gradcheck(lambda a, b: nt_xent(a, b, 0.3), (first, second))

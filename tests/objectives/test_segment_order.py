@@ -130,6 +130,7 @@ def test_series_that_are_too_short_cost_nothing() -> None:
         assert float(loss.detach()) == 0
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("kind", [SegmentOrder, RightOrder])
 def test_stages_are_put_in_order(kind: type[SegmentOrder] | type[RightOrder]) -> None:
     encoder = Dilated(channels=1, hidden=8, depth=3, dim=16)
@@ -137,6 +138,7 @@ def test_stages_are_put_in_order(kind: type[SegmentOrder] | type[RightOrder]) ->
     assert after < 0.6 * before
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("kind", [SegmentOrder, RightOrder])
 def test_constant_series_cost_what_chance_costs_at_best(
     kind: type[SegmentOrder] | type[RightOrder],

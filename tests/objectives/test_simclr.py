@@ -112,6 +112,7 @@ def test_an_encoder_without_weights_still_trains_its_projection() -> None:
     assert len(list(objective.parameters())) == 4
 
 
+@pytest.mark.late
 def test_the_loss_falls() -> None:
     before, after = before_and_after(
         SimCLR(encoder=Dilated(channels=1, hidden=8, depth=3, dim=16)), sines()

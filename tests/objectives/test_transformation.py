@@ -131,6 +131,7 @@ def test_what_looks_the_same_both_ways_teaches_nothing() -> None:
     assert after > 0.69
 
 
+@pytest.mark.late
 def test_the_losses_fall() -> None:
     for kind, views in ((ArrowOfTime, None), (Transformation, PLAIN)):
         encoder = Dilated(channels=1, hidden=8, depth=3, dim=16)

@@ -159,6 +159,7 @@ def test_every_trainable_weight_gets_a_gradient_and_no_frozen_one() -> None:
             assert weight.grad.any(), name
 
 
+@pytest.mark.late
 def test_the_loss_falls() -> None:
     before, after = before_and_after(small_for(sines()), sines())
     assert after < 0.95 * before  # 9 % measured

@@ -165,6 +165,7 @@ def test_map_answers_to_pointer_and_keys(opened):
     assert told["overflow"] == 0  # nothing sticks out on a narrow screen
 
 
+@pytest.mark.late
 def test_series_are_drawn_as_they_are(opened):
     """The path that the script draws, against the values it was made from."""
     x = np.array([[0.0, 1.0, np.nan, 2.0, np.nan, 4.0, 4.0], [0, 0, 0, 0, 0, 0, 0]])
@@ -186,6 +187,7 @@ def test_series_are_drawn_as_they_are(opened):
     assert path.count("M") == 3  # two gaps
 
 
+@pytest.mark.late
 def test_bare_page_complains_of_nothing(opened):
     series = st.SeriesSet.of([np.arange(4.0)], ids=["one"])
     bare = Content(run=a_run(), series=series, vectors=some_vectors(1))

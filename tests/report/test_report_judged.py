@@ -253,6 +253,7 @@ def test_page_without_series_has_no_map_and_says_so():
     assert 'id="series"' not in text and 'href="#map"' not in text
 
 
+@pytest.mark.late
 def test_hostile_names_in_the_judged_parts_stay_text():
     names = sorted(HOSTILE[:3])
     train, test, found = judged_pair(3, 12, names=names)

@@ -45,6 +45,7 @@ def full() -> str:
     return page(full_content())
 
 
+@pytest.mark.late
 def test_sections_come_in_order(full):
     assert sections(full) == ["data", "learning", "map", "views", "results", "use"]
 
@@ -190,10 +191,12 @@ def test_a_long_log_stays_small():
     assert len(page(plain(metrics=log, monitor_ranges=RANGES))) < 400_000
 
 
+@pytest.mark.late
 def test_same_content_same_page(full):
     assert page(full_content()) == full
 
 
+@pytest.mark.late
 def test_content_stays_untouched():
     content = full_content()
     before = content.series.fingerprint(), content.vectors.copy(), repr(content.metrics)

@@ -286,6 +286,7 @@ def one_sided(shares: dict) -> Comparison:
     return Comparison(tuple(shares), hits, dict.fromkeys(shares, 9))
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "shares, pattern",
     [
@@ -317,6 +318,7 @@ def test_verdict_without_comparison():
     assert "with a warning at step 60: features collapse" in verdict_of(warned).sentence
 
 
+@pytest.mark.late
 def test_table_holds_means_and_intervals():
     comparison = a_comparison()
     found = results(comparison)
@@ -357,6 +359,7 @@ def test_rows_that_are_always_right_stay_in_the_chart():
     assert found.values[0][2] == "100.0 %" and 0 < found.values[0][1] <= 100
 
 
+@pytest.mark.late
 def test_section_for_the_card():
     comparison = a_comparison()
     text = results_section(comparison)

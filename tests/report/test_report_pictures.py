@@ -105,6 +105,7 @@ def test_curve_draws_the_means():
     np.testing.assert_allclose(line.get_ydata(), wanted)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("classes, channels", [(2, 1), (9, MOST_LINES + 1), (40, 1)])
 def test_map_shows_every_class_once(classes, channels):
     series = series_of(classes, channels=channels, ragged=True)
@@ -145,6 +146,7 @@ def test_chips_do_not_cover_one_another(np_rng):
             assert (np.abs(places[i] - places[j]) > CHIP).any()
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("classes", [2, 7, 40])
 def test_overview_has_a_panel_for_each_class(classes):
     figure = overview(series_of(classes, each=6), title="A title", each=4)

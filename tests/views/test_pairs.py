@@ -117,6 +117,7 @@ def is_even(counts: Tensor) -> bool:
     return chi < k * (1 - 2 / (9 * k) + 3.09 * (2 / (9 * k)) ** 0.5) ** 3  # Wilson & Hilferty 1931
 
 
+@pytest.mark.late
 def test_every_number_of_shared_steps_is_as_likely() -> None:
     x, rng, T = numbered([9]), seeded(1), 9
     shared = torch.cat([CROPS(x, rng).shared for _ in range(1000)])

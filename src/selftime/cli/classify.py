@@ -76,7 +76,8 @@ def classify(  # noqa: PLR0913 - the signature is the command line
             classifier.model_, classifier, labelled, asked, probabilities=probabilities
         )
         found.save(beside, overwrite=force)
-        leaks = st.find_leaks(given, labelled, asked)
+        known, of_test = (part[part.labelled] for part in (labelled, asked))
+        leaks = st.find_leaks(given, known, of_test)
         result |= {"accuracy": found.accuracy, "judged": judged, "leaks": leaks.to_dict()}
         result["evaluation"] = str(beside)
         right = f"{found.right.sum():,} of {judged:,}{'' if judged == len(asked) else ' labelled'}"

@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from selftime.data.arrays import number_classes
+from selftime.data.clock import Clock
 from selftime.data.fills import describe_fills
 from selftime.data.periods import period_of
 from selftime.data.readers import read
+from selftime.data.rules import Months, rule_in_words
 from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
 from selftime.door import option
@@ -157,13 +159,19 @@ def constant_channels(series: SeriesSet) -> tuple[str, ...]:
 
 
 def sampling_interval(series: SeriesSet) -> tuple[str | None, float | None]:
-    """Return the median time between timepoints, and the share that differs by over a tenth."""
+    """Return the median time between timepoints, and the share that differs by over a tenth.
+
+    Months and longer steps are said as such.
+    """
     if series.times is None:
         return None, None
     apart = np.delete(np.diff(series.times), series.offsets[1:-1] - 1)  # not from one to the next
     if not len(apart):
         return None, None
     dated = np.issubdtype(apart.dtype, np.timedelta64)
+    rule = Clock.of(series.times[: series.offsets[1]], series.stamps).rule
+    if isinstance(rule, Months):
+        return rule_in_words(rule).removeprefix("every "), 0.0
     seconds = apart / np.timedelta64(1, "s") if dated else apart.astype(np.float64)
     usual = float(np.median(seconds))
     return duration_in_words(usual), float((np.abs(seconds - usual) > 0.1 * abs(usual)).mean())

@@ -87,6 +87,7 @@ def plain_minirocket(encoder, x):
     return np.array(rows)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     ("lengths", "channels", "missing"),
     [([40, 40], 1, 0.0), ([40, 17, 33], 1, 0.2), ([24, 19], 4, 0.1), ([5, 1, 2], 1, 0.0)],

@@ -24,6 +24,7 @@ def ready(name: str) -> Encoder:
     return encoder
 
 
+@pytest.mark.late
 @by_name
 def test_a_ragged_batch_equals_each_series_alone(name):
     encoder, x = ready(name).double(), walks(LENGTHS, gaps=0.4)
@@ -94,6 +95,7 @@ def test_half_precision_is_near_full_or_refused(name):
     assert (half - full).abs().max() < 0.05 * full.abs().max()
 
 
+@pytest.mark.late
 @by_name
 def test_three_steps_of_simclr_reach_every_weight_and_lower_the_loss(name):
     objective = SimCLR(encoder=network(name))

@@ -75,6 +75,7 @@ def test_any_shifts_equal_plain_loops(
     torch.testing.assert_close(taps(*given, shifts), loops(*given, shifts))
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shifts", BEHIND_AND_AHEAD)
 def test_gradients_are_those_of_finite_differences(

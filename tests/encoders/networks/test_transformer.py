@@ -252,6 +252,7 @@ def test_short_series_have_shorter_patches(length: int, patch: int) -> None:
     assert BUILDERS["transformer"](channels=1, length=length).stride == patch
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("kind", ["patchtst_42", "transformer", "class token"])
 def test_learning_by_contrast_reaches_every_weight(kind: str) -> None:
     x = Batch(*(part[:8] for part in sines()))

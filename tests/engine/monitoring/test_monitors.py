@@ -409,6 +409,7 @@ def similarity(a, b):
     return nn.functional.normalize(a, dim=1) @ nn.functional.normalize(b, dim=1).T
 
 
+@pytest.mark.late
 def test_attraction_alone_collapses_within_50_steps():
     found = trained(lambda a, b: -similarity(a, b).diagonal().mean())
     assert found == [(40, "std")]

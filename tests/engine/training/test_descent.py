@@ -42,6 +42,7 @@ def stopping_at(step):
     return log
 
 
+@pytest.mark.late
 @BOTH
 def test_a_run_folder_holds_all_there_is_to_know(name, tmp_path):
     model = learnt(name, run=tmp_path / "run")
@@ -150,6 +151,7 @@ def test_ragged_missing_and_many_channels(name):
     np.testing.assert_allclose(np.linalg.norm(Z, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.late
 def test_progress_is_told_in_steps_or_hundredths():
     told = []
     learnt("simclr", progress=lambda *at: told.append(at))

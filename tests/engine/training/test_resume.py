@@ -47,6 +47,7 @@ def test_a_run_that_is_taken_up_ends_in_the_same_bits(name, accumulate, averagin
     assert torch.equal(whole.embed(x), halves.embed(x))
 
 
+@pytest.mark.late
 def test_teachers_are_part_of_the_state(tmp_path):
     straight, first, second = followed(), followed(), followed()
     losses = advanced(straight, 12)
@@ -56,6 +57,7 @@ def test_teachers_are_part_of_the_state(tmp_path):
     assert_same_state(second.state(), straight.state())
 
 
+@pytest.mark.late
 @BOTH
 def test_a_state_stays_what_it_was(name):
     training = training_of(name)

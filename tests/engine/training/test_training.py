@@ -69,6 +69,7 @@ def test_same_seed_same_bits_other_seed_other_bits(name):
     assert_same_state(first.state(), second.state())
 
 
+@pytest.mark.late
 @BOTH
 def test_global_randomness_is_neither_read_nor_moved(name):
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
@@ -80,6 +81,7 @@ def test_global_randomness_is_neither_read_nor_moved(name):
         assert advanced(training_of(name), 2) == losses
 
 
+@pytest.mark.late
 def test_a_run_is_not_changed_by_those_before_it():
     losses = advanced(training_of("ts2vec"), 3)
     advanced(training_of("simclr", accumulate=3, precision="bf16"), 2)
@@ -114,6 +116,7 @@ def applied_norms(training, steps):
     return found, said
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_gradients_are_cut_to_the_longest_that_is_allowed(accumulate):
     free, said = applied_norms(training_of("ts2vec", accumulate=accumulate), 1)
@@ -136,6 +139,7 @@ def test_a_loss_that_is_no_number_ends_the_run():
     assert str(caught.value) == f"the loss is nan at step 3: lower the rate ({rate:g})"
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "budget, accumulate, steps", [("7 steps", 2, 7), ("2 epochs", 1, 6), ("2 epochs", 2, 2)]
 )
@@ -233,6 +237,7 @@ def test_the_end_of_a_run_costs_nothing_on_a_cpu(monkeypatch):
     assert not searched
 
 
+@pytest.mark.late
 @BOTH
 def test_half_precision_learns_nearly_the_same(name):
     exact, mixed = (training_of(name, precision=precision) for precision in ("no", "bf16"))

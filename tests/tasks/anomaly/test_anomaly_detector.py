@@ -76,6 +76,7 @@ def test_frames_are_taken():
     assert 290 <= scores.argmax() <= 340
 
 
+@pytest.mark.late
 def test_a_model_is_one_more_space_to_compare_in():
     encoder = Dilated(channels=1, hidden=4, depth=3, dim=8)
     model = st.Model(encoder, fit_channels(st.SeriesSet.of(wave()[None])), ("0",))
@@ -137,6 +138,7 @@ def test_what_is_certainly_anomalous_is_an_alarm_after_many_others():
     assert not above[600:800].any()
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("growth", [1.0, 1.5])
 def test_alarms_keep_their_share_under_a_drift(growth):
     """Where scores grow by half, a fixed threshold alarms nearly twice as often as promised."""
@@ -173,6 +175,7 @@ def run(*arguments: str):
     return CliRunner().invoke(app, ["detect", *map(str, arguments)])
 
 
+@pytest.mark.late
 def test_detect_writes_a_score_for_every_step_and_tells_the_alarms(tmp_path):
     file = tmp_path / "wave.csv"
     times = np.datetime64("2020-01-01") + np.arange(900).astype("timedelta64[h]")
@@ -196,6 +199,7 @@ def test_detect_writes_a_score_for_every_step_and_tells_the_alarms(tmp_path):
     assert again.exit_code == 2 and "exists: choose another --out" in again.output
 
 
+@pytest.mark.late
 def test_detect_past_only_needs_no_later_step(tmp_path):
     whole, half = tmp_path / "whole.txt", tmp_path / "half.txt"
     series = np.r_[wave(300), broken()]

@@ -170,6 +170,7 @@ def test_the_matrix_profile_is_what_plain_loops_give(past_only):
     np.testing.assert_allclose(squares, np.square(wanted), atol=1e-10)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("past_only", [False, True])
 def test_nearest_is_what_plain_loops_give(past_only):
     rng = np.random.default_rng(0)

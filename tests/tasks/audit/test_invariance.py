@@ -75,6 +75,7 @@ def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps
     assert {audit.name for audit in on_ramps.views} == set(VIEWS)
 
 
+@pytest.mark.late
 def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     names = ("flip", "reverse", "smooth")
     monkeypatch.setattr(
@@ -85,6 +86,7 @@ def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     assert not found.warnings()
 
 
+@pytest.mark.late
 def test_a_seed_fixes_everything_and_series_stay_untouched(few):
     series = ramps(12)
     before, world = series.fingerprint(), torch.get_rng_state()
@@ -220,6 +222,7 @@ def test_every_view_is_graded_with_its_default_in_the_middle():
             assert inspect.signature(view).parameters[word].default == amounts[len(amounts) // 2]
 
 
+@pytest.mark.late
 def test_the_picture_shows_every_view_and_what_is_suggested(on_ramps):
     figure = audit_picture(on_ramps, title="A title")
     words = {t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))}

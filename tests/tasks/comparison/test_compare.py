@@ -169,6 +169,7 @@ def test_labels_saved_are_counted_beside_scratch_and_minirocket():
     assert Comparison((1,), {k: {1: v[1]} for k, v in rows.items()}, {1: 3}).labels_saved("x") == []
 
 
+@pytest.mark.late
 def test_shares_of_labels_are_shots_too(model):
     found = compare(model, TRAIN, TEST, labels_per_class=(0.25, None), draws=3)
     assert found.n_labels[0.25] == 6

@@ -35,6 +35,7 @@ def test_interval_covers_the_true_difference(draws):
     assert 0.90 <= share <= 0.99  # 95 %, give or take three deviations of 200 trials
 
 
+@pytest.mark.late
 def test_interval_covers_luck_of_draws_too():
     """Draws that differ by themselves: an interval over test series alone would miss half."""
     rng = np.random.default_rng(1)

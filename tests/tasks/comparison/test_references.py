@@ -64,6 +64,7 @@ def values_of(row, i):
     return row.test[i][np.isfinite(row.test[i])]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", COMPARISON_ROWS)
 def test_the_test_part_never_reaches_the_training_part(model, name):
     plain, perturbed = (COMPARISON_ROWS[name](model, TRAIN, test) for test in (TEST, other_test(2)))

@@ -16,6 +16,7 @@ def accuracy_at(count):
     return THEIRS[left] + (THEIRS[left + 1] - THEIRS[left]) * share
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("accuracy", [0.41, 0.55, 0.599, 0.61, 0.79, 0.8, 0.85, 0.9])
 def test_equals_a_search_for_the_first_count_that_is_as_good(accuracy):
     step = 1.00005

@@ -36,6 +36,7 @@ def ahead(stamps, horizon, period=12, **settings):
     return st.Forecaster(horizon=horizon, season=period, **settings).fit(table).predict(table)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(
     "stamps, wanted",
     [
@@ -161,6 +162,7 @@ def test_a_gap_at_the_end_is_forecast_across():
     assert 0.85 < np.mean(inside) <= 1
 
 
+@pytest.mark.late
 def test_intervals_widen_by_the_gap_of_a_walk():
     walk = np.cumsum(np.random.default_rng(3).normal(size=600))
     gone = walk.copy()
@@ -172,6 +174,7 @@ def test_intervals_widen_by_the_gap_of_a_walk():
     assert (wide[1] > 1.8 * wide[0]).all()
 
 
+@pytest.mark.late
 def test_channels_may_end_one_before_the_other():
     x = np.stack([season(400, 24), 5 + season(400, 24)])
     x[1, -10:] = np.nan
@@ -202,6 +205,7 @@ def known_ahead():
     return fitted, past, parts, truth
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("order", ["whole", "reversed", "shuffled", "other series too"])
 def test_rows_of_the_future_are_found_by_series_and_time(known_ahead, order, caplog):
     fitted, past, parts, truth = known_ahead

@@ -83,6 +83,7 @@ def test_intervals_are_those_of_what_is_left(fitted):
     assert np.mean((x[400:, 0] > quantiles[0, 0, 0]) & (x[400:, 0] < quantiles[0, -1, 0])) > 0.5
 
 
+@pytest.mark.late
 def test_what_says_nothing_is_left_out(np_rng):
     x = driven(300)
     x[:, 1] = np_rng.normal(size=300)
@@ -93,6 +94,7 @@ def test_what_says_nothing_is_left_out(np_rng):
     np.testing.assert_array_equal(forecaster.predict(future=ahead), without)
 
 
+@pytest.mark.late
 def test_what_never_changes_turns_an_effect_round():
     """Series of two kinds, on which the same weather works in opposite ways."""
     kinds = [1.0, -1.0] * 4
@@ -113,6 +115,7 @@ def test_what_never_changes_turns_an_effect_round():
     assert errors[1] < 0.3 * errors[0]
 
 
+@pytest.mark.late
 def test_frames_are_matched_by_their_ids():
     rows = []
     for name, seed in (("a", 0), ("b", 1)):

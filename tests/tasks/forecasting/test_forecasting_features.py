@@ -72,6 +72,7 @@ def bent():
     return ((x - x.mean()) / x.std())[:, None]
 
 
+@pytest.mark.late
 def test_features_are_accepted_where_they_help(bent):
     folds = cut_folds([bent[:1500]], 6, fit_end=[1200], look_back=16)
     linear = fit_linear(folds, 1).map

@@ -91,6 +91,7 @@ def st_batch(x):
     return Batch(x, torch.ones_like(x, dtype=torch.bool))
 
 
+@pytest.mark.late
 def test_a_head_alone_leaves_the_encoder_and_full_training_does_not(on):
     begun = with_head(patch_network(SMALL, 0), 24, 4, 0)
     for full in (False, True):
@@ -117,6 +118,7 @@ def test_the_weights_that_erred_least_are_kept(on, monkeypatch):
     assert not torch.equal(seen[2], seen[3])
 
 
+@pytest.mark.late
 def test_an_encoder_may_come_from_another_series(setting):
     steps = TrainingSteps(pretraining=2, head=2, full=2)
     other = setting_of(st.SeriesSet.of(3 - waves(500, 1, seed=5).T[None]), "70-10-20")
@@ -128,6 +130,7 @@ def test_an_encoder_may_come_from_another_series(setting):
         assert same == (name in ("PatchTST supervised", "PatchTST untrained"))
 
 
+@pytest.mark.late
 def test_four_rows_of_one_size_never_see_the_test_part(setting):
     steps = TrainingSteps(pretraining=2, head=4, full=3)
     rows = gradient_rows(setting, 4, size=SMALL, steps=steps, seed=0)

@@ -120,6 +120,7 @@ def test_a_season_is_learned():
     assert np.mean((found.predict(past)[0] - x[480:492].T) ** 2) < 0.3 * naive
 
 
+@pytest.mark.late
 def test_a_random_walk_is_forecast_by_its_last_value(np_rng):
     """No map of the past beats it; what a map finds in one block is gone in the next."""
     walk = np.cumsum(np_rng.normal(size=(600, 2)), axis=0)

@@ -74,6 +74,7 @@ def test_sums_do_not_depend_on_how_steps_are_cut(setting, monkeypatch):
     np.testing.assert_array_equal(futures(setting, H, 5, 7)[1], setting.values[6:10].T.ravel())
 
 
+@pytest.mark.late
 def test_models_that_look_ahead_are_refused(setting):
     part = st.windows(st.SeriesSet.of(setting.values.T[None]), 40, stride=10).select()
     model = st.pretrain(part, encoder="quantiles")

@@ -63,6 +63,7 @@ def test_without_wild_values_nothing_changes():
     assert not len(found.wild) and found.gaps.tolist() == [0, 0] and found.end == 100
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("at, value", [(-1, 500.0), (150, 1e6), (150, -1e6)])
 def test_wild_values_do_not_move_forecasts(at, value):
     x = noisy(300)
@@ -85,6 +86,7 @@ def test_a_wild_value_in_the_training_part_does_not_spoil_a_backtest():
     assert found.mse == pytest.approx(clean.mse, rel=0.1)
 
 
+@pytest.mark.late
 def test_counts_have_a_floor_that_is_said():
     x = np.random.default_rng(0).poisson(0.3, 300).astype(float)
     fitted = st.Forecaster(horizon=3).fit(x[None])
@@ -122,6 +124,7 @@ def test_short_series_are_forecast_as_far_as_they_can_be(caplog):
     assert "series 'b' and 1 more: fewer than 5 steps" in caplog.text
 
 
+@pytest.mark.late
 def test_levels_far_from_zero_keep_their_changes():
     frame = pd.DataFrame(
         {"ds": pd.date_range("2024-01-01", periods=300), "y": 3e9 + 10.0 * np.arange(300)}

@@ -79,6 +79,7 @@ def test_strategies_train_what_they_say(patched, history, strategy):
     assert found.reason.startswith(f"strategy {strategy}: ")
 
 
+@pytest.mark.late
 def test_partial_training_moves_the_last_block_alone(history):
     on = training_windows(cut_folds([channel_scale(history).apply(history)], 6, look_back=24))
     begun = with_head(patch_network(SIZE, 0), 24, 6, 0)
@@ -90,6 +91,7 @@ def test_partial_training_moves_the_last_block_alone(history):
     assert not all(map(torch.equal, last[0].parameters(), last[1].parameters()))
 
 
+@pytest.mark.late
 def test_full_training_moves_the_encoder_and_the_model_stays(patched, history):
     before = {name: weight.clone() for name, weight in patched.encoder.state_dict().items()}
     told = []
@@ -124,6 +126,7 @@ def test_intervals_are_quantiles_of_what_was_held_out(patched, history):
     np.testing.assert_allclose(high, middle + found.offsets[1] * unit[:, None], rtol=1e-4)
 
 
+@pytest.mark.late
 def test_closed_models_can_be_trained_on(closed, history):
     found = finetune_forecaster([history], 6, closed, "full", levels=LEVELS, steps=SHORT)
     assert np.isfinite(found.predict([history])).all()

@@ -46,6 +46,7 @@ def scores_by_loops(X, y, reference_bank, new):
     return (raw - w * over.mean(axis=0)) / over.std(axis=0) ** w
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("rows", [range(3), range(12), [0, 1, 2, 3, 6, 9]])
 def test_scores_equal_the_equations_in_loops(rows):
     """One label per class, several, and unequal numbers of them."""

@@ -50,6 +50,7 @@ def test_probes_of_races_and_evaluations_judge_labelled_series(model):
     assert len(train) == len(test) == 12
 
 
+@pytest.mark.late
 def test_layers_are_picked_by_labelled_series():
     model = st.pretrain(X, objective="simclr", encoder="dilated", budget="1 step")
     found = st.pick(model, SOME)

@@ -87,6 +87,7 @@ def test_a_head_for_frozen_vectors_is_not_raced(model, monkeypatch):
     assert choose(model, SERIES, LABELS, CLASSES, TransferConfig(head="knn")).strategy == "probe"
 
 
+@pytest.mark.late
 def test_many_labels_are_raced_on_series_that_nobody_saw(model, monkeypatch):
     monkeypatch.setattr(choosing, "RACED", 10)
     seen = []

@@ -70,6 +70,7 @@ def test_the_usual_number_of_steps_is_read_when_it_learns(steps_taken, monkeypat
     assert len(steps_taken) == 3
 
 
+@pytest.mark.late
 def test_the_same_seed_gives_the_same_bits():
     (X, y), (other, _) = sines(12, 0), sines(20, 1)
     made = head(steps=8, seed=5)

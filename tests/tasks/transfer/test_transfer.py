@@ -95,6 +95,7 @@ def test_learned_maps_of_fixed_features_are_tuned(solved, strategy):
     assert (found.predict(SERIES) == LABELS).mean() >= 0.75
 
 
+@pytest.mark.late
 @pytest.mark.again
 def test_partial_trains_the_last_blocks_alone(network):
     found = transfer(network, SERIES, LABELS, CLASSES, config_of("partial", blocks=1))
@@ -218,6 +219,7 @@ def test_adapters_need_a_transformer(network):
         transfer(network, SERIES, LABELS, CLASSES, config_of("adapter"))
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("strategy", ["probe", "full"])
 def test_values_are_predicted(network, strategy):
     speed = np.stack([np.arange(24) % 2, -3.0 * (np.arange(24) % 2) + 7], axis=1)
