@@ -59,12 +59,14 @@ def take_origin(
     if not differs.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
         return plain, None
     lossy = np.logical_or.reduceat(differs, offsets[:-1], axis=0)  # by series: a part is as a whole
-    origin = np.zeros(lossy.shape)
+    origin, (rows, first) = np.zeros(lossy.shape), _some_rows(offsets)
     for channel in np.flatnonzero(lossy.any(axis=0)):
         values = np.asarray(steps[:, channel], np.float64)
         change = np.abs(np.diff(values, prepend=np.nan))
         change[offsets[:-1]] = np.nan
-        size, move = (_log_mean(part, offsets[:-1]) for part in (np.abs(values), change))
+        size, move = (_log_mean(part[rows], first) for part in (np.abs(values), change))
+        if len(rows) < len(values) and np.isnan(move).any():  # what changes seldom is looked for
+            move = _log_mean(change, offsets[:-1])
         digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
         far = size > digits
         far &= lossy[:, channel]
@@ -73,6 +75,22 @@ def take_origin(
             shift = np.repeat(origin[:, channel], np.diff(offsets))
             plain[:, channel] = values - shift
     return plain, origin if origin.any() else None
+
+
+_ROWS = 4096
+"""About how many steps of a series say how large its values and changes are."""
+
+
+def _some_rows(
+    offsets: Int64[np.ndarray, "N1"],
+) -> tuple[Int64[np.ndarray, "R"], Int64[np.ndarray, "N"]]:
+    """Return rows spread evenly over each series, and where those of each series begin."""
+    lengths = np.diff(offsets)
+    stride = np.maximum(lengths // _ROWS, 1)
+    counts = -(-lengths // stride)
+    first = np.cumsum(counts) - counts
+    nth = np.arange(int(counts.sum())) - np.repeat(first, counts)
+    return np.repeat(offsets[:-1], counts) + nth * np.repeat(stride, counts), first
 
 
 def _log_mean(x: Float64[np.ndarray, "S"], first: Int64[np.ndarray, "N"]) -> np.ndarray:
