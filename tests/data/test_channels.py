@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from selftime.data.channels import concatenate, match_channels, select_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.writers import write
 from selftime.door import through
 
 NAMES = ("temp", "press", "flow")
@@ -118,3 +119,20 @@ def test_sets_of_other_levels_keep_their_values_when_joined():
     for parts in ([low, high], [high, low]):
         values = concatenate(parts).values
         assert np.diff(values, axis=2).tolist() == [[[1.0] * 7]] * 2
+
+
+@pytest.mark.parametrize("door", ["npz", "ts", "series", "array"])
+def test_missing_and_left_out_hold_for_what_is_no_table(door, tmp_path):
+    x = SeriesSet.of([[[1.0, -9999.0, 3.0], [4.0, 5.0, 6.0]]], channels=["a", "b"])
+    source = {"series": x, "array": x.values}.get(door)
+    if source is None:
+        source = write(x, tmp_path / f"x.{door}")
+    found = read(source, missing=[-9999])
+    assert np.isnan(found.values[0, 0]).tolist() == [False, True, False]
+    if door in ("npz", "series"):  # the others have no names
+        assert read(source, ignore=["a"]).channels == ("b",)
+        with pytest.raises(SeriesError, match="channel 'c' is missing"):
+            read(source, ignore=["c"])
+        assert "time_zone='UTC': left aside" in " ".join(read(source, time_zone="UTC").notes)
+    with pytest.raises(SeriesError, match="missing='gone', wanted numbers"):
+        read(source, missing=["gone"])

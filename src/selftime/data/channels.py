@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selftime.data.arrays import SeriesError
-from selftime.data.schema import list_names
+from selftime.data.schema import Asked, list_names
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.door import option
 
@@ -35,6 +35,47 @@ def select_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
         origin=None if series.origin is None else series.origin[:, at],
         channels=wanted,
     )
+
+
+def select_as_asked(series: SeriesSet, asked: Asked) -> SeriesSet:
+    """Return series that came from no table with the channels and missing values asked for.
+
+    What was asked of columns, which they have none of, is said to have done nothing.
+
+    Raises:
+        SeriesError: channels that there are not, to take or to leave out, or a mark of missing
+            values that is no number.
+    """
+    of_columns = ("id", "time", "label", "group", "layout", "time_zone", "repeated")
+    given = [(name, getattr(asked, name)) for name in of_columns]
+    idle = [option(name, value) for name, value in given if value not in (None, "none")]
+    if idle:
+        said = f"{', '.join(idle)}: left aside, since it is for tables and these series are none"
+        series = replace(series, notes=(*series.notes, said))
+    if asked.channels is not None or asked.ignore:
+        some = series.channels if asked.channels is None else tuple(asked.channels)
+        select_channels(series, asked.ignore or some)  # names those that there are not
+        series = select_channels(series, [name for name in some if name not in asked.ignore])
+    if not asked.missing:
+        return series
+    values = series.steps.astype(np.float64)
+    if series.origin is not None:
+        values += np.repeat(series.origin, series.lengths, axis=0)
+    there = np.ones(values.shape, bool) if series.observed is None else series.observed.copy()
+    for mark in asked.missing:
+        there &= ~np.isclose(values, mark_as_number(mark), rtol=1e-6, atol=0)
+    steps = np.where(there, series.steps, np.float32(0))
+    return replace(series, steps=steps, observed=None if there.all() else there)
+
+
+def mark_as_number(mark: Any) -> float:
+    """Return a value that means missing, as a number."""
+    try:
+        return float(mark)
+    except (TypeError, ValueError):
+        raise SeriesError(
+            f"got {option('missing', mark)}, wanted numbers, such as {option('missing', -9999)}"
+        ) from None
 
 
 def _position(series: SeriesSet, name: str, wanted: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from selftime.data.arrays import SeriesError
-from selftime.data.channels import concatenate, select_channels
+from selftime.data.channels import concatenate, select_as_asked
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
@@ -114,7 +114,7 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     """
     if isinstance(source, str) and source.startswith("sample:"):
         _, name, *split = source.split(":", 2)
-        return sample(name, split[0] if split else None)
+        return select_as_asked(sample(name, split[0] if split else None), asked)
     path = Path(source).expanduser()
     if os.path.isdir(path):
         return read_folder(path, asked, labelled=labelled)
@@ -237,7 +237,7 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
     try:
         if isinstance(found, Table):
             return series_of_table(found, asked)
-        return found if asked.channels is None else select_channels(found, asked.channels)
+        return select_as_asked(found, asked)
     except SeriesError as error:
         raise SeriesError(f"{path}: {error}") from None
 

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 
 from selftime.data.arrays import SeriesError, column_of, label_column
-from selftime.data.channels import select_channels
+from selftime.data.channels import mark_as_number, select_as_asked
 from selftime.data.fills import fill_notes
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
@@ -112,7 +112,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
 
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
-        return source if asked.channels is None else select_channels(source, asked.channels)
+        return select_as_asked(source, asked)
     if isinstance(source, str | os.PathLike):
         found = read_path(source, asked, labelled=labels is not None)
         return replace(found, source=os.fsdecode(source))
@@ -150,6 +150,7 @@ def _of_array(source: Any, asked: Asked) -> SeriesSet:
     series = SeriesSet.of(_without(source, asked.missing))
     if asked.channels is not None:
         series = replace(series, channels=tuple(asked.channels))
+    series = select_as_asked(series, Asked(ignore=asked.ignore))
     N, C, T = series.shape
     if C > 16 and C > 4 * T:
         note = (
@@ -168,7 +169,7 @@ def _without(source: Any, missing: Sequence[Any]) -> Any:
         return [_without(np.asarray(part), missing) for part in source]
     out = np.array(source, np.float64)
     for mark in missing:
-        out[np.isclose(out, float(mark), rtol=1e-6, atol=0)] = np.nan
+        out[np.isclose(out, mark_as_number(mark), rtol=1e-6, atol=0)] = np.nan
     return out
 
 
