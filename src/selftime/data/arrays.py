@@ -1,10 +1,11 @@
 """Arrays of users, joined end to end: one row per step, one column per channel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 
 class SeriesError(ValueError):
@@ -45,40 +46,74 @@ _ALL_DIGITS = 24
 """Values of series that never change may have so many: 32 bits hold them as they do others."""
 
 
-def take_origin(
-    steps: Steps, offsets: Int64[np.ndarray, "N1"]
-) -> tuple[Float32[np.ndarray, "S C"], Float64[np.ndarray, "N C"] | None]:
-    """Return 32-bit steps, and the origin of each series and channel that was taken out of them.
+def split_origins(
+    columns: Iterable[Float[np.ndarray, "S"]], C: int, offsets: Int64[np.ndarray, "N1"]
+) -> tuple[Float32[np.ndarray, "S C"], Bool[np.ndarray, "S C"] | None, np.ndarray | None]:
+    """Return 32-bit steps, a mask of what is there, and the origin taken out of each series.
 
     An origin, the lower median, is taken only where 32 bits would lose what changes from step to
     step: where a typical value (geometric mean) is 2¹⁴ times a typical change. None where nothing
     was taken. Origin plus steps is again the 64-bit value, to 24 digits of the difference.
+
+    Args:
+        columns: (S,) values of each channel, NaN where missing; each is let go before the next.
+        C: number of channels.
+        offsets: the row at which each series begins, then S.
     """
-    plain = _in_32_bits(steps)
-    differs = (plain != steps) & ~np.isnan(steps)
-    if not differs.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
-        return plain, None
-    lossy = np.logical_or.reduceat(differs, offsets[:-1], axis=0)  # by series: a part is as a whole
-    origin, (rows, first) = np.zeros(lossy.shape), _some_rows(offsets)
-    for channel in np.flatnonzero(lossy.any(axis=0)):
-        values = np.asarray(steps[:, channel], np.float64)
-        change = np.abs(np.diff(values, prepend=np.nan))
-        change[offsets[:-1]] = np.nan
-        size, move = (_log_mean(part[rows], first) for part in (np.abs(values), change))
-        if len(rows) < len(values) and np.isnan(move).any():  # what changes seldom is looked for
-            move = _log_mean(change, offsets[:-1])
-        digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
-        far = size > digits
-        far &= lossy[:, channel]
-        if far.any():
-            origin[far, channel] = lower_medians(values, offsets)[far]
-            shift = np.repeat(origin[:, channel], np.diff(offsets))
-            plain[:, channel] = values - shift
-    return plain, origin if origin.any() else None
+    plain = np.empty((int(offsets[-1]), C), np.float32)
+    origin, observed = np.zeros((len(offsets) - 1, C)), None
+    for c, values in enumerate(columns):
+        with np.errstate(over="ignore"):
+            plain[:, c] = values
+        origin[:, c] = _origin_of(values, plain[:, c], offsets)
+        if origin[:, c].any():
+            plain[:, c] = values - np.repeat(origin[:, c], np.diff(offsets))
+        there = ~np.isnan(values)
+        if not there.all():
+            observed = np.ones(plain.shape, bool) if observed is None else observed
+            observed[:, c] = there
+            plain[~there, c] = 0
+        del values  # before the next comes
+    return plain, observed, origin if origin.any() else None
 
 
-_ROWS = 4096
-"""About how many steps of a series say how large its values and changes are."""
+def _origin_of(
+    values: Float[np.ndarray, "S"],
+    plain: Float32[np.ndarray, "S"],
+    offsets: Int64[np.ndarray, "N1"],
+) -> Float64[np.ndarray, "N"]:
+    """Return the origin of each series in one channel, 0 where 32 bits hold it as it is."""
+    none = np.zeros(len(offsets) - 1)
+    if values.dtype == np.float32 or not len(none) or (np.diff(offsets) < 1).any():
+        return none
+    far = none.astype(bool)
+    lengths = np.diff(offsets)
+    group = np.cumsum(np.minimum(lengths, _ROWS)) // _BLOCK  # of series, so that little is copied
+    for first, last in pairwise(np.r_[0, 1 + np.flatnonzero(np.diff(group)), len(group)].tolist()):
+        far[first:last] = _are_far(values, offsets[first : last + 1])
+    for i in np.flatnonzero(far):  # 32 bits may hold all of a series
+        own = slice(offsets[i], offsets[i + 1])
+        far[i] = ((plain[own] != values[own]) & ~np.isnan(values[own])).any()
+    return np.where(far, lower_medians(values, offsets), 0.0) if far.any() else none
+
+
+def _are_far(values: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]) -> np.ndarray:
+    """Return for each series whether values are so large that 32 bits would hide changes."""
+    rows, first = _some_rows(offsets)
+    some = values[rows]
+    change = np.abs(some - values[rows - 1])
+    change[first] = np.nan
+    size, move = _log_mean(np.abs(some), first), _log_mean(change, first)
+    thin = np.diff(offsets) > np.diff(first, append=len(rows))
+    for i in np.flatnonzero(thin & np.isnan(move)):  # what changes seldom is looked for
+        own = values[offsets[i] : offsets[i + 1]]
+        move[i] = _log_mean(np.abs(np.diff(own, prepend=np.nan)), np.zeros(1, np.int64))[0]
+    digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
+    return np.asarray(size > digits)
+
+
+_ROWS, _BLOCK = 4096, 1 << 16
+"""About how many steps of a series say how large its values and changes are; of all at a time."""
 
 
 def _some_rows(

@@ -149,7 +149,7 @@ class _Decision:
         dated = [name for name in dated if self.seen.tells_rows_apart(name, self._free())]
         for name in dated[:1]:
             self._give("time", name, "it holds times")
-            if is_text(self.seen.kind(name)):
+            if is_text(self.seen.kind(name)) or not self.seen.typed:
                 self._say("time", name, "it holds times")
 
     def _is_wide(self) -> bool:
@@ -168,7 +168,7 @@ class _Decision:
             return True
         counters = [n for n in self._free() if plain_name(n) in COUNTER_NAMES]
         if known and not any(self.seen.counts(name, known[0], 2) for name in counters):
-            series = pc.count_distinct(self.cells.column(known[0])).as_py()
+            series = self.seen.count(known[0])
             return bool(numbered >= FEW and numbered > self.cells.num_rows / series)
         return not known and (bool(texts) or numbered > 4 * self.cells.num_rows)
 
@@ -346,14 +346,14 @@ class _Decision:
             )
 
     def _leave_out_text(self, name: str) -> None:
-        cells, kind = self.cells.column(name), self.seen.kind(name)
+        kind = self.seen.kind(name)
         if not is_text(kind) and not pa.types.is_temporal(kind):
             raise SeriesError(
                 f"column {name!r} holds {kind}, wanted numbers: leave it out, "
                 f"{option('ignore', name)}"
             )
         id_ = self._name_of("id")
-        few = pc.count_distinct(cells).as_py()
+        few = self.seen.count(name)
         static = (
             id_ is not None and self.layout == "long" and self.seen.is_constant_within(id_, name)
         )

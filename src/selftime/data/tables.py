@@ -1,19 +1,29 @@
 """Tables of named columns become series: layouts long, wide and series, stamps, repeated rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
-from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
-from selftime.data.cells import dates_of_names, is_number, is_text, known_in, truths_in
+from selftime.data.arrays import SeriesError, column_of, trim_rows
+from selftime.data.cells import (
+    array_of,
+    codes_of,
+    dates_of_names,
+    decoded,
+    is_number,
+    is_text,
+    known_in,
+    truths_in,
+    valid_in,
+)
 from selftime.data.clock import Stamps, dates_in, in_zone
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
-from selftime.data.formats.times import parse_times
+from selftime.data.formats.times import parse_times, times_of_numbers
 from selftime.data.roles import decide_roles
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
 from selftime.data.series import SeriesSet
@@ -136,45 +146,69 @@ def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
 
 def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     """Read a long table; one series is a long table in which every row has the same id."""
-    ids, codes = None, np.zeros(table.cells.num_rows, np.int64)
+    ids, codes = None, np.broadcast_to(np.int32(0), table.cells.num_rows)
     if schema.layout == "long":
         _check_no_gap(table, str(schema.of("id")))
-        encoded = _cells(table, str(schema.of("id"))).dictionary_encode()  # by first appearance
-        codes = np.asarray(encoded.indices, np.int64)
-        ids = _plain_names(table, encoded.dictionary)
+        codes, names = codes_of(table.cells.column(str(schema.of("id"))))
+        ids = _plain_names(table, names)
     times, stamps, said = _times(table, schema.of("time"), asked)
-    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
-    values, notes = _values(table, schema, asked), [*said]
-    if times is not None:
-        same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
-        if same.any():
-            values = _without_repeats(table, schema, asked, values, order, same)
-            order = order[np.r_[True, ~same]]
-            notes.append(_repeats_in_words(times, same, asked))
-    lengths = np.bincount(codes[order])
-    series = SeriesSet.from_steps(values[order], lengths, ids=ids, channels=schema.channels)
-    first = np.cumsum(lengths) - lengths
-    labels, step_labels = _labels(table, schema, order, first)
+    order, new = _order_of(codes, times)
+    notes = [*said]
+    if not new.all():
+        _check_repeats(table, str(schema.of("time")), asked, order, new)
+        notes.append(_repeats_in_words(int((~new).sum()), asked))
+
+    def sort(column: np.ndarray) -> np.ndarray:
+        column = column if order is None else column[order]
+        return column if new.all() else column[new]
+
+    def values(name: str) -> Float64[np.ndarray, "S"]:
+        if new.all() or asked.repeated != "mean":
+            return sort(_numbers(table, name, asked))
+        return _means(_numbers(table, name, asked), order, new)
+
+    first = np.flatnonzero(np.r_[True, np.diff(sort(codes)) != 0])
+    labels, step_labels = _labels(table, schema.of("label"), sort, first)
     return replace(
-        series,
-        times=None if times is None else times[order],
+        SeriesSet.from_columns(
+            map(values, schema.channels),  # each is let go before the next
+            np.diff(first, append=int(new.sum())),
+            ids=ids,
+            channels=schema.channels,
+        ),
+        times=None if times is None else sort(times),
         stamps=stamps,
         labels=labels,
         step_labels=step_labels,
-        groups=_groups(table, schema.of("group"), order, first),
+        groups=_groups(table, schema.of("group"), sort, first),
         notes=tuple(notes),
     )
 
 
+_Sort = Callable[[np.ndarray], np.ndarray]
+"""Brings a column of rows into the order of the series."""
+
+
+def _order_of(
+    codes: Int32[np.ndarray, "R"], times: np.ndarray | None
+) -> tuple[Int64[np.ndarray, "R"] | None, Bool[np.ndarray, "R"]]:
+    """Return the order of rows by series and time, None where they have it.
+
+    Beside it, in that order: False for each row with the series and time of the one before.
+    """
+    one, next_ = codes[1:] == codes[:-1], codes[1:] > codes[:-1]
+    if times is not None:
+        next_ |= one & (times[1:] > times[:-1])
+        one &= times[1:] == times[:-1]
+    if (one | next_).all():
+        return None, np.r_[True, ~one if times is not None else one | True]
+    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
+    return order, _order_of(codes[order], None if times is None else times[order])[1]
+
+
 def _values(table: Table, schema: Schema, asked: Asked) -> Float64[np.ndarray, "R C"]:
-    """Return the measurements of all rows, NaN where missing or as good as (``missing``)."""
-    marks = (*MISSING_CELLS, "", *map(str, asked.missing))
-    values = np.stack([_numbers(table, name, marks) for name in schema.channels], axis=1)
-    for mark in asked.missing:
-        number = _as_number(mark)
-        if number is not None:
-            values[np.isclose(values, number, rtol=1e-6, atol=0)] = np.nan
-    return values
+    """Return the measurements of all rows, NaN where missing."""
+    return np.stack([_numbers(table, name, asked) for name in schema.channels], axis=1)
 
 
 def _as_number(mark: Any) -> float | None:
@@ -184,24 +218,34 @@ def _as_number(mark: Any) -> float | None:
         return None
 
 
-def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndarray, "R"]:
-    cells = _cells(table, name)
+def _numbers(table: Table, name: str, asked: Asked) -> Float64[np.ndarray, "R"]:
+    """Return the numbers in a column, NaN where missing or as good as (``missing``)."""
+    cells = decoded(table.cells.column(name))
     if is_text(cells.type):
-        return np.asarray(numbers(cells, lambda row: table.place(row, name), marks), np.float64)
-    if not is_number(cells.type):
+        marks = (*MISSING_CELLS, "", *map(str, asked.missing))
+        values = numbers(cells, lambda row: table.place(row, name), marks)
+    elif is_number(cells.type):
+        values = _finite(table, name, cells)
+    else:
         raise SeriesError(
             f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
         )
-    values = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    for number in filter(None.__ne__, map(_as_number, asked.missing)):
+        values = np.where(np.isclose(values, number, rtol=1e-6, atol=0), np.nan, values)
+    return values
+
+
+def _finite(table: Table, name: str, cells: Any) -> Float64[np.ndarray, "R"]:
+    values = array_of(cells.cast(pa.float64(), safe=False))
+    ends = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
     with np.errstate(over="ignore"):
-        far = np.isinf(values.astype(np.float32))
-    if far.any():
-        row = int(np.argmax(far))
-        raise SeriesError(
-            f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
-            f"rescale, or say that it means missing, {option('missing')}"
-        )
-    return values.copy()
+        if not np.isinf(ends.astype(np.float32)).any():
+            return values
+        row = int(np.argmax(np.isinf(values.astype(np.float32))))
+    raise SeriesError(
+        f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
+        f"rescale, or say that it means missing, {option('missing')}"
+    )
 
 
 def _times(
@@ -218,12 +262,15 @@ def _times(
             cells, lambda row: table.place(row, name), epochs=False
         )
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
-        kind = "date" if pa.types.is_date(cells.type) else "time"
-        times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
+        if pa.types.is_date(cells.type):
+            kind, cells = "date", cells.cast(pa.timestamp("s"))
+        times = array_of(cells).astype("datetime64[ns]", copy=False)
     elif pa.types.is_integer(cells.type) and not cells.null_count:
-        times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype(np.int64)
+        times = array_of(cells).astype(np.int64, copy=False)
+        if table.first_line is not None:
+            times, zone, kind, notes = times_of_numbers(times, epochs=False)
     elif is_number(cells.type):
-        times = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        times = array_of(cells.cast(pa.float64(), safe=False))
     else:
         raise SeriesError(f"column {name!r} holds {cells.type}, wanted times or numbers")
     lost = np.isnat(times) if times.dtype.kind in "mM" else ~np.isfinite(times)
@@ -238,45 +285,42 @@ def _times(
     return *in_zone(times, stamps, asked.time_zone), notes
 
 
-def _without_repeats(
-    table: Table,
-    schema: Schema,
-    asked: Asked,
-    values: np.ndarray,
-    order: Int64[np.ndarray, "R"],
-    same: np.ndarray,
-) -> np.ndarray:
-    """Return values whose first row of each stamp counts for all of them.
+def _check_repeats(
+    table: Table, name: str, asked: Asked, order: np.ndarray | None, new: Bool[np.ndarray, "R"]
+) -> None:
+    """Check that rows may repeat stamps.
 
     Raises:
         SeriesError: where repeated stamps are refused, or so many that rows may be of several
             series.
     """
-    row = int(order[int(np.argmax(same)) + 1])
-    if asked.repeated == "refuse" or (asked.repeated is None and same.mean() > MANY_REPEATED):
-        name = str(schema.of("time"))
+    count = int((~new).sum())
+    if asked.repeated == "refuse" or (
+        asked.repeated is None and count / (len(new) - 1) > MANY_REPEATED
+    ):
+        row = int(new.argmin()) if order is None else int(order[new.argmin()])
         raise SeriesError(
-            f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
-            f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
+            f"{table.place(row, name)}: got a time twice in one series, as in {count:,} "
+            f"of {len(new):,} rows, wanted each once: name the column that tells series apart, "
             f"{option('id')} (several with commas), or say which row counts, "
             f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
             f"rows, {option('time', 'none')}"
         )
-    if asked.repeated != "mean":
-        return values
-    run = np.cumsum(np.r_[True, ~same]) - 1  # rows with one stamp
-    first = np.flatnonzero(np.r_[True, ~same])
-    there = ~np.isnan(values[order])
-    total = np.add.reduceat(np.where(there, values[order], 0.0), first, axis=0)
+
+
+def _means(
+    values: Float64[np.ndarray, "R"], order: np.ndarray | None, new: Bool[np.ndarray, "R"]
+) -> Float64[np.ndarray, "S"]:
+    """Return the means of rows with one stamp."""
+    values = (values if order is None else values[order])[:, None]
+    there, first = ~np.isnan(values), np.flatnonzero(new)
+    total = np.add.reduceat(np.where(there, values, 0.0), first, axis=0)
     count = np.add.reduceat(there.astype(np.float64), first, axis=0)
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    out = values.copy()
-    out[order] = mean[run]
-    return out
+    return np.asarray(mean[:, 0])
 
 
-def _repeats_in_words(times: np.ndarray, same: np.ndarray, asked: Asked) -> str:
-    n = int(same.sum())
+def _repeats_in_words(n: int, asked: Asked) -> str:
     rows = "1 row repeats a stamp" if n == 1 else f"{n:,} rows repeat a stamp"
     if asked.repeated == "mean":
         return f"{rows}: their mean counts"
@@ -285,48 +329,63 @@ def _repeats_in_words(times: np.ndarray, same: np.ndarray, asked: Asked) -> str:
 
 
 def _labels(
-    table: Table, schema: Schema, order: Int64[np.ndarray, "R"], first: Int64[np.ndarray, "N"]
+    table: Table, name: str | None, sort: _Sort, first: Int64[np.ndarray, "N"]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the labels of series, or those of steps where they change within a series."""
-    column = column_in(table, schema.of("label"))
-    if column is None:
+    codes, values = _codes_in(table, name, sort)
+    if values is None:
         return None, None
-    column = column[order]
-    of_series = _constant(column, first)
-    return (of_series, None) if of_series is not None else (None, column)
+    of_series = _constant(codes, first)
+    return (
+        (None, _take(values, codes)) if of_series is None else (_take(values, of_series), None)
+    )
 
 
-def _constant(column: np.ndarray, first: Int64[np.ndarray, "N"]) -> np.ndarray | None:
-    """Return the value of each series in a column, blanks left out; None where some has several."""
-    known = are_known(column)
-    names, codes = np.unique(column[known].astype(str), return_inverse=True)
-    high, low = np.full(len(column), -1), np.full(len(column), len(names))
-    high[known] = low[known] = codes
-    most, least = np.maximum.reduceat(high, first), np.minimum.reduceat(low, first)
-    if ((most != least) & (most >= 0)).any():
-        return None
-    place = np.zeros(max(len(names), 1), np.int64)
-    place[codes] = np.flatnonzero(known)
-    found = column[place[np.maximum(most, 0)]].astype(column.dtype)
-    if (most < 0).any():
-        found = found.astype(object)
-        found[most < 0] = None
-    return found
+def _codes_in(table: Table, name: str | None, sort: _Sort) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the number of each row's label or group, -1 for none, and the values of a column."""
+    if name is None:
+        return np.empty(0, np.int32), None
+    codes, values = codes_of(table.cells.column(name))
+    cells = known_in(values)
+    known = cells.drop_null()
+    if not len(known):
+        return codes, None
+    words = _plain_names(table, known)
+    _, place, number = np.unique(words.astype(str), return_index=True, return_inverse=True)
+    numbers = np.full(len(cells) + 1, -1, np.int32)  # the last one is that of no cell
+    numbers[np.flatnonzero(valid_in(cells))] = number
+    return sort(numbers[codes]), words[place]
+
+
+def _constant(
+    codes: Int32[np.ndarray, "S"], first: Int64[np.ndarray, "N"]
+) -> Int32[np.ndarray, "N"] | None:
+    """Return the one value of each series in a column, -1 for none; None where some has several."""
+    most = np.maximum.reduceat(codes, first)
+    least = np.minimum.reduceat(np.where(codes < 0, np.iinfo(codes.dtype).max, codes), first)
+    return None if ((most != least) & (most >= 0)).any() else most
+
+
+def _take(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the value of each number, None for -1."""
+    if (codes >= 0).all():
+        return values[codes]
+    return np.array([*values.tolist(), None], object)[codes]
 
 
 def _groups(
-    table: Table, name: str | None, order: Int64[np.ndarray, "R"], first: Int64[np.ndarray, "N"]
+    table: Table, name: str | None, sort: _Sort, first: Int64[np.ndarray, "N"]
 ) -> np.ndarray | None:
-    column = column_in(table, name)
-    if column is None or name is None:
+    codes, values = _codes_in(table, name, sort)
+    if values is None or name is None:
         return None
-    found = _constant(column[order], first)
-    if found is None or not are_known(found).all():
+    found = _constant(codes, first)
+    if found is None or (found < 0).any():
         raise SeriesError(
             f"column {name!r} changes within a series, wanted one group for each: leave it out, "
             f"{option('ignore', name)}, or name another, {option('group')}"
         )
-    return found
+    return values[found]
 
 
 def column_in(table: Table, name: str | None) -> np.ndarray | None:
@@ -344,7 +403,7 @@ def column_in(table: Table, name: str | None) -> np.ndarray | None:
     if len(known) == len(cells):
         return values
     out = np.full(len(cells), None, object)
-    out[np.asarray(cells.is_valid())] = values.tolist()
+    out[valid_in(cells)] = values.tolist()
     return out
 
 
@@ -377,7 +436,7 @@ def _plain(cells: Any, typed: bool) -> Any:
     Texts of a file that are all true or false are truth values, as they are in a frame.
     """
     for i, field in enumerate(cells.schema):
-        if pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(field.type) and not is_text(field.type.value_type):
             column = cells.column(i).cast(field.type.value_type)
         elif pa.types.is_duration(field.type):
             whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
@@ -392,7 +451,4 @@ def _plain(cells: Any, typed: bool) -> Any:
 
 
 def _cells(table: Table, name: str) -> Any:
-    cells = table.cells.column(name).combine_chunks()
-    if isinstance(cells, pa.ChunkedArray):  # older arrow keeps an empty or single chunk wrapped
-        cells = cells.chunk(0)
-    return cells
+    return decoded(table.cells.column(name))
