@@ -60,21 +60,29 @@ def split_origins(
         C: number of channels.
         offsets: the row at which each series begins, then S.
     """
-    plain = np.empty((int(offsets[-1]), C), np.float32)
-    origin, observed = np.zeros((len(offsets) - 1, C)), None
-    for c, values in enumerate(columns):
+    rows, source = int(offsets[-1]), iter(columns)
+    plain = [np.empty(0, np.float32)] * C  # on its own each, so that 64 bits go one by one
+    origin, gaps = np.zeros((len(offsets) - 1, C)), {}
+    for c in range(C):
+        values = next(source)
         with np.errstate(over="ignore"):
-            plain[:, c] = values
-        origin[:, c] = _origin_of(values, plain[:, c], offsets)
+            plain[c] = values.astype(np.float32)
+        origin[:, c] = _origin_of(values, plain[c], offsets)
         if origin[:, c].any():
-            plain[:, c] = values - np.repeat(origin[:, c], np.diff(offsets))
-        there = ~np.isnan(values)
-        if not there.all():
-            observed = np.ones(plain.shape, bool) if observed is None else observed
-            observed[:, c] = there
-            plain[~there, c] = 0
-        del values  # before the next comes
-    return plain, observed, origin if origin.any() else None
+            plain[c] = (values - np.repeat(origin[:, c], np.diff(offsets))).astype(np.float32)
+        lost = np.isnan(values)
+        del values
+        if lost.any():
+            plain[c][lost] = 0
+            gaps[c] = lost
+    steps = np.empty((rows, C), np.float32)
+    for first in range(0, rows, _BLOCK):
+        own = slice(first, first + _BLOCK)
+        steps[own] = np.stack([column[own] for column in plain], axis=1)
+    observed = np.ones((rows, C), bool) if gaps else None
+    for c, lost in gaps.items():
+        observed[:, c] = ~lost  # type: ignore[index]
+    return steps, observed, origin if origin.any() else None
 
 
 def _origin_of(

@@ -19,7 +19,7 @@ _DATE = r"^(\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T
 _STEP = r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?)?"
 _HEAD = 2000
 """Cells of text that are looked at."""
-_NONE = {"f": np.float64("nan"), "M": np.datetime64("NaT")}
+_NONE = {"f": np.float16("nan"), "M": np.datetime64("NaT")}
 
 
 class Evidence:
@@ -62,8 +62,10 @@ class Evidence:
         of = list(dict.fromkeys(names))
         if any(pa.types.is_nested(self.kind(name)) for name in of):
             return self.rows
-        if len(of) == 1 and not pa.types.is_dictionary(self.cells.schema.field(of[0]).type):
-            return int(pc.count_distinct(self.cells.column(of[0])).as_py())
+        if len(of) == 1:
+            cells = self.cells.column(of[0])
+            coded = pa.types.is_dictionary(cells.type)
+            return len(codes_of(cells)[1]) if coded else int(pc.count_distinct(cells).as_py())
         keys = [self._key(name) for name in of]
         order = np.lexsort(keys)
         new = [np.diff(key[order]) != 0 for key in keys]
@@ -165,10 +167,8 @@ def codes_of(cells: Any) -> tuple[Int32[np.ndarray, "R"], Any]:
     codes = codes.astype(np.int32, copy=False)
     if encoded.indices.null_count:
         codes = np.where(valid_in(encoded.indices), codes, -1)
-    most = np.maximum.accumulate(codes)
-    if not len(codes) or (codes[0] < 1 and most[-1] == len(encoded.dictionary) - 1):
-        if (np.diff(most) < 2).all():  # as they come from text
-            return codes, encoded.dictionary
+    if _are_by_appearance(codes, len(encoded.dictionary)):
+        return codes, encoded.dictionary
     found, first = np.unique(codes, return_index=True)
     found = found[np.argsort(first)].astype(np.int64)
     found = found[found >= 0]
@@ -178,20 +178,35 @@ def codes_of(cells: Any) -> tuple[Int32[np.ndarray, "R"], Any]:
     return number[codes], encoded.dictionary.take(rows)
 
 
+def _are_by_appearance(codes: Int32[np.ndarray, "R"], K: int) -> bool:
+    highest = np.int32(-1)
+    for part in np.array_split(codes, len(codes) // 65536 + 1):
+        rising = np.maximum.accumulate(np.r_[highest, part])
+        if (np.diff(rising) > 1).any():
+            return False
+        highest = rising[-1]
+    return bool(highest == K - 1)
+
+
 def array_of(cells: Any) -> np.ndarray:
     """Return numbers or stamps of an arrow array, not copied; NaN or NaT where missing."""
-    kind = cells.type
-    width = kind.bit_width // 8 if pa.types.is_primitive(kind) else 0
-    if pa.types.is_timestamp(kind):
-        values = _bare(cells, f"M8[{kind.unit}]")
-    elif pa.types.is_floating(kind) or pa.types.is_signed_integer(kind):
-        values = _bare(cells, f"{'f' if pa.types.is_floating(kind) else 'i'}{width}")
-    else:
+    kind = dtype_of(cells.type)
+    if kind is None:
         return np.asarray(cells.to_numpy(zero_copy_only=False))
+    values = _bare(cells, kind)
     if not cells.null_count:
         return values
-    values = values.astype(np.float64) if values.dtype.kind == "i" else values
+    values = values.astype(np.float64) if kind[0] == "i" else values
     return np.where(valid_in(cells), values, _NONE[values.dtype.kind])
+
+
+def dtype_of(kind: Any) -> str | None:
+    """Return numpy's name of an arrow type of numbers or stamps; None for other types."""
+    if pa.types.is_timestamp(kind):
+        return f"M8[{kind.unit}]"
+    letter = "f" if pa.types.is_floating(kind) else "i"
+    known = letter == "f" or pa.types.is_signed_integer(kind)
+    return f"{letter}{kind.bit_width // 8}" if known else None
 
 
 def _bare(cells: Any, kind: str) -> np.ndarray:

@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
+from selftime.data.formats.large import read_large
 from selftime.data.formats.npz import read_npy, read_npz
 from selftime.data.formats.text import read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
@@ -233,6 +235,9 @@ def _inside(asked: Asked) -> Asked:
 
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
+    with suppress(SeriesError):  # the readers of whole files say where a fault is
+        if (large := read_large(path)) is not None:
+            return series_of_table(large, asked)
     found = _read_bytes(path)
     try:
         if isinstance(found, Table):

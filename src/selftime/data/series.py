@@ -131,8 +131,9 @@ class SeriesSet:
         labels: Any = None,
     ) -> "SeriesSet":
         """Build series from steps (S,C) that lie end to end already; NaN means missing."""
-        names = tuple(channels) if channels else names_of_channels(steps.shape[1])
-        return cls.from_columns(steps.T, lengths, ids=ids, channels=names, labels=labels)
+        names = names_of_channels(steps.shape[1])
+        series = cls.from_columns(steps.T, lengths, ids=ids, channels=names, labels=labels)
+        return replace(series, channels=tuple(channels)) if channels else series
 
     @classmethod
     def from_columns(

@@ -20,6 +20,7 @@ from selftime.data.cells import (
     known_in,
     truths_in,
     valid_in,
+    value_type,
 )
 from selftime.data.clock import Stamps, dates_in, in_zone
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
@@ -73,10 +74,30 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     table, asked = _fold_levels(*_with_one_id(table, asked))
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
+    if table.first_line is not None:
+        _check_kept(table.cells, schema)
     read = _wide if schema.layout == "wide" else _long
     found = read(table, schema, asked)
     notes = (*table.notes, *schema.notes, *found.notes, *_doubts(found, schema))
     return replace(found, columns=schema.columns, notes=notes)
+
+
+def _check_kept(cells: Any, schema: Schema) -> None:
+    """Check that columns of a text file that came without their texts need none.
+
+    Raises:
+        SeriesError: numbers or times are to be names, or could be months such as 2024.10.
+    """
+    for column in schema.columns:
+        kind = cells.schema.field(column.name).type
+        if pa.types.is_temporal(kind):
+            fits = column.role in ("time", "ignored")
+        elif pa.types.is_floating(kind):
+            fits = column.role in ("measurement", "ignored")
+        else:
+            fits = True
+        if not fits:
+            raise SeriesError(f"column {column.name!r} holds names, wanted their texts")
 
 
 def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:
@@ -101,7 +122,7 @@ def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     The time is the level of dates, else of a well-known name, else the last if it holds numbers.
     """
     levels = [name for name in table.levels if name in table.cells.column_names]
-    kinds = {name: table.cells.schema.field(name).type for name in levels}
+    kinds = {name: value_type(table.cells.schema.field(name).type) for name in levels}
     times = [name for name in levels if pa.types.is_temporal(kinds[name])]
     times += [name for name in levels if name.lower() in TIME_NAMES]
     times += [name for name in levels[-1:] if not is_text(kinds[name])]
@@ -120,6 +141,7 @@ def _join_columns(cells: Any, names: Sequence[str]) -> tuple[str, Any]:
     name = "/".join(names)
     if len(names) == 1:
         return name, cells
+    cells = cells if isinstance(cells, pa.Table) else cells.read()
     texts = [cells.column(other).cast(pa.string()) for other in names]
     joined = pc.binary_join_element_wise(*texts, "/")
     return name, cells.drop_columns(list(names)).add_column(0, name, joined)
@@ -163,11 +185,14 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         return column if new.all() else column[new]
 
     def values(name: str) -> Float64[np.ndarray, "S"]:
-        if new.all() or asked.repeated != "mean":
-            return sort(_numbers(table, name, asked))
-        return _means(_numbers(table, name, asked), order, new)
+        found = _numbers(table, name, asked)
+        if not isinstance(table.cells, pa.Table):
+            table.cells.forget(name)
+        mean = asked.repeated == "mean" and not new.all()
+        return _means(found, order, new) if mean else sort(found)
 
-    first = np.flatnonzero(np.r_[True, np.diff(sort(codes)) != 0])
+    codes = sort(codes)
+    first = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
     labels, step_labels = _labels(table, schema.of("label"), sort, first)
     return replace(
         SeriesSet.from_columns(
@@ -424,7 +449,7 @@ def _ids(table: Table, name: str | None) -> np.ndarray | None:
 
 
 def _check_no_gap(table: Table, name: str) -> None:
-    cells = _cells(table, name)
+    cells = table.cells.column(name)
     if cells.null_count:
         row = cells.is_null().to_pylist().index(True)
         raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
@@ -435,8 +460,12 @@ def _plain(cells: Any, typed: bool) -> Any:
 
     Texts of a file that are all true or false are truth values, as they are in a frame.
     """
+    if not isinstance(cells, pa.Table):
+        if not any(map(_is_indirect, cells.schema.types)):
+            return cells.rename_columns([str(name).strip() for name in cells.column_names])
+        cells = cells.read()
     for i, field in enumerate(cells.schema):
-        if pa.types.is_dictionary(field.type) and not is_text(field.type.value_type):
+        if pa.types.is_dictionary(field.type) and _is_indirect(field.type):
             column = cells.column(i).cast(field.type.value_type)
         elif pa.types.is_duration(field.type):
             whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
@@ -448,6 +477,12 @@ def _plain(cells: Any, typed: bool) -> Any:
             column = truths
         cells = cells.set_column(i, field.name, column)
     return cells.rename_columns([str(name).strip() for name in cells.column_names])
+
+
+def _is_indirect(kind: Any) -> bool:
+    """Return whether cells stand for numbers: in a dictionary, or as durations."""
+    coded = pa.types.is_dictionary(kind) and not is_text(kind.value_type)
+    return bool(coded or pa.types.is_duration(kind))
 
 
 def _cells(table: Table, name: str) -> Any:

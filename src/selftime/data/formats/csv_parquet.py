@@ -293,7 +293,7 @@ def _stamps_of(x: SeriesSet) -> Any:
 def read_parquet(data: bytes) -> Table:
     """Read the columns of a parquet file; pandas writes the index of a frame there, too."""
     with decoding("parquet"):
-        return _with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
+        return with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
 
 
 def table_of_frame(source: Any) -> Table | None:
@@ -307,10 +307,10 @@ def table_of_frame(source: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     with decoding("frame", "give every column one type and a name of text"):
-        return _with_index(frame.to_arrow())
+        return with_index(frame.to_arrow())
 
 
-def _with_index(cells: Any) -> Table:
+def with_index(cells: Any) -> Table:
     """Return a table in which the levels of an index of pandas are named columns, or left out."""
     described = cells.schema.pandas_metadata or {}
     levels = [name for name in described.get("index_columns", ()) if name in cells.column_names]
