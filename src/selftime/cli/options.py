@@ -52,18 +52,16 @@ class Reader:
         Notes are printed unless ``silent``.
         """
         import selftime as st
+        from selftime.data.arrays import LabelsError
 
         asked = {"labels": self.labels, **self.asked}
         with through("command line", (lambda _: None) if silent else terminal.note):
             try:
                 series = st.read(source, **asked)
-            except st.SeriesError as error:
-                lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
-                found = [text in str(error) for text in lacks]
-                if not lenient or not any(found):
+            except LabelsError as error:
+                if not lenient:
                     raise
-                fewer = {"labels": None} if found[2] else {"label": None}
-                series = st.read(source, **asked | fewer)
+                series = st.read(source, **asked | {error.option: None})
         return series
 
 

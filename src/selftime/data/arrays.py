@@ -19,6 +19,18 @@ class SeriesError(ValueError):
     """
 
 
+class LabelsError(SeriesError):
+    """The labels that were asked for are not there; ``option`` is the one that asked for them."""
+
+    option = "label"
+
+
+class LabelFileError(LabelsError):
+    """No row of a file of labels is for a series."""
+
+    option = "labels"
+
+
 Steps = Float[np.ndarray, "S C"]
 """Values of all series end to end as they came in, 32 or 64 bits; NaN is missing."""
 
@@ -78,7 +90,8 @@ def split_origins(
     steps = np.empty((rows, C), np.float32)
     for first in range(0, rows, _BLOCK):
         own = slice(first, first + _BLOCK)
-        steps[own] = np.stack([column[own] for column in plain], axis=1)
+        for c, column in enumerate(plain):
+            steps[own, c] = column[own]
     observed = np.ones((rows, C), bool) if gaps else None
     for c, lost in gaps.items():
         observed[:, c] = ~lost  # type: ignore[index]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.channels import concatenate, select_as_asked
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
@@ -204,7 +204,7 @@ def _add_folders(
     several = "" not in kinds and 1 < len(set(kinds)) < len(series)
     if asked.label == "folder" or asked.group == "folder":
         if not several:
-            raise SeriesError(
+            raise (LabelsError if asked.label == "folder" else SeriesError)(
                 f"got sub-folders {sorted(set(kinds))} for {len(series)} series, wanted at least "
                 "two, every file in one, and fewer than series"
             )
@@ -244,7 +244,7 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
             return series_of_table(found, asked)
         return select_as_asked(found, asked)
     except SeriesError as error:
-        raise SeriesError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _read_bytes(path: Path) -> SeriesSet | Table:

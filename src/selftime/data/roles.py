@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.cells import Evidence, dates_of_names, holds_dates, is_text, known_in
 from selftime.data.schema import (
     ID_NAMES,
@@ -93,7 +93,8 @@ class _Decision:
         given = [name for name in single if name not in (None, "none")]
         for name in [*given, *(self.asked.channels or ()), *self.asked.ignore]:
             if name not in self.names:
-                raise SeriesError(
+                kind = LabelsError if name == self.asked.label else SeriesError
+                raise kind(
                     f"has no column {name!r}, only {list_names(self.names)}: check the name"
                 )
 

@@ -247,15 +247,16 @@ def _numbers(table: Table, name: str, asked: Asked) -> Float64[np.ndarray, "R"]:
     """Return the numbers in a column, NaN where missing or as good as (``missing``)."""
     cells = decoded(table.cells.column(name))
     if is_text(cells.type):
-        marks = (*MISSING_CELLS, "", *map(str, asked.missing))
-        values = numbers(cells, lambda row: table.place(row, name), marks)
+        texts = (*MISSING_CELLS, "", *map(str, asked.missing))
+        values = numbers(cells, lambda row: table.place(row, name), texts)
     elif is_number(cells.type):
         values = _finite(table, name, cells)
     else:
         raise SeriesError(
             f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
         )
-    for number in filter(None.__ne__, map(_as_number, asked.missing)):
+    marks = [number for mark in asked.missing if (number := _as_number(mark)) is not None]
+    for number in marks:
         values = np.where(np.isclose(values, number, rtol=1e-6, atol=0), np.nan, values)
     return values
 

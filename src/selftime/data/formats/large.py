@@ -5,6 +5,7 @@ What is unusual in a file is left to the readers of whole files, which say it by
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from mmap import mmap
 from pathlib import Path
@@ -20,7 +21,6 @@ from selftime.data.arrays import MISSING_LABELS, SeriesError
 from selftime.data.cells import array_of, dtype_of, is_text, text_array, whole
 from selftime.data.formats.csv_parquet import with_index
 from selftime.data.formats.dialects import (
-    HEAD_LINES,
     Dialect,
     clock_column,
     kind_of,
@@ -28,7 +28,7 @@ from selftime.data.formats.dialects import (
     without_blanks_before_quotes,
 )
 from selftime.data.formats.numerals import plain_columns
-from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, cast_or_none, utf8_of
+from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, cast_or_none, decoding, utf8_of
 from selftime.data.series import names_of_channels
 from selftime.data.tables import Table
 
@@ -36,7 +36,7 @@ LARGE = 1 << 22
 """Bytes of a file from which on it is read in parts."""
 _BLOCK = 1 << 18
 _ROWS = 1 << 16
-_MOST_WORDS = 100_000
+_MOST_WORDS, _HEAD = 100_000, 8
 _NUMBER = pa.float64()
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 _MARKS = [*MISSING_CELLS, *MISSING_NUMBERS, ""]
@@ -90,10 +90,9 @@ def read_large(path: Path) -> Table | None:
     read = {".csv": _read_csv, ".parquet": _read_parquet}.get(path.suffix.lower())
     if read is None or path.stat().st_size < LARGE:
         return None
-    try:
+    with suppress(SeriesError), decoding(path.suffix):
         return read(path)
-    except (SeriesError, OSError, pa.ArrowException):
-        return None
+    return None
 
 
 def _read_parquet(path: Path) -> Table | None:
@@ -104,33 +103,38 @@ def _read_parquet(path: Path) -> Table | None:
     file = arrow_parquet.ParquetFile(
         path, read_dictionary=texts, buffer_size=_BLOCK, pre_buffer=False
     )
-    rows = file.metadata.num_rows
-    stored = StoredColumns(file.schema_arrow, rows, partial(_fetch, file), lambda name: None)
-    return with_index(stored)
+    kinds = [pa.dictionary(pa.int32(), f.type) if f.name in texts else f.type for f in plain]
+    fields = [field.with_type(kind) for field, kind in zip(plain, kinds, strict=True)]
+    schema = pa.schema(fields, plain.metadata)
+    fetch = partial(_fetch, file, schema)
+    return with_index(StoredColumns(schema, file.metadata.num_rows, fetch, lambda name: None))
 
 
-def _fetch(file: Any, name: str) -> Any:
+def _fetch(file: Any, schema: Any, name: str) -> Any:
     """Read a column of a parquet file: plain numbers and stamps batch by batch."""
-    kind = file.schema_arrow.field(name).type
-    try:
+    kind = schema.field(name).type
+    with decoding("parquet"):
         if dtype_of(kind) is None:
-            return file.read([name], use_threads=False).column(name)
+            return file.read([name], use_threads=False).column(name).cast(kind)
         column = _Column(kind)
         column.reserve(file.metadata.num_rows)
         for batch in file.iter_batches(_ROWS, columns=[name], use_threads=False):
             if batch.column(0).null_count and not pa.types.is_floating(kind):
                 return file.read([name], use_threads=False).column(name)
             column.add(batch.column(0))
-        return pa.chunked_array([column.finish()])
-    finally:
         pa.default_memory_pool().release_unused()
+        return pa.chunked_array([column.finish()])
 
 
 def _read_csv(path: Path) -> Table | None:
+    size = path.stat().st_size
     with path.open("rb") as file:
-        head, _ = _cut(file.read(_BLOCK))
+        head = file.read(_BLOCK)
+        if head.count(b"\n") < _HEAD:
+            head += file.read(_HEAD * _BLOCK)
+        head = head if file.tell() == size else _cut(head)[0]
         text, said = utf8_of(head)
-        if said or without_blanks_before_quotes(text) is not text or text.count(b"\n") < HEAD_LINES:
+        if said or without_blanks_before_quotes(text) is not text or b"\n" not in text:
             return None
         dialect = sniff(text)
         names = dialect.names or list(names_of_channels(len(dialect.rows[0])))
@@ -142,7 +146,7 @@ def _read_csv(path: Path) -> Table | None:
         while True:
             file.seek(dialect.start + len(head) - len(text))
             columns = [_COLUMNS[kind]() for kind in kinds]
-            wrong = _add_blocks(columns, file, path.stat().st_size, dialect.separator)
+            wrong = _add_blocks(columns, file, size, dialect.separator)
             if wrong is None:
                 break
             kinds[wrong] = "number" if wrong in numeric.columns else "text"
@@ -167,9 +171,8 @@ def _is_unusual(dialect: Dialect, names: Sequence[str]) -> bool:
     rows = dialect.rows
     empty = any(not name and not any(row[j] for row in rows) for j, name in enumerate(names))
     twice = len(set(names)) < len(names)
-    return bool(
-        empty or twice or len(names) == 1 or dialect.padded or clock_column(rows) is not None
-    )
+    clock = clock_column(rows) is not None
+    return bool(empty or twice or len(names) == 1 or dialect.padded or clock)
 
 
 def _kind_of_column(cells: Sequence[str], is_numeric: bool) -> str:
@@ -180,14 +183,14 @@ def _kind_of_column(cells: Sequence[str], is_numeric: bool) -> str:
     return "time" if all(kind_of(cell) == "date" for cell in cells) else "text"
 
 
-def _blocks_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yield whole lines until the end of a file.
+def _blocks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield whole lines until the end of a file, about so many bytes at a time.
 
     Raises:
         SeriesError: what may be no plain text, or quotes that span lines.
     """
     rest = b""
-    while data := file.read(_BLOCK):
+    while data := file.read(size):
         data, rest = _cut(rest + data)
         if b"\0" in data or data.count(b'"') % 2:
             raise SeriesError("lines cannot be told apart")
@@ -207,7 +210,7 @@ def _add_blocks(
         column_types={name: column.read for name, column in zip(unique, columns, strict=True)},
         null_values=_MARKS,
     )
-    for block in _blocks_of(file):
+    for block in _blocks_of(file, _BLOCK * (1 + len(columns) // 100)):
         read = arrow_csv.ReadOptions(
             column_names=unique, use_threads=False, block_size=len(block) + 1
         )
@@ -238,7 +241,8 @@ class _Column:
         """Make room for so many rows."""
         if size > len(self.values):
             kind = self.values.dtype
-            room = np.frombuffer(mmap(-1, size * kind.itemsize), kind)
+            few = size < _ROWS
+            room = np.empty(size, kind) if few else np.frombuffer(mmap(-1, size * 8), kind)[:size]
             room[: self.rows] = self.values[: self.rows]
             self.values = room
 
@@ -317,7 +321,7 @@ class _Words(_Column):
         return pa.DictionaryArray.from_arrays(super().finish(), words)
 
     def is_last_empty(self) -> bool:
-        return self.words.get("") == self.values[self.rows - 1]
+        return bool(self.words.get("") == self.values[self.rows - 1])
 
 
 _COLUMNS = {"number": _Column, "whole": _Whole, "time": _Times, "text": _Words}
