@@ -1,7 +1,7 @@
 """Arrays of users, joined end to end: one row per step, one column per channel."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -73,62 +73,73 @@ def split_origins(
         offsets: the row at which each series begins, then S.
     """
     rows, source = int(offsets[-1]), iter(columns)
-    plain = [np.empty(0, np.float32)] * C  # on its own each, so that 64 bits go one by one
+    plain = np.empty((C, rows), np.float32)  # by channel, so that 64 bits go one after the other
     origin, gaps = np.zeros((len(offsets) - 1, C)), {}
-    for c in range(C):
-        values = next(source)
+    some = max(_BLOCK // max(rows, 1), 1)
+    for c in range(0, C, some):
+        values = _stack(islice(source, some))
+        own = plain[c : c + some]
         with np.errstate(over="ignore"):
-            plain[c] = values.astype(np.float32)
-        origin[:, c] = _origin_of(values, plain[c], offsets)
-        if origin[:, c].any():
-            plain[c] = (values - np.repeat(origin[:, c], np.diff(offsets))).astype(np.float32)
+            own[:] = values
+        found = _origins_of(values, own, offsets)
+        if found is not None:
+            origin[:, c : c + some] = found.T
+            own[:] = values - np.repeat(found, np.diff(offsets), axis=1)
         lost = np.isnan(values)
         del values
         if lost.any():
-            plain[c][lost] = 0
+            own[lost] = 0
             gaps[c] = lost
     steps = np.empty((rows, C), np.float32)
     for first in range(0, rows, _BLOCK):
-        own = slice(first, first + _BLOCK)
-        for c, column in enumerate(plain):
-            steps[own, c] = column[own]
+        steps[first : first + _BLOCK] = plain[:, first : first + _BLOCK].T
     observed = np.ones((rows, C), bool) if gaps else None
     for c, lost in gaps.items():
-        observed[:, c] = ~lost  # type: ignore[index]
+        observed[:, c : c + some] = ~lost.T  # type: ignore[index]
     return steps, observed, origin if origin.any() else None
 
 
-def _origin_of(
-    values: Float[np.ndarray, "S"],
-    plain: Float32[np.ndarray, "S"],
+def _stack(columns: Iterable[np.ndarray]) -> Float[np.ndarray, "C S"]:
+    """Return columns as the rows of one array; of a single one a view."""
+    first, *others = columns
+    return np.stack([first, *others]) if others else first[None]
+
+
+def _origins_of(
+    values: Float[np.ndarray, "C S"],
+    plain: Float32[np.ndarray, "C S"],
     offsets: Int64[np.ndarray, "N1"],
-) -> Float64[np.ndarray, "N"]:
-    """Return the origin of each series in one channel, 0 where 32 bits hold it as it is."""
-    none = np.zeros(len(offsets) - 1)
-    if values.dtype == np.float32 or not len(none) or (np.diff(offsets) < 1).any():
-        return none
-    far = none.astype(bool)
+) -> Float64[np.ndarray, "C N"] | None:
+    """Return the origin of each series in some channels, 0 where 32 bits hold it; None for none."""
     lengths = np.diff(offsets)
+    if values.dtype == np.float32 or not len(lengths) or (lengths < 1).any():
+        return None
+    far = np.zeros((len(values), len(lengths)), bool)
     group = np.cumsum(np.minimum(lengths, _ROWS)) // _BLOCK  # of series, so that little is copied
-    for first, last in pairwise(np.r_[0, 1 + np.flatnonzero(np.diff(group)), len(group)].tolist()):
-        far[first:last] = _are_far(values, offsets[first : last + 1])
-    for i in np.flatnonzero(far):  # 32 bits may hold all of a series
-        own = slice(offsets[i], offsets[i + 1])
-        far[i] = ((plain[own] != values[own]) & ~np.isnan(values[own])).any()
-    return np.where(far, lower_medians(values, offsets), 0.0) if far.any() else none
+    for first, last in pairwise([0, *1 + np.flatnonzero(np.diff(group)), len(group)]):
+        far[:, first:last] = _are_far(values, offsets[first : last + 1])
+    for c, i in np.argwhere(far):  # 32 bits may hold all of a series
+        own, short = (part[c, offsets[i] : offsets[i + 1]] for part in (values, plain))
+        far[c, i] = ((short != own) & ~np.isnan(own)).any()
+    if not far.any():
+        return None
+    medians = [lower_medians(x, offsets) if any_.any() else 0 * any_ for x, any_ in zip(values, far)]
+    return np.where(far, medians, 0.0)
 
 
-def _are_far(values: Float64[np.ndarray, "S"], offsets: Int64[np.ndarray, "N1"]) -> np.ndarray:
+def _are_far(
+    values: Float64[np.ndarray, "C S"], offsets: Int64[np.ndarray, "N1"]
+) -> Bool[np.ndarray, "C N"]:
     """Return for each series whether values are so large that 32 bits would hide changes."""
     rows, first = _some_rows(offsets)
-    some = values[rows]
-    change = np.abs(some - values[rows - 1])
-    change[first] = np.nan
+    some = values[:, rows]
+    change = np.abs(some - values[:, rows - 1])
+    change[:, first] = np.nan
     size, move = _log_mean(np.abs(some), first), _log_mean(change, first)
     thin = np.diff(offsets) > np.diff(first, append=len(rows))
-    for i in np.flatnonzero(thin & np.isnan(move)):  # what changes seldom is looked for
-        own = values[offsets[i] : offsets[i + 1]]
-        move[i] = _log_mean(np.abs(np.diff(own, prepend=np.nan)), np.zeros(1, np.int64))[0]
+    for c, i in np.argwhere(thin & np.isnan(move)):  # what changes seldom is looked for
+        own = values[c : c + 1, offsets[i] : offsets[i + 1]]
+        move[c, i] = _log_mean(np.abs(np.diff(own, prepend=np.nan)), np.zeros(1, np.int64))[0, 0]
     digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
     return np.asarray(size > digits)
 
@@ -149,12 +160,12 @@ def _some_rows(
     return np.repeat(offsets[:-1], counts) + nth * np.repeat(stride, counts), first
 
 
-def _log_mean(x: Float64[np.ndarray, "S"], first: Int64[np.ndarray, "N"]) -> np.ndarray:
+def _log_mean(x: Float64[np.ndarray, "C S"], first: Int64[np.ndarray, "N"]) -> np.ndarray:
     """Mean logarithm over the values of each series above 0; NaN where there are none."""
     counts = (x > 0).astype(np.float64)
     logs = np.log(x, out=np.zeros_like(x), where=x > 0)
-    total, number = np.add.reduceat(logs, first), np.add.reduceat(counts, first)
-    mean: np.ndarray = np.divide(total, number, out=np.full(len(first), np.nan), where=number > 0)
+    total, number = (np.add.reduceat(part, first, axis=1) for part in (logs, counts))
+    mean: np.ndarray = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
     return mean
 
 

@@ -210,6 +210,8 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     )
 
 
+_BLOCK = 1 << 16
+"""Rows that are compared at a time."""
 _Sort = Callable[[np.ndarray], np.ndarray]
 """Brings a column of rows into the order of the series."""
 
@@ -221,12 +223,17 @@ def _order_of(
 
     Beside it, in that order: False for each row with the series and time of the one before.
     """
-    one, next_ = codes[1:] == codes[:-1], codes[1:] > codes[:-1]
-    if times is not None:
-        next_ |= one & (times[1:] > times[:-1])
-        one &= times[1:] == times[:-1]
-    if (one | next_).all():
-        return None, np.r_[True, ~one if times is not None else one | True]
+    new, rises = np.ones(len(codes), bool), True
+    for first in range(1, len(codes), _BLOCK):
+        now, before = slice(first, first + _BLOCK), slice(first - 1, min(first + _BLOCK, len(codes)) - 1)
+        same, later = codes[now] == codes[before], codes[now] > codes[before]
+        if times is not None:
+            later |= same & (times[now] > times[before])
+            same &= times[now] == times[before]
+            new[now] = ~same
+        rises &= bool((same | later).all())
+    if rises:
+        return None, new
     order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
     return order, _order_of(codes[order], None if times is None else times[order])[1]
 
@@ -262,7 +269,8 @@ def _numbers(table: Table, name: str, asked: Asked) -> Float64[np.ndarray, "R"]:
 
 
 def _finite(table: Table, name: str, cells: Any) -> Float64[np.ndarray, "R"]:
-    values = array_of(cells.cast(pa.float64(), safe=False))
+    plain = pa.types.is_float64(cells.type)
+    values = array_of(cells if plain else cells.cast(pa.float64(), safe=False))
     ends = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
     with np.errstate(over="ignore"):
         if not np.isinf(ends.astype(np.float32)).any():

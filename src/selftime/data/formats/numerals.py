@@ -85,7 +85,7 @@ def with_plain_numbers(
 class PlainColumns(NamedTuple):
     """Numbers of the columns of plain numbers, and notes on how they are read."""
 
-    columns: list[int]
+    columns: frozenset[int]
     notes: tuple[str, ...]
 
 
@@ -98,7 +98,7 @@ def plain_columns(
     if any(_ODD.search("\n".join(heads[j])) or "," in "".join(heads[j]) for j in numeric):
         return None
     clear = separator != ";" or not numeric
-    return PlainColumns(numeric, () if clear else _note_of_thousands(names, heads, numeric))
+    return PlainColumns(frozenset(numeric), () if clear else _note_of_thousands(names, heads, numeric))
 
 
 def _note_of_thousands(
