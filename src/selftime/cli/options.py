@@ -52,16 +52,15 @@ class Reader:
         Notes are printed unless ``silent``.
         """
         import selftime as st
-        from selftime.data.arrays import LabelsError
 
         asked = {"labels": self.labels, **self.asked}
         with through("command line", (lambda _: None) if silent else terminal.note):
             try:
                 series = st.read(source, **asked)
-            except LabelsError as error:
-                if not lenient:
+            except st.SeriesError as error:
+                if not lenient or error.lacks is None:
                     raise
-                series = st.read(source, **asked | {error.option: None})
+                series = st.read(source, **asked | {error.lacks: None})
         return series
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64
 class SeriesError(ValueError):
     """Bad input series: the message says what came, what was wanted and what to do.
 
+    ``lacks`` is the option that asked for labels where these are not there, else None.
+
     Example:
         >>> import selftime as st
         >>> st.read([[1.0, float("inf")]])
@@ -18,17 +20,19 @@ class SeriesError(ValueError):
         selftime.data.arrays.SeriesError: series 0, channel 0, step 1 is inf, wanted ...
     """
 
+    lacks: ClassVar[str | None] = None
+
 
 class LabelsError(SeriesError):
-    """The labels that were asked for are not there; ``option`` is the one that asked for them."""
+    """The labels that were asked for are not there."""
 
-    option = "label"
+    lacks = "label"
 
 
-class LabelFileError(LabelsError):
+class LabelFileError(SeriesError):
     """No row of a file of labels is for a series."""
 
-    option = "labels"
+    lacks = "labels"
 
 
 Steps = Float[np.ndarray, "S C"]
@@ -123,7 +127,9 @@ def _origins_of(
         far[c, i] = ((short != own) & ~np.isnan(own)).any()
     if not far.any():
         return None
-    medians = [lower_medians(x, offsets) if any_.any() else 0 * any_ for x, any_ in zip(values, far)]
+    medians = np.zeros(far.shape)
+    for c in np.flatnonzero(far.any(axis=1)):
+        medians[c] = lower_medians(values[c], offsets)
     return np.where(far, medians, 0.0)
 
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from selftime.data.arrays import LabelFileError, SeriesError, are_known, label_column
 from selftime.data.clock import Stamps, in_zone
+from selftime.data.columns import Table, column_in
 from selftime.data.formats.times import parse_times
 from selftime.data.schema import LABEL_NAMES, list_names, plain_name
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Table, column_in
 from selftime.door import option
 
 KEY_NAMES = ("id", "unique_id", "series", "file", "filename", "file_name", "path", "name")

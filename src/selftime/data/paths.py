@@ -13,6 +13,7 @@ import numpy as np
 
 from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.channels import concatenate, select_as_asked
+from selftime.data.columns import Table
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
@@ -26,7 +27,7 @@ from selftime.data.labels import LabelTable, join_labels, label_table
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Table, series_of_table
+from selftime.data.tables import series_of_table
 from selftime.door import option
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {

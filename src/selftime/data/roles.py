@@ -94,9 +94,7 @@ class _Decision:
         for name in [*given, *(self.asked.channels or ()), *self.asked.ignore]:
             if name not in self.names:
                 kind = LabelsError if name == self.asked.label else SeriesError
-                raise kind(
-                    f"has no column {name!r}, only {list_names(self.names)}: check the name"
-                )
+                raise kind(f"has no column {name!r}, only {list_names(self.names)}: check the name")
 
     def _take_asked(self) -> None:
         for name in self.asked.ignore:

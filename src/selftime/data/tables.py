@@ -2,29 +2,27 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float64, Int32, Int64
 
-from selftime.data.arrays import SeriesError, column_of, trim_rows
-from selftime.data.cells import (
-    array_of,
-    codes_of,
-    dates_of_names,
-    decoded,
-    is_number,
-    is_text,
-    known_in,
-    truths_in,
-    valid_in,
-    value_type,
+from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.cells import codes_of, dates_of_names, is_text, truths_in, value_type
+from selftime.data.columns import (
+    Table,
+    check_no_gap,
+    column_in,
+    ids_in,
+    labels_in,
+    names_of,
+    numbers_in_column,
+    take_names,
+    times_in,
 )
-from selftime.data.clock import Stamps, dates_in, in_zone
-from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
-from selftime.data.formats.times import parse_times, times_of_numbers
+from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS
 from selftime.data.roles import decide_roles
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
 from selftime.data.series import SeriesSet
@@ -32,32 +30,6 @@ from selftime.door import option
 
 MANY_REPEATED = 0.05
 """Share of rows whose stamp repeats, above which series are more likely than repeated readings."""
-
-
-class Table(NamedTuple):
-    """An arrow table from a file or a frame; ``first_line`` is None where cells have types.
-
-    Attributes:
-        cells: the table.
-        named: whether columns came with names.
-        first_line: line of the first row in a text file.
-        notes: what was decided in reading the file.
-        lines: of all rows in a text file, where other lines lie between them.
-        levels: columns that were the levels of an index of pandas.
-    """
-
-    cells: Any
-    named: bool = True
-    first_line: int | None = None
-    notes: tuple[str, ...] = ()
-    lines: np.ndarray | None = None
-    levels: tuple[str, ...] = ()
-
-    def place(self, row: int, column: str) -> str:
-        """Return the place of a cell, for messages."""
-        at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
-        at = at if self.lines is None else f"line {self.lines[row]}"
-        return f"{at}, column {column!r}"
 
 
 _NOTHING = Asked()
@@ -159,7 +131,7 @@ def _with_one_id(table: Table, asked: Asked) -> tuple[Table, Asked]:
 
 def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     steps, lengths = trim_rows(_values(table, schema, asked))
-    series = SeriesSet.from_steps(steps, lengths, ids=_ids(table, schema.of("id")))
+    series = SeriesSet.from_steps(steps, lengths, ids=ids_in(table, schema.of("id")))
     labels, groups = (column_in(table, schema.of(role)) for role in ("label", "group"))
     dates = dates_of_names(schema.channels)
     times = None if dates is None else np.concatenate([dates[:n] for n in lengths])
@@ -170,10 +142,10 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     """Read a long table; one series is a long table in which every row has the same id."""
     ids, codes = None, np.broadcast_to(np.int32(0), table.cells.num_rows)
     if schema.layout == "long":
-        _check_no_gap(table, str(schema.of("id")))
+        check_no_gap(table, str(schema.of("id")))
         codes, names = codes_of(table.cells.column(str(schema.of("id"))))
-        ids = _plain_names(table, names)
-    times, stamps, said = _times(table, schema.of("time"), asked)
+        ids = names_of(table, names)
+    times, stamps, said = times_in(table, schema.of("time"), asked)
     order, new = _order_of(codes, times)
     notes = [*said]
     if not new.all():
@@ -185,7 +157,7 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         return column if new.all() else column[new]
 
     def values(name: str) -> Float64[np.ndarray, "S"]:
-        found = _numbers(table, name, asked)
+        found = numbers_in_column(table, name, asked)
         if not isinstance(table.cells, pa.Table):
             table.cells.forget(name)
         mean = asked.repeated == "mean" and not new.all()
@@ -225,7 +197,8 @@ def _order_of(
     """
     new, rises = np.ones(len(codes), bool), True
     for first in range(1, len(codes), _BLOCK):
-        now, before = slice(first, first + _BLOCK), slice(first - 1, min(first + _BLOCK, len(codes)) - 1)
+        last = min(first + _BLOCK, len(codes))
+        now, before = slice(first, last), slice(first - 1, last - 1)
         same, later = codes[now] == codes[before], codes[now] > codes[before]
         if times is not None:
             later |= same & (times[now] > times[before])
@@ -240,83 +213,7 @@ def _order_of(
 
 def _values(table: Table, schema: Schema, asked: Asked) -> Float64[np.ndarray, "R C"]:
     """Return the measurements of all rows, NaN where missing."""
-    return np.stack([_numbers(table, name, asked) for name in schema.channels], axis=1)
-
-
-def _as_number(mark: Any) -> float | None:
-    try:
-        return float(mark)
-    except ValueError:
-        return None
-
-
-def _numbers(table: Table, name: str, asked: Asked) -> Float64[np.ndarray, "R"]:
-    """Return the numbers in a column, NaN where missing or as good as (``missing``)."""
-    cells = decoded(table.cells.column(name))
-    if is_text(cells.type):
-        texts = (*MISSING_CELLS, "", *map(str, asked.missing))
-        values = numbers(cells, lambda row: table.place(row, name), texts)
-    elif is_number(cells.type):
-        values = _finite(table, name, cells)
-    else:
-        raise SeriesError(
-            f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
-        )
-    marks = [number for mark in asked.missing if (number := _as_number(mark)) is not None]
-    for number in marks:
-        values = np.where(np.isclose(values, number, rtol=1e-6, atol=0), np.nan, values)
-    return values
-
-
-def _finite(table: Table, name: str, cells: Any) -> Float64[np.ndarray, "R"]:
-    plain = pa.types.is_float64(cells.type)
-    values = array_of(cells if plain else cells.cast(pa.float64(), safe=False))
-    ends = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
-    with np.errstate(over="ignore"):
-        if not np.isinf(ends.astype(np.float32)).any():
-            return values
-        row = int(np.argmax(np.isinf(values.astype(np.float32))))
-    raise SeriesError(
-        f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
-        f"rescale, or say that it means missing, {option('missing')}"
-    )
-
-
-def _times(
-    table: Table, name: str | None, asked: Asked
-) -> tuple[np.ndarray | None, Stamps, tuple[str, ...]]:
-    """Return the stamps of the rows, in UTC where they have a zone, what they are, and notes."""
-    if name is None:
-        return None, Stamps(), ()
-    notes: tuple[str, ...] = ()
-    cells = _cells(table, name)
-    kind, zone = "time", getattr(cells.type, "tz", None)
-    if is_text(cells.type):
-        times, zone, kind, notes = parse_times(
-            cells, lambda row: table.place(row, name), epochs=False
-        )
-    elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
-        if pa.types.is_date(cells.type):
-            kind, cells = "date", cells.cast(pa.timestamp("s"))
-        times = array_of(cells).astype("datetime64[ns]", copy=False)
-    elif pa.types.is_integer(cells.type) and not cells.null_count:
-        times = array_of(cells).astype(np.int64, copy=False)
-        if table.first_line is not None:
-            times, zone, kind, notes = times_of_numbers(times, epochs=False)
-    elif is_number(cells.type):
-        times = array_of(cells.cast(pa.float64(), safe=False))
-    else:
-        raise SeriesError(f"column {name!r} holds {cells.type}, wanted times or numbers")
-    lost = np.isnat(times) if times.dtype.kind in "mM" else ~np.isfinite(times)
-    if lost.any():
-        raise SeriesError(
-            f"{table.place(int(np.argmax(lost)), name)}: got no time, wanted one for each row: "
-            f"drop the row, or read rows in their order, {option('time', 'none')}"
-        )
-    if times.dtype.kind not in "mM":
-        return *(dates_in(times) or (times, Stamps(None, "number"))), notes
-    stamps = Stamps(zone, kind)  # type: ignore[arg-type]
-    return *in_zone(times, stamps, asked.time_zone), notes
+    return np.stack([numbers_in_column(table, name, asked) for name in schema.channels], axis=1)
 
 
 def _check_repeats(
@@ -366,29 +263,14 @@ def _labels(
     table: Table, name: str | None, sort: _Sort, first: Int64[np.ndarray, "N"]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the labels of series, or those of steps where they change within a series."""
-    codes, values = _codes_in(table, name, sort)
+    codes, values = labels_in(table, name)
     if values is None:
         return None, None
+    codes = sort(codes)
     of_series = _constant(codes, first)
-    return (
-        (None, _take(values, codes)) if of_series is None else (_take(values, of_series), None)
-    )
-
-
-def _codes_in(table: Table, name: str | None, sort: _Sort) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the number of each row's label or group, -1 for none, and the values of a column."""
-    if name is None:
-        return np.empty(0, np.int32), None
-    codes, values = codes_of(table.cells.column(name))
-    cells = known_in(values)
-    known = cells.drop_null()
-    if not len(known):
-        return codes, None
-    words = _plain_names(table, known)
-    _, place, number = np.unique(words.astype(str), return_index=True, return_inverse=True)
-    numbers = np.full(len(cells) + 1, -1, np.int32)  # the last one is that of no cell
-    numbers[np.flatnonzero(valid_in(cells))] = number
-    return sort(numbers[codes]), words[place]
+    if of_series is None:
+        return None, take_names(values, codes)
+    return take_names(values, of_series), None
 
 
 def _constant(
@@ -400,68 +282,19 @@ def _constant(
     return None if ((most != least) & (most >= 0)).any() else most
 
 
-def _take(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return the value of each number, None for -1."""
-    if (codes >= 0).all():
-        return values[codes]
-    return np.array([*values.tolist(), None], object)[codes]
-
-
 def _groups(
     table: Table, name: str | None, sort: _Sort, first: Int64[np.ndarray, "N"]
 ) -> np.ndarray | None:
-    codes, values = _codes_in(table, name, sort)
+    codes, values = labels_in(table, name)
     if values is None or name is None:
         return None
-    found = _constant(codes, first)
+    found = _constant(sort(codes), first)
     if found is None or (found < 0).any():
         raise SeriesError(
             f"column {name!r} changes within a series, wanted one group for each: leave it out, "
             f"{option('ignore', name)}, or name another, {option('group')}"
         )
-    return values[found]
-
-
-def column_in(table: Table, name: str | None) -> np.ndarray | None:
-    """Return labels or groups as they are, or parsed where cells come from a text file.
-
-    None stands where there is no label.
-    """
-    if name is None:
-        return None
-    cells = known_in(_cells(table, name))
-    known = cells.drop_null()
-    if not len(known):
-        return None
-    values = _plain_names(table, known)
-    if len(known) == len(cells):
-        return values
-    out = np.full(len(cells), None, object)
-    out[valid_in(cells)] = values.tolist()
-    return out
-
-
-def _plain_names(table: Table, cells: Any) -> np.ndarray:
-    """Return ids or labels in their own type; texts of a file are numbers where nothing is lost."""
-    if is_text(cells.type) and table.first_line is not None:
-        return labels_of(cells)
-    if pa.types.is_temporal(cells.type):
-        return np.asarray(cells.to_numpy(zero_copy_only=False))
-    return column_of(cells.to_pylist(), "labels")
-
-
-def _ids(table: Table, name: str | None) -> np.ndarray | None:
-    if name is None:
-        return None
-    _check_no_gap(table, name)
-    return _plain_names(table, _cells(table, name))
-
-
-def _check_no_gap(table: Table, name: str) -> None:
-    cells = table.cells.column(name)
-    if cells.null_count:
-        row = cells.is_null().to_pylist().index(True)
-        raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
+    return take_names(values, found)
 
 
 def _plain(cells: Any, typed: bool) -> Any:
@@ -492,7 +325,3 @@ def _is_indirect(kind: Any) -> bool:
     """Return whether cells stand for numbers: in a dictionary, or as durations."""
     coded = pa.types.is_dictionary(kind) and not is_text(kind.value_type)
     return bool(coded or pa.types.is_duration(kind))
-
-
-def _cells(table: Table, name: str) -> Any:
-    return decoded(table.cells.column(name))

@@ -14,6 +14,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.clock import iso_text
+from selftime.data.columns import Table
 from selftime.data.formats.dialects import (
     HEAD_LINES,
     SEPARATORS,
@@ -29,7 +30,6 @@ from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, utf8_of
 from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.tables import Table
 from selftime.door import tell
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"

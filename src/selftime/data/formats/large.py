@@ -19,6 +19,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import MISSING_LABELS, SeriesError
 from selftime.data.cells import array_of, dtype_of, is_text, text_array, whole
+from selftime.data.columns import Table
 from selftime.data.formats.csv_parquet import with_index
 from selftime.data.formats.dialects import (
     Dialect,
@@ -28,9 +29,14 @@ from selftime.data.formats.dialects import (
     without_blanks_before_quotes,
 )
 from selftime.data.formats.numerals import plain_columns
-from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, cast_or_none, decoding, utf8_of
+from selftime.data.formats.text import (
+    MISSING_CELLS,
+    MISSING_NUMBERS,
+    cast_or_none,
+    decoding,
+    utf8_of,
+)
 from selftime.data.series import names_of_channels
-from selftime.data.tables import Table
 
 LARGE = 1 << 22
 """Bytes of a file from which on it is read in parts."""

@@ -98,7 +98,9 @@ def plain_columns(
     if any(_ODD.search("\n".join(heads[j])) or "," in "".join(heads[j]) for j in numeric):
         return None
     clear = separator != ";" or not numeric
-    return PlainColumns(frozenset(numeric), () if clear else _note_of_thousands(names, heads, numeric))
+    return PlainColumns(
+        frozenset(numeric), () if clear else _note_of_thousands(names, heads, numeric)
+    )
 
 
 def _note_of_thousands(
