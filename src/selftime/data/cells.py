@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int, Int32, Int64
 
 from selftime.data.arrays import MISSING_LABELS
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?inf(inity)?$"
 _DATE = r"^(\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d.*)?$"
 _STEP = r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?)?"
-_HEAD = 2000
-"""Cells of text that are looked at."""
+_HEAD, _PART = 2000, 1 << 16
+"""Cells of text that are looked at, and rows that are compared at a time."""
 _NONE = {"f": np.float16("nan"), "M": np.datetime64("NaT")}
 
 
@@ -58,7 +58,7 @@ class Evidence:
         return numbers_in(self.cells.column(name), self.marks)
 
     def count(self, *names: str) -> int:
-        """Count the different rows of some columns."""
+        """Count the different rows of one or two columns."""
         of = list(dict.fromkeys(names))
         if any(pa.types.is_nested(self.kind(name)) for name in of):
             return self.rows
@@ -66,10 +66,8 @@ class Evidence:
             cells = self.cells.column(of[0])
             coded = pa.types.is_dictionary(cells.type)
             return len(codes_of(cells)[1]) if coded else int(pc.count_distinct(cells).as_py())
-        keys = [self._key(name) for name in of]
-        order = np.lexsort(keys)
-        new = [np.diff(key[order]) != 0 for key in keys]
-        return int(np.logical_or.reduce(new).sum()) + min(self.rows, 1)
+        first, second = map(self._key, of)
+        return int(order_of(second, first)[1].sum())
 
     def _key(self, name: str) -> np.ndarray:
         """Return a whole number for each cell of a column, the same for equal ones."""
@@ -180,12 +178,35 @@ def codes_of(cells: Any) -> tuple[Int32[np.ndarray, "R"], Any]:
 
 def _are_by_appearance(codes: Int32[np.ndarray, "R"], K: int) -> bool:
     highest = np.int32(-1)
-    for part in np.array_split(codes, len(codes) // 65536 + 1):
+    for part in np.array_split(codes, len(codes) // _PART + 1):
         rising = np.maximum.accumulate(np.r_[highest, part])
         if (np.diff(rising) > 1).any():
             return False
         highest = rising[-1]
     return bool(highest == K - 1)
+
+
+def order_of(
+    codes: Int[np.ndarray, "R"], times: np.ndarray | None
+) -> tuple[Int64[np.ndarray, "R"] | None, Bool[np.ndarray, "R"]]:
+    """Return the order of rows by series and time, None where they have it.
+
+    Beside it, in that order: False for each row with the series and time of the one before.
+    """
+    new, rises = np.ones(len(codes), bool), True
+    for first in range(1, len(codes), _PART):
+        last = min(first + _PART, len(codes))
+        now, before = slice(first, last), slice(first - 1, last - 1)
+        same, later = codes[now] == codes[before], codes[now] > codes[before]
+        if times is not None:
+            later |= same & (times[now] > times[before])
+            same &= times[now] == times[before]
+            new[now] = ~same
+        rises &= bool((same | later).all())
+    if rises:
+        return None, new
+    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
+    return order, order_of(codes[order], None if times is None else times[order])[1]
 
 
 def array_of(cells: Any) -> np.ndarray:

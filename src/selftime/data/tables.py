@@ -10,7 +10,14 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Float64, Int32, Int64
 
 from selftime.data.arrays import SeriesError, trim_rows
-from selftime.data.cells import codes_of, dates_of_names, is_text, truths_in, value_type
+from selftime.data.cells import (
+    codes_of,
+    dates_of_names,
+    is_text,
+    order_of,
+    truths_in,
+    value_type,
+)
 from selftime.data.columns import (
     Table,
     check_no_gap,
@@ -146,7 +153,7 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         codes, names = codes_of(table.cells.column(str(schema.of("id"))))
         ids = names_of(table, names)
     times, stamps, said = times_in(table, schema.of("time"), asked)
-    order, new = _order_of(codes, times)
+    order, new = order_of(codes, times)
     notes = [*said]
     if not new.all():
         _check_repeats(table, str(schema.of("time")), asked, order, new)
@@ -182,33 +189,8 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     )
 
 
-_BLOCK = 1 << 16
-"""Rows that are compared at a time."""
 _Sort = Callable[[np.ndarray], np.ndarray]
 """Brings a column of rows into the order of the series."""
-
-
-def _order_of(
-    codes: Int32[np.ndarray, "R"], times: np.ndarray | None
-) -> tuple[Int64[np.ndarray, "R"] | None, Bool[np.ndarray, "R"]]:
-    """Return the order of rows by series and time, None where they have it.
-
-    Beside it, in that order: False for each row with the series and time of the one before.
-    """
-    new, rises = np.ones(len(codes), bool), True
-    for first in range(1, len(codes), _BLOCK):
-        last = min(first + _BLOCK, len(codes))
-        now, before = slice(first, last), slice(first - 1, last - 1)
-        same, later = codes[now] == codes[before], codes[now] > codes[before]
-        if times is not None:
-            later |= same & (times[now] > times[before])
-            same &= times[now] == times[before]
-            new[now] = ~same
-        rises &= bool((same | later).all())
-    if rises:
-        return None, new
-    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
-    return order, _order_of(codes[order], None if times is None else times[order])[1]
 
 
 def _values(table: Table, schema: Schema, asked: Asked) -> Float64[np.ndarray, "R C"]:
