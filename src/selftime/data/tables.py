@@ -11,12 +11,14 @@ from jaxtyping import Bool, Float64, Int32, Int64
 
 from selftime.data.arrays import SeriesError, trim_rows
 from selftime.data.cells import (
+    array_of,
     codes_of,
     dates_of_names,
     is_text,
     order_of,
     truths_in,
     value_type,
+    whole,
 )
 from selftime.data.columns import (
     Table,
@@ -73,10 +75,18 @@ def _check_kept(cells: Any, schema: Schema) -> None:
             fits = column.role in ("time", "ignored")
         elif pa.types.is_floating(kind):
             fits = column.role in ("measurement", "ignored")
+            fits |= column.role == "time" and _are_plain(cells.column(column.name))
         else:
             fits = True
         if not fits:
             raise SeriesError(f"column {column.name!r} holds names, wanted their texts")
+
+
+def _are_plain(cells: Any) -> bool:
+    """Return whether numbers can only be such: some are no whole ones, and some no months."""
+    numbers = array_of(whole(cells))
+    is_whole, is_month = numbers == np.rint(numbers), (numbers >= 1900) & (numbers < 2101)
+    return not (is_whole.all() or is_month.all())
 
 
 def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:

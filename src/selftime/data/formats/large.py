@@ -195,15 +195,15 @@ def _blocks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
     Raises:
         SeriesError: what may be no plain text, or quotes that span lines.
     """
-    rest = b""
-    while data := file.read(size):
-        data, rest = _cut(rest + data)
+    rest, ended = b"", False
+    while not ended:
+        data = file.read(size)
+        ended = not data
+        data, rest = (rest.rstrip(b"\r\n"), b"") if ended else _cut(rest + data)
         if b"\0" in data or data.count(b'"') % 2:
             raise SeriesError("lines cannot be told apart")
         if data:
             yield data
-    if rest.rstrip(b"\r\n"):
-        yield rest
 
 
 def _add_blocks(
