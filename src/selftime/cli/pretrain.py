@@ -38,6 +38,9 @@ TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
 ]
+DimOption = Annotated[
+    int | None, typer.Option("--dim", min=1, help="Most numbers of an embedding; else 1,024.")
+]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with the run stopped at --out.")
 ]
@@ -58,6 +61,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     clip: ClipOption = None,
     stop_on_collapse: StopOnCollapseOption = False,
     track: TrackOption = [],  # noqa: B006
+    dim: DimOption = None,
     seed: options.SeedOption = 0,
     resume: ResumeOption = False,
     force: options.ForceOption = False,
@@ -93,6 +97,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         budget=budget,
         config=config_of(precision, accumulate, clip, stop_on_collapse),
         run=run,
+        dim=dim,
         seed=seed,
         progress=True,
     )

@@ -33,6 +33,8 @@ LONG = 2000
 
 ROCKET = Choice("rocket", "random convolutions: no training, strong features")
 DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
+WIDTH = 1024
+"""Most numbers of an embedding."""
 CAUSAL = Choice("dilated_causal", "next_step may not see what it predicts")
 
 
@@ -84,6 +86,7 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
     budget: Budget | str | None,
     config: TrainingConfig | None,
     seed: int,
+    dim: int | None = None,
 ) -> tuple[ClosedForm | Objective, tuple[Budget, TrainingConfig] | None, dict[str, Choice]]:
     """Return the objective ready to learn, its budget and config, and all settings with reasons.
 
@@ -92,6 +95,8 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
     if not isinstance(objective, str | Auto):
         if encoder != "auto":
             raise ValueError("got an objective and an encoder: give the encoder to the objective")
+        if dim is not None and isinstance(objective, ClosedForm):
+            raise ValueError(f"got an objective and dim={dim}: give the dim to the objective")
         learner = deepcopy(objective)
         choices = {"objective": Choice(repr(objective), "given"), "seed": Choice(seed, "given")}
     else:
@@ -103,7 +108,7 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
             learner = build_objective(name, body, seed=seed, length=length)
             choices["method"] = Choice(describe_objective(learner), "as in its paper")
         else:
-            learner, choices = resolve_closed(name, series, scale, encoder, seed)
+            learner, choices = resolve_closed(name, series, scale, encoder, seed, dim)
         choices = {"objective": choice, "seed": Choice(seed, "given"), **choices}
     if isinstance(learner, ClosedForm):
         if (budget, config) != (None, None):
@@ -167,17 +172,21 @@ def default_encoder(objective: str, series: SeriesSet) -> Choice:
     return DILATED
 
 
-def resolve_closed(
-    name: str, series: SeriesSet, scale: Scaling, encoder: Start, seed: int
+def resolve_closed(  # noqa: PLR0913 - all that choices depend on
+    name: str, series: SeriesSet, scale: Scaling, encoder: Start, seed: int, dim: int | None
 ) -> tuple[ClosedForm, dict[str, Choice]]:
     """Return a closed-form objective; "spectral" chooses strength and penalty without labels."""
     body, choices = resolve_encoder(series, encoder, seed, ROCKET)
     beside, choices["beside"] = resolve_beside(series, encoder)
-    copies = copies_for(len(series), len(series.steps))
+    why_dim = "at most: models stay small, and a search quick, at no loss measured"
+    choices["dim"] = Choice(dim or WIDTH, "given" if dim else why_dim)
+    dim, copies = dim or WIDTH, copies_for(len(series), len(series.steps))
     why = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
     if OBJECTIVES[name] is not Spectral:
         choices["copies"] = Choice(copies, why)
-        made: ClosedForm = OBJECTIVES[name](encoder=body, beside=beside, copies=copies)  # type: ignore
+        made: ClosedForm = OBJECTIVES[name](  # type: ignore
+            encoder=body, beside=beside, copies=copies, dim=dim
+        )
         return made, choices
     with torch.inference_mode():
         sample = scale.apply(batch_of(series, sample_of(len(series), seed, TRIAL_SERIES)))
@@ -188,7 +197,14 @@ def resolve_closed(
     choices["penalty"] = Choice(trial.penalty, "of three, it tells most series apart")
     choices["copies"] = Choice(copies, why)
     view = Mild(strength=trial.strength)
-    learner = Spectral(encoder=body, beside=beside, view=view, penalty=trial.penalty, copies=copies)
+    learner = Spectral(
+        encoder=body,
+        beside=beside,
+        view=view,
+        penalty=trial.penalty,
+        copies=copies,
+        dim=dim,
+    )
     return learner, choices
 
 

@@ -20,11 +20,12 @@ from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
+from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
 
-_FORMAT = 2
+_FORMAT = 3
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 UNFIT = (
     *(LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError),
@@ -163,7 +164,7 @@ class Model:
             state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
             if self.reference_bank is not None:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
-            save_file(state, draft / "model.safetensors")
+            save_file(pack_tensors(state), draft / "model.safetensors")
             config = self.config()
             text = json.dumps(config, indent=2) + "\n"
             (draft / "config.json").write_text(text, encoding="utf8")
@@ -242,13 +243,13 @@ def load(path: str | os.PathLike[str]) -> Model:
     except Exception as error:  # json and safetensors raise several kinds
         raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
     version = config.get("format") if isinstance(config, dict) else None
-    if version != _FORMAT:
+    if version not in (2, _FORMAT):  # 2 held every weight in 32 bits
         raise ModelError(
             f"{folder} has format {version}, wanted {_FORMAT}: pretrain again, or load it with the "
             "version of selftime that saved it, which its README.md names"
         )
     try:
-        return _assemble(config, state, folder)
+        return _assemble(config, unpack_tensors(state), folder)
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
 
