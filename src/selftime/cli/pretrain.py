@@ -19,7 +19,9 @@ TaskOption = Annotated[
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
+    typer.Option(
+        "--budget", help="At most '5 minutes'; gradient runs also '200 steps', '10 epochs'."
+    ),
 ]
 PrecisionOption = Annotated[
     Literal["no", "bf16", "fp16"],

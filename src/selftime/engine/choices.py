@@ -67,7 +67,7 @@ class Auto:
         if self.task in STEP_BY_STEP:
             return Choice("ts2vec", f"to {self.task} takes a vector for every step")
         if takes_steps:
-            return Choice(BEST, "a budget was given: the best measured of those that take steps")
+            return Choice(BEST, "steps were asked for: the best measured of those that take them")
         why = "learns in one pass on a CPU, and was best at every number of labels"
         return Choice("spectral", why)
 
@@ -90,7 +90,7 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
 ) -> tuple[ClosedForm | Objective, tuple[Budget, TrainingConfig] | None, dict[str, Choice]]:
     """Return the objective ready to learn, its budget and config, and all settings with reasons.
 
-    Budget and config are None where the objective is solved in closed form, which takes neither.
+    Budget and config are None where the objective is solved in closed form, which takes no steps.
     """
     if not isinstance(objective, str | Auto):
         if encoder != "auto":
@@ -111,11 +111,15 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
             learner, choices = resolve_closed(name, series, scale, encoder, seed, dim)
         choices = {"objective": choice, "seed": Choice(seed, "given"), **choices}
     if isinstance(learner, ClosedForm):
-        if (budget, config) != (None, None):
+        if config is not None or takes_gradient(budget):
             raise ValueError(
                 f"got a {'config' if budget is None else 'budget'} for {type(learner).__name__}, "
-                "which is solved in one pass: leave it out, or choose an objective that is learned "
-                "by gradient, such as 'ts2vec'"
+                "which is solved in one pass: leave it out, give a time such as '5 minutes', or "
+                "choose an objective that is learned by gradient, such as 'ts2vec'"
+            )
+        if budget is not None:
+            choices["budget"] = Choice(
+                str(budget), "a limit: the pass over the series ends with it"
             )
         return learner, None, choices
     check_trainable(learner)
@@ -129,8 +133,13 @@ def resolve_objective(
     """Return the name of the objective, and why it is this one."""
     wish = Auto() if objective == "auto" else objective
     if isinstance(wish, Auto):
-        return wish.objective(takes_steps=(budget, config) != (None, None))
+        return wish.objective(takes_steps=config is not None or takes_gradient(budget))
     return Choice(" + ".join(map(str, terms_in(wish))), "given")
+
+
+def takes_gradient(budget: Budget | str | None) -> bool:
+    """Return whether a budget counts steps or epochs; a time is a limit for every objective."""
+    return budget is not None and parse_budget(budget).unit != "minutes"
 
 
 def resolve_training(

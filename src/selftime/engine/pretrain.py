@@ -28,7 +28,7 @@ from selftime.engine.model import Model, load
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
 from selftime.engine.training.checkpoint import newest_checkpoint
-from selftime.engine.training.config import Budget, Choice, TrainingConfig
+from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
 from selftime.engine.training.run_folder import MODEL, Run, metrics_in, run_record, write_finished
@@ -68,7 +68,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             with its encoder, which is copied.
         encoder: a name in ``selftime methods``, "auto", an encoder, which is copied, or a model
             (its folder will do), whose network learning goes on from.
-        budget: how long a gradient run lasts, such as "200 steps", "10 epochs" or "5 minutes".
+        budget: how long learning lasts at most, such as "5 minutes"; of gradient runs also
+            "200 steps" or "10 epochs".
         config: recipe, precision, clipping and so on of a gradient run.
         run: folder of settings, metrics, states and model; the same call goes on with it.
         dim: most numbers of an embedding; 1,024 when None, for trained networks their own.
@@ -77,7 +78,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
 
     Raises:
         ValueError: bad input, one series, an unknown name, an encoder or dim beside a ready
-            objective, a dim below 1, a budget or config for a closed form, or a folder that holds
+            objective, a dim below 1, steps or config for a closed form, or a folder that holds
             another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
@@ -94,7 +95,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         kept.check_at_once(card)
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
-            learned = fit_closed_form(learner, series, scale, seed=seed, progress=tell)
+            until = start + 60 * parse_budget(budget).amount if budget else None
+            learned = fit_closed_form(learner, series, scale, seed=seed, until=until, progress=tell)
         elif how is not None:
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
             learned = with_standard_vectors(learner.encoder, series, scale, seed, dim)

@@ -12,7 +12,6 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import quantise
 from selftime.shapes import Tokens
 
-
 _LARGE = 2**16
 """Weights of a map from which 8 bits each are worth it, and rounding errors average out."""
 
