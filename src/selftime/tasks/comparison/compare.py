@@ -12,7 +12,7 @@ from selftime.data.channels import match_channels
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.splits import draw_per_class, draw_share
+from selftime.data.splits import draw_per_class, draw_share, hold_out
 from selftime.door import tell
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
@@ -172,7 +172,7 @@ def _parse_one(word: Shots | str) -> Shots:
 def compare(  # noqa: PLR0913 - a front door: each is one thing that people decide
     model: Models,
     train: Any,
-    test: Any,
+    test: Any = None,
     *,
     labels_per_class: Shots | str | Sequence[Shots | str] = (1, 2, 5, "all"),
     draws: int = 5,
@@ -188,7 +188,8 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     Args:
         model: that is compared; None pretrains one on ``train``; several in a list or by name.
         train: series to draw labelled ones from, whatever :func:`selftime.read` takes.
-        test: series whose labelled ones are judged; channels are matched by name.
+        test: series whose labelled ones are judged; channels are matched by name. None sets a third
+            of the labelled series of ``train`` aside (:func:`selftime.hold_out`).
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
             means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
         draws: number of draws of labels, each with a seed of its own (0, 1, …).
@@ -208,7 +209,8 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         >>> print(found.verdict()[0])  # doctest: +ELLIPSIS
         With 1 label per class: ... % right; self-supervision ... points against ...
     """
-    all_shots, train, test = parse_shots(labels_per_class), read(train), read(test)
+    all_shots, train = parse_shots(labels_per_class), read(train)
+    train, test = hold_out(train, seed=seed) if test is None else (train, read(test))
     models, makers = models_by_name(model), makers_of(model, strategies)
     labelled, test = check_labels(train, match_channels(test, train.channels))
     labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)
