@@ -1,10 +1,8 @@
 """Pretraining: from unlabelled series to a model, with every choice explained and recorded."""
 
-import platform
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.wrappers.projected import Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.model import Model, load
+from selftime.engine.model import Model, load, made_with
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
 from selftime.engine.training.checkpoint import newest_checkpoint
@@ -144,7 +142,6 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
 def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:
     """Return the card of a run: size and fingerprint of the data, settings, versions."""
     missing = 0.0 if series.observed is None else 1 - float(series.observed.mean())
-    versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
     return {
         "data": {
             "series": len(series),
@@ -157,7 +154,7 @@ def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dic
         },
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {},
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": made_with(),
     }
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,6 +11,7 @@ from selftime.data.channels import match_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model, model_at
+from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
@@ -27,7 +28,7 @@ from selftime.tasks.anomaly.thresholds import (
 )
 
 
-class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has no types
     """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
@@ -67,6 +68,12 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         channels_: names of the channels.
     """
 
+    normal_: Float[np.ndarray, "C T"]
+    given_: Bool[np.ndarray, "T"]
+    boundaries_: tuple[int, ...]
+    channels_: tuple[str, ...]
+    _keeps = "The normal recordings are in this folder."
+
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | str | None = None,
@@ -102,6 +109,13 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
         self.channels_ = series.channels
         return self
+
+    @property
+    def _used(self) -> Model | None:
+        return self.model_
+
+    def _complete(self, model: Model | None) -> None:
+        self.model_ = model
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
         """Return the anomaly score of every timepoint, 0 or more and always finite.

@@ -46,6 +46,14 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     bank are enough; time grows with the cube of their number.
     """
 
+    classes_: np.ndarray
+    reach_: float
+    coef_: Float[np.ndarray, "K D"]
+    own_coef_: Float[np.ndarray, "K D"]
+    intercept_: Float[np.ndarray, "K"]
+    temperature_: float
+    n_features_in_: int
+
     def __init__(
         self,
         *,
