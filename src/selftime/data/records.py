@@ -41,7 +41,7 @@ class Kind(NamedTuple):
     unbounded: tuple[str, ...] = ()
 
 
-Kinds = Mapping[str, Kind]
+Kinds = dict[str, Kind]
 """The kinds that a file may name."""
 
 
@@ -65,7 +65,7 @@ def fitted_kind(
         optional: attributes that it need not have.
         other: types of further attributes, or other ones of those.
     """
-    settings = get_type_hints(type.__init__)
+    settings = get_type_hints(type.__init__)  # type: ignore[misc] # of the class itself
     learned = {name: hint for name, hint in get_type_hints(type).items() if name.endswith("_")}
     hints = settings | learned | other
     fields = {name: h for name, h in hints.items() if name not in (*without, "return")}
@@ -248,6 +248,6 @@ def _unpack_record(stored: Any, hint: Any, kinds: Kinds, arrays: Arrays) -> Any:
 def _check_bounds(value: Any, place: str, unbounded: bool) -> None:
     if type(value) is int and abs(value) > LARGEST and place.split(".")[-1] not in _SEEDS:
         raise ValueError(f"got {place} {value}, wanted at most {LARGEST}")
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not unbounded:
-        if not np.isfinite(value).all():
-            raise ValueError(f"{place} holds NaN or infinity")
+    numbers = isinstance(value, np.ndarray) and value.dtype.kind == "f" and not unbounded
+    if numbers and not np.isfinite(value).all():
+        raise ValueError(f"{place} holds NaN or infinity")

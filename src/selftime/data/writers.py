@@ -14,7 +14,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.clock import iso_text
-from selftime.data.files import write_file
+from selftime.data.files import place_of, write_file
 from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.text import suffix_of
@@ -55,7 +55,7 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
         SeriesError: unknown ending, a file in the way, no such folder, or something in the series
             that the format cannot hold.
     """
-    target = Path(path)
+    target = place_of(path)
     is_packed = target.suffix.lower() == ".gz"
     encode = _ENCODERS.get(suffix_of(target) if is_packed else target.suffix.lower())
     if encode is None:
@@ -97,7 +97,7 @@ def write_table(
         SeriesError: another ending.
         FileExistsError: a file in the way.
     """
-    target = Path(path)
+    target = place_of(path)
     encode = TABLES.get(target.suffix.lower())
     if encode is None:
         raise SeriesError(f"{target}: wanted a name ending in {', '.join(TABLES)}")

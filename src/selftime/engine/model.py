@@ -264,7 +264,11 @@ def halved(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.half() if bool((gap <= _HALF_ERROR * size).all()) else tensor
 
 
-def model_at(model: Model | str | os.PathLike[str]) -> Model:
+ModelOrFolder = Model | str | os.PathLike[str]
+"""A model, or the folder of one."""
+
+
+def model_at(model: ModelOrFolder) -> Model:
     """Return the model itself, or the one of the folder that is given in its place."""
     return load(model) if isinstance(model, str | os.PathLike) else model
 

@@ -10,7 +10,7 @@ import torch
 
 from selftime import door
 from selftime.data import scaling
-from selftime.data.files import whole_folder
+from selftime.data.files import place_of, whole_folder
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
 from selftime.data.readers import read
@@ -79,7 +79,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     scale = before.scaling if before else scaling.fit_channels(given)
     series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
-    kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
+    kept = Run(folder=place_of(run)) if isinstance(run, str | Path) else run
     card = card_of(given, choices, count_wild(series, scale))
     if kept and isinstance(learner, ClosedForm):
         kept.check_at_once(card)
@@ -108,7 +108,7 @@ def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) 
 
 def load_start(encoder: Start) -> Start:
     """Return the model, where the folder of one was given."""
-    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
+    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and place_of(encoder).is_dir()
     return load(str(encoder)) if is_folder else encoder
 
 

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -15,8 +15,8 @@ from selftime.data.labels import labelled_part
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.training.config import Budget, TrainingConfig
-from selftime.estimators.keeping import Kept
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
+from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import AnyClasses, OneClass, TargetType
 from selftime.progress import Progress
 from selftime.tasks.comparison.leaks import Leaks
@@ -67,7 +67,7 @@ class Classifier(ClassifierMixin, TransferEstimator, Kept):  # type: ignore[misc
         n_features_in_: timepoints of a series, where ``fit`` was given a 2-D array.
     """
 
-    classes_: np.ndarray
+    classes_: Shaped[np.ndarray, "K"]
 
     def __init__(  # noqa: PLR0913 - a front door: each is one thing that people decide
         self,

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.channels import match_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Model, model_at
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.detect import (
@@ -47,7 +47,7 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         [True]
 
     Args:
-        model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
+        model: what :func:`selftime.pretrain` returned, or its folder; its embeddings of windows are one more
             space in which windows are compared (see ``learned``). None needs no learning.
         rate: promised share of normal timepoints that are in alarm.
         past_only: whether the score of a timepoint depends on it and earlier ones alone, as when
@@ -76,7 +76,7 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | str | None = None,
+        model: ModelOrFolder | None = None,
         *,
         rate: float = 0.01,
         past_only: bool = False,
@@ -115,6 +115,10 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         return self.model_
 
     def _complete(self, model: Model | None) -> None:
+        check_rate(self.rate)
+        inside = [0, *self.boundaries_, self.normal_.shape[1]]
+        if not self.given_.any() or sorted(set(inside)) != inside:
+            raise ValueError(f"got normal recordings that begin at {self.boundaries_}")
         self.model_ = model
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002

@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.readers import read
-from selftime.data.series import SeriesSet
 from selftime.engine.model import Model, model_at
 from selftime.estimators.inputs import frame_like, row_of
 from selftime.estimators.keeping import Kept
@@ -133,8 +132,6 @@ class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has 
     def _complete(self, model: Model | None) -> None:  # noqa: ARG002
         self.cases_, self.channels_ = self.fitted_.cases, self.fitted_.channels
         self.reason_ = self.cases_.reason
-        self.fitted_on_: SeriesSet | None = None
-        self.like_: Any = None
 
     def predict(self, X: Any = None, future: Any = None) -> Any:
         """Forecast each series.
@@ -155,7 +152,7 @@ class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has 
                 some series or step.
         """
         found = self.forecasts(X, future)
-        return frame_like(self.like_ if X is None else X, found)
+        return frame_like(getattr(self, "like_", None) if X is None else X, found)
 
     def forecasts(self, X: Any = None, future: Any = None) -> Forecasts:
         """Forecast as arrays, with quantiles and the names and times that go with them.
@@ -169,7 +166,7 @@ class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has 
                 some series or step.
         """
         check_is_fitted(self)
-        if X is None and self.fitted_on_ is None:
+        if X is None and not hasattr(self, "fitted_on_"):
             raise ValueError(
                 "got no histories, and this forecaster was loaded, which has none: give them as X"
             )

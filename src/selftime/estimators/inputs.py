@@ -25,7 +25,7 @@ from selftime.objectives.supervised.targets import TargetType
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.forecasts import Forecasts
 from selftime.tasks.transfer.choose import fit_strategy
-from selftime.tasks.transfer.solution import FrozenSolution, TunedSolution
+from selftime.tasks.transfer.solution import Solution
 from selftime.tasks.transfer.strategies import TransferConfig
 
 
@@ -34,7 +34,7 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
 
     strategy_: str
     why_: str
-    solution_: FrozenSolution | TunedSolution
+    solution_: Solution
     channels_: tuple[str, ...]
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
@@ -101,8 +101,8 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
     def _used(self) -> Model | None:
         return self.model_
 
-    def _complete(self, model: Model | None) -> None:  # noqa: ARG002
-        self._given, self.model_ = self.model, self.solution_.model
+    def _complete(self, model: Model | None) -> None:
+        self._given, self.model_ = model if self.model is model else None, self.solution_.model
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of_series(super().__sklearn_tags__())

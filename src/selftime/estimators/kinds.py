@@ -1,6 +1,6 @@
 """Kinds of records that a folder of a fitted estimator may hold, one line each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -34,23 +34,56 @@ from selftime.tasks.forecasting.covariates import KnownEffect
 from selftime.tasks.forecasting.features import Correction, ModelVectors, Patch, PatchFeatures
 from selftime.tasks.forecasting.fitting import FittedSeries, ForecastConfig
 from selftime.tasks.forecasting.forecasters import FittedForecaster, WindowForecaster
+from selftime.tasks.forecasting.histories import SHORTEST
 from selftime.tasks.forecasting.linear import LinearForecaster, LinearMap, Option, Pool
 from selftime.tasks.forecasting.network import NetworkForecaster
 from selftime.tasks.probing.heads import SEMI, LabelsProbe, ValueProbe, make_head
 from selftime.tasks.probing.probe import Probe
-from selftime.tasks.transfer.solution import FrozenSolution, TunedSolution
+from selftime.tasks.transfer.solution import FrozenSolution, TunedSolution, with_tokens
 
 _TARGETS = (OneClass, StepClasses, AnyClasses, Amount, Future)
 _HEADS = (Probe, ValueProbe, LabelsProbe, *SEMI.values())
 _PLAIN = (
-    *(FrozenSolution, TunedSolution, Budget, TrainingConfig, Recipe),
-    *(ForecastConfig, FittedSeries, WindowForecaster, LinearForecaster, LinearMap, Option, Pool),
-    *(Patch, PatchFeatures, KnownEffect, NetworkForecaster),
+    *(TunedSolution, Budget, TrainingConfig, Recipe, NetworkForecaster),
+    *(ForecastConfig, WindowForecaster, LinearForecaster, LinearMap, Option, Pool),
+    *(Patch, PatchFeatures),
 )
+
+
+def tried(kind: Kind, use: Callable[[Any], Any]) -> Kind:
+    """Return a kind whose records are used once when they are made: parts that do not fit fail."""
+
+    def make(**values: Any) -> Any:
+        made = kind.make(**values)
+        use(made)
+        return made
+
+    return kind._replace(make=make)
+
+
+def try_head(solution: FrozenSolution) -> None:
+    """Predict the target of one vector of zeros."""
+    encoder = solution.model.encoder
+    width = with_tokens(encoder).dim if solution.target_type.by_step else encoder.dim
+    solution.head.predict(np.zeros((1, width), np.float32))
+
+
+def try_forecast(fitted: FittedSeries) -> None:
+    """Forecast a history of zeros, and compare sizes."""
+    Q, C, H = fitted.cases.offsets.shape
+    config, given = fitted.config, len(fitted.config.covariates)
+    if (len(config.levels), len(fitted.channels) - given, config.horizon) != (Q, C, H):
+        raise ValueError(f"got quantiles of shape {(Q, C, H)} for other levels or channels")
+    fitted.cases.predict([np.zeros((SHORTEST, C))])
+
+
 _KINDS: dict[str, Kind] = {
     **{kind.__name__: fitted_kind(kind) for kind in (*_TARGETS, *_HEADS)},
     **{kind.__name__: plain_kind(kind) for kind in _PLAIN},
+    "FrozenSolution": tried(plain_kind(FrozenSolution), try_head),
+    "FittedSeries": tried(plain_kind(FittedSeries), try_forecast),
     "FittedForecaster": plain_kind(FittedForecaster, unbounded=("floor",)),
+    "KnownEffect": tried(plain_kind(KnownEffect), lambda e: e.of(np.zeros((1, len(e.mean))))),
     "Correction": plain_kind(Correction, features=PatchFeatures | ModelVectors)._replace(
         values=lambda c: {**vars(c), "features": c.features.__self__},
         make=lambda features, **rest: Correction(features.of, **rest),
@@ -123,6 +156,13 @@ def _with_attributes(made: Any, values: Mapping[str, Any]) -> Any:
     return made
 
 
+_POOLS: dict[str | None, Callable[[int], AttentionPool | AllTokens | None]] = {
+    "attention": lambda dim: AttentionPool(dim, seed=0),
+    "tokens": lambda dim: AllTokens(),  # noqa: ARG005
+    None: lambda dim: None,  # noqa: ARG005
+}
+
+
 def _make_network(
     model: Model | None,
     encoder: Any,
@@ -144,12 +184,11 @@ def _make_network(
     outer, inner = of_head[-1].shape
     if inner % body.dim or (inner != body.dim and pool != "tokens") or outer != target_type.size:
         raise ValueError(f"got a head of {inner} to {outer} numbers, wanted {body.dim} to a target")
-    pools = {"attention": lambda: AttentionPool(inner, seed=0), "tokens": AllTokens}
     network = Supervised(
         encoder=body,
         head=NETWORK_HEADS[head](inner, outer, seed=0),
         target_type=target_type,
-        pool=None if pool is None else pools[pool](),
+        pool=_POOLS[pool](inner),
         learned=True,
     )
     kept = {f"encoder.{name}": t for name, t in body.state_dict().items()}

@@ -7,8 +7,8 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite
 
-from selftime.estimators.keeping import Kept
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
+from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import Amount
 from selftime.tasks.transfer.strategies import check_transfer
 

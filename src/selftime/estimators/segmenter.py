@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from selftime.data.arrays import are_known, label_column, number_classes
 from selftime.data.series import SeriesSet
 from selftime.door import option
-from selftime.estimators.keeping import Kept
 from selftime.estimators.inputs import TransferEstimator, series_in
+from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import StepClasses
 from selftime.tasks.transfer.strategies import check_transfer
 
@@ -50,7 +51,7 @@ class Segmenter(TransferEstimator, Kept):
         channels_: names of the channels.
     """
 
-    classes_: np.ndarray
+    classes_: Shaped[np.ndarray, "K"]
 
     def fit(self, X: Any, y: Sequence[Any] | None = None) -> "Segmenter":
         """Learn from series with labels of timepoints.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -46,7 +46,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     bank are enough; time grows with the cube of their number.
     """
 
-    classes_: np.ndarray
+    classes_: Shaped[np.ndarray, "K"]
     reach_: float
     coef_: Float[np.ndarray, "K D"]
     own_coef_: Float[np.ndarray, "K D"]

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -19,7 +19,7 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A classifier of vectors that learns from unlabelled ones too."""
 
     unlabelled: _Vectors | None
-    classes_: np.ndarray
+    classes_: Shaped[np.ndarray, "K"]
     n_features_in_: int
 
     def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
