@@ -15,7 +15,13 @@ from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
-from selftime.engine.training.config import Budget, Choice, TrainingConfig, check_config, parse_budget
+from selftime.engine.training.config import (
+    Budget,
+    Choice,
+    TrainingConfig,
+    check_config,
+    parse_budget,
+)
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.formula import build_objective, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES

@@ -236,7 +236,9 @@ class RunFolder:
         shown = series.get("test", series.get("train"))
         if model is None and shown is not None and (self.path / MODEL).is_dir():
             model = self.path
-        return write_page(target, self._content(shown, None if model is None else model_at(model), series))
+        return write_page(
+            target, self._content(shown, None if model is None else model_at(model), series)
+        )
 
     def _same(self, name: str, x: Any) -> SeriesSet:
         """Read series, and check that they are those of the files."""

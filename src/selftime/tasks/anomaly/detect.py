@@ -264,6 +264,16 @@ def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[n
     return grid.series(0), np.isin(grid.times, series.times)
 
 
+def normal_beginning(
+    series: SeriesSet, train: int
+) -> tuple[Float[np.ndarray, "C K"], Bool[np.ndarray, "K"]]:
+    """Return the first ``train`` timepoints of a recording on its grid, and which are rows."""
+    check_train(train, int(series.lengths[0]))
+    values, given = whole_recording(series)
+    known = int(np.flatnonzero(given)[train - 1]) + 1
+    return values[:, :known], given[:known]
+
+
 def reorder_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
     """Return the series with channels in the order of others of the same names."""
     found = match_channels(series, names)

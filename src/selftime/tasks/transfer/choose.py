@@ -60,7 +60,8 @@ def advise(labels: int, model: ModelOrFolder | None = None) -> Advice:
 
     Args:
         labels: number of labelled series.
-        model: or its folder, leaves the strategies that are possible with it; without one all networks' are.
+        model: or its folder, leaves the strategies that are possible with it; without one all
+            networks' are.
 
     Example:
         >>> import selftime as st
