@@ -7,7 +7,7 @@ hold_out                                 labelled series set aside to be judged 
 sample, samples                          bundled data sets
 inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
-load, Model, ModelError, adapt           models from folders, and their adaptation to other series
+load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
@@ -40,7 +40,6 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.choices import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
-    from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.engine.streaming.stream import Stream as Stream
     from selftime.engine.training.config import TrainingConfig as TrainingConfig
@@ -53,6 +52,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.estimators import StreamMonitor as StreamMonitor
+    from selftime.estimators.loading import load as load
     from selftime.report.folder import RunFolder as RunFolder
     from selftime.report.folder import read_run as read_run
     from selftime.report.folder import write_comparison as write_comparison
@@ -86,7 +86,7 @@ _HOMES = {
     "pretrain": "engine.pretrain",
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
-    "load": "engine.model",
+    "load": "estimators.loading",
     "Model": "engine.model",
     "ModelError": "engine.model",
     "Stream": "engine.streaming.stream",

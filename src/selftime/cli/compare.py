@@ -78,10 +78,8 @@ def compare(  # noqa: PLR0913 - the signature is the command line
 
 def models_in(folders: list[str]) -> "Model | dict[str, Model] | None":
     """Load models; several by the names of their folders, or by their paths where these repeat."""
-    import selftime as st
-
     if len(folders) < 2:
-        return st.load(folders[0]) if folders else None
+        return options.model_in(folders[0]) if folders else None
     names = [Path(folder).name for folder in folders]
     names = folders if len(set(names)) < len(names) else names
-    return {name: st.load(folder) for name, folder in zip(names, folders, strict=True)}
+    return {name: options.model_in(folder) for name, folder in zip(names, folders, strict=True)}

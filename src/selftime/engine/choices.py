@@ -15,7 +15,13 @@ from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
-from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
+from selftime.engine.training.config import (
+    Budget,
+    Choice,
+    TrainingConfig,
+    check_config,
+    parse_budget,
+)
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.formula import build_objective, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES
@@ -92,6 +98,7 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
 
     Budget and config are None where the objective is solved in closed form, which takes no steps.
     """
+    check_config(config)
     if not isinstance(objective, str | Auto):
         if encoder != "auto":
             raise ValueError("got an objective and an encoder: give the encoder to the objective")

@@ -1,10 +1,8 @@
 """Pretraining: from unlabelled series to a model, with every choice explained and recorded."""
 
-import platform
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import torch
 
 from selftime import door
 from selftime.data import scaling
-from selftime.data.files import whole_folder
+from selftime.data.files import place_of, whole_folder
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
 from selftime.data.readers import read
@@ -24,7 +22,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.model import Model, load
+from selftime.engine.model import Model, load, made_with
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
 from selftime.engine.training.checkpoint import newest_checkpoint
@@ -89,7 +87,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     scale = before.scaling if before else scaling.fit_channels(given)
     series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed, dim)
-    kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
+    kept = Run(folder=place_of(run)) if isinstance(run, str | Path) else run
     card = card_of(given, choices, count_wild(series, scale))
     if kept and isinstance(learner, ClosedForm):
         kept.check_at_once(card)
@@ -119,7 +117,7 @@ def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) 
 
 def load_start(encoder: Start) -> Start:
     """Return the model, where the folder of one was given."""
-    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
+    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and place_of(encoder).is_dir()
     return load(str(encoder)) if is_folder else encoder
 
 
@@ -153,7 +151,6 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
 def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:
     """Return the card of a run: size and fingerprint of the data, settings, versions."""
     missing = 0.0 if series.observed is None else 1 - float(series.observed.mean())
-    versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
     return {
         "data": {
             "series": len(series),
@@ -166,7 +163,7 @@ def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dic
         },
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {},
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": made_with(),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -49,6 +49,14 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     (K,D) those learned from pseudo-labels, of vectors as they are. Some hundreds of vectors in the
     bank are enough; time grows with the cube of their number.
     """
+
+    classes_: Shaped[np.ndarray, "K"]
+    reach_: float
+    coef_: Float[np.ndarray, "K D"]
+    own_coef_: Float[np.ndarray, "K D"]
+    intercept_: Float[np.ndarray, "K"]
+    temperature_: float
+    n_features_in_: int
 
     def __init__(
         self,
