@@ -50,6 +50,9 @@ class Comparison:
     n_labels: dict[Shots, int]  # number of all labels
     leaks: Leaks | None = None
     model: Model | None = field(default=None, repr=False, compare=False)
+    _gains: dict[tuple[str, Shots], Gain] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def seen(self) -> int | None:
@@ -67,7 +70,10 @@ class Comparison:
 
     def gain(self, name: str, shots: Shots) -> Gain:
         """Return the lead of the model over a row, in points with a 95 % interval."""
-        return gain(self.hits[self.names[0]][shots], self.hits[name][shots])
+        at = name, shots
+        if at not in self._gains:  # a report asks again and again
+            self._gains[at] = gain(self.hits[self.names[0]][shots], self.hits[name][shots])
+        return self._gains[at]
 
     def verdict(self) -> list[str]:
         """Return a sentence for each number of labels, then on labels saved, then on each leak."""
