@@ -29,7 +29,7 @@ pytest.register_assert_rewrite("encoder_laws", "objective_laws")
 # Deadlines measure the machine, not the code; drawn examples are the same in every run.
 usual = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", usual)  # 100 examples a law
-settings.register_profile("selftime", usual, max_examples=40)
+settings.register_profile("selftime", usual, max_examples=25)
 settings.register_profile("quick", usual, max_examples=12)  # before each commit
 settings.load_profile("selftime")
 

@@ -30,6 +30,7 @@ from selftime.tasks.comparison.rows import (
     strategy_row_name,
     untrained_row,
 )
+from selftime.tasks.probing.reference_bank import keep_neighbours
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
@@ -296,8 +297,9 @@ def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray
 
 def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
     """Return the test series that are right (R,M), the head fitted anew on each draw."""
-    heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
-    return np.stack([head.predict(row.test) == truth for head in heads])
+    with keep_neighbours():  # those of the test series are the same for every head
+        heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
+        return np.stack([head.predict(row.test) == truth for head in heads])
 
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[SeriesSet, SeriesSet]:
