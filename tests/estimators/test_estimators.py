@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
+from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.pretrain import pretrain
 from selftime.estimators import Classifier, SelfSupervised
@@ -95,7 +96,8 @@ def test_probe_head_is_the_probe_on_the_vectors(data, model):
 
 
 @pytest.mark.late
-def test_classifier_pretrains_on_its_own_series_when_it_has_no_model():
+def test_classifier_pretrains_on_its_own_series_when_it_has_no_model(monkeypatch):
+    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     X, y = slow_and_fast(16, np.random.default_rng(1), channels=2)
     classifier = Classifier(random_state=3).fit(X, y)
     assert classifier.model is None

@@ -87,16 +87,18 @@ class Spectral(ClosedForm):
 
     def solve(self, moments: Moments) -> Encoder:
         """Solve one eigenproblem of size d × d."""
-        learned = Projected.of(self.encoder, self.centre, self.linear_map(moments))
+        weight = self.linear_map(*eigh(covariance_within(moments)))
+        learned = Projected.of(self.encoder, self.centre, weight)
         unit = UnitLength(encoder=learned)
         if self.beside is None:
             return unit
         beside = self.beside if self.axes is None else Projected.of(self.beside, *self.axes)
         return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
 
-    def linear_map(self, moments: Moments) -> Float[Tensor, "F d"]:
+    def linear_map(
+        self, e: Float64[Tensor, "d"], Q: Float64[Tensor, "d d"]
+    ) -> Float[Tensor, "F d"]:
         """Return P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
-        e, Q = eigh(moments.within / max(moments.copies - moments.series, 1))
         mapped: Tensor = self.basis @ (Q / whitening(e, self.penalty)).float()
         return mapped
 
@@ -118,6 +120,11 @@ _BESIDE_SHARE = 0.3
 """Mean squared length of what stands beside the learned part, whose own is 1."""
 _TINY = 1e-12
 """Below this a variance is rounding error: features here have mean squared length 1."""
+
+
+def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
+    """Return the covariance of features within the copies of a series."""
+    return moments.within / max(moments.copies - moments.series, 1)
 
 
 def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
@@ -180,9 +187,10 @@ def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> 
     objective.prepare(sample, rng)
     moments = objective.accumulate(sample, rng)
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
+    parts = eigh(covariance_within(moments))
     results = []
     for objective.penalty in PENALTY_GRID:
-        vectors = F.normalize(pairs @ objective.linear_map(moments), dim=1)
+        vectors = F.normalize(pairs @ objective.linear_map(*parts), dim=1)
         found = retrieval_accuracy(vectors[0::2], vectors[1::2])
         results.append(Trial(found, strength, objective.penalty))
     return results

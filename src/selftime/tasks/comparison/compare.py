@@ -31,6 +31,7 @@ from selftime.tasks.comparison.rows import (
     strategy_row_name,
     untrained_row,
 )
+from selftime.tasks.probing.reference_bank import keep_neighbours
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
@@ -51,6 +52,9 @@ class Comparison:
     n_labels: dict[Shots, int]  # number of all labels
     leaks: Leaks | None = None
     model: Model | None = field(default=None, repr=False, compare=False)
+    _gains: dict[tuple[str, Shots], Gain] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def seen(self) -> int | None:
@@ -68,7 +72,10 @@ class Comparison:
 
     def gain(self, name: str, shots: Shots) -> Gain:
         """Return the lead of the model over a row, in points with a 95 % interval."""
-        return gain(self.hits[self.names[0]][shots], self.hits[name][shots])
+        at = name, shots
+        if at not in self._gains:  # a report asks again and again
+            self._gains[at] = gain(self.hits[self.names[0]][shots], self.hits[name][shots])
+        return self._gains[at]
 
     def verdict(self) -> list[str]:
         """Return a sentence for each number of labels, then on labels saved, then on each leak."""
@@ -296,8 +303,9 @@ def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray
 
 def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
     """Return the test series that are right (R,M), the head fitted anew on each draw."""
-    heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
-    return np.stack([head.predict(row.test) == truth for head in heads])
+    with keep_neighbours():  # those of the test series are the same for every head
+        heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
+        return np.stack([head.predict(row.test) == truth for head in heads])
 
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[SeriesSet, SeriesSet]:
