@@ -237,9 +237,8 @@ def _inside(asked: Asked) -> Asked:
 
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
-    with suppress(SeriesError):  # the readers of whole files say where a fault is
-        if (large := read_large(path)) is not None:
-            return series_of_table(large, asked)
+    if (series := _read_in_parts(path, asked)) is not None:
+        return series
     found = _read_bytes(path)
     try:
         if isinstance(found, Table):
@@ -247,6 +246,14 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
         return select_as_asked(found, asked)
     except SeriesError as error:
         raise type(error)(f"{path}: {error}") from None
+
+
+def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
+    """Read a large file; None where that fails, since readers of whole files say where."""
+    with suppress(SeriesError):
+        large = read_large(path)
+        return None if large is None else series_of_table(large, asked)
+    return None
 
 
 def _read_bytes(path: Path) -> SeriesSet | Table:
