@@ -13,6 +13,7 @@ from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.pretrain import pretrain
 from selftime.estimators import Classifier, SelfSupervised
 from selftime.objectives.spectral import Spectral
+from selftime.tasks.probing.heads import make_head
 from selftime.tasks.probing.probe import Probe
 
 
@@ -88,7 +89,8 @@ def test_knn_asks_five_or_all_where_there_are_fewer(data, model, labelled, asked
 
 def test_probe_head_is_the_probe_on_the_vectors(data, model):
     X, y = data
-    probe = Probe().fit(model.embed(X[:10]), y[:10])
+    probe = make_head("probe", model.reference_bank).fit(model.embed(X[:10]), y[:10])
+    assert isinstance(probe, Probe)
     got = Classifier(model).fit(X[:10], y[:10]).predict_proba(X)
     np.testing.assert_allclose(got, probe.predict_proba(model.embed(X)), atol=1e-6)
 
