@@ -59,7 +59,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     )
     for note in found.notes:
         terminal.note(f"{data}: {note}")
-    st.write_table(out, found.columns(), overwrite=force)
+    st.write_table(out, found.to_columns(), overwrite=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}

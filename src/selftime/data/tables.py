@@ -162,6 +162,7 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         labels=labels,
         step_labels=step_labels,
         groups=_groups(table, schema.of("group"), order, first),
+        rows=None if (np.diff(order) > 0).all() else order,
         notes=tuple(notes),
     )
 

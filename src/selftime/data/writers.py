@@ -19,6 +19,7 @@ from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.text import suffix_of
 from selftime.data.formats.ts import encode_ts
+from selftime.data.frames import arrow_table
 from selftime.data.series import SeriesSet
 from selftime.door import option
 
@@ -88,8 +89,8 @@ def write_table(
         ['"id","x_0","x_1"', '"a",1,1']
 
     Args:
-        path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix,
-            ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
+        path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix
+            (``e0``, ``e1``, … of "vectors"), ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
         columns: (N,) or (N,D) arrays by name; arrow columns keep their types.
         overwrite: replace a file that exists.
 
@@ -110,14 +111,6 @@ def write_table(
     return write_file(target, buffer.getvalue())
 
 
-def _in_columns(columns: Mapping[str, Any]) -> pa.Table:
-    flat: dict[str, Any] = {}
-    for name, values in columns.items():
-        single = isinstance(values, pa.Array) or values.ndim == 1
-        flat |= {name: values} if single else {f"{name}_{j}": v for j, v in enumerate(values.T)}
-    return pa.table({name: pa.array(values) for name, values in flat.items()})
-
-
 def _with_iso_times(table: pa.Table) -> pa.Table:
     """Return a table with its stamps as text, no longer than they must be."""
     for i, field in enumerate(table.schema):
@@ -135,8 +128,8 @@ def _plain(values: Any) -> np.ndarray:
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
-    ".csv": lambda columns, file: arrow_csv.write_csv(_with_iso_times(_in_columns(columns)), file),
-    ".parquet": lambda columns, file: arrow_parquet.write_table(_in_columns(columns), file),
+    ".csv": lambda columns, file: arrow_csv.write_csv(_with_iso_times(arrow_table(columns)), file),
+    ".parquet": lambda columns, file: arrow_parquet.write_table(arrow_table(columns), file),
     ".npz": lambda columns, file: np.savez_compressed(
         file, allow_pickle=False, **{name: _plain(values) for name, values in columns.items()}
     ),

@@ -3,6 +3,8 @@
 import json
 import os
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from selftime.data import scaling
 from selftime.data.channels import match_channels
 from selftime.data.files import restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
+from selftime.data.frames import Tabular, html_table, join_columns
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
@@ -44,8 +47,32 @@ class ModelError(ValueError):
     """
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Embeddings(Tabular):
+    """Vectors of N series beside what names them, as :func:`embed` returns them.
+
+    Attributes:
+        series: the series.
+        vectors: (N,D), one for each.
+    """
+
+    series: SeriesSet
+    vectors: Float32[np.ndarray, "N D"]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: ARG002
+        return self.vectors if dtype is None else self.vectors.astype(dtype)
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return ids (of windows also start and end), ``vectors``, and labels if there are any.
+
+        In a frame the numbers of the vectors are columns ``e0``, ``e1`` and so on.
+        """
+        labels = {} if self.series.labels is None else {"label": self.series.labels}
+        return join_columns(self.series.keys(), {"vectors": self.vectors}, labels)
+
+
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Tabular):
     """A learned encoder and its input: :func:`selftime.pretrain` returns it, ``load`` reads it.
 
     Example:
@@ -110,6 +137,14 @@ class Model:
                 done += len(rows)
                 tell("embedding", done, len(series))
         return out
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the card, a fact in each row: its section, its name and its value as text."""
+        rows = card_rows(self.card, self.config())
+        return dict(zip(("section", "name", "value"), map(list, zip(*rows, strict=True)), strict=True))
+
+    def _repr_html_(self) -> str:
+        return html_table(self.to_columns(), repr(self))
 
     def stream(
         self,
@@ -182,8 +217,8 @@ class Model:
         }
 
 
-def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
+def card_rows(card: dict[str, Any], config: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the facts of a card as section, name and value, from what ``config.json`` holds."""
     settings = card.get("settings", {})
     tables = {
         "Data": card.get("data", {}),
@@ -192,21 +227,53 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
         "Input": {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]},
         "Made with": card.get("versions", {}),
     }
+    return [(title, k, str(v)) for title, facts in tables.items() for k, v in facts.items()]
+
+
+def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
     sections = [
         "# A selftime model",
         "Made by self-supervised learning from unlabelled time series. "
         'Use it with `selftime.load("this-folder")`.',
     ]
-    for title, rows in tables.items():
-        if rows:
-            lines = [f"| {name} | {value} |" for name, value in rows.items()]
-            sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
+    for title, rows in groupby(card_rows(card, config), itemgetter(0)):
+        lines = [f"| {name} | {value} |" for _, name, value in rows]
+        sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
     return "\n\n".join(sections) + "\n"
 
 
 def model_at(model: Model | str | os.PathLike[str]) -> Model:
     """Return the model itself, or the one of the folder that is given in its place."""
     return load(model) if isinstance(model, str | os.PathLike) else model
+
+
+def embed(
+    model: Model | str | os.PathLike[str],
+    x: Any,
+    *,
+    progress: bool | Progress | None = None,
+) -> Embeddings:
+    """Return one vector for each series beside its id, as a table.
+
+    Example:
+        >>> import selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:20]
+        >>> found = st.embed(st.pretrain(x, encoder="quantiles"), x)
+        >>> found.to_polars().columns[:2], found.vectors.shape[0]
+        (['unique_id', 'e0'], 20)
+
+    Args:
+        model: pretrained, or its folder.
+        x: whatever :func:`selftime.read` takes.
+        progress: a bar where a person looks when None; :func:`selftime.progress.open_progress`.
+
+    Raises:
+        SeriesError: bad input, or other channels than the model was made for.
+    """
+    series = read(x)
+    vectors = model_at(model).embed(series, progress=progress)
+    return Embeddings(series=series, vectors=vectors)
 
 
 def load(path: str | os.PathLike[str]) -> Model:
