@@ -37,7 +37,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Classify series with a few labelled ones: class and probability of each.
+    """Classify series with a few labelled ones: class, runner-up and all probabilities of each.
 
     The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
     forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
@@ -57,23 +57,22 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
-    probabilities = classifier.predict_proba(asked)  # (N,K)
-    predicted = classifier.classes_[probabilities.argmax(axis=1)]
-    columns = {**asked.keys(), "class": predicted}
-    columns["probability"] = probabilities.max(axis=1)
-    if asked.labels is not None:
-        columns["label"] = asked.labels
-    st.write_table(out, columns, overwrite=force)
+    predictions = classifier.predictions(asked)
+    st.write_table(out, predictions.to_columns(), overwrite=force)
     result: dict[str, Any] = {"out": out}
     result |= {"strategy": classifier.strategy_, "why": classifier.why_}
-    result |= {"labelled": count, "series": len(asked), "classes": counts_of(predicted)}
+    result |= {"labelled": count, "series": len(asked), "classes": counts_of(predictions.predicted)}
     lines = [
         f"Strategy {classifier.strategy_}: {classifier.why_}.",
         f"{len(asked):,} series classified with {count:,} labelled ones.",
     ]
     if judged:
         found = st.evaluate(
-            classifier.model_, classifier, labelled, asked, probabilities=probabilities
+            classifier.model_,
+            classifier,
+            labelled,
+            asked,
+            probabilities=predictions.probabilities,
         )
         found.save(beside, overwrite=force)
         known, of_test = (part[part.labelled] for part in (labelled, asked))

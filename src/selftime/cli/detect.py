@@ -37,8 +37,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
-    What is normal comes from the beginning of each recording. The file holds id (of several
-    recordings), ds (time), step and score for every step; alarms are those after the normal part.
+    What is normal comes from the beginning of each recording. The file holds id, time, step, score
+    and alarm for every row, in the order of DATA; alarms are those after the normal part.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """

@@ -30,11 +30,9 @@ def embed(  # noqa: PLR0913 - the signature is the command line
 
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
-    vectors = st.load(model).embed(series, progress=True)
-    columns = {**series.keys(), "vectors": vectors}
-    if series.labels is not None:
-        columns["label"] = series.labels
-    st.write_table(out, columns, overwrite=force)
-    result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
-    line = f"{len(series):,} series, embedding size {vectors.shape[1]}: {out}"
+    found = st.embed(model, series, progress=True)
+    st.write_table(out, found.to_columns(), overwrite=force)
+    dim = found.vectors.shape[1]
+    result = {"out": out, "series": len(series), "dim": dim}
+    line = f"{len(series):,} series, embedding size {dim}: {out}"
     terminal.show(result, line, as_json=as_json)

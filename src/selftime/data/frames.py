@@ -8,7 +8,6 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-from narwhals.typing import IntoBackend
 
 from selftime.data.clock import iso_text
 
@@ -95,13 +94,14 @@ def arrow_table(columns: Columns) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in flat.items()})
 
 
-def frame_of(columns: Columns, backend: IntoBackend, *, dates: bool = False) -> Any:
+def frame_of(columns: Columns, backend: Any, *, dates: bool = False) -> Any:
     """Return columns as a frame: "pandas", "polars", "pyarrow" or what else narwhals knows.
 
     With ``dates`` days are dates in pandas too, not timestamps. Whole numbers and truth values of
     which some are missing stay what they are.
     """
-    table, kind = arrow_table(columns), nw.Implementation.from_backend(backend)
+    table = arrow_table(columns)
+    kind: Any = nw.Implementation.from_backend(backend)
     if not kind.is_pandas():
         return nw.from_arrow(table, backend=kind).to_native()
     pandas, frame = kind.to_native_namespace(), table.to_pandas(date_as_object=dates)

@@ -90,7 +90,8 @@ def write_table(
 
     Args:
         path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix
-            (``e0``, ``e1``, … of "vectors"), ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
+            (``e0``, ``e1``, … of "vectors"), ``.npz`` holds the arrays as they are, ``.npy`` the
+            matrix "vectors" alone.
         columns: (N,) or (N,D) arrays by name; arrow columns keep their types.
         overwrite: replace a file that exists.
 
@@ -120,9 +121,10 @@ def _with_iso_times(table: pa.Table) -> pa.Table:
 
 
 def _plain(values: Any) -> np.ndarray:
-    """Return stamps as ISO text, and labels of which some are missing as text, empty for those."""
+    """Return dates as ISO text, and labels of which some are missing as text, empty for those."""
     if isinstance(values, pa.Array):
-        return np.array(iso_text(values).to_pylist())
+        dated = pa.types.is_temporal(values.type)
+        return np.array((iso_text(values) if dated else values).to_pylist())
     missing = values.dtype == object
     return np.array(["" if v is None else str(v) for v in values]) if missing else values
 

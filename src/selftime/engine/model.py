@@ -141,7 +141,9 @@ class Model(Tabular):
     def to_columns(self) -> dict[str, Any]:
         """Return the card, a fact in each row: its section, its name and its value as text."""
         rows = card_rows(self.card, self.config())
-        return dict(zip(("section", "name", "value"), map(list, zip(*rows, strict=True)), strict=True))
+        return dict(
+            zip(("section", "name", "value"), map(list, zip(*rows, strict=True)), strict=True)
+        )
 
     def _repr_html_(self) -> str:
         return html_table(self.to_columns(), repr(self))

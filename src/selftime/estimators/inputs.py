@@ -67,7 +67,7 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
         """Fit the strategy on series with known targets; pretrain on all if no model is given."""
         self._given = None if self.model is None else model_at(self.model)
         series = whole if known.all() else whole[known]
-        tell(share_in_words(known))
+        tell(share_in_words(known, said=whole.notes))
         with open_progress(self.progress) as progress:
             model = self._given or pretrain(whole, seed=self.random_state, progress=progress)
             found = fit_strategy(model, series, targets, target_type, config, progress)

@@ -269,7 +269,9 @@ def encode_csv(x: SeriesSet) -> bytes:
         present["ds"] = _stamps_of(x)
     for name in x.channels:
         if pc.any(pc.greater_equal(pc.abs(present[name]), 2**24)).as_py():
-            present[name] = present[name].cast(pa.float64())  # 32 bits are written with fewer digits
+            present[name] = present[name].cast(
+                pa.float64()
+            )  # 32 bits are written with fewer digits
     buffer = io.BytesIO()
     arrow_csv.write_csv(arrow_table(present), buffer)
     return buffer.getvalue()

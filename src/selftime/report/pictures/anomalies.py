@@ -109,7 +109,13 @@ def _draw_lane(axes: Axes, found: Detection, row: int, x: np.ndarray) -> None:
     steps, drawn = thin_line(y)
     axes.plot(x[steps], drawn, lw=0.8, color=SOFT if row < 0 else CLASSES[0])
     if row < 0:
-        axes.plot(x[found.train_end : -1], found.thresholds[found.train_end :], lw=0.8, ls="--", color=ALARM)
+        axes.plot(
+            x[found.train_end : -1],
+            found.thresholds[found.train_end :],
+            lw=0.8,
+            ls="--",
+            color=ALARM,
+        )
     axes.set_ylabel(
         "score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center"
     )

@@ -76,7 +76,8 @@ def forecast_picture(forecasts: Forecasts, *, title: str) -> Figure:
 def draw_forecast(axes: Axes, forecasts: Forecasts, i: int, c: int) -> None:
     """Draw one channel of one series over its times; without any, step 0 is the last observed."""
     horizon, histories = forecasts.mean.shape[2], forecasts.histories
-    past, before = np.empty(0), np.empty(0)
+    past: np.ndarray = np.empty(0)
+    before: np.ndarray = past
     if histories is not None:
         past = histories.series(i)[c][-PAST * horizon :]
         before = np.arange(1 - len(past), 1)

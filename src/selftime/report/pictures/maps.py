@@ -214,7 +214,9 @@ def overview(
     with canvas(8.0, 0.95 + 1.25 * rows if columns > 1 else 3.2) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for k, (axes, name) in enumerate(zip(grid, shown, strict=False)):
-            _draw_class(axes, drawn, np.flatnonzero(codes[selected] == k), channel, class_style(k)[0])
+            _draw_class(
+                axes, drawn, np.flatnonzero(codes[selected] == k), channel, class_style(k)[0]
+            )
             axes.set_title(name, fontsize=9, fontweight="bold", loc="left", pad=2)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()

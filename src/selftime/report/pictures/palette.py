@@ -82,9 +82,9 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
 def show_dates(axes: Axes) -> None:
     """Write dates along an axis of times, no longer than they must be."""
     wide = axes.get_position().width > 0.5
-    locator = AutoDateLocator(minticks=3, maxticks=7 if wide else 4)
+    locator = AutoDateLocator(minticks=3, maxticks=7 if wide else 4)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.xaxis.get_offset_text().set(fontsize=8, color=SOFT)
 
 

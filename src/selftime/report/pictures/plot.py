@@ -59,7 +59,7 @@ def _(result: Model) -> Figure:
     points, shares = principal_plane(result.reference_bank)
     with canvas(6.0, 5.0) as figure:
         axes = figure.add_axes((0.02, 0.02, 0.96, 0.8))
-        axes.scatter(*points.T, s=14, c=STRONG, alpha=0.6, lw=0)
+        axes.scatter(points[:, 0], points[:, 1], s=14, c=STRONG, alpha=0.6, lw=0)
         axes.set_axis_off()
         words = f"{len(points):,} series that it learned from, on two principal directions"
         headline(figure, repr(result), f"{words} ({100 * shares.sum():.0f} % of their variance)")

@@ -320,7 +320,8 @@ def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.nda
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[SeriesSet, SeriesSet]:
     """Return the labelled series of both parts, and say where there are others."""
-    tell([*share_in_words(train.labelled, "train"), *share_in_words(test.labelled, "test")])
+    for part, name in (train, "train"), (test, "test"):
+        tell(share_in_words(part.labelled, name, part.notes))
     train, test = labelled_part(train, "train"), labelled_part(test, "test")
     known = np.unique(np.asarray(train.labels))
     if len(known) < 2:

@@ -286,7 +286,7 @@ def evaluate(
     """
     whole = read(train), read(test)
     train, test = labelled_part(whole[0], "train"), labelled_part(whole[1], "test")
-    tell(share_in_words(whole[1].labelled, "test"))
+    tell(share_in_words(whole[1].labelled, "test", whole[1].notes))
     if probabilities is None:
         probabilities = classifier.predict_proba(test)
     probabilities = np.asarray(probabilities, np.float64)

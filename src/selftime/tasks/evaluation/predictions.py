@@ -39,7 +39,7 @@ class Predictions(Tabular):
     labels: np.ndarray | None = None
 
     def to_columns(self) -> dict[str, Any]:
-        """Return keys, ``class`` with its ``probability``, ``runner_up``, and ``p_…`` of each class.
+        """Return keys, ``class``, its ``probability``, ``runner_up``, and ``p_…`` of each class.
 
         Of values there is ``value``. Where series carry labels, ``label`` is theirs, and
         ``labelled`` says which have one. A name that is taken gets an underscore.

@@ -175,7 +175,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         True
     """
     series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
-    tell(share_in_words(series.labelled))
+    tell(share_in_words(series.labelled, said=series.notes))
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
