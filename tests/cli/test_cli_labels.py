@@ -143,7 +143,9 @@ def test_windows_come_out_and_back_with_id_start_and_end(world, tmp_path):
     again = st.read(long, labels=tmp_path / "l.csv", windows=60)
     keys = {name: column[again.labelled] for name, column in again.keys().items()}
     found = {tuple(map(int, row)) for row in zip(*keys.values(), strict=True)}
-    assert found == {(int(r["machine"]), int(float(r["start"])), int(float(r["end"]))) for r in filled}
+    assert found == {
+        (int(r["machine"]), int(float(r["start"])), int(float(r["end"]))) for r in filled
+    }
 
 
 def test_inspect_prints_its_decisions(tmp_path):

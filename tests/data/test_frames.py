@@ -37,16 +37,17 @@ def same(a: st.SeriesSet, b: st.SeriesSet) -> None:
     assert a.stamps.zone == b.stamps.zone
 
 
-def make_set(lengths, seed, level, ids, labels, groups, zone) -> st.SeriesSet:
+def make_set(lengths, seed, level, names, zone) -> st.SeriesSet:
     """Series of any lengths, with ids, labels, groups and times of any kind, gaps included."""
     N, S, C = len(lengths), sum(lengths), 1 + seed % 2
+    ids, labels, groups = names
     rng = np.random.default_rng(seed)
     steps = rng.normal(size=(S, C)) + level
     gaps = rng.random((S, C)) < 0.1
     gaps[np.cumsum([0, *lengths[:-1]])] = False
     steps[gaps] = np.nan
-    names = [f"{i:03d}" for i in range(N)] if ids == "text" else np.arange(N) * 7
-    x = SeriesSet.from_steps(steps, np.array(lengths), ids=names, channels=["u", "v w"][:C])
+    own = [f"{i:03d}" for i in range(N)] if ids == "text" else np.arange(N) * 7
+    x = SeriesSet.from_steps(steps, np.array(lengths), ids=own, channels=["u", "v w"][:C])
     x = SeriesSet.of(x, labels and labels[:N], groups=groups and groups[:N])
     order = np.concatenate([np.arange(n) for n in lengths])
     if zone == "steps":
@@ -55,7 +56,9 @@ def make_set(lengths, seed, level, ids, labels, groups, zone) -> st.SeriesSet:
     return x if zone == "no" else replace(x, times=times, stamps=Stamps(zone))
 
 
-LABELS = [None, [1, 2, None, 1], ["007", "07", "x", None], [0.5, 2.0, 3.0, 4.0]]
+IDS = some.sampled_from(["text", "numbers"])
+LABELS = some.sampled_from([None, [1, 2, None, 1], ["007", "07", "x", None], [0.5, 2.0, 3.0, 4.0]])
+GROUPS = some.sampled_from([None, ["p", "q", "q", "p"]])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,15 +66,11 @@ LABELS = [None, [1, 2, None, 1], ["007", "07", "x", None], [0.5, 2.0, 3.0, 4.0]]
     lengths=some.lists(some.integers(2, 6), min_size=2, max_size=4),
     seed=some.integers(0, 99),
     level=some.sampled_from([0.0, 3e9]),
-    ids=some.sampled_from(["text", "numbers"]),
-    labels=some.sampled_from(LABELS),
-    groups=some.sampled_from([None, ["p", "q", "q", "p"]]),
+    names=some.tuples(IDS, LABELS, GROUPS),
     zone=some.sampled_from([None, "Europe/Berlin", "steps", "no"]),
 )
-def test_a_frame_of_a_set_is_read_as_the_same_set(
-    kind, lengths, seed, level, ids, labels, groups, zone
-):
-    x = make_set(lengths, seed, level, ids, labels, groups, zone)
+def test_a_frame_of_a_set_is_read_as_the_same_set(kind, lengths, seed, level, names, zone):  # noqa: PLR0913
+    x = make_set(lengths, seed, level, names, zone)
     same(st.read(frames_of(x)[kind]), x)
 
 

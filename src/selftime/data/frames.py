@@ -151,7 +151,8 @@ def frame_like(source: Any, columns: Columns) -> Any:
         source: a frame, or what :func:`frame_head` returned of it.
         columns: by name.
     """
-    given = nw.from_native(frame_head(source), eager_only=True)
+    head = frame_head(source)
+    given = nw.from_native(head, eager_only=True)
     kinds = given.schema
     dates = any(kind in (nw.Date, nw.Object) for kind in kinds.values())
     native = frame_of(columns, given.implementation, dates=dates)
@@ -162,7 +163,17 @@ def frame_like(source: Any, columns: Columns) -> Any:
         wanted = _type_like(own, kinds.get(name), units)
         if wanted != own and not frame[name].null_count():
             casts.append(nw.col(name).cast(wanted))
-    return frame.with_columns(*casts).to_native() if casts else native
+    found = frame.with_columns(*casts).to_native() if casts else native
+    return _with_texts_like(head, found) if isinstance(found, pa.Table) else found
+
+
+def _with_texts_like(given: pa.Table, found: pa.Table) -> pa.Table:
+    """Return a table of arrow whose texts are as long as those of another: joins ask for that."""
+    for i, name in enumerate(found.column_names):
+        kind = given.schema.field(name).type if name in given.column_names else None
+        if pa.types.is_string(found.schema.types[i]) and kind == pa.large_string():
+            found = found.set_column(i, name, found.column(i).cast(kind))
+    return found
 
 
 def _type_like(own: Any, given: Any, units: list[Any]) -> Any:
@@ -171,7 +182,8 @@ def _type_like(own: Any, given: Any, units: list[Any]) -> Any:
         unit = given.time_unit if isinstance(given, nw.Datetime) else (units or [own.time_unit])[0]
         return nw.Datetime(unit, own.time_zone)
     both_whole = given is not None and own.is_integer() and given.is_integer()
-    return given if both_whole or (own == nw.String and given == nw.Categorical) else own
+    is_named = own == nw.String and given in (nw.Categorical, nw.Enum)
+    return given if both_whole or is_named else own
 
 
 def html_table(columns: Columns, caption: str) -> str:
