@@ -29,8 +29,11 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
-    test: Annotated[str, typer.Option("--test", help="Series to classify.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
+    test: Annotated[str | None, typer.Option("--test", help="Series to classify.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")
+    ] = None,
+    save: options.SaveOption = None,
     strategy: StrategyOption = "auto",
     head: HeadOption = "linear",
     seed: options.SeedOption = 0,
@@ -41,31 +44,35 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
     The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
     forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
-    carry labels, these are not used but for the accuracy that is printed.
+    carry labels, these are not used but for the accuracy that is printed. --save keeps the
+    classifier, with or without --test, for: selftime predict.
 
     Example: selftime classify run --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --out predictions.csv
     """
     import selftime as st
 
-    beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    files.check_file(beside, (".json",), force=force)
-    labelled, asked, given = read(train), read(test, lenient=True), st.load(model)
-    count, judged = int(labelled.labelled.sum()), int(asked.labelled.sum())
+    beside = check_outputs(test, out, save, force=force)
+    labelled, given = read(train), options.model_in(model)
+    asked = read(test, lenient=True) if test else None
+    count = int(labelled.labelled.sum())
     if not count:
         raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
-    predictions = classifier.predictions(asked)
-    st.write_table(out, predictions.to_columns(), overwrite=force)
-    result: dict[str, Any] = {"out": out}
-    result |= {"strategy": classifier.strategy_, "why": classifier.why_}
-    result |= {"labelled": count, "series": len(asked), "classes": counts_of(predictions.predicted)}
-    lines = [
-        f"Strategy {classifier.strategy_}: {classifier.why_}.",
-        f"{len(asked):,} series classified with {count:,} labelled ones.",
-    ]
+    result: dict[str, Any] = {"strategy": classifier.strategy_, "why": classifier.why_}
+    lines = [f"Strategy {classifier.strategy_}: {classifier.why_}."]
+    if save:
+        result["saved"] = str(classifier.save(save, overwrite=force))
+        lines.append(f"Classifier of {count:,} labelled series: {save}")
+    if asked is None or out is None:
+        terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
+        return
+    judged, predictions = int(asked.labelled.sum()), classifier.predictions(asked)
+    files.write_out(out, predictions.to_columns(), force=force)
+    result |= {"out": out, "labelled": count, "series": len(asked)}
+    result["classes"] = counts_of(predictions.predicted)
+    lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")
     if judged:
         found = st.evaluate(
             classifier.model_,
@@ -74,15 +81,40 @@ def classify(  # noqa: PLR0913 - the signature is the command line
             asked,
             probabilities=predictions.probabilities,
         )
-        found.save(beside, overwrite=force)
+        if beside is not None:
+            found.save(beside, overwrite=force)
+            result["evaluation"] = str(beside)
         known, of_test = (part[part.labelled] for part in (labelled, asked))
         leaks = st.find_leaks(given, known, of_test)
         result |= {"accuracy": found.accuracy, "judged": judged, "leaks": leaks.to_dict()}
-        result["evaluation"] = str(beside)
         right = f"{found.right.sum():,} of {judged:,}{'' if judged == len(asked) else ' labelled'}"
         lines.append(f"{100 * found.accuracy:.1f} % right ({right}).")
-        lines += [*leaks.sentences(), f"Every figure: selftime report {beside}"]
-    terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json)
+        lines += [*leaks.sentences()]
+        lines += [f"Every figure: selftime report {beside}"] if beside else []
+    terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json, out=out)
+
+
+def check_outputs(
+    test: str | None, out: str | None, save: str | None, *, force: bool
+) -> Path | None:
+    """Before any work: outputs can be written; return the file of figures beside a table.
+
+    Raises:
+        ValueError: nothing to do, or one of --test and --out without the other.
+        OSError: something in the way, or a folder that cannot be written.
+    """
+    if (test is None) != (out is None) or not (test or save):
+        raise ValueError("wanted --test with --out, or --save, or all of them")
+    if save:
+        files.check_saved(save, force=force)
+    if out is None:
+        return None
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    if out == files.STDOUT:
+        return None
+    beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
+    files.check_file(beside, (".json",), force=force)
+    return beside
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:

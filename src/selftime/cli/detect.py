@@ -28,6 +28,11 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         int | None,
         typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
     ] = None,
+    normal: Annotated[
+        str | None,
+        typer.Option("--normal", help="Normal recordings; else the beginning of each."),
+    ] = None,
+    save: options.SaveOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
     ] = None,
@@ -37,8 +42,9 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
-    What is normal comes from the beginning of each recording. The file holds id, time, step, score
-    and alarm for every row, in the order of DATA; alarms are those after the normal part.
+    What is normal comes from the beginning of each recording, or from --normal. The file holds id,
+    time, step, score and alarm for every row, in the order of DATA; alarms are those after the
+    normal part. --save keeps the detector with its normal part for: selftime predict.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
@@ -49,21 +55,36 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
-    found = st.detect(
-        read(data),
-        train_end=train_end,
-        rate=rate,
-        past_only=past_only,
-        cool_down=cool_down,
-        model=st.load(model) if model else None,
+    if save:
+        files.check_saved(save, force=force)
+    if normal and train_end:
+        raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
+    series, own = read(data), options.model_in(model) if model else None
+    detector = st.AnomalyDetector(
+        own, rate=rate, past_only=past_only, cool_down=cool_down, progress=True
     )
-    for note in found.notes:
-        terminal.note(f"{data}: {note}")
-    st.write_table(out, found.to_columns(), overwrite=force)
+    found: Any
+    if normal:
+        found = detector.fit(read(normal)).detection(series)
+    else:
+        found = st.detect(
+            series,
+            train_end=train_end,
+            rate=rate,
+            past_only=past_only,
+            cool_down=cool_down,
+            model=own,
+        )
+    files.write_out(out, found.to_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}
     lines: list[Any] = [alarms_table(found)] if any(p.alarms for p in found.parts) else []
     longest = max(part.window for part in found.parts)
     lines.append(f"{count_of(found)}; windows of {longest} steps. Scores: {out}")
-    terminal.show(said | found.to_dict(), *lines, as_json=as_json)
+    if save:
+        if not normal:
+            detector.fit(series, train_end=[part.train_end for part in found.parts])
+        said["saved"] = str(detector.save(save, overwrite=force))
+        lines.append(f"Detector: {save}")
+    terminal.show(said | found.to_dict(), *lines, as_json=as_json, out=out)

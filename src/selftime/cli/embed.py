@@ -26,13 +26,11 @@ def embed(  # noqa: PLR0913 - the signature is the command line
 
     Example: selftime embed run sample:JapaneseVowels:test --out vectors.npz
     """
-    import selftime as st
-
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
-    found = st.embed(model, series, progress=True)
-    st.write_table(out, found.to_columns(), overwrite=force)
+    found = st.embed(options.model_in(model), series, progress=True)
+    files.write_out(out, found.to_columns(), force=force)
     dim = found.vectors.shape[1]
     result = {"out": out, "series": len(series), "dim": dim}
     line = f"{len(series):,} series, embedding size {dim}: {out}"
-    terminal.show(result, line, as_json=as_json)
+    terminal.show(result, line, as_json=as_json, out=out)

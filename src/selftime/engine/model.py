@@ -2,11 +2,12 @@
 
 import json
 import os
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,19 +16,23 @@ from safetensors.torch import load_file, save_file
 
 from selftime.data import scaling
 from selftime.data.channels import match_channels
-from selftime.data.files import restore, whole_folder
+from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
-from selftime.data.frames import Tabular, html_table, join_columns
+from selftime.data.frames import Tabular, html_table
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
+from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
 
-_FORMAT = 2
+StoredPrecision = Literal["full", "half"]
+_HALF_ERROR = 2.0**-10
+"""Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
+_FORMAT = 3
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 UNFIT = (
     *(LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError),
@@ -45,30 +50,6 @@ class ModelError(ValueError):
         Traceback (most recent call last):
         selftime...ModelError: no-such-folder is not a model folder: config.json is missing
     """
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Embeddings(Tabular):
-    """Vectors of N series beside what names them, as :func:`embed` returns them.
-
-    Attributes:
-        series: the series.
-        vectors: (N,D), one for each.
-    """
-
-    series: SeriesSet
-    vectors: Float32[np.ndarray, "N D"]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: ARG002
-        return self.vectors if dtype is None else self.vectors.astype(dtype)
-
-    def to_columns(self) -> dict[str, Any]:
-        """Return ids (of windows also start and end), ``vectors``, and labels if there are any.
-
-        In a frame the numbers of the vectors are columns ``e0``, ``e1`` and so on.
-        """
-        labels = {} if self.series.labels is None else {"label": self.series.labels}
-        return join_columns(self.series.keys(), {"vectors": self.vectors}, labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +121,10 @@ class Model(Tabular):
 
     def to_columns(self) -> dict[str, Any]:
         """Return the card, a fact in each row: its section, its name and its value as text."""
-        rows = card_rows(self.card, self.config())
-        return dict(
-            zip(("section", "name", "value"), map(list, zip(*rows, strict=True)), strict=True)
-        )
+        tables = card_tables(self.card, self.config())
+        facts = [(title, name, str(v)) for title, own in tables.items() for name, v in own.items()]
+        columns = map(list, zip(*facts, strict=True))
+        return dict(zip(("section", "name", "value"), columns, strict=True))
 
     def _repr_html_(self) -> str:
         return html_table(self.to_columns(), repr(self))
@@ -183,25 +164,39 @@ class Model(Tabular):
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""
         return None if self.fingerprints is None else are_among(read(x), self.fingerprints)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        precision: StoredPrecision = "full",
+    ) -> Path:
         """Write the folder: ``model.safetensors``, ``config.json``, ``README.md``, fingerprints.
 
         The folder appears whole or not at all; the old one stays until then.
 
+        Args:
+            path: the folder.
+            overwrite: replace a model folder that stands there.
+            precision: "full" gives the same bits back; "half" writes numbers as 16-bit floats
+                where these hold them to a part in a thousand, which halves the folder.
+
         Raises:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
+            ValueError: another precision.
         """
-        target = Path(path)
-        if target.exists() and overwrite and not (target / "config.json").is_file():
-            raise FileExistsError(
-                f"{target} is not a model folder and is left alone: choose another"
-            )
+        check_precision(precision)
+        target = place_of(path)
+        check_replaced(target, overwrite=overwrite, kind="model")
         with whole_folder(target, overwrite=overwrite) as draft:
             state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
             if self.reference_bank is not None:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
+            state = pack_tensors(state)
+            if precision == "half":
+                state = {name: halved(tensor) for name, tensor in state.items()}
             save_file(state, draft / "model.safetensors")
-            config = self.config()
+            config = self.config() | {"precision": precision}
             text = json.dumps(config, indent=2) + "\n"
             (draft / "config.json").write_text(text, encoding="utf8")
             write_seen(draft, self.fingerprints)
@@ -219,8 +214,8 @@ class Model(Tabular):
         }
 
 
-def card_rows(card: dict[str, Any], config: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the facts of a card as section, name and value, from what ``config.json`` holds."""
+def card_tables(card: dict[str, Any], config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the facts of a card by section and name, from what ``config.json`` holds."""
     settings = card.get("settings", {})
     tables = {
         "Data": card.get("data", {}),
@@ -229,53 +224,71 @@ def card_rows(card: dict[str, Any], config: dict[str, Any]) -> list[tuple[str, s
         "Input": {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]},
         "Made with": card.get("versions", {}),
     }
-    return [(title, k, str(v)) for title, facts in tables.items() for k, v in facts.items()]
+    if config.get("precision") == "half":
+        tables["Input"]["numbers"] = "16-bit floats on disk, where these hold them; 32-bit in use"
+    return {title: facts for title, facts in tables.items() if facts}
 
 
 def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
     """Return the card as Markdown, from the same figures that ``config.json`` holds."""
-    sections = [
+    opening = (
         "# A selftime model",
         "Made by self-supervised learning from unlabelled time series. "
         'Use it with `selftime.load("this-folder")`.',
-    ]
-    for title, rows in groupby(card_rows(card, config), itemgetter(0)):
-        lines = [f"| {name} | {value} |" for _, name, value in rows]
-        sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
+    )
+    return markdown_tables(opening, card_tables(card, config))
+
+
+def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return paragraphs, then a table of names and values under each title."""
+    sections = list(opening)
+    for title, rows in tables.items():
+        if rows:
+            lines = [f"| {name} | {value} |" for name, value in rows.items()]
+            sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
     return "\n\n".join(sections) + "\n"
 
 
-def model_at(model: Model | str | os.PathLike[str]) -> Model:
+def made_with() -> dict[str, str]:
+    """Return the versions of what results depend on."""
+    versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
+    return {"python": platform.python_version(), **versions}
+
+
+def check_precision(precision: str) -> None:
+    """Check that numbers can be stored so."""
+    if precision not in ("full", "half"):
+        raise ValueError(f"got precision {precision!r}, wanted 'full' or 'half'")
+
+
+def check_replaced(target: Path, *, overwrite: bool, kind: str) -> None:
+    """Check that a folder that is overwritten is one that was saved."""
+    if target.exists() and overwrite and not (target / "config.json").is_file():
+        raise FileExistsError(f"{target} is not a {kind} folder and is left alone: choose another")
+
+
+def halved(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor in 16 bits where these hold it, else itself.
+
+    Each row of a matrix must keep its numbers to a part in a thousand of its length, of which sums
+    are made; a vector each number by itself.
+    """
+    if tensor.dtype != torch.float32:
+        return tensor
+    near = tensor.half().float()
+    gap, size = (near - tensor).abs(), tensor.abs()
+    if tensor.ndim > 1:
+        gap, size = (part.flatten(1).norm(dim=1) for part in (gap, size))
+    return tensor.half() if bool((gap <= _HALF_ERROR * size).all()) else tensor
+
+
+ModelOrFolder = Model | str | os.PathLike[str]
+"""A model, or the folder of one."""
+
+
+def model_at(model: ModelOrFolder) -> Model:
     """Return the model itself, or the one of the folder that is given in its place."""
     return load(model) if isinstance(model, str | os.PathLike) else model
-
-
-def embed(
-    model: Model | str | os.PathLike[str],
-    x: Any,
-    *,
-    progress: bool | Progress | None = None,
-) -> Embeddings:
-    """Return one vector for each series beside its id, as a table.
-
-    Example:
-        >>> import selftime as st
-        >>> x = st.sample("JapaneseVowels", "train")[:20]
-        >>> found = st.embed(st.pretrain(x, encoder="quantiles"), x)
-        >>> found.to_polars().columns[:2], found.vectors.shape[0]
-        (['unique_id', 'e0'], 20)
-
-    Args:
-        model: pretrained, or its folder.
-        x: whatever :func:`selftime.read` takes.
-        progress: a bar where a person looks when None; :func:`selftime.progress.open_progress`.
-
-    Raises:
-        SeriesError: bad input, or other channels than the model was made for.
-    """
-    series = read(x)
-    vectors = model_at(model).embed(series, progress=progress)
-    return Embeddings(series=series, vectors=vectors)
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -297,46 +310,69 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
     """
-    folder = Path(path)
+    folder = place_of(path)
     restore(folder)
     restore(folder / "model")
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder} is not a model folder: {name} is missing")
-    try:
-        config = json.loads((folder / "config.json").read_text(), parse_constant=_refuse_constant)
-        state = load_file(folder / "model.safetensors")
-    except Exception as error:  # json and safetensors raise several kinds
-        raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
-    version = config.get("format") if isinstance(config, dict) else None
-    if version != _FORMAT:
+    if (folder / "state.safetensors").is_file():
+        raise ModelError(f"{folder} holds no model: what is in it was fitted without one")
+    config, state = read_folder(folder, "model.safetensors")
+    if (number := config.get("format")) not in (2, _FORMAT):  # 2 has 32 bits a weight
         raise ModelError(
-            f"{folder} has format {version}, wanted {_FORMAT}: pretrain again, or load it with the "
+            f"{folder} has format {number}, wanted {_FORMAT}: pretrain again, or load it with the "
             "version of selftime that saved it, which its README.md names"
         )
     try:
-        return _assemble(config, state, folder)
+        return _assemble(config, unpack_tensors(state), folder)
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
 
 
-def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
-    """Build the model from config and tensors, which may hold anything."""
-    channels = len(config["channels"])
-    check_sizes(config["encoder"], channels, state)
-    bank = state.pop("reference_bank", None)
-    encoder = build(config["encoder"])
+def read_folder(
+    folder: Path, tensors: str, kind: str = "model"
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Read the plain values of a folder, and the tensors of the file beside them.
+
+    Raises:
+        ModelError: a file is missing, damaged or of another form.
+    """
+    for name in ("config.json", tensors):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is not a {kind} folder: {name} is missing")
+    try:
+        config = json.loads((folder / "config.json").read_text(), parse_constant=_refuse_constant)
+        state = load_file(folder / tensors)
+    except Exception as error:  # json and safetensors raise several kinds
+        raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
+    return config if isinstance(config, dict) else {}, state
+
+
+def encoder_of(recipe: Any, channels: int, state: dict[str, torch.Tensor]) -> Encoder:
+    """Build an encoder from its recipe and tensors, which may be anything.
+
+    Raises:
+        ValueError: they do not fit; building may raise others of :data:`UNFIT`.
+    """
+    check_sizes(recipe, channels, state)
+    encoder = build(recipe)
     encoder.load_state_dict(state)
     check_tensors(encoder, channels)
+    return encoder.eval()
+
+
+def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
+    """Build the model from config and tensors, which may hold anything."""
+    check_precision(config.get("precision", "full"))
+    bank = state.pop("reference_bank", None)
+    encoder = encoder_of(config["encoder"], len(config["channels"]), state)
     if bank is not None:
         if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != encoder.dim:
             raise ValueError(f"the reference bank has shape {tuple(bank.shape)}")
         if not bool(bank.isfinite().all()):
             raise ValueError("the reference bank holds values that are not finite")
     return Model(
-        encoder=encoder.eval(),
+        encoder=encoder,
         scaling=scaling.from_dict(config["scaling"]),
         channels=tuple(map(str, config["channels"])),
         card=dict(config["card"]),

@@ -1,9 +1,10 @@
 """An anomaly detector: normal recordings in, a score for every timepoint of new ones out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,11 +12,15 @@ from selftime.data.channels import match_channels
 from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Model, model_at
+from selftime.engine.model import Model, ModelOrFolder, model_at
+from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
+    Detection,
+    DetectionList,
     Scoring,
+    normal_beginning,
     reorder_channels,
     score_recording,
     whole_recording,
@@ -28,7 +33,7 @@ from selftime.tasks.anomaly.thresholds import (
 )
 
 
-class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has no types
     """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
@@ -47,8 +52,9 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         [True]
 
     Args:
-        model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
-            space in which windows are compared (see ``learned``). None needs no learning.
+        model: what :func:`selftime.pretrain` returned, or its folder; its embeddings of windows
+            are one more space in which windows are compared (see ``learned``). None needs no
+            learning.
         rate: promised share of normal timepoints that are in alarm.
         past_only: whether the score of a timepoint depends on it and earlier ones alone, as when
             values come one by one; else also on the rest of the recording.
@@ -68,9 +74,15 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         channels_: names of the channels.
     """
 
+    normal_: Float[np.ndarray, "C T"]
+    given_: Bool[np.ndarray, "T"]
+    boundaries_: tuple[int, ...]
+    channels_: tuple[str, ...]
+    _keeps = "The normal recordings are in this folder."
+
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | str | None = None,
+        model: ModelOrFolder | None = None,
         *,
         rate: float = 0.01,
         past_only: bool = False,
@@ -87,8 +99,20 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.learned = learned
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":  # noqa: ARG002
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002
+        *,
+        train_end: int | Sequence[int] | None = None,
+    ) -> "AnomalyDetector":
         """Keep normal recordings: an array (T,), (N,T) or (N,C,T), or what ``read`` takes.
+
+        Args:
+            X: the recordings.
+            y: not read.
+            train_end: timepoints at the beginning of each, or of one after the other, that are
+                normal; all of them when None.
 
         Raises:
             ValueError: bad input, or a rate that is not between 0 and 1.
@@ -98,11 +122,24 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.model_ = None if self.model is None else model_at(self.model)
         if self.model_ is not None:
             series = reorder_channels(series, self.model_.channels)
-        parts, given = zip(*map(whole_recording, series_by_series(series)), strict=True)
+        ends = np.broadcast_to(series.lengths if train_end is None else train_end, len(series))
+        each = zip(series_by_series(series), ends.tolist(), strict=True)
+        parts, given = zip(*(normal_beginning(one, end) for one, end in each), strict=True)
         self.normal_, self.given_ = np.concatenate(parts, axis=1), np.concatenate(given)
         self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
         self.channels_ = series.channels
         return self
+
+    @property
+    def _used(self) -> Model | None:
+        return self.model_
+
+    def _complete(self, model: Model | None) -> None:
+        check_rate(self.rate)
+        inside = [0, *self.boundaries_, self.normal_.shape[1]]
+        if not self.given_.any() or sorted(set(inside)) != inside:
+            raise ValueError(f"got normal recordings that begin at {self.boundaries_}")
+        self.model_ = model
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
         """Return the anomaly score of every timepoint, 0 or more and always finite.
@@ -143,14 +180,40 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: as :meth:`score`.
         """
-        series, found = self._recordings(X), []
-        each = [one.times for one in series_by_series(series)]
-        for part, times in zip(self._score_recordings(series), each, strict=True):
-            thresholds = self._thresholds(part)[self._before :]
-            wait = part.width if self.cool_down is None else self.cool_down
-            alarms = find_alarms(part.channels[:, self._before :], thresholds, wait)
-            found.append([alarm.at(times) for alarm in alarms])
-        return found
+        return [part.alarms for part in self.detection(X).parts]
+
+    def detection(self, X: Any) -> Detection | DetectionList:
+        """Return scores, thresholds and alarms of recordings, as :func:`selftime.detect` does.
+
+        Example:
+            >>> import numpy as np, selftime as st
+            >>> wave = np.sin(np.arange(600) / 6)
+            >>> found = st.AnomalyDetector().fit(wave[:400]).detection(wave[400:])
+            >>> found.scores.shape, found.train_end
+            ((200,), 0)
+
+        Raises:
+            ValueError: as :meth:`score`.
+        """
+        series = self._recordings(X)
+        each = zip(series_by_series(series), self._score_recordings(series), strict=True)
+        found = tuple(self._detection_of(one, part) for one, part in each)
+        return found[0] if len(found) == 1 else DetectionList(parts=found)
+
+    def _detection_of(self, one: SeriesSet, part: AnomalyScores) -> Detection:
+        channels, thresholds = part.channels[:, self._before :], self._thresholds(part)
+        wait = part.width if self.cool_down is None else self.cool_down
+        alarms = find_alarms(channels, thresholds[self._before :], wait)
+        return Detection(
+            series=one,
+            scores=part.scores[self._before :],
+            channels=channels,
+            thresholds=thresholds[self._before :],
+            alarms=[alarm.at(one.times) for alarm in alarms],
+            train_end=0,
+            window=part.width,
+            absent=int((~whole_recording(one)[1]).sum()),
+        )
 
     def _recordings(self, X: Any) -> SeriesSet:
         """Read new recordings, channels in the order of fit."""

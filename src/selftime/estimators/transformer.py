@@ -13,14 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.frames import frame_of
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
+from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.estimators.inputs import series_in, tags_of_series
+from selftime.estimators.keeping import Kept
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.progress import Progress
 
 
 class SelfSupervised(
+    Kept,
     TransformerMixin,  # type: ignore[misc] # scikit-learn has no types
     BaseEstimator,  # type: ignore[misc]
 ):
@@ -48,6 +51,8 @@ class SelfSupervised(
         model_: the learned :class:`selftime.Model`.
         n_features_in_: timepoints of a series, where ``fit`` was given a 2-D array.
     """
+
+    model = None
 
     def __init__(
         self,
@@ -113,6 +118,15 @@ class SelfSupervised(
         """Return names for the numbers of a vector: e0, e1 and so on."""
         check_is_fitted(self)
         return np.array([f"e{j}" for j in range(self.model_.dim)], object)
+
+    @property
+    def _used(self) -> Model | None:
+        return self.model_
+
+    def _complete(self, model: Model | None) -> None:
+        if model is None:
+            raise ValueError("SelfSupervised lacks its model")
+        self.model_ = model
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_of_series(super().__sklearn_tags__())

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Embeddings, Model
+from selftime.engine.embeddings import Embeddings
+from selftime.engine.model import Model
 from selftime.report.pictures.anomalies import anomaly_picture
 from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.forecasts import coverage_picture, forecast_picture
