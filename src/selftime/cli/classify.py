@@ -69,17 +69,14 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
         return
     judged, predictions = int(asked.labelled.sum()), classifier.predictions(asked)
+    probabilities = predictions.probabilities
     files.write_out(out, predictions.to_columns(), force=force)
     result |= {"out": out, "labelled": count, "series": len(asked)}
     result["classes"] = counts_of(predictions.predicted)
     lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")
     if judged:
         found = st.evaluate(
-            classifier.model_,
-            classifier,
-            labelled,
-            asked,
-            probabilities=predictions.probabilities,
+            classifier.model_, classifier, labelled, asked, probabilities=probabilities
         )
         if beside is not None:
             found.save(beside, overwrite=force)

@@ -26,6 +26,8 @@ def embed(  # noqa: PLR0913 - the signature is the command line
 
     Example: selftime embed run sample:JapaneseVowels:test --out vectors.npz
     """
+    import selftime as st
+
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
     found = st.embed(options.model_in(model), series, progress=True)

@@ -14,7 +14,7 @@ from selftime.data.series import SeriesSet
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Predictions(Tabular):
-    """What an estimator predicts for N series, or for N timepoints.
+    """Predictions of an estimator for N series, or for N timepoints.
 
     Example:
         >>> import selftime as st
