@@ -253,7 +253,7 @@ def test_forecast(recording, tmp_path):
     said = say("forecast", recording, "--horizon", 6, "--season", 24, "--out", out)
     forecaster = st.Forecaster(horizon=6, season=24).fit(recording)
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    for name, column in forecaster.forecasts().columns().items():
+    for name, column in forecaster.forecasts().to_columns().items():
         if name not in ("unique_id", "step"):
             np.testing.assert_allclose([float(row[name]) for row in rows], column, rtol=1e-6)
     assert said["features"] == forecaster.reason_

@@ -133,17 +133,19 @@ def test_windows_come_out_and_back_with_id_start_and_end(world, tmp_path):
     out = tmp_path / "v.parquet"
     run("embed", world / "run", long, *cut, "--out", out)
     table = parquet.read_table(out)
-    assert table.column_names[:3] == ["id", "start", "end"]
-    assert table["id"].to_pylist() == [7] * 7 + [9] * 7
+    assert table.column_names[:3] == ["machine", "start", "end"]
+    assert table["machine"].to_pylist() == [7] * 7 + [9] * 7
     assert table["start"].to_pylist()[:3] == [0, 30, 60] and table["end"].to_pylist()[0] == 59
     run("suggest", world / "run", long, "--windows", "60", "--n", 3, "--out", tmp_path / "l.csv")
     filled = rows_of(tmp_path / "l.csv")
-    lines = ["id,start,end,label", *(f"{r['id']},{r['start']},{r['end']},a" for r in filled)]
+    lines = ["id,start,end,label", *(f"{r['machine']},{r['start']},{r['end']},a" for r in filled)]
     (tmp_path / "l.csv").write_text("\n".join(lines))
     again = st.read(long, labels=tmp_path / "l.csv", windows=60)
     keys = {name: column[again.labelled] for name, column in again.keys().items()}
     found = {tuple(map(int, row)) for row in zip(*keys.values(), strict=True)}
-    assert found == {(int(r["id"]), int(float(r["start"])), int(float(r["end"]))) for r in filled}
+    assert found == {
+        (int(r["machine"]), int(float(r["start"])), int(float(r["end"]))) for r in filled
+    }
 
 
 def test_inspect_prints_its_decisions(tmp_path):

@@ -63,14 +63,14 @@ def test_results_of_windows_come_back_with_id_start_and_end(zone):
     frame = recording(unique_id="spindle")
     x = read(frame, windows="40s", stride="20s", time_zone=zone)
     keys = x.keys()
-    assert list(keys) == ["id", "start", "end"]
-    assert set(keys["id"].tolist()) == {"spindle"}
+    assert list(keys) == ["unique_id", "start", "end"]
+    assert set(keys["unique_id"].tolist()) == {"spindle"}
     start, end = (np.asarray(keys[name]) for name in ("start", "end"))
     assert np.array_equal(start[:2], x.times[[0, 20]])
     assert (end - start == np.timedelta64(38, "s")).all()
     assert keys["start"].type.tz == x.stamps.zone
     plain = read({"a": np.arange(7.0), "b": np.arange(5.0)}, windows=3, stride=2).keys()
-    assert plain["id"].tolist() == ["a", "a", "a", "b", "b"]
+    assert plain["unique_id"].tolist() == ["a", "a", "a", "b", "b"]
     assert plain["start"].tolist() == [0, 2, 4, 0, 2] and plain["end"].tolist() == [3, 5, 7, 3, 5]
 
 

@@ -3,17 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from selftime import Classifier, SeriesSet
 
 StrategyOption = Annotated[
     str,
@@ -45,7 +40,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Classify series with a few labelled ones: class and probability of each.
+    """Classify series with a few labelled ones: class, runner-up and all probabilities of each.
 
     The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
     forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
@@ -73,11 +68,11 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     if asked is None or out is None:
         terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
         return
-    judged, probabilities = int(asked.labelled.sum()), classifier.predict_proba(asked)  # (N,K)
-    columns = class_columns(classifier, asked, probabilities)
-    files.write_out(out, columns, force=force)
+    judged, predictions = int(asked.labelled.sum()), classifier.predictions(asked)
+    probabilities = predictions.probabilities
+    files.write_out(out, predictions.to_columns(), force=force)
     result |= {"out": out, "labelled": count, "series": len(asked)}
-    result["classes"] = counts_of(columns["class"])
+    result["classes"] = counts_of(predictions.predicted)
     lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")
     if judged:
         found = st.evaluate(
@@ -117,17 +112,6 @@ def check_outputs(
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
     files.check_file(beside, (".json",), force=force)
     return beside
-
-
-def class_columns(
-    classifier: "Classifier", series: "SeriesSet", probabilities: "np.ndarray"
-) -> dict[str, Any]:
-    """Return a row a series: what names it, its class and the probability, its label if any has."""
-    columns = {**series.keys(), "class": classifier.classes_[probabilities.argmax(axis=1)]}
-    columns["probability"] = probabilities.max(axis=1)
-    if series.labels is not None:
-        columns["label"] = series.labels
-    return columns
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:

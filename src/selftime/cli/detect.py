@@ -42,8 +42,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
-    What is normal comes from the beginning of each recording, or from --normal. The file holds id
-    (of several recordings), ds (time), step and score for every step; alarms are those after the
+    What is normal comes from the beginning of each recording, or from --normal. The file holds id,
+    time, step, score and alarm for every row, in the order of DATA; alarms are those after the
     normal part. --save keeps the detector with its normal part for: selftime predict.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
@@ -75,7 +75,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
             cool_down=cool_down,
             model=own,
         )
-    files.write_out(out, found.columns(), force=force)
+    files.write_out(out, found.to_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}

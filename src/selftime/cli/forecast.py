@@ -71,11 +71,10 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)
-    files.write_out(out, found.columns(), force=force)
+    files.write_out(out, found.to_columns(), force=force)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
     if picture:
-        targets = forecaster.fitted_.targets(series)
-        save_picture(forecast_picture(targets, found, title=data), picture)
+        save_picture(forecast_picture(found, title=data), picture)
         lines.append(f"Picture: {picture}")
     result = {
         "out": out,

@@ -153,6 +153,7 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
         origin=column("origin", lambda part: np.zeros((len(part), part.n_channels))),
         recordings=column("recordings"),
         starts=column("starts"),
+        rows=column("rows"),
         columns=first.columns,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

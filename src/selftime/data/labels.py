@@ -37,13 +37,20 @@ def labelled_part(series: SeriesSet, name: str) -> SeriesSet:
     return series if known.all() else series[known]
 
 
-def share_in_words(known: np.ndarray, name: str = "") -> list[str]:
-    """Say how many of the series are labelled, where not all are; nothing where none is."""
+def share_in_words(known: np.ndarray, name: str = "", said: Sequence[str] = ()) -> list[str]:
+    """Say how many of the series are labelled, where not all are; nothing where none is.
+
+    Nor where notes in ``said`` count them already, as those of labels from a file do.
+    """
     count = int(known.sum())
-    if count in (0, len(known)):
+    if count in (0, len(known)) or any(_count_in_words(count, len(known)) in it for it in said):
         return []
     of = f" of {name}" if name else ""
     return [f"{count:,} of {len(known):,} series{of} are labelled"]
+
+
+def _count_in_words(count: int, every: int) -> str:
+    return f"{count:,} of {every:,} series labelled"
 
 
 class LabelTable(NamedTuple):
@@ -177,7 +184,7 @@ def _of_series(
                 "wanted one: correct a row, or give each its start and end"
             )
         out[i] = value
-    note = f"{len(set(owners.tolist())):,} of {len(series):,} series labelled"
+    note = _count_in_words(len(set(owners.tolist())), len(series))
     return replace(series, labels=label_column(out)), note
 
 

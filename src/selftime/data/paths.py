@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +72,13 @@ def name_part(series: SeriesSet, name: str) -> SeriesSet:
     """Name the series of a file after it: by its name alone where there is one."""
     if series.ids.tolist() == ["0"]:
         return replace(series, ids=np.array([name]))
-    return replace(series, ids=np.array([f"{name}:{i}" for i in series.ids]))
+    why = "named after the file as well"
+    columns = [
+        column._replace(role="static", reason=why) if column.role == "id" else column
+        for column in series.columns
+    ]
+    ids = np.array([f"{name}:{i}" for i in series.ids])
+    return replace(series, ids=ids, columns=tuple(columns))
 
 
 def join_parts(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
@@ -90,7 +96,16 @@ def join_parts(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
         except SeriesError as error:
             said = "".join(f"; {note}" for note in part.notes)
             raise SeriesError(f"{name}: {error}; {names[0]} came first{said}") from None
-    return concatenate(parts)
+    return concatenate(list(_number_rows(parts)))
+
+
+def _number_rows(parts: Sequence[SeriesSet]) -> Iterator[SeriesSet]:
+    """Yield the parts with their rows counted on from file to file, if any were out of order."""
+    ordered, before = all(part.rows is None for part in parts), 0
+    for part in parts:
+        rows = np.arange(len(part.steps)) if part.rows is None else part.rows
+        yield part if ordered else replace(part, rows=rows + before)
+        before += int(rows.max()) + 1
 
 
 def _kind(column: np.ndarray | None) -> str:

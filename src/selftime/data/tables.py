@@ -195,6 +195,7 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         labels=labels,
         step_labels=step_labels,
         groups=_groups(table, schema.of("group"), sort, first),
+        rows=None if order is None else sort(np.arange(len(order))),
         notes=tuple(notes),
     )
 

@@ -18,6 +18,7 @@ from selftime.data import scaling
 from selftime.data.channels import match_channels
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
+from selftime.data.frames import Tabular, html_table
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
@@ -52,7 +53,7 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Tabular):
     """A learned encoder and its input: :func:`selftime.pretrain` returns it, ``load`` reads it.
 
     Example:
@@ -117,6 +118,16 @@ class Model:
                 done += len(rows)
                 tell("embedding", done, len(series))
         return out
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the card, a fact in each row: its section, its name and its value as text."""
+        tables = card_tables(self.card, self.config())
+        facts = [(title, name, str(v)) for title, own in tables.items() for name, v in own.items()]
+        columns = map(list, zip(*facts, strict=True))
+        return dict(zip(("section", "name", "value"), columns, strict=True))
+
+    def _repr_html_(self) -> str:
+        return html_table(self.to_columns(), repr(self))
 
     def stream(
         self,
@@ -203,8 +214,8 @@ class Model:
         }
 
 
-def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
+def card_tables(card: dict[str, Any], config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the facts of a card by section and name, from what ``config.json`` holds."""
     settings = card.get("settings", {})
     tables = {
         "Data": card.get("data", {}),
@@ -215,12 +226,17 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
     }
     if config.get("precision") == "half":
         tables["Input"]["numbers"] = "16-bit floats on disk, where these hold them; 32-bit in use"
+    return {title: facts for title, facts in tables.items() if facts}
+
+
+def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
     opening = (
         "# A selftime model",
         "Made by self-supervised learning from unlabelled time series. "
         'Use it with `selftime.load("this-folder")`.',
     )
-    return markdown_tables(opening, tables)
+    return markdown_tables(opening, card_tables(card, config))
 
 
 def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, Any]]) -> str:

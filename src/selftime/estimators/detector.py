@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.channels import match_channels
+from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -144,24 +145,34 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         """Return the anomaly score of every timepoint, 0 or more and always finite.
 
         Returns:
-            (T,) for one recording as (T,); (N,T) for N of one length; else a list of (T,).
+            Of a frame one of the same kind: ids, times, steps and scores, its rows in their order.
+            Of arrays (T,) for one recording as (T,); (N,T) for N of one length; else a list of
+            (T,).
 
         Raises:
             ValueError: bad input, or other channels than in ``fit``.
         """
         series = self._recordings(X)
         found = [part.scores[self._before :] for part in self._score_recordings(series)]
-        return _match_input(X, found)
+        head = frame_head(X)
+        return _match_input(X, found) if head is None else _frame(head, series, score=found)
 
     def predict(self, X: Any) -> Any:
         """Return whether every timepoint is in alarm, in the shape of :meth:`score`.
 
+        A frame has a column ``alarm`` beside ``score``.
+
         Raises:
             ValueError: as :meth:`score`.
         """
-        scored = self._score_recordings(self._recordings(X))
-        found = [part.scores > self._thresholds(part) for part in scored]
-        return _match_input(X, [above[self._before :] for above in found])
+        series, head = self._recordings(X), frame_head(X)
+        scored = self._score_recordings(series)
+        above = [(part.scores > self._thresholds(part))[self._before :] for part in scored]
+        if head is None:
+            return _match_input(X, above)
+        return _frame(
+            head, series, score=[part.scores[self._before :] for part in scored], alarm=above
+        )
 
     def alarms(self, X: Any) -> list[list[Episode]]:
         """Return the alarms in each recording, timepoints counted from its beginning, with times.
@@ -239,6 +250,20 @@ def recordings_in(X: Any) -> SeriesSet:
 def series_by_series(series: SeriesSet) -> list[SeriesSet]:
     """Return each series as a set of its own."""
     return [series[i] for i in range(len(series))]
+
+
+def _frame(
+    head: Any,
+    series: SeriesSet,
+    *,
+    score: list[np.ndarray],
+    alarm: list[np.ndarray] | None = None,
+) -> Any:
+    """Return scores and alarms of recordings as a frame of the kind that came in."""
+    values = {"score": np.concatenate(score)}
+    if alarm is not None:
+        values["alarm"] = np.concatenate(alarm)
+    return frame_like(head, series.step_columns(values))
 
 
 def _match_input(X: Any, found: list[np.ndarray]) -> Any:

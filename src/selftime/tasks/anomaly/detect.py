@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from selftime.data.channels import match_channels
+from selftime.data.channels import concatenate, match_channels
+from selftime.data.frames import Tabular
 from selftime.data.gaps import fill_gaps
 from selftime.data.grid import on_grid
 from selftime.data.readers import read
@@ -72,8 +73,30 @@ class AnomalyScores(NamedTuple):
         return self._replace(scores=self.scores[steps], channels=self.channels[:, steps])
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Detection:
+class Detected:
+    """Scores of recordings as a table; what one recording and several have in common."""
+
+    parts: "tuple[Detection, ...]"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Decisions, a sentence each."""
+        return absence_notes(self.parts)
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return one row per timepoint: id and time as they came, step, score and alarm.
+
+        Rows are in the order of the table that came in. A single recording without an id has no
+        column of it.
+        """
+        parts = [part.series for part in self.parts]
+        scores = np.concatenate([part.scores for part in self.parts])
+        alarm = np.concatenate([part.in_alarm for part in self.parts])
+        return concatenate(parts).step_columns({"score": scores, "alarm": alarm})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Detection(Detected, Tabular):
     """Scores and alarms of a recording of T timepoints and C channels.
 
     Attributes:
@@ -97,18 +120,17 @@ class Detection:
     absent: int = 0
 
     @property
-    def parts(self) -> "tuple[Detection, ...]":
+    def parts(self) -> "tuple[Detection, ...]":  # type: ignore[override]
         """The detection itself, as one of several recordings would be."""
         return (self,)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return absence_notes(self.parts)
-
-    def columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: its time, if it has one, its number and its score."""
-        return score_columns(self.parts)
+    def in_alarm(self) -> Bool[np.ndarray, "T"]:
+        """True for each timepoint of an alarm."""
+        out = np.zeros(len(self.scores), bool)
+        for alarm in self.alarms:
+            out[alarm.start : alarm.stop] = True
+        return out
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the scores as plain values; alarms with times where there are any."""
@@ -131,8 +153,8 @@ class Detection:
         return out | dict(zip(("time", "start_time", "end_time"), words, strict=True))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DetectionList:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DetectionList(Detected, Tabular):
     """Scores and alarms of several recordings, one after another.
 
     Attributes:
@@ -140,15 +162,6 @@ class DetectionList:
     """
 
     parts: tuple[Detection, ...]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return absence_notes(self.parts)
-
-    def columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: id of its recording, time, number and score."""
-        return score_columns(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was found in each recording, by its id."""
@@ -158,18 +171,6 @@ class DetectionList:
                 {"id": id} | part.to_dict() for id, part in zip(ids, self.parts, strict=True)
             ]
         }
-
-
-def score_columns(parts: Sequence[Detection]) -> dict[str, Any]:
-    """Return ids of several recordings, times of the type that came in, steps and scores."""
-    out: dict[str, Any] = {}
-    if len(parts) > 1:
-        out["id"] = np.concatenate([np.repeat(p.series.ids, len(p.scores)) for p in parts])
-    times = [part.series.times for part in parts if part.series.times is not None]
-    if times:
-        out["ds"] = parts[0].series.stamps.column(np.concatenate(times))
-    out["step"] = np.concatenate([np.arange(len(part.scores)) for part in parts])
-    return out | {"score": np.concatenate([part.scores for part in parts])}
 
 
 def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
