@@ -29,6 +29,7 @@ COMMANDS = [
     "inspect",
     "methods",
     "pick",
+    "predict",
     "pretrain",
     "race",
     "report",

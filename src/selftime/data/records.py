@@ -99,7 +99,10 @@ def pack(value: Any, kinds: Kinds, arrays: Arrays, place: str = "") -> Any:
         return {k: pack(v, kinds, arrays, f"{place}.{k}".strip(".")) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [pack(part, kinds, arrays, f"{place}.{i}") for i, part in enumerate(value)]
-    raise ValueError(f"got {type(value).__name__} for {place}, wanted one of {', '.join(kinds)}")
+    raise ValueError(
+        f"{place} is a {type(value).__name__}, which cannot be written to a folder, wanted plain "
+        f"values, arrays, or one of {', '.join(kinds)}"
+    )
 
 
 def _pack_fields(
