@@ -74,9 +74,7 @@ def fitted() -> dict[str, Any]:
         for head in ("linear", "mlp", "deep_mlp", "normed_linear", "attention")
     }
     made |= {
-        "classifier of several": st.Classifier(fixed).fit(
-            x, np.eye(3, dtype=int)[np.arange(N) % 3]
-        ),
+        "classifier of several": st.Classifier(fixed).fit(x, several),
         "classifier from scratch": st.Classifier(fixed, strategy="scratch", budget=few).fit(x),
         "classifier with its own model": st.Classifier().fit(x),
         "regressor": st.Regressor(fixed).fit(x, y),

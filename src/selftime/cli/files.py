@@ -59,7 +59,7 @@ def _holds(found: Path, target: Path) -> bool:
     return not own and found.resolve() in target.resolve().parents
 
 
-def check_saved(path: str, *, force: bool) -> None:
+def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
     """Before any work: what was fitted can be saved there.
 
     Raises:
@@ -70,7 +70,7 @@ def check_saved(path: str, *, force: bool) -> None:
     is_saved = (target / "config.json").is_file()
     if os.path.lexists(target) and not (force and is_saved):
         mend = ", or --force to replace it" if is_saved else ""
-        raise FileExistsError(f"{target} exists: choose another --save{mend}")
+        raise FileExistsError(f"{target} exists: choose another {option}{mend}")
     check_place(target)
 
 
