@@ -3,6 +3,7 @@
 ======================================== ======================================================
 read, write, write_table                 series and tables in files
 SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
+hold_out                                 labelled series set aside to be judged on
 sample, samples                          bundled data sets
 inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.samples import samples as samples
     from selftime.data.series import SeriesError as SeriesError
     from selftime.data.series import SeriesSet as SeriesSet
+    from selftime.data.splits import hold_out as hold_out
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
@@ -78,6 +80,7 @@ _HOMES = {
     "SeriesSet": "data.series",
     "SeriesError": "data.series",
     "windows": "data.windows",
+    "hold_out": "data.splits",
     "sample": "data.samples",
     "samples": "data.samples",
     "pretrain": "engine.pretrain",

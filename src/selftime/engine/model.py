@@ -23,6 +23,7 @@ from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
+from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
@@ -31,7 +32,7 @@ from selftime.progress import Progress, open_progress
 StoredPrecision = Literal["full", "half"]
 _HALF_ERROR = 2.0**-10
 """Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
-_FORMAT = 2
+_FORMAT = 3
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 UNFIT = (
     *(LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError),
@@ -181,6 +182,7 @@ class Model:
             state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
             if self.reference_bank is not None:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
+            state = pack_tensors(state)
             if precision == "half":
                 maps = {*learned_maps(self.encoder), "reference_bank"}
                 state = {k: halved(t) if k in maps else t for k, t in state.items()}
@@ -313,13 +315,13 @@ def load(path: str | os.PathLike[str]) -> Model:
     if (folder / "state.safetensors").is_file():
         raise ModelError(f"{folder} holds no model: what is in it was fitted without one")
     config, state = read_folder(folder, "model.safetensors")
-    if (number := config.get("format")) != _FORMAT:
+    if (number := config.get("format")) not in (2, _FORMAT):  # 2 has 32 bits a weight
         raise ModelError(
             f"{folder} has format {number}, wanted {_FORMAT}: pretrain again, or load it with the "
             "version of selftime that saved it, which its README.md names"
         )
     try:
-        return _assemble(config, state, folder)
+        return _assemble(config, unpack_tensors(state), folder)
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
 
@@ -359,8 +361,6 @@ def encoder_of(recipe: Any, channels: int, state: dict[str, torch.Tensor]) -> En
 def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
     """Build the model from config and tensors, which may hold anything."""
     check_precision(config.get("precision", "full"))
-    half = config.get("precision") == "half"
-    state = {k: t.float() if half and t.dtype == torch.float16 else t for k, t in state.items()}
     bank = state.pop("reference_bank", None)
     encoder = encoder_of(config["encoder"], len(config["channels"]), state)
     if bank is not None:

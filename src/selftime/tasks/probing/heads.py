@@ -76,6 +76,8 @@ SEMI: dict[str, type[Prototypes] | type[SelfTraining] | type[LabelSpreading]] = 
 }
 NEIGHBOURS = 5
 """Labelled vectors that "knn" asks, nearer ones with more weight; all where there are fewer."""
+SIMULATIONS = 4
+"""Draws of simulated labels by which the probabilities of "probe" are calibrated."""
 HEAD_NAMES = ("probe", "knn", *SEMI)
 
 
@@ -91,7 +93,7 @@ def make_head(
     if name not in HEAD_NAMES:
         raise ValueError(f"got head {name!r}, wanted one of {', '.join(HEAD_NAMES)}")
     if name == "probe":
-        return Probe(reference_bank=reference_bank)
+        return Probe(simulations=SIMULATIONS, reference_bank=reference_bank)
     if name in SEMI:
         return SEMI[name](unlabelled=reference_bank)
     return KNeighborsClassifier(neighbours, metric="cosine", weights=inverse_distance)
