@@ -185,7 +185,10 @@ def test_no_other_precision(classifier, tmp_path):
     assert not (tmp_path / "more").exists()
 
 
-def test_half_precision_halves_the_model(classifier, tmp_path):
+@pytest.mark.late
+def test_half_precision_halves_the_model(tmp_path):
+    steps = st.pretrain(waves(0), objective="ts2vec", budget="1 step")
+    classifier = st.Classifier(steps).fit(waves(0))
     sizes = {}
     for precision in ("full", "half"):
         folder = classifier.save(tmp_path / precision, precision=precision)

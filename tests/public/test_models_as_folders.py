@@ -138,13 +138,14 @@ def test_home_is_written_short(model, tmp_path, monkeypatch, name):
 
 @pytest.mark.late
 @pytest.mark.again
-@pytest.mark.parametrize("how", [{"encoder": "quantiles"}, {"objective": "ts2vec"}, {}])
-def test_half_precision_agrees_to_a_thousandth(tmp_path, how):
+@pytest.mark.parametrize("objective", ["ts2vec", "masked_patches", "auto"])
+def test_half_precision_agrees_to_a_thousandth(tmp_path, objective):
     x = st.sample("JapaneseVowels", "train")[:40]
-    made = st.pretrain(x, **how, **({"budget": "2 steps"} if "objective" in how else {}))
+    stepwise = objective != "auto"  # others have weights of 8 bits, whatever is asked for
+    made = st.pretrain(x, objective=objective, budget="2 steps" if stepwise else None)
     whole, half = (made.save(tmp_path / p, precision=p) for p in ("full", "half"))
     sizes = [(folder / "model.safetensors").stat().st_size for folder in (whole, half)]
-    assert sizes[1] < 0.6 * sizes[0]
+    assert sizes[1] < 0.6 * sizes[0] if stepwise else sizes[1] <= sizes[0]
     same = st.load(half)
     assert {t.dtype for t in same.encoder.state_dict().values() if t.is_floating_point()} == {
         t.dtype for t in made.encoder.state_dict().values() if t.is_floating_point()
