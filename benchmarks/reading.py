@@ -106,9 +106,9 @@ def main() -> None:
         results = {
             suffix: reading(Path(folder, f"a{suffix}"), sources, options.runs) for suffix in CALLS
         }
-    made_with = {name: version(name) for name in ("numpy", "pandas", "pyarrow")}
-    made_with["python"] = platform.python_version()
-    found = {"made_with": made_with, "rows": SERIES * STEPS, "readers": results}
+    current_versions = {name: version(name) for name in ("numpy", "pandas", "pyarrow")}
+    current_versions["python"] = platform.python_version()
+    found = {"current_versions": current_versions, "rows": SERIES * STEPS, "readers": results}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     print(f"written to {RESULTS}")
 

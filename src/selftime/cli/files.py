@@ -74,6 +74,15 @@ def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
     check_place(target)
 
 
+def check_results(out: str, picture: str | None, save: str | None, *, force: bool) -> None:
+    """Before any work: table, picture and folder can be written."""
+    check_file(out, TABLE_SUFFIXES, force=force)
+    if picture:
+        check_file(picture, PICTURE_SUFFIXES, force=force)
+    if save:
+        check_saved(save, force=force)
+
+
 def write_out(out: str, columns: Mapping[str, Any], *, force: bool) -> None:
     """Write a table to a file, or as csv to stdout."""
     import selftime as st

@@ -7,6 +7,7 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 from selftime.cli.classify import class_columns, counts_of
+from selftime.cli.detect import lines_of
 
 if TYPE_CHECKING:
     from selftime import AnomalyDetector, Classifier, Forecaster, Regressor, Segmenter, SeriesSet
@@ -46,7 +47,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         "Classifier": classes_of,
         "Regressor": values_of,
         "Segmenter": segments_of,
-        "AnomalyDetector": anomalies_of,
+        "AnomalyDetector": lambda own, series: anomalies_of(own, series, out),
         "Forecaster": lambda own, series: forecasts_of(
             own, series, read(future) if future else None
         ),
@@ -80,15 +81,7 @@ def values_of(regressor: "Regressor", series: "SeriesSet") -> Answer:
 
 def segments_of(segmenter: "Segmenter", series: "SeriesSet") -> Answer:
     """Return the class and probability of each timepoint."""
-    import numpy as np
-
-    probabilities = np.concatenate(segmenter.predict_proba(series))  # (S,K)
-    columns = {"id": np.repeat(series.ids, series.lengths)}
-    if series.times is not None:
-        columns["ds"] = series.stamps.column(series.times)
-    columns["step"] = np.concatenate([np.arange(length) for length in series.lengths])
-    columns["class"] = segmenter.classes_[probabilities.argmax(axis=1)]
-    return columns | {"probability": probabilities.max(axis=1)}, {}, []
+    return segmenter.columns(series), {}, []
 
 
 def forecasts_of(
@@ -99,10 +92,7 @@ def forecasts_of(
     return found.columns(), {"horizon": forecaster.horizon}, []
 
 
-def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet") -> Answer:
+def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet", out: str) -> Answer:
     """Return the score of each timepoint, and alarms."""
-    from selftime.report.pictures.anomalies import alarms_table, count_of
-
     found = detector.detection(series)
-    lines = [alarms_table(found)] if any(part.alarms for part in found.parts) else []
-    return found.columns(), found.to_dict(), [*lines, f"{count_of(found)}."]
+    return found.columns(), found.to_dict(), lines_of(found, out)

@@ -235,7 +235,7 @@ def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, An
     return "\n\n".join(sections) + "\n"
 
 
-def made_with() -> dict[str, str]:
+def current_versions() -> dict[str, str]:
     """Return the versions of what results depend on."""
     versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
     return {"python": platform.python_version(), **versions}

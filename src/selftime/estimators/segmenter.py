@@ -100,6 +100,21 @@ class Segmenter(TransferEstimator, Kept):
         """
         return list(self._probabilities(X))
 
+    def columns(self, X: Any) -> dict[str, Any]:
+        """Return a row a timepoint: id, time (``ds``) if there are any, step, class, probability.
+
+        Raises:
+            ValueError: bad input, or series of other channels than the model's.
+        """
+        series = series_in(self, X)
+        probabilities = np.concatenate(self.predict_proba(series))  # (S,K)
+        out: dict[str, Any] = {"id": np.repeat(series.ids, series.lengths)}
+        if series.times is not None:
+            out["ds"] = series.stamps.column(series.times)
+        out["step"] = np.concatenate([np.arange(length) for length in series.lengths])
+        out["class"] = self.classes_[probabilities.argmax(axis=1)]
+        return out | {"probability": probabilities.max(axis=1)}
+
     def score(self, X: Any, y: Sequence[Any] | None = None) -> float:
         """Return the share of labelled timepoints that are classified right."""
         series = series_in(self, X)
