@@ -37,7 +37,7 @@ def write(path: Path, results: dict[str, Any]) -> None:
     """The results with what they were measured with."""
     machine = {**current_versions(), "threads": str(torch.get_num_threads())}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"current_versions": machine, **results}, indent=1) + "\n")
+    path.write_text(json.dumps({"made_with": machine, **results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

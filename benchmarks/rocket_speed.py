@@ -123,7 +123,7 @@ def profile() -> dict[str, float]:
 def write(args: argparse.Namespace, results: dict[str, Any]) -> None:
     """The results with what they were measured with."""
     packages = {name: version(name) for name in ("selftime", "aeon", "numba", "numpy", "torch")}
-    current_versions = {
+    made_with = {
         **packages,
         "python": platform.python_version(),
         "processor": platform.machine(),
@@ -132,9 +132,7 @@ def write(args: argparse.Namespace, results: dict[str, Any]) -> None:
         "seed": SEED,
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(
-        json.dumps({"current_versions": current_versions, **results}, indent=1) + "\n"
-    )
+    args.out.write_text(json.dumps({"made_with": made_with, **results}, indent=1) + "\n")
     print(f"written to {args.out}")
 
 

@@ -3,7 +3,7 @@
 ======================================== ======================================================
 read, write, write_table                 series and tables in files
 SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
-hold_out                                 labelled series set aside to be judged on
+hold_out                                 labelled series held out to be judged on
 sample, samples                          bundled data sets
 inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder

@@ -5,18 +5,21 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.channels import concatenate, select_as_asked
+from selftime.data.columns import Table
 from selftime.data.files import place_of
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
+from selftime.data.formats.large import read_large
 from selftime.data.formats.npz import read_npy, read_npz
 from selftime.data.formats.text import read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
@@ -25,7 +28,7 @@ from selftime.data.labels import LabelTable, join_labels, label_table
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Table, series_of_table
+from selftime.data.tables import series_of_table
 from selftime.door import option
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
@@ -203,7 +206,7 @@ def _add_folders(
     several = "" not in kinds and 1 < len(set(kinds)) < len(series)
     if asked.label == "folder" or asked.group == "folder":
         if not several:
-            raise SeriesError(
+            raise (LabelsError if asked.label == "folder" else SeriesError)(
                 f"got sub-folders {sorted(set(kinds))} for {len(series)} series, wanted at least "
                 "two, every file in one, and fewer than series"
             )
@@ -234,13 +237,23 @@ def _inside(asked: Asked) -> Asked:
 
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
+    if (series := _read_in_parts(path, asked)) is not None:
+        return series
     found = _read_bytes(path)
     try:
         if isinstance(found, Table):
             return series_of_table(found, asked)
         return select_as_asked(found, asked)
     except SeriesError as error:
-        raise SeriesError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
+    """Read a large file; None where that fails, since readers of whole files say where."""
+    with suppress(SeriesError):
+        large = read_large(path)
+        return None if large is None else series_of_table(large, asked)
+    return None
 
 
 def _read_bytes(path: Path) -> SeriesSet | Table:

@@ -1,7 +1,7 @@
 """SeriesSet: any number of series, equal or unequal in length, as one flat array."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from selftime.data.arrays import (
     concatenate_steps,
     label_column,
     spans,
-    take_origin,
+    split_origins,
 )
 from selftime.data.clock import Stamps
 from selftime.data.schema import Column
@@ -131,13 +131,28 @@ class SeriesSet:
         labels: Any = None,
     ) -> "SeriesSet":
         """Build series from steps (S,C) that lie end to end already; NaN means missing."""
-        missing, offsets = np.isnan(steps), np.cumsum([0, *lengths], dtype=np.int64)
-        plain, origin = take_origin(steps, offsets)
+        names = names_of_channels(steps.shape[1])
+        series = cls.from_columns(steps.T, lengths, ids=ids, channels=names, labels=labels)
+        return replace(series, channels=tuple(channels)) if channels else series
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Iterable[Float[np.ndarray, "S"]],
+        lengths: Int64[np.ndarray, "N"],
+        *,
+        channels: Sequence[str],
+        ids: Any = None,
+        labels: Any = None,
+    ) -> "SeriesSet":
+        """Build series from the values (S,) of each channel in turn; NaN means missing."""
+        offsets = np.cumsum([0, *lengths], dtype=np.int64)
+        steps, observed, origin = split_origins(columns, len(channels), offsets)
         return cls(
-            steps=np.where(missing, np.float32(0), plain),
+            steps=steps,
             offsets=offsets,
-            observed=~missing if missing.any() else None,
-            channels=tuple(channels) if channels else names_of_channels(steps.shape[1]),
+            observed=observed,
+            channels=tuple(channels),
             ids=np.arange(len(lengths)).astype(str) if ids is None else column_of(ids, "ids"),
             labels=None if labels is None else label_column(labels),
             origin=origin,
@@ -277,8 +292,8 @@ def check_series(x: SeriesSet) -> None:
         )
     _check_finite(x)
     if x.observed is not None:
-        valid = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
-        if (valid == 0).any():
+        valid = np.logical_or.reduceat(x.observed.any(axis=1), x.offsets[:-1])
+        if not valid.all():
             name = x.ids[int(np.argmin(valid))]
             raise SeriesError(f"series '{name}' has no observed value at all: drop it")
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.clock import iso_text
+from selftime.data.columns import Table
 from selftime.data.formats.dialects import (
     HEAD_LINES,
     SEPARATORS,
@@ -29,7 +30,6 @@ from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, utf8_of
 from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.tables import Table
 from selftime.door import tell
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"
@@ -293,7 +293,7 @@ def _stamps_of(x: SeriesSet) -> Any:
 def read_parquet(data: bytes) -> Table:
     """Read the columns of a parquet file; pandas writes the index of a frame there, too."""
     with decoding("parquet"):
-        return _with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
+        return with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
 
 
 def table_of_frame(source: Any) -> Table | None:
@@ -307,10 +307,10 @@ def table_of_frame(source: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     with decoding("frame", "give every column one type and a name of text"):
-        return _with_index(frame.to_arrow())
+        return with_index(frame.to_arrow())
 
 
-def _with_index(cells: Any) -> Table:
+def with_index(cells: Any) -> Table:
     """Return a table in which the levels of an index of pandas are named columns, or left out."""
     described = cells.schema.pandas_metadata or {}
     levels = [name for name in described.get("index_columns", ()) if name in cells.column_names]

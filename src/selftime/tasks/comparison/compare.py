@@ -197,8 +197,8 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         model: that is compared, or its folder; None pretrains one on ``train``; several in a list
             or by name.
         train: series to draw labelled ones from, whatever :func:`selftime.read` takes.
-        test: series whose labelled ones are judged; channels are matched by name. None sets a third
-            of the labelled series of ``train`` aside (:func:`selftime.hold_out`).
+        test: series whose labelled ones are judged; channels are matched by name. None holds
+            out a third of the labelled series of ``train`` (:func:`selftime.hold_out`).
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
             means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
         draws: number of draws of labels, each with a seed of its own (0, 1, …).
