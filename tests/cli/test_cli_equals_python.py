@@ -279,6 +279,18 @@ def test_detect(recording, tmp_path):
     assert [alarm.start for alarm in later] == [alarm.start for alarm in found.alarms] != []
 
 
+def test_predict(world, tmp_path):
+    train, test, kept = world / "train.npz", world / "test.npz", tmp_path / "kept"
+    say("classify", world / "cli", "--train", train, "--save", kept)
+    said = say("predict", kept, test, "--out", tmp_path / "p.csv")
+    classifier = st.Classifier(st.load(world / "python")).fit(str(train))
+    wanted = classifier.predict(str(test)).tolist()
+    rows = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
+    assert [row["class"] for row in rows] == wanted
+    assert said["classes"] == {name: wanted.count(name) for name in sorted(set(wanted))}
+    assert said["estimator"] == "Classifier" and said["series"] == len(wanted)
+
+
 @pytest.mark.parametrize("normal", [True, False])
 def test_watch(world, recording, normal):
     steps = st.read(recording).series(0)[0]

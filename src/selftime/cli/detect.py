@@ -49,42 +49,36 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
     import selftime as st
-    from selftime.report.pictures.anomalies import alarms_table, anomaly_picture, count_of
+    from selftime.report.pictures.anomalies import anomaly_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    if picture:
-        files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
-    if save:
-        files.check_saved(save, force=force)
+    files.check_results(out, picture, save, force=force)
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
     series, own = read(data), options.model_in(model) if model else None
-    detector = st.AnomalyDetector(
-        own, rate=rate, past_only=past_only, cool_down=cool_down, progress=True
-    )
-    found: Any
+    how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
+    detector = st.AnomalyDetector(own, progress=True, **how)
     if normal:
         found = detector.fit(read(normal)).detection(series)
     else:
-        found = st.detect(
-            series,
-            train_end=train_end,
-            rate=rate,
-            past_only=past_only,
-            cool_down=cool_down,
-            model=own,
-        )
+        found = st.detect(series, train_end=train_end, model=own, **how)
     files.write_out(out, found.to_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}
-    lines: list[Any] = [alarms_table(found)] if any(p.alarms for p in found.parts) else []
-    longest = max(part.window for part in found.parts)
-    lines.append(f"{count_of(found)}; windows of {longest} steps. Scores: {out}")
+    lines = lines_of(found, out)
     if save:
-        if not normal:
-            detector.fit(series, train_end=[part.train_end for part in found.parts])
-        said["saved"] = str(detector.save(save, overwrite=force))
+        ends = [part.train_end for part in found.parts]
+        kept = detector if normal else detector.fit(series, train_end=ends)
+        said["saved"] = str(kept.save(save, overwrite=force))
         lines.append(f"Detector: {save}")
     terminal.show(said | found.to_dict(), *lines, as_json=as_json, out=out)
+
+
+def lines_of(found: Any, out: str) -> list[Any]:
+    """Return the table of alarms, if there are any, their number, and where scores are."""
+    from selftime.report.pictures.anomalies import alarms_table, count_of
+
+    longest = max(part.window for part in found.parts)
+    table = [alarms_table(found)] if any(part.alarms for part in found.parts) else []
+    return [*table, f"{count_of(found)}; windows of {longest} steps. Scores: {out}"]

@@ -88,12 +88,12 @@ class Reader:
                 series = st.read(source, **asked | {error.lacks: None})
         return series
 
-    def _read_stdin(self, **how: bool) -> "SeriesSet":
+    def _read_stdin(self, *, lenient: bool, silent: bool) -> "SeriesSet":
         """Read csv from stdin, through a file of this command alone."""
         with TemporaryDirectory() as folder:
             path = Path(folder, "stdin.csv")
             path.write_bytes(sys.stdin.buffer.read())
-            return self(str(path), **how)
+            return self(str(path), lenient=lenient, silent=silent)
 
 
 def _table_options(  # noqa: PLR0913 - each is one thing that people know of their data

@@ -7,6 +7,7 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 from selftime.cli.classify import counts_of
+from selftime.cli.detect import lines_of
 
 if TYPE_CHECKING:
     from selftime import AnomalyDetector, Classifier, Forecaster, Regressor, Segmenter, SeriesSet
@@ -46,7 +47,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         "Classifier": classes_of,
         "Regressor": table_of,
         "Segmenter": table_of,
-        "AnomalyDetector": anomalies_of,
+        "AnomalyDetector": lambda own, series: anomalies_of(own, series, out),
         "Forecaster": lambda own, series: forecasts_of(
             own, series, read(future) if future else None
         ),
@@ -87,10 +88,7 @@ def forecasts_of(
     return found.to_columns(), {"horizon": forecaster.horizon}, []
 
 
-def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet") -> Answer:
+def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet", out: str) -> Answer:
     """Return the score of each timepoint, and alarms."""
-    from selftime.report.pictures.anomalies import alarms_table, count_of
-
     found = detector.detection(series)
-    lines = [alarms_table(found)] if any(part.alarms for part in found.parts) else []
-    return found.to_columns(), found.to_dict(), [*lines, f"{count_of(found)}."]
+    return found.to_columns(), found.to_dict(), lines_of(found, out)

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
+from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
 
@@ -178,8 +179,8 @@ class Model(Tabular):
         Args:
             path: the folder.
             overwrite: replace a model folder that stands there.
-            precision: "full" gives the same bits back; "half" writes numbers as 16-bit floats
-                where these hold them to a part in a thousand, which halves the folder.
+            precision: "full" gives the same bits back; "half" writes what was learned as 16-bit
+                floats, which halves the folder: vectors agree to a part in a thousand.
 
         Raises:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
@@ -194,7 +195,8 @@ class Model(Tabular):
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
             state = pack_tensors(state)
             if precision == "half":
-                state = {name: halved(tensor) for name, tensor in state.items()}
+                maps = {*learned_maps(self.encoder), "reference_bank"}
+                state = {k: halved(t) if k in maps else t for k, t in state.items()}
             save_file(state, draft / "model.safetensors")
             config = self.config() | {"precision": precision}
             text = json.dumps(config, indent=2) + "\n"
@@ -249,7 +251,7 @@ def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, An
     return "\n\n".join(sections) + "\n"
 
 
-def made_with() -> dict[str, str]:
+def current_versions() -> dict[str, str]:
     """Return the versions of what results depend on."""
     versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
     return {"python": platform.python_version(), **versions}
@@ -265,6 +267,17 @@ def check_replaced(target: Path, *, overwrite: bool, kind: str) -> None:
     """Check that a folder that is overwritten is one that was saved."""
     if target.exists() and overwrite and not (target / "config.json").is_file():
         raise FileExistsError(f"{target} is not a {kind} folder and is left alone: choose another")
+
+
+def learned_maps(encoder: Encoder) -> Iterator[str]:
+    """Yield the names of all weights that were learned, on which vectors depend smoothly.
+
+    What was drawn or measured is none of them: thresholds, and convolutions that compete.
+    """
+    yield from (name for name, _ in encoder.named_parameters())
+    for name, part in encoder.named_modules():
+        if isinstance(part, Projected):
+            yield f"{name}.weight".removeprefix(".")
 
 
 def halved(tensor: torch.Tensor) -> torch.Tensor:
