@@ -173,10 +173,10 @@ def test_folders_that_cannot_be_kept_are_found_before_the_work(world, monkeypatc
     assert "train.csv is a file, wanted a folder" in done.stderr
 
 
-@pytest.mark.parametrize("words", [(), ("--test", "new.csv"), ("--out", "x.csv")])
+@pytest.mark.parametrize("words", [(), ("--test", "new.csv")])
 def test_classify_asks_for_what_it_is_to_do(world, monkeypatch, words):
     done = run(world, monkeypatch, "classify", "model", "--train", "train.csv", *words, code=2)
-    assert "wanted --test with --out, or --save" in done.stderr
+    assert "wanted --out for the predictions, --save for the classifier" in done.stderr
 
 
 def test_a_folder_without_a_model_is_said(world, monkeypatch):

@@ -34,6 +34,7 @@ DOORS = {
     "StreamMonitor": lambda m: (
         st.StreamMonitor(m, normal=LONG, rate=0.1, window=20).update([0.5]).score
     ),
+    "embed": lambda m: st.embed(m, X).vectors,
     "adapt": lambda m: last(st.adapt(m, X)),
     "compare": lambda m: list(st.compare(m, X, X, draws=1).hits["selftime"].values())[0],
     "evaluate": lambda m: st.evaluate(m, st.Classifier(m).fit(X), X, X).probabilities,

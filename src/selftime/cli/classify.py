@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
+
+if TYPE_CHECKING:
+    from selftime import SeriesSet
 
 StrategyOption = Annotated[
     str,
@@ -29,7 +32,10 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
-    test: Annotated[str | None, typer.Option("--test", help="Series to classify.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option("--test", help="Series to classify; else those of --train without a label."),
+    ] = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")
     ] = None,
@@ -44,8 +50,9 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
     The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
     forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
-    carry labels, these are not used but for the accuracy that is printed. --save keeps the
-    classifier, with or without --test, for: selftime predict.
+    carry labels, these are not used but for the accuracy that is printed. Without --test the
+    series of --train that have no label are classified. --save keeps the classifier for: selftime
+    predict.
 
     Example: selftime classify run --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --out predictions.csv
@@ -54,7 +61,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
     beside = check_outputs(test, out, save, force=force)
     labelled, given = read(train), options.model_in(model)
-    asked = read(test, lenient=True) if test else None
+    asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
     count = int(labelled.labelled.sum())
     if not count:
         raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
@@ -97,11 +104,11 @@ def check_outputs(
     """Before any work: outputs can be written; return the file of figures beside a table.
 
     Raises:
-        ValueError: nothing to do, or one of --test and --out without the other.
+        ValueError: nothing to do, or --test without --out.
         OSError: something in the way, or a folder that cannot be written.
     """
-    if (test is None) != (out is None) or not (test or save):
-        raise ValueError("wanted --test with --out, or --save, or all of them")
+    if (test and not out) or not (out or save):
+        raise ValueError("wanted --out for the predictions, --save for the classifier, or both")
     if save:
         files.check_saved(save, force=force)
     if out is None:
@@ -112,6 +119,17 @@ def check_outputs(
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
     files.check_file(beside, (".json",), force=force)
     return beside
+
+
+def rest_of(series: "SeriesSet", source: str) -> "SeriesSet":
+    """Return the series without a label.
+
+    Raises:
+        ValueError: all have one.
+    """
+    if series.labelled.all():
+        raise ValueError(f"every series of {source} has a label: name those to classify, --test")
+    return series[~series.labelled]
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:
