@@ -216,7 +216,8 @@ def with_standard_vectors(
     if dim is None or dim >= ready.dim:
         return UnitLength(encoder=ready)
     axes = leading_axes(ready.embed(sample), dim)
-    return UnitLength(encoder=Projected.of(ready, *axes) if axes else ready)
+    narrow = ready if axes is None else Projected.of(ready, torch.zeros(ready.dim), axes)
+    return UnitLength(encoder=narrow)
 
 
 def with_reference_bank(model: Model, series: SeriesSet, seed: int) -> Model:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
@@ -40,7 +40,8 @@ class Spectral(ClosedForm):
     scaled to length 1. P is the principal basis of a sample of copies, so that no F × F matrix
     is ever formed. Features that augmentation leaves alone by their nature, such as quantiles,
     gain nothing from this; they stand beside the learned part as they are, or by their principal
-    axes where they are more than a quarter of an embedding.
+    axes where they are more than a quarter of an embedding. The learned part then keeps the
+    directions in which series differ most once they are whitened.
 
     Attributes:
         encoder: φ, makes the features; not trained.
@@ -74,9 +75,8 @@ class Spectral(ClosedForm):
         self.centre = self.encoder.embed(sample).mean(dim=0)
         n = min(max(self.dim * 3 // 2 // len(sample.values), 1), self.copies)
         seen = copies(sample, n, self.view, rng)
-        width = max(self.dim // 4, 1) if self.beside else 0
-        self.basis = principal_basis(self.encoder.embed(seen) - self.centre, self.dim - width)
-        self.axes = leading_axes(self.beside.embed(seen), width) if self.beside else None
+        self.basis = principal_basis(self.encoder.embed(seen) - self.centre, self.dim)
+        self.axes = leading_axes(self.beside.embed(seen), self.dim // 4) if self.beside else None
 
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
         """Make copies and return the sums of their features."""
@@ -86,34 +86,37 @@ class Spectral(ClosedForm):
         return Moments(len(groups), len(p), p.sum(dim=0), p.T @ p, apart.T @ apart)
 
     def solve(self, moments: Moments) -> Encoder:
-        """Solve one eigenproblem of size d × d."""
-        weight = self.linear_map(*eigh(covariance_within(moments)))
-        learned = Projected.of(self.encoder, self.centre, weight)
-        unit = UnitLength(encoder=learned)
+        """Solve eigenproblems of size d × d: one whitens; one finds where series differ most.
+
+        The second is needed where something stands beside that takes a quarter of the room.
+        """
+        directions = whitener(*eigh(covariance_within(moments)), self.penalty)
+        if self.beside and directions.shape[1] > (width := self.dim - max(self.dim // 4, 1)):
+            axes = eigh(directions.T @ covariance(moments) @ directions)[1]
+            directions = directions @ axes.flip(1)[:, :width]
+        unit = UnitLength(
+            encoder=Projected.of(self.encoder, self.centre, self.basis @ directions.float())
+        )
         if self.beside is None:
             return unit
-        beside = self.beside if self.axes is None else Projected.of(self.beside, *self.axes)
+        zero = torch.zeros(self.beside.dim)
+        beside = self.beside if self.axes is None else Projected.of(self.beside, zero, self.axes)
         return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
-
-    def linear_map(
-        self, e: Float64[Tensor, "d"], Q: Float64[Tensor, "d d"]
-    ) -> Float[Tensor, "F d"]:
-        """Return P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
-        mapped: Tensor = self.basis @ (Q / whitening(e, self.penalty)).float()
-        return mapped
 
     def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
         """Return centred features (B·n,F) of n copies of each series, series by series."""
         return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
 
 
-def leading_axes(vectors: Embedding, width: int) -> tuple[Tensor, Tensor] | None:
-    """Return the mean and principal basis of vectors wider than ``width``; None of others."""
+def leading_axes(vectors: Embedding, width: int) -> Tensor | None:
+    """Return the principal basis (D,k) of vectors wider than ``width``, 1 at least; else None.
+
+    Vectors are not centred, so that their products and lengths are kept, as neighbours need them.
+    """
+    width = max(width, 1)
     if vectors.shape[1] <= width:
         return None
-    few = vectors[:: max(len(vectors) // (2 * width), 1)]
-    centre = few.mean(dim=0)
-    return centre, principal_basis(few - centre, width)
+    return principal_basis(vectors[:: max(len(vectors) // (2 * width), 1)], width)
 
 
 _BESIDE_SHARE = 0.3
@@ -125,6 +128,19 @@ _TINY = 1e-12
 def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
     """Return the covariance of features within the copies of a series."""
     return moments.within / max(moments.copies - moments.series, 1)
+
+
+def covariance(moments: Moments) -> Float64[Tensor, "d d"]:
+    """Return the covariance of features over all copies."""
+    mean = moments.total / moments.copies
+    return moments.outer / moments.copies - torch.outer(mean, mean)
+
+
+def whitener(
+    e: Float64[Tensor, "d"], Q: Float64[Tensor, "d d"], penalty: float
+) -> Float64[Tensor, "d d"]:
+    """Return Q / sqrt(e + λ · mean(e)), by which projected features are multiplied."""
+    return Q / whitening(e, penalty)
 
 
 def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
@@ -189,10 +205,11 @@ def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> 
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
     parts = eigh(covariance_within(moments))
     results = []
-    for objective.penalty in PENALTY_GRID:
-        vectors = F.normalize(pairs @ objective.linear_map(*parts), dim=1)
+    for penalty in PENALTY_GRID:
+        directions = objective.basis @ whitener(*parts, penalty).float()
+        vectors = F.normalize(pairs @ directions, dim=1)
         found = retrieval_accuracy(vectors[0::2], vectors[1::2])
-        results.append(Trial(found, strength, objective.penalty))
+        results.append(Trial(found, strength, penalty))
     return results
 
 
