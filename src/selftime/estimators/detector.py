@@ -3,56 +3,57 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.channels import match_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
+from selftime.door import tell
 from selftime.engine.model import Model, model_at
 from selftime.progress import Progress, open_progress
+from selftime.tasks.anomaly.alarms import Episode, Judged
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
     Scoring,
+    record_of,
     reorder_channels,
     score_recording,
     whole_recording,
 )
-from selftime.tasks.anomaly.thresholds import (
-    Episode,
-    adaptive_thresholds,
-    check_rate,
-    find_alarms,
-)
+from selftime.tasks.anomaly.thresholds import settle_rate
 
 
 class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
-    infinities too, counts as missing, as do rows that a regular grid of times lacks. Several
-    channels are scored one by one, and matched by their names.
+    infinities too, counts as missing, as do rows that a regular grid of times lacks: missing
+    timepoints score 0 and are in no alarm. Several channels are scored one by one, and matched by
+    their names. A timepoint is in alarm where ``predict`` is True, which is within ``alarms``.
 
     Example:
         >>> import numpy as np
         >>> import selftime as st
         >>> wave = np.sin(np.arange(600) * 2 * np.pi / 24)
         >>> wave[500:510] = 3.0
-        >>> detector = st.AnomalyDetector(rate=0.02).fit(wave[:400])
+        >>> detector = st.AnomalyDetector().fit(wave[:400])
         >>> detector.score(wave[400:]).shape  # a score for each timepoint
         (200,)
-        >>> [alarm.start <= 100 < alarm.stop for alarm in detector.alarms(wave[400:])[0]]
-        [True]
+        >>> [(alarm.start, alarm.stop) for alarm in detector.alarms(wave[400:])[0]]
+        [(100, 110)]
 
     Args:
         model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
             space in which windows are compared (see ``learned``). None needs no learning.
-        rate: promised share of normal timepoints that are in alarm.
+        rate: promised share of normal timepoints that are in alarm; ``fit`` refuses one that the
+            normal recordings are too short to promise. None aims at 0.01, and notes where that is
+            no promise.
         past_only: whether the score of a timepoint depends on it and earlier ones alone, as when
             values come one by one; else also on the rest of the recording.
         continues: whether a recording given to ``score`` goes on where the normal one ended.
-        cool_down: timepoints without alarm that end one; the length of a window when None.
+        cool_down: timepoints without alarm that end one, fewer are part of it; the length of a
+            window when None.
         learned: what a model adds: "embeddings", or "hidden step", by how much each
             timepoint changes its own representation in a causal dilated network (TS2Vec's score),
             or both.
@@ -65,13 +66,14 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         given_: (T,) False at timepoints that the grids have and the recordings lack.
         boundaries_: timepoints of ``normal_`` at which another recording begins.
         channels_: names of the channels.
+        rate_: the rate that alarms go by.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
         model: Model | str | None = None,
         *,
-        rate: float = 0.01,
+        rate: float | None = None,
         past_only: bool = False,
         continues: bool = False,
         cool_down: int | None = None,
@@ -90,9 +92,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         """Keep normal recordings: an array (T,), (N,T) or (N,C,T), or what ``read`` takes.
 
         Raises:
-            ValueError: bad input, or a rate that is not between 0 and 1.
+            ValueError: bad input, or a rate that is not between 0 and 1 or cannot be promised.
         """
-        check_rate(self.rate)
         series = recordings_in(X)
         self.model_ = None if self.model is None else model_at(self.model)
         if self.model_ is not None:
@@ -101,10 +102,14 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.normal_, self.given_ = np.concatenate(parts, axis=1), np.concatenate(given)
         self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
         self.channels_ = series.channels
+        self.rate_, notes = settle_rate(self.rate, *self._normal_size())
+        tell(notes, series.source)
         return self
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
         """Return the anomaly score of every timepoint, 0 or more and always finite.
+
+        Missing timepoints score 0.
 
         Returns:
             (T,) for one recording as (T,); (N,T) for N of one length; else a list of (T,).
@@ -122,9 +127,8 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: as :meth:`score`.
         """
-        scored = self._score_recordings(self._recordings(X))
-        found = [part.scores > self._thresholds(part) for part in scored]
-        return _match_input(X, [above[self._before :] for above in found])
+        found = [self._judge(part) for part in self._score_recordings(self._recordings(X))]
+        return _match_input(X, [judged.inside[self._before :] for judged in found])
 
     def alarms(self, X: Any) -> list[list[Episode]]:
         """Return the alarms in each recording, timepoints counted from its beginning, with times.
@@ -132,14 +136,21 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: as :meth:`score`.
         """
-        series, found = self._recordings(X), []
-        each = [one.times for one in series_by_series(series)]
-        for part, times in zip(self._score_recordings(series), each, strict=True):
-            thresholds = self._thresholds(part)[self._before :]
-            wait = part.width if self.cool_down is None else self.cool_down
-            alarms = find_alarms(part.channels[:, self._before :], thresholds, wait)
-            found.append([alarm.at(times) for alarm in alarms])
-        return found
+        series, first = self._recordings(X), self._before
+        scored = zip(self._score_recordings(series), series_by_series(series), strict=True)
+        return [
+            [alarm.at(one.times, first) for alarm in self._judge(part).alarms]
+            for part, one in scored
+        ]
+
+    def _judge(self, part: AnomalyScores) -> Judged:
+        return part.judge(self._before, self.rate_, self.cool_down)
+
+    def _normal_size(self) -> tuple[int, int]:
+        """Return the number of normal timepoints with values, and the longest window."""
+        normal, T = self.normal_, self.normal_.shape[1]
+        records = [record_of(row, T, self.past_only, self.boundaries_) for row in normal]
+        return int(np.isfinite(normal).any(axis=0).sum()), max(r.width for r in records)
 
     def _recordings(self, X: Any) -> SeriesSet:
         """Read new recordings, channels in the order of fit."""
@@ -163,9 +174,6 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
                 scores = score_recording(whole, train, recipe=scoring, boundaries=boundaries)
                 found.append(scores.select(np.append(self.given_, given)))
         return found
-
-    def _thresholds(self, part: AnomalyScores) -> Float[np.ndarray, "T"]:
-        return adaptive_thresholds(part.scores, self._before, self.rate)
 
 
 def recordings_in(X: Any) -> SeriesSet:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool, Float
 
 from selftime.data.channels import match_channels
@@ -14,14 +15,11 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.model import Model
+from selftime.tasks.anomaly.alarms import Episode, Judged, judge_steps
+from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
-from selftime.tasks.anomaly.thresholds import (
-    Episode,
-    adaptive_thresholds,
-    check_rate,
-    find_alarms,
-)
+from selftime.tasks.anomaly.thresholds import RATE, check_rate, settle_rate
 
 NORMAL = 0.15
 """Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
@@ -60,16 +58,31 @@ class Scoring:
 class AnomalyScores(NamedTuple):
     """Scores, 0 or more, higher is more anomalous: the mean of those of the channels.
 
-    ``width`` is the longest window of all channels, in steps.
+    ``width`` is the longest window of all channels, in steps. ``odd`` tells the steps that an alarm
+    may lie on, ``observed`` those at which some channel has a value.
     """
 
     scores: Float[np.ndarray, "T"]
     channels: Float[np.ndarray, "C T"]
     width: int
+    odd: Bool[np.ndarray, "C T"]
+    observed: Bool[np.ndarray, "T"]
+
+    def judge(self, train: int, rate: float, cool_down: int | None) -> Judged:
+        """Say which steps are in alarm after the first ``train``; see :func:`judge_steps`."""
+        wait = self.width if cool_down is None else cool_down
+        odd = np.where(self.odd, self.channels, 0.0)
+        return judge_steps(odd, self.observed, train=train, rate=rate, cool_down=wait)
 
     def select(self, steps: Bool[np.ndarray, "T"]) -> "AnomalyScores":
         """Return the scores of some of the steps."""
-        return self._replace(scores=self.scores[steps], channels=self.channels[:, steps])
+        return AnomalyScores(
+            self.scores[steps],
+            self.channels[:, steps],
+            self.width,
+            self.odd[:, steps],
+            self.observed[steps],
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,13 +91,16 @@ class Detection:
 
     Attributes:
         series: the recording.
-        scores: (T,) finite, 0 or more; higher is more anomalous.
+        scores: (T,) finite, 0 or more; higher is more anomalous; 0 at missing timepoints.
         channels: (C,T) the same of each channel; ``scores`` is their mean.
         thresholds: (T,) above which a score is in alarm.
         alarms: after the normal part, counted from the beginning of the recording.
+        rate: share of normal timepoints in alarm that the thresholds aim at.
+        observed: (T,) False at timepoints whose values are all missing.
         train_end: timepoints that were taken to be normal.
         window: timepoints of a window.
         absent: timepoints that the grid of the times has and the recording lacks.
+        promise: a note where the normal part is too short to promise the rate.
     """
 
     series: SeriesSet
@@ -94,7 +110,10 @@ class Detection:
     alarms: list[Episode]
     train_end: int
     window: int
+    rate: float = RATE
+    observed: Bool[np.ndarray, "T"] | None = None
     absent: int = 0
+    promise: tuple[str, ...] = ()
 
     @property
     def parts(self) -> "tuple[Detection, ...]":
@@ -104,11 +123,15 @@ class Detection:
     @property
     def notes(self) -> tuple[str, ...]:
         """Decisions, a sentence each."""
-        return absence_notes(self.parts)
+        return notes_of(self.parts)
 
     def columns(self) -> dict[str, Any]:
         """Return one row per timepoint: its time, if it has one, its number and its score."""
         return score_columns(self.parts)
+
+    def alarm_columns(self) -> dict[str, Any]:
+        """Return one row per alarm, see :func:`alarm_columns`."""
+        return alarm_columns(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the scores as plain values; alarms with times where there are any."""
@@ -116,6 +139,7 @@ class Detection:
             "steps": len(self.scores),
             "channels": list(self.series.channels),
             "window": self.window,
+            "rate": self.rate,
             "train_end": self.train_end,
             "absent": self.absent,
             "alarms": [self.facts_of(alarm) for alarm in self.alarms],
@@ -144,11 +168,15 @@ class DetectionList:
     @property
     def notes(self) -> tuple[str, ...]:
         """Decisions, a sentence each."""
-        return absence_notes(self.parts)
+        return notes_of(self.parts)
 
     def columns(self) -> dict[str, Any]:
         """Return one row per timepoint: id of its recording, time, number and score."""
         return score_columns(self.parts)
+
+    def alarm_columns(self) -> dict[str, Any]:
+        """Return one row per alarm, see :func:`alarm_columns`."""
+        return alarm_columns(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was found in each recording, by its id."""
@@ -161,7 +189,10 @@ class DetectionList:
 
 
 def score_columns(parts: Sequence[Detection]) -> dict[str, Any]:
-    """Return ids of several recordings, times of the type that came in, steps and scores."""
+    """Return ids of several recordings, times of the type that came in, steps and scores.
+
+    A timepoint whose values are all missing has no score.
+    """
     out: dict[str, Any] = {}
     if len(parts) > 1:
         out["id"] = np.concatenate([np.repeat(p.series.ids, len(p.scores)) for p in parts])
@@ -169,14 +200,40 @@ def score_columns(parts: Sequence[Detection]) -> dict[str, Any]:
     if times:
         out["ds"] = parts[0].series.stamps.column(np.concatenate(times))
     out["step"] = np.concatenate([np.arange(len(part.scores)) for part in parts])
-    return out | {"score": np.concatenate([part.scores for part in parts])}
+    scores = np.concatenate([part.scores for part in parts])
+    missing = [p.scores < 0 if p.observed is None else ~p.observed for p in parts]
+    return out | {"score": pa.array(scores, mask=np.concatenate(missing))}
+
+
+def alarm_columns(parts: Sequence[Detection]) -> dict[str, Any]:
+    """Return a row for each alarm: id, first, last and highest timepoint, score and channel.
+
+    ``start``, ``end`` (in alarm too) and ``peak`` are times of the type that came in, if there are
+    any; ``start_step``, ``end_step`` and ``peak_step`` count the timepoints of the recording.
+    """
+    ids = [np.repeat(part.series.ids, len(part.alarms)) for part in parts]
+    out: dict[str, Any] = {"id": np.concatenate(ids)}
+    ends = [np.array([(a.start, a.stop - 1, a.peak) for a in p.alarms], int) for p in parts]
+    steps = [part.reshape(-1, 3) for part in ends]
+    names = ("start", "end", "peak")
+    times = [part.series.times for part in parts]
+    for k, name in enumerate(names):
+        if all(own is not None for own in times):
+            at = [own[rows[:, k]] for own, rows in zip(times, steps, strict=True)]  # type: ignore[index]
+            out[name] = parts[0].series.stamps.column(np.concatenate(at))
+    for k, name in enumerate(names):
+        out[f"{name}_step"] = np.concatenate([rows[:, k] for rows in steps])
+    alarms = [(part, alarm) for part in parts for alarm in part.alarms]
+    out["score"] = np.array([alarm.score for _, alarm in alarms], np.float64)
+    channels = [part.series.channels[alarm.channel] for part, alarm in alarms]
+    return out | {"channel": np.array(channels, np.str_)}
 
 
 def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
     x: Any,
     *,
     train_end: int | None = None,
-    rate: float = 0.01,
+    rate: float | None = None,
     past_only: bool = False,
     cool_down: int | None = None,
     model: Model | None = None,
@@ -184,8 +241,9 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
     Windows are compared with windows, fused over six scores. Thresholds follow the scores by
-    adaptive conformal inference (Gibbs & Candès 2021). Rows that a regular grid of times lacks
-    count as missing values, and have no score of their own.
+    adaptive conformal inference (Gibbs & Candès 2021). An alarm is as long as what is odd. Missing
+    timepoints have no score and are in no alarm; rows that a regular grid of times lacks count as
+    missing.
 
     Example:
         >>> import numpy as np, selftime as st
@@ -200,7 +258,8 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     Args:
         x: one recording or several, whatever :func:`selftime.read` takes.
         train_end: timepoints of each taken to be normal; the first 15 % when None.
-        rate: promised share of normal timepoints that are in alarm.
+        rate: promised share of normal timepoints that are in alarm; refused where the normal part
+            is too short to promise it. None aims at 0.01, and notes where that is no promise.
         past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
         model: its embeddings of windows are compared too; None needs no learning.
@@ -210,9 +269,10 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 
     Raises:
         SeriesError: recordings that cannot be read, or lack the channels of the model.
-        ValueError: a rate or a normal part out of range.
+        ValueError: a normal part out of range, or a rate that is, or cannot be promised.
     """
-    check_rate(rate)
+    if rate is not None:
+        check_rate(rate)
     series = read(x)
     if model is not None:
         series = reorder_channels(series, model.channels)
@@ -220,12 +280,12 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     parts = [
         detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
     ]
-    tell(absence_notes(parts), series.source)
+    tell(notes_of(parts), series.source)
     return parts[0] if len(parts) == 1 else DetectionList(parts=tuple(parts))
 
 
 def detect_in(
-    series: SeriesSet, train_end: int | None, rate: float, cool_down: int | None, *, recipe: Scoring
+    series: SeriesSet, train_end: int | None, rate: float | None, cool_down: int | None, *, recipe: Scoring
 ) -> Detection:
     """Score the timepoints of one recording, and find its alarms."""
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
@@ -233,27 +293,29 @@ def detect_in(
     whole, given = whole_recording(series)
     known = int(np.flatnonzero(given)[train - 1]) + 1
     found = score_recording(whole, known, recipe=recipe).select(given)
-    thresholds = adaptive_thresholds(found.scores, train, rate)
-    wait = found.width if cool_down is None else cool_down
-    alarms = find_alarms(found.channels[:, train:], thresholds[train:], wait)
+    settled, promise = settle_rate(rate, int(found.observed[:train].sum()), found.width)
+    judged = found.judge(train, settled, cool_down)
     return Detection(
         series=series,
         scores=found.scores,
         channels=found.channels,
-        thresholds=thresholds,
-        alarms=[alarm.at(series.times, train) for alarm in alarms],
+        thresholds=judged.thresholds,
+        alarms=[alarm.at(series.times) for alarm in judged.alarms],
         train_end=train,
         window=found.width,
+        rate=settled,
+        observed=found.observed,
         absent=int((~given).sum()),
+        promise=promise,
     )
 
 
-def absence_notes(parts: Sequence[Detection]) -> tuple[str, ...]:
-    """Say how many rows are absent from the times, if any are."""
+def notes_of(parts: Sequence[Detection]) -> tuple[str, ...]:
+    """Say how many rows are absent from the times, if any are, and which rate is no promise."""
     absent = sum(part.absent for part in parts)
-    if not absent:
-        return ()
-    return (f"{absent:,} rows that are absent from the times count as missing values",)
+    lacking = f"{absent:,} rows that are absent from the times count as missing values"
+    promise = next((part.promise for part in parts if part.promise), ())
+    return ((lacking,) if absent else ()) + promise
 
 
 def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:
@@ -280,15 +342,19 @@ def score_recording(
 ) -> AnomalyScores:
     """Score every step of a recording whose first ``train`` steps are taken to be normal.
 
-    Values that are not finite count as missing. Other recordings begin at the boundaries.
+    Values that are not finite count as missing; a step without any scores 0. Other recordings begin
+    at the boundaries.
     """
     check_train(train, values.shape[1])
     recipe = recipe or Scoring()
     check_members(recipe.members, SCORES)
     records = [record_of(row, train, recipe.past_only, tuple(boundaries)) for row in values]
     shared = _model_scores(records, recipe)
+    observed = np.isfinite(values).any(axis=0)
     channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
-    return AnomalyScores(channels.mean(axis=0), channels, max(r.width for r in records))
+    channels = np.where(observed, channels, 0.0)
+    odd, width = np.stack([odd_steps(r) for r in records]), max(r.width for r in records)
+    return AnomalyScores(channels.mean(axis=0), channels, width, odd, observed)
 
 
 def record_of(
