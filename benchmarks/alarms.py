@@ -80,13 +80,15 @@ def by_quantiles(series: Labelled, found: dict[str, Any], rate: float) -> np.nda
 
 
 def by_rolling_z(series: Labelled, found: dict[str, Any], rate: float) -> np.ndarray:
-    """Values farther from the mean of the window before, in its std, than a share of normal ones."""
+    """Values farther from the mean of the window before, in its std, than normal ones."""
     x, width, steps = series.values, int(found["width"]), np.arange(1, len(series.values))
     first = np.maximum(steps - width, 0)
     mean = mean_between(x, first, steps - 1)
     square = mean_between(np.square(x - x.mean()), first, steps - 1)
     std = np.sqrt(np.maximum(square - np.square(mean - x.mean()), 0))
-    z = np.append(0.0, np.abs(x[1:] - mean) / np.maximum(std, 1e-3 * x[: series.train].std() + 1e-9))
+    z = np.append(
+        0.0, np.abs(x[1:] - mean) / np.maximum(std, 1e-3 * x[: series.train].std() + 1e-9)
+    )
     return joined(z > np.quantile(z[: series.train], 1 - rate), found)
 
 
@@ -170,7 +172,9 @@ def table(found: dict[str, Any]) -> str:
     """The summary as text."""
     lines = []
     for rate, rows in found.items():
-        lines.append(f"promised {rate}: recall, precision, false alarms in 10,000 steps, delay, length")
+        lines.append(
+            f"promised {rate}: recall, precision, false alarms in 10,000 steps, delay, length"
+        )
         for name, cells in rows.items():
             texts = [text_of(collection, cells[collection]) for collection in cells]
             lines.append(f"{name:24s}" + "  ".join(texts))
@@ -191,7 +195,9 @@ def main() -> None:
     """Read the command line, score what is not in the cache, judge, save and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alarms", description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "alarms.json")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "selftime-alarms")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "selftime-alarms"
+    )
     args = parser.parse_args()
     counts: dict[str, Any] = {}
     every = all_series()
@@ -200,7 +206,9 @@ def main() -> None:
         for rate in RATES:
             for name, inside in ROWS.items():
                 cell = counts.setdefault(str(rate), {}).setdefault(name, {})
-                cell[series.name] = counted(series, inside(series, found, rate), int(found["width"]))
+                cell[series.name] = counted(
+                    series, inside(series, found, rate), int(found["width"])
+                )
         print(f"{series.name}: {len(series.values):,} steps", flush=True)
     weeks = sum(weeks_of(series) for series in every if series.collection == "NAB")
     rows: dict[str, Any] = {}

@@ -22,14 +22,20 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         bool, typer.Option("--past-only", help="Score every step by itself and earlier ones alone.")
     ] = False,
     rate: Annotated[
-        float, typer.Option("--rate", help="Promised share of normal steps that are in alarm.")
-    ] = 0.01,
+        float | None,
+        typer.Option(
+            "--rate", help="Promised share of normal steps in alarm; else 0.01 is aimed at."
+        ),
+    ] = None,
     cool_down: Annotated[
         int | None,
         typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
+    ] = None,
+    alarms: Annotated[
+        str | None, typer.Option("--alarms", help="Alarms to write, one a row: .csv or .parquet.")
     ] = None,
     picture: options.PictureOption = None,
     force: options.ForceOption = False,
@@ -39,6 +45,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 
     What is normal comes from the beginning of each recording. The file holds id (of several
     recordings), ds (time), step and score for every step; alarms are those after the normal part.
+    Steps whose values are missing have no score and are in no alarm.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
@@ -47,6 +54,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.palette import save_picture
 
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    if alarms:
+        files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.detect(
@@ -60,10 +69,19 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     for note in found.notes:
         terminal.note(f"{data}: {note}")
     st.write_table(out, found.columns(), overwrite=force)
+    if alarms:
+        st.write_table(alarms, found.alarm_columns(), overwrite=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
-    said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}
+    said: dict[str, Any] = {
+        "out": out,
+        "alarms_out": alarms,
+        "picture": picture,
+        "past_only": past_only,
+    }
+    said["rate"] = found.parts[0].rate
     lines: list[Any] = [alarms_table(found)] if any(p.alarms for p in found.parts) else []
     longest = max(part.window for part in found.parts)
-    lines.append(f"{count_of(found)}; windows of {longest} steps. Scores: {out}")
+    places = f"Scores: {out}" + (f", alarms: {alarms}" if alarms else "")
+    lines.append(f"{count_of(found)}; windows of {longest} steps. {places}")
     terminal.show(said | found.to_dict(), *lines, as_json=as_json)

@@ -285,7 +285,12 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 
 
 def detect_in(
-    series: SeriesSet, train_end: int | None, rate: float | None, cool_down: int | None, *, recipe: Scoring
+    series: SeriesSet,
+    train_end: int | None,
+    rate: float | None,
+    cool_down: int | None,
+    *,
+    recipe: Scoring,
 ) -> Detection:
     """Score the timepoints of one recording, and find its alarms."""
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)

@@ -167,23 +167,26 @@ def check_rate(rate: float) -> None:
         raise ValueError(f"got rate={rate}, wanted a share between 0 and 1: 0.01 is 1 step in 100")
 
 
-def steps_to_promise(rate: float, width: int) -> int:
-    """Return how many normal steps a rate needs, where scores of a window hang together."""
-    return math.ceil(width / rate)
+WINDOWS = 4
+"""Windows of normal steps in alarm that a rate needs, to be kept within a factor of 1.5."""
 
 
 def settle_rate(rate: float | None, normal: int, width: int) -> tuple[float, tuple[str, ...]]:
     """Return the rate that alarms go by, and a note where the normal part cannot promise it.
+
+    Scores hang together over a window, so that the share of normal steps above a threshold is known
+    as from ``normal / width`` steps that do not.
 
     Raises:
         ValueError: a rate that was asked for and cannot be promised.
     """
     settled = RATE if rate is None else rate
     check_rate(settled)
-    wanted = steps_to_promise(settled, width)
+    wanted = math.ceil(WINDOWS * width / settled)
     if normal >= wanted:
         return settled, ()
-    least = math.ceil(1000 * min(width / normal, 0.5)) / 1000
+    least = math.ceil(1000 * WINDOWS * width / max(normal, 1)) / 1000
+    more = f"a rate of {least} or more, " if least <= 0.5 else ""
     if rate is None:
         return settled, (
             f"{normal:,} normal steps are too few to promise that 1 normal step in 100 is in "
@@ -193,5 +196,5 @@ def settle_rate(rate: float | None, normal: int, width: int) -> tuple[float, tup
     raise ValueError(
         f"got {normal:,} normal steps, wanted about {wanted:,} to promise "
         f"{option('rate', settled)}, as scores hang together over windows of {width} steps: give "
-        f"more normal steps, a rate of {least} or more, or none, for 1 in 100 without a promise"
+        f"more normal steps, {more}or none, for 1 in 100 without a promise"
     )
