@@ -97,7 +97,16 @@ def test_hostile_lines_are_told_and_taken_as_missing(folder, normal):
     assert len(out) == 5 + len(HOSTILE)
     rows = [line.split(",") for line in out]
     read = [k for k, (_, score, _) in enumerate(rows) if score]
-    assert [int(rows[k][0]) for k in read] == [1, 2, 3, 13, 17, 24]  # lines with a number at least
+    assert [int(rows[k][0]) for k in read] == [
+        1,
+        2,
+        3,
+        12,
+        13,
+        17,
+        23,
+        24,
+    ]
     assert np.isfinite([float(rows[k][1]) for k in read]).all()
     assert all(alarm == "0" for _, score, alarm in rows if not score)
     assert told.pop(0).endswith("a series a row: --layout wide")  # of the normal file
@@ -134,7 +143,7 @@ def test_lines_that_are_not_read_leave_no_mark(folder, normal):
 def test_a_stream_of_which_nothing_could_be_read_is_an_error(folder, given, more):
     _, told = run(folder, *more, given=given, code=1)
     wanted = f"no value could be read from {given.count(chr(10))} lines, wanted 2 numbers with com"
-    assert told[-1].startswith(f"selftime: {wanted}")
+    assert any(line.startswith(f"selftime: {wanted}") for line in told)
     assert run(folder, *more, given="")[1][0] == "0 lines"
 
 

@@ -66,8 +66,6 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         cool_down=cool_down,
         model=st.load(model) if model else None,
     )
-    for note in found.notes:
-        terminal.note(f"{data}: {note}")
     st.write_table(out, found.columns(), overwrite=force)
     if alarms:
         st.write_table(alarms, found.alarm_columns(), overwrite=force)

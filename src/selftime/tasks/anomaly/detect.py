@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Bool, Float
 
 from selftime.data.channels import match_channels
@@ -15,11 +14,12 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.model import Model
-from selftime.tasks.anomaly.alarms import Episode, Judged, judge_steps
+from selftime.tasks.anomaly.alarms import Judged, judge_steps
+from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
-from selftime.tasks.anomaly.thresholds import RATE, check_rate, settle_rate
+from selftime.tasks.anomaly.thresholds import check_rate, settle_rate
 
 NORMAL = 0.15
 """Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
@@ -83,150 +83,6 @@ class AnomalyScores(NamedTuple):
             self.odd[:, steps],
             self.observed[steps],
         )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Detection:
-    """Scores and alarms of a recording of T timepoints and C channels.
-
-    Attributes:
-        series: the recording.
-        scores: (T,) finite, 0 or more; higher is more anomalous; 0 at missing timepoints.
-        channels: (C,T) the same of each channel; ``scores`` is their mean.
-        thresholds: (T,) above which a score is in alarm.
-        alarms: after the normal part, counted from the beginning of the recording.
-        rate: share of normal timepoints in alarm that the thresholds aim at.
-        observed: (T,) False at timepoints whose values are all missing.
-        train_end: timepoints that were taken to be normal.
-        window: timepoints of a window.
-        absent: timepoints that the grid of the times has and the recording lacks.
-        promise: a note where the normal part is too short to promise the rate.
-    """
-
-    series: SeriesSet
-    scores: Float[np.ndarray, "T"]
-    channels: Float[np.ndarray, "C T"]
-    thresholds: Float[np.ndarray, "T"]
-    alarms: list[Episode]
-    train_end: int
-    window: int
-    rate: float = RATE
-    observed: Bool[np.ndarray, "T"] | None = None
-    absent: int = 0
-    promise: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> "tuple[Detection, ...]":
-        """The detection itself, as one of several recordings would be."""
-        return (self,)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return notes_of(self.parts)
-
-    def columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: its time, if it has one, its number and its score."""
-        return score_columns(self.parts)
-
-    def alarm_columns(self) -> dict[str, Any]:
-        """Return one row per alarm, see :func:`alarm_columns`."""
-        return alarm_columns(self.parts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all but the scores as plain values; alarms with times where there are any."""
-        return {
-            "steps": len(self.scores),
-            "channels": list(self.series.channels),
-            "window": self.window,
-            "rate": self.rate,
-            "train_end": self.train_end,
-            "absent": self.absent,
-            "alarms": [self.facts_of(alarm) for alarm in self.alarms],
-        }
-
-    def facts_of(self, alarm: Episode) -> dict[str, Any]:
-        """Return an alarm with the name of its channel, and the times of its peak and ends."""
-        out = alarm._asdict() | {"channel": self.series.channels[alarm.channel]}
-        times = self.series.times
-        if times is None:
-            return {name: value for name, value in out.items() if name != "time"}
-        words = self.series.stamps.words(times[[alarm.peak, alarm.start, alarm.stop - 1]])
-        return out | dict(zip(("time", "start_time", "end_time"), words, strict=True))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DetectionList:
-    """Scores and alarms of several recordings, one after another.
-
-    Attributes:
-        parts: one of each recording.
-    """
-
-    parts: tuple[Detection, ...]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return notes_of(self.parts)
-
-    def columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: id of its recording, time, number and score."""
-        return score_columns(self.parts)
-
-    def alarm_columns(self) -> dict[str, Any]:
-        """Return one row per alarm, see :func:`alarm_columns`."""
-        return alarm_columns(self.parts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was found in each recording, by its id."""
-        ids = [part.series.ids[0].item() for part in self.parts]
-        return {
-            "recordings": [
-                {"id": id} | part.to_dict() for id, part in zip(ids, self.parts, strict=True)
-            ]
-        }
-
-
-def score_columns(parts: Sequence[Detection]) -> dict[str, Any]:
-    """Return ids of several recordings, times of the type that came in, steps and scores.
-
-    A timepoint whose values are all missing has no score.
-    """
-    out: dict[str, Any] = {}
-    if len(parts) > 1:
-        out["id"] = np.concatenate([np.repeat(p.series.ids, len(p.scores)) for p in parts])
-    times = [part.series.times for part in parts if part.series.times is not None]
-    if times:
-        out["ds"] = parts[0].series.stamps.column(np.concatenate(times))
-    out["step"] = np.concatenate([np.arange(len(part.scores)) for part in parts])
-    scores = np.concatenate([part.scores for part in parts])
-    missing = [p.scores < 0 if p.observed is None else ~p.observed for p in parts]
-    return out | {"score": pa.array(scores, mask=np.concatenate(missing))}
-
-
-def alarm_columns(parts: Sequence[Detection]) -> dict[str, Any]:
-    """Return a row for each alarm: id, first, last and highest timepoint, score and channel.
-
-    ``start``, ``end`` (in alarm too) and ``peak`` are times of the type that came in, if there are
-    any; ``start_step``, ``end_step`` and ``peak_step`` count the timepoints of the recording.
-    """
-    ids = [np.repeat(part.series.ids, len(part.alarms)) for part in parts]
-    out: dict[str, Any] = {"id": np.concatenate(ids)}
-    ends = [np.array([(a.start, a.stop - 1, a.peak) for a in p.alarms], int) for p in parts]
-    steps = [part.reshape(-1, 3) for part in ends]
-    names = ("start", "end", "peak")
-    times = [part.series.times for part in parts]
-    for k, name in enumerate(names):
-        if all(own is not None for own in times):
-            at = [own[rows[:, k]] for own, rows in zip(times, steps, strict=True)]  # type: ignore[index]
-            out[name] = parts[0].series.stamps.column(np.concatenate(at))
-    for k, name in enumerate(names):
-        out[f"{name}_step"] = np.concatenate([rows[:, k] for rows in steps])
-    alarms = [(part, alarm) for part in parts for alarm in part.alarms]
-    out["score"] = np.array([alarm.score for _, alarm in alarms], np.float64)
-    channels = [part.series.channels[alarm.channel] for part, alarm in alarms]
-    return out | {"channel": np.array(channels, np.str_)}
 
 
 def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
@@ -313,14 +169,6 @@ def detect_in(
         absent=int((~given).sum()),
         promise=promise,
     )
-
-
-def notes_of(parts: Sequence[Detection]) -> tuple[str, ...]:
-    """Say how many rows are absent from the times, if any are, and which rate is no promise."""
-    absent = sum(part.absent for part in parts)
-    lacking = f"{absent:,} rows that are absent from the times count as missing values"
-    promise = next((part.promise for part in parts if part.promise), ())
-    return ((lacking,) if absent else ()) + promise
 
 
 def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:

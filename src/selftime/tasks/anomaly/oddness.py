@@ -10,11 +10,11 @@ from selftime.tasks.anomaly.scores.distances import nearest_windows, principal
 
 _COMPONENTS = 32
 """Principal coordinates that stand for the values of a window, as in the score "window kNN"."""
-STANDS_OUT = 3.0
-"""A step stands out if its residual is so many times one that 1 normal step in 100 reaches …"""
+STANDS_OUT = 4.0
+"""A step stands out if its residual is so many times one that 1 normal step in 100 reaches."""
 _USUAL = 0.99
 SHARE = 0.25
-"""… and at least so much of the greatest residual within a window of it."""
+"""Beside it those are odd whose residual is at least so much of the greatest within a window."""
 FLOOR = 1e-3
 """Residuals below this share of the normal std are rounding, or too small to be an anomaly."""
 
@@ -22,18 +22,19 @@ FLOOR = 1e-3
 def odd_steps(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
     """Return True for the steps that an alarm may lie on.
 
-    Where some step that reaches into the score stands out, those that do; elsewhere, as where a
-    shape is odd and no single step, all. None where all agree with normal ones up to rounding.
+    Where some step that reaches into the score stands out, it and others that nearly do; elsewhere,
+    as where a shape is odd and no single step, all. None where all agree with normal ones up to
+    rounding.
     """
     residuals = normal_residuals(record)
     beside = record.width + record.width // 4  # a window and the steps to the next one
     greatest = _greatest_near(residuals, beside, record.past_only)
     reach = record.double + record.width // 2  # of windows, and of smoothing or the last that ended
-    usual = STANDS_OUT * float(np.quantile(residuals[: record.train], _USUAL))
-    stands_out = (residuals > max(usual, FLOOR)) & (residuals >= SHARE * greatest)
-    near = _greatest_near(stands_out.astype(np.float64), reach, record.past_only) > 0
-    differs = _greatest_near(residuals, reach, record.past_only) > FLOOR
-    return np.asarray(np.where(near, stands_out, differs))
+    usual = float(np.quantile(residuals[: record.train], _USUAL))
+    limit = max(STANDS_OUT * usual, FLOOR)
+    nearly = residuals >= SHARE * np.maximum(greatest, limit)
+    around = _greatest_near(residuals, reach, record.past_only)
+    return np.asarray(np.where(around > limit, nearly, around > FLOOR))
 
 
 def normal_residuals(record: ChannelRecord) -> Float[np.ndarray, "T"]:

@@ -22,6 +22,8 @@ PACE = 0.01
 """Move of the level in each step, as a share of the rate (Gibbs & Candès 2021, section 2.1)."""
 BAND = 2.0
 """Levels are held between the rate divided by this and the rate times this."""
+_HIGHEST = 0.95
+"""Level above which none is tried."""
 CAP = 2.0
 """A score in alarm counts as at most so many times the threshold that raised the alarm …"""
 PATIENCE = 500
@@ -119,7 +121,7 @@ class AdaptiveThreshold:
         """Move the threshold by the next scores, 8 of them as a rule."""
         above = int((scores > self.threshold).sum())
         change = PACE * self._rate * (self._rate * len(scores) - above)
-        low, high = self._rate / BAND, min(self._rate * BAND, (1 + self._rate) / 2)
+        low, high = self._rate / BAND, min(self._rate * BAND, _HIGHEST)
         self._level = float(np.clip(self._level + change, low, high))
         self._remember(self._bounded(scores, above > 0))
         limit = max(self._first, float(self._ordered[-1]))
@@ -191,10 +193,10 @@ def settle_rate(rate: float | None, normal: int, width: int) -> tuple[float, tup
         return settled, (
             f"{normal:,} normal steps are too few to promise that 1 normal step in 100 is in "
             f"alarm: scores hang together over windows of {width} steps, which needs about "
-            f"{wanted:,} steps; more may be",
+            f"{wanted:,} steps; so it may be more",
         )
     raise ValueError(
         f"got {normal:,} normal steps, wanted about {wanted:,} to promise "
         f"{option('rate', settled)}, as scores hang together over windows of {width} steps: give "
-        f"more normal steps, {more}or none, for 1 in 100 without a promise"
+        f"more normal steps, {more}or leave it out for 1 in 100 without a promise"
     )
