@@ -16,8 +16,8 @@ _MIN_EXCEEDANCES = 10
 """Normal scores beyond a threshold that make it certain enough without extrapolation."""
 UPDATE_EVERY = 8
 """Steps after which the threshold is set anew."""
-MEMORY = 5000
-"""Latest scores that it is set from, and as many as are normal if that is more."""
+MEMORY = 1000
+"""Latest scores that it is set from, or as many as are normal if that is more."""
 PACE = 0.01
 """Move of the level in each step, as a share of the rate (Gibbs & Candès 2021, section 2.1)."""
 BAND = 2.0
@@ -77,7 +77,9 @@ def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
     is 2 − a / (a − 2b) and the scale 2ab / (a − 2b). The shape is held within ±0.5, where the
     moments exist.
     """
-    base = float(np.quantile(ordered, 1 - share))
+    place, rest = divmod((len(ordered) - 1) * (1 - share), 1)  # np.quantile takes ten times longer
+    low, high = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+    base = float(low + rest * (high - low))
     excess = ordered[np.searchsorted(ordered, base, side="right") :] - base
     if len(excess) == 0:
         return Tail(base, 0.0, 0.0)
