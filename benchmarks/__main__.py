@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import few_labels
 from benchmarks.open_data import UCR, UEA
-from selftime.engine.pretrain import versions
+from selftime.engine.model import made_with
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -35,9 +35,9 @@ def main() -> None:
 
 def write(path: Path, results: dict[str, Any]) -> None:
     """The results with what they were measured with."""
-    made_with = {**versions(), "threads": str(torch.get_num_threads())}
+    machine = {**made_with(), "threads": str(torch.get_num_threads())}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"made_with": made_with, **results}, indent=1) + "\n")
+    path.write_text(json.dumps({"made_with": machine, **results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

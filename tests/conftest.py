@@ -1,4 +1,4 @@
-"""What every test stands on: types checked on each call, seeded randomness, the open data."""
+"""What every test stands on: types checked on first calls, seeded randomness, the open data."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads woul
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-from checked_calls import CheckedCalls  # noqa: E402
+from checked_calls import CheckedCalls, begin_test  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 from jaxtyping import config as type_checks  # noqa: E402
 
@@ -29,7 +29,7 @@ pytest.register_assert_rewrite("encoder_laws", "objective_laws")
 # Deadlines measure the machine, not the code; drawn examples are the same in every run.
 usual = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", usual)  # 100 examples a law
-settings.register_profile("selftime", usual, max_examples=40)
+settings.register_profile("selftime", usual, max_examples=25)
 settings.register_profile("quick", usual, max_examples=12)  # before each commit
 settings.load_profile("selftime")
 
@@ -47,7 +47,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Types are checked on each call, save in tests that repeat what others call under checks."""
+    """Types are checked on first calls, save in tests that repeat what others call under checks."""
+    begin_test()
     repeats = any(item.get_closest_marker(name) for name in ("slow", "again"))
     type_checks.update("jaxtyping_disable", repeats)
     return (yield)

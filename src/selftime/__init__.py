@@ -3,10 +3,11 @@
 ======================================== ======================================================
 read, write, write_table                 series and tables in files
 SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
+hold_out                                 labelled series set aside to be judged on
 sample, samples                          bundled data sets
 inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
-load, Model, ModelError, adapt           models from folders, and their adaptation to other series
+load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.data.samples import samples as samples
     from selftime.data.series import SeriesError as SeriesError
     from selftime.data.series import SeriesSet as SeriesSet
+    from selftime.data.splits import hold_out as hold_out
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
@@ -38,7 +40,6 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.engine.choices import Auto as Auto
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
-    from selftime.engine.model import load as load
     from selftime.engine.pretrain import pretrain as pretrain
     from selftime.engine.streaming.stream import Stream as Stream
     from selftime.engine.training.config import TrainingConfig as TrainingConfig
@@ -51,6 +52,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.estimators import StreamMonitor as StreamMonitor
+    from selftime.estimators.loading import load as load
     from selftime.report.folder import RunFolder as RunFolder
     from selftime.report.folder import read_run as read_run
     from selftime.report.folder import write_comparison as write_comparison
@@ -78,12 +80,13 @@ _HOMES = {
     "SeriesSet": "data.series",
     "SeriesError": "data.series",
     "windows": "data.windows",
+    "hold_out": "data.splits",
     "sample": "data.samples",
     "samples": "data.samples",
     "pretrain": "engine.pretrain",
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
-    "load": "engine.model",
+    "load": "estimators.loading",
     "Model": "engine.model",
     "ModelError": "engine.model",
     "Stream": "engine.streaming.stream",

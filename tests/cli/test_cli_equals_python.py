@@ -5,13 +5,14 @@ import json
 
 import numpy as np
 import pytest
-from scratch_material import make_scratch_quick
+from scratch_material import make_scratch_quick, narrow
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
 from selftime.data import paths
+from selftime.encoders.builders import BUILDERS
 from selftime.tasks.audit import views as invariance
 from selftime.views.registry import VIEW_STRENGTHS
 
@@ -23,9 +24,11 @@ STEPS = {"objective": "ts2vec", "budget": "2 steps"}
 
 @pytest.fixture(autouse=True, scope="module")
 def quick():
-    """Learning from scratch in a few steps: what it learns is tested in test_scratch.py."""
+    """Quick features, a small network, few steps from scratch: the same behind both doors."""
     with pytest.MonkeyPatch.context() as patch:
         make_scratch_quick(patch)
+        patch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
+        patch.setitem(BUILDERS, "dilated", narrow)
         yield
 
 

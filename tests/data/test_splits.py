@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.splits import draw_per_class, draw_share, split_by_group, split_by_time
+from selftime.data.splits import (
+    draw_per_class,
+    draw_share,
+    hold_out,
+    split_by_group,
+    split_by_time,
+)
 from selftime.data.windows import batch_of, windows
 
 SHARES = st.lists(st.integers(1, 10), min_size=1, max_size=4)
@@ -168,3 +174,35 @@ def test_every_label_can_be_drawn() -> None:
 def test_draw_errors(np_rng: np.random.Generator) -> None:
     with pytest.raises(SeriesError, match=r"got k=0 and labels of shape \(2,\), wanted k >= 1"):
         draw_per_class(np.array([0, 1]), 0, np_rng)
+
+
+@given(st.integers(2, 9), st.integers(0, 5), st.integers(0, 99), st.booleans())
+def test_what_is_held_out_is_a_share_of_each_class(
+    each: int, bare: int, seed: int, grouped
+) -> None:
+    labels = np.array(["a", "b"] * each + [None] * bare, object)
+    ids = [f"s{i}" for i in range(len(labels))]
+    groups = np.arange(len(labels)) // 2 if grouped else None
+    series = SeriesSet.of(np.zeros((len(labels), 4)), labels, groups=groups, ids=ids)
+    rest, judged = hold_out(series, seed=seed)
+    assert sorted([*rest.ids, *judged.ids]) == sorted(ids)
+    assert judged.labelled.all() and len(judged) >= 1
+    assert set(rest.labels[rest.labelled]) == {"a", "b"}
+    assert int((~rest.labelled).sum()) == bare
+    if grouped:
+        assert not set(rest.groups) & set(judged.groups)
+        assert abs(len(judged) - 2 * each / 3) <= 2
+    else:
+        assert [(judged.labels == name).sum() for name in "ab"] == [
+            each - max(round(2 * each / 3), 1)
+        ] * 2
+    again = hold_out(series, seed=seed)[1]
+    assert again.ids.tolist() == judged.ids.tolist()
+
+
+def test_what_cannot_be_held_out_says_what_to_do() -> None:
+    bare = SeriesSet.of(np.zeros((5, 4)))
+    with pytest.raises(SeriesError, match="got 0 labelled series, wanted at least 2.*labels="):
+        hold_out(bare)
+    with pytest.raises(SeriesError, match="got share 1.0, wanted a share between 0 and 1"):
+        hold_out(bare, 1.0)

@@ -29,16 +29,17 @@ def test_the_best_that_takes_steps_is_what_was_measured_to_be():
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("budget", [None, "5 minutes"])
+@pytest.mark.parametrize("budget", [None, "5 minutes", "5 steps"])
 def test_every_choice_is_known_and_says_why(task, budget):
     choice = resolve_objective(Auto(task=task), budget, None)
     assert choice.value in OBJECTIVES and len(choice.reason) > 10
-    assert takes_steps(choice.value) or budget is None
+    assert takes_steps(choice.value) or budget != "5 steps"
 
 
 def test_whole_series_are_learned_in_closed_form_unless_steps_are_asked_for():
     assert resolve_objective(Auto(), None, None).value == "spectral"
-    assert resolve_objective("auto", "5 minutes", None).value == BEST
+    assert resolve_objective("auto", "5 minutes", None).value == "spectral"  # time is a limit
+    assert resolve_objective("auto", "50 steps", None).value == BEST
     assert resolve_objective("auto", None, TrainingConfig()).value == BEST
     assert resolve_objective(Auto(task="detect"), None, None).value == "ts2vec"
 
@@ -66,7 +67,7 @@ def test_wish_and_budget_say_whether_steps_are_taken():
 
     assert not steps("auto")
     assert steps(Auto(task="forecast"))
-    assert steps("auto", "2 minutes")
+    assert steps("auto", "2 epochs") and not steps("auto", "2 minutes")
     assert steps("simclr + 0.5*mae")
 
 

@@ -100,7 +100,7 @@ CONFIGS = {
     ),
     "older format": put_on_top("format", 0),
     "format with a cohort": put_on_top("format", 1),
-    "format is text": put_on_top("format", "2"),
+    "format is text": put_on_top("format", "3"),
     "no format": lambda config: config.pop("format"),
     "no card": lambda config: config.pop("card"),
 }
@@ -126,7 +126,7 @@ TEXTS = {
     "a list": "[]",
     "a number": "1",
     "null": "null",
-    "cut off": '{"format": 2, "encoder": {',
+    "cut off": '{"format": 3, "encoder": {',
     "nested very deep": "[" * 100_000,
     "not text": b"\xff\xfe\x00",
 }
@@ -143,8 +143,8 @@ def test_text_that_is_no_config_is_refused(folder, name):
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused(folder, constant):
     text = (folder / "config.json").read_text()
-    assert '"format": 2' in text
-    (folder / "config.json").write_text(text.replace('"format": 2', f'"format": {constant}'))
+    assert '"format": 3' in text
+    (folder / "config.json").write_text(text.replace('"format": 3', f'"format": {constant}'))
     with pytest.raises(ModelError, match=f"{constant} is not JSON"):
         load(folder)
 

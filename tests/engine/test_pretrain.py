@@ -117,7 +117,7 @@ def test_a_ready_encoder_is_used_as_it_is():
         ),
         (
             {"objective": "spectral", "budget": "6 steps"},
-            "got a budget for Spectral, .* leave it out, or choose .* 'ts2vec'",
+            "got a budget for Spectral, .* leave it out, give a time .*, or choose .* 'ts2vec'",
         ),
     ],
 )

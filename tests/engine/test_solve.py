@@ -101,3 +101,25 @@ def test_parts_and_seeds_draw_differently():
     }
     assert len({tuple(numbers) for numbers in drawn.values()}) == 9
     assert torch.rand(3, generator=generator(2, 1)).tolist() == drawn[2, 1]
+
+
+def test_a_pass_whose_time_is_up_ends_after_a_batch_and_says_so(caplog):
+    x, told = walks(40), []
+    fit_closed_form(
+        spectral(),
+        x,
+        scaling.none(),
+        batch_size=16,
+        until=0.0,
+        progress=lambda *step: told.append(step),
+    )
+    assert told == [("learning", 16, 40)]
+    assert "learned from 16 of 40 series within the budget" in caplog.text
+
+
+def test_time_that_suffices_leaves_nothing_out():
+    x, told = walks(40), []
+    fit_closed_form(
+        spectral(), x, scaling.none(), until=1e12, progress=lambda *step: told.append(step)
+    )
+    assert told == [("learning", 40, 40)]

@@ -8,10 +8,12 @@ from sklearn.pipeline import make_pipeline
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
+from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine.pretrain import pretrain
 from selftime.estimators import Classifier, SelfSupervised
 from selftime.objectives.spectral import Spectral
+from selftime.tasks.probing.heads import make_head
 from selftime.tasks.probing.probe import Probe
 
 
@@ -87,13 +89,15 @@ def test_knn_asks_five_or_all_where_there_are_fewer(data, model, labelled, asked
 
 def test_probe_head_is_the_probe_on_the_vectors(data, model):
     X, y = data
-    probe = Probe().fit(model.embed(X[:10]), y[:10])
+    probe = make_head("probe", model.reference_bank).fit(model.embed(X[:10]), y[:10])
+    assert isinstance(probe, Probe)
     got = Classifier(model).fit(X[:10], y[:10]).predict_proba(X)
     np.testing.assert_allclose(got, probe.predict_proba(model.embed(X)), atol=1e-6)
 
 
 @pytest.mark.late
-def test_classifier_pretrains_on_its_own_series_when_it_has_no_model():
+def test_classifier_pretrains_on_its_own_series_when_it_has_no_model(monkeypatch):
+    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     X, y = slow_and_fast(16, np.random.default_rng(1), channels=2)
     classifier = Classifier(random_state=3).fit(X, y)
     assert classifier.model is None

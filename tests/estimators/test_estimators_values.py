@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scratch_material import narrow
 
 import selftime
 from selftime.data.scaling import per_series
+from selftime.encoders.builders import BUILDERS
 from selftime.engine.streaming.stream import StreamError
 
 Y = np.arange(40) % 2
@@ -24,6 +26,14 @@ def waves(seed=0):
 
 X = waves()
 LEARNERS = {"spectral": {"encoder": "quantiles"}, "simclr": {"budget": "3 steps"}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small():
+    """A small network: a level meets it as it meets a large one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BUILDERS, "dilated", narrow)
+        yield
 
 
 @pytest.fixture(scope="module", params=LEARNERS)

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import make_pipeline
 
 import selftime as st
+from selftime.encoders.builders import BUILDERS
 
 R = np.random.default_rng(0)
 Y = np.arange(40) % 2
@@ -61,7 +62,8 @@ def test_labels_of_the_series_themselves_may_be_missing(model):
 
 
 @pytest.mark.late
-def test_without_a_model_all_series_are_pretrained_on():
+def test_without_a_model_all_series_are_pretrained_on(monkeypatch):
+    monkeypatch.setitem(BUILDERS, "rocket", BUILDERS["quantiles"])
     found = st.Classifier().fit(X, HALF)
     assert found.model_.card["data"]["series"] == 40
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from checked_calls import checked
+from checked_calls import ENOUGH, begin_test, checked
 from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
@@ -70,6 +70,16 @@ def test_every_function_of_the_package_is_checked_but_those_that_numba_compiles(
         spline_weights("0.5", 3)
     kernels = [found for found in vars(quantiles_numba).values() if hasattr(found, "py_func")]
     assert kernels and not any(hasattr(kernel.py_func, "__wrapped__") for kernel in kernels)
+
+
+def test_what_is_called_often_is_checked_at_first_and_anew_in_each_test():
+    for _ in range(ENOUGH):
+        with pytest.raises(TypeCheckError):
+            kept(X, X, 4)
+    assert kept(X, X, 4).shape == (2, 4)
+    begin_test()
+    with pytest.raises(TypeCheckError):
+        kept(X, X, 4)
 
 
 @pytest.mark.again

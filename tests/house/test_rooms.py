@@ -29,6 +29,7 @@ COMMANDS = [
     "inspect",
     "methods",
     "pick",
+    "predict",
     "pretrain",
     "race",
     "report",
@@ -57,8 +58,8 @@ def places(pattern: str) -> set[str]:
 
 
 def test_the_house_stays_small():
-    assert len(FILES) <= 270
-    assert lines_in(FILES) <= 36_000
+    assert len(FILES) <= 285
+    assert lines_in(FILES) <= 40_000
 
 
 def test_one_file_a_command():

@@ -118,23 +118,20 @@ def results_of(folder, rank):
     return json.loads((folder / f"{rank}.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone_in(folder):
     """What one process makes."""
-    folder, threads = tmp_path_factory.mktemp("alone"), torch.get_num_threads()
+    threads = torch.get_num_threads()
     main(folder)
     torch.set_num_threads(threads)
     return results_of(folder, 0)
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory):
+def together_in(folder):
     """What each of two processes makes, started as people start them.
 
     Without ``--multi_gpu`` accelerate starts a single process; on a machine without GPUs it
     starts two all the same.
     """
-    folder = tmp_path_factory.mktemp("together")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -150,27 +147,15 @@ def together(tmp_path_factory):
     return [results_of(folder, rank) for rank in range(2)]
 
 
-@pytest.mark.slow
-@pytest.mark.long
-def test_they_are_two_processes_that_know_of_each_other(alone, together):
-    assert (alone["rank"], alone["world"]) == (0, 1)
-    assert [(made["rank"], made["world"]) for made in together] == [(0, 2), (1, 2)]
-
-
-@pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.parametrize("name", ["ts2vec", "simclr", "two batches a step"])
-def test_two_processes_have_the_losses_of_one(alone, together, name):
+def assert_the_losses_are_those_of_one(alone, together, name, steps):
     for made in together:
-        assert len(made[name]) == (10 if name == "two batches a step" else STEPS)
+        assert len(made[name]) == steps
         # measured: 5e-7 at most
         assert np.abs(np.subtract(made[name], alone[name])).max() <= 1e-5
     assert together[0][name] == together[1][name]
 
 
-@pytest.mark.slow
-@pytest.mark.long
-def test_a_signal_to_one_process_stops_both_after_the_same_step(alone, together):
+def assert_a_signal_to_one_stopped_both_after_the_same_step(alone, together):
     steps = [*range(STOPPED_AFTER + 1), "stopped"]
     assert alone["stopped"]["told"] == steps
     assert together[0]["stopped"]["told"] == steps
@@ -180,3 +165,15 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(alone, together)
         weights = np.subtract(made["stopped"]["weights"], alone["stopped"]["weights"])
         assert np.abs(weights).max() <= 1e-5
     assert together[0]["stopped"]["weights"] == together[1]["stopped"]["weights"]
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_two_processes_that_know_of_each_other_learn_what_one_does(tmp_path):
+    """One test, or the processes would be started anew on each worker of the tests."""
+    alone, together = alone_in(tmp_path / "alone"), together_in(tmp_path / "together")
+    assert (alone["rank"], alone["world"]) == (0, 1)
+    assert [(made["rank"], made["world"]) for made in together] == [(0, 2), (1, 2)]
+    for name, steps in (("ts2vec", STEPS), ("simclr", STEPS), ("two batches a step", 10)):
+        assert_the_losses_are_those_of_one(alone, together, name, steps)
+    assert_a_signal_to_one_stopped_both_after_the_same_step(alone, together)

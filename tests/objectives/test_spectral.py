@@ -122,11 +122,24 @@ def test_the_learned_part_has_length_one():
 
 def test_what_stands_beside_is_prepared_and_left_as_it_is():
     x, beside = walks(9), Fallen(channels=2)
-    s = Spectral(encoder=Statistics(channels=2), beside=beside, copies=3, dim=4)
+    s = Spectral(encoder=Statistics(channels=2), beside=beside, copies=3, dim=40)
     Z = fitted(s, x).embed(x)
     assert beside.seen == 9
-    added, plain = Z[:, 4:], beside.embed(x)
+    added, plain = Z[:, -10:], beside.embed(x)
     torch.testing.assert_close(added / added.norm(), plain / plain.norm())
+
+
+def test_what_is_wide_beside_keeps_its_principal_axes():
+    x, beside = walks(200), Statistics(channels=2)
+    s = Spectral(encoder=Statistics(channels=2), beside=beside, copies=3, dim=16)
+    Z = fitted(s, x).embed(x)
+    assert Z.shape == (200, 10 + 4)  # a quarter of 16, and at most 12
+    added, plain = Z[:, 10:].double(), beside.embed(x).double()
+    left = (plain - plain.mean(0)).square().sum()
+    axes = torch.linalg.svd(plain - plain.mean(0), full_matrices=False).Vh[:4]
+    best = ((plain - plain.mean(0)) @ axes.T).square().sum() / left
+    kept = (added - added.mean(0)).square().sum() / 0.3 / left
+    assert 0.97 * best <= kept <= best + 1e-6
 
 
 @pytest.mark.parametrize("M, F", [(40, 12), (12, 40), (20, 20)])

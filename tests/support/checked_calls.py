@@ -1,8 +1,9 @@
-"""Types and shapes of our own functions, checked on each call while the tests run.
+"""Types and shapes of our own functions, checked on the first calls in each test.
 
 An import hook puts :func:`checked` beneath the other decorators of every function of the package.
 Each call then has one context of axis letters, in which beartype checks the arguments and the
-result: a letter stands for one size from the first argument to the result.
+result: a letter stands for one size from the first argument to the result. What a test calls more
+often than :data:`ENOUGH` times is no longer checked in it: checks would take a quarter of the time.
 """
 
 import ast
@@ -20,16 +21,33 @@ Function = Callable[..., Any]
 NAME = "_checked_calls"
 """How the decorator is called in the modules that it is put into."""
 
+ENOUGH = 10
+"""Calls of each function that are checked in a test."""
+begun = [0]
+"""How many tests have begun."""
+
 with_types = beartype(conf=BeartypeConf(violation_type=TypeCheckError))
 
 
+def begin_test() -> None:
+    """Every function is checked anew."""
+    begun[0] += 1
+
+
 def checked(function: Function) -> Function:
-    """The function, checked on each call; the check itself is made at the first one."""
+    """The function, checked on its first calls in each test; the check is made at the first one."""
     made: list[Function] = []
+    test, calls = -1, 0
 
     @wraps(function)
     def call(*args: Any, **named: Any) -> Any:
+        nonlocal test, calls
         if config.jaxtyping_disable:
+            return function(*args, **named)
+        if test != begun[0]:
+            test, calls = begun[0], 0
+        calls += 1
+        if calls > ENOUGH:
             return function(*args, **named)
         if not made:
             made.append(check_of(function))

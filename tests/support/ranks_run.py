@@ -13,7 +13,7 @@ from selftime.engine.training import checkpoint
 from selftime.engine.training.loop import Stopped, run_training
 from selftime.engine.training.trainer import Trainer
 
-STEPS, STOPPED_AFTER = 50, 3
+STEPS, STOPPED_AFTER = 25, 3
 
 
 def losses_of(name: str, steps: int = STEPS, **changes) -> list[float]:
@@ -57,6 +57,7 @@ def stopped_and_taken_up(folder: Path) -> dict:
 def main(folder: Path) -> None:
     """Everything, written to a file a process."""
     torch.set_num_threads(1)
+    folder.mkdir(exist_ok=True)
     made = {
         "ts2vec": losses_of("ts2vec"),
         "simclr": losses_of("simclr"),

@@ -11,6 +11,7 @@ from selftime.cli import forecast as forecast
 from selftime.cli import inspect as inspect
 from selftime.cli import methods as methods
 from selftime.cli import pick as pick
+from selftime.cli import predict as predict
 from selftime.cli import pretrain as pretrain
 from selftime.cli import race as race
 from selftime.cli import report as report

@@ -26,6 +26,6 @@ def advise(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import advice_of
 
     series = read(data)
-    advice = st.advise(int(series.labelled.sum()), st.load(model) if model else None)
+    advice = st.advise(int(series.labelled.sum()), options.model_in(model) if model else None)
     result, lines = advice_of(advice, series)
     terminal.show(result, *lines, as_json=as_json)

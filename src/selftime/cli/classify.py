@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from selftime import Classifier, SeriesSet
 
 StrategyOption = Annotated[
     str,
@@ -29,8 +34,11 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
-    test: Annotated[str, typer.Option("--test", help="Series to classify.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")],
+    test: Annotated[str | None, typer.Option("--test", help="Series to classify.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")
+    ] = None,
+    save: options.SaveOption = None,
     strategy: StrategyOption = "auto",
     head: HeadOption = "linear",
     seed: options.SeedOption = 0,
@@ -41,49 +49,85 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
     The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
     forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
-    carry labels, these are not used but for the accuracy that is printed.
+    carry labels, these are not used but for the accuracy that is printed. --save keeps the
+    classifier, with or without --test, for: selftime predict.
 
     Example: selftime classify run --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --out predictions.csv
     """
     import selftime as st
 
-    beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    files.check_file(beside, (".json",), force=force)
-    labelled, asked, given = read(train), read(test, lenient=True), st.load(model)
-    count, judged = int(labelled.labelled.sum()), int(asked.labelled.sum())
+    beside = check_outputs(test, out, save, force=force)
+    labelled, given = read(train), options.model_in(model)
+    asked = read(test, lenient=True) if test else None
+    count = int(labelled.labelled.sum())
     if not count:
         raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
-    probabilities = classifier.predict_proba(asked)  # (N,K)
-    predicted = classifier.classes_[probabilities.argmax(axis=1)]
-    columns = {**asked.keys(), "class": predicted}
-    columns["probability"] = probabilities.max(axis=1)
-    if asked.labels is not None:
-        columns["label"] = asked.labels
-    st.write_table(out, columns, overwrite=force)
-    result: dict[str, Any] = {"out": out}
-    result |= {"strategy": classifier.strategy_, "why": classifier.why_}
-    result |= {"labelled": count, "series": len(asked), "classes": counts_of(predicted)}
-    lines = [
-        f"Strategy {classifier.strategy_}: {classifier.why_}.",
-        f"{len(asked):,} series classified with {count:,} labelled ones.",
-    ]
+    result: dict[str, Any] = {"strategy": classifier.strategy_, "why": classifier.why_}
+    lines = [f"Strategy {classifier.strategy_}: {classifier.why_}."]
+    if save:
+        result["saved"] = str(classifier.save(save, overwrite=force))
+        lines.append(f"Classifier of {count:,} labelled series: {save}")
+    if asked is None or out is None:
+        terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
+        return
+    judged, probabilities = int(asked.labelled.sum()), classifier.predict_proba(asked)  # (N,K)
+    columns = class_columns(classifier, asked, probabilities)
+    files.write_out(out, columns, force=force)
+    result |= {"out": out, "labelled": count, "series": len(asked)}
+    result["classes"] = counts_of(columns["class"])
+    lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")
     if judged:
         found = st.evaluate(
             classifier.model_, classifier, labelled, asked, probabilities=probabilities
         )
-        found.save(beside, overwrite=force)
+        if beside is not None:
+            found.save(beside, overwrite=force)
+            result["evaluation"] = str(beside)
         known, of_test = (part[part.labelled] for part in (labelled, asked))
         leaks = st.find_leaks(given, known, of_test)
         result |= {"accuracy": found.accuracy, "judged": judged, "leaks": leaks.to_dict()}
-        result["evaluation"] = str(beside)
         right = f"{found.right.sum():,} of {judged:,}{'' if judged == len(asked) else ' labelled'}"
         lines.append(f"{100 * found.accuracy:.1f} % right ({right}).")
-        lines += [*leaks.sentences(), f"Every figure: selftime report {beside}"]
-    terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json)
+        lines += [*leaks.sentences()]
+        lines += [f"Every figure: selftime report {beside}"] if beside else []
+    terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json, out=out)
+
+
+def check_outputs(
+    test: str | None, out: str | None, save: str | None, *, force: bool
+) -> Path | None:
+    """Before any work: outputs can be written; return the file of figures beside a table.
+
+    Raises:
+        ValueError: nothing to do, or one of --test and --out without the other.
+        OSError: something in the way, or a folder that cannot be written.
+    """
+    if (test is None) != (out is None) or not (test or save):
+        raise ValueError("wanted --test with --out, or --save, or all of them")
+    if save:
+        files.check_saved(save, force=force)
+    if out is None:
+        return None
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    if out == files.STDOUT:
+        return None
+    beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
+    files.check_file(beside, (".json",), force=force)
+    return beside
+
+
+def class_columns(
+    classifier: "Classifier", series: "SeriesSet", probabilities: "np.ndarray"
+) -> dict[str, Any]:
+    """Return a row a series: what names it, its class and the probability, its label if any has."""
+    columns = {**series.keys(), "class": classifier.classes_[probabilities.argmax(axis=1)]}
+    columns["probability"] = probabilities.max(axis=1)
+    if series.labels is not None:
+        columns["label"] = series.labels
+    return columns
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:

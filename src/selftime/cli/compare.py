@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def compare(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     train: Annotated[str, typer.Option("--train", help="Labelled series to draw labels from.")],
-    test: Annotated[str, typer.Option("--test", help="Labelled series to be judged on.")],
+    test: Annotated[
+        str | None,
+        typer.Option("--test", help="Labelled series to be judged on; else a third of --train."),
+    ] = None,
     model: Annotated[
         list[str],
         typer.Option("--model", help="Model or run folder, or several; else learned on train."),
@@ -41,7 +44,8 @@ def compare(  # noqa: PLR0913 - the signature is the command line
 
     Says so when self-supervision did not help. --strategies adds rows in which the model is
     fine-tuned. Without --model one is learned first, on the series of --train without their
-    labels; a second --model is a row beside the first.
+    labels; a second --model is a row beside the first. Without --test a third of the labelled
+    series is set aside, whole machines or subjects where they are known.
 
     Example: selftime compare --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --labels-per-class 1,5,all --out comparison
@@ -51,7 +55,8 @@ def compare(  # noqa: PLR0913 - the signature is the command line
 
     if out:
         files.check_run_folder(Path(out), force=force)
-    labelled, judged = read(train), read(test)
+    labelled = read(train)
+    labelled, judged = (labelled, read(test)) if test else st.hold_out(labelled, seed=seed)
     found = st.compare(
         models_in(model),
         labelled,
@@ -73,10 +78,8 @@ def compare(  # noqa: PLR0913 - the signature is the command line
 
 def models_in(folders: list[str]) -> "Model | dict[str, Model] | None":
     """Load models; several by the names of their folders, or by their paths where these repeat."""
-    import selftime as st
-
     if len(folders) < 2:
-        return st.load(folders[0]) if folders else None
+        return options.model_in(folders[0]) if folders else None
     names = [Path(folder).name for folder in folders]
     names = folders if len(set(names)) < len(names) else names
-    return {name: st.load(folder) for name, folder in zip(names, folders, strict=True)}
+    return {name: options.model_in(folder) for name, folder in zip(names, folders, strict=True)}

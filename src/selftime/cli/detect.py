@@ -1,11 +1,14 @@
 """``selftime detect``: a score for every timepoint of a recording, and its alarms."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
+
+if TYPE_CHECKING:
+    from selftime import AnomalyDetector, SeriesSet
 
 
 @app.command()
@@ -31,6 +34,11 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         int | None,
         typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
     ] = None,
+    normal: Annotated[
+        str | None,
+        typer.Option("--normal", help="Normal recordings; else the beginning of each."),
+    ] = None,
+    save: options.SaveOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
     ] = None,
@@ -43,9 +51,10 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
-    What is normal comes from the beginning of each recording. The file holds id (of several
-    recordings), ds (time), step and score for every step; alarms are those after the normal part.
-    Steps whose values are missing have no score and are in no alarm.
+    What is normal comes from the beginning of each recording, or from --normal. The file holds id
+    (of several recordings), ds (time), step and score for every step; alarms are those after the
+    normal part. Steps whose values are missing have no score and are in no alarm. --save keeps the
+    detector with its normal part for: selftime predict.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
@@ -53,22 +62,20 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.anomalies import alarms_table, anomaly_picture, count_of
     from selftime.report.pictures.palette import save_picture
 
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    if alarms:
-        files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
+    for table in (out, alarms) if alarms else (out,):
+        files.check_file(table, files.TABLE_SUFFIXES, force=force)
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
-    found = st.detect(
-        read(data),
-        train_end=train_end,
-        rate=rate,
-        past_only=past_only,
-        cool_down=cool_down,
-        model=st.load(model) if model else None,
+    if save:
+        files.check_saved(save, force=force)
+    series, own = read(data), options.model_in(model) if model else None
+    detector = st.AnomalyDetector(
+        own, rate=rate, past_only=past_only, cool_down=cool_down, progress=True
     )
-    st.write_table(out, found.columns(), overwrite=force)
+    found = found_in(series, detector, read(normal) if normal else None, train_end)
+    files.write_out(out, found.columns(), force=force)
     if alarms:
-        st.write_table(alarms, found.alarm_columns(), overwrite=force)
+        files.write_out(alarms, found.alarm_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said: dict[str, Any] = {
@@ -82,4 +89,29 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     longest = max(part.window for part in found.parts)
     places = f"Scores: {out}" + (f", alarms: {alarms}" if alarms else "")
     lines.append(f"{count_of(found)}; windows of {longest} steps. {places}")
-    terminal.show(said | found.to_dict(), *lines, as_json=as_json)
+    if save:
+        if not normal:
+            detector.fit(series, train_end=[part.train_end for part in found.parts])
+        said["saved"] = str(detector.save(save, overwrite=force))
+        lines.append(f"Detector: {save}")
+    terminal.show(said | found.to_dict(), *lines, as_json=as_json, out=out)
+
+
+def found_in(
+    series: "SeriesSet", detector: "AnomalyDetector", normal: Any, train_end: int | None
+) -> Any:
+    """Return scores and alarms, beside normal recordings or the beginning of each."""
+    import selftime as st
+
+    if normal is not None and train_end:
+        raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
+    if normal is not None:
+        return detector.fit(normal).detection(series)
+    return st.detect(
+        series,
+        train_end=train_end,
+        rate=detector.rate,
+        past_only=detector.past_only,
+        cool_down=detector.cool_down,
+        model=detector.model,
+    )

@@ -26,15 +26,13 @@ def embed(  # noqa: PLR0913 - the signature is the command line
 
     Example: selftime embed run sample:JapaneseVowels:test --out vectors.npz
     """
-    import selftime as st
-
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
-    vectors = st.load(model).embed(series, progress=True)
+    vectors = options.model_in(model).embed(series, progress=True)
     columns = {**series.keys(), "vectors": vectors}
     if series.labels is not None:
         columns["label"] = series.labels
-    st.write_table(out, columns, overwrite=force)
+    files.write_out(out, columns, force=force)
     result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
     line = f"{len(series):,} series, embedding size {vectors.shape[1]}: {out}"
-    terminal.show(result, line, as_json=as_json)
+    terminal.show(result, line, as_json=as_json, out=out)

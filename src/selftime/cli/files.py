@@ -2,8 +2,10 @@
 
 import glob
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from selftime.cli.app import Program
 
@@ -11,6 +13,8 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 """Suffixes of results."""
+STDOUT = "-"
+"""Stands for stdout, which tables are written to as csv."""
 
 
 def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> None:
@@ -21,17 +25,62 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
         FileExistsError: something stands there and may not be replaced, or is read as well.
         OSError: its folder cannot be written.
     """
-    target = Path(path)
+    if str(path) == STDOUT and set(suffixes) >= set(TABLE_SUFFIXES):
+        if "--json" in Program.words:
+            raise ValueError("got --out - and --json, which both write to stdout: leave one out")
+        return
+    target = Path(path).expanduser()
     if target.suffix.lower() not in suffixes:
         raise ValueError(f"{target}: wanted a name ending in {', '.join(suffixes)}")
     if target.is_dir() or (os.path.lexists(target) and not force):
         mend = "choose another --out" + ("" if target.is_dir() else ", or --force to replace it")
         raise FileExistsError(f"{target} exists: {mend}")
-    given = [word.partition("=")[2] if word.startswith("--") else word for word in Program.words]
-    read = [found for word in given for found in glob.glob(word, recursive=True)]
-    if target.exists() and sum(os.path.samefile(found, target) for found in read) > 1:
+    if target.exists() and sum(_holds(found, target) for found in named_files()) > 1:
         raise FileExistsError(f"{target} is read by this command: choose another --out")
     check_place(target)
+
+
+def named_files() -> Iterator[Path]:
+    """Yield every file and folder that a word of the command line names."""
+    for word in Program.words:
+        name = word.partition("=")[2] if word.startswith("--") else word.removeprefix("-o")
+        whole = os.path.expanduser(name)
+        if os.path.lexists(whole):
+            yield Path(whole)
+        else:
+            yield from map(Path, glob.glob(whole, recursive=True))
+
+
+def _holds(found: Path, target: Path) -> bool:
+    """Return whether a file is the target, or a folder of series holds it."""
+    if not found.is_dir():
+        return os.path.samefile(found, target)
+    own = any((found / name).exists() for name in ("run.json", "config.json"))
+    return not own and found.resolve() in target.resolve().parents
+
+
+def check_saved(path: str, *, force: bool) -> None:
+    """Before any work: what was fitted can be saved there.
+
+    Raises:
+        FileExistsError: something stands there and may not be replaced.
+        OSError: its folder cannot be written.
+    """
+    target = Path(path).expanduser()
+    is_saved = (target / "config.json").is_file()
+    if os.path.lexists(target) and not (force and is_saved):
+        mend = ", or --force to replace it" if is_saved else ""
+        raise FileExistsError(f"{target} exists: choose another --save{mend}")
+    check_place(target)
+
+
+def write_out(out: str, columns: Mapping[str, Any], *, force: bool) -> None:
+    """Write a table to a file, or as csv to stdout."""
+    import selftime as st
+
+    st.write_table(sys.stdout.buffer if out == STDOUT else out, columns, overwrite=force)
+    if out == STDOUT:
+        sys.stdout.flush()
 
 
 def check_place(target: Path) -> None:

@@ -38,6 +38,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     future: Annotated[
         str | None, typer.Option("--future", help="Where the future of covariates is.")
     ] = None,
+    save: options.SaveOption = None,
     seed: options.SeedOption = 0,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
@@ -45,6 +46,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     """Forecast every series from its own past, with intervals of 80 % and 95 %.
 
     One row a series and step: id, time, and for each channel the forecast and its quantiles.
+    --save keeps the forecaster for: selftime predict.
 
     Example: selftime forecast sample:NYCTaxi --horizon 48 --out forecast.csv --picture taxi.png
     """
@@ -55,9 +57,11 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     files.check_file(out, files.TABLE_SUFFIXES, force=force)
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
+    if save:
+        files.check_saved(save, force=force)
     series = read(data)
     forecaster = st.Forecaster(
-        st.load(model) if model else None,
+        options.model_in(model) if model else None,
         strategy=strategy,
         horizon=horizon,
         season=season,
@@ -67,7 +71,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)
-    st.write_table(out, found.columns(), overwrite=force)
+    files.write_out(out, found.columns(), force=force)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
     if picture:
         targets = forecaster.fitted_.targets(series)
@@ -81,7 +85,10 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         "features": forecaster.reason_,
         "picture": picture,
     }
-    terminal.show(result, *lines, as_json=as_json)
+    if save:
+        result["saved"] = str(forecaster.save(save, overwrite=force))
+        lines.append(f"Forecaster: {save}")
+    terminal.show(result, *lines, as_json=as_json, out=out)
 
 
 def lower_in(text: str) -> float | Literal["auto"] | None:

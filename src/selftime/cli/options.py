@@ -1,8 +1,11 @@
 """Options that several commands share; those of reading are written once for all of them."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
@@ -11,10 +14,10 @@ from selftime.cli import terminal
 from selftime.door import through
 
 if TYPE_CHECKING:
-    from selftime import SeriesSet
+    from selftime import Model, SeriesSet
 
 DataArgument = Annotated[
-    str, typer.Argument(help="File, folder, or bundled data as sample:NAME, sample:NAME:train.")
+    str, typer.Argument(help="File, folder, - for csv on stdin, sample:NAME or sample:NAME:train.")
 ]
 ModelArgument = Annotated[str, typer.Argument(help="Model folder or run folder.")]
 ObjectiveOption = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
@@ -29,6 +32,9 @@ PictureOption = Annotated[
     str | None, typer.Option("--picture", help="Picture to draw: .png, .svg or .pdf.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what stands at --out.")]
+SaveOption = Annotated[
+    str | None, typer.Option("--save", help="Folder to keep what was fitted in, for predict.")
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Result as JSON on stdout; all else goes to stderr.")
 ]
@@ -38,6 +44,23 @@ def words_in(text: str | None) -> tuple[str, ...]:
     """Words between commas, each once; none from None."""
     words = [" ".join(word.split()) for word in (text or "").split(",")]
     return tuple(dict.fromkeys(word for word in words if word))
+
+
+def model_in(folder: str) -> "Model":
+    """Load the model of a folder: its own, that of a run, or that of a saved estimator.
+
+    Raises:
+        ValueError: there is none.
+    """
+    import selftime as st
+
+    found = st.load(folder)
+    model = found if isinstance(found, st.Model) else getattr(found, "model_", None)
+    if model is None:
+        raise ValueError(
+            f"{folder} holds {type(found).__name__} and no model, wanted a model or run folder"
+        )
+    return model
 
 
 class Reader:
@@ -53,6 +76,8 @@ class Reader:
         """
         import selftime as st
 
+        if source == "-":
+            return self._read_stdin(lenient=lenient, silent=silent)
         asked = {"labels": self.labels, **self.asked}
         with through("command line", (lambda _: None) if silent else terminal.note):
             try:
@@ -65,6 +90,13 @@ class Reader:
                 fewer = {"labels": None} if found[2] else {"label": None}
                 series = st.read(source, **asked | fewer)
         return series
+
+    def _read_stdin(self, **how: bool) -> "SeriesSet":
+        """Read csv from stdin, through a file of this command alone."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "stdin.csv")
+            path.write_bytes(sys.stdin.buffer.read())
+            return self(str(path), **how)
 
 
 def _table_options(  # noqa: PLR0913 - each is one thing that people know of their data

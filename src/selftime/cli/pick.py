@@ -34,7 +34,7 @@ def pick(  # noqa: PLR0913 - the signature is the command line
     if os.path.lexists(out) and not force:
         raise FileExistsError(f"{out} exists: choose another --out, or --force to replace it")
     series, others = read(labelled), read(unlabelled) if unlabelled else None
-    made = st.pick(st.load(model), series, unlabelled=others)
+    made = st.pick(options.model_in(model), series, unlabelled=others)
     made.model.save(out, overwrite=force)
     result = made.to_dict() | {"out": out}
     terminal.show(result, picked_table(made), made.verdict, f"Model: {out}", as_json=as_json)

@@ -19,7 +19,9 @@ TaskOption = Annotated[
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option("--budget", help="Gradient runs: '200 steps', '10 epochs' or '5 minutes'."),
+    typer.Option(
+        "--budget", help="At most '5 minutes'; gradient runs also '200 steps', '10 epochs'."
+    ),
 ]
 PrecisionOption = Annotated[
     Literal["no", "bf16", "fp16"],
@@ -37,6 +39,9 @@ StopOnCollapseOption = Annotated[
 TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
+]
+DimOption = Annotated[
+    int | None, typer.Option("--dim", min=1, help="Most numbers of an embedding; else 1,024.")
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with the run stopped at --out.")
@@ -58,6 +63,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     clip: ClipOption = None,
     stop_on_collapse: StopOnCollapseOption = False,
     track: TrackOption = [],  # noqa: B006
+    dim: DimOption = None,
     seed: options.SeedOption = 0,
     resume: ResumeOption = False,
     force: options.ForceOption = False,
@@ -93,6 +99,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         budget=budget,
         config=config_of(precision, accumulate, clip, stop_on_collapse),
         run=run,
+        dim=dim,
         seed=seed,
         progress=True,
     )

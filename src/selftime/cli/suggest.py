@@ -39,9 +39,9 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     if out:
         files.check_file(out, files.TABLE_SUFFIXES, force=force)
     known = read(labelled) if labelled else None
-    found = st.suggest(st.load(model), read(data), n=n, labelled=known, seed=seed)
+    found = st.suggest(options.model_in(model), read(data), n=n, labelled=known, seed=seed)
     if out:
-        st.write_table(out, columns_of(found), overwrite=force)
+        files.write_out(out, columns_of(found), force=force)
         terminal.note(f"List to fill in: {out}")
     result = found.to_dict() | ({"out": out} if out else {})
-    terminal.show(result, suggestions_table(found), as_json=as_json)
+    terminal.show(result, suggestions_table(found), as_json=as_json, out=out)

@@ -22,13 +22,21 @@ def warn(record: Mapping[str, Any]) -> None:
         note(f"warning: {warning['message']}")
 
 
-def show(result: dict[str, Any] | list[Any], *lines: RenderableType, as_json: bool) -> None:
-    """Print the result on stdout: as JSON and nothing else, or as lines and tables for people."""
+def show(
+    result: dict[str, Any] | list[Any],
+    *lines: RenderableType,
+    as_json: bool,
+    out: str | None = None,
+) -> None:
+    """Print the result on stdout: as JSON and nothing else, or as lines and tables for people.
+
+    Where a table went to stdout (``out`` is "-"), lines go to stderr.
+    """
     if as_json:
         typer.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
         return
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, stderr=out == "-")
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=PLAIN_WIDTH)
+        console = Console(highlight=False, markup=False, width=PLAIN_WIDTH, stderr=out == "-")
     for line in lines:
         console.print(line, soft_wrap=isinstance(line, str))

@@ -62,7 +62,7 @@ def watch(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    loaded = st.load(model)
+    loaded = options.model_in(model)
     if vectors:
         answer_lines(embedder(loaded, window, every, as_json), loaded.channels)
         return

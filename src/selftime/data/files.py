@@ -30,9 +30,19 @@ HIDDEN = re.compile(r"\.(draft|old)-(\d+)-(\w+)-[0-9a-f]{8}(?:-(.+))?", re.DOTAL
 """Names of drafts, and of folders moved aside: process, machine, and what the latter replace."""
 
 
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Return a path as people give it, ``~`` replaced by the home folder.
+
+    Example:
+        >>> place_of("~/models") == Path.home() / "models"
+        True
+    """
+    return Path(path).expanduser()
+
+
 def write_file(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file in one step, and make its folder where there is none."""
-    target = Path(path)
+    target = place_of(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
     draft = _hidden(target.parent, "draft")
@@ -80,7 +90,7 @@ def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator
     the kernel can exchange two names, and elsewhere under that name after :func:`restore`,
     :func:`sweep` or the next writer.
     """
-    final = Path(os.path.realpath(target))
+    final = Path(os.path.realpath(place_of(target)))
     final.parent.mkdir(parents=True, exist_ok=True)
     sweep(final.parent)
     if os.path.lexists(final) and not overwrite:

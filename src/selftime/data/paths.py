@@ -12,6 +12,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError
 from selftime.data.channels import concatenate, select_as_asked
+from selftime.data.files import place_of
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
@@ -115,7 +116,7 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     if isinstance(source, str) and source.startswith("sample:"):
         _, name, *split = source.split(":", 2)
         return select_as_asked(sample(name, split[0] if split else None), asked)
-    path = Path(source).expanduser()
+    path = place_of(source)
     if os.path.isdir(path):
         return read_folder(path, asked, labelled=labelled)
     if os.path.exists(path):
@@ -129,7 +130,7 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
 
 def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> SeriesSet:
     """Read several files and folders; ids are their names."""
-    paths = [Path(source) for source in sources]
+    paths = [place_of(source) for source in sources]
     names, found = short_names(paths), [read_path(source, _inside(asked)) for source in sources]
     parts = [name_part(own, name) for own, name in zip(found, names, strict=True)]
     return _add_names(join_parts(parts, names), parts, paths, asked)

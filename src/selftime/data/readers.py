@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import narwhals as nw
@@ -11,6 +10,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError, column_of, label_column
 from selftime.data.channels import mark_as_number, select_as_asked
+from selftime.data.files import place_of
 from selftime.data.fills import fill_notes
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
@@ -238,7 +238,7 @@ def _label_rows(labels: Any, asked: Asked) -> tuple[LabelTable | None, str]:
     if isinstance(labels, LabelTable):
         return labels, "the labels"
     if isinstance(labels, str | os.PathLike):
-        return read_labels(Path(labels), asked), str(labels)
+        return read_labels(place_of(labels), asked), str(labels)
     if isinstance(labels, Mapping):
         return label_mapping(labels), "the labels"
     index = getattr(labels, "index", None)

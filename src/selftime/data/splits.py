@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 
 from selftime.data.arrays import number_classes
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.door import option
 
 
 def split_by_time(
@@ -69,6 +70,48 @@ def split_by_group(
     taken = 1 + int(np.argmin(np.abs(totals - fraction * len(series))))
     first = np.isin(codes, order[:taken])
     return series[first], series[~first]
+
+
+def hold_out(
+    series: SeriesSet, share: float = 1 / 3, *, seed: int = 0
+) -> tuple[SeriesSet, SeriesSet]:
+    """Set a share of the labelled series aside to be judged on.
+
+    Of every class the same share is drawn, and one series at least stays; where series have groups
+    (subjects, machines), whole groups are drawn. Series without a label stay.
+
+    Example:
+        >>> import selftime as st
+        >>> rest, judged = st.hold_out(st.sample("JapaneseVowels", "train"))  # 30 of each speaker
+        >>> len(rest), len(judged)
+        (180, 90)
+
+    Args:
+        series: N series, some of them or all with labels.
+        share: that is set aside, between 0 and 1.
+        seed: fixes the draw.
+
+    Raises:
+        SeriesError: fewer than two labelled series, a single group, or a share out of range.
+    """
+    rng, known = np.random.default_rng(seed), np.flatnonzero(series.labelled)
+    if not 0 < share < 1:
+        raise SeriesError(f"got share {share}, wanted a share between 0 and 1, such as 0.3")
+    if len(known) < 2:
+        raise SeriesError(
+            f"got {len(known)} labelled series, wanted at least 2, so that some can be set aside: "
+            f"name their labels, {option('labels', 'labels.csv')} or {option('label', 'class')}"
+        )
+    if series.groups is None:
+        kept = draw_share(np.asarray(series[known].labels), 1 - share, rng)
+    else:
+        numbered = replace(series[known], ids=np.arange(len(known)))
+        kept = split_by_group(numbered, 1 - share, rng)[0].ids
+    aside = np.ones(len(known), bool)
+    aside[kept] = False
+    rest = np.ones(len(series), bool)
+    rest[known[aside]] = False
+    return series[rest], series[~rest]
 
 
 def draw_per_class(

@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.clock import iso_text
-from selftime.data.files import write_file
+from selftime.data.files import place_of, write_file
 from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.text import suffix_of
@@ -55,7 +55,7 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
         SeriesError: unknown ending, a file in the way, no such folder, or something in the series
             that the format cannot hold.
     """
-    target = Path(path)
+    target = place_of(path)
     is_packed = target.suffix.lower() == ".gz"
     encode = _ENCODERS.get(suffix_of(target) if is_packed else target.suffix.lower())
     if encode is None:
@@ -74,8 +74,8 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
 
 
 def write_table(
-    path: str | os.PathLike[str], columns: Mapping[str, Any], *, overwrite: bool = False
-) -> Path:
+    path: str | os.PathLike[str] | IO[bytes], columns: Mapping[str, Any], *, overwrite: bool = False
+) -> Path | None:
     """Write a table of results to a file, one row for each entry of its columns.
 
     Example:
@@ -89,7 +89,8 @@ def write_table(
 
     Args:
         path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix,
-            ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone.
+            ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone; or a file
+            open for bytes, such as ``sys.stdout.buffer``, which gets csv.
         columns: (N,) or (N,D) arrays by name; arrow columns keep their types.
         overwrite: replace a file that exists.
 
@@ -97,7 +98,10 @@ def write_table(
         SeriesError: another ending.
         FileExistsError: a file in the way.
     """
-    target = Path(path)
+    if not isinstance(path, str | os.PathLike):
+        TABLES[".csv"](columns, path)
+        return None
+    target = place_of(path)
     encode = TABLES.get(target.suffix.lower())
     if encode is None:
         raise SeriesError(f"{target}: wanted a name ending in {', '.join(TABLES)}")

@@ -26,12 +26,12 @@ from selftime.encoders.wrappers.projected import (
     backbone,
     standardisation,
 )
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.pretrain import with_reference_bank
 from selftime.engine.solve import sample_of
 
 
-def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
+def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
     """Return a new model for series of other lengths, scales and channels than it learned from.
 
     Nothing is trained. Scaling, and the means and deviations by which vectors are standardised,
@@ -50,7 +50,7 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
         Model(channels=2, dim=320)
 
     Args:
-        model: stays as it is.
+        model: stays as it is; its folder will do.
         x: whatever :func:`selftime.read` takes: the series it is to be used on.
         seed: draws the sample that statistics are measured on.
 
@@ -58,7 +58,7 @@ def adapt(model: Model, x: Any, *, seed: int = 0) -> Model:
         SeriesError: bad input.
         ValueError: an encoder that cannot read so many channels.
     """
-    series = read(x)
+    model, series = model_at(model), read(x)
     if not is_numbered(model.channels) and {*series.channels} == {*model.channels}:
         series = select_channels(series, model.channels)
     fits = isinstance(model.scaling, PerChannel)

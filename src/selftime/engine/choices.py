@@ -15,7 +15,13 @@ from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
-from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
+from selftime.engine.training.config import (
+    Budget,
+    Choice,
+    TrainingConfig,
+    check_config,
+    parse_budget,
+)
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.formula import build_objective, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES
@@ -33,6 +39,8 @@ LONG = 2000
 
 ROCKET = Choice("rocket", "random convolutions: no training, strong features")
 DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
+WIDTH = 1024
+"""Most numbers of an embedding."""
 CAUSAL = Choice("dilated_causal", "next_step may not see what it predicts")
 
 
@@ -65,7 +73,7 @@ class Auto:
         if self.task in STEP_BY_STEP:
             return Choice("ts2vec", f"to {self.task} takes a vector for every step")
         if takes_steps:
-            return Choice(BEST, "a budget was given: the best measured of those that take steps")
+            return Choice(BEST, "steps were asked for: the best measured of those that take them")
         why = "learns in one pass on a CPU, and was best at every number of labels"
         return Choice("spectral", why)
 
@@ -84,14 +92,18 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
     budget: Budget | str | None,
     config: TrainingConfig | None,
     seed: int,
+    dim: int | None = None,
 ) -> tuple[ClosedForm | Objective, tuple[Budget, TrainingConfig] | None, dict[str, Choice]]:
     """Return the objective ready to learn, its budget and config, and all settings with reasons.
 
-    Budget and config are None where the objective is solved in closed form, which takes neither.
+    Budget and config are None where the objective is solved in closed form, which takes no steps.
     """
+    check_config(config)
     if not isinstance(objective, str | Auto):
         if encoder != "auto":
             raise ValueError("got an objective and an encoder: give the encoder to the objective")
+        if dim is not None and isinstance(objective, ClosedForm):
+            raise ValueError(f"got an objective and dim={dim}: give the dim to the objective")
         learner = deepcopy(objective)
         choices = {"objective": Choice(repr(objective), "given"), "seed": Choice(seed, "given")}
     else:
@@ -103,14 +115,18 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
             learner = build_objective(name, body, seed=seed, length=length)
             choices["method"] = Choice(describe_objective(learner), "as in its paper")
         else:
-            learner, choices = resolve_closed(name, series, scale, encoder, seed)
+            learner, choices = resolve_closed(name, series, scale, encoder, seed, dim)
         choices = {"objective": choice, "seed": Choice(seed, "given"), **choices}
     if isinstance(learner, ClosedForm):
-        if (budget, config) != (None, None):
+        if config is not None or takes_gradient(budget):
             raise ValueError(
                 f"got a {'config' if budget is None else 'budget'} for {type(learner).__name__}, "
-                "which is solved in one pass: leave it out, or choose an objective that is learned "
-                "by gradient, such as 'ts2vec'"
+                "which is solved in one pass: leave it out, give a time such as '5 minutes', or "
+                "choose an objective that is learned by gradient, such as 'ts2vec'"
+            )
+        if budget is not None:
+            choices["budget"] = Choice(
+                str(budget), "a limit: the pass over the series ends with it"
             )
         return learner, None, choices
     check_trainable(learner)
@@ -124,8 +140,13 @@ def resolve_objective(
     """Return the name of the objective, and why it is this one."""
     wish = Auto() if objective == "auto" else objective
     if isinstance(wish, Auto):
-        return wish.objective(takes_steps=(budget, config) != (None, None))
+        return wish.objective(takes_steps=config is not None or takes_gradient(budget))
     return Choice(" + ".join(map(str, terms_in(wish))), "given")
+
+
+def takes_gradient(budget: Budget | str | None) -> bool:
+    """Return whether a budget counts steps or epochs; a time is a limit for every objective."""
+    return budget is not None and parse_budget(budget).unit != "minutes"
 
 
 def resolve_training(
@@ -167,17 +188,21 @@ def default_encoder(objective: str, series: SeriesSet) -> Choice:
     return DILATED
 
 
-def resolve_closed(
-    name: str, series: SeriesSet, scale: Scaling, encoder: Start, seed: int
+def resolve_closed(  # noqa: PLR0913 - all that choices depend on
+    name: str, series: SeriesSet, scale: Scaling, encoder: Start, seed: int, dim: int | None
 ) -> tuple[ClosedForm, dict[str, Choice]]:
     """Return a closed-form objective; "spectral" chooses strength and penalty without labels."""
     body, choices = resolve_encoder(series, encoder, seed, ROCKET)
     beside, choices["beside"] = resolve_beside(series, encoder)
-    copies = copies_for(len(series), len(series.steps))
+    why_dim = "at most: models stay small, and a search quick, at no loss measured"
+    choices["dim"] = Choice(dim or WIDTH, "given" if dim else why_dim)
+    dim, copies = dim or WIDTH, copies_for(len(series), len(series.steps))
     why = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
     if OBJECTIVES[name] is not Spectral:
         choices["copies"] = Choice(copies, why)
-        made: ClosedForm = OBJECTIVES[name](encoder=body, beside=beside, copies=copies)  # type: ignore
+        made: ClosedForm = OBJECTIVES[name](  # type: ignore
+            encoder=body, beside=beside, copies=copies, dim=dim
+        )
         return made, choices
     with torch.inference_mode():
         sample = scale.apply(batch_of(series, sample_of(len(series), seed, TRIAL_SERIES)))
@@ -188,7 +213,14 @@ def resolve_closed(
     choices["penalty"] = Choice(trial.penalty, "of three, it tells most series apart")
     choices["copies"] = Choice(copies, why)
     view = Mild(strength=trial.strength)
-    learner = Spectral(encoder=body, beside=beside, view=view, penalty=trial.penalty, copies=copies)
+    learner = Spectral(
+        encoder=body,
+        beside=beside,
+        view=view,
+        penalty=trial.penalty,
+        copies=copies,
+        dim=dim,
+    )
     return learner, choices
 
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,18 +16,22 @@ from safetensors.torch import load_file, save_file
 
 from selftime.data import scaling
 from selftime.data.channels import match_channels
-from selftime.data.files import restore, whole_folder
+from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
+from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
 
-_FORMAT = 2
+StoredPrecision = Literal["full", "half"]
+_HALF_ERROR = 2.0**-10
+"""Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
+_FORMAT = 3
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 UNFIT = (
     *(LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError),
@@ -146,25 +153,39 @@ class Model:
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""
         return None if self.fingerprints is None else are_among(read(x), self.fingerprints)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        precision: StoredPrecision = "full",
+    ) -> Path:
         """Write the folder: ``model.safetensors``, ``config.json``, ``README.md``, fingerprints.
 
         The folder appears whole or not at all; the old one stays until then.
 
+        Args:
+            path: the folder.
+            overwrite: replace a model folder that stands there.
+            precision: "full" gives the same bits back; "half" writes numbers as 16-bit floats
+                where these hold them to a part in a thousand, which halves the folder.
+
         Raises:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
+            ValueError: another precision.
         """
-        target = Path(path)
-        if target.exists() and overwrite and not (target / "config.json").is_file():
-            raise FileExistsError(
-                f"{target} is not a model folder and is left alone: choose another"
-            )
+        check_precision(precision)
+        target = place_of(path)
+        check_replaced(target, overwrite=overwrite, kind="model")
         with whole_folder(target, overwrite=overwrite) as draft:
             state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
             if self.reference_bank is not None:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
+            state = pack_tensors(state)
+            if precision == "half":
+                state = {name: halved(tensor) for name, tensor in state.items()}
             save_file(state, draft / "model.safetensors")
-            config = self.config()
+            config = self.config() | {"precision": precision}
             text = json.dumps(config, indent=2) + "\n"
             (draft / "config.json").write_text(text, encoding="utf8")
             write_seen(draft, self.fingerprints)
@@ -192,11 +213,19 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
         "Input": {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]},
         "Made with": card.get("versions", {}),
     }
-    sections = [
+    if config.get("precision") == "half":
+        tables["Input"]["numbers"] = "16-bit floats on disk, where these hold them; 32-bit in use"
+    opening = (
         "# A selftime model",
         "Made by self-supervised learning from unlabelled time series. "
         'Use it with `selftime.load("this-folder")`.',
-    ]
+    )
+    return markdown_tables(opening, tables)
+
+
+def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return paragraphs, then a table of names and values under each title."""
+    sections = list(opening)
     for title, rows in tables.items():
         if rows:
             lines = [f"| {name} | {value} |" for name, value in rows.items()]
@@ -204,7 +233,44 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def model_at(model: Model | str | os.PathLike[str]) -> Model:
+def made_with() -> dict[str, str]:
+    """Return the versions of what results depend on."""
+    versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
+    return {"python": platform.python_version(), **versions}
+
+
+def check_precision(precision: str) -> None:
+    """Check that numbers can be stored so."""
+    if precision not in ("full", "half"):
+        raise ValueError(f"got precision {precision!r}, wanted 'full' or 'half'")
+
+
+def check_replaced(target: Path, *, overwrite: bool, kind: str) -> None:
+    """Check that a folder that is overwritten is one that was saved."""
+    if target.exists() and overwrite and not (target / "config.json").is_file():
+        raise FileExistsError(f"{target} is not a {kind} folder and is left alone: choose another")
+
+
+def halved(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor in 16 bits where these hold it, else itself.
+
+    Each row of a matrix must keep its numbers to a part in a thousand of its length, of which sums
+    are made; a vector each number by itself.
+    """
+    if tensor.dtype != torch.float32:
+        return tensor
+    near = tensor.half().float()
+    gap, size = (near - tensor).abs(), tensor.abs()
+    if tensor.ndim > 1:
+        gap, size = (part.flatten(1).norm(dim=1) for part in (gap, size))
+    return tensor.half() if bool((gap <= _HALF_ERROR * size).all()) else tensor
+
+
+ModelOrFolder = Model | str | os.PathLike[str]
+"""A model, or the folder of one."""
+
+
+def model_at(model: ModelOrFolder) -> Model:
     """Return the model itself, or the one of the folder that is given in its place."""
     return load(model) if isinstance(model, str | os.PathLike) else model
 
@@ -228,46 +294,69 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
     """
-    folder = Path(path)
+    folder = place_of(path)
     restore(folder)
     restore(folder / "model")
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder} is not a model folder: {name} is missing")
-    try:
-        config = json.loads((folder / "config.json").read_text(), parse_constant=_refuse_constant)
-        state = load_file(folder / "model.safetensors")
-    except Exception as error:  # json and safetensors raise several kinds
-        raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
-    version = config.get("format") if isinstance(config, dict) else None
-    if version != _FORMAT:
+    if (folder / "state.safetensors").is_file():
+        raise ModelError(f"{folder} holds no model: what is in it was fitted without one")
+    config, state = read_folder(folder, "model.safetensors")
+    if (number := config.get("format")) not in (2, _FORMAT):  # 2 has 32 bits a weight
         raise ModelError(
-            f"{folder} has format {version}, wanted {_FORMAT}: pretrain again, or load it with the "
+            f"{folder} has format {number}, wanted {_FORMAT}: pretrain again, or load it with the "
             "version of selftime that saved it, which its README.md names"
         )
     try:
-        return _assemble(config, state, folder)
+        return _assemble(config, unpack_tensors(state), folder)
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
 
 
-def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
-    """Build the model from config and tensors, which may hold anything."""
-    channels = len(config["channels"])
-    check_sizes(config["encoder"], channels, state)
-    bank = state.pop("reference_bank", None)
-    encoder = build(config["encoder"])
+def read_folder(
+    folder: Path, tensors: str, kind: str = "model"
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Read the plain values of a folder, and the tensors of the file beside them.
+
+    Raises:
+        ModelError: a file is missing, damaged or of another form.
+    """
+    for name in ("config.json", tensors):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is not a {kind} folder: {name} is missing")
+    try:
+        config = json.loads((folder / "config.json").read_text(), parse_constant=_refuse_constant)
+        state = load_file(folder / tensors)
+    except Exception as error:  # json and safetensors raise several kinds
+        raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
+    return config if isinstance(config, dict) else {}, state
+
+
+def encoder_of(recipe: Any, channels: int, state: dict[str, torch.Tensor]) -> Encoder:
+    """Build an encoder from its recipe and tensors, which may be anything.
+
+    Raises:
+        ValueError: they do not fit; building may raise others of :data:`UNFIT`.
+    """
+    check_sizes(recipe, channels, state)
+    encoder = build(recipe)
     encoder.load_state_dict(state)
     check_tensors(encoder, channels)
+    return encoder.eval()
+
+
+def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
+    """Build the model from config and tensors, which may hold anything."""
+    check_precision(config.get("precision", "full"))
+    bank = state.pop("reference_bank", None)
+    encoder = encoder_of(config["encoder"], len(config["channels"]), state)
     if bank is not None:
         if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != encoder.dim:
             raise ValueError(f"the reference bank has shape {tuple(bank.shape)}")
         if not bool(bank.isfinite().all()):
             raise ValueError("the reference bank holds values that are not finite")
     return Model(
-        encoder=encoder.eval(),
+        encoder=encoder,
         scaling=scaling.from_dict(config["scaling"]),
         channels=tuple(map(str, config["channels"])),
         card=dict(config["card"]),

@@ -1,18 +1,17 @@
 """Pretraining: from unlabelled series to a model, with every choice explained and recorded."""
 
-import platform
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from selftime import door
 from selftime.data import scaling
-from selftime.data.files import whole_folder
+from selftime.data.files import place_of, whole_folder
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
 from selftime.data.readers import read
@@ -21,18 +20,19 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
-from selftime.encoders.wrappers.projected import Standardised, UnitLength
+from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.model import Model, load
+from selftime.engine.model import Model, load, made_with
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
 from selftime.engine.training.checkpoint import newest_checkpoint
-from selftime.engine.training.config import Budget, Choice, TrainingConfig
+from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
 from selftime.engine.training.run_folder import MODEL, Run, metrics_in, run_record, write_finished
 from selftime.engine.training.trainer import Trainer, is_first_process
 from selftime.objectives.base import ClosedForm
+from selftime.objectives.spectral import leading_axes
 from selftime.progress import Progress, open_progress
 
 BANK_SIZE = 512
@@ -47,6 +47,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     budget: Budget | str | None = None,
     config: TrainingConfig | None = None,
     run: Run | str | Path | None = None,
+    dim: int | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Model:
@@ -65,32 +66,38 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             with its encoder, which is copied.
         encoder: a name in ``selftime methods``, "auto", an encoder, which is copied, or a model
             (its folder will do), whose network learning goes on from.
-        budget: how long a gradient run lasts, such as "200 steps", "10 epochs" or "5 minutes".
+        budget: how long learning lasts at most, such as "5 minutes"; of gradient runs also
+            "200 steps" or "10 epochs".
         config: recipe, precision, clipping and so on of a gradient run.
         run: folder of settings, metrics, states and model; the same call goes on with it.
+        dim: most numbers of an embedding; 1,024 when None, for trained networks their own.
         seed: fixes everything random: the same data and seed give the same model.
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
-        ValueError: bad input, one series, an unknown name, an encoder beside a ready objective, a
-            budget or config for a closed form, or a folder that holds another run.
+        ValueError: bad input, one series, an unknown name, an encoder or dim beside a ready
+            objective, a dim below 1, steps or config for a closed form, or a folder that holds
+            another run.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
+    if dim is not None and dim < 1:
+        raise ValueError(f"got {door.option('dim', dim)}, wanted at least 1 number an embedding")
     given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     before = encoder if isinstance(encoder, Model) else None
     scale = before.scaling if before else scaling.fit_channels(given)
     series = (before.check if before else scale.measure)(given)
-    learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed)
-    kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
+    learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed, dim)
+    kept = Run(folder=place_of(run)) if isinstance(run, str | Path) else run
     card = card_of(given, choices, count_wild(series, scale))
     if kept and isinstance(learner, ClosedForm):
         kept.check_at_once(card)
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
-            learned = fit_closed_form(learner, series, scale, seed=seed, progress=tell)
+            until = start + 60 * parse_budget(budget).amount if budget else None
+            learned = fit_closed_form(learner, series, scale, seed=seed, until=until, progress=tell)
         elif how is not None:
             train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
-            learned = with_standard_vectors(learner.encoder, series, scale, seed)
+            learned = with_standard_vectors(learner.encoder, series, scale, seed, dim)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
     bare = Model(learned.eval(), scale, series.channels, card, None, known)
@@ -110,7 +117,7 @@ def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) 
 
 def load_start(encoder: Start) -> Start:
     """Return the model, where the folder of one was given."""
-    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and Path(encoder).is_dir()
+    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and place_of(encoder).is_dir()
     return load(str(encoder)) if is_folder else encoder
 
 
@@ -144,7 +151,6 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
 def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:
     """Return the card of a run: size and fingerprint of the data, settings, versions."""
     missing = 0.0 if series.observed is None else 1 - float(series.observed.mean())
-    versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
     return {
         "data": {
             "series": len(series),
@@ -157,7 +163,7 @@ def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dic
         },
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {},
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": made_with(),
     }
 
 
@@ -197,19 +203,24 @@ def train(training: Trainer, run: Run | None, card: dict[str, Any], progress: Pr
 
 @torch.no_grad()
 def with_standard_vectors(
-    encoder: Encoder, series: SeriesSet, scale: Scaling, seed: int
+    encoder: Encoder, series: SeriesSet, scale: Scaling, seed: int, dim: int | None = None
 ) -> Encoder:
     """Return the encoder with features standardised on a sample of the series, and of length 1.
 
     Trained features share a large mean and differ in size by orders of magnitude; a probe with
-    few labels would see little else.
+    few labels would see little else. Of more than ``dim`` features the principal axes are kept.
     """
-    ready = UnitLength(encoder=Standardised(encoder=encoder))
-    ready.prepare(scale.apply(batch_of(series, sample_of(len(series), seed))), generator(seed, 0))
-    return ready
+    sample = scale.apply(batch_of(series, sample_of(len(series), seed)))
+    ready = Standardised(encoder=encoder)
+    ready.prepare(sample, generator(seed, 0))
+    if dim is None or dim >= ready.dim:
+        return UnitLength(encoder=ready)
+    axes = leading_axes(ready.embed(sample), dim)
+    return UnitLength(encoder=Projected.of(ready, *axes) if axes else ready)
 
 
 def with_reference_bank(model: Model, series: SeriesSet, seed: int) -> Model:
     """Return the model with embeddings of some series, with which probes compare their scores."""
-    reference_bank = model.embed(series[sample_of(len(series), seed, BANK_SIZE)], progress=False)
-    return replace(model, reference_bank=reference_bank)
+    bank = model.embed(series[sample_of(len(series), seed, BANK_SIZE)], progress=False)
+    half = bank.astype(np.float16).astype(np.float32)  # as precise as neighbours need it
+    return replace(model, reference_bank=half)

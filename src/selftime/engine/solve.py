@@ -1,5 +1,7 @@
 """The closed-form pass over all series, and the samples and random generators of every run."""
 
+import time
+
 import numpy as np
 import torch
 from torch import Generator
@@ -7,6 +9,7 @@ from torch import Generator
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
+from selftime.door import tell
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import ClosedForm
 from selftime.progress import Progress, silent
@@ -28,27 +31,34 @@ def sample_of(n: int, seed: int, size: int = SAMPLE_SIZE) -> np.ndarray:
 
 
 @torch.no_grad()  # not inference mode: what is learned may be trained further
-def fit_closed_form(
+def fit_closed_form(  # noqa: PLR0913 - all that a pass depends on
     objective: ClosedForm,
     series: SeriesSet,
     scaling: Scaling,
     *,
     seed: int = 0,
     batch_size: int = 64,
+    until: float | None = None,
     progress: Progress = silent,
 ) -> Encoder:
     """Learn an encoder from unlabelled series in one pass: add moments, then solve.
 
     Memory is bounded by the features of :data:`SAMPLE_SIZE` series and of the copies of one batch,
     not by the number of series. Batches can be given to any number of workers: randomness
-    belongs to the batch and moments add.
+    belongs to the batch and moments add. A pass that is not done at ``until``, a time of
+    ``time.perf_counter``, ends there, after at least one batch of series in random order.
     """
     first = batch_of(series, sample_of(len(series), seed))
     objective.prepare(scaling.apply(first), generator(seed, 0))
     moments = None
-    for part, batch in enumerate(batches(series, size=batch_size), start=1):
+    order = None if until is None else np.random.default_rng([seed, 2]).permutation(len(series))
+    for part, batch in enumerate(batches(series, size=batch_size, order=order), start=1):
         new = objective.accumulate(scaling.apply(batch), generator(seed, part))
         moments = moments + new if moments else new
-        progress("learning", min(part * batch_size, len(series)), len(series))
+        done = min(part * batch_size, len(series))
+        progress("learning", done, len(series))
+        if until is not None and done < len(series) and time.perf_counter() > until:
+            tell([f"learned from {done:,} of {len(series):,} series within the budget"])
+            break
     assert moments is not None  # a SeriesSet holds at least one series
     return objective.solve(moments)

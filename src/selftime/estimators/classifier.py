@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,13 +16,14 @@ from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
+from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import AnyClasses, OneClass, TargetType
 from selftime.progress import Progress
 from selftime.tasks.comparison.leaks import Leaks
 from selftime.tasks.transfer.strategies import check_transfer
 
 
-class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no types there
+class Classifier(ClassifierMixin, TransferEstimator, Kept):  # type: ignore[misc] # no types there
     """Classifies series on top of a pretrained model; a few labels are enough.
 
     Example:
@@ -57,6 +58,7 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
             :func:`selftime.progress.open_progress`.
 
     Attributes:
+        channels_: names of the channels.
         model_: the model in use; after fine-tuning the one that came of it.
         solution_: the fitted backbone and head.
         strategy_: the strategy in use.
@@ -64,6 +66,8 @@ class Classifier(ClassifierMixin, TransferEstimator):  # type: ignore[misc] # no
         classes_: (K,) class labels; with several labels per series their numbers.
         n_features_in_: timepoints of a series, where ``fit`` was given a 2-D array.
     """
+
+    classes_: Shaped[np.ndarray, "K"]
 
     def __init__(  # noqa: PLR0913 - a front door: each is one thing that people decide
         self,

@@ -1,8 +1,10 @@
 """An anomaly detector: normal recordings in, a score for every timepoint of new ones out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,21 +12,24 @@ from selftime.data.channels import match_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
-from selftime.engine.model import Model, model_at
+from selftime.engine.model import Model, ModelOrFolder, model_at
+from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.alarms import Episode, Judged
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
     Scoring,
+    normal_beginning,
     record_of,
     reorder_channels,
     score_recording,
     whole_recording,
 )
+from selftime.tasks.anomaly.detection import Detection, DetectionList
 from selftime.tasks.anomaly.thresholds import settle_rate
 
 
-class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has no types
     """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
@@ -44,8 +49,9 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         [(100, 110)]
 
     Args:
-        model: what :func:`selftime.pretrain` returned; its embeddings of windows are one more
-            space in which windows are compared (see ``learned``). None needs no learning.
+        model: what :func:`selftime.pretrain` returned, or its folder; its embeddings of windows
+            are one more space in which windows are compared (see ``learned``). None needs no
+            learning.
         rate: promised share of normal timepoints that are in alarm; ``fit`` refuses one that the
             normal recordings are too short to promise. None aims at 0.01, and notes where that is
             no promise.
@@ -69,9 +75,15 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         rate_: the rate that alarms go by.
     """
 
+    normal_: Float[np.ndarray, "C T"]
+    given_: Bool[np.ndarray, "T"]
+    boundaries_: tuple[int, ...]
+    channels_: tuple[str, ...]
+    _keeps = "The normal recordings are in this folder."
+
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
-        model: Model | str | None = None,
+        model: ModelOrFolder | None = None,
         *,
         rate: float | None = None,
         past_only: bool = False,
@@ -88,8 +100,20 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.learned = learned
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":  # noqa: ARG002
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002
+        *,
+        train_end: int | Sequence[int] | None = None,
+    ) -> "AnomalyDetector":
         """Keep normal recordings: an array (T,), (N,T) or (N,C,T), or what ``read`` takes.
+
+        Args:
+            X: the recordings.
+            y: not read.
+            train_end: timepoints at the beginning of each, or of one after the other, that are
+                normal; all of them when None.
 
         Raises:
             ValueError: bad input, or a rate that is not between 0 and 1 or cannot be promised.
@@ -98,13 +122,26 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         self.model_ = None if self.model is None else model_at(self.model)
         if self.model_ is not None:
             series = reorder_channels(series, self.model_.channels)
-        parts, given = zip(*map(whole_recording, series_by_series(series)), strict=True)
+        ends = np.broadcast_to(series.lengths if train_end is None else train_end, len(series))
+        each = zip(series_by_series(series), ends.tolist(), strict=True)
+        parts, given = zip(*(normal_beginning(one, end) for one, end in each), strict=True)
         self.normal_, self.given_ = np.concatenate(parts, axis=1), np.concatenate(given)
         self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
         self.channels_ = series.channels
         self.rate_, notes = settle_rate(self.rate, *self._normal_size())
         tell(notes, series.source)
         return self
+
+    @property
+    def _used(self) -> Model | None:
+        return self.model_
+
+    def _complete(self, model: Model | None) -> None:
+        inside = [0, *self.boundaries_, self.normal_.shape[1]]
+        if not self.given_.any() or sorted(set(inside)) != inside:
+            raise ValueError(f"got normal recordings that begin at {self.boundaries_}")
+        self.model_ = model
+        self.rate_, _ = settle_rate(self.rate, *self._normal_size())
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
         """Return the anomaly score of every timepoint, 0 or more and always finite.
@@ -136,12 +173,40 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn has n
         Raises:
             ValueError: as :meth:`score`.
         """
-        series, first = self._recordings(X), self._before
-        scored = zip(self._score_recordings(series), series_by_series(series), strict=True)
-        return [
-            [alarm.at(one.times, first) for alarm in self._judge(part).alarms]
-            for part, one in scored
-        ]
+        return [part.alarms for part in self.detection(X).parts]
+
+    def detection(self, X: Any) -> Detection | DetectionList:
+        """Return scores, thresholds and alarms of recordings, as :func:`selftime.detect` does.
+
+        Example:
+            >>> import numpy as np, selftime as st
+            >>> wave = np.sin(np.arange(600) / 6)
+            >>> found = st.AnomalyDetector().fit(wave[:400]).detection(wave[400:])
+            >>> found.scores.shape, found.train_end
+            ((200,), 0)
+
+        Raises:
+            ValueError: as :meth:`score`.
+        """
+        series = self._recordings(X)
+        each = zip(series_by_series(series), self._score_recordings(series), strict=True)
+        found = tuple(self._detection_of(one, part) for one, part in each)
+        return found[0] if len(found) == 1 else DetectionList(parts=found)
+
+    def _detection_of(self, one: SeriesSet, part: AnomalyScores) -> Detection:
+        first, judged = self._before, self._judge(part)
+        return Detection(
+            series=one,
+            scores=part.scores[first:],
+            channels=part.channels[:, first:],
+            thresholds=judged.thresholds[first:],
+            alarms=[alarm.at(one.times, first) for alarm in judged.alarms],
+            train_end=0,
+            window=part.width,
+            rate=self.rate_,
+            observed=part.observed[first:],
+            absent=int((~whole_recording(one)[1]).sum()),
+        )
 
     def _judge(self, part: AnomalyScores) -> Judged:
         return part.judge(self._before, self.rate_, self.cool_down)

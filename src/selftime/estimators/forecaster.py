@@ -11,14 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.readers import read
 from selftime.engine.model import Model, model_at
 from selftime.estimators.inputs import frame_like, row_of
+from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.fitting import ForecastConfig, fit_series
+from selftime.tasks.forecasting.fitting import FittedSeries, ForecastConfig, fit_series
 from selftime.tasks.forecasting.forecasts import Forecasts
 
 log = logging.getLogger(__name__)
 
 
-class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has no types
     """Forecasts series from their own past, with quantiles.
 
     Example:
@@ -57,6 +58,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         channels_: names of the channels of histories.
         reason_: the features that were accepted and left out, floors, wild values, in words.
     """
+
+    fitted_: FittedSeries
+    _keeps = "The series that it was fitted on are not in this folder."
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
@@ -112,20 +116,28 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             self.random_state,
             self.lower,
         )
-        self.fitted_on_, self.like_ = read(X), row_of(X)
+        series = read(X)
         with open_progress(self.progress) as progress:
-            self.fitted_ = fit_series(self.fitted_on_, config, progress)
-        self.cases_, self.channels_ = self.fitted_.cases, self.fitted_on_.channels
-        self.reason_ = self.cases_.reason
+            self.fitted_ = fit_series(series, config, progress)
+        self._complete(None)
+        self.fitted_on_, self.like_ = series, row_of(X)
         for note in self.fitted_.notes:
             log.warning(note)
         return self
+
+    @property
+    def _used(self) -> Model | None:
+        return self.fitted_.config.model
+
+    def _complete(self, model: Model | None) -> None:  # noqa: ARG002
+        self.cases_, self.channels_ = self.fitted_.cases, self.fitted_.channels
+        self.reason_ = self.cases_.reason
 
     def predict(self, X: Any = None, future: Any = None) -> Any:
         """Forecast each series.
 
         Args:
-            X: histories; those given to ``fit`` when None.
+            X: histories; those given to ``fit`` when None, which a folder does not keep.
             future: covariates of the steps to forecast, a row for each of them. They are found by
                 id and time, so that other rows may be there too; without times (arrays (N,K,H))
                 the first ``horizon`` count. Covariates that never change may be left out.
@@ -140,7 +152,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
                 some series or step.
         """
         found = self.forecasts(X, future)
-        return frame_like(self.like_ if X is None else X, found)
+        return frame_like(getattr(self, "like_", None) if X is None else X, found)
 
     def forecasts(self, X: Any = None, future: Any = None) -> Forecasts:
         """Forecast as arrays, with quantiles and the names and times that go with them.
@@ -154,6 +166,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
                 some series or step.
         """
         check_is_fitted(self)
+        if X is None and not hasattr(self, "fitted_on_"):
+            raise ValueError(
+                "got no histories, and this forecaster was loaded, which has none: give them as X"
+            )
         series = self.fitted_on_ if X is None else read(X)
         found = self.fitted_.forecasts(series, None if future is None else read(future))
         for note in found.notes:

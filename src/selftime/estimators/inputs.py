@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from selftime.data.channels import is_numbered, match_channels
 from selftime.data.labels import share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -24,11 +25,17 @@ from selftime.objectives.supervised.targets import TargetType
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.forecasts import Forecasts
 from selftime.tasks.transfer.choose import fit_strategy
+from selftime.tasks.transfer.solution import Solution
 from selftime.tasks.transfer.strategies import TransferConfig
 
 
 class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Base of estimators that use a pretrained model by a strategy; see :class:`Classifier`."""
+
+    strategy_: str
+    why_: str
+    solution_: Solution
+    channels_: tuple[str, ...]
 
     def __init__(  # noqa: PLR0913 - each is one thing that people decide
         self,
@@ -76,14 +83,26 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
             found = fit_strategy(model, series, targets, target_type, config, progress)
         self.strategy_, self.why_, self.solution_ = found
         self.model_ = self.solution_.model
+        named = self.model_.channels if is_numbered(whole.channels) else whole.channels
+        self.channels_ = named
 
     def _predict(self, X: Any) -> Any:
-        check_is_fitted(self)
-        return self.solution_.predict(series_in(self, X))
+        return self.solution_.predict(self._new_series(X))
 
     def _probabilities(self, X: Any) -> Any:
+        return self.solution_.probabilities(self._new_series(X))
+
+    def _new_series(self, X: Any) -> SeriesSet:
+        """Read new series, channels in the order of fit."""
         check_is_fitted(self)
-        return self.solution_.probabilities(series_in(self, X))
+        return match_channels(series_in(self, X), self.channels_)
+
+    @property
+    def _used(self) -> Model | None:
+        return self.model_
+
+    def _complete(self, model: Model | None) -> None:
+        self._given, self.model_ = model if self.model is model else None, self.solution_.model
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of_series(super().__sklearn_tags__())

@@ -8,11 +8,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite
 
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
+from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import Amount
 from selftime.tasks.transfer.strategies import check_transfer
 
 
-class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no types there
+class Regressor(RegressorMixin, TransferEstimator, Kept):  # type: ignore[misc] # no types there
     """Predicts a value for each series, such as the remaining life of a machine, or several.
 
     Example:
@@ -40,6 +41,7 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
             :func:`selftime.progress.open_progress`.
 
     Attributes:
+        channels_: names of the channels.
         model_: the model in use; after fine-tuning the one that came of it.
         solution_: the fitted backbone and head.
         strategy_: the strategy in use.
@@ -70,8 +72,7 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
         if not known.any():
             raise ValueError("got y without a value for a single series, wanted some numbers")
         assert_all_finite(values[known], input_name="y")
-        self._is_one = several is None
-        self._fit_strategy(series, known, values[known], Amount(values[known]), config)
+        self._fit_strategy(series, known, values[known], Amount.of(values[known]), config)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -81,7 +82,7 @@ class Regressor(RegressorMixin, TransferEstimator):  # type: ignore[misc] # no t
             ValueError: bad input, or series of other channels than the model's.
         """
         values = np.asarray(self._predict(X))
-        return values[:, 0] if self._is_one else values
+        return values[:, 0] if self.solution_.target_type.size == 1 else values
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return R² over the series with a value, by ``y`` or their own.

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from selftime.data.arrays import are_known, label_column, number_classes
 from selftime.data.series import SeriesSet
 from selftime.door import option
 from selftime.estimators.inputs import TransferEstimator, series_in
+from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import StepClasses
 from selftime.tasks.transfer.strategies import check_transfer
 
 
-class Segmenter(TransferEstimator):
+class Segmenter(TransferEstimator, Kept):
     """Classifies every timepoint, such as the exercise done at each moment, or the sleep stage.
 
     Example:
@@ -46,7 +48,10 @@ class Segmenter(TransferEstimator):
         strategy_: the strategy in use.
         why_: the reason for it.
         classes_: (K,) class labels.
+        channels_: names of the channels.
     """
+
+    classes_: Shaped[np.ndarray, "K"]
 
     def fit(self, X: Any, y: Sequence[Any] | None = None) -> "Segmenter":
         """Learn from series with labels of timepoints.

@@ -11,14 +11,17 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.encoders.base import Encoder
+from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.estimators.inputs import series_in, tags_of_series
+from selftime.estimators.keeping import Kept
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.progress import Progress
 
 
 class SelfSupervised(
+    Kept,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc] # scikit-learn has no types
     TransformerMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -47,6 +50,8 @@ class SelfSupervised(
         model_: the learned :class:`selftime.Model`.
         n_features_in_: timepoints of a series, where ``fit`` was given a 2-D array.
     """
+
+    model = None
 
     def __init__(
         self,
@@ -94,6 +99,15 @@ class SelfSupervised(
         """
         check_is_fitted(self)
         return self.model_.embed(series_in(self, X), progress=self.progress)
+
+    @property
+    def _used(self) -> Model | None:
+        return self.model_
+
+    def _complete(self, model: Model | None) -> None:
+        if model is None:
+            raise ValueError("SelfSupervised lacks its model")
+        self.model_ = model
 
     @property
     def _n_features_out(self) -> int:

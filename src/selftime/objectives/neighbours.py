@@ -47,6 +47,7 @@ class Neighbours(ClosedForm):
         passage: cuts the parts.
         penalty: as in :class:`selftime.objectives.spectral.Spectral`.
         copies: parts of each series.
+        dim: most numbers of an embedding.
     """
 
     suits = "windows of long recordings in which states last; not for series known by their shape"
@@ -59,11 +60,12 @@ class Neighbours(ClosedForm):
         passage: Passage = Passage(),  # noqa: B008
         penalty: float = 0.1,
         copies: int = 10,
+        dim: int = 1024,
     ) -> None:
         self.encoder, self.beside, self.passage = encoder, beside, passage
-        self.penalty, self.copies = penalty, copies
+        self.penalty, self.copies, self.dim = penalty, copies, dim
         self.solved = Spectral(
-            encoder=encoder, beside=beside, view=passage, penalty=penalty, copies=copies
+            encoder=encoder, beside=beside, view=passage, penalty=penalty, copies=copies, dim=dim
         )
 
     def prepare(self, sample: Batch, rng: Generator) -> None:

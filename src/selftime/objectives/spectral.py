@@ -39,7 +39,8 @@ class Spectral(ClosedForm):
 
     scaled to length 1. P is the principal basis of a sample of copies, so that no F × F matrix
     is ever formed. Features that augmentation leaves alone by their nature, such as quantiles,
-    gain nothing from this; they stand beside the learned part as they are.
+    gain nothing from this; they stand beside the learned part as they are, or by their principal
+    axes where they are more than a quarter of an embedding.
 
     Attributes:
         encoder: φ, makes the features; not trained.
@@ -47,7 +48,7 @@ class Spectral(ClosedForm):
         view: changes that leave a series the same one.
         penalty: λ; the larger, the closer to plain principal components.
         copies: augmented copies of each series.
-        dim: most directions that are kept.
+        dim: most numbers of an embedding.
     """
 
     suits = "few labels, a CPU, seconds to spare: the first choice"
@@ -72,7 +73,10 @@ class Spectral(ClosedForm):
             self.beside.prepare(sample, rng)
         self.centre = self.encoder.embed(sample).mean(dim=0)
         n = min(max(self.dim * 3 // 2 // len(sample.values), 1), self.copies)
-        self.basis = principal_basis(self.features(sample, n, rng), self.dim)
+        seen = copies(sample, n, self.view, rng)
+        width = max(self.dim // 4, 1) if self.beside else 0
+        self.basis = principal_basis(self.encoder.embed(seen) - self.centre, self.dim - width)
+        self.axes = leading_axes(self.beside.embed(seen), width) if self.beside else None
 
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
         """Make copies and return the sums of their features."""
@@ -83,17 +87,18 @@ class Spectral(ClosedForm):
 
     def solve(self, moments: Moments) -> Encoder:
         """Solve one eigenproblem of size d × d."""
-        weight = self.linear_map(moments)
-        learned = Projected(encoder=self.encoder, dim=weight.shape[1])
-        learned.centre, learned.weight = self.centre, weight
+        weight = self.linear_map(*eigh(covariance_within(moments)))
+        learned = Projected.of(self.encoder, self.centre, weight)
         unit = UnitLength(encoder=learned)
         if self.beside is None:
             return unit
-        return Joined(encoders=[unit, self.beside], weights=[1.0, _BESIDE_SHARE**0.5])
+        beside = self.beside if self.axes is None else Projected.of(self.beside, *self.axes)
+        return Joined(encoders=[unit, beside], weights=[1.0, _BESIDE_SHARE**0.5])
 
-    def linear_map(self, moments: Moments) -> Float[Tensor, "F d"]:
+    def linear_map(
+        self, e: Float64[Tensor, "d"], Q: Float64[Tensor, "d d"]
+    ) -> Float[Tensor, "F d"]:
         """Return P Q / sqrt(e + λ · mean(e)), by which centred features are multiplied."""
-        e, Q = eigh(moments.within / max(moments.copies - moments.series, 1))
         mapped: Tensor = self.basis @ (Q / whitening(e, self.penalty)).float()
         return mapped
 
@@ -102,10 +107,24 @@ class Spectral(ClosedForm):
         return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
 
 
+def leading_axes(vectors: Embedding, width: int) -> tuple[Tensor, Tensor] | None:
+    """Return the mean and principal basis of vectors wider than ``width``; None of others."""
+    if vectors.shape[1] <= width:
+        return None
+    few = vectors[:: max(len(vectors) // (2 * width), 1)]
+    centre = few.mean(dim=0)
+    return centre, principal_basis(few - centre, width)
+
+
 _BESIDE_SHARE = 0.3
 """Mean squared length of what stands beside the learned part, whose own is 1."""
 _TINY = 1e-12
 """Below this a variance is rounding error: features here have mean squared length 1."""
+
+
+def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
+    """Return the covariance of features within the copies of a series."""
+    return moments.within / max(moments.copies - moments.series, 1)
 
 
 def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
@@ -168,9 +187,10 @@ def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> 
     objective.prepare(sample, rng)
     moments = objective.accumulate(sample, rng)
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
+    parts = eigh(covariance_within(moments))
     results = []
     for objective.penalty in PENALTY_GRID:
-        vectors = F.normalize(pairs @ objective.linear_map(moments), dim=1)
+        vectors = F.normalize(pairs @ objective.linear_map(*parts), dim=1)
         found = retrieval_accuracy(vectors[0::2], vectors[1::2])
         results.append(Trial(found, strength, objective.penalty))
     return results

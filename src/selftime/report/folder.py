@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from selftime.data.files import restore, whole_folder, write_json, write_text
+from selftime.data.files import place_of, restore, whole_folder, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Model, load
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.monitoring.monitors import MONITORS
 from selftime.engine.training.run_folder import (
     COMPARISON,
@@ -91,7 +91,7 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     Raises:
         ValueError: there are no such files, or they are of a run that was not finished.
     """
-    source = Path(path)
+    source = place_of(path)
     restore(source)
     if source.is_file():
         content = _json_in(source)
@@ -208,7 +208,7 @@ class RunFolder:
         *,
         train: Any = None,
         test: Any = None,
-        model: Model | None = None,
+        model: ModelOrFolder | None = None,
         out: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
     ) -> Path:
@@ -220,7 +220,7 @@ class RunFolder:
             train: the labelled series, or those that the run learned from, whatever
                 :func:`selftime.read` takes.
             test: the test series.
-            model: places series on the map; the one in the folder when None.
+            model: or its folder, places series on the map; the one in the folder when None.
             out: the page; beside the files when None.
             overwrite: replace a page that stands there.
 
@@ -228,15 +228,17 @@ class RunFolder:
             FileExistsError: a page stands there and may not be replaced.
             ValueError: other series than the files are about.
         """
-        target = Path(out) if out else self.page
+        target = place_of(out) if out else self.page
         if target.exists() and not overwrite:
             raise FileExistsError(f"{target} exists: choose another --out, or --force")
         given = {"train": train, "test": test}
         series = {name: self._same(name, x) for name, x in given.items() if x is not None}
         shown = series.get("test", series.get("train"))
         if model is None and shown is not None and (self.path / MODEL).is_dir():
-            model = load(self.path)
-        return write_page(target, self._content(shown, model, series))
+            model = self.path
+        return write_page(
+            target, self._content(shown, None if model is None else model_at(model), series)
+        )
 
     def _same(self, name: str, x: Any) -> SeriesSet:
         """Read series, and check that they are those of the files."""
@@ -324,7 +326,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         FileExistsError: something stands there that may not be replaced.
         ValueError: the comparison has no model.
     """
-    check_folder(Path(folder), overwrite=overwrite)
+    check_folder(place_of(folder), overwrite=overwrite)
     model, train, test = comparison.model, read(train), read(test)
     if model is None:
         raise ValueError("got a comparison without its model: compare again")

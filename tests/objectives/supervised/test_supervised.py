@@ -79,7 +79,7 @@ def test_several_labels_cost_a_cross_entropy_each():
 
 def test_values_cost_their_squared_error_in_units_of_their_spread():
     y = np.array([[1.0, 5.0], [3.0, 5.0], [8.0, 5.0]])
-    target_type, out = Amount(y), np.array([[0.1, 0.2], [0.3, -0.1], [1.0, 0.0]])
+    target_type, out = Amount.of(y), np.array([[0.1, 0.2], [0.3, -0.1], [1.0, 0.0]])
     mean = sum(y[:, 0]) / 3
     spread = math.sqrt(sum((v - mean) ** 2 for v in y[:, 0]) / 3)
     total = sum((o - (v - mean) / spread) ** 2 for o, v in zip(out[:, 0], y[:, 0], strict=True))

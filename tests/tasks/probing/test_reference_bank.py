@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from selftime.tasks.probing.heads import make_head
 from selftime.tasks.probing.probe import Probe
-from selftime.tasks.probing.reference_bank import neighbour_mean
+from selftime.tasks.probing.reference_bank import keep_neighbours, neighbour_mean
 
 
 def blobs(n=60, classes=3, d=8, seed=0):
@@ -129,6 +129,19 @@ def test_of_a_small_bank_at_most_half_are_neighbours():
     reference_bank = np.eye(4)
     near = np.array([[3.0, 2.0, 1.0, 0.0]])
     np.testing.assert_allclose(neighbour_mean(near, reference_bank, 5), [[0.5, 0.5, 0, 0]])
+
+
+def test_neighbours_that_are_kept_are_those_of_the_same_vectors_bank_and_number():
+    X, bank = np.random.default_rng(0).normal(size=(2, 12, 4))
+    asked = [(X, bank, 3), (X + 1, bank, 3), (X, bank + 1, 3), (X, bank, 2), (bank, X, 3)]
+    wanted = [neighbour_mean(*one) for one in asked]
+    with keep_neighbours():
+        first = [neighbour_mean(*one) for one in asked]
+        again = [neighbour_mean(np.copy(a), np.copy(b), count) for a, b, count in asked]
+    for mean, same, kept in zip(wanted, first, again, strict=True):
+        np.testing.assert_array_equal(same, mean)
+        assert kept is same
+    assert neighbour_mean(*asked[0]) is not neighbour_mean(*asked[0])
 
 
 def test_neighbours_help_where_labels_are_few():

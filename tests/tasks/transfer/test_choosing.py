@@ -136,7 +136,7 @@ def test_credit_is_the_share_right_or_minus_the_error():
             return self.said
 
     y = np.array([[1.0], [3.0]])
-    off = Says(Amount(y), y + 2.0)
+    off = Says(Amount.of(y), y + 2.0)
     np.testing.assert_allclose(credit_of(off, SERIES, y), [-4, -4])
     some = Says(AnyClasses(2), np.array([[1, 0], [1, 1]]))
     np.testing.assert_allclose(credit_of(some, SERIES, np.array([[1, 1], [1, 1]])), [0.5, 1])
@@ -182,7 +182,7 @@ def test_the_temperature_undoes_what_made_probabilities_too_sure(model, factor):
 
 def test_nothing_is_calibrated_for_values(model):
     y = np.arange(40.0)[:, None]
-    found = transfer(model, SERIES, y, Amount(y), QUICK._replace(strategy="full"))
+    found = transfer(model, SERIES, y, Amount.of(y), QUICK._replace(strategy="full"))
     assert calibrate(found, SERIES, y) is found
 
 

@@ -223,7 +223,7 @@ def test_adapters_need_a_transformer(network):
 @pytest.mark.parametrize("strategy", ["probe", "full"])
 def test_values_are_predicted(network, strategy):
     speed = np.stack([np.arange(24) % 2, -3.0 * (np.arange(24) % 2) + 7], axis=1)
-    found = transfer(network, SERIES, speed, Amount(speed), config_of(strategy, **LONGER))
+    found = transfer(network, SERIES, speed, Amount.of(speed), config_of(strategy, **LONGER))
     error = np.square(found.predict(SERIES) - speed).mean() / speed.var(axis=0).mean()
     assert error < 0.5
     np.testing.assert_array_equal(found.probabilities(SERIES), found.predict(SERIES))

@@ -9,7 +9,11 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
+from selftime.encoders.quantisation import quantise
 from selftime.shapes import Tokens
+
+_LARGE = 2**16
+"""Weights of a map from which 8 bits each are worth it, and rounding errors average out."""
 
 
 class VectorMap(nn.Module):
@@ -91,6 +95,16 @@ class Projected(VectorMap, Encoder):
         self.dim = dim
         self.register_buffer("centre", torch.zeros(encoder.dim))
         self.register_buffer("weight", torch.zeros(encoder.dim, dim))
+
+    @classmethod
+    def of(
+        cls, encoder: Encoder, centre: Float[Tensor, "F"], weight: Float[Tensor, "F D"]
+    ) -> "Projected":
+        """Return the map; a large one quantised, so that it takes a quarter of the room."""
+        made = cls(encoder=encoder, dim=weight.shape[1])
+        made.centre = centre
+        made.weight = quantise(weight) if weight.numel() > _LARGE else weight
+        return made
 
     def after(self, vectors: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
         """The vectors of the encoder, mapped."""

@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.files import place_of
 from selftime.data.scaling import PerChannel, PerSeries, Scaling
 from selftime.door import option
 from selftime.encoders.base import Encoder
@@ -276,7 +277,7 @@ class Stream:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the memory of the stream to one safetensors file, whole or not at all."""
         facts = {"steps": self.steps, **self._facts()}
-        return stream_state.save_state(Path(path), self._reader.memory(), facts)
+        return stream_state.save_state(place_of(path), self._reader.memory(), facts)
 
     def restore(self, path: str | os.PathLike[str]) -> "Stream":
         """Go on where a stream of the same model and options was saved; return this stream.
@@ -285,7 +286,9 @@ class Stream:
             StreamError: a missing or damaged file, or one of another model or other options; the
                 stream is as it was before.
         """
-        self.steps = stream_state.restore_state(Path(path), self._reader.memory(), self._facts())
+        self.steps = stream_state.restore_state(
+            place_of(path), self._reader.memory(), self._facts()
+        )
         return self
 
     def _facts(self) -> dict[str, Any]:

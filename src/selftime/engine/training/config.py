@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from selftime.door import option
 from selftime.objectives.base import Recipe
 
 Unit = Literal["steps", "epochs", "minutes"]
@@ -56,6 +57,8 @@ def parse_budget(text: str | Budget) -> Budget:
     """Return the budget that people typed, such as ``200 steps`` or ``2.5 minutes``."""
     if isinstance(text, Budget):
         return text
+    if not isinstance(text, str):
+        raise ValueError(f"got a budget of {text!r}, {_WANTED}")
     number, _, unit = text.strip().partition(" ")
     units = [known for known in UNITS if unit.strip() in (known, known[:-1])]
     try:
@@ -111,3 +114,13 @@ class TrainingConfig:
         ):
             if not good:
                 raise ValueError(f"got {name} {getattr(self, name)!r}, wanted {wanted}")
+
+
+def check_config(config: object) -> None:
+    """Raise a ValueError for something else than a config, such as the text of a budget."""
+    if config is not None and not isinstance(config, TrainingConfig):
+        budget = option("budget", config if isinstance(config, str) else "200 steps")
+        raise ValueError(
+            f"got config {config!r}, wanted a TrainingConfig, such as TrainingConfig(clip=1.0): "
+            f"how long a run lasts is another option, {budget}"
+        )

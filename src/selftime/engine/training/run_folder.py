@@ -11,7 +11,7 @@ from accelerate.state import PartialState
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
 from accelerate.utils import is_mlflow_available, is_tensorboard_available
 
-from selftime.data.files import remove_folder, restore, sweep, write_json, write_text
+from selftime.data.files import place_of, remove_folder, restore, sweep, write_json, write_text
 from selftime.engine.training import checkpoint
 from selftime.engine.training.trainer import Callback, StepRecord
 
@@ -75,8 +75,8 @@ class Run:
     _logs: tuple[Callback, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        logs = [tracker(name, Path(self.folder)) for name in self.trackers]
-        object.__setattr__(self, "folder", Path(self.folder))
+        logs = [tracker(name, place_of(self.folder)) for name in self.trackers]
+        object.__setattr__(self, "folder", place_of(self.folder))
         object.__setattr__(self, "_logs", (*([self.log] if self.log else []), *logs))
 
     @property

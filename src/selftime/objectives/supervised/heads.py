@@ -82,3 +82,13 @@ NETWORK_HEADS: dict[str, Callable[..., nn.Module]] = {
     "attention": linear_head,
 }
 """Heads by the names people type; "attention" pools the tokens first (:class:`AttentionPool`)."""
+
+
+def name_of_head(head: nn.Module) -> str:
+    """Return the name of a head made by one of :data:`NETWORK_HEADS`."""
+    if isinstance(head, nn.Linear):
+        return "linear"
+    layers = list(head.children())
+    if isinstance(layers[0], _Rows):
+        return "normed_linear"
+    return "mlp" if len(layers) == 3 else "deep_mlp"

@@ -89,10 +89,14 @@ class AnyClasses(TargetType):
 class Amount(TargetType):
     """One value or several: mean squared error of values scaled to mean 0 and deviation 1."""
 
-    def __init__(self, y: Float[np.ndarray, "N K"]) -> None:
-        self.mean, std = y.mean(axis=0), y.std(axis=0)
-        self.std = np.where(std > 0, std, 1.0)
-        self.size = y.shape[1]
+    def __init__(self, mean: Float[np.ndarray, "K"], std: Float[np.ndarray, "K"]) -> None:
+        self.mean, self.std, self.size = mean, std, len(mean)
+
+    @classmethod
+    def of(cls, y: Float[np.ndarray, "N K"]) -> "Amount":
+        """Return the scale of some values."""
+        std = y.std(axis=0)
+        return cls(y.mean(axis=0), np.where(std > 0, std, 1.0))
 
     def targets(self, y: Float[np.ndarray, "N K"]) -> Tensor:
         """Return scaled values (N,K)."""

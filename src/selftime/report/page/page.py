@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from selftime.data.files import write_file
+from selftime.data.files import place_of, write_file
 from selftime.data.series import SeriesSet
 from selftime.report.page.charts import short_number
 from selftime.report.page.content import Content as Content
@@ -86,7 +86,7 @@ def write_page(path: str | os.PathLike[str], content: Content) -> Path:
     Raises:
         ValueError: the name does not end in ``.html``.
     """
-    target = Path(path)
+    target = place_of(path)
     if target.suffix.lower() != ".html":
         raise ValueError(f"{target}: wanted a report ending in .html")
     return write_file(target, page(content).encode("utf8", "replace"))  # paths may hold any bytes

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from selftime.data.files import write_file
+from selftime.data.files import place_of, write_file
 
 STRONG = "#0b6fb8"
 """The row that the picture is about."""
@@ -82,7 +82,7 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: another suffix.
     """
-    target = Path(path)
+    target = place_of(path)
     suffix = target.suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"{target}: wanted a picture ending in .png, .svg or .pdf")

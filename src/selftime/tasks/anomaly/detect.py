@@ -13,7 +13,7 @@ from selftime.data.grid import on_grid
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.tasks.anomaly.alarms import Judged, judge_steps
 from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
@@ -92,7 +92,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     rate: float | None = None,
     past_only: bool = False,
     cool_down: int | None = None,
-    model: Model | None = None,
+    model: ModelOrFolder | None = None,
 ) -> Detection | DetectionList:
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
@@ -118,7 +118,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
             is too short to promise it. None aims at 0.01, and notes where that is no promise.
         past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
-        model: its embeddings of windows are compared too; None needs no learning.
+        model: or its folder; its embeddings of windows are compared too. None needs no learning.
 
     Returns:
         What was found; of several recordings one after another.
@@ -129,7 +129,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     """
     if rate is not None:
         check_rate(rate)
-    series = read(x)
+    series, model = read(x), None if model is None else model_at(model)
     if model is not None:
         series = reorder_channels(series, model.channels)
     recipe = Scoring(past_only=past_only, model=model)
@@ -177,6 +177,16 @@ def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[n
     if series.times is None or grid.times is None or len(grid.times) == len(series.times):
         return series.series(0), np.ones(series.lengths[0], bool)
     return grid.series(0), np.isin(grid.times, series.times)
+
+
+def normal_beginning(
+    series: SeriesSet, train: int
+) -> tuple[Float[np.ndarray, "C K"], Bool[np.ndarray, "K"]]:
+    """Return the first ``train`` timepoints of a recording on its grid, and which are rows."""
+    check_train(train, int(series.lengths[0]))
+    values, given = whole_recording(series)
+    known = int(np.flatnonzero(given)[train - 1]) + 1
+    return values[:, :known], given[:known]
 
 
 def reorder_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:

@@ -18,9 +18,9 @@ UPDATE_EVERY = 8
 """Steps after which the threshold is set anew."""
 MEMORY = 1000
 """Latest scores that it is set from, or as many as are normal if that is more."""
-PACE = 0.01
+PACE = 0.03
 """Move of the level in each step, as a share of the rate (Gibbs & Candès 2021, section 2.1)."""
-BAND = 2.0
+BAND = 8.0
 """Levels are held between the rate divided by this and the rate times this."""
 _HIGHEST = 0.95
 """Level above which none is tried."""

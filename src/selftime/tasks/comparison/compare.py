@@ -1,5 +1,6 @@
 """The comparison: few-label accuracy of a model beside reference rows, and a verdict in words."""
 
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,9 @@ from selftime.data.channels import match_channels
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.splits import draw_per_class, draw_share
+from selftime.data.splits import draw_per_class, draw_share, hold_out
 from selftime.door import tell
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.pretrain import pretrain
 from selftime.progress import Progress, open_progress
 from selftime.tasks.comparison.gain import Gain, Hits, Savings, gain, gain_in_words, savings
@@ -30,11 +31,12 @@ from selftime.tasks.comparison.rows import (
     strategy_row_name,
     untrained_row,
 )
+from selftime.tasks.probing.reference_bank import keep_neighbours
 from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
 """Labels per class, or a share of all labels (below 1); None means all."""
-Models = Model | None | Sequence[Model] | Mapping[str, Model]
+Models = ModelOrFolder | None | Sequence[ModelOrFolder] | Mapping[str, ModelOrFolder]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Comparison:
     n_labels: dict[Shots, int]  # number of all labels
     leaks: Leaks | None = None
     model: Model | None = field(default=None, repr=False, compare=False)
+    _gains: dict[tuple[str, Shots], Gain] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def seen(self) -> int | None:
@@ -67,7 +72,10 @@ class Comparison:
 
     def gain(self, name: str, shots: Shots) -> Gain:
         """Return the lead of the model over a row, in points with a 95 % interval."""
-        return gain(self.hits[self.names[0]][shots], self.hits[name][shots])
+        at = name, shots
+        if at not in self._gains:  # a report asks again and again
+            self._gains[at] = gain(self.hits[self.names[0]][shots], self.hits[name][shots])
+        return self._gains[at]
 
     def verdict(self) -> list[str]:
         """Return a sentence for each number of labels, then on labels saved, then on each leak."""
@@ -172,7 +180,7 @@ def _parse_one(word: Shots | str) -> Shots:
 def compare(  # noqa: PLR0913 - a front door: each is one thing that people decide
     model: Models,
     train: Any,
-    test: Any,
+    test: Any = None,
     *,
     labels_per_class: Shots | str | Sequence[Shots | str] = (1, 2, 5, "all"),
     draws: int = 5,
@@ -186,9 +194,11 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     of ``train`` serves every row in the same way; no row sees ``test`` before it is judged.
 
     Args:
-        model: that is compared; None pretrains one on ``train``; several in a list or by name.
+        model: that is compared, or its folder; None pretrains one on ``train``; several in a list
+            or by name.
         train: series to draw labelled ones from, whatever :func:`selftime.read` takes.
-        test: series whose labelled ones are judged; channels are matched by name.
+        test: series whose labelled ones are judged; channels are matched by name. None sets a third
+            of the labelled series of ``train`` aside (:func:`selftime.hold_out`).
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
             means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
         draws: number of draws of labels, each with a seed of its own (0, 1, …).
@@ -208,8 +218,10 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         >>> print(found.verdict()[0])  # doctest: +ELLIPSIS
         With 1 label per class: ... % right; self-supervision ... points against ...
     """
-    all_shots, train, test = parse_shots(labels_per_class), read(train), read(test)
-    models, makers = models_by_name(model), makers_of(model, strategies)
+    all_shots, train = parse_shots(labels_per_class), read(train)
+    train, test = hold_out(train, seed=seed) if test is None else (train, read(test))
+    models = models_by_name(model)
+    makers = makers_of(models, strategies)
     labelled, test = check_labels(train, match_channels(test, train.channels))
     labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)
     rows, n_labels = list[Row](), dict[Shots, int]()
@@ -244,23 +256,24 @@ COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
 
 def models_by_name(model: Models) -> dict[str, Model | None]:
     """Return models by the names of their rows: a single one is called selftime."""
+    found: dict[str, ModelOrFolder | None]
     if isinstance(model, Mapping):
-        found: dict[str, Model | None] = dict(model)
-    elif model is None or isinstance(model, Model):
+        found = dict(model)
+    elif model is None or isinstance(model, Model | str | os.PathLike):
         found = {OWN: model}
     else:
         found = {f"model {k}" if k > 1 else OWN: own for k, own in enumerate(model, 1)}
     taken = [name for name in found if name in COMPARISON_ROWS and name != OWN]
     if not found or taken:
         raise ValueError(f"got models {list(found)}, wanted one or several, named unlike {taken}")
-    return found
+    return {name: None if own is None else model_at(own) for name, own in found.items()}
 
 
 def makers_of(
-    model: Models, strategies: Sequence[str]
+    models: Mapping[str, Model | None], strategies: Sequence[str]
 ) -> dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]]:
     """Return a function for each row: the model, references, strategies, then other models."""
-    first, *others = models_by_name(model).items()
+    first, *others = models.items()
     references = {name: make for name, make in COMPARISON_ROWS.items() if name != OWN}
     own = {first[0]: COMPARISON_ROWS[OWN]}
     tuned = {strategy_row_name(name): strategy_maker(name) for name in strategies}
@@ -290,8 +303,9 @@ def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray
 
 def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.ndarray]) -> Hits:
     """Return the test series that are right (R,M), the head fitted anew on each draw."""
-    heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
-    return np.stack([head.predict(row.test) == truth for head in heads])
+    with keep_neighbours():  # those of the test series are the same for every head
+        heads = [clone(row.head).fit(row.train[pick], labels[pick]) for pick in picks]
+        return np.stack([head.predict(row.test) == truth for head in heads])
 
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[SeriesSet, SeriesSet]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from selftime.data.fingerprints import are_among, fingerprints_of
 from selftime.data.series import SeriesSet
-from selftime.engine.model import Model
+from selftime.engine.model import ModelOrFolder, model_at
 
 _MAX_NAMED = 3
 """Shared groups that a warning names."""
@@ -57,11 +57,11 @@ class Leaks:
         return cls(**known, shared=tuple(content["shared"]))
 
 
-def find_leaks(model: Model, train: SeriesSet, test: SeriesSet) -> Leaks:
+def find_leaks(model: ModelOrFolder, train: SeriesSet, test: SeriesSet) -> Leaks:
     """Find test series that pretraining or the labelled part had already.
 
     Args:
-        model: the model that is judged.
+        model: the model that is judged, or its folder.
         train: N labelled series that its head is fitted on.
         test: M series that it is judged on.
 
@@ -73,7 +73,7 @@ def find_leaks(model: Model, train: SeriesSet, test: SeriesSet) -> Leaks:
         >>> leaks.test, leaks.seen, leaks.doubled
         (15, 15, 5)
     """
-    seen = model.seen(test)
+    seen = model_at(model).seen(test)
     return Leaks(
         test=len(test),
         seen=None if seen is None else int(seen.sum()),

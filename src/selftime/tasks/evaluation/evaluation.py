@@ -17,7 +17,7 @@ from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import option, tell
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.training.run_folder import as_finished, run_record
 from selftime.progress import Progress, open_progress
 from selftime.tasks.comparison.compare import Shots, check_labels, draw_labels
@@ -238,7 +238,7 @@ class FittedClassifier(Protocol):
 
 
 def evaluate(
-    model: Model,
+    model: ModelOrFolder,
     classifier: FittedClassifier,
     train: Any,
     test: Any,
@@ -249,7 +249,7 @@ def evaluate(
     """Judge a fitted classifier on labelled test series.
 
     Args:
-        model: whose embeddings find the most similar training series.
+        model: or its folder, whose embeddings find the most similar training series.
         classifier: fitted on ``train``.
         train: N labelled series it was fitted on, whatever :func:`selftime.read` takes.
         test: M labelled series that it never saw; unlabelled ones are not judged. A class that
@@ -272,7 +272,7 @@ def evaluate(
         >>> found.accuracy > 0.9
         True
     """
-    whole = read(train), read(test)
+    model, whole = model_at(model), (read(train), read(test))
     train, test = labelled_part(whole[0], "train"), labelled_part(whole[1], "test")
     tell(share_in_words(whole[1].labelled, "test"))
     if probabilities is None:

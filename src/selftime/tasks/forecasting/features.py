@@ -32,7 +32,7 @@ class ModelVectors:
                 f"got a model of {len(model.channels)} channels for series of {channels}, wanted 1 "
                 f"or {channels}: pretrain on the same channels, or on single ones"
             )
-        self.model, self.apart = model, len(model.channels) == 1
+        self.model, self.channels, self.apart = model, channels, len(model.channels) == 1
         self.steps = pretraining_length(model)
 
     def of(self, past: Float32[np.ndarray, "N C L"]) -> Float32[np.ndarray, "N C D"]:

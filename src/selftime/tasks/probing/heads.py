@@ -21,6 +21,10 @@ _LABEL_PENALTY = 0.05
 class ValueProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Ridge regression of values (n,K) on vectors (n,D), its penalty chosen by leave-one-out."""
 
+    penalty_: float
+    coef_: Float[np.ndarray, "K D"]
+    intercept_: Float[np.ndarray, "K"]
+
     def fit(self, X: Float[np.ndarray, "n D"], Y: Float[np.ndarray, "n K"]) -> "ValueProbe":
         """Fit on vectors and their values."""
         X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
@@ -40,6 +44,10 @@ class LabelsProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no ty
 
     Probabilities are logistic in the scores, calibrated on leave-one-out scores as in ``Probe``.
     """
+
+    coef_: Float[np.ndarray, "K D"]
+    intercept_: Float[np.ndarray, "K"]
+    temperature_: float
 
     def fit(self, X: Float[np.ndarray, "n D"], Y: Any) -> "LabelsProbe":
         """Fit on vectors and 0 or 1 for each label (n,K)."""
@@ -68,6 +76,8 @@ SEMI: dict[str, type[Prototypes] | type[SelfTraining] | type[LabelSpreading]] = 
 }
 NEIGHBOURS = 5
 """Labelled vectors that "knn" asks, nearer ones with more weight; all where there are fewer."""
+SIMULATIONS = 4
+"""Draws of simulated labels by which the probabilities of "probe" are calibrated."""
 HEAD_NAMES = ("probe", "knn", *SEMI)
 
 
@@ -83,7 +93,7 @@ def make_head(
     if name not in HEAD_NAMES:
         raise ValueError(f"got head {name!r}, wanted one of {', '.join(HEAD_NAMES)}")
     if name == "probe":
-        return Probe(reference_bank=reference_bank)
+        return Probe(simulations=SIMULATIONS, reference_bank=reference_bank)
     if name in SEMI:
         return SEMI[name](unlabelled=reference_bank)
     return KNeighborsClassifier(neighbours, metric="cosine", weights=inverse_distance)

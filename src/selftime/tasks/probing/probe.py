@@ -1,17 +1,18 @@
 """One linear probe for every number of labels, and the temperatures of its probabilities."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from selftime.data.splits import draw_stratified
 from selftime.tasks.probing.reference_bank import MIN_NORM, most_confident_share, neighbour_mean
 from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
 
@@ -39,22 +40,35 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     both fits: half comes from the first one, more the more of the bank is labelled.
 
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
-    (Guo et al. 2017, section 4.2), so that calibration costs no labels.
+    (Guo et al. 2017, section 4.2), so that calibration costs no labels. One or two labels a class
+    say next to nothing about it. So labels are also drawn from the bank as if the answers of the
+    probe were the truth, as many as there are; probes fitted on them are judged on the rest of the
+    bank, as in a parametric bootstrap (Efron 1979). They count as :data:`_SIMULATED_LABELS` labels.
 
     Fitted, ``coef_`` (K,D) are weights of vectors moved towards their neighbours, ``own_coef_``
     (K,D) those learned from pseudo-labels, of vectors as they are. Some hundreds of vectors in the
     bank are enough; time grows with the cube of their number.
     """
 
+    classes_: Shaped[np.ndarray, "K"]
+    reach_: float
+    coef_: Float[np.ndarray, "K D"]
+    own_coef_: Float[np.ndarray, "K D"]
+    intercept_: Float[np.ndarray, "K"]
+    temperature_: float
+    n_features_in_: int
+
     def __init__(
         self,
         *,
         penalty: float = 0.05,
         rounds: int = 2,
+        simulations: int = 0,
         reference_bank: Float[np.ndarray, "M D"] | None = None,
     ) -> None:
         self.penalty = penalty
         self.rounds = rounds
+        self.simulations = simulations
         self.reference_bank = reference_bank
 
     def fit(self, X: Any, y: Any) -> "Probe":
@@ -74,11 +88,33 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         shift, scale = self._normalisation(labels, moved)
         self.coef_ = self.coef_ / scale[:, None]
         self.intercept_ = (self.intercept_ - shift) / scale
-        self.temperature_ = softmax_temperature((held_out - shift) / scale, index)
+        left_out = (held_out - shift) / scale
+        self.temperature_ = softmax_temperature(left_out, index)
         self.own_coef_ = np.zeros_like(self.coef_)
         if len(X) < len(bank):
             self._learn_from_itself((X, index), bank, moved)
+            if len(X) <= _FEW_LABELS:
+                drawn = [self._simulate(labels, bank, seed) for seed in range(self.simulations)]
+                self.temperature_ = softmax_temperature(left_out, index, tuple(filter(None, drawn)))
         return self
+
+    def _simulate(
+        self, labels: np.ndarray, bank: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return scores and answers of the bank but for drawn labels, by a probe that has these.
+
+        None where the bank is of one class by the answers of this probe.
+        """
+        given = self.scores(bank).argmax(axis=1)
+        sizes = np.bincount(given, minlength=len(labels))
+        wanted = np.minimum(labels, sizes - 1).clip(min=0)  # of each class some are judged
+        drawn = draw_stratified(given, lambda _: wanted[sizes > 0], np.random.default_rng(seed))
+        if len(np.unique(given[drawn])) < 2:
+            return None
+        twin = Probe(penalty=self.penalty, rounds=self.rounds, reference_bank=self.reference_bank)
+        twin.fit(bank[drawn], given[drawn])
+        judged = np.setdiff1d(np.flatnonzero(np.isin(given, twin.classes_)), drawn)
+        return twin.scores(bank[judged]), np.searchsorted(twin.classes_, given[judged])
 
     def _learn_from_itself(
         self, labelled: tuple[np.ndarray, np.ndarray], reference_bank: np.ndarray, moved: np.ndarray
@@ -148,6 +184,10 @@ _SELF_TRAINING_SHARE = 0.5
 """Share of the scores that comes from pseudo-labels where hardly any of the bank is labelled."""
 _CONFIDENT_SHARE = 0.9
 """Share of the pseudo-labels of a class that the probe learns from, the most confident ones."""
+_SIMULATED_LABELS = 30
+"""What simulated labels count for beside those that there are."""
+_FEW_LABELS = 200
+"""Labels up to which some are simulated; more speak for themselves."""
 DEFAULT_TEMPERATURE = 0.3
 """Temperature where one label per class leaves nothing to fit it on."""
 
@@ -160,20 +200,34 @@ def fit_temperature(loss: Callable[[float], float], *, highest: float = 3.0) -> 
     return float(np.exp(found.x))
 
 
-def softmax_temperature(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"]) -> float:
+def softmax_temperature(
+    scores: Float[np.ndarray, "n K"],
+    index: Int[np.ndarray, "n"],
+    simulated: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+) -> float:
     """Return the softmax temperature of highest likelihood on left-out scores.
 
     Cases whose class has no other label do not count; with none left it is the default.
+    Simulated cases count as :data:`_SIMULATED_LABELS` in all.
     """
     known = np.bincount(index)[index] > 1
-    if not known.any():
+    if not known.any() and not simulated:
         return DEFAULT_TEMPERATURE
+    cases = [(scores[known], index[known], 1.0)]
+    number = sum(len(rows) for _, rows in simulated)
+    cases += [(found, rows, _SIMULATED_LABELS / number) for found, rows in simulated]
+    total = known.sum() + (_SIMULATED_LABELS if simulated else 0)
 
     def loss(t: float) -> float:
-        logs = log_softmax(scores[known] / t, axis=1)
-        return float(-logs[np.arange(known.sum()), index[known]].mean())
+        sums = [share * _log_loss(found / t, rows) for found, rows, share in cases]
+        return float(sum(sums) / total)
 
-    return fit_temperature(loss)
+    return fit_temperature(loss, highest=1.5 if simulated else 3.0)
+
+
+def _log_loss(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"]) -> float:
+    """Return the sum of -log softmax of the true classes."""
+    return float(-log_softmax(scores, axis=1)[np.arange(len(index)), index].sum())
 
 
 def logistic_temperature(

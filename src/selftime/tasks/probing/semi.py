@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -19,6 +19,8 @@ class SemiSupervised(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A classifier of vectors that learns from unlabelled ones too."""
 
     unlabelled: _Vectors | None
+    classes_: Shaped[np.ndarray, "K"]
+    n_features_in_: int
 
     def fit(self, X: Any, y: Any, unlabelled: _Vectors | None = None) -> "SemiSupervised":
         """Fit on vectors (n,D), labels (n,) and unlabelled vectors (M,D), given here or before."""
@@ -63,6 +65,11 @@ class Prototypes(SemiSupervised):
     ``temperature`` is that of the softmax that shares unlabelled vectors (M,D) out among classes.
     """
 
+    centre_: Float[np.ndarray, "D"]
+    strength_: float
+    means_: Float[np.ndarray, "K D"]
+    over_: Float[np.ndarray, "M K"]
+
     def __init__(
         self, *, temperature: float = 0.35, rounds: int = 1, unlabelled: _Vectors | None = None
     ) -> None:
@@ -101,6 +108,8 @@ class SelfTraining(SemiSupervised):
     ``share`` of the unlabelled vectors (M,D) have a label in the last round.
     """
 
+    probe_: Probe
+
     def __init__(
         self, *, share: float = 0.6, rounds: int = 1, unlabelled: _Vectors | None = None
     ) -> None:
@@ -131,6 +140,10 @@ class LabelSpreading(SemiSupervised):
     of them, of all vectors.
     ``alpha`` is the share of its class that a vector takes from its neighbours.
     """
+
+    centre_: Float[np.ndarray, "D"]
+    known_: _Vectors
+    shares_: Float[np.ndarray, "N K"]
 
     def __init__(
         self, *, neighbours: int = 10, alpha: float = 0.5, unlabelled: _Vectors | None = None

@@ -20,7 +20,7 @@ from selftime.door import tell
 from selftime.encoders.base import Encoder, token_mask
 from selftime.encoders.wrappers.layered import POOLINGS, Layered
 from selftime.encoders.wrappers.projected import Projected, backbone, standardisation
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.pretrain import with_reference_bank, with_standard_vectors
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress, open_progress
@@ -99,7 +99,7 @@ class PickResult:
 
 
 def pick(
-    model: Model,
+    model: ModelOrFolder,
     x: Any,
     labels: Any = None,
     *,
@@ -116,7 +116,7 @@ def pick(
     ten labels it left the usual every second time, at a loss (benchmarks/picking.py).
 
     Args:
-        model: learned by gradient.
+        model: learned by gradient, or its folder.
         x: series of which n are labelled, whatever :func:`selftime.read` takes.
         labels: their classes, as there; None takes those of the series.
         unlabelled: series that vectors are standardised over, as in pretraining; None takes
@@ -139,6 +139,7 @@ def pick(
         >>> picked.judged, len(picked.candidates) > picked.layers
         (20, True)
     """
+    model = model_at(model)
     whole = model.check(read(x, labels=labels))
     series = labelled_part(whole, "the data")
     tell(share_in_words(whole.labelled))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from selftime.data.files import remove_folder, write_json
+from selftime.data.files import place_of, remove_folder, write_json
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -187,13 +187,13 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
     if run:
         facts = {"race": setup, "seconds": round(time.perf_counter() - start, 2)}
-        finish_race(Path(run), Race(finishes, model), series, facts)
+        finish_race(place_of(run), Race(finishes, model), series, facts)
     return Race(finishes, model)
 
 
 def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
     """Write the facts of a race into its folder; return the folder of its contenders."""
-    folder = Path(run)
+    folder = place_of(run)
     if overwrite and (folder / RUN_FILE).is_file():
         remove_folder(folder)
     data = {"fingerprint": series.fingerprint()}

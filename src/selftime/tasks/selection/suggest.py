@@ -14,7 +14,7 @@ from selftime.data.labels import labelled_part
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.solve import sample_of
 from selftime.progress import Progress
 from selftime.tasks.probing.probe import Probe
@@ -62,7 +62,7 @@ def plain_list(column: Any) -> list[Any]:
 
 
 def suggest(
-    model: Model,
+    model: ModelOrFolder,
     x: Any,
     *,
     n: int = 10,
@@ -78,7 +78,7 @@ def suggest(
     two most likely classes are (margin sampling, Scheffer et al. 2001).
 
     Args:
-        model: pretrained.
+        model: pretrained, or its folder.
         x: the series to choose from, whatever :func:`selftime.read` takes. Where some of them are
             labelled and others are not, the labelled ones are known already; labels of all of
             them are not read.
@@ -99,7 +99,7 @@ def suggest(
         >>> found.reasons[0]
         'stands for 29 series like it'
     """
-    series = read(x)
+    model, series = model_at(model), read(x)
     beside = None if labelled is None else labelled_part(read(labelled), "labelled")
     open_rows = rows_without_label(series, beside)
     most = len(open_rows)

@@ -9,7 +9,7 @@ from selftime.data.arrays import are_known
 from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.attention import TransformerLayer
-from selftime.engine.model import Model
+from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.objectives.supervised.heads import NETWORK_HEADS
 from selftime.objectives.supervised.targets import Amount, TargetType
 from selftime.progress import Progress, silent
@@ -52,7 +52,7 @@ def rule_of_thumb(labels: int) -> str:
     return "partial" if labels <= MANY else "full"
 
 
-def advise(labels: int, model: Model | None = None) -> Advice:
+def advise(labels: int, model: ModelOrFolder | None = None) -> Advice:
     """Recommend a strategy for a number of labels, before anything is trained.
 
     Below 1,000 labels a head on frozen vectors is usually best, up to 10,000 partial fine-tuning,
@@ -60,7 +60,8 @@ def advise(labels: int, model: Model | None = None) -> Advice:
 
     Args:
         labels: number of labelled series.
-        model: leaves the strategies that are possible with it; without one all networks' are.
+        model: or its folder, leaves the strategies that are possible with it; without one all
+            networks' are.
 
     Example:
         >>> import selftime as st
@@ -70,7 +71,7 @@ def advise(labels: int, model: Model | None = None) -> Advice:
         ('probe', 'partial', 'full', 'staged')
     """
     strategy = rule_of_thumb(labels)
-    contenders = contenders_for(model.encoder if model else None)
+    contenders = contenders_for(None if model is None else model_at(model).encoder)
     least = FEW if contenders == LINEAR_MAPS or model is None else RACED
     if labels < least:
         why = (

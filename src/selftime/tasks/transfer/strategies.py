@@ -18,7 +18,7 @@ from selftime.door import option
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
 from selftime.engine.solve import generator, sample_of
-from selftime.engine.training.config import Budget, TrainingConfig, parse_budget
+from selftime.engine.training.config import Budget, TrainingConfig, check_config, parse_budget
 from selftime.objectives.supervised.heads import NETWORK_HEADS
 from selftime.objectives.supervised.targets import (
     Amount,
@@ -127,6 +127,7 @@ class TransferConfig(NamedTuple):
 
 def check_transfer(config: TransferConfig, target_type: TargetType | None = None) -> None:
     """Check strategy and head, and that they go together."""
+    check_config(config.config)
     if (name := config.strategy) not in (AUTO, *STRATEGIES):
         raise ValueError(f"got strategy {name!r}, wanted one of auto, {', '.join(STRATEGIES)}")
     if config.head not in TRANSFER_HEADS:

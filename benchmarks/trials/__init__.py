@@ -1,0 +1,1 @@
+"""Trials whose figures are told somewhere, kept so that they can be had again."""

@@ -1,0 +1,108 @@
+"""``selftime predict``: new series through what was saved, in the table of its command."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from selftime.cli import files, options, terminal
+from selftime.cli.app import app
+from selftime.cli.classify import class_columns, counts_of
+
+if TYPE_CHECKING:
+    from selftime import AnomalyDetector, Classifier, Forecaster, Regressor, Segmenter, SeriesSet
+
+Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
+"""Columns of the table, the result as JSON, and lines for people."""
+
+
+@app.command()
+@options.with_tables
+def predict(  # noqa: PLR0913 - the signature is the command line
+    read: options.Reader,
+    folder: Annotated[str, typer.Argument(help="Folder of --save, or of .save in Python.")],
+    data: options.DataArgument,
+    out: Annotated[str, typer.Option("--out", "-o", help="Table: .csv, .parquet, - for stdout.")],
+    future: Annotated[
+        str | None, typer.Option("--future", help="Of a forecaster: the future of covariates.")
+    ] = None,
+    force: options.ForceOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Use a saved classifier, regressor, segmenter, forecaster or detector on new series.
+
+    The table is that of the command which fitted: classes with probabilities, forecasts with
+    quantiles, or scores. Channels are found by their names, in any order.
+
+    Example: selftime classify run --train sample:JapaneseVowels:train --save speakers
+
+    Example: selftime predict speakers sample:JapaneseVowels:test --out who.csv
+    """
+    import selftime as st
+
+    files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    found = st.load(folder)
+    name = type(found).__name__
+    answers: dict[str, Any] = {
+        "Classifier": classes_of,
+        "Regressor": values_of,
+        "Segmenter": segments_of,
+        "AnomalyDetector": anomalies_of,
+        "Forecaster": lambda own, series: forecasts_of(
+            own, series, read(future) if future else None
+        ),
+    }
+    if name not in answers:
+        raise ValueError(
+            f"{folder} holds {name}, which predicts nothing: selftime embed makes vectors by it, "
+            "selftime classify a classifier"
+        )
+    if future and name != "Forecaster":
+        raise ValueError(f"got --future for a {name}, wanted it for a forecaster alone")
+    series = read(data, lenient=True)
+    columns, result, lines = answers[name](found, series)
+    files.write_out(out, columns, force=force)
+    result = {"out": out, "estimator": name, "series": len(series)} | result
+    lines.append(f"{len(series):,} series: {out}")
+    terminal.show(result, *lines, as_json=as_json, out=out)
+
+
+def classes_of(classifier: "Classifier", series: "SeriesSet") -> Answer:
+    """Return the class and probability of each series."""
+    columns = class_columns(classifier, series, classifier.predict_proba(series))
+    counts = counts_of(columns["class"])
+    return columns, {"classes": counts}, [", ".join(f"{k}: {n:,}" for k, n in counts.items())]
+
+
+def values_of(regressor: "Regressor", series: "SeriesSet") -> Answer:
+    """Return the value of each series, or its values."""
+    return {**series.keys(), "value": regressor.predict(series)}, {}, []
+
+
+def segments_of(segmenter: "Segmenter", series: "SeriesSet") -> Answer:
+    """Return the class and probability of each timepoint."""
+    import numpy as np
+
+    probabilities = np.concatenate(segmenter.predict_proba(series))  # (S,K)
+    columns = {"id": np.repeat(series.ids, series.lengths)}
+    if series.times is not None:
+        columns["ds"] = series.stamps.column(series.times)
+    columns["step"] = np.concatenate([np.arange(length) for length in series.lengths])
+    columns["class"] = segmenter.classes_[probabilities.argmax(axis=1)]
+    return columns | {"probability": probabilities.max(axis=1)}, {}, []
+
+
+def forecasts_of(
+    forecaster: "Forecaster", series: "SeriesSet", future: "SeriesSet | None"
+) -> Answer:
+    """Return forecasts of what follows each series."""
+    found = forecaster.forecasts(series, future)
+    return found.columns(), {"horizon": forecaster.horizon}, []
+
+
+def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet") -> Answer:
+    """Return the score of each timepoint, and alarms."""
+    from selftime.report.pictures.anomalies import alarms_table, count_of
+
+    found = detector.detection(series)
+    lines = [alarms_table(found)] if any(part.alarms for part in found.parts) else []
+    return found.columns(), found.to_dict(), [*lines, f"{count_of(found)}."]

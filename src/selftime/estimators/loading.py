@@ -1,0 +1,62 @@
+"""``load``: opens every folder that was saved, models and fitted estimators."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from selftime.data.files import place_of, restore
+from selftime.engine.model import load as load_model
+from selftime.estimators.classifier import Classifier
+from selftime.estimators.detector import AnomalyDetector
+from selftime.estimators.forecaster import Forecaster
+from selftime.estimators.keeping import Kept, read_estimator
+from selftime.estimators.regressor import Regressor
+from selftime.estimators.segmenter import Segmenter
+from selftime.estimators.transformer import SelfSupervised
+
+ESTIMATORS: dict[str, type[Kept]] = {
+    kind.__name__: kind
+    for kind in (Classifier, Regressor, Segmenter, Forecaster, AnomalyDetector, SelfSupervised)
+}
+"""The only estimators that a folder may name."""
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Open a folder that was saved: a model, a run that holds one, or a fitted estimator.
+
+    No class is imported by a name that the folder holds: known names map to known classes, and
+    tensors come from safetensors, so a foreign folder cannot run code. What was saved by
+    ``.save(path)`` gives the same bits again.
+
+    Example:
+        >>> import tempfile, selftime as st
+        >>> x = st.sample("JapaneseVowels", "train")[:40]
+        >>> classifier = st.Classifier(st.pretrain(x, encoder="quantiles")).fit(x)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     same = st.load(classifier.save(f"{folder}/speakers"))
+        >>> bool((same.predict_proba(x) == classifier.predict_proba(x)).all())
+        True
+
+    Args:
+        path: a folder of :meth:`selftime.Model.save`, of a run, or of the ``save`` of an estimator.
+
+    Returns:
+        A :class:`selftime.Model`, or the estimator that was saved.
+
+    Raises:
+        ModelError: a missing or damaged folder, one of another format, or one with unknown names
+            or settings.
+    """
+    folder = place_of(path)
+    restore(folder)
+    return read_estimator(folder, ESTIMATORS) if is_estimator(folder) else load_model(folder)
+
+
+def is_estimator(folder: Path) -> bool:
+    """Return whether a folder holds a fitted estimator; damaged ones are left to the reader."""
+    with suppress(OSError, ValueError, RecursionError):
+        config = json.loads((folder / "config.json").read_text(encoding="utf8"))
+        return isinstance(config, dict) and "estimator" in config
+    return False
