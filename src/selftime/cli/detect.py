@@ -10,6 +10,28 @@ from selftime.cli.app import app
 if TYPE_CHECKING:
     from selftime import AnomalyDetector, SeriesSet
 
+TrainEndOption = Annotated[
+    int | None,
+    typer.Option("--train-end", min=1, help="Steps taken to be normal; else the first 15 %."),
+]
+PastOnlyOption = Annotated[
+    bool, typer.Option("--past-only", help="Score every step by itself and earlier ones alone.")
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", help="Promised share of normal steps in alarm; else 0.01 is aimed at."),
+]
+CoolDownOption = Annotated[
+    int | None,
+    typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
+]
+NormalOption = Annotated[
+    str | None, typer.Option("--normal", help="Normal recordings; else the beginning of each.")
+]
+AlarmsOption = Annotated[
+    str | None, typer.Option("--alarms", help="Alarms to write, one a row: .csv or .parquet.")
+]
+
 
 @app.command()
 @options.with_tables
@@ -17,34 +39,16 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
-    train_end: Annotated[
-        int | None,
-        typer.Option("--train-end", min=1, help="Steps taken to be normal; else the first 15 %."),
-    ] = None,
-    past_only: Annotated[
-        bool, typer.Option("--past-only", help="Score every step by itself and earlier ones alone.")
-    ] = False,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            "--rate", help="Promised share of normal steps in alarm; else 0.01 is aimed at."
-        ),
-    ] = None,
-    cool_down: Annotated[
-        int | None,
-        typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
-    ] = None,
-    normal: Annotated[
-        str | None,
-        typer.Option("--normal", help="Normal recordings; else the beginning of each."),
-    ] = None,
+    train_end: TrainEndOption = None,
+    past_only: PastOnlyOption = False,
+    rate: RateOption = None,
+    cool_down: CoolDownOption = None,
+    normal: NormalOption = None,
     save: options.SaveOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
     ] = None,
-    alarms: Annotated[
-        str | None, typer.Option("--alarms", help="Alarms to write, one a row: .csv or .parquet.")
-    ] = None,
+    alarms: AlarmsOption = None,
     picture: options.PictureOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
@@ -72,19 +76,14 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     detector = st.AnomalyDetector(
         own, rate=rate, past_only=past_only, cool_down=cool_down, progress=True
     )
-    found = found_in(series, detector, read(normal) if normal else None, train_end)
+    found = find_anomalies(series, detector, read(normal) if normal else None, train_end)
     files.write_out(out, found.columns(), force=force)
     if alarms:
         files.write_out(alarms, found.alarm_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
-    said: dict[str, Any] = {
-        "out": out,
-        "alarms_out": alarms,
-        "picture": picture,
-        "past_only": past_only,
-    }
-    said["rate"] = found.parts[0].rate
+    said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}
+    said |= {"past_only": past_only, "rate": found.parts[0].rate}
     lines: list[Any] = [alarms_table(found)] if any(p.alarms for p in found.parts) else []
     longest = max(part.window for part in found.parts)
     places = f"Scores: {out}" + (f", alarms: {alarms}" if alarms else "")
@@ -97,7 +96,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     terminal.show(said | found.to_dict(), *lines, as_json=as_json, out=out)
 
 
-def found_in(
+def find_anomalies(
     series: "SeriesSet", detector: "AnomalyDetector", normal: Any, train_end: int | None
 ) -> Any:
     """Return scores and alarms, beside normal recordings or the beginning of each."""

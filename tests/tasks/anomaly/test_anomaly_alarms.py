@@ -67,10 +67,10 @@ def test_alarms_are_as_long_as_what_is_odd(past_only):
     x[1500:1580] = 0.0
     x[2400:2500] = np.sin(np.arange(100) / 4)
     detector = st.AnomalyDetector(past_only=past_only).fit(noisy(1500, 0))
-    inside, late = detector.predict(x), 100 if past_only else 50
+    inside, late = detector.predict(x), 100 if past_only else 62  # 1¼ windows
     for start, stop in ((600, 640), (1500, 1580), (2400, 2500)):
         steps = np.flatnonzero(inside[start - 100 : stop + 200]) + start - 100
-        assert len(steps) and steps[0] >= start - 50 and steps[-1] < stop + late
+        assert len(steps) and steps[0] >= start - 62 and steps[-1] < stop + late
         assert len(steps) > (stop - start) // 4
 
 
@@ -105,7 +105,8 @@ def test_what_repeats_exactly_raises_no_alarm(name, past_only):
     broken = exact[name].copy()
     broken[1000:1003] += 2.0
     alarms = st.detect(broken[None, None], train_end=600, past_only=past_only).alarms
-    assert any(950 <= alarm.start <= 1003 < alarm.stop + 8 <= 1060 for alarm in alarms)
+    late = 16 if past_only else 0  # an eighth of a window at most
+    assert any(950 <= a.start <= 1002 + late and 1000 < a.stop <= 1060 for a in alarms)
 
 
 @pytest.mark.late

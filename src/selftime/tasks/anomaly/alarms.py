@@ -37,7 +37,7 @@ class Episode(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Which steps are in alarm, and why.
+    """The steps that are in alarm, and why.
 
     Attributes:
         thresholds: (T,) of each step.

@@ -1,4 +1,4 @@
-"""What was found in recordings: scores and alarms, with the tables that are written of them."""
+"""Scores and alarms of recordings, and the tables that are written of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which steps are odd by themselves: those that the most similar normal window does not explain."""
+"""Steps that are odd by themselves: the most similar normal window does not explain them."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,7 +14,8 @@ STANDS_OUT = 4.0
 """A step stands out if its residual is so many times one that 1 normal step in 100 reaches."""
 _USUAL = 0.99
 SHARE = 0.25
-"""Beside it those are odd whose residual is at least so much of the greatest within a window."""
+"""Beside it those are odd that reach so much of the greatest residual within a window, and half of
+what stands out."""
 FLOOR = 1e-3
 """Residuals below this share of the normal std are rounding, or too small to be an anomaly."""
 
@@ -32,7 +33,7 @@ def odd_steps(record: ChannelRecord) -> Bool[np.ndarray, "T"]:
     reach = record.double + record.width // 2  # of windows, and of smoothing or the last that ended
     usual = float(np.quantile(residuals[: record.train], _USUAL))
     limit = max(STANDS_OUT * usual, FLOOR)
-    nearly = residuals >= SHARE * np.maximum(greatest, limit)
+    nearly = residuals >= np.maximum(SHARE * greatest, limit / 2)
     around = _greatest_near(residuals, reach, record.past_only)
     return np.asarray(np.where(around > limit, nearly, around > FLOOR))
 

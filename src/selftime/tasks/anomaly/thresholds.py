@@ -18,9 +18,9 @@ UPDATE_EVERY = 8
 """Steps after which the threshold is set anew."""
 MEMORY = 1000
 """Latest scores that it is set from, or as many as are normal if that is more."""
-PACE = 0.03
+PACE = 0.01
 """Move of the level in each step, as a share of the rate (Gibbs & Candès 2021, section 2.1)."""
-BAND = 8.0
+BAND = 4.0
 """Levels are held between the rate divided by this and the rate times this."""
 _HIGHEST = 0.95
 """Level above which none is tried."""
@@ -97,9 +97,9 @@ class AdaptiveThreshold:
     It is the threshold of the latest scores, the normal ones of the beginning first, at a level α
     that makes up for alarms that were too many or too few: α ← α + 0.01 rate (rate − alarm) at
     each step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2), held between
-    half and twice the rate. A failure deafens it to none that is worse: for 500 steps of an alarm
-    a score counts as at most twice the threshold that raised it, and no threshold lies above the
-    first one and the highest score that counted. A threshold depends on earlier scores alone.
+    a quarter of and four times the rate. A failure deafens it to none that is worse: for 500 steps
+    of an alarm a score counts as at most twice the threshold that raised it, and no threshold lies
+    above the first one and the highest score that counted. A threshold depends on earlier scores alone.
 
     Args:
         normal: (n,) scores of normal steps in the order of time.
