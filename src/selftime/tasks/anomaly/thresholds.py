@@ -99,7 +99,8 @@ class AdaptiveThreshold:
     each step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2), held between
     a quarter of and four times the rate. A failure deafens it to none that is worse: for 500 steps
     of an alarm a score counts as at most twice the threshold that raised it, and no threshold lies
-    above the first one and the highest score that counted. A threshold depends on earlier scores alone.
+    above the first one and the highest score that counted. A threshold depends on earlier scores
+    alone.
 
     Args:
         normal: (n,) scores of normal steps in the order of time.
