@@ -10,7 +10,7 @@ from selftime.tasks.anomaly.scores.distances import nearest_windows, principal
 
 _COMPONENTS = 32
 """Principal coordinates that stand for the values of a window, as in the score "window kNN"."""
-STANDS_OUT = 4.0
+STANDS_OUT = 3.0
 """A step stands out if its residual is so many times one that 1 normal step in 100 reaches."""
 _USUAL = 0.99
 SHARE = 0.25
