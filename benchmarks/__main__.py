@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import few_labels
 from benchmarks.open_data import UCR, UEA
-from selftime.engine.model import made_with
+from selftime.engine.model import current_versions
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 def write(path: Path, results: dict[str, Any]) -> None:
     """The results with what they were measured with."""
-    machine = {**made_with(), "threads": str(torch.get_num_threads())}
+    machine = {**current_versions(), "threads": str(torch.get_num_threads())}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"made_with": machine, **results}, indent=1) + "\n")
 

@@ -3,11 +3,12 @@
 ======================================== ======================================================
 read, write, write_table                 series and tables in files
 SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
-hold_out                                 labelled series set aside to be judged on
+hold_out                                 labelled series held out to be judged on
 sample, samples                          bundled data sets
 inspect, inspect_views, methods          a data set at a glance, safe views, names to choose from
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
 load, Model, ModelError, adapt           what was saved, and a model adapted to other series
+embed, plot                              vectors of series with their ids, and pictures of results
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
+    from selftime.engine.embeddings import embed as embed
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.pretrain import pretrain as pretrain
@@ -58,6 +60,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.folder import write_comparison as write_comparison
     from selftime.report.inspection import inspect as inspect
     from selftime.report.methods import methods as methods
+    from selftime.report.pictures.plot import plot as plot
     from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.audit.views import inspect_views as inspect_views
     from selftime.tasks.comparison.compare import compare as compare
@@ -87,6 +90,7 @@ _HOMES = {
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
+    "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",
     "Stream": "engine.streaming.stream",
@@ -109,6 +113,7 @@ _HOMES = {
     "pick": "tasks.selection.pick",
     "suggest": "tasks.selection.suggest",
     "methods": "report.methods",
+    "plot": "report.pictures.plot",
     "AnomalyDetector": "estimators",
     "Classifier": "estimators",
     "Regressor": "estimators",

@@ -135,12 +135,12 @@ def test_embed_writes_the_vectors_of_the_model(world, tmp_path, suffix):
         assert np.load(out)["label"].tolist() == waves(5, 2).labels.tolist()
     elif suffix == ".csv":
         rows = list(csv.reader(out.read_text().splitlines()))
-        assert rows[0][:2] == ["id", "vectors_0"] and rows[0][-1] == "label"
+        assert rows[0][:2] == ["unique_id", "e0"] and rows[0][-1] == "label"
         found = np.array([row[1:-1] for row in rows[1:]], np.float32)
     else:
         table = parquet.read_table(out)
-        assert table.column_names[0] == "id"
-        found = np.stack([table[f"vectors_{j}"] for j in range(wanted.shape[1])], axis=1)
+        assert table.column_names[0] == "unique_id"
+        found = np.stack([table[f"e{j}"] for j in range(wanted.shape[1])], axis=1)
     np.testing.assert_array_equal(found, wanted)
 
 

@@ -253,7 +253,7 @@ def test_forecast(recording, tmp_path):
     said = say("forecast", recording, "--horizon", 6, "--season", 24, "--out", out)
     forecaster = st.Forecaster(horizon=6, season=24).fit(recording)
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    for name, column in forecaster.forecasts().columns().items():
+    for name, column in forecaster.forecasts().to_columns().items():
         if name not in ("unique_id", "step"):
             np.testing.assert_allclose([float(row[name]) for row in rows], column, rtol=1e-6)
     assert said["features"] == forecaster.reason_
@@ -277,6 +277,18 @@ def test_detect(recording, tmp_path):
     np.testing.assert_allclose(detector.score(x[:, 300:])[0], found.scores[300:])
     later = [alarm._replace(start=alarm.start + 300) for alarm in detector.alarms(x[:, 300:])[0]]
     assert [alarm.start for alarm in later] == [alarm.start for alarm in found.alarms] != []
+
+
+def test_predict(world, tmp_path):
+    train, test, kept = world / "train.npz", world / "test.npz", tmp_path / "kept"
+    say("classify", world / "cli", "--train", train, "--save", kept)
+    said = say("predict", kept, test, "--out", tmp_path / "p.csv")
+    classifier = st.Classifier(st.load(world / "python")).fit(str(train))
+    wanted = classifier.predict(str(test)).tolist()
+    rows = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
+    assert [row["class"] for row in rows] == wanted
+    assert said["classes"] == {name: wanted.count(name) for name in sorted(set(wanted))}
+    assert said["estimator"] == "Classifier" and said["series"] == len(wanted)
 
 
 @pytest.mark.parametrize("normal", [True, False])

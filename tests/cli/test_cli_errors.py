@@ -126,8 +126,8 @@ def test_bugs_are_not_dressed_as_bad_input(table, tmp_path, monkeypatch):
 
 
 def test_wrong_usage_is_explained():
-    result = CliRunner().invoke(app, ["classify", "model", "--train", "x"])
-    assert result.exit_code == 2 and "Missing option '--test'" in result.stderr
+    result = CliRunner().invoke(app, ["classify", "model", "--test", "x"])
+    assert result.exit_code == 2 and "Missing option '--train'" in result.stderr
 
 
 def test_messages_are_one_line():

@@ -90,6 +90,26 @@ def test_classes_are_told_from_the_labelled_ones_and_judged_on_them(world, tmp_p
 
 
 @pytest.mark.late
+def test_without_test_series_those_without_a_label_are_classified(world, tmp_path):
+    out = tmp_path / "rest.csv"
+    words = ["classify", world / "run", "--train", world / "train", "--out", out]
+    done = run(*words, "--labels", world / "of_train.csv")
+    assert "14 series classified with 10 labelled ones" in done.stdout
+    rows = rows_of(out)
+    assert [row["unique_id"] for row in rows] == [f"train_{i:02d}.csv" for i in range(10, 24)]
+    assert [row["class"] for row in rows] == ["slow", "fast"] * 7
+    everything = world / "all.csv"
+    everything.write_text("file,label\n" + "".join(f"train_{i:02d}.csv,a\n" for i in range(24)))
+    done = CliRunner().invoke(app, [*map(str, words), "--force", "--labels", str(everything)])
+    assert done.exit_code == 2 and "every series of" in done.stderr and "--test" in done.stderr
+
+
+def test_a_third_of_the_labels_judges_where_no_test_part_is_given(world, tmp_path):
+    words = ["compare", "--train", world / "train", "--labels", world / "of_train.csv"]
+    found = json_of(*words, "--labels-per-class", "1,all", "--draws", "2")
+    assert found["test_series"] == 4 and found["labels"]["all labels"] == 6
+
+
 def test_comparisons_advice_and_races_take_labelled_series_alone(world, tmp_path):
     labels = ["--labels", world / "labels.csv"]
     both = ["--train", world / "train", "--test", world / "test", *labels]
@@ -133,17 +153,19 @@ def test_windows_come_out_and_back_with_id_start_and_end(world, tmp_path):
     out = tmp_path / "v.parquet"
     run("embed", world / "run", long, *cut, "--out", out)
     table = parquet.read_table(out)
-    assert table.column_names[:3] == ["id", "start", "end"]
-    assert table["id"].to_pylist() == [7] * 7 + [9] * 7
+    assert table.column_names[:3] == ["machine", "start", "end"]
+    assert table["machine"].to_pylist() == [7] * 7 + [9] * 7
     assert table["start"].to_pylist()[:3] == [0, 30, 60] and table["end"].to_pylist()[0] == 59
     run("suggest", world / "run", long, "--windows", "60", "--n", 3, "--out", tmp_path / "l.csv")
     filled = rows_of(tmp_path / "l.csv")
-    lines = ["id,start,end,label", *(f"{r['id']},{r['start']},{r['end']},a" for r in filled)]
+    lines = ["id,start,end,label", *(f"{r['machine']},{r['start']},{r['end']},a" for r in filled)]
     (tmp_path / "l.csv").write_text("\n".join(lines))
     again = st.read(long, labels=tmp_path / "l.csv", windows=60)
     keys = {name: column[again.labelled] for name, column in again.keys().items()}
     found = {tuple(map(int, row)) for row in zip(*keys.values(), strict=True)}
-    assert found == {(int(r["id"]), int(float(r["start"])), int(float(r["end"]))) for r in filled}
+    assert found == {
+        (int(r["machine"]), int(float(r["start"])), int(float(r["end"]))) for r in filled
+    }
 
 
 def test_inspect_prints_its_decisions(tmp_path):

@@ -126,7 +126,7 @@ def test_a_folder_is_never_replaced_by_a_file(tmp_path):
 def test_tables_hold_a_column_for_each_number(tmp_path):
     columns = {"id": np.array(["a", "b"]), "vectors": np.array([[1, 2], [3, 4]], np.float32)}
     assert st.write_table(tmp_path / "x.csv", columns).read_text().splitlines() == [
-        '"id","vectors_0","vectors_1"',
+        '"id","e0","e1"',
         '"a",1,2',
         '"b",3,4',
     ]

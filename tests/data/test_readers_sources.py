@@ -96,3 +96,18 @@ def test_the_role_of_each_column_is_told_with_its_reason(tmp_path, caplog):
     assert {column.name: column.role for column in x.columns}["machine"] == "id"
     assert all(column.reason for column in x.columns)
     assert "column 'machine' is taken for the id" in caplog.text
+
+
+@pytest.mark.parametrize("stamps", ["2024-01-01", 5, 0.5])
+def test_a_frame_that_changes_later_changes_no_series(stamps):
+    start = pd.Timestamp(stamps) if isinstance(stamps, str) else stamps
+    step = pd.Timedelta("1D") if isinstance(stamps, str) else 1
+    times = np.array([start + i * step for i in range(4)], None if step == 1 else "datetime64[ns]")
+    values = np.arange(4.0)
+    frame = pd.DataFrame({"ds": times, "y": values}, copy=False)
+    series = read(frame)
+    before = series.times.copy(), series.values.copy()
+    times[:], values[:] = times[::-1].copy(), 7
+    frame.loc[:, "y"] = 9.0
+    np.testing.assert_array_equal(series.times, before[0])
+    np.testing.assert_array_equal(series.values, before[1])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from examples import examples
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from selftime.data.readers import read
@@ -63,14 +63,14 @@ def test_results_of_windows_come_back_with_id_start_and_end(zone):
     frame = recording(unique_id="spindle")
     x = read(frame, windows="40s", stride="20s", time_zone=zone)
     keys = x.keys()
-    assert list(keys) == ["id", "start", "end"]
-    assert set(keys["id"].tolist()) == {"spindle"}
+    assert list(keys) == ["unique_id", "start", "end"]
+    assert set(keys["unique_id"].tolist()) == {"spindle"}
     start, end = (np.asarray(keys[name]) for name in ("start", "end"))
     assert np.array_equal(start[:2], x.times[[0, 20]])
     assert (end - start == np.timedelta64(38, "s")).all()
     assert keys["start"].type.tz == x.stamps.zone
     plain = read({"a": np.arange(7.0), "b": np.arange(5.0)}, windows=3, stride=2).keys()
-    assert plain["id"].tolist() == ["a", "a", "a", "b", "b"]
+    assert plain["unique_id"].tolist() == ["a", "a", "a", "b", "b"]
     assert plain["start"].tolist() == [0, 2, 4, 0, 2] and plain["end"].tolist() == [3, 5, 7, 3, 5]
 
 
@@ -125,3 +125,17 @@ def test_files_are_cut_as_frames_are(kind, tmp_path):
     x, y = read(source, windows="1min"), read(frame, windows="1min")
     assert np.array_equal(x.values, y.values)
     assert np.array_equal(x.starts, y.starts)
+
+
+@examples(100)
+@given(data=st.data(), n=st.integers(2, 40), length=st.integers(1, 6), kinds=st.integers(2, 9))
+def test_the_label_of_a_window_is_that_of_most_of_its_steps(data, n, length, kinds):
+    names = st.sampled_from([None, *(f"class {k}" for k in range(kinds))])
+    labels = data.draw(st.lists(names, min_size=n, max_size=n))
+    assume(n >= length and len({*labels} - {None}) > 1)  # else the series has a label
+    frame = recording(n, label=np.array(labels, object))
+    found = read(frame, windows=length, stride=1, label="label").labels
+    windows = [labels[i : i + length] for i in range(n - length + 1)]
+    best = [max(set(window), key=window.count) for window in windows]
+    wanted = [b if 2 * w.count(b) > length else None for b, w in zip(best, windows, strict=True)]
+    assert ([None] * len(wanted) if found is None else found.tolist()) == wanted

@@ -120,7 +120,7 @@ def test_transformer_names_its_columns(data):
     X, _ = data
     transformer = SelfSupervised(encoder="quantiles").fit(X)
     names = transformer.get_feature_names_out()
-    assert len(names) == transformer.transform(X).shape[1] and names[0] == "selfsupervised0"
+    assert len(names) == transformer.transform(X).shape[1] and names[0] == "e0"
 
 
 def test_transformer_in_a_pipeline(data):

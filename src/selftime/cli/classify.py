@@ -11,9 +11,7 @@ from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from selftime import Classifier, SeriesSet
+    from selftime import SeriesSet
 
 StrategyOption = Annotated[
     str,
@@ -34,7 +32,10 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
-    test: Annotated[str | None, typer.Option("--test", help="Series to classify.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option("--test", help="Series to classify; else those of --train without a label."),
+    ] = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")
     ] = None,
@@ -45,12 +46,13 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Classify series with a few labelled ones: class and probability of each.
+    """Classify series with a few labelled ones: class, runner-up and all probabilities of each.
 
     The model stays as it is (--strategy probe), is fine-tuned (partial, full, staged, adapter) or
     forgotten (scratch); auto chooses by the number of labels and says why. Where the test series
-    carry labels, these are not used but for the accuracy that is printed. --save keeps the
-    classifier, with or without --test, for: selftime predict.
+    carry labels, these are not used but for the accuracy that is printed. Without --test the
+    series of --train that have no label are classified. --save keeps the classifier for: selftime
+    predict.
 
     Example: selftime classify run --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --out predictions.csv
@@ -59,7 +61,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
 
     beside = check_outputs(test, out, save, force=force)
     labelled, given = read(train), options.model_in(model)
-    asked = read(test, lenient=True) if test else None
+    asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
     count = int(labelled.labelled.sum())
     if not count:
         raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
@@ -73,11 +75,11 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     if asked is None or out is None:
         terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
         return
-    judged, probabilities = int(asked.labelled.sum()), classifier.predict_proba(asked)  # (N,K)
-    columns = class_columns(classifier, asked, probabilities)
-    files.write_out(out, columns, force=force)
+    judged, predictions = int(asked.labelled.sum()), classifier.predictions(asked)
+    probabilities = predictions.probabilities
+    files.write_out(out, predictions.to_columns(), force=force)
     result |= {"out": out, "labelled": count, "series": len(asked)}
-    result["classes"] = counts_of(columns["class"])
+    result["classes"] = counts_of(predictions.predicted)
     lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")
     if judged:
         found = st.evaluate(
@@ -102,11 +104,11 @@ def check_outputs(
     """Before any work: outputs can be written; return the file of figures beside a table.
 
     Raises:
-        ValueError: nothing to do, or one of --test and --out without the other.
+        ValueError: nothing to do, or --test without --out.
         OSError: something in the way, or a folder that cannot be written.
     """
-    if (test is None) != (out is None) or not (test or save):
-        raise ValueError("wanted --test with --out, or --save, or all of them")
+    if (test and not out) or not (out or save):
+        raise ValueError("wanted --out for the predictions, --save for the classifier, or both")
     if save:
         files.check_saved(save, force=force)
     if out is None:
@@ -119,15 +121,15 @@ def check_outputs(
     return beside
 
 
-def class_columns(
-    classifier: "Classifier", series: "SeriesSet", probabilities: "np.ndarray"
-) -> dict[str, Any]:
-    """Return a row a series: what names it, its class and the probability, its label if any has."""
-    columns = {**series.keys(), "class": classifier.classes_[probabilities.argmax(axis=1)]}
-    columns["probability"] = probabilities.max(axis=1)
-    if series.labels is not None:
-        columns["label"] = series.labels
-    return columns
+def rest_of(series: "SeriesSet", source: str) -> "SeriesSet":
+    """Return the series without a label.
+
+    Raises:
+        ValueError: all have one.
+    """
+    if series.labelled.all():
+        raise ValueError(f"every series of {source} has a label: name those to classify, --test")
+    return series[~series.labelled]
 
 
 def counts_of(predicted: Iterable[Any]) -> dict[str, int]:

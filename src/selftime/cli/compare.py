@@ -45,7 +45,7 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     Says so when self-supervision did not help. --strategies adds rows in which the model is
     fine-tuned. Without --model one is learned first, on the series of --train without their
     labels; a second --model is a row beside the first. Without --test a third of the labelled
-    series is set aside, whole machines or subjects where they are known.
+    series is held out, whole machines or subjects where they are known.
 
     Example: selftime compare --train sample:JapaneseVowels:train
     --test sample:JapaneseVowels:test --labels-per-class 1,5,all --out comparison

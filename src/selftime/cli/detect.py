@@ -1,14 +1,11 @@
 """``selftime detect``: a score for every timepoint of a recording, and its alarms."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
-
-if TYPE_CHECKING:
-    from selftime import AnomalyDetector, SeriesSet
 
 TrainEndOption = Annotated[
     int | None,
@@ -55,62 +52,49 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Score how anomalous every step of a recording is, and list the alarms.
 
-    What is normal comes from the beginning of each recording, or from --normal. The file holds id
-    (of several recordings), ds (time), step and score for every step; alarms are those after the
-    normal part. Steps whose values are missing have no score and are in no alarm. --save keeps the
+    What is normal comes from the beginning of each recording, or from --normal. The file holds id,
+    time, step, score and alarm for every row, in the order of DATA; alarms are those after the
+    normal part. Rows whose values are missing have no score and are in no alarm. --save keeps the
     detector with its normal part for: selftime predict.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
     import selftime as st
-    from selftime.report.pictures.anomalies import alarms_table, anomaly_picture, count_of
+    from selftime.report.pictures.anomalies import anomaly_picture
     from selftime.report.pictures.palette import save_picture
 
-    for table in (out, alarms) if alarms else (out,):
-        files.check_file(table, files.TABLE_SUFFIXES, force=force)
-    if picture:
-        files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
-    if save:
-        files.check_saved(save, force=force)
+    files.check_results(out, picture, save, force=force)
+    if alarms:
+        files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
+    if normal and train_end:
+        raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
     series, own = read(data), options.model_in(model) if model else None
-    detector = st.AnomalyDetector(
-        own, rate=rate, past_only=past_only, cool_down=cool_down, progress=True
-    )
-    found = find_anomalies(series, detector, read(normal) if normal else None, train_end)
-    files.write_out(out, found.columns(), force=force)
+    how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
+    detector = st.AnomalyDetector(own, progress=True, **how)
+    if normal:
+        found = detector.fit(read(normal)).detection(series)
+    else:
+        found = st.detect(series, train_end=train_end, model=own, **how)
+    files.write_out(out, found.to_columns(), force=force)
     if alarms:
         files.write_out(alarms, found.alarm_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}
     said |= {"past_only": past_only, "rate": found.parts[0].rate}
-    lines: list[Any] = [alarms_table(found)] if any(p.alarms for p in found.parts) else []
-    longest = max(part.window for part in found.parts)
-    places = f"Scores: {out}" + (f", alarms: {alarms}" if alarms else "")
-    lines.append(f"{count_of(found)}; windows of {longest} steps. {places}")
+    lines = lines_of(found, f"{out}, alarms: {alarms}" if alarms else out)
     if save:
-        if not normal:
-            detector.fit(series, train_end=[part.train_end for part in found.parts])
-        said["saved"] = str(detector.save(save, overwrite=force))
+        ends = [part.train_end for part in found.parts]
+        kept = detector if normal else detector.fit(series, train_end=ends)
+        said["saved"] = str(kept.save(save, overwrite=force))
         lines.append(f"Detector: {save}")
     terminal.show(said | found.to_dict(), *lines, as_json=as_json, out=out)
 
 
-def find_anomalies(
-    series: "SeriesSet", detector: "AnomalyDetector", normal: Any, train_end: int | None
-) -> Any:
-    """Return scores and alarms, beside normal recordings or the beginning of each."""
-    import selftime as st
+def lines_of(found: Any, out: str) -> list[Any]:
+    """Return the table of alarms, if there are any, their number, and where scores are."""
+    from selftime.report.pictures.anomalies import alarms_table, count_of
 
-    if normal is not None and train_end:
-        raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
-    if normal is not None:
-        return detector.fit(normal).detection(series)
-    return st.detect(
-        series,
-        train_end=train_end,
-        rate=detector.rate,
-        past_only=detector.past_only,
-        cool_down=detector.cool_down,
-        model=detector.model,
-    )
+    longest = max(part.window for part in found.parts)
+    table = [alarms_table(found)] if any(part.alarms for part in found.parts) else []
+    return [*table, f"{count_of(found)}; windows of {longest} steps. Scores: {out}"]

@@ -26,13 +26,13 @@ def embed(  # noqa: PLR0913 - the signature is the command line
 
     Example: selftime embed run sample:JapaneseVowels:test --out vectors.npz
     """
+    import selftime as st
+
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
-    vectors = options.model_in(model).embed(series, progress=True)
-    columns = {**series.keys(), "vectors": vectors}
-    if series.labels is not None:
-        columns["label"] = series.labels
-    files.write_out(out, columns, force=force)
-    result = {"out": out, "series": len(series), "dim": vectors.shape[1]}
-    line = f"{len(series):,} series, embedding size {vectors.shape[1]}: {out}"
+    found = st.embed(options.model_in(model), series, progress=True)
+    files.write_out(out, found.to_columns(), force=force)
+    dim = found.vectors.shape[1]
+    result = {"out": out, "series": len(series), "dim": dim}
+    line = f"{len(series):,} series, embedding size {dim}: {out}"
     terminal.show(result, line, as_json=as_json, out=out)

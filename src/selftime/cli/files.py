@@ -59,7 +59,7 @@ def _holds(found: Path, target: Path) -> bool:
     return not own and found.resolve() in target.resolve().parents
 
 
-def check_saved(path: str, *, force: bool) -> None:
+def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
     """Before any work: what was fitted can be saved there.
 
     Raises:
@@ -70,8 +70,17 @@ def check_saved(path: str, *, force: bool) -> None:
     is_saved = (target / "config.json").is_file()
     if os.path.lexists(target) and not (force and is_saved):
         mend = ", or --force to replace it" if is_saved else ""
-        raise FileExistsError(f"{target} exists: choose another --save{mend}")
+        raise FileExistsError(f"{target} exists: choose another {option}{mend}")
     check_place(target)
+
+
+def check_results(out: str, picture: str | None, save: str | None, *, force: bool) -> None:
+    """Before any work: table, picture and folder can be written."""
+    check_file(out, TABLE_SUFFIXES, force=force)
+    if picture:
+        check_file(picture, PICTURE_SUFFIXES, force=force)
+    if save:
+        check_saved(save, force=force)
 
 
 def write_out(out: str, columns: Mapping[str, Any], *, force: bool) -> None:

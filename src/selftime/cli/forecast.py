@@ -54,11 +54,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.forecasts import forecast_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    if picture:
-        files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
-    if save:
-        files.check_saved(save, force=force)
+    files.check_results(out, picture, save, force=force)
     series = read(data)
     forecaster = st.Forecaster(
         options.model_in(model) if model else None,
@@ -71,20 +67,13 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)
-    files.write_out(out, found.columns(), force=force)
+    files.write_out(out, found.to_columns(), force=force)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
     if picture:
-        targets = forecaster.fitted_.targets(series)
-        save_picture(forecast_picture(targets, found, title=data), picture)
+        save_picture(forecast_picture(found, title=data), picture)
         lines.append(f"Picture: {picture}")
-    result = {
-        "out": out,
-        "series": len(series),
-        "horizon": horizon,
-        "season": forecaster.cases_.season,
-        "features": forecaster.reason_,
-        "picture": picture,
-    }
+    result = {"out": out, "series": len(series), "horizon": horizon, "picture": picture}
+    result |= {"season": forecaster.cases_.season, "features": forecaster.reason_}
     if save:
         result["saved"] = str(forecaster.save(save, overwrite=force))
         lines.append(f"Forecaster: {save}")

@@ -83,20 +83,17 @@ class Reader:
             try:
                 series = st.read(source, **asked)
             except st.SeriesError as error:
-                lacks = f"no column {asked['label']!r}", "got sub-folders", "matches a series"
-                found = [text in str(error) for text in lacks]
-                if not lenient or not any(found):
+                if not lenient or error.lacks is None:
                     raise
-                fewer = {"labels": None} if found[2] else {"label": None}
-                series = st.read(source, **asked | fewer)
+                series = st.read(source, **asked | {error.lacks: None})
         return series
 
-    def _read_stdin(self, **how: bool) -> "SeriesSet":
+    def _read_stdin(self, *, lenient: bool, silent: bool) -> "SeriesSet":
         """Read csv from stdin, through a file of this command alone."""
         with TemporaryDirectory() as folder:
             path = Path(folder, "stdin.csv")
             path.write_bytes(sys.stdin.buffer.read())
-            return self(str(path), **how)
+            return self(str(path), lenient=lenient, silent=silent)
 
 
 def _table_options(  # noqa: PLR0913 - each is one thing that people know of their data

@@ -1,11 +1,10 @@
 """``selftime pick``: which layer and pooling of a model suit some labels best."""
 
-import os
 from typing import Annotated
 
 import typer
 
-from selftime.cli import options, terminal
+from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
 
@@ -31,8 +30,7 @@ def pick(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
     from selftime.report.tables import picked_table
 
-    if os.path.lexists(out) and not force:
-        raise FileExistsError(f"{out} exists: choose another --out, or --force to replace it")
+    files.check_saved(out, force=force, option="--out")
     series, others = read(labelled), read(unlabelled) if unlabelled else None
     made = st.pick(options.model_in(model), series, unlabelled=others)
     made.model.save(out, overwrite=force)

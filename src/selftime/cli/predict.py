@@ -6,7 +6,8 @@ import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
-from selftime.cli.classify import class_columns, counts_of
+from selftime.cli.classify import counts_of
+from selftime.cli.detect import lines_of
 
 if TYPE_CHECKING:
     from selftime import AnomalyDetector, Classifier, Forecaster, Regressor, Segmenter, SeriesSet
@@ -44,9 +45,9 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     name = type(found).__name__
     answers: dict[str, Any] = {
         "Classifier": classes_of,
-        "Regressor": values_of,
-        "Segmenter": segments_of,
-        "AnomalyDetector": anomalies_of,
+        "Regressor": table_of,
+        "Segmenter": table_of,
+        "AnomalyDetector": lambda own, series: anomalies_of(own, series, out),
         "Forecaster": lambda own, series: forecasts_of(
             own, series, read(future) if future else None
         ),
@@ -67,28 +68,16 @@ def predict(  # noqa: PLR0913 - the signature is the command line
 
 
 def classes_of(classifier: "Classifier", series: "SeriesSet") -> Answer:
-    """Return the class and probability of each series."""
-    columns = class_columns(classifier, series, classifier.predict_proba(series))
-    counts = counts_of(columns["class"])
-    return columns, {"classes": counts}, [", ".join(f"{k}: {n:,}" for k, n in counts.items())]
+    """Return the classes of each series with their probabilities."""
+    found = classifier.predictions(series)
+    counts = counts_of(found.predicted)
+    lines = [", ".join(f"{k}: {n:,}" for k, n in counts.items())]
+    return found.to_columns(), {"classes": counts}, lines
 
 
-def values_of(regressor: "Regressor", series: "SeriesSet") -> Answer:
-    """Return the value of each series, or its values."""
-    return {**series.keys(), "value": regressor.predict(series)}, {}, []
-
-
-def segments_of(segmenter: "Segmenter", series: "SeriesSet") -> Answer:
-    """Return the class and probability of each timepoint."""
-    import numpy as np
-
-    probabilities = np.concatenate(segmenter.predict_proba(series))  # (S,K)
-    columns = {"id": np.repeat(series.ids, series.lengths)}
-    if series.times is not None:
-        columns["ds"] = series.stamps.column(series.times)
-    columns["step"] = np.concatenate([np.arange(length) for length in series.lengths])
-    columns["class"] = segmenter.classes_[probabilities.argmax(axis=1)]
-    return columns | {"probability": probabilities.max(axis=1)}, {}, []
+def table_of(estimator: "Regressor | Segmenter", series: "SeriesSet") -> Answer:
+    """Return the value of each series, or the classes of each timepoint."""
+    return estimator.predictions(series).to_columns(), {}, []
 
 
 def forecasts_of(
@@ -96,13 +85,10 @@ def forecasts_of(
 ) -> Answer:
     """Return forecasts of what follows each series."""
     found = forecaster.forecasts(series, future)
-    return found.columns(), {"horizon": forecaster.horizon}, []
+    return found.to_columns(), {"horizon": forecaster.horizon}, []
 
 
-def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet") -> Answer:
+def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet", out: str) -> Answer:
     """Return the score of each timepoint, and alarms."""
-    from selftime.report.pictures.anomalies import alarms_table, count_of
-
     found = detector.detection(series)
-    lines = [alarms_table(found)] if any(part.alarms for part in found.parts) else []
-    return found.columns(), found.to_dict(), [*lines, f"{count_of(found)}."]
+    return found.to_columns(), found.to_dict(), lines_of(found, out)

@@ -34,14 +34,14 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     Example: selftime suggest run sample:JapaneseVowels:train --n 20 --out to-label.csv
     """
     import selftime as st
-    from selftime.report.tables import columns_of, suggestions_table
+    from selftime.report.tables import suggestions_table
 
     if out:
         files.check_file(out, files.TABLE_SUFFIXES, force=force)
     known = read(labelled) if labelled else None
     found = st.suggest(options.model_in(model), read(data), n=n, labelled=known, seed=seed)
     if out:
-        files.write_out(out, columns_of(found), force=force)
+        files.write_out(out, found.to_columns(), force=force)
         terminal.note(f"List to fill in: {out}")
     result = found.to_dict() | ({"out": out} if out else {})
     terminal.show(result, suggestions_table(found), as_json=as_json, out=out)

@@ -1,14 +1,17 @@
 """Arrays of users, joined end to end: one row per step, one column per channel."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import islice, pairwise
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 
 class SeriesError(ValueError):
     """Bad input series: the message says what came, what was wanted and what to do.
+
+    ``lacks`` is the option that asked for labels where these are not there, else None.
 
     Example:
         >>> import selftime as st
@@ -16,6 +19,20 @@ class SeriesError(ValueError):
         Traceback (most recent call last):
         selftime.data.arrays.SeriesError: series 0, channel 0, step 1 is inf, wanted ...
     """
+
+    lacks: ClassVar[str | None] = None
+
+
+class LabelsError(SeriesError):
+    """The labels that were asked for are not there."""
+
+    lacks = "label"
+
+
+class LabelFileError(SeriesError):
+    """No row of a file of labels is for a series."""
+
+    lacks = "labels"
 
 
 Steps = Float[np.ndarray, "S C"]
@@ -45,40 +62,96 @@ _ALL_DIGITS = 24
 """Values of series that never change may have so many: 32 bits hold them as they do others."""
 
 
-def take_origin(
-    steps: Steps, offsets: Int64[np.ndarray, "N1"]
-) -> tuple[Float32[np.ndarray, "S C"], Float64[np.ndarray, "N C"] | None]:
-    """Return 32-bit steps, and the origin of each series and channel that was taken out of them.
+def split_origins(
+    columns: Iterable[Float[np.ndarray, "S"]], C: int, offsets: Int64[np.ndarray, "N1"]
+) -> tuple[Float32[np.ndarray, "S C"], Bool[np.ndarray, "S C"] | None, np.ndarray | None]:
+    """Return 32-bit steps, a mask of what is there, and the origin taken out of each series.
 
     An origin, the lower median, is taken only where 32 bits would lose what changes from step to
     step: where a typical value (geometric mean) is 2¹⁴ times a typical change. None where nothing
     was taken. Origin plus steps is again the 64-bit value, to 24 digits of the difference.
+
+    Args:
+        columns: (S,) values of each channel, NaN where missing; each is let go before the next.
+        C: number of channels.
+        offsets: the row at which each series begins, then S.
     """
-    plain = _in_32_bits(steps)
-    differs = (plain != steps) & ~np.isnan(steps)
-    if not differs.any() or len(offsets) < 2 or (np.diff(offsets) < 1).any():
-        return plain, None
-    lossy = np.logical_or.reduceat(differs, offsets[:-1], axis=0)  # by series: a part is as a whole
-    origin, (rows, first) = np.zeros(lossy.shape), _some_rows(offsets)
-    for channel in np.flatnonzero(lossy.any(axis=0)):
-        values = np.asarray(steps[:, channel], np.float64)
-        change = np.abs(np.diff(values, prepend=np.nan))
-        change[offsets[:-1]] = np.nan
-        size, move = (_log_mean(part[rows], first) for part in (np.abs(values), change))
-        if len(rows) < len(values) and np.isnan(move).any():  # what changes seldom is looked for
-            move = _log_mean(change, offsets[:-1])
-        digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
-        far = size > digits
-        far &= lossy[:, channel]
-        if far.any():
-            origin[far, channel] = lower_medians(values, offsets)[far]
-            shift = np.repeat(origin[:, channel], np.diff(offsets))
-            plain[:, channel] = values - shift
-    return plain, origin if origin.any() else None
+    rows, source = int(offsets[-1]), iter(columns)
+    plain = np.empty((C, rows), np.float32)  # by channel, so that 64 bits go one after the other
+    origin, gaps = np.zeros((len(offsets) - 1, C)), {}
+    some = max(_BLOCK // max(rows, 1), 1)
+    for c in range(0, C, some):
+        values = _stack(islice(source, some))
+        own = plain[c : c + some]
+        with np.errstate(over="ignore"):
+            own[:] = values
+        found = _origins_of(values, own, offsets)
+        if found is not None:
+            origin[:, c : c + some] = found.T
+            own[:] = values - np.repeat(found, np.diff(offsets), axis=1)
+        lost = np.isnan(values)
+        del values
+        if lost.any():
+            own[lost] = 0
+            gaps[c] = lost
+    steps = np.empty((rows, C), np.float32)
+    for first in range(0, rows, _BLOCK):
+        steps[first : first + _BLOCK] = plain[:, first : first + _BLOCK].T
+    observed = np.ones((rows, C), bool) if gaps else None
+    for c, lost in gaps.items():
+        observed[:, c : c + some] = ~lost.T  # type: ignore[index]
+    return steps, observed, origin if origin.any() else None
 
 
-_ROWS = 4096
-"""About how many steps of a series say how large its values and changes are."""
+def _stack(columns: Iterable[np.ndarray]) -> Float[np.ndarray, "C S"]:
+    """Return columns as the rows of one array; of a single one a view."""
+    first, *others = columns
+    return np.stack([first, *others]) if others else first[None]
+
+
+def _origins_of(
+    values: Float[np.ndarray, "C S"],
+    plain: Float32[np.ndarray, "C S"],
+    offsets: Int64[np.ndarray, "N1"],
+) -> Float64[np.ndarray, "C N"] | None:
+    """Return the origin of each series in some channels, 0 where 32 bits hold it; None for none."""
+    lengths = np.diff(offsets)
+    if values.dtype == np.float32 or not len(lengths) or (lengths < 1).any():
+        return None
+    far = np.zeros((len(values), len(lengths)), bool)
+    group = np.cumsum(np.minimum(lengths, _ROWS)) // _BLOCK  # of series, so that little is copied
+    for first, last in pairwise([0, *1 + np.flatnonzero(np.diff(group)), len(group)]):
+        far[:, first:last] = _are_far(values, offsets[first : last + 1])
+    for c, i in np.argwhere(far):  # 32 bits may hold all of a series
+        own, short = (part[c, offsets[i] : offsets[i + 1]] for part in (values, plain))
+        far[c, i] = ((short != own) & ~np.isnan(own)).any()
+    if not far.any():
+        return None
+    medians = np.zeros(far.shape)
+    for c in np.flatnonzero(far.any(axis=1)):
+        medians[c] = lower_medians(values[c], offsets)
+    return np.where(far, medians, 0.0)
+
+
+def _are_far(
+    values: Float64[np.ndarray, "C S"], offsets: Int64[np.ndarray, "N1"]
+) -> Bool[np.ndarray, "C N"]:
+    """Return for each series whether values are so large that 32 bits would hide changes."""
+    rows, first = _some_rows(offsets)
+    some = values[:, rows]
+    change = np.abs(some - values[:, rows - 1])
+    change[:, first] = np.nan
+    size, move = _log_mean(np.abs(some), first), _log_mean(change, first)
+    thin = np.diff(offsets) > np.diff(first, append=len(rows))
+    for c, i in np.argwhere(thin & np.isnan(move)):  # what changes seldom is looked for
+        own = values[c : c + 1, offsets[i] : offsets[i + 1]]
+        move[c, i] = _log_mean(np.abs(np.diff(own, prepend=np.nan)), np.zeros(1, np.int64))[0, 0]
+    digits = np.where(np.isnan(move), _ALL_DIGITS * np.log(2), move + _DIGITS * np.log(2))
+    return np.asarray(size > digits)
+
+
+_ROWS, _BLOCK = 4096, 1 << 16
+"""About how many steps of a series say how large its values and changes are; of all at a time."""
 
 
 def _some_rows(
@@ -93,12 +166,12 @@ def _some_rows(
     return np.repeat(offsets[:-1], counts) + nth * np.repeat(stride, counts), first
 
 
-def _log_mean(x: Float64[np.ndarray, "S"], first: Int64[np.ndarray, "N"]) -> np.ndarray:
+def _log_mean(x: Float64[np.ndarray, "C S"], first: Int64[np.ndarray, "N"]) -> np.ndarray:
     """Mean logarithm over the values of each series above 0; NaN where there are none."""
     counts = (x > 0).astype(np.float64)
     logs = np.log(x, out=np.zeros_like(x), where=x > 0)
-    total, number = np.add.reduceat(logs, first), np.add.reduceat(counts, first)
-    mean: np.ndarray = np.divide(total, number, out=np.full(len(first), np.nan), where=number > 0)
+    total, number = (np.add.reduceat(part, first, axis=1) for part in (logs, counts))
+    mean: np.ndarray = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
     return mean
 
 

@@ -1,4 +1,7 @@
-"""Cells of tables: what the columns of an arrow table hold, whatever their types say."""
+"""Cells of tables: what the columns of an arrow table hold, whatever their types say.
+
+Nothing here lets arrow import pandas, as ``pa.array`` and ``to_numpy`` do: it takes long.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,14 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Bool, Int, Int32, Int64
 
 from selftime.data.arrays import MISSING_LABELS
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?inf(inity)?$"
 _DATE = r"^(\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d.*)?$"
 _STEP = r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?)?"
-_HEAD = 2000
-"""Cells of text that are looked at."""
+_HEAD, _PART = 2000, 1 << 16
+"""Cells of text that are looked at, and rows that are compared at a time."""
+_NONE = {"f": np.float16("nan"), "M": np.datetime64("NaT")}
 
 
 class Evidence:
@@ -33,12 +38,12 @@ class Evidence:
         self.numeric = {name: self._holds_numbers(name) for name in names}
 
     def kind(self, name: str) -> Any:
-        """Return the arrow type of a column."""
-        return self.cells.schema.field(name).type
+        """Return the arrow type of a column; of a dictionary that of its values."""
+        return value_type(self.cells.schema.field(name).type)
 
     def kind_in_words(self, name: str) -> str:
         """Return the type of the cells of a column, as people say it."""
-        if self.typed or not is_text(self.kind(name)):
+        if self.typed or pa.types.is_boolean(self.kind(name)):
             return str(self.kind(name))
         return "number" if self.numeric[name] else "text"
 
@@ -53,13 +58,25 @@ class Evidence:
         return numbers_in(self.cells.column(name), self.marks)
 
     def count(self, *names: str) -> int:
-        """Count the different rows of some columns."""
+        """Count the different rows of one or two columns."""
         of = list(dict.fromkeys(names))
         if any(pa.types.is_nested(self.kind(name)) for name in of):
             return self.rows
         if len(of) == 1:
-            return int(pc.count_distinct(self.cells.column(of[0])).as_py())
-        return int(self.cells.select(of).group_by(of).aggregate([]).num_rows)
+            cells = self.cells.column(of[0])
+            coded = pa.types.is_dictionary(cells.type)
+            return len(codes_of(cells)[1]) if coded else int(pc.count_distinct(cells).as_py())
+        first, second = map(self._key, of)
+        return int(order_of(second, first)[1].sum())
+
+    def _key(self, name: str) -> np.ndarray:
+        """Return a whole number for each cell of a column, the same for equal ones."""
+        cells = whole(self.cells.column(name))
+        if (is_number(cells.type) or pa.types.is_timestamp(cells.type)) and not cells.null_count:
+            numbers = array_of(cells)
+            if numbers.dtype.itemsize == 8:
+                return numbers.view(np.int64)
+        return codes_of(cells)[0]
 
     def repeats(self, name: str) -> bool:
         """Return whether some value of a column occurs twice."""
@@ -84,8 +101,8 @@ class Evidence:
 
     def tells_rows_apart(self, time: str, among: Sequence[str]) -> bool:
         """Return whether hardly any stamp repeats, in all or beside the name in some column."""
-        names = [name for name in among if name != time and self.repeats(name)]
-        names = [time, *(name for name in names if not self.is_measured(name))]
+        names = [name for name in among if name != time and not self.is_measured(name)]
+        names = [time, *(name for name in names if self.repeats(name))]
         return any(self.count(time, name) > 0.95 * self.rows for name in names)
 
     def begins_anew(self, time: str, name: str) -> bool:
@@ -107,7 +124,7 @@ class Evidence:
             return False
         if id is None:
             return bool((np.diff(numbers) == 1).all())
-        codes = np.asarray(self.cells.column(id).combine_chunks().dictionary_encode().indices)
+        codes = self._key(id)
         lengths = np.unique(codes, return_counts=True)[1]
         if len(codes) != len(numbers) or len(lengths) < 2 or lengths.min() < least:
             return False
@@ -119,6 +136,123 @@ class Evidence:
 
 def _are_whole(numbers: np.ndarray) -> bool:
     return bool(np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all())
+
+
+def value_type(kind: Any) -> Any:
+    """Return an arrow type; of a dictionary that of its values."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def whole(cells: Any) -> Any:
+    """Return a column as one arrow array."""
+    if isinstance(cells, pa.ChunkedArray):
+        cells = cells.chunk(0) if cells.num_chunks == 1 else cells.combine_chunks()
+    if isinstance(cells, pa.ChunkedArray):  # older arrow keeps an empty one wrapped
+        cells = cells.chunk(0)
+    return cells
+
+
+def decoded(cells: Any) -> Any:
+    """Return a column as one arrow array, without a dictionary."""
+    cells = whole(cells)
+    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+
+
+def codes_of(cells: Any) -> tuple[Int32[np.ndarray, "R"], Any]:
+    """Return the number of each cell's value, by first appearance, -1 for none; and the values."""
+    encoded = whole(cells).dictionary_encode()
+    codes = _bare(encoded.indices, f"i{encoded.indices.type.bit_width // 8}")
+    codes = codes.astype(np.int32, copy=False)
+    if encoded.indices.null_count:
+        codes = np.where(valid_in(encoded.indices), codes, -1)
+    if _are_by_appearance(codes, len(encoded.dictionary)):
+        return codes, encoded.dictionary
+    found, first = np.unique(codes, return_index=True)
+    found = found[np.argsort(first)].astype(np.int64)
+    found = found[found >= 0]
+    number = np.full(len(encoded.dictionary) + 1, -1, np.int32)  # the last one is that of none
+    number[found] = np.arange(len(found))
+    rows = pa.Array.from_buffers(pa.int64(), len(found), [None, pa.py_buffer(found)])
+    return number[codes], encoded.dictionary.take(rows)
+
+
+def _are_by_appearance(codes: Int32[np.ndarray, "R"], K: int) -> bool:
+    highest = np.int32(-1)
+    for part in np.array_split(codes, len(codes) // _PART + 1):
+        rising = np.maximum.accumulate(np.r_[highest, part])
+        if (np.diff(rising) > 1).any():
+            return False
+        highest = rising[-1]
+    return bool(highest == K - 1)
+
+
+def order_of(
+    codes: Int[np.ndarray, "R"], times: np.ndarray | None
+) -> tuple[Int64[np.ndarray, "R"] | None, Bool[np.ndarray, "R"]]:
+    """Return the order of rows by series and time, None where they have it.
+
+    Beside it, in that order: False for each row with the series and time of the one before.
+    """
+    new, rises = np.ones(len(codes), bool), True
+    for first in range(1, len(codes), _PART):
+        last = min(first + _PART, len(codes))
+        now, before = slice(first, last), slice(first - 1, last - 1)
+        same, later = codes[now] == codes[before], codes[now] > codes[before]
+        if times is not None:
+            later |= same & (times[now] > times[before])
+            same &= times[now] == times[before]
+            new[now] = ~same
+        rises &= bool((same | later).all())
+    if rises:
+        return None, new
+    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
+    return order, order_of(codes[order], None if times is None else times[order])[1]
+
+
+def array_of(cells: Any) -> np.ndarray:
+    """Return numbers or stamps of an arrow array, not copied; NaN or NaT where missing."""
+    kind = dtype_of(cells.type)
+    if kind is None:
+        return np.asarray(cells.to_numpy(zero_copy_only=False))
+    values = _bare(cells, kind)
+    if not cells.null_count:
+        return values
+    values = values.astype(np.float64) if kind[0] == "i" else values
+    return np.where(valid_in(cells), values, _NONE[values.dtype.kind])
+
+
+def dtype_of(kind: Any) -> str | None:
+    """Return numpy's name of an arrow type of numbers or stamps; None for other types."""
+    if pa.types.is_timestamp(kind):
+        return f"M8[{kind.unit}]"
+    letter = "f" if pa.types.is_floating(kind) else "i"
+    known = letter == "f" or pa.types.is_signed_integer(kind)
+    return f"{letter}{kind.bit_width // 8}" if known else None
+
+
+def _bare(cells: Any, kind: str) -> np.ndarray:
+    """Return the values of an arrow array as they lie in memory, missing ones as well."""
+    size = np.dtype(kind).itemsize
+    buffer = cells.buffers()[1] if len(cells) else b""
+    return np.frombuffer(buffer, kind, len(cells), cells.offset * size if len(cells) else 0)
+
+
+def valid_in(cells: Any) -> Bool[np.ndarray, "R"]:
+    """Return True for each cell of an arrow array that is there."""
+    if not cells.null_count:
+        return np.ones(len(cells), bool)
+    bits = np.frombuffer(cells.buffers()[0], np.uint8)
+    first, last = cells.offset, cells.offset + len(cells)
+    return np.unpackbits(bits, count=last, bitorder="little")[first:].astype(bool)
+
+
+def text_array(words: Sequence[str], kind: Any) -> Any:
+    """Return words as an arrow array of text."""
+    cells = [word.encode() for word in words]
+    width = np.int64 if pa.types.is_large_string(kind) else np.int32
+    ends = np.cumsum([0, *map(len, cells)], dtype=width)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(cells))]
+    return pa.Array.from_buffers(kind, len(cells), buffers)
 
 
 def is_text(kind: Any) -> bool:
@@ -139,27 +273,28 @@ def holds_numbers(cells: Any, marks: Sequence[str]) -> bool:
 
 def holds_dates(cells: Any) -> bool:
     """Return whether a column holds times, as its type says or as all its first texts show."""
-    kind = cells.type
+    kind = value_type(cells.type)
     if is_text(kind):
         return _share(cells, _DATE, ()) == 1
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _share(cells: Any, pattern: str, marks: Sequence[str]) -> float:
-    cells = pc.utf8_trim_whitespace(cells.slice(0, _HEAD))
+    cells = pc.utf8_trim_whitespace(decoded(cells.slice(0, _HEAD)))
     right = pc.match_substring_regex(cells, pattern)
     if marks:
-        right = pc.or_kleene(pc.is_in(cells, value_set=pa.array(tuple(marks), cells.type)), right)
+        right = pc.or_kleene(pc.is_in(cells, value_set=text_array(marks, cells.type)), right)
     known = len(cells) - cells.null_count
     return float((pc.sum(right).as_py() or 0) / known) if known else float(bool(marks))
 
 
 def known_in(cells: Any) -> Any:
     """Return the cells of a column with null where a text means that there is none."""
-    if not is_text(cells.type):
+    if not is_text(value_type(cells.type)):
         return cells
+    cells = decoded(cells)
     trimmed = pc.utf8_trim_whitespace(cells)
-    marks = pa.array(MISSING_LABELS, trimmed.type)
+    marks = text_array(MISSING_LABELS, trimmed.type)
     return pc.if_else(pc.is_in(trimmed, value_set=marks), None, cells)
 
 
@@ -169,7 +304,7 @@ def truths_in(cells: Any) -> Any:
         return None
     for part in (cells.slice(0, 10), cells):  # a look at the first spares most columns
         known = pc.utf8_lower(known_in(part))
-        told = pc.is_in(known, value_set=pa.array(["true", "false"], known.type))
+        told = pc.is_in(known, value_set=text_array(["true", "false"], known.type))
         if known.null_count == len(known) or not pc.all(pc.or_(told, pc.is_null(known))).as_py():
             return None
     return pc.if_else(pc.is_null(known), None, pc.equal(pc.utf8_trim_whitespace(known), "true"))
@@ -177,13 +312,13 @@ def truths_in(cells: Any) -> Any:
 
 def numbers_in(cells: Any, marks: Sequence[str]) -> np.ndarray | None:
     """Return the cells of a column as numbers, NaN where missing; None where they are none."""
-    cells = cells.combine_chunks()
+    cells = decoded(cells)
     try:
         if is_text(cells.type):
             trimmed = pc.utf8_trim_whitespace(cells)
-            value_set = pa.array(tuple(marks), trimmed.type)
+            value_set = text_array(marks, trimmed.type)
             cells = pc.if_else(pc.is_in(trimmed, value_set=value_set), None, trimmed)
-        return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        return array_of(cells.cast(pa.float64(), safe=False))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
 

@@ -30,9 +30,9 @@ def select_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
     at = [_position(series, name, wanted) for name in wanted]
     return replace(
         series,
-        steps=series.steps[:, at],
-        observed=None if series.observed is None else series.observed[:, at],
-        origin=None if series.origin is None else series.origin[:, at],
+        steps=series.steps.take(at, axis=1),  # laid out as ever, so that sums keep their bits
+        observed=None if series.observed is None else series.observed.take(at, axis=1),
+        origin=None if series.origin is None else series.origin.take(at, axis=1),
         channels=wanted,
     )
 
@@ -153,6 +153,7 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
         origin=column("origin", lambda part: np.zeros((len(part), part.n_channels))),
         recordings=column("recordings"),
         starts=column("starts"),
+        rows=column("rows"),
         columns=first.columns,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

@@ -57,6 +57,12 @@ class Stamps(NamedTuple):
             return pa.array(np.char.replace(text, "-", "").astype(np.int64))
         return pa.array(times, pa.timestamp("ns", self.zone))
 
+    def wall_clock(self, times: np.ndarray) -> np.ndarray:
+        """Return times as the clock on the wall of their zone shows them; numbers as they are."""
+        if times.dtype.kind != "M" or self.zone is None:
+            return times
+        return np.asarray(pc.local_timestamp(self.column(times)))
+
     def words(self, times: np.ndarray) -> list[str]:
         """Return times as text: ISO 8601, with the offset of their zone if they have one.
 

@@ -128,13 +128,14 @@ def _insert_rows(
         observed=observed,
         times=times,
         step_labels=labels,
+        rows=None,
         notes=(*series.notes, note),
     )
 
 
 def _refuse(series: SeriesSet, i: int, clock: Clock, share: float) -> str:
     """Say how many rows are absent, and how to go on without times."""
-    name = next((column.name for column in series.columns if column.role == "time"), "ds")
+    name = series.name_of("time", "ds")
     return (
         f"series {str(series.ids[i])!r} has a row for {100 * share:.0f} % of its stamps "
         f"({clock.reason}), wanted at least half: leave out what is before a long gap, or "

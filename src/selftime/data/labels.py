@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from selftime.data.arrays import SeriesError, are_known, label_column
+from selftime.data.arrays import LabelFileError, SeriesError, are_known, label_column
 from selftime.data.clock import Stamps, in_zone
+from selftime.data.columns import Table, column_in
 from selftime.data.formats.times import parse_times
 from selftime.data.schema import LABEL_NAMES, list_names, plain_name
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Table, column_in
 from selftime.door import option
 
 KEY_NAMES = ("id", "unique_id", "series", "file", "filename", "file_name", "path", "name")
@@ -37,13 +37,20 @@ def labelled_part(series: SeriesSet, name: str) -> SeriesSet:
     return series if known.all() else series[known]
 
 
-def share_in_words(known: np.ndarray, name: str = "") -> list[str]:
-    """Say how many of the series are labelled, where not all are; nothing where none is."""
+def share_in_words(known: np.ndarray, name: str = "", said: Sequence[str] = ()) -> list[str]:
+    """Say how many of the series are labelled, where not all are; nothing where none is.
+
+    Nor where notes in ``said`` count them already, as those of labels from a file do.
+    """
     count = int(known.sum())
-    if count in (0, len(known)):
+    if count in (0, len(known)) or any(_count_in_words(count, len(known)) in it for it in said):
         return []
     of = f" of {name}" if name else ""
     return [f"{count:,} of {len(known):,} series{of} are labelled"]
+
+
+def _count_in_words(count: int, every: int) -> str:
+    return f"{count:,} of {every:,} series labelled"
 
 
 class LabelTable(NamedTuple):
@@ -118,7 +125,7 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
             f"ids or file names, such as {str(series.ids[0])!r}"
         )
     if (owners < 0).all():
-        raise SeriesError(
+        raise LabelFileError(
             f"{source}: none of its {len(owners)} rows matches a series: they name "
             f"{list_names(strange[:3])}, the series are {list_names([*map(str, series.ids[:3])])}: "
             "write ids, file names or file names without their ending"
@@ -177,7 +184,7 @@ def _of_series(
                 "wanted one: correct a row, or give each its start and end"
             )
         out[i] = value
-    note = f"{len(set(owners.tolist())):,} of {len(series):,} series labelled"
+    note = _count_in_words(len(set(owners.tolist())), len(series))
     return replace(series, labels=label_column(out)), note
 
 
@@ -269,14 +276,18 @@ def labels_of_spans(
     if series.step_labels is None:
         return None
     known = are_known(series.step_labels)
-    names, codes = np.unique(series.step_labels[known].astype(str), return_inverse=True)
-    hot = np.zeros((len(known) + 1, len(names)), np.int64)
-    hot[1 + np.flatnonzero(known), codes] = 1
-    counts = np.cumsum(hot, axis=0)
-    inside = counts[starts + lengths] - counts[starts]  # (W,K)
-    best = inside.argmax(axis=1)
-    place = np.zeros(len(names), np.int64)
-    place[codes] = np.flatnonzero(known)
-    found: np.ndarray = series.step_labels[place[best]].astype(object)
-    found[inside.max(axis=1) * 2 <= lengths] = None
+    own = series.step_labels[known]
+    _, first, codes = np.unique(own.astype(str), return_index=True, return_inverse=True)
+    rows, ends, S = np.flatnonzero(known), starts + lengths, len(known)
+    best = np.zeros(len(starts), np.int64)
+    for bit in range(len(first).bit_length()):  # more than half of the steps have its binary digits
+        ones = np.zeros(S + 1, np.int64)
+        ones[1 + rows] = codes >> bit & 1
+        ones.cumsum(out=ones)
+        best |= (2 * (ones[ends] - ones[starts]) > lengths).astype(np.int64) << bit
+    best = np.minimum(best, len(first) - 1)
+    keys = np.sort(codes * S + rows)
+    counts = np.searchsorted(keys, best * S + ends) - np.searchsorted(keys, best * S + starts)
+    found: np.ndarray = own[first[best]].astype(object)
+    found[2 * counts <= lengths] = None
     return found

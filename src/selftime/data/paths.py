@@ -4,19 +4,22 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.channels import concatenate, select_as_asked
+from selftime.data.columns import Table
 from selftime.data.files import place_of
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
+from selftime.data.formats.large import read_large
 from selftime.data.formats.npz import read_npy, read_npz
 from selftime.data.formats.text import read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
@@ -25,7 +28,7 @@ from selftime.data.labels import LabelTable, join_labels, label_table
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Table, series_of_table
+from selftime.data.tables import series_of_table
 from selftime.door import option
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
@@ -69,7 +72,13 @@ def name_part(series: SeriesSet, name: str) -> SeriesSet:
     """Name the series of a file after it: by its name alone where there is one."""
     if series.ids.tolist() == ["0"]:
         return replace(series, ids=np.array([name]))
-    return replace(series, ids=np.array([f"{name}:{i}" for i in series.ids]))
+    why = "named after the file as well"
+    columns = [
+        column._replace(role="static", reason=why) if column.role == "id" else column
+        for column in series.columns
+    ]
+    ids = np.array([f"{name}:{i}" for i in series.ids])
+    return replace(series, ids=ids, columns=tuple(columns))
 
 
 def join_parts(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
@@ -87,7 +96,16 @@ def join_parts(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
         except SeriesError as error:
             said = "".join(f"; {note}" for note in part.notes)
             raise SeriesError(f"{name}: {error}; {names[0]} came first{said}") from None
-    return concatenate(parts)
+    return concatenate(list(_number_rows(parts)))
+
+
+def _number_rows(parts: Sequence[SeriesSet]) -> Iterator[SeriesSet]:
+    """Yield the parts with their rows counted on from file to file, if any were out of order."""
+    ordered, before = all(part.rows is None for part in parts), 0
+    for part in parts:
+        rows = np.arange(len(part.steps)) if part.rows is None else part.rows
+        yield part if ordered else replace(part, rows=rows + before)
+        before += int(rows.max()) + 1
 
 
 def _kind(column: np.ndarray | None) -> str:
@@ -203,7 +221,7 @@ def _add_folders(
     several = "" not in kinds and 1 < len(set(kinds)) < len(series)
     if asked.label == "folder" or asked.group == "folder":
         if not several:
-            raise SeriesError(
+            raise (LabelsError if asked.label == "folder" else SeriesError)(
                 f"got sub-folders {sorted(set(kinds))} for {len(series)} series, wanted at least "
                 "two, every file in one, and fewer than series"
             )
@@ -234,13 +252,23 @@ def _inside(asked: Asked) -> Asked:
 
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
+    if (series := _read_in_parts(path, asked)) is not None:
+        return series
     found = _read_bytes(path)
     try:
         if isinstance(found, Table):
             return series_of_table(found, asked)
         return select_as_asked(found, asked)
     except SeriesError as error:
-        raise SeriesError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
+    """Read a large file; None where that fails, since readers of whole files say where."""
+    with suppress(SeriesError):
+        large = read_large(path)
+        return None if large is None else series_of_table(large, asked)
+    return None
 
 
 def _read_bytes(path: Path) -> SeriesSet | Table:

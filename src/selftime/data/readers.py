@@ -10,6 +10,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError, column_of, label_column
 from selftime.data.channels import mark_as_number, select_as_asked
+from selftime.data.columns import Table
 from selftime.data.files import place_of
 from selftime.data.fills import fill_notes
 from selftime.data.formats.csv_parquet import table_of_frame
@@ -18,7 +19,7 @@ from selftime.data.paths import join_parts, name_part, read_labels, read_path, r
 from selftime.data.recordings import cut_recordings
 from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
-from selftime.data.tables import Table, series_of_table
+from selftime.data.tables import series_of_table
 from selftime.door import tell
 
 

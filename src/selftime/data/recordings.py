@@ -88,7 +88,7 @@ def cut_recordings(
         notes = (*notes, f"{(~long).sum():,} series shorter than a window are left out")
         series = series[np.flatnonzero(long)]
     starts, lengths, owners = spans_of_windows(series, steps, every)
-    return replace(cut_spans(series, starts, lengths, owners), columns=series.columns, notes=notes)
+    return replace(cut_spans(series, starts, lengths, owners), notes=notes)
 
 
 def steps_in(series: SeriesSet, length: int | str, name: str) -> int:

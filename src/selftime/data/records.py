@@ -18,6 +18,7 @@ Arrays = dict[str, np.ndarray]
 LARGEST = 10_000_000
 """No whole number but a seed is larger: sizes, steps, numbers of things."""
 _SEEDS = ("seed", "random_state")
+_NOTHING: Mapping[str, Any] = {}
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
 
 
@@ -35,7 +36,7 @@ class Kind(NamedTuple):
 
     type: type
     fields: Mapping[str, Any]
-    make: Callable[..., Any]
+    make: Callable[[dict[str, Any]], Any]
     values: Callable[[Any], Mapping[str, Any]] | None = None
     optional: tuple[str, ...] = ()
     unbounded: tuple[str, ...] = ()
@@ -45,15 +46,21 @@ Kinds = dict[str, Kind]
 """The kinds that a file may name."""
 
 
-def plain_kind(type: type, *, unbounded: tuple[str, ...] = (), **other: Any) -> Kind:
+def plain_kind(
+    type: type, *, unbounded: tuple[str, ...] = (), other: Mapping[str, Any] = _NOTHING
+) -> Kind:
     """Return the kind of a dataclass or named tuple; ``other`` replaces types of its fields."""
-    hints = get_type_hints(type) | other
+    hints = get_type_hints(type) | dict(other)
     fields = {name: hints[name] for name in signature(type).parameters}
-    return Kind(type, fields, type, unbounded=unbounded)
+    return Kind(type, fields, lambda values: type(**values), unbounded=unbounded)
 
 
 def fitted_kind(
-    type: type, *, without: tuple[str, ...] = (), optional: tuple[str, ...] = (), **other: Any
+    type: type,
+    *,
+    without: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+    other: Mapping[str, Any] = _NOTHING,
 ) -> Kind:
     """Return the kind of an estimator: arguments of its constructor, then its annotated attributes.
 
@@ -67,12 +74,12 @@ def fitted_kind(
     """
     settings = get_type_hints(type.__init__)  # type: ignore[misc] # of the class itself
     learned = {name: hint for name, hint in get_type_hints(type).items() if name.endswith("_")}
-    hints = settings | learned | other
+    hints = settings | learned | dict(other)
     fields = {name: h for name, h in hints.items() if name not in (*without, "return")}
 
-    def make(**values: Any) -> Any:
-        made = type(**{name: values.pop(name) for name in settings if name in values})
-        vars(made).update(values)
+    def make(values: dict[str, Any]) -> Any:
+        made = type(**{name: values[name] for name in settings if name in values})
+        vars(made).update({k: value for k, value in values.items() if k not in settings})
         return made
 
     return Kind(type, fields, make, optional=optional)
@@ -99,7 +106,10 @@ def pack(value: Any, kinds: Kinds, arrays: Arrays, place: str = "") -> Any:
         return {k: pack(v, kinds, arrays, f"{place}.{k}".strip(".")) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [pack(part, kinds, arrays, f"{place}.{i}") for i, part in enumerate(value)]
-    raise ValueError(f"got {type(value).__name__} for {place}, wanted one of {', '.join(kinds)}")
+    raise ValueError(
+        f"{place} is a {type(value).__name__}, which cannot be written to a folder, wanted plain "
+        f"values, arrays, or one of {', '.join(kinds)}"
+    )
 
 
 def _pack_fields(
@@ -241,7 +251,7 @@ def _unpack_record(stored: Any, hint: Any, kinds: Kinds, arrays: Arrays) -> Any:
         }
     for name, value in values.items():
         _check_bounds(value, f"{stored['kind']}.{name}", name in kind.unbounded)
-    made = kind.make(**values)
+    made = kind.make(values)
     return _checked(stored["kind"], isinstance(made, hint), hint) and made
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from selftime.data.arrays import SeriesError
+from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.cells import Evidence, dates_of_names, holds_dates, is_text, known_in
 from selftime.data.schema import (
     ID_NAMES,
@@ -93,9 +93,8 @@ class _Decision:
         given = [name for name in single if name not in (None, "none")]
         for name in [*given, *(self.asked.channels or ()), *self.asked.ignore]:
             if name not in self.names:
-                raise SeriesError(
-                    f"has no column {name!r}, only {list_names(self.names)}: check the name"
-                )
+                kind = LabelsError if name == self.asked.label else SeriesError
+                raise kind(f"has no column {name!r}, only {list_names(self.names)}: check the name")
 
     def _take_asked(self) -> None:
         for name in self.asked.ignore:
@@ -149,7 +148,7 @@ class _Decision:
         dated = [name for name in dated if self.seen.tells_rows_apart(name, self._free())]
         for name in dated[:1]:
             self._give("time", name, "it holds times")
-            if is_text(self.seen.kind(name)):
+            if is_text(self.seen.kind(name)) or not self.seen.typed:
                 self._say("time", name, "it holds times")
 
     def _is_wide(self) -> bool:
@@ -168,7 +167,7 @@ class _Decision:
             return True
         counters = [n for n in self._free() if plain_name(n) in COUNTER_NAMES]
         if known and not any(self.seen.counts(name, known[0], 2) for name in counters):
-            series = pc.count_distinct(self.cells.column(known[0])).as_py()
+            series = self.seen.count(known[0])
             return bool(numbered >= FEW and numbered > self.cells.num_rows / series)
         return not known and (bool(texts) or numbered > 4 * self.cells.num_rows)
 
@@ -346,14 +345,14 @@ class _Decision:
             )
 
     def _leave_out_text(self, name: str) -> None:
-        cells, kind = self.cells.column(name), self.seen.kind(name)
+        kind = self.seen.kind(name)
         if not is_text(kind) and not pa.types.is_temporal(kind):
             raise SeriesError(
                 f"column {name!r} holds {kind}, wanted numbers: leave it out, "
                 f"{option('ignore', name)}"
             )
         id_ = self._name_of("id")
-        few = pc.count_distinct(cells).as_py()
+        few = self.seen.count(name)
         static = (
             id_ is not None and self.layout == "long" and self.seen.is_constant_within(id_, name)
         )

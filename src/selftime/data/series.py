@@ -1,11 +1,12 @@
 """SeriesSet: any number of series, equal or unequal in length, as one flat array."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from selftime.data.arrays import SeriesError as SeriesError
@@ -16,16 +17,17 @@ from selftime.data.arrays import (
     concatenate_steps,
     label_column,
     spans,
-    take_origin,
+    split_origins,
 )
 from selftime.data.clock import Stamps
-from selftime.data.schema import Column
+from selftime.data.frames import Tabular, html_table, join_columns
+from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
 
 Index = int | slice | Sequence[int] | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesSet:
+class SeriesSet(Tabular):
     """Series laid end to end, so that unequal lengths and windows cost no copies.
 
     Series ``i`` is ``steps[offsets[i]:offsets[i + 1]]``. Build one with :meth:`of` from arrays
@@ -52,6 +54,7 @@ class SeriesSet:
             where nothing was, as almost always.
         recordings: (N,) the series that windows were cut from, or None.
         starts: (N,) the step of its recording at which each window begins, or None.
+        rows: (S,) the row of the table that each step came from; None where they follow in order.
         source: the path or sample they were read from; parts of them have none.
         columns: of the table that they were read from, each with its role.
         notes: what was decided in reading them, a sentence each.
@@ -73,6 +76,7 @@ class SeriesSet:
     origin: Float64[np.ndarray, "N C"] | None = None
     recordings: np.ndarray | None = None
     starts: Int64[np.ndarray, "N"] | None = None
+    rows: Int64[np.ndarray, "S"] | None = None
     source: str | None = None
     columns: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
@@ -131,13 +135,28 @@ class SeriesSet:
         labels: Any = None,
     ) -> "SeriesSet":
         """Build series from steps (S,C) that lie end to end already; NaN means missing."""
-        missing, offsets = np.isnan(steps), np.cumsum([0, *lengths], dtype=np.int64)
-        plain, origin = take_origin(steps, offsets)
+        names = names_of_channels(steps.shape[1])
+        series = cls.from_columns(steps.T, lengths, ids=ids, channels=names, labels=labels)
+        return replace(series, channels=tuple(channels)) if channels else series
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Iterable[Float[np.ndarray, "S"]],
+        lengths: Int64[np.ndarray, "N"],
+        *,
+        channels: Sequence[str],
+        ids: Any = None,
+        labels: Any = None,
+    ) -> "SeriesSet":
+        """Build series from the values (S,) of each channel in turn; NaN means missing."""
+        offsets = np.cumsum([0, *lengths], dtype=np.int64)
+        steps, observed, origin = split_origins(columns, len(channels), offsets)
         return cls(
-            steps=np.where(missing, np.float32(0), plain),
+            steps=steps,
             offsets=offsets,
-            observed=~missing if missing.any() else None,
-            channels=tuple(channels) if channels else names_of_channels(steps.shape[1]),
+            observed=observed,
+            channels=tuple(channels),
             ids=np.arange(len(lengths)).astype(str) if ids is None else column_of(ids, "ids"),
             labels=None if labels is None else label_column(labels),
             origin=origin,
@@ -179,6 +198,8 @@ class SeriesSet:
             origin=None if self.origin is None else self.origin[owners],
             recordings=None if self.recordings is None else self.recordings[owners],
             starts=None if self.starts is None else self.starts[owners],
+            rows=None if self.rows is None else self.rows[rows],
+            columns=self.columns,
         )
 
     @property
@@ -226,13 +247,19 @@ class SeriesSet:
             out[i, :, : self.lengths[i]] = self.series(i)
         return out
 
-    def keys(self) -> dict[str, Any]:
-        """Columns that name the series in results: ``id``, and of windows their start and end.
+    def name_of(self, role: Role, usual: str) -> str:
+        """Return the name of the column of a role in the table they came from, else the usual."""
+        return next((column.name for column in self.columns if column.role == role), usual)
 
-        Dates are arrow columns in the type and zone in which they came.
+    def keys(self) -> dict[str, Any]:
+        """Columns that name the series in results: their id, and of windows their start and end.
+
+        The id is called as it was in the table that came in, else ``unique_id``. Dates are arrow
+        columns in the type and zone in which they came.
         """
+        name = self.name_of("id", "unique_id")
         if self.recordings is None or self.starts is None:
-            return {"id": self.ids}
+            return {name: self.ids}
         first, last = self.offsets[:-1], self.offsets[1:] - 1
         ends: dict[str, Any]
         if self.times is None:
@@ -241,7 +268,52 @@ class SeriesSet:
             ends = {"start": self.times[first], "end": self.times[last]}
             if self.times.dtype.kind == "M":
                 ends = {name: self.stamps.column(times) for name, times in ends.items()}
-        return {"id": self.recordings, **ends}
+        return join_columns({name: self.recordings}, ends)
+
+    def step_columns(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values (S,…) of all steps beside ids, times and step numbers, as columns.
+
+        Rows are in the order of the table that came in. Names are those of its columns, else
+        ``unique_id`` and ``ds``; a single series without an id has no column of it.
+        """
+        owners = np.repeat(np.arange(len(self)), self.lengths)
+        order = np.arange(len(owners)) if self.rows is None else np.argsort(self.rows)
+        keys: dict[str, Any] = {}
+        if len(self) > 1 or any(column.role == "id" for column in self.columns):
+            keys[self.name_of("id", "unique_id")] = self.ids[owners][order]
+        if self.times is not None:
+            keys[self.name_of("time", "ds")] = self.stamps.column(self.times[order])
+        steps = np.arange(len(owners)) - self.offsets[owners]
+        each = {name: np.asarray(column)[order] for name, column in values.items()}
+        return join_columns(keys, {"step": steps[order]}, each)
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return a row for each step, which :func:`selftime.read` reads again: names, channels.
+
+        Names of ids and times are those that they came with where these are well known, else
+        ``unique_id`` and ``ds``; then come ``label`` and ``group`` if there are any.
+        """
+        rows = np.repeat(np.arange(len(self)), self.lengths)
+        id, time = self.name_of("id", "unique_id"), self.name_of("time", "ds")
+        known = plain_name(id) in ID_NAMES and self.recordings is None
+        columns = {
+            id if known else "unique_id": self.ids[rows],
+            time if plain_name(time) in TIME_NAMES else "ds": None
+            if self.times is None
+            else self.stamps.column(self.times),
+            "label": self.step_labels if self.labels is None else self.labels[rows],
+            "group": None if self.groups is None else self.groups[rows],
+        }
+        values = self.steps if self.origin is None else self.steps + self.origin[rows]
+        gaps = np.zeros(values.shape, bool) if self.observed is None else ~self.observed
+        channels = [pa.array(values[:, c], mask=gaps[:, c]) for c in range(self.n_channels)]
+        present = {name: column for name, column in columns.items() if column is not None}
+        return join_columns(present, dict(zip(self.channels, channels, strict=True)))
+
+    def _repr_html_(self) -> str:
+        labels = {} if self.labels is None else {"label": self.labels}
+        steps = {"steps": self.lengths, "missing": _missing_steps(self)}
+        return html_table(join_columns(self.keys(), labels, steps), repr(self))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of values, mask and lengths: equal data give equal text."""
@@ -255,6 +327,12 @@ class SeriesSet:
         low, high = int(self.lengths.min()), int(self.lengths.max())
         steps = f"{low}" if low == high else f"{low} to {high}"
         return f"SeriesSet({len(self)} series, {self.n_channels} channels, {steps} steps)"
+
+
+def _missing_steps(x: SeriesSet) -> Int64[np.ndarray, "N"]:
+    """Return the number of steps of each series at which a value is missing."""
+    gaps = np.zeros(len(x.steps), bool) if x.observed is None else ~x.observed.all(axis=1)
+    return np.add.reduceat(gaps.astype(np.int64), x.offsets[:-1])
 
 
 def names_of_channels(n: int) -> tuple[str, ...]:
@@ -277,8 +355,8 @@ def check_series(x: SeriesSet) -> None:
         )
     _check_finite(x)
     if x.observed is not None:
-        valid = np.add.reduceat(x.observed.any(axis=1).astype(np.int64), x.offsets[:-1])
-        if (valid == 0).any():
+        valid = np.logical_or.reduceat(x.observed.any(axis=1), x.offsets[:-1])
+        if not valid.all():
             name = x.ids[int(np.argmin(valid))]
             raise SeriesError(f"series '{name}' has no observed value at all: drop it")
 
@@ -289,7 +367,7 @@ def _check_columns(x: SeriesSet) -> None:
             f"got {len(x.channels)} channel names for {x.n_channels} channels: "
             "at least one channel and a name for each is wanted"
         )
-    for name in ("times", "step_labels"):
+    for name in ("times", "step_labels", "rows"):
         column = getattr(x, name)
         if column is not None and len(column) != len(x.steps):
             raise SeriesError(f"got {len(column)} {name} for {len(x.steps)} steps: wanted one each")

@@ -75,7 +75,7 @@ def split_by_group(
 def hold_out(
     series: SeriesSet, share: float = 1 / 3, *, seed: int = 0
 ) -> tuple[SeriesSet, SeriesSet]:
-    """Set a share of the labelled series aside to be judged on.
+    """Hold out a share of the labelled series, to be judged on.
 
     Of every class the same share is drawn, and one series at least stays; where series have groups
     (subjects, machines), whole groups are drawn. Series without a label stay.
@@ -88,7 +88,7 @@ def hold_out(
 
     Args:
         series: N series, some of them or all with labels.
-        share: that is set aside, between 0 and 1.
+        share: that is held out, between 0 and 1.
         seed: fixes the draw.
 
     Raises:
@@ -99,7 +99,7 @@ def hold_out(
         raise SeriesError(f"got share {share}, wanted a share between 0 and 1, such as 0.3")
     if len(known) < 2:
         raise SeriesError(
-            f"got {len(known)} labelled series, wanted at least 2, so that some can be set aside: "
+            f"got {len(known)} labelled series, wanted at least 2, so that some can be held out: "
             f"name their labels, {option('labels', 'labels.csv')} or {option('label', 'class')}"
         )
     if series.groups is None:
@@ -107,10 +107,10 @@ def hold_out(
     else:
         numbered = replace(series[known], ids=np.arange(len(known)))
         kept = split_by_group(numbered, 1 - share, rng)[0].ids
-    aside = np.ones(len(known), bool)
-    aside[kept] = False
+    judged = np.ones(len(known), bool)
+    judged[kept] = False
     rest = np.ones(len(series), bool)
-    rest[known[aside]] = False
+    rest[known[judged]] = False
     return series[rest], series[~rest]
 
 

@@ -1,19 +1,37 @@
 """Tables of named columns become series: layouts long, wide and series, stamps, repeated rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
-from selftime.data.arrays import SeriesError, are_known, column_of, trim_rows
-from selftime.data.cells import dates_of_names, is_number, is_text, known_in, truths_in
-from selftime.data.clock import Stamps, dates_in, in_zone
-from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, labels_of, numbers
-from selftime.data.formats.times import parse_times
+from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.cells import (
+    array_of,
+    codes_of,
+    dates_of_names,
+    is_text,
+    order_of,
+    truths_in,
+    value_type,
+    whole,
+)
+from selftime.data.columns import (
+    Table,
+    check_no_gap,
+    column_in,
+    ids_in,
+    labels_in,
+    names_of,
+    numbers_in_column,
+    take_names,
+    times_in,
+)
+from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS
 from selftime.data.roles import decide_roles
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Asked, Schema
 from selftime.data.series import SeriesSet
@@ -21,32 +39,6 @@ from selftime.door import option
 
 MANY_REPEATED = 0.05
 """Share of rows whose stamp repeats, above which series are more likely than repeated readings."""
-
-
-class Table(NamedTuple):
-    """An arrow table from a file or a frame; ``first_line`` is None where cells have types.
-
-    Attributes:
-        cells: the table.
-        named: whether columns came with names.
-        first_line: line of the first row in a text file.
-        notes: what was decided in reading the file.
-        lines: of all rows in a text file, where other lines lie between them.
-        levels: columns that were the levels of an index of pandas.
-    """
-
-    cells: Any
-    named: bool = True
-    first_line: int | None = None
-    notes: tuple[str, ...] = ()
-    lines: np.ndarray | None = None
-    levels: tuple[str, ...] = ()
-
-    def place(self, row: int, column: str) -> str:
-        """Return the place of a cell, for messages."""
-        at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
-        at = at if self.lines is None else f"line {self.lines[row]}"
-        return f"{at}, column {column!r}"
 
 
 _NOTHING = Asked()
@@ -63,10 +55,38 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
     table, asked = _fold_levels(*_with_one_id(table, asked))
     marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
     schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
+    if table.first_line is not None:
+        _check_kept(table.cells, schema)
     read = _wide if schema.layout == "wide" else _long
     found = read(table, schema, asked)
     notes = (*table.notes, *schema.notes, *found.notes, *_doubts(found, schema))
     return replace(found, columns=schema.columns, notes=notes)
+
+
+def _check_kept(cells: Any, schema: Schema) -> None:
+    """Check that columns of a text file that came without their texts need none.
+
+    Raises:
+        SeriesError: numbers or times are to be names, or could be months such as 2024.10.
+    """
+    for column in schema.columns:
+        kind = cells.schema.field(column.name).type
+        if pa.types.is_temporal(kind):
+            fits = column.role in ("time", "ignored")
+        elif pa.types.is_floating(kind):
+            fits = column.role in ("measurement", "ignored")
+            fits |= column.role == "time" and _are_plain(cells.column(column.name))
+        else:
+            fits = True
+        if not fits:
+            raise SeriesError(f"column {column.name!r} holds names, wanted their texts")
+
+
+def _are_plain(cells: Any) -> bool:
+    """Return whether numbers can only be such: some are no whole ones, and some no months."""
+    numbers = array_of(whole(cells))
+    is_whole, is_month = numbers == np.rint(numbers), (numbers >= 1900) & (numbers < 2101)
+    return not (is_whole.all() or is_month.all())
 
 
 def _doubts(series: SeriesSet, schema: Schema) -> Iterator[str]:
@@ -91,7 +111,7 @@ def _fold_levels(table: Table, asked: Asked) -> tuple[Table, Asked]:
     The time is the level of dates, else of a well-known name, else the last if it holds numbers.
     """
     levels = [name for name in table.levels if name in table.cells.column_names]
-    kinds = {name: table.cells.schema.field(name).type for name in levels}
+    kinds = {name: value_type(table.cells.schema.field(name).type) for name in levels}
     times = [name for name in levels if pa.types.is_temporal(kinds[name])]
     times += [name for name in levels if name.lower() in TIME_NAMES]
     times += [name for name in levels[-1:] if not is_text(kinds[name])]
@@ -110,6 +130,7 @@ def _join_columns(cells: Any, names: Sequence[str]) -> tuple[str, Any]:
     name = "/".join(names)
     if len(names) == 1:
         return name, cells
+    cells = cells if isinstance(cells, pa.Table) else cells.read()
     texts = [cells.column(other).cast(pa.string()) for other in names]
     joined = pc.binary_join_element_wise(*texts, "/")
     return name, cells.drop_columns(list(names)).add_column(0, name, joined)
@@ -127,7 +148,7 @@ def _with_one_id(table: Table, asked: Asked) -> tuple[Table, Asked]:
 
 def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     steps, lengths = trim_rows(_values(table, schema, asked))
-    series = SeriesSet.from_steps(steps, lengths, ids=_ids(table, schema.of("id")))
+    series = SeriesSet.from_steps(steps, lengths, ids=ids_in(table, schema.of("id")))
     labels, groups = (column_in(table, schema.of(role)) for role in ("label", "group"))
     dates = dates_of_names(schema.channels)
     times = None if dates is None else np.concatenate([dates[:n] for n in lengths])
@@ -136,147 +157,94 @@ def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
 
 def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
     """Read a long table; one series is a long table in which every row has the same id."""
-    ids, codes = None, np.zeros(table.cells.num_rows, np.int64)
+    ids, codes = None, np.broadcast_to(np.int32(0), table.cells.num_rows)
     if schema.layout == "long":
-        _check_no_gap(table, str(schema.of("id")))
-        encoded = _cells(table, str(schema.of("id"))).dictionary_encode()  # by first appearance
-        codes = np.asarray(encoded.indices, np.int64)
-        ids = _plain_names(table, encoded.dictionary)
-    times, stamps, said = _times(table, schema.of("time"), asked)
-    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
-    values, notes = _values(table, schema, asked), [*said]
-    if times is not None:
-        same = (times[order][1:] == times[order][:-1]) & (codes[order][1:] == codes[order][:-1])
-        if same.any():
-            values = _without_repeats(table, schema, asked, values, order, same)
-            order = order[np.r_[True, ~same]]
-            notes.append(_repeats_in_words(times, same, asked))
-    lengths = np.bincount(codes[order])
-    series = SeriesSet.from_steps(values[order], lengths, ids=ids, channels=schema.channels)
-    first = np.cumsum(lengths) - lengths
-    labels, step_labels = _labels(table, schema, order, first)
+        check_no_gap(table, str(schema.of("id")))
+        codes, names = codes_of(table.cells.column(str(schema.of("id"))))
+        ids = names_of(table, names)
+    times, stamps, said = times_in(table, schema.of("time"), asked)
+    order, new = order_of(codes, times)
+    notes = [*said]
+    if not new.all():
+        _check_repeats(table, str(schema.of("time")), asked, order, new)
+        notes.append(_repeats_in_words(int((~new).sum()), asked))
+
+    def sort(column: np.ndarray) -> np.ndarray:
+        column = column if order is None else column[order]
+        return column if new.all() else column[new]
+
+    def values(name: str) -> Float64[np.ndarray, "S"]:
+        found = numbers_in_column(table, name, asked)
+        if not isinstance(table.cells, pa.Table):
+            table.cells.forget(name)
+        mean = asked.repeated == "mean" and not new.all()
+        return _means(found, order, new) if mean else sort(found)
+
+    codes = sort(codes)
+    first = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+    labels, step_labels = _labels(table, schema.of("label"), sort, first)
     return replace(
-        series,
-        times=None if times is None else times[order],
+        SeriesSet.from_columns(
+            map(values, schema.channels),  # each is let go before the next
+            np.diff(first, append=int(new.sum())),
+            ids=ids,
+            channels=schema.channels,
+        ),
+        times=None if times is None else sort(times),
         stamps=stamps,
         labels=labels,
         step_labels=step_labels,
-        groups=_groups(table, schema.of("group"), order, first),
+        groups=_groups(table, schema.of("group"), sort, first),
+        rows=None if order is None else sort(np.arange(len(order))),
         notes=tuple(notes),
     )
 
 
+_Sort = Callable[[np.ndarray], np.ndarray]
+"""Brings a column of rows into the order of the series."""
+
+
 def _values(table: Table, schema: Schema, asked: Asked) -> Float64[np.ndarray, "R C"]:
-    """Return the measurements of all rows, NaN where missing or as good as (``missing``)."""
-    marks = (*MISSING_CELLS, "", *map(str, asked.missing))
-    values = np.stack([_numbers(table, name, marks) for name in schema.channels], axis=1)
-    for mark in asked.missing:
-        number = _as_number(mark)
-        if number is not None:
-            values[np.isclose(values, number, rtol=1e-6, atol=0)] = np.nan
-    return values
+    """Return the measurements of all rows, NaN where missing."""
+    return np.stack([numbers_in_column(table, name, asked) for name in schema.channels], axis=1)
 
 
-def _as_number(mark: Any) -> float | None:
-    try:
-        return float(mark)
-    except ValueError:
-        return None
-
-
-def _numbers(table: Table, name: str, marks: tuple[str, ...]) -> Float64[np.ndarray, "R"]:
-    cells = _cells(table, name)
-    if is_text(cells.type):
-        return np.asarray(numbers(cells, lambda row: table.place(row, name), marks), np.float64)
-    if not is_number(cells.type):
-        raise SeriesError(
-            f"column {name!r} holds {cells.type}, wanted numbers: name others, {option('channels')}"
-        )
-    values = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    with np.errstate(over="ignore"):
-        far = np.isinf(values.astype(np.float32))
-    if far.any():
-        row = int(np.argmax(far))
-        raise SeriesError(
-            f"{table.place(row, name)}: got {cells[row].as_py()}, wanted a finite 32-bit number: "
-            f"rescale, or say that it means missing, {option('missing')}"
-        )
-    return values.copy()
-
-
-def _times(
-    table: Table, name: str | None, asked: Asked
-) -> tuple[np.ndarray | None, Stamps, tuple[str, ...]]:
-    """Return the stamps of the rows, in UTC where they have a zone, what they are, and notes."""
-    if name is None:
-        return None, Stamps(), ()
-    notes: tuple[str, ...] = ()
-    cells = _cells(table, name)
-    kind, zone = "time", getattr(cells.type, "tz", None)
-    if is_text(cells.type):
-        times, zone, kind, notes = parse_times(
-            cells, lambda row: table.place(row, name), epochs=False
-        )
-    elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
-        kind = "date" if pa.types.is_date(cells.type) else "time"
-        times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype("datetime64[ns]")
-    elif pa.types.is_integer(cells.type) and not cells.null_count:
-        times = np.asarray(cells.to_numpy(zero_copy_only=False)).astype(np.int64)
-    elif is_number(cells.type):
-        times = np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    else:
-        raise SeriesError(f"column {name!r} holds {cells.type}, wanted times or numbers")
-    lost = np.isnat(times) if times.dtype.kind in "mM" else ~np.isfinite(times)
-    if lost.any():
-        raise SeriesError(
-            f"{table.place(int(np.argmax(lost)), name)}: got no time, wanted one for each row: "
-            f"drop the row, or read rows in their order, {option('time', 'none')}"
-        )
-    if times.dtype.kind not in "mM":
-        return *(dates_in(times) or (times, Stamps(None, "number"))), notes
-    stamps = Stamps(zone, kind)  # type: ignore[arg-type]
-    return *in_zone(times, stamps, asked.time_zone), notes
-
-
-def _without_repeats(
-    table: Table,
-    schema: Schema,
-    asked: Asked,
-    values: np.ndarray,
-    order: Int64[np.ndarray, "R"],
-    same: np.ndarray,
-) -> np.ndarray:
-    """Return values whose first row of each stamp counts for all of them.
+def _check_repeats(
+    table: Table, name: str, asked: Asked, order: np.ndarray | None, new: Bool[np.ndarray, "R"]
+) -> None:
+    """Check that rows may repeat stamps.
 
     Raises:
         SeriesError: where repeated stamps are refused, or so many that rows may be of several
             series.
     """
-    row = int(order[int(np.argmax(same)) + 1])
-    if asked.repeated == "refuse" or (asked.repeated is None and same.mean() > MANY_REPEATED):
-        name = str(schema.of("time"))
+    count = int((~new).sum())
+    if asked.repeated == "refuse" or (
+        asked.repeated is None and count / (len(new) - 1) > MANY_REPEATED
+    ):
+        row = int(new.argmin()) if order is None else int(order[new.argmin()])
         raise SeriesError(
-            f"{table.place(row, name)}: got a time twice in one series, as in {int(same.sum()):,} "
-            f"of {len(order):,} rows, wanted each once: name the column that tells series apart, "
+            f"{table.place(row, name)}: got a time twice in one series, as in {count:,} "
+            f"of {len(new):,} rows, wanted each once: name the column that tells series apart, "
             f"{option('id')} (several with commas), or say which row counts, "
             f"{option('repeated', 'first')} or {option('repeated', 'mean')}, or keep the order of "
             f"rows, {option('time', 'none')}"
         )
-    if asked.repeated != "mean":
-        return values
-    run = np.cumsum(np.r_[True, ~same]) - 1  # rows with one stamp
-    first = np.flatnonzero(np.r_[True, ~same])
-    there = ~np.isnan(values[order])
-    total = np.add.reduceat(np.where(there, values[order], 0.0), first, axis=0)
+
+
+def _means(
+    values: Float64[np.ndarray, "R"], order: np.ndarray | None, new: Bool[np.ndarray, "R"]
+) -> Float64[np.ndarray, "S"]:
+    """Return the means of rows with one stamp."""
+    values = (values if order is None else values[order])[:, None]
+    there, first = ~np.isnan(values), np.flatnonzero(new)
+    total = np.add.reduceat(np.where(there, values, 0.0), first, axis=0)
     count = np.add.reduceat(there.astype(np.float64), first, axis=0)
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    out = values.copy()
-    out[order] = mean[run]
-    return out
+    return np.asarray(mean[:, 0])
 
 
-def _repeats_in_words(times: np.ndarray, same: np.ndarray, asked: Asked) -> str:
-    n = int(same.sum())
+def _repeats_in_words(n: int, asked: Asked) -> str:
     rows = "1 row repeats a stamp" if n == 1 else f"{n:,} rows repeat a stamp"
     if asked.repeated == "mean":
         return f"{rows}: their mean counts"
@@ -285,90 +253,41 @@ def _repeats_in_words(times: np.ndarray, same: np.ndarray, asked: Asked) -> str:
 
 
 def _labels(
-    table: Table, schema: Schema, order: Int64[np.ndarray, "R"], first: Int64[np.ndarray, "N"]
+    table: Table, name: str | None, sort: _Sort, first: Int64[np.ndarray, "N"]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the labels of series, or those of steps where they change within a series."""
-    column = column_in(table, schema.of("label"))
-    if column is None:
+    codes, values = labels_in(table, name)
+    if values is None:
         return None, None
-    column = column[order]
-    of_series = _constant(column, first)
-    return (of_series, None) if of_series is not None else (None, column)
+    codes = sort(codes)
+    of_series = _constant(codes, first)
+    if of_series is None:
+        return None, take_names(values, codes)
+    return take_names(values, of_series), None
 
 
-def _constant(column: np.ndarray, first: Int64[np.ndarray, "N"]) -> np.ndarray | None:
-    """Return the value of each series in a column, blanks left out; None where some has several."""
-    known = are_known(column)
-    names, codes = np.unique(column[known].astype(str), return_inverse=True)
-    high, low = np.full(len(column), -1), np.full(len(column), len(names))
-    high[known] = low[known] = codes
-    most, least = np.maximum.reduceat(high, first), np.minimum.reduceat(low, first)
-    if ((most != least) & (most >= 0)).any():
-        return None
-    place = np.zeros(max(len(names), 1), np.int64)
-    place[codes] = np.flatnonzero(known)
-    found = column[place[np.maximum(most, 0)]].astype(column.dtype)
-    if (most < 0).any():
-        found = found.astype(object)
-        found[most < 0] = None
-    return found
+def _constant(
+    codes: Int32[np.ndarray, "S"], first: Int64[np.ndarray, "N"]
+) -> Int32[np.ndarray, "N"] | None:
+    """Return the one value of each series in a column, -1 for none; None where some has several."""
+    most = np.maximum.reduceat(codes, first)
+    least = np.minimum.reduceat(np.where(codes < 0, np.iinfo(codes.dtype).max, codes), first)
+    return None if ((most != least) & (most >= 0)).any() else most
 
 
 def _groups(
-    table: Table, name: str | None, order: Int64[np.ndarray, "R"], first: Int64[np.ndarray, "N"]
+    table: Table, name: str | None, sort: _Sort, first: Int64[np.ndarray, "N"]
 ) -> np.ndarray | None:
-    column = column_in(table, name)
-    if column is None or name is None:
+    codes, values = labels_in(table, name)
+    if values is None or name is None:
         return None
-    found = _constant(column[order], first)
-    if found is None or not are_known(found).all():
+    found = _constant(sort(codes), first)
+    if found is None or (found < 0).any():
         raise SeriesError(
             f"column {name!r} changes within a series, wanted one group for each: leave it out, "
             f"{option('ignore', name)}, or name another, {option('group')}"
         )
-    return found
-
-
-def column_in(table: Table, name: str | None) -> np.ndarray | None:
-    """Return labels or groups as they are, or parsed where cells come from a text file.
-
-    None stands where there is no label.
-    """
-    if name is None:
-        return None
-    cells = known_in(_cells(table, name))
-    known = cells.drop_null()
-    if not len(known):
-        return None
-    values = _plain_names(table, known)
-    if len(known) == len(cells):
-        return values
-    out = np.full(len(cells), None, object)
-    out[np.asarray(cells.is_valid())] = values.tolist()
-    return out
-
-
-def _plain_names(table: Table, cells: Any) -> np.ndarray:
-    """Return ids or labels in their own type; texts of a file are numbers where nothing is lost."""
-    if is_text(cells.type) and table.first_line is not None:
-        return labels_of(cells)
-    if pa.types.is_temporal(cells.type):
-        return np.asarray(cells.to_numpy(zero_copy_only=False))
-    return column_of(cells.to_pylist(), "labels")
-
-
-def _ids(table: Table, name: str | None) -> np.ndarray | None:
-    if name is None:
-        return None
-    _check_no_gap(table, name)
-    return _plain_names(table, _cells(table, name))
-
-
-def _check_no_gap(table: Table, name: str) -> None:
-    cells = _cells(table, name)
-    if cells.null_count:
-        row = cells.is_null().to_pylist().index(True)
-        raise SeriesError(f"{table.place(row, name)}: got nothing, wanted a name: fill it in")
+    return take_names(values, found)
 
 
 def _plain(cells: Any, typed: bool) -> Any:
@@ -376,8 +295,12 @@ def _plain(cells: Any, typed: bool) -> Any:
 
     Texts of a file that are all true or false are truth values, as they are in a frame.
     """
+    if not isinstance(cells, pa.Table):
+        if not any(map(_is_indirect, cells.schema.types)):
+            return cells.rename_columns([str(name).strip() for name in cells.column_names])
+        cells = cells.read()
     for i, field in enumerate(cells.schema):
-        if pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(field.type) and _is_indirect(field.type):
             column = cells.column(i).cast(field.type.value_type)
         elif pa.types.is_duration(field.type):
             whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
@@ -391,8 +314,7 @@ def _plain(cells: Any, typed: bool) -> Any:
     return cells.rename_columns([str(name).strip() for name in cells.column_names])
 
 
-def _cells(table: Table, name: str) -> Any:
-    cells = table.cells.column(name).combine_chunks()
-    if isinstance(cells, pa.ChunkedArray):  # older arrow keeps an empty or single chunk wrapped
-        cells = cells.chunk(0)
-    return cells
+def _is_indirect(kind: Any) -> bool:
+    """Return whether cells stand for numbers: in a dictionary, or as durations."""
+    coded = pa.types.is_dictionary(kind) and not is_text(kind.value_type)
+    return bool(coded or pa.types.is_duration(kind))

@@ -19,6 +19,7 @@ from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.text import suffix_of
 from selftime.data.formats.ts import encode_ts
+from selftime.data.frames import arrow_table
 from selftime.data.series import SeriesSet
 from selftime.door import option
 
@@ -88,9 +89,10 @@ def write_table(
         ['"id","x_0","x_1"', '"a",1,1']
 
     Args:
-        path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix,
-            ``.npz`` holds the arrays as they are, ``.npy`` the matrix "vectors" alone; or a file
-            open for bytes, such as ``sys.stdout.buffer``, which gets csv.
+        path: where to: ``.csv`` and ``.parquet`` have a column for each number of a matrix
+            (``e0``, ``e1``, … of "vectors"), ``.npz`` holds the arrays as they are, ``.npy`` the
+            matrix "vectors" alone; or a file open for bytes, such as ``sys.stdout.buffer``, which
+            gets csv.
         columns: (N,) or (N,D) arrays by name; arrow columns keep their types.
         overwrite: replace a file that exists.
 
@@ -114,14 +116,6 @@ def write_table(
     return write_file(target, buffer.getvalue())
 
 
-def _in_columns(columns: Mapping[str, Any]) -> pa.Table:
-    flat: dict[str, Any] = {}
-    for name, values in columns.items():
-        single = isinstance(values, pa.Array) or values.ndim == 1
-        flat |= {name: values} if single else {f"{name}_{j}": v for j, v in enumerate(values.T)}
-    return pa.table({name: pa.array(values) for name, values in flat.items()})
-
-
 def _with_iso_times(table: pa.Table) -> pa.Table:
     """Return a table with its stamps as text, no longer than they must be."""
     for i, field in enumerate(table.schema):
@@ -131,16 +125,17 @@ def _with_iso_times(table: pa.Table) -> pa.Table:
 
 
 def _plain(values: Any) -> np.ndarray:
-    """Return stamps as ISO text, and labels of which some are missing as text, empty for those."""
+    """Return dates as ISO text, and labels of which some are missing as text, empty for those."""
     if isinstance(values, pa.Array):
-        return np.array(iso_text(values).to_pylist())
+        dated = pa.types.is_temporal(values.type)
+        return np.array((iso_text(values) if dated else values).to_pylist())
     missing = values.dtype == object
     return np.array(["" if v is None else str(v) for v in values]) if missing else values
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
-    ".csv": lambda columns, file: arrow_csv.write_csv(_with_iso_times(_in_columns(columns)), file),
-    ".parquet": lambda columns, file: arrow_parquet.write_table(_in_columns(columns), file),
+    ".csv": lambda columns, file: arrow_csv.write_csv(_with_iso_times(arrow_table(columns)), file),
+    ".parquet": lambda columns, file: arrow_parquet.write_table(arrow_table(columns), file),
     ".npz": lambda columns, file: np.savez_compressed(
         file, allow_pickle=False, **{name: _plain(values) for name, values in columns.items()}
     ),

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from selftime.data import scaling
 from selftime.data.channels import match_channels
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
+from selftime.data.frames import Tabular, html_table
 from selftime.data.readers import read
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
@@ -25,6 +26,7 @@ from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
+from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
 
@@ -52,7 +54,7 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Tabular):
     """A learned encoder and its input: :func:`selftime.pretrain` returns it, ``load`` reads it.
 
     Example:
@@ -118,6 +120,16 @@ class Model:
                 tell("embedding", done, len(series))
         return out
 
+    def to_columns(self) -> dict[str, Any]:
+        """Return the card, a fact in each row: its section, its name and its value as text."""
+        tables = card_tables(self.card, self.config())
+        facts = [(title, name, str(v)) for title, own in tables.items() for name, v in own.items()]
+        columns = map(list, zip(*facts, strict=True))
+        return dict(zip(("section", "name", "value"), columns, strict=True))
+
+    def _repr_html_(self) -> str:
+        return html_table(self.to_columns(), repr(self))
+
     def stream(
         self,
         streams: int | None = None,
@@ -167,8 +179,8 @@ class Model:
         Args:
             path: the folder.
             overwrite: replace a model folder that stands there.
-            precision: "full" gives the same bits back; "half" writes numbers as 16-bit floats
-                where these hold them to a part in a thousand, which halves the folder.
+            precision: "full" gives the same bits back; "half" writes what was learned as 16-bit
+                floats, which halves the folder: vectors agree to a part in a thousand.
 
         Raises:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no model folder.
@@ -183,7 +195,8 @@ class Model:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
             state = pack_tensors(state)
             if precision == "half":
-                state = {name: halved(tensor) for name, tensor in state.items()}
+                maps = {*learned_maps(self.encoder), "reference_bank"}
+                state = {k: halved(t) if k in maps else t for k, t in state.items()}
             save_file(state, draft / "model.safetensors")
             config = self.config() | {"precision": precision}
             text = json.dumps(config, indent=2) + "\n"
@@ -203,8 +216,8 @@ class Model:
         }
 
 
-def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
+def card_tables(card: dict[str, Any], config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the facts of a card by section and name, from what ``config.json`` holds."""
     settings = card.get("settings", {})
     tables = {
         "Data": card.get("data", {}),
@@ -215,12 +228,17 @@ def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
     }
     if config.get("precision") == "half":
         tables["Input"]["numbers"] = "16-bit floats on disk, where these hold them; 32-bit in use"
+    return {title: facts for title, facts in tables.items() if facts}
+
+
+def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
     opening = (
         "# A selftime model",
         "Made by self-supervised learning from unlabelled time series. "
         'Use it with `selftime.load("this-folder")`.',
     )
-    return markdown_tables(opening, tables)
+    return markdown_tables(opening, card_tables(card, config))
 
 
 def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -233,7 +251,7 @@ def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, An
     return "\n\n".join(sections) + "\n"
 
 
-def made_with() -> dict[str, str]:
+def current_versions() -> dict[str, str]:
     """Return the versions of what results depend on."""
     versions = {name: version(name) for name in ("selftime", "torch", "numpy", "numba")}
     return {"python": platform.python_version(), **versions}
@@ -249,6 +267,17 @@ def check_replaced(target: Path, *, overwrite: bool, kind: str) -> None:
     """Check that a folder that is overwritten is one that was saved."""
     if target.exists() and overwrite and not (target / "config.json").is_file():
         raise FileExistsError(f"{target} is not a {kind} folder and is left alone: choose another")
+
+
+def learned_maps(encoder: Encoder) -> Iterator[str]:
+    """Yield the names of all weights that were learned, on which vectors depend smoothly.
+
+    What was drawn or measured is none of them: thresholds, and convolutions that compete.
+    """
+    yield from (name for name, _ in encoder.named_parameters())
+    for name, part in encoder.named_modules():
+        if isinstance(part, Projected):
+            yield f"{name}.weight".removeprefix(".")
 
 
 def halved(tensor: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.model import Model, load, made_with
+from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
 from selftime.engine.training.checkpoint import newest_checkpoint
@@ -163,7 +163,7 @@ def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dic
         },
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {},
-        "versions": made_with(),
+        "versions": current_versions(),
     }
 
 

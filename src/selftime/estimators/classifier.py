@@ -20,6 +20,7 @@ from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import AnyClasses, OneClass, TargetType
 from selftime.progress import Progress
 from selftime.tasks.comparison.leaks import Leaks
+from selftime.tasks.evaluation.predictions import Predictions, predictions_of
 from selftime.tasks.transfer.strategies import check_transfer
 
 
@@ -136,6 +137,19 @@ class Classifier(ClassifierMixin, TransferEstimator, Kept):  # type: ignore[misc
             ValueError: bad input, or series of other channels than the model's.
         """
         return np.asarray(self._probabilities(X))
+
+    def predictions(self, X: Any) -> Predictions:
+        """Return classes with all probabilities as a table, which can be a frame of any kind.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        series = series_in(self, X)
+        probabilities = self.predict_proba(series)
+        several = isinstance(self.solution_.target_type, AnyClasses)
+        likeliest = self.classes_[probabilities.argmax(axis=1)]
+        predicted = self.predict(series) if several else likeliest
+        return predictions_of(series, predicted, probabilities, self.classes_)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the share of labelled series that are classified right, by ``y`` or their own.

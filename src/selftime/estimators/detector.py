@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.channels import match_channels
+from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
@@ -25,7 +26,7 @@ from selftime.tasks.anomaly.detect import (
     score_recording,
     whole_recording,
 )
-from selftime.tasks.anomaly.detection import Detection, DetectionList
+from selftime.tasks.anomaly.detection import Detection, DetectionList, score_columns
 from selftime.tasks.anomaly.thresholds import settle_rate
 
 
@@ -149,23 +150,30 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         Missing timepoints score 0.
 
         Returns:
-            (T,) for one recording as (T,); (N,T) for N of one length; else a list of (T,).
+            Of a frame one of the same kind: ids, times, steps and scores, its rows in their order.
+            Of arrays (T,) for one recording as (T,); (N,T) for N of one length; else a list of
+            (T,).
 
         Raises:
             ValueError: bad input, or other channels than in ``fit``.
         """
-        series = self._recordings(X)
-        found = [part.scores[self._before :] for part in self._score_recordings(series)]
-        return _match_input(X, found)
+        series, head = self._recordings(X), frame_head(X)
+        scored = self._score_recordings(series)
+        found = [part.scores[self._before :] for part in scored]
+        return _match_input(X, found) if head is None else self._frame(head, series, scored)
 
     def predict(self, X: Any) -> Any:
         """Return whether every timepoint is in alarm, in the shape of :meth:`score`.
 
+        A frame has a column ``alarm`` beside ``score``.
+
         Raises:
             ValueError: as :meth:`score`.
         """
-        found = [self._judge(part) for part in self._score_recordings(self._recordings(X))]
-        return _match_input(X, [judged.inside[self._before :] for judged in found])
+        series, head = self._recordings(X), frame_head(X)
+        scored, first = self._score_recordings(series), self._before
+        above = [self._judge(part).inside[first:] for part in scored]
+        return _match_input(X, above) if head is None else self._frame(head, series, scored, above)
 
     def alarms(self, X: Any) -> list[list[Episode]]:
         """Return the alarms in each recording, timepoints counted from its beginning, with times.
@@ -207,6 +215,21 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
             observed=part.observed[first:],
             absent=int((~whole_recording(one)[1]).sum()),
         )
+
+    def _frame(
+        self,
+        head: Any,
+        series: SeriesSet,
+        scored: Sequence[AnomalyScores],
+        above: Sequence[np.ndarray] | None = None,
+    ) -> Any:
+        """Return scores and alarms of recordings as a frame of the kind that came in."""
+        scores, known = (
+            np.concatenate([getattr(part, name)[self._before :] for part in scored])
+            for name in ("scores", "observed")
+        )
+        alarm = None if above is None else np.concatenate(above)
+        return frame_like(head, score_columns(series, scores, known, alarm))
 
     def _judge(self, part: AnomalyScores) -> Judged:
         return part.judge(self._before, self.rate_, self.cool_down)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
 from selftime.engine.model import Model, model_at
-from selftime.estimators.inputs import frame_like, row_of
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.fitting import FittedSeries, ForecastConfig, fit_series
@@ -120,7 +120,7 @@ class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has 
         with open_progress(self.progress) as progress:
             self.fitted_ = fit_series(series, config, progress)
         self._complete(None)
-        self.fitted_on_, self.like_ = series, row_of(X)
+        self.fitted_on_, self.like_ = series, frame_head(X)
         for note in self.fitted_.notes:
             log.warning(note)
         return self
@@ -143,16 +143,18 @@ class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has 
                 the first ``horizon`` count. Covariates that never change may be left out.
 
         Returns:
-            For frames, here or in ``fit`` where X is None, a long frame of the same kind:
-            ``unique_id``, ``ds`` where there were times that follow a rule (else the ``step``), and
-            for each channel its forecast and quantiles; else an array (N,C,H).
+            For frames, here or in ``fit`` where X is None, a long frame of the same kind: ids and
+            times under the names and in the types in which they came (else ``unique_id``, ``ds``;
+            without a rule of the times the ``step``), and for each channel its forecast and
+            quantiles; else an array (N,C,H).
 
         Raises:
             ValueError: bad input, other channels than in ``fit``, or no future of covariates for
                 some series or step.
         """
         found = self.forecasts(X, future)
-        return frame_like(getattr(self, "like_", None) if X is None else X, found)
+        like = getattr(self, "like_", None) if X is None else frame_head(X)
+        return found.mean if like is None else frame_like(like, found.to_columns())
 
     def forecasts(self, X: Any = None, future: Any = None) -> Forecasts:
         """Forecast as arrays, with quantiles and the names and times that go with them.

@@ -4,9 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import narwhals as nw
 import numpy as np
-import pyarrow as pa
 from narwhals.dependencies import is_into_dataframe
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
@@ -23,7 +21,6 @@ from selftime.engine.pretrain import pretrain
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.objectives.supervised.targets import TargetType
 from selftime.progress import Progress, open_progress
-from selftime.tasks.forecasting.forecasts import Forecasts
 from selftime.tasks.transfer.choose import fit_strategy
 from selftime.tasks.transfer.solution import Solution
 from selftime.tasks.transfer.strategies import TransferConfig
@@ -77,7 +74,7 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
         """Fit the strategy on series with known targets; pretrain on all if no model is given."""
         self._given = None if self.model is None else model_at(self.model)
         series = whole if known.all() else whole[known]
-        tell(share_in_words(known))
+        tell(share_in_words(known, said=whole.notes))
         with open_progress(self.progress) as progress:
             model = self._given or pretrain(whole, seed=self.random_state, progress=progress)
             found = fit_strategy(model, series, targets, target_type, config, progress)
@@ -194,29 +191,3 @@ def target_matrix(y: Any) -> np.ndarray | None:
     if array.dtype == object and array.ndim == 2:
         array = array.astype(np.float64)  # None is NaN
     return array if array.ndim == 2 and array.shape[1] > 1 else None
-
-
-def row_of(source: Any) -> Any:
-    """Return the first row of a frame, which tells its kind and types; None of others."""
-    return nw.from_native(source).head(1).to_native() if is_into_dataframe(source) else None
-
-
-def frame_like(source: Any, forecasts: Forecasts) -> Any:
-    """A frame of the same kind as the source (pandas, polars, arrow), else the array (N,C,H).
-
-    Times are in the unit of the source.
-    """
-    if not is_into_dataframe(source):
-        return forecasts.mean
-    given = nw.from_native(source, eager_only=True)
-    kinds = list(given.schema.values())
-    columns = {name: pa.array(column) for name, column in forecasts.columns().items()}
-    is_text = given.implementation.is_pandas() and not any(k in (nw.Date, nw.Object) for k in kinds)
-    if is_text and "ds" in columns and pa.types.is_date(columns["ds"].type):
-        columns["ds"] = columns["ds"].cast(pa.timestamp("us"))  # days of pandas are timestamps
-    frame = nw.from_arrow(pa.table(columns), backend=given.implementation)
-    units = [kind.time_unit for kind in kinds if isinstance(kind, nw.Datetime)]
-    now = frame.schema.get("ds")
-    if units and isinstance(now, nw.Datetime):
-        frame = frame.with_columns(nw.col("ds").cast(nw.Datetime(units[0], now.time_zone)))
-    return frame.to_native()

@@ -19,7 +19,7 @@ from selftime.engine.model import (
     StoredPrecision,
     check_precision,
     check_replaced,
-    made_with,
+    current_versions,
     markdown_tables,
     read_folder,
 )
@@ -83,7 +83,7 @@ class Kept:
             "format": _FORMAT,
             "estimator": record,
             "model": "none" if model is None else "own" if self.model is None else "given",
-            "versions": made_with(),
+            "versions": current_versions(),
         }
         with whole_folder(target, overwrite=overwrite) as draft:
             save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, draft / STATE)
@@ -101,7 +101,7 @@ def kind_of(estimator: type[BaseEstimator]) -> Kind:
     """Return the kind of an estimator: its parameters and what it learned, but for the model."""
     optional = ("n_features_in_", "_layout")
     own = {"n_features_in_": int, "_layout": str}
-    found = fitted_kind(estimator, without=("model", "progress"), optional=optional, **own)
+    found = fitted_kind(estimator, without=("model", "progress"), optional=optional, other=own)
     return found._replace(unbounded=("normal_",))  # NaN is missing there
 
 

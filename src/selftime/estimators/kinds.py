@@ -53,8 +53,8 @@ _PLAIN = (
 def tried(kind: Kind, use: Callable[[Any], Any]) -> Kind:
     """Return a kind whose records are used once when they are made: parts that do not fit fail."""
 
-    def make(**values: Any) -> Any:
-        made = kind.make(**values)
+    def make(values: dict[str, Any]) -> Any:
+        made = kind.make(values)
         use(made)
         return made
 
@@ -84,27 +84,27 @@ _KINDS: dict[str, Kind] = {
     "FittedSeries": tried(plain_kind(FittedSeries), try_forecast),
     "FittedForecaster": plain_kind(FittedForecaster, unbounded=("floor",)),
     "KnownEffect": tried(plain_kind(KnownEffect), lambda e: e.of(np.zeros((1, len(e.mean))))),
-    "Correction": plain_kind(Correction, features=PatchFeatures | ModelVectors)._replace(
+    "Correction": plain_kind(Correction, other={"features": PatchFeatures | ModelVectors})._replace(
         values=lambda c: {**vars(c), "features": c.features.__self__},
-        make=lambda features, **rest: Correction(features.of, **rest),
+        make=lambda v: Correction(**{**v, "features": v["features"].of}),
     ),
     "ModelVectors": fitted_kind(ModelVectors),
     "StandardScaler": Kind(
         StandardScaler,
         {"mean_": Float[np.ndarray, "D"], "scale_": Float[np.ndarray, "D"], "n_features_in_": int},
-        lambda **values: _with_attributes(StandardScaler(), values),
+        lambda values: _with_attributes(StandardScaler(), values),
     ),
     "Pipeline": Kind(
         Pipeline,
         {"scaler": StandardScaler, "head": Probe},
-        lambda scaler, head: make_pipeline(scaler, head),
+        lambda v: make_pipeline(v["scaler"], v["head"]),
         lambda whole: {"scaler": whole[0], "head": whole[1]},
     ),
     "KNeighborsClassifier": Kind(
         KNeighborsClassifier,
         {"n_neighbors": int, "vectors": Float[np.ndarray, "n D"], "labels": np.ndarray},
-        lambda n_neighbors, vectors, labels: make_head("knn", None, neighbours=n_neighbors).fit(
-            vectors, labels
+        lambda v: make_head("knn", None, neighbours=v["n_neighbors"]).fit(
+            v["vectors"], v["labels"]
         ),
         lambda head: {
             "n_neighbors": head.n_neighbors,
@@ -138,9 +138,9 @@ def kinds_with(model: Model | None) -> Kinds:
         "state": Mapping[str, np.ndarray],
     }
     return _KINDS | {
-        "Model": Kind(Model, {}, lambda: model, lambda own: _same(own, model)),
+        "Model": Kind(Model, {}, lambda _: model, lambda own: _same(own, model)),
         "Supervised": Kind(
-            Supervised, fields, lambda **v: _make_network(model, **v), values_of_network
+            Supervised, fields, lambda v: _make_network(model, **v), values_of_network
         ),
     }
 

@@ -10,6 +10,7 @@ from sklearn.utils import assert_all_finite
 from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
 from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import Amount
+from selftime.tasks.evaluation.predictions import Predictions, predictions_of
 from selftime.tasks.transfer.strategies import check_transfer
 
 
@@ -83,6 +84,15 @@ class Regressor(RegressorMixin, TransferEstimator, Kept):  # type: ignore[misc] 
         """
         values = np.asarray(self._predict(X))
         return values[:, 0] if self.solution_.target_type.size == 1 else values
+
+    def predictions(self, X: Any) -> Predictions:
+        """Return values as a table beside what names the series.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        series = series_in(self, X)
+        return predictions_of(series, self.predict(series))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return R² over the series with a value, by ``y`` or their own.

@@ -12,6 +12,7 @@ from selftime.door import option
 from selftime.estimators.inputs import TransferEstimator, series_in
 from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import StepClasses
+from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.transfer.strategies import check_transfer
 
 
@@ -99,6 +100,27 @@ class Segmenter(TransferEstimator, Kept):
             ValueError: bad input, or series of other channels than the model's.
         """
         return list(self._probabilities(X))
+
+    def predictions(self, X: Any) -> Predictions:
+        """Return the class of every timepoint as a table, in the order of the rows that came in.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        series = series_in(self, X)
+        found = {"p": np.concatenate(self.predict_proba(series))}  # (S,K)
+        if series.step_labels is not None:
+            found["y"] = series.step_labels
+        keys = series.step_columns(found)
+        probabilities, labels = keys.pop("p"), keys.pop("y", None)
+        predicted = self.classes_[probabilities.argmax(axis=1)]
+        return Predictions(
+            keys=keys,
+            predicted=predicted,
+            probabilities=probabilities,
+            classes=self.classes_,
+            labels=labels,
+        )
 
     def score(self, X: Any, y: Sequence[Any] | None = None) -> float:
         """Return the share of labelled timepoints that are classified right."""

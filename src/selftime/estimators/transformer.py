@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 from narwhals.dependencies import is_into_dataframe
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
+from selftime.data.frames import frame_of
+from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
 from selftime.engine.pretrain import pretrain
@@ -22,8 +24,7 @@ from selftime.progress import Progress
 
 class SelfSupervised(
     Kept,
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc] # scikit-learn has no types
-    TransformerMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc] # scikit-learn has no types
     BaseEstimator,  # type: ignore[misc]
 ):
     """Learns a representation from unlabelled series and turns series into vectors.
@@ -91,14 +92,32 @@ class SelfSupervised(
         )
         return self
 
-    def transform(self, X: Any) -> Float32[np.ndarray, "N D"]:
-        """Return one vector per series.
+    def transform(self, X: Any) -> Any:
+        """Return one vector per series: (N,D), or a frame after ``set_output``.
+
+        After ``set_output(transform="pandas")`` the index holds what names the series; where each
+        row of a frame is a series, it is the index of the frame.
 
         Raises:
             ValueError: bad input, or series of other channels than in ``fit``.
         """
         check_is_fitted(self)
-        return self.model_.embed(series_in(self, X), progress=self.progress)
+        series = series_in(self, X)
+        vectors = self.model_.embed(series, progress=self.progress)
+        rows = getattr(X, "index", None)
+        alone = rows is None or callable(rows) or len(rows) == len(series)
+        if _get_output_config("transform", self)["dense"] != "pandas" or (
+            alone and not isinstance(X, SeriesSet)
+        ):
+            return vectors
+        keys = series.keys()
+        found = frame_of({**keys, "vectors": vectors}, "pandas")
+        return found.set_index(list(keys))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:  # noqa: ARG002
+        """Return names for the numbers of a vector: e0, e1 and so on."""
+        check_is_fitted(self)
+        return np.array([f"e{j}" for j in range(self.model_.dim)], object)
 
     @property
     def _used(self) -> Model | None:
@@ -108,11 +127,6 @@ class SelfSupervised(
         if model is None:
             raise ValueError("SelfSupervised lacks its model")
         self.model_ = model
-
-    @property
-    def _n_features_out(self) -> int:
-        """The embedding size, after which scikit-learn names the columns."""
-        return self.model_.dim
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_of_series(super().__sklearn_tags__())

@@ -145,17 +145,6 @@ def suggestions_table(found: Suggestions) -> Table:
     return table
 
 
-def columns_of(found: Suggestions) -> dict[str, np.ndarray]:
-    """Return columns for a file: names, empty labels to fill in, and reasons."""
-    return {
-        **(found.keys or {"id": found.ids}),
-        "label": np.full(len(found), ""),
-        "row": found.rows,
-        "stands_for": found.stands_for,
-        "reason": np.array(found.reasons),
-    }
-
-
 _TextRows = Sequence[Sequence[str]]
 
 

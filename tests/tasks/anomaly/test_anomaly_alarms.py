@@ -153,7 +153,7 @@ def test_missing_steps_are_neither_scored_nor_in_alarm(past_only):
     np.testing.assert_array_equal(inside, covered(alarms, 900) & ~missing)
     assert not any(missing[[a.start, a.stop - 1, a.peak]].any() for a in alarms)
     found = st.detect(x[None, None], train_end=400, past_only=past_only)
-    column = found.columns()["score"].to_pylist()
+    column = found.to_columns()["score"].to_pylist()
     assert [score is None for score in column] == missing.tolist()
 
 

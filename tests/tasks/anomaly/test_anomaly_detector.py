@@ -65,8 +65,8 @@ def test_several_channels_and_recordings_with_gaps():
 def test_frames_are_taken():
     frame = pd.DataFrame({"time": np.arange(600.0), "value": broken()})
     scores = st.AnomalyDetector().fit(pd.DataFrame({"value": wave()})).score(frame)
-    assert scores.shape == (1, 600)
-    assert 290 <= scores.argmax() <= 340
+    assert list(scores.columns) == ["time", "step", "score"] and len(scores) == 600
+    assert 290 <= scores["score"].argmax() <= 340
 
 
 @pytest.mark.late
@@ -136,7 +136,7 @@ def test_detect_writes_a_score_for_every_step_and_tells_the_alarms(tmp_path):
     told = run(file, "--train-end", 300, "--out", out, "--picture", picture, "--json")
     assert told.exit_code == 0, told.output
     rows = list(csv.reader(out.read_text().splitlines()))
-    assert rows[0] == ["ds", "step", "score"]
+    assert rows[0] == ["timestamp", "step", "score", "alarm"]
     assert (np.array([row[0] for row in rows[1:]], "M8[h]") == times).all()
     assert [int(row[1]) for row in rows[1:]] == list(range(900))
     assert 590 <= np.argmax([float(row[2]) for row in rows[1:]]) <= 640
@@ -159,7 +159,7 @@ def test_detect_past_only_needs_no_later_step(tmp_path):
         told = run(file, "--train-end", 250, "--past-only", "--out", file.with_suffix(".csv"))
         assert told.exit_code == 0, told.output
     scores = [
-        np.loadtxt(file.with_suffix(".csv"), delimiter=",", skiprows=1)[:, 1]
+        np.loadtxt(file.with_suffix(".csv"), delimiter=",", skiprows=1, usecols=1)
         for file in (whole, half)
     ]
     np.testing.assert_allclose(scores[0][:500], scores[1], atol=1e-9)

@@ -79,8 +79,8 @@ def test_absent_rows_are_as_missing_ones_and_have_no_scores():
     np.testing.assert_allclose(found.scores, wanted.scores[keep])
     assert found.absent == (~keep).sum() and wanted.absent == 0
     detector = selftime.AnomalyDetector().fit(whole[keep][:250])
-    assert detector.score(whole[keep][250:]).shape == (1, keep.sum() - 250)
-    assert np.isfinite(detector.score(whole[keep][250:])).all()
+    scores = detector.score(whole[keep][250:])["score"]
+    assert len(scores) == keep.sum() - 250 and np.isfinite(scores).all()
 
 
 @pytest.mark.late
@@ -88,7 +88,7 @@ def test_times_come_back_in_their_zone_beside_every_score():
     x = noisy(500, 1)
     x[400:420] = 0
     found = selftime.detect(frame(x, ds=hours(500)), train_end=200)
-    ds = found.columns()["ds"]
+    ds = found.to_columns()["ds"]
     assert str(ds.type) == "timestamp[ns, tz=Europe/Berlin]" and len(ds) == 500
     highest = max(found.alarms, key=lambda alarm: alarm.score)
     facts = found.facts_of(highest)
@@ -115,7 +115,7 @@ def test_several_recordings_are_scored_one_after_another(tmp_path):
     assert told.exit_code == 0, told.output
     assert "in 2 recordings" in told.output and picture.is_file()
     rows = list(csv.reader(out.read_text().splitlines()))
-    assert rows[0] == ["id", "ds", "step", "score"] and len(rows) == 561
+    assert rows[0] == ["machine", "ds", "step", "score", "alarm"] and len(rows) == 561
     assert {row[0] for row in rows[1:]} == {"7", "3"}
     found = selftime.detect(selftime.read(table, id="machine"), train_end=100)
     assert isinstance(found, DetectionList)

@@ -160,7 +160,7 @@ def test_columns_of_quantiles_never_collide():
     names = ["y", "y_q0.9", "step"]
     fitted = st.Forecaster(horizon=2, season=24).fit(st.SeriesSet.of(x[None], channels=names))
     found = fitted.forecasts()
-    columns = found.columns()
+    columns = found.to_columns()
     assert len(columns) == 2 + 3 * 6
     np.testing.assert_array_equal(columns["y_q0.9"], found.mean[0, 1])
     np.testing.assert_array_equal(columns["y_q0.9_"], found.quantiles[0, 3, 0])

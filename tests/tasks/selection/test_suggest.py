@@ -195,7 +195,7 @@ def test_the_command_writes_a_list_to_fill_in(model, tmp_path):
     assert [row["id"] for row in result["suggestions"]] == found.ids.tolist()
     assert result["suggestions"][0]["reason"] == found.reasons[0] and result["out"] == str(out)
     lines = out.read_text().splitlines()
-    assert lines[0] == '"id","label","row","stands_for","reason"' and len(lines) == 4
+    assert lines[0] == '"unique_id","label","row","stands_for","reason"' and len(lines) == 4
     plain = CliRunner().invoke(app, words)
     assert found.ids[0] in plain.stdout and "stands for" in plain.stdout
     again = CliRunner().invoke(app, [*words, "--out", str(out)])

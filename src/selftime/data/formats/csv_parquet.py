@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -14,6 +15,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.clock import iso_text
+from selftime.data.columns import Table
 from selftime.data.formats.dialects import (
     HEAD_LINES,
     SEPARATORS,
@@ -27,9 +29,9 @@ from selftime.data.formats.dialects import (
 )
 from selftime.data.formats.numerals import with_plain_numbers
 from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, utf8_of
+from selftime.data.frames import arrow_table
 from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.tables import Table
 from selftime.door import tell
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"
@@ -246,18 +248,10 @@ def _with_joined_clock(
 
 def encode_csv(x: SeriesSet) -> bytes:
     """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
-    rows = np.repeat(np.arange(len(x)), x.lengths)
-    labels = x.step_labels if x.labels is None else x.labels[rows]
     if x.labels is not None and x.step_labels is not None:
         raise SeriesError("got labels of series and of steps, wanted one of both: write .npz")
     if x.starts is not None:
         tell(["a csv does not hold which recordings windows are from: write .npz to keep it"])
-    columns = {
-        "unique_id": x.ids[rows],
-        "ds": _stamps_of(x),
-        "label": labels,
-        "group": None if x.groups is None else x.groups[rows],
-    }
     taken = {"unique_id", *TIME_NAMES, *LABEL_NAMES, "group"}
     unclear = [
         name
@@ -270,15 +264,16 @@ def encode_csv(x: SeriesSet) -> bytes:
             "control characters, blanks or quotes at their ends, and none of "
             f"{', '.join(sorted(taken))}: rename or write .npz"
         )
-    present = {name: pa.array(column) for name, column in columns.items() if column is not None}
-    gaps = np.zeros(x.steps.shape, bool) if x.observed is None else ~x.observed
-    values = x.steps if x.origin is None else x.steps + x.origin[rows]
-    if (np.abs(values) >= 2**24).any():  # 32 bits are written with fewer digits than they hold
-        values = values.astype(np.float64)
-    for c, name in enumerate(x.channels):
-        present[name] = pa.array(values[:, c], mask=gaps[:, c])
+    present = replace(x, columns=()).to_columns()
+    if "ds" in present:
+        present["ds"] = _stamps_of(x)
+    for name in x.channels:
+        if pc.any(pc.greater_equal(pc.abs(present[name]), 2**24)).as_py():
+            present[name] = present[name].cast(
+                pa.float64()
+            )  # 32 bits are written with fewer digits
     buffer = io.BytesIO()
-    arrow_csv.write_csv(pa.table(present), buffer)
+    arrow_csv.write_csv(arrow_table(present), buffer)
     return buffer.getvalue()
 
 
@@ -293,7 +288,7 @@ def _stamps_of(x: SeriesSet) -> Any:
 def read_parquet(data: bytes) -> Table:
     """Read the columns of a parquet file; pandas writes the index of a frame there, too."""
     with decoding("parquet"):
-        return _with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
+        return with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
 
 
 def table_of_frame(source: Any) -> Table | None:
@@ -307,10 +302,10 @@ def table_of_frame(source: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     with decoding("frame", "give every column one type and a name of text"):
-        return _with_index(frame.to_arrow())
+        return with_index(frame.to_arrow())
 
 
-def _with_index(cells: Any) -> Table:
+def with_index(cells: Any) -> Table:
     """Return a table in which the levels of an index of pandas are named columns, or left out."""
     described = cells.schema.pandas_metadata or {}
     levels = [name for name in described.get("index_columns", ()) if name in cells.column_names]

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from selftime.data.arrays import SeriesError
+from selftime.data.columns import Table
 from selftime.data.formats.text import count_of, decoding
-from selftime.data.tables import Table
 
 
 def read_edf(data: bytes) -> Table:

@@ -5,9 +5,9 @@ import io
 from typing import Any
 
 from selftime.data.arrays import SeriesError
+from selftime.data.columns import Table
 from selftime.data.formats.csv_parquet import read_csv
 from selftime.data.formats.text import decoding
-from selftime.data.tables import Table
 
 
 def read_excel(data: bytes) -> Table:

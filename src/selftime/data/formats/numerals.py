@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -80,6 +80,27 @@ def with_plain_numbers(
                 "if its point is one, write the whole file with points"
             )
     return plain, tuple(f"{note}." for note in notes)
+
+
+class PlainColumns(NamedTuple):
+    """Numbers of the columns of plain numbers, and notes on how they are read."""
+
+    columns: frozenset[int]
+    notes: tuple[str, ...]
+
+
+def plain_columns(
+    names: Sequence[str], rows: list[list[str]], separator: str
+) -> PlainColumns | None:
+    """Return what columns hold numbers by their first rows; None where some are written oddly."""
+    heads = list(zip(*rows[: few_rows(len(names))], strict=True))
+    numeric = [j for j in range(len(names)) if _is_numeric(names[j], heads[j])]
+    if any(_ODD.search("\n".join(heads[j])) or "," in "".join(heads[j]) for j in numeric):
+        return None
+    clear = separator != ";" or not numeric
+    return PlainColumns(
+        frozenset(numeric), () if clear else _note_of_thousands(names, heads, numeric)
+    )
 
 
 def _note_of_thousands(

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.cells import array_of, text_array
 from selftime.data.series import SeriesSet
 
 
@@ -193,13 +194,14 @@ def numbers(
     values = cast_or_none(cells, kind)
     if values is None:
         trimmed = pc.utf8_trim_whitespace(cells)
-        none = pa.array([*missing, *MISSING_NUMBERS], trimmed.type)
+        none = text_array([*missing, *MISSING_NUMBERS], trimmed.type)
         absent = pc.is_in(trimmed, value_set=none)
         values = cast_all(pc.if_else(absent, None, trimmed), kind, where, A_NUMBER)
-    plain = np.array(values.to_numpy(zero_copy_only=False), kind.to_pandas_dtype())
-    fills = cast_or_none(pa.array([cell for cell in missing if cell[-1:].isdigit()]), kind)
-    if fills:
-        plain[np.isin(plain, fills)] = np.nan
+    plain = array_of(values)
+    fills = [cell for cell in missing if cell[-1:].isdigit()]
+    marks = cast_or_none(text_array(fills, pa.string()), kind)
+    if marks:
+        plain = np.where(np.isin(plain, array_of(marks)), plain.dtype.type("nan"), plain)
     with np.errstate(over="ignore"):
         beyond = np.isinf(plain.astype(np.float32))
     if beyond.any():
@@ -220,14 +222,14 @@ def labels_of(cells: Any) -> np.ndarray:
     trimmed = pc.utf8_trim_whitespace(cells)
     ints = cast_or_none(trimmed, pa.int64())
     if ints is not None and pc.all(pc.equal(ints.cast(trimmed.type), trimmed)).as_py():
-        return np.asarray(ints)
+        return array_of(ints)
     floats = cast_or_none(trimmed, pa.float64())
     odd = floats is None or pc.any(pc.match_substring_regex(trimmed, r"^([+]|-?0\d)")).as_py()
-    if odd or floats.null_count or not np.isfinite(floats).all():
+    if odd or floats.null_count or not np.isfinite(array_of(floats)).all():
         return np.array(cells.to_pylist(), dtype=str)
     if len(pc.unique(trimmed)) != len(pc.unique(floats)):
         return np.array(cells.to_pylist(), dtype=str)
-    return np.asarray(floats)
+    return array_of(floats)
 
 
 def whole_labels_of(cells: Any) -> np.ndarray:

@@ -6,7 +6,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from selftime.report.pictures.palette import CLASSES, FAINT, SOFT, canvas, headline
+from selftime.report.pictures.palette import (
+    CLASSES,
+    FAINT,
+    SOFT,
+    canvas,
+    headline,
+    show_dates,
+    zone_in_words,
+)
 from selftime.tasks.anomaly.alarms import Episode
 from selftime.tasks.anomaly.detection import Detection, DetectionList
 
@@ -24,8 +32,9 @@ def anomaly_picture(every: Detection | DetectionList) -> Figure:
     """
     found = max(every.parts, key=lambda part: part.scores[part.train_end :].max(initial=0.0))
     rows = channels_to_draw(found.channels, found.train_end)
-    lanes = len(rows) + 1
+    lanes, x = len(rows) + 1, _places_of(found)
     words = f"the first {found.train_end:,} steps are taken to be normal; dashes: threshold"
+    words += zone_in_words(found.series.stamps)
     if len(every.parts) > 1:
         words = f"recording {found.series.ids[0]}: {words}"
     with canvas(9.0, 1.2 + 1.1 * lanes) as figure:
@@ -33,11 +42,14 @@ def anomaly_picture(every: Detection | DetectionList) -> Figure:
         for k, row in enumerate([*rows.tolist(), -1]):
             bottom = (height - 0.8 - 1.1 * (k + 1) + 0.15) / height
             axes = figure.add_axes((0.1, bottom, 0.88, 0.9 / height))
-            _draw_lane(axes, found, row)
-            _draw_bands(axes, found.alarms, found.train_end)
-            axes.set_xlim(0, len(found.scores))
+            _draw_lane(axes, found, row, x)
+            _draw_bands(axes, found.alarms, found.train_end, x)
+            axes.set_xlim(x[0], x[-1])
+            if x.dtype.kind == "M":
+                show_dates(axes)
             if k < lanes - 1:
-                axes.set_xticklabels([])
+                axes.tick_params(labelbottom=False)
+                axes.xaxis.get_offset_text().set_visible(False)
         headline(figure, count_of(every), words)
     return figure
 
@@ -82,20 +94,35 @@ def thin_line(y: Float[np.ndarray, "T"]) -> tuple[np.ndarray, np.ndarray]:
     return steps, y[steps]
 
 
-def _draw_lane(axes: Axes, found: Detection, row: int) -> None:
+def _places_of(found: Detection) -> np.ndarray:
+    """Return the places (T+1,) of the timepoints along the axis: times where there are any."""
+    series = found.series
+    if series.times is None or len(series.times) < 2:
+        return np.arange(len(found.scores) + 1)
+    x = series.stamps.wall_clock(series.times)
+    return np.append(x, x[-1:] + (x[-1] - x[-2]))
+
+
+def _draw_lane(axes: Axes, found: Detection, row: int, x: np.ndarray) -> None:
     """Draw a channel; row −1 is the score with its threshold."""
     y = found.scores if row < 0 else found.series.series(0)[row]
-    axes.plot(*thin_line(y), lw=0.8, color=SOFT if row < 0 else CLASSES[0])
+    steps, drawn = thin_line(y)
+    axes.plot(x[steps], drawn, lw=0.8, color=SOFT if row < 0 else CLASSES[0])
     if row < 0:
-        steps = np.arange(found.train_end, len(y))
-        axes.plot(steps, found.thresholds[found.train_end :], lw=0.8, ls="--", color=ALARM)
+        axes.plot(
+            x[found.train_end : -1],
+            found.thresholds[found.train_end :],
+            lw=0.8,
+            ls="--",
+            color=ALARM,
+        )
     axes.set_ylabel(
         "score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center"
     )
     axes.tick_params(labelsize=8)
 
 
-def _draw_bands(axes: Axes, alarms: list[Episode], train: int) -> None:
-    axes.axvspan(0, train, color=NORMAL, alpha=0.35, lw=0, zorder=0)
+def _draw_bands(axes: Axes, alarms: list[Episode], train: int, x: np.ndarray) -> None:
+    axes.axvspan(x[0], x[train], color=NORMAL, alpha=0.35, lw=0, zorder=0)
     for alarm in alarms:
-        axes.axvspan(alarm.start, alarm.stop, color=ALARM, alpha=0.25, lw=0, zorder=0)
+        axes.axvspan(x[alarm.start], x[alarm.stop], color=ALARM, alpha=0.25, lw=0, zorder=0)

@@ -3,12 +3,20 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selftime.data.series import SeriesSet
-from selftime.report.pictures.palette import FAINT, INK, SOFT, STRONG, canvas, class_style, headline
+from selftime.report.pictures.palette import (
+    FAINT,
+    INK,
+    SOFT,
+    STRONG,
+    canvas,
+    class_style,
+    headline,
+    show_dates,
+    zone_in_words,
+)
 from selftime.tasks.forecasting.calibration import Calibration
 from selftime.tasks.forecasting.forecasts import Forecasts
 
@@ -46,36 +54,46 @@ PAST = 4
 """Past steps that are drawn, in horizons."""
 
 
-def forecast_picture(series: SeriesSet, forecasts: Forecasts, *, title: str) -> Figure:
+def forecast_picture(forecasts: Forecasts, *, title: str) -> Figure:
     """Draw the end of each series and channel, its forecast, and bands between the quantiles."""
-    every = [(i, c) for i in range(len(series)) for c in range(series.n_channels)]
-    places = every[:_MAX_FORECAST_PANELS]
-    height = 0.8 + 1.5 * len(places)
+    N, C, _ = forecasts.mean.shape
+    places = [(i, c) for i in range(N) for c in range(C)][:_MAX_FORECAST_PANELS]
+    dated = forecasts.times is not None and forecasts.times.dtype.kind == "M"
+    each, foot = (1.75, 0.47) if dated else (1.5, 0.18)
+    height = 1.0 + each * len(places)
     with canvas(8.0, height) as figure:
-        bottom, top = 0.35 / height, 1 - 0.75 / height
         for k, (i, c) in enumerate(places):
-            share = (top - bottom) / len(places)
-            box = (0.09, top - (k + 1) * share + 0.12 * share, 0.88, 0.76 * share)
-            axes = figure.add_axes(box)
-            draw_forecast(axes, series.series(i)[c], forecasts, i, c)
-            axes.set_title(_name(series, i, c), fontsize=9, color=SOFT, loc="left", pad=3)
+            bottom = height - 0.75 - each * (k + 1) + foot
+            axes = figure.add_axes((0.09, bottom / height, 0.88, (each - foot - 0.2) / height))
+            draw_forecast(axes, forecasts, i, c)
+            axes.set_title(_name(forecasts, i, c), fontsize=9, color=SOFT, loc="left", pad=3)
+            if dated:
+                show_dates(axes)
         headline(figure, title, _subtitle(forecasts))
     return figure
 
 
-def draw_forecast(
-    axes: Axes, values: Float[np.ndarray, "T"], forecasts: Forecasts, i: int, c: int
-) -> None:
-    """Draw one channel of one series; step 0 is the last that was observed."""
-    horizon = forecasts.mean.shape[2]
-    past = values[-PAST * horizon :]
-    axes.plot(np.arange(1 - len(past), 1), past, color=INK, lw=1.1)
+def draw_forecast(axes: Axes, forecasts: Forecasts, i: int, c: int) -> None:
+    """Draw one channel of one series over its times; without any, step 0 is the last observed."""
+    horizon, histories = forecasts.mean.shape[2], forecasts.histories
+    past: np.ndarray = np.empty(0)
+    before: np.ndarray = past
+    if histories is not None:
+        past = histories.series(i)[c][-PAST * horizon :]
+        before = np.arange(1 - len(past), 1)
     ahead = np.arange(1, horizon + 1)
+    if forecasts.times is not None:
+        ahead = forecasts.stamps.wall_clock(forecasts.times[i])
+        if histories is not None and histories.times is not None:
+            own = histories.times[: histories.offsets[i + 1]]
+            before = forecasts.stamps.wall_clock(own[len(own) - len(past) :])
+    if len(past):
+        axes.plot(before, past, color=INK, lw=1.1)
+        axes.axvline(before[-1] + (ahead[0] - before[-1]) / 2, color=FAINT, lw=1)
     for low, high in quantile_bands(forecasts.levels):
         bounds = forecasts.quantiles[i, low, c], forecasts.quantiles[i, high, c]
         axes.fill_between(ahead, *bounds, color=STRONG, alpha=0.16, lw=0)
-    axes.plot(ahead, forecasts.mean[i, c], color=STRONG, lw=1.8)
-    axes.axvline(0.5, color=FAINT, lw=1)
+    axes.plot(ahead, forecasts.mean[i, c], color=STRONG, lw=1.8, marker="." * (horizon == 1))
     axes.margins(x=0.01)
     axes.tick_params(labelsize=8)
 
@@ -89,13 +107,15 @@ def quantile_bands(levels: tuple[float, ...]) -> list[tuple[int, int]]:
     ]
 
 
-def _name(series: SeriesSet, i: int, c: int) -> str:
-    channel = series.channels[c] if series.n_channels > 1 or len(series) == 1 else ""
-    return ", ".join(filter(None, [str(series.ids[i]) if len(series) > 1 else "", channel]))
+def _name(forecasts: Forecasts, i: int, c: int) -> str:
+    N, C, _ = forecasts.mean.shape
+    channel = forecasts.channels[c] if C > 1 or N == 1 else ""
+    return ", ".join(filter(None, [str(forecasts.ids[i]) if N > 1 else "", channel]))
 
 
 def _subtitle(forecasts: Forecasts) -> str:
     levels = forecasts.levels
     shares = [f"{100 * (levels[high] - levels[low]):.0f} %" for low, high in quantile_bands(levels)]
     bands = f"; bands hold {' and '.join(shares)} of what comes" if shares else ""
-    return f"{forecasts.mean.shape[2]} steps ahead{bands}"
+    zone = zone_in_words(forecasts.stamps)
+    return f"{forecasts.mean.shape[2]} steps ahead{bands}{zone}"

@@ -12,7 +12,15 @@ from selftime.data.arrays import number_classes
 from selftime.data.principal import principal_coordinates
 from selftime.data.series import SeriesSet
 from selftime.data.splits import draw_per_class
-from selftime.report.pictures.palette import FAINT, SOFT, canvas, class_style, headline
+from selftime.report.pictures.palette import (
+    FAINT,
+    SOFT,
+    canvas,
+    class_style,
+    headline,
+    show_dates,
+    zone_in_words,
+)
 
 MOST_LINES = 4
 """With more channels than this, colours are drawn in place of lines."""
@@ -199,29 +207,49 @@ def overview(
         raise ValueError(f"got channel {channel}, wanted 0 to {series.n_channels - 1}")
     names, codes = classes_of(series)
     selected = draw_per_class(codes, each, np.random.default_rng(seed))
+    drawn = series[selected]
     shown = names[:_MAX_CLASS_PANELS]
     columns = min(len(shown), 1 if len(shown) == 1 else max(3, math.ceil(math.sqrt(len(shown)))))
     rows = math.ceil(len(shown) / columns)
     with canvas(8.0, 0.95 + 1.25 * rows if columns > 1 else 3.2) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for k, (axes, name) in enumerate(zip(grid, shown, strict=False)):
-            _draw_class(axes, series, selected[codes[selected] == k], channel, class_style(k)[0])
+            _draw_class(
+                axes, drawn, np.flatnonzero(codes[selected] == k), channel, class_style(k)[0]
+            )
             axes.set_title(name, fontsize=9, fontweight="bold", loc="left", pad=2)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()
         top = 1 - 0.85 / figure.get_figheight()
-        figure.subplots_adjust(0.06, 0.32 / figure.get_figheight(), 0.985, top, 0.10, 0.38)
-        headline(figure, title, _overview_caption(series, names, channel, each))
+        foot = (0.5 if is_simultaneous(drawn) else 0.32) / figure.get_figheight()
+        figure.subplots_adjust(0.06, foot, 0.985, top, 0.10, 0.38)
+        zone = zone_in_words(series.stamps) if is_simultaneous(drawn) else ""
+        headline(figure, title, _overview_caption(series, names, channel, each) + zone)
     return figure
 
 
 def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, colour: str) -> None:
     for i in rows:
         values = series.series(int(i))[channel]
-        axes.plot(values, color=colour, lw=1.2, alpha=0.8, marker="." if len(values) == 1 else None)
+        x = np.arange(len(values))
+        if is_simultaneous(series) and series.times is not None:
+            x = series.stamps.wall_clock(series.times[series.offsets[i] : series.offsets[i + 1]])
+        axes.plot(
+            x, values, color=colour, lw=1.2, alpha=0.8, marker="." if len(values) == 1 else None
+        )
+        if x.dtype.kind == "M":
+            show_dates(axes)
     axes.tick_params(length=0, labelsize=8, labelcolor=SOFT)
     axes.grid(axis="y", color=FAINT, lw=0.6)
     axes.spines["left"].set_visible(False)
+
+
+def is_simultaneous(series: SeriesSet) -> bool:
+    """Return whether there is a time at which all series were recorded."""
+    if series.times is None:
+        return False
+    first, last = series.times[series.offsets[:-1]], series.times[series.offsets[1:] - 1]
+    return bool(first.max() <= last.min())
 
 
 def _overview_caption(series: SeriesSet, names: list[str], channel: int, each: int) -> str:

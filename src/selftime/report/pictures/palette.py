@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from selftime.data.clock import Stamps
 from selftime.data.files import place_of, write_file
 
 STRONG = "#0b6fb8"
@@ -74,6 +77,20 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
     height = figure.get_figheight()
     figure.text(0.02, 1 - 0.16 / height, title, fontsize=13, fontweight="bold", va="top")
     figure.text(0.02, 1 - 0.44 / height, subtitle, fontsize=9, color=SOFT, va="top")
+
+
+def show_dates(axes: Axes) -> None:
+    """Write dates along an axis of times, no longer than they must be."""
+    wide = axes.get_position().width > 0.5
+    locator = AutoDateLocator(minticks=3, maxticks=7 if wide else 4)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.xaxis.get_offset_text().set(fontsize=8, color=SOFT)
+
+
+def zone_in_words(stamps: Stamps) -> str:
+    """Name the zone of the times of a picture, for its subtitle."""
+    return f"; clock of {stamps.zone}" if stamps.zone else ""
 
 
 def save_picture(figure: Figure, path: str | os.PathLike[str]) -> Path:

@@ -8,13 +8,42 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float
 
+from selftime.data.channels import concatenate
+from selftime.data.frames import Tabular
 from selftime.data.series import SeriesSet
 from selftime.tasks.anomaly.alarms import Episode
 from selftime.tasks.anomaly.thresholds import RATE
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Detection:
+class Detected:
+    """Scores of recordings as a table; what one recording and several have in common."""
+
+    parts: "tuple[Detection, ...]"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Decisions, a sentence each."""
+        return notes_of(self.parts)
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return one row per timepoint: id and time as they came, step, score and alarm.
+
+        Rows are in the order of the table that came in. A single recording without an id has no
+        column of it. A timepoint whose values are all missing has no score.
+        """
+        scores = np.concatenate([part.scores for part in self.parts])
+        known = np.concatenate([part.known for part in self.parts])
+        alarm = np.concatenate([part.in_alarm for part in self.parts])
+        series = concatenate([part.series for part in self.parts])
+        return score_columns(series, scores, known, alarm)
+
+    def alarm_columns(self) -> dict[str, Any]:
+        """Return one row per alarm, see :func:`alarm_columns`."""
+        return alarm_columns(self.parts)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Detection(Detected, Tabular):
     """Scores and alarms of a recording of T timepoints and C channels.
 
     Attributes:
@@ -23,10 +52,10 @@ class Detection:
         channels: (C,T) the same of each channel; ``scores`` is their mean.
         thresholds: (T,) above which a score is in alarm.
         alarms: after the normal part, counted from the beginning of the recording.
-        rate: share of normal timepoints in alarm that the thresholds aim at.
-        observed: (T,) False at timepoints whose values are all missing.
         train_end: timepoints that were taken to be normal.
         window: timepoints of a window.
+        rate: share of normal timepoints in alarm that the thresholds aim at.
+        observed: (T,) False at timepoints whose values are all missing; None where there are none.
         absent: timepoints that the grid of the times has and the recording lacks.
         promise: a note where the normal part is too short to promise the rate.
     """
@@ -44,22 +73,22 @@ class Detection:
     promise: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> "tuple[Detection, ...]":
+    def parts(self) -> "tuple[Detection, ...]":  # type: ignore[override]
         """The detection itself, as one of several recordings would be."""
         return (self,)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return notes_of(self.parts)
+    def known(self) -> Bool[np.ndarray, "T"]:
+        """False at timepoints whose values are all missing."""
+        return np.ones(len(self.scores), bool) if self.observed is None else self.observed
 
-    def columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: its time, if it has one, its number and its score."""
-        return score_columns(self.parts)
-
-    def alarm_columns(self) -> dict[str, Any]:
-        """Return one row per alarm, see :func:`alarm_columns`."""
-        return alarm_columns(self.parts)
+    @property
+    def in_alarm(self) -> Bool[np.ndarray, "T"]:
+        """True for each timepoint of an alarm that is not missing."""
+        out = np.zeros(len(self.scores), bool)
+        for alarm in self.alarms:
+            out[alarm.start : alarm.stop] = True
+        return np.asarray(out & self.known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the scores as plain values; alarms with times where there are any."""
@@ -83,8 +112,8 @@ class Detection:
         return out | dict(zip(("time", "start_time", "end_time"), words, strict=True))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DetectionList:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DetectionList(Detected, Tabular):
     """Scores and alarms of several recordings, one after another.
 
     Attributes:
@@ -92,19 +121,6 @@ class DetectionList:
     """
 
     parts: tuple[Detection, ...]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return notes_of(self.parts)
-
-    def columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: id of its recording, time, number and score."""
-        return score_columns(self.parts)
-
-    def alarm_columns(self) -> dict[str, Any]:
-        """Return one row per alarm, see :func:`alarm_columns`."""
-        return alarm_columns(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was found in each recording, by its id."""
@@ -116,21 +132,16 @@ class DetectionList:
         }
 
 
-def score_columns(parts: Sequence[Detection]) -> dict[str, Any]:
-    """Return ids of several recordings, times of the type that came in, steps and scores.
-
-    A timepoint whose values are all missing has no score.
-    """
-    out: dict[str, Any] = {}
-    if len(parts) > 1:
-        out["id"] = np.concatenate([np.repeat(p.series.ids, len(p.scores)) for p in parts])
-    times = [part.series.times for part in parts if part.series.times is not None]
-    if times:
-        out["ds"] = parts[0].series.stamps.column(np.concatenate(times))
-    out["step"] = np.concatenate([np.arange(len(part.scores)) for part in parts])
-    scores = np.concatenate([part.scores for part in parts])
-    missing = [p.scores < 0 if p.observed is None else ~p.observed for p in parts]
-    return out | {"score": pa.array(scores, mask=np.concatenate(missing))}
+def score_columns(
+    series: SeriesSet,
+    scores: Float[np.ndarray, "T"],
+    known: Bool[np.ndarray, "T"],
+    alarm: Bool[np.ndarray, "T"] | None = None,
+) -> dict[str, Any]:
+    """Return scores, none at missing timepoints, beside ids, times, steps, and alarms if given."""
+    values = {"score": np.where(known, scores, np.nan)}
+    columns = series.step_columns(values if alarm is None else values | {"alarm": alarm})
+    return columns | {"score": pa.array(columns["score"], from_pandas=True)}
 
 
 def alarm_columns(parts: Sequence[Detection]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def inspect_views(
 
 def judged_part(series: SeriesSet) -> SeriesSet:
     """Return the labelled series alone, where they are enough to tell what views do to labels."""
-    tell(share_in_words(series.labelled))
+    tell(share_in_words(series.labelled, said=series.notes))
     known = series[series.labelled] if series.labelled.any() else series
     return series if why_no_labels(known.labels) else known
 

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from selftime.data.channels import match_channels
+from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
@@ -39,8 +40,8 @@ Shots = int | float | None
 Models = ModelOrFolder | None | Sequence[ModelOrFolder] | Mapping[str, ModelOrFolder]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Tabular):
     """Accuracy of a model and of reference rows at several numbers of labels per class.
 
     Hits (R,M) are by row, the model first, and by labels per class. There is no model where the
@@ -107,6 +108,29 @@ class Comparison:
             f"With {labels_in_words(shots)}: {own:.1f} % right; {words}; "
             f"{self.gain(best, shots)} points against {best}."
         )
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return accuracies by row and labels per class, and how far ahead the model is of each.
+
+        That is in points, with a 95 % interval from ``low`` to ``high``.
+        """
+        rows = [
+            (
+                name,
+                labels_in_words(shots),
+                self.n_labels[shots],
+                self.accuracy(name, shots),
+                *(self.gain(name, shots) if name != self.names[0] else (None,) * 3),
+            )
+            for name in self.names
+            for shots in self.labels_per_class
+        ]
+        names = ("row", "labels", "n_labels", "accuracy", "ahead", "low", "high")
+        return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+    def __repr__(self) -> str:
+        labels = ", ".join(map(labels_in_words, self.labels_per_class))
+        return f"Comparison({', '.join(self.names)}; {labels})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -197,8 +221,8 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         model: that is compared, or its folder; None pretrains one on ``train``; several in a list
             or by name.
         train: series to draw labelled ones from, whatever :func:`selftime.read` takes.
-        test: series whose labelled ones are judged; channels are matched by name. None sets a third
-            of the labelled series of ``train`` aside (:func:`selftime.hold_out`).
+        test: series whose labelled ones are judged; channels are matched by name. None holds
+            out a third of the labelled series of ``train`` (:func:`selftime.hold_out`).
         labels_per_class: numbers, shares of all labels such as 0.05 or "5%", and "all", which
             means all of ``train`` with one draw; or all of these in one text, "1,2,5%,all".
         draws: number of draws of labels, each with a seed of its own (0, 1, …).
@@ -310,7 +334,8 @@ def row_hits(row: Row, labels: np.ndarray, truth: np.ndarray, picks: list[np.nda
 
 def check_labels(train: SeriesSet, test: SeriesSet) -> tuple[SeriesSet, SeriesSet]:
     """Return the labelled series of both parts, and say where there are others."""
-    tell([*share_in_words(train.labelled, "train"), *share_in_words(test.labelled, "test")])
+    for part, name in (train, "train"), (test, "test"):
+        tell(share_in_words(part.labelled, name, part.notes))
     train, test = labelled_part(train, "train"), labelled_part(test, "test")
     known = np.unique(np.asarray(train.labels))
     if len(known) < 2:

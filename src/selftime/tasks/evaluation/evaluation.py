@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 from selftime.data.files import write_json
+from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -29,6 +30,7 @@ from selftime.tasks.evaluation.lookalikes import (
     mistake_to_dict,
     mistakes_in,
 )
+from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.evaluation.reliability import ReliabilityBin, reliability_bins
 
 _EVALUATION_FORMAT = 1
@@ -37,8 +39,8 @@ ABOUT = ("run", "train", "test")
 """Facts on the model and the series that such a file holds beside the figures."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Evaluation:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Evaluation(Tabular):
     """A classifier judged on M test series of K classes; made by :func:`selftime.evaluate`.
 
     All figures follow from these arrays, so a file that holds them holds every figure.
@@ -176,6 +178,16 @@ class Evaluation:
             "calibration_luck": self.calibration_luck,
         }
 
+    def to_columns(self) -> dict[str, Any]:
+        """Return the prediction for every test series, all probabilities, and the true class."""
+        return Predictions(
+            keys={"unique_id": self.ids},
+            predicted=self.classes[self.predicted],
+            probabilities=self.probabilities,
+            classes=self.classes,
+            labels=self.classes[self.truth],
+        ).to_columns()
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; classes of series as numbers into ``classes``."""
         return {
@@ -274,7 +286,7 @@ def evaluate(
     """
     model, whole = model_at(model), (read(train), read(test))
     train, test = labelled_part(whole[0], "train"), labelled_part(whole[1], "test")
-    tell(share_in_words(whole[1].labelled, "test"))
+    tell(share_in_words(whole[1].labelled, "test", whole[1].notes))
     if probabilities is None:
         probabilities = classifier.predict_proba(test)
     probabilities = np.asarray(probabilities, np.float64)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selftime.data.frames import Tabular
 from selftime.data.grid import on_grid
 from selftime.data.series import SeriesSet
 from selftime.progress import Progress, open_progress
@@ -52,8 +53,8 @@ class Errors(NamedTuple):
     mae: float
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Tabular):
     """Errors of the forecaster and of the reference rows, for every horizon.
 
     Attributes:
@@ -73,6 +74,16 @@ class Backtest:
     calibrations: dict[int, Calibration] = field(default_factory=dict)
     forecasters: dict[int, WindowForecaster] = field(default_factory=dict)
     covariates_used: dict[int, bool] = field(default_factory=dict)
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the errors of the forecaster and of the reference rows at each horizon."""
+        rows = [
+            (name, H, *found)
+            for name, errors in {"selftime": self.errors, **self.references}.items()
+            for H, found in errors.items()
+        ]
+        names = ("row", "horizon", *Errors._fields)
+        return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

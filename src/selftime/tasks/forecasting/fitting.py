@@ -114,6 +114,7 @@ class FittedSeries:
             levels,
             times,
             series.stamps,
+            histories=given.targets(series),
         )
         said = (*notes, *(rows.notes if rows else ()), *found.other_names())
         return replace(found, notes=said)

@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.clock import Clock, Stamps
+from selftime.data.frames import Tabular, free_name
+from selftime.data.schema import Role
 from selftime.data.series import SeriesSet
 
 
-@dataclass(frozen=True, eq=False)
-class Forecasts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecasts(Tabular):
     """Forecasts of each series, with quantiles.
 
     Attributes:
@@ -24,6 +26,7 @@ class Forecasts:
         times: (N,H) times of the steps, where the series carry times that follow a rule; else None.
         stamps: what the times of the series were when they came in.
         notes: what was decided on the way, a sentence each.
+        histories: the series that were forecast; columns are named after theirs.
     """
 
     ids: np.ndarray
@@ -34,37 +37,39 @@ class Forecasts:
     times: np.ndarray | None = None
     stamps: Stamps = Stamps()
     notes: tuple[str, ...] = ()
+    histories: SeriesSet | None = None
 
-    def columns(self) -> dict[str, Any]:
-        """Return a row per series and step: ``unique_id``, ``ds`` or ``step``, values, quantiles.
+    def to_columns(self) -> dict[str, Any]:
+        """Return a row per series and step: its id, time or step, values and quantiles.
 
-        A quantile is named after its channel and level, such as ``OT_q0.9``; where a channel has
-        that name, an underscore is added. ``ds`` is an arrow column of the type that came in.
+        Ids and times have the names of the input, else ``unique_id`` and ``ds``, and its types. A
+        quantile is named after its channel and level, such as ``OT_q0.9``. Where a channel has one
+        of these names already, an underscore is added.
         """
         N, C, H = self.mean.shape
-        out: dict[str, Any] = {self._free("unique_id"): np.repeat(self.ids, H)}
+        out: dict[str, Any] = {self._name_of("id", "unique_id"): np.repeat(self.ids, H)}
         if self.times is None:
-            out[self._free("step")] = np.tile(np.arange(1, H + 1), N)
+            out[free_name("step", self.channels, out)] = np.tile(np.arange(1, H + 1), N)
         else:
-            out[self._free("ds")] = self.stamps.column(self.times.ravel())
+            out[self._name_of("time", "ds")] = self.stamps.column(self.times.ravel())
         for c, name in enumerate(self.channels):
             out[name] = self.mean[:, c].ravel()
             for q, level in enumerate(self.levels):
-                out[self._free(f"{name}_q{level:g}")] = self.quantiles[:, q, c].ravel()
+                quantile = free_name(f"{name}_q{level:g}", self.channels, out)
+                out[quantile] = self.quantiles[:, q, c].ravel()
         return out
 
     def other_names(self) -> tuple[str, ...]:
         """Say which columns have other names, as channels have theirs."""
         found = [
-            name for name in self.columns() if name.endswith("_") and name[:-1] in self.channels
+            name for name in self.to_columns() if name.endswith("_") and name[:-1] in self.channels
         ]
         return tuple(f"column {name!r} is not {name[:-1]!r}, which is a channel" for name in found)
 
-    def _free(self, name: str) -> str:
-        """Return a name for a column that no channel has."""
-        while name in self.channels:
-            name += "_"
-        return name
+    def _name_of(self, role: Role, usual: str) -> str:
+        """Return the name of the column of ids or times, which no channel has."""
+        own = usual if self.histories is None else self.histories.name_of(role, usual)
+        return free_name(own, self.channels)
 
 
 def following_times(

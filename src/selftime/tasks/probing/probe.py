@@ -40,7 +40,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
     both fits: half comes from the first one, more the more of the bank is labelled.
 
     Probabilities are a softmax of the scores; its temperature is fitted on leave-one-out scores
-    (Guo et al. 2017, section 4.2), so that calibration costs no labels. One or two labels a class
+    (Guo et al. 2017, section 4.2), so that calibration costs no labels. One or two labels per class
     say next to nothing about it. So labels are also drawn from the bank as if the answers of the
     probe were the truth, as many as there are; probes fitted on them are judged on the rest of the
     bank, as in a parametric bootstrap (Efron 1979). They count as :data:`_SIMULATED_LABELS` labels.

@@ -142,7 +142,7 @@ def pick(
     model = model_at(model)
     whole = model.check(read(x, labels=labels))
     series = labelled_part(whole, "the data")
-    tell(share_in_words(whole.labelled))
+    tell(share_in_words(whole.labelled, said=whole.notes))
     index = class_index(np.asarray(series.labels), len(series))
     others = whole if unlabelled is None else model.check(read(unlabelled))
     body = pickable_network(model)

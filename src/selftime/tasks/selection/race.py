@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selftime.data.files import place_of, remove_folder, write_json
+from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
@@ -100,12 +101,17 @@ class Finish(NamedTuple):
         return -np.inf if self.failure else found
 
 
-@dataclass(frozen=True)
-class Race:
+@dataclass(frozen=True, repr=False)
+class Race(Tabular):
     """The results of all contenders, the best first, and the model of the best."""
 
     finishes: tuple[Finish, ...]
     model: Model
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the results of all contenders, the best first."""
+        columns = map(list, zip(*self.finishes, strict=True))
+        return dict(zip(Finish._fields, columns, strict=True))
 
     @property
     def verdict(self) -> str:
@@ -169,7 +175,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         True
     """
     series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
-    tell(share_in_words(series.labelled))
+    tell(share_in_words(series.labelled, said=series.notes))
     stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
     start = time.perf_counter()
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}

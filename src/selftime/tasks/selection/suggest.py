@@ -10,6 +10,7 @@ from jaxtyping import Float, Float32, Int64
 
 from selftime.data.clock import iso_text
 from selftime.data.fingerprints import are_among, fingerprints_of
+from selftime.data.frames import Tabular, join_columns
 from selftime.data.labels import labelled_part
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
@@ -30,8 +31,8 @@ _MIN_WEIGHT = 0.3
 probe is wrongly certain would never be suggested."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Suggestions:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Suggestions(Tabular):
     """Series to label, the most useful first; the first m of n are the same as m suggestions."""
 
     rows: Int64[np.ndarray, "n"]  # among the series that were given
@@ -45,15 +46,26 @@ class Suggestions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, a record per suggestion."""
+        keys = self.keys or {"id": self.ids}
         columns = {
             "row": self.rows,
-            **(self.keys or {"id": self.ids}),
+            **dict(zip(("id", *list(keys)[1:]), keys.values(), strict=True)),
             "stands_for": self.stands_for,
             "reason": np.array(self.reasons),
         }
         plain = [plain_list(column) for column in columns.values()]
         rows = zip(*plain, strict=True)
         return {"suggestions": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return what names the series, empty labels to fill in, and reasons."""
+        asked = {
+            "label": np.full(len(self), ""),
+            "row": self.rows,
+            "stands_for": self.stands_for,
+            "reason": np.array(self.reasons),
+        }
+        return join_columns(self.keys or {"unique_id": self.ids}, asked)
 
 
 def plain_list(column: Any) -> list[Any]:
