@@ -26,17 +26,13 @@ from selftime.data.scaling import Unscaled
 from selftime.encoders.networks.dilated import Dilated
 from selftime.tasks.anomaly.detect import DEFAULT_MEMBERS, combine_scores, record_of
 from selftime.tasks.anomaly.metrics import ucr_hit, vus_pr
-from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores import REFERENCE_SCORES, SCORES
 from selftime.tasks.anomaly.scores.learned import hidden_step
-from selftime.tasks.anomaly.thresholds import adaptive_thresholds
 
 RESULTS = Path(__file__).parent / "results"
 COLLECTIONS = {"UCR": "accuracy", "NAB": "VUS-PR", "SMAP/MSL": "VUS-PR"}
 NORMAL = 0.15
 """Share of a NAB series that is taken to be normal (Lavin & Ahmad 2015); others say themselves."""
-RATE = 0.01
-"""Promised share of normal steps in alarm."""
 NETWORK = Dilated(channels=1, hidden=32, depth=6, dim=64, causal=True)
 UNTRAINED = st.Model(NETWORK, Unscaled(), ("0",))
 METHODS = SCORES | {"hidden step, untrained": lambda record: hidden_step([record], UNTRAINED)}
@@ -117,7 +113,7 @@ def judged(series: Labelled, scores: np.ndarray) -> float:
 
 
 def measured(series: Labelled) -> dict[str, Any]:
-    """Figures and seconds of every method on one series, and the alarms before its anomaly."""
+    """Figures and seconds of every method on one series."""
     out: dict[str, Any] = {"figure": {}, "seconds": {}}
     for past_only, suffix, methods in MODES:
         record = record_of(series.values, series.train, past_only, ())
@@ -130,21 +126,13 @@ def measured(series: Labelled) -> dict[str, Any]:
         seconds[FUSED] = sum(seconds[name] for name in DEFAULT_MEMBERS)
         out["figure"] |= {name + suffix: judged(series, found[name]) for name in found}
         out["seconds"] |= {name + suffix: round(value, 3) for name, value in seconds.items()}
-    return out | {"alarms": alarms_before(series, record, found[FUSED])}
-
-
-def alarms_before(series: Labelled, record: ChannelRecord, scores: np.ndarray) -> dict[str, int]:
-    """How many steps between the normal part and the first anomaly are in alarm, past only."""
-    first = series.train + int(np.argmax(series.labels[series.train :])) - record.width
-    above = scores > adaptive_thresholds(scores, series.train, RATE)
-    normal = above[series.train : max(first, series.train)]
-    return {"steps": len(normal), "alarmed": int(normal.sum())}
+    return out
 
 
 def summary(results: dict[str, Any]) -> dict[str, Any]:
-    """Means, intervals and pairs for each method and collection; the promise of alarms."""
+    """Means, intervals and pairs for each method and collection."""
     names = list(next(iter(results.values()))["figure"])
-    out: dict[str, Any] = {"methods": {name: {} for name in names}, "false alarms": {}}
+    out: dict[str, Any] = {"methods": {name: {} for name in names}}
     for collection in COLLECTIONS:
         rows = [r for key, r in results.items() if key.startswith(collection + ":")]
         if not rows:
@@ -154,9 +142,6 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
             base = table[FUSED + (", past" if name.endswith(", past") else "")]
             seconds = [r["seconds"][name] for r in rows]
             out["methods"][name][collection] = row_of(table[name], base, seconds)
-        steps, alarmed = (sum(r["alarms"][key] for r in rows) for key in ("steps", "alarmed"))
-        shares = {"promised": RATE, "share": alarmed / max(steps, 1), "steps": steps}
-        out["false alarms"][collection] = shares
     return out
 
 
@@ -196,11 +181,6 @@ def table(found: dict[str, Any], results: dict[str, Any]) -> str:
                 else "-"
             )
         lines.append(f"{name:34s}" + "".join(f"{text:>34s}" for text in texts))
-    for name, c in found["false alarms"].items():
-        lines.append(
-            f"{name}: {100 * c['share']:.2f} % of {c['steps']:,} normal steps in alarm, "
-            f"promised {100 * c['promised']:.2f} %"
-        )
     return "\n".join(lines)
 
 

@@ -267,13 +267,13 @@ def test_backtest(recording):
 
 def test_detect(recording, tmp_path):
     out = tmp_path / "scores.csv"
-    said = say("detect", recording, "--train-end", 300, "--rate", 0.02, "--out", out)
-    found = st.detect(recording, train_end=300, rate=0.02)
+    said = say("detect", recording, "--train-end", 300, "--out", out)
+    found = st.detect(recording, train_end=300)
     scores = np.loadtxt(out, delimiter=",", skiprows=1)[:, 1]
     np.testing.assert_allclose(scores, found.scores)
     assert {name: said[name] for name in found.to_dict()} == plain(found.to_dict())
     x = st.read(recording).series(0)
-    detector = st.AnomalyDetector(rate=0.02, continues=True).fit(x[:, :300])
+    detector = st.AnomalyDetector(continues=True).fit(x[:, :300])
     np.testing.assert_allclose(detector.score(x[:, 300:])[0], found.scores[300:])
     later = [alarm._replace(start=alarm.start + 300) for alarm in detector.alarms(x[:, 300:])[0]]
     assert [alarm.start for alarm in later] == [alarm.start for alarm in found.alarms] != []

@@ -95,8 +95,20 @@ def test_hostile_lines_are_told_and_taken_as_missing(folder, normal):
     given = text_of(calm(3)).encode() + b"\xff\xfe,1\n" + "\n".join(HOSTILE).encode()
     out, told = run(folder, "--normal", normal, given=given + b"\r\n1,1")
     assert len(out) == 5 + len(HOSTILE)
-    scores = [float(line.split(",")[1]) for line in out]
-    assert np.isfinite(scores).all()
+    rows = [line.split(",") for line in out]
+    read = [k for k, (_, score, _) in enumerate(rows) if score]
+    assert [int(rows[k][0]) for k in read] == [
+        1,
+        2,
+        3,
+        12,
+        13,
+        17,
+        23,
+        24,
+    ]
+    assert np.isfinite([float(rows[k][1]) for k in read]).all()
+    assert all(alarm == "0" for _, score, alarm in rows if not score)
     assert told.pop(0).endswith("a series a row: --layout wide")  # of the normal file
     assert told[0] == "line 4: got '��', wanted a number: taken as missing"
     assert told[1] == "line 5: got 'abc', wanted a number: taken as missing"
@@ -108,7 +120,31 @@ def test_hostile_lines_are_told_and_taken_as_missing(folder, normal):
 
 def test_a_burst_of_nothing_never_makes_nan(folder, normal):
     out, _ = run(folder, "--normal", normal, given="\n" * 200 + text_of(calm(50)))
-    assert np.isfinite([float(line.split(",")[1]) for line in out]).all()
+    assert out[:200] == [f"{step},,0" for step in range(1, 201)]
+    assert np.isfinite([float(line.split(",")[1]) for line in out[200:]]).all()
+
+
+def test_lines_that_are_not_read_leave_no_mark(folder, normal):
+    """Scores and alarms of the others are those of a stream without blanks and broken lines."""
+    rows, words = text_of(calm(300, seed=3)).splitlines(), [folder, "--normal", normal]
+    lines, at = [], np.random.default_rng(0).random(300) < 0.16
+    for k, row in enumerate(rows):
+        lines += [["", "broken", "1,2,3", "nan,nan"][k % 4]] if at[k] else []
+        lines.append(row)
+    plain = [line.split(",")[1:] for line in run(*words, given="\n".join(rows))[0]]
+    given = "time,value\n" + "\n".join(lines)
+    found = [line.split(",")[1:] for line in run(*words, given=given)[0]]
+    assert [row for row in found if row[0]] == plain
+    assert all(row == ["", "0"] for row in found if not row[0])
+
+
+@pytest.mark.parametrize("given", ["\n" * 30, "time;a;b\n1;2;3\n" * 9, "nan,nan\n"])
+@pytest.mark.parametrize("more", [[], ["--vectors"], ["--json"]])
+def test_a_stream_of_which_nothing_could_be_read_is_an_error(folder, given, more):
+    _, told = run(folder, *more, given=given, code=1)
+    wanted = f"no value could be read from {given.count(chr(10))} lines, wanted 2 numbers with com"
+    assert any(line.startswith(f"selftime: {wanted}") for line in told)
+    assert run(folder, *more, given="")[1][0] == "0 lines"
 
 
 def test_what_a_line_says():

@@ -16,7 +16,8 @@ from selftime.door import through
 class Program(TyperGroup):
     """The commands, with errors said in one line and no traceback.
 
-    Exit codes: 0 done, 2 wrong input or usage, 130 stopped by Ctrl-C, 143 by SIGTERM.
+    Exit codes: 0 done, 1 no line of a stream could be read, 2 wrong input or usage, 130 stopped by
+    Ctrl-C, 143 by SIGTERM.
 
     Attributes:
         words: of the command line, as they were given.

@@ -7,6 +7,28 @@ import typer
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
+TrainEndOption = Annotated[
+    int | None,
+    typer.Option("--train-end", min=1, help="Steps taken to be normal; else the first 15 %."),
+]
+PastOnlyOption = Annotated[
+    bool, typer.Option("--past-only", help="Score every step by itself and earlier ones alone.")
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", help="Promised share of normal steps in alarm; else 0.01 is aimed at."),
+]
+CoolDownOption = Annotated[
+    int | None,
+    typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
+]
+NormalOption = Annotated[
+    str | None, typer.Option("--normal", help="Normal recordings; else the beginning of each.")
+]
+AlarmsOption = Annotated[
+    str | None, typer.Option("--alarms", help="Alarms to write, one a row: .csv or .parquet.")
+]
+
 
 @app.command()
 @options.with_tables
@@ -14,28 +36,16 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
-    train_end: Annotated[
-        int | None,
-        typer.Option("--train-end", min=1, help="Steps taken to be normal; else the first 15 %."),
-    ] = None,
-    past_only: Annotated[
-        bool, typer.Option("--past-only", help="Score every step by itself and earlier ones alone.")
-    ] = False,
-    rate: Annotated[
-        float, typer.Option("--rate", help="Promised share of normal steps that are in alarm.")
-    ] = 0.01,
-    cool_down: Annotated[
-        int | None,
-        typer.Option("--cool-down", min=1, help="Quiet steps that end an alarm; else a window."),
-    ] = None,
-    normal: Annotated[
-        str | None,
-        typer.Option("--normal", help="Normal recordings; else the beginning of each."),
-    ] = None,
+    train_end: TrainEndOption = None,
+    past_only: PastOnlyOption = False,
+    rate: RateOption = None,
+    cool_down: CoolDownOption = None,
+    normal: NormalOption = None,
     save: options.SaveOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder; else nothing is learned.")
     ] = None,
+    alarms: AlarmsOption = None,
     picture: options.PictureOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
@@ -44,7 +54,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
 
     What is normal comes from the beginning of each recording, or from --normal. The file holds id,
     time, step, score and alarm for every row, in the order of DATA; alarms are those after the
-    normal part. --save keeps the detector with its normal part for: selftime predict.
+    normal part. Rows whose values are missing have no score and are in no alarm. --save keeps the
+    detector with its normal part for: selftime predict.
 
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
@@ -53,6 +64,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.palette import save_picture
 
     files.check_results(out, picture, save, force=force)
+    if alarms:
+        files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
     series, own = read(data), options.model_in(model) if model else None
@@ -63,10 +76,13 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     else:
         found = st.detect(series, train_end=train_end, model=own, **how)
     files.write_out(out, found.to_columns(), force=force)
+    if alarms:
+        files.write_out(alarms, found.alarm_columns(), force=force)
     if picture:
         save_picture(anomaly_picture(found), picture)
-    said = {"out": out, "picture": picture, "past_only": past_only, "rate": rate}
-    lines = lines_of(found, out)
+    said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}
+    said |= {"past_only": past_only, "rate": found.parts[0].rate}
+    lines = lines_of(found, f"{out}, alarms: {alarms}" if alarms else out)
     if save:
         ends = [part.train_end for part in found.parts]
         kept = detector if normal else detector.fit(series, train_end=ends)

@@ -1,6 +1,7 @@
 """``selftime watch``: timepoints from stdin line by line, scores and alarms to stdout."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from selftime.cli import options, terminal
-from selftime.cli.app import app
+from selftime.cli.app import app, stop
 
 if TYPE_CHECKING:
     from selftime import Model, StreamMonitor
@@ -53,7 +54,9 @@ def watch(  # noqa: PLR0913 - the signature is the command line
 
     A line holds one step: a number for each channel, with commas between; empty or nan is
     missing. A line of the answer is step,score,alarm: a score above 1 is novel, and alarm is 1
-    where that sounds an alarm. While the first lines are learned from, scores are empty.
+    where that sounds an alarm. While the first lines are learned from, scores are empty. So are
+    those of lines without a value that can be read, which sound no alarm; if there is no other line
+    the exit code is 1.
 
     Example: sensor | selftime watch run --normal normal.csv --cool-down 100
     """
@@ -112,7 +115,7 @@ def judge(monitor: "StreamMonitor", as_json: bool) -> Answer:
 
 def answer_lines(answer: Answer, channels: Sequence[str]) -> None:
     """Answer every line of stdin until it ends; a first line of names is a header."""
-    said, step, columns = Complaints(), 0, None
+    said, step, known, columns = Complaints(), 0, 0, None
     try:
         for line, raw in enumerate(read_lines(sys.stdin.buffer.readline)):
             if line == 0 and (columns := columns_named(raw, channels)) is not None:
@@ -120,10 +123,14 @@ def answer_lines(answer: Answer, channels: Sequence[str]) -> None:
             step += 1
             values, complaint = parse_step(raw, len(channels), columns)
             said.hear(step, complaint)
+            known += any(math.isfinite(value) for value in values)
             sys.stdout.write(answer(step, values) + "\n")
             sys.stdout.flush()
     finally:
         said.sum_up(step)
+    if step and not known:
+        wanted = f"{len(channels)} number{'s with commas between' if len(channels) > 1 else ''}"
+        stop(f"no value could be read from {step:,} lines, wanted {wanted} in each", code=1)
 
 
 def read_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -12,54 +12,55 @@ from selftime.data.channels import match_channels
 from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
+from selftime.door import tell
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
+from selftime.tasks.anomaly.alarms import Episode, Judged
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
-    Detection,
-    DetectionList,
     Scoring,
     normal_beginning,
+    record_of,
     reorder_channels,
     score_recording,
     whole_recording,
 )
-from selftime.tasks.anomaly.thresholds import (
-    Episode,
-    adaptive_thresholds,
-    check_rate,
-    find_alarms,
-)
+from selftime.tasks.anomaly.detection import Detection, DetectionList, score_columns
+from selftime.tasks.anomaly.thresholds import settle_rate
 
 
 class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has no types
     """Finds anomalies in recordings, by comparing their windows with normal ones.
 
     ``fit`` keeps the normal recordings; a new one is scored behind them. What is not finite,
-    infinities too, counts as missing, as do rows that a regular grid of times lacks. Several
-    channels are scored one by one, and matched by their names.
+    infinities too, counts as missing, as do rows that a regular grid of times lacks: missing
+    timepoints score 0 and are in no alarm. Several channels are scored one by one, and matched by
+    their names. A timepoint is in alarm where ``predict`` is True, which is within ``alarms``.
 
     Example:
         >>> import numpy as np
         >>> import selftime as st
         >>> wave = np.sin(np.arange(600) * 2 * np.pi / 24)
         >>> wave[500:510] = 3.0
-        >>> detector = st.AnomalyDetector(rate=0.02).fit(wave[:400])
+        >>> detector = st.AnomalyDetector().fit(wave[:400])
         >>> detector.score(wave[400:]).shape  # a score for each timepoint
         (200,)
-        >>> [alarm.start <= 100 < alarm.stop for alarm in detector.alarms(wave[400:])[0]]
-        [True]
+        >>> [(alarm.start, alarm.stop) for alarm in detector.alarms(wave[400:])[0]]
+        [(100, 110)]
 
     Args:
         model: what :func:`selftime.pretrain` returned, or its folder; its embeddings of windows
             are one more space in which windows are compared (see ``learned``). None needs no
             learning.
-        rate: promised share of normal timepoints that are in alarm.
+        rate: promised share of normal timepoints that are in alarm; ``fit`` refuses one that the
+            normal recordings are too short to promise. None aims at 0.01, and notes where that is
+            no promise.
         past_only: whether the score of a timepoint depends on it and earlier ones alone, as when
             values come one by one; else also on the rest of the recording.
         continues: whether a recording given to ``score`` goes on where the normal one ended.
-        cool_down: timepoints without alarm that end one; the length of a window when None.
+        cool_down: timepoints without alarm that end one, fewer are part of it; the length of a
+            window when None.
         learned: what a model adds: "embeddings", or "hidden step", by how much each
             timepoint changes its own representation in a causal dilated network (TS2Vec's score),
             or both.
@@ -72,6 +73,7 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         given_: (T,) False at timepoints that the grids have and the recordings lack.
         boundaries_: timepoints of ``normal_`` at which another recording begins.
         channels_: names of the channels.
+        rate_: the rate that alarms go by.
     """
 
     normal_: Float[np.ndarray, "C T"]
@@ -84,7 +86,7 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         self,
         model: ModelOrFolder | None = None,
         *,
-        rate: float = 0.01,
+        rate: float | None = None,
         past_only: bool = False,
         continues: bool = False,
         cool_down: int | None = None,
@@ -115,9 +117,8 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
                 normal; all of them when None.
 
         Raises:
-            ValueError: bad input, or a rate that is not between 0 and 1.
+            ValueError: bad input, or a rate that is not between 0 and 1 or cannot be promised.
         """
-        check_rate(self.rate)
         series = recordings_in(X)
         self.model_ = None if self.model is None else model_at(self.model)
         if self.model_ is not None:
@@ -128,6 +129,8 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         self.normal_, self.given_ = np.concatenate(parts, axis=1), np.concatenate(given)
         self.boundaries_ = tuple(np.cumsum([part.shape[1] for part in parts])[:-1].tolist())
         self.channels_ = series.channels
+        self.rate_, notes = settle_rate(self.rate, *self._normal_size())
+        tell(notes, series.source)
         return self
 
     @property
@@ -135,14 +138,16 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         return self.model_
 
     def _complete(self, model: Model | None) -> None:
-        check_rate(self.rate)
         inside = [0, *self.boundaries_, self.normal_.shape[1]]
         if not self.given_.any() or sorted(set(inside)) != inside:
             raise ValueError(f"got normal recordings that begin at {self.boundaries_}")
         self.model_ = model
+        self.rate_, _ = settle_rate(self.rate, *self._normal_size())
 
     def score(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
         """Return the anomaly score of every timepoint, 0 or more and always finite.
+
+        Missing timepoints score 0.
 
         Returns:
             Of a frame one of the same kind: ids, times, steps and scores, its rows in their order.
@@ -152,10 +157,10 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         Raises:
             ValueError: bad input, or other channels than in ``fit``.
         """
-        series = self._recordings(X)
-        found = [part.scores[self._before :] for part in self._score_recordings(series)]
-        head = frame_head(X)
-        return _match_input(X, found) if head is None else _frame(head, series, score=found)
+        series, head = self._recordings(X), frame_head(X)
+        scored = self._score_recordings(series)
+        found = [part.scores[self._before :] for part in scored]
+        return _match_input(X, found) if head is None else self._frame(head, series, scored)
 
     def predict(self, X: Any) -> Any:
         """Return whether every timepoint is in alarm, in the shape of :meth:`score`.
@@ -166,13 +171,9 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
             ValueError: as :meth:`score`.
         """
         series, head = self._recordings(X), frame_head(X)
-        scored = self._score_recordings(series)
-        above = [(part.scores > self._thresholds(part))[self._before :] for part in scored]
-        if head is None:
-            return _match_input(X, above)
-        return _frame(
-            head, series, score=[part.scores[self._before :] for part in scored], alarm=above
-        )
+        scored, first = self._score_recordings(series), self._before
+        above = [self._judge(part).inside[first:] for part in scored]
+        return _match_input(X, above) if head is None else self._frame(head, series, scored, above)
 
     def alarms(self, X: Any) -> list[list[Episode]]:
         """Return the alarms in each recording, timepoints counted from its beginning, with times.
@@ -201,19 +202,43 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         return found[0] if len(found) == 1 else DetectionList(parts=found)
 
     def _detection_of(self, one: SeriesSet, part: AnomalyScores) -> Detection:
-        channels, thresholds = part.channels[:, self._before :], self._thresholds(part)
-        wait = part.width if self.cool_down is None else self.cool_down
-        alarms = find_alarms(channels, thresholds[self._before :], wait)
+        first, judged = self._before, self._judge(part)
         return Detection(
             series=one,
-            scores=part.scores[self._before :],
-            channels=channels,
-            thresholds=thresholds[self._before :],
-            alarms=[alarm.at(one.times) for alarm in alarms],
+            scores=part.scores[first:],
+            channels=part.channels[:, first:],
+            thresholds=judged.thresholds[first:],
+            alarms=[alarm.at(one.times, first) for alarm in judged.alarms],
             train_end=0,
             window=part.width,
+            rate=self.rate_,
+            observed=part.observed[first:],
             absent=int((~whole_recording(one)[1]).sum()),
         )
+
+    def _frame(
+        self,
+        head: Any,
+        series: SeriesSet,
+        scored: Sequence[AnomalyScores],
+        above: Sequence[np.ndarray] | None = None,
+    ) -> Any:
+        """Return scores and alarms of recordings as a frame of the kind that came in."""
+        scores, known = (
+            np.concatenate([getattr(part, name)[self._before :] for part in scored])
+            for name in ("scores", "observed")
+        )
+        alarm = None if above is None else np.concatenate(above)
+        return frame_like(head, score_columns(series, scores, known, alarm))
+
+    def _judge(self, part: AnomalyScores) -> Judged:
+        return part.judge(self._before, self.rate_, self.cool_down)
+
+    def _normal_size(self) -> tuple[int, int]:
+        """Return the number of normal timepoints with values, and the longest window."""
+        normal, T = self.normal_, self.normal_.shape[1]
+        records = [record_of(row, T, self.past_only, self.boundaries_) for row in normal]
+        return int(np.isfinite(normal).any(axis=0).sum()), max(r.width for r in records)
 
     def _recordings(self, X: Any) -> SeriesSet:
         """Read new recordings, channels in the order of fit."""
@@ -238,9 +263,6 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
                 found.append(scores.select(np.append(self.given_, given)))
         return found
 
-    def _thresholds(self, part: AnomalyScores) -> Float[np.ndarray, "T"]:
-        return adaptive_thresholds(part.scores, self._before, self.rate)
-
 
 def recordings_in(X: Any) -> SeriesSet:
     """Read recordings; an array (T,) is a single one, infinities in arrays are missing."""
@@ -250,20 +272,6 @@ def recordings_in(X: Any) -> SeriesSet:
 def series_by_series(series: SeriesSet) -> list[SeriesSet]:
     """Return each series as a set of its own."""
     return [series[i] for i in range(len(series))]
-
-
-def _frame(
-    head: Any,
-    series: SeriesSet,
-    *,
-    score: list[np.ndarray],
-    alarm: list[np.ndarray] | None = None,
-) -> Any:
-    """Return scores and alarms of recordings as a frame of the kind that came in."""
-    values = {"score": np.concatenate(score)}
-    if alarm is not None:
-        values["alarm"] = np.concatenate(alarm)
-    return frame_like(head, series.step_columns(values))
 
 
 def _match_input(X: Any, found: list[np.ndarray]) -> Any:

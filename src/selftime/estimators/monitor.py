@@ -25,8 +25,9 @@ class Monitored(NamedTuple):
 
     Attributes:
         score: distance from normal timepoints in units of the threshold: above 1 is novel. None
-            while the monitor still learns what is normal.
-        p: conformal p-value: at most this share of normal timepoints is as far or farther.
+            while the monitor still learns what is normal, and where no value was read.
+        p: conformal p-value: at most this share of normal timepoints is as far or farther; None
+            where there is no score.
         alarm: True where this timepoint raises an alarm.
     """
 
@@ -39,7 +40,8 @@ class StreamMonitor:
     """Judges the timepoints of one stream in turn, by how far their embeddings are from normal.
 
     The threshold is a conformal quantile of normal timepoints, and follows the stream so that the
-    promised share of alarms holds where the series wanders off slowly.
+    promised share of alarms holds where the series wanders off slowly. A timepoint at which nothing
+    was read is passed over: it has no score and no alarm, and leaves no mark on those after it.
 
     Example:
         >>> import numpy as np
@@ -102,13 +104,15 @@ class StreamMonitor:
         """Judge the next timepoint; :attr:`embedding` then holds its embedding, once ready.
 
         Args:
-            values: (C,) of the timepoint; not finite is missing.
+            values: (C,) of the timepoint; not finite is missing. Where all are, it is passed over.
 
         Raises:
             StreamError: another number of values, or not numbers.
         """
+        cube, _ = cube_of(values, None, len(self.model.channels))  # (1,C,1)
+        if not np.isfinite(cube).any():
+            return Monitored(None, None, False)
         if self._novelty is None:
-            cube, _ = cube_of(values, None, len(self.model.channels))  # (1,C,1)
             self._first.append(cube[0, :, 0])
             if len(self._first) >= self.learn:
                 self._fit(np.stack(self._first, axis=1))
@@ -120,6 +124,7 @@ class StreamMonitor:
 
     def _fit(self, values: Float[np.ndarray, "C T"]) -> None:
         """Learn what is normal, and leave the stream behind it."""
-        self._stream, rows = run_in(self.model, self._config, values)
+        read_steps = values[:, np.isfinite(values).any(axis=0)]
+        self._stream, rows = run_in(self.model, self._config, read_steps)
         found = fit_novelty(rows, rate=self.rate, distance=self.distance)
         self._novelty = AdaptiveNovelty(found, self.rate)

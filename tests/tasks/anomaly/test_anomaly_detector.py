@@ -14,17 +14,9 @@ from selftime.cli import app
 from selftime.data.scaling import fit_channels
 from selftime.encoders.networks.dilated import Dilated
 from selftime.report.pictures.anomalies import MAX_LINE_POINTS, anomaly_picture, thin_line
-from selftime.tasks.anomaly.detect import Detection
-from selftime.tasks.anomaly.thresholds import (
-    PACE,
-    RAREST,
-    Episode,
-    Tail,
-    adaptive_thresholds,
-    find_alarms,
-    tail_of,
-    threshold_at,
-)
+from selftime.tasks.anomaly.alarms import Episode
+from selftime.tasks.anomaly.detection import Detection
+from selftime.tasks.anomaly.thresholds import Tail, adaptive_thresholds, tail_of, threshold_at
 
 
 def wave(T: int = 900, *, seed: int = 0) -> np.ndarray:
@@ -49,8 +41,9 @@ def test_the_detector_finds_where_a_wave_stops(past_only):
     above = detector.predict(broken())
     assert above.dtype == bool and above.shape == (600,)
     highest = max(detector.alarms(broken())[0], key=lambda alarm: alarm.score)
-    assert highest.start <= highest.peak == scores.argmax() < highest.stop
-    assert above[highest.start] and highest.start >= 200 and highest.stop <= 450
+    assert highest.start <= highest.peak < highest.stop
+    assert above[highest.start : highest.stop].all()
+    assert highest.start >= 290 and highest.stop <= 340 + 80 * past_only
 
 
 @pytest.mark.late
@@ -116,28 +109,6 @@ def test_the_tail_of_a_uniform_ends_where_it_does():
     assert Tail(2.0, 3.0, 0.5).beyond(0.25) == pytest.approx(2 + 3 / 0.5 * (2 - 1))
 
 
-def test_thresholds_move_as_the_plain_loop_says():
-    rng = np.random.default_rng(0)
-    scores = np.r_[rng.exponential(size=400), 1 + rng.exponential(size=200)]
-    level, wanted = 0.1, [threshold_at(scores[:400], 0.1)] * 400
-    for start in range(400, 600, 8):
-        current = threshold_at(scores[start - 400 : start], max(level, 0.1 / RAREST))
-        for t in range(start, start + 8):
-            wanted.append(current)
-            level += PACE * (0.1 - (scores[t] > current))
-        level = max(min(level, 0.2), -0.2)
-    np.testing.assert_allclose(adaptive_thresholds(scores, 400, 0.1), wanted)
-
-
-def test_what_is_certainly_anomalous_is_an_alarm_after_many_others():
-    scores = np.random.default_rng(0).exponential(size=900)
-    scores[500:600] += 20  # uses up the alarms of thousands of steps
-    scores[800] = 500.0
-    above = scores > adaptive_thresholds(scores, 400, 0.01)
-    assert above[500:504].all() and above[800]
-    assert not above[600:800].any()
-
-
 @pytest.mark.late
 @pytest.mark.parametrize("growth", [1.0, 1.5])
 def test_alarms_keep_their_share_under_a_drift(growth):
@@ -148,27 +119,6 @@ def test_alarms_keep_their_share_under_a_drift(growth):
     share = (scores > adaptive_thresholds(scores, 2000, 0.01))[2000:].mean()
     assert growth == 1 or fixed > 0.018
     assert 0.01 / 1.5 < share < 0.01 * 1.5
-
-
-def test_alarms_are_joined_until_it_is_quiet():
-    scores = np.zeros(30)
-    scores[[3, 4, 8, 20]] = [1.5, 1.25, 2.0, 3.0]
-    channels = np.stack([0 * scores, 2 * scores])
-    assert find_alarms(channels, np.ones(30), 3) == [
-        Episode(3, 5, 3, 1.5, 1),
-        Episode(8, 9, 8, 2.0, 1),
-        Episode(20, 21, 20, 3.0, 1),
-    ]
-    joined = find_alarms(channels, np.ones(30), 4)
-    assert [(alarm.start, alarm.stop, alarm.peak) for alarm in joined] == [(3, 9, 8), (20, 21, 20)]
-    assert find_alarms(channels, np.full(30, 9.0), 4) == []
-
-
-def test_an_alarm_lasts_until_scores_are_back_at_the_threshold_that_raised_it():
-    scores = np.array([0.0, 2.0, 5.0, 7.0, 3.0, 0.5, 0.0, 0.0])
-    thresholds = np.array([1.0, 1.0, 9.0, 9.0, 9.0, 1.0, 1.0, 1.0])
-    assert find_alarms(scores[None], thresholds, 1) == [Episode(1, 5, 3, 7.0, 0)]
-    assert find_alarms(scores[None, :5], thresholds[:5], 1)[0].stop == 5
 
 
 def run(*arguments: str):
@@ -209,7 +159,7 @@ def test_detect_past_only_needs_no_later_step(tmp_path):
         told = run(file, "--train-end", 250, "--past-only", "--out", file.with_suffix(".csv"))
         assert told.exit_code == 0, told.output
     scores = [
-        np.loadtxt(file.with_suffix(".csv"), delimiter=",", skiprows=1)[:, 1]
+        np.loadtxt(file.with_suffix(".csv"), delimiter=",", skiprows=1, usecols=1)
         for file in (whole, half)
     ]
     np.testing.assert_allclose(scores[0][:500], scores[1], atol=1e-9)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import selftime
 from selftime.cli import app
-from selftime.tasks.anomaly.detect import DetectionList
+from selftime.tasks.anomaly.detection import DetectionList
 
 
 def noisy(n, k):

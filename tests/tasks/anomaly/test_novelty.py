@@ -9,7 +9,6 @@ from stream_material import model_of, series_of
 import selftime
 from selftime.engine.streaming.stream import StreamConfig
 from selftime.tasks.anomaly.novelty import (
-    SCORE_CAP,
     AdaptiveNovelty,
     CoolDown,
     check_normal_steps,
@@ -20,7 +19,7 @@ from selftime.tasks.anomaly.novelty import (
     neighbour_distance,
     run_in,
 )
-from selftime.tasks.anomaly.thresholds import adaptive_thresholds
+from selftime.tasks.anomaly.thresholds import CAP, AdaptiveThreshold
 
 
 def rows_of(n: int, dim: int = 4, seed: int = 0) -> np.ndarray:
@@ -92,12 +91,10 @@ def test_a_watchman_moves_its_threshold_as_the_offline_one_does():
     for row in steps:
         found.append(judge.threshold)
         judge(row)
-    heard, limit, wanted = list(novelty.calibration), novelty.threshold, []
+    offline, wanted = AdaptiveThreshold(novelty.calibration, 0.1), []
     for start in range(0, 60, 8):
-        wanted += [limit] * len(steps[start : start + 8])
-        far = novelty.distance(steps[start : start + 8])
-        heard += [min(d, SCORE_CAP * limit) for d in far]
-        limit = adaptive_thresholds(np.array([*heard, 0.0]), 300, 0.1)[-1]
+        wanted += [offline.threshold] * len(steps[start : start + 8])
+        offline.follow(novelty.distance(steps[start : start + 8]))
     assert found[0] == novelty.threshold
     np.testing.assert_allclose(found[8:], wanted[8:], rtol=1e-9)
 
@@ -109,7 +106,7 @@ def test_wild_steps_do_not_hide_those_after_them():
     before = judge.threshold
     for _ in range(8):
         assert judge(np.full(4, 3e38)).novel
-    assert before < judge.threshold <= SCORE_CAP * before
+    assert before <= judge.threshold <= CAP * before
     assert judge(np.full(4, 60.0)).novel
 
 

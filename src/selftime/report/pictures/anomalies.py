@@ -15,8 +15,8 @@ from selftime.report.pictures.palette import (
     show_dates,
     zone_in_words,
 )
-from selftime.tasks.anomaly.detect import Detection, DetectionList
-from selftime.tasks.anomaly.thresholds import Episode
+from selftime.tasks.anomaly.alarms import Episode
+from selftime.tasks.anomaly.detection import Detection, DetectionList
 
 _MAX_RECORDING_CHANNELS = 6
 """Channels that are drawn, those with the highest scores in alarms first."""

@@ -14,7 +14,7 @@ from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.forecasts import coverage_picture, forecast_picture
 from selftime.report.pictures.maps import embedding_map, overview, principal_plane
 from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
-from selftime.tasks.anomaly.detect import Detection, DetectionList
+from selftime.tasks.anomaly.detection import Detection, DetectionList
 from selftime.tasks.comparison.compare import Comparison
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.forecasting.backtest import Backtest

@@ -7,22 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from selftime.data.channels import concatenate, match_channels
-from selftime.data.frames import Tabular
+from selftime.data.channels import match_channels
 from selftime.data.gaps import fill_gaps
 from selftime.data.grid import on_grid
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.model import Model, ModelOrFolder, model_at
+from selftime.tasks.anomaly.alarms import Judged, judge_steps
+from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
+from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
-from selftime.tasks.anomaly.thresholds import (
-    Episode,
-    adaptive_thresholds,
-    check_rate,
-    find_alarms,
-)
+from selftime.tasks.anomaly.thresholds import check_rate, settle_rate
 
 NORMAL = 0.15
 """Share of a recording that is taken to be normal (Lavin & Ahmad 2015, NAB's probation)."""
@@ -61,123 +58,38 @@ class Scoring:
 class AnomalyScores(NamedTuple):
     """Scores, 0 or more, higher is more anomalous: the mean of those of the channels.
 
-    ``width`` is the longest window of all channels, in steps.
+    ``width`` is the longest window of all channels, in steps. ``odd`` tells the steps that an alarm
+    may lie on, ``observed`` those at which some channel has a value.
     """
 
     scores: Float[np.ndarray, "T"]
     channels: Float[np.ndarray, "C T"]
     width: int
+    odd: Bool[np.ndarray, "C T"]
+    observed: Bool[np.ndarray, "T"]
+
+    def judge(self, train: int, rate: float, cool_down: int | None) -> Judged:
+        """Say which steps are in alarm after the first ``train``; see :func:`judge_steps`."""
+        wait = self.width if cool_down is None else cool_down
+        odd = np.where(self.odd, self.channels, 0.0)
+        return judge_steps(odd, self.observed, train=train, rate=rate, cool_down=wait)
 
     def select(self, steps: Bool[np.ndarray, "T"]) -> "AnomalyScores":
         """Return the scores of some of the steps."""
-        return self._replace(scores=self.scores[steps], channels=self.channels[:, steps])
-
-
-class Detected:
-    """Scores of recordings as a table; what one recording and several have in common."""
-
-    parts: "tuple[Detection, ...]"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Decisions, a sentence each."""
-        return absence_notes(self.parts)
-
-    def to_columns(self) -> dict[str, Any]:
-        """Return one row per timepoint: id and time as they came, step, score and alarm.
-
-        Rows are in the order of the table that came in. A single recording without an id has no
-        column of it.
-        """
-        parts = [part.series for part in self.parts]
-        scores = np.concatenate([part.scores for part in self.parts])
-        alarm = np.concatenate([part.in_alarm for part in self.parts])
-        return concatenate(parts).step_columns({"score": scores, "alarm": alarm})
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Detection(Detected, Tabular):
-    """Scores and alarms of a recording of T timepoints and C channels.
-
-    Attributes:
-        series: the recording.
-        scores: (T,) finite, 0 or more; higher is more anomalous.
-        channels: (C,T) the same of each channel; ``scores`` is their mean.
-        thresholds: (T,) above which a score is in alarm.
-        alarms: after the normal part, counted from the beginning of the recording.
-        train_end: timepoints that were taken to be normal.
-        window: timepoints of a window.
-        absent: timepoints that the grid of the times has and the recording lacks.
-    """
-
-    series: SeriesSet
-    scores: Float[np.ndarray, "T"]
-    channels: Float[np.ndarray, "C T"]
-    thresholds: Float[np.ndarray, "T"]
-    alarms: list[Episode]
-    train_end: int
-    window: int
-    absent: int = 0
-
-    @property
-    def parts(self) -> "tuple[Detection, ...]":  # type: ignore[override]
-        """The detection itself, as one of several recordings would be."""
-        return (self,)
-
-    @property
-    def in_alarm(self) -> Bool[np.ndarray, "T"]:
-        """True for each timepoint of an alarm."""
-        out = np.zeros(len(self.scores), bool)
-        for alarm in self.alarms:
-            out[alarm.start : alarm.stop] = True
-        return out
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all but the scores as plain values; alarms with times where there are any."""
-        return {
-            "steps": len(self.scores),
-            "channels": list(self.series.channels),
-            "window": self.window,
-            "train_end": self.train_end,
-            "absent": self.absent,
-            "alarms": [self.facts_of(alarm) for alarm in self.alarms],
-        }
-
-    def facts_of(self, alarm: Episode) -> dict[str, Any]:
-        """Return an alarm with the name of its channel, and the times of its peak and ends."""
-        out = alarm._asdict() | {"channel": self.series.channels[alarm.channel]}
-        times = self.series.times
-        if times is None:
-            return {name: value for name, value in out.items() if name != "time"}
-        words = self.series.stamps.words(times[[alarm.peak, alarm.start, alarm.stop - 1]])
-        return out | dict(zip(("time", "start_time", "end_time"), words, strict=True))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class DetectionList(Detected, Tabular):
-    """Scores and alarms of several recordings, one after another.
-
-    Attributes:
-        parts: one of each recording.
-    """
-
-    parts: tuple[Detection, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was found in each recording, by its id."""
-        ids = [part.series.ids[0].item() for part in self.parts]
-        return {
-            "recordings": [
-                {"id": id} | part.to_dict() for id, part in zip(ids, self.parts, strict=True)
-            ]
-        }
+        return AnomalyScores(
+            self.scores[steps],
+            self.channels[:, steps],
+            self.width,
+            self.odd[:, steps],
+            self.observed[steps],
+        )
 
 
 def detect(  # noqa: PLR0913 - a front door: each is one thing that people decide
     x: Any,
     *,
     train_end: int | None = None,
-    rate: float = 0.01,
+    rate: float | None = None,
     past_only: bool = False,
     cool_down: int | None = None,
     model: ModelOrFolder | None = None,
@@ -185,8 +97,9 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
     Windows are compared with windows, fused over six scores. Thresholds follow the scores by
-    adaptive conformal inference (Gibbs & Candès 2021). Rows that a regular grid of times lacks
-    count as missing values, and have no score of their own.
+    adaptive conformal inference (Gibbs & Candès 2021). An alarm is as long as what is odd. Missing
+    timepoints have no score and are in no alarm; rows that a regular grid of times lacks count as
+    missing.
 
     Example:
         >>> import numpy as np, selftime as st
@@ -201,7 +114,8 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     Args:
         x: one recording or several, whatever :func:`selftime.read` takes.
         train_end: timepoints of each taken to be normal; the first 15 % when None.
-        rate: promised share of normal timepoints that are in alarm.
+        rate: promised share of normal timepoints that are in alarm; refused where the normal part
+            is too short to promise it. None aims at 0.01, and notes where that is no promise.
         past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
         model: or its folder; its embeddings of windows are compared too. None needs no learning.
@@ -211,9 +125,10 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
 
     Raises:
         SeriesError: recordings that cannot be read, or lack the channels of the model.
-        ValueError: a rate or a normal part out of range.
+        ValueError: a normal part out of range, or a rate that is, or cannot be promised.
     """
-    check_rate(rate)
+    if rate is not None:
+        check_rate(rate)
     series, model = read(x), None if model is None else model_at(model)
     if model is not None:
         series = reorder_channels(series, model.channels)
@@ -221,12 +136,17 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     parts = [
         detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
     ]
-    tell(absence_notes(parts), series.source)
+    tell(notes_of(parts), series.source)
     return parts[0] if len(parts) == 1 else DetectionList(parts=tuple(parts))
 
 
 def detect_in(
-    series: SeriesSet, train_end: int | None, rate: float, cool_down: int | None, *, recipe: Scoring
+    series: SeriesSet,
+    train_end: int | None,
+    rate: float | None,
+    cool_down: int | None,
+    *,
+    recipe: Scoring,
 ) -> Detection:
     """Score the timepoints of one recording, and find its alarms."""
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
@@ -234,27 +154,21 @@ def detect_in(
     whole, given = whole_recording(series)
     known = int(np.flatnonzero(given)[train - 1]) + 1
     found = score_recording(whole, known, recipe=recipe).select(given)
-    thresholds = adaptive_thresholds(found.scores, train, rate)
-    wait = found.width if cool_down is None else cool_down
-    alarms = find_alarms(found.channels[:, train:], thresholds[train:], wait)
+    settled, promise = settle_rate(rate, int(found.observed[:train].sum()), found.width)
+    judged = found.judge(train, settled, cool_down)
     return Detection(
         series=series,
         scores=found.scores,
         channels=found.channels,
-        thresholds=thresholds,
-        alarms=[alarm.at(series.times, train) for alarm in alarms],
+        thresholds=judged.thresholds,
+        alarms=[alarm.at(series.times) for alarm in judged.alarms],
         train_end=train,
         window=found.width,
+        rate=settled,
+        observed=found.observed,
         absent=int((~given).sum()),
+        promise=promise,
     )
-
-
-def absence_notes(parts: Sequence[Detection]) -> tuple[str, ...]:
-    """Say how many rows are absent from the times, if any are."""
-    absent = sum(part.absent for part in parts)
-    if not absent:
-        return ()
-    return (f"{absent:,} rows that are absent from the times count as missing values",)
 
 
 def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:
@@ -291,15 +205,19 @@ def score_recording(
 ) -> AnomalyScores:
     """Score every step of a recording whose first ``train`` steps are taken to be normal.
 
-    Values that are not finite count as missing. Other recordings begin at the boundaries.
+    Values that are not finite count as missing; a step without any scores 0. Other recordings begin
+    at the boundaries.
     """
     check_train(train, values.shape[1])
     recipe = recipe or Scoring()
     check_members(recipe.members, SCORES)
     records = [record_of(row, train, recipe.past_only, tuple(boundaries)) for row in values]
     shared = _model_scores(records, recipe)
+    observed = np.isfinite(values).any(axis=0)
     channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
-    return AnomalyScores(channels.mean(axis=0), channels, max(r.width for r in records))
+    channels = np.where(observed, channels, 0.0)
+    odd, width = np.stack([odd_steps(r) for r in records]), max(r.width for r in records)
+    return AnomalyScores(channels.mean(axis=0), channels, width, odd, observed)
 
 
 def record_of(

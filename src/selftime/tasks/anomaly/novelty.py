@@ -162,8 +162,6 @@ DISTANCES: dict[str, Callable[[_Embeddings], Callable[[_Embeddings], Distances]]
     "nearest": neighbour_distance,
 }
 """Distances from normal, fitted on normal steps."""
-SCORE_CAP = 2.0
-"""Scores above it count as this much: one wild step does not hide those after it."""
 
 
 class AdaptiveNovelty:
@@ -171,7 +169,8 @@ class AdaptiveNovelty:
 
     It begins with the threshold of a :class:`Novelty` and from then on makes up for alarms that
     were too many or too few (:class:`~selftime.tasks.anomaly.thresholds.AdaptiveThreshold`), so
-    that a series that wanders off slowly keeps the promised share of them.
+    that a series that wanders off slowly keeps the promised share of them, and one failure does not
+    hide the next.
     """
 
     def __init__(self, novelty: Novelty, rate: float) -> None:
@@ -181,7 +180,7 @@ class AdaptiveNovelty:
     def __call__(self, vector: Float[np.ndarray, " D"]) -> StepJudgement:
         """Judge the next embedding; never NaN, whatever it holds."""
         judgement = self.novelty(vector, self.threshold)
-        self._recent.append(min(judgement.score, SCORE_CAP) * self.threshold)
+        self._recent.append(judgement.score * self.threshold)
         if len(self._recent) == UPDATE_EVERY:
             self._following.follow(np.array(self._recent))
             self.threshold = max(self._following.threshold, _MIN_THRESHOLD)

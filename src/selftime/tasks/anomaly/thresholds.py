@@ -1,27 +1,35 @@
-"""Thresholds that keep a promised share of false alarms without labels, and their alarms."""
+"""Thresholds that keep a promised share of false alarms without labels."""
 
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from selftime.tasks.anomaly.metrics import spans_of
+from selftime.door import option
 
+RATE = 0.01
+"""Share of normal steps in alarm where no other is asked for."""
 TAIL = 0.1
 """Share of the normal scores from which the tail beyond them is extrapolated."""
 _MIN_EXCEEDANCES = 10
 """Normal scores beyond a threshold that make it certain enough without extrapolation."""
-PACE = 0.005
-"""Move of the level in each step (Gibbs & Candès 2021, NeurIPS, section 2.1 and 4)."""
 UPDATE_EVERY = 8
 """Steps after which the threshold is set anew."""
-_MAX_RECENT_SCORES = 5000
-"""Latest scores that it is set from, at most; else as many as are normal at the beginning."""
-BOUND = 0.2
-"""Levels are held within plus and minus this: neither quiet nor long alarms count for ever."""
-RAREST = 50
-"""After too many alarms a score must still be so many times rarer than promised to be one:
-nothing silences what is certainly anomalous."""
+MEMORY = 1000
+"""Latest scores that it is set from, or as many as are normal if that is more."""
+PACE = 0.01
+"""Move of the level in each step, as a share of the rate (Gibbs & Candès 2021, section 2.1)."""
+BAND = 4.0
+"""Levels are held between the rate divided by this and the rate times this."""
+_HIGHEST = 0.95
+"""Level above which none is tried."""
+CAP = 2.0
+"""A score in alarm counts as at most so many times the threshold that raised the alarm …"""
+PATIENCE = 500
+"""… for so many steps: what lasts longer is learned as the new normal."""
+LEAST = 1e-6
+"""Least threshold: scores below it are rounding."""
 
 
 class Tail(NamedTuple):
@@ -49,13 +57,17 @@ def threshold_at(normal: Float[np.ndarray, "N"], rate: float) -> float:
     value extrapolation of the highest tenth (Siffer et al. 2017, KDD, section 3).
     """
     check_rate(rate)
-    N = len(normal)
+    return _threshold_in(np.sort(normal), rate)
+
+
+def _threshold_in(ordered: Float[np.ndarray, "N"], rate: float) -> float:
+    """Return :func:`threshold_at` of sorted scores."""
+    N = len(ordered)
     if N * rate >= _MIN_EXCEEDANCES:
-        place = min(int(np.ceil((N + 1) * (1 - rate))), N) - 1
-        return float(np.partition(normal, place)[place])
+        return float(ordered[min(math.ceil((N + 1) * (1 - rate)), N) - 1])
     share = max(TAIL, rate)
-    base = float(np.quantile(normal, 1 - share))
-    return max(tail_of(np.sort(normal), share).beyond(rate / share), base)
+    tail = tail_of(ordered, share)
+    return max(tail.beyond(rate / share), tail.base)
 
 
 def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
@@ -65,8 +77,10 @@ def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
     is 2 − a / (a − 2b) and the scale 2ab / (a − 2b). The shape is held within ±0.5, where the
     moments exist.
     """
-    base = float(np.quantile(ordered, 1 - share))
-    excess = ordered[ordered > base] - base
+    place, rest = divmod((len(ordered) - 1) * (1 - share), 1)  # np.quantile takes ten times longer
+    low, high = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+    base = float(low + rest * (high - low))
+    excess = ordered[np.searchsorted(ordered, base, side="right") :] - base
     if len(excess) == 0:
         return Tail(base, 0.0, 0.0)
     places = (np.arange(1, len(excess) + 1) - 0.35) / len(excess)
@@ -78,16 +92,18 @@ def tail_of(ordered: Float[np.ndarray, "N"], share: float) -> Tail:
 
 
 class AdaptiveThreshold:
-    """A threshold that follows drifts, so that alarms keep their share.
+    """A threshold that follows drifts, so that alarms keep their share, and failures do not.
 
-    It is set anew from the latest scores, as many as were normal at the beginning, at a level α
-    that makes up for alarms that were too many or too few: α ← α + 0.005 (rate − alarm) at each
-    step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2). Where α is less
-    than a fiftieth of the rate that fiftieth is used, so that what is certainly anomalous is never
-    passed over. A threshold depends on earlier scores alone.
+    It is the threshold of the latest scores, the normal ones of the beginning first, at a level α
+    that makes up for alarms that were too many or too few: α ← α + 0.01 rate (rate − alarm) at
+    each step (adaptive conformal inference; Gibbs & Candès 2021, NeurIPS, equation 2), held between
+    a quarter of and four times the rate. A failure deafens it to none that is worse: for 500 steps
+    of an alarm a score counts as at most twice the threshold that raised it, and no threshold lies
+    above the first one and the highest score that counted. A threshold depends on earlier scores
+    alone.
 
     Args:
-        normal: (n,) scores of normal steps in the order of time; the latest 5,000 count.
+        normal: (n,) scores of normal steps in the order of time.
         rate: promised share of alarms among normal steps.
 
     Attributes:
@@ -98,15 +114,40 @@ class AdaptiveThreshold:
     """
 
     def __init__(self, normal: Float[np.ndarray, "N"], rate: float) -> None:
-        self._recent, self._rate, self._level = normal[-_MAX_RECENT_SCORES:], rate, rate
-        self.threshold = threshold_at(self._recent, rate)
+        check_rate(rate)
+        self._recent, self._ordered = normal, np.sort(normal)
+        self._most, self._rate, self._level = max(MEMORY, len(normal)), rate, rate
+        self._first = self.threshold = max(_threshold_in(self._ordered, rate), LEAST)
+        self._limit, self._lasting = math.inf, 0
 
     def follow(self, scores: Float[np.ndarray, "K"]) -> None:
         """Move the threshold by the next scores, 8 of them as a rule."""
-        gaps = self._rate - (scores > self.threshold)  # one per step
-        self._level = float(np.clip(self._level + PACE * gaps.sum(), -BOUND, BOUND))
-        self._recent = np.concatenate([self._recent, scores])[-len(self._recent) :]
-        self.threshold = threshold_at(self._recent, max(self._level, self._rate / RAREST))
+        above = int((scores > self.threshold).sum())
+        change = PACE * self._rate * (self._rate * len(scores) - above)
+        low, high = self._rate / BAND, min(self._rate * BAND, _HIGHEST)
+        self._level = float(np.clip(self._level + change, low, high))
+        self._remember(self._bounded(scores, above > 0))
+        limit = max(self._first, float(self._ordered[-1]))
+        self.threshold = max(min(_threshold_in(self._ordered, self._level), limit), LEAST)
+
+    def _bounded(self, scores: Float[np.ndarray, "K"], alarm: bool) -> Float[np.ndarray, "K"]:
+        """Return what scores count as."""
+        if not alarm:
+            self._limit, self._lasting = math.inf, 0
+            return scores
+        self._limit = min(self._limit, CAP * self.threshold)
+        self._lasting += len(scores)
+        return scores if self._lasting > PATIENCE else np.minimum(scores, self._limit)
+
+    def _remember(self, scores: Float[np.ndarray, "K"]) -> None:
+        """Add scores to the latest, and forget the oldest beyond the most."""
+        new, ordered = np.sort(scores), self._ordered
+        ordered = np.insert(ordered, np.searchsorted(ordered, new), new)
+        recent = np.concatenate([self._recent, scores])
+        old = np.sort(recent[: max(len(recent) - self._most, 0)])
+        twins = np.arange(len(old)) - np.searchsorted(old, old)
+        self._ordered = np.delete(ordered, np.searchsorted(ordered, old) + twins)
+        self._recent = recent[len(old) :]
 
 
 def adaptive_thresholds(
@@ -116,8 +157,8 @@ def adaptive_thresholds(
 
     The first ``train`` scores are those of normal steps.
     """
-    out = np.full(len(scores), threshold_at(scores[:train], rate))
     current = AdaptiveThreshold(scores[:train], rate)
+    out = np.full(len(scores), current.threshold)
     for start in range(train, len(scores), UPDATE_EVERY):
         rows = slice(start, start + UPDATE_EVERY)
         out[rows] = current.threshold
@@ -131,59 +172,34 @@ def check_rate(rate: float) -> None:
         raise ValueError(f"got rate={rate}, wanted a share between 0 and 1: 0.01 is 1 step in 100")
 
 
-class Episode(NamedTuple):
-    """A span of anomalous steps that makes one alarm.
+WINDOWS = 4
+"""Windows of normal steps in alarm that a rate needs, to be kept within a factor of 1.5."""
 
-    Attributes:
-        start: its first step, at which the score rises above its threshold.
-        stop: the step at which the score is back at that threshold.
-        peak: the step of the highest score between.
-        score: the score there.
-        channel: number of the most anomalous channel there.
-        time: the stamp of the peak, in UTC where stamps have a zone; None without times.
+
+def settle_rate(rate: float | None, normal: int, width: int) -> tuple[float, tuple[str, ...]]:
+    """Return the rate that alarms go by, and a note where the normal part cannot promise it.
+
+    Scores hang together over a window, so that the share of normal steps above a threshold is known
+    as from ``normal / width`` steps that do not.
+
+    Raises:
+        ValueError: a rate that was asked for and cannot be promised.
     """
-
-    start: int
-    stop: int
-    peak: int
-    score: float
-    channel: int
-    time: Any = None
-
-    def at(self, times: np.ndarray | None, first: int = 0) -> "Episode":
-        """Return the alarm counted from ``first`` steps earlier, with the time of its peak."""
-        start, stop, peak = self.start + first, self.stop + first, self.peak + first
-        time = None if times is None else times[peak]
-        return self._replace(start=start, stop=stop, peak=peak, time=time)
-
-
-def find_alarms(
-    channels: Float[np.ndarray, "C T"], thresholds: Float[np.ndarray, "T"], cool_down: int
-) -> list[Episode]:
-    """Return one alarm per span above the thresholds; ``cool_down`` quiet steps end an alarm.
-
-    The mean score of the channels is compared with the threshold of each step. A threshold that
-    follows the scores may overtake them before they fall, so a span lasts until they are back at
-    the threshold that raised the alarm.
-    """
-    scores = channels.mean(axis=0)
-    lasting = np.zeros(len(scores), bool)
-    for start, stop in spans_of(scores > thresholds).tolist():
-        back = np.flatnonzero(scores[start:] <= thresholds[start])
-        lasting[start : max(start + back[0] if len(back) else len(scores), stop)] = True
-    found = []
-    for start, stop in _join_spans(lasting, cool_down):
-        peak = start + int(scores[start:stop].argmax())
-        channel = int(channels[:, peak].argmax())
-        found.append(Episode(start, stop, peak, float(scores[peak]), channel))
-    return found
-
-
-def _join_spans(lasting: Bool[np.ndarray, "T"], cool_down: int) -> list[tuple[int, int]]:
-    """Return the first step and one after the last of each span, short breaks passed over."""
-    spans = spans_of(lasting)
-    if len(spans) == 0:
-        return []
-    apart = spans[1:, 0] - spans[:-1, 1] >= max(cool_down, 1)
-    starts, stops = spans[np.r_[True, apart], 0], spans[np.r_[apart, True], 1]
-    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+    settled = RATE if rate is None else rate
+    check_rate(settled)
+    wanted = math.ceil(WINDOWS * width / settled)
+    if normal >= wanted:
+        return settled, ()
+    least = math.ceil(1000 * WINDOWS * width / max(normal, 1)) / 1000
+    more = f"a rate of {least} or more, " if least <= 0.5 else ""
+    if rate is None:
+        return settled, (
+            f"{normal:,} normal steps are too few to promise that 1 normal step in 100 is in "
+            f"alarm: scores hang together over windows of {width} steps, which needs about "
+            f"{wanted:,} steps; so it may be more",
+        )
+    raise ValueError(
+        f"got {normal:,} normal steps, wanted about {wanted:,} to promise "
+        f"{option('rate', settled)}, as scores hang together over windows of {width} steps: give "
+        f"more normal steps, {more}or leave it out for 1 in 100 without a promise"
+    )

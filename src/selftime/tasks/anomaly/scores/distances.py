@@ -104,15 +104,35 @@ def nearest_distances(
 
     With ``record.past_only`` windows are compared with those of the normal part and earlier ones.
     """
+    return nearest_windows(vectors, starts, width, record)[0]
+
+
+def nearest_windows(
+    vectors: Float[np.ndarray, "W D"],
+    starts: Int[np.ndarray, "W"],
+    width: int,
+    record: ChannelRecord,
+    *,
+    normal: bool = False,
+) -> tuple[Float[np.ndarray, "W"], Int[np.ndarray, "W"]]:
+    """Return :func:`nearest_distances` and which windows are so near; −1 for none.
+
+    With ``normal`` windows are compared with those of the normal part alone.
+    """
     points = vectors.astype(np.float64)  # squares cancel, and may not depend on what else is there
     lengths = np.square(points).sum(axis=1)  # (W,)
-    found = np.empty(len(points))
+    found, places = np.empty(len(points)), np.empty(len(points), np.int64)
     for first in range(0, len(points), _WINDOWS_AT_ONCE):
         rows = slice(first, first + _WINDOWS_AT_ONCE)
         squares = lengths[rows, None] + lengths - 2 * points[rows] @ points.T  # (K,W)
         squares[~_allowed_pairs(starts[rows], starts, width, record)] = np.inf
+        if normal:
+            squares[:, starts + width > record.train] = np.inf
+        places[rows] = squares.argmin(axis=1)
         found[rows] = squares.min(axis=1)
-    return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0)))
+    places[~np.isfinite(found)] = -1
+    distances = np.sqrt(np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0))
+    return np.asarray(distances), places
 
 
 def _allowed_pairs(
