@@ -269,7 +269,7 @@ def test_detect(recording, tmp_path):
     out = tmp_path / "scores.csv"
     said = say("detect", recording, "--train-end", 300, "--out", out)
     found = st.detect(recording, train_end=300)
-    scores = np.loadtxt(out, delimiter=",", skiprows=1)[:, 1]
+    scores = np.loadtxt(out, delimiter=",", skiprows=1, usecols=1)
     np.testing.assert_allclose(scores, found.scores)
     assert {name: said[name] for name in found.to_dict()} == plain(found.to_dict())
     x = st.read(recording).series(0)

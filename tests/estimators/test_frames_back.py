@@ -80,7 +80,7 @@ def test_forecasts_have_names_and_types_of_the_frame(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_stand_in_the_order_of_the_rows(kind):
     frame = long_frame(kind)
-    detector = st.AnomalyDetector(rate=0.1).fit(frame)
+    detector = st.AnomalyDetector().fit(frame)
     scores, alarms = detector.score(frame), detector.predict(frame)
     for found in scores, alarms:
         assert isinstance(found, KINDS[kind])
