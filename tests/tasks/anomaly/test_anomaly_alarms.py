@@ -89,6 +89,7 @@ def test_a_failure_does_not_deafen_to_one_that_is_worse(past_only, length):
 
 exact = {
     "on and off": np.tile(np.r_[np.zeros(25), np.ones(25)], 30),
+    **{f"{n} on and off": np.tile(np.r_[np.zeros(n), np.ones(n)], 40) for n in (13, 20, 30)},
     "on and off, short": np.tile(np.r_[np.zeros(3), np.ones(4)], 200),
     "a sine": np.sin(np.arange(1500) * 2 * np.pi / 24),
     "a saw": np.tile(np.arange(10.0), 150),

@@ -48,7 +48,7 @@ def normal_residuals(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     windows = sliding_window_view(record.values, record.width)[starts]
     vectors = principal(windows, record.usual(starts, record.width), most=_COMPONENTS)
     _, places = nearest_windows(vectors, starts, record.width, record, normal=True)
-    others = np.where(places[:, None] < 0, 0.0, windows[places])  # the normal mean is 0
+    others = _best_aligned(record, starts, places)
     gaps = np.abs(windows - others)  # (W,L)
     if record.past_only:
         new = np.diff(starts, prepend=-record.width)[:, None]  # steps that no window covered before
@@ -57,6 +57,28 @@ def normal_residuals(record: ChannelRecord) -> Float[np.ndarray, "T"]:
     steps = (starts[:, None] + np.arange(record.width)).ravel()
     counts = np.bincount(steps, minlength=record.steps)
     return np.asarray(np.bincount(steps, gaps.ravel(), record.steps) / np.maximum(counts, 1))
+
+
+def _best_aligned(
+    record: ChannelRecord, starts: Int[np.ndarray, "W"], places: Int[np.ndarray, "W"]
+) -> Float[np.ndarray, "W L"]:
+    """Return the normal window most similar to each, to the step; zeros where there is none.
+
+    Compared windows begin every few steps; a window between two of them may fit better, and
+    exactly where a signal repeats.
+    """
+    every, inside = sliding_window_view(record.values, record.width), record.whole(record.width)
+    windows, nearest = every[starts], starts[places]
+    best, others = np.full(len(starts), np.inf), np.zeros_like(windows)  # the normal mean is 0
+    reach = int(np.diff(record.starts(record.width)).max(initial=1)) - 1
+    for shift in sorted(range(-reach, reach + 1), key=abs):
+        moved = np.clip(nearest + shift, 0, max(record.train - record.width, 0))
+        found = every[moved]
+        gap = np.abs(windows - found).sum(axis=1)
+        fits = (places >= 0) & inside[moved] & (np.abs(moved - starts) >= record.width)
+        better = fits & (gap < best)
+        best[better], others[better] = gap[better], found[better]
+    return others
 
 
 def _starts_to_the_end(record: ChannelRecord) -> Int[np.ndarray, "W"]:
