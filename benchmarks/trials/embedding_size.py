@@ -1,8 +1,9 @@
 """`python -m benchmarks.trials.embedding_size`: few-label accuracy of narrower embeddings.
 
-The learned part is cut to its first directions and kept on a grid of 8 bits; what stands beside it
-is kept by its principal axes over augmented copies. All rows share features, draws and probe; the
-first row is the embedding as it was, 1,024 learned directions and every quantile.
+The learned part is cut to some of its directions, those of most variance before or after whitening,
+and kept in 8 bits a weight; what stands beside it is kept by its principal axes over augmented
+copies. All rows share features, draws and probe; the first row is the embedding as it was, 1,024
+learned directions and every quantile.
 """
 
 import argparse
@@ -19,10 +20,18 @@ from selftime.data import scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
 from selftime.encoders.base import Encoder
+from selftime.encoders.quantisation import quantise
 from selftime.engine.choices import resolve
 from selftime.engine.pretrain import BANK_SIZE
 from selftime.engine.solve import generator, sample_of
-from selftime.objectives.spectral import Spectral, eigh, principal_basis, whitening
+from selftime.objectives.spectral import (
+    Spectral,
+    covariance,
+    covariance_within,
+    eigh,
+    principal_basis,
+    whitener,
+)
 from selftime.tasks.comparison.compare import draw_labels, row_hits
 from selftime.tasks.comparison.rows import Row
 from selftime.tasks.probing.probe import Probe
@@ -30,23 +39,36 @@ from selftime.views.mild import copies
 
 BUDGETS = (1, 2, 5, None)
 SHARE = 0.3
-KEPT = 2
+KEPT = 3
 
 
 class Size(NamedTuple):
-    """Directions that are learned, those beside them (None: as they are), bits of weights."""
+    """Directions that are learned, those beside them (None: as they are), bits of weights.
+
+    ``after`` chooses the learned ones after whitening, as the package does.
+    """
 
     learned: int = 1024
     beside: int | None = None
     bits: int = 32
+    after: bool = False
 
     @property
     def name(self) -> str:
         """The size in words."""
-        return f"{self.learned}+{self.beside or 'all'}, {self.bits} bits"
+        when = ", after" if self.after else ""
+        return f"{self.learned}+{self.beside or 'all'}, {self.bits} bits{when}"
 
 
-SIZES = (Size(), Size(bits=8), Size(768, 256, 8), Size(512, 256, 8))
+SIZES = (
+    Size(),
+    Size(bits=8),
+    Size(768, 256, 8),
+    Size(768, 256, 8, after=True),
+    Size(768, None, 8, after=True),
+    Size(640, 384, 8, after=True),
+    Size(512, 256, 8, after=True),
+)
 
 
 @torch.no_grad()
@@ -63,36 +85,33 @@ def vectors_of(train: SeriesSet, test: SeriesSet) -> dict[str, tuple[np.ndarray,
     for part, batch in enumerate(batches(train, size=64), start=1):
         new = learner.accumulate(scale.apply(batch), generator(0, part))
         moments = moments + new if moments else new
-    within = moments.within / max(moments.copies - moments.series, 1)
+    within = covariance_within(moments)
     n = min(max(1536 // len(sample.values), 1), learner.copies)
     seen = beside.embed(copies(sample, n, learner.view, generator(0, 0)))
-    centre = seen.mean(dim=0)
-    axes = principal_basis(seen - centre, 512)
+    axes = principal_basis(seen, 512)
     parts = [features_of(learner, beside, scale, x) for x in (train, test)]
     out = {}
     for size in SIZES:
-        d = size.learned
-        e, Q = eigh(within[:d, :d])
-        weight = learner.basis[:, :d] @ (Q / whitening(e, learner.penalty)).float()
-        weight = on_grid(weight) if size.bits == 8 else weight
+        d = 1024 if size.after else size.learned
+        directions = whitener(*eigh(within[:d, :d]), learner.penalty)
+        if size.after:
+            total = covariance(moments)
+            last = eigh(directions.T @ total @ directions)[1].flip(1)
+            directions = directions @ last[:, : size.learned]
+        weight = learner.basis[:, :d] @ directions.float()
+        weight = quantise(weight) if size.bits == 8 else weight
         axis = axes[:, : size.beside]
         out[size.name] = tuple(
             torch.cat(
                 [
                     F.normalize(phi @ weight, dim=1),
-                    SHARE**0.5 * (q if size.beside is None else (q - centre) @ axis),
+                    SHARE**0.5 * (q if size.beside is None else q @ axis),
                 ],
                 dim=1,
             ).numpy()
             for phi, q in parts
         )
     return out
-
-
-def on_grid(weight: torch.Tensor) -> torch.Tensor:
-    """Weights rounded to 127 steps on either side of 0, column by column."""
-    step = weight.abs().amax(dim=0) / 127
-    return (weight / step).round() * step
 
 
 def features_of(
