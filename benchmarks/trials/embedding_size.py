@@ -26,7 +26,7 @@ from selftime.engine.pretrain import BANK_SIZE
 from selftime.engine.solve import generator, sample_of
 from selftime.objectives.spectral import (
     Spectral,
-    covariance,
+    covariance_of_all,
     covariance_within,
     eigh,
     principal_basis,
@@ -95,7 +95,7 @@ def vectors_of(train: SeriesSet, test: SeriesSet) -> dict[str, tuple[np.ndarray,
         d = 1024 if size.after else size.learned
         directions = whitener(*eigh(within[:d, :d]), learner.penalty)
         if size.after:
-            total = covariance(moments)
+            total = covariance_of_all(moments)
             last = eigh(directions.T @ total @ directions)[1].flip(1)
             directions = directions @ last[:, : size.learned]
         weight = learner.basis[:, :d] @ directions.float()

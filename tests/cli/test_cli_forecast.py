@@ -43,8 +43,8 @@ def test_months_go_on_as_months_and_counts_stay_above_0(sales, tmp_path):
     result = invoke(sales, "--out", out, "--id", "shop", "--time", "month")
     assert result.exit_code == 0, result.output
     found = pd.read_csv(out)
-    assert [t[:10] for t in found.ds[:3]] == ["2022-05-01", "2022-06-01", "2022-07-01"]
-    assert [t[:10] for t in found.ds[3:]] == ["2022-04-01", "2022-05-01", "2022-06-01"]
+    assert [t[:10] for t in found["month"][:3]] == ["2022-05-01", "2022-06-01", "2022-07-01"]
+    assert [t[:10] for t in found["month"][3:]] == ["2022-04-01", "2022-05-01", "2022-06-01"]
     assert found["sold_q0.025"].min() >= 0
     assert "nothing is forecast below 0" in result.output
     again = invoke(

@@ -61,7 +61,7 @@ def test_each_command_has_a_file_of_its_name_over_the_public_door_and_the_report
 
 @pytest.mark.late
 @pytest.mark.parametrize(
-    "words, names", [("pre", {"pretrain"}), ("in", {"inspect"}), ("zz", set())]
+    "words, names", [("pre", {"pretrain", "predict"}), ("in", {"inspect"}), ("zz", set())]
 )
 def test_names_of_commands_are_completed(words, names):
     told = {

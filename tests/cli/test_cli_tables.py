@@ -55,7 +55,7 @@ def test_columns_in_another_order_are_the_same(folder, tmp_path):
     told = run("classify", folder / "run", *words, "--out", tmp_path / "p.csv", "--json")
     assert json.loads(told.stdout)["accuracy"] == 1.0
     rows = rows_of(tmp_path / "p.csv")
-    assert [row["id"] for row in rows[:2]] == ["000", "001"]
+    assert [row["machine"] for row in rows[:2]] == ["000", "001"]
     assert {row["class"] for row in rows} == {"007", "07"}  # text as it came
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import selftime as st
 from selftime.tasks.forecasting import network
@@ -105,7 +106,8 @@ def say(estimator: Any, series: st.SeriesSet, long: st.SeriesSet) -> np.ndarray:
         "AnomalyDetector": lambda: estimator.score(long),
         "Forecaster": lambda: forecast(estimator, long),
     }
-    return flat(words[type(estimator).__name__]())
+    with threadpool_limits(1):  # bits are promised for as many threads
+        return flat(words[type(estimator).__name__]())
 
 
 def forecast(estimator: Any, long: st.SeriesSet) -> Any:

@@ -11,7 +11,7 @@ from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 
 if TYPE_CHECKING:
-    from selftime import SeriesSet
+    from selftime import Evaluation, SeriesSet
 
 StrategyOption = Annotated[
     str,
@@ -85,16 +85,13 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         found = st.evaluate(
             classifier.model_, classifier, labelled, asked, probabilities=probabilities
         )
-        if beside is not None:
-            found.save(beside, overwrite=force)
-            result["evaluation"] = str(beside)
         known, of_test = (part[part.labelled] for part in (labelled, asked))
         leaks = st.find_leaks(given, known, of_test)
         result |= {"accuracy": found.accuracy, "judged": judged, "leaks": leaks.to_dict()}
-        right = f"{found.right.sum():,} of {judged:,}{'' if judged == len(asked) else ' labelled'}"
-        lines.append(f"{100 * found.accuracy:.1f} % right ({right}).")
-        lines += [*leaks.sentences()]
-        lines += [f"Every figure: selftime report {beside}"] if beside else []
+        lines += [accuracy_line(found, judged, len(asked)), *leaks.sentences()]
+        if beside is not None:
+            result["evaluation"] = str(found.save(beside, overwrite=force))
+            lines.append(f"Every figure: selftime report {beside}")
     terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json, out=out)
 
 
@@ -119,6 +116,12 @@ def check_outputs(
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
     files.check_file(beside, (".json",), force=force)
     return beside
+
+
+def accuracy_line(found: "Evaluation", judged: int, series: int) -> str:
+    """Say how many of the labelled ones among so many series are right."""
+    right = f"{found.right.sum():,} of {judged:,}{'' if judged == series else ' labelled'}"
+    return f"{100 * found.accuracy:.1f} % right ({right})."
 
 
 def rest_of(series: "SeriesSet", source: str) -> "SeriesSet":

@@ -84,10 +84,12 @@ class TransferEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has
         self.channels_ = named
 
     def _predict(self, X: Any) -> Any:
-        return self.solution_.predict(self._new_series(X))
+        series = self._new_series(X)
+        return self.solution_.predict(series)
 
     def _probabilities(self, X: Any) -> Any:
-        return self.solution_.probabilities(self._new_series(X))
+        series = self._new_series(X)
+        return self.solution_.probabilities(series)
 
     def _new_series(self, X: Any) -> SeriesSet:
         """Read new series, channels in the order of fit."""

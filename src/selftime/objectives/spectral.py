@@ -92,7 +92,7 @@ class Spectral(ClosedForm):
         """
         directions = whitener(*eigh(covariance_within(moments)), self.penalty)
         if self.beside and directions.shape[1] > (width := self.dim - max(self.dim // 4, 1)):
-            axes = eigh(directions.T @ covariance(moments) @ directions)[1]
+            axes = eigh(directions.T @ covariance_of_all(moments) @ directions)[1]
             directions = directions @ axes.flip(1)[:, :width]
         unit = UnitLength(
             encoder=Projected.of(self.encoder, self.centre, self.basis @ directions.float())
@@ -130,7 +130,7 @@ def covariance_within(moments: Moments) -> Float64[Tensor, "d d"]:
     return moments.within / max(moments.copies - moments.series, 1)
 
 
-def covariance(moments: Moments) -> Float64[Tensor, "d d"]:
+def covariance_of_all(moments: Moments) -> Float64[Tensor, "d d"]:
     """Return the covariance of features over all copies."""
     mean = moments.total / moments.copies
     return moments.outer / moments.copies - torch.outer(mean, mean)

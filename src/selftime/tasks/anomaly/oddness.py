@@ -78,7 +78,7 @@ def _best_aligned(
         fits = (places >= 0) & inside[moved] & (np.abs(moved - starts) >= record.width)
         better = fits & (gap < best)
         best[better], others[better] = gap[better], found[better]
-    return others
+    return np.asarray(others)
 
 
 def _starts_to_the_end(record: ChannelRecord) -> Int[np.ndarray, "W"]:
