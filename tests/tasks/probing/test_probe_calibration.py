@@ -61,7 +61,15 @@ def test_simulated_cases_count_as_thirty_labels():
     rng = np.random.default_rng(0)
     index = np.arange(12) % 3
     scores = rng.normal(size=(12, 3)) + np.eye(3)[index]
-    sure = 5 * np.eye(3)[index] + 0.1 * rng.normal(size=(12, 3))
+    sure = 2 * np.eye(3)[index] + 0.1 * rng.normal(size=(12, 3))
     few, more = (softmax_temperature(scores, index, [(sure, index)] * k) for k in (1, 7))
     assert few == pytest.approx(more, rel=1e-4)  # however many are drawn
     assert few < softmax_temperature(scores, index)
+
+
+def test_few_labels_are_never_as_good_as_certain():
+    X, y = groups(0.01, 2)
+    probe = Probe(simulations=4, reference_bank=X).fit(X[:4], y[:4])
+    sure = probe.predict_proba(X)
+    assert (sure.argmax(axis=1) == y).all()
+    assert 0.9 < sure.max(axis=1).mean() < 0.999

@@ -208,7 +208,8 @@ def softmax_temperature(
     """Return the softmax temperature of highest likelihood on left-out scores.
 
     Cases whose class has no other label do not count; with none left it is the default.
-    Simulated cases count as :data:`_SIMULATED_LABELS` in all.
+    Simulated cases count as :data:`_SIMULATED_LABELS` in all. With them, so many cases that are
+    all right promise no more than a share of 1 - 1 / (cases + 2) (Platt 1999, section 2.2).
     """
     known = np.bincount(index)[index] > 1
     if not known.any() and not simulated:
@@ -218,16 +219,23 @@ def softmax_temperature(
     cases += [(found, rows, _SIMULATED_LABELS / number) for found, rows in simulated]
     total = known.sum() + (_SIMULATED_LABELS if simulated else 0)
 
+    doubt = 1 / (total + 2) if simulated else 0.0
+
     def loss(t: float) -> float:
-        sums = [share * _log_loss(found / t, rows) for found, rows, share in cases]
+        sums = [share * _log_loss(found / t, rows, doubt) for found, rows, share in cases]
         return float(sum(sums) / total)
 
     return fit_temperature(loss, highest=1.5 if simulated else 3.0)
 
 
-def _log_loss(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"]) -> float:
-    """Return the sum of -log softmax of the true classes."""
-    return float(-log_softmax(scores, axis=1)[np.arange(len(index)), index].sum())
+def _log_loss(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"], doubt: float) -> float:
+    """Return the sum of -log softmax of the true classes; others share the doubt."""
+    logs = log_softmax(scores, axis=1)
+    right = float(logs[np.arange(len(index)), index].sum())
+    if not doubt:
+        return -right
+    others = (float(logs.sum()) - right) / max(logs.shape[1] - 1, 1)
+    return -(1 - doubt) * right - doubt * others
 
 
 def logistic_temperature(
