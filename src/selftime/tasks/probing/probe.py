@@ -235,7 +235,7 @@ def _log_loss(scores: Float[np.ndarray, "n K"], index: Int[np.ndarray, "n"], dou
     if not doubt:
         return -right
     others = (float(logs.sum()) - right) / max(logs.shape[1] - 1, 1)
-    return -(1 - doubt) * right - doubt * others
+    return float(-(1 - doubt) * right - doubt * others)
 
 
 def logistic_temperature(
