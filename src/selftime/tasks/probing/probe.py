@@ -209,7 +209,7 @@ def softmax_temperature(
 
     Cases whose class has no other label do not count; with none left it is the default.
     Simulated cases count as :data:`_SIMULATED_LABELS` in all. With them, so many cases that are
-    all right promise no more than a share of 1 - 1 / (cases + 2) (Platt 1999, section 2.2).
+    all right promise no more than about 1 - 1 / (cases + 2) (Platt 1999, section 2.2).
     """
     known = np.bincount(index)[index] > 1
     if not known.any() and not simulated:
@@ -219,7 +219,7 @@ def softmax_temperature(
     cases += [(found, rows, _SIMULATED_LABELS / number) for found, rows in simulated]
     total = known.sum() + (_SIMULATED_LABELS if simulated else 0)
 
-    doubt = 1 / (total + 2) if simulated else 0.0
+    doubt = 1 / (known.sum() + number + 2) if simulated else 0.0
 
     def loss(t: float) -> float:
         sums = [share * _log_loss(found / t, rows, doubt) for found, rows, share in cases]
