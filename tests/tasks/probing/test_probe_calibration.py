@@ -57,14 +57,15 @@ def test_a_bank_of_one_class_simulates_nothing():
     assert np.isfinite(probe.predict_proba(X)).all()
 
 
-def test_simulated_cases_count_as_thirty_labels():
+def test_simulated_cases_pull_the_temperature_towards_theirs():
     rng = np.random.default_rng(0)
-    index = np.arange(12) % 3
+    index, many = np.arange(12) % 3, np.arange(240) % 3
     scores = rng.normal(size=(12, 3)) + np.eye(3)[index]
-    sure = 2 * np.eye(3)[index] + 0.1 * rng.normal(size=(12, 3))
-    few, more = (softmax_temperature(scores, index, [(sure, index)] * k) for k in (1, 7))
-    assert few == pytest.approx(more, rel=1e-4)  # however many are drawn
-    assert few < softmax_temperature(scores, index)
+    sure = 3 * np.eye(3)[many] + rng.normal(size=(240, 3))
+    alone, theirs = softmax_temperature(scores, index), softmax_temperature(sure, many)
+    both = softmax_temperature(scores, index, [(sure, many)])
+    assert theirs < both < alone
+    assert both == softmax_temperature(scores, index, [(sure, many)])
 
 
 def test_few_labels_are_never_as_good_as_certain():
