@@ -1,5 +1,6 @@
 """Frames: columns of results as tables of pandas, polars and arrow, of files and of notebooks."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from html import escape
 from importlib import import_module
@@ -27,9 +28,9 @@ class Tabular:
         [('a', 1.0), ('a', 2.0), ('b', 3.0), ('b', 4.0)]
     """
 
+    @abstractmethod
     def to_columns(self) -> dict[str, Any]:
         """Return the columns by name: ids and times in the types in which they came."""
-        raise NotImplementedError
 
     def to_arrow(self) -> pa.Table:
         """Return a table of arrow."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,13 +42,13 @@ class Kept:
     """What of the series that it was fitted on is in the folder, for the card."""
 
     @property
+    @abstractmethod
     def _used(self) -> Model | None:
         """The model in use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _complete(self, model: Model | None) -> None:
         """Set what follows from what was loaded, and from the model in use."""
-        raise NotImplementedError
 
     def save(
         self,

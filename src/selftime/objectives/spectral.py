@@ -67,6 +67,11 @@ class Spectral(ClosedForm):
         self.encoder, self.beside, self.view = encoder, beside, view
         self.penalty, self.copies, self.dim = penalty, copies, dim
 
+    @property
+    def room(self) -> int:
+        """Most numbers of an embedding for what stands beside: a quarter, 1 at least."""
+        return max(self.dim // 4, 1)
+
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoders; fix the centre and the basis from a sample."""
         self.encoder.prepare(sample, rng)
@@ -76,7 +81,7 @@ class Spectral(ClosedForm):
         n = min(max(self.dim * 3 // 2 // len(sample.values), 1), self.copies)
         seen = copies(sample, n, self.view, rng)
         self.basis = principal_basis(self.encoder.embed(seen) - self.centre, self.dim)
-        self.axes = leading_axes(self.beside.embed(seen), self.dim // 4) if self.beside else None
+        self.axes = leading_axes(self.beside.embed(seen), self.room) if self.beside else None
 
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
         """Make copies and return the sums of their features."""
@@ -91,7 +96,7 @@ class Spectral(ClosedForm):
         The second is needed where something stands beside that takes a quarter of the room.
         """
         directions = whitener(*eigh(covariance_within(moments)), self.penalty)
-        if self.beside and directions.shape[1] > (width := self.dim - max(self.dim // 4, 1)):
+        if self.beside and directions.shape[1] > (width := self.dim - self.room):
             axes = eigh(directions.T @ covariance_of_all(moments) @ directions)[1]
             directions = directions @ axes.flip(1)[:, :width]
         unit = UnitLength(
@@ -109,11 +114,10 @@ class Spectral(ClosedForm):
 
 
 def leading_axes(vectors: Embedding, width: int) -> Tensor | None:
-    """Return the principal basis (D,k) of vectors wider than ``width``, 1 at least; else None.
+    """Return the principal basis (D,k) of vectors wider than ``width``; None of others.
 
     Vectors are not centred, so that their products and lengths are kept, as neighbours need them.
     """
-    width = max(width, 1)
     if vectors.shape[1] <= width:
         return None
     return principal_basis(vectors[:: max(len(vectors) // (2 * width), 1)], width)
