@@ -185,6 +185,7 @@ def test_what_is_held_out_is_a_share_of_each_class(
     groups = np.arange(len(labels)) // 2 if grouped else None
     series = SeriesSet.of(np.zeros((len(labels), 4)), labels, groups=groups, ids=ids)
     rest, judged = hold_out(series, seed=seed)
+    assert rest.source == judged.source == series.source
     assert sorted([*rest.ids, *judged.ids]) == sorted(ids)
     assert judged.labelled.all() and len(judged) >= 1
     assert set(rest.labels[rest.labelled]) == {"a", "b"}

@@ -78,7 +78,8 @@ def hold_out(
     """Hold out a share of the labelled series, to be judged on.
 
     Of every class the same share is drawn, and one series at least stays; where series have groups
-    (subjects, machines), whole groups are drawn. Series without a label stay.
+    (subjects, machines), whole groups are drawn. Series without a label stay. Both parts keep the
+    name of their source.
 
     Example:
         >>> import selftime as st
@@ -111,7 +112,8 @@ def hold_out(
     judged[kept] = False
     rest = np.ones(len(series), bool)
     rest[known[judged]] = False
-    return series[rest], series[~rest]
+    source = series.source
+    return replace(series[rest], source=source), replace(series[~rest], source=source)
 
 
 def draw_per_class(

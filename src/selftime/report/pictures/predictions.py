@@ -79,4 +79,6 @@ def _against(wrong: int, found: Predictions) -> str:
     if found.labels is None or not are_known(found.labels).any():
         return ""
     known = int(are_known(found.labels).sum())
+    if not wrong:
+        return f"; all {known:,} that have a label are given it"
     return f"; crosses: the {wrong:,} of {known:,} whose label is another"
