@@ -15,6 +15,7 @@ from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.channels import concatenate, select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
+from selftime.data.formats.bounds import check_is_file
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
@@ -115,6 +116,7 @@ def _kind(column: np.ndarray | None) -> str:
 
 def read_labels(path: Path, asked: Asked) -> LabelTable:
     """Read a file of labels that name their series."""
+    check_is_file(path)
     if not path.is_file():
         raise SeriesError(f"{path}: no such file of labels: check the path, {option('labels')}")
     found = _read_bytes(path)
@@ -252,6 +254,7 @@ def _inside(asked: Asked) -> Asked:
 
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
+    check_is_file(path)
     if (series := _read_in_parts(path, asked)) is not None:
         return series
     found = _read_bytes(path)
