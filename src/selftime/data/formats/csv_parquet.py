@@ -311,7 +311,7 @@ def check_parquet(metadata: Any, stored: int) -> None:
 def _spelt_out(cells: Any, schema: Any, stored: int) -> Any:
     """Return a table with texts in every cell in place of numbers of texts."""
     for i, field in enumerate(cells.schema):
-        if not pa.types.is_dictionary(field.type) or pa.types.is_dictionary(schema[i].type):
+        if not pa.types.is_dictionary(field.type) or not is_text(field.type.value_type):
             continue
         for chunk in cells.column(i).chunks:
             lengths = pc.binary_length(chunk.dictionary).cast(pa.int64()).take(chunk.indices)

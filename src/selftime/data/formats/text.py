@@ -218,7 +218,7 @@ def numbers(
     if beyond.any():
         k = int(np.argmax(beyond))
         raise SeriesError(
-            f"{where(k)}: got {cells[k].as_py()}, wanted a finite 32-bit number: "
+            f"{where(k)}: got {_cut(cells[k].as_py())}, wanted a finite 32-bit number: "
             "write NaN for missing values or rescale"
         )
     return plain
@@ -286,7 +286,11 @@ def count_of(n: int, noun: str) -> str:
 
 def shortened(text: str) -> str:
     """Return text in quotes, shortened to 40 characters."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def read_tsv(data: bytes) -> SeriesSet:
