@@ -1,9 +1,9 @@
-"""Mutated model folders and damaged data files, each in a process of its own with 2 GB of memory:
-`python -m benchmarks.hostile`.
+"""Mutated model folders and damaged data files: `python -m benchmarks.hostile`.
 
-Every one has to end in one of selftime's own errors, or in something that can be used. Counts of
-aborts, hangs, other errors, files outside that were touched, and peak memory go to
-`results/hostile.json`; the folder of a failure can be made again from its seed alone (--only).
+Each is used in a process of its own with 2 GB of memory, and has to end in one of selftime's own
+errors, or in something that can be used. Counts of aborts, hangs, other errors, files outside that
+were touched, and peak memory go to `results/hostile.json`; the folder or file of a failure can be
+made again from its seed alone (--only).
 """
 
 import argparse
@@ -38,13 +38,9 @@ def use_folder(path: Path) -> str:
     """Open a folder and use what it holds; "worked", or "refused" and why."""
     try:
         made = st.load(path)
-        x = waves(7, getattr(made, "channels", None) or getattr(made, "channels_", None))
-        if isinstance(made, st.Model):
-            found = made.embed(x)
-        elif isinstance(made, st.AnomalyDetector):
-            found = made.score_samples(x)
-        else:
-            found = made.predict(x)
+        channels = getattr(made, "channels", None) or getattr(made, "channels_", None)
+        x = waves(7, channels, series=2 if isinstance(made, st.AnomalyDetector) else 6, steps=240)
+        found = made.embed(x) if isinstance(made, st.Model) else made.predict(x)
         finite = np.asarray(found).dtype.kind not in "f" or np.isfinite(np.asarray(found)).all()
         return "worked" if finite else "worked, not finite"
     except (st.ModelError, st.SeriesError) as error:
@@ -126,6 +122,8 @@ def counted(kind: str, seeds: list[int], root: Path, sound: dict[str, Any]) -> O
         now = seen(outside) | seen(root / "sound")
         touched += now != before
         counts[outcome] += 1
+        if (seed + 1) % 250 == 0:
+            print(kind, seed + 1, dict(counts), flush=True)
         peak = max(peak, found["MB"])
         if outcome in ("abort", "hang", "error") or leaked or now != before or found["MB"] > 1500:
             failures.append({"seed": seed, "done": words, **found})
@@ -160,7 +158,7 @@ def main() -> None:
         root = Path(folder)
         (root / "outside").mkdir()
         (root / "outside" / "secret.txt").write_text(SECRET)
-        kinds = {"models": (args.models, model_folders), "data": (args.data, data_files)}
+        kinds: Any = {"models": (args.models, model_folders), "data": (args.data, data_files)}
         for kind, (count, make) in kinds.items():
             sound = make(root / "sound")
             for path in sound.values() if kind == "models" else ():

@@ -34,8 +34,8 @@ def waves(seed: int, channels: Any = None, series: int = 12, steps: int = 48) ->
     return st.SeriesSet.of(values, ["up", "down"] * (series // 2), channels=names)
 
 
-def model_folders(root: Path) -> dict[str, Path]:
-    """A folder of each kind that is saved: models and fitted estimators."""
+def model_folders(root: Path, *, small: bool = False) -> dict[str, Path]:
+    """A folder of each kind that is saved: models and fitted estimators; few when ``small``."""
     x = waves(0)
     scale = scaling.fit_channels(x)
     patches = PatchEmbedder(channels=2, length=48, patch=4, stride=4, dim=16)
@@ -46,12 +46,14 @@ def model_folders(root: Path) -> dict[str, Path]:
         "dilated": BUILDERS["dilated_causal"](channels=2, length=48),
     }
     made = {name: st.Model(e.eval(), scale, x.channels) for name, e in networks.items()}
-    made["rocket"] = st.pretrain(x, encoder="minirocket", dim=16)
+    if not small:
+        made["rocket"] = st.pretrain(x, encoder="minirocket", dim=16)
     made["quantiles"] = st.pretrain(x, encoder="quantiles", dim=16)
     saved: dict[str, Any] = dict(made)
     saved["classifier"] = st.Classifier(made["quantiles"]).fit(x)
-    saved["forecaster"] = st.Forecaster(horizon=3).fit(waves(1, series=2, steps=150))
-    saved["detector"] = st.AnomalyDetector().fit(waves(2, series=2, steps=200))
+    if not small:
+        saved["forecaster"] = st.Forecaster(horizon=3).fit(waves(1, series=2, steps=150))
+        saved["detector"] = st.AnomalyDetector().fit(waves(2, series=2, steps=200))
     return {name: thing.save(root / name) for name, thing in saved.items()}
 
 
@@ -68,8 +70,8 @@ def _zipped(data: bytes) -> bytes:
     return file.getvalue()
 
 
-def data_files(root: Path) -> dict[str, bytes]:
-    """A file of each format, by name."""
+def data_files(root: Path, *, small: bool = False) -> dict[str, bytes]:
+    """A file of each format, by name; none that takes long when ``small``."""
     x = waves(0, series=6, steps=20)
     csv, gaps = encode_csv(x), b"t0,t1,t2,label\n1,2,3,up\n4,5,,down\n"
     german = "# Gerät\nZeit;T;p\ns;°C;\n1.2.2024 0:00;1,5;1.013,2\n2.2.2024 0:00;-;7\n"
@@ -80,7 +82,7 @@ def data_files(root: Path) -> dict[str, bytes]:
         "wide.csv": gaps,
         "german.csv": german.encode("cp1252"),
         "utf16.csv": csv.decode().encode("utf-16"),
-        "large.csv": encode_csv(waves(1, series=400, steps=260)),
+        "large.csv": csv if small else encode_csv(waves(1, series=400, steps=260)),
         "a.ts": encode_ts(x),
         "a.tsv": b"1\t0.5\t2\tNaN\n-1\t1e-3\t\t4\n",
         "a.txt": b"date u\n2024-01-01 1\n2024-01-02 2\n",

@@ -1,4 +1,4 @@
-"""What people with bad intent, and disks, do to folders and files; for :mod:`benchmarks.hostile`."""
+"""What people with bad intent, and disks, do to folders and files: for benchmarks/hostile.py."""
 
 import copy
 import json
@@ -22,6 +22,10 @@ VALUES: tuple[Any, ...] = (
     *({"array": "x"}, {"text": ["a"]}, {"number": "inf"}, json.loads("[" * 200 + "]" * 200)),
 )
 """What stands in place of another value."""
+
+
+PIECES = (b",", b"\n", b"\t", b'"', b";", b":", b"9" * 5000, b"1e999", b"\x00", b"\xff\xfe")
+"""What is put into the bytes of a file."""
 
 
 def places_in(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -67,9 +71,7 @@ def _scaled(value: Any, rng: Generator) -> Any:
 
 def damage(data: bytes, rng: Generator) -> bytes:
     """Bytes flipped, overwritten, cut out, doubled, put in, or the end lost."""
-    if not data:
-        return bytes(rng.bytes(20))
-    out = bytearray(data)
+    out = bytearray(data or rng.bytes(20))
     for _ in range(int(rng.choice([1, 1, 1, 2, 5, 20]))):
         head = min(len(out), 400) if rng.random() < 0.5 else len(out)
         at, length = int(rng.integers(max(head, 1))), int(rng.choice([1, 1, 2, 4, 8, 100]))
@@ -85,8 +87,7 @@ def damage(data: bytes, rng: Generator) -> bytes:
         elif kind == 4:
             out[at:at] = out[at : at + length] * int(rng.choice([1, 2, 50]))
         elif kind == 5:
-            put = (b",", b"\n", b"\t", b'"', b";", b":", b"9" * 5000, b"1e999", b"\x00", b"\xff\xfe")
-            out[at:at] = put[rng.integers(len(put))]
+            out[at:at] = PIECES[rng.integers(len(PIECES))]
         else:
             del out[max(at, 1) :]
     return bytes(out)
@@ -151,50 +152,62 @@ def sign(folder: Path) -> None:
             config.write_text(json.dumps(with_checksum(values, tensors)), encoding="utf8")
 
 
+def _change_numbers(path: Path, rng: Generator) -> None:
+    """Change numbers of the tensors alone: the header stays."""
+    data = bytearray(path.read_bytes())
+    at = int.from_bytes(data[:8], "little") + 8
+    for _ in range(10 if len(data) > at + 4 else 0):
+        spot = int(rng.integers(at, len(data) - 3))
+        data[spot : spot + 4] = rng.bytes(4)
+    path.write_bytes(data)
+
+
+def _empty(path: Path, rng: Generator) -> None:  # noqa: ARG001 - as the others
+    path.write_bytes(b"")
+
+
+def _lose(path: Path, rng: Generator) -> None:  # noqa: ARG001
+    path.unlink()
+
+
+def _make_folder(path: Path, rng: Generator) -> None:  # noqa: ARG001
+    path.unlink()
+    path.mkdir()
+
+
+FOLDERS: dict[str, tuple[float, str, Callable[[Path, Generator], None]]] = {
+    "json": (4, ".json", _on_json(changed)),
+    "bytes": (2, "", _damage_bytes),
+    "header": (1, ".safetensors", _change_header),
+    "numbers": (1, ".safetensors", _change_numbers),
+    "nest": (1, ".json", _nest),
+    "key": (1, ".json", _repeat_key),
+    "empty": (1, "", _empty),
+    "lose": (1, "", _lose),
+    "folder": (1, "", _make_folder),
+}
+"""What is done to a file of a folder: how often, to what ending, and how."""
+
+
 def damage_folder(folder: Path, rng: Generator, others: Sequence[Path], root: Path) -> str:
     """Mutate one file of a saved folder; what was done, in words."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = [path for path in files if path.name != "README.md"]
-    configs = [path for path in files if path.suffix == ".json"]
-    tensors = [path for path in files if path.suffix == ".safetensors"]
-    config, tensor = configs[rng.integers(len(configs))], tensors[rng.integers(len(tensors))]
-    anywhere = files[rng.integers(len(files))]
-    kind = str(
-        rng.choice(
-            ["json", "json", "json", "json", "bytes", "bytes", "header", "nest", "key", "swap"]
-            + ["link", "gone", "folder", "empty", "numbers"]
-        )
-    )
-    if kind == "json":
-        _on_json(changed)(path := config, rng)
-    elif kind == "bytes":
-        _damage_bytes(path := anywhere, rng)
-    elif kind == "header":
-        _change_header(path := tensor, rng)
-    elif kind == "nest":
-        _nest(path := config, rng)
-    elif kind == "key":
-        _repeat_key(path := config, rng)
-    elif kind == "numbers":  # of the tensors alone: the header stays
-        data = bytearray((path := tensor).read_bytes())
-        at = int.from_bytes(data[:8], "little") + 8
-        for _ in range(10):
-            spot = int(rng.integers(at, max(len(data), at + 1)))
-            data[spot : spot + 4] = rng.bytes(4) if spot + 4 <= len(data) else b""
-        path.write_bytes(data)
+    kinds = [*FOLDERS, "swap", "link"]
+    odds = [FOLDERS[kind][0] if kind in FOLDERS else 1.0 for kind in kinds]
+    kind = kinds[rng.choice(len(kinds), p=[odd / sum(odds) for odd in odds])]
+    ending = FOLDERS[kind][1] if kind in FOLDERS else ""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "README.md"]
+    files = [path for path in files if path.name.endswith(ending)]
+    path = files[rng.integers(len(files))]
+    if kind in FOLDERS:
+        FOLDERS[kind][2](path, rng)
     elif kind == "swap":
         other = others[rng.integers(len(others))]
-        found = sorted(p for p in other.rglob("*") if p.suffix == anywhere.suffix)
-        (path := anywhere).write_bytes(found[rng.integers(len(found))].read_bytes())
+        found = sorted(p for p in other.rglob("*") if p.suffix == path.suffix)
+        path.write_bytes(found[rng.integers(len(found))].read_bytes())
     else:
-        (path := anywhere).unlink()
         aims = ("/dev/zero", str(root / "outside" / "secret.txt"), str(path), str(root / "outside"))
-        if kind == "link":
-            path.symlink_to(aims[rng.integers(len(aims))])
-        elif kind == "folder":
-            path.mkdir()
-        elif kind == "empty":
-            path.write_bytes(b"")
+        path.unlink()
+        path.symlink_to(aims[rng.integers(len(aims))])
     if rng.random() < 0.7:
         for place in {path.parent, folder}:
             sign(place)

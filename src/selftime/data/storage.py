@@ -27,9 +27,13 @@ def read_values(path: Path) -> Any:
     Raises:
         ValueError: what is in the file is no such JSON.
     """
-    if (size := path.stat().st_size) > _LARGEST_JSON:
-        raise ValueError(f"{path.name} has {size:,} bytes, wanted at most {_LARGEST_JSON:,}")
-    return json.loads(path.read_text(encoding="utf8"), parse_constant=_refuse_constant)
+    if not path.is_file():  # a link may lead to a pipe or device, which never ends
+        raise ValueError(f"{path.name} is missing or no file")
+    with path.open("rb") as file:
+        data = file.read(_LARGEST_JSON + 1)
+    if len(data) > _LARGEST_JSON:
+        raise ValueError(f"{path.name} has more than {_LARGEST_JSON:,} bytes")
+    return json.loads(data.decode("utf8"), parse_constant=_refuse_constant)
 
 
 def read_stored(values: Path, tensors: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -51,7 +55,8 @@ def read_stored(values: Path, tensors: Path) -> tuple[dict[str, Any], dict[str, 
 
 
 def _checksum_of(values: dict[str, Any], tensors: Path) -> str:
-    plain = json.loads(json.dumps({k: v for k, v in values.items() if k != _FOR_PEOPLE}))
+    counted = {k: v for k, v in values.items() if k not in (_CHECKSUM, _FOR_PEOPLE)}
+    plain = json.loads(json.dumps(counted))
     found = zlib.crc32(json.dumps(plain, sort_keys=True).encode())
     with tensors.open("rb") as file:
         while block := file.read(1 << 20):

@@ -49,7 +49,7 @@ def parse_bytes(limit: int | str) -> int:
     is_number = isinstance(limit, int) and not isinstance(limit, bool)
     size = int(float(found[1]) * _UNITS[found[2]]) if found else limit if is_number else 0
     if not isinstance(size, int) or size < 1:
-        raise SeriesError(f"got the limit {limit!r}, wanted memory such as {option('limit', '4 GB')}")
+        raise SeriesError(f"got the limit {limit!r}, wanted memory: {option('limit', '4 GB')}")
     return size
 
 
@@ -107,4 +107,4 @@ def check_is_file(path: Path) -> None:
         return  # said by who opens it
     for is_kind, name in _NO_FILES:
         if is_kind(mode):
-            raise SeriesError(f"{path}: is {name}, wanted a file: save what comes from it as a file")
+            raise SeriesError(f"{path}: is {name}, wanted a file: write what comes out to one")

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -66,14 +66,15 @@ def read_npz(data: bytes) -> SeriesSet:
         arrays = {}
         for name, part in members.items():
             with file.open(part) as member:
-                arrays[name] = _read_array(member, part.file_size, len(data))
+                if member.peek(6).startswith(b"\x93NUMPY"):  # others are no arrays
+                    arrays[name] = _read_array(member, part.file_size, len(data))
     return series_of_arrays(arrays)
 
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0}
 
 
-def _read_array(file: IO[bytes], size: int, stored: int) -> np.ndarray:
+def _read_array(file: Any, size: int, stored: int) -> np.ndarray:
     """Read an array of a file of so many bytes, which its header has to agree with."""
     read_header = _HEADERS.get(npy.read_magic(file), npy.read_array_header_2_0)
     shape, _, kind = read_header(file)

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -71,17 +71,17 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def _unpack(file: IO[bytes], stored: int) -> bytes:
+def _unpack(file: Any, stored: int) -> bytes:
     """Return what a packed file holds, and stop where that is too much."""
     most = most_bytes(stored) // TEXT
     with file:
-        data = file.read(most + 1)
+        data: bytes = file.read(most + 1)
     what = f"unpacks from {size_in_words(stored)} to more than {size_in_words(most)}"
     check_memory(TEXT * len(data), stored, what)
     return data
 
 
-def _open_zip(data: io.BytesIO) -> IO[bytes]:
+def _open_zip(data: io.BytesIO) -> Any:
     file = zipfile.ZipFile(data)
     members = _members(file)
     if len(members) != 1:
@@ -98,7 +98,7 @@ def _members(file: zipfile.ZipFile) -> list[str]:
     return [name for name in names if not name.startswith(("__MACOSX/", "."))]
 
 
-UNPACKERS: dict[str, Callable[[io.BytesIO], IO[bytes]]] = {
+UNPACKERS: dict[str, Callable[[io.BytesIO], Any]] = {
     ".gz": lambda data: gzip.GzipFile(fileobj=data),
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
