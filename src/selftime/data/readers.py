@@ -13,7 +13,7 @@ from selftime.data.channels import mark_as_number, select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
 from selftime.data.fills import fill_notes
-from selftime.data.formats.bounds import bounded
+from selftime.data.formats.bounds import limit_memory
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
@@ -102,7 +102,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     asked = Asked(
         id, time, label, group, names, tuple(ignore), layout, time_zone, tuple(missing), repeated
     )
-    with bounded(limit):
+    with limit_memory(limit):
         series = _series_of(source, asked, labels)
         if labels is not None:
             series = _add_labels(series, labels, asked)

@@ -70,17 +70,17 @@ def build(recipe: Any) -> Encoder:
 
 def _build(recipe: Any) -> Encoder:
     if not isinstance(recipe, dict) or not isinstance(recipe.get("class"), str):
-        raise ValueError(f"got encoder {_shown(recipe)}, wanted {{'class': …, settings}}")
+        raise ValueError(f"got encoder {_short(recipe)}, wanted {{'class': …, settings}}")
     if recipe["class"] not in ENCODERS:
         raise ValueError(
-            f"got encoder {_shown(recipe['class'])}, wanted one of {', '.join(ENCODERS)}"
+            f"got encoder {_short(recipe['class'])}, wanted one of {', '.join(ENCODERS)}"
         )
     kind = ENCODERS[recipe["class"]]
     types = _types_of(kind)
     settings = {name: value for name, value in recipe.items() if name != "class"}
     if unknown := set(settings) - set(types):
         raise ValueError(
-            f"{kind.__name__} has no setting {', '.join(sorted(map(_shown, unknown)))}"
+            f"{kind.__name__} has no setting {', '.join(sorted(map(_short, unknown)))}"
         )
     return kind(**{name: _setting(name, value, types[name]) for name, value in settings.items()})
 
@@ -120,7 +120,7 @@ def _setting(name: str, value: Any, type: Any) -> Any:
     try:
         found = unpack(value, type, {}, {})
     except ValueError:
-        raise ValueError(f"got {name} {_shown(value)}, wanted {_name_of(type)}") from None
+        raise ValueError(f"got {name} {_short(value)}, wanted {_name_of(type)}") from None
     for number in found if isinstance(found, tuple) else (found,):
         is_number = isinstance(number, int | float) and name != "seed"
         if is_number and not abs(number) <= LARGEST:
@@ -132,7 +132,7 @@ def _name_of(type: Any) -> str:
     return getattr(type, "__name__", str(type)) if inspect.isclass(type) else str(type)
 
 
-def _shown(value: Any) -> str:
+def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from selftime.cli.app import app
 from selftime.data.arrays import SeriesError
-from selftime.data.formats.bounds import bounded, most_bytes, parse_bytes, size_in_words
+from selftime.data.formats.bounds import limit_memory, most_bytes, parse_bytes, size_in_words
 from selftime.data.readers import read
 
 ROWS = b"a,b\n" + b"0,0\n" * 80_000  # 0.3 MB of text, 1.3 MB of memory
@@ -50,11 +50,12 @@ def promised(file):
 
 
 def repeated_text(file):
-    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, np.int32)), ["A" * 10**6])
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, np.int32)), ["A" * 10**5])
     pq.write_table(pa.table({"id": words, "x": np.zeros(500)}), file, compression="zstd")
 
 
 ZEROS = np.zeros((1, 1, 10**6))
+WIDE = b",".join(b"a%d" % i for i in range(600)) + b"\n" + b",".join([b"1"] * 600)
 FILES = {
     "a.csv.gz": (gzip.compress(ROWS), "unpacks from .* to more than 250 kB"),
     "a.csv.bz2": (bz2.compress(ROWS), "unpacks from .* to more than 250 kB"),
@@ -168,7 +169,7 @@ def test_links_of_hdf5_to_other_files_are_not_followed(tmp_path):
 def test_memory_is_bytes_or_words():
     assert [parse_bytes(x) for x in (5, "2kB", " 1.5 gb ")] == [5, 2000, 1_500_000_000]
     assert most_bytes(10) == 1_000_000_000 and most_bytes(10**9) == 50 * 10**9
-    with bounded("2 MB"), bounded(None):
+    with limit_memory("2 MB"), limit_memory(None):
         assert most_bytes(10**9) == 2_000_000
     assert most_bytes(0) == 1_000_000_000
     assert [size_in_words(n) for n in (7, 2300, 10**9)] == ["7 B", "2.3 kB", "1 GB"]

@@ -25,7 +25,7 @@ _limit: ContextVar[int | None] = ContextVar("limit", default=None)
 
 
 @contextmanager
-def bounded(limit: int | str | None) -> Iterator[None]:
+def limit_memory(limit: int | str | None) -> Iterator[None]:
     """Let files that are read take so much memory at most: bytes, or text such as "4 GB".
 
     Raises:
