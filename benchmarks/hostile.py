@@ -111,7 +111,7 @@ def counted(kind: str, seeds: list[int], root: Path, sound: dict[str, Any]) -> O
     """Try the cases of all seeds one after the other."""
     use = use_folder if kind == "models" else read_file
     counts, failures = collections.Counter[str](), []
-    peak, touched, start = 0.0, 0, time.perf_counter()
+    peak, touched, start = (0.0, ""), 0, time.perf_counter()
     outside = root / "outside"
     before = seen(outside) | seen(root / "sound")
     for seed in seeds:
@@ -124,7 +124,7 @@ def counted(kind: str, seeds: list[int], root: Path, sound: dict[str, Any]) -> O
         counts[outcome] += 1
         if (seed + 1) % 250 == 0:
             print(kind, seed + 1, dict(counts), flush=True)
-        peak = max(peak, found["MB"])
+        peak = max(peak, (found["MB"], f"seed {seed}, {words}"))
         if outcome in ("abort", "hang", "error") or leaked or now != before or found["MB"] > 1500:
             failures.append({"seed": seed, "done": words, **found})
             print(f"{kind} {seed} {words}\n  {found['said']} ({found['MB']:.0f} MB)", flush=True)
@@ -139,7 +139,8 @@ def counted(kind: str, seeds: list[int], root: Path, sound: dict[str, Any]) -> O
         "hangs": counts["hang"],
         "other errors": counts["error"],
         "touched outside": touched,
-        "peak memory, MB beside that of before": round(peak),
+        "peak memory, MB beside that of before": round(peak[0]),
+        "peak memory is of": peak[1],
         "seconds": round(time.perf_counter() - start),
         "failures": failures,
     }

@@ -46,12 +46,11 @@ def model_folders(root: Path, *, small: bool = False) -> dict[str, Path]:
         "dilated": BUILDERS["dilated_causal"](channels=2, length=48),
     }
     made = {name: st.Model(e.eval(), scale, x.channels) for name, e in networks.items()}
-    if not small:
-        made["rocket"] = st.pretrain(x, encoder="minirocket", dim=16)
-    made["quantiles"] = st.pretrain(x, encoder="quantiles", dim=16)
     saved: dict[str, Any] = dict(made)
-    saved["classifier"] = st.Classifier(made["quantiles"]).fit(x)
+    saved["classifier"] = st.Classifier(made["lstm"]).fit(x)
     if not small:
+        saved["rocket"] = st.pretrain(x, encoder="minirocket", dim=16)
+        saved["quantiles"] = st.pretrain(x, encoder="quantiles", dim=16)
         saved["forecaster"] = st.Forecaster(horizon=3).fit(waves(1, series=2, steps=150))
         saved["detector"] = st.AnomalyDetector().fit(waves(2, series=2, steps=200))
     return {name: thing.save(root / name) for name, thing in saved.items()}
@@ -98,7 +97,20 @@ def data_files(root: Path, *, small: bool = False) -> dict[str, bytes]:
         "a.csv.xz": lzma.compress(csv),
         "a.csv.zip": _zipped(csv),
     }
-    return found | _optional(root)
+    return found | _optional(root) | ({} if small else _out_of_proportion())
+
+
+def _out_of_proportion() -> dict[str, bytes]:
+    """Small files that unpack to far more, and a table a million cells wide."""
+    zeros = np.zeros(1 << 26)
+    wide = [b",".join(b"%d" % i for i in range(10**6)), b",".join([b"1"] * 10**6)]
+    return {
+        "zeros.csv.gz": gzip.compress(b"0" * (300 << 20)),
+        "zeros.npz": _written(lambda f: np.savez_compressed(f, x=zeros)),
+        "zeros.parquet": _written(lambda f: pq.write_table(pa.table({"x": zeros}), f)),
+        "wide columns.csv": b"\n".join(wide),
+        "columns.csv": b"\n".join([wide[0][:50_000], wide[1][:20_000]]),
+    }
 
 
 def _optional(root: Path) -> dict[str, bytes]:

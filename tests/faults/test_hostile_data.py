@@ -21,7 +21,7 @@ def test_damaged_files_are_refused_or_read(sound, tmp_path, first):
         name = list(sound)[seed % len(sound)]
         path = tmp_path / f"{seed}-{name}"
         damage_file(path, sound[name], np.random.default_rng(seed))
-        assert read_file(path) == "worked" or read_file(path).startswith("refused: ")
+        assert read_file(path).startswith(("worked", "refused: "))
 
 
 @pytest.mark.slow
