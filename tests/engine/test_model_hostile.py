@@ -261,6 +261,12 @@ def test_a_flipped_bit_is_found(source, tmp_path):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "~nobody/here"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(ModelError, match="wanted a path to a folder|is not a model folder"):
+        load(path)
+
+
 def test_configs_are_no_larger_than_configs_are(folder):
     with (folder / "config.json").open("ab") as file:
         file.truncate(100 << 20)

@@ -1,12 +1,16 @@
 """Plain values as JSON and tensors beside them: read within bounds, damage found by a checksum."""
 
 import json
+import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor
+
+from selftime.data.files import place_of, restore
 
 _LARGEST_JSON = 64 << 20
 """Bytes of plain values in one file: those of a model have a few thousand."""
@@ -14,6 +18,20 @@ _CHECKSUM = "crc32"
 """The key under which plain values hold the checksum of themselves and of the tensors."""
 _FOR_PEOPLE = "card"
 """The key of what may be changed by hand: nothing is computed from it."""
+
+
+def folder_at(path: str | os.PathLike[str]) -> Path:
+    """Return the folder at a path, put back where a killed writer moved it away.
+
+    Raises:
+        OSError: it cannot be reached; one that is not there is no error yet.
+        ValueError: what is no path.
+    """
+    folder = place_of(path)
+    restore(folder)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.stat(folder)
+    return folder
 
 
 def with_checksum(values: dict[str, Any], tensors: Path) -> dict[str, Any]:

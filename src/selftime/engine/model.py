@@ -23,7 +23,7 @@ from selftime.data.readers import read
 from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
-from selftime.data.storage import read_stored, with_checksum
+from selftime.data.storage import folder_at, read_stored, with_checksum
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import pack_tensors, unpack_tensors
@@ -326,8 +326,10 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
     """
-    folder = place_of(path)
-    restore(folder)
+    try:
+        folder = folder_at(path)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"got {str(path)[:80]!r}, wanted a path to a folder ({error})") from None
     restore(folder / "model")
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"

@@ -147,6 +147,12 @@ def test_what_is_no_file_is_refused_by_name(tmp_path):
         read(tmp_path / "loop.csv")
 
 
+@pytest.mark.parametrize("path", ["a\0b.csv", "x" * 5000, "~nobody/here.csv", "\udcff.csv"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(SeriesError, match="no such file or folder, wanted one to read"):
+        read(path)
+
+
 def test_links_of_hdf5_to_other_files_are_not_followed(tmp_path):
     h5py = pytest.importorskip("h5py")
     (tmp_path / "secret").write_bytes(bytes(80))

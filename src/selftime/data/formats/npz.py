@@ -65,7 +65,8 @@ def read_npz(data: bytes) -> SeriesSet:
         check_memory(2 * size, len(data), f"unpacks to {size_in_words(size)}")
         arrays = {}
         for name, part in members.items():
-            with file.open(part) as member:
+            opened: Any = file.open(part)
+            with opened as member:
                 if member.peek(6).startswith(b"\x93NUMPY"):  # others are no arrays
                     arrays[name] = _read_array(member, part.file_size, len(data))
     return series_of_arrays(arrays)
