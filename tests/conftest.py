@@ -6,11 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# Read once, when torch, numba and matplotlib are first imported, so they come before all imports.
+# Read once, when matplotlib is first imported, so it comes before all imports.
 os.environ.setdefault("MPLBACKEND", "Agg")
-if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads would only queue up
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 from checked_calls import CheckedCalls, begin_test  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
@@ -32,6 +29,17 @@ settings.register_profile("thorough", usual)  # 100 examples a law
 settings.register_profile("selftime", usual, max_examples=25)
 settings.register_profile("quick", usual, max_examples=12)  # before each commit
 settings.load_profile("selftime")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread in each of several processes: more would only wait for one another.
+
+    Said here, where the processes are not yet started: numpy reads it when it is first imported,
+    which plugins do before this file is read.
+    """
+    if getattr(config.option, "numprocesses", None):
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

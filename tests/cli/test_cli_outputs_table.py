@@ -165,3 +165,68 @@ def test_labels_from_a_file_are_counted_once(world, tmp_path):
     assert said.exit_code == 0, said.output
     lines = [line for line in said.stderr.splitlines() if "3 of 6" in line]
     assert len(lines) == 2 and all("series labelled" in line for line in lines)  # train and test
+
+
+@pytest.mark.late
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_a_comparison_names_series_and_classes_as_they_came(world, tmp_path, kind):
+    name = "-".join(kind)
+    data = world / f"{name}.parquet"
+    words = ["--train", data, "--test", data, "--model", world / name, "--draws", 1]
+    run("compare", *words, "--labels-per-class", "1", "--out", tmp_path / "c")
+    given = parquet.read_table(data)
+    given = given.filter(given["label"].is_valid())
+    told = json.loads((tmp_path / "c" / "evaluation.json").read_text())
+    assert told["ids"] == first_seen(given["shop"]) and told["classes"] == ["even", "odd"]
+    table = st.read_run(tmp_path / "c").evaluation.to_arrow()
+    assert table.column_names[:3] == ["shop", "class", "probability"]
+    assert table["shop"].to_pylist() == told["ids"]
+    kinds = dict(zip(given["shop"].to_pylist(), given["label"].to_pylist(), strict=True))
+    assert table["label"].to_pylist() == [kinds[shop] for shop in table["shop"].to_pylist()]
+
+
+def test_classes_of_an_evaluation_keep_their_type():
+    found = st.Evaluation(
+        classes=np.array([3, 7]),
+        ids=np.array([10, 20]),
+        truth=np.array([0, 1]),
+        predicted=np.array([0, 0]),
+        probabilities=np.array([[0.9, 0.1], [0.6, 0.4]]),
+        labelled=2,
+        id_name="unit",
+    )
+    again = st.Evaluation.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert again.to_arrow().equals(found.to_arrow())
+    assert again.to_arrow()["class"].to_pylist() == [3, 3]
+
+
+@pytest.mark.late
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_a_model_of_a_race_takes_the_same_table(world, tmp_path, kind):
+    data, words = world / f"{'-'.join(kind)}.parquet", ["--objectives", "spectral"]
+    run("race", data, *words, "--encoder", "quantiles", "--out", tmp_path / "r")
+    run("embed", tmp_path / "r", data, "--out", tmp_path / "e.parquet")
+    given, found = parquet.read_table(data), parquet.read_table(tmp_path / "e.parquet")
+    assert found["shop"].type == given["shop"].type
+    assert first_seen(found["shop"]) == first_seen(given["shop"])
+    assert set(found["label"].to_pylist()) == {"even", "odd", None}
+
+
+@pytest.mark.late
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_backtest_does_not_depend_on_the_order_of_rows(tmp_path, suffix):
+    days = [dt.date(2022, 1, 1) + dt.timedelta(days=k) for k in range(300)]
+    values = np.sin(np.arange(300) / 3) + 0.1 * np.random.default_rng(0).normal(size=300)
+    whole = pa.table({"when": days, "sales": values})
+    turned = whole.take(pa.array(np.random.default_rng(1).permutation(300)))
+    said = []
+    for name, table in {"whole": whole, "turned": turned}.items():
+        path = tmp_path / f"{name}{suffix}"
+        write = arrow_csv.write_csv if suffix == ".csv" else parquet.write_table
+        write(table, path)
+        told = CliRunner().invoke(app, ["backtest", str(path), "--horizons", "4", "--json"])
+        assert told.exit_code == 0, told.output
+        said.append(json.loads(told.stdout))
+    one, other = said
+    assert {"mse", "mae", "coverage", "references"} <= set(one)
+    assert one | {"seconds": 0} == other | {"seconds": 0}

@@ -7,7 +7,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftime.data.channels import concatenate, match_channels, select_channels
+from selftime.data.channels import concatenate, match_channels, notes_of_all, select_channels
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.writers import write
@@ -136,3 +136,21 @@ def test_missing_and_left_out_hold_for_what_is_no_table(door, tmp_path):
         assert "time_zone='UTC': left aside" in " ".join(read(source, time_zone="UTC").notes)
     with pytest.raises(SeriesError, match="missing='gone', wanted numbers"):
         read(source, missing=["gone"])
+
+
+def test_notes_that_differ_in_their_examples_alone_are_said_once(tmp_path):
+    for k in range(12):
+        odd = f"2024-01-01;{k},5;x\n2024-01-02;{k},75;x\n2024-01-03;1,25;x\n"
+        (tmp_path / f"m{k}.csv").write_text("when;volt;state\n" + odd)
+    notes = read(tmp_path).notes
+    assert sum("Numbers like" in note for note in notes) == 1
+    assert "Numbers like '0,5' are read as 0.5, and alike in 11 more." in notes
+    assert sum("'state'" in note for note in notes) == 1 and len(notes) < 6
+
+
+def test_notes_of_other_columns_stay_apart():
+    one, other = "column 'a' is left out", "column 'b' is left out"
+    assert notes_of_all([[one], [other], [one, other]]) == (one, other)
+    assert notes_of_all([["3 rows", "4 rows"], ["3 rows"], ["5 rows"]]) == (
+        *("3 rows", "4 rows, and alike in 2 more"),
+    )

@@ -12,6 +12,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+import selftime
 from selftime.data.readers import read
 from selftime.data.series import SeriesError
 from selftime.data.writers import write
@@ -392,3 +393,18 @@ def test_notes_are_logged_once(plant, caplog):
     caplog.set_level(logging.WARNING)
     read(plant, labels={"m1": "ok"})
     assert caplog.text.count("1 of 6 series labelled") == 1
+
+
+def test_texts_that_were_left_out_are_named_where_labels_lack():
+    """A column with gaps, constant within each pump, may be the label: it is said, not guessed."""
+    states = [*["ok", None, "ok"], *["bad", "bad", None], *[None] * 3]
+    when = pd.date_range("2024-01-01", periods=3, freq="h")
+    frame = pd.DataFrame(
+        {"pump": np.repeat(["a", "b", "c"], 3), "when": list(when) * 3, "flow": np.arange(9.0)}
+    ).assign(state=states)
+    series = read(frame)
+    assert {column.name: column.role for column in series.columns}["state"] == "static"
+    for refused in (lambda: selftime.Classifier().fit(frame), lambda: selftime.hold_out(series)):
+        with pytest.raises(ValueError, match=r"\('state' may be one\), label='state'"):
+            refused()
+    assert read(frame, label="state").labels.tolist() == ["ok", "bad", None]

@@ -98,3 +98,17 @@ def test_models_embeddings_evaluations_and_comparisons_have_pictures():
 def test_what_has_no_picture_is_refused():
     with pytest.raises(TypeError, match="got list, wanted one of Backtest, Comparison"):
         st.plot([1, 2])
+
+
+@pytest.mark.late
+def test_predictions_stand_by_class_and_sureness():
+    series = st.sample("JapaneseVowels", "train")[:90:3]
+    model = st.pretrain(series, encoder="quantiles")
+    classifier = st.Classifier(model).fit(series)
+    wrong = [*series.labels[1:], None]
+    figure = classifier.predictions(st.read(series, labels=wrong)).plot()
+    told = texts(figure)
+    assert "30 predictions" in told and "of 29 whose label is another" in told
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["1", "2", "3"]
+    values = st.Regressor(model).fit(series, np.arange(30.0)).predictions(series).plot()
+    assert values.axes[0].dataLim.intervalx[1] > 20 and "Predicted values" in texts(values)

@@ -207,3 +207,17 @@ def test_labels_are_spread_as_little_as_needed():
     np.testing.assert_allclose(space_labels(np.array([0.0, 5.0, 9.0]), 1.0), [0, 5, 9])
     np.testing.assert_allclose(space_labels(np.array([3.0, 3.0, 3.0]), 2.0), [1, 3, 5])
     np.testing.assert_allclose(space_labels(np.array([9.0, 0.0, 0.5]), 1.0), [9, -0.25, 0.75])
+
+
+def test_chips_lie_on_their_points_wherever_the_last_class_is():
+    """The last class lies far from the others, beyond the limits that these ask for."""
+    z = np.array([[1, 0, 0], [1, 0.02, 0], [1, 0.1, 0], [-1, 0, 3]], np.float32)
+    series = st.SeriesSet.of(np.random.default_rng(0).normal(size=(4, 20)), labels=[*"aab", "far"])
+    figure = embedding_map(z, series, title="t")
+    axes = figure.axes[0]
+    figure.canvas.draw()
+    dots = [axes.transData.transform(dot.get_offsets()) for dot in axes.collections]
+    chips = [chip.bbox.get_points().mean(axis=0) for chip in axes.child_axes]
+    for chip in chips:
+        assert min(np.abs(np.concatenate(dots) - chip).max(axis=1)) < 1
+    assert {chip.get_title() for chip in axes.child_axes} >= {"far"}

@@ -110,8 +110,12 @@ class Evidence:
         return self.count(time) < 0.95 * self.rows < self.count(time, name)
 
     def is_constant_within(self, id: str, name: str) -> bool:
-        """Return whether a column has one value for each value of another."""
-        return self.count(id, name) == self.count(id)
+        """Return whether a column has at most one known value for each value of another."""
+        known = self.cells.select(dict.fromkeys((id, name))).filter(
+            pc.is_valid(known_in(self.cells.column(name)))
+        )
+        seen = Evidence(known, self.typed, self.marks)
+        return seen.count(id, name) == seen.count(id)
 
     def counts(self, name: str, id: str | None = None, least: int = 2) -> bool:
         """Return whether a column counts rows, from the same number for each value of another.

@@ -1,5 +1,6 @@
 """Channels by name: selected, matched with those of a model, and sets that share them joined."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -155,5 +156,32 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
         starts=column("starts"),
         rows=column("rows"),
         columns=first.columns,
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        notes=notes_of_all([part.notes for part in parts]),
     )
+
+
+_EXAMPLE = re.compile(r"(?<!column )'[^']*'|-?\d[\d.,]*")
+"""What differs from file to file in notes of one kind: cells, lines and counts."""
+
+
+def notes_of_all(parts: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return the notes of all parts; of those that differ in an example alone the first part's.
+
+    Example:
+        >>> notes_of_all([["'0,5' is read as 0.5.", "A"], ["'0,7' is read as 0.7.", "A"]])
+        ("'0,5' is read as 0.5, and alike in 1 more.", 'A')
+    """
+    kinds: dict[str, dict[int, list[str]]] = {}
+    for number, notes in enumerate(parts):
+        for note in notes:
+            kinds.setdefault(_EXAMPLE.sub("…", note), {}).setdefault(number, []).append(note)
+    return tuple(note for kind in kinds.values() for note in _shown(list(kind.values())))
+
+
+def _shown(kind: list[list[str]]) -> list[str]:
+    """Return the notes of the first part; where others differ, the last says how many there are."""
+    *before, last = kind[0]
+    others = sum(notes != kind[0] for notes in kind[1:])
+    more = f", and alike in {others:,} more" if others else ""
+    end = "." if last.endswith(".") else ""
+    return [*before, f"{last.removesuffix('.')}{more}{end}"]

@@ -31,10 +31,19 @@ def labelled_part(series: SeriesSet, name: str) -> SeriesSet:
     known = series.labelled
     if not known.any():
         raise SeriesError(
-            f"{name} has no labels, wanted one for some series at least: name their column, "
-            f"{option('label')}, or a file of ids and labels, {option('labels')}"
+            f"{name} has no labels, wanted one for some series at least: {where_labels_are(series)}"
         )
     return series if known.all() else series[known]
+
+
+def where_labels_are(series: SeriesSet) -> str:
+    """Say how labels are given, and which texts that were left out may be labels."""
+    texts = [c.name for c in series.columns if c.role in ("static", "ignored") and c.is_text]
+    which = f" ({list_names(texts)} may be one)" if texts else ""
+    return (
+        f"name their column{which}, {option('label', *texts[:1])}, "
+        f"or a file of ids and labels, {option('labels')}"
+    )
 
 
 def share_in_words(known: np.ndarray, name: str = "", said: Sequence[str] = ()) -> list[str]:

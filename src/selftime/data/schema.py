@@ -28,6 +28,11 @@ class Column(NamedTuple):
     type: str
     reason: str
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds words."""
+        return self.type in ("text", "string", "large_string", "string_view")
+
 
 class Asked(NamedTuple):
     """Options of :func:`selftime.read` for a table; "none" says that there is no such column.

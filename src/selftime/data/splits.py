@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from selftime.data.arrays import number_classes
+from selftime.data.labels import where_labels_are
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.door import option
 
 
 def split_by_time(
@@ -100,7 +100,7 @@ def hold_out(
     if len(known) < 2:
         raise SeriesError(
             f"got {len(known)} labelled series, wanted at least 2, so that some can be held out: "
-            f"name their labels, {option('labels', 'labels.csv')} or {option('label', 'class')}"
+            f"{where_labels_are(series)}"
         )
     if series.groups is None:
         kept = draw_share(np.asarray(series[known].labels), 1 - share, rng)

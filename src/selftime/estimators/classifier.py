@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from selftime.data.labels import labelled_part
+from selftime.data.labels import labelled_part, where_labels_are
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.engine.training.config import Budget, TrainingConfig
@@ -180,8 +180,8 @@ def _classes_in(series: SeriesSet, y: Any) -> np.ndarray:
     if not series.labelled.any():
         none = "the target y is None and the series carry no" if y is None else "it holds no"
         raise ValueError(
-            f"Classifier requires y to be passed, but {none} labels: give y, or a source with "
-            "labels, for some of the series at least"
+            f"Classifier requires y to be passed, but {none} labels: give y, or read a source with "
+            f"labels for some of the series at least: {where_labels_are(series)}"
         )
     labels = np.asarray(labelled_part(series, "the data").labels)
     assert_all_finite(labels, input_name="y")

@@ -13,7 +13,13 @@ from selftime.data.series import SeriesSet
 from selftime.engine.pretrain import pretrain
 from selftime.tasks.comparison import compare as rooms
 from selftime.tasks.comparison import rows as strategy_rows
-from selftime.tasks.comparison.compare import Comparison, compare, draw_labels, row_hits
+from selftime.tasks.comparison.compare import (
+    Comparison,
+    compare,
+    draw_labels,
+    reachable,
+    row_hits,
+)
 from selftime.tasks.comparison.gain import gain, gain_in_words
 from selftime.tasks.comparison.rows import Row
 from selftime.tasks.probing.probe import Probe
@@ -237,3 +243,11 @@ def test_progress_is_called(model):
 def test_labels_that_cannot_be_compared_are_refused(model, train, test, text):
     with pytest.raises(SeriesError, match=text):
         compare(model, train, test)
+
+
+def test_more_labels_than_any_class_has_are_all_of_them(caplog):
+    labels = np.array([0, 0, 0, 1])
+    assert reachable((1, 3, 5, 0.5, 9, None), labels) == (1, 3, None, 0.5)
+    assert "no class has 5, 9 labels to draw from, at most 3: that is all of them" in caplog.text
+    caplog.clear()
+    assert reachable((1, 3), labels) == (1, 3) and not caplog.text

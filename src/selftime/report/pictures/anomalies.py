@@ -20,6 +20,8 @@ from selftime.tasks.anomaly.detection import Detection, DetectionList
 
 _MAX_RECORDING_CHANNELS = 6
 """Channels that are drawn, those with the highest scores in alarms first."""
+_LANE = 1.3
+"""Inches for a channel: its name, its line, and the room beneath."""
 MAX_LINE_POINTS = 4000
 """Points of a line; of longer ones the least and the greatest of each stretch are drawn."""
 NORMAL, ALARM = FAINT, CLASSES[2]
@@ -37,11 +39,11 @@ def anomaly_picture(every: Detection | DetectionList) -> Figure:
     words += zone_in_words(found.series.stamps)
     if len(every.parts) > 1:
         words = f"recording {found.series.ids[0]}: {words}"
-    with canvas(9.0, 1.2 + 1.1 * lanes) as figure:
+    with canvas(9.0, 1.2 + _LANE * lanes) as figure:
         height = figure.get_figheight()
         for k, row in enumerate([*rows.tolist(), -1]):
-            bottom = (height - 0.8 - 1.1 * (k + 1) + 0.15) / height
-            axes = figure.add_axes((0.1, bottom, 0.88, 0.9 / height))
+            bottom = (height - 0.8 - _LANE * (k + 1) + 0.15) / height
+            axes = figure.add_axes((0.07, bottom, 0.91, (_LANE - 0.4) / height))
             _draw_lane(axes, found, row, x)
             _draw_bands(axes, found.alarms, found.train_end, x)
             axes.set_xlim(x[0], x[-1])
@@ -116,9 +118,8 @@ def _draw_lane(axes: Axes, found: Detection, row: int, x: np.ndarray) -> None:
             ls="--",
             color=ALARM,
         )
-    axes.set_ylabel(
-        "score" if row < 0 else found.series.channels[row], rotation=0, ha="right", va="center"
-    )
+    name = "score" if row < 0 else found.series.channels[row]
+    axes.set_title(name, loc="left", fontsize=9, pad=3)
     axes.tick_params(labelsize=8)
 
 

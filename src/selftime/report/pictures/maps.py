@@ -168,6 +168,7 @@ def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
     """Draw chips over their points; every class is named once, over a chip if it has one."""
     names, codes = classes_of(series)
     ranges, named = channel_ranges(series), set[int]()
+    axes.autoscale_view()  # else the limits leave out what was drawn last
     places = axes.transAxes.inverted().transform(axes.transData.transform(points))  # (N,2)
     for i in examples_of(places, None if series.labels is None else codes):
         k = int(codes[i])

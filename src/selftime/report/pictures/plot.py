@@ -14,9 +14,11 @@ from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.forecasts import coverage_picture, forecast_picture
 from selftime.report.pictures.maps import embedding_map, overview, principal_plane
 from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
+from selftime.report.pictures.predictions import prediction_picture
 from selftime.tasks.anomaly.detection import Detection, DetectionList
 from selftime.tasks.comparison.compare import Comparison
 from selftime.tasks.evaluation.evaluation import Evaluation
+from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.forecasts import Forecasts
 
@@ -90,6 +92,11 @@ def _(result: Evaluation) -> Figure:
         words = f"of {len(result.ids):,} test series; 95 % interval {low:.1f} to {high:.1f} %"
         headline(figure, f"{100 * result.accuracy:.1f} % right", words)
     return figure
+
+
+@plot.register
+def _(result: Predictions) -> Figure:
+    return prediction_picture(result)
 
 
 @plot.register

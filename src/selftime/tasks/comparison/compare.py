@@ -248,6 +248,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     makers = makers_of(models, strategies)
     labelled, test = check_labels(train, match_channels(test, train.channels))
     labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)
+    all_shots = reachable(all_shots, labels)
     rows, n_labels = list[Row](), dict[Shots, int]()
     hits: dict[str, dict[Shots, Hits]] = {}
     with open_progress(progress) as show:
@@ -313,6 +314,16 @@ def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
     config = TransferConfig(strategy=name)
     check_transfer(config)
     return lambda model, train, test: strategy_row(model, train, test, config)
+
+
+def reachable(all_shots: Sequence[Shots], labels: np.ndarray) -> tuple[Shots, ...]:
+    """Return numbers of labels with "all" in the place of those that no class has; say so."""
+    most = int(np.unique(labels, return_counts=True)[1].max())
+    beyond = [int(shots) for shots in all_shots if shots is not None and shots > most]
+    if beyond:
+        asked = ", ".join(map(str, beyond))
+        tell([f"no class has {asked} labels to draw from, at most {most}: that is all of them"])
+    return tuple(dict.fromkeys(None if shots in beyond else shots for shots in all_shots))
 
 
 def draw_labels(labels: np.ndarray, shots: Shots, draws: int) -> list[np.ndarray]:

@@ -54,6 +54,7 @@ class Evaluation(Tabular):
         labelled: number of labelled series that the classifier was fitted on.
         mistakes: some of the wrong predictions, the most confident first.
         about: source and fingerprint of the series ("train", "test"), and the model's "run".
+        id_name: name of the column of ids in the table that the test series came from.
 
     Raises:
         ValueError: arrays do not fit one another.
@@ -84,6 +85,7 @@ class Evaluation(Tabular):
     labelled: int
     mistakes: tuple[Mistake, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    id_name: str = "unique_id"
 
     def __post_init__(self) -> None:
         M, K = len(self.ids), len(self.classes)
@@ -181,7 +183,7 @@ class Evaluation(Tabular):
     def to_columns(self) -> dict[str, Any]:
         """Return the prediction for every test series, all probabilities, and the true class."""
         return Predictions(
-            keys={"unique_id": self.ids},
+            keys={self.id_name: self.ids},
             predicted=self.classes[self.predicted],
             probabilities=self.probabilities,
             classes=self.classes,
@@ -199,6 +201,7 @@ class Evaluation(Tabular):
             "classes": self.classes.tolist(),
             "confusion": self.confusion.tolist(),
             "mistakes": [mistake_to_dict(mistake) for mistake in self.mistakes],
+            "id_name": self.id_name,
             "ids": self.ids.tolist(),
             "truth": self.truth.tolist(),
             "predicted": self.predicted.tolist(),
@@ -225,7 +228,7 @@ class Evaluation(Tabular):
             )
         try:
             return cls(
-                classes=np.array(content["classes"], str),
+                classes=np.array(content["classes"]),
                 ids=np.array(content["ids"]),
                 truth=np.array(content["truth"], np.int64),
                 predicted=np.array(content["predicted"], np.int64),
@@ -233,6 +236,7 @@ class Evaluation(Tabular):
                 labelled=int(content["labelled"]),
                 mistakes=tuple(mistake_from_dict(found) for found in content["mistakes"]),
                 about={name: content[name] for name in ABOUT if name in content},
+                id_name=str(content.get("id_name", "unique_id")),
             )
         except (LookupError, TypeError) as error:
             raise ValueError(f"the evaluation is damaged ({error}): evaluate again") from None
@@ -332,6 +336,7 @@ def evaluation_of(
         predicted=predicted,
         probabilities=six_digits(np.hstack([probabilities, unknown])),
         labelled=len(train),
+        id_name=test.name_of("id", "unique_id"),
     )
     names = (classes[found.truth], classes[predicted])
     mistakes = mistakes_in(test, names, found.confidence, spaces, train)
