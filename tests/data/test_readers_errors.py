@@ -72,7 +72,11 @@ CASES = [
     ("a.csv", "unique_id,y\na,1\nb,\n", "series 'b' has no observed value at all"),
     ("a.csv", "unique_id\na\n", "has columns 'unique_id' and none of them holds values"),
     ("a.parquet", "PAR1", "is not a whole parquet file"),
-    ("a.npy", npy(np.array([{}, 1]), True), "is not a whole npy file .*pickled objects are never"),
+    (
+        "a.npy",
+        npy(np.array([{}, 1]), True),
+        "holds pickled objects, wanted plain numbers: .*pickled objects are never",
+    ),
     ("a.npy", npy(np.zeros((2, 3)))[:-1], "is not a whole npy file"),
     ("a.npy", npy(np.array([["a"]])), "the array holds <U1, wanted real numbers"),
     ("a.npy", npy(np.array([[1, np.inf]])), "step 1 is inf, wanted finite"),

@@ -1,6 +1,7 @@
 """Scaling: what it promises, and the way back."""
 
 import json
+import math
 import re
 from collections.abc import Callable
 
@@ -161,11 +162,11 @@ def test_forecasts_come_back_by_the_scale() -> None:
     torch.testing.assert_close(back, torch.tensor([[[4.0], [40.0]]]).expand(1, 2, 5))
 
 
-@given(st.lists(st.tuples(st.floats(-1e300, 1e300), st.floats(1e-300, 1e300)), min_size=1))
+@given(st.lists(st.tuples(st.floats(-1e38, 1e38), st.floats(1e-38, 1e38)), min_size=1))
 def test_stored_numbers_are_exact(pairs: list[tuple[float, float]]) -> None:
     mean, sd = zip(*pairs, strict=True)
     scaling = PerChannel(mean=mean, sd=sd)
-    assert from_dict(json.loads(json.dumps(scaling.to_dict()))) == scaling
+    assert from_dict(json.loads(json.dumps(scaling.to_dict())), len(mean)) == scaling
 
 
 def test_every_kind_is_stored_by_name(np_rng: np.random.Generator) -> None:
@@ -173,8 +174,8 @@ def test_every_kind_is_stored_by_name(np_rng: np.random.Generator) -> None:
     for kind, name in zip(KINDS, NAMES, strict=True):
         stored = kind(series).to_dict()
         assert stored["kind"] == name
-        assert from_dict(json.loads(json.dumps(stored))) == kind(series)
-    assert isinstance(from_dict({"kind": "none"}), Unscaled)
+        assert from_dict(json.loads(json.dumps(stored)), series.n_channels) == kind(series)
+    assert isinstance(from_dict({"kind": "none"}, 2), Unscaled)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +186,29 @@ def test_every_kind_is_stored_by_name(np_rng: np.random.Generator) -> None:
         ({"kind": "none", "mean": [1.0]}, "got ['mean'] for scaling 'none', wanted []"),
         ({"kind": "channels"}, "got [] for scaling 'channels', wanted ['mean', 'sd']"),
         ({"kind": "channels", "mean": [0.0], "sd": [0.0]}, "no sd of 0: use fit_channels"),
-        ({"kind": "channels", "mean": [0.0, 1.0], "sd": [1.0]}, "one of each a channel"),
-        ({"kind": "channels", "mean": [float("nan")], "sd": [1.0]}, "wanted finite numbers"),
+        ({"kind": "channels", "mean": [0.0, 1.0], "sd": [1.0]}, "got 1 numbers for sd, wanted 2"),
+        ({"kind": "channels", "mean": [float("nan")], "sd": [1.0]}, "wanted float"),
+        ({"kind": "channels", "mean": [True], "sd": [1.0]}, "got True, wanted float"),
+        ({"kind": "channels", "mean": "1", "sd": [1.0]}, "got '1', wanted tuple"),
+        ({"kind": "channels", "mean": [1e308], "sd": [1.0]}, "wanted finite 32-bit numbers"),
+        ({"kind": "channels", "mean": [1.0], "sd": [1e-300]}, "no sd of 0: use fit_channels"),
+        (
+            {"kind": "channels", "mean": [1.0], "sd": [1.0], "low": [2.0], "high": [1.0]},
+            "wanted one of each a channel, low ones first",
+        ),
+        ({"kind": ["channels"]}, "got scaling ['channels']"),
+        ("none", "got scaling None"),
     ],
 )
-def test_bad_stored_scalings(stored: dict[str, object], message: str) -> None:
-    with pytest.raises(SeriesError, match=re.escape(message)):
-        from_dict(stored)
+def test_bad_stored_scalings(stored: object, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        from_dict(stored, 2 if "[0.0, 1.0]" in str(stored) else 1)
+
+
+def test_levels_of_their_own_are_stored_too() -> None:
+    scaling = PerChannel(mean=(0.0, 1.0), sd=(1.0, 2.0), origin=(math.nan, 3.0))
+    text = json.dumps(scaling.to_dict(), allow_nan=False)
+    assert repr(from_dict(json.loads(text), 2)) == repr(scaling)
 
 
 def test_other_channels_are_refused() -> None:

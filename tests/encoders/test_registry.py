@@ -2,11 +2,13 @@
 
 import inspect
 import json
+import resource
 
 import pytest
 import torch
 
 from selftime.data.batch import Batch
+from selftime.encoders import registry
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed.hydra import Hydra
@@ -19,7 +21,7 @@ from selftime.encoders.networks.pooled_cnn import PooledCNN
 from selftime.encoders.networks.recurrent import GRU, LSTM
 from selftime.encoders.networks.resnet import ResNet
 from selftime.encoders.networks.transformer import ClassToken, Transformer
-from selftime.encoders.registry import ENCODERS, build, check_sizes, check_tensors, recipe_of
+from selftime.encoders.registry import ENCODERS, build, check_tensors, rebuild, recipe_of
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
@@ -103,7 +105,7 @@ def test_builders_build_what_can_be_written_down(name):
         ({"class": "os.system"}, "got encoder 'os.system', wanted one of"),
         (
             {"class": "Quantiles", "channels": 1, "length": 8, "b": 1, "a": 2},
-            "Quantiles has no setting a, b",
+            "Quantiles has no setting 'a', 'b'",
         ),
         ({"class": "UnitLength", "encoder": {"class": "eval"}}, "got encoder 'eval'"),
     ],
@@ -122,15 +124,85 @@ def projected(dim):
 
 
 def test_sizes_must_be_those_of_tensors():
-    state = {"weight": torch.zeros(30, 7), "centre": torch.zeros(30)}
-    check_sizes(projected(7), 2, state)
-    with pytest.raises(ValueError, match="got dim 8, which no tensor has"):
-        check_sizes(projected(8), 2, state)
+    encoder = build(projected(7))
+    state = encoder.state_dict()
+    assert recipe_of(rebuild(projected(7), 2, state)) == recipe_of(encoder)
+    with pytest.raises(ValueError, match=r"weight is \(\(126, 7\), .*settings say"):
+        rebuild(projected(8), 2, state)
+    with pytest.raises(ValueError, match="the tensor centre is missing"):
+        rebuild(projected(7), 2, {"weight": state["weight"]})
+    with pytest.raises(ValueError, match="the tensor more is one too many"):
+        rebuild(projected(7), 2, state | {"more": torch.zeros(1)})
+    with pytest.raises(ValueError, match="settings say .*float32"):
+        rebuild(projected(7), 2, state | {"weight": state["weight"].double()})
     with pytest.raises(ValueError, match="got an encoder of 2 channels, wanted 3"):
-        check_sizes(projected(7), 3, state)
-    with pytest.raises(ValueError, match="got length 1000000000, wanted at most 10000000"):
-        check_sizes({"class": "Quantiles", "channels": 2, "length": 10**9}, 2, {})
-    check_sizes({"class": "MiniRocket", "channels": 2, "length": 8, "seed": 2**62}, 2, {})
+        rebuild(projected(7), 3, state)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"class": "Dilated", "channels": 1, "hidden": 10**4, "dim": 10**4, "depth": 1},
+        {"class": "MiniRocket", "channels": 1, "length": 9, "features": 10**7, "differences": True},
+        {"class": "Hydra", "channels": 1, "length": 9, "groups": 2, "kernels": 10**7},
+        {"class": "LSTM", "channels": 1, "hidden": 10**5},
+        {"class": "PatchEmbedder", "channels": 1, "length": 9, "patch": 10**5, "dim": 10**5},
+        {"class": "Projected", "dim": 10**7, "encoder": projected(7)},
+    ],
+)
+def test_more_numbers_than_tensors_hold_are_not_made(recipe, monkeypatch):
+    monkeypatch.setattr(registry, "_FREE_NUMBERS", 10**5)
+    begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match="far more numbers than the tensors hold"):
+        rebuild(recipe, 1 if "channels" in recipe else 2, {"weight": torch.zeros(30, 7)})
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begun < 100_000  # KiB
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"length": True}, "got length True, wanted int"),
+        ({"length": 9.0}, "got length 9.0, wanted int"),
+        ({"length": "AAAA"}, "got length 'AAAA', wanted int"),
+        ({"length": [9]}, r"got length \[9\], wanted int"),
+        ({"length": None}, "got length None, wanted int"),
+        ({"length": 10**9}, "got length 1000000000, wanted at most 10000000"),
+        ({"length": 10**7}, "wanted at most 4,000,000 features"),
+        ({"depth": 10**7, "length": 10**6}, "wanted at most 4,000,000 features"),
+        ({"channels": projected(7)}, "got channels Projected.*, wanted int"),
+    ],
+)
+def test_settings_are_of_the_types_that_constructors_say(change, text):
+    with pytest.raises(ValueError, match=text):
+        build({"class": "Quantiles", "channels": 2, "length": 9} | change)
+
+
+def test_weights_are_finite_numbers_of_an_ordinary_size():
+    parts = [{"class": "Quantiles", "channels": 1, "length": 9}] * 2
+    assert build({"class": "Joined", "encoders": parts, "weights": [1, 0.5]}).weights == [1.0, 0.5]
+    for weights in ([1, 1e308], [1, float("inf")], [1, float("nan")], [1, True], "12", [1, "2"]):
+        with pytest.raises(ValueError, match="got weights .*, wanted"):
+            build({"class": "Joined", "encoders": parts, "weights": weights})
+    with pytest.raises(ValueError, match="wanted an encoder|got encoder 3"):
+        build({"class": "Joined", "encoders": [parts[0], 3]})
+
+
+def test_parts_are_counted_before_any_is_built():
+    many = {"class": "Quantiles", "channels": 1, "length": 9}
+    for _ in range(7):
+        many = {"class": "Joined", "encoders": [many, many]}
+    deep = {"class": "Quantiles", "channels": 1, "length": 9}
+    for _ in range(500):
+        deep = {"class": "UnitLength", "encoder": deep}
+    for recipe in (many, deep):
+        with pytest.raises(ValueError, match="got more than 100 encoders, or more than 20 within"):
+            build(recipe)
+    with pytest.raises(ValueError, match="got 50 layers, but 1 tensors"):
+        rebuild({"class": "GRU", "channels": 1, "depth": 50}, 1, {"weight": torch.zeros(30, 7)})
+
+
+def test_seeds_may_be_large():
+    build({"class": "MiniRocket", "channels": 2, "length": 8, "seed": 2**62})
 
 
 def test_tensors_must_be_numbers_and_channels_must_exist():

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from safetensors.torch import load_file
+from unsigned import unsigned
 
 from selftime.data.arrays import SeriesError
 from selftime.data.series import SeriesSet
@@ -105,7 +106,7 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(model, tmp_path, monkeypa
 
 
 def test_a_folder_of_an_older_format_says_what_to_do(model, tmp_path):
-    folder = model.save(tmp_path / "old")
+    folder = unsigned(model.save(tmp_path / "old"))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"format": 1}))
     with pytest.raises(ModelError) as caught:

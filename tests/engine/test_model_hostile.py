@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from unsigned import unsigned
 
 from selftime.engine.model import ModelError, load
 from selftime.engine.pretrain import pretrain
@@ -24,7 +25,7 @@ def source(tmp_path_factory):
 def folder(source, tmp_path):
     for path in source.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
+    return unsigned(tmp_path)
 
 
 def parts_of(recipe):
@@ -98,6 +99,24 @@ CONFIGS = {
     "scaling of other channels": put_on_top(
         "scaling", {"kind": "channels", "mean": [0], "sd": [1]}
     ),
+    "yes for a number": put("MiniRocket", "length", True),
+    "a number with a point": put("MiniRocket", "length", 24.5),
+    "a word for a size": put("MiniRocket", "features", "A" * 10**6),
+    "a number beyond all": put("MiniRocket", "length", float("1e300")),
+    "scaling beyond 32 bits": put_on_top(
+        "scaling", {"kind": "channels", "mean": [1e308, 0], "sd": [1, 1]}
+    ),
+    "scaling by next to nothing": put_on_top(
+        "scaling", {"kind": "channels", "mean": [0, 0], "sd": [1e-300, 1]}
+    ),
+    "bounds that cross": put_on_top(
+        "scaling",
+        {"kind": "channels", "mean": [0, 0], "sd": [1, 1], "low": [2, 2], "high": [1, 1]},
+    ),
+    "channels are text": put_on_top("channels", "ab"),
+    "channels are numbers": put_on_top("channels", [1, 2]),
+    "settings without reasons": put_on_top("card", {"settings": {"seed": 3}}),
+    "figures are a list": put_on_top("card", {"figures": [1]}),
     "older format": put_on_top("format", 0),
     "format with a cohort": put_on_top("format", 1),
     "format is text": put_on_top("format", "3"),
@@ -220,6 +239,38 @@ def test_pickles_are_never_opened(folder):
 
     (folder / "model.safetensors").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ModelError):
+        load(folder)
+
+
+def test_a_flipped_bit_is_found(source, tmp_path):
+    for path in source.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    data = bytearray((tmp_path / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "model.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match="is damaged .*is not as it was written"):
+        load(tmp_path)
+    config = json.loads((source / "config.json").read_text())
+    config["card"]["note"] = "by hand"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes((source / "model.safetensors").read_bytes())
+    assert load(tmp_path).card["note"] == "by hand"
+    config["scaling"] = {"kind": "none"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="is not as it was written"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "~nobody/here"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(ModelError, match="wanted a path to a folder|is not a model folder"):
+        load(path)
+
+
+def test_configs_are_no_larger_than_configs_are(folder):
+    with (folder / "config.json").open("ab") as file:
+        file.truncate(100 << 20)
+    with pytest.raises(ModelError, match="config.json has more than 67,108,864 bytes"):
         load(folder)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from kept_material import CHANNELS, N, turned, waves
 from safetensors.numpy import load_file, save_file
+from unsigned import unsigned
 
 import selftime as st
 from selftime.data.arrays import SeriesError
@@ -253,7 +254,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_foreign_configs_are_refused(classifier, tmp_path, name):
-    folder = classifier.save(tmp_path / "kept")
+    folder = unsigned(classifier.save(tmp_path / "kept"))
     config = json.loads((folder / "config.json").read_text())
     before = copy.deepcopy(config)
     CHANGES[name](config)
@@ -265,7 +266,7 @@ def test_foreign_configs_are_refused(classifier, tmp_path, name):
 
 @pytest.mark.parametrize("change", ["nan", "narrow", "gone", "text", "pickle", "cut"])
 def test_foreign_tensors_are_refused(classifier, tmp_path, change):
-    folder = classifier.save(tmp_path / "kept")
+    folder = unsigned(classifier.save(tmp_path / "kept"))
     state, name = load_file(folder / STATE), "solution_.head.coef_"
     if change in ("nan", "narrow", "gone"):
         coef = state.pop(name)
@@ -279,17 +280,26 @@ def test_foreign_tensors_are_refused(classifier, tmp_path, change):
         st.load(folder)
 
 
+def test_a_flipped_bit_is_found(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "kept")
+    data = bytearray((folder / STATE).read_bytes())
+    data[-1] ^= 1
+    (folder / STATE).write_bytes(data)
+    with pytest.raises(st.ModelError, match="kept is damaged .*is not as it was written"):
+        st.load(folder)
+
+
 @pytest.mark.late
 @pytest.mark.again
 def test_foreign_forecasters_and_detectors_are_refused(tmp_path):
     x = waves(0, 2, 120)
-    folder = st.Forecaster(horizon=3).fit(x).save(tmp_path / "forecaster")
+    folder = unsigned(st.Forecaster(horizon=3).fit(x).save(tmp_path / "forecaster"))
     config = json.loads((folder / "config.json").read_text())
     config["estimator"]["fitted_"]["config"]["horizon"] = 9_999_999
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(st.ModelError, match="quantiles of shape"):
         st.load(folder)
-    folder = st.AnomalyDetector().fit(x).save(tmp_path / "detector")
+    folder = unsigned(st.AnomalyDetector().fit(x).save(tmp_path / "detector"))
     config = json.loads((folder / "config.json").read_text())
     for name, value in (("boundaries_", [500]), ("rate", 7.0), ("channels_", "heat")):
         changed = copy.deepcopy(config)

@@ -131,6 +131,9 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
         str | None, typer.Option(help="Cut recordings: steps or a duration such as 10min.")
     ] = None,
     stride: Annotated[str | None, typer.Option(help="From one window to the next.")] = None,
+    limit: Annotated[
+        str | None, typer.Option(help="Most memory that a file may take: 4 GB.", metavar="SIZE")
+    ] = None,
 ) -> Reader:
     """Options of every command that reads series."""
     asked: dict[str, Any] = {
@@ -146,6 +149,7 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
         "repeated": repeated,
         "windows": windows,
         "stride": stride,
+        "limit": limit,
     }
     return Reader(asked, labels)
 

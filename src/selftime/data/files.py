@@ -37,7 +37,7 @@ def place_of(path: str | os.PathLike[str]) -> Path:
         >>> place_of("~/models") == Path.home() / "models"
         True
     """
-    return Path(path).expanduser()
+    return Path(os.path.expanduser(path))
 
 
 def write_file(path: str | os.PathLike[str], data: bytes) -> Path:

@@ -5,7 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from selftime.data.arrays import LabelsError, SeriesError
 from selftime.data.channels import concatenate, select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
+from selftime.data.formats.bounds import check_is_file
 from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain, read_tabs
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
@@ -52,6 +53,8 @@ SUFFIXES = tuple(_SERIES_READERS)
 """The endings that :func:`read` knows, each also followed by that of a packed file."""
 _NO_SERIES = ("readme", "license", "licence", "changelog", "notes")
 """Names of files in a folder that hold no series."""
+_LONGEST = 1000
+"""Characters of a message: cells and names may have millions."""
 _LABEL_FILES = ("labels", "label", "annotations")
 _LAST_NUMBER = re.compile(r"[ _.-]*\d+$")
 _MACHINES = re.compile(
@@ -115,15 +118,14 @@ def _kind(column: np.ndarray | None) -> str:
 
 def read_labels(path: Path, asked: Asked) -> LabelTable:
     """Read a file of labels that name their series."""
+    check_is_file(path)
     if not path.is_file():
         raise SeriesError(f"{path}: no such file of labels: check the path, {option('labels')}")
-    found = _read_bytes(path)
-    if not isinstance(found, Table):
-        raise SeriesError(f"{path}: is no table of ids and labels: write them as .csv or .parquet")
-    try:
+    with _naming(path):
+        found = _read_bytes(path)
+        if not isinstance(found, Table):
+            raise SeriesError("is no table of ids and labels: write them as .csv or .parquet")
         return label_table(found, asked.id, asked.label)
-    except SeriesError as error:
-        raise SeriesError(f"{path}: {error}") from None
 
 
 def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = False) -> SeriesSet:
@@ -140,7 +142,7 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
         return _read_file(path, alone)
-    found = sorted(glob.glob(str(path), recursive=True))
+    found = sorted(filter(os.path.exists, glob.glob(str(path), recursive=True)))
     if not found:
         raise SeriesError(f"{path}: no such file or folder, wanted one to read: check the path")
     return read_paths(found, asked)
@@ -252,15 +254,27 @@ def _inside(asked: Asked) -> Asked:
 
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
-    if (series := _read_in_parts(path, asked)) is not None:
-        return series
-    found = _read_bytes(path)
-    try:
+    check_is_file(path)
+    with _naming(path):
+        if (series := _read_in_parts(path, asked)) is not None:
+            return series
+        found = _read_bytes(path)
         if isinstance(found, Table):
             return series_of_table(found, asked)
         return select_as_asked(found, asked)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the path before the message of an error, which is one line of an ordinary length."""
+    try:
+        yield
     except SeriesError as error:
-        raise type(error)(f"{path}: {error}") from None
+        said = " ".join(str(error).splitlines())
+        short = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 200]} … {said[-200:]}"
+        raise type(error)(f"{path}: {short}") from None
+    except MemoryError:
+        raise SeriesError(f"{path}: takes more memory than there is: read a part of it") from None
 
 
 def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
@@ -273,11 +287,6 @@ def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
 
 def _read_bytes(path: Path) -> SeriesSet | Table:
     suffix = suffix_of(path)
-    try:
-        if suffix not in _SERIES_READERS:
-            raise SeriesError(
-                f"ends in {suffix!r}, wanted one of {', '.join(SUFFIXES)}: convert it"
-            )
-        return _SERIES_READERS[suffix](read_bytes(path))
-    except SeriesError as error:
-        raise SeriesError(f"{path}: {error}") from None
+    if suffix not in _SERIES_READERS:
+        raise SeriesError(f"ends in {suffix!r}, wanted one of {', '.join(SUFFIXES)}: convert it")
+    return _SERIES_READERS[suffix](read_bytes(path))

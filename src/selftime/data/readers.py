@@ -13,6 +13,7 @@ from selftime.data.channels import mark_as_number, select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
 from selftime.data.fills import fill_notes
+from selftime.data.formats.bounds import limit_memory
 from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
@@ -40,6 +41,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     repeated: Literal["first", "mean", "refuse"] | None = None,
     windows: int | str | None = None,
     stride: int | str | None = None,
+    limit: int | str | None = None,
 ) -> SeriesSet:
     """Read series from files, folders, arrays or frames.
 
@@ -86,6 +88,8 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
             first of a few when None.
         windows: steps of windows that long recordings are cut into, or a duration such as "10min".
         stride: steps from one window to the next, or a duration; the length of a window when None.
+        limit: most memory that a file may take, bytes or text such as "4 GB"; when None it is 1 GB,
+            or fifty times the bytes of the file, so that one that unpacks to far more is refused.
 
     Returns:
         The series, values as 32-bit floats above an origin.
@@ -98,9 +102,10 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     asked = Asked(
         id, time, label, group, names, tuple(ignore), layout, time_zone, tuple(missing), repeated
     )
-    series = _series_of(source, asked, labels)
-    if labels is not None:
-        series = _add_labels(series, labels, asked)
+    with limit_memory(limit):
+        series = _series_of(source, asked, labels)
+        if labels is not None:
+            series = _add_labels(series, labels, asked)
     if groups is not None:
         series = replace(series, groups=column_of(groups, "groups"))
     if windows is not None:

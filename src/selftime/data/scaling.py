@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from selftime.data.arrays import lower_medians
 from selftime.data.batch import Batch
+from selftime.data.records import unpack
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.settings import settings_of
 
@@ -74,7 +76,8 @@ class Scaling(ABC):
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, exact to the bit; :func:`from_dict` reads them."""
         kind = next(name for name, final in SCALINGS.items() if isinstance(self, final))
-        return {"kind": kind} | {name: list(value) for name, value in settings_of(self).items()}
+        rows = {name: map(_plain, value) for name, value in settings_of(self).items()}
+        return {"kind": kind} | {name: list(row) for name, row in rows.items()}
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,17 @@ class PerChannel(Scaling):
     origin: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        sound = all(map(math.isfinite, self.mean)) and all(0 < sd < math.inf for sd in self.sd)
-        if not sound or len(self.mean) != len(self.sd):
+        most = _FLOAT32_MAX
+        is_sound = all(abs(x) <= most for x in (*self.mean, *self.low, *self.high))
+        if not is_sound or not all(0 < np.float32(min(sd, 2 * most)) <= most for sd in self.sd):
             raise SeriesError(
-                f"got means {self.mean} and standard deviations {self.sd}, wanted finite numbers, "
-                "one of each a channel and no sd of 0: use fit_channels"
+                f"got means {self.mean}, standard deviations {self.sd} and bounds {self.low}, "
+                f"{self.high}, wanted finite 32-bit numbers and no sd of 0: use fit_channels"
+            )
+        if len(self.mean) != len(self.sd) or not all(map(operator.le, self.low, self.high)):
+            raise SeriesError(
+                f"got {len(self.mean)} means and {len(self.sd)} standard deviations, low bounds "
+                f"{self.low} and high {self.high}, wanted one of each a channel, low ones first"
             )
 
     def measure(self, series: SeriesSet) -> SeriesSet:
@@ -298,22 +307,40 @@ def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> 
     return replace(series, steps=steps, origin=wanted)
 
 
-def from_dict(stored: Mapping[str, Any]) -> Scaling:
-    """Read what :meth:`Scaling.to_dict` wrote."""
-    final = SCALINGS.get(stored.get("kind", ""))
+def from_dict(stored: Any, channels: int) -> Scaling:
+    """Read what :meth:`Scaling.to_dict` wrote for so many channels; it may be anything.
+
+    Raises:
+        SeriesError: an unknown kind, or numbers that are no scaling of that many channels.
+    """
+    kind = stored.get("kind") if isinstance(stored, Mapping) else None
+    final = SCALINGS.get(kind) if isinstance(kind, str) else None
     if final is None:
         raise SeriesError(
-            f"got scaling {stored.get('kind')!r}, wanted one of {', '.join(SCALINGS)}: "
+            f"got scaling {kind!r}, wanted one of {', '.join(SCALINGS)}: "
             "was it saved by a newer version?"
         )
-    numbers = {name: tuple(value) for name, value in stored.items() if name != "kind"}
+    given = {name: value for name, value in stored.items() if name != "kind"}
     parameters = inspect.signature(final).parameters
-    wanted = [name for name, given in parameters.items() if given.default is given.empty]
-    if not set(wanted) <= set(numbers) <= set(parameters):
+    wanted = [name for name, part in parameters.items() if part.default is part.empty]
+    if not set(wanted) <= set(given) <= set(parameters):
         raise SeriesError(
-            f"got {sorted(numbers)} for scaling {stored['kind']!r}, wanted {wanted}: save it again"
+            f"got {sorted(given)} for scaling {kind!r}, wanted {wanted}: save it again"
         )
+    kinds = {name: tuple[float, ...] for name in given} | {"origin": tuple[float | None, ...]}
+    rows = {name: unpack(value, kinds[name], {}, {}) for name, value in given.items()}
+    numbers = {name: tuple(math.nan if x is None else x for x in row) for name, row in rows.items()}
+    for name, row in numbers.items():
+        if len(row) != channels and (row or name in wanted):
+            raise SeriesError(
+                f"got {len(row)} numbers for {name}, wanted {channels}: save it again"
+            )
     return final(**numbers)
+
+
+def _plain(number: float) -> float | None:
+    """Return a number as JSON has it, where NaN, each series' own level, is null."""
+    return None if math.isnan(number) else number
 
 
 def _mean(values: Tensor, observed: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from selftime.data import scaling
 from selftime.data.channels import match_channels
@@ -20,12 +20,14 @@ from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.frames import Tabular, html_table
 from selftime.data.readers import read
+from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
+from selftime.data.storage import folder_at, read_stored, with_checksum
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import pack_tensors, unpack_tensors
-from selftime.encoders.registry import build, check_sizes, check_tensors, recipe_of
+from selftime.encoders.registry import rebuild, recipe_of
 from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
@@ -199,7 +201,8 @@ class Model(Tabular):
                 state = {k: halved(t) if k in maps else t for k, t in state.items()}
             save_file(state, draft / "model.safetensors")
             config = self.config() | {"precision": precision}
-            text = json.dumps(config, indent=2) + "\n"
+            stored = with_checksum(config, draft / "model.safetensors")
+            text = json.dumps(stored, indent=2) + "\n"
             (draft / "config.json").write_text(text, encoding="utf8")
             write_seen(draft, self.fingerprints)
             (draft / "README.md").write_text(card_text(self.card, config), encoding="utf8")
@@ -323,8 +326,10 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
     """
-    folder = place_of(path)
-    restore(folder)
+    try:
+        folder = folder_at(path)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"got {str(path)[:80]!r}, wanted a path to a folder ({error})") from None
     restore(folder / "model")
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"
@@ -354,31 +359,19 @@ def read_folder(
         if not (folder / name).is_file():
             raise ModelError(f"{folder} is not a {kind} folder: {name} is missing")
     try:
-        config = json.loads((folder / "config.json").read_text(), parse_constant=_refuse_constant)
-        state = load_file(folder / tensors)
-    except Exception as error:  # json and safetensors raise several kinds
+        return read_stored(folder / "config.json", folder / tensors)
+    except ValueError as error:
         raise ModelError(f"{folder} is damaged ({error}): restore it or pretrain again") from None
-    return config if isinstance(config, dict) else {}, state
-
-
-def encoder_of(recipe: Any, channels: int, state: dict[str, torch.Tensor]) -> Encoder:
-    """Build an encoder from its recipe and tensors, which may be anything.
-
-    Raises:
-        ValueError: they do not fit; building may raise others of :data:`UNFIT`.
-    """
-    check_sizes(recipe, channels, state)
-    encoder = build(recipe)
-    encoder.load_state_dict(state)
-    check_tensors(encoder, channels)
-    return encoder.eval()
 
 
 def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> Model:
     """Build the model from config and tensors, which may hold anything."""
     check_precision(config.get("precision", "full"))
+    channels = unpack(config["channels"], tuple[str, ...], {}, {})
+    scale = scaling.from_dict(config["scaling"], len(channels))
+    card = check_card(config["card"])
     bank = state.pop("reference_bank", None)
-    encoder = encoder_of(config["encoder"], len(config["channels"]), state)
+    encoder = rebuild(config["encoder"], len(channels), state)
     if bank is not None:
         if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != encoder.dim:
             raise ValueError(f"the reference bank has shape {tuple(bank.shape)}")
@@ -386,13 +379,20 @@ def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Pa
             raise ValueError("the reference bank holds values that are not finite")
     return Model(
         encoder=encoder,
-        scaling=scaling.from_dict(config["scaling"]),
-        channels=tuple(map(str, config["channels"])),
-        card=dict(config["card"]),
+        scaling=scale,
+        channels=channels,
+        card=card,
         reference_bank=None if bank is None else bank.numpy(),
         fingerprints=read_seen(folder),
     )
 
 
-def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
+def check_card(card: Any) -> dict[str, Any]:
+    """Return a card; raise a ValueError for one whose sections are no names and values."""
+    sections = dict(unpack(card, Mapping[str, Any], {}, {}))
+    for title in ("data", "settings", "figures", "versions"):
+        facts = unpack(sections.get(title, {}), Mapping[str, Any], {}, {})
+        for name, fact in facts.items() if title == "settings" else ():
+            if not isinstance(fact, dict) or not {"value", "reason"} <= set(fact):
+                raise ValueError(f"the card says {name} without a value and its reason")
+    return sections

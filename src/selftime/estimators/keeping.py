@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.records import Kind, fitted_kind, pack, unpack
+from selftime.data.storage import with_checksum
 from selftime.engine.model import (
     UNFIT,
     Model,
@@ -88,7 +89,8 @@ class Kept:
         }
         with whole_folder(target, overwrite=overwrite) as draft:
             save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, draft / STATE)
-            text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            stored = with_checksum(config, draft / STATE)
+            text = json.dumps(stored, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (draft / "config.json").write_text(text, encoding="utf8")
             (draft / "README.md").write_text(
                 card_of_estimator(config, self._keeps), encoding="utf8"

@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from selftime.data.records import Kind, Kinds, fitted_kind, plain_kind
-from selftime.encoders.registry import recipe_of
-from selftime.engine.model import Model, encoder_of
+from selftime.encoders.registry import fill, rebuild, recipe_of
+from selftime.engine.model import Model
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.objectives.base import Recipe
 from selftime.objectives.supervised.heads import (
@@ -175,7 +175,7 @@ def _make_network(
     tensors = {name: torch.from_numpy(array) for name, array in state.items()}
     if encoder is not None:
         own = {k[8:]: tensors.pop(k) for k in list(tensors) if k.startswith("encoder.")}
-        body = encoder_of(encoder, 1, own)
+        body = rebuild(encoder, 1, own)
     elif model is not None:
         body = model.encoder
     else:
@@ -184,13 +184,15 @@ def _make_network(
     outer, inner = of_head[-1].shape
     if inner % body.dim or (inner != body.dim and pool != "tokens") or outer != target_type.size:
         raise ValueError(f"got a head of {inner} to {outer} numbers, wanted {body.dim} to a target")
-    network = Supervised(
-        encoder=body,
-        head=NETWORK_HEADS[head](inner, outer, seed=0),
-        target_type=target_type,
-        pool=_POOLS[pool](inner),
-        learned=True,
-    )
     kept = {f"encoder.{name}": t for name, t in body.state_dict().items()}
-    network.load_state_dict(kept | tensors)
-    return network.eval()
+
+    def make() -> Supervised:
+        return Supervised(
+            encoder=body,
+            head=NETWORK_HEADS[head](inner, outer, seed=0),
+            target_type=target_type,
+            pool=_POOLS[pool](inner),
+            learned=True,
+        )
+
+    return fill(make, kept | tensors).eval()

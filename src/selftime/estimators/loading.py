@@ -1,12 +1,12 @@
 """``load``: opens every folder that was saved, models and fitted estimators."""
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from selftime.data.files import place_of, restore
+from selftime.data.files import place_of
+from selftime.data.storage import folder_at, read_values
 from selftime.engine.model import load as load_model
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector
@@ -50,13 +50,12 @@ def load(path: str | os.PathLike[str]) -> Any:
             or settings.
     """
     folder = place_of(path)
-    restore(folder)
     return read_estimator(folder, ESTIMATORS) if is_estimator(folder) else load_model(folder)
 
 
 def is_estimator(folder: Path) -> bool:
     """Return whether a folder holds a fitted estimator; damaged ones are left to the reader."""
     with suppress(OSError, ValueError, RecursionError):
-        config = json.loads((folder / "config.json").read_text(encoding="utf8"))
+        config = read_values(folder_at(folder) / "config.json")
         return isinstance(config, dict) and "estimator" in config
     return False

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 
 import pytest
 import torch
 from kill_points import DEAD, killed_before
+from safetensors.torch import load_file
 
 from selftime.data import files
 from selftime.data.files import sweep
@@ -47,8 +49,9 @@ def assert_all_are_whole(folder):
     """Whatever counts as finished can be read, and says the same in all its parts."""
     for path in complete_checkpoints(folder):
         assert {part.name for part in path.iterdir()} == FILES
-        tensors = checkpoint.load_file(path / "state.safetensors")
+        tensors = load_file(path / "state.safetensors")
         facts = json.loads((path / "state.json").read_text())
+        assert len(facts.pop("crc32")) == 8
         assert_is(State(tensors, facts), facts["step"])
 
 
@@ -92,7 +95,8 @@ def test_a_checkpoint_is_arrays_and_plain_values(tmp_path):
     data = (path / "state.safetensors").read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     assert set(header) - {"__metadata__"} == set(state_of(3).tensors)
-    assert json.loads((path / "state.json").read_text()) == state_of(3).facts
+    facts = json.loads((path / "state.json").read_text())
+    assert facts == state_of(3).facts | {"crc32": facts["crc32"]}
 
 
 def test_saving_a_step_again_replaces_it(tmp_path):
@@ -158,17 +162,51 @@ def empty_facts(path):
     (path / "state.json").write_bytes(b"\0" * 40)
 
 
-DAMAGES = [cut_tensors, lose_tensors, empty_facts]
+def flip_bit(path):
+    """Damage that a disk does: the file is whole and its numbers are finite."""
+    data = bytearray((path / "state.safetensors").read_bytes())
+    data[-1] ^= 1
+    (path / "state.safetensors").write_bytes(data)
+
+
+def change_fact(path):
+    text = (path / "state.json").read_text()
+    assert '"step": 2' in text
+    (path / "state.json").write_text(text.replace('"step": 2', '"step": 3'))
+
+
+def swap_facts(path):
+    (path / "state.json").write_text("[1, 2]")
+
+
+def another_step(path):
+    path.rename(path.with_name("step-000000009"))
+
+
+DAMAGES = [cut_tensors, lose_tensors, empty_facts, flip_bit, change_fact, swap_facts, another_step]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, damage):
+def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, damage, caplog):
     saved(tmp_path, 1, 2)
     damage(tmp_path / "step-000000002")
     assert_is(newest_checkpoint(tmp_path), 1)
+    assert re.search(r"step-00000000\d is damaged .*the checkpoint before", caplog.text)
+    if damage is another_step:
+        return
     saved(tmp_path, 2)  # the run goes on and comes by again
     assert_is(newest_checkpoint(tmp_path), 2)
     assert_all_are_whole(tmp_path)
+
+
+def test_checkpoints_of_versions_without_checksums_are_read(tmp_path, caplog):
+    saved(tmp_path, 1)
+    path = tmp_path / "step-000000001" / "state.json"
+    facts = json.loads(path.read_text())
+    del facts["crc32"]
+    path.write_text(json.dumps(facts))
+    assert_is(newest_checkpoint(tmp_path), 1)
+    assert not caplog.text
 
 
 def test_where_none_can_be_read_it_says_so(tmp_path):

@@ -14,8 +14,10 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
+from selftime.data.cells import is_text
 from selftime.data.clock import iso_text
 from selftime.data.columns import Table
+from selftime.data.formats.bounds import COLUMN, check_memory
 from selftime.data.formats.dialects import (
     HEAD_LINES,
     SEPARATORS,
@@ -288,7 +290,35 @@ def _stamps_of(x: SeriesSet) -> Any:
 def read_parquet(data: bytes) -> Table:
     """Read the columns of a parquet file; pandas writes the index of a frame there, too."""
     with decoding("parquet"):
-        return with_index(arrow_parquet.read_table(pa.BufferReader(data), use_threads=False))
+        file = arrow_parquet.ParquetFile(pa.BufferReader(data))
+        check_parquet(file.metadata, len(data))
+        texts = [field.name for field in file.schema_arrow if is_text(field.type)]
+        cells = arrow_parquet.read_table(
+            pa.BufferReader(data), use_threads=False, read_dictionary=texts
+        )
+        return with_index(_spelt_out(cells, file.schema_arrow, len(data)))
+
+
+def check_parquet(metadata: Any, stored: int) -> None:
+    """Raise a SeriesError for a parquet file of so many bytes that would take too much memory."""
+    rows, columns = metadata.num_rows, metadata.num_columns
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    plain = max(sum(max(group.total_byte_size, 0) for group in groups), 8 * rows * columns)
+    what = f"holds {rows:,} rows of {columns:,} columns"
+    check_memory(2 * plain + COLUMN * columns, stored, what)
+
+
+def _spelt_out(cells: Any, schema: Any, stored: int) -> Any:
+    """Return a table with texts in every cell in place of numbers of texts."""
+    for i, field in enumerate(cells.schema):
+        if not pa.types.is_dictionary(field.type) or not is_text(field.type.value_type):
+            continue
+        for chunk in cells.column(i).chunks:
+            lengths = pc.binary_length(chunk.dictionary).cast(pa.int64()).take(chunk.indices)
+            size = 2 * (pc.sum(lengths).as_py() or 0)
+            check_memory(size, stored, f"holds one text many times in column {field.name!r}")
+        cells = cells.set_column(i, schema[i], cells.column(i).cast(schema[i].type))
+    return cells
 
 
 def table_of_frame(source: Any) -> Table | None:

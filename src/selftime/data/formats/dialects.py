@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from selftime.data.arrays import SeriesError
+from selftime.data.formats.bounds import COLUMN, check_memory
 from selftime.data.formats.text import MISSING_CELLS, MISSING_NUMBERS, count_of
 from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 
@@ -112,6 +113,8 @@ def _head(data: bytes) -> list[bytes]:
         end = data.find(b"\n", at) + 1 or len(data)
         lines.append(data[at:end])
         at = end
+    width = 1 + max((line.count(mark.encode()) for line in lines for mark in SEPARATORS), default=0)
+    check_memory(COLUMN * width, len(data), f"has {width:,} cells in a line")
     return lines
 
 
@@ -284,7 +287,7 @@ def _are_names(cells: list[str], below: list[str]) -> bool:
 
 def _is_regular(cells: list[str]) -> bool:
     """Return whether numbers count from 0, 1 or a year, as names of columns do."""
-    if len(cells) < 2 or not all(cell.isdecimal() for cell in cells):
+    if len(cells) < 2 or not all(cell.isdecimal() and len(cell) < 20 for cell in cells):
         return False
     first, *_ = values = [int(cell) for cell in cells]
     counts = (first in (0, 1)) | (1900 <= first <= 2100)

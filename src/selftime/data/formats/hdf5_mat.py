@@ -1,16 +1,19 @@
 """MATLAB (``.mat``) and HDF5 (``.h5``, ``.hdf5``) files: arrays under the names of ``.npz``."""
 
 import io
+import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from selftime.data.arrays import SeriesError
+from selftime.data.formats.bounds import check_memory, most_bytes, size_in_words
 from selftime.data.formats.npz import NAMES, series_of_arrays
 from selftime.data.formats.text import decoding
 from selftime.data.series import SeriesSet
 
+_MAT_HEADER, _COMPRESSED = 128, 15
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -37,6 +40,7 @@ def read_mat(data: bytes) -> SeriesSet:
         arrays = {name: array.T for name, array in _hdf5_arrays(data).items()}
     else:
         with decoding("mat", "save it again with save -v7"):
+            _check_mat(data)
             found = loadmat(io.BytesIO(data))
         arrays = {
             name: part
@@ -54,16 +58,50 @@ def _hdf5_arrays(data: bytes) -> dict[str, np.ndarray]:
             "needs the package h5py: pip install 'selftime[hdf5]', or save it as .npz"
         ) from None
     with decoding("HDF5"), h5py.File(io.BytesIO(data), "r") as file:
-        parts = {name: part for name, part in file.items() if not name.startswith("#")}
+        parts = _own_parts(file)
         if len(parts) == 1 and isinstance(group := next(iter(parts.values())), h5py.Group):
-            parts = dict(group.items())
+            parts = _own_parts(group)
         arrays = {name: part for name, part in parts.items() if hasattr(part, "dtype")}
         texts = {name for name, part in arrays.items() if h5py.check_string_dtype(part.dtype)}
+        size = sum(part.size * part.dtype.itemsize for part in arrays.values())
+        check_memory(2 * size, len(data), f"holds arrays of {size_in_words(size)}")
         return {
             name: np.asarray(part.asstr()[()] if name in texts else part[()])
             for name, part in arrays.items()
             if name in texts or part.dtype.kind != "O"  # references, as to cells of MATLAB
         }
+
+
+def _own_parts(group: Any) -> dict[str, Any]:
+    """Return the parts of a group that are in the file itself: none leads to another file."""
+    import h5py
+
+    links = {name: group.get(name, getlink=True) for name in group if not name.startswith("#")}
+    parts = {n: group[n] for n, link in links.items() if not isinstance(link, h5py.ExternalLink)}
+    for name, part in parts.items():
+        is_array = isinstance(part, h5py.Dataset)
+        if is_array and (part.external or part.is_virtual):
+            raise SeriesError(f"{name!r} has its numbers in another file: copy them into this one")
+    if len(parts) < len(links):
+        names = ", ".join(map(repr, set(links) - set(parts)))
+        raise SeriesError(f"{names} lead to another file, wanted arrays: copy them into this one")
+    return parts
+
+
+def _check_mat(data: bytes) -> None:
+    """Raise a SeriesError where compressed elements of a MATLAB file (version 5) are too large."""
+    most, size, at = most_bytes(len(data)), 0, _MAT_HEADER
+    is_little = data[_MAT_HEADER - 2 : _MAT_HEADER] == b"IM"
+    order: Literal["little", "big"] = "little" if is_little else "big"
+    while at + 8 <= len(data) and size <= most:
+        kind, length = (int.from_bytes(data[i : i + 4], order) for i in (at, at + 4))
+        if kind == _COMPRESSED:
+            unpacker, rest = zlib.decompressobj(), data[at + 8 : at + 8 + length]
+            while rest and size <= most:
+                size += len(unpacker.decompress(rest, 1 << 24))
+                rest = unpacker.unconsumed_tail
+        at += 8 + length
+    check_memory(2 * size, len(data), f"unpacks to {size_in_words(size)} or more")
 
 
 def _without_ends_of_one(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ import pyarrow.parquet as arrow_parquet
 from selftime.data.arrays import MISSING_LABELS, SeriesError
 from selftime.data.cells import array_of, dtype_of, is_text, text_array, whole
 from selftime.data.columns import Table
-from selftime.data.formats.csv_parquet import with_index
+from selftime.data.formats.csv_parquet import check_parquet, with_index
 from selftime.data.formats.dialects import (
     Dialect,
     clock_column,
@@ -43,6 +43,7 @@ LARGE = 1 << 22
 _BLOCK = 1 << 18
 _ROWS = 1 << 16
 _MOST_WORDS, _HEAD = 100_000, 8
+_LONGEST_LINE = 1 << 25
 _NUMBER = pa.float64()
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 _MARKS = [*MISSING_CELLS, *MISSING_NUMBERS, ""]
@@ -102,6 +103,7 @@ def read_large(path: Path) -> Table | None:
 
 
 def _read_parquet(path: Path) -> Table | None:
+    check_parquet(arrow_parquet.read_metadata(path), path.stat().st_size)
     plain = arrow_parquet.read_schema(path)
     if len(set(plain.names)) < len(plain) or any(pa.types.is_nested(kind) for kind in plain.types):
         return None
@@ -199,6 +201,8 @@ def _blocks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
     while not ended:
         data = file.read(size)
         ended = not data
+        if len(rest) > _LONGEST_LINE:
+            raise SeriesError("a line is too long to be read in parts")
         data, rest = (rest.rstrip(b"\r\n"), b"") if ended else _cut(rest + data)
         if b"\0" in data or data.count(b'"') % 2:
             raise SeriesError("lines cannot be told apart")

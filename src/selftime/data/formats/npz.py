@@ -1,13 +1,19 @@
 """NumPy files: ``.npy`` for one array, ``.npz`` for a complete SeriesSet."""
 
 import io
+import math
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from selftime.data.arrays import SeriesError, are_known, column_of, concatenate_steps
 from selftime.data.clock import Stamps
+from selftime.data.formats.bounds import check_memory, size_in_words
 from selftime.data.formats.text import decoding
 from selftime.data.series import SeriesSet
 
@@ -25,15 +31,20 @@ NAMES = {
 }
 """Names of the parts of a SeriesSet in an ``.npz``."""
 
+_KNOWN = {
+    *(name for names in NAMES.values() for name in names),
+    *("offsets", "observed", "stamps", "known_labels", "known_step_labels"),
+}
+"""Names of arrays that are read where there are several."""
 MEND = "write plain numbers with numpy.save or numpy.savez (pickled objects are never loaded)"
 
 
 def read_npy(data: bytes) -> SeriesSet:
     """Read series from one array: (N,C,T), (N,T) for one channel, or (T,) for one series."""
     with decoding("npy", MEND):
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-        if not isinstance(array, np.ndarray):
+        if data.startswith(b"PK"):
             raise SeriesError("holds several arrays, wanted one: call it .npz")
+        array = _read_array(io.BytesIO(data), len(data), len(data))
     return SeriesSet.of(array[None] if array.ndim == 1 else array)
 
 
@@ -45,9 +56,38 @@ def read_npz(data: bytes) -> SeriesSet:
     ``channel_names``, ``ids``, ``times`` and ``observed`` are optional. A single array
     may have any name.
     """
-    with decoding("npz", MEND), np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = {name: part for name in file.files if isinstance(part := file[name], np.ndarray)}
+    with decoding("npz", MEND), zipfile.ZipFile(io.BytesIO(data)) as file:
+        found = {Path(part.filename): part for part in file.infolist()}
+        members = {name.stem: part for name, part in found.items() if name.suffix == ".npy"}
+        if len(members) > 1:
+            members = {name: part for name, part in members.items() if name in _KNOWN} or members
+        size = sum(part.file_size for part in members.values())
+        check_memory(2 * size, len(data), f"unpacks to {size_in_words(size)}")
+        arrays = {}
+        for name, part in members.items():
+            opened: Any = file.open(part)
+            with opened as member:
+                if member.peek(6).startswith(b"\x93NUMPY"):  # others are no arrays
+                    arrays[name] = _read_array(member, part.file_size, len(data))
     return series_of_arrays(arrays)
+
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0}
+
+
+def _read_array(file: Any, size: int, stored: int) -> np.ndarray:
+    """Read an array of a file of so many bytes, which its header has to agree with."""
+    read_header = _HEADERS.get(npy.read_magic(file), npy.read_array_header_2_0)
+    shape, _, kind = read_header(file)
+    if kind.hasobject:
+        raise SeriesError(f"holds pickled objects, wanted plain numbers: {MEND}")
+    if (wanted := kind.itemsize * math.prod(shape)) > size:
+        raise SeriesError(
+            f"says that it holds {shape} numbers of {wanted:,} bytes, but has {size:,}: is it cut?"
+        )
+    check_memory(2 * wanted, stored, f"holds an array of shape {shape}")
+    file.seek(0)
+    return npy.read_array(file, allow_pickle=False)
 
 
 def series_of_arrays(arrays: Mapping[str, np.ndarray]) -> SeriesSet:

@@ -23,6 +23,7 @@ from jaxtyping import Float
 
 from selftime.data.arrays import SeriesError, trim_rows
 from selftime.data.cells import array_of, text_array
+from selftime.data.formats.bounds import TEXT, check_memory, most_bytes, size_in_words
 from selftime.data.series import SeriesSet
 
 
@@ -64,21 +65,31 @@ def read_bytes(path: Path) -> bytes:
     packing = path.suffix.lower()
     if packing in UNPACKERS:
         with decoding({".gz": "gzip"}.get(packing, packing[1:])):
-            data = UNPACKERS[packing](data)
+            data = _unpack(UNPACKERS[packing](io.BytesIO(data)), len(data))
     if not data or data.isspace():
         raise SeriesError("is empty, wanted at least one series: check how it was written")
     return data
 
 
-def _unzip(data: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as file:
-        members = _members(file)
-        if len(members) != 1:
-            shown = ", ".join(members[:5]) + (", …" if len(members) > 5 else "")
-            raise SeriesError(
-                f"holds {len(members)} files ({shown}), wanted one: unpack it and read the folder"
-            )
-        return file.read(members[0])
+def _unpack(file: Any, stored: int) -> bytes:
+    """Return what a packed file holds, and stop where that is too much."""
+    most = most_bytes(stored) // TEXT
+    with file:
+        data: bytes = file.read(most + 1)
+    what = f"unpacks from {size_in_words(stored)} to more than {size_in_words(most)}"
+    check_memory(TEXT * len(data), stored, what)
+    return data
+
+
+def _open_zip(data: io.BytesIO) -> Any:
+    file = zipfile.ZipFile(data)
+    members = _members(file)
+    if len(members) != 1:
+        shown = ", ".join(members[:5]) + (", …" if len(members) > 5 else "")
+        raise SeriesError(
+            f"holds {len(members)} files ({shown}), wanted one: unpack it and read the folder"
+        )
+    return file.open(members[0])
 
 
 def _members(file: zipfile.ZipFile) -> list[str]:
@@ -87,13 +98,13 @@ def _members(file: zipfile.ZipFile) -> list[str]:
     return [name for name in names if not name.startswith(("__MACOSX/", "."))]
 
 
-UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.decompress,
-    ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
-    ".zip": _unzip,
+UNPACKERS: dict[str, Callable[[io.BytesIO], Any]] = {
+    ".gz": lambda data: gzip.GzipFile(fileobj=data),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".zip": _open_zip,
 }
-"""How files are unpacked, by the last ending of their names."""
+"""How packed files are opened, by the last ending of their names."""
 
 
 def utf8_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -207,7 +218,7 @@ def numbers(
     if beyond.any():
         k = int(np.argmax(beyond))
         raise SeriesError(
-            f"{where(k)}: got {cells[k].as_py()}, wanted a finite 32-bit number: "
+            f"{where(k)}: got {_cut(cells[k].as_py())}, wanted a finite 32-bit number: "
             "write NaN for missing values or rescale"
         )
     return plain
@@ -275,7 +286,11 @@ def count_of(n: int, noun: str) -> str:
 
 def shortened(text: str) -> str:
     """Return text in quotes, shortened to 40 characters."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def read_tsv(data: bytes) -> SeriesSet:

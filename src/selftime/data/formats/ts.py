@@ -103,7 +103,7 @@ def _fields(cases: Any, header: Header, line: np.ndarray) -> tuple[Any, int, np.
 
 def _check_widths(counts: np.ndarray, header: Header, line: np.ndarray) -> None:
     declared = (header.get("@dimensions") or header.get("@dimension") or [""])[0]
-    wanted = int(declared) if declared.isdecimal() else int(counts[0])
+    wanted = int(declared[:18]) if declared.isdecimal() else int(counts[0])
     if wanted < 1 or (counts != wanted).any():
         i = int(np.argmax(counts != wanted))
         whose = "@dimensions says" if declared.isdecimal() else f"line {line[0]} has"

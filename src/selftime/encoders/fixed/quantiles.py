@@ -36,6 +36,10 @@ class QuantileIndex(NamedTuple):
     share: np.ndarray
 
 
+_MOST_FEATURES = 4_000_000
+"""About as many for each representation: those of the longest default series are 1,300."""
+
+
 class Quantiles(Encoder):
     """Quantiles of dyadic intervals of a series, its differences and its spectrum.
 
@@ -67,6 +71,12 @@ class Quantiles(Encoder):
         super().__init__()
         self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
         check_least(self, {"channels": 1, "length": 1, "depth": 1, "divisor": 1})
+        levels = min(depth, length.bit_length())
+        if length + 2**levels + levels * length // divisor > _MOST_FEATURES:
+            raise ValueError(
+                f"got {levels} levels of {length} steps and quantiles of every {divisor}, wanted "
+                f"at most {_MOST_FEATURES:,} features: use a shorter length, it is resampled to"
+            )
         self._plan = plan_quantiles(length, depth, divisor)
         self.dim = channels * len(self._plan.share)
 
@@ -150,7 +160,7 @@ def plan_quantiles(length: int, depth: int, divisor: int) -> QuantileIndex:
 def dyadic_intervals(steps: int, depth: int) -> list[tuple[int, int]]:
     """(start, stop) of the whole, halves, quarters, …, ``depth`` at most; the same half-shifted."""
     found: list[tuple[int, int]] = []
-    for pieces in (2**level for level in range(depth) if 2**level <= steps):
+    for pieces in (2**level for level in range(min(depth, max(steps, 0).bit_length()))):
         edges = [j * steps // pieces for j in range(pieces + 1)]
         intervals = list(itertools.pairwise(edges))
         half = edges[1] // 2

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from selftime.data.files import remove_folder, whole_folder
+from selftime.data.storage import read_stored, with_checksum
+from selftime.door import tell
 
 _KEPT = 2
 """Newest checkpoints that are kept."""
@@ -34,7 +36,8 @@ def save_checkpoint(folder: Path, state: State) -> Path:
     tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
     with whole_folder(target, overwrite=True) as draft:
         save_file(tensors, draft / "state.safetensors")
-        (draft / "state.json").write_text(json.dumps(state.facts, indent=1) + "\n")
+        facts = with_checksum(state.facts, draft / "state.safetensors")
+        (draft / "state.json").write_text(json.dumps(facts, indent=1) + "\n")
     for old in complete_checkpoints(folder)[:-_KEPT]:
         remove_folder(old)
     return target
@@ -46,17 +49,22 @@ def complete_checkpoints(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> State | None:
-    """Return the newest checkpoint that can be read, or None where there is none.
+    """Return the newest checkpoint that is as it was written, or None where there is none.
 
-    Some that all cannot be read are a :class:`CheckpointError`.
+    Those that are not are passed over, which is said. Where that is so of all of them it is a
+    :class:`CheckpointError`.
     """
-    found = complete_checkpoints(folder)
+    found, notes = complete_checkpoints(folder), list[str]()
     for path in reversed(found):
         try:
-            facts = json.loads((path / "state.json").read_text())
-            return State(load_file(path / "state.safetensors"), facts)
-        except Exception:  # noqa: BLE001, S112 - a damaged disk: try the one before
+            facts, tensors = read_stored(path / "state.json", path / "state.safetensors")
+            if path.name != f"{NAME}{facts.get('step'):09d}":
+                raise ValueError(f"it says step {facts.get('step')}")
+        except (ValueError, TypeError) as error:
+            notes.append(f"{path} is damaged ({error}): the checkpoint before it is used")
             continue
+        tell(notes)
+        return State(tensors, facts)
     if found:
         raise CheckpointError(f"{folder}: none of {len(found)} checkpoints can be read: begin anew")
     return None
