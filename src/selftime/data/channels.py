@@ -175,10 +175,10 @@ def notes_of_all(parts: Sequence[Sequence[str]]) -> tuple[str, ...]:
     for number, notes in enumerate(parts):
         for note in notes:
             kinds.setdefault(_EXAMPLE.sub("…", note), {}).setdefault(number, []).append(note)
-    return tuple(note for kind in kinds.values() for note in _shown(list(kind.values())))
+    return tuple(note for kind in kinds.values() for note in _first_of(list(kind.values())))
 
 
-def _shown(kind: list[list[str]]) -> list[str]:
+def _first_of(kind: list[list[str]]) -> list[str]:
     """Return the notes of the first part; where others differ, the last says how many there are."""
     *before, last = kind[0]
     others = sum(notes != kind[0] for notes in kind[1:])

@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds words."""
+        """True where its cells are texts."""
         return self.type in ("text", "string", "large_string", "string_view")
 
 
