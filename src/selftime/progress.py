@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
+from selftime.texts import visible
+
 
 @runtime_checkable
 class Progress(Protocol):
@@ -61,7 +63,7 @@ def plain_lines() -> Progress:
         if (what, 4 * done // max(of, 1)) != last:
             last = (what, 4 * done // max(of, 1))
             text = f"{what}: {done:,} of {of:,}" + (f" ({detail})" if detail else "")
-            print(text, file=sys.stderr, flush=True)
+            print(visible(text), file=sys.stderr, flush=True)
 
     return show
 
@@ -87,6 +89,8 @@ def _bar(console: Any) -> Iterator[Progress]:
         task = bar.add_task("starting", total=None)
 
         def show(what: str, done: int, of: int, detail: str = "") -> None:
-            bar.update(task, description=" ".join([what, detail]), completed=done, total=of)
+            bar.update(
+                task, description=visible(" ".join([what, detail])), completed=done, total=of
+            )
 
         yield show
