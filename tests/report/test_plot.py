@@ -7,7 +7,7 @@ from matplotlib.dates import ConciseDateFormatter, num2date
 from matplotlib.figure import Figure
 
 import selftime as st
-from selftime.report.pictures.maps import is_simultaneous
+from selftime.report.pictures.maps import embedding_map, is_simultaneous
 
 HOURS = pd.date_range("2024-03-30", periods=300, freq="h", tz="Europe/Berlin")
 
@@ -98,3 +98,20 @@ def test_models_embeddings_evaluations_and_comparisons_have_pictures():
 def test_what_has_no_picture_is_refused():
     with pytest.raises(TypeError, match="got list, wanted one of Backtest, Comparison"):
         st.plot([1, 2])
+
+
+@pytest.mark.late
+@pytest.mark.parametrize(
+    "name, drawn", [(r"$\frac{1}{0$", r"$\frac{1}{0$"), ("a$b$_x\x1b\udc80", r"a$b$_x\u001b\udc80")]
+)
+def test_names_are_drawn_as_they_are(name, drawn, tmp_path):
+    """Neither as mathematics nor as what no font holds: warnings are errors here."""
+    x = np.random.default_rng(0).normal(size=(6, 2, 40)).cumsum(axis=2)
+    names = {"ids": [f"{name}{i}" for i in range(6)], "channels": [name, f"{name}2"]}
+    series = st.SeriesSet.of(x, [f"{name}{i % 2}" for i in range(6)], **names)
+    figures = [st.plot(series), st.plot(st.detect(series[:1], train_end=20))]
+    figures.append(embedding_map(x[:, 0], series, title=name))
+    for figure in figures:
+        assert drawn in texts(figure)
+        for suffix in ("png", "svg", "pdf"):
+            figure.savefig(tmp_path / f"a.{suffix}")

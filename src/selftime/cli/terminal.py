@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
@@ -41,7 +40,7 @@ def open_streams() -> None:
 
 def note(text: str) -> None:
     """Print a remark for people on stderr."""
-    typer.echo(visible(text), err=True)
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 def warn(record: Mapping[str, Any]) -> None:
@@ -63,7 +62,7 @@ def show(
     if as_json:
         is_narrow = codecs.lookup(sys.stdout.encoding or "utf8").name != "utf-8"
         text = json.dumps(result, indent=2, ensure_ascii=is_narrow, allow_nan=False)
-        typer.echo(visible(text, lines=True))
+        print(visible(text, lines=True), flush=True)
         return
     how: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
     console = SafeConsole(stderr=out == "-", **how)
