@@ -37,7 +37,12 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A process of its own, with several threads."""
     whole = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     words = [sys.executable, "-c", code]
-    return subprocess.run(words, env=whole | {"OMP_WAIT_POLICY": "PASSIVE"} | environment, capture_output=True, text=True)
+    return subprocess.run(
+        words,
+        env=whole | {"OMP_WAIT_POLICY": "PASSIVE"} | environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.mark.late
