@@ -6,7 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
+from selftime.data.batch import Batch
+from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed import compiling_numba as kernels
 
 FORKED = """
@@ -97,3 +100,38 @@ def test_a_damaged_cache_is_begun_anew(monkeypatch, tmp_path, said):
     assert again(np.ones(1)) == 2
     third = kernels.compile_kernel()(double)
     assert third(np.ones(1)) == 2 and third.stats.cache_hits and not said
+
+
+HASHED = """
+import hashlib, sys
+import numpy as np
+import selftime as st
+x = np.random.default_rng(0).normal(size=(12, 2, 40)).cumsum(axis=2)
+model = st.pretrain(st.SeriesSet.of(x, list("abcabcabcabc")), encoder="quantiles")
+few = st.Classifier(model).fit(x, list("abcabcabcabc"))
+print(hashlib.sha256(model.embed(x).tobytes() + few.predict_proba(x).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.late
+def test_hash_seeds_change_no_bit():
+    """Sets and dicts of names come in another order in each process, and that may not show."""
+    one = {"OMP_NUM_THREADS": "1"}
+    done = [python(HASHED, PYTHONHASHSEED=seed, **one) for seed in ("1", "2")]
+    assert done[0].stdout and done[0].stdout == done[1].stdout, done[0].stderr
+
+
+@pytest.mark.parametrize("name", ["rocket", "hydra", "quantiles"])
+def test_threads_change_no_bit_of_compiled_features(name):
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(9, 2, 50)).astype(np.float32))
+    batch = Batch(x, torch.ones_like(x, dtype=torch.bool))
+    encoder = BUILDERS[name](channels=2, length=50, seed=0)
+    encoder.prepare(batch, torch.Generator().manual_seed(0))
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(encoder.embed(batch).numpy())
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
