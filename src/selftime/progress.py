@@ -32,7 +32,7 @@ _PILOT = 0.5
 
 
 class Pace:
-    """How long work takes, as its first part tells: said once, and again where it doubles."""
+    """The time that work takes, as its first part tells: said once, and again where it doubles."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

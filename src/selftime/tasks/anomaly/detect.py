@@ -195,7 +195,7 @@ def expected_seconds(
     begin = clock()
     score_recording(part, max(part.shape[1] // 8, 1), recipe=recipe)
     own = part.size * (1 + part.shape[1] / _EQUAL_STEPS)
-    return (clock() - begin) * cost / own
+    return float((clock() - begin) * cost / own)
 
 
 def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:
