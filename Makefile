@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 unexport PYTHONDONTWRITEBYTECODE  # or each process of the tests would compile every module anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check near pages bench bench-forecast bench-anomaly bench-streaming clean
+.PHONY: help demo test check audit lock near pages bench bench-forecast bench-anomaly bench-streaming clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -26,7 +26,16 @@ check: $(VENV)/.dev ## before each commit: format, lint, types, floors, fast tes
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tests/support/audit.py
 	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow and not late" --hypothesis-profile=quick
+
+audit: $(VENV)/.dev ## known vulnerabilities of what requirements-dev.lock names, where their data is reachable
+	$(BIN)/python tests/support/audit.py
+
+lock: $(VENV)/.audit ## write requirements-dev.lock anew: versions and hashes of all that is developed with
+	env -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u PIP_FIND_LINKS $(BIN)/uv pip compile pyproject.toml \
+		--extra dev --constraint constraints.txt --python-version 3.11 --universal --generate-hashes \
+		--no-header --no-annotate --quiet --upgrade --output-file requirements-dev.lock
 
 near: $(VENV)/.dev ## make near FILE=src/selftime/…: tests of a room and of whatever imports it, a minute
 	$(BIN)/python tests/support/near.py $(FILE)
@@ -71,6 +80,10 @@ $(VENV)/.user: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
 	$(INSTALL) '.[dev]'
+	touch $@
+
+$(VENV)/.audit: $(VENV)/.python pyproject.toml constraints.txt
+	$(INSTALL) '.[audit]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.python pyproject.toml constraints.txt

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
+from selftime.texts import visible
+
 Door = Literal["python", "command line"]
 
 Say = Callable[[str], None]
@@ -37,8 +39,8 @@ def option(name: str, value: Any = "...") -> str:
     if _door.get()[0] == "python":
         return f"{name}={'...' if value == '...' else repr(value)}"
     flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
-    if value is True:
-        return flag
+    if isinstance(value, bool):
+        return flag if value else f"--no-{flag[2:]}"
     if value == "...":
         return f"{flag} …"
     several = isinstance(value, list | tuple)
@@ -50,4 +52,4 @@ def tell(notes: Sequence[str], source: Any = None) -> None:
     """Say what was decided, a sentence each: a command prints it, in Python it is logged."""
     say = _door.get()[1] or log.warning
     for note in notes:
-        say(f"{source}: {note}" if isinstance(source, str) else note)
+        say(visible(f"{source}: {note}" if isinstance(source, str) else note))

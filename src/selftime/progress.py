@@ -3,10 +3,13 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
+
+from selftime.texts import visible
 
 
 @runtime_checkable
@@ -20,6 +23,47 @@ class Progress(Protocol):
 
 ONE_BAR = threading.Lock()
 """Held while a bar is shown, so that nested or parallel work shows no second one."""
+
+
+LONG = 60.0
+"""Seconds from which the time that work takes is said first."""
+_PILOT = 0.5
+"""Seconds of it, at least, that tell how long the whole takes."""
+
+
+class Pace:
+    """The time that work takes, as its first part tells: said once, and again where it doubles."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.what, self.begin, self.first, self.expected = "", 0.0, 0, 0.0
+
+    def estimate(self, what: str, done: int, of: int) -> str | None:
+        """Return a sentence on the whole time, where there is something new to say."""
+        now = self.clock()
+        if what != self.what:  # what was done before the first call took unknown time
+            self.what, self.begin, self.first, self.expected = what, now, done, LONG / 2
+            return None
+        if now - self.begin < _PILOT or done <= self.first:
+            return None
+        seconds = (now - self.begin) * (of - self.first) / (done - self.first)
+        if seconds < 2 * self.expected:
+            return None
+        self.expected = seconds
+        return f"{what}: about {duration_in_words(seconds)} in all"
+
+
+def duration_in_words(seconds: float) -> str:
+    """Return a time with as many digits as an estimate has.
+
+    Example:
+        >>> duration_in_words(100), duration_in_words(5400)
+        ('2 minutes', '1.5 hours')
+    """
+    if seconds < 120:
+        minutes = max(1, round(seconds / 60))
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def silent(what: str, done: int, of: int, detail: str = "") -> None:
@@ -54,14 +98,16 @@ def open_progress(progress: bool | Progress | None) -> Iterator[Progress]:
 
 def plain_lines() -> Progress:
     """Print a line on stderr for every new piece of work and every quarter of it."""
-    last = ("", -1)
+    last, pace = ("", -1), Pace()
 
     def show(what: str, done: int, of: int, detail: str = "") -> None:
         nonlocal last
+        if (estimate := pace.estimate(what, done, of)) is not None:
+            print(visible(estimate), file=sys.stderr, flush=True)
         if (what, 4 * done // max(of, 1)) != last:
             last = (what, 4 * done // max(of, 1))
             text = f"{what}: {done:,} of {of:,}" + (f" ({detail})" if detail else "")
-            print(text, file=sys.stderr, flush=True)
+            print(visible(text), file=sys.stderr, flush=True)
 
     return show
 
@@ -84,9 +130,13 @@ def _bar(console: Any) -> Iterator[Progress]:
     counts = rich.BarColumn(), rich.MofNCompleteColumn()
     times = rich.TimeElapsedColumn(), rich.TimeRemainingColumn()
     with rich.Progress(text, *counts, *times, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
+        task, pace = bar.add_task("starting", total=None), Pace()
 
         def show(what: str, done: int, of: int, detail: str = "") -> None:
-            bar.update(task, description=" ".join([what, detail]), completed=done, total=of)
+            if (estimate := pace.estimate(what, done, of)) is not None:
+                console.print(visible(estimate), markup=False)
+            bar.update(
+                task, description=visible(" ".join([what, detail])), completed=done, total=of
+            )
 
         yield show

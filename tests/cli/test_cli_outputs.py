@@ -1,7 +1,9 @@
 """Results appear whole or not at all, also when the process is ended in the middle."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -13,6 +15,7 @@ import selftime as st
 from selftime.cli import app
 from selftime.cli.demo import free_folder
 from selftime.cli.files import TABLE_SUFFIXES, check_file
+from selftime.cli.terminal import note, open_streams, show
 from selftime.data import files
 from selftime.door import through
 from selftime.report.folder import check_folder
@@ -168,3 +171,65 @@ def test_a_terminal_gets_a_bar_and_json_stays_alone(monkeypatch, tmp_path):
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "run")])
     assert json.loads(result.stdout)["dim"] > 0
     assert "learning" in result.stderr and "━" in result.stderr
+
+
+HOSTILE = ["\x1b[31mred\x1b[0m", "[red]x[/red]", "a\rb", "\u202etxt", "=1+1", ":smile:"]
+"""Names that a terminal, rich or a spreadsheet take for more than names."""
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A file of series with hostile ids, classes and channels."""
+    x = np.random.default_rng(0).normal(size=(12, 1, 40)).cumsum(axis=2)
+    ids, labels = [f"{HOSTILE[i % 6]}{i}" for i in range(12)], ["é\x1b[2J", "[bold]b\x9b"] * 6
+    series = st.SeriesSet.of(x, labels, ids=ids, channels=["\x1b]0;title\x07c"])
+    return st.write(series, tmp_path / "hostile.npz")
+
+
+@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--json"], ["detect", "--train-end=9"]])
+def test_names_command_no_terminal(hostile, tmp_path, words):
+    command, *more = words
+    out = ["--out", str(tmp_path / "x.csv")] if command == "detect" else []
+    done = CliRunner().invoke(app, [command, str(hostile), *more, *out])
+    assert done.exit_code == 0, done.output
+    said = done.stdout + done.stderr
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", said)
+    assert r"\u001b" in said and (command == "detect" or "[bold]b" in said)
+    if "--json" in words:
+        assert "\x1b]0;title\x07c" in json.loads(done.stdout)["channels"]
+    if command == "detect":
+        assert "cells begin as a formula does" in said and "--no-safe-cells" in said
+        assert '"\'=1+110"' in (tmp_path / "x.csv").read_text()
+
+
+def test_safe_cells_can_be_left_out(hostile, tmp_path):
+    words = ["detect", str(hostile), "--train-end=9", "--no-safe-cells", "--out"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "x.csv")])
+    assert done.exit_code == 0 and "formula" not in done.stderr
+    assert '"=1+110"' in (tmp_path / "x.csv").read_text()
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_letters_that_a_locale_lacks_are_spelled_out(hostile, monkeypatch, errors):
+    streams = [io.TextIOWrapper(io.BytesIO(), "ascii", errors=errors) for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    open_streams()
+    note("é\udc80")
+    show({"é\x9b": "ü"}, "é", as_json=False)
+    show({"é\x9b": "ü"}, as_json=True)
+    text, said = (stream.buffer.getvalue().decode("ascii") for stream in streams)
+    assert said.split() == [r"\xe9\udc80"]
+    assert text.startswith("\\xe9\n") and json.loads(text.partition("\n")[2]) == {"é\x9b": "ü"}
+
+
+def test_closed_streams_swallow_what_is_printed(monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    open_streams()
+    note("gone")
+    show({}, "gone", as_json=False)
+    st.write_table(sys.stdout.buffer, {"id": np.array(["a"])})
+    assert sys.stdin.read() == ""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()

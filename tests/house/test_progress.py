@@ -8,7 +8,7 @@ import pytest
 
 import selftime as st
 from selftime.encoders.builders import BUILDERS
-from selftime.progress import ONE_BAR, open_progress, silent
+from selftime.progress import ONE_BAR, Pace, open_progress, plain_lines, silent
 from selftime.tasks.forecasting import backtest as backtests
 
 X = np.random.default_rng(0).normal(size=(12, 1, 24)).cumsum(axis=-1).astype(np.float32)
@@ -145,3 +145,51 @@ def test_rich_is_not_imported_before_a_bar_may_be_drawn():
     code = "import sys, selftime, selftime.progress; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_long_work_says_how_long_it_takes_once_its_first_part_is_done():
+    clock = Clock()
+    pace, said = Pace(clock), []
+    for done in range(0, 1001):
+        said.append(pace.estimate("embedding", done, 1000))
+        clock.now += 0.3
+    assert [line for line in said if line] == ["embedding: about 5 minutes in all"]
+    assert said.index("embedding: about 5 minutes in all") == 2  # at the first part of a second
+    clock.now += 100
+    said = []
+    for done in range(1, 101):  # short work is not worth a word, slower and slower work is
+        said.append(pace.estimate("learning", done, 100))
+        clock.now += 0.5 if done < 50 else 5.0
+    assert [line for line in said if line] == [
+        "learning: about 1 minute in all",
+        "learning: about 2 minutes in all",
+        "learning: about 5 minutes in all",
+    ]
+
+
+def test_short_work_says_nothing():
+    clock = Clock()
+    pace = Pace(clock)
+    for done in range(60):
+        assert pace.estimate("embedding", done, 60) is None
+        clock.now += 0.9
+
+
+def test_plain_lines_begin_with_the_estimate(capsys, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("selftime.progress.Pace", lambda: Pace(clock))
+    show = plain_lines()
+    for done in (0, 10, 20):
+        show("embedding", done, 4000)
+        clock.now += 20
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["embedding: 0 of 4,000", "embedding: about 2.2 hours in all"]

@@ -79,7 +79,9 @@ def test_commands_speak_the_public_door_and_the_report_alone():
             else:
                 continue
             own = [name for name in asked if name.split(".")[0] == "selftime"]
-            good = all(re.match(r"selftime(\.door|\.(cli|report)\b.*)?$", name) for name in own)
+            good = all(
+                re.match(r"selftime(\.(door|texts)|\.(cli|report)\b.*)?$", name) for name in own
+            )
             assert good, f"{path.name}:{node.lineno}: imports {own}"
 
 

@@ -7,7 +7,7 @@ from matplotlib.dates import ConciseDateFormatter, num2date
 from matplotlib.figure import Figure
 
 import selftime as st
-from selftime.report.pictures.maps import is_simultaneous
+from selftime.report.pictures.maps import embedding_map, is_simultaneous
 
 HOURS = pd.date_range("2024-03-30", periods=300, freq="h", tz="Europe/Berlin")
 
@@ -112,3 +112,20 @@ def test_predictions_stand_by_class_and_sureness():
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["1", "2", "3"]
     values = st.Regressor(model).fit(series, np.arange(30.0)).predictions(series).plot()
     assert values.axes[0].dataLim.intervalx[1] > 20 and "Predicted values" in texts(values)
+
+
+@pytest.mark.late
+@pytest.mark.parametrize(
+    "name, drawn", [(r"$\frac{1}{0$", r"$\frac{1}{0$"), ("a$b$_x\x1b\udc80", r"a$b$_x\u001b\udc80")]
+)
+def test_names_are_drawn_as_they_are(name, drawn, tmp_path):
+    """Neither as mathematics nor as what no font holds: warnings are errors here."""
+    x = np.random.default_rng(0).normal(size=(6, 2, 40)).cumsum(axis=2)
+    names = {"ids": [f"{name}{i}" for i in range(6)], "channels": [name, f"{name}2"]}
+    series = st.SeriesSet.of(x, [f"{name}{i % 2}" for i in range(6)], **names)
+    figures = [st.plot(series), st.plot(st.detect(series[:1], train_end=20))]
+    figures.append(embedding_map(x[:, 0], series, title=name))
+    for figure in figures:
+        assert drawn in texts(figure)
+        for suffix in ("png", "svg", "pdf"):
+            figure.savefig(tmp_path / f"a.{suffix}")

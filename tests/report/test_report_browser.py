@@ -9,11 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from judged_material import TABLE, judged_pair
+from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, sync_playwright
 from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
 
 import selftime as st
+from selftime.engine.model import card_text
+from selftime.report.page.evaluation import evaluation_section
 from selftime.report.page.page import Content, page
+from selftime.report.page.results import results_section
 
 QUIET = [
     "--no-sandbox",
@@ -195,3 +200,55 @@ def test_bare_page_complains_of_nothing(opened):
     seen, console, asked, _ = opened(text)
     assert console == "" and asked == []
     assert "one" in seen.words and "4 steps" in seen.words
+
+
+WORSE = [
+    *HOSTILE,
+    "![i](http://evil.example/a.png)",
+    "<a href='javascript:alert(1)'>x</a>",
+    "a | b\n# Head\n<iframe src=//evil.example>",
+    "{% raw %}${alert(1)}`<style>@import '//evil.example'</style>",
+]
+"""Names that a page or a Markdown renderer may take for more than names."""
+
+
+@pytest.mark.late
+def test_judged_page_of_hostile_names_runs_and_asks_for_nothing(opened):
+    train, test, found = judged_pair(names=WORSE)
+    content = replace(
+        full_content(),
+        evaluation=found,
+        judged_on=(train, test),
+        strategies={WORSE[0]: TABLE["probe"], WORSE[4]: TABLE["full"]},
+    )
+    seen, console, asked, _ = opened(page(content))
+    assert console == "" and asked == []
+    assert not [t for t, _ in seen.tags if t in ("img", "iframe")] and len(seen.all("script")) == 2
+    links = {attributes.get("href", "") for attributes in seen.all("a")}
+    assert all(link.startswith("#") for link in links)
+    assert not [n for _, a in seen.tags for n in a if n.startswith("on")]
+    assert "{% raw %}" in seen.words and "49" not in seen.words.split("{{ 7 * 7 }}")[0][-4:]
+
+
+def rendered(text: str) -> str:
+    """Markdown as a page, as a renderer makes it that lets HTML through."""
+    return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+
+
+@pytest.mark.late
+def test_card_of_hostile_names_runs_and_asks_for_nothing(opened):
+    _, _, found = judged_pair(names=WORSE)
+    rows = full_content().comparison
+    named = {WORSE[k] if k != 1 else name: it for k, (name, it) in enumerate(rows.hits.items())}
+    rows = replace(rows, hits=named)
+    settings = {name: {"value": name, "reason": name} for name in WORSE}
+    card = {"data": dict.fromkeys(WORSE, WORSE[1]), "settings": settings}
+    text = card_text(card, {"channels": WORSE, "scaling": {WORSE[4]: WORSE[5]}})
+    text += results_section(rows) + evaluation_section(found)
+    seen, console, asked, _ = opened(rendered(text))
+    assert console == "" and asked == []
+    unwanted = {"script", "img", "a", "iframe", "svg", "style", "link", "object", "form"}
+    assert not unwanted & {name for name, _ in seen.tags}
+    assert len(seen.all("h1")) == 1 and "![i](http://evil.example/a.png)" in seen.words
+    raw = opened(rendered(f"## A\n\n{WORSE[1]} {WORSE[4]}"))
+    assert raw.asked and "Failed to load" in raw.console  # it would have been seen

@@ -378,4 +378,4 @@ def test_section_for_the_card():
 
 def test_section_with_a_bar_in_a_name():
     hits = {name: {1: np.eye(4, dtype=bool)} for name in ("selftime", "untrained encoder", "a|b")}
-    assert "| a\\|b | **25.0 %** |" in results_section(Comparison((1,), hits, {1: 3}))
+    assert "| a&#124;b | **25.0 %** |" in results_section(Comparison((1,), hits, {1: 3}))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from selftime.cli.terminal import note
+from selftime.cli.terminal import note, open_streams
 from selftime.door import through
 
 
@@ -48,7 +48,7 @@ class Program(TyperGroup):
 
 def stop(message: str, *, code: int) -> NoReturn:
     """Say why in one line on stderr, and exit."""
-    typer.echo(f"selftime: {message}", err=True)
+    note(f"selftime: {message}")
     raise typer.Exit(code)
 
 
@@ -88,6 +88,7 @@ def _options(
 
 def main() -> None:
     """Run a command; SIGTERM ends it as cleanly as Ctrl-C does."""
+    open_streams()
     signal.signal(signal.SIGTERM, terminate)
     app(prog_name="selftime")
 

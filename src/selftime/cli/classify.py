@@ -43,6 +43,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     strategy: StrategyOption = "auto",
     head: HeadOption = "linear",
     seed: options.SeedOption = 0,
+    safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -77,7 +78,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         return
     judged, predictions = int(asked.labelled.sum()), classifier.predictions(asked)
     probabilities = predictions.probabilities
-    files.write_out(out, predictions.to_columns(), force=force)
+    files.write_out(out, predictions.to_columns(), force=force, safe_cells=safe_cells)
     result |= {"out": out, "labelled": count, "series": len(asked)}
     result["classes"] = counts_of(predictions.predicted)
     lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")

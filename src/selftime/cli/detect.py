@@ -47,6 +47,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     ] = None,
     alarms: AlarmsOption = None,
     picture: options.PictureOption = None,
+    safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -75,9 +76,9 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         found = detector.fit(read(normal)).detection(series)
     else:
         found = st.detect(series, train_end=train_end, model=own, **how)
-    files.write_out(out, found.to_columns(), force=force)
+    files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if alarms:
-        files.write_out(alarms, found.alarm_columns(), force=force)
+        files.write_out(alarms, found.alarm_columns(), force=force, safe_cells=safe_cells)
     if picture:
         save_picture(anomaly_picture(found), picture)
     said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}

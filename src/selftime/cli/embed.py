@@ -17,6 +17,7 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     out: Annotated[
         str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
     ],
+    safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -31,7 +32,7 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
     found = st.embed(options.model_in(model), series, progress=True)
-    files.write_out(out, found.to_columns(), force=force)
+    files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     dim = found.vectors.shape[1]
     result = {"out": out, "series": len(series), "dim": dim}
     line = f"{len(series):,} series, embedding size {dim}: {out}"

@@ -83,11 +83,12 @@ def check_results(out: str, picture: str | None, save: str | None, *, force: boo
         check_saved(save, force=force)
 
 
-def write_out(out: str, columns: Mapping[str, Any], *, force: bool) -> None:
+def write_out(out: str, columns: Mapping[str, Any], *, force: bool, safe_cells: bool) -> None:
     """Write a table to a file, or as csv to stdout."""
     import selftime as st
 
-    st.write_table(sys.stdout.buffer if out == STDOUT else out, columns, overwrite=force)
+    target = sys.stdout.buffer if out == STDOUT else out
+    st.write_table(target, columns, overwrite=force, safe_cells=safe_cells)
     if out == STDOUT:
         sys.stdout.flush()
 

@@ -40,6 +40,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     ] = None,
     save: options.SaveOption = None,
     seed: options.SeedOption = 0,
+    safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -67,7 +68,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
     found = forecaster.forecasts(future=read(future) if future else None)
-    files.write_out(out, found.to_columns(), force=force)
+    files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
     if picture:
         save_picture(forecast_picture(found, title=data), picture)

@@ -32,6 +32,10 @@ PictureOption = Annotated[
     str | None, typer.Option("--picture", help="Picture to draw: .png, .svg or .pdf.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what stands at --out.")]
+SafeCellsOption = Annotated[
+    bool,
+    typer.Option("--safe-cells/--no-safe-cells", help="In csv, ' before texts such as =A1+B1."),
+]
 SaveOption = Annotated[
     str | None, typer.Option("--save", help="Folder to keep what was fitted in, for predict.")
 ]
@@ -166,7 +170,7 @@ def with_tables(command: Callable[..., None]) -> Callable[..., None]:
 
     keep = [p.replace(kind=p.KEYWORD_ONLY) for name, p in own.parameters.items() if name != "read"]
     more = [p.replace(kind=p.KEYWORD_ONLY) for p in reading.values()]
-    last = [p for p in keep if p.name in ("force", "as_json", "resume")]
+    last = [p for p in keep if p.name in ("safe_cells", "force", "as_json", "resume")]
     first = [p for p in keep if p not in last]
     whole.__signature__ = own.replace(parameters=[*first, *more, *last])  # type: ignore[attr-defined]
     hints = get_type_hints(command, include_extras=True) | get_type_hints(

@@ -26,6 +26,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     future: Annotated[
         str | None, typer.Option("--future", help="Of a forecaster: the future of covariates.")
     ] = None,
+    safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -61,7 +62,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         raise ValueError(f"got --future for a {name}, wanted it for a forecaster alone")
     series = read(data, lenient=True)
     columns, result, lines = answers[name](found, series)
-    files.write_out(out, columns, force=force)
+    files.write_out(out, columns, force=force, safe_cells=safe_cells)
     result = {"out": out, "estimator": name, "series": len(series)} | result
     lines.append(f"{len(series):,} series: {out}")
     terminal.show(result, *lines, as_json=as_json, out=out)

@@ -22,6 +22,7 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
         str | None, typer.Option("--out", "-o", help="List to fill in: .csv or .parquet.")
     ] = None,
     seed: options.SeedOption = 0,
+    safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -41,7 +42,7 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
     known = read(labelled) if labelled else None
     found = st.suggest(options.model_in(model), read(data), n=n, labelled=known, seed=seed)
     if out:
-        files.write_out(out, found.to_columns(), force=force)
+        files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
         terminal.note(f"List to fill in: {out}")
     result = found.to_dict() | ({"out": out} if out else {})
     terminal.show(result, suggestions_table(found), as_json=as_json, out=out)

@@ -15,6 +15,7 @@ from selftime.data.formats.times import parse_times
 from selftime.data.schema import LABEL_NAMES, list_names, plain_name
 from selftime.data.series import SeriesSet
 from selftime.door import option
+from selftime.texts import safe_cell
 
 KEY_NAMES = ("id", "unique_id", "series", "file", "filename", "file_name", "path", "name")
 START_NAMES, END_NAMES = ("start", "begin", "onset", "from"), ("end", "stop", "until", "to")
@@ -155,13 +156,13 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
 def match_keys(series: SeriesSet, keys: np.ndarray) -> np.ndarray:
     """Return the number of the series that each key names (R,), -1 for none.
 
-    By id, else by the end of a path, with or without the ending of the file name, where only one
-    series has it. A single series needs no key.
+    By id, also as a safe cell of csv, else by the end of a path, with or without the ending of the
+    file name, where only one series has it. A single series needs no key.
     """
     ids = [str(name) for name in series.ids]
     owners: dict[str, set[int]] = {}
     for i, name in enumerate(ids):
-        for form in _forms_of(name):
+        for form in (*_forms_of(name), safe_cell(name)):
             owners.setdefault(form, set()).add(i)
     places = {form: mine.pop() for form, mine in owners.items() if len(mine) == 1}
     places |= {name: i for i, name in enumerate(ids)}

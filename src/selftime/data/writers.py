@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import operator
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as arrow
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
@@ -21,7 +23,8 @@ from selftime.data.formats.text import suffix_of
 from selftime.data.formats.ts import encode_ts
 from selftime.data.frames import arrow_table
 from selftime.data.series import SeriesSet
-from selftime.door import option
+from selftime.door import option, tell
+from selftime.texts import FORMULA, NUMBER, safe_cell
 
 _ENCODERS: dict[str, Callable[[SeriesSet], bytes]] = {
     ".npz": encode_npz,
@@ -75,7 +78,11 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
 
 
 def write_table(
-    path: str | os.PathLike[str] | IO[bytes], columns: Mapping[str, Any], *, overwrite: bool = False
+    path: str | os.PathLike[str] | IO[bytes],
+    columns: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    safe_cells: bool = True,
 ) -> Path | None:
     """Write a table of results to a file, one row for each entry of its columns.
 
@@ -95,13 +102,16 @@ def write_table(
             gets csv.
         columns: (N,) or (N,D) arrays by name; arrow columns keep their types.
         overwrite: replace a file that exists.
+        safe_cells: in csv, put ``'`` before texts that a spreadsheet would compute: those that
+            begin with ``=``, ``+``, ``-``, ``@`` or a blank of control and are no numbers. Where
+            any did, a note says so.
 
     Raises:
         SeriesError: another ending.
         FileExistsError: a file in the way.
     """
     if not isinstance(path, str | os.PathLike):
-        TABLES[".csv"](columns, path)
+        write_csv(columns, path, safe_cells=safe_cells)
         return None
     target = place_of(path)
     encode = TABLES.get(target.suffix.lower())
@@ -112,8 +122,44 @@ def write_table(
             f"{target} exists: choose another path, or {option('overwrite', True)}"
         )
     buffer = io.BytesIO()
-    encode(columns, buffer)
+    if encode is write_csv:
+        write_csv(columns, buffer, safe_cells=safe_cells)
+    else:
+        encode(columns, buffer)
     return write_file(target, buffer.getvalue())
+
+
+def write_csv(columns: Mapping[str, Any], file: Any, *, safe_cells: bool = True) -> None:
+    """Write columns as csv to a file open for bytes."""
+    table = arrow_table(columns)
+    if safe_cells:
+        table = _with_safe_cells(table)
+    arrow_csv.write_csv(_with_iso_times(table), file)
+
+
+def _with_safe_cells(table: pa.Table) -> pa.Table:
+    """Return a table in which no text begins as a formula does, nor the name of a column."""
+    count = 0
+    for i, field in enumerate(table.schema):
+        column = table.column(i)
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type)
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            continue
+        begins = arrow.match_substring_regex(column, FORMULA)
+        is_number = arrow.match_substring_regex(column, NUMBER)
+        unsafe = arrow.fill_null(arrow.and_not(begins, is_number), False)
+        if changed := arrow.sum(unsafe).as_py():
+            count += changed
+            marked = arrow.binary_join_element_wise("'", column, "")
+            table = table.set_column(i, field.name, arrow.if_else(unsafe, marked, column))
+    names = [safe_cell(name) for name in table.column_names]
+    count += sum(map(operator.ne, names, table.column_names))
+    if count:
+        cells = f"{count:,} cell begins" if count == 1 else f"{count:,} cells begin"
+        wish = option("safe_cells", False)
+        tell([f"{cells} as a formula does and got ' before it, {wish} writes texts as they are"])
+    return table.rename_columns(names)
 
 
 def _with_iso_times(table: pa.Table) -> pa.Table:
@@ -134,7 +180,7 @@ def _plain(values: Any) -> np.ndarray:
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
-    ".csv": lambda columns, file: arrow_csv.write_csv(_with_iso_times(arrow_table(columns)), file),
+    ".csv": write_csv,
     ".parquet": lambda columns, file: arrow_parquet.write_table(arrow_table(columns), file),
     ".npz": lambda columns, file: np.savez_compressed(
         file, allow_pickle=False, **{name: _plain(values) for name, values in columns.items()}

@@ -1,5 +1,6 @@
 """Encoder: the map from a batch of series to vectors."""
 
+import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,11 +9,23 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
+from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.settings import describe
 from selftime.shapes import Embedding, Tokens
+
+
+def _use_one_thread() -> None:
+    """In a forked process the other threads of libraries are gone: waiting would never end."""
+    if torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
+    threadpool_limits(1)  # of numpy, scipy and scikit-learn
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_use_one_thread)
 
 
 class LayerShape(NamedTuple):

@@ -31,6 +31,7 @@ from selftime.encoders.registry import rebuild, recipe_of
 from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
+from selftime.texts import markdown_text
 
 StoredPrecision = Literal["full", "half"]
 _HALF_ERROR = 2.0**-10
@@ -249,7 +250,7 @@ def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, An
     sections = list(opening)
     for title, rows in tables.items():
         if rows:
-            lines = [f"| {name} | {value} |" for name, value in rows.items()]
+            lines = [f"| {markdown_text(k)} | {markdown_text(v)} |" for k, v in rows.items()]
             sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
     return "\n\n".join(sections) + "\n"
 

@@ -1,15 +1,53 @@
-"""Compiled loops, shared out to threads."""
+"""Compiled loops, kept on disk where that can be done, and shared out to threads."""
 
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 import torch
+from numba.core.caching import FunctionCache
+
+from selftime.door import tell
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+UNKEPT = (
+    "compiled loops are not kept for other processes ({}), which takes each of them some seconds: "
+    "set NUMBA_CACHE_DIR to a folder that can be written"
+)
+"""Said once, as all loops share their fate."""
+_said: list[str] = []
+
+
+class KernelCache(FunctionCache):
+    """Machine code on disk, without which a loop is compiled: no file is needed to go on."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the machine code for a signature, or None; an index that is damaged is emptied."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # of a damaged file anything may come
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep machine code if that can be done."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            _tell_once(error.strerror or "they cannot be written")
+
+
+def _tell_once(why: str) -> None:
+    if not _said:
+        _said.append(UNKEPT.format(why))
+        tell(_said)
 
 
 def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
@@ -18,8 +56,12 @@ def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
     flags = {"reassoc", "nsz", "contract"} if reorder else False
 
     def decorate(function: Function) -> Function:
-        fast: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)
-        return fast(function)  # type: ignore[no-any-return]
+        fast: Any = numba.njit(nogil=True, error_model="numpy", fastmath=flags)(function)
+        try:
+            fast._cache = KernelCache(function)  # type: ignore[no-untyped-call]
+        except RuntimeError:  # no folder of numba's can be written
+            _tell_once("no folder for them can be written")
+        return fast  # type: ignore[no-any-return]
 
     return decorate
 

@@ -10,9 +10,9 @@ from selftime.data.series import SeriesSet
 from selftime.report.page.calibration import CalibrationPicture, calibration_picture, metric_rows
 from selftime.report.page.charts import outline, outline_steps, svg_path
 from selftime.report.page.confusion import ConfusionPicture, confusion_picture, frequent_mistakes
-from selftime.report.page.results import bar_safe
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.evaluation.lookalikes import Mistake
+from selftime.texts import markdown_text
 
 MOST_DRAWN = 8
 """Mistakes that are drawn; the rest are in the table."""
@@ -168,11 +168,11 @@ def evaluation_lead(found: Evaluation) -> str:
 
 def evaluation_section(found: Evaluation) -> str:
     """Write the key figures as a part of a model card, under its heading "Results"."""
-    rows = [f"| {name} | {value} | {about} |" for name, value, about in metric_rows(found)]
-    often = [f"- {bar_safe(text)}" for text in frequent_mistakes(found)]
+    rows = [f"| {' | '.join(map(markdown_text, row))} |" for row in metric_rows(found)]
+    often = [f"- {markdown_text(text)}" for text in frequent_mistakes(found)]
     parts = [
         f"### With {found.labelled:,} labelled series",
-        evaluation_lead(found),
+        markdown_text(evaluation_lead(found)),
         "\n".join(["| figure | value | |", "|---|---:|---|", *rows]),
         "\n".join(["Most frequent mistakes:", "", *often]) if often else "",
     ]

@@ -21,6 +21,7 @@ from selftime.report.pictures.palette import space_labels
 from selftime.tasks.comparison.compare import Comparison, labels_in_words
 from selftime.tasks.comparison.gain import Hits
 from selftime.tasks.comparison.rows import is_strategy, strategy_in
+from selftime.texts import markdown_text
 
 FEW_ROWS, NAME_HEIGHT = 12, 0.075
 """Rows that the chart is high enough for, and the share of its height that a name then takes."""
@@ -176,30 +177,29 @@ def gain_rows(comparison: Comparison) -> list[tuple[str, list[Cell]]]:
 
 def results_section(comparison: Comparison) -> str:
     """Write the figures of a comparison as a section of Markdown, for a model card."""
-    own, heads = comparison.names[0], label_heads(comparison)
+    names, heads = comparison.names, label_heads(comparison)
+    own = markdown_text(names[0])
     parts = [
-        ["## Results", caption(comparison)],
+        ["## Results", markdown_text(caption(comparison))],
         markdown_table(["test series right", *heads], accuracy_rows(comparison)),
         [f"Points by which {own} is ahead; in bold where the 95 % interval leaves out 0."],
-        markdown_table([f"{own} against", *heads], gain_rows(comparison)),
-        ["\n".join(f"- {sentence}" for sentence in comparison.verdict())],
+        markdown_table([f"{names[0]} against", *heads], gain_rows(comparison)),
+        ["\n".join(f"- {markdown_text(sentence)}" for sentence in comparison.verdict())],
     ]
     return "\n\n".join(text for part in parts for text in part) + "\n"
 
 
 def markdown_table(head: list[str], rows: list[tuple[str, list[Cell]]]) -> list[str]:
     """Write a table whose strong cells are bold, as one block of lines."""
-    cells = [
-        [name, *(f"**{cell.text}**" if cell.strong else cell.text for cell in found)]
-        for name, found in rows
-    ]
-    lines = [head, ["---", *(["---:"] * (len(head) - 1))], *cells]
-    return ["\n".join(f"| {' | '.join(bar_safe(c) for c in line)} |" for line in lines)]
+    cells = [[markdown_text(name), *map(_markdown_cell, found)] for name, found in rows]
+    heads = [markdown_text(name) for name in head]
+    lines = [heads, ["---", *(["---:"] * (len(head) - 1))], *cells]
+    return ["\n".join(f"| {' | '.join(line)} |" for line in lines)]
 
 
-def bar_safe(text: str) -> str:
-    """Escape a text so that it does not end its cell."""
-    return text.replace("|", "\\|")
+def _markdown_cell(cell: Cell) -> str:
+    text = markdown_text(cell.text)
+    return f"**{text}**" if cell.strong else text
 
 
 Measure = Sequence[float | int]

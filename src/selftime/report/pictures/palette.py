@@ -13,9 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from selftime.data.clock import Stamps
 from selftime.data.files import place_of, write_file
+from selftime.texts import visible
 
 STRONG = "#0b6fb8"
 """The row that the picture is about."""
@@ -51,6 +53,7 @@ STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "svg.hashsalt": "selftime",
+    "text.parse_math": False,  # a name may hold dollars
 }
 
 
@@ -70,6 +73,8 @@ def canvas(width: float, height: float) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height), facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
+        for text in figure.findobj(Text):  # names may hold what no font can draw
+            text.set_text(visible(text.get_text(), lines=True))
 
 
 def headline(figure: Figure, title: str, subtitle: str) -> None:

@@ -21,6 +21,7 @@ from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.forecasts import Forecasts
+from selftime.texts import visible
 
 _MOST_NUMBERED = 20
 """Classes of a confusion matrix whose counts are written."""
@@ -76,7 +77,7 @@ def _(result: Comparison) -> Figure:
 
 @plot.register
 def _(result: Evaluation) -> Figure:
-    counts, names = result.confusion, result.classes.tolist()
+    counts, names = result.confusion, [visible(str(name)) for name in result.classes]
     with canvas(6.4, 6.0) as figure:
         axes = figure.add_axes((0.2, 0.14, 0.76, 0.7))
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

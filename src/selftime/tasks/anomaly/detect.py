@@ -1,6 +1,7 @@
 """Scores for every step of a recording whose beginning is taken to be normal."""
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.model import Model, ModelOrFolder, model_at
+from selftime.progress import LONG, duration_in_words
 from selftime.tasks.anomaly.alarms import Judged, judge_steps
 from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
@@ -133,6 +135,8 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     if model is not None:
         series = reorder_channels(series, model.channels)
     recipe = Scoring(past_only=past_only, model=model)
+    if (seconds := expected_seconds(series, recipe)) > LONG:
+        tell([f"scoring takes about {duration_in_words(seconds)}"], series.source)
     parts = [
         detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
     ]
@@ -169,6 +173,29 @@ def detect_in(
         absent=int((~given).sum()),
         promise=promise,
     )
+
+
+_PILOT_STEPS, _MANY_STEPS = 4000, 400_000
+"""Steps that are scored to tell how long it takes, where there are many in all."""
+_EQUAL_STEPS = 150_000
+"""Steps at which comparing all pairs of windows costs as much as everything else (measured)."""
+
+
+def expected_seconds(
+    series: SeriesSet, recipe: Scoring, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Return how long scoring will take, from a small part of it; 0 where that is no matter."""
+    lengths = series.lengths.astype(np.float64)
+    cost = series.n_channels * float((lengths * (1 + lengths / _EQUAL_STEPS)).sum())
+    if cost < _MANY_STEPS:
+        return 0.0
+    longest = series.series(int(lengths.argmax()))
+    part = longest[:, :_PILOT_STEPS] if recipe.model else longest[:1, :_PILOT_STEPS]
+    score_recording(part[:, : _PILOT_STEPS // 8], 1, recipe=recipe)  # compiles what is not yet
+    begin = clock()
+    score_recording(part, max(part.shape[1] // 8, 1), recipe=recipe)
+    own = part.size * (1 + part.shape[1] / _EQUAL_STEPS)
+    return float((clock() - begin) * cost / own)
 
 
 def whole_recording(series: SeriesSet) -> tuple[Float[np.ndarray, "C T"], Bool[np.ndarray, "T"]]:

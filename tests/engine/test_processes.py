@@ -1,0 +1,137 @@
+"""Models in several processes: a fork does not hang, and kernels need no folder to be kept in."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from selftime.data.batch import Batch
+from selftime.encoders.builders import BUILDERS
+from selftime.encoders.fixed import compiling_numba as kernels
+
+FORKED = """
+import multiprocessing
+import numpy as np, torch
+import selftime as st
+torch.set_num_threads(2)
+rng = np.random.default_rng(0)
+x = rng.normal(size=(8, 2, 200)).cumsum(axis=2)
+model = st.pretrain(x, objective="ts2vec", budget="1 step")
+wide = rng.normal(size=(300, 300))
+def answers():
+    return model.embed(x), np.linalg.eigvalsh(wide + wide.T)
+def work(out):
+    out.put((torch.get_num_threads(), *answers()))
+wanted, forked = answers(), multiprocessing.get_context("fork")
+out = forked.Queue()
+child = forked.Process(target=work, args=(out,), daemon=True)
+child.start()
+threads, *found = out.get(timeout=30)
+assert threads == 1 and torch.get_num_threads() == 2
+for a, b in zip(wanted, found):
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * abs(a).max())
+"""
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own, with several threads."""
+    whole = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    words = [sys.executable, "-c", code]
+    return subprocess.run(
+        words,
+        env=whole | {"OMP_WAIT_POLICY": "PASSIVE"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.late
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_model_used_with_two_threads_works_in_a_fork():
+    """The threads of the parent are not in the child, and libraries would wait for them."""
+    done = python(FORKED)
+    assert done.returncode == 0, done.stderr
+
+
+def double(x: np.ndarray) -> np.ndarray:
+    return 2 * x
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What is said of kernels, as in a process that has just begun."""
+    monkeypatch.setattr(kernels, "_said", [])
+    heard: list[str] = []
+    monkeypatch.setattr(kernels, "tell", heard.extend)
+    return heard
+
+
+def test_without_a_folder_kernels_are_compiled_and_it_is_said_once(monkeypatch, said):
+    def nowhere(function):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(kernels, "KernelCache", nowhere)
+    for reorder in (False, True):
+        assert kernels.compile_kernel(reorder=reorder)(double)(np.ones(1)) == 2
+    assert len(said) == 1 and "no folder for them can be written" in said[0]
+    assert "set NUMBA_CACHE_DIR" in said[0]
+
+
+def test_a_full_disk_does_not_stop_a_kernel(monkeypatch, said):
+    def full(self, sig, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kernels.FunctionCache, "save_overload", full)
+    for _ in range(2):
+        assert kernels.compile_kernel()(double)(np.ones(1)) == 2
+    assert len(said) == 1 and "(No space left on device)" in said[0]
+
+
+def test_a_damaged_cache_is_begun_anew(monkeypatch, tmp_path, said):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    first = kernels.compile_kernel()(double)
+    assert first(np.ones(1)) == 2 and first.stats.cache_misses
+    for path in tmp_path.rglob("*.nb[ci]"):
+        path.write_bytes(path.read_bytes()[:40])
+    again = kernels.compile_kernel()(double)
+    assert again(np.ones(1)) == 2
+    third = kernels.compile_kernel()(double)
+    assert third(np.ones(1)) == 2 and third.stats.cache_hits and not said
+
+
+HASHED = """
+import hashlib, sys
+import numpy as np
+import selftime as st
+x = np.random.default_rng(0).normal(size=(12, 2, 40)).cumsum(axis=2)
+model = st.pretrain(st.SeriesSet.of(x, list("abcabcabcabc")), encoder="quantiles")
+few = st.Classifier(model).fit(x, list("abcabcabcabc"))
+print(hashlib.sha256(model.embed(x).tobytes() + few.predict_proba(x).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.late
+def test_hash_seeds_change_no_bit():
+    """Sets and dicts of names come in another order in each process, and that may not show."""
+    one = {"OMP_NUM_THREADS": "1"}
+    done = [python(HASHED, PYTHONHASHSEED=seed, **one) for seed in ("1", "2")]
+    assert done[0].stdout and done[0].stdout == done[1].stdout, done[0].stderr
+
+
+@pytest.mark.parametrize("name", ["rocket", "hydra", "quantiles"])
+def test_threads_change_no_bit_of_compiled_features(name):
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(9, 2, 50)).astype(np.float32))
+    batch = Batch(x, torch.ones_like(x, dtype=torch.bool))
+    encoder = BUILDERS[name](channels=2, length=50, seed=0)
+    encoder.prepare(batch, torch.Generator().manual_seed(0))
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(encoder.embed(batch).numpy())
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
