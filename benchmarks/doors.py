@@ -11,12 +11,15 @@ import argparse
 import json
 import logging
 import math
+import multiprocessing
+import os
 import signal
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import FrameType
@@ -136,29 +139,43 @@ def parts_of(found: Any) -> Iterator[tuple[Any, Any]]:
         yield from enumerate(found)
 
 
-def some_of(known: dict[str, Any], asked: list[str]) -> dict[str, Any]:
-    """Those whose names hold one of the texts; all where none is asked for."""
-    return {k: v for k, v in known.items() if not asked or any(part in k for part in asked)}
+def some_of(known: Iterable[str], asked: list[str]) -> list[str]:
+    """Names that hold one of the texts; all where none is asked for."""
+    return [name for name in known if not asked or any(part in name for part in asked)]
 
 
-def table(doors: dict[str, Door], inputs: dict[str, Input], *, say: bool) -> dict[str, list[Cell]]:
-    """All cells of each door."""
+def row_of(name: str, titles: list[str]) -> tuple[list[Cell], float]:
+    """All cells of a door, and the seconds that they took."""
+    cells, start = [], time.perf_counter()
+    for title in titles:
+        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        try:
+            cells.append(judge(DOORS[name], INPUTS[title]))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    return cells, time.perf_counter() - start
+
+
+def table(doors: list[str], titles: list[str], workers: int) -> dict[str, list[Cell]]:
+    """All cells of each door, printed as they come."""
     found: dict[str, list[Cell]] = {}
-    width = max(map(len, doors))
-    for name, door in doors.items():
-        start, found[name] = time.perf_counter(), []
-        for title, input in inputs.items():
-            signal.setitimer(signal.ITIMER_REAL, LONGEST)
-            try:
-                cell = judge(door, input)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            found[name].append(cell)
-            if say and cell.letter not in (RESULT, REFUSAL):
-                print(f"{cell.letter} {name} × {title}: {cell.detail}", flush=True)
-        row = "".join(cell.letter for cell in found[name])
-        print(f"{name:{width}} {row} {time.perf_counter() - start:6.1f} s", flush=True)
+    width, context = max(map(len, doors)), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, begin_worker) as pool:
+        rows = pool.map(row_of, doors, [titles] * len(doors))
+        for name, (cells, seconds) in zip(doors, rows, strict=True):
+            found[name] = cells
+            print(f"{name:{width}} {''.join(c.letter for c in cells)} {seconds:6.1f} s", flush=True)
+            for title, cell in zip(titles, cells, strict=True):
+                if cell.letter not in (RESULT, REFUSAL):
+                    print(f"  {cell.letter} {title}: {cell.detail}", flush=True)
     return found
+
+
+def begin_worker() -> None:
+    """Hear no notes of doors, and stop cells that take too long."""
+    logging.disable(logging.WARNING)
+    signal.signal(signal.SIGALRM, stop_cell)
+    torch.set_num_threads(1)
 
 
 def stop_cell(number: int, frame: FrameType | None) -> None:
@@ -169,12 +186,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--doors", nargs="+", default=[], help="parts of names of doors")
     parser.add_argument("--inputs", nargs="+", default=[], help="parts of names of inputs")
-    parser.add_argument("--say", action="store_true", help="say at once what is wrong")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args()
     doors, inputs = some_of(DOORS, options.doors), some_of(INPUTS, options.inputs)
-    logging.disable(logging.WARNING)  # notes of doors
-    signal.signal(signal.SIGALRM, stop_cell)
-    start, found = time.perf_counter(), table(doors, inputs, say=options.say)
+    start, found = time.perf_counter(), table(doors, inputs, options.workers)
     seconds = time.perf_counter() - start
     print("\ncolumns: " + ", ".join(f"{i} {name}" for i, name in enumerate(inputs, 1)))
     counts = Counter(cell.letter for row in found.values() for cell in row)
@@ -182,7 +197,7 @@ def main() -> None:
     words = ", ".join(f"{counts[letter]:,} {name}" for letter, name in LETTERS.items())
     print(f"{len(doors)} doors × {len(inputs)} inputs in {seconds:.0f} s: {words}")
     if not options.doors and not options.inputs:
-        write(found, list(inputs), seconds, counts)
+        write(found, inputs, seconds, counts)
     raise SystemExit(sum(counts.values()) > counts[RESULT] + counts[REFUSAL])
 
 

@@ -7,6 +7,7 @@ whatever people give it; labels are as many as the input has series.
 import io
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -153,7 +154,7 @@ def pretrain_run(x: Any) -> Any:
 @door("race")
 def race(x: Any) -> Any:
     """The better of two methods."""
-    return st.race(x, minutes=0.02, objectives=("spectral", "neighbours"), progress=False)
+    return st.race(x, minutes=0.005, objectives=("spectral", "neighbours"), progress=False)
 
 
 @door("stream")
@@ -184,7 +185,7 @@ def monitor_normal(x: Any) -> Any:
 @door("StreamMonitor.update")
 def monitor_update(x: Any) -> Any:
     """Judgements of steps of the first series, after usual ones."""
-    monitor = st.StreamMonitor(model("ts2vec"), normal=usual(), rate=0.2)
+    monitor = deepcopy(fitted("monitor"))
     if not isinstance(x, np.ndarray) or x.ndim != 3:
         return monitor.update(x)
     return [monitor.update(values) for series in x[:4] for values in series.T[:8]]
@@ -225,6 +226,8 @@ def fitted(kind: str) -> Any:
         return st.Segmenter(known, progress=False).fit(x, step_classes(x))
     if kind == "forecaster":
         return st.Forecaster(horizon=3, progress=False).fit(x)
+    if kind == "monitor":
+        return st.StreamMonitor(known, normal=x, rate=0.2)
     if kind == "short":
         return pretrained(usual()[:, :, :8], "masked_patches")
     return st.AnomalyDetector(progress=False).fit(np.sin(np.arange(400.0)))
@@ -243,7 +246,7 @@ door("Classifier.predict")(lambda x: fitted("classifier").predict_proba(x))
 door("Classifier of neighbours")(lambda x: fitted("neighbours").predict_proba(x))
 door("Regressor.predict")(lambda x: fitted("regressor").predict(x))
 door("Segmenter.predict")(lambda x: fitted("segmenter").predict_proba(x))
-door("Forecaster.predict")(lambda x: fitted("forecaster").forecasts(x))
+door("Forecaster.predict")(lambda x: fitted("forecaster").forecasts(x).to_pandas())
 door("AnomalyDetector.score")(lambda x: fitted("detector").score(x))
 
 
@@ -287,20 +290,20 @@ def transformer(x: Any) -> Any:
 def forecaster(x: Any) -> Any:
     """Forecasts with quantiles, and their table."""
     found = st.Forecaster(horizon=3, progress=False).fit(x).forecasts()
-    return found, found.to_pandas()
+    return found.mean, found.quantiles, found.to_pandas()
 
 
 @door("Forecaster of a model")
 def forecaster_model(x: Any) -> Any:
     """Forecasts by the vectors of a model."""
-    return st.Forecaster(model(), horizon=2, progress=False).fit(x).forecasts()
+    return st.Forecaster(model(), horizon=2, progress=False).fit(x).forecasts().to_pandas()
 
 
 @door("Forecaster fine-tuned")
 def forecaster_tuned(x: Any) -> Any:
     """Forecasts by a head that was trained on tokens."""
     found = st.Forecaster(fitted("short"), strategy="head", horizon=2, progress=False)
-    return found.fit(x).forecasts()
+    return found.fit(x).forecasts().to_pandas()
 
 
 @door("backtest")

@@ -298,6 +298,8 @@ def column_of(values: Any, name: str) -> np.ndarray:
     if column.dtype.kind not in "OT":
         return column
     kinds = {type(value).__name__ for value in column}
+    if plain.dtype == object and kinds <= {"int", "float"}:
+        raise SeriesError(f"{name} hold a number beyond 64 bits: rescale, or write them as text")
     if len(kinds) > 1 or plain.dtype == object:
         raise SeriesError(
             f"{name} mix {', '.join(sorted(kinds))}, wanted one type: write all of them as text"

@@ -140,9 +140,9 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
 
 
 def _with_numbers(X: Any) -> Any:
-    """Return a matrix as scikit-learn reads it: a tensor as an array, objects as numbers."""
-    array = array_of(X, "X") if hasattr(X, "detach") or isinstance(X, list) else X
-    return real_array(array, "X") if array.dtype == object else X if array is X else array
+    """Return a matrix as scikit-learn reads it: lists, tensors and objects as numbers."""
+    plain = isinstance(X, list) or hasattr(X, "detach") or getattr(X, "dtype", "") == "O"
+    return real_array(X, "X") if plain else X
 
 
 def _in_order(X: Any, y: Any) -> Any:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from selftime.data.scaling import SCALED_LEAST, SCALED_LIMIT, PerChannel
-from selftime.engine.streaming.stream import FLOAT32_MAX, batch_from_cube, stream_scale
+from selftime.engine.streaming.stream import FLOAT32_MAX, batch_from_cube, cube_of, stream_scale
 
 WILD = [np.inf, -np.inf, np.nan, 1e300, -1e300, FLOAT32_MAX, -FLOAT32_MAX, 1e12, -1e12, 0.0, 3.7]
 TINY = [1e-45, -1e-38, 1e-31, -2e-30]
@@ -30,6 +31,13 @@ def test_without_a_scale_values_are_32_bit_numbers_as_they_are():
     wanted = [FLOAT32_MAX, -FLOAT32_MAX, FLOAT32_MAX, -FLOAT32_MAX, 1e12, -1e12, 0.0, 3.7]
     np.testing.assert_array_equal(got.values[0, 0, 3:].numpy(), np.float32(wanted))
     assert got.observed[0, 0].tolist() == [False] * 3 + [True] * 8
+
+
+def test_masked_values_are_missing_and_gradients_are_let_go():
+    masked = np.ma.masked_array([1.0, 1e300], mask=[False, True])
+    np.testing.assert_array_equal(cube_of(masked, None, 2)[0].ravel(), [1.0, np.nan])
+    tensor = torch.tensor([1.0, 2.0], requires_grad=True)
+    np.testing.assert_array_equal(cube_of(tensor, None, 2)[0].ravel(), [1.0, 2.0])
 
 
 def test_a_scale_is_one_number_a_channel():
