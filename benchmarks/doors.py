@@ -19,7 +19,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import FrameType
@@ -42,8 +42,8 @@ LETTERS = {
     WARNING: "warnings",
     SLOW: "slow",
 }
-LONGEST = 120
-"""Seconds that a cell may take."""
+LONGEST = 60
+"""Seconds of work that a cell may take."""
 LONGEST_MESSAGE = 600
 """Letters: a message that quotes more of the input is none that people read."""
 HOUSE = str(Path(st.__file__).parent)
@@ -56,6 +56,16 @@ class Cell(NamedTuple):
 
     letter: str
     detail: str = ""
+
+
+class Table(NamedTuple):
+    """Letters of each door in the order of the inputs, what is wrong, and what refusals say."""
+
+    inputs: list[str]
+    doors: dict[str, str]
+    wrong: dict[str, str]
+    refusals: dict[str, int]
+    seconds: float
 
 
 class TooSlowError(BaseException):
@@ -148,33 +158,38 @@ def row_of(name: str, titles: list[str]) -> tuple[list[Cell], float]:
     """All cells of a door, and the seconds that they took."""
     cells, start = [], time.perf_counter()
     for title in titles:
-        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)
         try:
             cells.append(judge(DOORS[name], INPUTS[title]))
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
     return cells, time.perf_counter() - start
 
 
-def table(doors: list[str], titles: list[str], workers: int) -> dict[str, list[Cell]]:
-    """All cells of each door, printed as they come."""
-    found: dict[str, list[Cell]] = {}
+def judge_doors(doors: list[str], titles: list[str], workers: int, known: Table) -> Iterator[Table]:
+    """The table with one door more at a time, each printed as it comes."""
+    left = [name for name in doors if name not in known.doors]
     width, context = max(map(len, doors)), multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, begin_worker) as pool:
-        rows = pool.map(row_of, doors, [titles] * len(doors))
-        for name, (cells, seconds) in zip(doors, rows, strict=True):
-            found[name] = cells
-            print(f"{name:{width}} {''.join(c.letter for c in cells)} {seconds:6.1f} s", flush=True)
-            for title, cell in zip(titles, cells, strict=True):
-                if cell.letter not in (RESULT, REFUSAL):
-                    print(f"  {cell.letter} {title}: {cell.detail}", flush=True)
-    return found
+        rows = {pool.submit(row_of, name, titles): name for name in left}
+        for row in as_completed(rows):
+            name, (cells, seconds) = rows[row], row.result()
+            letters = "".join(cell.letter for cell in cells)
+            print(f"{name:{width}} {letters} {seconds:6.1f} s", flush=True)
+            known.doors[name] = letters
+            for title, (letter, detail) in zip(titles, cells, strict=True):
+                if letter == REFUSAL:
+                    known.refusals[detail] = known.refusals.get(detail, 0) + 1
+                elif letter != RESULT:
+                    known.wrong[f"{name} × {title}"] = detail
+                    print(f"  {letter} {title}: {detail}", flush=True)
+            yield known
 
 
 def begin_worker() -> None:
     """Hear no notes of doors, and stop cells that take too long."""
     logging.disable(logging.WARNING)
-    signal.signal(signal.SIGALRM, stop_cell)
+    signal.signal(signal.SIGPROF, stop_cell)
     torch.set_num_threads(1)
 
 
@@ -187,41 +202,36 @@ def main() -> None:
     parser.add_argument("--doors", nargs="+", default=[], help="parts of names of doors")
     parser.add_argument("--inputs", nargs="+", default=[], help="parts of names of inputs")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--resume", action="store_true", help="keep what is right in --out")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    doors, inputs = some_of(DOORS, options.doors), some_of(INPUTS, options.inputs)
-    start, found = time.perf_counter(), table(doors, inputs, options.workers)
-    seconds = time.perf_counter() - start
-    print("\ncolumns: " + ", ".join(f"{i} {name}" for i, name in enumerate(inputs, 1)))
-    counts = Counter(cell.letter for row in found.values() for cell in row)
+    doors, titles = some_of(DOORS, options.doors), some_of(INPUTS, options.inputs)
+    found, start = Table(titles, {}, {}, {}, 0.0), time.perf_counter()
+    if options.resume and options.out.exists():
+        stored = json.loads(options.out.read_text(encoding="utf8"))
+        found = Table(**{name: stored[name] for name in Table._fields})
+        if found.inputs != titles:
+            parser.error(f"{options.out} has other inputs: leave out --resume")
+        sound = {name: row for name, row in found.doors.items() if set(row) <= {RESULT, REFUSAL}}
+        found = found._replace(doors=sound, wrong={})
+    before = found.seconds
+    for table in judge_doors(doors, titles, options.workers, found):
+        rows = {name: table.doors[name] for name in DOORS if name in table.doors}
+        seconds = round(before + time.perf_counter() - start, 1)
+        found = table._replace(doors=rows, seconds=seconds)
+        content = {**found._asdict(), "letters": LETTERS, "counts": counts_of(found)}
+        options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
+    print("\ncolumns: " + ", ".join(f"{i} {name}" for i, name in enumerate(titles, 1)))
     print("letters: " + ", ".join(f"{letter} {name}" for letter, name in LETTERS.items()))
-    words = ", ".join(f"{counts[letter]:,} {name}" for letter, name in LETTERS.items())
-    print(f"{len(doors)} doors × {len(inputs)} inputs in {seconds:.0f} s: {words}")
-    if not options.doors and not options.inputs:
-        write(found, inputs, seconds, counts)
-    raise SystemExit(sum(counts.values()) > counts[RESULT] + counts[REFUSAL])
+    words = ", ".join(f"{number:,} {name}" for name, number in counts_of(found).items())
+    print(f"{len(found.doors)} doors × {len(titles)} inputs in {found.seconds:.0f} s: {words}")
+    raise SystemExit(bool(found.wrong))
 
 
-def write(
-    found: dict[str, list[Cell]], inputs: list[str], seconds: float, counts: Counter[str]
-) -> None:
-    """Write the table, and every refusal once with the number of its cells."""
-    said = Counter(c.detail for row in found.values() for c in row if c.letter == REFUSAL)
-    wrong = {
-        f"{name} × {title}": cell.detail
-        for name, row in found.items()
-        for title, cell in zip(inputs, row, strict=True)
-        if cell.letter not in (RESULT, REFUSAL)
-    }
-    content = {
-        "inputs": inputs,
-        "doors": {name: "".join(cell.letter for cell in row) for name, row in found.items()},
-        "letters": LETTERS,
-        "counts": {name: counts[letter] for letter, name in LETTERS.items()},
-        "seconds": round(seconds, 1),
-        "wrong": wrong,
-        "refusals": dict(said.most_common()),
-    }
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
+def counts_of(table: Table) -> dict[str, int]:
+    """How many cells of the table have each letter, in words."""
+    letters = Counter("".join(table.doors.values()))
+    return {name: letters[letter] for letter, name in LETTERS.items()}
 
 
 if __name__ == "__main__":

@@ -228,8 +228,6 @@ def fitted(kind: str) -> Any:
         return st.Forecaster(horizon=3, progress=False).fit(x)
     if kind == "monitor":
         return st.StreamMonitor(known, normal=x, rate=0.2)
-    if kind == "short":
-        return pretrained(usual()[:, :, :8], "masked_patches")
     return st.AnomalyDetector(progress=False).fit(np.sin(np.arange(400.0)))
 
 
@@ -297,13 +295,6 @@ def forecaster(x: Any) -> Any:
 def forecaster_model(x: Any) -> Any:
     """Forecasts by the vectors of a model."""
     return st.Forecaster(model(), horizon=2, progress=False).fit(x).forecasts().to_pandas()
-
-
-@door("Forecaster fine-tuned")
-def forecaster_tuned(x: Any) -> Any:
-    """Forecasts by a head that was trained on tokens."""
-    found = st.Forecaster(fitted("short"), strategy="head", horizon=2, progress=False)
-    return found.fit(x).forecasts().to_pandas()
 
 
 @door("backtest")

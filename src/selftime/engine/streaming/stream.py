@@ -48,7 +48,7 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     try:
         found = array_of(x, "the step") if hasattr(x, "detach") else x
         if isinstance(found, np.ma.MaskedArray):
-            found = found.astype(np.float64).filled(np.nan)
+            found = np.ma.filled(found.astype(np.float64), np.nan)
         if getattr(getattr(found, "dtype", None), "kind", "f") == "c":
             raise TypeError("complex numbers")
         values = np.asarray(found, dtype=np.float64)
