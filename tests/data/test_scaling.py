@@ -15,6 +15,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from selftime.data.batch import Batch
 from selftime.data.scaling import (
     BLOCK_ROWS,
+    SCALED_LEAST,
+    SCALED_LIMIT,
     PerChannel,
     Scaling,
     Unscaled,
@@ -42,6 +44,27 @@ def gappy(rng: np.random.Generator, shape: tuple[int, ...] = (6, 3, 40)) -> Seri
     x = rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4, size=(*shape[:2], 1)) + 5.0
     x[rng.random(shape) < 0.3] = np.nan
     return SeriesSet.of(x)
+
+
+WILD = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+@given(x=arrays(np.float32, array_shapes(min_dims=3, max_dims=3, max_side=6), elements=WILD))
+def test_no_scaled_value_is_too_large_or_too_small_for_networks(
+    kind: Callable[[SeriesSet], Scaling], x: np.ndarray
+) -> None:
+    series = SeriesSet.of(x)
+    sizes = kind(series).apply(batch_of(series)).values.abs()
+    assert ((sizes == 0) | ((sizes >= SCALED_LEAST) & (sizes <= SCALED_LIMIT))).all()
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-44, 1e-38])
+def test_units_too_small_for_32_bits_count_as_constant(size: float) -> None:
+    """Or each product in a network would be no normal number, which takes many times as long."""
+    series = SeriesSet.of(size * np.random.default_rng(0).normal(size=(3, 1, 50)))
+    for kind in KINDS:
+        assert not kind(series).apply(batch_of(series)).values.any()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

@@ -1,5 +1,8 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import torch
 
 from selftime.data.series import SeriesError, SeriesSet
 
@@ -99,6 +102,11 @@ def test_the_fingerprint_tells_values_gaps_and_lengths_apart():
         (np.array([[[1.0, 2.0], [3.0, np.inf]]]), "series 0, channel 1, step 1 is inf, .* rescale"),
         ([[1.0], [2.0, -1e39]], "series 1, channel 0, step 1 is -1e.39, wanted finite 32-bit"),
         ([[1.0], [np.nan, np.nan]], "series '1' has no observed value at all: drop it"),
+        ([[1.0, 10**400]], "series 0 holds a number beyond 64 bits, wanted finite 32-bit"),
+        ([[1.0, Fraction(10**400, 3)]], "series 0 holds a number beyond 64 bits"),
+        (torch.ones(2, 3, device="meta"), "the array cannot be read as an array .* dense arrays"),
+        (torch.eye(3).to_sparse(), "the array cannot be read as an array .* dense arrays"),
+        ([[torch.ones(1, requires_grad=True)] * 2], "series 0 cannot be read .* without gradients"),
     ],
 )
 def test_bad_arrays_are_named(x, text):
@@ -107,11 +115,29 @@ def test_bad_arrays_are_named(x, text):
 
 
 @pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.arange(12.0).view(2, 1, 6).requires_grad_(),
+        torch.arange(12.0).view(2, 1, 6).bfloat16(),
+        torch.arange(12).view(2, 6),
+    ],
+)
+def test_tensors_are_arrays(tensor):
+    """With a gradient, of a type that numpy has not, whole or as a list of series."""
+    wanted = np.arange(12, dtype=np.float32).reshape(2, 1, 6)
+    np.testing.assert_array_equal(SeriesSet.of(tensor).values, wanted)
+    np.testing.assert_array_equal(SeriesSet.of(list(tensor)).values, wanted)
+    labels = SeriesSet.of(tensor, labels=torch.tensor([1.0, float("nan")], requires_grad=True))
+    assert labels.labels.tolist() == [1.0, None]
+
+
+@pytest.mark.parametrize(
     ("columns", "text"),
     [
         ({"labels": [1]}, "got 1 labels for 2 series: one each is wanted"),
         ({"labels": [[1], [2]]}, r"labels have shape \(2, 1\), wanted one value a series"),
         ({"labels": [[1], [2, 3]]}, "labels are nested unevenly"),
+        ({"labels": torch.ones(2, device="meta")}, "labels cannot be read as an array"),
         ({"labels": np.array(["a", 1], object)}, "labels mix int, str, wanted one type"),
         ({"groups": ["a", "b", "c"]}, "got 3 groups for 2 series"),
         ({"ids": ["a", "a"]}, "series ids repeat, wanted unique ones"),

@@ -22,13 +22,11 @@ MODEL = pretrain(WAVES, objective=quick())
 
 TYPES = "the tests check types on every call, so the constructor itself refuses a wrong one"
 COPIES = "joblib's hash of a tensor changes when it is copied, though no number in it does"
-FRAMES = "a frame without column names may hold a series a row or a step: the reader asks which"
 
 UNCHECKED = {
     "SelfSupervised": {},
     "Classifier": {
         "check_estimators_overwrite_params": COPIES,
-        "check_classifier_data_not_an_array": FRAMES,
     },
     "Probe": {},
 }

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from training_material import waves
 
@@ -92,6 +94,16 @@ def test_fine_tuning_changes_the_model_and_few_labels_do_not(stepwise):
         (Regressor, ["a"] * 30, "got 'a' for a value, wanted numbers: use Classifier"),
         (Regressor, None, "Regressor requires y to be passed, but the target y is None"),
         (Regressor, np.full(30, np.nan), "got y without a value for a single series"),
+        (Regressor, [1.0] * 29 + [10**400], "labels hold a number beyond 64 bits: rescale"),
+        (
+            Regressor,
+            [1.0] * 29 + [1e300],
+            r"got 1e\+300 in y, wanted values up to 1e\+150: rescale",
+        ),
+        (Regressor, np.full(30, 1j), "got complex y, wanted real numbers"),
+        (Regressor, csr_array(np.ones((30, 1))), r"got sparse y, .* y.toarray\(\)"),
+        (Regressor, [[1.0], [1.0, 2.0]] * 15, "got y nested unevenly, wanted one value or row"),
+        (Classifier, torch.ones(30, device="meta"), "y cannot be read as an array"),
         (Regressor, np.ones((7, 2)), "got 7 rows of values for 30 series: one each"),
         (Classifier, np.full((30, 2), 3), "labels with other values than 0 and 1"),
         (Classifier, np.ones((7, 2)), "got 7 rows of labels for 30 series: one each"),
@@ -100,6 +112,14 @@ def test_fine_tuning_changes_the_model_and_few_labels_do_not(stepwise):
 def test_wrong_targets_are_named(model, estimator, y, text):
     with pytest.raises(ValueError, match=text):
         estimator(model).fit(X, y)
+
+
+def test_targets_may_be_tensors_with_gradients(model):
+    values = torch.linspace(0, 1, 30, requires_grad=True)
+    found = Regressor(model).fit(X, values).predict(X)
+    np.testing.assert_array_equal(
+        found, Regressor(model).fit(X, values.detach().numpy()).predict(X)
+    )
 
 
 def test_wrong_labels_of_steps_are_named(stepwise, model):

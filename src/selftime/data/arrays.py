@@ -29,6 +29,10 @@ class LabelsError(SeriesError):
     lacks = "label"
 
 
+class CellError(SeriesError, TypeError):
+    """Cells of an array are no numbers, for which scikit-learn asks for a TypeError."""
+
+
 class LabelFileError(SeriesError):
     """No row of a file of labels is for a series."""
 
@@ -41,8 +45,10 @@ Steps = Float[np.ndarray, "S C"]
 
 def concatenate_steps(x: Any) -> tuple[Steps, Int64[np.ndarray, "N"]]:
     """Return the steps of all series end to end, and the length of each; NaN is missing."""
-    if not isinstance(x, list | tuple | np.ndarray) and hasattr(x, "__array__"):
-        x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)  # a tensor, on any device
+    if hasattr(x, "detach"):
+        x = real_array(x, "the array")
+    elif not isinstance(x, list | tuple | np.ndarray) and hasattr(x, "__array__"):
+        x = np.asarray(x)
     if isinstance(x, np.ndarray) and x.dtype != object:
         return _from_array(x)
     if not isinstance(x, list | tuple | np.ndarray):
@@ -212,7 +218,7 @@ def label_column(values: Any, name: str = "labels") -> np.ndarray | None:
     Blank, NaN, None, NA and NaT mean that a series is unlabelled.
     """
     try:
-        column = np.asarray(values)
+        column = np.asarray(array_of(values, name))
     except ValueError:
         return column_of(values, name)
     if column.ndim != 1 or column.dtype.kind in "biu":
@@ -223,7 +229,8 @@ def label_column(values: Any, name: str = "labels") -> np.ndarray | None:
     if lost.all():
         return None
     out = np.full(len(column), None, object)
-    kept = [value for value, gone in zip(values, lost, strict=True) if not gone]
+    given = column if hasattr(values, "detach") else values
+    kept = [value for value, gone in zip(given, lost, strict=True) if not gone]
     out[~lost] = column_of(kept, name).tolist()
     return out
 
@@ -257,10 +264,33 @@ def spans(
     return np.asarray(np.arange(len(shifts)) + shifts)
 
 
+def array_of(values: Any, name: str) -> np.ndarray:
+    """Return an array of what holds values; a tensor may be on any device and have a gradient.
+
+    Raises:
+        SeriesError: a tensor without values, or one that numpy cannot hold.
+        ValueError: unevenly nested values.
+    """
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+            short = values.is_floating_point() and values.dtype.itemsize < 4
+            values = values.float() if short else values  # numpy has not all of these
+        return np.asanyarray(values)
+    except (TypeError, RuntimeError) as error:
+        raise SeriesError(
+            f"{name} cannot be read as an array ({error}), wanted numbers in memory: give dense "
+            "arrays without gradients"
+        ) from None
+
+
 def column_of(values: Any, name: str) -> np.ndarray:
     """Return one value per series (labels, groups, ids) as a plain array of one type."""
     try:
-        column = np.asarray(values)
+        column = np.asarray(array_of(values, name))
+        plain = np.array(column.tolist()) if column.dtype.kind in "OT" else column
+    except SeriesError:
+        raise
     except ValueError:
         raise SeriesError(f"{name} are nested unevenly, wanted one value a series") from None
     if column.ndim != 1:
@@ -268,7 +298,8 @@ def column_of(values: Any, name: str) -> np.ndarray:
     if column.dtype.kind not in "OT":
         return column
     kinds = {type(value).__name__ for value in column}
-    plain = np.array(column.tolist())
+    if plain.dtype == object and kinds <= {"int", "float"}:
+        raise SeriesError(f"{name} hold a number beyond 64 bits: rescale, or write them as text")
     if len(kinds) > 1 or plain.dtype == object:
         raise SeriesError(
             f"{name} mix {', '.join(sorted(kinds))}, wanted one type: write all of them as text"
@@ -282,14 +313,14 @@ def _from_array(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"got an array of shape {x.shape}, wanted (series, channels, steps) or "
             "(series, steps): a single series is x[None]"
         )
-    cube = _real(x[:, None] if x.ndim == 2 else x, "the array")  # (N,C,T)
+    cube = real_array(x[:, None] if x.ndim == 2 else x, "the array")  # (N,C,T)
     _check_finite(cube, 0)
     N, C, T = cube.shape
     return cube.transpose(0, 2, 1).reshape(N * T, C), np.full(N, T, np.int64)
 
 
 def _channels_by_steps(part: Any, i: int) -> Float[np.ndarray, "C T"]:
-    values = _real(part, f"series {i}")
+    values = real_array(part, f"series {i}")
     if values.ndim == 1:
         values = values[None]
     if values.ndim != 2:
@@ -298,13 +329,26 @@ def _channels_by_steps(part: Any, i: int) -> Float[np.ndarray, "C T"]:
     return values
 
 
-def _real(values: Any, name: str) -> np.ndarray:
+def real_array(values: Any, name: str) -> np.ndarray:
+    """Return real numbers in 32 or 64 bits, NaN where masked, of whatever holds them.
+
+    Raises:
+        SeriesError: they are complex, no numbers, beyond 64 bits, or unevenly nested.
+    """
     try:
-        array = np.asanyarray(values)
+        array = array_of(values, name)
         if array.dtype == object:
             array = array.astype(np.float64)
+    except SeriesError:
+        raise
+    except OverflowError:
+        raise SeriesError(
+            f"{name} holds a number beyond 64 bits, wanted finite 32-bit numbers: mark missing "
+            "values as NaN or rescale"
+        ) from None
     except (TypeError, ValueError) as error:
-        raise SeriesError(f"{name} is not numbers ({error}): wanted (channels, steps)") from None
+        kind = CellError if isinstance(error, TypeError) else SeriesError
+        raise kind(f"{name} is not numbers ({error}): wanted (channels, steps)") from None
     if array.dtype.kind not in "biuf":
         raise SeriesError(f"{name} holds {array.dtype}, wanted real numbers: convert it first")
     keeps = array.dtype.kind == "f" and array.dtype.itemsize <= 4 or array.dtype.itemsize <= 2

@@ -181,6 +181,8 @@ def _without(source: Any, missing: Sequence[Any]) -> Any:
 
 def _of_parts(parts: Sequence[Any], names: list[str] | None, asked: Asked) -> SeriesSet:
     """Read the parts of a list or dict one by one: paths, frames, arrays or SeriesSets."""
+    if not parts:
+        return _of_array([], asked)
     if parts and names is None and all(isinstance(part, str | os.PathLike) for part in parts):
         return read_paths(parts, asked)
     names = names or [str(i) for i in range(len(parts))]

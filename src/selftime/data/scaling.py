@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
@@ -25,7 +26,10 @@ channel counts as constant, is divided by 1, and comes out as 0."""
 _SMALLEST = 1e-35
 """Standard deviations below this count as 0 too: they are no normal 32-bit numbers."""
 SCALED_LIMIT = 1e12
-"""Scaled values that 32 bits cannot hold count as this much, so that nothing overflows after."""
+"""Scaled values count as no larger, so that nothing overflows after, and no stream remembers it."""
+SCALED_LEAST = 1e-30
+"""Scaled values that are smaller count as 0: products with weights would be no normal 32-bit
+numbers, with which convolutions take many times as long."""
 BLOCK_ROWS = 1 << 18
 """Rows that are summed at a time, so that series may be larger than memory."""
 
@@ -70,8 +74,17 @@ class Scaling(ABC):
         """Return the scale of each series and channel of a batch."""
 
     def apply(self, batch: Batch) -> Batch:
-        """Return the scaled series alone, without their scale."""
-        return self.scale_of(batch).apply(batch)
+        """Return the scaled series as encoders read them, without their scale.
+
+        Values are 0, or between :data:`SCALED_LEAST` and :data:`SCALED_LIMIT` in size.
+        """
+        scaled = self.scale_of(batch).apply(self.bound(batch))
+        values = scaled.values.clamp(-SCALED_LIMIT, SCALED_LIMIT)
+        return Batch(F.hardshrink(values, SCALED_LEAST), batch.observed)
+
+    def bound(self, batch: Batch) -> Batch:
+        """Return series whose wild values are no wilder than what was learned from; here all."""
+        return batch
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, exact to the bit; :func:`from_dict` reads them."""
@@ -146,13 +159,12 @@ class PerChannel(Scaling):
         """Return series whose steps are counted from the origin."""
         return measure_from(series, np.array(self.origin) if self.origin else None)
 
-    def apply(self, batch: Batch) -> Batch:
-        """Return the scaled series, wild values no wilder than the bounds."""
-        scale = self.scale_of(batch)
+    def bound(self, batch: Batch) -> Batch:
+        """Return series whose wild values are no wilder than the bounds."""
         if not self.low:
-            return scale.apply(batch)
+            return batch
         low, high = batch.values.new_tensor([self.low, self.high])[:, None, :, None]
-        return scale.apply(Batch(batch.values.clamp(low, high), batch.observed))
+        return Batch(batch.values.clamp(low, high), batch.observed)
 
     def count_wild(self, series: SeriesSet) -> int:
         """Return how many values lie beyond the bounds, and are learned from as if at them."""

@@ -1,16 +1,19 @@
 """Series and targets as scikit-learn gives them; the base of estimators that use a model."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from narwhals.dependencies import is_into_dataframe
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from selftime.data.arrays import SeriesError, array_of, real_array
 from selftime.data.channels import is_numbered, match_channels
 from selftime.data.labels import share_in_words
 from selftime.data.readers import read
@@ -119,7 +122,7 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
     if _is_matrix(X):
         X = validate_data(
             estimator,
-            X,
+            _with_numbers(X),
             reset=first,
             dtype=[np.float64, np.float32],  # the reader takes levels out in 64 bits
             ensure_all_finite="allow-nan",
@@ -134,6 +137,12 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
     if first and len(series) == len(X) > 1 and series.n_channels == 1:
         estimator._layout = "wide"
     return series
+
+
+def _with_numbers(X: Any) -> Any:
+    """Return a matrix as scikit-learn reads it: lists, tensors and objects as numbers."""
+    plain = isinstance(X, list) or hasattr(X, "detach") or getattr(X, "dtype", "") == "O"
+    return real_array(X, "X") if plain else X
 
 
 def _in_order(X: Any, y: Any) -> Any:
@@ -161,9 +170,10 @@ def _in_order(X: Any, y: Any) -> Any:
 
 def _column_of(y: Any) -> Any:
     """Return one label a series, in the type in which they came."""
-    if np.ndim(y) != 1:
-        return column_or_1d(y, warn=True)
-    return list(y) if isinstance(y, list | tuple) else np.asarray(y)
+    column = target_array(y)
+    if column.ndim != 1:
+        return column_or_1d(column, warn=True)
+    return list(y) if isinstance(y, list | tuple) else column
 
 
 def _is_matrix(X: Any) -> bool:
@@ -174,7 +184,7 @@ def _is_matrix(X: Any) -> bool:
         return all(isinstance(row, list) for row in X) and len({len(row) for row in X}) == 1
     if isinstance(X, str) or is_into_dataframe(X) or not (issparse(X) or hasattr(X, "__array__")):
         return False
-    array = X if issparse(X) else np.asarray(X)
+    array = X if issparse(X) else array_of(X, "X")
     return array.ndim < 3 and not (array.ndim == 1 and array.dtype == object)
 
 
@@ -186,10 +196,56 @@ def tags_of_series(tags: Tags) -> Tags:
 
 
 def target_matrix(y: Any) -> np.ndarray | None:
-    """Targets (N,K) of several columns; None where there is one value a series, or none."""
-    if y is None or isinstance(y, list) and len({np.ndim(row) for row in y}) > 1:
+    """Targets (N,K) of several columns; None where there is one value a series, or none.
+
+    Raises:
+        ValueError: targets that are no array, or cells of several columns that are no numbers.
+    """
+    if y is None:
         return None
-    array = np.asarray(y)
-    if array.dtype == object and array.ndim == 2:
-        array = array.astype(np.float64)  # None is NaN
-    return array if array.ndim == 2 and array.shape[1] > 1 else None
+    array = target_array(y)
+    if array.ndim != 2 or array.shape[1] < 2:
+        return None
+    return target_numbers(array) if array.dtype == object else array  # None is NaN
+
+
+def target_array(y: Any) -> np.ndarray:
+    """Return targets as an array.
+
+    Raises:
+        ValueError: sparse ones, or rows of unequal lengths.
+    """
+    if issparse(y):
+        raise ValueError("got sparse y, wanted one value a series, or an array: y.toarray()")
+    try:
+        return array_of(y, "y")
+    except SeriesError:
+        raise
+    except ValueError:
+        raise ValueError("got y nested unevenly, wanted one value or row a series") from None
+
+
+def target_numbers(array: np.ndarray) -> Float[np.ndarray, "..."]:
+    """Return targets as 64-bit numbers; None is NaN.
+
+    Raises:
+        ValueError: cells that are no real numbers, the first of them named.
+    """
+    if array.dtype.kind == "c":
+        raise ValueError("got complex y, wanted real numbers: y.real, or both parts as columns")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        text = str(next(value for value in array.flat if not _is_number(value)))[:_SHOWN]
+        raise ValueError(f"got {text!r} for a value, wanted numbers: use Classifier") from None
+
+
+_SHOWN = 40
+"""Letters of a value that a message quotes."""
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return value is None or float(value) < math.inf
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -7,11 +7,19 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite
 
-from selftime.estimators.inputs import TransferEstimator, series_in, target_matrix
+from selftime.estimators.inputs import (
+    TransferEstimator,
+    series_in,
+    target_matrix,
+    target_numbers,
+)
 from selftime.estimators.keeping import Kept
 from selftime.objectives.supervised.targets import Amount
 from selftime.tasks.evaluation.predictions import Predictions, predictions_of
 from selftime.tasks.transfer.strategies import check_transfer
+
+_LARGEST = 1e150
+"""Squares of larger values are beyond 64 bits."""
 
 
 class Regressor(RegressorMixin, TransferEstimator, Kept):  # type: ignore[misc] # no types there
@@ -73,6 +81,8 @@ class Regressor(RegressorMixin, TransferEstimator, Kept):  # type: ignore[misc] 
         if not known.any():
             raise ValueError("got y without a value for a single series, wanted some numbers")
         assert_all_finite(values[known], input_name="y")
+        if (largest := float(np.abs(values[known]).max())) > _LARGEST:
+            raise ValueError(f"got {largest:g} in y, wanted values up to {_LARGEST:g}: rescale")
         self._fit_strategy(series, known, values[known], Amount.of(values[known]), config)
         return self
 
@@ -117,9 +127,5 @@ def _values_of(targets: np.ndarray | None, y: Any) -> np.ndarray:
             "Regressor requires y to be passed, but the target y is None and the series carry no "
             "values: give y, or a source with a value for each series"
         )
-    try:
-        values = np.asarray(targets, np.float64)
-    except ValueError:
-        text = next(str(value) for value in targets if value is not None)
-        raise ValueError(f"got {text!r} for a value, wanted numbers: use Classifier") from None
+    values = target_numbers(np.asarray(targets))
     return values.reshape(len(values), -1)

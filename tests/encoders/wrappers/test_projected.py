@@ -42,6 +42,11 @@ def prepared(rows) -> Standardised:
     return encoder
 
 
+def test_features_that_hardly_move_are_not_blown_up():
+    mean, scale = standardisation(torch.tensor([[0.0, 1e-38], [1e-38, 0.0]]))
+    assert mean.isfinite().all() and scale.tolist() == pytest.approx([2**-0.5] * 2)
+
+
 def test_standardised_equals_plain_loops():
     X, new = draws(), draws(seed=1)
     got = prepared(X).embed(batch(new)).numpy()

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from stream_material import model_of, per_series, rocket
 
 import selftime
@@ -118,6 +119,9 @@ def test_steps_of_a_model_that_has_none():
         (None, [[1.0], [1.0, 2.0]], "got list (setting an array element with a sequence"),
         (None, None, "got values of shape (), wanted (2,) for one step"),
         (None, {"x": 1}, "got dict ("),
+        (None, [10**400, 1], "got list (int too large to convert to float), wanted numbers (2,)"),
+        (None, np.ones(2) * 1j, "got ndarray (complex numbers), wanted numbers (2,)"),
+        (None, torch.ones(2, device="meta"), "got Tensor ("),
     ],
 )
 def test_values_of_another_shape_or_kind(streams, value, said):

@@ -16,6 +16,10 @@ _LARGE = 2**16
 """Weights of a map from which 8 bits each are worth it, and rounding errors average out."""
 
 
+_STILL = 1e-30
+"""Standard deviations up to this count as 0: their inverse would leave 32 bits."""
+
+
 class VectorMap(nn.Module):
     """All that encoders share which map the vectors of another encoder."""
 
@@ -71,7 +75,7 @@ class Standardised(VectorMap, Encoder):
 def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (D,) and the factor (D,) that brings features (B,D) to mean squared length 1."""
     deviation = features.std(dim=0, correction=0)
-    moving = deviation[deviation > 0]
+    moving = deviation[deviation > _STILL]
     floor = 0.1 * moving.median() if len(moving) else torch.ones(())
     return features.mean(dim=0), features.shape[1] ** -0.5 / deviation.clamp(min=floor)
 

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float32, Float64, Int
 from torch import Tensor
 
+from selftime.data.arrays import array_of
 from selftime.data.batch import Batch
 from selftime.data.files import place_of
-from selftime.data.scaling import PerChannel, PerSeries, Scaling
+from selftime.data.scaling import SCALED_LEAST, SCALED_LIMIT, PerChannel, PerSeries, Scaling
 from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.streaming.base import Memory, Streamed, StreamError
@@ -38,9 +39,6 @@ class StreamScale(NamedTuple):
     high: Float32[np.ndarray, "1 C 1"] | None
 
 
-VALUE_LIMIT = 1e12
-"""Scaled values count as no larger, so that a wild one does not overflow in the network and go on
-as NaN for as long as the stream remembers it."""
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -48,8 +46,13 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     """Return values (S,C,k), and whether a single step was given."""
     step = (channels,) if streams is None else (streams, channels)
     try:
-        values = np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        found = array_of(x, "the step") if hasattr(x, "detach") else x
+        if isinstance(found, np.ma.MaskedArray):
+            found = np.ma.filled(found.astype(np.float64), np.nan)
+        if getattr(getattr(found, "dtype", None), "kind", "f") == "c":
+            raise TypeError("complex numbers")
+        values = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last of tensors
         raise StreamError(f"got {type(x).__name__} ({error}), wanted numbers {step}") from None
     if values.ndim == 0 and step == (1,):
         values = values[None]
@@ -70,7 +73,7 @@ def batch_from_cube(
 ) -> Batch:
     """Return values above an origin as 32-bit numbers; what is not finite is missing.
 
-    ``scale`` brings values to the model's units, within ±:data:`VALUE_LIMIT`.
+    ``scale`` brings values to the model's units, to the bit as :meth:`Scaling.apply` does.
     """
     observed = np.isfinite(cube)
     if origin is not None:
@@ -81,9 +84,10 @@ def batch_from_cube(
             values = np.minimum(np.maximum(values, scale.low), scale.high)
         with np.errstate(over="ignore"):
             scaled = (values - scale.mean) / scale.std
-            if not np.isfinite(scaled).all():  # as in Scale.apply
+            if not np.isfinite(scaled).all():
                 scaled = (values / 4 - scale.mean / 4) / (scale.std / 4)
-        values = _clip(scaled, VALUE_LIMIT)
+        values = _clip(scaled, SCALED_LIMIT)
+        values[np.abs(values) <= SCALED_LEAST] = 0.0
     return Batch(torch.from_numpy(values), torch.from_numpy(observed))
 
 
@@ -303,10 +307,8 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
         if config.of == "step":
             raise StreamError("got of='step' and a window, which has one vector: leave out one")
 
-        def embed(x: Batch) -> Tensor:  # values as bounded as those of batch_from_cube
-            scaled = scaling.apply(x)
-            values = scaled.values.clamp(-VALUE_LIMIT, VALUE_LIMIT)
-            return encoder.embed(Batch(values, scaled.observed))
+        def embed(x: Batch) -> Tensor:
+            return encoder.embed(scaling.apply(x))
 
         shape = (streams, len(channels), config.window)
         return Windowed(embed, shape, encoder.dim, config.every)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from selftime.data.periods import season_of
+from selftime.data.scaling import SCALED_LIMIT
 from selftime.tasks.forecasting.covariates import (
     Covariates,
     KnownCovariates,
@@ -250,7 +251,7 @@ class FittedForecaster:
         past = [last_steps(h - e[: len(h)], L).T for h, e in zip(scaled, effects, strict=True)]
         H = self.offsets.shape[2]
         ahead = [e[len(h) : len(h) + H].T for h, e in zip(scaled, effects, strict=True)]
-        return np.stack(past), np.stack(ahead)
+        return np.clip(np.stack(past), -SCALED_LIMIT, SCALED_LIMIT), np.stack(ahead)
 
     def _fill_ends(
         self,
