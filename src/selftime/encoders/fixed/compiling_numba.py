@@ -54,9 +54,11 @@ def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
     """Compile to machine code that is kept on disk; only with ``reorder`` may sums be reordered."""
     # Reordered sums are fused and vectorised; the others are those of `rocket_torch` to the bit.
     flags = {"reassoc", "nsz", "contract"} if reorder else False
+    # Inlined, or a process that compiles runs another copy of an inner loop than those that load.
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=flags, forceinline=True)
 
     def decorate(function: Function) -> Function:
-        fast: Any = numba.njit(nogil=True, error_model="numpy", fastmath=flags)(function)
+        fast: Any = compiled(function)
         try:
             fast._cache = KernelCache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:  # no folder of numba's can be written
