@@ -9,8 +9,6 @@ from selftime.data import files
 
 ON_FILES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
 """What Python reports, before it happens, of what a writer does on disk; the rest is patched."""
-DEAD = 2**22 + 1
-"""No process has this number: Linux goes up to 2^22."""
 
 
 def killed_before(operation: int, work: Callable[[], object]) -> bool:
