@@ -21,9 +21,9 @@ from selftime.data.files import (
     begin_successor,
     clear_successor,
     has_successor,
+    install_successor,
     remove_folder,
     restore,
-    succeed,
     successor_of,
     sweep,
     sweep_below,
@@ -297,7 +297,7 @@ def test_a_folder_stays_until_what_is_made_beside_it_call_by_call_is_whole(tmp_p
     beside = begin_successor(run)
     assert not (beside / "one").exists()
     (beside / "one").write_text("new")
-    succeed(run, OWN)
+    install_successor(run, OWN)
     assert listed(tmp_path) == ["run"] and listed(run) == ["notes.txt", "one"]
     assert not has_successor(run) and (run / "one").read_text() == "new"
 
@@ -306,7 +306,7 @@ def test_a_folder_stays_until_what_is_made_beside_it_call_by_call_is_whole(tmp_p
 def test_either_is_there_whenever_the_exchange_is_killed(tmp_path, swap):
     def renew():
         (begin_successor(run) / "one").write_text("new")
-        succeed(run, OWN)
+        install_successor(run, OWN)
 
     operation, killed = 0, True
     while killed:

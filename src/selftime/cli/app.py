@@ -48,18 +48,18 @@ class Program(TyperGroup):
             signum = getattr(error, "signum", 0)  # a run that saved its state says which
             if signum:
                 stop(str(error), code=128 + signum)
-            stop(f"interrupted, {_left_behind()}", code=130)
+            stop(f"interrupted, {_remains()}", code=130)
         except Terminated:
-            stop(f"terminated, {_left_behind()}", code=143)
+            stop(f"terminated, {_remains()}", code=143)
         except (ValueError, OSError) as error:  # SeriesError and ModelError are ValueErrors
             is_full = getattr(error, "errno", None) in (ENOSPC, EDQUOT, EFBIG)
             stop(in_one_line(error), code=1 if is_full else 2)
 
 
-def _left_behind() -> str:
-    from selftime.cli.files import left_behind
+def _remains() -> str:
+    from selftime.cli.files import remains
 
-    return left_behind()
+    return remains()
 
 
 def stop(message: str, *, code: int) -> NoReturn:

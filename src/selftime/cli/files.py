@@ -32,12 +32,12 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
     target = Path(path).expanduser()
     if target.suffix.lower() not in suffixes:
         raise ValueError(f"{target}: wanted a name ending in {', '.join(suffixes)}")
+    check_place(target)
     if target.is_dir() or (os.path.lexists(target) and not force):
         mend = "choose another --out" + ("" if target.is_dir() else ", or --force to replace it")
         raise FileExistsError(f"{target} exists: {mend}")
     if target.exists() and sum(_holds(found, target) for found in named_files()) > 1:
         raise FileExistsError(f"{target} is read by this command: choose another --out")
-    check_place(target)
 
 
 def named_files() -> Iterator[Path]:
@@ -56,13 +56,13 @@ def named_places() -> Iterator[str]:
         yield os.path.expanduser(name)
 
 
-def left_behind() -> str:
+def remains() -> str:
     """Say what was left of the command that was ended."""
     places = sys.modules.get("selftime.report.places")
     if places is None:  # nothing is written before it is asked
         return "nothing half-written was left"
     found = [Path(word) for word in named_places() if os.path.lexists(word)]
-    return str(places.left_behind(found))
+    return str(places.remains_of(found))
 
 
 def _holds(found: Path, target: Path) -> bool:
@@ -81,11 +81,11 @@ def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
         OSError: its folder cannot be written.
     """
     target = Path(path).expanduser()
+    check_place(target)
     is_saved = (target / "config.json").is_file()
     if os.path.lexists(target) and not (force and is_saved):
         mend = ", or --force to replace it" if is_saved else ""
         raise FileExistsError(f"{target} exists: choose another {option}{mend}")
-    check_place(target)
 
 
 def check_results(out: str, picture: str | None, save: str | None, *, force: bool) -> None:

@@ -144,8 +144,8 @@ def _put(draft: Path, final: Path, overwrite: bool, own: re.Pattern[str] | None)
     if not overwrite or not is_there:
         os.rename(draft, final)
     elif not _exchange(draft, final):
-        with _draft_in(final.parent, Path.mkdir, "old") as aside:
-            os.rename(final, aside / final.name)
+        with _draft_in(final.parent, Path.mkdir, "old") as holder:
+            os.rename(final, holder / final.name)
             os.rename(draft, final)
     _to_disk(final.parent)
 
@@ -210,7 +210,7 @@ def has_successor(folder: Path) -> bool:
     return (successor_of(folder) / MARK).is_file()
 
 
-def succeed(folder: Path, own: re.Pattern[str]) -> None:
+def install_successor(folder: Path, own: re.Pattern[str]) -> None:
     """Put what was made beside a folder into its place; ``own`` as in :func:`whole_folder`."""
     final, beside = Path(os.path.realpath(folder)), successor_of(folder)
     with _room_for(folder), only_writer(final):

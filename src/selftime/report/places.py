@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selftime.data.files import drafts_left, is_free, place_of
+from selftime.data.files import drafts_left, is_free, place_of, sweep
 from selftime.data.places import check_place
 from selftime.engine.training.run_folder import COMPARISON, ROOM, RUN_FILE, Run, only_run
 
@@ -15,11 +15,14 @@ from selftime.engine.training.run_folder import COMPARISON, ROOM, RUN_FILE, Run,
 def check_output(path: str | os.PathLike[str], size: int = 0) -> None:
     """Check, before any work, that a file or folder of about so many bytes can be written.
 
+    What killed processes left beside it is put right.
+
     Raises:
         OSError: its folder cannot be written or is a file, its name is too long, or the disk has
             no room.
     """
     check_place(place_of(path), size)
+    sweep(place_of(path).parent)
 
 
 @contextmanager
@@ -66,7 +69,7 @@ def check_folder(target: Path, *, overwrite: bool, again: str = "") -> None:
         )
 
 
-def left_behind(places: Iterable[Path]) -> str:
+def remains_of(places: Iterable[Path]) -> str:
     """Say what a command that was ended left at the places that it was to write to."""
     for place in places:
         record = record_in(Run(folder=place).work)

@@ -20,11 +20,11 @@ from selftime.data.files import (
     begin_successor,
     clear_successor,
     has_successor,
+    install_successor,
     is_free,
     place_of,
     remove_folder,
     restore,
-    succeed,
     successor_of,
     sweep,
     sweep_below,
@@ -115,7 +115,7 @@ class Run:
 
     @property
     def work(self) -> Path:
-        """Where the run is made: its folder, or one beside it that will replace it."""
+        """The folder in which the run is made: its own, or one beside it that will replace it."""
         return successor_of(self.folder) if has_successor(self.folder) else self.folder
 
     @property
@@ -210,7 +210,10 @@ def only_run(folder: Path, size: int = 0) -> Iterator[None]:
         put_in_place(folder)
         for home in (folder, successor_of(folder)):
             sweep_below(home) if (home / RUN_FILE).is_file() else sweep(home)
-        yield
+        try:
+            yield
+        finally:
+            put_in_place(folder)
 
 
 @contextmanager
@@ -222,9 +225,15 @@ def fresh_run(folder: Path) -> Iterator[Path]:
 
 
 def put_in_place(folder: Path) -> None:
-    """Let a run that was made beside a folder, and is finished, take its place."""
-    if has_successor(folder) and status_in(successor_of(folder)) == "finished":
-        succeed(folder, OWN)
+    """Let a run that was made beside a folder, and is finished, take its place.
+
+    One that was not begun is removed.
+    """
+    beside = successor_of(folder)
+    if has_successor(folder) and status_in(beside) == "finished":
+        install_successor(folder, OWN)
+    elif has_successor(folder) and not (beside / RUN_FILE).is_file():
+        remove_folder(beside)
     clear_successor(folder)
 
 
