@@ -238,14 +238,14 @@ def bits_of(out: Path) -> str | None:
     if not out.exists():
         return None
     paths = sorted(path for path in out.rglob("*") if path.is_file()) if out.is_dir() else [out]
+    within = {path: path.relative_to(out) for path in paths}
+    own = [path for path in paths if not any(p.startswith(".") for p in within[path].parts)]
+    if not own or (out.is_dir() and is_running(out)):
+        return None
     found = hashlib.sha256()
-    for path in paths:
-        within = path.relative_to(out).as_posix()
-        hidden = any(part.startswith(".") for part in Path(within).parts)
-        if within == "run.json" and json.loads(path.read_text()).get("status") != "finished":
-            return None
-        if not hidden and "checkpoints" not in within and path.name != NOTES:
-            found.update(f"{within}\0".encode() + content(path))
+    for path in own:
+        if within[path].parts[:1] != ("checkpoints",) and path.name != NOTES:
+            found.update(f"{within[path]}\0".encode() + content(path))
     return found.hexdigest()
 
 
@@ -348,6 +348,8 @@ def left_in(here: Path) -> list[str]:
 
 def crash(stage: Stage, points: int | None) -> Counter[str]:
     """End a door before each of its operations, or before some of them, spread evenly."""
+    if points == 0:
+        return Counter()
     many = operations_of(silently(stage, stage.fresh()))
     some = range(2 * many) if points is None else np.linspace(0, many - 1, points).round()
     found: Counter[str] = Counter()
@@ -389,15 +391,15 @@ def kill(stage: Stage, dice: np.random.Generator) -> Counter[str]:
         found[signal.Signals(number).name] += 1
         found["in time"] += said.code not in (0, 2)
         if "nothing half-written was left" in said.text:
-            left = [*left_in(here), *["a run that was stopped"] * is_running(here)]
+            left = [*left_in(here), *["a run that was stopped"] * is_running(here / "run")]
             found["claims"] += bool(left)
             if left:
                 print(f"{stage.door.name}: {said.text} but {left}", file=sys.stderr)
     return found + stage.judge(here)
 
 
-def is_running(here: Path) -> bool:
-    path = here / "run" / "run.json"
+def is_running(run: Path) -> bool:
+    path = run / "run.json"
     return path.is_file() and json.loads(path.read_text())["status"] == "running"
 
 

@@ -61,7 +61,7 @@ def remains() -> str:
     places = sys.modules.get("selftime.report.places")
     if places is None:  # nothing is written before it is asked
         return "nothing half-written was left"
-    found = [Path(word) for word in named_places() if os.path.lexists(word)]
+    found = [Path(word) for word in named_places() if os.path.lexists(os.path.dirname(word) or ".")]
     return str(places.remains_of(found))
 
 

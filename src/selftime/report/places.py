@@ -70,9 +70,11 @@ def check_folder(target: Path, *, overwrite: bool, again: str = "") -> None:
 
 
 def remains_of(places: Iterable[Path]) -> str:
-    """Say what a command that was ended left at the places that it was to write to."""
+    """Say what is left, at the places it was to write to, of a command that was ended."""
     for place in places:
-        record = record_in(Run(folder=place).work)
+        sweep(place.parent)
+        work = Run(folder=place).work
+        record = record_in(work) if os.path.lexists(work) else {}
         if record.get("status") == "running":
             how = "the same command" if record.get("command") == "race" else "--resume"
             return f"{place} holds what was done so far: {how} goes on with it"

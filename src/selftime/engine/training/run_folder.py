@@ -208,6 +208,7 @@ def only_run(folder: Path, size: int = 0) -> Iterator[None]:
     with only_writer(folder):
         restore(folder)
         put_in_place(folder)
+        sweep(successor_of(folder).parent)
         for home in (folder, successor_of(folder)):
             sweep_below(home) if (home / RUN_FILE).is_file() else sweep(home)
         try:
