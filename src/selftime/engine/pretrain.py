@@ -90,6 +90,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         ValueError: bad input, one series, an unknown name, an encoder or dim beside a ready
             objective, a dim below 1, steps or config for a closed form, or a folder that holds
             another run.
+        OSError: the folder of the run cannot be written, its disk has no room, or another process
+            writes there.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     if dim is not None and dim < 1:
