@@ -106,4 +106,4 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(tmp_path, 
     result = invoke(tmp_path / "nothing.csv", "--out", tmp_path / "new" / "f.csv")
     assert result.exit_code == 2 and f"{tmp_path} may not be written to" in result.stderr
     with pytest.raises(PermissionError, match="may not be written to"):
-        files.check_run_folder(tmp_path / "run", force=False)
+        files.claim_run_folder(tmp_path / "run", force=False)

@@ -18,18 +18,23 @@ from selftime.cli.files import TABLE_SUFFIXES, check_file
 from selftime.cli.terminal import note, open_streams, show
 from selftime.data import files
 from selftime.door import through
-from selftime.report.folder import check_folder
+from selftime.report.places import check_folder
 
 FILLING = """
 import os, signal, sys
 from pathlib import Path
-from selftime.cli.app import terminate
+from selftime.cli import main
 from selftime.data.files import whole_folder
-signal.signal(signal.SIGTERM, terminate)
-with whole_folder(Path(sys.argv[1]), overwrite=True) as folder:
-    (folder / "half.txt").write_text("half")
-    os.kill(os.getpid(), signal.Signals[sys.argv[2]])
-    signal.pause()
+def fill():
+    with whole_folder(Path(target), overwrite=True) as folder:
+        (folder / "half.txt").write_text("half")
+        os.kill(os.getpid(), signal.Signals[name])
+        signal.pause()
+import selftime as st
+target, name = sys.argv[1:]
+sys.argv[1:] = ["methods"]
+st.methods = fill
+main()
 """
 
 

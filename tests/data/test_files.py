@@ -1,21 +1,32 @@
 """Whatever is written is there whole or not at all, old or new, at every moment of a crash."""
 
+import errno
 import json
 import os
 import re
+import resource
+import stat
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from kill_points import DEAD, killed_before
+from kill_points import killed_before
+from safetensors.numpy import save_file
 
 import selftime as st
-from selftime.data import files
+from selftime.data import files, places
 from selftime.data.files import (
+    append_line,
+    begin_successor,
+    clear_successor,
+    has_successor,
+    install_successor,
     remove_folder,
     restore,
+    successor_of,
     sweep,
+    sweep_below,
     whole_folder,
     write_file,
     write_json,
@@ -43,9 +54,15 @@ def words_in(folder):
     return [path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
-def hidden(kind, name="", pid=DEAD, machine=None):
-    mark = f".{kind}-{pid}-{machine or files._machine()}-0123abcd"
-    return f"{mark}-{name}" if name else mark
+DRAFT, OLD = ".draft-0123abcd", ".old-0123abcd"
+"""Names that a process might have given which has ended: nobody holds them."""
+
+
+def move_aside(folder):
+    """Leave a folder as a process does that is killed between two renames."""
+    aside = folder.with_name(OLD)
+    aside.mkdir()
+    return folder.rename(aside / folder.name).parent
 
 
 def listed(folder):
@@ -123,7 +140,7 @@ def test_a_model_that_was_moved_aside_is_loaded(tmp_path):
     x = np.random.default_rng(0).normal(size=(8, 1, 30)).astype(np.float32)
     model = st.pretrain(x, encoder="quantiles")
     for place in (tmp_path / "mine", tmp_path / "run" / "model"):
-        model.save(place).rename(place.with_name(hidden("old", place.name)))
+        move_aside(model.save(place))
     for place in (tmp_path / "mine", tmp_path / "run"):
         assert st.load(place).embed(x).tolist() == model.embed(x).tolist()
 
@@ -191,40 +208,158 @@ def test_a_link_is_followed(tmp_path):
 
 
 def test_drafts_of_dead_processes_alone_are_swept(tmp_path):
-    swept = [hidden("draft"), hidden("old", "run")]
-    stay = [hidden("draft", pid=os.getpid()), hidden("draft", machine="elsewhere"), ".draft-mine"]
-    for name in (*swept, *stay, "run"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "half").write_text("half")
-    (tmp_path / hidden("draft").replace("0123", "9999")).write_text("half a file")
+    fill(tmp_path / "run", "old")
+    move_aside(tmp_path / "run")
+    (tmp_path / DRAFT / "deep").mkdir(parents=True)
+    (tmp_path / DRAFT / "deep" / "half").write_text("half")
+    for name in (".draft-89abcdef", ".lock-0123abcd", ".draft-mine", ".next-0123abcd"):
+        (tmp_path / name).write_text("half a file")
+    with whole_folder(tmp_path / "more", overwrite=False) as living:
+        write_file(tmp_path / "a", b"")
+        stay = [".draft-mine", ".next-0123abcd", living.name, "run", "a"]
+        assert listed(tmp_path) == sorted(stay)
+    assert words_in(tmp_path / "run") == ["old"] * 3
+
+
+def test_a_draft_of_a_file_system_without_locks_is_dead_after_a_day(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(places.fcntl, "flock", unsupported)
+    for name in (DRAFT, ".draft-89abcdef"):
+        (tmp_path / name).write_text("half a file")
+    os.utime(tmp_path / DRAFT, (0, 0))
     write_file(tmp_path / "a", b"")
-    assert listed(tmp_path) == sorted([*stay, "run", "a"])
-
-
-def test_drafts_say_who_writes(tmp_path):
-    with whole_folder(tmp_path / "run", overwrite=False) as draft:
-        machine = re.sub(r"\W", "_", os.uname().nodename)[:32]
-        assert re.fullmatch(rf"\.draft-{os.getpid()}-{machine}-[0-9a-f]{{8}}", draft.name)
-        sweep(tmp_path)
-        assert draft.is_dir()  # its process is not dead
+    fill(tmp_path / "run", "new")
+    assert listed(tmp_path) == [".draft-89abcdef", "a", "run"]
 
 
 def test_a_reader_waits_for_a_living_writer(tmp_path, monkeypatch):
-    aside = tmp_path / hidden("old", "run", pid=os.getpid())
-    aside.mkdir()
+    fill(tmp_path / "run", "old")
+    aside = move_aside(tmp_path / "run")
+    handle = places.hold(aside)
     slept = []
 
     def sleep(seconds):
         slept.append(seconds)
-        (tmp_path / "run").mkdir()
+        fill(tmp_path / "run", "new")
 
     monkeypatch.setattr(time, "sleep", sleep)
     restore(tmp_path / "run")
-    assert slept == [0.01] and aside.is_dir()
+    assert slept == [0.01] and words_in(tmp_path / "run") == ["new"] * 3 and aside.is_dir()
     monkeypatch.setattr(files, "PATIENCE", 0.0)  # a writer that hangs
-    (tmp_path / "run").rmdir()
+    remove_folder(tmp_path / "run")
     restore(tmp_path / "run")
-    assert listed(tmp_path) == ["run"]
+    assert words_in(tmp_path / "run") == ["old"] * 3
+    os.close(handle)
+
+
+OWN = re.compile("one|two|deep/three")
+
+
+def test_files_of_others_go_over_into_the_new_folder(tmp_path, swap):
+    run = tmp_path / "run"
+    fill(run, "old")
+    (run / "deep" / "mine").mkdir()
+    (run / "deep" / "mine" / "notes.txt").write_text("precious")
+    (run / "link").symlink_to("deep")
+    (run / "nowhere").symlink_to("gone")
+    (run / DRAFT).write_text("half a file")
+    with whole_folder(run, overwrite=True, own=OWN) as draft:
+        (draft / "one").write_text("new")
+    assert listed(run) == ["deep", "link", "nowhere", "one"]
+    assert (run / "one").read_text() == "new" and not (run / "two").exists()
+    assert (run / "deep" / "mine" / "notes.txt").read_text() == "precious"
+    assert (run / "link").is_symlink() and os.readlink(run / "nowhere") == "gone"
+
+
+def test_they_are_copied_where_there_are_no_links(tmp_path, monkeypatch):
+    fill(tmp_path / "run", "old")
+    (tmp_path / "run" / "notes.txt").write_text("precious")
+
+    def refuse(*_, **__):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with whole_folder(tmp_path / "run", overwrite=True, own=OWN):
+        pass
+    assert (tmp_path / "run" / "notes.txt").read_text() == "precious"
+
+
+def test_a_folder_stays_until_what_is_made_beside_it_call_by_call_is_whole(tmp_path, swap):
+    run = tmp_path / "run"
+    fill(run, "old")
+    (run / "notes.txt").write_text("precious")
+    beside = begin_successor(run)
+    (beside / "one").write_text("half")
+    assert has_successor(run) and beside == successor_of(run)
+    assert sorted(words_in(run)) == ["old", "old", "old", "precious"]
+    beside = begin_successor(run)
+    assert not (beside / "one").exists()
+    (beside / "one").write_text("new")
+    install_successor(run, OWN)
+    assert listed(tmp_path) == ["run"] and listed(run) == ["notes.txt", "one"]
+    assert not has_successor(run) and (run / "one").read_text() == "new"
+
+
+@pytest.mark.late
+def test_either_is_there_whenever_the_exchange_is_killed(tmp_path, swap):
+    def renew():
+        (begin_successor(run) / "one").write_text("new")
+        install_successor(run, OWN)
+
+    operation, killed = 0, True
+    while killed:
+        run = tmp_path / str(operation) / "run"
+        fill(run, "old")
+        (run / "notes").write_text("mine")
+        killed = killed_before(operation, renew)
+        restore(run)
+        clear_successor(run)
+        assert words_in(run) in (["old", "mine", "old", "old"], ["mine", "new"])
+        sweep_below(run.parent)
+        assert listed(run.parent) in (["run"], [successor_of(run).name, "run"])
+        if has_successor(run):
+            assert (run / "one").read_text() == "old"
+        operation += 1
+    assert operation > 15 and listed(run.parent) == ["run"] and words_in(run) == ["mine", "new"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_modes_follow_the_mask_of_the_user(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with whole_folder(tmp_path / "run", overwrite=False) as draft:
+            save_file({"a": np.ones(3)}, draft / "tensors")
+            (draft / "deep").mkdir()
+            (draft / "deep" / "text").write_text("x")
+        write_file(tmp_path / "a", b"")
+    finally:
+        os.umask(before)
+    for path in ("run/tensors", "run/deep/text", "a"):
+        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_full_disk_is_one_error_that_names_the_target(tmp_path):
+    fill(tmp_path / "run", "old")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        whole = whole_folder(tmp_path / "run", overwrite=True)
+        with pytest.raises(OSError) as by_tensors, whole as draft:
+            save_file({"a": np.ones(1000)}, draft / "tensors")
+        with pytest.raises(OSError) as by_bytes:
+            write_file(tmp_path / "a", bytes(2000))
+        with pytest.raises(OSError) as by_line:
+            append_line(tmp_path / "b", "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    for found, name in ((by_tensors, "run"), (by_bytes, "a"), (by_line, "b")):
+        assert found.value.errno == errno.EFBIG and found.value.filename == str(tmp_path / name)
+        assert found.value.strerror.endswith(
+            ": make room and call again; what stood there before still does"
+        )
+    assert words_in(tmp_path / "run") == ["old"] * 3 and listed(tmp_path) == ["b", "run"]
 
 
 def test_nothing_to_restore_is_no_error(tmp_path):

@@ -1,7 +1,8 @@
 """The program: its name, its version, its errors in one line, and how it is ended."""
 
 import signal
-import sys
+from contextlib import ExitStack
+from errno import EDQUOT, EFBIG, ENOSPC
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any, ClassVar, NoReturn
@@ -13,17 +14,23 @@ from selftime.cli.terminal import note, open_streams
 from selftime.door import through
 
 
+class Terminated(SystemExit):
+    """SIGTERM: ends the program through every clean-up on the way out."""
+
+
 class Program(TyperGroup):
     """The commands, with errors said in one line and no traceback.
 
-    Exit codes: 0 done, 1 no line of a stream could be read, 2 wrong input or usage, 130 stopped by
-    Ctrl-C, 143 by SIGTERM.
+    Exit codes: 0 done, 1 a full disk or no line of a stream that could be read, 2 wrong input or
+    usage, 130 stopped by Ctrl-C, 143 by SIGTERM.
 
     Attributes:
         words: of the command line, as they were given.
+        held: what is let go of when the command ends, such as a folder that it alone may write.
     """
 
     words: ClassVar[tuple[str, ...]] = ()
+    held: ClassVar[ExitStack] = ExitStack()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep the words, so that a command can say how to go on."""
@@ -33,7 +40,7 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            with through("command line", note):
+            with through("command line", note), Program.held:
                 return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe has gone; typer ends quietly
@@ -41,9 +48,18 @@ class Program(TyperGroup):
             signum = getattr(error, "signum", 0)  # a run that saved its state says which
             if signum:
                 stop(str(error), code=128 + signum)
-            stop("interrupted, nothing half-written was left", code=130)
+            stop(f"interrupted, {_remains()}", code=130)
+        except Terminated:
+            stop(f"terminated, {_remains()}", code=143)
         except (ValueError, OSError) as error:  # SeriesError and ModelError are ValueErrors
-            stop(in_one_line(error), code=2)
+            is_full = getattr(error, "errno", None) in (ENOSPC, EDQUOT, EFBIG)
+            stop(in_one_line(error), code=1 if is_full else 2)
+
+
+def _remains() -> str:
+    from selftime.cli.files import remains
+
+    return remains()
 
 
 def stop(message: str, *, code: int) -> NoReturn:
@@ -94,6 +110,5 @@ def main() -> None:
 
 
 def terminate(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    """End on SIGTERM through every clean-up on the way out."""
-    typer.echo("selftime: terminated, nothing half-written was left", err=True)
-    sys.exit(143)
+    """End on SIGTERM; what was left is said once all is cleaned up."""
+    raise Terminated(143)

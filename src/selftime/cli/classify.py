@@ -66,6 +66,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     count = int(labelled.labelled.sum())
     if not count:
         raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
+    files.check_room(out or files.STDOUT, len(asked or ()), 16, save=save)
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
     result: dict[str, Any] = {"strategy": classifier.strategy_, "why": classifier.why_}

@@ -54,7 +54,7 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import comparison_table
 
     if out:
-        files.check_run_folder(Path(out), force=force)
+        files.claim_run_folder(Path(out), force=force)
     labelled = read(train)
     labelled, judged = (labelled, read(test)) if test else st.hold_out(labelled, seed=seed)
     found = st.compare(

@@ -30,11 +30,10 @@ def demo(
     """
     import selftime as st
     from selftime.report.pictures.maps import overview
-    from selftime.report.pictures.palette import save_picture
     from selftime.report.tables import comparison_table
 
     target = Path(out) if out else free_folder("selftime-demo", force=force)
-    files.check_run_folder(target, force=force)
+    files.claim_run_folder(target, force=force)
     train, test = st.read(f"{SPEECH}:train"), st.read(f"{SPEECH}:test")
     terminal.note(f"{len(train)} utterances to learn from, {len(test)} to be judged on.")
     start = time.perf_counter()
@@ -42,9 +41,15 @@ def demo(
     learning = time.perf_counter() - start
     found = st.compare(model, train, test, progress=True)
     run = st.write_comparison(
-        target, found, train=train, test=test, command="demo", title=TITLE, overwrite=force
+        target,
+        found,
+        train=train,
+        test=test,
+        command="demo",
+        title=TITLE,
+        pictures={"overview.png": overview(train, title="Nine speakers")},
+        overwrite=force,
     )
-    save_picture(overview(train, title="Nine speakers"), target / "overview.png")
     seconds = time.perf_counter() - start
     paths = sorted(str(path) for path in target.iterdir())
     paths.sort(key=lambda path: path != str(run.page))

@@ -31,7 +31,9 @@ def embed(  # noqa: PLR0913 - the signature is the command line
 
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
     series = read(data)
-    found = st.embed(options.model_in(model), series, progress=True)
+    own = options.model_in(model)
+    files.check_room(out, len(series), own.dim)
+    found = st.embed(own, series, progress=True)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     dim = found.vectors.shape[1]
     result = {"out": out, "series": len(series), "dim": dim}

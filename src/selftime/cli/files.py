@@ -32,23 +32,37 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
     target = Path(path).expanduser()
     if target.suffix.lower() not in suffixes:
         raise ValueError(f"{target}: wanted a name ending in {', '.join(suffixes)}")
+    check_place(target)
     if target.is_dir() or (os.path.lexists(target) and not force):
         mend = "choose another --out" + ("" if target.is_dir() else ", or --force to replace it")
         raise FileExistsError(f"{target} exists: {mend}")
     if target.exists() and sum(_holds(found, target) for found in named_files()) > 1:
         raise FileExistsError(f"{target} is read by this command: choose another --out")
-    check_place(target)
 
 
 def named_files() -> Iterator[Path]:
     """Yield every file and folder that a word of the command line names."""
+    for word in named_places():
+        if os.path.lexists(word):
+            yield Path(word)
+        else:
+            yield from map(Path, glob.glob(word, recursive=True))
+
+
+def named_places() -> Iterator[str]:
+    """Yield every word of the command line that may name a place."""
     for word in Program.words:
         name = word.partition("=")[2] if word.startswith("--") else word.removeprefix("-o")
-        whole = os.path.expanduser(name)
-        if os.path.lexists(whole):
-            yield Path(whole)
-        else:
-            yield from map(Path, glob.glob(whole, recursive=True))
+        yield os.path.expanduser(name)
+
+
+def remains() -> str:
+    """Say what was left of the command that was ended."""
+    places = sys.modules.get("selftime.report.places")
+    if places is None:  # nothing is written before it is asked
+        return "nothing half-written was left"
+    found = [Path(word) for word in named_places() if os.path.lexists(os.path.dirname(word) or ".")]
+    return str(places.remains_of(found))
 
 
 def _holds(found: Path, target: Path) -> bool:
@@ -67,11 +81,11 @@ def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
         OSError: its folder cannot be written.
     """
     target = Path(path).expanduser()
+    check_place(target)
     is_saved = (target / "config.json").is_file()
     if os.path.lexists(target) and not (force and is_saved):
         mend = ", or --force to replace it" if is_saved else ""
         raise FileExistsError(f"{target} exists: choose another {option}{mend}")
-    check_place(target)
 
 
 def check_results(out: str, picture: str | None, save: str | None, *, force: bool) -> None:
@@ -94,39 +108,50 @@ def write_out(out: str, columns: Mapping[str, Any], *, force: bool, safe_cells: 
 
 
 def check_place(target: Path) -> None:
-    """Before any work: the folder of a result can be written, or made.
+    """Before any work: the folder of a result can be written, or made, and its name is short.
 
     Raises:
-        PermissionError: it may not be written.
-        NotADirectoryError: it is a file.
+        OSError: it cannot: why, and what to do.
     """
-    folder = next(parent for parent in target.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file, wanted a folder: choose another --out")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder} may not be written to: choose another --out")
+    from selftime.report.places import check_output
+
+    check_output(target)
 
 
-def check_run_folder(target: Path, *, force: bool, again: str = "") -> None:
-    """Before any work: nothing is in the way.
+SAVED = 32_000_000
+"""Bytes of a saved estimator with its model, about."""
+
+
+def check_room(out: str, rows: int, columns: int, *, save: str | None = None) -> None:
+    """Before the work: there is room for a table of numbers, and for what is saved beside it.
+
+    Raises:
+        OSError: the disk has less room.
+    """
+    from selftime.report.places import check_output
+
+    if out != STDOUT:  # a csv takes a dozen bytes a number, other formats four
+        check_output(out, rows * columns * (12 if Path(out).suffix.lower() == ".csv" else 4))
+    if save:
+        check_output(save, SAVED)
+
+
+def claim_run_folder(target: Path, *, force: bool, again: str = "", resume: bool = False) -> None:
+    """Before any work: nothing is in the way, and nobody else writes there until the command ends.
 
     Args:
         target: the folder.
         force: replace a run that stands there.
         again: a command that goes on with its own run that was stopped, and may find it there.
+        resume: a run is to go on, so that it must be there.
 
     Raises:
         FileExistsError: something stands there and may not be replaced.
+        OSError: another process writes there, or it cannot be written.
     """
-    from selftime.report.folder import check_folder, record_in
+    from selftime.report.places import claim_folder
 
-    check_place(target)
-    found = record_in(target) if target.is_dir() and not force else {}
-    stopped = found.get("status") == "running"
-    if stopped and again and found.get("command") == again:
+    if int(os.environ.get("RANK", "0")) > 0:  # of several processes the first one writes
         return
-    if stopped:
-        raise FileExistsError(
-            f"{target} holds a run that was stopped: --resume goes on with it, --force begins anew"
-        )
-    check_folder(target, overwrite=force)
+    claim = claim_folder(target.expanduser(), overwrite=force, again=again, resume=resume)
+    Program.held.enter_context(claim)

@@ -57,6 +57,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
 
     files.check_results(out, picture, save, force=force)
     series = read(data)
+    files.check_room(out, len(series) * horizon, 8 * series.n_channels, save=save)
     forecaster = st.Forecaster(
         options.model_in(model) if model else None,
         strategy=strategy,

@@ -80,9 +80,9 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     Example: selftime pretrain sample:JapaneseVowels:train --objective ts2vec --out run-ts2vec
     """
     import selftime as st
+    from selftime.report.folder import add_page
 
-    if not resume:
-        files.check_run_folder(Path(out), force=force)
+    files.claim_run_folder(Path(out), force=force, resume=resume)
     series = read(data)
     run = st.Run(
         folder=Path(out),
@@ -91,6 +91,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         how_to_resume=f"go on with: selftime {words_to_resume()}",
         resume=resume,
         overwrite=force,
+        complete=add_page(series),
     )
     model = st.pretrain(
         series,
@@ -105,7 +106,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     )
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes
         found = st.read_run(out)
-        page = found.write_report(train=series, model=model, overwrite=True)
+        page = found.page
         result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
         terminal.show(result, *summary_lines(found.run, model.dim, page), as_json=as_json)
 

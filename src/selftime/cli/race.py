@@ -35,21 +35,21 @@ def race(  # noqa: PLR0913 - the signature is the command line
     Example: selftime race sample:JapaneseVowels:train --minutes 2 --out race
     """
     import selftime as st
+    from selftime.report.folder import add_page
     from selftime.report.tables import finishes_table
 
-    files.check_run_folder(Path(out), force=force, again="race")
+    files.claim_run_folder(Path(out), force=force, again="race")
     series = read(data)
     made = st.race(
         series,
         minutes=minutes,
         objectives=None if objectives is None else options.words_in(objectives),
         encoder=encoder,
-        run=out,
-        overwrite=force,
+        run=st.Run(folder=Path(out), overwrite=force, complete=add_page(series)),
         seed=seed,
         progress=True,
     )
-    page = st.read_run(out).write_report(train=series, model=made.model, overwrite=True)
+    page = st.read_run(out).page
     model, contenders = page.with_name("model"), page.with_name("contenders")
     result = made.to_dict() | {"out": out, "model": str(model)}
     where = [f"Model: {model}", f"Report: {page}", f"All contenders: {contenders}"]

@@ -1,14 +1,13 @@
 """The one atomic writer: after a crash a file or folder is there whole or not at all.
 
-Content is first written to a hidden draft beside its target, brought to disk and renamed. The names
-of drafts hold the process that writes them, and the next writer in the same folder removes those of
-dead processes.
+Content is first written to a hidden draft beside its target, brought to disk and renamed. Drafts
+are locked by the process that writes them, and the next writer in the same folder removes those
+that nobody holds any more.
 """
 
 import ctypes
 import json
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -20,14 +19,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
+from selftime.data.places import FULL, PATIENCE, check_place, hold, mark_of, only_writer, seize
 from selftime.door import option
 
-PATIENCE = 1.0
-"""Seconds that a reader waits for a writer between its two renames: they take far less."""
-
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
-HIDDEN = re.compile(r"\.(draft|old)-(\d+)-(\w+)-[0-9a-f]{8}(?:-(.+))?", re.DOTALL)
-"""Names of drafts, and of folders moved aside: process, machine, and what the latter replace."""
+HIDDEN = re.compile(r"\.(draft|old|lock)-[0-9a-f]{8}")
+"""Names of drafts, of folders with a folder that was moved aside, and of locks."""
+MARK = ".replaces"
+"""The file in a folder that will replace the one beside it."""
+_drafts: set[Path] = set()
+"""Drafts of this process that were not removed yet."""
 
 
 def place_of(path: str | os.PathLike[str]) -> Path:
@@ -43,18 +46,16 @@ def place_of(path: str | os.PathLike[str]) -> Path:
 def write_file(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file in one step, and make its folder where there is none."""
     target = place_of(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
-    draft = _hidden(target.parent, "draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, target)
-        _to_disk(target.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+    with _room_for(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
+        with _draft_in(target.parent, lambda draft: draft.touch(exist_ok=False)) as draft:
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, target)
+            _to_disk(target.parent)
     return target
 
 
@@ -81,36 +82,72 @@ def _format_rows(value: Any) -> str:
     return line(value)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file; a kill may tear it off, which readers must stand."""
+    with _room_for(path), path.open("a", encoding="utf8") as file:
+        file.write(line + "\n")
+
+
 @contextmanager
-def whole_folder(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+def whole_folder(
+    target: str | os.PathLike[str], *, overwrite: bool, own: re.Pattern[str] | None = None
+) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes ``target`` when the block ends without an error.
 
     The old folder stays until the new one is whole and on disk; without ``overwrite`` it is a
     FileExistsError. A crash at any moment leaves one of the two: under the name ``target`` where
     the kernel can exchange two names, and elsewhere under that name after :func:`restore`,
     :func:`sweep` or the next writer.
+
+    Args:
+        target: the folder.
+        overwrite: replace a folder that stands there.
+        own: paths of files within it that are replaced; others go over into the new one. All are
+            replaced when None.
+
+    Raises:
+        FileExistsError: the folder exists and ``overwrite`` is False.
+        BlockingIOError: another process writes there.
+        OSError: the disk is full.
     """
     final = Path(os.path.realpath(place_of(target)))
-    final.parent.mkdir(parents=True, exist_ok=True)
-    sweep(final.parent)
-    if os.path.lexists(final) and not overwrite:
-        raise FileExistsError(
-            f"{target} exists: choose another path, or {option('overwrite', True)}"
-        )
-    draft = _hidden(final.parent, "draft")
-    draft.mkdir()
-    try:
-        yield draft
-        for folder, _, names in os.walk(draft, topdown=False):
-            for path in (*(Path(folder, name) for name in names), Path(folder)):
-                _to_disk(path)
-        if not overwrite or not os.path.lexists(final):
+    check_place(place_of(target))
+    with _room_for(place_of(target)):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        sweep(final.parent)
+        if os.path.lexists(final) and not overwrite:
+            raise FileExistsError(
+                f"{target} exists: choose another path, or {option('overwrite', True)}"
+            )
+        with _draft_in(final.parent, Path.mkdir) as draft:
+            yield draft
+            _settle(draft)
+            with only_writer(final):
+                _put(draft, final, overwrite, own)
+
+
+def _settle(draft: Path) -> None:
+    """Give all files the mode that the user's mask asks for, and wait until they are on disk."""
+    mode = draft.stat().st_mode & 0o666
+    for folder, _, names in os.walk(draft, topdown=False):
+        for name in names:
+            os.chmod(os.path.join(folder, name), mode)
+            _to_disk(Path(folder, name))
+        _to_disk(Path(folder))
+
+
+def _put(draft: Path, final: Path, overwrite: bool, own: re.Pattern[str] | None) -> None:
+    """Give a folder that is whole its name; the old one, if there is one, ends as the draft."""
+    is_there = os.path.lexists(final)
+    if overwrite and is_there and own is not None:
+        _carry_over(final, draft, own)
+    if not overwrite or not is_there:
+        os.rename(draft, final)
+    elif not _exchange(draft, final):
+        with _draft_in(final.parent, Path.mkdir, "old") as holder:
+            os.rename(final, holder / final.name)
             os.rename(draft, final)
-        elif not _exchange(draft, final):
-            _replace_folder(draft, final)
-        _to_disk(final.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)  # the old folder, if they were exchanged
+    _to_disk(final.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -128,16 +165,59 @@ def _renameat2() -> Callable[..., int] | None:
         return None
 
 
-def _replace_folder(draft: Path, target: Path) -> None:
-    """Rename twice; a kill in between leaves the old folder under a name with its target in it."""
-    old = _hidden(target.parent, "old", target.name)
-    os.rename(target, old)
-    try:
-        os.rename(draft, target)
-    except BaseException:
-        os.rename(old, target)
-        raise
-    remove_folder(old)
+def _carry_over(old: Path, new: Path, own: re.Pattern[str]) -> None:
+    """Link, or copy, what others put into a folder into the one that replaces it."""
+    for folder, folders, names in os.walk(old):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for path in (Path(folder, name) for name in (*names, *links)):
+            within = path.relative_to(old)
+            ours = own.fullmatch(within.as_posix()) or within.name == MARK
+            is_hidden = any(HIDDEN.fullmatch(part) for part in within.parts)
+            if ours or is_hidden or os.path.lexists(new / within):
+                continue
+            (new / within).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, new / within, follow_symlinks=False)
+            except OSError:  # a file system without links
+                shutil.copy2(path, new / within, follow_symlinks=False)
+
+
+def successor_of(folder: Path) -> Path:
+    """Return the hidden folder beside one in which what will replace it is made, call by call."""
+    final = Path(os.path.realpath(folder))
+    return final.parent / f".next-{mark_of(final)}"
+
+
+def begin_successor(folder: Path) -> Path:
+    """Make the folder beside one that will replace it, in place of an earlier one."""
+    beside = successor_of(folder)
+    remove_folder(beside)
+    beside.mkdir()
+    write_text(beside / MARK, "will replace the folder beside it\n")
+    return beside
+
+
+def clear_successor(folder: Path) -> None:
+    """Remove what a process left that was killed while it made a successor or put it into place."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        (folder / MARK).unlink()
+    if not has_successor(folder):
+        remove_folder(successor_of(folder))  # the old one, where they were exchanged
+
+
+def has_successor(folder: Path) -> bool:
+    """Return whether something that will replace a folder was begun beside it."""
+    return (successor_of(folder) / MARK).is_file()
+
+
+def install_successor(folder: Path, own: re.Pattern[str]) -> None:
+    """Put what was made beside a folder into its place; ``own`` as in :func:`whole_folder`."""
+    final, beside = Path(os.path.realpath(folder)), successor_of(folder)
+    with _room_for(folder), only_writer(final):
+        _settle(beside)
+        (final / MARK).unlink(missing_ok=True)
+        _put(beside, final, True, own)
+        clear_successor(final)
 
 
 def remove_folder(path: Path) -> None:
@@ -145,38 +225,67 @@ def remove_folder(path: Path) -> None:
     draft = _hidden(path.parent, "draft")
     with suppress(FileNotFoundError):
         os.rename(path, draft)
-    shutil.rmtree(draft, ignore_errors=True)
+    _discard(draft)
+
+
+def drafts_left() -> list[Path]:
+    """Return drafts of this process that are there, while it writes or after a failure."""
+    return sorted(draft for draft in _drafts if os.path.lexists(draft))
 
 
 def restore(target: Path) -> None:
     """Put back a folder that a killed writer moved away; readers call this first."""
     end = time.monotonic() + PATIENCE
     while not os.path.lexists(target):
-        moved = (path for path, name in _moved_aside(target.parent) if name == target.name)
-        old = next(moved, None)
+        moved = (path for path in _list_hidden(target.parent) if path.name.startswith(".old"))
+        old = next((path for path in moved if os.path.lexists(path / target.name)), None)
         if old is None:
             return
-        if _is_dead(old) or time.monotonic() > end:
+        handle = seize(old)
+        if handle is not None or time.monotonic() > end:
             with suppress(OSError):  # another reader was quicker, or nobody may write here
-                os.rename(old, target)
+                os.rename(old / target.name, target)
+            if handle is not None:
+                os.close(handle)
             return
         time.sleep(PATIENCE / 100)
 
 
 def sweep(folder: Path) -> None:
-    """Remove drafts of dead processes in a folder, and put back what they moved aside."""
-    for path, name in _moved_aside(folder):
-        if _is_dead(path):
-            restore(folder / name)
+    """Remove drafts that nobody holds in a folder, and put back what was moved aside."""
     for path in _list_hidden(folder):
-        if _is_dead(path):
+        handle = seize(path)
+        if handle is not None:
             with suppress(OSError):
-                path.unlink() if path.is_file() else remove_folder(path)
+                _discard(path)
+            os.close(handle)
 
 
-def _moved_aside(folder: Path) -> list[tuple[Path, str]]:
-    found = [(path, HIDDEN.fullmatch(path.name)) for path in _list_hidden(folder)]
-    return [(path, match[4]) for path, match in found if match and match[1] == "old"]
+def sweep_below(folder: Path) -> None:
+    """Sweep a folder and all within it."""
+    for within, _, _ in os.walk(folder):
+        sweep(Path(within))
+
+
+def is_free(folder: Path) -> bool:
+    """Return whether nothing but drafts stands at a place."""
+    sweep(folder)
+    return not os.path.lexists(folder) or (
+        folder.is_dir() and all(HIDDEN.fullmatch(name) for name in os.listdir(folder))
+    )
+
+
+def _discard(path: Path) -> None:
+    """Remove a draft, or a folder with one that was moved aside, which is put back if missing."""
+    if path.name.startswith(".old") and path.is_dir():
+        for old in path.iterdir():
+            if not os.path.lexists(path.parent / old.name):
+                os.rename(old, path.parent / old.name)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    _drafts.discard(path)
 
 
 def _list_hidden(folder: Path) -> list[Path]:
@@ -188,28 +297,46 @@ def _list_hidden(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _hidden(folder: Path, kind: str, name: str = "") -> Path:
-    """Return a free name with process and machine in it."""
-    mark = f".{kind}-{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
-    return folder / (f"{mark}-{name}" if name else mark)
+def _hidden(folder: Path, kind: str) -> Path:
+    draft = folder / f".{kind}-{secrets.token_hex(4)}"
+    _drafts.add(draft)
+    return draft
 
 
-@cache
-def _machine() -> str:
-    return re.sub(r"\W", "_", platform.node())[:32] or "unknown"
+@contextmanager
+def _draft_in(folder: Path, make: Callable[[Path], object], kind: str = "draft") -> Iterator[Path]:
+    """Make a draft and hold it; whatever has its name in the end is removed."""
+    handle = None
+    while handle is None:
+        draft = _hidden(folder, kind)
+        make(draft)
+        handle = hold(draft)
+    try:
+        yield draft
+    finally:
+        _discard(draft)
+        os.close(handle)
 
 
-def _is_dead(path: Path) -> bool:
-    """Return whether the process that writes there has ended; False where that is unknown."""
-    match = HIDDEN.fullmatch(path.name)
-    if match is None or match[3] != _machine() or sys.platform == "win32":
-        return False  # on Windows, asking with os.kill would end the process
-    with suppress(PermissionError):
-        try:
-            os.kill(int(match[2]), 0)
-        except (ProcessLookupError, OverflowError):
-            return True
-    return False
+@contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    """Name the target in the error of a full disk, whoever raises it."""
+    try:
+        yield
+    except SafetensorError as error:
+        found = re.search(r"os error (\d+)", str(error))
+        if found is None:
+            raise
+        raise _os_error(int(found[1]), target) from None
+    except OSError as error:
+        if error.errno not in FULL or error.filename == str(target):
+            raise
+        raise _os_error(error.errno, target) from None
+
+
+def _os_error(number: int, target: Path) -> OSError:
+    mend = ": make room and call again; what stood there before still does"
+    return OSError(number, os.strerror(number) + (mend if number in FULL else ""), str(target))
 
 
 def _to_disk(path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -38,6 +39,8 @@ _HALF_ERROR = 2.0**-10
 """Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
 _FORMAT = 3
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
+OWN = re.compile(r"(model/)?((model|seen|state)\.safetensors|config\.json|README\.md)")
+"""Paths of files that are written into the folder of a model or an estimator; others stay there."""
 UNFIT = (
     *(LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError),
     MemoryError,
@@ -181,7 +184,7 @@ class Model(Tabular):
 
         Args:
             path: the folder.
-            overwrite: replace a model folder that stands there.
+            overwrite: replace a model folder that stands there; files of yours in it stay.
             precision: "full" gives the same bits back; "half" writes what was learned as 16-bit
                 floats, which halves the folder: vectors agree to a part in a thousand.
 
@@ -192,7 +195,7 @@ class Model(Tabular):
         check_precision(precision)
         target = place_of(path)
         check_replaced(target, overwrite=overwrite, kind="model")
-        with whole_folder(target, overwrite=overwrite) as draft:
+        with whole_folder(target, overwrite=overwrite, own=OWN) as draft:
             state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
             if self.reference_bank is not None:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)

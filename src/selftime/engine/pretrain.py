@@ -11,9 +11,10 @@ import torch
 
 from selftime import door
 from selftime.data import scaling
-from selftime.data.files import place_of, whole_folder
+from selftime.data.files import place_of, restore
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
+from selftime.data.places import check_place
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel, Scaling
 from selftime.data.series import SeriesError, SeriesSet
@@ -29,12 +30,23 @@ from selftime.engine.training.checkpoint import newest_checkpoint
 from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
-from selftime.engine.training.run_folder import MODEL, Run, metrics_in, run_record, write_finished
+from selftime.engine.training.run_folder import (
+    MODEL,
+    ROOM,
+    Run,
+    as_finished,
+    metrics_in,
+    only_run,
+    run_record,
+    write_finished,
+)
 from selftime.engine.training.trainer import Trainer, is_first_process
-from selftime.objectives.base import ClosedForm
+from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.spectral import leading_axes
 from selftime.progress import Progress, open_progress
 
+STATE_SIZES = 4
+"""Sizes of the weights in a state: themselves, their average, two moments."""
 BANK_SIZE = 512
 """Most unlabelled series whose embeddings are kept with the model."""
 
@@ -78,19 +90,39 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         ValueError: bad input, one series, an unknown name, an encoder or dim beside a ready
             objective, a dim below 1, steps or config for a closed form, or a folder that holds
             another run.
+        OSError: the folder of the run cannot be written, its disk has no room, or another process
+            writes there.
         Stopped: Ctrl-C or SIGTERM during a gradient run, after its state was saved.
     """
     if dim is not None and dim < 1:
         raise ValueError(f"got {door.option('dim', dim)}, wanted at least 1 number an embedding")
+    kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
+    with only_run(kept.folder) if kept and is_first_process() else nullcontext():
+        return _pretrain(x, objective, encoder, budget, config, kept, dim, seed, progress)
+
+
+def _pretrain(  # noqa: PLR0913 - as the front door
+    x: Any,
+    objective: Goal,
+    encoder: Start,
+    budget: Budget | str | None,
+    config: TrainingConfig | None,
+    kept: Run | None,
+    dim: int | None,
+    seed: int,
+    progress: bool | Progress | None,
+) -> Model:
+    """Learn a model while nobody else writes the folder of the run."""
     given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     before = encoder if isinstance(encoder, Model) else None
     scale = before.scaling if before else scaling.fit_channels(given)
     series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed, dim)
-    kept = Run(folder=place_of(run)) if isinstance(run, str | Path) else run
     card = card_of(given, choices, count_wild(series, scale))
-    if kept and isinstance(learner, ClosedForm):
-        kept.check_at_once(card)
+    if kept:
+        check_place(kept.folder, room_for(learner, len(series)))
+        if isinstance(learner, ClosedForm):
+            kept.check_at_once(card)
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
             until = start + 60 * parse_budget(budget).amount if budget else None
@@ -103,22 +135,33 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     bare = Model(learned.eval(), scale, series.channels, card, None, known)
     model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
-        write_run(kept.folder, model, series.source, at_once=isinstance(learner, ClosedForm))
+        record = run_record(card, command="pretrain", source=series.source)
+        write_run(kept, model, record, at_once=isinstance(learner, ClosedForm))
     return model
 
 
-def write_run(folder: Path, model: Model, source: str | None, *, at_once: bool) -> None:
-    """Write the model and the record of a finished run to its folder, or to a fresh one."""
-    whole = whole_folder(folder, overwrite=True) if at_once else nullcontext(folder)
-    with whole as target:
-        model.save(target / MODEL, overwrite=True)
-        write_finished(target, run_record(model.card, command="pretrain", source=source))
+def room_for(learner: ClosedForm | Objective, series: int) -> int:
+    """Return the bytes that a run takes on disk, about: three states, and the model."""
+    tensors = () if isinstance(learner, ClosedForm) else learner.state_dict().values()
+    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return ROOM + 8 * series + (3 * STATE_SIZES + 1) * weights
+
+
+def write_run(run: Run, model: Model, record: dict[str, Any], *, at_once: bool) -> None:
+    """Write the model and the record of a finished run to its folder, the record last."""
+    with run.finish(at_once=at_once) as folder:
+        model.save(folder / MODEL, overwrite=True)
+        if run.complete:
+            run.complete(folder, model, as_finished(record))
+        write_finished(folder, record)
 
 
 def load_start(encoder: Start) -> Start:
     """Return the model, where the folder of one was given."""
-    is_folder = isinstance(encoder, str) and encoder not in BUILDERS and place_of(encoder).is_dir()
-    return load(str(encoder)) if is_folder else encoder
+    if not isinstance(encoder, str) or encoder in BUILDERS:
+        return encoder
+    restore(place_of(encoder))
+    return load(encoder) if place_of(encoder).is_dir() else encoder
 
 
 def read_enough(x: Any) -> SeriesSet:
@@ -189,7 +232,7 @@ def train(training: Trainer, run: Run | None, card: dict[str, Any], progress: Pr
         if not training.is_main_process:
             state = newest_checkpoint(run.checkpoints)
         if state is not None:
-            monitor.recall([r["monitors"] for r in metrics_in(run.folder) if "monitors" in r])
+            monitor.recall([r["monitors"] for r in metrics_in(run.work) if "monitors" in r])
         run_training(
             training,
             state=state,

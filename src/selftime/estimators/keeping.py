@@ -15,6 +15,7 @@ from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.records import Kind, fitted_kind, pack, unpack
 from selftime.data.storage import with_checksum
 from selftime.engine.model import (
+    OWN,
     UNFIT,
     Model,
     ModelError,
@@ -65,11 +66,12 @@ class Kept:
 
         Args:
             path: the folder.
-            overwrite: replace a folder of a saved estimator that stands there.
+            overwrite: replace a folder of a saved estimator that stands there; files of yours stay.
             precision: of the model, as in :meth:`selftime.Model.save`.
 
         Raises:
             FileExistsError: the folder exists and ``overwrite`` is False, or is no such folder.
+            OSError: the folder cannot be written, has too long a name, or the disk has no room.
             ValueError: something in it that cannot be written plainly, named.
         """
         check_is_fitted(self)
@@ -87,7 +89,7 @@ class Kept:
             "model": "none" if model is None else "own" if self.model is None else "given",
             "versions": current_versions(),
         }
-        with whole_folder(target, overwrite=overwrite) as draft:
+        with whole_folder(target, overwrite=overwrite, own=OWN) as draft:
             save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, draft / STATE)
             stored = with_checksum(config, draft / STATE)
             text = json.dumps(stored, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,6 +1,5 @@
 """Run folders: read every figure back from their files, write their page, write comparisons."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from selftime.data.files import place_of, restore, whole_folder, write_json, write_text
+from matplotlib.figure import Figure
+
+from selftime.data.files import place_of, restore, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -21,6 +22,8 @@ from selftime.engine.training.run_folder import (
     REPORT,
     RUN_FILE,
     STRATEGIES,
+    Complete,
+    fresh_run,
     metrics_in,
     run_record,
     write_finished,
@@ -33,6 +36,7 @@ from selftime.report.page.results import results_section, strategies_of
 from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.maps import embedding_map
 from selftime.report.pictures.palette import save_picture
+from selftime.report.places import claim_folder, json_in
 from selftime.report.tables import (
     comparison_tables,
     evaluation_tables,
@@ -94,10 +98,10 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     source = place_of(path)
     restore(source)
     if source.is_file():
-        content = _json_in(source)
+        content = json_in(source)
         files = {"run": content.pop("run", {}), "evaluation": content}
     else:
-        files = {name: _json_in(source / file) for name, file in FILES.items()}
+        files = _files_in(source)
     if not files.get("run"):
         raise ValueError(
             f"{source} does not say what was run: name the folder of a run or a comparison "
@@ -112,16 +116,22 @@ def read_run(path: str | os.PathLike[str]) -> "RunFolder":
     )
 
 
-def _json_in(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf8"))
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read ({error}): make it anew") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}, wanted an object: make it anew")
-    return content
+def _files_in(folder: Path) -> dict[str, dict[str, Any]]:
+    return {name: json_in(folder / file) for name, file in FILES.items()}
+
+
+def add_page(train: Any) -> Complete:
+    """Return what writes the page of a run into its folder before the run counts as finished.
+
+    ``train`` are the series that it learned from.
+    """
+
+    def complete(folder: Path, model: Model, record: dict[str, Any]) -> None:
+        files = {name: content for name, content in _files_in(folder).items() if content}
+        run = RunFolder(path=folder, files=files | {"run": record})
+        run.write_report(train=train, model=model, overwrite=True)
+
+    return complete
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -294,6 +304,7 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
     test: Any,
     command: str = "compare",
     title: str | None = None,
+    pictures: Mapping[str, Figure] | None = None,
     save_model: bool = True,
     overwrite: bool = False,
 ) -> RunFolder:
@@ -319,20 +330,22 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
         test: the test series.
         command: the command that made it.
         title: of the picture of accuracies.
+        pictures: further ones by the names of their files.
         save_model: write the model too.
         overwrite: replace a run that stands there.
 
     Raises:
         FileExistsError: something stands there that may not be replaced.
+        BlockingIOError: another process writes there.
         ValueError: the comparison has no model.
     """
-    check_folder(place_of(folder), overwrite=overwrite)
     model, train, test = comparison.model, read(train), read(test)
     if model is None:
         raise ValueError("got a comparison without its model: compare again")
-    found = evaluate_shots(model, train, test, shots=_most_shots(comparison.labels_per_class))
-    record = run_record(model.card, command=command, source=train.source)
-    with whole_folder(folder, overwrite=overwrite) as fresh:
+    claimed = claim_folder(place_of(folder), overwrite=overwrite)
+    with claimed, fresh_run(place_of(folder)) as fresh:
+        found = evaluate_shots(model, train, test, shots=_most_shots(comparison.labels_per_class))
+        record = run_record(model.card, command=command, source=train.source)
         write_json(fresh / COMPARISON, comparison_to_dict(comparison))
         if strategies := strategies_of(comparison):
             write_json(fresh / STRATEGIES, strategies)
@@ -342,32 +355,14 @@ def write_comparison(  # noqa: PLR0913 - a front door: each is one thing that pe
             _add_results(fresh / MODEL, comparison, found)
         write_finished(fresh, record if save_model else record | {"seconds": None})
         title = title or f"{test.source or 'Test series'}: few labels"
-        save_picture(label_efficiency(comparison, title=title), fresh / "few-labels.png")
-        save_picture(embedding_map(model.embed(test), test, title=SIMILAR), fresh / "map.png")
+        drawn = {
+            "few-labels.png": label_efficiency(comparison, title=title),
+            "map.png": embedding_map(model.embed(test), test, title=SIMILAR),
+        }
+        for name, picture in {**drawn, **(pictures or {})}.items():
+            save_picture(picture, fresh / name)
         read_run(fresh).write_report(train=train, test=test, model=model)
     return read_run(folder)
-
-
-def check_folder(target: Path, *, overwrite: bool) -> None:
-    """Raise a FileExistsError unless the place is free, or holds a run that may be replaced."""
-    if not os.path.lexists(target):
-        return
-    if not overwrite:
-        raise FileExistsError(f"{target} exists: choose another --out, or --force to replace it")
-    ours = any((target / name).is_file() for name in (RUN_FILE, COMPARISON))
-    empty = target.is_dir() and not any(target.iterdir())
-    if target.is_symlink() or not (ours or empty):
-        raise FileExistsError(
-            f"{target} was not made by selftime and is left alone: choose another"
-        )
-
-
-def record_in(folder: Path) -> dict[str, Any]:
-    """Read ``run.json`` of a folder, however far the run is; empty if there is none."""
-    try:
-        return _json_in(folder / RUN_FILE)
-    except ValueError:
-        return {}
 
 
 def _add_results(model_folder: Path, comparison: Comparison, found: Evaluation) -> None:

@@ -6,10 +6,9 @@ import re
 
 import pytest
 import torch
-from kill_points import DEAD, killed_before
+from kill_points import killed_before
 from safetensors.torch import load_file
 
-from selftime.data import files
 from selftime.data.files import sweep
 from selftime.engine.training import checkpoint
 from selftime.engine.training.checkpoint import (
@@ -220,7 +219,7 @@ def test_where_none_can_be_read_it_says_so(tmp_path):
 
 def test_sweeping_removes_drafts_alone(tmp_path):
     saved(tmp_path, 1)
-    draft = tmp_path / f".draft-{DEAD}-{files._machine()}-0123abcd"
+    draft = tmp_path / ".draft-0123abcd"
     draft.mkdir()
     (draft / "state.safetensors").write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("mine")

@@ -5,13 +5,11 @@ import re
 
 import pytest
 import torch
-from kill_points import DEAD
 
-from selftime.data import files
 from selftime.engine.training import checkpoint
 from selftime.engine.training import run_folder as runs
 from selftime.engine.training.checkpoint import State
-from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in
+from selftime.engine.training.run_folder import Run, RunError, facts_in, metrics_in, only_run
 
 FACTS = {
     "data": {"series": 8, "fingerprint": "abc"},
@@ -65,7 +63,7 @@ def test_a_run_that_saved_nothing_begins_at_its_beginning(tmp_path):
 
 
 def test_drafts_of_a_killed_process_are_swept(run):
-    (run.checkpoints / f".draft-{DEAD}-{files._machine()}-0123abcd").mkdir()
+    (run.checkpoints / ".draft-0123abcd").mkdir()
     run.begin(FACTS)
     assert [path.name for path in run.checkpoints.iterdir()] == ["step-000000003"]
 
@@ -109,10 +107,47 @@ def test_a_folder_of_others_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_run_is_begun_anew_if_that_is_wanted(run):
-    assert Run(folder=run.folder, overwrite=True).begin(changed("rate", 0.5)) is None
-    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
-    assert facts_in(run.folder)["settings"]["rate"]["value"] == 0.5
+def finish(run):
+    with run.finish(at_once=False) as folder:
+        runs.write_finished(folder, FACTS)
+
+
+def test_a_run_is_begun_anew_beside_the_old_one_which_stays_until_it_is_finished(run):
+    before = sorted(run.folder.rglob("*"))
+    (run.folder / "notes.txt").write_text("precious")
+    anew = Run(folder=run.folder, overwrite=True)
+    assert anew.begin(changed("rate", 0.5)) is None
+    anew.record({"step": 0})
+    assert set(before) < set(run.folder.rglob("*")) and len(metrics_in(run.folder)) == 6
+    same = Run(folder=run.folder)  # goes on with the new one
+    assert same.begin(changed("rate", 0.5)) is None and same.work == anew.work != run.folder
+    with pytest.raises(RunError, match="holds a run with rate 0.5, this one has 0.001"):
+        same.begin(FACTS)
+    finish(same)
+    assert names_in(run.folder) == ["metrics.jsonl", "notes.txt", "run.json"]
+    assert facts_in(run.folder)["status"] == "finished" and names_in(run.folder.parent) == ["run"]
+    assert same.work == run.folder and metrics_in(run.folder) == []
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_that_was_killed_before_it_took_its_place_takes_it(run):
+    anew = Run(folder=run.folder, overwrite=True)
+    anew.begin(FACTS)
+    runs.write_finished(anew.work, FACTS)
+    with only_run(run.folder):
+        assert names_in(run.folder) == ["run.json"]
+        assert facts_in(run.folder)["status"] == "finished"
+    assert names_in(run.folder.parent) == ["run"]
+
+
+def test_a_run_that_was_killed_before_it_said_what_it_was_begins(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".draft-0123abcd").write_text('{"stat')
+    assert Run(folder=tmp_path / "run").begin(FACTS) is None
+    assert names_in(tmp_path / "run") == ["run.json"]
 
 
 def test_a_torn_last_line_is_passed_over(run):

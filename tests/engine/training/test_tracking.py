@@ -6,7 +6,7 @@ import pytest
 from accelerate.tracking import GeneralTracker
 
 from selftime.engine.training import run_folder as tracking
-from selftime.engine.training.run_folder import scalars, tracker
+from selftime.engine.training.run_folder import Tracker, scalars
 
 RECORD = {
     "step": 3,
@@ -27,11 +27,14 @@ class Listening(GeneralTracker):
     made: list = []
 
     def __init__(self, name, *, logging_dir=None):
-        self.at, self.heard, self.started = (name, logging_dir), [], False
+        self.at, self.heard, self.started, self.ended = (name, logging_dir), [], False, False
         self.made.append(self)
 
     def start(self):
         self.started = True
+
+    def finish(self):
+        self.ended = True
 
     def log(self, values, step):
         self.heard.append((step, values))
@@ -59,30 +62,34 @@ def test_a_tracker_is_begun_with_the_first_step_and_told_of_all(name, kind, tmp_
         monkeypatch.delenv(variable)
     monkeypatch.setattr(tracking, f"is_{name}_available", lambda: True)
     monkeypatch.setattr(tracking, kind, Listening)
-    log = tracker(name, tmp_path)
+    tracker = Tracker(name)
     assert Listening.made == []  # a run is begun in an empty folder
-    log(RECORD)
-    log(RECORD | {"step": 4})
+    tracker.log(RECORD, tmp_path)
+    tracker.log(RECORD | {"step": 4}, tmp_path)
     (made,) = Listening.made
     assert made.started and made.heard == [(3, scalars(RECORD)), (4, scalars(RECORD))]
     where = os.environ["MLFLOW_TRACKING_URI"] if name == "mlflow" else made.at[1].as_uri()
     assert where.startswith(tmp_path.as_uri())
+    tracker.close()
+    assert made.ended and "MLFLOW_TRACKING_URI" not in os.environ
 
 
-def test_an_unknown_tracker_is_refused(tmp_path):
+def test_an_unknown_tracker_is_refused():
     with pytest.raises(ValueError, match="got tracker 'wandb', wanted one of tensorboard, mlflow"):
-        tracker("wandb", tmp_path)
+        Tracker("wandb")
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
-def test_a_missing_package_is_named(name, tmp_path, monkeypatch):
+def test_a_missing_package_is_named(name, monkeypatch):
     monkeypatch.setattr(tracking, f"is_{name}_available", lambda: False)
     with pytest.raises(ValueError, match=rf"{name} is not installed: pip install 'selftime\[tra"):
-        tracker(name, tmp_path)
+        Tracker(name)
 
 
 @pytest.mark.skipif(not tracking.is_tensorboard_available(), reason="tensorboard is not installed")
 def test_tensorboard_writes_events(tmp_path):
-    tracker("tensorboard", tmp_path)(RECORD)
+    tracker = Tracker("tensorboard")
+    tracker.log(RECORD, tmp_path)
+    tracker.close()
     (events,) = (tmp_path / "tensorboard").glob("events.out.tfevents.*")
     assert b"parts/instance" in events.read_bytes()

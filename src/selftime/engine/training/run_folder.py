@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +14,25 @@ from accelerate.state import PartialState
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker
 from accelerate.utils import is_mlflow_available, is_tensorboard_available
 
-from selftime.data.files import place_of, remove_folder, restore, sweep, write_json, write_text
+from selftime.data.files import (
+    MARK,
+    append_line,
+    begin_successor,
+    clear_successor,
+    has_successor,
+    install_successor,
+    is_free,
+    place_of,
+    remove_folder,
+    restore,
+    successor_of,
+    sweep,
+    sweep_below,
+    whole_folder,
+    write_json,
+    write_text,
+)
+from selftime.data.places import check_place, only_writer
 from selftime.engine.training import checkpoint
 from selftime.engine.training.trainer import Callback, StepRecord
 
@@ -21,8 +42,19 @@ RACE, CONTENDERS = "race.json", "contenders"
 """Files of a race: the ranking, and a run folder for each contender."""
 COMPARISON, STRATEGIES, EVALUATION = "comparison.json", "strategies.json", "evaluation.json"
 """Files of a comparison: its figures, ways to use the model, an evaluated classifier."""
-REPORT = "report.html"
-"""The page that shows all of it."""
+REPORT, PICTURES = "report.html", ("few-labels.png", "map.png", "overview.png")
+"""The page that shows all of it, and pictures of a comparison."""
+OWN = re.compile(
+    rf"({CONTENDERS}/[^/]+/)?("
+    rf"{'|'.join((RUN_FILE, METRICS, RACE, COMPARISON, STRATEGIES, EVALUATION, REPORT, *PICTURES))}"
+    rf"|{CHECKPOINTS}/step-.*|(tensorboard|mlflow)/.*"
+    rf"|{MODEL}/((model|seen)\.safetensors|config\.json|README\.md))"
+)
+"""Paths of files that a run writes into its folder; others are the user's and stay there."""
+ROOM = 32_000_000
+"""Bytes that a run takes beside its weights, about: the model of a closed form, page, pictures."""
+Complete = Callable[[Path, Any, dict[str, Any]], object]
+"""Adds to the folder of a run, by its model and record, before the run counts as finished."""
 
 
 class RunError(ValueError):
@@ -60,7 +92,9 @@ class Run:
         trackers: "tensorboard", "mlflow" or both; they receive every step too.
         how_to_resume: said to people when the run is stopped.
         resume: refuse to begin: there must be a run to go on with.
-        overwrite: remove a run that stands in the folder, once all settings were found good.
+        overwrite: replace a run that stands in the folder, which stays until the new one is whole;
+            files that no run writes stay for good.
+        complete: adds what belongs to the run, such as a page, before it counts as finished.
 
     Raises:
         ValueError: a tracker that is unknown or not installed.
@@ -72,17 +106,22 @@ class Run:
     how_to_resume: str = "the same call goes on with it"
     resume: bool = False
     overwrite: bool = False
-    _logs: tuple[Callback, ...] = field(init=False, repr=False, default=())
+    complete: Complete | None = None
+    _trackers: tuple["Tracker", ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        logs = [tracker(name, place_of(self.folder)) for name in self.trackers]
         object.__setattr__(self, "folder", place_of(self.folder))
-        object.__setattr__(self, "_logs", (*([self.log] if self.log else []), *logs))
+        object.__setattr__(self, "_trackers", tuple(Tracker(name) for name in self.trackers))
+
+    @property
+    def work(self) -> Path:
+        """The folder in which the run is made: its own, or one beside it that will replace it."""
+        return successor_of(self.folder) if has_successor(self.folder) else self.folder
 
     @property
     def checkpoints(self) -> Path:
         """Folder of the states."""
-        return self.folder / CHECKPOINTS
+        return self.work / CHECKPOINTS
 
     def begin(self, facts: dict[str, Any]) -> checkpoint.State | None:
         """Make the folder, or return the state of the run of the same facts that stopped in it.
@@ -90,19 +129,18 @@ class Run:
         Raises:
             RunError: the folder holds something else, a finished run, or one of other settings.
         """
-        if self.overwrite and (self.folder / RUN_FILE).is_file():
-            remove_folder(self.folder)
-        if self._is_free() and not self.resume:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.folder / RUN_FILE, {"status": "running"} | facts)
+        folder = begin_work(self.folder, overwrite=self.overwrite)
+        if not self.resume and holds_nothing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / RUN_FILE, {"status": "running"} | facts)
             return None
         self._check_same(facts)
         sweep(self.checkpoints)
         state = checkpoint.newest_checkpoint(self.checkpoints)
         step = state.facts["step"] if state else -1  # what was measured later is forgotten
-        kept = [record for record in metrics_in(self.folder) if record["step"] <= step]
+        kept = [record for record in metrics_in(folder) if record["step"] <= step]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
-        write_text(self.folder / METRICS, lines)
+        write_text(folder / METRICS, lines)
         return state
 
     def check_at_once(self, facts: dict[str, Any]) -> None:
@@ -113,14 +151,28 @@ class Run:
         """
         if self.resume:
             raise RunError("--resume goes on with a run of steps: name its --objective")
-        if not self._is_free() and not (self.overwrite and (self.folder / RUN_FILE).is_file()):
+        if self.overwrite and (self.folder / RUN_FILE).is_file():
+            return
+        if has_successor(self.folder) or not is_free(self.folder):
             self._check_same(facts)
 
-    def _is_free(self) -> bool:
-        return not self.folder.exists() or not any(self.folder.iterdir())
+    @contextmanager
+    def finish(self, *, at_once: bool) -> Iterator[Path]:
+        """Yield the folder to write the model and the finished record to; then all is in place.
+
+        A run ``at_once`` fills a fresh one.
+        """
+        if at_once:
+            with fresh_run(self.folder) as fresh:
+                yield fresh
+        else:
+            yield self.work
+            for tracker in self._trackers:
+                tracker.close()  # before its folder is renamed
+            put_in_place(self.folder)
 
     def _check_same(self, facts: dict[str, Any]) -> None:
-        before = facts_in(self.folder)
+        before = facts_in(self.work)
         if before.get("status") != "running":
             raise RunError(f"{self.folder} holds a finished run: load it, or choose another folder")
         for name, now in comparable_facts(facts).items():
@@ -133,10 +185,82 @@ class Run:
 
     def record(self, step: StepRecord) -> None:
         """Add a step to ``metrics.jsonl`` and pass it on."""
-        with (self.folder / METRICS).open("a", encoding="utf8") as file:
-            file.write(json.dumps(step) + "\n")
-        for log in self._logs:
-            log(step)
+        append_line(self.work / METRICS, json.dumps(step))
+        if self.log:
+            self.log(step)
+        for tracker in self._trackers:
+            tracker.log(step, self.work)
+
+
+@contextmanager
+def only_run(folder: Path, size: int = 0) -> Iterator[None]:
+    """Be the only one who writes a run folder; what a killed process left there is put right.
+
+    Args:
+        folder: of the run.
+        size: bytes that the run will take, about.
+
+    Raises:
+        BlockingIOError: another process writes there: which, and since when.
+        OSError: it cannot be written, has too long a name, or its disk has no room.
+    """
+    check_place(folder, size)
+    with only_writer(folder):
+        restore(folder)
+        put_in_place(folder)
+        sweep(successor_of(folder).parent)
+        for home in (folder, successor_of(folder)):
+            sweep_below(home) if (home / RUN_FILE).is_file() else sweep(home)
+        try:
+            yield
+        finally:
+            put_in_place(folder)
+
+
+@contextmanager
+def fresh_run(folder: Path) -> Iterator[Path]:
+    """Yield a fresh folder to fill, which replaces the run that stands there once it is whole."""
+    with whole_folder(folder, overwrite=True, own=OWN) as fresh:
+        yield fresh
+        remove_folder(successor_of(folder))
+
+
+def put_in_place(folder: Path) -> None:
+    """Let a run that was made beside a folder, and is finished, take its place.
+
+    One that was not begun is removed.
+    """
+    beside = successor_of(folder)
+    if has_successor(folder) and status_in(beside) == "finished":
+        install_successor(folder, OWN)
+    elif has_successor(folder) and not (beside / RUN_FILE).is_file():
+        remove_folder(beside)
+    clear_successor(folder)
+
+
+def begin_work(folder: Path, *, overwrite: bool) -> Path:
+    """Return where a run is made: in its folder, or beside a run that it will replace.
+
+    With ``overwrite`` it begins there, else it goes on where one was begun.
+    """
+    if overwrite and (folder / RUN_FILE).is_file():
+        return begin_successor(folder)
+    if overwrite:
+        remove_folder(successor_of(folder))
+    return successor_of(folder) if has_successor(folder) else folder
+
+
+def holds_nothing(folder: Path) -> bool:
+    """Return whether a run can begin in a folder."""
+    return is_free(folder) or [path.name for path in folder.iterdir()] == [MARK]
+
+
+def status_in(folder: Path) -> str:
+    """Return how far the run of a folder is: running or finished; empty if there is none."""
+    try:
+        return str(facts_in(folder).get("status", ""))
+    except (RunError, AttributeError, OSError):  # not a folder, or not of ours
+        return ""
 
 
 def run_record(card: dict[str, Any], *, command: str, source: str | None = None) -> dict[str, Any]:
@@ -198,25 +322,38 @@ def metrics_in(folder: Path) -> list[StepRecord]:
     return records
 
 
-def tracker(name: str, folder: Path) -> Callback:
-    """Return a callback that sends every step to TensorBoard or MLflow, through accelerate.
+class Tracker:
+    """Sends every step of a run to TensorBoard or MLflow, through accelerate.
 
-    Events go to ``folder/tensorboard``; the store of "mlflow" is ``folder/mlflow``, or where
+    Events go to ``tensorboard/`` of the run; the store of "mlflow" is ``mlflow/``, or where
     MLFLOW_TRACKING_URI points.
+
+    Raises:
+        ValueError: a tracker that is unknown or not installed.
     """
-    available = {"tensorboard": is_tensorboard_available, "mlflow": is_mlflow_available}
-    if name not in available:
-        raise ValueError(f"got tracker {name!r}, wanted one of {', '.join(available)}")
-    if not available[name]():
-        raise ValueError(f"{name} is not installed: pip install 'selftime[track]'")
-    made: list[GeneralTracker] = []
 
-    def log(record: StepRecord) -> None:
-        if not made:  # only now: a run is begun in a folder that holds nothing yet
-            made.append(start_tracker(name, folder))
-        made[0].log(scalars(record), step=record["step"])
+    def __init__(self, name: str) -> None:
+        available = {"tensorboard": is_tensorboard_available, "mlflow": is_mlflow_available}
+        if name not in available:
+            raise ValueError(f"got tracker {name!r}, wanted one of {', '.join(available)}")
+        if not available[name]():
+            raise ValueError(f"{name} is not installed: pip install 'selftime[track]'")
+        self.name, self.is_local = name, "MLFLOW_TRACKING_URI" not in os.environ
+        self.made: GeneralTracker | None = None
 
-    return log
+    def log(self, record: StepRecord, folder: Path) -> None:
+        """Send a step; only then is there a tracker: a run begins in a folder of nothing else."""
+        if self.made is None:
+            self.made = start_tracker(self.name, folder)
+        self.made.log(scalars(record), step=record["step"])
+
+    def close(self) -> None:
+        """Write what was sent, and end."""
+        if self.made is not None:
+            self.made.finish()
+            self.made = None
+            if self.is_local:  # the next run has a folder of its own
+                os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 def start_tracker(name: str, folder: Path) -> GeneralTracker:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from selftime.data.files import place_of, remove_folder, write_json
+from selftime.data.files import write_json
 from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
@@ -26,10 +27,15 @@ from selftime.engine.training.run_folder import (
     CONTENDERS,
     MODEL,
     RACE,
+    ROOM,
     RUN_FILE,
     Run,
     RunError,
+    as_finished,
+    begin_work,
     facts_in,
+    holds_nothing,
+    only_run,
     run_record,
     write_finished,
 )
@@ -141,7 +147,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     minutes: float = 20.0,
     objectives: Sequence[str] | None = None,
     encoder: str = "auto",
-    run: str | Path | None = None,
+    run: Run | str | Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
     progress: bool | Progress | None = None,
@@ -159,7 +165,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         encoder: of the methods that take steps; "auto" chooses.
         run: folder that keeps the ranking, the best model and, in ``contenders/``, a run of each;
             a race that was stopped goes on when it is called again in the same way.
-        overwrite: remove a run that stands in the folder first.
+        overwrite: replace a run that stands in the folder, which stays until the new one is whole;
+            a :class:`selftime.Run` says that itself.
         seed: fixes everything random.
         progress: shows a bar where None and on a terminal, or is called with each step.
 
@@ -174,16 +181,32 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         >>> found.finishes[0].probe >= found.finishes[1].probe
         True
     """
-    series, objectives = read(x), DEFAULT_OBJECTIVES if objectives is None else objectives
-    tell(share_in_words(series.labelled, said=series.notes))
-    stepwise = [name for name in check_contenders(objectives, minutes) if takes_steps(name)]
-    start = time.perf_counter()
+    objectives = check_contenders(DEFAULT_OBJECTIVES if objectives is None else objectives, minutes)
+    kept = Run(folder=Path(run), overwrite=overwrite) if isinstance(run, str | Path) else run
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
-    folder = begin_race(run, series, {"race": setup, "seed": seed}, overwrite) if run else None
-    each = Budget(amount=LEARNING * minutes / max(len(stepwise), 1), unit="minutes")
+    with only_run(kept.folder, ROOM * len(objectives)) if kept else nullcontext():
+        return _race(read(x), setup, kept, seed, progress)
+
+
+def _race(
+    series: SeriesSet,
+    setup: dict[str, Any],
+    kept: Run | None,
+    seed: int,
+    progress: bool | Progress | None,
+) -> Race:
+    """Let the contenders learn while nobody else writes the folder of the race."""
+    tell(share_in_words(series.labelled, said=series.notes))
+    stepwise = [name for name in setup["objectives"] if takes_steps(name)]
+    start = time.perf_counter()
+    folder = begin_race(kept, series, {"race": setup, "seed": seed}) if kept else None
+    minutes = LEARNING * setup["minutes"] / max(len(stepwise), 1)
+    each = Budget(amount=minutes, unit="minutes")
     contenders = [
-        Contender(name, encoder, each, folder / contender_folder(name) if folder else None, seed)
-        for name in objectives
+        Contender(
+            name, setup["encoder"], each, folder / contender_folder(name) if folder else None, seed
+        )
+        for name in setup["objectives"]
     ]
     with open_progress(progress) as show:
         found = [contender.finish(series, show) for contender in contenders]
@@ -191,35 +214,36 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     model, finishes = ranked[0][1], tuple(finish for finish, _ in ranked)
     if model is None:
         raise ValueError(f"nobody came in: {'; '.join(f'{f.name}: {f.failure}' for f in finishes)}")
-    if run:
+    if kept:
         facts = {"race": setup, "seconds": round(time.perf_counter() - start, 2)}
-        finish_race(place_of(run), Race(finishes, model), series, facts)
+        finish_race(kept, Race(finishes, model), series, facts)
     return Race(finishes, model)
 
 
-def begin_race(run: str | Path, series: SeriesSet, facts: dict[str, Any], overwrite: bool) -> Path:
+def begin_race(run: Run, series: SeriesSet, facts: dict[str, Any]) -> Path:
     """Write the facts of a race into its folder; return the folder of its contenders."""
-    folder = place_of(run)
-    if overwrite and (folder / RUN_FILE).is_file():
-        remove_folder(folder)
+    folder = begin_work(run.folder, overwrite=run.overwrite)
     data = {"fingerprint": series.fingerprint()}
-    if folder.exists() and any(folder.iterdir()):
+    if not holds_nothing(folder):
         before = facts_in(folder)
         if before.get("command") != "race":
-            raise RunError(f"{folder} holds another run: choose another folder")
+            raise RunError(f"{run.folder} holds another run: choose another folder")
         if before.get("data", {}).get("fingerprint") != data["fingerprint"]:
-            raise RunError(f"{folder} holds a run on other data: choose another folder")
+            raise RunError(f"{run.folder} holds a run on other data: choose another folder")
     data |= {"source": series.source} if series.source else {}
     write_json(folder / RUN_FILE, {"status": "running", "command": "race", **facts, "data": data})
     return folder / CONTENDERS
 
 
-def finish_race(folder: Path, result: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
-    """Write the best model, the ranking and the facts of a race."""
-    result.model.save(folder / MODEL, overwrite=True)
-    write_json(folder / RACE, result.to_dict())
-    record = run_record(result.model.card, command="race", source=series.source)
-    write_finished(folder, record | facts)
+def finish_race(run: Run, result: Race, series: SeriesSet, facts: dict[str, Any]) -> None:
+    """Write the best model, the ranking and, last, the facts of a race."""
+    record = run_record(result.model.card, command="race", source=series.source) | facts
+    with run.finish(at_once=False) as folder:
+        result.model.save(folder / MODEL, overwrite=True)
+        write_json(folder / RACE, result.to_dict())
+        if run.complete:
+            run.complete(folder, result.model, as_finished(record))
+        write_finished(folder, record)
 
 
 class Contender(NamedTuple):
