@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 from markdown_it import MarkdownIt
 
 import selftime as st
-from selftime.engine.model import card_text, markdown_tables
+from selftime.engine.card import card_text, markdown_tables
 from selftime.texts import FORMULA, NUMBER, markdown_text, safe_cell, visible
 
 MARKS = [

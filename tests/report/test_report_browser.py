@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
 
 import selftime as st
-from selftime.engine.model import card_text
+from selftime.engine.card import card_text
 from selftime.report.page.evaluation import evaluation_section
 from selftime.report.page.page import Content, page
 from selftime.report.page.results import results_section

@@ -63,9 +63,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     beside = check_outputs(test, out, save, force=force)
     labelled, given = read(train), options.model_in(model)
     asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
-    count = int(labelled.labelled.sum())
-    if not count:
-        raise ValueError(f"{train} has no labels, wanted some: name their --label or --labels")
+    count = count_labels(labelled, train)
     files.check_room(out or files.STDOUT, len(asked or ()), 16, save=save)
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
@@ -95,6 +93,17 @@ def classify(  # noqa: PLR0913 - the signature is the command line
             result["evaluation"] = str(found.save(beside, overwrite=force))
             lines.append(f"Every figure: selftime report {beside}")
     terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json, out=out)
+
+
+def count_labels(series: "SeriesSet", source: str) -> int:
+    """Count the labelled series.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not series.labelled.any():
+        raise ValueError(f"{source} has no labels, wanted some: name their --label or --labels")
+    return int(series.labelled.sum())
 
 
 def check_outputs(

@@ -218,7 +218,7 @@ def label_column(values: Any, name: str = "labels") -> np.ndarray | None:
     Blank, NaN, None, NA and NaT mean that a series is unlabelled.
     """
     try:
-        column = np.asarray(array_of(values, name))
+        column = np.asarray(as_array(values, name))
     except ValueError:
         return column_of(values, name)
     if column.ndim != 1 or column.dtype.kind in "biu":
@@ -264,7 +264,7 @@ def spans(
     return np.asarray(np.arange(len(shifts)) + shifts)
 
 
-def array_of(values: Any, name: str) -> np.ndarray:
+def as_array(values: Any, name: str) -> np.ndarray:
     """Return an array of what holds values; a tensor may be on any device and have a gradient.
 
     Raises:
@@ -287,7 +287,7 @@ def array_of(values: Any, name: str) -> np.ndarray:
 def column_of(values: Any, name: str) -> np.ndarray:
     """Return one value per series (labels, groups, ids) as a plain array of one type."""
     try:
-        column = np.asarray(array_of(values, name))
+        column = np.asarray(as_array(values, name))
         plain = np.array(column.tolist()) if column.dtype.kind in "OT" else column
     except SeriesError:
         raise
@@ -336,7 +336,7 @@ def real_array(values: Any, name: str) -> np.ndarray:
         SeriesError: they are complex, no numbers, beyond 64 bits, or unevenly nested.
     """
     try:
-        array = array_of(values, name)
+        array = as_array(values, name)
         if array.dtype == object:
             array = array.astype(np.float64)
     except SeriesError:

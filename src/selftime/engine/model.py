@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -30,9 +30,9 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import pack_tensors, unpack_tensors
 from selftime.encoders.registry import rebuild, recipe_of
 from selftime.encoders.wrappers.projected import Projected
+from selftime.engine.card import card_tables, card_text
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.progress import Progress, open_progress
-from selftime.texts import markdown_text
 
 StoredPrecision = Literal["full", "half"]
 _HALF_ERROR = 2.0**-10
@@ -221,41 +221,6 @@ class Model(Tabular):
             "channels": list(self.channels),
             "card": self.card,
         }
-
-
-def card_tables(card: dict[str, Any], config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the facts of a card by section and name, from what ``config.json`` holds."""
-    settings = card.get("settings", {})
-    tables = {
-        "Data": card.get("data", {}),
-        "Settings": {name: f"{v['value']} — {v['reason']}" for name, v in settings.items()},
-        "Figures": card.get("figures", {}),
-        "Input": {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]},
-        "Made with": card.get("versions", {}),
-    }
-    if config.get("precision") == "half":
-        tables["Input"]["numbers"] = "16-bit floats on disk, where these hold them; 32-bit in use"
-    return {title: facts for title, facts in tables.items() if facts}
-
-
-def card_text(card: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return the card as Markdown, from the same figures that ``config.json`` holds."""
-    opening = (
-        "# A selftime model",
-        "Made by self-supervised learning from unlabelled time series. "
-        'Use it with `selftime.load("this-folder")`.',
-    )
-    return markdown_tables(opening, card_tables(card, config))
-
-
-def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return paragraphs, then a table of names and values under each title."""
-    sections = list(opening)
-    for title, rows in tables.items():
-        if rows:
-            lines = [f"| {markdown_text(k)} | {markdown_text(v)} |" for k, v in rows.items()]
-            sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
-    return "\n\n".join(sections) + "\n"
 
 
 def current_versions() -> dict[str, str]:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from selftime.data.arrays import SeriesError, array_of, real_array
+from selftime.data.arrays import SeriesError, as_array, real_array
 from selftime.data.channels import is_numbered, match_channels
 from selftime.data.labels import share_in_words
 from selftime.data.readers import read
@@ -184,7 +184,7 @@ def _is_matrix(X: Any) -> bool:
         return all(isinstance(row, list) for row in X) and len({len(row) for row in X}) == 1
     if isinstance(X, str) or is_into_dataframe(X) or not (issparse(X) or hasattr(X, "__array__")):
         return False
-    array = X if issparse(X) else array_of(X, "X")
+    array = X if issparse(X) else as_array(X, "X")
     return array.ndim < 3 and not (array.ndim == 1 and array.dtype == object)
 
 
@@ -218,7 +218,7 @@ def target_array(y: Any) -> np.ndarray:
     if issparse(y):
         raise ValueError("got sparse y, wanted one value a series, or an array: y.toarray()")
     try:
-        return array_of(y, "y")
+        return as_array(y, "y")
     except SeriesError:
         raise
     except ValueError:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.records import Kind, fitted_kind, pack, unpack
 from selftime.data.storage import with_checksum
+from selftime.engine.card import markdown_tables
 from selftime.engine.model import (
     OWN,
     UNFIT,
@@ -23,7 +24,6 @@ from selftime.engine.model import (
     check_precision,
     check_replaced,
     current_versions,
-    markdown_tables,
     read_folder,
 )
 from selftime.engine.model import load as load_model

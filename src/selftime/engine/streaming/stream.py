@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32, Float64, Int
 from torch import Tensor
 
-from selftime.data.arrays import array_of
+from selftime.data.arrays import as_array
 from selftime.data.batch import Batch
 from selftime.data.files import place_of
 from selftime.data.scaling import SCALED_LEAST, SCALED_LIMIT, PerChannel, PerSeries, Scaling
@@ -46,7 +46,7 @@ def cube_of(x: Any, streams: int | None, channels: int) -> tuple[Cube, bool]:
     """Return values (S,C,k), and whether a single step was given."""
     step = (channels,) if streams is None else (streams, channels)
     try:
-        found = array_of(x, "the step") if hasattr(x, "detach") else x
+        found = as_array(x, "the step") if hasattr(x, "detach") else x
         if isinstance(found, np.ma.MaskedArray):
             found = np.ma.filled(found.astype(np.float64), np.nan)
         if getattr(getattr(found, "dtype", None), "kind", "f") == "c":
