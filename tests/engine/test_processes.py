@@ -135,3 +135,31 @@ def test_threads_change_no_bit_of_compiled_features(name):
     finally:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(*found)
+
+
+PROFILED = """
+import numpy as np
+from selftime.tasks.anomaly.scores.matrix_profile_numba import nearest_by_shape as loop
+x = np.sin(np.arange(900) / 7) + 0.1 * np.random.default_rng(0).normal(size=900)
+windows = np.lib.stride_tricks.sliding_window_view(x, 50)
+means, scale, lengths = windows.mean(axis=1), 1 / windows.std(axis=1), np.full(851, 50.0)
+nearest = np.full(851, np.inf)
+loop(x, 50, means, scale, lengths, 900, nearest)
+print(sum(loop.stats.cache_hits.values()), nearest.tobytes().hex())
+"""
+
+
+@pytest.mark.late
+def test_whoever_compiled_a_loop_it_gives_the_same_bits(tmp_path):
+    """The inner loops of one that is compiled and of one that is loaded are the same code."""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", PROFILED],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [hits for hits, _ in said] == ["0", "1"]
+    assert said[0][1] == said[1][1]
