@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy():
         "    CliRunner().invoke(app, words)"
     )
     light = {f"selftime.cli.{path.stem}" for path in CLI if path.stem != "__init__"}
-    assert loaded_by(code) == {"selftime.cli", "selftime.door"} | light
+    assert loaded_by(code) == {"selftime.cli", "selftime.door", "selftime.texts"} | light
 
 
 def test_each_command_has_a_file_of_its_name_over_the_public_door_and_the_report_alone():

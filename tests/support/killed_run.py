@@ -19,7 +19,7 @@ import torch
 from training_material import training_of
 
 from selftime.data.files import sweep
-from selftime.engine.training import checkpoint
+from selftime.data.storage import read_stored
 from selftime.engine.training import loop as loop
 from selftime.engine.training.checkpoint import (
     State,
@@ -108,8 +108,8 @@ def torn_in(folder: Path, digests: dict[str, str]) -> list[str]:
     """Checkpoints that count as finished and are not what the uninterrupted run had there."""
     torn = []
     for path in complete_checkpoints(folder):
-        facts = json.loads((path / "state.json").read_text())
-        state = State(checkpoint.load_file(path / "state.safetensors"), facts)
+        facts, tensors = read_stored(path / "state.json", path / "state.safetensors")
+        state = State(tensors, facts)
         if digests[str(int(path.name[-9:]))] != digest_of(state):
             torn.append(str(path))
     return torn

@@ -111,11 +111,9 @@ class Evidence:
 
     def is_constant_within(self, id: str, name: str) -> bool:
         """Return whether a column has at most one known value for each value of another."""
-        known = self.cells.select(dict.fromkeys((id, name))).filter(
-            pc.is_valid(known_in(self.cells.column(name)))
-        )
-        seen = Evidence(known, self.typed, self.marks)
-        return seen.count(id, name) == seen.count(id)
+        codes, ids = codes_of(known_in(self.cells.column(name)))[0], self._key(id)
+        codes, ids = codes[codes >= 0], ids[codes >= 0]
+        return int(order_of(ids, codes)[1].sum()) == len(np.unique(ids))
 
     def counts(self, name: str, id: str | None = None, least: int = 2) -> bool:
         """Return whether a column counts rows, from the same number for each value of another.
