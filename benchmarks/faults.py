@@ -388,7 +388,8 @@ def kill(stage: Stage, dice: np.random.Generator) -> Counter[str]:
         found[signal.Signals(number).name] += 1
         found["in time"] += said.code not in (0, 2)
         if "nothing half-written was left" in said.text:
-            left = [*left_in(here), *["a run that was stopped"] * is_running(here / "run")]
+            drafts = [name for name in left_in(here) if ".lock-" not in name]  # empty, or a name
+            left = [*drafts, *["a run that was stopped"] * is_running(here / "run")]
             found["claims"] += bool(left)
             if left:
                 print(f"{stage.door.name}: {said.text} but {left}", file=sys.stderr)

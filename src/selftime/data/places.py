@@ -106,12 +106,12 @@ def only_writer(folder: Path) -> Iterator[None]:
     final.parent.mkdir(parents=True, exist_ok=True)
     home = final.parent if os.access(final.parent, os.W_OK) else final
     lock = home / f".lock-{mark_of(final)}"
-    handle = _take(lock, folder)
-    before = _mine.set(_mine.get() | {final})
+    before, handle = _mine.get(), _take(lock, folder)
     try:
+        _mine.set(before | {final})
         yield
     finally:
-        _mine.reset(before)
+        _mine.set(before)
         with suppress(OSError):
             lock.unlink()  # while it is held: nobody else can have taken it
         os.close(handle)
@@ -122,23 +122,28 @@ def _take(lock: Path, folder: Path) -> int:
     end = time.monotonic() + PATIENCE
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        mine = False
         try:
             _lock(handle)
             if os.path.samestat(os.fstat(handle), os.stat(lock)):
-                break  # else its last owner removed it in between
+                os.ftruncate(handle, 0)
+                os.write(handle, json.dumps(_owner()).encode())
+                mine = True
+                return handle
         except FileNotFoundError:
-            pass
+            pass  # its last owner removed it in between
         except BlockingIOError:
             if time.monotonic() > end:
                 words = _owner_in_words(os.read(handle, 1000))
-                os.close(handle)
                 raise BlockingIOError(f"{folder} is written {words}: {_MEND}") from None
             time.sleep(PATIENCE / 50)
-        os.close(handle)
-    owner = {"process": os.getpid(), "host": platform.node(), "since": _now()}
-    os.ftruncate(handle, 0)
-    os.write(handle, json.dumps(owner).encode())
-    return handle
+        finally:  # whatever interrupts it: an open handle would hold the lock as long as we run
+            if not mine:
+                os.close(handle)
+
+
+def _owner() -> dict[str, object]:
+    return {"process": os.getpid(), "host": platform.node(), "since": _now()}
 
 
 _MEND = "wait until that ends, or choose another folder"
