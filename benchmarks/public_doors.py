@@ -317,9 +317,9 @@ def detector_past(x: Any) -> Any:
     return found.fit(usual()).score(x)
 
 
-@door("detect")
+@door("detect", gives_back=True)
 def detect(x: Any) -> Any:
-    """Scores of a recording and their table."""
+    """Scores of a recording and their table; steps without a value have no score."""
     return st.detect(recording(x)).to_pandas()
 
 

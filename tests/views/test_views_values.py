@@ -9,8 +9,11 @@ import torch
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
 from selftime.views import amplitude, masks
 from selftime.views.draws import spline_weights
+from selftime.views.registry import VIEWS
 from selftime.views.spectrum import ragged_dft, recomposed, spectrum
 
 LENGTHS = [21, 1, 2, 12]
@@ -156,3 +159,12 @@ def test_spectrum_is_exact_for_long_series() -> None:
     x = Batch(torch.randn(2, 1, 10_007), torch.ones(2, 1, 10_007, dtype=torch.bool))
     y = spectrum(x, Generator().manual_seed(0), removed=0.0, raised=0.0)
     torch.testing.assert_close(y.values, x.values, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e20, 1e38])
+def test_views_of_huge_values_are_finite(size):
+    values = np.random.default_rng(0).normal(size=(4, 2, 64)).clip(-3, 3) * size
+    batch = batch_of(SeriesSet.of(values))
+    for name, view in VIEWS.items():
+        seen = view(batch, torch.Generator().manual_seed(0)).values
+        assert seen.isfinite().all() and seen.abs().max() > size / 10, name

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from selftime.data.formats.bounds import size_in_words
 from selftime.door import option
 
 if sys.platform != "win32":
@@ -185,9 +186,7 @@ def check_place(target: Path, size: int = 0) -> None:
             raise OSError(f"{name[:20]}… has a name of {length} bytes, wanted at most {longest}")
     free = shutil.disk_usage(folder).free
     if size > free:
-        words = f"about {_in_words(size)} are needed and {_in_words(free)} are free: make room"
+        words = (
+            f"about {size_in_words(size)} are needed and {size_in_words(free)} are free: make room"
+        )
         raise OSError(errno.ENOSPC, f"{words}, or {another}", str(target))
-
-
-def _in_words(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

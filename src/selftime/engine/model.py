@@ -15,11 +15,13 @@ import torch
 from jaxtyping import Bool, Float32
 from safetensors.torch import save_file
 
+from selftime import door
 from selftime.data import scaling
 from selftime.data.channels import match_channels
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.frames import Tabular, html_table
+from selftime.data.memory import memory_note
 from selftime.data.readers import read
 from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
@@ -37,6 +39,8 @@ from selftime.progress import Progress, open_progress
 StoredPrecision = Literal["full", "half"]
 _HALF_ERROR = 2.0**-10
 """Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
+_COPIES_OF_VALUES = 2.5
+"""Times the series that embedding takes in memory, beside its vectors (measured)."""
 _FORMAT = 3
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 OWN = re.compile(r"(model/)?((model|seen|state)\.safetensors|config\.json|README\.md)")
@@ -114,6 +118,11 @@ class Model(Tabular):
             SeriesError: bad input, or another number of channels than the model was made for.
         """
         series = self.check(read(x))
+        door.tell(
+            memory_note(
+                "embedding", _COPIES_OF_VALUES * series.steps.nbytes + 4 * len(series) * self.dim
+            )
+        )
         order = by_length(series) if series.is_ragged else np.arange(len(series))
         out = np.empty((len(series), self.dim), np.float32)
         done = 0

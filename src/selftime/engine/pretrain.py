@@ -14,6 +14,7 @@ from selftime.data import scaling
 from selftime.data.files import place_of, restore
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
+from selftime.data.memory import memory_note
 from selftime.data.places import check_place
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel, Scaling
@@ -123,6 +124,7 @@ def _pretrain(  # noqa: PLR0913 - as the front door
         check_place(kept.folder, room_for(learner, len(series)))
         if isinstance(learner, ClosedForm):
             kept.check_at_once(card)
+    door.tell(memory_note("pretraining", _COPIES_OF_VALUES * series.steps.nbytes + _LEARNING))
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
             until = start + 60 * parse_budget(budget).amount if budget else None
@@ -138,6 +140,10 @@ def _pretrain(  # noqa: PLR0913 - as the front door
         record = run_record(card, command="pretrain", source=series.source)
         write_run(kept, model, record, at_once=isinstance(learner, ClosedForm))
     return model
+
+
+_COPIES_OF_VALUES, _LEARNING = 10, 350e6
+"""Times the series that learning takes in memory, and bytes beside them (measured)."""
 
 
 def room_for(learner: ClosedForm | Objective, series: int) -> int:

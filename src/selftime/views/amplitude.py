@@ -29,10 +29,21 @@ def jittered(x: Batch, noise: Float[Tensor, "B C T"]) -> Batch:
 
 def channel_std(x: Batch) -> _PerChannel:
     """Return the standard deviation of each channel over its observed steps; 0 without any."""
-    count = x.observed.sum(dim=2, keepdim=True).clamp(min=1)
-    mean = x.values.masked_fill(~x.observed, 0).sum(dim=2, keepdim=True) / count
-    rest = (x.values - mean).masked_fill(~x.observed, 0)
-    return (rest.square().sum(dim=2, keepdim=True) / count).sqrt()[:, :, 0]
+    count, size = x.observed.sum(dim=2, keepdim=True).clamp(min=1), size_where_large(x)
+    values = x.values.masked_fill(~x.observed, 0) / size
+    mean = values.sum(dim=2, keepdim=True) / count
+    rest = (values - mean).masked_fill(~x.observed, 0)
+    return ((rest.square().sum(dim=2, keepdim=True) / count).sqrt() * size)[:, :, 0]
+
+
+_SQUARED = 1e15
+"""Size up to which values are squared and summed as they are."""
+
+
+def size_where_large(x: Batch) -> Float[Tensor, "B C 1"]:
+    """Return the largest size in each channel where squares might overflow, else 1."""
+    size = x.values.masked_fill(~x.observed, 0).abs().amax(dim=2, keepdim=True)
+    return torch.where(size > _SQUARED, size, torch.ones_like(size))
 
 
 def scale(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
@@ -135,11 +146,12 @@ def smoothed(x: Batch, widths: Float[Tensor, "B"]) -> Batch:
     half = (1 + widths.double()[:, None] * length) / 2
     low = (steps + 0.5 - half).clamp(min=0)  # (B,T) edges of the windows, in steps
     high = (steps + 0.5 + half).minimum(length).maximum(low + 1e-9)
-    values = x.filled()
+    unit = size_where_large(x)
+    values = x.filled() / unit
     base = values[:, :, :1]  # sums of differences from it are exact for constant series
     sums = pad((values - base).double().cumsum(dim=2), (1, 0))  # (B,C,T+1)
     total = _between(sums, high) - _between(sums, low)
-    return _with_values(x, base + total / (high - low)[:, None])
+    return _with_values(x, (base + total / (high - low)[:, None]) * unit)
 
 
 def _between(sums: Float[Tensor, "B C S"], at: Float[Tensor, "B T"]) -> Float[Tensor, "B C T"]:
@@ -172,4 +184,10 @@ def rotated(x: Batch, angles: Float[Tensor, "B C C"]) -> Batch:
 
 
 def _with_values(x: Batch, values: Tensor) -> Batch:
-    return x._replace(values=values.to(x.values.dtype))
+    return x._replace(values=finite(values.to(x.values.dtype)))
+
+
+def finite(values: Tensor) -> Tensor:
+    """Return values with the largest number in the place of what is beyond it."""
+    most = torch.finfo(values.dtype).max
+    return values.clamp(-most, most)

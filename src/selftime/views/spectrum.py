@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 from selftime.data.batch import Batch
 from selftime.settings import check_share, check_strength
 from selftime.shapes import Lengths, Values
+from selftime.views.amplitude import finite, size_where_large
 from selftime.views.draws import normal, one_if_equal, uniform
 
 PerFrequency = Float[Tensor, "B C F"]
@@ -82,12 +83,14 @@ def recomposed(
     lengths = x.lengths.clamp(min=1)
     k = torch.arange(keep.shape[2], device=keep.device)
     precise = torch.promote_types(x.values.dtype, torch.complex64)
-    spectra = ragged_dft(x.filled().to(precise), lengths)[:, :, : len(k)]
+    unit = size_where_large(x)
+    spectra = ragged_dft((x.filled() / unit).to(precise), lengths)[:, :, : len(k)]
     swings = (k > 0) & (2 * k <= lengths[:, None, None])  # (B,1,F)
     size = spectra.abs() * swings
     size = size * keep + lift * size.amax(dim=2, keepdim=True)
     changed = torch.where(swings, torch.polar(size, spectra.angle() + turn), spectra)
-    return x._replace(values=ragged_irfft(changed, lengths, x.values.shape[2]).to(x.values.dtype))
+    values = ragged_irfft(changed, lengths, x.values.shape[2]) * unit
+    return x._replace(values=finite(values.to(x.values.dtype)))
 
 
 def ragged_irfft(spectra: Complex[Tensor, "B C F"], lengths: Lengths, T: int) -> Values:

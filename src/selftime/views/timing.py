@@ -34,8 +34,10 @@ def resample(x: Batch, positions: Positions) -> Batch:
     a = gather_steps(source, left)  # (B,C,T)
     b = gather_steps(source, (left + 1).minimum(last))
     share = (positions - left)[:, None].to(a.dtype)
-    values = torch.lerp(a, b, share).to(x.values.dtype)
-    return Batch(values, resampled_mask(x.observed, positions, last))
+    values = torch.lerp(a, b, share)
+    if not bool(values.isfinite().all()):  # their difference is beyond the largest number
+        values = 4 * torch.lerp(a / 4, b / 4, share)
+    return Batch(values.to(x.values.dtype), resampled_mask(x.observed, positions, last))
 
 
 def resampled_mask(observed: Observed, positions: Positions, last: Tensor) -> Observed:

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import selftime as st
-from selftime.data.series import SeriesError
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.histories import find_wild, history_of
 from selftime.tasks.forecasting.intervals import offsets_after
+from selftime.tasks.forecasting.protocols import setting_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -166,3 +167,15 @@ def test_columns_of_quantiles_never_collide():
     np.testing.assert_array_equal(columns["y_q0.9_"], found.quantiles[0, 3, 0])
     np.testing.assert_array_equal(columns["step"], found.mean[0, 2])
     assert any("'y_q0.9_'" in note for note in found.notes)
+
+
+def test_squares_of_scaled_values_are_finite():
+    values = np.random.default_rng(0).normal(size=200) * np.where(np.arange(200) < 160, 1e-30, 1e38)
+    setting = setting_of(SeriesSet.of(values[None, None]), "70-10-20")
+    assert np.abs(setting.values).max() == 1e12
+    usual = np.random.default_rng(0).normal(size=200) + 5
+    setting = setting_of(SeriesSet.of(usual[None, None]), "70-10-20")
+    learned = np.float32(usual)[:140].astype(np.float64)
+    np.testing.assert_array_equal(
+        setting.values[:140, 0], (learned - learned.mean()) / learned.std()
+    )

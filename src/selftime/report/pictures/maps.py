@@ -39,7 +39,8 @@ def channel_ranges(series: SeriesSet) -> Ranges:
         for column, seen in zip(steps.T, valid.T, strict=True)
     ]
     low, high = np.array(ends, np.float64).T
-    return np.stack([low, np.where(high > low, high, low + 1)], axis=1)
+    above = np.maximum(low + 1, np.nextafter(low, np.inf))
+    return np.stack([low, np.where(high > low, high, above)], axis=1)
 
 
 def draw_trace(

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from selftime.data.channels import match_channels
 from selftime.data.gaps import fill_gaps
 from selftime.data.grid import on_grid
+from selftime.data.memory import memory_note
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
@@ -135,6 +136,8 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     if model is not None:
         series = reorder_channels(series, model.channels)
     recipe = Scoring(past_only=past_only, model=model)
+    needed = 3 * series.steps.nbytes + _BYTES_A_STEP * float(series.lengths.max())
+    tell(memory_note("scoring", needed), series.source)
     if (seconds := expected_seconds(series, recipe)) > LONG:
         tell([f"scoring takes about {duration_in_words(seconds)}"], series.source)
     parts = [
@@ -177,6 +180,8 @@ def detect_in(
 
 _PILOT_STEPS, _MANY_STEPS = 4000, 400_000
 """Steps that are scored to tell how long it takes, where there are many in all."""
+_BYTES_A_STEP = 200
+"""Memory that a step of the longest recording takes (measured)."""
 _EQUAL_STEPS = 150_000
 """Steps at which comparing all pairs of windows costs as much as everything else (measured)."""
 

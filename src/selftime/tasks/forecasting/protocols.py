@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.data.gaps import fill_gaps
 from selftime.data.periods import season_of
+from selftime.data.scaling import SCALED_LIMIT
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
 from selftime.tasks.forecasting.histories import history_of
@@ -144,7 +145,8 @@ def setting_of(series: SeriesSet, protocol: str) -> Setting:
         )
     scale = channel_scale(values[: borders.train])
     season = PROTOCOLS[protocol].season or season_of(values[: borders.train])
-    return Setting(scale.apply(values), borders, scale, season)
+    scaled = scale.apply(values).clip(-SCALED_LIMIT, SCALED_LIMIT)  # their squares are finite
+    return Setting(scaled, borders, scale, season)
 
 
 def check_horizon(setting: Setting, horizon: int) -> None:
