@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import resource
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from unsigned import unsigned
 
+from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.model import ModelError, load
 from selftime.engine.pretrain import pretrain
 
@@ -283,3 +285,11 @@ def test_missing_files_are_named(folder):
 def test_the_untouched_copy_loads(folder, source):
     x = np.random.default_rng(1).normal(size=(3, 2, 24))
     np.testing.assert_array_equal(load(folder).embed(x), load(source).embed(x))
+
+
+def test_weights_that_diverged_give_an_error_and_no_vectors(source):
+    model = load(source)
+    wide = Projected.of(model.encoder, torch.zeros(model.dim), torch.full((model.dim, 4), torch.inf))
+    model = replace(model, encoder=wide)
+    with pytest.raises(ModelError, match="vectors that are not finite"):
+        model.embed(np.random.default_rng(0).normal(size=(3, 2, 24)))

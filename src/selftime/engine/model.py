@@ -116,6 +116,7 @@ class Model(Tabular):
 
         Raises:
             SeriesError: bad input, or another number of channels than the model was made for.
+            ModelError: weights so large that vectors are not finite.
         """
         series = self.check(read(x))
         door.tell(
@@ -133,6 +134,11 @@ class Model(Tabular):
                     out[rows] = self.encoder.embed(self.scaling.apply(batch)).numpy()
                 done += len(rows)
                 tell("embedding", done, len(series))
+        if not np.isfinite(out).all():
+            raise ModelError(
+                "got vectors that are not finite, wanted numbers: weights of the model are damaged "
+                "or diverged, so load another one or pretrain again"
+            )
         return out
 
     def to_columns(self) -> dict[str, Any]:
