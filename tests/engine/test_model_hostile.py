@@ -289,7 +289,9 @@ def test_the_untouched_copy_loads(folder, source):
 
 def test_weights_that_diverged_give_an_error_and_no_vectors(source):
     model = load(source)
-    wide = Projected.of(model.encoder, torch.zeros(model.dim), torch.full((model.dim, 4), torch.inf))
+    wide = Projected.of(
+        model.encoder, torch.zeros(model.dim), torch.full((model.dim, 4), torch.inf)
+    )
     model = replace(model, encoder=wide)
     with pytest.raises(ModelError, match="vectors that are not finite"):
         model.embed(np.random.default_rng(0).normal(size=(3, 2, 24)))
