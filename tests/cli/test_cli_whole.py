@@ -135,7 +135,7 @@ def test_a_full_disk_is_one_line_and_there_is_a_next_time(data, tmp_path, bytes_
 def test_a_disk_without_room_is_said_before_the_work(data, made, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(0, 0, 1_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    text = "about 32.0 MB are needed and 0.0 MB are free: make room, or choose another --out"
+    text = "about 32 MB are needed and 1 kB are free: make room, or choose another --out"
     assert failed("pretrain", "no-data", "--out", tmp_path / "a", code=1) == f"{tmp_path}/a: {text}"
     words = ["embed", made, data, "--out", tmp_path / "v.csv"]
     assert "are free: make room, or choose another --out" in failed(*words, code=1)

@@ -88,6 +88,9 @@ def test_a_disk_without_room_is_said(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(0, 0, 3_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     check_place(tmp_path / "run", 3_000_000)
-    with pytest.raises(OSError, match="about 1.5 GB are needed and 3.0 MB are free: make") as found:
+    with pytest.raises(
+        OSError,
+        match="about 1.5 GB are needed and 3 MB are free: make room, or choose another place",
+    ) as found:
         check_place(tmp_path / "run", 1_500_000_000)
     assert found.value.errno == errno.ENOSPC and found.value.filename == str(tmp_path / "run")

@@ -174,7 +174,8 @@ def check_place(target: Path, size: int = 0) -> None:
         NotADirectoryError: its folder is a file.
         OSError: a name longer than the file system takes, or a disk without that much room.
     """
-    another = f"choose another {option('out').removesuffix(' …').removesuffix('=...')}"
+    flag = option("out").removesuffix(" …")
+    another = f"choose another {flag if flag.startswith('--') else 'place'}"
     folder = next(parent for parent in Path(os.path.abspath(target)).parents if parent.exists())
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file, wanted a folder: {another}")
