@@ -1,8 +1,6 @@
 """Detection knows no level, no order of channels and no clock that skips: and gives times back."""
 
 import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -125,13 +123,10 @@ def test_several_recordings_are_scored_one_after_another(tmp_path):
     assert [recording["id"] for recording in found.to_dict()["recordings"]] == list(alone)
 
 
-NAB = Path(os.environ.get("SELFTIME_DATA", "nowhere")) / "anomaly" / "nab" / "data"
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not NAB.is_dir(), reason="needs the open data (SELFTIME_DATA)")
-def test_the_machine_whose_stamps_repeat_is_scored_as_it_is(tmp_path):
-    file = NAB / "realKnownCause" / "machine_temperature_system_failure.csv"
+def test_the_machine_whose_stamps_repeat_is_scored_as_it_is(tmp_path, data_root):
+    folder = data_root / "anomaly" / "nab" / "data" / "realKnownCause"
+    file = folder / "machine_temperature_system_failure.csv"
     told = CliRunner().invoke(app, ["detect", str(file), "--out", str(tmp_path / "s.csv")])
     assert told.exit_code == 0, told.output
     assert "12 rows repeat a stamp and were dropped" in told.stderr
