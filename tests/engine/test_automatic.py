@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 import selftime
+from selftime.data import scaling
 from selftime.data.series import SeriesSet
+from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
+from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.engine import choices
 from selftime.engine.choices import BEST, LONG, TASKS, Auto, default_encoder, resolve_objective
+from selftime.engine.solve import fit_closed_form
 from selftime.engine.training.config import TrainingConfig
 from selftime.objectives.formula import takes_steps
 from selftime.objectives.registry import OBJECTIVES
+from selftime.objectives.spectral import Spectral
 from selftime.report.methods import benchmark_results
 
 X = np.random.default_rng(0).normal(size=(6, 1, 24)).astype(np.float32)
@@ -75,3 +81,31 @@ def test_an_unknown_task_is_refused():
     wanted = re.escape("got task 'sell', wanted one of classify, search")
     with pytest.raises(ValueError, match=wanted):
         Auto(task="sell")
+
+
+def test_long_learning_is_said_first(monkeypatch, caplog):
+    """From the seconds of the trials of strengths, which encode a known number of copies."""
+    series = SeriesSet.of(np.random.default_rng(0).normal(size=(20, 1, 30)).cumsum(axis=2))
+    clock = iter(np.arange(0.0, 1e6, 300.0))
+    monkeypatch.setattr(choices.time, "perf_counter", lambda: next(clock))
+    choices.resolve(series, scaling.fit_channels(series), "spectral", "quantiles", None, None, 0)
+    assert "learning takes about" in caplog.text and "minutes" in caplog.text
+    assert choices.time_note(59.0) == []
+    assert choices.time_note(600.0) == ["learning takes about 10 minutes"]
+
+
+def test_copies_that_are_encoded_are_counted(monkeypatch):
+    counted = []
+    whole = Encoder.embed
+
+    def embed(self, x):
+        if isinstance(self, Quantiles):
+            counted.append(len(x.values))
+        return whole(self, x)
+
+    monkeypatch.setattr(Encoder, "embed", embed)
+    series = SeriesSet.of(np.random.default_rng(0).normal(size=(20, 1, 30)).cumsum(axis=2))
+    body = Quantiles(channels=1, length=30)
+    learner = Spectral(encoder=body, copies=3, dim=64)
+    fit_closed_form(learner, series, scaling.fit_channels(series))
+    assert sum(counted) == choices.learning_copies(20, 64, 3)

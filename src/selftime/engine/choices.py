@@ -1,5 +1,6 @@
 """Settings of a run, given or chosen for "auto", each with its reason."""
 
+import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 
@@ -9,12 +10,12 @@ import torch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
-from selftime.door import option
+from selftime.door import option, tell
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
 from selftime.encoders.wrappers.projected import Standardised, backbone
 from selftime.engine.model import Model
-from selftime.engine.solve import generator, sample_of
+from selftime.engine.solve import SAMPLE_SIZE, generator, sample_of
 from selftime.engine.training.config import (
     Budget,
     Choice,
@@ -25,7 +26,17 @@ from selftime.engine.training.config import (
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.formula import build_objective, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES
-from selftime.objectives.spectral import MEDIUM, TRIAL_SERIES, WEAK, Spectral, choose_strength
+from selftime.objectives.spectral import (
+    MEDIUM,
+    TRIAL_SERIES,
+    WEAK,
+    Spectral,
+    basis_copies,
+    choose_strength,
+    trial_copies,
+)
+from selftime.progress import LONG as LONG_WORK
+from selftime.progress import duration_in_words
 from selftime.settings import find_name, settings_of
 from selftime.views.mild import Mild
 
@@ -206,7 +217,11 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
         return made, choices
     with torch.inference_mode():
         sample = scale.apply(batch_of(series, sample_of(len(series), seed, TRIAL_SERIES)))
+        begin = time.perf_counter()
         trial = choose_strength(body, sample, generator(seed, 0))
+    trials = (1 if trial.strength == WEAK else 2) * trial_copies(len(sample.values))
+    seconds = (time.perf_counter() - begin) / trials
+    tell(time_note(seconds * (trials + learning_copies(len(series), dim, copies))))
     known = f"{trial.found:.0%} of series are"
     weak, strong = f"weak: at {MEDIUM} only {known} told apart", f"{known} still told apart at it"
     choices["strength"] = Choice(trial.strength, weak if trial.strength == WEAK else strong)
@@ -222,6 +237,20 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
         dim=dim,
     )
     return learner, choices
+
+
+def learning_copies(n: int, dim: int, copies: int) -> int:
+    """Return how many copies of series learning from n of them encodes, the series themselves too.
+
+    Those of a sample fix statistics and the basis; then all of each series pass by.
+    """
+    sample = min(n, SAMPLE_SIZE)
+    return sample * (1 + basis_copies(dim, sample, copies)) + n * copies
+
+
+def time_note(seconds: float) -> list[str]:
+    """Say how long learning takes, about, where that is more than a minute."""
+    return [f"learning takes about {duration_in_words(seconds)}"] if seconds > LONG_WORK else []
 
 
 def resolve_encoder(

@@ -78,7 +78,7 @@ class Spectral(ClosedForm):
         if self.beside:
             self.beside.prepare(sample, rng)
         self.centre = self.encoder.embed(sample).mean(dim=0)
-        n = min(max(self.dim * 3 // 2 // len(sample.values), 1), self.copies)
+        n = basis_copies(self.dim, len(sample.values), self.copies)
         seen = copies(sample, n, self.view, rng)
         self.basis = principal_basis(self.encoder.embed(seen) - self.centre, self.dim)
         self.axes = leading_axes(self.beside.embed(seen), self.room) if self.beside else None
@@ -111,6 +111,11 @@ class Spectral(ClosedForm):
     def features(self, x: Batch, n: int, rng: Generator) -> Embedding:
         """Return centred features (B·n,F) of n copies of each series, series by series."""
         return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
+
+
+def basis_copies(dim: int, sample: int, copies: int) -> int:
+    """Return the copies of each of so many series that fix a basis of ``dim`` directions."""
+    return min(max(dim * 3 // 2 // sample, 1), copies)
 
 
 def leading_axes(vectors: Embedding, width: int) -> Tensor | None:
@@ -172,6 +177,16 @@ TRIAL_SERIES = 64
 """Series to be found again: a fixed number, so that the share means the same on all data."""
 
 
+_TRIAL_COPIES, _TRIAL_DIM = 8, 512
+"""Copies of each series, and directions, of a trial."""
+
+
+def trial_copies(series: int) -> int:
+    """Return how many copies of so many series a trial encodes, the series themselves too."""
+    basis = basis_copies(_TRIAL_DIM, series, _TRIAL_COPIES)
+    return series * (1 + basis + _TRIAL_COPIES + 2)
+
+
 class Trial(NamedTuple):
     """A setting, and the share of series that are found again under it."""
 
@@ -203,7 +218,8 @@ def best_trial(encoder: Encoder, sample: Batch, strength: float, rng: Generator)
 
 def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> list[Trial]:
     """Measure the share of series found again at one strength, for each penalty."""
-    objective = Spectral(encoder=encoder, view=Mild(strength=strength), copies=8, dim=512)
+    view = Mild(strength=strength)
+    objective = Spectral(encoder=encoder, view=view, copies=_TRIAL_COPIES, dim=_TRIAL_DIM)
     objective.prepare(sample, rng)
     moments = objective.accumulate(sample, rng)
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
