@@ -129,3 +129,9 @@ def test_names_are_drawn_as_they_are(name, drawn, tmp_path):
         assert drawn in texts(figure)
         for suffix in ("png", "svg", "pdf"):
             figure.savefig(tmp_path / f"a.{suffix}")
+
+
+def test_a_run_folder_names_what_it_holds(tmp_path):
+    series = st.sample("PenDigits")[:20]
+    st.pretrain(series, encoder="quantiles", run=tmp_path / "run")
+    assert repr(st.read_run(tmp_path / "run")) == f"RunFolder('{tmp_path / 'run'}', finished: run)"

@@ -221,3 +221,13 @@ def test_chips_lie_on_their_points_wherever_the_last_class_is():
     for chip in chips:
         assert min(np.abs(np.concatenate(dots) - chip).max(axis=1)) < 1
     assert {chip.get_title() for chip in axes.child_axes} >= {"far"}
+
+
+def test_intervals_of_shares_end_at_all_and_none():
+    two = np.array([[True] * 10, [True] * 6 + [False] * 4])  # 80 ± 254 %
+    hits = dict.fromkeys(("selftime", "untrained encoder", "raw values"), {1: two, None: two[:1]})
+    figure = label_efficiency(Comparison((1, None), hits, {1: 2, None: 10}), title="t")
+    for drawn in figure.axes[0].collections:
+        for path in drawn.get_paths():
+            heights = path.vertices[:, 1]
+            assert heights.min() >= -1e-9 and heights.max() <= 100 + 1e-9

@@ -134,7 +134,7 @@ def add_page(train: Any) -> Complete:
     return complete
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunFolder:
     """The figures of a run, read from its files; made by :func:`selftime.read_run`.
 
@@ -158,6 +158,10 @@ class RunFolder:
 
     path: Path
     files: dict[str, dict[str, Any]]
+
+    def __repr__(self) -> str:
+        status = self.run.get("status", "not begun")
+        return f"RunFolder({str(self.path)!r}, {status}: {', '.join(self.files)})"
 
     @property
     def run(self) -> dict[str, Any]:

@@ -71,7 +71,8 @@ def _draw_row(axes: Axes, comparison: Comparison, k: int) -> float:
     mean, half = np.array([mean_interval(hits[shots]) for shots in comparison.labels_per_class]).T
     x = _places(comparison)
     if k == 0:
-        axes.fill_between(x, mean - half, mean + half, color=STRONG, alpha=0.14, lw=0, zorder=2)
+        low, high = (mean - half).clip(min=0), (mean + half).clip(max=100)
+        axes.fill_between(x, low, high, color=STRONG, alpha=0.14, lw=0, zorder=2)
         axes.plot(x, mean, color=STRONG, lw=2.8, marker="o", ms=7, mec="white", zorder=5)
         for at, value, room in zip(x, mean, select_marks(x, VALUE_WIDTH), strict=True):
             if room:
@@ -79,7 +80,8 @@ def _draw_row(axes: Axes, comparison: Comparison, k: int) -> float:
     else:
         offset = 0.006 * k * min(1, 4 / len(comparison.names))  # so that intervals stay apart
         style: dict[str, Any] = {"color": _colour(k), "ls": _dash(k), "marker": "o", "ms": 4.5}
-        axes.errorbar(x + offset, mean, half, elinewidth=1, zorder=4, **style)
+        reach = np.minimum(half, [mean, 100 - mean])  # no share is beyond 0 or 100 %
+        axes.errorbar(x + offset, mean, reach, elinewidth=1, zorder=4, **style)
     return float(mean[0])
 
 
