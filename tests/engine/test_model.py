@@ -112,7 +112,7 @@ def test_a_folder_of_an_older_format_says_what_to_do(model, tmp_path):
     with pytest.raises(ModelError) as caught:
         load(folder)
     assert str(caught.value) == (
-        f"{folder} has format 1, wanted 3: pretrain again, or load it with the version of selftime "
+        f"{folder} has format 1, wanted 4: pretrain again, or load it with the version of selftime "
         "that saved it, which its README.md names"
     )
     assert "| selftime | " in (folder / "README.md").read_text()

@@ -11,6 +11,7 @@ import numpy as np
 from selftime.data.arrays import SeriesError
 from selftime.data.schema import Asked, list_names
 from selftime.data.series import SeriesSet, names_of_channels
+from selftime.data.signals import Signal
 from selftime.door import option
 
 
@@ -119,6 +120,20 @@ def match_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
     return found
 
 
+def match_kind(series: SeriesSet, kind: Signal) -> SeriesSet:
+    """Return the series as a model of a kind reads them.
+
+    Raises:
+        SeriesError: series of another kind.
+    """
+    if series.kind == kind:
+        return series
+    raise SeriesError(
+        f"got {series.kind.name}, wanted {kind.name} as they were pretrained on ({kind}): read "
+        f"them so, {option('kind', kind.name)}"
+    )
+
+
 def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
     """Return the series of all parts as one set; channels are put in the order of the first.
 
@@ -129,7 +144,8 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
         SeriesError: other channels, or ids that repeat.
     """
     first = parts[0]
-    parts = [first, *(match_channels(part, first.channels) for part in parts[1:])]
+    rest = (match_kind(part, first.kind) for part in parts[1:])
+    parts = [first, *(match_channels(part, first.channels) for part in rest)]
 
     def column(name: str, blank: Any = None) -> np.ndarray | None:
         every = [getattr(part, name) for part in parts]
@@ -156,6 +172,7 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
         starts=column("starts"),
         rows=column("rows"),
         columns=first.columns,
+        kind=first.kind,
         notes=notes_of_all([part.notes for part in parts]),
     )
 

@@ -5,17 +5,17 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float
 from torch import Tensor
 
-from selftime.data.arrays import lower_medians
 from selftime.data.batch import Batch
+from selftime.data.levels import bounds_of, common_origin, measure_from
 from selftime.data.records import unpack
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.settings import settings_of
@@ -186,10 +186,39 @@ class PerChannel(Scaling):
         return Scale(mean, sd)
 
 
+@dataclass(frozen=True)
+class Together(Scaling):
+    """All series and channels by the same two numbers, fitted by :func:`fit_together`.
+
+    Pixels keep their differences so: one that is nearly always dark is not made loud. Each field
+    holds one number; ``low`` and ``high`` bound what is learned from as it is.
+    """
+
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if any(len(part) != 1 for part in (self.mean, self.sd, self.low, self.high)):
+            raise SeriesError("got several numbers, wanted one for all channels: use fit_together")
+        PerChannel(self.mean, self.sd, self.low, self.high)  # checks them
+
+    def bound(self, batch: Batch) -> Batch:
+        """Return series whose wild values are no wilder than the bounds."""
+        return Batch(batch.values.clamp(self.low[0], self.high[0]), batch.observed)
+
+    def scale_of(self, batch: Batch) -> Scale:
+        """Return the fitted numbers (1,C,1), the same for each channel."""
+        like = batch.values.new_ones(1, batch.values.shape[1], 1)
+        return Scale(like * self.mean[0], like * self.sd[0])
+
+
 SCALINGS: dict[str, type[Scaling]] = {
     "none": Unscaled,
     "per_series": PerSeries,
     "channels": PerChannel,
+    "together": Together,
 }
 """The kinds that a stored model may name."""
 
@@ -202,6 +231,27 @@ def none() -> Scaling:
 def per_series() -> Scaling:
     """Scale each series and channel to mean 0 and deviation 1 over its observed steps."""
     return PerSeries()
+
+
+def fit(series: SeriesSet) -> Scaling:
+    """Fit the scaling that suits what series are: measurements, pixels or symbols."""
+    if series.kind.scaled == "none":
+        return none()
+    return fit_together(series) if series.kind.scaled == "together" else fit_channels(series)
+
+
+def fit_together(series: SeriesSet) -> Together:
+    """Fit mean and standard deviation of all channels together on the training part."""
+    N, C = len(series), series.n_channels
+    flat = SeriesSet(
+        steps=measure_from(series, np.zeros(C)).steps.reshape(-1, 1),
+        offsets=series.offsets * C,
+        channels=("all",),
+        ids=np.arange(N),
+        observed=None if series.observed is None else series.observed.reshape(-1, 1),
+    )
+    found = fit_channels(flat)
+    return Together(found.mean, found.sd, found.low, found.high)
 
 
 def fit_channels(series: SeriesSet) -> PerChannel:
@@ -235,88 +285,8 @@ def fit_channels(series: SeriesSet) -> PerChannel:
 
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_BOUND_ROWS = 200_000
-"""About how many steps quantiles are taken from."""
-_REACH = 5.0
-"""Bounds lie so many times the distance of the quantiles beyond them."""
 _FLAT_REACH = 1e4
 """Bounds of a channel that never changes lie so far around it: what it does later is seen."""
-_LEAST_TRIMMED = 20
-"""Of so many values at least one at either end is not among those that bounds are taken from."""
-
-
-def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
-    """Return the lowest and highest value of each channel that is not wild.
-
-    Where 98 % of the values are the same, no value is wild by itself: bounds lie as far beyond the
-    extremes.
-    """
-    every = max(len(series.steps) // _BOUND_ROWS, 1)
-    low, high = np.zeros((2, series.n_channels))
-    for c in range(series.n_channels):
-        values = series.steps[:, c]
-        if series.observed is not None:
-            values = values[series.observed[:, c]]
-        if not len(values):
-            continue
-        some = values[::every].astype(np.float64)
-        inner = len(some) >= _LEAST_TRIMMED
-        a = float(np.quantile(some, 0.01, method="higher" if inner else "linear"))
-        b = float(np.quantile(some, 0.99, method="lower" if inner else "linear"))
-        if a == b:
-            a, b = float(values.min()), float(values.max())
-        low[c], high[c] = a - _REACH * (b - a), b + _REACH * (b - a)
-    found = np.clip([low, high], -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
-    return found[0], found[1]
-
-
-_FAR = 2.0**14
-"""Levels that lie further apart than so many times what a series moves are counted each from its
-own."""
-
-
-def common_origin(series: SeriesSet) -> Float64[np.ndarray, "C"] | None:
-    """Return the level that each channel is counted from in all series; None where it is 0.
-
-    NaN where levels of series lie so far apart that 32 bits would lose how each of them moves.
-    """
-    if series.origin is None:
-        return None
-    levels, middle = levels_of(series), np.zeros(series.n_channels)
-    for c in np.flatnonzero(series.origin.any(axis=0)):
-        middle[c] = np.median(levels[:, c])
-        change = np.abs(np.diff(series.steps[:, c]))
-        move = np.median(change[change > 0]) if change.any() else np.inf
-        if np.abs(levels[:, c] - middle[c]).max() > _FAR * move:
-            middle[c] = np.nan
-    return middle
-
-
-def levels_of(series: SeriesSet) -> Float64[np.ndarray, "N C"]:
-    """Return the lower median of each series and channel in 64 bits; 0 where nothing was seen."""
-    steps = series.steps.astype(np.float64)
-    if series.observed is not None:
-        steps[~series.observed] = np.nan
-    medians = np.stack([lower_medians(column, series.offsets) for column in steps.T], axis=1)
-    return medians if series.origin is None else medians + series.origin
-
-
-def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> SeriesSet:
-    """Return the same series with steps counted from an origin (NaN: from each one's own level)."""
-    if series.origin is None and origin is None:
-        return series
-    now = np.zeros((len(series), series.n_channels)) if series.origin is None else series.origin
-    wanted = np.zeros_like(now) if origin is None else np.broadcast_to(origin, now.shape).copy()
-    own = np.isnan(wanted)
-    if own.any():
-        wanted[own] = levels_of(series)[own]
-    shift = np.repeat(now - wanted, series.lengths, axis=0)
-    if not shift.any():
-        return series
-    steps = np.clip(series.steps + shift, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
-    if series.observed is not None:
-        steps[~series.observed] = 0.0
-    return replace(series, steps=steps, origin=wanted)
 
 
 def from_dict(stored: Any, channels: int) -> Scaling:

@@ -22,6 +22,7 @@ from selftime.data.arrays import (
 from selftime.data.clock import Stamps
 from selftime.data.frames import Tabular, html_table, join_columns
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
+from selftime.data.signals import Measurements, Signal
 
 Index = int | slice | Sequence[int] | np.ndarray
 
@@ -58,6 +59,7 @@ class SeriesSet(Tabular):
         source: the path or sample they were read from; parts of them have none.
         columns: of the table that they were read from, each with its role.
         notes: what was decided in reading them, a sentence each.
+        kind: what steps are: measurements over time, or parts of pictures, texts, sounds or films.
 
     Raises:
         SeriesError: parts that do not match, infinite values, or a series without any value.
@@ -80,6 +82,7 @@ class SeriesSet(Tabular):
     source: str | None = None
     columns: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: Signal = Measurements()
 
     def __post_init__(self) -> None:
         for name in ("labels", "step_labels"):
@@ -200,6 +203,7 @@ class SeriesSet(Tabular):
             starts=None if self.starts is None else self.starts[owners],
             rows=None if self.rows is None else self.rows[rows],
             columns=self.columns,
+            kind=self.kind,
         )
 
     @property
@@ -317,7 +321,8 @@ class SeriesSet(Tabular):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of values, mask and lengths: equal data give equal text."""
-        digest = hashlib.sha256(repr((self.steps.shape, self.channels)).encode())
+        kind = () if self.kind == Measurements() else (self.kind.to_dict(),)
+        digest = hashlib.sha256(repr((self.steps.shape, self.channels, *kind)).encode())
         for part in (self.steps, self.offsets, self.observed, self.origin):
             if part is not None:
                 digest.update(np.ascontiguousarray(part).data)

@@ -53,6 +53,10 @@ class Encoder(nn.Module, ABC):
     """True where no token depends on steps that come after its own."""
     by_channel: bool = False
     """True where tokens hold D / C features of the first channel alone, then of the second, …"""
+    symbols: int | None = None
+    """V, where values are symbols 0 to V − 1 and not measurements."""
+    columns: int | None = None
+    """Tokens in a row, where they lie in rows on a grid; None where they follow in time."""
 
     @property
     def is_stepwise(self) -> bool:

@@ -62,14 +62,14 @@ def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
     if not is_numbered(model.channels) and {*series.channels} == {*model.channels}:
         series = select_channels(series, model.channels)
     fits = isinstance(model.scaling, PerChannel)
-    scale = scaling.fit_channels(series) if fits else model.scaling
+    scale = scaling.fit(series) if fits else model.scaling
     encoder, how = match_channels(model, series.channels)
     few = scale.measure(series[sample_of(len(series), seed)])
     refit(encoder, scale.apply(batch_of(few)))
     size = f"{len(series)} series of {series.n_channels} channels"
     note = {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
     card = model.card | {"settings": model.card.get("settings", {}) | {"adapted": note}}
-    made = Model(encoder.eval(), scale, series.channels, card)
+    made = Model(encoder.eval(), scale, series.channels, card, kind=series.kind)
     return with_reference_bank(made, series, seed)
 
 

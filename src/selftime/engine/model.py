@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from selftime import door
 from selftime.data import scaling
-from selftime.data.channels import match_channels
+from selftime.data.channels import match_channels, match_kind
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.frames import Tabular, html_table
@@ -26,6 +26,7 @@ from selftime.data.readers import read
 from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements, Signal, signal_from
 from selftime.data.storage import folder_at, read_stored, with_checksum
 from selftime.data.windows import batches, by_length
 from selftime.encoders.base import Encoder
@@ -41,7 +42,7 @@ _HALF_ERROR = 2.0**-10
 """Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
 _COPIES_OF_VALUES = 2.5
 """Times the series that embedding takes in memory, beside its vectors (measured)."""
-_FORMAT = 3
+_FORMAT = 4
 """Version of the model folder; raised whenever an older reader would misread a newer folder."""
 OWN = re.compile(r"(model/)?((model|seen|state)\.safetensors|config\.json|README\.md)")
 """Paths of files that are written into the folder of a model or an estimator; others stay there."""
@@ -84,6 +85,7 @@ class Model(Tabular):
         reference_bank: (K,D) embeddings of some of the unlabelled series it learned from, with
             which a probe compares its scores; or None.
         fingerprints: of every series it was pretrained on; None where that is not known.
+        kind: what steps are of the series it reads: measurements, patches of pictures, symbols.
     """
 
     encoder: Encoder
@@ -92,6 +94,7 @@ class Model(Tabular):
     card: dict[str, Any] = field(default_factory=dict)
     reference_bank: Float32[np.ndarray, "K D"] | None = None
     fingerprints: Fingerprints | None = None
+    kind: Signal = Measurements()
 
     def __sklearn_clone__(self) -> "Model":
         return self  # nothing changes a model, so estimators can share it
@@ -180,7 +183,8 @@ class Model(Tabular):
         Raises:
             SeriesError: channels that are missing or unknown, named.
         """
-        return self.scaling.measure(match_channels(series, self.channels))
+        alike = match_kind(series, self.kind)
+        return self.scaling.measure(match_channels(alike, self.channels))
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""
@@ -234,6 +238,7 @@ class Model(Tabular):
             "encoder": recipe_of(self.encoder),
             "scaling": self.scaling.to_dict(),
             "channels": list(self.channels),
+            "kind": self.kind.to_dict(),
             "card": self.card,
         }
 
@@ -320,7 +325,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     if (folder / "state.safetensors").is_file():
         raise ModelError(f"{folder} holds no model: what is in it was fitted without one")
     config, state = read_folder(folder, "model.safetensors")
-    if (number := config.get("format")) not in (2, _FORMAT):  # 2 has 32 bits a weight
+    if (number := config.get("format")) not in (2, 3, _FORMAT):  # 32 bits a weight; series alone
         raise ModelError(
             f"{folder} has format {number}, wanted {_FORMAT}: pretrain again, or load it with the "
             "version of selftime that saved it, which its README.md names"
@@ -368,6 +373,7 @@ def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Pa
         card=card,
         reference_bank=None if bank is None else bank.numpy(),
         fingerprints=read_seen(folder),
+        kind=signal_from(config.get("kind", Measurements().to_dict())),
     )
 
 

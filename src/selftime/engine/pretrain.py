@@ -116,7 +116,7 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     """Learn a model while nobody else writes the folder of the run."""
     given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     before = encoder if isinstance(encoder, Model) else None
-    scale = before.scaling if before else scaling.fit_channels(given)
+    scale = before.scaling if before else scaling.fit(given)
     series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed, dim)
     card = card_of(given, choices, count_wild(series, scale))
@@ -134,7 +134,7 @@ def _pretrain(  # noqa: PLR0913 - as the front door
             learned = with_standard_vectors(learner.encoder, series, scale, seed, dim)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
     known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
-    bare = Model(learned.eval(), scale, series.channels, card, None, known)
+    bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind)
     model = with_reference_bank(bare, series, seed)
     if kept and is_first_process():
         record = run_record(card, command="pretrain", source=series.source)

@@ -30,6 +30,7 @@ class ArrowOfTime(Objective):
 
     family = "pretext"
     suits = "series that rise otherwise than they fall: heartbeats, loads, things that wear"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(

@@ -63,6 +63,8 @@ class Step(NamedTuple):
     embeddings: Embedding
 
 
+SIGNALS = ("series", "images", "text", "sound", "wave", "film")
+"""Kinds of signals that objectives may learn from (:mod:`selftime.data.signals`)."""
 FAMILIES = ("contrastive", "without negatives", "masked",
             "latent prediction", "pretext", "closed form")  # fmt: skip
 """Sources of learning: other series, agreement alone, hidden values, hidden latents, a made-up
@@ -83,6 +85,8 @@ class Objective(nn.Module, ABC):
     recipe: Recipe
     family: ClassVar[str]
     suits: ClassVar[str]
+    signals: ClassVar[tuple[str, ...]] = SIGNALS
+    """Kinds of signals that it makes sense for."""
 
     def __repr__(self) -> str:
         return describe(self)
@@ -127,6 +131,8 @@ class ClosedForm(ABC):
 
     family: ClassVar[str] = "closed form"
     suits: ClassVar[str]
+    signals: ClassVar[tuple[str, ...]] = ("series", "images", "sound", "wave", "film")
+    """Kinds of signals that it makes sense for: random convolutions do not read symbols."""
 
     def __repr__(self) -> str:
         return describe(self)

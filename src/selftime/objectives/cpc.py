@@ -106,6 +106,7 @@ class CPC(Objective):
 
     family = "contrastive"
     suits = "what comes next depends on what the series is: speech, machines, activity"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
     def __init__(self, *, encoder: Encoder, ahead: Ahead = Ahead(), seed: int = 0) -> None:  # noqa: B008

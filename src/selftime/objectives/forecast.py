@@ -33,6 +33,7 @@ class Forecast(Objective):
 
     family = "pretext"
     suits = "series whose past says what comes: loads, traffic, machines; any encoder"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(

@@ -51,6 +51,7 @@ class Neighbours(ClosedForm):
     """
 
     suits = "windows of long recordings in which states last; not for series known by their shape"
+    signals = ("series", "sound", "wave", "film")
 
     def __init__(
         self,

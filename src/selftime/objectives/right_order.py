@@ -37,6 +37,7 @@ class RightOrder(Objective):
 
     family = "pretext"
     suits = "series that go through stages; a lighter task than putting segments in order"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(

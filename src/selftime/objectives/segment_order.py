@@ -40,6 +40,7 @@ class SegmentOrder(Objective):
 
     family = "pretext"
     suits = "series that go through stages, such as gestures or days; not stationary noise"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(

@@ -38,6 +38,7 @@ class SimMTM(Objective):
 
     family = "masked"
     suits = "many short series of a few kinds, where masking a series alone leaves too little"
+    signals = ("series", "images", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
     def __init__(

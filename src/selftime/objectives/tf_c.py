@@ -45,6 +45,7 @@ class TFC(Objective):
 
     family = "contrastive"
     suits = "vibration, sound, biosignals: the spectrum says as much as the course"
+    signals = ("series", "sound", "wave")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
     def __init__(

@@ -80,6 +80,7 @@ class TNC(Objective):
 
     family = "contrastive"
     suits = "long recordings whose state changes over time; one series is enough"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=16, rate=1e-3, weight_decay=1e-5, warmup=0.1)
 
     def __init__(

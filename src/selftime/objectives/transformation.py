@@ -81,6 +81,7 @@ class Transformation(Objective):
 
     family = "pretext"
     suits = "sensor data whose size, sign and direction mean something; cheap and steady"
+    signals = ("series", "wave")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
     def __init__(

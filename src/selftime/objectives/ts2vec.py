@@ -45,6 +45,7 @@ class TS2Vec(Objective):
 
     family = "contrastive"
     suits = "one vector per step is wanted as well: detection, forecasting, long recordings"
+    signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=8, warmup=0.0, cosine=False, averaging="mean")
 
     def __init__(

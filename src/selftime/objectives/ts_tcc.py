@@ -45,6 +45,7 @@ class TSTCC(Objective):
 
     family = "contrastive"
     suits = "sensors with a rhythm of their own: activity, heart, brain, machines"
+    signals = ("series", "sound", "wave")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
     def __init__(

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from selftime.data import scaling
 from selftime.data.batch import Batch
-from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.report.page.charts import trace_path
@@ -43,7 +43,7 @@ class ViewExample(NamedTuple):
 def gallery(series: SeriesSet, views: Mapping[str, View]) -> list[ViewExample]:
     """Draw every view on a few of the series, scaled as in learning."""
     few = series[np.unique(np.linspace(0, len(series) - 1, _FIRST_VIEW_EXAMPLES).astype(int))]
-    scale = fit_channels(series)
+    scale = scaling.fit(series)
     before = scale.apply(batch_of(scale.measure(few)))
     return [
         _view_example(name, view, few.ids, before, first=k == 0)

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
+from selftime.data import scaling
 from selftime.data.arrays import are_known
 from selftime.data.batch import Batch
 from selftime.data.labels import share_in_words
 from selftime.data.principal import principal_axes
-from selftime.data.scaling import fit_channels
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import folds_by_class
 from selftime.data.windows import batch_of
@@ -134,7 +134,7 @@ class AuditData(NamedTuple):
 
 def prepare_audit(series: SeriesSet, seed: int) -> AuditData:
     """Encode the clean series and, with labels, classify them."""
-    scale = fit_channels(series)
+    scale = scaling.fit(series)
     x = scale.apply(batch_of(scale.measure(series)))
     encoder = rocket(channels=series.n_channels, length=int(np.median(series.lengths)), seed=seed)
     with torch.inference_mode():

@@ -52,14 +52,14 @@ def model_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
 
 def untrained_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """Return the row of the same encoder without its learned weights, under the same probe."""
-    bare = Model(untrained_twin(model, train), model.scaling, model.channels)
+    bare = Model(untrained_twin(model, train), model.scaling, model.channels, kind=model.kind)
     vectors, asked = _embed_both(bare, train, test)
     return Row("untrained encoder", vectors, asked, Probe(reference_bank=draw_bank(vectors)))
 
 
 def raw_values_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """Return the row of values, resampled to the median length and scaled, under the same probe."""
-    scale, length = scaling.fit_channels(train), int(np.median(train.lengths))
+    scale, length = scaling.fit(train), int(np.median(train.lengths))
 
     def values(series: SeriesSet) -> _Features:
         x = scale.apply(batch_of(scale.measure(series)))
@@ -85,14 +85,14 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     few = scale.measure(train[sample_of(len(train), seed)])
     with torch.inference_mode():
         body.prepare(scale.apply(batch_of(few)), generator(seed, 0))
-    model = Model(body, scale, train.channels)
+    model = Model(body, scale, train.channels, kind=train.kind)
     head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10) / body.dim)
     return Row("MiniRocket + ridge", *_embed_both(model, train, test), head)
 
 
 def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """Return the row of the model's network, or ``dilated``, trained on the labels alone."""
-    scale = scaling.fit_channels(train)
+    scale = scaling.fit(train)
     recipe = network_like(model.encoder, train.n_channels, int(np.median(train.lengths)))
     head = FromScratch(recipe=recipe, channels=train.n_channels)
     return Row("supervised from scratch", scaled_rows(train, scale), scaled_rows(test, scale), head)
@@ -174,7 +174,15 @@ def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
     ids = np.split(np.arange(len(first) + len(second)).astype(str), [len(first)])
     return concatenate(
         [
-            SeriesSet(p.steps, p.offsets, p.channels, own, observed=p.observed, origin=p.origin)
+            SeriesSet(
+                p.steps,
+                p.offsets,
+                p.channels,
+                own,
+                observed=p.observed,
+                origin=p.origin,
+                kind=p.kind,
+            )
             for p, own in zip((first, second), ids, strict=True)
         ]
     )

@@ -125,7 +125,8 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
         slim, frozen = cache_frozen(encoder)
         if frozen and 4 * len(series) * sum(part.dim for part in frozen) <= MAX_CACHED_BYTES:
             network.encoder = slim
-            made = [Model(p, scale, series.channels).embed(series, progress=False) for p in frozen]
+            models = [Model(p, scale, series.channels, kind=series.kind) for p in frozen]
+            made = [model.embed(series, progress=False) for model in models]
             series, scale = SeriesSet.of(np.concatenate(made, axis=1)[:, :, None]), scaling.none()
     fine_tune(
         network, series, targets, scale, budget=budget, config=config, seed=seed, progress=progress

@@ -1,0 +1,91 @@
+"""Levels and ranges of series: what each is counted from, and between which values it moves."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from selftime.data.arrays import lower_medians
+from selftime.data.series import SeriesSet
+
+_MOST = float(np.finfo(np.float32).max)
+_FAR = 2.0**14
+"""Levels that lie further apart than so many times what a series moves are counted each from its
+own."""
+
+
+def common_origin(series: SeriesSet) -> Float64[np.ndarray, "C"] | None:
+    """Return the level that each channel is counted from in all series; None where it is 0.
+
+    NaN where levels of series lie so far apart that 32 bits would lose how each of them moves.
+    """
+    if series.origin is None:
+        return None
+    levels, middle = levels_of(series), np.zeros(series.n_channels)
+    for c in np.flatnonzero(series.origin.any(axis=0)):
+        middle[c] = np.median(levels[:, c])
+        change = np.abs(np.diff(series.steps[:, c]))
+        move = np.median(change[change > 0]) if change.any() else np.inf
+        if np.abs(levels[:, c] - middle[c]).max() > _FAR * move:
+            middle[c] = np.nan
+    return middle
+
+
+def levels_of(series: SeriesSet) -> Float64[np.ndarray, "N C"]:
+    """Return the lower median of each series and channel in 64 bits; 0 where nothing was seen."""
+    steps = series.steps.astype(np.float64)
+    if series.observed is not None:
+        steps[~series.observed] = np.nan
+    medians = np.stack([lower_medians(column, series.offsets) for column in steps.T], axis=1)
+    return medians if series.origin is None else medians + series.origin
+
+
+def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> SeriesSet:
+    """Return the same series with steps counted from an origin (NaN: from each one's own level)."""
+    if series.origin is None and origin is None:
+        return series
+    now = np.zeros((len(series), series.n_channels)) if series.origin is None else series.origin
+    wanted = np.zeros_like(now) if origin is None else np.broadcast_to(origin, now.shape).copy()
+    own = np.isnan(wanted)
+    if own.any():
+        wanted[own] = levels_of(series)[own]
+    shift = np.repeat(now - wanted, series.lengths, axis=0)
+    if not shift.any():
+        return series
+    steps = np.clip(series.steps + shift, -_MOST, _MOST).astype(np.float32)
+    if series.observed is not None:
+        steps[~series.observed] = 0.0
+    return replace(series, steps=steps, origin=wanted)
+
+
+_BOUND_ROWS = 200_000
+"""About how many steps quantiles are taken from."""
+_REACH = 5.0
+"""Bounds lie so many times the distance of the quantiles beyond them."""
+_LEAST_TRIMMED = 20
+"""Of so many values at least one at either end is not among those that bounds are taken from."""
+
+
+def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
+    """Return the lowest and highest value of each channel that is not wild.
+
+    Where 98 % of the values are the same, no value is wild by itself: bounds lie as far beyond the
+    extremes.
+    """
+    every = max(len(series.steps) // _BOUND_ROWS, 1)
+    low, high = np.zeros((2, series.n_channels))
+    for c in range(series.n_channels):
+        values = series.steps[:, c]
+        if series.observed is not None:
+            values = values[series.observed[:, c]]
+        if not len(values):
+            continue
+        some = values[::every].astype(np.float64)
+        inner = len(some) >= _LEAST_TRIMMED
+        a = float(np.quantile(some, 0.01, method="higher" if inner else "linear"))
+        b = float(np.quantile(some, 0.99, method="lower" if inner else "linear"))
+        if a == b:
+            a, b = float(values.min()), float(values.max())
+        low[c], high[c] = a - _REACH * (b - a), b + _REACH * (b - a)
+    found = np.clip([low, high], -_MOST, _MOST).astype(np.float32)
+    return found[0], found[1]
