@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from selftime.data.signals import Signal
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
@@ -171,6 +172,23 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "patchtst_masked": patchtst_masked,
 }
 """Encoders by the names people type; each takes channels, length and seed."""
+
+
+def build_encoder(name: str, *, kind: Signal, channels: int, length: int, seed: int = 0) -> Encoder:
+    """Build the named encoder, not yet prepared, for series of a kind.
+
+    Args:
+        name: a key of :data:`BUILDERS`.
+        kind: of the series.
+        channels: C.
+        length: usual steps of a series.
+        seed: draws what is random.
+
+    Raises:
+        ValueError: an encoder that does not read this kind.
+    """
+    return BUILDERS[name](channels=channels, length=length, seed=seed)
+
 
 SPELLINGS = {
     "InceptionTime": "inception",
