@@ -30,7 +30,8 @@ def steps_to_frames(
     values: Float[Tensor, "B C T"], kind: Film
 ) -> Float[Tensor, "B T colours height width"]:
     """Return the frames of films."""
-    return values.transpose(1, 2).unflatten(2, (kind.colours, kind.height, kind.width))
+    B, _, T = values.shape
+    return values.transpose(1, 2).reshape(B, T, kind.colours, kind.height, kind.width)
 
 
 def frames_to_steps(
