@@ -326,14 +326,11 @@ def signal_from(stored: Any) -> Signal:
     if not isinstance(name, str) or name not in SIGNALS:
         raise ValueError(f"got a kind {str(name)[:60]!r}, wanted one of {', '.join(SIGNALS)}")
     given = {key: value for key, value in stored.items() if key != "name"}
-    known = {f.name: f.type for f in fields(SIGNALS[name])}
+    known: dict[str, Any] = {f.name: f.type for f in fields(SIGNALS[name])}
     if unknown := set(given) - set(known):
         raise ValueError(f"a kind {name!r} has no setting {', '.join(sorted(unknown))[:60]}")
     if lost := [
         f.name for f in fields(SIGNALS[name]) if f.default is MISSING and f.name not in given
     ]:
         raise ValueError(f"a kind {name!r} needs {', '.join(lost)}")
-    types = {"vocabulary": tuple[str, ...], "level": Level, "rules": str, "rate": float | int}
-    return SIGNALS[name](
-        **{key: unpack(value, types.get(key, int), {}, {}) for key, value in given.items()}
-    )
+    return SIGNALS[name](**{key: unpack(value, known[key], {}, {}) for key, value in given.items()})
