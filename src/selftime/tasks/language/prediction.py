@@ -55,9 +55,9 @@ def perplexity(model: ModelOrFolder, x: Any) -> Perplexity:
 
     Example:
         >>> import selftime as st
-        >>> x = st.sample("Text", "train")[:40]
-        >>> model = st.pretrain(x, objective="next_step", budget="1 step")
-        >>> found = st.perplexity(model, st.sample("Text", "test")[:20])
+        >>> x = st.windows(st.sample("Text"), 40, stride=40).select(slice(90))
+        >>> model = st.pretrain(x[:60], objective="next_step", budget="1 step")
+        >>> found = st.perplexity(model, x[60:])
         >>> 1 < found.symbol < 2 * len(model.kind.vocabulary)
         True
 
@@ -118,7 +118,7 @@ def continue_text(  # noqa: PLR0913 - a front door: each is one thing that peopl
 
     Example:
         >>> import selftime as st
-        >>> x = st.sample("Text", "train")[:40]
+        >>> x = st.windows(st.sample("Text"), 40, stride=40).select(slice(60))
         >>> model = st.pretrain(x, objective="next_step", budget="1 step")
         >>> len(st.continue_text(model, "The ", length=8, seed=3))
         12
