@@ -1,0 +1,117 @@
+"""Sights: series that are no curves, as the page shows them, packed small."""
+
+import io
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from selftime.data.signals import Film, Images, Signal, Sound, Text
+from selftime.report.pictures.signals import (
+    HIDDEN,
+    Pixels,
+    Ranges,
+    extent_of,
+    pixels_of,
+    symbols_of,
+)
+
+FEWEST_PIXELS, MOST_PIXELS = 256, 20_000
+"""Pixels of a picture: never fewer, so that something is seen, and never more."""
+MOST_SYMBOLS = 600
+"""Symbols of a text that are shown."""
+_QUALITY = 85
+"""Of JPEG, which is taken where it is smaller than PNG: of photographs, mostly."""
+_SHARP = 64
+"""A picture with no side above this is shown enlarged, pixel by pixel."""
+
+
+class Piece(NamedTuple):
+    """A part of a text, and what is said of it: "", "hidden", "changed", "right" or "wrong"."""
+
+    text: str
+    kind: str = ""
+
+
+class Sight(NamedTuple):
+    """A series as it is shown: a picture or a text."""
+
+    alt: str  # what is seen, in words
+    picture: str = ""  # address that holds the picture itself; empty of a text
+    sharp: bool = False  # a small picture, shown pixel by pixel
+    pieces: list[Piece] = []  # the text; empty of a picture
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+def sight_of(  # noqa: PLR0913 - each is a part of what is shown
+    values: Float[np.ndarray, "C T"],
+    kind: Signal,
+    ranges: Ranges,
+    *,
+    name: str,
+    pixels: int = MOST_PIXELS,
+    symbols: int = MOST_SYMBOLS,
+) -> Sight:
+    """Show a series of pixels or symbols within a bound of either.
+
+    Raises:
+        TypeError: a kind that is seen as curves.
+    """
+    alt = f"{name}, {extent_of(kind, values.shape[1])}"
+    if isinstance(kind, Text):
+        return Sight(alt, pieces=pieces_of(symbols_of(values[0], kind), [], symbols))
+    drawn = shrink(pixels_of(values, kind, ranges), pixels)
+    sharp = isinstance(kind, Images) and max(drawn.shape) <= _SHARP
+    return Sight(alt, address_of(drawn), sharp)
+
+
+def pieces_of(symbols: list[str], kinds: Iterable[str], most: int) -> list[Piece]:
+    """Join symbols of the same kind to pieces; a text of more than ``most`` ends in "…"."""
+    found: list[Piece] = []
+    given = [*kinds, *[""] * len(symbols)]
+    for symbol, kind in list(zip(symbols, given, strict=False))[:most]:
+        what = "hidden" if symbol == HIDDEN else kind
+        if found and found[-1].kind == what and what not in ("right", "wrong"):
+            symbol = found.pop().text + symbol  # noqa: PLW2901 - goes on with the piece before
+        found.append(Piece(symbol, what))
+    return found + [Piece("…")] * (len(symbols) > most)
+
+
+def shrink(pixels: Pixels, most: int) -> Pixels:
+    """Return a picture of at most about so many pixels, its sides in proportion."""
+    height, width = pixels.shape[:2]
+    share = (max(most, FEWEST_PIXELS) / (height * width)) ** 0.5
+    if share >= 1:
+        return pixels
+    size = max(1, round(width * share)), max(1, round(height * share))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+
+
+def address_of(pixels: Pixels) -> str:
+    """Return a ``data:`` address that holds the picture, as PNG or JPEG, whichever is smaller."""
+    grey = bool((pixels == pixels[:, :, :1]).all())
+    picture = Image.fromarray(pixels[:, :, 0] if grey else pixels)
+    packed = {}
+    for name, options in {"png": {}, "jpeg": {"quality": _QUALITY}}.items():
+        buffer = io.BytesIO()
+        picture.save(buffer, name, optimize=True, **options)
+        packed[name] = buffer.getvalue()
+    name = min(packed, key=lambda name: len(packed[name]))
+    return f"data:image/{name};base64,{b64encode(packed[name]).decode('ascii')}"
+
+
+def legend_of(kind: Signal) -> str:
+    """Say how pictures of a kind are to be read; empty where they speak for themselves."""
+    if isinstance(kind, Sound):
+        top = kind.rate / 2000
+        return f"Time goes to the right, low bands are below, up to {top:.3g} kHz; bright is loud."
+    if isinstance(kind, Film):
+        return "Frames from first to last, evenly spaced."
+    return ""
