@@ -28,6 +28,7 @@ from selftime.report.page.progress import (
 )
 from selftime.report.page.results import results, strategy_table
 from selftime.report.pictures.palette import CLASSES, FAINT, INK, MUTED, SOFT, STRONG
+from selftime.report.pictures.signals import plural
 from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_words
 from selftime.tasks.comparison.gain import Gain
 
@@ -109,10 +110,11 @@ def facts(content: Content) -> list[tuple[str, str]]:
     data = sizes_of(content.series) | dict(content.run["data"])
     low, high = data.get("shortest"), data.get("longest")
     steps = _format_value(low) if low == high else f"{_format_value(low)} to {_format_value(high)}"
+    word = content.series.kind.step if content.series else "step"
     known = [
         ("series learned from", data.get("series")),
         ("channels", data.get("channels")),
-        ("steps each", steps if low is not None else None),
+        (f"{plural(word)} each", steps if low is not None else None),
         ("seconds to learn", seconds_of(content.run) or None),
         ("embedding size", None if content.vectors is None else content.vectors.shape[1]),
     ]

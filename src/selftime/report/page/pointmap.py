@@ -164,7 +164,7 @@ def _pack_sights(series: SeriesSet) -> dict[str, Any]:
     return {
         "legend": legend_of(series.kind),
         "pictures": [one.picture for one in sights if one.picture],
-        "sharp": [one.sharp for one in sights[:1]] == [True],
+        "look": sights[0].look,
         "texts": [one.text for one in sights if not one.picture],
     }
 

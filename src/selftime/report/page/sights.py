@@ -25,6 +25,8 @@ MOST_SYMBOLS = 600
 """Symbols of a text that are shown."""
 _QUALITY = 85
 """Of JPEG, which is taken where it is smaller than PNG: of photographs, mostly."""
+_ACROSS = 3
+"""Frames of a film in a row."""
 _SHARP = 64
 """A picture with no side above this is shown enlarged, pixel by pixel."""
 
@@ -41,7 +43,7 @@ class Sight(NamedTuple):
 
     alt: str  # what is seen, in words
     picture: str = ""  # address that holds the picture itself; empty of a text
-    sharp: bool = False  # a small picture, shown pixel by pixel
+    look: str = ""  # of a picture: "sharp", "stretched" or empty, a class of the style sheet
     pieces: list[Piece] = []  # the text; empty of a picture
 
     @property
@@ -67,9 +69,10 @@ def sight_of(  # noqa: PLR0913 - each is a part of what is shown
     alt = f"{name}, {extent_of(kind, values.shape[1])}"
     if isinstance(kind, Text):
         return Sight(alt, pieces=pieces_of(symbols_of(values[0], kind), [], symbols))
-    drawn = shrink(pixels_of(values, kind, ranges), pixels)
+    drawn = shrink(pixels_of(values, kind, ranges, across=_ACROSS), pixels)
     sharp = isinstance(kind, Images) and max(drawn.shape) <= _SHARP
-    return Sight(alt, address_of(drawn), sharp)
+    look = "stretched" if isinstance(kind, Sound) else "sharp" if sharp else ""
+    return Sight(alt, address_of(drawn), look)
 
 
 def pieces_of(symbols: list[str], kinds: Iterable[str], most: int) -> list[Piece]:
@@ -86,11 +89,11 @@ def pieces_of(symbols: list[str], kinds: Iterable[str], most: int) -> list[Piece
 
 def shrink(pixels: Pixels, most: int) -> Pixels:
     """Return a picture of at most about so many pixels, its sides in proportion."""
-    height, width = pixels.shape[:2]
-    share = (max(most, FEWEST_PIXELS) / (height * width)) ** 0.5
+    (height, width), room = pixels.shape[:2], max(most, FEWEST_PIXELS)
+    share = (room / (height * width)) ** 0.5
     if share >= 1:
         return pixels
-    size = max(1, round(width * share)), max(1, round(height * share))
+    size = [min(room, max(1, round(side * share))) for side in (width, height)]
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
 
 

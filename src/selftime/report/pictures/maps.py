@@ -219,7 +219,7 @@ def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, c
 
 
 class _Tiles(NamedTuple):
-    """How series of a kind that are not curves stand in the panel of their class."""
+    """The places of series that are no curves, in the panel of their class."""
 
     across: int  # panels side by side, at most
     height: float  # inches of a panel without its name
@@ -258,8 +258,7 @@ def _mosaic(
                 draw_series(axes, values, series.kind, ranges, colour=class_style(k)[0])
                 _mark_axes(axes, series.kind, values.shape[1], first=place == 0)
                 if place == 0:
-                    style = {"fontsize": 9, "fontweight": "bold", "loc": "left", "pad": 3}
-                    axes.set_title(name, **style)
+                    axes.set_title(name, fontsize=9, fontweight="bold", loc="left", pad=3)
         headline(figure, title, caption)
     return figure
 
@@ -272,7 +271,8 @@ def _mark_axes(axes: Axes, kind: Signal, T: int, *, first: bool) -> None:
     axes.set_xticks([-0.5, T - 0.5], ["0", f"{T / rate_of(kind):.2g} s"])
     axes.tick_params(length=2, labelsize=7, labelcolor=SOFT, pad=1)
     left, right = axes.get_xticklabels()
-    left.set_ha("left"), right.set_ha("right")
+    left.set_horizontalalignment("left")
+    right.set_horizontalalignment("right")
     if first:
         at, texts = zip(*band_ticks(kind), strict=True)
         axes.set_yticks([kind.bands - 1 - a for a in at], texts)

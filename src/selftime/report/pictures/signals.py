@@ -1,6 +1,7 @@
 """Series as they are seen: curves, pictures, spectrograms, strips of frames, and texts."""
 
 from textwrap import wrap
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,14 +18,17 @@ MOST_LINES = 4
 """With more channels than this, colours are drawn in place of lines."""
 FRAMES = 6
 """Frames of a film that are shown side by side, evenly spaced."""
-HIDDEN = "\u25a2"
+HIDDEN = "\u2581"
 """A symbol of a text that is missing or hidden."""
 _TILES = np.array([[150, 166, 194], [186, 199, 219]], np.uint8)
 """Two blues of the tiles that stand where pixels are missing."""
 
+_GREY = 138
+"""Of the lines between frames."""
+
 Ranges = Float[np.ndarray, "R 2"]
 """Ends between which values are drawn: of each channel, or (1,2) the same for all pixels."""
-Pixels = UInt8[np.ndarray, "H W 3"]
+Pixels = UInt8[np.ndarray, "_ _ 3"]
 """Red, green and blue, the top row first."""
 
 
@@ -69,12 +73,17 @@ def channel_ranges(series: SeriesSet) -> Float[np.ndarray, "C 2"]:
 
 
 def pixels_of(
-    values: Float[np.ndarray, "C T"], kind: Signal, ranges: Ranges, frames: int = FRAMES
+    values: Float[np.ndarray, "C T"],
+    kind: Signal,
+    ranges: Ranges,
+    *,
+    frames: int = FRAMES,
+    across: int = FRAMES,
 ) -> Pixels:
     """Draw a series that is seen as pixels; blue tiles stand where one is missing.
 
-    A picture is as it is, a film some of its frames side by side, sound a spectrogram with low
-    bands below, from dark for quiet to bright for loud.
+    A picture is as it is, a film some of its ``frames``, so many ``across``, sound a spectrogram
+    with low bands below, from dark for quiet to bright for loud.
 
     Raises:
         TypeError: a kind that is not seen as pixels.
@@ -83,7 +92,7 @@ def pixels_of(
         found = patches_to_pixels(torch.from_numpy(np.ascontiguousarray(values))[None], kind)
         return _shades(found[0].numpy(), ranges)
     if isinstance(kind, Film):
-        return _strip(values, kind, ranges, frames)
+        return _strip(values[:, frames_at(values.shape[1], frames)], kind, ranges, across)
     if isinstance(kind, Sound):
         bands = values[::-1]
         loud = colormaps["magma"](np.nan_to_num(_shares(bands, ranges)), bytes=True)[:, :, :3]
@@ -91,12 +100,17 @@ def pixels_of(
     raise TypeError(f"got series of kind {kind.name!r}, wanted images, film or sound")
 
 
-def _strip(values: Float[np.ndarray, "C T"], kind: Film, ranges: Ranges, most: int) -> Pixels:
-    at = frames_at(values.shape[1], most)
-    frames = steps_to_frames(torch.from_numpy(np.ascontiguousarray(values[:, at]))[None], kind)
-    gap = np.full((kind.height, max(1, kind.width // 24), 3), 138, np.uint8)
-    parts = [part for frame in frames[0].numpy() for part in (gap, _shades(frame, ranges))]
-    return np.concatenate(parts[1:], axis=1)
+def _strip(values: Float[np.ndarray, "C F"], kind: Film, ranges: Ranges, across: int) -> Pixels:
+    """Draw frames in rows, with grey lines between them."""
+    frames = steps_to_frames(torch.from_numpy(np.ascontiguousarray(values))[None], kind)[0].numpy()
+    gap, columns = max(1, kind.width // 24), min(across, len(frames))
+    high, wide = kind.height + gap, kind.width + gap
+    found = np.full((-(-len(frames) // columns) * high - gap, columns * wide - gap, 3), _GREY)
+    for k, frame in enumerate(frames):
+        row, column = high * (k // columns), wide * (k % columns)
+        shades = _shades(frame, ranges)
+        found[row : row + kind.height, column : column + kind.width] = shades
+    return found.astype(np.uint8)
 
 
 def frames_at(T: int, most: int) -> Int64[np.ndarray, "F"]:
@@ -111,7 +125,7 @@ def _shares(values: Float[np.ndarray, "..."], ranges: Ranges) -> Float[np.ndarra
     return np.asarray(np.clip((values - low) / (high - low), 0, 1))
 
 
-def _shades(picture: Float[np.ndarray, "colours H W"], ranges: Ranges) -> Pixels:
+def _shades(picture: Float[np.ndarray, "_ _ _"], ranges: Ranges) -> Pixels:
     """Draw one colour as greys, and three as red, green and blue."""
     shares = np.nan_to_num(_shares(picture, ranges)).transpose(1, 2, 0)
     seen = np.isfinite(picture).all(axis=0)
@@ -121,7 +135,7 @@ def _shades(picture: Float[np.ndarray, "colours H W"], ranges: Ranges) -> Pixels
     return _with_tiles(shades, ~seen)
 
 
-def _with_tiles(pixels: Pixels, missing: Bool[np.ndarray, "H W"]) -> Pixels:
+def _with_tiles(pixels: Pixels, missing: Bool[np.ndarray, "_ _"]) -> Pixels:
     """Put tiles where pixels are missing: they can be told from any grey."""
     side = max(1, min(missing.shape) // 24)
     rows, columns = np.indices(missing.shape) // side
@@ -155,7 +169,12 @@ def extent_of(kind: Signal, T: int) -> str:
 
 
 def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' if n != 1 else ''}"
+    return f"{n:,} {what if n == 1 else plural(what)}"
+
+
+def plural(word: str) -> str:
+    """Return the plural of the word for a step: steps, patches."""
+    return f"{word}es" if word.endswith("ch") else f"{word}s"
 
 
 def rate_of(kind: Signal) -> float:
@@ -192,8 +211,8 @@ def draw_series(  # noqa: PLR0913 - each is a part of what is drawn
     if isinstance(kind, Text):
         _write_text(axes, values[0], kind)
     elif is_pixels(kind):
-        aspect = "auto" if isinstance(kind, Sound) else "equal"
-        pixels = pixels_of(values, kind, ranges, frames)
+        aspect: Literal["auto", "equal"] = "auto" if isinstance(kind, Sound) else "equal"
+        pixels = pixels_of(values, kind, ranges, frames=frames)
         axes.imshow(pixels, aspect=aspect, interpolation="nearest")
     else:
         draw_trace(axes, values, ranges, colour=colour)
@@ -231,7 +250,7 @@ def _write_text(axes: Axes, values: Float[np.ndarray, "T"], kind: Text) -> None:
     columns = max(4, int((72 * box.width - 4) / (_WIDE * _SIZE)))
     lines = max(1, int(72 * box.height / (_HIGH * _SIZE)))
     text = fit_text(text_of(values, kind, 2 * columns * lines), columns, lines)
-    place = {"va": "center", "ha": "left", "transform": axes.transAxes}
+    place: Any = {"va": "center", "ha": "left", "transform": axes.transAxes}
     axes.text(2 / (72 * box.width), 0.5, text, size=_SIZE, family=LETTERS, **place)
 
 

@@ -72,7 +72,7 @@
     const picture = document.createElement("img");
     picture.src = data.pictures[i];
     picture.alt = words;
-    if (data.sharp) picture.className = "sharp";
+    picture.className = data.look;
     return picture;
   }
 
