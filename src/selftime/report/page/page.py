@@ -16,6 +16,7 @@ from selftime.report.page.charts import short_number
 from selftime.report.page.content import Content as Content
 from selftime.report.page.evaluation import evaluation_parts
 from selftime.report.page.gallery import MAX_GALLERY_CHANNELS, gallery
+from selftime.report.page.hiding import hidden_parts
 from selftime.report.page.pointmap import MAP_HEIGHT, MAP_WIDTH, point_map
 from selftime.report.page.progress import (
     loss_charts,
@@ -57,6 +58,7 @@ def page(content: Content) -> str:
         versions=list(content.run["versions"].items()),
         learning=_training_charts(content),
         warnings=content.warnings,
+        hiding=content.guesses and hidden_parts(content.guesses),
         **pictures_of_series(content),
         results=content.comparison and results(content.comparison),
         strategies=strategy_table(content.strategies) if content.strategies else None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 
 from selftime.data.signals import Film, Images, Signal, Sound, Text
@@ -85,6 +85,30 @@ def pieces_of(symbols: list[str], kinds: Iterable[str], most: int) -> list[Piece
             symbol = found.pop().text + symbol  # noqa: PLW2901 - goes on with the piece before
         found.append(Piece(symbol, what))
     return found + [Piece("…")] * (len(symbols) > most)
+
+
+def guessed_text(
+    whole: Float[np.ndarray, "T"],
+    filled: Float[np.ndarray, "T"],
+    hidden: Bool[np.ndarray, "T"],
+    kind: Text,
+    most: int,
+) -> list[Piece]:
+    """Write a text with its guesses in brackets: "[a]" where right, "[b≠a]" in place of an a."""
+    truth, guess = symbols_of(whole[:most], kind), symbols_of(filled[:most], kind)
+    symbols, kinds = [], []
+    for true, made, gone in zip(truth, guess, hidden.tolist(), strict=False):
+        right = true == made
+        marked = f"[{_plain(made)}]" if right else f"[{_plain(made)}≠{_plain(true)}]"
+        symbols.append(marked if gone else true)
+        kinds.append(("right" if right else "wrong") if gone else "")
+    pieces = pieces_of(symbols, kinds, most)
+    return pieces + [Piece("…")] * (len(whole) > most)
+
+
+def _plain(symbol: str) -> str:
+    """Return a symbol that is seen within brackets."""
+    return {"\n": "↵", " ": "␣", "\t": "⇥"}.get(symbol, symbol)
 
 
 def shrink(pixels: Pixels, most: int) -> Pixels:

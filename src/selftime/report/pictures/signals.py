@@ -137,7 +137,7 @@ def _shades(picture: Float[np.ndarray, "_ _ _"], ranges: Ranges) -> Pixels:
 
 def _with_tiles(pixels: Pixels, missing: Bool[np.ndarray, "_ _"]) -> Pixels:
     """Put tiles where pixels are missing: they can be told from any grey."""
-    side = max(1, min(missing.shape) // 24)
+    side = max(1, min(missing.shape) // 14)
     rows, columns = np.indices(missing.shape) // side
     return np.where(missing[:, :, None], _TILES[(rows + columns) % 2], pixels)
 
