@@ -11,7 +11,7 @@ import pytest
 from judged_material import judged_pair
 from PIL import Image
 from report_material import Seen, a_run, some_vectors
-from sight_material import KINDS, LETTERS, series_of_kind
+from sight_material import HOSTILE_TEXT, KINDS, LETTERS, series_of_kind
 
 import selftime as st
 from selftime.data.signals import Images, Sound, Text
@@ -104,10 +104,10 @@ def test_all_pixels_share_their_ends():
 
 
 def test_texts_are_symbols_with_gaps_and_an_end():
-    kind = Text(vocabulary=("a", "be", "\x1b", "\n"))
+    kind = Text(vocabulary=("a", "b", "\x1b", "\n"))
     values = np.array([1, 0, np.nan, 2, 3, 1])
-    assert symbols_of(values, kind) == ["be", "a", HIDDEN, "\\u001b", "\n", "be"]
-    assert text_of(values, kind, 2) == "bea…" and text_of(values[:2], kind, 2) == "bea"
+    assert symbols_of(values, kind) == ["b", "a", HIDDEN, "\\u001b", "\n", "b"]
+    assert text_of(values, kind, 2) == "ba…" and text_of(values[:2], kind, 2) == "ba"
     assert fit_text("to be or not to be", 30, 1) == "to be or not to be"
     assert fit_text("to be or not to be", 6, 2) == "to be\nor no…"
     assert fit_text("to be or not to be, that is it", 20, 1) == "to be or not to be,…"
@@ -203,7 +203,7 @@ def test_the_page_holds_every_series(name):
         assert opened_picture(picture["src"]).size and picture["alt"].startswith("it ")
     assert len(seen.all("img")) == (0 if name == "text" else 2 * (4 + 1))
     assert {"before", "after"} <= set(seen.texts)
-    assert (LETTERS[6] in seen.words) is (name == "text")  # a symbol, and not a tag
+    assert len(seen.all("script")) == 2 and "</script>" not in json.dumps(data["extents"])
 
 
 def test_pictures_of_the_map_are_the_series():
@@ -216,7 +216,7 @@ def test_pictures_of_the_map_are_the_series():
     text = data_of(
         page(Content(run=a_run(), series=series_of_kind("text"), vectors=some_vectors(6)))
     )
-    assert set("".join(text["texts"])) <= set("".join(LETTERS))
+    assert text["texts"][1] == HOSTILE_TEXT[:40] and set("".join(text["texts"])) <= set(LETTERS)
 
 
 @pytest.mark.late
@@ -224,7 +224,7 @@ def test_pictures_of_the_map_are_the_series():
 def test_a_page_of_many_stays_small(kind):
     rng = np.random.default_rng(0)
     if kind.symbols:
-        x = rng.integers(0, 4, (3000, 1, 300)).astype(np.float32)
+        x = rng.integers(0, kind.symbols, (3000, 1, 300)).astype(np.float32)
     else:
         x = rng.random((3000, 48, 64), np.float32)
     series = replace(st.SeriesSet.of(x), kind=kind)

@@ -1,4 +1,4 @@
-"""Guesses: a few series, what an objective hid of them, and what it made of that, to be looked at."""
+"""Guesses: a few series, what an objective hid of them, and what it made of that."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ class Guesses:
 
     def hidden(self, i: int) -> Bool[np.ndarray, "C T"]:
         """Return True where something was hidden of series ``i``, and guessed."""
-        return np.isfinite(self.made.series(i))
+        return np.asarray(np.isfinite(self.made.series(i)))
 
     def filled(self, i: int) -> Float[np.ndarray, "C T"]:
         """Return series ``i`` with guesses in place of what was hidden."""
@@ -71,9 +71,7 @@ def read_guesses(path: Path) -> Guesses | None:
 
 
 @torch.no_grad()
-def guesses_of(
-    objective: Any, series: SeriesSet, scaling: Scaling, seed: int
-) -> Guesses | None:
+def guesses_of(objective: Any, series: SeriesSet, scaling: Scaling, seed: int) -> Guesses | None:
     """Let an objective guess parts of a few series, evenly drawn; None where it hides nothing.
 
     ``series`` are as the scaling measures them.
@@ -106,9 +104,7 @@ def _beginning(few: SeriesSet) -> Batch:
     return Batch(batch.values[:, :, :most], batch.observed[:, :, :most])
 
 
-def _series(
-    batch: Batch, like: Batch, few: SeriesSet, kept: Bool[np.ndarray, "B"]
-) -> SeriesSet:
+def _series(batch: Batch, like: Batch, few: SeriesSet, kept: Bool[np.ndarray, "B"]) -> SeriesSet:
     """Return series of a batch that are as long as those of another, NaN where not observed."""
     values = batch.values.masked_fill(~batch.observed, torch.nan).double().cpu().numpy()
     if few.origin is not None:

@@ -46,9 +46,9 @@ GUESSES = "guesses.npz"
 """Series of which an objective hid a part, and what it made of that."""
 REPORT, PICTURES = "report.html", ("few-labels.png", "map.png", "overview.png")
 """The page that shows all of it, and pictures of a comparison."""
+_JSON = (RUN_FILE, METRICS, RACE, COMPARISON, STRATEGIES, EVALUATION)
 OWN = re.compile(
-    rf"({CONTENDERS}/[^/]+/)?("
-    rf"{'|'.join((RUN_FILE, METRICS, RACE, COMPARISON, STRATEGIES, EVALUATION, GUESSES, REPORT, *PICTURES))}"
+    rf"({CONTENDERS}/[^/]+/)?({'|'.join((*_JSON, GUESSES, REPORT, *PICTURES))}"
     rf"|{CHECKPOINTS}/step-.*|(tensorboard|mlflow)/.*"
     rf"|{MODEL}/((model|seen)\.safetensors|config\.json|README\.md))"
 )

@@ -28,8 +28,8 @@ class Content:
         monitor_ranges: by monitor: lower and upper end of its healthy range, which may be infinite,
             and one line on what it means.
         warnings: step, monitor and message of each warning, the message with a remedy.
-        guesses: a few series, what the objective hid of them, and its guesses; None of a method that
-            hides nothing.
+        guesses: a few series with what was hidden of them and what was guessed; None of a method
+            that hides nothing.
         views: by name, the one that the model learned from first.
         comparison: the model beside the reference rows; None when it was not compared.
         strategies: figures by strategy of using the model.

@@ -9,7 +9,7 @@ from selftime.data.signals import Signal, Text
 from selftime.engine.guesses import Guesses
 from selftime.report.page.charts import trace_path
 from selftime.report.page.sights import Sight, guessed_text, legend_of, sight_of
-from selftime.report.pictures.signals import Ranges, is_curve, plural, ranges_of
+from selftime.report.pictures.signals import Ranges, count_of, is_curve, plural, ranges_of
 
 _CHANNELS, _STEPS = 3, 240
 """Channels of a curve that are drawn, and steps through which it is."""
@@ -83,7 +83,9 @@ _BOUNDS = {"pixels": _PIXELS, "symbols": _SYMBOLS}
 
 
 def _lanes(
-    whole: Float[np.ndarray, "C T"], hidden: Bool[np.ndarray, "C T"], filled: Float[np.ndarray, "C T"]
+    whole: Float[np.ndarray, "C T"],
+    hidden: Bool[np.ndarray, "C T"],
+    filled: Float[np.ndarray, "C T"],
 ) -> list[HiddenLane]:
     """Draw the first channels, each in the range of its own values and guesses."""
     lanes = []
@@ -99,7 +101,7 @@ def _lanes(
 
 
 def _error(found: Guesses, kind: Signal) -> str:
-    """Say how far guesses are from the truth, beside the mean of each channel."""
+    """Say how far guesses are from the truth, beside the mean of each channel, if it varies."""
     N = len(found.whole)
     whole = np.concatenate([found.whole.series(i) for i in range(N)], axis=1)
     made = np.concatenate([found.made.series(i) for i in range(N)], axis=1)
@@ -110,7 +112,9 @@ def _error(found: Guesses, kind: Signal) -> str:
     if kind.scaled == "channels":  # in units of their own
         weight = 1 / np.maximum(plain.sum(axis=1, keepdims=True), 1e-30)
         plain, error = plain * weight, error * weight
-    ratio = error.sum() / plain.sum() if plain.sum() > 0 else float("nan")
+    if not plain.sum() > 0:
+        return ""
+    ratio = error.sum() / plain.sum()
     return (
         f"The squared error of the guesses is {ratio:.2g} of what it would be with the mean of the "
         f"visible {plural(kind.step)} in their place, over these series."
@@ -128,5 +132,5 @@ def _right(found: Guesses, kind: Text) -> str:
     plain = int((whole[hidden] == counts.argmax()).sum())
     return (
         f"Of {hidden.sum():,} hidden symbols {right:,} are guessed right; the most frequent symbol "
-        f"in their place would be right {plain:,} times."
+        f"in their place would be right {count_of(plain, 'time')}."
     )

@@ -164,11 +164,12 @@ def extent_of(kind: Signal, T: int) -> str:
         return f"{kind.height} × {kind.width} pixels"
     seconds = T / rate_of(kind)
     if isinstance(kind, Film):
-        return f"{_count(T, kind.step)}, {seconds:.3g} s"
-    return f"{seconds:.3g} s" if isinstance(kind, Sound | Wave) else _count(T, kind.step)
+        return f"{count_of(T, kind.step)}, {seconds:.3g} s"
+    return f"{seconds:.3g} s" if isinstance(kind, Sound | Wave) else count_of(T, kind.step)
 
 
-def _count(n: int, what: str) -> str:
+def count_of(n: int, what: str) -> str:
+    """Return a number with its noun: "1 step", "12 steps"."""
     return f"{n:,} {what if n == 1 else plural(what)}"
 
 
