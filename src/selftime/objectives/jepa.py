@@ -12,6 +12,7 @@ from selftime.objectives.parts.teacher import Teacher, patch_targets
 from selftime.objectives.patches import (
     check_patch,
     encode_visible,
+    patch_columns,
     patch_steps,
     patches_of,
     trimmed,
@@ -62,7 +63,9 @@ class JEPA(Objective):
         self.encoder, self.patch, self.blocks = encoder, patch, blocks
         self.momentum, self.seed = momentum, seed
         self.teacher = Teacher(encoder, momentum=momentum, schedule="linear")
-        self.predictor = Decoder(encoder.dim, encoder.dim, seed=seed)
+        self.predictor = Decoder(
+            encoder.dim, encoder.dim, seed=seed, columns=patch_columns(encoder, patch)
+        )
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoder; the teacher begins as it is then."""

@@ -7,7 +7,6 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.objectives.patches import (
     check_patch,
@@ -26,7 +25,7 @@ class MaskedPatches(Objective):
 
     Hidden patches enter the encoder as missing, which networks read as 0. Every channel has its
     own hidden patches where the encoder keeps channels apart, and all have the same where it does
-    not. A linear map of the mean token of a patch gives its values.
+    not. A linear map of the mean token of a patch gives its values, or its symbols.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.
@@ -56,9 +55,9 @@ class MaskedPatches(Objective):
         x = trimmed(batch)
         seen = hidden(x, self.draw_keep(x, rng))
         tokens = distribute(self.encoder, seen)  # (B,N,D)
-        made = self.head(tokens_of_patches(tokens, seen, self.encoder, self.patch))
         wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
-        return Step(squared_error(made, *wanted), {}, self.encoder.pool(tokens, seen).detach())
+        each = tokens_of_patches(tokens, seen, self.encoder, self.patch)
+        return Step(self.head.loss(each, wanted), {}, self.encoder.pool(tokens, seen).detach())
 
     def draw_keep(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
         """Draw the steps of the patches that stay visible."""

@@ -6,7 +6,6 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.objectives.patches import check_patch, patches_of, trimmed
 from selftime.views.masks import BlockMask, EachChannel, Mask, hidden
@@ -16,7 +15,8 @@ class MaskedValues(Objective):
     """Denoising by the rest of the series (TST, Zerveas et al. 2021, section 3.3).
 
     Each channel has hidden segments of its own, so one may be predicted from another as well as
-    from its past and future. A linear map of each token gives the values of its steps.
+    from its past and future. A linear map of each token gives the values of its steps, or their
+    symbols.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.
@@ -50,5 +50,4 @@ class MaskedValues(Objective):
         seen = hidden(x, self.mask(x, rng))
         tokens = distribute(self.encoder, seen)  # (B,N,D)
         wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.size)
-        loss = squared_error(self.head(tokens), *wanted)
-        return Step(loss, {}, self.encoder.pool(tokens, seen).detach())
+        return Step(self.head.loss(tokens, wanted), {}, self.encoder.pool(tokens, seen).detach())

@@ -49,6 +49,13 @@ def tokens_of_patches(
     return total / count.clamp(min=1)
 
 
+def patch_columns(encoder: Encoder, size: int) -> int | None:
+    """Return the patches in a row, where tokens lie on a grid and rows are whole patches."""
+    each = size // (encoder.stride or size)
+    whole = encoder.columns is not None and encoder.columns % each == 0
+    return encoder.columns // each if encoder.columns is not None and whole else None
+
+
 def check_patch(encoder: Encoder, size: int) -> None:
     """Raise a ValueError unless every patch holds whole tokens."""
     if size < 1:

@@ -45,7 +45,7 @@ class TS2Vec(Objective):
 
     family = "contrastive"
     suits = "one vector per step is wanted as well: detection, forecasting, long recordings"
-    signals = ("series", "text", "sound", "wave", "film")
+    signals = ("series", "text", "sound", "film")  # a sample of a waveform says nothing by itself
     recipe = Recipe(batch_size=8, warmup=0.0, cosine=False, averaging="mean")
 
     def __init__(

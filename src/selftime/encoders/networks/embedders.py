@@ -33,6 +33,7 @@ class SymbolEmbedder(Embedder, Encoder):
         ValueError: no symbols.
     """
 
+    symbols: int
     channels = stride = patch = 1
 
     def __init__(self, *, symbols: int, length: int, dim: int = 128, seed: int = 0) -> None:
@@ -46,10 +47,14 @@ class SymbolEmbedder(Embedder, Encoder):
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """The rows (B,K,D) of the symbols at some places."""
         check_channels(self, x)
-        last = len(self.table) - 1
-        known = x.values[:, 0].round().clamp(0, last - 1).long()  # (B,T)
-        symbols = known.where(x.observed[:, 0], last)
+        known = symbols_in(x.values[:, 0], self.symbols)  # (B,T)
+        symbols = known.where(x.observed[:, 0], self.symbols)
         return F.embedding(symbols.gather(1, places), self.table)
+
+
+def symbols_in(values: Float[Tensor, "*S"], count: int) -> Int[Tensor, "*S"]:
+    """Return values as symbols 0 to ``count`` − 1, the nearest of them."""
+    return values.round().clamp(0, count - 1).long()
 
 
 class WaveEmbedder(Embedder, Encoder):
