@@ -209,5 +209,8 @@ def signal_from(stored: Any) -> Signal:
         raise ValueError(f"a kind {name!r} has no setting {', '.join(sorted(unknown))[:60]}")
     types = {"vocabulary": tuple[str, ...], "level": Level, "rules": str, "rate": float | int}
     return SIGNALS[name](
-        **{key: unpack(value, types.get(key, int), {}, {}) for key, value in given.items()}
+        **{
+            key: unpack(value, int if known[key] is int else types[key], {}, {})
+            for key, value in given.items()
+        }
     )

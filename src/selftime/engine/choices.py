@@ -34,6 +34,7 @@ from selftime.engine.defaults import (
     default_budget,
     default_encoder,
     layer_for,
+    step_objective,
 )
 from selftime.engine.model import Model
 from selftime.engine.solve import SAMPLE_SIZE, generator, sample_of
@@ -102,7 +103,7 @@ class Auto:
         """
         check_task(self.task, kind)
         if self.task in STEP_BY_STEP:
-            return Choice("ts2vec", f"to {self.task} takes a vector for every step")
+            return step_objective(self.task, kind)
         usual = USUAL[kind.name]
         return usual.gradient if takes_steps else usual.objective
 

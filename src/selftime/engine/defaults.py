@@ -100,6 +100,13 @@ def check_task(task: str, kind: Signal) -> None:
         )
 
 
+def step_objective(task: str, kind: Signal) -> Choice:
+    """Return the objective for a task that reads a vector for every step."""
+    if USUAL[kind.name].encoder.value == "cpc_audio":
+        return Choice("cpc", f"to {task} takes vectors along time, here one for 160 samples")
+    return Choice("ts2vec", f"to {task} takes a vector for every step")
+
+
 def default_budget(values: int) -> Budget:
     """Return 200 steps for up to 100,000 values, 600 for more (Yue et al. 2022, authors' code)."""
     return Budget(amount=200.0 if values <= 100_000 else 600.0)
