@@ -26,7 +26,9 @@ def shape_of(kind: Signal) -> tuple[int, int]:
         return kind.colours * kind.patch**2, kind.height * kind.width // kind.patch**2
     if isinstance(kind, Film):
         return kind.colours * kind.height * kind.width, 9
-    return (kind.bands, 40) if isinstance(kind, Sound) else (1, 40)
+    if isinstance(kind, Sound):
+        return kind.bands, 40
+    return 1, 400 if isinstance(kind, Wave) else 40
 
 
 def series_of_kind(name: str, n: int = 6, *, gap: bool = False) -> st.SeriesSet:

@@ -13,7 +13,7 @@ from selftime.data.signals import Measurements, Signal
 from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import PATCHES
-from selftime.objectives.base import ClosedForm, Objective, Step
+from selftime.objectives.base import ClosedForm, Guess, Objective, Step
 from selftime.objectives.registry import OBJECTIVES, SPELLINGS
 from selftime.settings import find_name
 from selftime.views.registry import suited
@@ -66,6 +66,11 @@ class Combined(Objective):
             parts[name] = step.loss.detach()
             parts |= {f"{name}: {part}": value for part, value in step.parts.items()}
         return Step(loss, parts, steps[0].embeddings)
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess | None:
+        """Return what the first of them that hides something makes of it."""
+        found = (objective.guess(batch, rng) for objective in self.objectives)
+        return next((guess for guess in found if guess is not None), None)
 
     def after_step(self, progress: float) -> None:
         """Move the teachers of each."""
