@@ -84,7 +84,7 @@ def test_few_series_and_few_steps_are_kept():
     assert len(found.whole) == 6 and found.whole.lengths.tolist() == [2048] * 6
     assert found.whole.ids.tolist() == ["0", "7", "15", "23", "31", "39"]
     wide = st.SeriesSet.of(np.random.default_rng(0).normal(size=(2, 200, 800)))
-    assert guess_of(wide).whole.lengths.tolist() == [500, 500]
+    assert guess_of(wide).whole.lengths.tolist() == [300, 300]
 
 
 def test_what_is_written_is_read(tmp_path):

@@ -17,7 +17,7 @@ from selftime.data.writers import write
 from selftime.engine.solve import generator
 from selftime.objectives.base import Objective
 
-_MOST_SERIES, _MOST_STEPS, _MOST_VALUES = 6, 2048, 100_000
+_MOST_SERIES, _MOST_STEPS, _MOST_VALUES = 6, 2048, 60_000
 """Series that are kept, steps of each, and numbers of each; pictures are kept whole."""
 _PART = 1 << 40
 """Part of the randomness of a run that nothing else draws from."""
