@@ -52,7 +52,7 @@ CASES = [
     ("a.tsv", "1\t2\n1\t1e39\n", "line 2, cell 2: got 1e39, wanted a finite"),
     ("a.tsv", "1\t2\n1\tNaN\n", "series '1' has no observed value at all"),
     ("a.txt", "1\n2 3\n", "line 2: got 2 values, wanted one a line: save a table"),
-    ("a.txt", "to be\nor not\n", "line 1: got 2 values"),
+    ("a.txt", "1 2\n3\n4 5 6\n", "line 1: got 2 values"),
     ("a.txt", b"\xff\xfe1", "is no whole utf-16 text .truncated data at byte 2."),
     ("a.txt", "1\n\n2\n", "value 2: got ''"),
     ("a.txt", " \n", "is empty, wanted at least one series"),

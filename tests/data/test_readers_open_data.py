@@ -143,6 +143,8 @@ def test_digits_without_column_names(data_root):
     assert np.unique(x.labels).tolist() == list(range(10))
 
 
-def test_text_is_refused(data_root):
+def test_prose_is_read_as_symbols(data_root):
+    x = read(data_root / "modalities" / "text" / "tinyshakespeare.txt")
+    assert x.lengths.tolist() == [1_115_394] and x.kind.symbols == 65
     with pytest.raises(SeriesError, match="line 1: got 2 values, wanted one a line"):
-        read(data_root / "modalities" / "text" / "tinyshakespeare.txt")
+        read(data_root / "modalities" / "text" / "tinyshakespeare.txt", kind="series")

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
+from selftime.data.pixels import patches_to_pixels
+from selftime.data.readers import read
 from selftime.data.samples import SAMPLES, Sample, sample, samples
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.series import SeriesError, SeriesSet, names_of_channels
+from selftime.data.signals import Film, Wave
+from selftime.data.symbols import decode
 
 BUNDLED = files("selftime.data") / "bundled"
 SPLIT = ("JapaneseVowels", "PenDigits")
@@ -32,11 +37,12 @@ def cases_of(path: Path) -> tuple[list[np.ndarray], list[str]]:
 def test_samples_are_what_they_say(about: Sample) -> None:
     series = sample(about.name)
     assert len(series) == about.series
-    assert series.channels == about.channels
+    assert series.channels == (about.channels or names_of_channels(series.n_channels))
+    assert series.kind.name == about.kind
     assert (series.lengths.min(), series.lengths.max()) == about.steps
     assert series.observed is None
     assert series.steps.flags.c_contiguous
-    assert (series.labels is not None) == bool(about.splits)
+    assert (series.labels is not None) == (bool(about.splits) or about.name == "Digits")
     assert all(0 <= a < b <= about.steps[1] for a, b in about.anomalies)
 
 
@@ -107,10 +113,41 @@ def test_daphnet_equals_its_source(data_root: Path) -> None:
     )
 
 
+def test_digits_equal_their_source(data_root: Path) -> None:
+    series = sample("Digits")
+    path = data_root / "modalities" / "images" / "digits.csv.gz"
+    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
+    pixels = patches_to_pixels(series.values, series.kind)
+    np.testing.assert_array_equal(pixels.reshape(1797, 64) * 16, table[:, :64])
+    assert series.labels is not None and series.labels.tolist() == table[:, 64].tolist()
+
+
+def test_speech_equals_its_source(data_root: Path) -> None:
+    series = sample("Speech", "test")
+    assert (len(series), series.kind) == (80, Wave(rate=8000))
+    for i in (0, 79):
+        path = data_root / "modalities" / "audio_fsdd" / f"{series.ids[i]}.wav"
+        samples = wavfile.read(path)[1] / np.float32(32768)
+        np.testing.assert_array_equal(series.series(i)[0], samples)
+        assert path.name.startswith(f"{series.labels[i]}_{series.groups[i]}_")
+    assert {str(id)[-1] for id in series.ids} == {"0", "1"}
+    assert {str(id)[-1] for id in sample("Speech", "train").ids} == {"5", "6"}
+    assert series.times is not None and series.times[8] == 0.001
+
+
+def test_text_and_film_equal_their_sources(data_root: Path) -> None:
+    text, film = sample("Text"), sample("Film")
+    whole = (data_root / "modalities" / "text" / "tinyshakespeare.txt").read_text()
+    assert decode(text.series(0)[0], text.kind) == whole[:200_375]
+    video = read(data_root / "modalities" / "video" / "bigbuckbunny.mp4", kind=film.kind)
+    assert np.abs(video.steps - film.steps).max() <= 0.5 / 255 + 1e-6
+    assert isinstance(film.kind, Film) and film.kind.per_second == 25
+
+
 def test_bundle_is_small_and_attributed() -> None:
     archives = [entry for entry in BUNDLED.iterdir() if entry.name.endswith(".npz")]
     assert sorted(entry.name for entry in archives) == sorted(f"{name}.npz" for name in SAMPLES)
-    assert sum(len(entry.read_bytes()) for entry in archives) < 1_500_000
+    assert sum(len(entry.read_bytes()) for entry in archives) < 1_850_000
     notices = (BUNDLED / "LICENCES.md").read_text(encoding="utf-8")
     for about in samples():
         line = next(line for line in notices.splitlines() if f"`{about.name}.npz`" in line)

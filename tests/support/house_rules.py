@@ -20,7 +20,9 @@ TORCH_SEEDS = {
 }
 DRAWS_IN_PLACE = {"normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
 HEAVY_OR_OPTIONAL = {
+    "PIL",
     "aeon",
+    "av",
     "edfio",
     "h5py",
     "jinja2",
@@ -33,6 +35,9 @@ HEAVY_OR_OPTIONAL = {
     "rich",
     "scipy",
     "sklearn",
+    "soundfile",
+    "soxr",
+    "tokenizers",
     "torch",
 }
 FRONT_DOORS = {"__init__", "cli"}  # files or packages that import our own modules lazily

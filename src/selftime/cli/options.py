@@ -70,8 +70,8 @@ def model_in(folder: str) -> "Model":
 class Reader:
     """Reads the data of a command as its options for tables say."""
 
-    def __init__(self, asked: dict[str, Any], labels: str | None) -> None:
-        self.asked, self.labels = asked, labels
+    def __init__(self, asked: dict[str, Any]) -> None:
+        self.asked = asked
 
     def __call__(self, source: str, *, lenient: bool = False, silent: bool = False) -> "SeriesSet":
         """Read series; with ``lenient`` they need have none of the labels that were asked for.
@@ -82,14 +82,13 @@ class Reader:
 
         if source == "-":
             return self._read_stdin(lenient=lenient, silent=silent)
-        asked = {"labels": self.labels, **self.asked}
         with through("command line", (lambda _: None) if silent else terminal.note):
             try:
-                series = st.read(source, **asked)
+                series = st.read(source, **self.asked)
             except st.SeriesError as error:
                 if not lenient or error.lacks is None:
                     raise
-                series = st.read(source, **asked | {error.lacks: None})
+                series = st.read(source, **self.asked | {error.lacks: None})
         return series
 
     def _read_stdin(self, *, lenient: bool, silent: bool) -> "SeriesSet":
@@ -138,9 +137,9 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
     limit: Annotated[
         str | None, typer.Option(help="Most memory that a file may take: 4 GB.", metavar="SIZE")
     ] = None,
-) -> Reader:
+) -> dict[str, Any]:
     """Options of every command that reads series."""
-    asked: dict[str, Any] = {
+    return {
         "id": id,
         "time": time,
         "label": label,
@@ -154,27 +153,58 @@ def _table_options(  # noqa: PLR0913 - each is one thing that people know of the
         "windows": windows,
         "stride": stride,
         "limit": limit,
+        "labels": labels,
     }
-    return Reader(asked, labels)
+
+
+def _signal_options(
+    kind: Annotated[
+        Literal["series", "images", "text", "sound", "wave", "film"] | None,
+        typer.Option(help="What the files hold; told by their endings."),
+    ] = None,
+    patch: Annotated[int | None, typer.Option(help="Of images: pixels of a patch's side.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Of images, film: longer side, or height and width: 48x64."),
+    ] = None,
+    symbols: Annotated[
+        Literal["characters", "bytes", "subwords"] | None, typer.Option(help="Of text.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Of sound, wave: samples a second; of film: frames.")
+    ] = None,
+) -> dict[str, Any]:
+    """Options of every command that reads series, for what is no measurement."""
+    return {"kind": kind, "patch": patch, "size": size, "symbols": symbols, "rate": rate}
+
+
+def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(function, eval_str=True).parameters)
 
 
 def with_tables(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of reading, in place of its first parameter ``read``."""
+    """Give a command the options of reading, in place of its first parameter ``read``.
+
+    An option that the command has for another thing stays its own (``--rate`` of ``detect``).
+    """
     own = inspect.signature(command, eval_str=True)
-    reading = inspect.signature(_table_options, eval_str=True).parameters
+    shared: tuple[Callable[..., dict[str, Any]], ...] = (_table_options, _signal_options)
+    every = [{n: p for n, p in _signature(f).items() if n not in own.parameters} for f in shared]
 
     @wraps(command)
     def whole(*args: Any, **given: Any) -> None:  # typer calls by name
-        table = {name: given.pop(name) for name in reading}
-        command(_table_options(**table), *args, **given)
+        asked: dict[str, Any] = {}
+        for options, names in zip(shared, every, strict=True):
+            asked |= options(**{name: given.pop(name) for name in names})
+        command(Reader(asked), *args, **given)
 
     keep = [p.replace(kind=p.KEYWORD_ONLY) for name, p in own.parameters.items() if name != "read"]
-    more = [p.replace(kind=p.KEYWORD_ONLY) for p in reading.values()]
+    more = [p.replace(kind=p.KEYWORD_ONLY) for names in every for p in names.values()]
     last = [p for p in keep if p.name in ("safe_cells", "force", "as_json", "resume")]
     first = [p for p in keep if p not in last]
     whole.__signature__ = own.replace(parameters=[*first, *more, *last])  # type: ignore[attr-defined]
-    hints = get_type_hints(command, include_extras=True) | get_type_hints(
-        _table_options, include_extras=True
-    )
+    hints = get_type_hints(command, include_extras=True)
+    for options in shared:
+        hints = get_type_hints(options, include_extras=True) | hints
     whole.__annotations__ = {p.name: hints[p.name] for p in (*first, *more, *last)}
     return whole

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from selftime.data.arrays import SeriesError
+from selftime.data.matching import in_form, match_kind
 from selftime.data.schema import Asked, list_names
 from selftime.data.series import SeriesSet, names_of_channels
-from selftime.data.signals import Signal
+from selftime.data.signals import Measurements
 from selftime.door import option
 
 
@@ -40,7 +41,7 @@ def select_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
 
 
 def select_as_asked(series: SeriesSet, asked: Asked) -> SeriesSet:
-    """Return series that came from no table with the channels and missing values asked for.
+    """Return series that came from no table in the form, with the channels and gaps asked for.
 
     What was asked of columns, which they have none of, is said to have done nothing.
 
@@ -48,13 +49,17 @@ def select_as_asked(series: SeriesSet, asked: Asked) -> SeriesSet:
         SeriesError: channels that there are not, to take or to leave out, or a mark of missing
             values that is no number.
     """
+    series = in_form(series, asked.form)
+    of_columns: tuple[str, ...]
     of_columns = ("id", "time", "label", "group", "layout", "time_zone", "repeated")
+    if series.kind != Measurements():
+        of_columns, asked = (*of_columns, "channels"), asked._replace(ignore=(), missing=())
     given = [(name, getattr(asked, name)) for name in of_columns]
     idle = [option(name, value) for name, value in given if value not in (None, "none")]
     if idle:
         said = f"{', '.join(idle)}: left aside, since it is for tables and these series are none"
         series = replace(series, notes=(*series.notes, said))
-    if asked.channels is not None or asked.ignore:
+    if series.kind == Measurements() and (asked.channels is not None or asked.ignore):
         some = series.channels if asked.channels is None else tuple(asked.channels)
         select_channels(series, asked.ignore or some)  # names those that there are not
         series = select_channels(series, [name for name in some if name not in asked.ignore])
@@ -118,20 +123,6 @@ def match_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
             f"{list_names(wanted)} alone: choose them, {option('channels', list(wanted))}"
         )
     return found
-
-
-def match_kind(series: SeriesSet, kind: Signal) -> SeriesSet:
-    """Return the series as a model of a kind reads them.
-
-    Raises:
-        SeriesError: series of another kind.
-    """
-    if series.kind == kind:
-        return series
-    raise SeriesError(
-        f"got {series.kind.name}, wanted {kind.name} as they were pretrained on ({kind}): read "
-        f"them so, {option('kind', kind.name)}"
-    )
 
 
 def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:

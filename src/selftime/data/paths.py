@@ -4,8 +4,8 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +21,19 @@ from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
 from selftime.data.formats.large import read_large
-from selftime.data.formats.npz import read_npy, read_npz
-from selftime.data.formats.text import read_bytes, suffix_of
+from selftime.data.formats.npz import read_arrays, read_npy, read_npz
+from selftime.data.formats.sound import read_wav
+from selftime.data.formats.text import naming, read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
-from selftime.data.formats.wav import read_wav
 from selftime.data.labels import LabelTable, join_labels, label_table
+from selftime.data.media import series_of_parts
+from selftime.data.media_files import (
+    OWN,
+    axes_of_idx,
+    files_of_one_kind,
+    kind_of_files,
+    open_parts,
+)
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
@@ -49,12 +57,10 @@ _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
     ".edf": read_edf,
     ".bdf": read_bdf,
 }
-SUFFIXES = tuple(_SERIES_READERS)
+SUFFIXES = tuple(dict.fromkeys([*_SERIES_READERS, *(s for own in OWN.values() for s in own)]))
 """The endings that :func:`read` knows, each also followed by that of a packed file."""
 _NO_SERIES = ("readme", "license", "licence", "changelog", "notes")
 """Names of files in a folder that hold no series."""
-_LONGEST = 1000
-"""Characters of a message: cells and names may have millions."""
 _LABEL_FILES = ("labels", "label", "annotations")
 _LAST_NUMBER = re.compile(r"[ _.-]*\d+$")
 _MACHINES = re.compile(
@@ -121,7 +127,7 @@ def read_labels(path: Path, asked: Asked) -> LabelTable:
     check_is_file(path)
     if not path.is_file():
         raise SeriesError(f"{path}: no such file of labels: check the path, {option('labels')}")
-    with _naming(path):
+    with naming(path):
         found = _read_bytes(path)
         if not isinstance(found, Table):
             raise SeriesError("is no table of ids and labels: write them as .csv or .parquet")
@@ -141,7 +147,11 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
         return read_folder(path, asked, labelled=labelled)
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
-        return _read_file(path, alone)
+        kind, said = kind_of_files([path], asked.form)
+        if kind == "series" or _has_kind(path):
+            return _read_file(path, alone)
+        parts, _ = open_parts([path], kind, alone, _read_bytes)
+        return series_of_parts(parts, [""], kind, asked.form, said)
     found = sorted(filter(os.path.exists, glob.glob(str(path), recursive=True)))
     if not found:
         raise SeriesError(f"{path}: no such file or folder, wanted one to read: check the path")
@@ -151,9 +161,17 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
 def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> SeriesSet:
     """Read several files and folders; ids are their names."""
     paths = [place_of(source) for source in sources]
-    names, found = short_names(paths), [read_path(source, _inside(asked)) for source in sources]
-    parts = [name_part(own, name) for own, name in zip(found, names, strict=True)]
-    return _add_names(join_parts(parts, names), parts, paths, asked)
+    inside, kind = _inside(asked), "series"
+    said: tuple[str, ...] = ()
+    if all(os.path.isfile(path) for path in paths):
+        kind, said = kind_of_files(paths, asked.form)
+    if kind != "series":
+        parts, paths = open_parts(paths, kind, inside, _read_bytes)
+        series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
+        return _add_names(series, parts, paths, asked)
+    names, found = short_names(paths), [read_path(source, inside) for source in sources]
+    named = [name_part(own, name) for own, name in zip(found, names, strict=True)]
+    return _add_names(join_parts(named, names), named, paths, asked)
 
 
 def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> SeriesSet:
@@ -166,7 +184,10 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
     names = [
-        n for n in names if suffix_of(folder / n) in SUFFIXES and n.stem.lower() not in _NO_SERIES
+        n
+        for n in names
+        if n.stem.lower() not in _NO_SERIES
+        and (suffix_of(folder / n) in SUFFIXES or axes_of_idx(folder / n))
     ]
     of_labels = [name for name in names if name.name.split(".")[0].lower() in _LABEL_FILES]
     names = [name for name in names if name not in of_labels] or names
@@ -175,22 +196,43 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
             f"{folder}: none of the {len(found)} files in it can be read, wanted some ending in "
             f"{', '.join(SUFFIXES)}: check the path"
         )
-    inside = _inside(asked)
-    parts = [name_part(_read_file(folder / name, inside), name.as_posix()) for name in names]
-    series = join_parts(parts, [str(folder / name) for name in names])
+    kind, paths, said = files_of_one_kind([folder / name for name in names], asked.form)
+    series, parts, paths = _read_all(folder, paths, kind, _inside(asked), said)
+    names = [path.relative_to(folder) for path in paths]
     free = series.labels is None and asked.label not in ("folder", "name", "none")
     if free and not labelled and of_labels and of_labels[0] not in names:
         path = folder / of_labels[0]
         try:
             return join_labels(series, read_labels(path, asked), str(path))
         except SeriesError as error:
-            said = f"labels beside the series are left out: {error}"
-            series = replace(series, notes=(*series.notes, said))
+            left = f"labels beside the series are left out: {error}"
+            series = replace(series, notes=(*series.notes, left))
     return _add_names(_add_folders(series, parts, names, asked), parts, names, asked)
 
 
+def _read_all(
+    folder: Path, paths: list[Path], kind: str, asked: Asked, said: tuple[str, ...]
+) -> tuple[SeriesSet, Sequence[Sized], list[Path]]:
+    """Read the files of a folder as one set; also its parts, and the path of each."""
+    if not paths:
+        raise SeriesError(
+            f"{folder}: holds no file of {kind}, wanted some: check the path, or choose another "
+            f"{option('kind')}"
+        )
+    if kind != "series":
+        parts, paths = open_parts(paths, kind, asked, _read_bytes)
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        names = [folder.name if name == "." else name for name in names]
+        return series_of_parts(parts, names, kind, asked.form, said), parts, paths
+    found = [
+        name_part(_read_file(path, asked), path.relative_to(folder).as_posix()) for path in paths
+    ]
+    series = join_parts(found, list(map(str, paths)))
+    return replace(series, notes=(*series.notes, *said)), found, paths
+
+
 def _add_names(
-    series: SeriesSet, parts: Sequence[SeriesSet], paths: Sequence[Path], asked: Asked
+    series: SeriesSet, parts: Sequence[Sized], paths: Sequence[Path], asked: Asked
 ) -> SeriesSet:
     """Take the names of files, less their last number, for labels where that is asked for."""
     stems = [path.name.split(".")[0] for path in paths]
@@ -215,7 +257,7 @@ def _add_names(
 
 
 def _add_folders(
-    series: SeriesSet, parts: Sequence[SeriesSet], names: Sequence[Path], asked: Asked
+    series: SeriesSet, parts: Sequence[Sized], names: Sequence[Path], asked: Asked
 ) -> SeriesSet:
     """Take the names of sub-folders for classes, or for groups; which of both is said."""
     kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
@@ -255,26 +297,13 @@ def _inside(asked: Asked) -> Asked:
 
 def _read_file(path: Path, asked: Asked) -> SeriesSet:
     check_is_file(path)
-    with _naming(path):
+    with naming(path):
         if (series := _read_in_parts(path, asked)) is not None:
             return series
         found = _read_bytes(path)
         if isinstance(found, Table):
             return series_of_table(found, asked)
         return select_as_asked(found, asked)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Put the path before the message of an error, which is one line of an ordinary length."""
-    try:
-        yield
-    except SeriesError as error:
-        said = " ".join(str(error).splitlines())
-        short = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 200]} … {said[-200:]}"
-        raise type(error)(f"{path}: {short}") from None
-    except MemoryError:
-        raise SeriesError(f"{path}: takes more memory than there is: read a part of it") from None
 
 
 def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
@@ -288,5 +317,14 @@ def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
 def _read_bytes(path: Path) -> SeriesSet | Table:
     suffix = suffix_of(path)
     if suffix not in _SERIES_READERS:
-        raise SeriesError(f"ends in {suffix!r}, wanted one of {', '.join(SUFFIXES)}: convert it")
+        known = ", ".join(_SERIES_READERS)
+        raise SeriesError(f"ends in {suffix!r}, wanted one of {known}: convert it")
     return _SERIES_READERS[suffix](read_bytes(path))
+
+
+def _has_kind(path: Path) -> bool:
+    """Return whether a file holds series whose kind it says itself."""
+    if suffix_of(path) != ".npz":
+        return False
+    with naming(path):
+        return "kind" in read_arrays(read_bytes(path), ".npz")

@@ -15,11 +15,14 @@ from selftime.data.files import place_of
 from selftime.data.fills import fill_notes
 from selftime.data.formats.bounds import limit_memory
 from selftime.data.formats.csv_parquet import table_of_frame
+from selftime.data.forms import Form, Size, form_of
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
+from selftime.data.media import part_of_arrays, part_of_table, part_of_texts, series_of_parts
 from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
 from selftime.data.recordings import cut_recordings
 from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Level, Measurements, Signal
 from selftime.data.tables import series_of_table
 from selftime.door import tell
 
@@ -42,8 +45,13 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     windows: int | str | None = None,
     stride: int | str | None = None,
     limit: int | str | None = None,
+    kind: str | Signal | None = None,
+    patch: int | None = None,
+    size: Size | None = None,
+    symbols: Level | None = None,
+    rate: float | None = None,
 ) -> SeriesSet:
-    """Read series from files, folders, arrays or frames.
+    """Read series, pictures, texts, sounds or films from files, folders, arrays or frames.
 
     Files go by their ending, each also packed; a folder is read with everything under it: ids are
     the paths within it, and the names of its sub-folders become labels when there are at least two
@@ -53,6 +61,10 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     of each row, "wide" has one row per series, "series" has one row per step and a column per
     channel. Layout and role of each column are recognised by names and shape; whatever was guessed
     is in ``notes``, logged, and printed by ``selftime inspect``. Rows are sorted by time.
+
+    Pictures (png, jpeg, webp, bmp, gif, IDX), texts (txt, md), sounds (flac, ogg, mp3) and films
+    (mp4, avi, mov, mkv, webm) are told by their endings and brought to one size or rate; ``kind``
+    tells of what else it is one: a wav, an array, a table, a folder of frames.
 
     Example:
         >>> import numpy as np
@@ -90,6 +102,16 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
         stride: steps from one window to the next, or a duration; the length of a window when None.
         limit: most memory that a file may take, bytes or text such as "4 GB"; when None it is 1 GB,
             or fifty times the bytes of the file, so that one that unpacks to far more is refused.
+        kind: "images" (N,H,W) or (N,H,W,3) in arrays, a row each in tables; "text", strings or a
+            column of a table; "sound" or "wave", samples (N,T) or a list of (T,); "film"
+            (N,T,H,W) or (N,T,H,W,3); "series"; or the kind of other series, which these are then
+            made like. Told by the ending, by ``patch`` or ``symbols`` when None.
+        patch: of images, pixels of a side of a patch, which is a step; 2, 4 or 8 when None.
+        size: of images and film, pixels of the longer side, or height and width; as large as most
+            are, at most 96 or 64, when None.
+        symbols: of text, "characters" (when None), "bytes", or "subwords" learned on the texts.
+        rate: of sound and wave, samples a second to which they are brought, that of most files
+            when None; of arrays, that which they have. Of film, frames a second.
 
     Returns:
         The series, values as 32-bit floats above an origin.
@@ -100,7 +122,9 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     """
     names = None if channels is None else tuple(map(str, channels))
     asked = Asked(
-        id, time, label, group, names, tuple(ignore), layout, time_zone, tuple(missing), repeated
+        *(id, time, label, group, names, tuple(ignore), layout, time_zone, tuple(missing)),
+        repeated,
+        form_of(kind, patch=patch, size=size, symbols=symbols, rate=rate),
     )
     with limit_memory(limit):
         series = _series_of(source, asked, labels)
@@ -111,7 +135,8 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     if windows is not None:
         series = cut_recordings(series, windows, stride)
     if not isinstance(source, SeriesSet):
-        series = replace(series, notes=(*series.notes, *fill_notes(series)))
+        fills = fill_notes(series) if series.kind == Measurements() else ()
+        series = replace(series, notes=(*series.notes, *fills))
         tell(series.notes, source)
     return series
 
@@ -122,6 +147,8 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, str | os.PathLike):
         found = read_path(source, asked, labelled=labels is not None)
         return replace(found, source=os.fsdecode(source))
+    if asked.form.name not in (None, "series") and not _are_paths(source, asked.form):
+        return _of_media(source, str(asked.form.name), asked)
     if isinstance(source, Mapping):
         return _of_parts(list(source.values()), list(map(str, source)), asked)
     if (parts := _parts_of(source)) is not None:
@@ -132,6 +159,39 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
         return _of_parts(source, None, asked)
     return _of_array(source, asked)
+
+
+def _are_paths(source: Any, form: Form) -> bool:
+    """Return whether a list holds paths, which texts may be too: these are there."""
+    if not isinstance(source, list | tuple) or not source:
+        return False
+    if not all(isinstance(part, str | os.PathLike) for part in source):
+        return False
+    return form.name != "text" or all(map(_is_there, source))
+
+
+def _is_there(text: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.exists(text)
+    except ValueError:  # a NUL in a text
+        return False
+
+
+def _of_media(source: Any, kind: str, asked: Asked) -> SeriesSet:
+    """Read pictures, texts, sounds or films that are in memory."""
+    names = [""]
+    if isinstance(source, Mapping):
+        names, source = list(map(str, source)), list(source.values())
+    table = None if isinstance(source, list | tuple | np.ndarray) else _table_of(source)
+    if table is not None:
+        part = part_of_table(table, kind, asked)
+    elif kind == "text":
+        part = part_of_texts(source)
+    else:
+        part = part_of_arrays(source, kind, asked.form)
+    if len(names) == len(part) and names != [""]:
+        part = replace(part, ids=np.array(names))
+    return series_of_parts([part], [""], kind, asked.form)
 
 
 def _parts_of(source: Any) -> Any:

@@ -6,7 +6,9 @@ from importlib.resources import files
 
 import numpy as np
 
-from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.formats.npz import kind_in
+from selftime.data.series import SeriesError, SeriesSet, names_of_channels
+from selftime.data.signals import Measurements
 
 CC_BY = "CC BY 4.0"
 
@@ -18,8 +20,9 @@ class Sample:
     name: str
     about: str  # the measurement, its rate and units
     series: int  # number of series
-    channels: tuple[str, ...]
     steps: tuple[int, int]  # of the shortest and the longest series
+    channels: tuple[str, ...] = ()  # none where they are numbered, as pixels are
+    kind: str = Measurements.name  # of signal
     splits: tuple[str, ...] = ()  # official parts, none for a single recording
     licence: str
     citation: str  # the paper to name in publications
@@ -86,7 +89,50 @@ DAPHNET = Sample(
     citation="Baechlin et al., Wearable assistant for Parkinson's disease patients with the "
     "freezing of gait symptom, IEEE Transactions on Information Technology in Biomedicine 14, 2010",
 )
-SAMPLES = {s.name: s for s in (JAPANESE_VOWELS, PEN_DIGITS, ECG, NYC_TAXI, DAPHNET)}
+DIGITS = Sample(
+    name="Digits",
+    about="handwritten digits as pictures of 8 x 8 pixels in 17 levels of grey, in patches of "
+    "2 x 2; the class is the digit",
+    kind="images",
+    series=1797,
+    steps=(16, 16),
+    licence=CC_BY,
+    citation="Alpaydin and Kaynak, Cascading classifiers, Kybernetika 34, 1998",
+)
+SPEECH = Sample(
+    name="Speech",
+    about="spoken English digits, 8,000 samples a second from -1 to 1, by 4 speakers, who are the "
+    "groups; the class is the digit",
+    kind="wave",
+    series=160,
+    steps=(1251, 6623),
+    splits=("train", "test"),
+    licence="CC BY-SA 4.0",
+    citation="Jackson et al., Jakobovski/free-spoken-digit-dataset, v1.0.8, Zenodo, 2018",
+)
+TEXT = Sample(
+    name="Text",
+    about="the first 200,375 characters of plays by Shakespeare, line by line, with the names of "
+    "speakers",
+    kind="text",
+    series=1,
+    steps=(200375, 200375),
+    licence="public domain",
+    citation="Karpathy, char-rnn, 2015",
+)
+FILM = Sample(
+    name="Film",
+    about="5 seconds of a film with a rabbit, 25 frames a second of 36 x 64 pixels, grey",
+    kind="film",
+    series=1,
+    steps=(132, 132),
+    licence="CC BY 3.0",
+    citation="Blender Foundation, Big Buck Bunny, 2008",
+)
+SAMPLES = {
+    s.name: s
+    for s in (JAPANESE_VOWELS, PEN_DIGITS, ECG, NYC_TAXI, DAPHNET, DIGITS, SPEECH, TEXT, FILM)
+}
 
 
 def samples() -> list[Sample]:
@@ -133,15 +179,23 @@ def sample(name: str, split: str | None = None) -> SeriesSet:
 
 
 def _unpack(stored: Mapping[str, np.ndarray], about: Sample) -> SeriesSet:
-    """Read stored integers over a power of ten, which give the numbers of the original text."""
+    """Read stored integers over a divisor, which give the numbers of the original."""
     n_train = int(stored.get("train", 1))
     parts = ("train", n_train), ("test", about.series - n_train)
     split = [f"{part}-{i}" for part, count in parts for i in range(count)]
+    numbers = [about.name] if about.series == 1 else list(map(str, range(about.series)))
+    steps = (stored["steps"] / stored["divisor"]).astype(np.float32)
+    lengths, kind = stored["lengths"].astype(np.int64), kind_in(stored)
+    times = stored.get("times")
+    if kind.per_second is not None:
+        times = np.concatenate([np.arange(n) / kind.per_second for n in lengths])
     return SeriesSet(
-        steps=(stored["steps"] / stored["divisor"]).astype(np.float32),
-        offsets=np.cumsum([0, *stored["lengths"]], dtype=np.int64),
-        channels=about.channels,
-        ids=np.array(split if about.splits else [about.name]),
-        times=stored.get("times"),
+        steps=steps,
+        offsets=np.cumsum([0, *lengths], dtype=np.int64),
+        channels=about.channels or names_of_channels(steps.shape[1]),
+        ids=stored.get("ids", np.array(split if about.splits else numbers)),
+        times=times,
         labels=stored.get("labels"),
+        groups=stored.get("groups"),
+        kind=kind,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from selftime.data.forms import Form
+
 Layout = Literal["long", "wide", "series"]
 """long: one row per step and a column of ids; wide: one row per series; series: one series."""
 Role = Literal["measurement", "id", "time", "label", "group", "static", "ignored"]
@@ -48,6 +50,7 @@ class Asked(NamedTuple):
         time_zone: zone of stamps that have none, or in which they are shown.
         missing: values that mean that nothing was measured, such as -9999.
         repeated: which of the rows with one stamp counts: "first", their "mean", or "refuse".
+        form: kind of signal, and the form in which it is asked for.
     """
 
     id: str | None = None
@@ -60,6 +63,7 @@ class Asked(NamedTuple):
     time_zone: str | None = None
     missing: Sequence[Any] = ()
     repeated: Literal["first", "mean", "refuse"] | None = None
+    form: Form = Form()
 
 
 class Schema(NamedTuple):

@@ -331,7 +331,8 @@ class SeriesSet(Tabular):
     def __repr__(self) -> str:
         low, high = int(self.lengths.min()), int(self.lengths.max())
         steps = f"{low}" if low == high else f"{low} to {high}"
-        return f"SeriesSet({len(self)} series, {self.n_channels} channels, {steps} steps)"
+        kind = "" if self.kind == Measurements() else f", {self.kind.words}"
+        return f"SeriesSet({len(self)} series, {self.n_channels} channels, {steps} steps{kind})"
 
 
 def _missing_steps(x: SeriesSet) -> Int64[np.ndarray, "N"]:
@@ -359,6 +360,7 @@ def check_series(x: SeriesSet) -> None:
             "the number of steps: they say where each series begins, then where the last ends"
         )
     _check_finite(x)
+    x.kind.check(x.steps)
     if x.observed is not None:
         valid = np.logical_or.reduceat(x.observed.any(axis=1), x.offsets[:-1])
         if not valid.all():

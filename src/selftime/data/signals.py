@@ -1,8 +1,11 @@
 """Signals: what the steps of a series are, so that each kind can be read, scaled and shown."""
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
+from selftime.data.arrays import SeriesError
 from selftime.data.records import unpack
 
 Scaled = Literal["channels", "together", "none"]
@@ -37,6 +40,32 @@ class Signal:
     def columns(self) -> int | None:
         """Steps in a row, where they lie in rows on a grid; None where they follow in time."""
         return None
+
+    @property
+    def per_second(self) -> float | None:
+        """Steps a second; None where they do not follow in seconds."""
+        return None
+
+    @property
+    def words(self) -> str:
+        """Say what series are, in a few words."""
+        return self.name
+
+    @property
+    def channels(self) -> int | None:
+        """C, where the kind fixes it."""
+        return None
+
+    def check(self, steps: np.ndarray) -> None:
+        """Check that steps (S,C) can be of the kind.
+
+        Raises:
+            SeriesError: another number of channels, or values that are none of its symbols.
+        """
+        if self.channels not in (None, steps.shape[1]):
+            raise SeriesError(
+                f"got {steps.shape[1]} channels, wanted {self.channels} of {self.words}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; :func:`signal_from` reads them."""
@@ -87,6 +116,19 @@ class Images(Signal):
         """Patches in a row of a picture."""
         return self.width // self.patch
 
+    @property
+    def channels(self) -> int:
+        """Pixels of a patch, in all colours."""
+        return self.colours * self.patch**2
+
+    @property
+    def words(self) -> str:
+        """Say how large pictures are."""
+        return (
+            f"pictures of {size_in_pixels(self.height, self.width)}, {_colours_in_words(self)}, "
+            f"in patches of {self.patch} x {self.patch}"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Signal):
@@ -111,6 +153,11 @@ class Text(Signal):
                 f"got a vocabulary of {len(self.vocabulary)} symbols, wanted at least one, and "
                 "each once"
             )
+        letters = 256 if self.level == "bytes" else 1 << 21
+        if self.level != "subwords" and not all(
+            len(symbol) == 1 and ord(symbol) < letters for symbol in self.vocabulary
+        ):
+            raise ValueError(f"got a vocabulary that is not of single {self.level}")
 
     def __repr__(self) -> str:
         return f"Text({len(self.vocabulary)} {self.level})"
@@ -119,6 +166,26 @@ class Text(Signal):
     def symbols(self) -> int:
         """V, the size of the vocabulary."""
         return len(self.vocabulary)
+
+    @property
+    def channels(self) -> int:
+        """One, of symbols."""
+        return 1
+
+    def check(self, steps: np.ndarray) -> None:
+        """Check that each value is a place in the vocabulary."""
+        super().check(steps)
+        low, high = (steps.min(), steps.max()) if len(steps) else (0, 0)
+        if low < 0 or high >= self.symbols or (steps != np.rint(steps)).any():
+            raise SeriesError(
+                f"got symbols from {low:g} to {high:g}, wanted whole numbers from 0 to "
+                f"{self.symbols - 1}, places in the vocabulary"
+            )
+
+    @property
+    def words(self) -> str:
+        """Say of how many symbols texts are."""
+        return f"text of {len(self.vocabulary):,} different {self.level}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +209,21 @@ class Sound(Signal):
     def __post_init__(self) -> None:
         _check_sizes(self, ("rate", "bands", "hop", "window"))
 
+    @property
+    def per_second(self) -> float:
+        """Frames a second."""
+        return self.rate / self.hop
+
+    @property
+    def channels(self) -> int:
+        """Mel bands."""
+        return self.bands
+
+    @property
+    def words(self) -> str:
+        """Say how many bands frames have."""
+        return f"sound at {self.rate:,} Hz in {self.bands} mel bands"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wave(Signal):
@@ -157,6 +239,21 @@ class Wave(Signal):
 
     def __post_init__(self) -> None:
         _check_sizes(self, ("rate",))
+
+    @property
+    def per_second(self) -> float:
+        """Samples a second."""
+        return float(self.rate)
+
+    @property
+    def channels(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def words(self) -> str:
+        """Say at what rate samples follow."""
+        return f"sound at {self.rate:,} Hz as its waveform"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +278,36 @@ class Film(Signal):
     def __post_init__(self) -> None:
         _check_sizes(self, ("height", "width", "colours", "rate"))
 
+    @property
+    def per_second(self) -> float:
+        """Frames a second."""
+        return self.rate
+
+    @property
+    def channels(self) -> int:
+        """Pixels of a frame, in all colours."""
+        return self.colours * self.height * self.width
+
+    @property
+    def words(self) -> str:
+        """Say how large frames are."""
+        size = size_in_pixels(self.height, self.width)
+        return f"film of {size}, {_colours_in_words(self)}, {self.rate:g} frames a second"
+
 
 SIGNALS: dict[str, type[Signal]] = {
     signal.name: signal for signal in (Measurements, Images, Text, Sound, Wave, Film)
 }
 """Signals by the names that people type and that a stored model may hold."""
+
+
+def size_in_pixels(height: int, width: int) -> str:
+    """Return ``8 x 8 pixels``: height, then width."""
+    return f"{height:,} x {width:,} pixels"
+
+
+def _colours_in_words(signal: Images | Film) -> str:
+    return "grey" if signal.colours == 1 else "in colour"
 
 
 def _check_sizes(signal: Signal, names: tuple[str, ...]) -> None:
@@ -204,13 +326,11 @@ def signal_from(stored: Any) -> Signal:
     if not isinstance(name, str) or name not in SIGNALS:
         raise ValueError(f"got a kind {str(name)[:60]!r}, wanted one of {', '.join(SIGNALS)}")
     given = {key: value for key, value in stored.items() if key != "name"}
-    known = {f.name: f.type for f in fields(SIGNALS[name])}
+    known: dict[str, Any] = {f.name: f.type for f in fields(SIGNALS[name])}
     if unknown := set(given) - set(known):
         raise ValueError(f"a kind {name!r} has no setting {', '.join(sorted(unknown))[:60]}")
-    types = {"vocabulary": tuple[str, ...], "level": Level, "rules": str, "rate": float | int}
-    return SIGNALS[name](
-        **{
-            key: unpack(value, int if known[key] is int else types[key], {}, {})
-            for key, value in given.items()
-        }
-    )
+    if lost := [
+        f.name for f in fields(SIGNALS[name]) if f.default is MISSING and f.name not in given
+    ]:
+        raise ValueError(f"a kind {name!r} needs {', '.join(lost)}")
+    return SIGNALS[name](**{key: unpack(value, known[key], {}, {}) for key, value in given.items()})

@@ -17,10 +17,11 @@ from safetensors.torch import save_file
 
 from selftime import door
 from selftime.data import scaling
-from selftime.data.channels import match_channels, match_kind
+from selftime.data.channels import match_channels
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.frames import Tabular, html_table
+from selftime.data.matching import match_kind
 from selftime.data.memory import memory_note
 from selftime.data.readers import read
 from selftime.data.records import unpack

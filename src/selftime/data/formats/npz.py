@@ -1,6 +1,7 @@
 """NumPy files: ``.npy`` for one array, ``.npz`` for a complete SeriesSet."""
 
 import io
+import json
 import math
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from selftime.data.clock import Stamps
 from selftime.data.formats.bounds import check_memory, size_in_words
 from selftime.data.formats.text import decoding
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements, Signal, signal_from
 
 NAMES = {
     "values": ("x", "X", "values"),
@@ -33,7 +35,7 @@ NAMES = {
 
 _KNOWN = {
     *(name for names in NAMES.values() for name in names),
-    *("offsets", "observed", "stamps", "known_labels", "known_step_labels"),
+    *("offsets", "observed", "stamps", "known_labels", "known_step_labels", "kind"),
 }
 """Names of arrays that are read where there are several."""
 MEND = "write plain numbers with numpy.save or numpy.savez (pickled objects are never loaded)"
@@ -41,11 +43,18 @@ MEND = "write plain numbers with numpy.save or numpy.savez (pickled objects are 
 
 def read_npy(data: bytes) -> SeriesSet:
     """Read series from one array: (N,C,T), (N,T) for one channel, or (T,) for one series."""
+    array = read_arrays(data, ".npy")["x"]
+    return SeriesSet.of(array[None] if array.ndim == 1 else array)
+
+
+def read_arrays(data: bytes, suffix: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a ``.npz`` by name; that of a ``.npy`` is ``x``."""
+    if suffix != ".npy":
+        return _read_members(data)
     with decoding("npy", MEND):
         if data.startswith(b"PK"):
             raise SeriesError("holds several arrays, wanted one: call it .npz")
-        array = _read_array(io.BytesIO(data), len(data), len(data))
-    return SeriesSet.of(array[None] if array.ndim == 1 else array)
+        return {"x": _read_array(io.BytesIO(data), len(data), len(data))}
 
 
 def read_npz(data: bytes) -> SeriesSet:
@@ -56,6 +65,10 @@ def read_npz(data: bytes) -> SeriesSet:
     ``channel_names``, ``ids``, ``times`` and ``observed`` are optional. A single array
     may have any name.
     """
+    return series_of_arrays(_read_members(data))
+
+
+def _read_members(data: bytes) -> dict[str, np.ndarray]:
     with decoding("npz", MEND), zipfile.ZipFile(io.BytesIO(data)) as file:
         found = {Path(part.filename): part for part in file.infolist()}
         members = {name.stem: part for name, part in found.items() if name.suffix == ".npy"}
@@ -69,7 +82,7 @@ def read_npz(data: bytes) -> SeriesSet:
             with opened as member:
                 if member.peek(6).startswith(b"\x93NUMPY"):  # others are no arrays
                     arrays[name] = _read_array(member, part.file_size, len(data))
-    return series_of_arrays(arrays)
+    return arrays
 
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0}
@@ -124,6 +137,8 @@ def encode_npz(x: SeriesSet) -> bytes:
             arrays[f"known_{name}"] = known
     if x.times is not None:
         arrays["stamps"] = np.array([x.stamps.zone or "", x.stamps.kind])
+    if x.kind != Measurements():
+        arrays["kind"] = np.array(json.dumps(x.kind.to_dict()))
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # typeshed takes the names for options
     return buffer.getvalue()
@@ -156,7 +171,18 @@ def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
         stamps=stamps,
         starts=_column(arrays, "starts"),
         recordings=_column(arrays, "recordings"),
+        kind=kind_in(arrays),
     )
+
+
+def kind_in(arrays: Mapping[str, np.ndarray]) -> Signal:
+    """Return the kind of the series in arrays: measurements where none is said."""
+    if "kind" not in arrays:
+        return Measurements()
+    try:
+        return signal_from(json.loads(str(arrays["kind"])))
+    except (ValueError, RecursionError) as error:
+        raise SeriesError(f"says nothing that is a kind of signal ({error})") from None
 
 
 def _labels(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray | None:

@@ -26,6 +26,9 @@ from selftime.data.cells import array_of, text_array
 from selftime.data.formats.bounds import TEXT, check_memory, most_bytes, size_in_words
 from selftime.data.series import SeriesSet
 
+_LONGEST = 1000
+"""Characters of a message: cells and names may have millions."""
+
 
 @contextmanager
 def decoding(kind: str, mend: str = "make the file again or copy it again") -> Iterator[None]:
@@ -39,6 +42,19 @@ def decoding(kind: str, mend: str = "make the file again or copy it again") -> I
     except Exception as error:  # on broken files decoders raise anything, even KeyError
         reason = str(error).split("\n")[0] or type(error).__name__
         raise SeriesError(f"is not a whole {kind} file ({reason}): {mend}") from None
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the path before the message of an error, which is one line of an ordinary length."""
+    try:
+        yield
+    except SeriesError as error:
+        said = " ".join(str(error).splitlines())
+        short = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 200]} … {said[-200:]}"
+        raise type(error)(f"{path}: {short}") from None
+    except MemoryError:
+        raise SeriesError(f"{path}: takes more memory than there is: read a part of it") from None
 
 
 def suffix_of(path: Path) -> str:
