@@ -89,10 +89,8 @@ def images(y: float) -> list[str]:
     for k in range(16):
         row, column = divmod(k, 4)
         x, top = 388 + 16.5 * k, y + 25
-        out += [
-            box(x + 7 * (j % 2), top + 7 * (j // 2), 7, 7, shade(grid[2 * row + j // 2][2 * column + j % 2]))
-            for j in range(4)
-        ]  # fmt: skip
+        for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            out.append(box(x + 7 * j, top + 7 * i, 7, 7, shade(grid[2 * row + i][2 * column + j])))
         out.append(box(x, top, 14, 14, "none", BLUE))
     return out
 
@@ -120,10 +118,10 @@ def loudness(band: int, frame: int) -> float:
 
 def sound(y: float) -> list[str]:
     """A waveform, and its frames of eight bands."""
-    values = [
-        0.95 * math.exp(-(((i - 100) / 70) ** 2)) * math.sin(i / 2.1) * (0.6 + 0.4 * math.sin(i / 11))
-        for i in range(240)
-    ]  # fmt: skip
+    swell = [
+        math.exp(-(((i - 100) / 70) ** 2)) * (0.6 + 0.4 * math.sin(i / 11)) for i in range(240)
+    ]
+    values = [0.95 * size * math.sin(i / 2.1) for i, size in enumerate(swell)]
     out = [curve(176, y, 140, 64, values)]
     for frame in range(16):
         x = 388 + 16.5 * frame
@@ -146,7 +144,8 @@ def film(y: float) -> list[str]:
 
 
 ROWS = {
-    "series": (series, "measurements", "C channels", "PatchEmbedder: stretches", "a linear map of each"),
+    "series": (series, "measurements", "C channels", "PatchEmbedder: stretches",
+               "a linear map of each"),
     "images": (images, "picture", "C = pixels of a patch", "GridEmbedder: patches",
                "a linear map; rows, columns"),
     "text": (symbols, "text", "C = 1, values are places", "SymbolEmbedder: symbols",
@@ -208,10 +207,10 @@ def objectives_table() -> str:
 def usual_table() -> str:
     """What "auto" stands for on each signal."""
     head = ["signal", "objective", "because", "encoder", "because"]
-    rows = [
-        [name, f"`{it.objective.value}`", it.objective.reason, f"`{it.encoder.value}`", it.encoder.reason]
-        for name, it in USUAL.items()
-    ]  # fmt: skip
+    rows = []
+    for name, usual in USUAL.items():
+        chosen = (usual.objective, usual.encoder)
+        rows.append([name, *(word for it in chosen for word in (f"`{it.value}`", it.reason))])
     lines = [head, ["---"] * 5, *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 

@@ -87,10 +87,12 @@ def test_few_series_and_few_steps_are_kept():
     assert guess_of(wide).whole.lengths.tolist() == [300, 300]
 
 
-def test_what_is_written_is_read(tmp_path):
-    found = guess_of(series_of_kind("series", 4, gap=True))
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_written_is_read(name, tmp_path):
+    found = guess_of(series_of_kind(name, 4, gap=True))
     found.save(tmp_path / GUESSES)
     again = read_guesses(tmp_path / GUESSES)
+    assert again.whole.kind == again.made.kind == found.whole.kind
     for mine, theirs in ((found.whole, again.whole), (found.made, again.made)):
         np.testing.assert_array_equal(mine.values, theirs.values)
     assert again.whole.ids.tolist() == found.whole.ids.tolist()

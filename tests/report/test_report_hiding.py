@@ -49,6 +49,10 @@ def test_right_and_wrong_guesses_differ_in_letters():
     found = guessed_text(whole, filled, hidden, kind, 5)
     assert "".join(piece.text for piece in found) == "a[a≠b][␣][b≠↵]a…"
     assert [piece.kind for piece in found] == ["", "wrong", "right", "wrong", "", ""]
+    words = Text(vocabulary=tuple(map(chr, range(256))), level="bytes")
+    bytes_of = np.array(list("aé!".encode()), float)
+    found = guessed_text(bytes_of, bytes_of, np.array([True, False, False, False]), words, 9)
+    assert found == [("[a]", "right"), ("é!", "")]
 
 
 def test_symbols_guessed_right_are_counted_beside_the_most_frequent():

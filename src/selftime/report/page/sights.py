@@ -2,7 +2,6 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +9,14 @@ from jaxtyping import Bool, Float
 from PIL import Image
 
 from selftime.data.signals import Film, Images, Signal, Sound, Text
+from selftime.data.symbols import decode, spellings
 from selftime.report.pictures.signals import (
-    HIDDEN,
     Pixels,
     Ranges,
     extent_of,
     pixels_of,
-    symbols_of,
 )
+from selftime.texts import visible
 
 FEWEST_PIXELS, MOST_PIXELS = 256, 20_000
 """Pixels of a picture: never fewer, so that something is seen, and never more."""
@@ -32,7 +31,7 @@ _SHARP = 64
 
 
 class Piece(NamedTuple):
-    """A part of a text, and what is said of it: "", "hidden", "changed", "right" or "wrong"."""
+    """A part of a text, and what is said of it: "", "hidden", "right" or "wrong"."""
 
     text: str
     kind: str = ""
@@ -68,23 +67,20 @@ def sight_of(  # noqa: PLR0913 - each is a part of what is shown
     """
     alt = f"{name}, {extent_of(kind, values.shape[1])}"
     if isinstance(kind, Text):
-        return Sight(alt, pieces=pieces_of(symbols_of(values[0], kind), [], symbols))
+        return Sight(alt, pieces=pieces_of(values[0], kind, symbols))
     drawn = shrink(pixels_of(values, kind, ranges, across=_ACROSS), pixels)
     sharp = isinstance(kind, Images) and max(drawn.shape) <= _SHARP
     look = "stretched" if isinstance(kind, Sound) else "sharp" if sharp else ""
     return Sight(alt, address_of(drawn), look)
 
 
-def pieces_of(symbols: list[str], kinds: Iterable[str], most: int) -> list[Piece]:
-    """Join symbols of the same kind to pieces; a text of more than ``most`` ends in "…"."""
-    found: list[Piece] = []
-    given = [*kinds, *[""] * len(symbols)]
-    for symbol, kind in list(zip(symbols, given, strict=False))[:most]:
-        what = "hidden" if symbol == HIDDEN else kind
-        if found and found[-1].kind == what and what not in ("right", "wrong"):
-            symbol = found.pop().text + symbol  # noqa: PLW2901 - goes on with the piece before
-        found.append(Piece(symbol, what))
-    return found + [Piece("…")] * (len(symbols) > most)
+def pieces_of(values: Float[np.ndarray, "T"], kind: Text, most: int) -> list[Piece]:
+    """Write a text, hidden symbols apart; one of more than ``most`` symbols ends in "…"."""
+    found, known = list[Piece](), np.isfinite(values[:most])
+    for run in np.split(np.arange(len(known)), np.flatnonzero(np.diff(known)) + 1):
+        text = visible(decode(values[run], kind), lines=True)
+        found.append(Piece(text, "" if known[run[0]] else "hidden"))
+    return found + [Piece("…")] * (len(values) > most)
 
 
 def guessed_text(
@@ -95,20 +91,22 @@ def guessed_text(
     most: int,
 ) -> list[Piece]:
     """Write a text with its guesses in brackets: "[a]" where right, "[b≠a]" in place of an a."""
-    truth, guess = symbols_of(whole[:most], kind), symbols_of(filled[:most], kind)
-    symbols, kinds = [], []
-    for true, made, gone in zip(truth, guess, hidden.tolist(), strict=False):
-        right = true == made
-        marked = f"[{_plain(made)}]" if right else f"[{_plain(made)}≠{_plain(true)}]"
-        symbols.append(marked if gone else true)
-        kinds.append(("right" if right else "wrong") if gone else "")
-    pieces = pieces_of(symbols, kinds, most)
-    return pieces + [Piece("…")] * (len(whole) > most)
+    found, letters = list[Piece](), [_plain(letter) for letter in spellings(kind)]
+    ends = np.flatnonzero(hidden[:most]).tolist()
+    for begin, at in zip([0, *(i + 1 for i in ends)], [*ends, min(most, len(whole))], strict=True):
+        if at > begin:
+            found += pieces_of(whole[begin:at], kind, most)
+        if at in ends:
+            true, made = (letters[int(values[at])] for values in (whole, filled))
+            right = true == made
+            marked = f"[{made}]" if right else f"[{made}≠{true}]"
+            found.append(Piece(marked, "right" if right else "wrong"))
+    return found + [Piece("…")] * (len(whole) > most)
 
 
 def _plain(symbol: str) -> str:
     """Return a symbol that is seen within brackets."""
-    return {"\n": "↵", " ": "␣", "\t": "⇥"}.get(symbol, symbol)
+    return visible(symbol.translate({ord("\n"): "↵", ord(" "): "␣", ord("\t"): "⇥"}))
 
 
 def shrink(pixels: Pixels, most: int) -> Pixels:

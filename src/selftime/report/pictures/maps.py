@@ -28,7 +28,6 @@ from selftime.report.pictures.signals import (
     draw_series,
     is_curve,
     ranges_of,
-    rate_of,
 )
 
 SOME_EXAMPLES, MOST_EXAMPLES = 18, 40
@@ -205,7 +204,7 @@ def overview(
 def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, colour: str) -> None:
     for i in rows:
         values = series.series(int(i))[channel]
-        x = np.arange(len(values)) / rate_of(series.kind)
+        x = np.arange(len(values)) / (series.kind.per_second or 1)
         if is_simultaneous(series) and series.times is not None:
             x = series.stamps.wall_clock(series.times[series.offsets[i] : series.offsets[i + 1]])
         axes.plot(
@@ -268,7 +267,7 @@ def _mark_axes(axes: Axes, kind: Signal, T: int, *, first: bool) -> None:
     axes.spines[:].set_visible(False)
     if not isinstance(kind, Sound):
         return
-    axes.set_xticks([-0.5, T - 0.5], ["0", f"{T / rate_of(kind):.2g} s"])
+    axes.set_xticks([-0.5, T - 0.5], ["0", f"{T / (kind.per_second or 1):.2g} s"])
     axes.tick_params(length=2, labelsize=7, labelcolor=SOFT, pad=1)
     left, right = axes.get_xticklabels()
     left.set_horizontalalignment("left")

@@ -11,15 +11,14 @@ from matplotlib.axes import Axes
 
 from selftime.data.pixels import patches_to_pixels, steps_to_frames
 from selftime.data.series import SeriesSet
-from selftime.data.signals import Film, Images, Signal, Sound, Text, Wave
+from selftime.data.signals import Film, Images, Signal, Sound, Text
+from selftime.data.symbols import decode
 from selftime.texts import visible
 
 MOST_LINES = 4
 """With more channels than this, colours are drawn in place of lines."""
 FRAMES = 6
 """Frames of a film that are shown side by side, evenly spaced."""
-HIDDEN = "\u2581"
-"""A symbol of a text that is missing or hidden."""
 _TILES = np.array([[150, 166, 194], [186, 199, 219]], np.uint8)
 """Two blues of the tiles that stand where pixels are missing."""
 
@@ -142,19 +141,9 @@ def _with_tiles(pixels: Pixels, missing: Bool[np.ndarray, "_ _"]) -> Pixels:
     return np.where(missing[:, :, None], _TILES[(rows + columns) % 2], pixels)
 
 
-def symbols_of(values: Float[np.ndarray, "T"], kind: Text) -> list[str]:
-    """Return the symbols of a text, as they are shown; :data:`HIDDEN` where one is missing."""
-    found = np.isfinite(values)
-    places = np.clip(np.where(found, values, 0), 0, len(kind.vocabulary) - 1).astype(int)
-    return [
-        visible(kind.vocabulary[i], lines=True) if seen else HIDDEN
-        for i, seen in zip(places.tolist(), found.tolist(), strict=True)
-    ]
-
-
 def text_of(values: Float[np.ndarray, "T"], kind: Text, most: int) -> str:
-    """Return a text of at most so many symbols; a longer one is cut and ends in "…"."""
-    text = "".join(symbols_of(values[:most], kind))
+    """Return a text of at most so many symbols, ``▁`` where one is missing; "…" ends a cut one."""
+    text = visible(decode(values[:most], kind), lines=True)
     return f"{text}…" if len(values) > most else text
 
 
@@ -162,10 +151,10 @@ def extent_of(kind: Signal, T: int) -> str:
     """Say how long a series is, in the words of its kind: "0.43 s", "28 × 28 pixels"."""
     if isinstance(kind, Images):
         return f"{kind.height} × {kind.width} pixels"
-    seconds = T / rate_of(kind)
-    if isinstance(kind, Film):
-        return f"{count_of(T, kind.step)}, {seconds:.3g} s"
-    return f"{seconds:.3g} s" if isinstance(kind, Sound | Wave) else count_of(T, kind.step)
+    if kind.per_second is None:
+        return count_of(T, kind.step)
+    seconds = f"{T / kind.per_second:.3g} s"
+    return f"{count_of(T, kind.step)}, {seconds}" if isinstance(kind, Film) else seconds
 
 
 def count_of(n: int, what: str) -> str:
@@ -178,25 +167,18 @@ def plural(word: str) -> str:
     return f"{word}es" if word.endswith("ch") else f"{word}s"
 
 
-def rate_of(kind: Signal) -> float:
-    """Return the steps a second; 1 of a kind that does not say."""
-    if isinstance(kind, Sound):
-        return kind.rate / kind.hop
-    return float(getattr(kind, "rate", 1))
-
-
 def band_ticks(kind: Sound, most: int = 3) -> list[tuple[float, str]]:
     """Return a few bands, counted from the lowest, with their kHz.
 
-    Bands lie evenly on the mel scale of O'Shaughnessy (1987), 2595 log10(1 + f / 700).
+    Their middles lie evenly on the mel scale (:func:`selftime.data.mel.mel_bands`).
     """
     top = kind.rate / 2
-    highest = np.log10(1 + top / 700)
-    wanted = [top / 1000 / 2**k for k in range(most)]
-    return [
-        (kind.bands * float(np.log10(1 + 1000 * f / 700) / highest) - 0.5, f"{f:.3g}")
-        for f in reversed(wanted)
-    ]
+    found = []
+    for k in reversed(range(most)):
+        share = np.log10(1 + top / 2**k / 700) / np.log10(1 + top / 700)
+        band = min((kind.bands + 1) * float(share) - 1, kind.bands - 0.5)
+        found.append((band, f"{top / 1000 / 2**k:.3g}"))
+    return found
 
 
 def draw_series(  # noqa: PLR0913 - each is a part of what is drawn
