@@ -27,6 +27,7 @@ from selftime.encoders.builders import ENCODER_NAMES
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
+from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
@@ -36,6 +37,7 @@ from selftime.engine.training.config import Budget, Choice, TrainingConfig, pars
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
 from selftime.engine.training.run_folder import (
+    GUESSES,
     MODEL,
     ROOM,
     Run,
@@ -146,9 +148,10 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     head = head_of(learner)
     bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind, head)
     model = with_reference_bank(bare, series, seed)
+    guesses = guesses_of(learner, series, scale, seed) if kept else None
     if kept and is_first_process():
         record = run_record(card, command="pretrain", source=series.source)
-        write_run(kept, model, record, at_once=isinstance(learner, ClosedForm))
+        write_run(kept, model, record, guesses, at_once=isinstance(learner, ClosedForm))
     return model
 
 
@@ -200,10 +203,14 @@ def room_for(learner: ClosedForm | Objective, series: int) -> int:
     return ROOM + 8 * series + (3 * STATE_SIZES + 1) * weights
 
 
-def write_run(run: Run, model: Model, record: dict[str, Any], *, at_once: bool) -> None:
-    """Write the model and the record of a finished run to its folder, the record last."""
+def write_run(
+    run: Run, model: Model, record: dict[str, Any], guesses: Guesses | None, *, at_once: bool
+) -> None:
+    """Write the model, guesses and the record of a finished run to its folder, the record last."""
     with run.finish(at_once=at_once) as folder:
         model.save(folder / MODEL, overwrite=True)
+        if guesses:
+            guesses.save(folder / GUESSES)
         if run.complete:
             run.complete(folder, model, as_finished(record))
         write_finished(folder, record)

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Recipe, Step, check_several
+from selftime.objectives.base import Guess, Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
 from selftime.objectives.losses import mean_where
 from selftime.objectives.parts.codebook import words_of
@@ -19,8 +19,10 @@ from selftime.objectives.patches import (
     Patches,
     check_patch,
     draw_patches,
+    guess_at,
     patch_steps,
     patches_of,
+    steps_of_patches,
     tokens_of_patches,
     trimmed,
 )
@@ -96,6 +98,16 @@ class BERT(Objective):
         parts = {"codes": codes.detach(), "next": follows.detach()}
         return Step(codes + follows, parts, z.detach())
 
+    def guess(self, batch: Batch, rng: Generator) -> Guess:
+        """Hide patches of series as they are, and fill in the likeliest words."""
+        x = trimmed(batch)
+        some = patches_of(x, self.patch).observed.flatten(2).any(dim=2)  # (B,P)
+        selected = draw_patches(some, self.share, rng)
+        seen = hidden(x, ~patch_steps(selected, self.patch, x.values.shape[2]))
+        tokens = distribute(self.encoder, seen)  # (B,N,D)
+        words = self.word(tokens_of_patches(tokens, seen, self.encoder, self.patch))  # (B,P,K)
+        return guess_at(x, seen, self.codebook.guesses(words))
+
 
 def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
     """Hide 80 % of the selected patches, replace 10 % by others of the batch, keep 10 %.
@@ -103,7 +115,7 @@ def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generato
     Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps its gaps, and its own values
     where the other has gaps.
     """
-    cut, (B, C, T) = patches_of(x, patch), x.values.shape
+    cut, T = patches_of(x, patch), x.values.shape[2]
     fate, pick = uniform(2, *selected.shape, rng=rng, like=x.values)  # (B,P) each
     places = cut.valid.flatten().nonzero()[:, 0]
     other = places[(pick * len(places)).long().clamp(max=len(places) - 1)]  # (B,P)
@@ -111,8 +123,7 @@ def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generato
     masked = selected & (fate < 0.8)
     swapped = (selected & (fate >= 0.8) & (fate < 0.9))[:, :, None, None] & found.observed
     values = torch.where(swapped, found.values, cut.values)  # (B,P,C,L)
-    series = values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
-    return hidden(Batch(series, x.observed), ~patch_steps(masked, patch, T))
+    return hidden(Batch(steps_of_patches(values, T), x.observed), ~patch_steps(masked, patch, T))
 
 
 def next_segment_loss(

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +13,7 @@ from selftime.data.signals import Measurements, Signal
 from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import PATCHES
-from selftime.objectives.base import ClosedForm, Objective, Step
+from selftime.objectives.base import ClosedForm, Guess, Objective, Step
 from selftime.objectives.registry import OBJECTIVES, SPELLINGS
 from selftime.settings import find_name
 from selftime.views.registry import suited
@@ -66,6 +66,11 @@ class Combined(Objective):
             parts[name] = step.loss.detach()
             parts |= {f"{name}: {part}": value for part, value in step.parts.items()}
         return Step(loss, parts, steps[0].embeddings)
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess | None:
+        """Return what the first of them that hides something makes of it."""
+        found = (objective.guess(batch, rng) for objective in self.objectives)
+        return next((guess for guess in found if guess is not None), None)
 
     def after_step(self, progress: float) -> None:
         """Move the teachers of each."""
@@ -205,7 +210,14 @@ def settings_for(method: type[ClosedForm] | type[Objective], kind: Signal) -> di
     """Return the settings of a method, its views above all, that are others for a kind."""
     usual = {name: known.default for name, known in inspect.signature(method).parameters.items()}
     ours = {name: suited(setting, kind) for name, setting in usual.items()}
-    return {name: setting for name, setting in ours.items() if setting is not usual[name]}
+    views = {name: setting for name, setting in ours.items() if setting is not usual[name]}
+    return views | dict(_OF_KIND.get((method, kind.name), {}))
+
+
+_OF_KIND: Mapping[tuple[type, str], Mapping[str, Any]] = {
+    (OBJECTIVES["right_order"], "film"): {"differences": True},  # benchmarks/signals_film.py
+}
+"""Settings of a method that are others for a kind, as measured."""
 
 
 WHOLE_STEPS = ("images", "text", "film")

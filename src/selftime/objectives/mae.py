@@ -1,22 +1,24 @@
 """MAE: the encoder sees the few visible patches, a decoder predicts the others."""
 
-from torch import Generator
+from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.base import Guess, Objective, Recipe, Step
 from selftime.objectives.parts.content import content_of
 from selftime.objectives.parts.heads import Decoder, DecoderSize
 from selftime.objectives.patches import (
     check_patch,
     draw_patches,
     encode_visible,
+    guess_at,
     patch_columns,
     patch_steps,
     patches_of,
     trimmed,
 )
 from selftime.settings import check_share
+from selftime.shapes import Embedding
 from selftime.views.masks import hidden
 
 
@@ -72,6 +74,19 @@ class MAE(Objective):
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Hide patches, encode the others, predict what was hidden."""
+        x, seen, made, z = self.fill(batch, rng)
+        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
+        return Step(self.content.loss(made, wanted), {}, z.detach())
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess | None:
+        """Hide patches and fill them in; None where mean and scale of a patch are left out."""
+        if self.normalise:
+            return None
+        x, seen, made, _ = self.fill(batch, rng)
+        return guess_at(x, seen, self.content.guesses(made))
+
+    def fill(self, batch: Batch, rng: Generator) -> tuple[Batch, Batch, Tensor, Embedding]:
+        """Return series, what was seen of them, what was made of each patch, and embeddings."""
         x = trimmed(batch)
         cut = patches_of(x, self.patch)
         free = cut.observed.flatten(2).any(dim=2)  # (B,P)
@@ -79,6 +94,4 @@ class MAE(Objective):
         seen = hidden(x, ~patch_steps(masked, self.patch, x.values.shape[2]))
         visible = free & ~masked
         tokens, z = encode_visible(self.encoder, seen, visible, self.patch)
-        made = self.content.read(self.decoder(tokens, visible, masked))
-        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
-        return Step(self.content.loss(made, wanted), {}, z.detach())
+        return x, seen, self.content.read(self.decoder(tokens, visible, masked)), z

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.door import option
 from selftime.encoders.base import Encoder, valid_tokens
+from selftime.objectives.base import Guess
 from selftime.objectives.distributed import distribute
 from selftime.shapes import Embedding, Tokens
 from selftime.views.draws import uniform
@@ -35,6 +36,17 @@ def patches_of(x: Batch, size: int) -> Patches:
     B, C, T = x.values.shape
     padded = (F.pad(part, (0, -T % size)) for part in x)
     return Patches(*(part.view(B, C, -1, size).transpose(1, 2) for part in padded))
+
+
+def steps_of_patches(values: Float[Tensor, "B P C L"], T: int) -> Float[Tensor, "B C {T}"]:
+    """Return the first ``T`` steps of the series that patches make."""
+    B, _, C, _ = values.shape
+    return values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
+
+
+def guess_at(x: Batch, seen: Batch, made: Float[Tensor, "B P C L"]) -> Guess:
+    """Return series with the patches that were made of what was not seen of them."""
+    return Guess(x, x.observed & ~seen.observed, steps_of_patches(made, x.values.shape[2]))
 
 
 def tokens_of_patches(

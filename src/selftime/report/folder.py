@@ -13,11 +13,13 @@ from selftime.data.files import place_of, restore, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal
+from selftime.engine.guesses import read_guesses
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.monitoring.monitors import MONITORS
 from selftime.engine.training.run_folder import (
     COMPARISON,
     EVALUATION,
+    GUESSES,
     MODEL,
     RACE,
     REPORT,
@@ -283,6 +285,7 @@ class RunFolder:
                 for record in self.metrics
                 for one in record.get("warnings", ())
             ],
+            guesses=read_guesses(self.path / GUESSES),
             views={"learned from": view_of(self.run["settings"], kind)}
             | views_for(kind, shown.n_channels if shown else 1),
             comparison=self.comparison,

@@ -58,6 +58,11 @@ class Codebook(nn.Module):
         """Mean cross entropy of the codes of the selected patches; 0 of none."""
         return masked_code_loss(said, self(cut), selected)
 
+    def guesses(self, said: Float[Tensor, "B P K"]) -> Float[Tensor, "B P C L"]:
+        """Return the centres of the likeliest codes."""
+        found = self.centres[said.argmax(dim=2)]
+        return found.view(*said.shape[:2], -1, self.patch)
+
     @torch.no_grad()
     def forward(self, cut: Patches) -> Int[Tensor, "B P"]:
         """Return the code (B,P) of each patch, 0 to ``codes`` − 1."""
@@ -88,6 +93,10 @@ class Vocabulary(nn.Module):
         """Mean cross entropy of the observed symbols of the selected patches; 0 of none."""
         wanted = Patches(cut.values, cut.observed & selected[:, :, None, None])
         return self.content.loss(self.content.read(said), wanted)
+
+    def guesses(self, said: Float[Tensor, "B P E"]) -> Float[Tensor, "B P 1 L"]:
+        """Return the likeliest symbols."""
+        return self.content.guesses(self.content.read(said))
 
 
 def words_of(encoder: Encoder, *, patch: int, codes: int) -> Codebook | Vocabulary:
