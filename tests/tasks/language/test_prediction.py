@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from signal_material import series_of
+from kind_toys import series_of
 
 import selftime as st
 from selftime.data import scaling

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from signal_material import LETTERS, PICTURE, series_of
+from kind_toys import LETTERS, PICTURE, series_of
 from typer.testing import CliRunner
 
 import selftime as st
