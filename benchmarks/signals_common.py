@@ -64,9 +64,7 @@ def show(title: str, table: Figures) -> None:
     """Print accuracies, a row each."""
     print(f"\n{title}")
     for name, cells in table.items():
-        cell = [
-            f"{shots}: {mean:.3f} ± {error:.3f}" for shots, (mean, error) in cells.items()
-        ]
+        cell = [f"{shots}: {mean:.3f} ± {error:.3f}" for shots, (mean, error) in cells.items()]
         print(f"  {name:30s}", "   ".join(cell), flush=True)
 
 

@@ -1,8 +1,5 @@
 """Pictures: MAE on MNIST's 10,000 and on the 8 x 8 digits, frozen, fine-tuned, and beside rows."""
 
-from dataclasses import replace
-
-import numpy as np
 import torch
 
 import selftime as st
