@@ -381,3 +381,8 @@ def _check_same_channels(parts: Sequence[np.ndarray]) -> None:
                 f"series {i} has {part.shape[0]} channels, series 0 has {parts[0].shape[0]}: "
                 "wanted the same channels in every series, as (channels, steps)"
             )
+
+
+def names_of_channels(n: int) -> tuple[str, ...]:
+    """Return names for channels that came without any."""
+    return tuple(str(i) for i in range(n))

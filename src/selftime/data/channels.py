@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from selftime.data.arrays import SeriesError
-from selftime.data.matching import in_form, match_kind
+from selftime.data.matching import common_kind, in_form, match_kind
 from selftime.data.schema import Asked, list_names
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.signals import Measurements
@@ -134,8 +134,8 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
     Raises:
         SeriesError: other channels, or ids that repeat.
     """
-    first = parts[0]
-    rest = (match_kind(part, first.kind) for part in parts[1:])
+    kind = common_kind(parts)
+    first, *rest = (match_kind(part, kind) for part in parts)
     parts = [first, *(match_channels(part, first.channels) for part in rest)]
 
     def column(name: str, blank: Any = None) -> np.ndarray | None:

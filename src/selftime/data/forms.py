@@ -27,7 +27,7 @@ class Form(NamedTuple):
     patch: int | None = None
     size: tuple[int, ...] | None = None
     symbols: Level | None = None
-    rate: float | None = None
+    rate: float | int | None = None
     like: Signal | None = None
 
     @property
@@ -63,7 +63,7 @@ def form_of(
     patch: int | None = None,
     size: Size | None = None,
     symbols: Level | None = None,
-    rate: float | None = None,
+    rate: float | int | None = None,
 ) -> Form:
     """Return the form that options of :func:`selftime.read` ask for.
 

@@ -1,5 +1,6 @@
 """Kinds matched: pictures, texts, sounds and films as a model reads them, or as they are wanted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from selftime.data.arrays import SeriesError
@@ -66,6 +67,17 @@ def _resize(series: SeriesSet, own: Images | Film, kind: Images | Film) -> Serie
         ]
         notes = (*notes, f"{own.name} of {sizes[0]} are brought to {sizes[1]}")
     return replace(resize_series(series, kind), notes=notes)
+
+
+def common_kind(sets: Sequence[SeriesSet]) -> Signal:
+    """Return the kind in which sets are joined: that of the first, with the letters of all."""
+    first = sets[0].kind
+    texts = [each.kind for each in sets if isinstance(each.kind, Text)]
+    if len(texts) == len(sets) and all(kind.level == "characters" for kind in texts):
+        letters = set[str]().union(*(kind.vocabulary for kind in texts))
+        if letters != set(texts[0].vocabulary):
+            return Text(vocabulary=tuple(sorted(letters)))
+    return first
 
 
 def in_form(series: SeriesSet, form: Form) -> SeriesSet:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from selftime.data.arrays import SeriesError, as_array
+from selftime.data.channels import notes_of_all
 from selftime.data.columns import Table
 from selftime.data.formats.bounds import check_memory
 from selftime.data.formats.documents import texts_of_table
@@ -243,7 +244,7 @@ def series_of_parts(
         found = texts_of(items, form)
     else:
         found = sounds_of(items, form, kind)
-    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    notes = notes_of_all([part.notes for part in parts])
     return replace(
         found,
         ids=_ids_of(parts, names),

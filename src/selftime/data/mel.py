@@ -26,7 +26,7 @@ _BLOCK = 4096
 
 def sound_kind(rate: int) -> Sound:
     """Return frames of 25 ms every 10 ms, in 64 mel bands; fewer where some would be empty."""
-    window, hop = max(round(_WINDOW * rate), 2), max(round(_HOP * rate), 1)
+    window, hop = max(round(_WINDOW * rate), 4), max(round(_HOP * rate), 1)
     bands = _BANDS
     while bands > 1 and not (mel_bands(rate, bands, window) > 0).any(axis=1).all():
         bands -= 1

@@ -49,7 +49,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     patch: int | None = None,
     size: Size | None = None,
     symbols: Level | None = None,
-    rate: float | None = None,
+    rate: float | int | None = None,
 ) -> SeriesSet:
     """Read series, pictures, texts, sounds or films from files, folders, arrays or frames.
 

@@ -19,6 +19,7 @@ from selftime.data.arrays import (
     spans,
     split_origins,
 )
+from selftime.data.arrays import names_of_channels as names_of_channels
 from selftime.data.clock import Stamps
 from selftime.data.frames import Tabular, html_table, join_columns
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
@@ -295,8 +296,11 @@ class SeriesSet(Tabular):
         """Return a row for each step, which :func:`selftime.read` reads again: names, channels.
 
         Names of ids and times are those that they came with where these are well known, else
-        ``unique_id`` and ``ds``; then come ``label`` and ``group`` if there are any.
+        ``unique_id`` and ``ds``; then come ``label`` and ``group`` if there are any. Pictures,
+        texts and films have a row each, with how long they are in place of values.
         """
+        if not self.kind.in_rows:
+            return self._facts()
         rows = np.repeat(np.arange(len(self)), self.lengths)
         id, time = self.name_of("id", "unique_id"), self.name_of("time", "ds")
         known = plain_name(id) in ID_NAMES and self.recordings is None
@@ -314,10 +318,13 @@ class SeriesSet(Tabular):
         present = {name: column for name, column in columns.items() if column is not None}
         return join_columns(present, dict(zip(self.channels, channels, strict=True)))
 
-    def _repr_html_(self) -> str:
+    def _facts(self) -> dict[str, Any]:
         labels = {} if self.labels is None else {"label": self.labels}
-        steps = {"steps": self.lengths, "missing": _missing_steps(self)}
-        return html_table(join_columns(self.keys(), labels, steps), repr(self))
+        return join_columns(self.keys(), labels, {"steps": self.lengths})
+
+    def _repr_html_(self) -> str:
+        facts = join_columns(self._facts(), {"missing": _missing_steps(self)})
+        return html_table(facts, repr(self))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of values, mask and lengths: equal data give equal text."""
@@ -339,11 +346,6 @@ def _missing_steps(x: SeriesSet) -> Int64[np.ndarray, "N"]:
     """Return the number of steps of each series at which a value is missing."""
     gaps = np.zeros(len(x.steps), bool) if x.observed is None else ~x.observed.all(axis=1)
     return np.add.reduceat(gaps.astype(np.int64), x.offsets[:-1])
-
-
-def names_of_channels(n: int) -> tuple[str, ...]:
-    """Return names for channels that came without any."""
-    return tuple(str(i) for i in range(n))
 
 
 def check_series(x: SeriesSet) -> None:

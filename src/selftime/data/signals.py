@@ -30,6 +30,8 @@ class Signal:
     """How values are scaled before they are learned from."""
     in_time: ClassVar[bool] = True
     """True where steps follow one another in an order that can be walked."""
+    in_rows: ClassVar[bool] = True
+    """True where a table has a row for each step; of others it has one for each series."""
 
     @property
     def symbols(self) -> int | None:
@@ -102,6 +104,7 @@ class Images(Signal):
     step: ClassVar[str] = "patch"
     scaled: ClassVar[Scaled] = "together"
     in_time: ClassVar[bool] = False
+    in_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_sizes(self, ("height", "width", "colours", "patch"))
@@ -145,6 +148,7 @@ class Text(Signal):
     rules: str = ""
     name: ClassVar[str] = "text"
     step: ClassVar[str] = "symbol"
+    in_rows: ClassVar[bool] = False
     scaled: ClassVar[Scaled] = "none"
 
     def __post_init__(self) -> None:
@@ -273,6 +277,7 @@ class Film(Signal):
     rate: float = 25.0
     name: ClassVar[str] = "film"
     step: ClassVar[str] = "frame"
+    in_rows: ClassVar[bool] = False
     scaled: ClassVar[Scaled] = "together"
 
     def __post_init__(self) -> None:

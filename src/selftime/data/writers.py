@@ -37,8 +37,9 @@ def write(series: SeriesSet, path: str | os.PathLike[str], *, overwrite: bool = 
     """Write series to a file; an old file stays until the new one is complete.
 
     ``.npz`` keeps everything. ``.csv`` is a long table and keeps everything that text can tell
-    apart: labels that look like numbers come back as numbers. ``.ts`` keeps values, gaps and
-    labels (as text). ``.gz`` may follow each.
+    apart: labels that look like numbers come back as numbers; of texts it keeps all but their
+    vocabulary, of pictures and films nothing. ``.ts`` keeps values, gaps and labels (as text) of
+    measurements. ``.gz`` may follow each.
 
     Example:
         >>> from tempfile import TemporaryDirectory

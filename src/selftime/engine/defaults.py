@@ -1,4 +1,4 @@
-"""What "auto" stands for on every kind of signal, each with its reason; tasks of each kind."""
+"""Defaults of every kind of signal, which "auto" stands for, with reasons; tasks of each kind."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ HOLD_OUT = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Usual:
-    """What "auto" stands for on one kind of signal.
+    """Objective, encoder and layer that "auto" stands for on one kind of signal.
 
     Attributes:
         objective: where nothing is asked.

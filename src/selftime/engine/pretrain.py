@@ -31,6 +31,7 @@ from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
+from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint
 from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
 from selftime.engine.training.loop import progress_callback, run_training
@@ -144,7 +145,8 @@ def _pretrain(  # noqa: PLR0913 - as the front door
             figures = training_figures(training)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)} | figures
     known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
-    bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind)
+    head = head_of(learner)
+    bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind, head)
     model = with_reference_bank(bare, series, seed)
     guesses = guesses_of(learner, series, scale, seed) if kept else None
     if kept and is_first_process():

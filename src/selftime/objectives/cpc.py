@@ -16,7 +16,8 @@ from selftime.objectives.parts.heads import weights_from
 from selftime.settings import check_count
 from selftime.shapes import Lengths
 from selftime.views.draws import uniform
-from selftime.views.pairs import crop, integers_between
+from selftime.views.mild import View
+from selftime.views.pairs import crop, integers_between, same
 
 
 class Cut(NamedTuple):
@@ -107,6 +108,9 @@ class CPC(Objective):
         ahead: cuts series into a past and the segments that are predicted.
         negatives: a segment is found among those of other "series", among the others of its "own",
             or among "both". Section 3.1 compares such choices: speech needs its own segments.
+        view: what is seen of the past, while the future stays as it is: what both share is then
+            more than a voice or a room (Kharitonov et al. 2021, *Data augmenting contrastive
+            learning of speech representations in the time domain*, section 3).
         seed: draws the weights of the predictions.
 
     Raises:
@@ -124,12 +128,14 @@ class CPC(Objective):
         encoder: Encoder,
         ahead: Ahead = Ahead(),  # noqa: B008
         negatives: str = "series",
+        view: View = same,
         seed: int = 0,
     ) -> None:
         super().__init__()
         if negatives not in NEGATIVES:
             raise ValueError(f"got negatives={negatives!r}, wanted one of {', '.join(NEGATIVES)}")
-        self.encoder, self.ahead, self.negatives, self.seed = encoder, ahead, negatives, seed
+        self.encoder, self.ahead, self.negatives = encoder, ahead, negatives
+        self.view, self.seed = view, seed
         self.predict = Predictor(encoder.dim, encoder.dim, ahead.segments, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
@@ -137,7 +143,8 @@ class CPC(Objective):
         if self.negatives != "own":
             check_negatives(batch)
         cut = self.ahead(batch, rng)
-        context = distribute(self.encoder.embed, cut.before(batch))  # (B,D)
+        past = self.view(cut.before(batch), rng)
+        context = distribute(self.encoder.embed, past)  # (B,D)
         future = cut.after(batch)
         latents = distribute(self.encoder.embed, future)  # (B*K,D)
         latents = latents.view(len(context), self.ahead.segments, -1)

@@ -30,6 +30,8 @@ class MaskedValues(Objective):
 
     family = "masked"
     suits = "channels that explain one another, gaps to be filled; regression as well as classes"
+    signals = ("series", "images", "text", "sound", "film")
+    """No waveforms: a few hidden samples follow from those beside them."""
     recipe = Recipe(batch_size=64, rate=1e-3, weight_decay=0.01, warmup=0.1)
 
     def __init__(

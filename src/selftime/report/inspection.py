@@ -1,7 +1,7 @@
 """A data set at a glance: sizes, classes, times, and warnings with their remedies."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -18,7 +18,9 @@ from selftime.data.readers import read
 from selftime.data.rules import Months, rule_in_words
 from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Images, Measurements
 from selftime.door import option
+from selftime.report.signals import facts_of_kind, windows_of_kind
 
 _MAX_LISTED_CLASSES, _MAX_LISTED_COLUMNS = 12, 30
 """Classes and columns that are listed by name; the rest are counted."""
@@ -42,6 +44,8 @@ class Inspection:
 
     Attributes:
         series: number of series.
+        kind: what they are: "series", "images", "text", "sound", "wave" or "film".
+        about: facts of what are no measurements, in words, by name.
         channels: their names.
         shortest: timepoints of the shortest series.
         median: median number of timepoints.
@@ -78,6 +82,8 @@ class Inspection:
     duplicates: int
     contradictions: int
     windows: int | None = None
+    kind: str = Measurements.name
+    about: dict[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
@@ -107,6 +113,7 @@ def inspect(x: Any) -> Inspection:
     """
     series = read(x)
     interval, irregular = sampling_interval(series)
+    measured = series.kind == Measurements()
     duplicates, contradictions = count_duplicates(series)
     found = Inspection(
         series=len(series),
@@ -118,17 +125,20 @@ def inspect(x: Any) -> Inspection:
         labels=class_counts(series.labels),
         labelled=int(series.labelled.sum()),
         unlabelled=int((~series.labelled).sum()),
-        constant=constant_channels(series),
+        constant=constant_channels(series) if measured else (),
         zone=series.stamps.zone,
         interval=interval,
         irregular=irregular,
         duplicates=duplicates,
         contradictions=contradictions,
         windows=windows_for(series),
+        kind=series.kind.name,
+        about=dict(facts_of_kind(series)),
         columns=series.columns,
         notes=series.notes,
     )
-    return replace(found, warnings=(*warnings_of(found), *_warnings_of_fills(series)))
+    fills = _warnings_of_fills(series) if measured else ()
+    return replace(found, warnings=(*warnings_of(found), *fills))
 
 
 def class_counts(labels: np.ndarray | None) -> dict[str, int]:
@@ -145,6 +155,8 @@ def windows_for(series: SeriesSet) -> int | None:
     T = int(series.lengths.max())
     if len(series) > 1 or T < _MIN_RECORDING:
         return None
+    if series.kind != Measurements():
+        return windows_of_kind(series.kind, T)
     x = np.nan_to_num(series.series(0).astype(np.float64))
     varied = x[np.argmax(np.ptp(x, axis=1) > 0)]
     return min(_PERIODS * period_of(varied - varied[0]), T // 8)
@@ -202,12 +214,14 @@ def count_duplicates(series: SeriesSet) -> tuple[int, int]:
 
 def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     """Yield the findings that may spoil results."""
-    if found.series == 1:
+    if found.series == 1 and found.kind != Images.name:
         length = "..." if found.windows is None else found.windows
         yield DataWarning(
             "there is one series only", f"cut it into windows, {option('windows', length)}"
         )
-    yield from _warnings_of_shape(found)
+    measured = found.kind == Measurements.name
+    if measured:
+        yield from _warnings_of_shape(found)
     if found.constant:
         names = ", ".join(found.constant)
         yield DataWarning(f"constant, so without information: {names}", "leave these channels out")
@@ -223,7 +237,8 @@ def warnings_of(found: Inspection) -> Iterator[DataWarning]:
             "drop them, or results on a test part that shares them look too good",
         )
     yield from _warnings_of_classes(found.labels)
-    yield from _warnings_of_time(found)
+    if measured:
+        yield from _warnings_of_time(found)
 
 
 def _warnings_of_shape(found: Inspection) -> Iterator[DataWarning]:
@@ -312,14 +327,18 @@ def _facts(found: Inspection) -> list[tuple[str, str]]:
         times += f", {found.irregular:.1%} of the steps differ"
     if found.zone:
         times += f", zone {found.zone}"
-    return [
+    what = [
         ("series", f"{found.series:,}"),
         ("channels", f"{len(found.channels)}: {_name_list(found.channels)}"),
         ("steps", steps),
+    ]
+    measured = found.kind == Measurements.name
+    when = [("times", times), ("constant", ", ".join(found.constant) or "none")]
+    return [
+        *(what if measured else found.about.items()),
         ("missing", f"{found.missing:.2%}" if found.missing else "none"),
         ("labels", _counts(found)),
-        ("times", times),
-        ("constant", ", ".join(found.constant) or "none"),
+        *(when if measured else ()),
         ("duplicates", f"{found.duplicates:,}" if found.duplicates else "none"),
     ]
 

@@ -159,13 +159,17 @@ def outside_hole(x: Batch, kind: Pictures, lies: _Pair, share: float) -> Bool[Te
 def to_planes(values: Values, kind: Pictures) -> Planes:
     """Return a plane of pixels for each colour of a picture, or of every frame of a film."""
     if isinstance(kind, Images):
-        return patches_to_pixels(values, kind)
-    return steps_to_frames(values, kind).flatten(1, 2)
+        planes: Tensor = patches_to_pixels(values, kind)
+    else:
+        planes = steps_to_frames(values, kind).flatten(1, 2)
+    return planes
 
 
 def from_planes(planes: Planes, kind: Pictures) -> Values:
     """Return the steps that planes were made of."""
-    if isinstance(kind, Images):
-        return pixels_to_patches(planes, kind)
     B, _, H, W = planes.shape
-    return frames_to_steps(planes.reshape(B, -1, kind.colours, H, W))
+    if isinstance(kind, Images):
+        values: Tensor = pixels_to_patches(planes, kind)
+    else:
+        values = frames_to_steps(planes.reshape(B, -1, kind.colours, H, W))
+    return values

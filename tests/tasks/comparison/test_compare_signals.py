@@ -70,10 +70,10 @@ def test_ngrams_are_those_of_the_training_texts():
     assert (head.predict(row.test) == y.labels).all()
 
 
-def test_missing_symbols_are_left_out_of_a_text():
+def test_missing_symbols_are_shown_in_a_text():
     values = np.array([[[1, np.nan, 2.0]], [[3, 4, np.nan]]])
     some = replace(st.SeriesSet.of(values), kind=series_of("text", 2).kind)
-    assert texts_in(some) == ["ab", "cd"]
+    assert texts_in(some) == ["a▁b", "cd▁"]
 
 
 def test_from_scratch_has_the_usual_network_where_nothing_was_trained():

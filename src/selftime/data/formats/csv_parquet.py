@@ -34,6 +34,8 @@ from selftime.data.formats.text import count_of, decoding, read_tsv, read_txt, u
 from selftime.data.frames import arrow_table
 from selftime.data.schema import ID_NAMES, LABEL_NAMES, TIME_NAMES
 from selftime.data.series import SeriesSet, names_of_channels
+from selftime.data.signals import Measurements, Text
+from selftime.data.symbols import decode
 from selftime.door import tell
 
 CLOCK_NAMES = r"^$|time|clock|hour|zeit|uhr|stunde|heure|hora|ora"
@@ -249,11 +251,41 @@ def _with_joined_clock(
 
 
 def encode_csv(x: SeriesSet) -> bytes:
-    """Return a long table: unique_id, then ds, label and group if there are any, then channels."""
+    """Return a long table: unique_id, then ds, label and group if there are any, then channels.
+
+    Texts are a row each.
+    """
     if x.labels is not None and x.step_labels is not None:
         raise SeriesError("got labels of series and of steps, wanted one of both: write .npz")
+    if isinstance(x.kind, Text):
+        return _encode_texts(x, x.kind)
+    _say_what_is_lost(x)
+    _check_names(x)
+    present = replace(x, columns=()).to_columns()
+    if "ds" in present:
+        present["ds"] = _stamps_of(x)
+    for name in x.channels:
+        if pc.any(pc.greater_equal(pc.abs(present[name]), 2**24)).as_py():
+            present[name] = present[name].cast(
+                pa.float64()
+            )  # 32 bits are written with fewer digits
+    buffer = io.BytesIO()
+    arrow_csv.write_csv(arrow_table(present), buffer)
+    return buffer.getvalue()
+
+
+def _say_what_is_lost(x: SeriesSet) -> None:
+    """Say what a csv has no columns for; refuse where that is everything."""
+    if not x.kind.in_rows:
+        raise SeriesError(f"got {x.kind.name}, which a csv has no columns for: write .npz")
+    if x.kind != Measurements():
+        tell([f"a csv does not hold that these are {x.kind.words}: write .npz to keep it"])
     if x.starts is not None:
         tell(["a csv does not hold which recordings windows are from: write .npz to keep it"])
+
+
+def _check_names(x: SeriesSet) -> None:
+    """Check that columns can be named as channels are."""
     taken = {"unique_id", *TIME_NAMES, *LABEL_NAMES, "group"}
     unclear = [
         name
@@ -266,15 +298,15 @@ def encode_csv(x: SeriesSet) -> bytes:
             "control characters, blanks or quotes at their ends, and none of "
             f"{', '.join(sorted(taken))}: rename or write .npz"
         )
-    present = replace(x, columns=()).to_columns()
-    if "ds" in present:
-        present["ds"] = _stamps_of(x)
-    for name in x.channels:
-        if pc.any(pc.greater_equal(pc.abs(present[name]), 2**24)).as_py():
-            present[name] = present[name].cast(
-                pa.float64()
-            )  # 32 bits are written with fewer digits
+
+
+def _encode_texts(x: SeriesSet, kind: Text) -> bytes:
+    """Return a table with a text in each row, which ``kind="text"`` reads again."""
+    tell(["a csv holds texts but not their vocabulary: write .npz to keep it"])
+    texts = [decode(x.series(i)[0], kind) for i in range(len(x))]
+    known = {"unique_id": x.ids, "label": x.labels, "group": x.groups, "text": texts}
     buffer = io.BytesIO()
+    present = {name: column for name, column in known.items() if column is not None}
     arrow_csv.write_csv(arrow_table(present), buffer)
     return buffer.getvalue()
 

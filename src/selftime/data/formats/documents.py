@@ -21,7 +21,7 @@ from selftime.door import option
 SUFFIXES = (".txt", ".md")
 """Endings of texts; a ``.txt`` may also hold numbers."""
 _HEAD = 1 << 16
-_WORDS = 0.8
+_WORDS = 0.6
 """Share of the words in a file of prose, at least, that are no numbers or dates."""
 _WORD = re.compile(r"[^\s,;|]+")
 _CELLS = 30

@@ -51,7 +51,7 @@ def _stream_of(path: Path) -> Iterator[tuple[Any, Any]]:
     source: Any = io.BytesIO(read_bytes(path)) if packed else path.open("rb")
     with decoding("film"), source as file, av.open(file) as film:
         if not film.streams.video:
-            raise SeriesError("holds no pictures, wanted a film: is it sound alone?")
+            raise SeriesError("holds no pictures, wanted a film: is it cut, or sound alone?")
         yield film, film.streams.video[0]
 
 
@@ -73,11 +73,13 @@ def _draw(path: Path, height: int, width: int) -> tuple[Pixels, tuple[str, ...]]
             if not frames:
                 raise
             reason = str(error).split("\n")[0] or type(error).__name__
-            notes = (f"is broken after {len(frames):,} frames ({reason}), which are read",)
+            notes = (
+                f"{path.name} is broken after {len(frames):,} frames ({reason}), which are read",
+            )
         if not frames:
             raise SeriesError("has no frame that can be read, wanted at least one: copy it again")
         if not notes and len(frames) < promised:
-            notes = (f"is cut: {len(frames):,} of {promised:,} frames are read",)
+            notes = (f"{path.name} is cut: {len(frames):,} of {promised:,} frames are read",)
         return np.stack(frames), notes
 
 

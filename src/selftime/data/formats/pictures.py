@@ -79,17 +79,21 @@ def _draw(data: bytes, height: int, width: int) -> tuple[Pixels, tuple[str, ...]
         image = _open_image(data)
         held = _orientation(image)
         target = (height, width) if held >= 5 else (width, height)
-        several = 1 if image.mode in ("1", "L", "P") else 4
-        copies = 1 if image.mode in ("L", "RGB") else 2
-        count = image.size[0] * image.size[1]
         what = f"has {size_in_pixels(image.size[1], image.size[0])}"
-        check_memory(several * copies * count, len(data), what)
-        image.draft(None, (2 * target[0], 2 * target[1]))  # of jpeg: decodes a fraction
+        image.draft(None, (2 * target[0], 2 * target[1]))  # a jpeg is decoded at a fraction
+        check_memory(_memory_of(image), len(data), what)
         small = fit_picture(_plain(image), target)
         notes: tuple[str, ...] = ()
         if small.mode == "RGBA":
             small, notes = _on_white(small)
         return _pixels_of(_upright(small, held)), notes
+
+
+def _memory_of(image: Any) -> int:
+    """Return the bytes that a picture takes when it is decoded, and again in another mode."""
+    bytes_each = 1 if image.mode in ("1", "L", "P") else 4
+    copies = 1 if image.mode in ("L", "RGB") else 2
+    return bytes_each * copies * int(image.size[0] * image.size[1])
 
 
 def _plain(image: Any) -> Any:

@@ -11,6 +11,7 @@ from jaxtyping import Int64
 from selftime.data.arrays import SeriesError
 from selftime.data.formats.text import numbers, shortened, text_lines, whole_labels_of
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements
 
 Header = dict[str, list[str]]
 """The words after each ``@word``, which is in lower case."""
@@ -37,6 +38,8 @@ def read_ts(data: bytes) -> SeriesSet:
 
 def encode_ts(x: SeriesSet) -> bytes:
     """Return values, gaps and labels (as text) in ``.ts`` form, which has no room for the rest."""
+    if x.kind != Measurements():
+        raise SeriesError(f"got {x.kind.name}, which a .ts does not hold: write .npz")
     C, lengths = x.n_channels, x.lengths
     rows = _channel_by_channel(lengths, C)
     flat, gaps = np.empty(x.steps.size, np.float32), np.zeros(x.steps.size, bool)

@@ -1,4 +1,4 @@
-"""What was hidden and what was guessed: a few series, as the objective saw and filled them in."""
+"""Hidden parts of a few series, and the guesses that an objective filled them in with."""
 
 from typing import NamedTuple
 

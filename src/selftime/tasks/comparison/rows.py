@@ -17,6 +17,7 @@ from selftime.data import scaling
 from selftime.data.channels import concatenate
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Text
+from selftime.data.symbols import decode
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.fixed.quantiles import resample_to_length
@@ -135,11 +136,9 @@ def tfidf_ridge(model: Model, train: SeriesSet, test: SeriesSet) -> Row:  # noqa
 
 
 def texts_in(series: SeriesSet) -> list[str]:
-    """Return the text of each series: its symbols side by side, without missing ones."""
+    """Return the text of each series; ``▁`` stands for a missing symbol."""
     assert isinstance(series.kind, Text)  # no other kind has this row
-    words = np.array(series.kind.vocabulary)
-    rows = (series.series(i)[0] for i in range(len(series)))
-    return ["".join(words[row[np.isfinite(row)].astype(np.int64)]) for row in rows]
+    return [decode(series.series(i)[0], series.kind) for i in range(len(series))]
 
 
 def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:

@@ -1,0 +1,83 @@
+"""Sound: CPC on spoken digits, takes held out and speakers held out, beside untrained and mel."""
+
+from dataclasses import replace
+
+import numpy as np
+
+import selftime as st
+from benchmarks.open_data import root
+from benchmarks.signals_common import Figures, Learned, accuracies, learn, show
+from selftime.data.series import SeriesSet
+from selftime.encoders.builders import build_encoder
+from selftime.objectives.formula import build_objective
+
+STEPS = 1000
+
+
+def digits(kind: str) -> SeriesSet:
+    """320 spoken digits; labels are digits, groups are speakers, ids hold takes."""
+    found = st.read(root() / "modalities" / "audio_fsdd", kind=kind)
+    parts = np.array([name.split(".")[0].split("_") for name in found.ids])
+    return replace(found, labels=parts[:, 0], groups=parts[:, 1])
+
+
+def takes_of(series: SeriesSet) -> np.ndarray:
+    """The number of the take of each recording."""
+    return np.array([int(name.split(".")[0].split("_")[2]) for name in series.ids])
+
+
+def cpc(series: SeriesSet, encoder: str, seed: int) -> Learned:
+    """A network that has learned what follows in a sound."""
+    body = build_encoder(
+        encoder,
+        kind=series.kind,
+        channels=series.n_channels,
+        length=int(np.median(series.lengths)),
+        seed=seed,
+    )
+    return learn(
+        build_objective("cpc", body, kind=series.kind, seed=seed), series, STEPS, seed=seed
+    )
+
+
+def beside(series: SeriesSet, train: np.ndarray, encoder: str, seed: int, draws: int) -> Figures:
+    """Accuracies where the recordings of ``train`` are learned from and the others are judged."""
+    own, judged = series[train], series[~train]
+    learned = cpc(own, encoder, seed)
+    closed = st.pretrain(own, objective="spectral", seed=seed, progress=False)
+    found = st.compare(
+        {"selftime": learned.model, "spectral": closed}, own, judged,
+        labels_per_class=(1, 5, "all"), draws=draws, progress=False,
+    )  # fmt: skip
+    return {"seconds": round(learned.seconds, 1), "accuracy": accuracies(found)}
+
+
+def measured(kind: str, encoder: str, *, seed: int, draws: int) -> Figures:
+    """All figures of sound: takes 0 to 4 are judged, then each speaker in turn."""
+    series = digits(kind)
+    takes = takes_of(series)
+    figures = {"takes held out": beside(series, takes >= 5, encoder, seed, draws)}
+    for speaker in np.unique(np.asarray(series.groups)):
+        figures[f"{speaker} held out"] = beside(
+            series, np.asarray(series.groups) != speaker, encoder, seed, draws
+        )
+    folds = [found["accuracy"] for name, found in figures.items() if name != "takes held out"]
+    figures["speakers held out, mean"] = {
+        "accuracy": {
+            row: {
+                shots: [
+                    round(float(np.mean([fold[row][shots][0] for fold in folds])), 4),
+                    round(
+                        float(np.std([fold[row][shots][0] for fold in folds], ddof=1))
+                        / len(folds) ** 0.5,
+                        4,
+                    ),
+                ]
+                for shots in folds[0][row]
+            }
+            for row in folds[0]
+        }
+    }
+    for name in ("takes held out", "speakers held out, mean"):
+        show(f"{kind}, {encoder}: {name}", figures[name]["accuracy"])
+    return figures
