@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
+from selftime.data.signals import Measurements
 from selftime.report.folder import views_for
 from selftime.tasks.audit import views as invariance
 from selftime.views.registry import VIEW_STRENGTHS, VIEWS
@@ -17,7 +18,7 @@ from selftime.views.registry import VIEW_STRENGTHS, VIEWS
 def few(monkeypatch):
     """Some of the views: what all of them do is asked in test_invariance.py."""
     some = {name: VIEW_STRENGTHS[name] for name in ("jitter", "flip", "channel_dropout")}
-    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", some)
+    monkeypatch.setattr(invariance, "strengths_for", lambda kind: some)
 
 
 @pytest.fixture
@@ -94,5 +95,5 @@ def test_one_series_is_refused_in_one_line(tmp_path):
 
 
 def test_the_gallery_of_a_report_shows_every_view_that_can_do_something():
-    assert views_for(2) == VIEWS
-    assert set(VIEWS) - set(views_for(1)) == {"channel_dropout", "rotate"}
+    assert views_for(Measurements(), 2) == VIEWS
+    assert set(VIEWS) - set(views_for(Measurements(), 1)) == {"channel_dropout", "rotate"}

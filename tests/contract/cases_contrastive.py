@@ -46,6 +46,11 @@ def cpc(channels: int, seed: int) -> Objective:
     return OBJECTIVES["cpc"](encoder=dilated(channels, seed), seed=seed)
 
 
+def cpc_both(channels: int, seed: int) -> Objective:
+    """With negatives of the same series too."""
+    return OBJECTIVES["cpc"](encoder=dilated(channels, seed), negatives="both", seed=seed)
+
+
 def tnc(channels: int, seed: int) -> Objective:
     """With a small discriminator."""
     return OBJECTIVES["tnc"](encoder=dilated(channels, seed), width=16, seed=seed)
@@ -80,6 +85,7 @@ CASES = {
     "simclr, steady": GradientCase(simclr_of_curves),
     "simclr, soft": GradientCase(simclr_soft),
     "cpc": GradientCase(cpc),
+    "cpc, both": GradientCase(cpc_both),
     "tnc": GradientCase(tnc),
     "ts_tcc": GradientCase(ts_tcc, steady=False),
     "ts_tcc, steady": GradientCase(ts_tcc_of_curves),

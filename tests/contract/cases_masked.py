@@ -37,10 +37,16 @@ def mae(channels: int, seed: int) -> Objective:
     return OBJECTIVES["mae"](encoder=dilated(channels, seed), seed=seed)
 
 
+def mae_normalised(channels: int, seed: int) -> Objective:
+    """Of patches at mean 0 and deviation 1."""
+    return OBJECTIVES["mae"](encoder=dilated(channels, seed), normalise=True, seed=seed)
+
+
 CASES: dict[str, GradientCase] = {
     "masked_values": GradientCase(masked_values),
     "masked_patches": GradientCase(masked_patches),
     "mae": GradientCase(mae),
+    "mae, normalised": GradientCase(mae_normalised),
     "simmtm": GradientCase(simmtm),
     "timemae": GradientCase(timemae),
     "bert": GradientCase(bert),

@@ -34,7 +34,7 @@ def assert_same_bits(got: Tensor, wanted: Tensor) -> None:
 def gives_finite_float32_vectors(case: EncoderCase) -> None:
     for channels in (1, 3):
         encoder = case.build(channels)
-        for x in (drawn(dice(), channels=channels), patchy(channels)):
+        for x in map(case.read, (drawn(dice(), channels=channels), patchy(channels))):
             tokens, vectors = encoder(x), encoder.embed(x)
             assert tokens.ndim == 3 and tokens.shape[::2] == (len(LENGTHS), encoder.dim)
             assert vectors.shape == (len(LENGTHS), encoder.dim)
@@ -43,35 +43,35 @@ def gives_finite_float32_vectors(case: EncoderCase) -> None:
 
 
 def same_seed_gives_the_same_bits(case: EncoderCase) -> None:
-    x = patchy()
+    x = case.read(patchy())
     assert_same_bits(case.build(seed=1).embed(x), case.build(seed=1).embed(x))
 
 
 def the_seed_matters_where_something_is_random(case: EncoderCase) -> None:
-    x = patchy()
+    x = case.read(patchy())
     alike = torch.allclose(case.build(seed=1).embed(x), case.build(seed=2).embed(x))
     assert alike != case.random
 
 
 def settings_and_state_are_the_whole_encoder(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     again = build(json.loads(json.dumps(recipe_of(encoder))))  # as a model folder holds it
     again.load_state_dict(encoder.state_dict())
     assert_same_bits(again.embed(x), encoder.embed(x))
 
 
 def numbers_where_nothing_was_observed_change_nothing(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     assert_same_bits(encoder.embed(with_garbage(x, dice())), encoder.embed(x))
 
 
 def padding_changes_nothing(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     assert_same(encoder.embed(padded(x, 37)), encoder.embed(x), case)
 
 
 def each_series_is_encoded_by_itself(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     together = encoder.embed(x)
     alone = torch.cat([encoder.embed(chosen(x, [i])) for i in range(len(LENGTHS))])
     assert_same(alone, together, case)
@@ -80,7 +80,7 @@ def each_series_is_encoded_by_itself(case: EncoderCase) -> None:
 
 
 def the_input_stays_untouched(case: EncoderCase) -> None:
-    encoder, x = case.build(), with_garbage(patchy(), dice())
+    encoder, x = case.build(), with_garbage(case.read(patchy()), dice())
     before = copy_of(x)
     encoder.prepare(x, dice())
     encoder.embed(x)
@@ -91,36 +91,37 @@ def the_input_stays_untouched(case: EncoderCase) -> None:
 def one_step_is_enough(case: EncoderCase) -> None:
     encoder = case.build()
     for T in (1, 2, 3, 8, 9, 10):
-        vectors = encoder.embed(drawn(dice(), lengths=(T,)))
+        vectors = encoder.embed(case.read(drawn(dice(), lengths=(T,))))
         assert vectors.shape == (1, encoder.dim) and vectors.isfinite().all()
 
 
 def series_may_be_longer_than_those_prepared_for(case: EncoderCase) -> None:
     encoder = case.build()
-    vectors = encoder.embed(drawn(dice(), lengths=(3 * LENGTH + 1, LENGTH)))
+    vectors = encoder.embed(case.read(drawn(dice(), lengths=(3 * LENGTH + 1, LENGTH))))
     assert vectors.shape == (2, encoder.dim) and vectors.isfinite().all()
 
 
 def constant_series_work(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     for value in (0.0, 3.0):
         assert encoder.embed(Batch(torch.full_like(x.values, value), x.observed)).isfinite().all()
 
 
 def every_channel_counts_by_its_place(case: EncoderCase) -> None:
     encoder, x = case.build(), drawn(dice(), lengths=(LENGTH,) * 4)
-    vectors = encoder.embed(x)
+    vectors = encoder.embed(case.read(x))
     for order in ([1, 0, 2], [0, 2, 1]):
-        swapped = Batch(x.values[:, order], x.observed[:, order])
+        swapped = case.read(Batch(x.values[:, order], x.observed[:, order]))
         assert not torch.allclose(encoder.embed(swapped), vectors, rtol=1e-3)
     for channel in range(3):
         values = x.values.clone()
         values[:, channel] = values[:, channel].flip(1) * 2
-        assert not torch.allclose(encoder.embed(Batch(values, x.observed)), vectors, rtol=1e-3)
+        moved = case.read(Batch(values, x.observed))
+        assert not torch.allclose(encoder.embed(moved), vectors, rtol=1e-3)
 
 
 def the_order_in_memory_changes_nothing(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     turned = Batch(*(part.permute(2, 0, 1).contiguous().permute(1, 2, 0) for part in x))
     assert not turned.values.is_contiguous()
     assert_same(encoder.embed(turned), encoder.embed(x), case)
@@ -128,7 +129,7 @@ def the_order_in_memory_changes_nothing(case: EncoderCase) -> None:
 
 def global_randomness_stays_untouched(case: EncoderCase) -> None:
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    case.build().embed(patchy())
+    case.build().embed(case.read(patchy()))
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert np.array_equal(np.random.get_state()[1], numpy_before)
 
@@ -140,7 +141,7 @@ def repr_shows_the_settings(case: EncoderCase) -> None:
 
 
 def the_last_layer_is_what_comes_out(case: EncoderCase) -> None:
-    encoder, x = case.build(), patchy()
+    encoder, x = case.build(), case.read(patchy())
     layers, shapes = encoder.layers(x), encoder.layer_shapes()
     T = x.values.shape[2]
     wanted = [(len(LENGTHS), -(-T // (stride or T)), width) for width, stride in shapes]

@@ -51,11 +51,11 @@ DRAWS = 5
 """After so many steps views are drawn as before, so that losses differ by what was learned."""
 
 
-def trained(objective: Objective, steps: int) -> list[float]:
+def trained(case: GradientCase, objective: Objective, steps: int) -> list[float]:
     """Losses of some steps on sine waves of three speeds, the same waves in each."""
     weights = [weight for weight in objective.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, 3e-3)
-    x = waves(dice(), channels=3)
+    x = case.read(waves(dice(), channels=3))
     losses = []
     for step in range(steps):
         losses.append(float(learned_from(objective, x, seed=step % DRAWS)[0]))
@@ -67,7 +67,7 @@ def trained(objective: Objective, steps: int) -> list[float]:
 def gives_a_finite_scalar_loss(case: GradientCase) -> None:
     for channels in (1, 3):
         objective = case.build(channels)
-        for x in (drawn(dice(), channels=channels), patchy(channels)):
+        for x in map(case.read, (drawn(dice(), channels=channels), patchy(channels))):
             loss = objective(x, dice()).loss
             assert loss.shape == () and loss.dtype == torch.float32 and loss.requires_grad
             assert loss.isfinite()
@@ -75,7 +75,7 @@ def gives_a_finite_scalar_loss(case: GradientCase) -> None:
 
 def what_it_reports_is_detached(case: GradientCase) -> None:
     objective = case.build()
-    step = objective(patchy(), dice())
+    step = objective(case.read(patchy()), dice())
     assert step.embeddings.shape == (len(LENGTHS), objective.encoder.dim)
     assert step.embeddings.isfinite().all()
     assert not step.embeddings.requires_grad
@@ -89,18 +89,18 @@ def every_trainable_weight_gets_a_gradient_and_no_frozen_one(case: GradientCase)
     for weight in weights[: len(weights) // 2]:
         weight.requires_grad_(False)
     trainable = {name for name, weight in objective.named_parameters() if weight.requires_grad}
-    _, found = learned_from(objective, waves(dice(), channels=3))
+    _, found = learned_from(objective, case.read(waves(dice(), channels=3)))
     assert found.keys() == trainable
     assert not [name for name, gradient in found.items() if not gradient.abs().max() > 0]
 
 
 def the_loss_falls(case: GradientCase) -> None:
-    losses = trained(case.build(), steps=4 * DRAWS)
+    losses = trained(case, case.build(), steps=4 * DRAWS)
     assert np.mean(losses[-DRAWS:]) < np.mean(losses[:DRAWS])
 
 
 def same_seed_gives_the_same_bits(case: GradientCase) -> None:
-    x = patchy()
+    x = case.read(patchy())
     (first, there), (second, back) = (learned_from(case.build(seed=1), x) for _ in range(2))
     assert_same_bits(first, second)
     assert there.keys() == back.keys()
@@ -109,13 +109,13 @@ def same_seed_gives_the_same_bits(case: GradientCase) -> None:
 
 
 def other_draws_give_another_loss(case: GradientCase) -> None:
-    objective, x = case.build(), patchy()
+    objective, x = case.build(), case.read(patchy())
     assert learned_from(objective, x, seed=7)[0] != learned_from(objective, x, seed=8)[0]
 
 
 def settings_and_state_are_the_whole_objective(case: GradientCase) -> None:
-    objective, x = case.build(seed=1), patchy()
-    trained(objective, steps=2)  # teachers and their like have moved
+    objective, x = case.build(seed=1), case.read(patchy())
+    trained(case, objective, steps=2)  # teachers and their like have moved
     again = case.build(seed=2)
     again.load_state_dict(objective.state_dict())
     (first, there), (second, back) = (learned_from(one, x) for one in (objective, again))
@@ -125,13 +125,13 @@ def settings_and_state_are_the_whole_objective(case: GradientCase) -> None:
 
 
 def numbers_where_nothing_was_observed_change_nothing(case: GradientCase) -> None:
-    objective, x = case.build(), patchy()
+    objective, x = case.build(), case.read(patchy())
     wanted, _ = learned_from(objective, x)
     assert_same_bits(learned_from(objective, with_garbage(x, dice()))[0], wanted)
 
 
 def padding_changes_nothing(case: GradientCase) -> None:
-    objective, x = case.build(), patchy()
+    objective, x = case.build(), case.read(patchy())
     loss, wanted = learned_from(objective, x)
     more, found = learned_from(objective, padded(x, 37))
     torch.testing.assert_close(more, loss, rtol=ROUNDING, atol=ROUNDING)
@@ -139,7 +139,7 @@ def padding_changes_nothing(case: GradientCase) -> None:
 
 
 def the_input_stays_untouched(case: GradientCase) -> None:
-    objective, x = case.build(), with_garbage(patchy(), dice())
+    objective, x = case.build(), with_garbage(case.read(patchy()), dice())
     before = copy_of(x)
     objective.prepare(x, dice())
     learned_from(objective, x)
@@ -150,44 +150,45 @@ def the_input_stays_untouched(case: GradientCase) -> None:
 def the_shortest_series_work(case: GradientCase) -> None:
     objective = case.build()
     for T in (1, 2, 3):
-        assert_learns(objective, drawn(dice(), lengths=(T,) * 4))
+        assert_learns(objective, case.read(drawn(dice(), lengths=(T,) * 4)))
 
 
 def unequal_lengths_work(case: GradientCase) -> None:
     objective = case.build()
     for lengths in (LENGTHS, (40, 41, 42), (1, 3, 2), (3 * LENGTH + 1, 5)):
-        assert_learns(objective, drawn(dice(), lengths=lengths))
+        assert_learns(objective, case.read(drawn(dice(), lengths=lengths)))
 
 
 def constant_series_work(case: GradientCase) -> None:
-    objective, x = case.build(), patchy()
+    objective, x = case.build(), case.read(patchy())
     for value in (0.0, 3.0):
         assert_learns(objective, Batch(torch.full_like(x.values, value), x.observed))
 
 
 def every_channel_counts_by_its_place(case: GradientCase) -> None:
     objective, x = case.build(), drawn(dice(), lengths=(LENGTH,) * 4)
-    wanted, _ = learned_from(objective, x)
+    wanted, _ = learned_from(objective, case.read(x))
     for order in ([1, 0, 2], [0, 2, 1]):
-        swapped = Batch(x.values[:, order], x.observed[:, order])
+        swapped = case.read(Batch(x.values[:, order], x.observed[:, order]))
         assert not torch.isclose(learned_from(objective, swapped)[0], wanted)
     for channel in range(3):
         values = x.values.clone()
         values[:, channel] = values[:, channel].flip(1) * 2
-        assert not torch.isclose(learned_from(objective, Batch(values, x.observed))[0], wanted)
+        moved = case.read(Batch(values, x.observed))
+        assert not torch.isclose(learned_from(objective, moved)[0], wanted)
 
 
 def global_randomness_stays_untouched(case: GradientCase) -> None:
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
     objective = case.build()
     assert torch.equal(torch.get_rng_state(), torch_before)
-    trained(objective, steps=1)
+    trained(case, objective, steps=1)
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert np.array_equal(np.random.get_state()[1], numpy_before)
 
 
 def a_batch_of_one_works_or_says_why_not(case: GradientCase) -> None:
-    objective, alone = case.build(), drawn(dice(), lengths=(LENGTH,))
+    objective, alone = case.build(), case.read(drawn(dice(), lengths=(LENGTH,)))
     try:
         loss = objective(alone, dice()).loss
     except ValueError as error:
@@ -197,7 +198,7 @@ def a_batch_of_one_works_or_says_why_not(case: GradientCase) -> None:
 
 
 def several_ranks_learn_what_one_does(case: GradientCase) -> None:
-    objective, x = case.build(), patchy()
+    objective, x = case.build(), case.read(patchy())
     loss, wanted = learned_from(objective, x)
     for world in (2, 3):  # 5 series: neither divides them
         copies = [deepcopy(objective) for _ in range(world)]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from material import drawn
+from material import drawn, same
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
@@ -21,16 +21,19 @@ class EncoderCase(NamedTuple):
         random: whether the seed changes it.
         rounding: 0 where each series is encoded by itself; a matrix product over the batch may
             add up in an order that depends on the size of the batch.
+        read: turns random walks into series that the encoder reads, such as symbols.
     """
 
     make: Callable[[int, int], Encoder]
     random: bool = True
     rounding: float = 0.0
+    read: Callable[[Batch], Batch] = same
 
     def build(self, channels: int = 3, seed: int = 0) -> Encoder:
         """The encoder, prepared on random walks."""
         encoder = self.make(channels, seed)
-        encoder.prepare(*sample(channels, seed=0))
+        x, rng = sample(channels, seed=0)
+        encoder.prepare(self.read(x), rng)
         return encoder
 
 
@@ -57,15 +60,18 @@ class GradientCase(NamedTuple):
     Attributes:
         make: (channels, seed) -> objective, not yet prepared.
         steady: whether nothing is drawn for each step, so that more padding draws the same.
+        read: turns random walks into series that its encoder reads, such as symbols.
     """
 
     make: Callable[[int, int], Objective]
     steady: bool = True
+    read: Callable[[Batch], Batch] = same
 
     def build(self, channels: int = 3, seed: int = 0) -> Objective:
         """The objective, prepared on random walks."""
         objective = self.make(channels, seed)
-        objective.prepare(*sample(channels, seed=0))
+        x, rng = sample(channels, seed=0)
+        objective.prepare(self.read(x), rng)
         return objective
 
 

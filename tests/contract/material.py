@@ -44,6 +44,23 @@ def chosen(x: Batch, index: list[int]) -> Batch:
     return Batch(x.values[index, :, :T], x.observed[index, :, :T])
 
 
+def same(x: Batch) -> Batch:
+    """The series as they are."""
+    return x
+
+
+SYMBOLS = 11
+"""V, of the texts that :func:`symbols_of` makes."""
+
+
+def symbols_of(x: Batch) -> Batch:
+    """One channel of symbols: every channel of a step counts by its place, where all were seen."""
+    places = torch.arange(1, x.values.shape[1] + 1)[:, None]  # (C,1)
+    mixed = (2 * x.values * places).sum(dim=1, keepdim=True).round()  # (B,1,T)
+    observed = x.observed.any(dim=1, keepdim=True)
+    return Batch(mixed.remainder(SYMBOLS).where(observed, 0.0), observed)
+
+
 def copy_of(x: Batch) -> Batch:
     """The same numbers in other memory."""
     return Batch(x.values.clone(), x.observed.clone())

@@ -11,13 +11,18 @@ from selftime.objectives.base import Objective
 from selftime.objectives.masked_patches import MaskedPatches
 from selftime.objectives.simclr import SimCLR
 from selftime.views.amplitude import magnitude_warp
-from selftime.views.pairs import Independent
+from selftime.views.pairs import Independent, RandomCrop
 
 
 def by_contrast(channels: int, seed: int, *, case: EncoderCase) -> Objective:
     """Whole series told apart, seen through a view that draws a few numbers a series."""
-    pair = Independent(view=magnitude_warp)
-    return SimCLR(encoder=case.make(channels, seed), pair=pair, seed=seed)
+    encoder = case.make(channels, seed)
+    pair = Independent(view=magnitude_warp if encoder.symbols is None else crop_by_half)
+    return SimCLR(encoder=encoder, pair=pair, seed=seed)
+
+
+crop_by_half = RandomCrop(least=0.5)
+"""A view that leaves symbols whole."""
 
 
 def by_masking(channels: int, seed: int, *, case: EncoderCase) -> Objective:
@@ -49,7 +54,11 @@ LONG = (laws.the_loss_falls, laws.several_ranks_learn_what_one_does)
 POOLED_BY_ATTENTION = ("ClassToken", "ByChannel, class token")
 """Their pooling has weights of its own, which objectives that read tokens alone do not train."""
 PAIRS = [
-    pytest.param(law, GradientCase(partial(make, case=case)), id=f"{name}-{way}-{law.__name__}")
+    pytest.param(
+        law,
+        GradientCase(partial(make, case=case), read=case.read),
+        id=f"{name}-{way}-{law.__name__}",
+    )
     for name, case in ENCODER_CASES.items()
     if is_trained(case)
     for way, make in {"simclr": by_contrast, "masked_patches": by_masking}.items()
@@ -73,4 +82,5 @@ def test_encoder_learns(law, case):
 def test_every_network_is_among_them():
     names = {str(pair.id).partition("-")[0].partition(",")[0] for pair in PAIRS}
     assert {"Dilated", "ResNet", "InceptionTime", "PooledCNN", "LSTM", "GRU"} <= names
+    assert {"GridEmbedder", "SymbolEmbedder", "WaveEmbedder", "FrameEmbedder", "Embedded"} <= names
     assert {"Transformer", "ClassToken", "InstanceNormalised", "ByChannel"} <= names

@@ -7,6 +7,7 @@ import pytest
 from judged_material import TABLE, judged_pair
 from report_material import Seen, a_comparison, a_run, full_content
 from scratch_material import make_scratch_quick
+from sight_material import guesses_of_kind
 
 import selftime as st
 from selftime.cli.report import report
@@ -14,6 +15,7 @@ from selftime.encoders.builders import BUILDERS
 from selftime.engine.training.run_folder import (
     COMPARISON,
     EVALUATION,
+    GUESSES,
     METRICS,
     RUN_FILE,
     STRATEGIES,
@@ -39,7 +41,7 @@ def test_every_section_with_figures_is_there():
     parts = {name: getattr(content, name) for name in ("series", "vectors", "views", "metrics")}
     whole = Content(
         run=a_run(), comparison=a_comparison(), evaluation=found, judged_on=(train, test),
-        strategies=TABLE, **parts,
+        strategies=TABLE, guesses=guesses_of_kind("series"), **parts,
     )  # fmt: skip
     sections = [a["id"] for a in Seen(page(whole)).all("section")]
     assert list(dict.fromkeys(row[0] for row in ROWS)) == sections[:-1]  # all but "use"
@@ -53,7 +55,7 @@ def test_places_are_in_the_files():
         COMPARISON: comparison_to_dict(a_comparison()),
         EVALUATION: found.to_dict() | {"train": {}, "test": {}},
     }
-    assert {row[2].strip("`") for row in ROWS} == {*files, METRICS, STRATEGIES, "–"}
+    assert {row[2].strip("`") for row in ROWS} == {*files, METRICS, STRATEGIES, GUESSES, "–"}
     named = {name: set() for name in files}
     for _, _, file, place in ROWS:
         if (name := file.strip("`")) in files:

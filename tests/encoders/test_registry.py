@@ -15,13 +15,15 @@ from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.embedders import FrameEmbedder, SymbolEmbedder, WaveEmbedder
 from selftime.encoders.networks.inception import InceptionTime
-from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.patching import GridEmbedder, PatchEmbedder
 from selftime.encoders.networks.pooled_cnn import PooledCNN
 from selftime.encoders.networks.recurrent import GRU, LSTM
 from selftime.encoders.networks.resnet import ResNet
 from selftime.encoders.networks.transformer import ClassToken, Transformer
 from selftime.encoders.registry import ENCODERS, build, check_tensors, rebuild, recipe_of
+from selftime.encoders.wrappers.embedded import Embedded
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
@@ -38,6 +40,7 @@ def patches() -> Encoder:
 def tower() -> Encoder:
     """Every class at once."""
     rocket = MiniRocket(channels=2, length=20, features=168, poolings=("ppv", "mpv"), seed=5)
+    waves = WaveEmbedder(channels=2, length=20, dim=4, strides=(2, 2), kernels=(4, 3))
     parts = [
         Standardised(encoder=rocket),
         Hydra(channels=2, length=20, groups=2, kernels=2, seed=1),
@@ -50,8 +53,12 @@ def tower() -> Encoder:
         LSTM(channels=2, hidden=4, depth=2),
         GRU(channels=2, hidden=4, causal=True, pooling="last"),
         Layered(encoder=Dilated(channels=2, hidden=4, depth=2, dim=6), layer=1, pooling="max"),
+        GridEmbedder(channels=2, rows=4, columns=5, dim=4),
+        FrameEmbedder(height=1, width=2, colours=1, length=20, dim=4),
+        Embedded(embedder=waves, encoder=GRU(channels=4, hidden=3)),
+        ByChannel(channels=2, encoder=SymbolEmbedder(symbols=5, length=20, dim=4)),
     ]
-    weights = [1.0, 0.5, 2.0, 1.5, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    weights = [1.0, 0.5, 2.0, 1.5, 0.7, *[1.0] * 10]
     return Joined(encoders=parts, weights=weights)
 
 

@@ -10,9 +10,11 @@ from selftime.data.batch import Batch
 from selftime.data.windows import batch_of
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.networks.dilated import Dilated
-from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.embedders import WaveEmbedder
+from selftime.encoders.networks.patching import GridEmbedder, PatchEmbedder
 from selftime.encoders.networks.recurrent import LSTM
 from selftime.encoders.networks.resnet import ResNet
+from selftime.encoders.wrappers.embedded import Embedded
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.normalised import ByChannel
 from selftime.encoders.wrappers.projected import Standardised, backbone
@@ -170,12 +172,15 @@ def test_weights_are_mapped_along_the_axis_of_channels_alone() -> None:
 
 
 def test_a_picked_layer_and_weights_that_train_follow() -> None:
+    waves = WaveEmbedder(channels=2, length=20, dim=6, strides=(2, 2), kernels=(4, 2))
     for body in (
         Dilated(channels=2, hidden=4, depth=2, dim=6),
         Layered(encoder=Dilated(channels=2, hidden=4), layer=2, pooling="mean+max"),
         ResNet(channels=2, hidden=4),
         LSTM(channels=2, hidden=4),
         PatchEmbedder(channels=2, length=20, patch=4, stride=2, dim=8),
+        GridEmbedder(channels=2, rows=4, columns=5, dim=8),
+        Embedded(embedder=waves, encoder=LSTM(channels=6, hidden=4)),
     ):
         made = rebuild_for_channels(body, channel_map("ab", "abc"))
         assert made.channels == 3

@@ -12,7 +12,8 @@ from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.engine import choices
-from selftime.engine.choices import BEST, LONG, TASKS, Auto, default_encoder, resolve_objective
+from selftime.engine.choices import Auto, resolve_objective
+from selftime.engine.defaults import BEST, LONG, TASKS, default_encoder
 from selftime.engine.solve import fit_closed_form
 from selftime.engine.training.config import TrainingConfig
 from selftime.objectives.formula import takes_steps

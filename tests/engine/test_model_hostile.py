@@ -147,7 +147,7 @@ TEXTS = {
     "a list": "[]",
     "a number": "1",
     "null": "null",
-    "cut off": '{"format": 3, "encoder": {',
+    "cut off": '{"format": 4, "encoder": {',
     "nested very deep": "[" * 100_000,
     "not text": b"\xff\xfe\x00",
 }
@@ -164,8 +164,8 @@ def test_text_that_is_no_config_is_refused(folder, name):
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused(folder, constant):
     text = (folder / "config.json").read_text()
-    assert '"format": 3' in text
-    (folder / "config.json").write_text(text.replace('"format": 3', f'"format": {constant}'))
+    assert '"format": 4' in text
+    (folder / "config.json").write_text(text.replace('"format": 4', f'"format": {constant}'))
     with pytest.raises(ModelError, match=f"{constant} is not JSON"):
         load(folder)
 

@@ -11,7 +11,7 @@ from toy_batches import padded, ragged, with_gap
 
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
-from selftime.objectives.cpc import CPC, Ahead, Predictor, info_nce
+from selftime.objectives.cpc import CPC, NEGATIVES, Ahead, Predictor, info_nce
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -23,32 +23,41 @@ def cpc(ahead: Ahead = Ahead()) -> CPC:  # noqa: B008
     return CPC(encoder=encoder, ahead=ahead, seed=2).double()
 
 
-def equation_4(predicted: Tensor, latents: Tensor, valid: Tensor) -> float:
+def equation_4(
+    predicted: Tensor, latents: Tensor, valid: Tensor, negatives: str = "series"
+) -> float:
     """van den Oord et al. 2018: -log f(own future) / sum of f over all futures, f of equation 3."""
     p, z, exists = predicted.tolist(), latents.tolist(), valid.tolist()
     B, K = valid.shape
     losses = []
     for k in range(K):
         for i in (i for i in range(B) if exists[i][k]):
+            candidates = {(i, k)}
+            if negatives in ("series", "both"):
+                candidates |= {(j, k) for j in range(B) if exists[j][k]}
+            if negatives in ("own", "both"):
+                candidates |= {(i, other) for other in range(K) if exists[i][other]}
             f = {
-                j: math.exp(sum(a * b for a, b in zip(z[j][k], p[i][k], strict=True)))
-                for j in range(B)
-                if exists[j][k]
+                (j, at): math.exp(sum(a * b for a, b in zip(z[j][at], p[i][k], strict=True)))
+                for j, at in candidates
             }
-            losses.append(-math.log(f[i] / sum(f.values())))
+            losses.append(-math.log(f[i, k] / sum(f.values())))
     return sum(losses) / max(len(losses), 1)
 
 
 THERE = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]]).bool()
 
 
+@pytest.mark.parametrize("negatives", NEGATIVES)
 @pytest.mark.parametrize("valid", [THERE, THERE | True, THERE & False], ids=["some", "all", "none"])
-def test_loss_equals_equation_4_over_the_segments_that_exist(rng: Generator, valid: Tensor) -> None:
+def test_loss_equals_equation_4_over_the_segments_that_exist(
+    rng: Generator, valid: Tensor, negatives: str
+) -> None:
     predicted, latents = torch.randn(2, 4, 3, 5, generator=rng, dtype=torch.float64)
-    wanted = torch.tensor(equation_4(predicted, latents, valid), dtype=torch.float64)
-    torch.testing.assert_close(info_nce(predicted, latents, valid), wanted)
+    wanted = torch.tensor(equation_4(predicted, latents, valid, negatives), dtype=torch.float64)
+    torch.testing.assert_close(info_nce(predicted, latents, valid, negatives), wanted)
     latents[~valid] = 1e9
-    torch.testing.assert_close(info_nce(predicted, latents, valid), wanted)
+    torch.testing.assert_close(info_nce(predicted, latents, valid, negatives), wanted)
 
 
 def test_loss_has_the_gradient_of_finite_differences(rng: Generator) -> None:
@@ -56,6 +65,18 @@ def test_loss_has_the_gradient_of_finite_differences(rng: Generator) -> None:
     for valid in (THERE, THERE & False):
         given = predicted.requires_grad_(), latents.requires_grad_()
         assert gradcheck(lambda p, z, valid=valid: info_nce(p, z, valid), given)
+        assert gradcheck(lambda p, z, valid=valid: info_nce(p, z, valid, "both"), given)
+
+
+def test_a_single_recording_has_negatives_of_its_own() -> None:
+    encoder = Dilated(channels=2, hidden=6, depth=3, dim=8, seed=1)
+    alone = ragged((24,))
+    assert CPC(encoder=encoder, negatives="own").double()(alone, seeded()).loss > 0
+    for negatives in ("series", "both"):
+        with pytest.raises(ValueError, match="got a batch of 1 series, wanted at least 2"):
+            CPC(encoder=encoder, negatives=negatives)(alone, seeded())
+    with pytest.raises(ValueError, match="got negatives='all', wanted one of series, own, both"):
+        CPC(encoder=encoder, negatives="all")
 
 
 def test_what_cannot_be_told_apart_costs_the_logarithm_of_the_candidates() -> None:

@@ -121,6 +121,24 @@ def test_a_block_is_15_to_20_percent_in_one_piece() -> None:
     assert several.max() <= 80 and several.double().mean() > 40
 
 
+def test_on_a_grid_a_block_is_a_rectangle_of_15_to_20_percent() -> None:
+    free = torch.ones(200, 200, dtype=torch.bool)
+    masked = draw_blocks(free, 1, seeded(), columns=20).view(200, 10, 20)
+    tall, wide = masked.any(dim=2).sum(dim=1), masked.any(dim=1).sum(dim=1)
+    assert torch.equal(tall * wide, masked.sum(dim=(1, 2)))
+    for side, across in ((masked.any(dim=2), tall), (masked.any(dim=1), wide)):
+        assert (side.long().diff(dim=1).abs().sum(dim=1) <= 2).all() and across.min() > 0
+    share = masked.double().mean(dim=(1, 2))
+    assert share.min() > 0.1 and share.max() < 0.25 and 0.16 < share.mean() < 0.19  # whole patches
+    form = tall / wide
+    assert form.min() > 0.6 and form.max() < 1.9 and form.min() < 0.9 < 1.2 < form.max()
+    places = masked.float().mean(dim=0)
+    assert places.min() > 0.0  # every patch is hidden in some
+    few = free & (torch.arange(200) < 3)
+    hides = draw_blocks(few, 4, seeded(1), columns=20)
+    assert not (hides & ~few).any() and (hides.sum(dim=1) < 3).all()
+
+
 @pytest.mark.parametrize("kind", [JEPA, Data2Vec])
 def test_a_teacher_follows_without_a_gradient_and_stands_still_at_the_end(kind) -> None:
     objective = moved(kind(encoder=dilated(), momentum=0.9))

@@ -10,10 +10,11 @@ from toy_batches import padded, ragged, with_gap
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.dilated import Dilated
-from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.patching import GridEmbedder, PatchEmbedder
 from selftime.encoders.networks.transformer import Transformer
+from selftime.objectives.jepa import JEPA
 from selftime.objectives.mae import MAE
-from selftime.objectives.parts.heads import Decoder
+from selftime.objectives.parts.heads import Decoder, DecoderSize
 from selftime.objectives.patches import (
     draw_patches,
     encode_visible,
@@ -141,3 +142,54 @@ def test_padding_draws_nothing_and_every_weight_learns(make) -> None:
 def test_a_share_is_a_share() -> None:
     with pytest.raises(ValueError, match=re.escape("got share=-0.1, wanted a share from 0 to 1")):
         MAE(encoder=dilated(), share=-0.1)
+
+
+def test_normalised_targets_leave_level_and_scale_of_a_patch_out() -> None:
+    x = ragged(LENGTHS)
+    objective = MAE(encoder=dilated(), patch=4, normalise=True).double()
+    seen, visible, goes = masked(x, 4)
+    tokens, _ = encode_visible(objective.encoder, seen, visible, 4)
+    made = objective.decoder(tokens, visible, goes).view(5, 6, 2, 4)
+    errors = []
+    for b, p in goes.nonzero().tolist():
+        hides = (x.observed & ~seen.observed)[b, :, 4 * p : 4 * p + 4]
+        wanted = x.values[b, :, 4 * p : 4 * p + 4][hides]
+        centred = wanted - wanted.mean()
+        wanted = centred / (centred.square().mean() + 1e-6).sqrt()
+        errors += ((made[b, p, :, : hides.shape[1]][hides] - wanted) ** 2).tolist()
+    assert len(errors) > 20
+    assert float(objective(x, seeded(4)).loss.detach()) == pytest.approx(sum(errors) / len(errors))
+
+
+def picture(columns: int = 4) -> Encoder:
+    embedder = GridEmbedder(channels=2, rows=6, columns=columns, dim=8)
+    return Transformer(embedder=embedder, positions="grid", depth=1, heads=2).double()
+
+
+def test_of_pictures_the_decoder_knows_rows_and_columns() -> None:
+    objective = MAE(encoder=picture(), patch=1)
+    assert objective.decoder.columns == 4
+    assert MAE(encoder=picture(), patch=2).decoder.columns == 2  # two patches of two a row
+    assert MAE(encoder=picture(), patch=3).decoder.columns is None  # a row is not whole ones
+    assert JEPA(encoder=picture(), patch=1).predictor.columns == 4
+    assert MAE(encoder=dilated()).decoder.columns is None
+    decoder, width = Decoder(3, 5, seed=0, columns=2).double(), 64
+    tokens = torch.zeros(1, 4, 3, dtype=torch.float64)
+    given: list[torch.Tensor] = []
+    decoder.layers[0].register_forward_pre_hook(lambda part, args: given.append(args[0]))
+    nothing = torch.zeros(1, 4, dtype=torch.bool)
+    decoder(tokens, nothing, ~nothing)
+    said = given[0][0] - decoder.mask_token
+    torch.testing.assert_close(said[1, : width // 2], said[0, : width // 2])  # the same row
+    torch.testing.assert_close(said[2, width // 2 :], said[0, width // 2 :])  # the same column
+
+
+def test_a_decoder_has_the_size_that_is_given() -> None:
+    size = DecoderSize(width=32, layers=3)
+    objective = MAE(encoder=dilated(), decoder_size=size)
+    assert len(objective.decoder.layers) == 3 and objective.decoder.out.in_features == 32
+    assert "decoder_size=DecoderSize(width=32, layers=3)" in repr(objective)
+    with pytest.raises(ValueError, match="got width=30, wanted a multiple of 8: 64 is usual"):
+        DecoderSize(width=30)
+    with pytest.raises(ValueError, match="got layers=0, wanted at least 1"):
+        DecoderSize(layers=0)

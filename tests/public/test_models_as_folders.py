@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from signal_material import series_of
 
 import selftime as st
 
@@ -44,6 +45,11 @@ DOORS = {
     "advise": lambda m: len(st.advise(5_000, m).contenders),
 }
 
+TEXT_DOORS = {
+    "perplexity": lambda m: st.perplexity(m, series_of("text")).symbol,
+    "continue_text": lambda m: st.continue_text(m, "abc", length=9),
+}
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -56,7 +62,15 @@ def test_every_door_with_a_model_is_tried():
         door = getattr(st, name)
         if inspect.isfunction(door) or hasattr(door, "fit") or name == "StreamMonitor":
             takes |= {name} if "model" in inspect.signature(door).parameters else set()
-    assert takes == set(DOORS)
+    assert takes == {*DOORS, *TEXT_DOORS}
+
+
+@pytest.mark.late
+@pytest.mark.parametrize("name", TEXT_DOORS)
+def test_a_folder_of_a_model_of_texts_is_as_good_as_it(tmp_path, name):
+    model = st.pretrain(series_of("text"), objective="next_step", budget="1 step")
+    folder = model.save(tmp_path / "model")
+    assert TEXT_DOORS[name](folder) == TEXT_DOORS[name](str(folder)) == TEXT_DOORS[name](model)
 
 
 @pytest.mark.late

@@ -167,7 +167,10 @@ def test_ragged_and_missing():
     x[3][1] = np.nan
     series = st.SeriesSet.of(x, ["a", "a", "b", "b"])
     data = data_of(page(plain(series, views=VIEWS)))
-    assert data["lengths"] == [1, 2, 300, 40] and len(data["channels"]) == 3
+    assert (
+        data["extents"] == ["1 step", "2 steps", "300 steps", "40 steps"]
+        and len(data["channels"]) == 3
+    )
 
 
 def test_many_channels_are_cut_and_said():

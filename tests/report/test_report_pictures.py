@@ -12,14 +12,13 @@ from selftime.report.page.charts import label_count_name, label_share, log_posit
 from selftime.report.pictures.curves import label_efficiency, mean_interval
 from selftime.report.pictures.maps import (
     CHIP,
-    MOST_LINES,
-    channel_ranges,
     embedding_map,
     examples_of,
     overview,
     principal_plane,
 )
 from selftime.report.pictures.palette import class_style, save_picture, space_labels
+from selftime.report.pictures.signals import MOST_LINES, channel_ranges
 from selftime.tasks.comparison.compare import Comparison
 
 

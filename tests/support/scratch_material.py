@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from selftime.data.signals import Signal
 from selftime.encoders.base import Encoder
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.registry import recipe_of
@@ -16,7 +17,7 @@ def narrow(*, channels: int, length: int, seed: int = 0) -> Dilated:
     return Dilated(channels=channels, hidden=8, depth=3, dim=16, seed=seed)
 
 
-def small_recipe(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
+def small_recipe(encoder: Encoder, channels: int, length: int, kind: Signal) -> dict[str, Any]:
     """Of a small network, whatever encoder it stands beside."""
     return recipe_of(narrow(channels=channels, length=length))
 

@@ -312,11 +312,10 @@ def from_dict(stored: Any, channels: int) -> Scaling:
     kinds = {name: tuple[float, ...] for name in given} | {"origin": tuple[float | None, ...]}
     rows = {name: unpack(value, kinds[name], {}, {}) for name, value in given.items()}
     numbers = {name: tuple(math.nan if x is None else x for x in row) for name, row in rows.items()}
+    wide = 1 if final is Together else channels
     for name, row in numbers.items():
-        if len(row) != channels and (row or name in wanted):
-            raise SeriesError(
-                f"got {len(row)} numbers for {name}, wanted {channels}: save it again"
-            )
+        if len(row) != wide and (row or name in wanted):
+            raise SeriesError(f"got {len(row)} numbers for {name}, wanted {wide}: save it again")
     return final(**numbers)
 
 

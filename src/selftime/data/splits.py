@@ -116,6 +116,25 @@ def hold_out(
     return replace(series[rest], source=source), replace(series[~rest], source=source)
 
 
+def hold_out_unlabelled(
+    series: SeriesSet, share: float, rng: np.random.Generator
+) -> tuple[SeriesSet, SeriesSet]:
+    """Hold out about a share of the series, at least one, to see whether what is learned holds.
+
+    Where series have groups, such as windows of one text, whole groups are drawn; of fewer groups
+    than the share would take one of, the last series of each are held out, which for windows come
+    after the others.
+    """
+    if series.groups is None or len(np.unique(series.groups)) * share >= 1:
+        return split_by_group(series, 1 - share, rng)
+    codes, counts = np.unique(series.groups, return_inverse=True, return_counts=True)[1:]
+    order = np.argsort(codes, kind="stable")  # group by group, in the order of the series
+    place = np.empty(len(series), np.int64)
+    place[order] = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+    last = place >= counts[codes] - np.maximum(np.round(share * counts), 1)[codes]
+    return series[~last], series[last]
+
+
 def draw_per_class(
     labels: np.ndarray, k: int, rng: np.random.Generator, *, groups: np.ndarray | None = None
 ) -> Int64[np.ndarray, "M"]:

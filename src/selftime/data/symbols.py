@@ -162,6 +162,17 @@ def _run(places: list[int], kind: Text, words: Any) -> str:
     return text if kind.level == "characters" else text.encode("latin-1").decode("utf-8", "replace")
 
 
+def spellings(kind: Text) -> list[str]:
+    """Return each symbol of the vocabulary as text by itself; parts of a letter are "\ufffd".
+
+    Example:
+        >>> spellings(Text(vocabulary=("a", "b")))
+        ['a', 'b']
+    """
+    words = _tokenizer_of(kind) if kind.level == "subwords" else None
+    return [_run([place], kind, words) for place in range(len(kind.vocabulary))]
+
+
 def recode(series: SeriesSet, kind: Text) -> SeriesSet:
     """Return texts in another vocabulary; what it does not have is missing, which is said.
 

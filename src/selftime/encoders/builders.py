@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 
-from selftime.data.signals import Signal
+from selftime.data.signals import Film, Images, Measurements, Signal, Text, Wave
+from selftime.door import option
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS
 from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.embedders import FrameEmbedder, SymbolEmbedder, WaveEmbedder
 from selftime.encoders.networks.inception import InceptionTime
-from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.patching import Embedder, GridEmbedder, PatchEmbedder
 from selftime.encoders.networks.pooled_cnn import PooledCNN
 from selftime.encoders.networks.recurrent import GRU, LSTM
 from selftime.encoders.networks.resnet import ResNet
 from selftime.encoders.networks.transformer import Transformer
+from selftime.encoders.wrappers.embedded import Embedded
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Standardised
 
@@ -83,8 +86,7 @@ def transformer(*, channels: int, length: int, seed: int = 0) -> Encoder:
     3 layers of 8 heads, 128 dimensions, rotary positions: 0.4 million weights. Short series have
     shorter patches, so that there are a dozen of them.
     """
-    steps = min(8, max(length // PATCHES, 1))
-    embedder = PatchEmbedder(channels=channels, length=length, patch=steps, stride=steps, seed=seed)
+    embedder = embedder_for(Measurements(), channels=channels, length=length, seed=seed)
     return Transformer(embedder=embedder, heads=8, seed=seed)
 
 
@@ -171,14 +173,111 @@ BUILDERS: dict[str, Callable[..., Encoder]] = {
     "patchtst_64": patchtst_64,
     "patchtst_masked": patchtst_masked,
 }
-"""Encoders by the names people type; each takes channels, length and seed."""
+"""Encoders of series by the names people type; each takes channels, length and seed."""
+CONVOLUTIONAL_OR_RECURRENT = (
+    *("dilated", "dilated_causal", "resnet", "inception", "tstcc_cnn"),
+    *("lstm", "gru"),
+)
+"""Those that read the tokens of an embedder as a series."""
+
+
+def vit_tiny(*, kind: Signal, channels: int, length: int, seed: int = 0) -> Encoder:
+    """A Vision Transformer for two cores: pictures as patches (Dosovitskiy et al. 2021).
+
+    4 layers of 4 heads, 128 dimensions, sines of rows and columns (He et al. 2022, A.1): 0.5
+    million weights, where ViT-Tiny (Touvron et al. 2021) has 12 layers of 192 and 6 million.
+    """
+    return Transformer(
+        embedder=embedder_for(kind, channels=channels, length=length, dim=128, seed=seed),
+        positions="grid",
+        depth=4,
+        heads=4,
+        seed=seed,
+    )
+
+
+def bert_mini(*, kind: Signal, channels: int, length: int, seed: int = 0) -> Encoder:
+    """BERT-Mini (Turc et al. 2019, table 1): 4 layers of 4 heads, 256 dimensions, for text.
+
+    2.1 million weights beside those of the vocabulary. Feed-forward parts are twice as wide as a
+    token, where BERT's are four times, and positions are rotary, which need no table.
+    """
+    table = embedder_for(kind, channels=channels, length=length, dim=256, seed=seed)
+    return Transformer(embedder=table, depth=4, heads=4, seed=seed)
+
+
+def cpc_audio(*, kind: Signal, channels: int, length: int, seed: int = 0) -> Encoder:
+    """The network of CPC for sound (van den Oord et al. 2018, section 3.1), a quarter as wide.
+
+    Strided convolutions of the waveform, one token for 160 samples, then a GRU that knows the past
+    alone: 128 features each, 0.4 million weights. The paper has 512 and 256.
+    """
+    waves = embedder_for(kind, channels=channels, length=length, dim=128, seed=seed)
+    network = GRU(channels=waves.dim, hidden=128, causal=True, seed=seed)
+    return Embedded(embedder=waves, encoder=network)
+
+
+def frames_small(*, kind: Signal, channels: int, length: int, seed: int = 0) -> Encoder:
+    """A small convolution of every frame of a film, and a Transformer that looks at all of them.
+
+    3 strided layers and 2 of 4 heads, 128 dimensions, rotary positions: 0.3 million weights beside
+    those of the linear map from a frame.
+    """
+    frames = embedder_for(kind, channels=channels, length=length, dim=128, seed=seed)
+    return Transformer(embedder=frames, depth=2, heads=4, seed=seed)
+
+
+SIGNAL_BUILDERS: dict[str, Callable[..., Encoder]] = {
+    "vit_tiny": vit_tiny,
+    "bert_mini": bert_mini,
+    "cpc_audio": cpc_audio,
+    "frames_small": frames_small,
+}
+"""Encoders of a single kind of signal by the names people type; each takes the kind too."""
+ENCODER_NAMES = (*BUILDERS, *SIGNAL_BUILDERS)
+"""All names of encoders that people type."""
+EVERY_CHANNEL = ("patchtst_42", "patchtst_64", "patchtst_masked")
+"""Those that read every channel by itself, which the pixels of a film are too many for."""
+READS: dict[str, tuple[str, ...]] = {
+    "series": tuple(BUILDERS),
+    "sound": tuple(BUILDERS),
+    "images": (*BUILDERS, "vit_tiny"),
+    "text": (*CONVOLUTIONAL_OR_RECURRENT, "transformer", "bert_mini"),
+    "wave": (*BUILDERS, "cpc_audio"),
+    "film": (*(name for name in BUILDERS if name not in EVERY_CHANNEL), "frames_small"),
+}
+"""Names of the encoders of each kind of signal. Random convolutions and quantiles read no symbols,
+since those have no size."""
+
+
+def embedder_for(
+    kind: Signal, *, channels: int, length: int, dim: int = 128, seed: int = 0
+) -> Embedder:
+    """Make the embedder of a kind of signal: its tokens are what a Transformer attends to."""
+    if isinstance(kind, Text):
+        return SymbolEmbedder(symbols=kind.symbols, length=length, dim=dim, seed=seed)
+    if isinstance(kind, Images):
+        rows = kind.height // kind.patch
+        return GridEmbedder(channels=channels, rows=rows, columns=kind.columns, dim=dim, seed=seed)
+    if isinstance(kind, Wave):
+        return WaveEmbedder(channels=channels, length=length, dim=dim, seed=seed)
+    if isinstance(kind, Film):
+        size = {"height": kind.height, "width": kind.width, "colours": kind.colours}
+        return FrameEmbedder(**size, length=length, dim=dim, seed=seed)
+    steps = min(8, max(length // PATCHES, 1))
+    return PatchEmbedder(
+        channels=channels, length=length, patch=steps, stride=steps, dim=dim, seed=seed
+    )
 
 
 def build_encoder(name: str, *, kind: Signal, channels: int, length: int, seed: int = 0) -> Encoder:
     """Build the named encoder, not yet prepared, for series of a kind.
 
+    Of texts, waveforms and films a network reads the tokens that an embedder makes; of pictures
+    and frames of sound it reads the series as it is.
+
     Args:
-        name: a key of :data:`BUILDERS`.
+        name: one of :data:`ENCODER_NAMES`.
         kind: of the series.
         channels: C.
         length: usual steps of a series.
@@ -187,7 +286,29 @@ def build_encoder(name: str, *, kind: Signal, channels: int, length: int, seed: 
     Raises:
         ValueError: an encoder that does not read this kind.
     """
-    return BUILDERS[name](channels=channels, length=length, seed=seed)
+    check_reads(name, kind)
+    size = {"channels": channels, "length": length, "seed": seed}
+    if name in SIGNAL_BUILDERS:
+        return SIGNAL_BUILDERS[name](kind=kind, **size)
+    if name == "transformer":
+        positions = "rotary" if kind.columns is None else "grid"
+        embedder = embedder_for(kind, **size)
+        return Transformer(embedder=embedder, positions=positions, heads=8, seed=seed)
+    if name in CONVOLUTIONAL_OR_RECURRENT and isinstance(kind, Text | Wave | Film):
+        embedder = embedder_for(kind, **size)
+        tokens = -(-length // embedder.stride)
+        network = BUILDERS[name](channels=embedder.dim, length=tokens, seed=seed)
+        return Embedded(embedder=embedder, encoder=network)
+    return BUILDERS[name](**size)
+
+
+def check_reads(name: str, kind: Signal) -> None:
+    """Raise a ValueError for an encoder that does not read a kind of signal."""
+    if name not in READS[kind.name]:
+        raise ValueError(
+            f"got {option('encoder', name)} for {kind.name}, which it does not read, wanted one "
+            f"of {', '.join(READS[kind.name])}"
+        )
 
 
 SPELLINGS = {

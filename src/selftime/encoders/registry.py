@@ -15,12 +15,14 @@ from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
+from selftime.encoders.networks.embedders import FrameEmbedder, SymbolEmbedder, WaveEmbedder
 from selftime.encoders.networks.inception import InceptionTime
-from selftime.encoders.networks.patching import PatchEmbedder
+from selftime.encoders.networks.patching import Embedder, GridEmbedder, PatchEmbedder
 from selftime.encoders.networks.pooled_cnn import PooledCNN
 from selftime.encoders.networks.recurrent import GRU, LSTM
 from selftime.encoders.networks.resnet import ResNet
 from selftime.encoders.networks.transformer import ClassToken, Transformer
+from selftime.encoders.wrappers.embedded import Embedded
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
@@ -30,7 +32,8 @@ ENCODERS: dict[str, type[Encoder]] = {
     kind.__name__: kind
     for kind in (
         *(MiniRocket, Hydra, Quantiles, Dilated),
-        *(PatchEmbedder, Transformer, ClassToken, InstanceNormalised, ByChannel),
+        *(PatchEmbedder, GridEmbedder, SymbolEmbedder, WaveEmbedder, FrameEmbedder, Embedded),
+        *(Transformer, ClassToken, InstanceNormalised, ByChannel),
         *(ResNet, InceptionTime, PooledCNN, LSTM, GRU),
         *(Joined, Layered, Standardised, Projected, UnitLength),
     )
@@ -109,7 +112,7 @@ def _types_of(kind: type[Encoder]) -> dict[str, Any]:
 
 def _setting(name: str, value: Any, type: Any) -> Any:
     """Return a setting of its type, an encoder built; raise a ValueError for any other value."""
-    is_encoder = inspect.isclass(type) and issubclass(type, Encoder)
+    is_encoder = inspect.isclass(type) and issubclass(type, Encoder | Embedder)
     if is_encoder or isinstance(value, dict):
         made = _build(value)
         if not is_encoder or not isinstance(made, type):
@@ -151,6 +154,8 @@ def rebuild(recipe: Any, channels: int, state: dict[str, Tensor]) -> Encoder:
         if part.get("class") != "Quantiles" and isinstance(depth, int) and depth > len(state):
             raise ValueError(f"got {depth} layers, but {len(state)} tensors")
     encoder = fill(lambda: build(recipe), state)
+    if (read := getattr(encoder, "channels", channels)) != channels:
+        raise ValueError(f"got an encoder of {read} channels, wanted {channels}")
     check_tensors(encoder, channels)
     return encoder.eval()
 
@@ -224,10 +229,19 @@ def check_tensors(encoder: Encoder, channels: int) -> None:
 
 def _recipes_in(value: Any, channels: int) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield every recipe within a recipe, itself first, and the number of channels it reads."""
-    inner = channels
     if isinstance(value, dict):
         yield value, channels
-        inner = 1 if value.get("class") == "ByChannel" else channels
-    for item in value.values() if isinstance(value, dict) else value:
+    for name, item in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(item, dict | list):
-            yield from _recipes_in(item, inner)
+            yield from _recipes_in(item, _channels_within(value, name, channels))
+
+
+def _channels_within(value: Any, name: str | int, channels: int) -> int:
+    """Return the channels that the part of this name within a recipe reads."""
+    kind = value.get("class") if isinstance(value, dict) else None
+    if kind == "ByChannel":
+        return 1
+    if kind == "Embedded" and name == "encoder" and isinstance(value.get("embedder"), dict):
+        width = value["embedder"].get("dim")
+        return width if isinstance(width, int) else channels
+    return channels

@@ -138,7 +138,7 @@ def rebuild_for_channels(body: Encoder, matrix: Float[Tensor, "n o"]) -> Encoder
 
 
 def recipe_for_channels(recipe: Any, channels: int) -> Any:
-    """Return a recipe for other channels; in a :class:`ByChannel` the encoder stays as it is."""
+    """Return a recipe for other channels; inner encoders of tokens or channels stay as they are."""
     if isinstance(recipe, list):
         return [recipe_for_channels(item, channels) for item in recipe]
     if not isinstance(recipe, dict):
@@ -146,6 +146,8 @@ def recipe_for_channels(recipe: Any, channels: int) -> Any:
     own = {"channels": channels} if "channels" in recipe else {}
     if recipe["class"] == "ByChannel":
         return recipe | own
+    if recipe["class"] == "Embedded":
+        return recipe | {"embedder": recipe_for_channels(recipe["embedder"], channels)}
     return {name: recipe_for_channels(value, channels) for name, value in recipe.items()} | own
 
 

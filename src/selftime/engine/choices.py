@@ -3,17 +3,39 @@
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements, Signal
 from selftime.data.windows import batch_of
 from selftime.door import option, tell
 from selftime.encoders.base import Encoder, Joined
-from selftime.encoders.builders import BUILDERS, EQUAL_WEIGHT, SPELLINGS
-from selftime.encoders.wrappers.projected import Standardised, backbone
+from selftime.encoders.builders import (
+    BUILDERS,
+    ENCODER_NAMES,
+    EQUAL_WEIGHT,
+    SPELLINGS,
+    build_encoder,
+)
+from selftime.encoders.wrappers.layered import network_of
+from selftime.encoders.wrappers.projected import Standardised
+from selftime.engine.defaults import (
+    HOLD_OUT,
+    ROCKET,
+    STEP_BY_STEP,
+    TASKS,
+    USUAL,
+    WIDTH,
+    check_task,
+    default_budget,
+    default_encoder,
+    layer_for,
+    step_objective,
+)
 from selftime.engine.model import Model
 from selftime.engine.solve import SAMPLE_SIZE, generator, sample_of
 from selftime.engine.training.config import (
@@ -24,7 +46,15 @@ from selftime.engine.training.config import (
     parse_budget,
 )
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.formula import build_objective, takes_steps, terms_in
+from selftime.objectives.formula import (
+    Combined,
+    build_objective,
+    check_signal,
+    objectives_for,
+    settings_for,
+    takes_steps,
+    terms_in,
+)
 from selftime.objectives.registry import OBJECTIVES
 from selftime.objectives.spectral import (
     MEDIUM,
@@ -38,21 +68,8 @@ from selftime.objectives.spectral import (
 from selftime.progress import LONG as LONG_WORK
 from selftime.progress import duration_in_words
 from selftime.settings import find_name, settings_of
-from selftime.views.mild import Mild
-
-TASKS = ("classify", "search", "cluster", "forecast", "detect")
-STEP_BY_STEP = ("forecast", "detect")
-"""Tasks that read a vector for every step, not one for the whole series."""
-BEST = "vicreg"
-"""The best gradient objective of the open benchmark (results/roster.json)."""
-LONG = 2000
-"""Median length from which patches are cheaper than a token a step."""
-
-ROCKET = Choice("rocket", "random convolutions: no training, strong features")
-DILATED = Choice("dilated", "one token a step, fast to train; the encoder of TS2Vec")
-WIDTH = 1024
-"""Most numbers of an embedding."""
-CAUSAL = Choice("dilated_causal", "next_step may not see what it predicts")
+from selftime.views.mild import View
+from selftime.views.registry import view_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +96,16 @@ class Auto:
         if self.task not in TASKS:
             raise ValueError(f"got task {self.task!r}, wanted one of {', '.join(TASKS)}")
 
-    def objective(self, *, takes_steps: bool) -> Choice:
-        """Return the objective: closed form, unless training or vectors of steps are asked for."""
+    def objective(self, *, takes_steps: bool, kind: Signal = Measurements()) -> Choice:  # noqa: B008
+        """Return the objective: the usual of the kind, unless vectors of steps are asked for.
+
+        A task that makes no sense for the kind raises a ValueError.
+        """
+        check_task(self.task, kind)
         if self.task in STEP_BY_STEP:
-            return Choice("ts2vec", f"to {self.task} takes a vector for every step")
-        if takes_steps:
-            return Choice(BEST, "steps were asked for: the best measured of those that take them")
-        why = "learns in one pass on a CPU, and was best at every number of labels"
-        return Choice("spectral", why)
+            return step_objective(self.task, kind)
+        usual = USUAL[kind.name]
+        return usual.gradient if takes_steps else usual.objective
 
 
 Goal = str | Auto | ClosedForm | Objective
@@ -115,15 +134,17 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
             raise ValueError("got an objective and an encoder: give the encoder to the objective")
         if dim is not None and isinstance(objective, ClosedForm):
             raise ValueError(f"got an objective and dim={dim}: give the dim to the objective")
+        check_learner(objective, series.kind)
         learner = deepcopy(objective)
         choices = {"objective": Choice(repr(objective), "given"), "seed": Choice(seed, "given")}
     else:
-        choice = resolve_objective(objective, budget, config)
+        choice = resolve_objective(objective, budget, config, series.kind)
         name = str(choice.value)
+        check_signal(terms_in(name), series.kind)
         if takes_steps(name):
             body, choices = resolve_encoder(series, encoder, seed, default_encoder(name, series))
             length = int(np.median(series.lengths))
-            learner = build_objective(name, body, seed=seed, length=length)
+            learner = build_objective(name, body, kind=series.kind, seed=seed, length=length)
             choices["method"] = Choice(describe_objective(learner), "as in its paper")
         else:
             learner, choices = resolve_closed(name, series, scale, encoder, seed, dim)
@@ -146,12 +167,16 @@ def resolve(  # noqa: PLR0913 - all that choices depend on
 
 
 def resolve_objective(
-    objective: str | Auto, budget: Budget | str | None, config: TrainingConfig | None
+    objective: str | Auto,
+    budget: Budget | str | None,
+    config: TrainingConfig | None,
+    kind: Signal = Measurements(),  # noqa: B008
 ) -> Choice:
     """Return the name of the objective, and why it is this one."""
     wish = Auto() if objective == "auto" else objective
     if isinstance(wish, Auto):
-        return wish.objective(takes_steps=config is not None or takes_gradient(budget))
+        steps = config is not None or takes_gradient(budget)
+        return wish.objective(takes_steps=steps, kind=kind)
     return Choice(" + ".join(map(str, terms_in(wish))), "given")
 
 
@@ -180,23 +205,26 @@ def resolve_training(
         settings[name] = Choice(value, why)
     if given.stop_below is None:
         del settings["stop_below"]
+    share, why = given.hold_out, "given"
+    if share is None:
+        share = 0.0 if series.kind.symbols is None else HOLD_OUT
+        why = "small networks soon know a text by heart: the weights that read others best are kept"
+    if share:
+        settings["hold_out"] = Choice(share, why)
+    if layer := layer_for(learner, series.kind):
+        settings["layer"] = layer
     choices |= {name.replace("_", " "): choice for name, choice in settings.items()}
-    return length, replace(given, recipe=recipe), choices
+    return length, replace(given, recipe=recipe, hold_out=share or given.hold_out), choices
 
 
-def default_budget(values: int) -> Budget:
-    """Return 200 steps for up to 100,000 values, 600 for more (Yue et al. 2022, authors' code)."""
-    return Budget(amount=200.0 if values <= 100_000 else 600.0)
-
-
-def default_encoder(objective: str, series: SeriesSet) -> Choice:
-    """Return the encoder for an objective that is learned by gradient."""
-    if "next_step" in objective:
-        return CAUSAL
-    length = int(np.median(series.lengths))
-    if length >= LONG and "ts2vec" not in objective:
-        return Choice("transformer", f"{length:,} steps: a token for every 8 of them costs less")
-    return DILATED
+def check_learner(learner: ClosedForm | Objective, kind: Signal) -> None:
+    """Raise a ValueError for a ready objective that makes no sense for a kind of signal."""
+    for part in learner.objectives if isinstance(learner, Combined) else [learner]:
+        if kind.name not in part.signals:
+            raise ValueError(
+                f"got {type(part).__name__} for {kind.name}, which has nothing to learn there, "
+                f"wanted one of {', '.join(objectives_for(kind))}"
+            )
 
 
 def resolve_closed(  # noqa: PLR0913 - all that choices depend on
@@ -211,14 +239,16 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
     why = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
     if OBJECTIVES[name] is not Spectral:
         choices["copies"] = Choice(copies, why)
+        views = settings_for(OBJECTIVES[name], series.kind)
         made: ClosedForm = OBJECTIVES[name](  # type: ignore
-            encoder=body, beside=beside, copies=copies, dim=dim
+            encoder=body, beside=beside, copies=copies, dim=dim, **views
         )
         return made, choices
     with torch.inference_mode():
         sample = scale.apply(batch_of(series, sample_of(len(series), seed, TRIAL_SERIES)))
         begin = time.perf_counter()
-        trial = choose_strength(body, sample, generator(seed, 0))
+        view_at = partial(_view_at, series.kind)
+        trial = choose_strength(body, sample, generator(seed, 0), view_at)
     trials = (1 if trial.strength == WEAK else 2) * trial_copies(len(sample.values))
     seconds = (time.perf_counter() - begin) / trials
     tell(time_note(seconds * (trials + learning_copies(len(series), dim, copies))))
@@ -227,7 +257,7 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
     choices["strength"] = Choice(trial.strength, weak if trial.strength == WEAK else strong)
     choices["penalty"] = Choice(trial.penalty, "of three, it tells most series apart")
     choices["copies"] = Choice(copies, why)
-    view = Mild(strength=trial.strength)
+    view = view_of(series.kind, strength=trial.strength)
     learner = Spectral(
         encoder=body,
         beside=beside,
@@ -237,6 +267,10 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
         dim=dim,
     )
     return learner, choices
+
+
+def _view_at(kind: Signal, strength: float) -> View:
+    return view_of(kind, strength=strength)
 
 
 def learning_copies(n: int, dim: int, copies: int) -> int:
@@ -262,10 +296,11 @@ def resolve_encoder(
     if isinstance(encoder, Encoder):
         return deepcopy(encoder), {"encoder": Choice(repr(encoder), "given")}
     typed = str(usual.value) if encoder == "auto" else encoder
-    name = find_name("encoder", typed, BUILDERS, SPELLINGS)
+    name = find_name("encoder", typed, ENCODER_NAMES, SPELLINGS)
     why = "given" if encoder != "auto" else usual.reason
-    length = int(np.median(series.lengths))
-    return BUILDERS[name](channels=series.n_channels, length=length, seed=seed), {
+    length, kind = int(np.median(series.lengths)), series.kind
+    body = build_encoder(name, kind=kind, channels=series.n_channels, length=length, seed=seed)
+    return body, {
         "encoder": Choice(name, why),
         "length": Choice(length, "median length of the series; others are encoded as well"),
     }
@@ -276,7 +311,7 @@ def continue_from(
 ) -> tuple[Encoder, dict[str, Choice]]:
     """Return the network of a model; a closed form joins it with random convolutions."""
     model.check(series)
-    body = deepcopy(backbone(model.encoder)).train()
+    body = deepcopy(network_of(model.encoder)).train()
     choice = Choice(repr(body), "of the model that was given, with its weights")
     if not beside_rocket:
         return body, {"encoder": choice}
@@ -291,10 +326,16 @@ def resolve_beside(series: SeriesSet, encoder: Start) -> tuple[Encoder | None, C
     """Return the features beside the learned part: quantiles, unless an encoder makes that void."""
     if isinstance(encoder, Encoder) or encoder == "quantiles":
         return None, Choice("nothing", "an encoder was given: it is used alone")
+    if series.n_channels > _MOST_BESIDE:
+        return None, Choice("nothing", f"{series.n_channels:,} channels: quantiles take too long")
     length = int(np.median(series.lengths))
     why = "convolutions do not see the distribution of values, and views do not change it"
     made = BUILDERS["quantiles"](channels=series.n_channels, length=length)
     return made, Choice("quantiles", why)
+
+
+_MOST_BESIDE = 1000
+"""Channels, such as the pixels of a frame, of which quantiles would be wide and slow."""
 
 
 def copies_for(n: int, steps: int) -> int:

@@ -36,6 +36,7 @@ from selftime.encoders.registry import rebuild, recipe_of
 from selftime.encoders.wrappers.projected import Projected
 from selftime.engine.card import card_tables, card_text
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
+from selftime.engine.symbol_head import HEAD_TENSORS, SymbolHead, read_head
 from selftime.progress import Progress, open_progress
 
 StoredPrecision = Literal["full", "half"]
@@ -87,6 +88,7 @@ class Model(Tabular):
             which a probe compares its scores; or None.
         fingerprints: of every series it was pretrained on; None where that is not known.
         kind: what steps are of the series it reads: measurements, patches of pictures, symbols.
+        head: of texts, what it learned to say of the next symbol or of a hidden one; or None.
     """
 
     encoder: Encoder
@@ -96,6 +98,7 @@ class Model(Tabular):
     reference_bank: Float32[np.ndarray, "K D"] | None = None
     fingerprints: Fingerprints | None = None
     kind: Signal = Measurements()
+    head: SymbolHead | None = None
 
     def __sklearn_clone__(self) -> "Model":
         return self  # nothing changes a model, so estimators can share it
@@ -219,6 +222,7 @@ class Model(Tabular):
             state = {name: t.contiguous() for name, t in self.encoder.state_dict().items()}
             if self.reference_bank is not None:
                 state["reference_bank"] = torch.from_numpy(self.reference_bank)
+            state |= self.head.tensors() if self.head else {}
             state = pack_tensors(state)
             if precision == "half":
                 maps = {*learned_maps(self.encoder), "reference_bank"}
@@ -241,6 +245,7 @@ class Model(Tabular):
             "channels": list(self.channels),
             "kind": self.kind.to_dict(),
             "card": self.card,
+            **({"head": self.head.guessed} if self.head else {}),
         }
 
 
@@ -361,7 +366,9 @@ def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Pa
     scale = scaling.from_dict(config["scaling"], len(channels))
     card = check_card(config["card"])
     bank = state.pop("reference_bank", None)
+    given = {name: state.pop(name) for name in HEAD_TENSORS if name in state}
     encoder = rebuild(config["encoder"], len(channels), state)
+    kind = signal_from(config.get("kind", Measurements().to_dict()))
     if bank is not None:
         if bank.dtype != torch.float32 or bank.ndim != 2 or bank.shape[1] != encoder.dim:
             raise ValueError(f"the reference bank has shape {tuple(bank.shape)}")
@@ -374,7 +381,8 @@ def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Pa
         card=card,
         reference_bank=None if bank is None else bank.numpy(),
         fingerprints=read_seen(folder),
-        kind=signal_from(config.get("kind", Measurements().to_dict())),
+        kind=kind,
+        head=read_head(config.get("head"), given, encoder, kind.symbols),
     )
 
 

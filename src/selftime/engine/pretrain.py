@@ -3,6 +3,7 @@
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,24 @@ from selftime.data.places import check_place
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel, Scaling
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.splits import hold_out_unlabelled
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
-from selftime.encoders.builders import BUILDERS
+from selftime.encoders.builders import ENCODER_NAMES
+from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
+from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
+from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint
 from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
 from selftime.engine.training.run_folder import (
+    GUESSES,
     MODEL,
     ROOM,
     Run,
@@ -41,7 +47,7 @@ from selftime.engine.training.run_folder import (
     run_record,
     write_finished,
 )
-from selftime.engine.training.trainer import Trainer, is_first_process
+from selftime.engine.training.trainer import Trainer, is_first_process, loss_on
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.spectral import leading_axes
 from selftime.progress import Progress, open_progress
@@ -125,21 +131,65 @@ def _pretrain(  # noqa: PLR0913 - as the front door
         if isinstance(learner, ClosedForm):
             kept.check_at_once(card)
     door.tell(memory_note("pretraining", _COPIES_OF_VALUES * series.steps.nbytes + _LEARNING))
+    figures = dict[str, Any]()
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
             until = start + 60 * parse_budget(budget).amount if budget else None
             learned = fit_closed_form(learner, series, scale, seed=seed, until=until, progress=tell)
         elif how is not None:
-            train(Trainer(learner, series, scale, *how, seed), kept, card, tell)
-            learned = with_standard_vectors(learner.encoder, series, scale, seed, dim)
-    card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)}
+            training = trainer_of(learner, series, scale, *how, seed)
+            train(training, kept, card, tell)
+            layer = choices["layer"].value if "layer" in choices else None
+            body = read_from(learner.encoder, layer)
+            learned = with_standard_vectors(body, series, scale, seed, dim)
+            figures = training_figures(training)
+    card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)} | figures
     known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
-    bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind)
+    head = head_of(learner)
+    bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind, head)
     model = with_reference_bank(bare, series, seed)
+    guesses = guesses_of(learner, series, scale, seed) if kept else None
     if kept and is_first_process():
         record = run_record(card, command="pretrain", source=series.source)
-        write_run(kept, model, record, at_once=isinstance(learner, ClosedForm))
+        write_run(kept, model, record, guesses, at_once=isinstance(learner, ClosedForm))
     return model
+
+
+def trainer_of(  # noqa: PLR0913 - all that a run depends on
+    learner: Objective,
+    series: SeriesSet,
+    scale: Scaling,
+    budget: Budget,
+    config: TrainingConfig,
+    seed: int,
+) -> Trainer:
+    """Return a run that learns from all of the series, or from those that are not held out."""
+    share = config.hold_out or 0.0
+    if share * len(series) < _FEWEST_HELD_OUT:
+        if share:
+            door.tell([f"{len(series)} series are too few to hold some out: all are learned from"])
+        return Trainer(learner, series, scale, budget, config, seed)
+    rest, judged = hold_out_unlabelled(series, share, np.random.default_rng([seed, 3]))
+    loss = partial(loss_on, learner, judged, scale, seed)
+    return Trainer(learner, rest, scale, budget, config, seed, held_out_loss=loss)
+
+
+_FEWEST_HELD_OUT = 2
+"""Objectives that compare series need two."""
+
+
+def training_figures(training: Trainer) -> dict[str, Any]:
+    """Return the lowest loss on series that were held out, and its step; nothing without them."""
+    if training.held_out_loss is None:
+        return {}
+    return {"held-out loss": round(training.lowest, 4), "step of it": training.best_step}
+
+
+def read_from(encoder: Encoder, layer: object) -> Encoder:
+    """Return an encoder of mean tokens of a layer; of None, the encoder itself."""
+    if not isinstance(layer, int):
+        return encoder
+    return Layered(encoder=encoder, layer=layer, pooling="mean")
 
 
 _COPIES_OF_VALUES, _LEARNING = 10, 350e6
@@ -153,10 +203,14 @@ def room_for(learner: ClosedForm | Objective, series: int) -> int:
     return ROOM + 8 * series + (3 * STATE_SIZES + 1) * weights
 
 
-def write_run(run: Run, model: Model, record: dict[str, Any], *, at_once: bool) -> None:
-    """Write the model and the record of a finished run to its folder, the record last."""
+def write_run(
+    run: Run, model: Model, record: dict[str, Any], guesses: Guesses | None, *, at_once: bool
+) -> None:
+    """Write the model, guesses and the record of a finished run to its folder, the record last."""
     with run.finish(at_once=at_once) as folder:
         model.save(folder / MODEL, overwrite=True)
+        if guesses:
+            guesses.save(folder / GUESSES)
         if run.complete:
             run.complete(folder, model, as_finished(record))
         write_finished(folder, record)
@@ -164,7 +218,7 @@ def write_run(run: Run, model: Model, record: dict[str, Any], *, at_once: bool) 
 
 def load_start(encoder: Start) -> Start:
     """Return the model, where the folder of one was given."""
-    if not isinstance(encoder, str) or encoder in BUILDERS:
+    if not isinstance(encoder, str) or encoder in ENCODER_NAMES:
         return encoder
     restore(place_of(encoder))
     return load(encoder) if place_of(encoder).is_dir() else encoder

@@ -13,6 +13,7 @@ from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
+from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
@@ -266,7 +267,9 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
 
 def recordings_in(X: Any) -> SeriesSet:
     """Read recordings; an array (T,) is a single one, infinities in arrays are missing."""
-    return read(_finite(X))
+    series = read(_finite(X))
+    check_task("detect", series.kind)
+    return series
 
 
 def series_by_series(series: SeriesSet) -> list[SeriesSet]:

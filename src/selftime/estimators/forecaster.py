@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.frames import frame_head, frame_like
 from selftime.data.readers import read
+from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, model_at
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
@@ -117,6 +118,7 @@ class Forecaster(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn has 
             self.lower,
         )
         series = read(X)
+        check_task("forecast", series.kind)
         with open_progress(self.progress) as progress:
             self.fitted_ = fit_series(series, config, progress)
         self._complete(None)

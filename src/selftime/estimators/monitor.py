@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.readers import read
+from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, model_at
 from selftime.engine.streaming.stream import Stream, StreamConfig, cube_of
 from selftime.tasks.anomaly.novelty import (
@@ -84,6 +85,7 @@ class StreamMonitor:
         every: int = 1,
     ) -> None:
         model = model_at(model)
+        check_task("detect", model.kind)
         self.model, self.rate, self.distance, self.learn = model, rate, distance, learn
         self._config = StreamConfig(None, "auto", window, every)
         self._cool_down, self._first = CoolDown(cool_down), list[np.ndarray]()

@@ -12,7 +12,7 @@ from selftime.data.batch import Batch
 from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.settings import describe
-from selftime.shapes import Embedding
+from selftime.shapes import Embedding, Observed, Values
 
 Averaging = Literal["none", "ema", "mean"]
 AVERAGING: tuple[Averaging, ...] = ("none", "ema", "mean")
@@ -63,6 +63,14 @@ class Step(NamedTuple):
     embeddings: Embedding
 
 
+class Guess(NamedTuple):
+    """Series, True where an objective hid a part of one, and what it makes of the hidden parts."""
+
+    whole: Batch
+    hidden: Observed
+    made: Values
+
+
 SIGNALS = ("series", "images", "text", "sound", "wave", "film")
 """Kinds of signals that objectives may learn from (:mod:`selftime.data.signals`)."""
 FAMILIES = ("contrastive", "without negatives", "masked",
@@ -98,6 +106,10 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Return the loss of one batch; raise a ValueError if nothing can be learned from it."""
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess | None:  # noqa: ARG002
+        """Hide parts of series as in learning, and fill them in; None of one that hides nothing."""
+        return None
 
     def after_step(self, progress: float) -> None:  # noqa: B027 - most methods have no teacher
         """Move teachers; ``progress`` runs from 0 to 1 over the run."""

@@ -1,5 +1,6 @@
 """BERT on series: the codes of hidden patches, and whether one segment follows another."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -9,17 +10,19 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Recipe, Step, check_several
+from selftime.objectives.base import Guess, Objective, Recipe, Step, check_several
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import masked_code_loss, mean_where
-from selftime.objectives.parts.codebook import Codebook
+from selftime.objectives.losses import mean_where
+from selftime.objectives.parts.codebook import words_of
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.patches import (
     Patches,
     check_patch,
     draw_patches,
+    guess_at,
     patch_steps,
     patches_of,
+    steps_of_patches,
     tokens_of_patches,
     trimmed,
 )
@@ -31,15 +34,17 @@ from selftime.views.masks import hidden
 class BERT(Objective):
     """Masked words and next sentence (Devlin et al. 2019, section 3.1), with patches as words.
 
-    The word of a patch is its code in a codebook fitted on a sample. As in the paper one input
-    serves both tasks: segment A, then the true continuation or that of another series. The patch
-    after A is hidden in both cases, and a foreign B has mean and std of the true one, so that
-    neither a jump nor a mean gives the answer.
+    The word of a patch is its code in a codebook fitted on a sample; where steps are symbols it is
+    what the patch holds, and the vocabulary is the codebook. As in the paper one input serves both
+    tasks: segment A, then the true continuation or that of another series. The patch after A is
+    hidden in both cases, and a foreign B of values has mean and std of the true one, so that
+    neither a jump nor a mean gives the answer. There are no segment embeddings (its figure 2): A
+    is always the first half, so that positions say which is which.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
-        codes: words of the codebook.
+        codes: words of the codebook; that of a text is its vocabulary.
         share: of the patches, predicted, at least one of each series; 0.15 in section 3.1.
         seed: draws the weights of the two classifiers.
 
@@ -65,9 +70,10 @@ class BERT(Objective):
         check_share("share", share)
         self.encoder, self.patch, self.codes = encoder, patch, codes
         self.share, self.seed = share, seed
-        self.codebook = Codebook(channels=encoder.channels, patch=patch, codes=codes)
+        self.codebook = words_of(encoder, patch=patch, codes=codes)
+        self.bring = match_moments if encoder.symbols is None else series_of
         rng = weights_from(seed)
-        self.word = linear(encoder.dim, codes, rng)
+        self.word = linear(encoder.dim, self.codebook.width, rng)
         self.follows = linear(encoder.dim, 1, rng)
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
@@ -78,7 +84,7 @@ class BERT(Objective):
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Join segments, select patches, hide most of them, predict their codes."""
         check_several(batch, "half of all series are continued by another series of the batch")
-        both = segments(trimmed(batch), self.patch, rng)
+        both = segments(trimmed(batch), self.patch, rng, self.bring)
         cut = patches_of(both.joined, self.patch)
         some = cut.observed.flatten(2).any(dim=2)  # (B,P)
         selected = draw_patches(some & ~both.apart, self.share, rng)
@@ -87,10 +93,20 @@ class BERT(Objective):
         tokens = distribute(self.encoder, x)  # (B,N,D)
         z = self.encoder.pool(tokens, x)  # (B,D)
         words = self.word(tokens_of_patches(tokens, x, self.encoder, self.patch))  # (B,P,K)
-        codes = masked_code_loss(words, self.codebook(cut), selected)
+        codes = self.codebook.loss(words, cut, selected)
         follows = next_segment_loss(self.follows(z)[:, 0], both.follows, both.asked)
         parts = {"codes": codes.detach(), "next": follows.detach()}
         return Step(codes + follows, parts, z.detach())
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess:
+        """Hide patches of series as they are, and fill in the likeliest words."""
+        x = trimmed(batch)
+        some = patches_of(x, self.patch).observed.flatten(2).any(dim=2)  # (B,P)
+        selected = draw_patches(some, self.share, rng)
+        seen = hidden(x, ~patch_steps(selected, self.patch, x.values.shape[2]))
+        tokens = distribute(self.encoder, seen)  # (B,N,D)
+        words = self.word(tokens_of_patches(tokens, seen, self.encoder, self.patch))  # (B,P,K)
+        return guess_at(x, seen, self.codebook.guesses(words))
 
 
 def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generator) -> Batch:
@@ -99,7 +115,7 @@ def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generato
     Devlin et al. 2019, section 3.1, task 1. A replaced patch keeps its gaps, and its own values
     where the other has gaps.
     """
-    cut, (B, C, T) = patches_of(x, patch), x.values.shape
+    cut, T = patches_of(x, patch), x.values.shape[2]
     fate, pick = uniform(2, *selected.shape, rng=rng, like=x.values)  # (B,P) each
     places = cut.valid.flatten().nonzero()[:, 0]
     other = places[(pick * len(places)).long().clamp(max=len(places) - 1)]  # (B,P)
@@ -107,8 +123,7 @@ def corrupted(x: Batch, selected: Bool[Tensor, "B P"], patch: int, rng: Generato
     masked = selected & (fate < 0.8)
     swapped = (selected & (fate >= 0.8) & (fate < 0.9))[:, :, None, None] & found.observed
     values = torch.where(swapped, found.values, cut.values)  # (B,P,C,L)
-    series = values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
-    return hidden(Batch(series, x.observed), ~patch_steps(masked, patch, T))
+    return hidden(Batch(steps_of_patches(values, T), x.observed), ~patch_steps(masked, patch, T))
 
 
 def next_segment_loss(
@@ -133,11 +148,16 @@ class Segments(NamedTuple):
     apart: Bool[Tensor, "B P"]
 
 
-def segments(x: Batch, patch: int, rng: Generator) -> Segments:
+Bring = Callable[[Batch, Int[Tensor, "B"], Int[Tensor, "B"]], Batch]
+"""Maps series, the steps (B,) at which they go on and the rows (B,) of others to these others."""
+
+
+def segments(x: Batch, patch: int, rng: Generator, bring: Bring | None = None) -> Segments:
     """Continue half of all series by another one (Devlin et al. 2019, section 3.1, task 2).
 
     A is the first half of the patches, rounded down. A foreign B is brought to the mean and the
-    standard deviation of the true one in each channel, so that neither gives the answer away.
+    standard deviation of the true one in each channel, so that neither gives the answer away, or
+    as ``bring`` says.
     """
     B, T = len(x.values), x.values.shape[2]
     start = (-(-x.lengths // patch) // 2).clamp(min=1)  # (B,) patches
@@ -148,7 +168,7 @@ def segments(x: Batch, patch: int, rng: Generator) -> Segments:
     asked = (rest > 0) & (rest[other] > 0)
     follows = (draw[1] < 0.5) | ~asked
     source = torch.where(follows, own, other)
-    ends = match_moments(x, start * patch, source)
+    ends = (bring or match_moments)(x, start * patch, source)
     first, total = start * patch, (start * patch).minimum(x.lengths) + rest[source]
     steps = torch.arange(int(total.max().clamp(min=1)), device=rest.device)
     before = (steps < first[:, None])[:, None]  # (B,1,T')
@@ -170,6 +190,11 @@ def match_moments(x: Batch, begin: Int[Tensor, "B"], source: Int[Tensor, "B"]) -
     moved = (x.values[source] - mean[source]) * scale + mean
     same = source == torch.arange(len(source), device=source.device)
     return Batch(torch.where(same[:, None, None], x.values, moved), x.observed[source])
+
+
+def series_of(x: Batch, begin: Int[Tensor, "B"], source: Int[Tensor, "B"]) -> Batch:  # noqa: ARG001
+    """Return the series of ``source`` as they are."""
+    return Batch(x.values[source], x.observed[source])
 
 
 def moments(

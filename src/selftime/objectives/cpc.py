@@ -90,6 +90,10 @@ class Predictor(nn.Module):
         return torch.einsum("kde,be->bkd", self.weight, context)
 
 
+NEGATIVES = ("series", "own", "both")
+"""Segments that the true one is found among."""
+
+
 class CPC(Objective):
     """Contrastive predictive coding (van den Oord et al. 2018, section 2).
 
@@ -101,7 +105,12 @@ class CPC(Objective):
     Attributes:
         encoder: what is learned.
         ahead: cuts series into a past and the segments that are predicted.
+        negatives: a segment is found among those of other "series", among the others of its "own",
+            or among "both". Section 3.1 compares such choices: speech needs its own segments.
         seed: draws the weights of the predictions.
+
+    Raises:
+        ValueError: negatives that there are not.
     """
 
     family = "contrastive"
@@ -109,34 +118,54 @@ class CPC(Objective):
     signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4, warmup=0.1)
 
-    def __init__(self, *, encoder: Encoder, ahead: Ahead = Ahead(), seed: int = 0) -> None:  # noqa: B008
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        ahead: Ahead = Ahead(),  # noqa: B008
+        negatives: str = "series",
+        seed: int = 0,
+    ) -> None:
         super().__init__()
-        self.encoder, self.ahead, self.seed = encoder, ahead, seed
+        if negatives not in NEGATIVES:
+            raise ValueError(f"got negatives={negatives!r}, wanted one of {', '.join(NEGATIVES)}")
+        self.encoder, self.ahead, self.negatives, self.seed = encoder, ahead, negatives, seed
         self.predict = Predictor(encoder.dim, encoder.dim, ahead.segments, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Cut, encode past and future apart, predict, contrast."""
-        check_negatives(batch)
+        if self.negatives != "own":
+            check_negatives(batch)
         cut = self.ahead(batch, rng)
         context = distribute(self.encoder.embed, cut.before(batch))  # (B,D)
         future = cut.after(batch)
         latents = distribute(self.encoder.embed, future)  # (B*K,D)
         latents = latents.view(len(context), self.ahead.segments, -1)
-        loss = info_nce(self.predict(context), latents, cut.valid(future))
+        valid = cut.valid(future)
+        loss = info_nce(self.predict(context), latents, valid, self.negatives)
         return Step(loss, {}, context.detach())
 
 
 def info_nce(
-    predicted: Float[Tensor, "B K D"], latents: Float[Tensor, "B K D"], valid: Bool[Tensor, "B K"]
+    predicted: Float[Tensor, "B K D"],
+    latents: Float[Tensor, "B K D"],
+    valid: Bool[Tensor, "B K"],
+    negatives: str = "series",
 ) -> Float[Tensor, ""]:
     """InfoNCE over futures (van den Oord et al. 2018, equations 3 and 4); mean over valid segments.
 
-    Series j as the future of series i scores exp(z_jkᵀ W_k c_i). The k-th segment of each series is
-    found among the k-th segments of all; those that are not valid are no negatives either.
+    Segment l of series j scores exp(z_jlᵀ W_k c_i) as the k-th one of the future of series i. It is
+    found among the k-th segments of all series, among all segments of its own, or among both; those
+    that are not valid are no negatives either.
     """
     scores = predicted.transpose(0, 1) @ latents.permute(1, 2, 0)  # (K,B,B), candidates last
-    exists = valid.T  # (K,B)
+    exists, true = valid.T, scores.diagonal(0, 1, 2)  # (K,B)
     others = scores.masked_fill(~exists[:, None], -float("inf"))
+    if negatives != "series":
+        own = predicted @ latents.mT  # (B,K,K), candidates last
+        own = own.masked_fill(~valid[:, None], -float("inf")).transpose(0, 1)  # (K,B,K)
+        itself = torch.eye(len(own), dtype=torch.bool, device=own.device)[:, None]
+        apart = [others, own.masked_fill(itself, -float("inf"))]
+        others = own if negatives == "own" else torch.cat(apart, dim=2)
     others = others.masked_fill(~exists[:, :, None], 0.0)  # rows without a loss stay finite
-    loss = others.logsumexp(dim=2) - scores.diagonal(0, 1, 2)  # (K,B)
-    return mean_where(loss, exists)
+    return mean_where(others.logsumexp(dim=2) - true, exists)

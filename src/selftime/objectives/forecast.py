@@ -7,8 +7,8 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
+from selftime.objectives.patches import Patches
 from selftime.settings import check_count
 from selftime.shapes import Lengths
 from selftime.views.draws import uniform
@@ -54,8 +54,8 @@ class Forecast(Objective):
         now = self.moments(batch, rng)
         z = distribute(self.encoder.embed, crop(batch, now * 0, now))  # (B,D)
         future = future_steps(batch, now, self.horizon)
-        predicted = self.head(z[:, None])[:, 0]  # (B,C,L)
-        return Step(squared_error(predicted, future.values, future.observed), {}, z.detach())
+        wanted = Patches(*(part[:, None] for part in future))  # (B,1,C,L)
+        return Step(self.head.loss(z[:, None], wanted), {}, z.detach())
 
     def moments(self, x: Batch, rng: Generator) -> Lengths:
         """Draw past steps (B,), so few that the horizon follows, else ``least`` of the series."""

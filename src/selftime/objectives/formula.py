@@ -3,17 +3,20 @@
 import inspect
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, nn
 
 from selftime.data.batch import Batch
+from selftime.data.signals import Measurements, Signal
+from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import PATCHES
-from selftime.objectives.base import ClosedForm, Objective, Step
+from selftime.objectives.base import ClosedForm, Guess, Objective, Step
 from selftime.objectives.registry import OBJECTIVES, SPELLINGS
 from selftime.settings import find_name
+from selftime.views.registry import suited
 
 
 class Combined(Objective):
@@ -63,6 +66,11 @@ class Combined(Objective):
             parts[name] = step.loss.detach()
             parts |= {f"{name}: {part}": value for part, value in step.parts.items()}
         return Step(loss, parts, steps[0].embeddings)
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess | None:
+        """Return what the first of them that hides something makes of it."""
+        found = (objective.guess(batch, rng) for objective in self.objectives)
+        return next((guess for guess in found if guess is not None), None)
 
     def after_step(self, progress: float) -> None:
         """Move the teachers of each."""
@@ -131,30 +139,82 @@ def takes_steps(text: str) -> bool:
 
 
 def build_objective(
-    text: str, encoder: Encoder, *, seed: int = 0, length: int | None = None
+    text: str,
+    encoder: Encoder,
+    *,
+    kind: Signal = Measurements(),  # noqa: B008
+    seed: int = 0,
+    length: int | None = None,
 ) -> Objective:
     """Build the named objective or weighted sum on this encoder, with the settings of its paper.
 
-    ``seed`` draws the weights trained beside the encoder. Patches suit series of ``length`` steps;
-    None leaves them as published. An unknown name, or an objective that cannot train this
-    encoder, raises a ValueError.
+    Args:
+        text: a name, or a weighted sum.
+        encoder: that is trained.
+        kind: of the series: views are those of it, and where a step stands for itself (a patch of a
+            picture, a symbol, a frame of a film) so does a token.
+        seed: draws the weights trained beside the encoder.
+        length: steps of the series that patches suit; None leaves them as published.
+
+    Raises:
+        ValueError: an unknown name, an objective that makes no sense for the kind, or one that
+            cannot train this encoder.
     """
     terms = terms_in(text)
-    made = [_on(OBJECTIVES[term.name], encoder, seed, length) for term in terms]
+    check_signal(terms, kind)
+    made = [_on(OBJECTIVES[term.name], encoder, kind, seed, length) for term in terms]
     if len(made) == 1:
         return made[0]
     return Combined(objectives=made, weights=[term.weight for term in terms])
 
 
+def check_signal(terms: Sequence[Term], kind: Signal) -> None:
+    """Raise a ValueError for an objective that makes no sense for a kind; it names those that do.
+
+    Order, for one, is nothing that the patches of a picture have, and symbols cannot be mixed.
+    """
+    for term in terms:
+        if kind.name not in OBJECTIVES[term.name].signals:
+            raise ValueError(
+                f"got {option('objective', term.name)} for {kind.name}, which has nothing to learn "
+                f"there, wanted one of {', '.join(objectives_for(kind))}"
+            )
+
+
+def objectives_for(kind: Signal) -> list[str]:
+    """Return the names of the objectives that make sense for a kind of signal."""
+    return [name for name, method in OBJECTIVES.items() if kind.name in method.signals]
+
+
 def _on(
-    kind: type[ClosedForm] | type[Objective], encoder: Encoder, seed: int, length: int | None
+    method: type[ClosedForm] | type[Objective],
+    encoder: Encoder,
+    kind: Signal,
+    seed: int,
+    length: int | None,
 ) -> Objective:
-    known = inspect.signature(kind).parameters
-    settings = {"seed": seed} if "seed" in known else {}
-    if "patch" in known:
-        settings["patch"] = patch_for(known["patch"].default, encoder.stride or 1, length)
-    made: Objective = kind(encoder=encoder, **settings)  # type: ignore[call-arg, assignment]
+    known = inspect.signature(method).parameters
+    settings = settings_for(method, kind)
+    if "seed" in known:
+        settings["seed"] = seed
+    for name in {"patch", "frame"} & set(known):
+        if kind.name in WHOLE_STEPS:
+            settings[name] = encoder.stride or 1
+        elif name == "patch":
+            settings[name] = patch_for(known[name].default, encoder.stride or 1, length)
+    made: Objective = method(encoder=encoder, **settings)  # type: ignore[call-arg, assignment]
     return made
+
+
+def settings_for(method: type[ClosedForm] | type[Objective], kind: Signal) -> dict[str, Any]:
+    """Return the settings of a method, its views above all, that are others for a kind."""
+    usual = {name: known.default for name, known in inspect.signature(method).parameters.items()}
+    ours = {name: suited(setting, kind) for name, setting in usual.items()}
+    return {name: setting for name, setting in ours.items() if setting is not usual[name]}
+
+
+WHOLE_STEPS = ("images", "text", "film")
+"""Kinds whose steps stand for themselves, and are not samples of a curve: one is one patch."""
 
 
 def patch_for(published: int, stride: int, length: int | None) -> int:

@@ -5,19 +5,20 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.objectives.base import Objective, Recipe, Step
+from selftime.objectives.base import Guess, Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.objectives.patches import (
     check_patch,
     draw_patches,
+    guess_at,
     patch_steps,
     patches_of,
     tokens_of_patches,
     trimmed,
 )
 from selftime.settings import check_share
+from selftime.shapes import Tokens
 from selftime.views.masks import hidden
 
 
@@ -26,7 +27,7 @@ class MaskedPatches(Objective):
 
     Hidden patches enter the encoder as missing, which networks read as 0. Every channel has its
     own hidden patches where the encoder keeps channels apart, and all have the same where it does
-    not. A linear map of the mean token of a patch gives its values.
+    not. A linear map of the mean token of a patch gives its values, or its symbols.
 
     Attributes:
         encoder: what is learned; it must have tokens along time.
@@ -53,12 +54,22 @@ class MaskedPatches(Objective):
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Hide patches, encode, predict their values."""
+        x, seen, tokens = self.encode_rest(batch, rng)
+        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
+        each = tokens_of_patches(tokens, seen, self.encoder, self.patch)
+        return Step(self.head.loss(each, wanted), {}, self.encoder.pool(tokens, seen).detach())
+
+    def guess(self, batch: Batch, rng: Generator) -> Guess:
+        """Hide patches and fill them in."""
+        x, seen, tokens = self.encode_rest(batch, rng)
+        each = tokens_of_patches(tokens, seen, self.encoder, self.patch)
+        return guess_at(x, seen, self.head.content.guesses(self.head(each)))
+
+    def encode_rest(self, batch: Batch, rng: Generator) -> tuple[Batch, Batch, Tokens]:
+        """Return series, what was seen of them, and its tokens (B,N,D)."""
         x = trimmed(batch)
         seen = hidden(x, self.draw_keep(x, rng))
-        tokens = distribute(self.encoder, seen)  # (B,N,D)
-        made = self.head(tokens_of_patches(tokens, seen, self.encoder, self.patch))
-        wanted = patches_of(Batch(x.values, x.observed & ~seen.observed), self.patch)
-        return Step(squared_error(made, *wanted), {}, self.encoder.pool(tokens, seen).detach())
+        return x, seen, distribute(self.encoder, seen)
 
     def draw_keep(self, x: Batch, rng: Generator) -> Bool[Tensor, "B C T"]:
         """Draw the steps of the patches that stay visible."""

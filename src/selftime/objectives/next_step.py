@@ -8,7 +8,6 @@ from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import squared_error
 from selftime.objectives.parts.heads import PatchHead
 from selftime.objectives.patches import Patches
 from selftime.settings import check_count
@@ -58,8 +57,7 @@ class NextStep(Objective):
         x = self.view(batch, rng)
         tokens = distribute(self.encoder, x)  # (B,N,D)
         wanted = frames_after(x, self.encoder.stride or 1, self.frame)
-        loss = squared_error(self.head(tokens), wanted.values, wanted.observed)
-        return Step(loss, {}, self.encoder.pool(tokens, x).detach())
+        return Step(self.head.loss(tokens, wanted), {}, self.encoder.pool(tokens, x).detach())
 
 
 def frames_after(x: Batch, stride: int, size: int) -> Patches:

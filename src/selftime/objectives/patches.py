@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from selftime.data.batch import Batch
 from selftime.door import option
 from selftime.encoders.base import Encoder, valid_tokens
+from selftime.objectives.base import Guess
 from selftime.objectives.distributed import distribute
 from selftime.shapes import Embedding, Tokens
 from selftime.views.draws import uniform
@@ -37,6 +38,17 @@ def patches_of(x: Batch, size: int) -> Patches:
     return Patches(*(part.view(B, C, -1, size).transpose(1, 2) for part in padded))
 
 
+def steps_of_patches(values: Float[Tensor, "B P C L"], T: int) -> Float[Tensor, "B C {T}"]:
+    """Return the first ``T`` steps of the series that patches make."""
+    B, _, C, _ = values.shape
+    return values.transpose(1, 2).reshape(B, C, -1)[:, :, :T]
+
+
+def guess_at(x: Batch, seen: Batch, made: Float[Tensor, "B P C L"]) -> Guess:
+    """Return series with the patches that were made of what was not seen of them."""
+    return Guess(x, x.observed & ~seen.observed, steps_of_patches(made, x.values.shape[2]))
+
+
 def tokens_of_patches(
     tokens: Tokens, x: Batch, encoder: Encoder, size: int
 ) -> Float[Tensor, "B P D"]:
@@ -47,6 +59,13 @@ def tokens_of_patches(
     total = F.pad(tokens * valid, (0, 0, 0, -N % each)).view(B, -1, each, D).sum(dim=2)
     count = F.pad(valid, (0, 0, 0, -N % each)).view(B, -1, each, 1).sum(dim=2)
     return total / count.clamp(min=1)
+
+
+def patch_columns(encoder: Encoder, size: int) -> int | None:
+    """Return the patches in a row, where tokens lie on a grid and rows are whole patches."""
+    each = size // (encoder.stride or size)
+    whole = encoder.columns is not None and encoder.columns % each == 0
+    return encoder.columns // each if encoder.columns is not None and whole else None
 
 
 def check_patch(encoder: Encoder, size: int) -> None:

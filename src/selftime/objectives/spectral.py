@@ -1,5 +1,6 @@
 """Spectral: features that identify a series are kept, those that augmentation moves scaled away."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -195,7 +196,18 @@ class Trial(NamedTuple):
     penalty: float
 
 
-def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
+def mild_at(strength: float) -> View:
+    """Return the usual view of measurements at a strength."""
+    return Mild(strength=strength)
+
+
+Views = Callable[[float], View]
+"""Returns a view at a strength."""
+
+
+def choose_strength(
+    encoder: Encoder, sample: Batch, rng: Generator, view_at: Views = mild_at
+) -> Trial:
     """Choose the strongest of three augmentations under which series are still found again.
 
     At the medium strength, and if that is safe at the strong one, an encoder is learned from views
@@ -204,22 +216,28 @@ def choose_strength(encoder: Encoder, sample: Batch, rng: Generator) -> Trial:
     other it teaches the encoder to ignore what distinguishes them. The penalty finds the
     most. Where medium is not safe, the answer is the weak one with what the medium one found.
     """
-    medium = best_trial(encoder, sample, MEDIUM, rng)
+    medium = best_trial(encoder, sample, MEDIUM, rng, view_at)
     if medium.found < MIN_RETRIEVAL:
         return Trial(medium.found, WEAK, PENALTY_GRID[0])
-    strong = best_trial(encoder, sample, STRONG, rng)
+    strong = best_trial(encoder, sample, STRONG, rng, view_at)
     return strong if strong.found >= MIN_RETRIEVAL else medium
 
 
-def best_trial(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> Trial:
+def best_trial(
+    encoder: Encoder, sample: Batch, strength: float, rng: Generator, view_at: Views = mild_at
+) -> Trial:
     """Return the trial with the penalty that finds most; the first of them where several do."""
-    return max(trials(encoder, sample, strength, rng), key=lambda trial: trial.found)
+    tried = trials(encoder, sample, strength, rng, view_at)
+    return max(tried, key=lambda trial: trial.found)
 
 
-def trials(encoder: Encoder, sample: Batch, strength: float, rng: Generator) -> list[Trial]:
+def trials(
+    encoder: Encoder, sample: Batch, strength: float, rng: Generator, view_at: Views = mild_at
+) -> list[Trial]:
     """Measure the share of series found again at one strength, for each penalty."""
-    view = Mild(strength=strength)
-    objective = Spectral(encoder=encoder, view=view, copies=_TRIAL_COPIES, dim=_TRIAL_DIM)
+    objective = Spectral(
+        encoder=encoder, view=view_at(strength), copies=_TRIAL_COPIES, dim=_TRIAL_DIM
+    )
     objective.prepare(sample, rng)
     moments = objective.accumulate(sample, rng)
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series

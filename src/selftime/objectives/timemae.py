@@ -6,16 +6,17 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.networks.attention import TransformerLayer, attention_mask, sinusoids
+from selftime.encoders.networks.attention import TransformerLayer, attention_mask, position_waves
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
-from selftime.objectives.losses import masked_code_loss, mean_where
-from selftime.objectives.parts.codebook import Codebook
+from selftime.objectives.losses import mean_where
+from selftime.objectives.parts.codebook import words_of
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.parts.teacher import Teacher, patch_targets
 from selftime.objectives.patches import (
     check_patch,
     draw_patches,
+    patch_columns,
     patch_steps,
     patches_of,
     tokens_of_patches,
@@ -38,7 +39,7 @@ class TimeMAE(Objective):
     Attributes:
         encoder: what is learned; it must have tokens along time.
         patch: steps of a patch, a multiple of the encoder's stride.
-        codes: of the codebook.
+        codes: of the codebook; that of a text is its vocabulary.
         share: of the patches, hidden; at least one of each series.
         momentum: of the teacher at the beginning; it rises to 1 along half a cosine.
         seed: draws the weights of all but the encoder.
@@ -66,11 +67,11 @@ class TimeMAE(Objective):
         check_share("share", share)
         self.encoder, self.patch, self.codes = encoder, patch, codes
         self.share, self.momentum, self.seed = share, momentum, seed
-        self.codebook = Codebook(channels=encoder.channels, patch=patch, codes=codes)
+        self.codebook = words_of(encoder, patch=patch, codes=codes)
         self.teacher = Teacher(encoder, momentum=momentum, schedule="cosine")
         rng = weights_from(seed)
-        self.queries = Queries(encoder.dim, rng)
-        self.word = linear(_WIDTH, codes, rng)
+        self.queries = Queries(encoder.dim, rng, columns=patch_columns(encoder, patch))
+        self.word = linear(_WIDTH, self.codebook.width, rng)
         self.token = linear(_WIDTH, encoder.dim, rng)
 
     def prepare(self, sample: Batch, rng: Generator) -> None:
@@ -90,7 +91,7 @@ class TimeMAE(Objective):
         visible = tokens_of_patches(tokens, seen, self.encoder, self.patch)  # (B,P,D)
         asked = self.queries(visible, cut.valid & ~selected)  # (B,P,W)
         targets = patch_targets(self.teacher, hidden(x, masked), self.patch)
-        codes = masked_code_loss(self.word(asked), self.codebook(cut), selected)
+        codes = self.codebook.loss(self.word(asked), cut, selected)
         vectors = masked_vector_loss(self.token(asked), targets, selected)
         parts = {"codes": codes.detach(), "vectors": vectors.detach()}
         return Step(codes + vectors, parts, self.encoder.pool(tokens, seen).detach())
@@ -106,8 +107,9 @@ class Queries(nn.Module):
     A query is the mask token with its position; queries do not see one another.
     """
 
-    def __init__(self, dim: int, rng: Generator) -> None:
+    def __init__(self, dim: int, rng: Generator, *, columns: int | None = None) -> None:
         super().__init__()
+        self.columns = columns
         self.narrow = linear(dim, _WIDTH, rng)
         self.mask_token = nn.Parameter(torch.randn(_WIDTH, generator=rng) / _WIDTH**0.5)
         self.layers = nn.ModuleList(
@@ -121,7 +123,7 @@ class Queries(nn.Module):
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         shown = visible[:, :, None]
         given = torch.where(shown, self.narrow(tokens), self.mask_token)
-        h = given = given + sinusoids(place, _WIDTH).to(given.dtype)
+        h = given = given + position_waves(place, _WIDTH, self.columns).to(given.dtype)
         for layer in self.layers:
             h = torch.where(shown, given, layer(h, attention_mask(visible)))
         return h

@@ -45,7 +45,8 @@ class TS2Vec(Objective):
 
     family = "contrastive"
     suits = "one vector per step is wanted as well: detection, forecasting, long recordings"
-    signals = ("series", "text", "sound", "wave", "film")
+    signals = ("series", "text", "sound", "film")
+    """No waveforms, of which a single sample says nothing; no pictures, which have no time."""
     recipe = Recipe(batch_size=8, warmup=0.0, cosine=False, averaging="mean")
 
     def __init__(

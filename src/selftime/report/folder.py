@@ -12,11 +12,14 @@ from matplotlib.figure import Figure
 from selftime.data.files import place_of, restore, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements, Signal
+from selftime.engine.guesses import read_guesses
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.monitoring.monitors import MONITORS
 from selftime.engine.training.run_folder import (
     COMPARISON,
     EVALUATION,
+    GUESSES,
     MODEL,
     RACE,
     REPORT,
@@ -52,9 +55,9 @@ from selftime.tasks.comparison.compare import (
     comparison_to_dict,
 )
 from selftime.tasks.evaluation.evaluation import Evaluation, evaluate_shots
+from selftime.views import registry
 from selftime.views.masks import RandomMask, hidden
-from selftime.views.mild import Mild, View
-from selftime.views.registry import VIEWS
+from selftime.views.mild import View
 
 FILES = {
     "run": RUN_FILE,
@@ -270,6 +273,7 @@ class RunFolder:
         self, shown: SeriesSet | None, model: Model | None, series: Mapping[str, SeriesSet]
     ) -> Content:
         left_out = [BARE] if shown is None else [NO_MODEL] if model is None else []
+        kind = shown.kind if shown else Measurements()
         return Content(
             run=self.run,
             series=shown,
@@ -281,8 +285,9 @@ class RunFolder:
                 for record in self.metrics
                 for one in record.get("warnings", ())
             ],
-            views={"learned from": view_of(self.run["settings"])}
-            | views_for(shown.n_channels if shown else 1),
+            guesses=read_guesses(self.path / GUESSES),
+            views={"learned from": view_of(self.run["settings"], kind)}
+            | views_for(kind, shown.n_channels if shown else 1),
             comparison=self.comparison,
             strategies=self.files.get("strategies", {}),
             evaluation=self.evaluation,
@@ -376,15 +381,16 @@ def _add_results(model_folder: Path, comparison: Comparison, found: Evaluation) 
     write_text(card, "\n".join([*parts, evaluation_section(found)]))
 
 
-def views_for(channels: int) -> dict[str, View]:
+def views_for(kind: Signal, channels: int) -> dict[str, View]:
     """Return the views of the gallery, beside the one that was learned from."""
-    return {name: view for name, view in VIEWS.items() if channels > 1 or name not in ACROSS}
+    found = registry.views_for(kind)
+    return {name: view for name, view in found.items() if channels > 1 or name not in ACROSS}
 
 
-def view_of(settings: Mapping[str, Any]) -> View:
+def view_of(settings: Mapping[str, Any], kind: Signal) -> View:
     """Return the view that the objective saw, by the settings of the run."""
     if "strength" in settings:
-        return Mild(strength=float(settings["strength"]["value"]))
+        return registry.view_of(kind, strength=float(settings["strength"]["value"]))
     if settings.get("objective", {}).get("value") == "ts2vec":
         return lambda x, rng: hidden(x, RandomMask()(x, rng))
-    return Mild()
+    return registry.view_of(kind)

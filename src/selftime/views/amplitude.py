@@ -7,7 +7,7 @@ from torch.nn.functional import pad
 
 from selftime.data.batch import Batch
 from selftime.settings import check_count, check_share, check_strength
-from selftime.views.draws import normal, smooth_curves, uniform
+from selftime.views.draws import either_way, normal, smooth_curves, uniform
 
 _PerChannel = Float[Tensor, "B C"]
 
@@ -36,6 +36,17 @@ def channel_std(x: Batch) -> _PerChannel:
     return ((rest.square().sum(dim=2, keepdim=True) / count).sqrt() * size)[:, :, 0]
 
 
+def moments_of_all(x: Batch) -> tuple[Float[Tensor, "B 1 1"], Float[Tensor, "B 1 1"]]:
+    """Return mean and deviation of each series over all that was observed; 0 of nothing."""
+    count = x.observed.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+    size = size_where_large(x).amax(dim=1, keepdim=True)
+    values = x.values.masked_fill(~x.observed, 0) / size
+    mean = values.sum(dim=(1, 2), keepdim=True) / count
+    rest = (values - mean).masked_fill(~x.observed, 0)
+    std = (rest.square().sum(dim=(1, 2), keepdim=True) / count).sqrt()
+    return mean * size, std * size
+
+
 _SQUARED = 1e15
 """Size up to which values are squared and summed as they are."""
 
@@ -59,6 +70,41 @@ def scale(x: Batch, rng: Generator, *, strength: float = 0.1) -> Batch:
 def scaled(x: Batch, factors: _PerChannel) -> Batch:
     """Return ``values * factor``."""
     return _with_values(x, x.values * factors[:, :, None])
+
+
+def light(
+    x: Batch, rng: Generator, *, strength: float = 0.2, contrast: float | None = None
+) -> Batch:
+    """Change brightness and contrast of each series as a whole.
+
+    Brightness and contrast jitter (Howard 2013, *Some improvements on deep convolutional neural
+    network based image classification*, section 2), uniform. Brightness moves by up to
+    ``strength`` standard deviations of the series over all its channels; differences from its mean
+    grow by up to the share ``contrast``, which is ``strength`` too when None.
+    """
+    check_strength("strength", strength)
+    bend = strength if contrast is None else contrast
+    check_strength("contrast", bend)
+    by, times = either_way(2, len(x.values), rng=rng, like=x.values)
+    return lit(x, strength * by, 1 + bend * times)
+
+
+def lit(x: Batch, by: Float[Tensor, "B"], times: Float[Tensor, "B"]) -> Batch:
+    """Return ``mean + (values - mean) * times + std * by`` of each series over all channels."""
+    mean, std = moments_of_all(x)
+    moved = mean + (x.values - mean) * times[:, None, None] + std * by[:, None, None]
+    return _with_values(x, moved)
+
+
+def loudness(x: Batch, rng: Generator, *, strength: float = 0.2) -> Batch:
+    """Make each sound louder or softer: one constant is added to the logarithms of its energy.
+
+    A gain, as of the distance to a microphone. ``strength`` is the deviation of the constant, in
+    standard deviations of the series over all its channels.
+    """
+    check_strength("strength", strength)
+    by = strength * normal(len(x.values), rng=rng, like=x.values)
+    return lit(x, by, torch.ones_like(by))
 
 
 def magnitude_warp(x: Batch, rng: Generator, *, strength: float = 0.2, knots: int = 6) -> Batch:

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
 from selftime.settings import check_count, check_share
-from selftime.shapes import Lengths
+from selftime.shapes import Lengths, Observed
 from selftime.views.draws import uniform
 
 Keep = Bool[Tensor, "B *C T"]
@@ -86,11 +86,40 @@ def hidden(x: Batch, keep: Keep) -> Batch:
     The last step of a series carries its length: where ``keep`` would hide all of it, it stays.
     So the steps to predict are ``x.observed & ~hidden(x, keep).observed``.
     """
-    left = x.observed & (keep if keep.ndim == 3 else keep[:, None])
-    steps = torch.arange(x.values.shape[2], device=keep.device)
+    return Batch(
+        x.values, with_last_steps(x.observed & (keep if keep.ndim == 3 else keep[:, None]), x)
+    )
+
+
+def with_last_steps(left: Observed, x: Batch) -> Observed:
+    """Return what is left of the observed values, and the last step of a series that lost it."""
+    steps = torch.arange(x.values.shape[2], device=left.device)
     last = steps == x.lengths[:, None, None] - 1  # (B,1,T)
     lost = ~(left & last).any(dim=(1, 2), keepdim=True)  # (B,1,1)
-    return Batch(x.values, left | (x.observed & last & lost))
+    return left | (x.observed & last & lost)
+
+
+def step_mask(x: Batch, rng: Generator, *, share: float = 0.15) -> Batch:
+    """Hide some steps, each on its own, in all channels: symbols of a text, frames of a film.
+
+    Dropped words (Iyyer et al. 2015, *Deep unordered composition rivals syntactic methods for text
+    classification*, section 3.1), with the default share of Devlin et al. (2019, section 3.1).
+    """
+    return hidden(x, RandomMask(share=share)(x, rng))
+
+
+def band_mask(x: Batch, rng: Generator, *, share: float = 0.2) -> Batch:
+    """Hide a band of neighbouring channels, in each series another one.
+
+    Frequency masking (Park et al. 2019, *SpecAugment*, section 2), where channels are bands from
+    low to high. The width is uniform up to ``share`` of them, rounded to whole channels.
+    """
+    check_share("share", share)
+    B, C, T = x.values.shape
+    lies, wide = uniform(2, B, 1, rng=rng, like=x.values)
+    count = torch.full_like(lies[:, 0], C).long()
+    keep = outside_blocks(count, C, lies, share * wide)  # (B,C)
+    return hidden(x, keep[:, :, None].expand(B, C, T))
 
 
 def channel_dropout(x: Batch, rng: Generator, *, chance: float = 0.2) -> Batch:

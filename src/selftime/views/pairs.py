@@ -111,12 +111,29 @@ def crop(x: Batch, begin: Int[Tensor, "B"], length: Int[Tensor, "B"]) -> Batch:
 class Fixed(partial[Batch]):
     """A view with other settings than its own: ``Fixed(jitter, strength=0.3)``.
 
-    Its repr shows them and no address, for the model card.
+    Its repr shows them and no address, for the model card; its docstring is that of the view.
     """
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.func.__doc__
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.keywords.items())
         return f"{self.func.__name__}({settings})"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Several views, one after the other."""
+
+    views: tuple[View, ...]
+
+    def __call__(self, x: Batch, rng: Generator) -> Batch:
+        """Return the series after all of them."""
+        for view in self.views:
+            x = view(x, rng)
+        return x
 
 
 def same(x: Batch, rng: Generator) -> Batch:  # noqa: ARG001

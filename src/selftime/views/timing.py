@@ -1,4 +1,4 @@
-"""Views that change time: each makes positions, at which the series is interpolated."""
+"""Views that change time: each makes positions, at which the series is interpolated, or swaps."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -186,3 +186,26 @@ def permuted(
     segment = (ends[:, :, None] <= steps).sum(dim=1)  # (B,T)
     rank = ranks.gather(1, segment).masked_fill(steps >= lengths[:, None], torch.inf)
     return positions.gather(1, rank.argsort(dim=1, stable=True))
+
+
+def swap_neighbours(x: Batch, rng: Generator, *, chance: float = 0.1) -> Batch:
+    """Swap some steps with their neighbours, whole: nothing is interpolated.
+
+    Random swap of words (Wei & Zou 2019, *EDA*, section 2), here of neighbours: a sentence with
+    two letters swapped is still read. Pairs begin at every other step, the first or the second of
+    a series; each is swapped with a ``chance``. The last step stays, because it carries the length.
+    """
+    check_share("chance", chance)
+    B, _, T = x.values.shape
+    swaps = uniform(B, T, rng=rng, like=x.values) < chance
+    second = uniform(B, rng=rng, like=x.values) < 0.5
+    return swapped_neighbours(x, swaps, second)
+
+
+def swapped_neighbours(x: Batch, swaps: Bool[Tensor, "B T"], second: Bool[Tensor, "B"]) -> Batch:
+    """Swap steps t and t + 1 where ``swaps`` is True at t: even t, or odd ones for ``second``."""
+    steps = torch.arange(x.values.shape[2], device=swaps.device)
+    begins = swaps & (steps % 2 == second[:, None]) & (steps + 2 < x.lengths[:, None])
+    ends = begins.roll(1, dims=1)  # nothing begins at the last step
+    source = steps + begins.long() - ends.long()
+    return Batch(*(gather_steps(part, source) for part in x))

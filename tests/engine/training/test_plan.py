@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftime.engine.choices import default_budget
+from selftime.engine.defaults import default_budget
 from selftime.engine.training.config import UNITS, Budget, TrainingConfig, parse_budget
 from selftime.objectives.base import Recipe
 

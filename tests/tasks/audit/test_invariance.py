@@ -9,6 +9,8 @@ import torch
 
 import selftime as st
 from selftime.data.batch import Batch
+from selftime.data.pixels import pixels_to_patches
+from selftime.data.signals import Images
 from selftime.data.splits import folds_by_class
 from selftime.report.pictures.audit import audit_notes, audit_picture, audit_table
 from selftime.tasks.audit import views as invariance
@@ -25,7 +27,7 @@ from selftime.tasks.audit.advice import (
 from selftime.tasks.comparison.gain import Gain
 from selftime.tasks.probing.probe import Probe
 from selftime.views.mild import Mild
-from selftime.views.registry import VIEW_STRENGTHS, VIEWS
+from selftime.views.registry import VIEW_STRENGTHS, VIEWS, strengths_for
 
 
 def ramps(n: int = 24) -> st.SeriesSet:
@@ -52,7 +54,7 @@ def waves(n: int = 24) -> st.SeriesSet:
 def few(monkeypatch):
     """Only some of the views, for tests that do not ask about the others."""
     some = {name: VIEW_STRENGTHS[name] for name in ("flip", "jitter", "rotate")}
-    monkeypatch.setattr(invariance, "VIEW_STRENGTHS", some)
+    monkeypatch.setattr(invariance, "strengths_for", lambda kind: some)
 
 
 def of(found: Invariance, name: str) -> ViewAudit:
@@ -79,7 +81,7 @@ def test_on_ramps_flip_and_reverse_destroy_labels_and_nothing_else_does(on_ramps
 def test_on_frequencies_flip_and_reverse_are_safe(monkeypatch):
     names = ("flip", "reverse", "smooth")
     monkeypatch.setattr(
-        invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in names}
+        invariance, "strengths_for", lambda kind: {name: VIEW_STRENGTHS[name] for name in names}
     )
     found = st.inspect_views(waves())
     assert of(found, "flip").verdict == of(found, "reverse").verdict == SAFE
@@ -228,3 +230,19 @@ def test_the_picture_shows_every_view_and_what_is_suggested(on_ramps):
     words = {t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))}
     assert set(VIEWS) | {"A title", DESTROYS, SAFE, "lost for good"} <= words
     assert len(figure.axes) == 4
+
+
+def test_pictures_are_audited_with_views_of_pictures(monkeypatch):
+    kind = Images(height=8, width=8, patch=4)
+    chosen = ("mirror", "cut_out")
+    some = {name: strengths_for(kind)[name] for name in chosen}
+    monkeypatch.setattr(invariance, "strengths_for", lambda kind: some if kind.columns else {})
+    rng = np.random.default_rng(0)
+    pictures = 0.1 * rng.normal(size=(24, 8, 8))
+    pictures[:12, :, 1:3] += 1  # a bar at the left, or at the right
+    pictures[12:, :, 5:7] += 1
+    pixels = torch.from_numpy(pictures[:, None]).float()
+    patches = st.SeriesSet.of(pixels_to_patches(pixels, kind).numpy(), np.repeat(["l", "r"], 12))
+    found = st.inspect_views(replace(patches, kind=kind))
+    assert {audit.name for audit in found.views} == set(chosen)
+    assert of(found, "mirror").verdict == DESTROYS, found.to_dict()

@@ -92,6 +92,24 @@ def sinusoids(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
+def grid_sinusoids(places: Float[Tensor, "..."], dim: int, columns: int) -> Float[Tensor, "..."]:
+    """:func:`sinusoids` of the row, then of the column (…,dim), of places on a grid.
+
+    The two-dimensional positions of He et al. 2022, A.1: half of the features say the row.
+    """
+    row = places.div(columns, rounding_mode="floor")
+    return torch.cat([sinusoids(at, dim // 2) for at in (row, places - row * columns)], dim=-1)
+
+
+def position_waves(
+    places: Float[Tensor, "..."], dim: int, columns: int | None
+) -> Float[Tensor, "..."]:
+    """Waves (…,dim) that say where tokens are: in time, or on a grid of so many columns."""
+    if columns is None:
+        return sinusoids(places, dim)
+    return grid_sinusoids(places, dim, columns)
+
+
 def rotary_cos_sin(places: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     """Cosines and sines (2,…,dim/2) by which pairs of features turn (Su et al. 2021, eq. 34).
 
@@ -117,12 +135,16 @@ def apply_rotary(
 
 
 class Size(NamedTuple):
-    """Tokens of a usual series, their width D, heads, and whether length must stay unknown."""
+    """Tokens of a usual series, their width D, heads, and whether length must stay unknown.
+
+    ``columns`` are the tokens in a row, where they lie on a grid.
+    """
 
     rows: int
     dim: int
     heads: int
     causal: bool
+    columns: int | None = None
 
 
 class LearnedPositions(nn.Module):
@@ -167,6 +189,25 @@ class SinePositions(nn.Module):
         return h + sinusoids(places.to(h.dtype), self.dim).to(h.dtype), None
 
 
+class GridPositions(nn.Module):
+    """Sines and cosines of row and column are added to each token (He et al. 2022, A.1)."""
+
+    def __init__(self, size: Size, rng: Generator) -> None:  # noqa: ARG002
+        super().__init__()
+        if size.columns is None or size.dim % 4:
+            raise ValueError(
+                f"got positions='grid' for tokens of {size.dim} numbers in rows of {size.columns}, "
+                "wanted an embedder of a grid, such as GridEmbedder, and a multiple of 4 numbers"
+            )
+        self.dim, self.columns = size.dim, size.columns
+
+    def forward(
+        self, h: Tokens, places: Int[Tensor, "B N"], counts: Lengths
+    ) -> tuple[Tokens, None]:
+        """Tokens (B,N,D) with their positions, in as many rows as there are."""
+        return h + grid_sinusoids(places.to(h.dtype), self.dim, self.columns).to(h.dtype), None
+
+
 class RotaryPositions(nn.Module):
     """Queries and keys turn, so that attention knows distances alone (Su et al. 2021)."""
 
@@ -185,6 +226,7 @@ POSITIONS: dict[str, Callable[[Size, Generator], nn.Module]] = {
     "learned": LearnedPositions,
     "sines": SinePositions,
     "rotary": RotaryPositions,
+    "grid": GridPositions,
 }
 """Positions by the names that settings hold."""
 

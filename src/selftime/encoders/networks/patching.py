@@ -1,17 +1,48 @@
-"""Patches as tokens: pieces of a series, each mapped linearly to a vector."""
+"""Embedders, which make tokens of a series; and patches, mapped linearly, as the first of them."""
+
+from abc import abstractmethod
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
-from selftime.encoders.base import Encoder, network_input
+from selftime.encoders.base import Encoder, check_channels, network_input
 from selftime.encoders.networks.attention import xavier_linear
 from selftime.shapes import Embedding, Tokens
 
 
-class PatchEmbedder(Encoder):
+class Embedder(nn.Module):
+    """All that encoders share whose tokens a Transformer, or any other encoder, takes.
+
+    A token is made from steps around its own, ``patch`` of them from its first on, and of none
+    after it where that is the stride. Series of more than ``length`` steps work too. ``columns``
+    says that tokens lie on a grid, and ``symbols`` that steps are symbols.
+    """
+
+    channels: int
+    length: int
+    dim: int
+    stride: int
+    patch: int
+    symbols: int | None
+    columns: int | None
+
+    @abstractmethod
+    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
+        """Tokens (B,K,D) at some places, where that can be without making the others."""
+
+    def forward(self, x: Batch) -> Tokens:
+        """All tokens (B,N,D), N = ceil(T / stride)."""
+        return self.tokens_at(x, all_places(x, self.stride))
+
+    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
+        """The mean (B,D) of the tokens with observed values."""
+        return mean_or_first(tokens, observed_tokens(x, self.stride))
+
+
+class PatchEmbedder(Embedder, Encoder):
     """One linear map of every patch of a series (Nie et al. 2023, section 3.1).
 
     Token n reads ``patch`` steps from step n·stride on, all channels together. Steps not observed
@@ -54,10 +85,6 @@ class PatchEmbedder(Encoder):
         self.dim, self.seed = dim, seed
         self.map = xavier_linear(channels * patch, dim, Generator().manual_seed(seed))
 
-    def forward(self, x: Batch) -> Tokens:
-        """One token a patch (B,N,D)."""
-        return self.tokens_at(x, all_places(x, self.stride))
-
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) of the patches at some places; no other patch is mapped."""
         patches = extract_patches(x, self.patch, self.stride)  # (B,N,C·L)
@@ -65,9 +92,48 @@ class PatchEmbedder(Encoder):
         tokens: Tensor = self.map(selected)
         return tokens
 
-    def pool(self, tokens: Tokens, x: Batch) -> Embedding:
-        """The mean (B,D) of the tokens with observed values."""
-        return mean_or_first(tokens, observed_tokens(x, self.stride))
+
+class GridEmbedder(Embedder, Encoder):
+    """One linear map of every step: patches of a picture (Dosovitskiy et al. 2021, equation 1).
+
+    Steps lie in rows on a grid, one after another, and a step not observed enters as 0.
+
+    Attributes:
+        channels: C, the pixels of a patch.
+        rows: of the grid.
+        columns: of the grid.
+        dim: D, of the tokens.
+        seed: draws the initial weights.
+
+    Raises:
+        ValueError: a grid without steps.
+    """
+
+    stride = patch = 1
+
+    def __init__(
+        self, *, channels: int, rows: int, columns: int, dim: int = 128, seed: int = 0
+    ) -> None:
+        super().__init__()
+        if min(rows, columns) < 1:
+            raise ValueError(f"got {rows} rows of {columns} steps, wanted at least 1 of 1")
+        self.channels, self.rows, self.columns, self.dim = channels, rows, columns, dim
+        self.seed, self.length = seed, rows * columns
+        self.map = xavier_linear(channels, dim, Generator().manual_seed(seed))
+
+    def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
+        """Tokens (B,K,D) of the steps at some places; no other step is mapped."""
+        tokens: Tensor = self.map(steps_at_places(self, x, places))
+        return tokens
+
+
+def steps_at_places(
+    embedder: Encoder, x: Batch, places: Int[Tensor, "B K"]
+) -> Float[Tensor, "B K C"]:
+    """Values of the steps at some places, all channels of each together; 0 where not observed."""
+    check_channels(embedder, x)
+    index = places[:, None].expand(-1, x.values.shape[1], -1)
+    return network_input(x).gather(2, index).transpose(1, 2)
 
 
 def all_places(x: Batch, stride: int) -> Int[Tensor, "B N"]:

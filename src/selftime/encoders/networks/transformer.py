@@ -1,4 +1,4 @@
-"""Transformers over patches, and a token of its own for the series as a whole."""
+"""Transformers over the tokens of an embedder, and a token of its own for the series as a whole."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from selftime.encoders.networks.attention import (
     positions_of,
 )
 from selftime.encoders.networks.patching import (
-    PatchEmbedder,
+    Embedder,
     all_places,
     mean_or_first,
     observed_tokens,
@@ -38,8 +38,8 @@ class Transformer(Encoder):
     the views are random in training.
 
     Attributes:
-        embedder: makes tokens of patches.
-        positions: "learned", "sines" or "rotary".
+        embedder: makes tokens: of patches, or of symbols, frames, pieces of sound.
+        positions: "learned", "sines" or "rotary"; "grid" where the tokens lie in rows.
         depth: layers.
         heads: of the attention in each.
         causal: tokens attend to earlier ones and themselves only; patches must not overlap then.
@@ -53,7 +53,7 @@ class Transformer(Encoder):
     def __init__(
         self,
         *,
-        embedder: PatchEmbedder,
+        embedder: Embedder,
         positions: str = "rotary",
         depth: int = 3,  # Nie et al. 2023, A.1.4
         heads: int = 16,
@@ -66,12 +66,15 @@ class Transformer(Encoder):
         self.embedder, self.positions = embedder, positions
         self.depth, self.heads, self.causal, self.seed = depth, heads, causal, seed
         self.channels, self.dim, self.stride = embedder.channels, embedder.dim, embedder.stride
+        self.symbols, self.columns = embedder.symbols, embedder.columns
         rng = Generator().manual_seed(seed)
         self.stack = nn.ModuleList(
             TransformerLayer(self.dim, heads, inner=WIDER * self.dim, rng=rng) for _ in range(depth)
         )
         rows = -(-embedder.length // embedder.stride)
-        self.placed = positions_of(positions, Size(rows, self.dim, heads, causal), rng)
+        self.placed = positions_of(
+            positions, Size(rows, self.dim, heads, causal, embedder.columns), rng
+        )
         self.norm = nn.LayerNorm(self.dim)
 
     def forward(self, x: Batch) -> Tokens:
@@ -124,7 +127,7 @@ def attention_mask_at(
     return seen | alone
 
 
-def check_causal(embedder: PatchEmbedder, causal: bool) -> None:
+def check_causal(embedder: Embedder, causal: bool) -> None:
     """Raise a ValueError where a causal token would read steps of the next one."""
     if causal and embedder.patch != embedder.stride:
         raise ValueError(
@@ -161,6 +164,7 @@ class ClassToken(Wrapper, Encoder):
         self.encoder, self.heads, self.seed = encoder, heads, seed
         self.channels, self.dim, self.stride = encoder.channels, encoder.dim, encoder.stride
         self.causal, self.by_channel = encoder.causal, encoder.by_channel
+        self.symbols, self.columns = encoder.symbols, encoder.columns
         rng = Generator().manual_seed(seed)
         self.token = nn.Parameter(0.02 * torch.randn(self.dim, generator=rng))
         self.layer = TransformerLayer(self.dim, heads, inner=WIDER * self.dim, rng=rng)

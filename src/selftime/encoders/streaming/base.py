@@ -14,6 +14,7 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import network_input
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
 from selftime.encoders.networks.dilated import Block, Convolution, Dilated
+from selftime.encoders.networks.patching import Embedder
 from selftime.encoders.networks.recurrent import GRU, LSTM, Layer
 from selftime.encoders.streaming.dilated_numba import ROWS_AT_ONCE, advance
 from selftime.encoders.wrappers.normalised import split_channels
@@ -81,6 +82,22 @@ class Apart(Streamed):
         SC, k, d = each.shape
         grouped = each.view(SC // self.channels, self.channels, k, d)  # (S,C,k,D/C)
         return grouped.transpose(1, 2).flatten(2)
+
+    def memory(self) -> Memory:
+        """That of the encoder."""
+        return self.inner.memory()
+
+
+class Fed(Streamed):
+    """A streamed encoder, fed with the tokens that an embedder makes of each step by itself."""
+
+    def __init__(self, inner: Streamed, embedder: Embedder) -> None:
+        self.inner, self.embedder, self.reach = inner, embedder, inner.reach
+
+    def read(self, x: Batch, time: int) -> Tokens:
+        """Return the vectors of the next steps (S,k,D); what is missing has a token too."""
+        tokens = self.embedder(x).transpose(1, 2)  # (S,E,k)
+        return self.inner.read(Batch(tokens, torch.ones_like(tokens, dtype=torch.bool)), time)
 
     def memory(self) -> Memory:
         """That of the encoder."""

@@ -13,6 +13,7 @@ from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.recurrent import GRU, LSTM
 from selftime.encoders.streaming.base import (
     Apart,
+    Fed,
     Mapped,
     Memory,
     SideBySide,
@@ -21,6 +22,7 @@ from selftime.encoders.streaming.base import (
     StreamedRecurrent,
     StreamError,
 )
+from selftime.encoders.wrappers.embedded import Embedded
 from selftime.encoders.wrappers.normalised import ByChannel, InstanceNormalised
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.shapes import Tokens
@@ -37,9 +39,11 @@ class Prefix(Streamed):
     or the vector of a series without any.
     """
 
-    def __init__(self, inner: Streamed, encoder: Dilated | LSTM | GRU, streams: int) -> None:
+    def __init__(
+        self, inner: Streamed, encoder: Dilated | LSTM | GRU | Embedded, streams: int
+    ) -> None:
         self.inner, self.reach = inner, inner.reach
-        self.growth = GROWTHS["max" if isinstance(encoder, Dilated) else encoder.pooling]
+        self.growth = growth_of(encoder.encoder if isinstance(encoder, Embedded) else encoder)
         like = next(encoder.parameters())
         nothing = torch.zeros(1, encoder.channels, 1, dtype=like.dtype)
         with torch.no_grad():
@@ -89,10 +93,17 @@ def last_so_far(running: Running, tokens: Tokens, time: int) -> Tokens:  # noqa:
 GROWTHS: dict[str, Growth] = {"max": maximum_so_far, "mean": mean_so_far, "last": last_so_far}
 
 
+def growth_of(network: Encoder) -> Growth:
+    """Return how the vector of a network grows with its tokens."""
+    return GROWTHS[network.pooling if isinstance(network, LSTM | GRU) else "max"]
+
+
 def stream_steps(encoder: Encoder, streams: int) -> Streamed:
     """Stream tokens, at step t ``encoder(x)[:, t]``; StreamError where one needs steps to come."""
     if isinstance(encoder, ByChannel):
         return Apart(stream_steps(encoder.encoder, streams * encoder.channels), encoder.channels)
+    if isinstance(encoder, Embedded) and encoder.embedder.patch == 1:
+        return Fed(stream_steps(encoder.encoder, streams), encoder.embedder)
     if isinstance(encoder, Dilated) and encoder.causal:
         return StreamedDilated(encoder, streams)
     if isinstance(encoder, LSTM | GRU) and encoder.causal:
@@ -117,7 +128,7 @@ def stream_series(encoder: Encoder, streams: int) -> Streamed:
         parts = [stream_series(part, streams) for part in encoder.encoders]
         return SideBySide(parts, encoder.weights or [1.0] * len(parts))
     inner = stream_steps(encoder, streams)
-    assert isinstance(encoder, Dilated | LSTM | GRU)  # the others were refused
+    assert isinstance(encoder, Dilated | LSTM | GRU | Embedded)  # the others were refused
     return Prefix(inner, encoder, streams)
 
 

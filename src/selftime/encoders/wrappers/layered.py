@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, masked_mean, token_mask
+from selftime.encoders.wrappers.projected import backbone
 from selftime.shapes import Embedding, Tokens
 
 TokenMask = Bool[Tensor, "B N"]
@@ -100,3 +101,9 @@ class Layered(Encoder):
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder."""
         self.encoder.prepare(x, rng)
+
+
+def network_of(encoder: Encoder) -> Encoder:
+    """The network that was trained: the encoder without maps that follow it and layers left out."""
+    body = backbone(encoder)
+    return network_of(body.encoder) if isinstance(body, Layered) else body

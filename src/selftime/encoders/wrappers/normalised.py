@@ -26,6 +26,7 @@ class InstanceNormalised(Wrapper, Encoder):
         super().__init__()
         self.encoder = encoder
         self.dim, self.stride, self.by_channel = encoder.dim, encoder.stride, encoder.by_channel
+        self.columns = encoder.columns
         if hasattr(encoder, "channels"):
             self.channels = encoder.channels
 
@@ -79,7 +80,7 @@ class ByChannel(Wrapper, Encoder):
             raise ValueError(f"got an encoder of {read} channels, wanted one: build it for one")
         self.channels, self.encoder = channels, encoder
         self.dim = channels * encoder.dim
-        self.stride, self.causal = encoder.stride, encoder.causal
+        self.stride, self.causal, self.columns = encoder.stride, encoder.causal, encoder.columns
 
     def enter(self, x: Batch) -> Batch:
         """Every channel as a series of its own (B·C,1,T)."""

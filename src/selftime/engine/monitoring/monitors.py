@@ -18,7 +18,8 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.engine.solve import generator, sample_of
 from selftime.shapes import Embedding
-from selftime.views.mild import Mild
+from selftime.views.mild import Mild, View
+from selftime.views.registry import view_of
 
 EPSILON = 1e-7
 """Added to each share of the singular values (RankMe, equation 1)."""
@@ -181,12 +182,17 @@ class CollapseMonitor:
     that it falls does. Read it before the first step and then every 10 steps up to step 50: a
     collapse shows by then in three or five readings. The rank is that of unit vectors less their
     mean, since a mean that all share would hide in how many directions they differ. Labels (B,),
-    -1 where there is none, are read for the ``knn`` monitor only; ``history`` holds all readings,
-    the first included.
+    -1 where there is none, are read for the ``knn`` monitor only; ``view`` makes the views that
+    ``alignment`` compares them with; ``history`` holds all readings, the first included.
     """
 
     def __init__(
-        self, x: Batch, rng: Generator, *, labels: Int[Tensor, " B"] | None = None
+        self,
+        x: Batch,
+        rng: Generator,
+        *,
+        labels: Int[Tensor, " B"] | None = None,
+        view: View = Mild(strength=0.5),  # noqa: B008
     ) -> None:
         count = len(x.values)
         if not 2 <= count <= MAX_SERIES:
@@ -194,7 +200,7 @@ class CollapseMonitor:
         if labels is not None and len(labels) != count:
             raise ValueError(f"got {len(labels)} labels for {count} series: give one each, or None")
         self.x, self.labels = x, labels
-        self.view = Mild(strength=0.5)(x, rng)
+        self.view = view(x, rng)
         self.start: Numbers = {}
         self.history: list[Numbers] = []
         self.known: set[str] = set()
@@ -307,7 +313,8 @@ def monitor_of(series: SeriesSet, scaling: Scaling, seed: int) -> CollapseMonito
         codes = number_classes(series.labels[rows])[1]
         labels = torch.from_numpy(codes) if (codes >= 0).sum() > 1 else None
     x = scaling.apply(batch_of(series, rows))
-    return CollapseMonitor(x, generator(seed, 0), labels=labels)
+    view = view_of(series.kind, strength=0.5)
+    return CollapseMonitor(x, generator(seed, 0), labels=labels, view=view)
 
 
 @contextmanager

@@ -106,6 +106,7 @@ def run_training(
 def opening_record(training: Trainer) -> StepRecord:
     """Return the record before the first step."""
     record: StepRecord = {"step": 0, "steps": training.steps or 0, "seconds": 0.0}
+    record |= training.held_out_record()
     if training.refused:
         refusal = {"monitor": "precision", "message": refusal_message(training.refused)}
         record["warnings"] = [refusal]

@@ -42,11 +42,13 @@ RACE, CONTENDERS = "race.json", "contenders"
 """Files of a race: the ranking, and a run folder for each contender."""
 COMPARISON, STRATEGIES, EVALUATION = "comparison.json", "strategies.json", "evaluation.json"
 """Files of a comparison: its figures, ways to use the model, an evaluated classifier."""
+GUESSES = "guesses.npz"
+"""Series of which an objective hid a part, and what it made of that."""
 REPORT, PICTURES = "report.html", ("few-labels.png", "map.png", "overview.png")
 """The page that shows all of it, and pictures of a comparison."""
+_JSON = (RUN_FILE, METRICS, RACE, COMPARISON, STRATEGIES, EVALUATION)
 OWN = re.compile(
-    rf"({CONTENDERS}/[^/]+/)?("
-    rf"{'|'.join((RUN_FILE, METRICS, RACE, COMPARISON, STRATEGIES, EVALUATION, REPORT, *PICTURES))}"
+    rf"({CONTENDERS}/[^/]+/)?({'|'.join((*_JSON, GUESSES, REPORT, *PICTURES))}"
     rf"|{CHECKPOINTS}/step-.*|(tensorboard|mlflow)/.*"
     rf"|{MODEL}/((model|seen)\.safetensors|config\.json|README\.md))"
 )

@@ -19,7 +19,7 @@ from torch import Tensor
 from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
-from selftime.data.windows import batch_of
+from selftime.data.windows import batch_of, batches
 from selftime.engine.monitoring.monitors import evaluating
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.checkpoint import CheckpointError, State
@@ -121,7 +121,8 @@ class Trainer:
         self.average = Average(self.weights, self.recipe.averaging)
         self.step, self.seconds = 0, 0.0
         self.recent_losses: list[float] = []
-        self.lowest, self.best = math.inf, dict[str, Any]()
+        self.latest, self.lowest, self.best_step = math.inf, math.inf, 0
+        self.best = dict[str, Any]()
         self._keep_best()
 
     @property
@@ -180,7 +181,8 @@ class Trainer:
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} at step {self.step}: lower the rate ({rate:g})")
         self.recent_losses = [*self.recent_losses, loss][-RECENT:]
-        if self.step % self.config.judge_every == 0 or self.progress >= 1:
+        judged = self.step % self.config.judge_every == 0 or self.progress >= 1
+        if judged:
             self._keep_best()
         return {
             "step": self.step,
@@ -190,7 +192,12 @@ class Trainer:
             "rate": rate,
             "gradient_norm": float(norm),
             "parts": {name: float(part) for name, part in made[-1][1].items()},
+            **(self.held_out_record() if judged else {}),
         }
+
+    def held_out_record(self) -> StepRecord:
+        """Return the latest loss on held-out series by its name; nothing where there are none."""
+        return {} if self.held_out_loss is None else {"held_out_loss": self.latest}
 
     def _gradients(self, part: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Add the gradients of one batch, and return its loss and the parts of it."""
@@ -222,6 +229,9 @@ class Trainer:
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
         copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
         facts = {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps}
+        if self.best:
+            copies |= {f"best.{k}": tensor.to("cpu", copy=True) for k, tensor in self.best.items()}
+            facts |= {"lowest": self.lowest, "best step": self.best_step}
         return State(copies, facts | {"recent losses": self.recent_losses})
 
     def restore(self, state: State) -> None:
@@ -245,15 +255,22 @@ class Trainer:
         self.step, self.seconds = state.facts["step"], state.facts["seconds"]
         self.average.steps = state.facts["averaged"]
         self.recent_losses = state.facts["recent losses"]
+        if best := parts.get("best"):
+            device = self.accelerator.device
+            self.best = {name: tensor.to(device, copy=True) for name, tensor in best.items()}
+            self.lowest, self.best_step = state.facts["lowest"], state.facts["best step"]
 
     def _keep_best(self) -> None:
         """Copy the weights if they do better than ever on what is held out."""
         if self.held_out_loss is None:
             return
+        start = time.perf_counter()
         with evaluating(self.objective):
-            loss = self.held_out_loss()
-        if not self.best or loss < self.lowest:
-            self.lowest, self.best = loss, deepcopy(self.objective.state_dict())
+            self.latest = self.held_out_loss()
+        if not self.best or self.latest < self.lowest:
+            self.lowest, self.best_step = self.latest, self.step
+            self.best = deepcopy(self.objective.state_dict())
+        self.seconds += time.perf_counter() - start
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -265,6 +282,28 @@ class Trainer:
         if self.accelerator.device.type != "cpu":  # there it looks through all objects for nothing
             self.accelerator.free_memory()
         self.objective.to("cpu").eval()
+
+
+_MAX_HELD_OUT = 256
+"""Most series on which a loss is measured: reading them stays cheap beside training."""
+
+
+@torch.no_grad()
+def loss_on(objective: Objective, series: SeriesSet, scaling: Scaling, seed: int) -> float:
+    """Return the mean loss on series that are not learned from, always with the same draws.
+
+    It is that of a copy of the objective, since some keep what they saw. A last batch of fewer
+    than two series is left out where there are others.
+    """
+    judge, device = deepcopy(objective).eval(), next(objective.parameters()).device
+    rows = sample_of(len(series), seed, _MAX_HELD_OUT)
+    losses, counts = list[float](), list[int]()
+    for part, batch in enumerate(batches(series, size=objective.recipe.batch_size, order=rows)):
+        if len(batch.values) > 1 or not losses:
+            made = judge(scaling.apply(batch).to(device), generator(seed, part))
+            losses.append(float(made.loss))
+            counts.append(len(batch.values))
+    return float(np.average(losses, weights=counts))
 
 
 def accelerator_for(config: TrainingConfig) -> Accelerator:

@@ -1,4 +1,4 @@
-"""Codebook: discrete codes for patches, found by k-means on a sample."""
+"""Words of patches: codes found by k-means on a sample, or the vocabulary of a text."""
 
 import torch
 import torch.nn.functional as F
@@ -6,6 +6,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.encoders.base import Encoder
+from selftime.objectives.losses import masked_code_loss
+from selftime.objectives.parts.content import PatchSymbols
 from selftime.objectives.patches import Patches, patches_of
 from selftime.settings import check_count
 from selftime.views.draws import uniform
@@ -15,7 +18,9 @@ ROUNDS = 20  # of Lloyd's algorithm
 
 
 class Codebook(nn.Module):
-    """The code of a patch is the nearest of ``codes`` centres (Lloyd 1982, vector quantisation).
+    """Words of patches of values: a few centres, of which the nearest is the word.
+
+    The code of a patch is the nearest of ``codes`` centres (Lloyd 1982, vector quantisation).
 
     Patches are taken as they are, all channels together: series come scaled, and the mean of a
     piece is part of its content. Distances are squared differences over what was observed.
@@ -42,6 +47,22 @@ class Codebook(nn.Module):
         first = uniform(len(values), rng=rng, like=values).argsort()[:_MAX_PATCHES]
         self.centres.copy_(k_means(values[first], observed[first], self.codes, rng))
 
+    @property
+    def width(self) -> int:
+        """Numbers that say what the word of a patch is."""
+        return self.codes
+
+    def loss(
+        self, said: Float[Tensor, "B P E"], cut: Patches, selected: Bool[Tensor, "B P"]
+    ) -> Float[Tensor, ""]:
+        """Mean cross entropy of the codes of the selected patches; 0 of none."""
+        return masked_code_loss(said, self(cut), selected)
+
+    def guesses(self, said: Float[Tensor, "B P K"]) -> Float[Tensor, "B P C L"]:
+        """Return the centres of the likeliest codes."""
+        found = self.centres[said.argmax(dim=2)]
+        return found.view(*said.shape[:2], -1, self.patch)
+
     @torch.no_grad()
     def forward(self, cut: Patches) -> Int[Tensor, "B P"]:
         """Return the code (B,P) of each patch, 0 to ``codes`` − 1."""
@@ -49,6 +70,40 @@ class Codebook(nn.Module):
             values, observed = cut.values.flatten(0, 1).flatten(1), cut.observed.flatten(0, 1)
             code = patch_distances(values, observed.flatten(1), self.centres).argmin(dim=1)
         return code.view(cut.values.shape[:2])
+
+
+class Vocabulary(nn.Module):
+    """Words of patches of symbols: the vocabulary itself, each symbol of a patch by itself."""
+
+    def __init__(self, *, symbols: int, patch: int) -> None:
+        super().__init__()
+        self.content = PatchSymbols(symbols=symbols, size=patch)
+
+    @property
+    def width(self) -> int:
+        """Numbers that say which symbols a patch holds."""
+        return self.content.width
+
+    def fit(self, x: Batch, rng: Generator) -> None:
+        """Nothing is fitted."""
+
+    def loss(
+        self, said: Float[Tensor, "B P E"], cut: Patches, selected: Bool[Tensor, "B P"]
+    ) -> Float[Tensor, ""]:
+        """Mean cross entropy of the observed symbols of the selected patches; 0 of none."""
+        wanted = Patches(cut.values, cut.observed & selected[:, :, None, None])
+        return self.content.loss(self.content.read(said), wanted)
+
+    def guesses(self, said: Float[Tensor, "B P E"]) -> Float[Tensor, "B P 1 L"]:
+        """Return the likeliest symbols."""
+        return self.content.guesses(self.content.read(said))
+
+
+def words_of(encoder: Encoder, *, patch: int, codes: int) -> Codebook | Vocabulary:
+    """Return the words of patches, as an encoder reads them: its symbols, or so many codes."""
+    if encoder.symbols is not None:
+        return Vocabulary(symbols=encoder.symbols, patch=patch)
+    return Codebook(channels=encoder.channels, patch=patch, codes=codes)
 
 
 def k_means(

@@ -1,6 +1,7 @@
 """Heads and projectors that objectives train beside the encoder."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -8,7 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.encoders.base import Encoder
-from selftime.encoders.networks.attention import TransformerLayer, attention_mask, sinusoids
+from selftime.encoders.networks.attention import (
+    TransformerLayer,
+    attention_mask,
+    position_waves,
+)
+from selftime.objectives.parts.content import content_of
+from selftime.objectives.patches import Patches
+from selftime.settings import check_count
 
 
 def projector(inner: int, hidden: int, outer: int, *, seed: int) -> nn.Sequential:
@@ -59,40 +67,77 @@ def dropout(z: Tensor, share: float, rng: Generator) -> Tensor:
 
 
 class PatchHead(nn.Module):
-    """A linear map of each token to the values (C,L) of a patch (Nie et al. 2023, section 3.2)."""
+    """A linear map of each token to what its patch holds (Nie et al. 2023, section 3.2).
+
+    That is values (C,L), or logits (L,V) where steps are symbols, and what a guess at them costs
+    (:mod:`selftime.objectives.parts.content`).
+    """
 
     def __init__(self, encoder: Encoder, size: int, *, seed: int) -> None:
         super().__init__()
-        self.channels, self.size = encoder.channels, size
+        self.size, self.content = size, content_of(encoder, size)
         # Where tokens hold each channel's features apart, all channels share one map.
         self.apart = encoder.channels if encoder.by_channel else 1
-        inner, outer = encoder.dim // self.apart, size * encoder.channels // self.apart
+        inner, outer = encoder.dim // self.apart, self.content.width // self.apart
         self.map = linear(inner, outer, weights_from(seed))
 
-    def forward(self, tokens: Float[Tensor, "B P D"]) -> Float[Tensor, "B P C L"]:
-        """Return values (B,P,C,L) of the patches of tokens (B,P,D)."""
+    def forward(self, tokens: Float[Tensor, "B P D"]) -> Float[Tensor, "B P _ _"]:
+        """Return values (B,P,C,L) of the patches of tokens (B,P,D), or logits (B,P,L,V)."""
         B, P, _ = tokens.shape
-        values: Tensor = self.map(tokens.reshape(B, P, self.apart, -1))
-        return values.reshape(B, P, self.channels, self.size)
+        said: Tensor = self.map(tokens.reshape(B, P, self.apart, -1))
+        return self.content.read(said.reshape(B, P, -1))
+
+    def loss(self, tokens: Float[Tensor, "B P D"], wanted: Patches) -> Float[Tensor, ""]:
+        """Return the mean cost of what tokens (B,P,D) say of what was observed; 0 of nothing."""
+        return self.content.loss(self(tokens), wanted)
 
 
-# narrow and shallow beside the encoder (He et al. 2022, section 3, "MAE decoder")
-_WIDTH, _HEADS, _LAYERS = 64, 4, 2
+@dataclass(frozen=True, kw_only=True)
+class DecoderSize:
+    """Width and layers of a decoder, narrow and shallow beside the encoder.
+
+    He et al. 2022, section 3, "MAE decoder", has 512 and 8 beside 1,024 and 24.
+    """
+
+    width: int = 64
+    layers: int = 2
+
+    def __post_init__(self) -> None:
+        check_count("layers", self.layers, 1)
+        if self.width < 1 or self.width % (2 * _HEADS):
+            raise ValueError(
+                f"got width={self.width}, wanted a multiple of {2 * _HEADS}: 64 is usual"
+            )
+
+
+_HEADS = 4
 
 
 class Decoder(nn.Module):
-    """Visible tokens, one learned mask token for hidden ones, positions; layers; a linear map."""
+    """Visible tokens, one learned mask token for hidden ones, positions; layers; a linear map.
 
-    def __init__(self, inner: int, outer: int, *, seed: int) -> None:
+    Places are in time, or on a grid of so many ``columns``.
+    """
+
+    def __init__(
+        self,
+        inner: int,
+        outer: int,
+        *,
+        seed: int,
+        columns: int | None = None,
+        size: DecoderSize = DecoderSize(),  # noqa: B008
+    ) -> None:
         super().__init__()
-        rng = weights_from(seed)
-        self.narrow = linear(inner, _WIDTH, rng)
-        self.mask_token = nn.Parameter(0.02 * torch.randn(_WIDTH, generator=rng))  # MAE's std
+        rng, width = weights_from(seed), size.width
+        self.columns, self.width = columns, width
+        self.narrow = linear(inner, width, rng)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(width, generator=rng))  # MAE's std
         self.layers = nn.ModuleList(
-            TransformerLayer(_WIDTH, _HEADS, inner=2 * _WIDTH, rng=rng) for _ in range(_LAYERS)
+            TransformerLayer(width, _HEADS, inner=2 * width, rng=rng) for _ in range(size.layers)
         )
-        self.norm = nn.LayerNorm(_WIDTH)
-        self.out = linear(_WIDTH, outer, rng)
+        self.norm = nn.LayerNorm(width)
+        self.out = linear(width, outer, rng)
 
     def forward(
         self,
@@ -104,7 +149,7 @@ class Decoder(nn.Module):
         # He et al. 2022, section 3 (MAE); the predictor of I-JEPA (Assran et al. 2023, section 3).
         place = torch.arange(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
         h = torch.where(visible[:, :, None], self.narrow(tokens), self.mask_token)
-        h = h + sinusoids(place, _WIDTH).to(h.dtype)
+        h = h + position_waves(place, self.width, self.columns).to(h.dtype)
         for layer in self.layers:
             h = layer(h, attention_mask(visible | hidden))
         said: Tensor = self.out(self.norm(h))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.series import SeriesSet
+from selftime.engine.guesses import Guesses
 from selftime.report.page.results import Strategies
 from selftime.tasks.comparison.compare import Comparison
 from selftime.tasks.evaluation.evaluation import Evaluation
@@ -27,6 +28,8 @@ class Content:
         monitor_ranges: by monitor: lower and upper end of its healthy range, which may be infinite,
             and one line on what it means.
         warnings: step, monitor and message of each warning, the message with a remedy.
+        guesses: a few series with what was hidden of them and what was guessed; None of a method
+            that hides nothing.
         views: by name, the one that the model learned from first.
         comparison: the model beside the reference rows; None when it was not compared.
         strategies: figures by strategy of using the model.
@@ -44,6 +47,7 @@ class Content:
     metrics: Sequence[Mapping[str, Any]] = ()
     monitor_ranges: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
     warnings: Sequence[Mapping[str, Any]] = ()
+    guesses: Guesses | None = None
     views: Mapping[str, View] = field(default_factory=dict)
     comparison: Comparison | None = None
     strategies: Strategies = field(default_factory=dict)

@@ -10,6 +10,8 @@ from selftime.data.series import SeriesSet
 from selftime.report.page.calibration import CalibrationPicture, calibration_picture, metric_rows
 from selftime.report.page.charts import outline, outline_steps, svg_path
 from selftime.report.page.confusion import ConfusionPicture, confusion_picture, frequent_mistakes
+from selftime.report.page.sights import Sight, sight_of
+from selftime.report.pictures.signals import is_curve, ranges_of
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.evaluation.lookalikes import Mistake
 from selftime.texts import markdown_text
@@ -20,6 +22,8 @@ _MAX_MISTAKE_CHANNELS = 3
 """Channels that are drawn, one above the other."""
 _MAX_MISTAKE_STEPS = 240
 """Steps in which a series is drawn."""
+_BOUNDS = {"pixels": 8000, "symbols": 140}
+"""Of a series that is no curve."""
 WITHOUT = (
     "The series themselves are not among the files this page was made from, so they are not "
     "drawn here: “selftime report” draws them with --train and --test."
@@ -32,7 +36,8 @@ class MistakePanel(NamedTuple):
     kind: str  # "own", "given" or "true"
     title: str  # which series it is
     about: str  # its class, and how similar it is
-    lanes: list[str]  # a path for each channel drawn; empty where there is no such series
+    lanes: list[str]  # of a curve: a path for each channel drawn; empty without such a series
+    sight: Sight | None = None  # of other kinds: what is seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,7 @@ def mistake_gallery(found: Evaluation, shown: tuple[SeriesSet, SeriesSet] | None
     wrong, note = int((~found.right).sum()), ""
     if not shown and found.mistakes:
         note = WITHOUT
-    elif shown and shown[1].n_channels > _MAX_MISTAKE_CHANNELS:
+    elif shown and is_curve(shown[1].kind) and shown[1].n_channels > _MAX_MISTAKE_CHANNELS:
         channels = shown[1].n_channels
         note = f" The first {_MAX_MISTAKE_CHANNELS} of {channels} channels are drawn."
     some = f"The {len(found.mistakes):,} most confident of them are listed. "
@@ -81,8 +86,6 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
     """Draw the series, its lookalike of the given class and that of its true class."""
     likes = (it.like_predicted, it.like_truth)
     values = [values_of(test, it.id), *(values_of(train, one.id) if one else None for one in likes)]
-    lanes = channel_paths([v for v in values if v is not None])
-    drawn = [lanes.pop(0) if v is not None else [] for v in values]
     sure = f"{100 * it.confidence:.0f} % sure"
     titles = [
         (str(it.id), f"is {it.truth}, was given {it.predicted}, {sure}"),
@@ -93,20 +96,33 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
             for one, name in zip(likes, (it.predicted, it.truth), strict=True)
         ),
     ]
+    seen = drawings_of(values, test)
     return [
-        MistakePanel(kind, title, about, lane)
-        for kind, (title, about), lane in zip(("own", "given", "true"), titles, drawn, strict=True)
+        MistakePanel(kind, title, about, *drawn)
+        for kind, (title, about), drawn in zip(("own", "given", "true"), titles, seen, strict=True)
     ]
 
 
 def values_of(series: SeriesSet, name: Any) -> Float[np.ndarray, "C T"]:
-    """Return the first channels of the series of that id, NaN where missing."""
+    """Return the series of that id, NaN where missing."""
     rows = np.flatnonzero(series.ids.astype(str) == str(name))
     if not len(rows):
         raise ValueError(
             f"series {name!r} is not among those given: give the data that were judged"
         )
-    return series.series(int(rows[0]))[:_MAX_MISTAKE_CHANNELS].astype(np.float64)
+    return series.series(int(rows[0])).astype(np.float64)
+
+
+def drawings_of(
+    values: list[Float[np.ndarray, "C _"] | None], like: SeriesSet
+) -> list[tuple[list[str], Sight | None]]:
+    """Draw series as their kind is seen: paths of curves, else sights; neither of None."""
+    if is_curve(like.kind):
+        lanes = channel_paths([v[:_MAX_MISTAKE_CHANNELS] for v in values if v is not None])
+        return [(lanes.pop(0) if v is not None else [], None) for v in values]
+    given, ranges = [v for v in values if v is not None], ranges_of(like)
+    sights = [sight_of(v, like.kind, ranges, name="the series", **_BOUNDS) for v in given]
+    return [([], sights.pop(0) if v is not None else None) for v in values]
 
 
 def channel_paths(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:

@@ -16,6 +16,7 @@ from selftime.report.page.charts import short_number
 from selftime.report.page.content import Content as Content
 from selftime.report.page.evaluation import evaluation_parts
 from selftime.report.page.gallery import MAX_GALLERY_CHANNELS, gallery
+from selftime.report.page.hiding import hidden_parts
 from selftime.report.page.pointmap import MAP_HEIGHT, MAP_WIDTH, point_map
 from selftime.report.page.progress import (
     loss_charts,
@@ -28,6 +29,7 @@ from selftime.report.page.progress import (
 )
 from selftime.report.page.results import results, strategy_table
 from selftime.report.pictures.palette import CLASSES, FAINT, INK, MUTED, SOFT, STRONG
+from selftime.report.pictures.signals import plural
 from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_words
 from selftime.tasks.comparison.gain import Gain
 
@@ -56,6 +58,7 @@ def page(content: Content) -> str:
         versions=list(content.run["versions"].items()),
         learning=_training_charts(content),
         warnings=content.warnings,
+        hiding=content.guesses and hidden_parts(content.guesses),
         **pictures_of_series(content),
         results=content.comparison and results(content.comparison),
         strategies=strategy_table(content.strategies) if content.strategies else None,
@@ -109,10 +112,11 @@ def facts(content: Content) -> list[tuple[str, str]]:
     data = sizes_of(content.series) | dict(content.run["data"])
     low, high = data.get("shortest"), data.get("longest")
     steps = _format_value(low) if low == high else f"{_format_value(low)} to {_format_value(high)}"
+    word = content.series.kind.step if content.series else "step"
     known = [
         ("series learned from", data.get("series")),
         ("channels", data.get("channels")),
-        ("steps each", steps if low is not None else None),
+        (f"{plural(word)} each", steps if low is not None else None),
         ("seconds to learn", seconds_of(content.run) or None),
         ("embedding size", None if content.vectors is None else content.vectors.shape[1]),
     ]

@@ -10,18 +10,17 @@ from jaxtyping import Float, Int64
 from selftime.data.arrays import number_classes
 from selftime.data.series import SeriesSet
 from selftime.report.page.charts import outline
-from selftime.report.pictures.maps import (
-    UNLABELLED,
-    channel_ranges,
-    classes_of,
-    principal_plane,
-)
+from selftime.report.page.sights import MOST_PIXELS, legend_of, sight_of
+from selftime.report.pictures.maps import UNLABELLED, classes_of, principal_plane
 from selftime.report.pictures.palette import CLASSES, MARKERS, class_style
+from selftime.report.pictures.signals import channel_ranges, extent_of, is_curve, ranges_of
 
 MOST_SERIES = 1000
 """Points of the map; of more series so many are drawn at random."""
 _MAX_POINT_STEPS, _MIN_POINT_STEPS = 256, 16
 """Steps in which a series is drawn beside the map."""
+_MAX_POINT_SYMBOLS = 600
+"""Symbols of a text that are shown beside the map."""
 _MAX_POINT_CHANNELS = 12
 """Channels of a series that are drawn beside the map."""
 MOST_VALUES = 1_000_000
@@ -79,7 +78,8 @@ def point_map(vectors: Float[np.ndarray, "N D"], series: SeriesSet) -> PointMap:
             "codes": codes.tolist(),
             "places": places.tolist(),
             "near": near.tolist(),
-            **_pack_series(shown),
+            "extents": [extent_of(shown.kind, T) for T in shown.lengths.tolist()],
+            **(_pack_series(shown) if is_curve(shown.kind) else _pack_sights(shown)),
         },
     )
 
@@ -147,10 +147,25 @@ def _pack_series(series: SeriesSet) -> dict[str, Any]:
     return {
         "channels": list(series.channels[:C]),
         "more_channels": series.n_channels - C,
-        "lengths": series.lengths.tolist(),
         "ranges": [[_four_digits(end) for end in pair] for pair in channel_ranges(series)[:C]],
         "ends": [ends for ends, _ in parts],
         "levels": [levels for _, levels in parts],
+    }
+
+
+def _pack_sights(series: SeriesSet) -> dict[str, Any]:
+    """Pack pictures or texts for the script, with a share of :data:`MOST_VALUES` for each."""
+    each, ranges = MOST_VALUES // len(series), ranges_of(series)
+    pixels, symbols = min(MOST_PIXELS, each), max(_MIN_POINT_STEPS, min(_MAX_POINT_SYMBOLS, each))
+    sights = [
+        sight_of(series.series(i), series.kind, ranges, name="", pixels=pixels, symbols=symbols)
+        for i in range(len(series))
+    ]
+    return {
+        "legend": legend_of(series.kind),
+        "pictures": [one.picture for one in sights if one.picture],
+        "look": sights[0].look,
+        "texts": [one.text for one in sights if not one.picture],
     }
 
 

@@ -1,9 +1,10 @@
 """Pictures of series: a few of every class, and the map of their embeddings."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -11,6 +12,7 @@ from matplotlib.patheffects import withStroke
 from selftime.data.arrays import number_classes
 from selftime.data.principal import principal_coordinates
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Film, Images, Signal, Sound, Text, Wave
 from selftime.data.splits import draw_per_class
 from selftime.report.pictures.palette import (
     FAINT,
@@ -21,45 +23,12 @@ from selftime.report.pictures.palette import (
     show_dates,
     zone_in_words,
 )
-
-MOST_LINES = 4
-"""With more channels than this, colours are drawn in place of lines."""
-
-Ranges = Float[np.ndarray, "C 2"]
-
-
-def channel_ranges(series: SeriesSet) -> Ranges:
-    """Return the 1st and 99th percentile of the observed values of every channel."""
-    valid = series.observed if series.observed is not None else np.ones_like(series.steps, bool)
-    steps = series.steps
-    if series.origin is not None:
-        steps = steps + np.repeat(series.origin, series.lengths, axis=0)
-    ends = [
-        np.quantile(column[seen], [0.01, 0.99]) if seen.any() else np.zeros(2)
-        for column, seen in zip(steps.T, valid.T, strict=True)
-    ]
-    low, high = np.array(ends, np.float64).T
-    above = np.maximum(low + 1, np.nextafter(low, np.inf))
-    return np.stack([low, np.where(high > low, high, above)], axis=1)
-
-
-def draw_trace(
-    axes: Axes, values: Float32[np.ndarray, "C T"], ranges: Ranges, *, colour: str
-) -> None:
-    """Draw a series into axes that hold nothing else; gaps stay empty.
-
-    Every channel is drawn against its own range, so that channels of small values show too.
-    """
-    shares = (values - ranges[:, :1]) / (ranges[:, 1:] - ranges[:, :1])  # (C,T), mostly 0 to 1
-    if len(values) > MOST_LINES:
-        axes.imshow(shares, aspect="auto", cmap="RdYlBu_r", vmin=0, vmax=1, interpolation="nearest")
-    else:
-        axes.plot(shares.T, color=colour, lw=1.1, marker="." if values.shape[1] == 1 else None)
-        axes.set_ylim(-0.12, 1.12)
-        axes.margins(x=0.06)
-    axes.set_xticks([])
-    axes.set_yticks([])
-
+from selftime.report.pictures.signals import (
+    band_ticks,
+    draw_series,
+    is_curve,
+    ranges_of,
+)
 
 SOME_EXAMPLES, MOST_EXAMPLES = 18, 40
 """Small example series on a map: so many if there is room, and never more than fit."""
@@ -168,14 +137,15 @@ def _draw_points(axes: Axes, points: np.ndarray, names: list[str], codes: np.nda
 def _draw_examples(axes: Axes, points: np.ndarray, series: SeriesSet) -> None:
     """Draw chips over their points; every class is named once, over a chip if it has one."""
     names, codes = classes_of(series)
-    ranges, named = channel_ranges(series), set[int]()
+    ranges, named = ranges_of(series), set[int]()
     axes.autoscale_view()  # else the limits leave out what was drawn last
     places = axes.transAxes.inverted().transform(axes.transData.transform(points))  # (N,2)
     for i in examples_of(places, None if series.labels is None else codes):
         k = int(codes[i])
         chip = axes.inset_axes((*(places[i] - np.divide(CHIP, 2)), *CHIP), zorder=4)
-        draw_trace(chip, series.series(int(i)), ranges, colour=class_style(k)[0])
-        chip.spines[:].set(visible=True, color=class_style(k)[0], linewidth=1.4)
+        colour = class_style(k)[0]
+        draw_series(chip, series.series(int(i)), series.kind, ranges, colour=colour, frames=1)
+        chip.spines[:].set(visible=True, color=colour, linewidth=1.4)
         if k not in named:
             chip.set_title(names[k], fontsize=9, fontweight="bold", pad=2)
             named.add(k)
@@ -200,7 +170,8 @@ def overview(
 ) -> Figure:
     """Draw a panel per class, ``each`` of its series over one another, all to one scale.
 
-    Without labels one panel shows a few of all series.
+    Pictures, sounds, films and texts stand beside one another. Without labels one panel shows a
+    few of all series.
 
     Raises:
         ValueError: no such channel.
@@ -209,16 +180,16 @@ def overview(
         raise ValueError(f"got channel {channel}, wanted 0 to {series.n_channels - 1}")
     names, codes = classes_of(series)
     selected = draw_per_class(codes, each, np.random.default_rng(seed))
-    drawn = series[selected]
-    shown = names[:_MAX_CLASS_PANELS]
+    drawn, of, shown = series[selected], codes[selected], names[:_MAX_CLASS_PANELS]
+    caption = _overview_caption(series, names, channel, each)
+    if not is_curve(series.kind):
+        return _mosaic(drawn, of, shown, title, caption)
     columns = min(len(shown), 1 if len(shown) == 1 else max(3, math.ceil(math.sqrt(len(shown)))))
     rows = math.ceil(len(shown) / columns)
     with canvas(8.0, 0.95 + 1.25 * rows if columns > 1 else 3.2) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for k, (axes, name) in enumerate(zip(grid, shown, strict=False)):
-            _draw_class(
-                axes, drawn, np.flatnonzero(codes[selected] == k), channel, class_style(k)[0]
-            )
+            _draw_class(axes, drawn, np.flatnonzero(of == k), channel, class_style(k)[0])
             axes.set_title(name, fontsize=9, fontweight="bold", loc="left", pad=2)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()
@@ -226,14 +197,14 @@ def overview(
         foot = (0.5 if is_simultaneous(drawn) else 0.32) / figure.get_figheight()
         figure.subplots_adjust(0.06, foot, 0.985, top, 0.10, 0.38)
         zone = zone_in_words(series.stamps) if is_simultaneous(drawn) else ""
-        headline(figure, title, _overview_caption(series, names, channel, each) + zone)
+        headline(figure, title, caption + zone)
     return figure
 
 
 def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, colour: str) -> None:
     for i in rows:
         values = series.series(int(i))[channel]
-        x = np.arange(len(values))
+        x = np.arange(len(values)) / (series.kind.per_second or 1)
         if is_simultaneous(series) and series.times is not None:
             x = series.stamps.wall_clock(series.times[series.offsets[i] : series.offsets[i + 1]])
         axes.plot(
@@ -244,6 +215,67 @@ def _draw_class(axes: Axes, series: SeriesSet, rows: np.ndarray, channel: int, c
     axes.tick_params(length=0, labelsize=8, labelcolor=SOFT)
     axes.grid(axis="y", color=FAINT, lw=0.6)
     axes.spines["left"].set_visible(False)
+
+
+class _Tiles(NamedTuple):
+    """The places of series that are no curves, in the panel of their class."""
+
+    across: int  # panels side by side, at most
+    height: float  # inches of a panel without its name
+    below: bool = False  # the series of a class stand one below the other
+
+
+_TILES: dict[type[Signal], _Tiles] = {
+    Images: _Tiles(3, 0.42),
+    Sound: _Tiles(2, 0.9),
+    Film: _Tiles(2, 1.9, below=True),
+    Text: _Tiles(2, 1.5, below=True),
+}
+
+
+def _mosaic(
+    series: SeriesSet, codes: np.ndarray, names: list[str], title: str, caption: str
+) -> Figure:
+    """Draw a panel per class, its series beside one another as their kind is seen."""
+    tiles = _TILES[type(series.kind)]
+    columns = min(len(names), tiles.across)
+    rows = math.ceil(len(names) / columns)
+    each, ranges = int(np.bincount(codes).max()), ranges_of(series)
+    height = tiles.height * (1 if columns > 1 else 2)
+    with canvas(8.0, 0.75 + (height + 0.45) * rows) as figure:
+        top, tall = 1 - 0.85 / figure.get_figheight(), figure.get_figheight()
+        outer = figure.add_gridspec(
+            rows, columns, left=0.055, right=0.985, top=top, bottom=0.3 / tall, wspace=0.12,
+            hspace=0.45 / height,
+        )  # fmt: skip
+        for k, name in enumerate(names):
+            shape = (each, 1) if tiles.below else (1, each)
+            inner = outer[k // columns, k % columns].subgridspec(*shape, hspace=0.12, wspace=0.08)
+            for place, i in enumerate(np.flatnonzero(codes == k)):
+                axes = figure.add_subplot(inner[place])
+                values = series.series(int(i))
+                draw_series(axes, values, series.kind, ranges, colour=class_style(k)[0])
+                _mark_axes(axes, series.kind, values.shape[1], first=place == 0)
+                if place == 0:
+                    axes.set_title(name, fontsize=9, fontweight="bold", loc="left", pad=3)
+        headline(figure, title, caption)
+    return figure
+
+
+def _mark_axes(axes: Axes, kind: Signal, T: int, *, first: bool) -> None:
+    """Write seconds below a spectrogram, and kHz beside the first of a row."""
+    axes.spines[:].set_visible(False)
+    if not isinstance(kind, Sound):
+        return
+    axes.set_xticks([-0.5, T - 0.5], ["0", f"{T / (kind.per_second or 1):.2g} s"])
+    axes.tick_params(length=2, labelsize=7, labelcolor=SOFT, pad=1)
+    left, right = axes.get_xticklabels()
+    left.set_horizontalalignment("left")
+    right.set_horizontalalignment("right")
+    if first:
+        at, texts = zip(*band_ticks(kind), strict=True)
+        axes.set_yticks([kind.bands - 1 - a for a in at], texts)
+        axes.set_ylabel("kHz", fontsize=7, color=SOFT, labelpad=1)
 
 
 def is_simultaneous(series: SeriesSet) -> bool:
@@ -260,6 +292,8 @@ def _overview_caption(series: SeriesSet, names: list[str], channel: int, each: i
         left_out = len(names) - _MAX_CLASS_PANELS
         more = f", {left_out} more classes" if left_out > 0 else ""
         some = f"{each} series of each class ({len(series):,} in all{more})"
-    if series.n_channels == 1:
+    if isinstance(series.kind, Wave):
+        some += "; seconds across"
+    if series.n_channels == 1 or not is_curve(series.kind):
         return some
     return f"{some}; channel {series.channels[channel]!r}, one of {series.n_channels}"

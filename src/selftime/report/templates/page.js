@@ -66,13 +66,32 @@
     return box;
   }
 
+  // What is no curve is a picture or a text.
+  function sight(i, words) {
+    if (data.texts.length) return said("p", data.texts[i], "symbols");
+    const picture = document.createElement("img");
+    picture.src = data.pictures[i];
+    picture.alt = words;
+    picture.className = data.look;
+    return picture;
+  }
+
+  function whole(i) {
+    if (data.levels) return lanes(i);
+    const box = said("div", "", "sight");
+    box.append(sight(i, `${data.ids[i]}, ${data.extents[i]}`));
+    if (data.legend) box.append(said("p", data.legend, "about"));
+    return box;
+  }
+
   function alike(i) {
     const box = said("div", "", "alike");
     for (const j of data.near[i]) {
       const button = said("button", "", `c${data.codes[j] % 10}`);
       button.type = "button";
-      const few = Math.min(3, data.channels.length);
+      const few = data.levels ? Math.min(3, data.channels.length) : 0;
       for (let channel = 0; channel < few; channel++) button.append(lane(j, channel, 48 / few));
+      if (!data.levels) button.append(sight(j, ""));
       button.append(said("span", data.labels ? `${data.ids[j]} · ${data.labels[j]}` : data.ids[j]));
       button.addEventListener("click", () => { hold(true); choose(j); });
       box.append(button);
@@ -91,8 +110,8 @@
     const label = data.labels ? `labelled ${data.labels[i]}, ` : "";
     const more = data.more_channels ? `, the first ${data.channels.length} of ` +
       `${data.channels.length + data.more_channels} channels` : "";
-    const about = said("p", `${label}${data.lengths[i].toLocaleString("en")} steps${more}`, "about");
-    shown.replaceChildren(said("h3", data.ids[i]), about, lanes(i));
+    const about = said("p", `${label}${data.extents[i]}${more}`, "about");
+    shown.replaceChildren(said("h3", data.ids[i]), about, whole(i));
     if (data.near[i].length) shown.append(said("h4", "Most alike to the model"), alike(i));
     mark(i);
   }

@@ -15,6 +15,7 @@ from selftime.data.memory import memory_note
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
+from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.progress import LONG, duration_in_words
 from selftime.tasks.anomaly.alarms import Judged, judge_steps
@@ -133,6 +134,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     if rate is not None:
         check_rate(rate)
     series, model = read(x), None if model is None else model_at(model)
+    check_task("detect", series.kind)
     if model is not None:
         series = reorder_channels(series, model.channels)
     recipe = Scoring(past_only=past_only, model=model)

@@ -18,7 +18,8 @@ from selftime.data.splits import folds_by_class
 from selftime.data.windows import batch_of
 from selftime.door import option, tell
 from selftime.encoders.base import Encoder
-from selftime.encoders.builders import rocket
+from selftime.encoders.builders import build_encoder, rocket
+from selftime.encoders.wrappers.projected import Standardised
 from selftime.engine.solve import generator, sample_of
 from selftime.progress import Progress, open_progress
 from selftime.tasks.audit.advice import Effect, Invariance, ViewAudit
@@ -26,7 +27,7 @@ from selftime.tasks.comparison.gain import Gain, gain
 from selftime.tasks.probing.probe import Probe
 from selftime.tasks.probing.ridge import class_signs, ridge_with_intercept
 from selftime.views.mild import View
-from selftime.views.registry import VIEW_STRENGTHS, Strength
+from selftime.views.registry import Strength, strengths_for
 
 _AUDIT_SERIES, _AUDIT_STEPS = 200, 30_000
 """Most series that are tried, and most timepoints of them together (but at least 64 series)."""
@@ -39,13 +40,13 @@ _Right = Bool[np.ndarray, "N"]
 def inspect_views(
     series: SeriesSet, *, seed: int = 0, progress: bool | Progress | None = None
 ) -> Invariance:
-    """Try every view on a data set, and measure whether series and labels survive it.
+    """Try every view of their kind on series, and measure whether they and their labels survive it.
 
-    Untrained features (``rocket``, standardised) of a sample of the series are compared with
-    those of their views, at a few strengths. Without labels: the share of series that are still
-    the nearest to their own view. With labels: the drop of accuracy, in points, when held-out
-    series (5 folds; whole groups where there are groups) are seen through the view. All figures
-    are over the series that the view changed at all.
+    Untrained features (``rocket``, or ``bert_mini`` of texts, standardised) of a sample of the
+    series are compared with those of their views, at a few strengths. Without labels: the share of
+    series that are still the nearest to their own view. With labels: the drop of accuracy, in
+    points, when held-out series (5 folds; whole groups where there are groups) are seen through the
+    view. All figures are over the series that the view changed at all.
 
     Args:
         series: at least 2, best the training part alone; labels are used where there are any.
@@ -75,16 +76,16 @@ def inspect_views(
     sample = series[sample_of(len(series), seed, min(_AUDIT_SERIES, most))]
     why = why_no_labels(sample.labels)
     data = prepare_audit(sample if not why else replace(sample, labels=None), seed)
-    audits = []
+    audits, strengths = [], strengths_for(series.kind)
     with open_progress(progress) as show:
-        for k, (name, (keyword, amounts, views)) in enumerate(VIEW_STRENGTHS.items()):
-            show(f"trying {name}", k, len(VIEW_STRENGTHS))
+        for k, (name, (keyword, amounts, views)) in enumerate(strengths.items()):
+            show(f"trying {name}", k, len(strengths))
             effects = [
                 effect_of(data, view, amount, generator(seed, 1 + 10 * k + i))
                 for i, (amount, view) in enumerate(zip(amounts, views, strict=True))
             ]
             audits.append(ViewAudit(name=name, keyword=keyword, effects=tuple(effects)))
-        show("done", len(VIEW_STRENGTHS), len(VIEW_STRENGTHS))
+        show("done", len(strengths), len(strengths))
     clean = data.clean
     return Invariance(
         series=len(sample),
@@ -136,7 +137,7 @@ def prepare_audit(series: SeriesSet, seed: int) -> AuditData:
     """Encode the clean series and, with labels, classify them."""
     scale = scaling.fit(series)
     x = scale.apply(batch_of(scale.measure(series)))
-    encoder = rocket(channels=series.n_channels, length=int(np.median(series.lengths)), seed=seed)
+    encoder = untrained_features(series, seed)
     with torch.inference_mode():
         encoder.prepare(x, generator(seed, 0))
         features = encoder.embed(x)
@@ -148,6 +149,17 @@ def prepare_audit(series: SeriesSet, seed: int) -> AuditData:
     nearest = nearest_right(labels, folds, similarity(vectors, vectors))
     probe = probe_right(labels, folds, [vectors], vectors)
     return AuditData(x, encoder, features, CleanResults(labels, folds, nearest, probe))
+
+
+def untrained_features(series: SeriesSet, seed: int) -> Encoder:
+    """Return standardised features of series that nothing was learned for, not yet prepared."""
+    channels, length = series.n_channels, int(np.median(series.lengths))
+    if series.kind.symbols is None:
+        return rocket(channels=channels, length=length, seed=seed)
+    network = build_encoder(
+        "bert_mini", kind=series.kind, channels=channels, length=length, seed=seed
+    )
+    return Standardised(encoder=network.eval())
 
 
 def gram_coordinates(features: Float32[Tensor, "M F"]) -> Float[np.ndarray, "M M"]:

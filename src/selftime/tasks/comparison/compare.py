@@ -2,7 +2,7 @@
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.signals import Signal
 from selftime.data.splits import draw_per_class, draw_share, hold_out
 from selftime.door import tell
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -22,18 +23,19 @@ from selftime.progress import Progress, open_progress
 from selftime.tasks.comparison.gain import Gain, Hits, Savings, gain, gain_in_words, savings
 from selftime.tasks.comparison.leaks import Leaks, find_leaks
 from selftime.tasks.comparison.rows import (
+    MORE_ROWS,
+    OWN,
+    Maker,
     Row,
     from_scratch,
     is_strategy,
+    makers_of,
     minirocket_ridge,
     model_row,
     raw_values_row,
-    strategy_row,
-    strategy_row_name,
     untrained_row,
 )
 from selftime.tasks.probing.reference_bank import keep_neighbours
-from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
 
 Shots = int | float | None
 """Labels per class, or a share of all labels (below 1); None means all."""
@@ -245,7 +247,7 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     all_shots, train = parse_shots(labels_per_class), read(train)
     train, test = hold_out(train, seed=seed) if test is None else (train, read(test))
     models = models_by_name(model)
-    makers = makers_of(models, strategies)
+    makers = makers_of(models, strategies, rows_of(train.kind))
     labelled, test = check_labels(train, match_channels(test, train.channels))
     labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)
     all_shots = reachable(all_shots, labels)
@@ -268,15 +270,26 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
     return Comparison(all_shots, hits, n_labels, max(leaks, key=lambda it: it.seen or 0), first)
 
 
-OWN = "selftime"
-COMPARISON_ROWS: dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]] = {
+COMPARISON_ROWS: dict[str, Maker] = {
     OWN: model_row,
     UNTRAINED: untrained_row,
     "raw values": raw_values_row,
     "MiniRocket + ridge": minirocket_ridge,
     "supervised from scratch": from_scratch,
 }
-"""The rows of every comparison."""
+"""The rows of every comparison of what has a size."""
+_OF_SIZES = ("raw values", "MiniRocket + ridge")
+"""Rows that add up values, which symbols of a text have none of."""
+
+
+def rows_of(kind: Signal) -> dict[str, Maker]:
+    """Return the rows of a comparison of series of a kind, the model first."""
+    own = {
+        name: make
+        for name, make in COMPARISON_ROWS.items()
+        if kind.symbols is None or name not in _OF_SIZES
+    }
+    return own | MORE_ROWS.get(kind.name, {})
 
 
 def models_by_name(model: Models) -> dict[str, Model | None]:
@@ -288,32 +301,11 @@ def models_by_name(model: Models) -> dict[str, Model | None]:
         found = {OWN: model}
     else:
         found = {f"model {k}" if k > 1 else OWN: own for k, own in enumerate(model, 1)}
-    taken = [name for name in found if name in COMPARISON_ROWS and name != OWN]
+    reserved = {*COMPARISON_ROWS, *(name for rows in MORE_ROWS.values() for name in rows)}
+    taken = [name for name in found if name in reserved and name != OWN]
     if not found or taken:
         raise ValueError(f"got models {list(found)}, wanted one or several, named unlike {taken}")
     return {name: None if own is None else model_at(own) for name, own in found.items()}
-
-
-def makers_of(
-    models: Mapping[str, Model | None], strategies: Sequence[str]
-) -> dict[str, Callable[[Model, SeriesSet, SeriesSet], Row]]:
-    """Return a function for each row: the model, references, strategies, then other models."""
-    first, *others = models.items()
-    references = {name: make for name, make in COMPARISON_ROWS.items() if name != OWN}
-    own = {first[0]: COMPARISON_ROWS[OWN]}
-    tuned = {strategy_row_name(name): strategy_maker(name) for name in strategies}
-    return own | references | tuned | {name: _row_of(other) for name, other in others if other}
-
-
-def _row_of(other: Model) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
-    return lambda _, train, test: model_row(other, train, test)
-
-
-def strategy_maker(name: str) -> Callable[[Model, SeriesSet, SeriesSet], Row]:
-    """Return a function that makes the row of a strategy."""
-    config = TransferConfig(strategy=name)
-    check_transfer(config)
-    return lambda model, train, test: strategy_row(model, train, test, config)
 
 
 def reachable(all_shots: Sequence[Shots], labels: np.ndarray) -> tuple[Shots, ...]:

@@ -1,16 +1,23 @@
 """Rows of a comparison: the model, the references beside it, and strategies of fine-tuning."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from selftime.data import scaling
 from selftime.data.channels import concatenate
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Text
+from selftime.data.symbols import decode
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder, Joined
 from selftime.encoders.fixed.quantiles import resample_to_length
@@ -24,7 +31,8 @@ from selftime.objectives.supervised.targets import OneClass
 from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer.choose import fit_strategy
 from selftime.tasks.transfer.scratch import FromScratch, network_like, scaled_rows
-from selftime.tasks.transfer.strategies import TransferConfig
+from selftime.tasks.transfer.strategies import TransferConfig, check_transfer
+from selftime.views.amplitude import channel_std
 
 _Features = Float32[np.ndarray, "N D"]
 
@@ -33,9 +41,15 @@ class Row(NamedTuple):
     """One row of a comparison: vectors of both parts, or from scratch their values."""
 
     name: str
-    train: _Features  # (N,D), or (N,C·T)
-    test: _Features  # (M,D), or (M,C·T) with a T of its own
+    train: _Features | csr_matrix  # (N,D), or (N,C·T)
+    test: _Features | csr_matrix  # (M,D), or (M,C·T) with a T of its own
     head: ClassifierMixin  # cloned and fitted on the labelled vectors
+
+
+Maker = Callable[[Model, SeriesSet, SeriesSet], Row]
+"""Makes a row of a model, training series and test series."""
+OWN = "selftime"
+"""The name of the row of a single model."""
 
 
 def _embed_both(
@@ -47,7 +61,7 @@ def _embed_both(
 def model_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """Return the row of the model itself."""
     head = Probe(reference_bank=model.reference_bank)
-    return Row("selftime", *_embed_both(model, train, test), head)
+    return Row(OWN, *_embed_both(model, train, test), head)
 
 
 def untrained_row(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
@@ -90,10 +104,48 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     return Row("MiniRocket + ridge", *_embed_both(model, train, test), head)
 
 
+def bands_ridge(model: Model, train: SeriesSet, test: SeriesSet) -> Row:  # noqa: ARG001
+    """Return the row of mean and deviation of each band over time, with a ridge classifier.
+
+    The plainest description of a sound: how loud each pitch is, and how much that changes.
+    """
+    head = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-3, 3, 10)))
+    return Row("mean log-mel + ridge", band_moments(train), band_moments(test), head)
+
+
+def band_moments(series: SeriesSet) -> _Features:
+    """Return mean and standard deviation of each channel over what was observed (N,2C)."""
+    x = batch_of(series)
+    count = x.observed.sum(dim=2).clamp(min=1)
+    mean = x.values.masked_fill(~x.observed, 0).sum(dim=2) / count
+    return np.asarray(torch.cat([mean, channel_std(x)], dim=1))
+
+
+def tfidf_ridge(model: Model, train: SeriesSet, test: SeriesSet) -> Row:  # noqa: ARG001
+    """Return the row of character n-grams by how telling they are, with a ridge classifier.
+
+    TF-IDF (Spärck Jones 1972) of one to three characters; how rare each is comes from every
+    training text, labelled or not.
+    """
+    counts = TfidfVectorizer(
+        analyzer="char", ngram_range=(1, 3), lowercase=False, sublinear_tf=True
+    )
+    vectors = csr_matrix(counts.fit_transform(texts_in(train)))
+    head = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10))
+    return Row("TF-IDF + ridge", vectors, csr_matrix(counts.transform(texts_in(test))), head)
+
+
+def texts_in(series: SeriesSet) -> list[str]:
+    """Return the text of each series; ``▁`` stands for a missing symbol."""
+    assert isinstance(series.kind, Text)  # no other kind has this row
+    return [decode(series.series(i)[0], series.kind) for i in range(len(series))]
+
+
 def from_scratch(model: Model, train: SeriesSet, test: SeriesSet) -> Row:
     """Return the row of the model's network, or ``dilated``, trained on the labels alone."""
     scale = scaling.fit(train)
-    recipe = network_like(model.encoder, train.n_channels, int(np.median(train.lengths)))
+    length = int(np.median(train.lengths))
+    recipe = network_like(model.encoder, train.n_channels, length, train.kind)
     head = FromScratch(recipe=recipe, channels=train.n_channels)
     return Row("supervised from scratch", scaled_rows(train, scale), scaled_rows(test, scale), head)
 
@@ -186,3 +238,35 @@ def concatenate_sets(first: SeriesSet, second: SeriesSet) -> SeriesSet:
             for p, own in zip((first, second), ids, strict=True)
         ]
     )
+
+
+MORE_ROWS: dict[str, dict[str, Maker]] = {
+    "text": {"TF-IDF + ridge": tfidf_ridge},
+    "sound": {"mean log-mel + ridge": bands_ridge},
+}
+"""Rows of one kind of signal: what was usual there before networks."""
+
+
+def makers_of(
+    models: Mapping[str, Model | None], strategies: Sequence[str], rows: Mapping[str, Maker]
+) -> dict[str, Maker]:
+    """Return a function for each row: the model, references, strategies, then other models.
+
+    ``rows`` are those of the kind of series, that of the model itself among them.
+    """
+    first, *others = models.items()
+    references = {name: make for name, make in rows.items() if name != OWN}
+    own = {first[0]: rows[OWN]}
+    tuned = {strategy_row_name(name): strategy_maker(name) for name in strategies}
+    return own | references | tuned | {name: _row_of(other) for name, other in others if other}
+
+
+def _row_of(other: Model) -> Maker:
+    return lambda _, train, test: model_row(other, train, test)
+
+
+def strategy_maker(name: str) -> Maker:
+    """Return a function that makes the row of a strategy."""
+    config = TransferConfig(strategy=name)
+    check_transfer(config)
+    return lambda model, train, test: strategy_row(model, train, test, config)

@@ -11,6 +11,7 @@ import numpy as np
 from selftime.data.frames import Tabular
 from selftime.data.grid import on_grid
 from selftime.data.series import SeriesSet
+from selftime.engine.defaults import check_task
 from selftime.progress import Progress, open_progress
 from selftime.tasks.forecasting.calibration import (
     Calibration,
@@ -164,6 +165,7 @@ def backtest(  # noqa: PLR0913 - all that a backtest depends on
             horizon below 1, or covariates that there are not.
         ValueError: an unknown protocol.
     """
+    check_task("forecast", series.kind)
     given = KnownChannels(tuple(covariates))
     notes, series = series.notes, on_grid(series)
     for note in series.notes[len(notes) :]:

@@ -14,9 +14,11 @@ from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Signal
 from selftime.data.splits import folds_by_group
 from selftime.data.windows import batch_of
 from selftime.door import tell
+from selftime.engine.defaults import USUAL
 from selftime.engine.model import Model, load
 from selftime.engine.monitoring.criteria import CRITERIA, embed_views
 from selftime.engine.pretrain import pretrain
@@ -40,9 +42,11 @@ from selftime.engine.training.run_folder import (
     write_finished,
 )
 from selftime.engine.training.trainer import Diverged
-from selftime.objectives.formula import takes_steps
+from selftime.objectives.formula import check_signal, takes_steps, terms_in
+from selftime.objectives.registry import OBJECTIVES
 from selftime.progress import Progress, open_progress
 from selftime.tasks.probing.probe import Probe
+from selftime.views.registry import view_of
 
 CRITERION = "views"
 """The criterion that decides where there are no labels."""
@@ -55,7 +59,8 @@ def criterion_value(model: Model, series: SeriesSet, seed: int) -> float:
     """Return the label-free criterion of the embeddings of a sample."""
     rows = sample_of(len(series), seed, _CRITERION_SERIES)
     x = model.scaling.apply(batch_of(model.check(series[rows])))
-    return CRITERIA[CRITERION](embed_views(model.encoder, x, generator(seed, 0)))
+    view = view_of(series.kind)
+    return CRITERIA[CRITERION](embed_views(model.encoder, x, generator(seed, 0), view=view))
 
 
 def probe_accuracy(model: Model, series: SeriesSet, seed: int) -> float | None:
@@ -161,7 +166,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     Args:
         x: series, whatever :func:`selftime.read` takes.
         minutes: for all contenders together.
-        objectives: names, or weighted sums such as "simclr + masked_patches"; None: the usual.
+        objectives: names, or weighted sums such as "simclr + masked_patches"; None: the usual of
+            the kind of series, and others that make sense for it.
         encoder: of the methods that take steps; "auto" chooses.
         run: folder that keeps the ranking, the best model and, in ``contenders/``, a run of each;
             a race that was stopped goes on when it is called again in the same way.
@@ -181,11 +187,15 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         >>> found.finishes[0].probe >= found.finishes[1].probe
         True
     """
-    objectives = check_contenders(DEFAULT_OBJECTIVES if objectives is None else objectives, minutes)
+    check_contenders(DEFAULT_OBJECTIVES if objectives is None else objectives, minutes)
+    series = read(x)
+    objectives = default_contenders(series.kind) if objectives is None else objectives
+    for name in objectives:
+        check_signal(terms_in(name), series.kind)
     kept = Run(folder=Path(run), overwrite=overwrite) if isinstance(run, str | Path) else run
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
     with only_run(kept.folder, ROOM * len(objectives)) if kept else nullcontext():
-        return _race(read(x), setup, kept, seed, progress)
+        return _race(series, setup, kept, seed, progress)
 
 
 def _race(
@@ -299,12 +309,17 @@ def contender_folder(objective: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "_.+-" else "" for letter in objective)
 
 
-def check_contenders(objectives: Sequence[str], minutes: float) -> Sequence[str]:
-    """Check the contenders and the time, and return the contenders."""
+def default_contenders(kind: Signal) -> list[str]:
+    """Return the usual objective of a kind, then those of a usual race that make sense for it."""
+    names = dict.fromkeys((str(USUAL[kind.name].objective.value), *DEFAULT_OBJECTIVES))
+    return [name for name in names if kind.name in OBJECTIVES[name].signals]
+
+
+def check_contenders(objectives: Sequence[str], minutes: float) -> None:
+    """Check the contenders and the time."""
     if not objectives:
         raise ValueError("got no objectives, wanted at least one: such as 'spectral'")
     if len(set(objectives)) < len(objectives):
         raise ValueError(f"got {', '.join(objectives)}: each may run once")
     if not minutes > 0:
         raise ValueError(f"got {minutes} minutes, wanted more than 0")
-    return objectives

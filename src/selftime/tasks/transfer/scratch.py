@@ -9,10 +9,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from selftime.data import scaling
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements, Signal
 from selftime.data.windows import batch_of, batches
 from selftime.encoders.base import Encoder
-from selftime.encoders.builders import BUILDERS
+from selftime.encoders.builders import build_encoder
 from selftime.encoders.registry import build, recipe_of
+from selftime.engine.defaults import USUAL
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.objectives.parts.heads import linear, weights_from
 from selftime.objectives.supervised.network import Supervised
@@ -66,10 +68,15 @@ def scaled_rows(series: SeriesSet, scale: scaling.Scaling) -> Float32[np.ndarray
     return values.reshape(len(series), -1)
 
 
-def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]:
+def network_like(
+    encoder: Encoder,
+    channels: int,
+    length: int,
+    kind: Signal = Measurements(),  # noqa: B008
+) -> dict[str, Any]:
     """Return the recipe of the outermost trainable part with tokens, or else of the innermost one.
 
-    It is that of ``dilated`` where nothing can be trained.
+    Where nothing can be trained it is that of the usual network of the kind, of series ``dilated``.
     """
     trained = [
         part
@@ -78,5 +85,7 @@ def network_like(encoder: Encoder, channels: int, length: int) -> dict[str, Any]
         and any(weight.requires_grad for weight in part.parameters())
         and (part.stride or not any(isinstance(inner, Encoder) for inner in part.children()))
     ]
-    network = trained[0] if trained else BUILDERS["dilated"](channels=channels, length=length)
-    return recipe_of(network)
+    if trained:
+        return recipe_of(trained[0])
+    usual = str(USUAL[kind.name].encoder.value)
+    return recipe_of(build_encoder(usual, kind=kind, channels=channels, length=length))

@@ -13,7 +13,7 @@ from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.door import option
 from selftime.encoders.base import Encoder
-from selftime.encoders.wrappers.projected import backbone
+from selftime.encoders.wrappers.layered import network_of
 from selftime.engine.model import Model
 from selftime.objectives.supervised.network import Supervised
 from selftime.objectives.supervised.targets import Amount, StepClasses, TargetType
@@ -138,7 +138,7 @@ def token_vectors(model: Model, series: SeriesSet) -> Iterator[np.ndarray]:
 
 def with_tokens(encoder: Encoder) -> Encoder:
     """Return the part of an encoder that has tokens along time."""
-    network = backbone(encoder)
+    network = network_of(encoder)
     if network.stride is None:
         raise ValueError(
             "this model sees a series only as a whole and has no vector for a step: pretrain one "

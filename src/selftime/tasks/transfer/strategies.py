@@ -233,7 +233,7 @@ def from_first_weights(model: Model, series: SeriesSet) -> Model:
     """Build the network of a model, or ``dilated`` where it has none, with its first weights."""
     scale = scaling.fit(series)
     length = int(np.median(series.lengths))
-    encoder = build(network_like(model.encoder, series.n_channels, length))
+    encoder = build(network_like(model.encoder, series.n_channels, length, series.kind))
     few = scale.measure(series[sample_of(len(series), 0)])
     with torch.no_grad():
         encoder.prepare(scale.apply(batch_of(few)), generator(0, 0))

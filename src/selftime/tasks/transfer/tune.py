@@ -133,7 +133,8 @@ def fine_tune_model(  # noqa: PLR0913 - all that training depends on
     )
     network.encoder = freeze(merged(encoder))
     network.eval()
-    return TunedSolution(replace(model, encoder=network.encoder, reference_bank=None), network)
+    tuned = replace(model, encoder=network.encoder, reference_bank=None, head=None)
+    return TunedSolution(tuned, network)
 
 
 def set_to_probe(network: Supervised, model: Model, series: SeriesSet, y: Any) -> None:
