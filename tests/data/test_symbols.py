@@ -140,9 +140,8 @@ def test_names_of_files_that_are_not_there_are_said():
 def test_damaged_rules_of_subwords_are_refused():
     pytest.importorskip("tokenizers")
     kind = read([PROSE], kind="text", symbols="subwords").kind
-    for rules in ("", "{}", kind.rules[:-40], kind.rules.replace('"BPE"', '"XYZ"')):
+    for rules in ("", "7", "[[1, 2, 3]]", '[["a", "unseen"]]', kind.rules[:-9]):
         with pytest.raises(SeriesError, match="the rules of the subwords are damaged"):
             encode("a", replace(kind, rules=rules))
-    few = replace(kind, vocabulary=kind.vocabulary[:5])
-    with pytest.raises(SeriesError, match="know more of them than the vocabulary"):
-        encode(PROSE, few)
+    with pytest.raises(SeriesError, match="lacks 251 of the 256 bytes"):
+        encode(PROSE, replace(kind, vocabulary=kind.vocabulary[:5]))
