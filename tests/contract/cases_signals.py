@@ -17,10 +17,8 @@ from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.transformer import Transformer
 from selftime.encoders.wrappers.embedded import Embedded
 from selftime.objectives.base import ClosedForm, Objective
-from selftime.objectives.formula import build_objective
-from selftime.objectives.neighbours import Neighbours
+from selftime.objectives.formula import build_objective, settings_for
 from selftime.objectives.registry import OBJECTIVES
-from selftime.objectives.spectral import Spectral
 
 SERIES = 12
 IMAGES, FILM = Images(height=12, width=12, patch=3), Film(height=6, width=6)
@@ -103,7 +101,8 @@ class SignalCase(NamedTuple):
     def objective(self, name: str, seed: int = 0) -> Objective:
         """An objective learned by gradient, prepared on the batch."""
         x, encoder = self.batch(), self.encoder(causal=name in CAUSAL, seed=seed)
-        made = build_objective(name, encoder, seed=seed, length=x.values.shape[2])
+        length = x.values.shape[2]
+        made = build_objective(name, encoder, kind=self.kind, seed=seed, length=length)
         made.prepare(x, torch.Generator().manual_seed(0))
         return made
 
@@ -112,8 +111,8 @@ class SignalCase(NamedTuple):
         x = self.batch()
         encoder = standardised(x.values.shape[1], 0)
         small = {"spectral": {"copies": 4, "dim": 16}, "neighbours": {"copies": 4}}
-        kind = {"spectral": Spectral, "neighbours": Neighbours}[name]
-        made = kind(encoder=encoder, **small[name])
+        method = OBJECTIVES[name]
+        made = method(encoder=encoder, **settings_for(method, self.kind), **small[name])
         made.prepare(x, torch.Generator().manual_seed(0))
         return made
 

@@ -4,6 +4,7 @@ import ast
 import json
 from pathlib import Path
 
+import gradient_toys as toys
 import numpy as np
 import pytest
 import signal_laws as laws
@@ -42,6 +43,19 @@ def test_no_objective_asks_what_it_learns_from():
         assert "selftime.data.signals" not in names, path.name
 
 
+ILLEGAL = [
+    (name, signal) for name in OBJECTIVES for signal in SIGNALS if (name, signal) not in PAIRS
+]
+
+
+@pytest.mark.parametrize("name, signal", named(ILLEGAL))
+def test_a_pair_without_sense_is_refused_with_those_that_have_some(name, signal):
+    case = SIGNAL_CASES[signal]
+    legal = [other for other, kind in PAIRS if kind == signal]
+    with pytest.raises(ValueError, match=f"for {signal}, .* wanted one of {', '.join(legal)}$"):
+        formula.build_objective(name, case.encoder(), kind=case.kind)
+
+
 @pytest.mark.late
 @pytest.mark.parametrize("name, signal", named(STEPWISE))
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
@@ -68,6 +82,40 @@ def test_the_loss_of_a_pair_falls(name, signal):
 @pytest.mark.parametrize("name, signal", named(CLOSED))
 def test_a_pair_in_closed_form_keeps(name, signal):
     laws.sums_are_finite_and_masked(name, signal)
+
+
+class ToyCase:
+    """Plain series, and a small objective that breaks a law."""
+
+    kind = SIGNAL_CASES["series"].kind
+    batch = staticmethod(SIGNAL_CASES["series"].batch)
+
+    def __init__(self, broken: type[toys.Louder]) -> None:
+        self.broken = broken
+
+    def objective(self, name: str, seed: int = 0) -> toys.Louder:
+        return self.broken(encoder=toys.Trained(channels=2, seed=seed))
+
+
+@pytest.mark.parametrize(
+    "law, broken",
+    [
+        (laws.a_finite_loss_reaches_every_weight, toys.HasAnIdleWeight),
+        (laws.a_finite_loss_reaches_every_weight, toys.MultipliesByZero),
+        (laws.a_finite_loss_reaches_every_weight, toys.GivesALossEach),
+        (laws.seed_state_and_what_was_observed_say_all, toys.RollsItsOwnDice),
+        (laws.seed_state_and_what_was_observed_say_all, toys.RollsDiceAtBirth),
+        (laws.seed_state_and_what_was_observed_say_all, toys.ReadsPadding),
+        (laws.the_loss_falls, toys.Climbs),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_a_law_of_pairs_catches(law, broken, monkeypatch):
+    monkeypatch.setitem(SIGNAL_CASES, "series", ToyCase(toys.Louder))
+    law("toy", "series")
+    monkeypatch.setitem(SIGNAL_CASES, "series", ToyCase(broken))
+    with pytest.raises(AssertionError):
+        law("toy", "series")
 
 
 def test_golden_numbers_are_those_of_the_pairs():
