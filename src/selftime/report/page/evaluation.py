@@ -127,7 +127,7 @@ def drawings_of(
         return [(lanes.pop(0) if one else [], None) for one in found]
     ranges = ranges_of(homes[0])
     return [
-        ([], sight_of(*one, ranges, name=str(name), **_BOUNDS) if one else None)
+        ([], sight_of(one[0], one[1], ranges, name=str(name), **_BOUNDS) if one else None)
         for name, one in zip(names, found, strict=True)
     ]
 
