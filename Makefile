@@ -40,8 +40,9 @@ lock: $(VENV)/.audit ## write requirements-dev.lock anew: versions and hashes of
 near: $(VENV)/.dev ## make near FILE=src/selftime/…: tests of a room and of whatever imports it, a minute
 	$(BIN)/python tests/support/near.py $(FILE)
 
-pages: $(VENV)/.dev ## write the generated parts of docs/house.md and docs/your-data.md anew
+pages: $(VENV)/.dev ## write the generated parts of docs/house.md, docs/signals.md and docs/your-data.md anew
 	$(BIN)/python docs/modules.py
+	$(BIN)/python docs/signals.py
 	$(BIN)/python tests/support/sessions.py
 
 bench: $(VENV)/.bench ## measure accuracy and speed beside other tools, written to benchmarks/results

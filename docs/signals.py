@@ -206,12 +206,13 @@ def objectives_table() -> str:
 
 def usual_table() -> str:
     """What "auto" stands for on each signal."""
-    head = ["signal", "objective", "because", "encoder", "because"]
+    head = ["signal", "objective", "because", "with a budget of steps", "encoder", "because"]
     rows = []
     for name, usual in USUAL.items():
-        chosen = (usual.objective, usual.encoder)
-        rows.append([name, *(word for it in chosen for word in (f"`{it.value}`", it.reason))])
-    lines = [head, ["---"] * 5, *rows]
+        first, steps, network = usual.objective, usual.gradient, usual.encoder
+        cells = (f"`{first.value}`", first.reason, f"`{steps.value}`")
+        rows.append([name, *cells, f"`{network.value}`", network.reason])
+    lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 

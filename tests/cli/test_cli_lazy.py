@@ -18,6 +18,8 @@ from selftime.cli import app
 CLI = sorted((Path(selftime.__file__).parent / "cli").glob("*.py"))
 
 HEAVY = ("torch", "numpy", "numba", "scipy", "sklearn", "matplotlib", "pyarrow", "pandas")
+MEDIA = ("PIL", "av", "soundfile", "soxr", "tokenizers")
+"""Decoders of pictures, films, sounds and texts: series need none of them."""
 
 
 def loaded_by(code: str) -> set[str]:
@@ -26,7 +28,7 @@ def loaded_by(code: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     names = json.loads(done.stdout.splitlines()[-1])
-    return {name for name in names if name in HEAVY or name.startswith("selftime.")}
+    return {n for n in names if n in (*HEAVY, *MEDIA) or n.startswith("selftime.")}
 
 
 def test_import_selftime_imports_nothing_else():
@@ -85,6 +87,17 @@ def test_inspect_does_not_wait_for_torch():
         "assert CliRunner().invoke(app, ['inspect', 'sample:ECG']).exit_code == 0"
     )
     assert "torch" not in loaded_by(code) and "sklearn" not in loaded_by(code)
+
+
+@pytest.mark.late
+def test_series_and_bundled_media_need_no_decoder(tmp_path):
+    (tmp_path / "a.csv").write_text("t,u\n1,2\n2,3\n")
+    code = (
+        f"import selftime as st; x = st.read({str(tmp_path)!r})\n"
+        f"st.write(x, {str(tmp_path / 'b.npz')!r})\n"
+        "for name in ('Digits', 'Speech', 'Text', 'Film'): st.inspect('sample:' + name)"
+    )
+    assert not loaded_by(code) & {"torch", *MEDIA}
 
 
 @pytest.mark.parametrize("name", selftime.__all__)

@@ -7,6 +7,7 @@ from media_material import film, idx, picture, ramp
 from PIL import Image
 
 from selftime.data.images import pixels_of
+from selftime.data.matching import match_kind
 from selftime.data.pixels import (
     frames_to_steps,
     has_colour,
@@ -251,3 +252,15 @@ def test_films_as_arrays():
     assert x.kind == Film(height=4, width=6, rate=30.0) and x.lengths.tolist() == [5, 5]
     x = read([np.zeros((5, 4, 6, 3)), np.ones((3, 4, 6, 3))], kind="film")
     assert x.lengths.tolist() == [5, 3] and batch_of(x).values.shape == (2, 24, 5)
+
+
+def test_what_is_not_for_pictures_is_refused_or_said(tmp_path):
+    with pytest.raises(SeriesError, match="got windows=2 for images, which follow no time"):
+        read(np.zeros((2, 4, 4)), kind="images", windows=2)
+    (tmp_path / "a.csv").write_text("u,v\n1,2\n3,4\n5,6\n")
+    assert "size=4: left aside, since it is not for series" in read(tmp_path, size=4).notes
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 4, 4)), y=[0, 1])
+    assert read(tmp_path / "a.npz", kind="images", label="none").labels is None
+    hostile = Images(height=10**6, width=10**6, patch=10)
+    with pytest.raises(SeriesError, match="is wanted in 1,000,000 x 1,000,000 pixels"):
+        match_kind(read(np.zeros((2, 4, 4)), kind="images"), hostile)

@@ -1,5 +1,7 @@
 """Texts become symbols and texts again; vocabularies are matched without guesses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,3 +129,19 @@ def test_what_is_no_text(given, message):
 def test_half_letters_and_zeros_are_texts():
     x = read(["a\ud800b", "\0"], kind="text")
     assert decode(x.series(0)[0], x.kind) == "a?b" and decode(x.series(1)[0], x.kind) == "\0"
+
+
+def test_names_of_files_that_are_not_there_are_said():
+    assert read(["lost.txt", "b"], kind="text").notes == (
+        "'lost.txt' is no file, so it is taken for a text",
+    )
+
+
+def test_damaged_rules_of_subwords_are_refused():
+    pytest.importorskip("tokenizers")
+    kind = read([PROSE], kind="text", symbols="subwords").kind
+    for rules in ("", "7", "[[1, 2, 3]]", '[["a", "unseen"]]', kind.rules[:-9]):
+        with pytest.raises(SeriesError, match="the rules of the subwords are damaged"):
+            encode("a", replace(kind, rules=rules))
+    with pytest.raises(SeriesError, match="lacks 251 of the 256 bytes"):
+        encode(PROSE, replace(kind, vocabulary=kind.vocabulary[:5]))

@@ -268,6 +268,20 @@ def test_mistakes_are_shown_as_their_kind(name):
     assert len(pictures) == (0 if name == "text" else 3 * len(it.drawn))
 
 
+def test_texts_of_other_letters_are_shown_in_their_own():
+    train, test, found = judged_pair(2, 6)
+    texts = {"abc": train, "xyz": test}
+    shown = {
+        letters: replace(
+            st.SeriesSet.of(np.full((len(own), 5), 2.0), own.labels, ids=own.ids),
+            kind=Text(vocabulary=tuple(letters)),
+        )
+        for letters, own in texts.items()
+    }
+    it = mistake_gallery(found, (shown["abc"], shown["xyz"]))
+    assert [panel.sight.text for panel in it.drawn[0]] == ["zzzzz", "ccccc", "ccccc"]
+
+
 def test_sizes_are_in_the_words_of_the_kind():
     content = Content(run=a_run() | {"data": {}}, series=series_of_kind("images"))
     assert ("patches each", "6") in facts(content)

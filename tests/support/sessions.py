@@ -2,7 +2,8 @@
 
 A console block has commands after ``$`` with their output below, a python block has ``>>>``. In
 the output "…" stands for anything in a line, and for any lines where it stands alone.
-``python tests/support/sessions.py [NUMBER …]`` writes docs/your-data.md with the output of today.
+``python tests/support/sessions.py [PAGE] [NUMBER …]`` writes docs/your-data.md and docs/signals.md
+with the output of today.
 """
 
 import contextlib
@@ -18,11 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from session_material import make_files
+from signal_material import make_signals
 from typer.testing import CliRunner
 
 from selftime.cli import app
 
-PAGE = Path(__file__).parents[2] / "docs" / "your-data.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, SIGNALS = DOCS / "your-data.md", DOCS / "signals.md"
+MAKERS = {PAGE: make_files, SIGNALS: make_signals}
+"""What makes the files of the sessions of a page."""
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n", re.MULTILINE)
 SECONDS = re.compile(r"\bin [\d.]+ s\b")
@@ -102,13 +107,23 @@ def record(text: str) -> str:
     return BLOCK.sub(anew, text)
 
 
-if __name__ == "__main__":
-    old = page = PAGE.read_text(encoding="utf8")
-    for heading, section in sections(old).items():
-        if len(sys.argv) < 2 or heading.partition(".")[0] in sys.argv[1:]:
+def record_page(path: Path, numbers: list[str]) -> str:
+    """A page with its sessions of these numbers, or all, recorded anew."""
+    page = path.read_text(encoding="utf8")
+    for heading, section in sections(page).items():
+        if not numbers or heading.partition(".")[0] in numbers:
             with tempfile.TemporaryDirectory() as folder:
                 os.chdir(folder)
-                make_files(Path(folder))
+                MAKERS[path](Path(folder))
                 page = page.replace(section, record(section))
-    PAGE.write_text(page, encoding="utf8")
-    sys.stderr.write(f"{PAGE}: {'as it was' if page == old else 'written anew'}\n")
+    return page
+
+
+if __name__ == "__main__":
+    numbers = [word for word in sys.argv[1:] if word.isdigit()]
+    for path in MAKERS:
+        if path.stem in sys.argv or not {"your-data", "signals"} & set(sys.argv):
+            old = path.read_text(encoding="utf8")
+            page = record_page(path, numbers)
+            path.write_text(page, encoding="utf8")
+            sys.stderr.write(f"{path}: {'as it was' if page == old else 'written anew'}\n")

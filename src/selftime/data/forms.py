@@ -34,6 +34,8 @@ class Form(NamedTuple):
     def given(self) -> dict[str, Any]:
         """Return the options that were given, by name."""
         named = {name: getattr(self, name) for name in _KINDS_OF_OPTIONS}
+        if self.size is not None and len(self.size) == 1:
+            named["size"] = self.size[0]
         return {name: value for name, value in named.items() if value is not None}
 
     def idle_for(self, name: str) -> tuple[str, ...]:

@@ -107,6 +107,8 @@ def resize_series(series: SeriesSet, kind: Images | Film) -> SeriesSet:
     """Return pictures or films in the size, the colours and the patches of another kind."""
     sides = kind.height, kind.width
     blocks = pixels_of(series)
+    size = 8 * sum(map(len, blocks)) * kind.colours * kind.height * kind.width
+    check_memory(size, series.steps.nbytes, f"is wanted in {size_in_pixels(*sides)}")
     if series.observed is not None and blocks[0].shape[1:3] != sides:
         raise SeriesError("some pixels are missing, so these pictures cannot be resized")
     blocks = [in_colours(resize(block, *sides), kind.colours) for block in blocks]
@@ -211,6 +213,4 @@ def _draw_all(
         notes |= dict.fromkeys(said)
     if colours is None:
         colours = 3 if any(map(has_colour, pixels)) else 1
-    size = sum(block.size // block.shape[3] for block in pixels) * colours
-    check_memory(8 * size, 0, f"holds {size:,} pixels in all")
     return [in_colours(block, colours) for block in pixels], colours, tuple(notes)

@@ -1,5 +1,6 @@
 """Media: pictures, texts, sounds and films of arrays and tables; they become a SeriesSet."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -166,7 +167,13 @@ def part_of_texts(source: Any) -> Part:
         if not isinstance(text, str) or not text:
             what = "an empty text" if isinstance(text, str) else type(text).__name__
             raise SeriesError(f"text {i} is {what}, wanted a string of one letter at least")
-    return Part([str(text) for text in texts])
+    paths = [text for text in texts if _PATH.fullmatch(text)]
+    notes = (f"{paths[0]!r} is no file, so it is taken for a text",) if paths else ()
+    return Part([str(text) for text in texts], notes=notes)
+
+
+_PATH = re.compile(r"\S{1,200}\.(txt|md|csv)", re.IGNORECASE)
+"""Texts that are like the names of files."""
 
 
 def part_of_mapping(arrays: Mapping[str, np.ndarray], kind: str, form: Form) -> Part:

@@ -130,7 +130,10 @@ def open_parts(
     """Return what files hold of a kind, and the path of each part: a folder of frames is one."""
     frames = [path for path in paths if suffix_of(path) in pictures.SUFFIXES]
     if kind != "film" or len(frames) < len(paths) or len(frames) == 1:
-        return [_open_part(path, kind, asked, read_table) for path in paths], list(paths)
+        parts = [_open_part(path, kind, asked, read_table) for path in paths]
+        if asked.label == "none":
+            parts = [replace(part, labels=None) for part in parts]
+        return parts, list(paths)
     folders: dict[Path, list[Path]] = {}
     for path in sorted(frames, key=_in_order):
         folders.setdefault(path.parent, []).append(path)

@@ -24,7 +24,7 @@ from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Level, Measurements, Signal
 from selftime.data.tables import series_of_table
-from selftime.door import tell
+from selftime.door import option, tell
 
 
 def read(  # noqa: PLR0913 - the front door: each is one thing that people know of their data
@@ -133,10 +133,14 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     if groups is not None:
         series = replace(series, groups=column_of(groups, "groups"))
     if windows is not None:
+        if not series.kind.in_time:
+            raise SeriesError(
+                f"got {option('windows', windows)} for {series.kind.name}, which follow no time: "
+                f"leave it out; {option('size')} and {option('patch')} change pictures"
+            )
         series = cut_recordings(series, windows, stride)
     if not isinstance(source, SeriesSet):
-        fills = fill_notes(series) if series.kind == Measurements() else ()
-        series = replace(series, notes=(*series.notes, *fills))
+        series = replace(series, notes=(*series.notes, *_notes_of(series, asked.form)))
         tell(series.notes, source)
     return series
 
@@ -159,6 +163,14 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
         return _of_parts(source, None, asked)
     return _of_array(source, asked)
+
+
+def _notes_of(series: SeriesSet, form: Form) -> tuple[str, ...]:
+    """Return notes on measurements: marks of missing values, and options that are not for them."""
+    if series.kind != Measurements():
+        return ()
+    idle = [note for note in form.idle_for(Measurements.name) if note not in series.notes]
+    return (*idle, *fill_notes(series))
 
 
 def _are_paths(source: Any, form: Form) -> bool:

@@ -140,7 +140,7 @@ class Text(Signal):
     Attributes:
         vocabulary: the symbols.
         level: what a symbol is.
-        rules: how subwords are found in text, as the JSON of ``tokenizers``; else empty.
+        rules: pairs that are joined to subwords, in their order, as JSON; else empty.
     """
 
     vocabulary: tuple[str, ...]

@@ -1,7 +1,9 @@
 """Texts as symbols: characters, bytes, or subwords that are learned on the texts themselves."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -57,21 +59,28 @@ def _learn_subwords(texts: Sequence[str]) -> Text:
     They are pairs of bytes, so that no text is unknown.
     """
     lib = _tokenizers()
-    learned = lib.Tokenizer(lib.models.BPE())
-    learned.pre_tokenizer = lib.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    learned.decoder = lib.decoders.ByteLevel()
+    learned = _with_bytes(lib.models.BPE())
     trainer = lib.trainers.BpeTrainer(
         vocab_size=SUBWORDS,
         show_progress=False,
         initial_alphabet=sorted(lib.pre_tokenizers.ByteLevel.alphabet()),
     )
     learned.train_from_iterator(texts, trainer)
-    places = learned.get_vocab()
+    places, model = learned.get_vocab(), json.loads(learned.to_str())["model"]
     return Text(
         vocabulary=tuple(sorted(places, key=lambda word: places[word])),
         level="subwords",
-        rules=learned.to_str(),
+        rules=json.dumps(model["merges"], ensure_ascii=False),
     )
+
+
+def _with_bytes(model: Any) -> Any:
+    """Return a tokenizer that takes text for bytes, so that it loses nothing."""
+    lib = _tokenizers()
+    made = lib.Tokenizer(model)
+    made.pre_tokenizer = lib.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = lib.decoders.ByteLevel()
+    return made
 
 
 def _tokenizers() -> Any:
@@ -99,10 +108,7 @@ def encode(text: str, kind: Text) -> Float32[np.ndarray, "T"]:
     if kind.level == "bytes":
         codes = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
         return _places(codes, np.array([ord(symbol) for symbol in kind.vocabulary], np.uint32))
-    places = np.array(_tokenizer_of(kind).encode(text).ids, np.float32)
-    if len(places) and places.max() >= len(kind.vocabulary):
-        raise SeriesError("the rules of the subwords know more of them than the vocabulary")
-    return places
+    return np.array(_tokenizer_of(kind).encode(text).ids, np.float32)
 
 
 def _places(codes: np.ndarray, known: np.ndarray) -> Float32[np.ndarray, "T"]:
@@ -114,11 +120,16 @@ def _places(codes: np.ndarray, known: np.ndarray) -> Float32[np.ndarray, "T"]:
     return found
 
 
+@lru_cache(maxsize=8)
 def _tokenizer_of(kind: Text) -> Any:
-    """Return the rules of a vocabulary of subwords; they may come from a file of a stranger."""
+    """Return the tokenizer of a vocabulary of subwords, which may come from a stranger's file."""
+    words = {word: place for place, word in enumerate(kind.vocabulary)}
     lib = _tokenizers()
+    if lost := set(lib.pre_tokenizers.ByteLevel.alphabet()) - set(words):
+        raise SeriesError(f"a vocabulary of subwords lacks {len(lost)} of the 256 bytes")
     try:
-        return lib.Tokenizer.from_str(kind.rules)
+        pairs = [(str(first), str(second)) for first, second in json.loads(kind.rules)]
+        return _with_bytes(lib.models.BPE(vocab=words, merges=pairs))
     except Exception as error:  # the library raises bare ones
         raise SeriesError(f"the rules of the subwords are damaged: {str(error)[:100]}") from None
 

@@ -106,7 +106,8 @@ def film_of_pictures(paths: Sequence[Path]) -> Pictures:
             opened.append(open_picture(path))
 
     def draw(height: int, width: int) -> tuple[Pixels, tuple[str, ...]]:
-        check_memory(_BYTES * height * width * 3 * len(paths), 0, f"has {len(paths):,} frames")
+        size, stored = _BYTES * height * width * 3, sum(path.stat().st_size for path in paths)
+        check_memory(size * len(paths), stored, f"has {len(paths):,} frames")
         drawn = [picture.draw(height, width) for picture in opened]
         frames = [np.broadcast_to(frame, (1, height, width, 3)) for frame, _ in drawn]
         notes = dict.fromkeys(note for _, notes in drawn for note in notes)

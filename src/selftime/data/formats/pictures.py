@@ -91,9 +91,8 @@ def _draw(data: bytes, height: int, width: int) -> tuple[Pixels, tuple[str, ...]
 
 def _memory_of(image: Any) -> int:
     """Return the bytes that a picture takes when it is decoded, and again in another mode."""
-    bytes_each = 1 if image.mode in ("1", "L", "P") else 4
-    copies = 1 if image.mode in ("L", "RGB") else 2
-    return bytes_each * copies * int(image.size[0] * image.size[1])
+    each = {"L": 1, "1": 2, "RGB": 4, "P": 5}.get(image.mode, 8)
+    return int(each * image.size[0] * image.size[1])
 
 
 def _plain(image: Any) -> Any:

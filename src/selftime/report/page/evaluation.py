@@ -1,5 +1,6 @@
 """An evaluated classifier for the page and the card; mistakes beside similar training series."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -85,7 +86,7 @@ def mistake_row(it: Mistake) -> tuple[str, ...]:
 def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePanel]:
     """Draw the series, its lookalike of the given class and that of its true class."""
     likes = (it.like_predicted, it.like_truth)
-    values = [values_of(test, it.id), *(values_of(train, one.id) if one else None for one in likes)]
+    names = [it.id, *(one.id if one else None for one in likes)]
     sure = f"{100 * it.confidence:.0f} % sure"
     titles = [
         (str(it.id), f"is {it.truth}, was given {it.predicted}, {sure}"),
@@ -96,7 +97,7 @@ def panels_of(it: Mistake, train: SeriesSet, test: SeriesSet) -> list[MistakePan
             for one, name in zip(likes, (it.predicted, it.truth), strict=True)
         ),
     ]
-    seen = drawings_of(values, test)
+    seen = drawings_of(names, (test, train, train))
     return [
         MistakePanel(kind, title, about, *drawn)
         for kind, (title, about), drawn in zip(("own", "given", "true"), titles, seen, strict=True)
@@ -114,15 +115,21 @@ def values_of(series: SeriesSet, name: Any) -> Float[np.ndarray, "C T"]:
 
 
 def drawings_of(
-    values: list[Float[np.ndarray, "C _"] | None], like: SeriesSet
+    names: Sequence[Any], homes: Sequence[SeriesSet]
 ) -> list[tuple[list[str], Sight | None]]:
-    """Draw series as their kind is seen: paths of curves, else sights; neither of None."""
-    if is_curve(like.kind):
-        lanes = channel_paths([v[:_MAX_MISTAKE_CHANNELS] for v in values if v is not None])
-        return [(lanes.pop(0) if v is not None else [], None) for v in values]
-    given, ranges = [v for v in values if v is not None], ranges_of(like)
-    sights = [sight_of(v, like.kind, ranges, name="the series", **_BOUNDS) for v in given]
-    return [([], sights.pop(0) if v is not None else None) for v in values]
+    """Draw series of these ids as their kind is seen: paths or a sight; neither of None."""
+    found = [
+        None if name is None else (values_of(home, name), home.kind)
+        for name, home in zip(names, homes, strict=True)
+    ]
+    if is_curve(homes[0].kind):
+        lanes = channel_paths([one[0][:_MAX_MISTAKE_CHANNELS] for one in found if one])
+        return [(lanes.pop(0) if one else [], None) for one in found]
+    ranges = ranges_of(homes[0])
+    return [
+        ([], sight_of(one[0], one[1], ranges, name=str(name), **_BOUNDS) if one else None)
+        for name, one in zip(names, found, strict=True)
+    ]
 
 
 def channel_paths(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:

@@ -9,7 +9,7 @@ from selftime.data.signals import Signal, Text
 from selftime.engine.guesses import Guesses
 from selftime.report.page.charts import trace_path
 from selftime.report.page.sights import Sight, guessed_text, legend_of, sight_of
-from selftime.report.pictures.signals import Ranges, count_of, is_curve, plural, ranges_of
+from selftime.report.pictures.signals import Ranges, count_in_words, is_curve, plural, ranges_of
 
 _CHANNELS, _STEPS = 3, 240
 """Channels of a curve that are drawn, and steps through which it is."""
@@ -132,5 +132,5 @@ def _right(found: Guesses, kind: Text) -> str:
     plain = int((whole[hidden] == counts.argmax()).sum())
     return (
         f"Of {hidden.sum():,} hidden symbols {right:,} are guessed right; the most frequent symbol "
-        f"in their place would be right {count_of(plain, 'time')}."
+        f"in their place would be right {count_in_words(plain, 'time')}."
     )

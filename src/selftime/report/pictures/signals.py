@@ -152,12 +152,12 @@ def extent_of(kind: Signal, T: int) -> str:
     if isinstance(kind, Images):
         return f"{kind.height} × {kind.width} pixels"
     if kind.per_second is None:
-        return count_of(T, kind.step)
+        return count_in_words(T, kind.step)
     seconds = f"{T / kind.per_second:.3g} s"
-    return f"{count_of(T, kind.step)}, {seconds}" if isinstance(kind, Film) else seconds
+    return f"{count_in_words(T, kind.step)}, {seconds}" if isinstance(kind, Film) else seconds
 
 
-def count_of(n: int, what: str) -> str:
+def count_in_words(n: int, what: str) -> str:
     """Return a number with its noun: "1 step", "12 steps"."""
     return f"{n:,} {what if n == 1 else plural(what)}"
 
