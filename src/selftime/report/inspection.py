@@ -18,7 +18,7 @@ from selftime.data.readers import read
 from selftime.data.rules import Months, rule_in_words
 from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
-from selftime.data.signals import Images, Measurements, Text
+from selftime.data.signals import Images, Measurements
 from selftime.door import option
 from selftime.report.signals import LONG_TEXT, facts_of_kind, windows_of_kind
 
@@ -239,7 +239,7 @@ def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     yield from _warnings_of_classes(found.labels)
     if measured:
         yield from _warnings_of_time(found)
-    if found.kind == Text.name and found.series > 1 and found.longest > LONG_TEXT:
+    if found.kind == "text" and found.series > 1 and found.longest > LONG_TEXT:
         yield DataWarning(
             f"texts have up to {found.longest:,} symbols, and networks compare each with each",
             f"cut them into windows, {option('windows', 128)}",
