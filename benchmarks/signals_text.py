@@ -34,10 +34,6 @@ def parts() -> tuple[SeriesSet, SeriesSet]:
     """Windows of the first nine tenths of the text, which overlap by half, and of the rest."""
     whole = st.read(path(), kind="text")
     cut = len(whole.steps) * 9 // 10
-    first, last = (
-        whole.steps[: len(whole.steps) * 9 // 10],
-        whole.steps[len(whole.steps) * 9 // 10 :],
-    )
     made = []
     for part, stride in ((whole.steps[:cut], WINDOW // 2), (whole.steps[cut:], WINDOW)):
         ends = np.array([0, len(part)])

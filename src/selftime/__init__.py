@@ -12,7 +12,7 @@ embed, plot                              vectors of series with their ids, and p
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
-perplexity, continue_text                how well a model reads texts, and what it writes
+perplexity, continue_text, fill_text     how well a model reads texts, and what it writes
 read_run, RunFolder, RunError            every figure of a run folder, and its report
 Classifier, Regressor, Segmenter         scikit-learn estimators on top of a model
 SelfSupervised                           a scikit-learn transformer that pretrains
@@ -70,6 +70,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.tasks.evaluation.evaluation import evaluate as evaluate
     from selftime.tasks.forecasting.backtest import backtest as backtest
     from selftime.tasks.language.prediction import continue_text as continue_text
+    from selftime.tasks.language.prediction import fill_text as fill_text
     from selftime.tasks.language.prediction import perplexity as perplexity
     from selftime.tasks.selection.pick import pick as pick
     from selftime.tasks.selection.race import race as race
@@ -114,6 +115,7 @@ _HOMES = {
     "inspect_views": "tasks.audit.views",
     "perplexity": "tasks.language.prediction",
     "continue_text": "tasks.language.prediction",
+    "fill_text": "tasks.language.prediction",
     "race": "tasks.selection.race",
     "pick": "tasks.selection.pick",
     "suggest": "tasks.selection.suggest",

@@ -102,9 +102,7 @@ def test_every_command_is_compared():
 
 
 def test_inspect(world, monkeypatch):
-    monkeypatch.setattr(
-        invariance, "VIEW_STRENGTHS", {name: VIEW_STRENGTHS[name] for name in ("flip",)}
-    )
+    monkeypatch.setattr(invariance, "strengths_for", lambda kind: {"flip": VIEW_STRENGTHS["flip"]})
     path = str(world / "train.npz")
     said = say("inspect", path, "--views", "--seed", 3)
     views = said.pop("views")

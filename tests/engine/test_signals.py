@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from signal_material import MAKERS, series_of
+from kind_toys import MAKERS, series_of
 
 import selftime as st
 from selftime.data import scaling

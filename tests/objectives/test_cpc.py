@@ -68,6 +68,21 @@ def test_loss_has_the_gradient_of_finite_differences(rng: Generator) -> None:
         assert gradcheck(lambda p, z, valid=valid: info_nce(p, z, valid, "both"), given)
 
 
+def test_a_view_changes_what_is_seen_of_the_past_alone() -> None:
+    def turned(x: Batch, rng: Generator) -> Batch:  # noqa: ARG001
+        return Batch(-x.values, x.observed)
+
+    plain, shown, x = cpc(), list[Batch](), ragged((24, 17))
+    viewed = CPC(encoder=plain.encoder, view=turned, seed=2).double()
+    embed = plain.encoder.embed
+    plain.encoder.embed = lambda given: shown.append(given) or embed(given)
+    for objective in (plain, viewed):
+        objective(x, seeded())
+    past, future, other_past, other_future = shown
+    assert torch.equal(other_past.values, -past.values) and past.values.any()
+    assert torch.equal(other_future.values, future.values)
+
+
 def test_a_single_recording_has_negatives_of_its_own() -> None:
     encoder = Dilated(channels=2, hidden=6, depth=3, dim=8, seed=1)
     alone = ragged((24,))

@@ -106,9 +106,10 @@ def test_segments_do_not_look_at_what_is_not_there() -> None:
     assert not torch.allclose(head(z, valid | True)[0, 0], head(other, valid | True)[0, 0])
 
 
-def test_the_middle_alone_tells_right_from_wrong() -> None:
+@pytest.mark.parametrize("differences", [False, True])
+def test_the_middle_alone_tells_right_from_wrong(differences: bool) -> None:
     x = ragged((24, 17, 9))
-    objective = RightOrder(encoder=small(), seed=2).double()
+    objective = RightOrder(encoder=small(), differences=differences, seed=2).double()
     for seed in range(4):
         rng = seeded(seed)
         step = objective(x, seeded(seed))
@@ -118,9 +119,21 @@ def test_the_middle_alone_tells_right_from_wrong() -> None:
         for a_to_e, is_late in zip(z, late.tolist(), strict=True):
             a, b, c, d, e = a_to_e
             for middle, sign in ((c, 1), (e if is_late else a, -1)):
-                score = objective.judge(torch.cat([b, middle, d])[None])
+                apart = [abs(b - middle), abs(middle - d)] if differences else []
+                score = objective.judge(torch.cat([b, middle, d, *apart])[None])
                 losses.append(-F.logsigmoid(sign * score))
         torch.testing.assert_close(step.loss, torch.cat(losses).mean())
+
+
+def test_pieces_are_cut_from_the_view() -> None:
+    def louder(x: Batch, rng: Generator) -> Batch:
+        return Batch(x.values * (1 + torch.rand(1, generator=rng)), x.observed)
+
+    x, rng = ragged((24, 17, 9)), seeded()
+    seen = louder(x, rng)
+    plain = RightOrder(encoder=small(), seed=2).double()
+    viewed = RightOrder(encoder=small(), view=louder, seed=2).double()
+    assert torch.equal(viewed(x, seeded()).loss, plain(seen, rng).loss)
 
 
 def test_series_that_are_too_short_cost_nothing() -> None:

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from signal_material import series_of
+from kind_toys import series_of
 
 import selftime as st
 
@@ -48,6 +48,7 @@ DOORS = {
 TEXT_DOORS = {
     "perplexity": lambda m: st.perplexity(m, series_of("text")).symbol,
     "continue_text": lambda m: st.continue_text(m, "abc", length=9),
+    "fill_text": lambda m: st.fill_text(m, "ab▁c"),
 }
 
 
@@ -68,7 +69,10 @@ def test_every_door_with_a_model_is_tried():
 @pytest.mark.late
 @pytest.mark.parametrize("name", TEXT_DOORS)
 def test_a_folder_of_a_model_of_texts_is_as_good_as_it(tmp_path, name):
-    model = st.pretrain(series_of("text"), objective="next_step", budget="1 step")
+    objective = "bert" if name == "fill_text" else "next_step"
+    model = st.pretrain(
+        series_of("text"), objective=objective, encoder="dilated_causal", budget="1 step"
+    )
     folder = model.save(tmp_path / "model")
     assert TEXT_DOORS[name](folder) == TEXT_DOORS[name](str(folder)) == TEXT_DOORS[name](model)
 

@@ -36,6 +36,12 @@ ClipOption = Annotated[
 StopOnCollapseOption = Annotated[
     bool, typer.Option("--stop-on-collapse", help="Gradient runs: stop when embeddings collapse.")
 ]
+HoldOutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--hold-out", help="Gradient runs: share of the series that is judged on; 0.1 of texts."
+    ),
+]
 TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
@@ -62,6 +68,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     accumulate: AccumulateOption = 1,
     clip: ClipOption = None,
     stop_on_collapse: StopOnCollapseOption = False,
+    hold_out: HoldOutOption = None,
     track: TrackOption = [],  # noqa: B006
     dim: DimOption = None,
     seed: options.SeedOption = 0,
@@ -98,7 +105,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         objective=st.Auto(task=task) if objective == "auto" else objective,
         encoder=encoder,
         budget=budget,
-        config=config_of(precision, accumulate, clip, stop_on_collapse),
+        config=config_of(precision, accumulate, clip, stop_on_collapse, hold_out),
         run=run,
         dim=dim,
         seed=seed,
@@ -112,7 +119,11 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
 
 
 def config_of(
-    precision: Literal["no", "bf16", "fp16"], accumulate: int, clip: float | None, stops: bool
+    precision: Literal["no", "bf16", "fp16"],
+    accumulate: int,
+    clip: float | None,
+    stops: bool,
+    hold_out: float | None,
 ) -> "TrainingConfig | None":
     """Make the config of a gradient run; None where nothing was asked for."""
     import selftime as st
@@ -122,6 +133,7 @@ def config_of(
         accumulate=accumulate,
         clip=clip,
         on_collapse="stop" if stops else "warn",
+        hold_out=hold_out,
     )
     return None if config == st.TrainingConfig() else config
 

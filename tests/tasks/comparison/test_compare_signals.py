@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from signal_material import LETTERS, MAKERS, series_of
+from kind_toys import LETTERS, MAKERS, series_of
 from sklearn.linear_model import RidgeClassifierCV
 
 import selftime as st

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from signal_material import series_of
+from kind_toys import series_of
 
 import selftime as st
 from selftime.data import scaling
@@ -21,7 +21,7 @@ from selftime.encoders.wrappers.layered import network_of
 from selftime.engine.model import Model, ModelError
 from selftime.engine.symbol_head import SymbolHead
 from selftime.objectives.base import Recipe
-from selftime.tasks.language.prediction import draw_symbols, guess_hidden, half_window
+from selftime.tasks.language.prediction import draw_symbols, half_window
 
 KIND = Text(vocabulary=tuple("abcd "))
 
@@ -123,19 +123,24 @@ def test_temperature_flattens_and_sharpens():
     assert (draw_symbols(logits, 0.0, torch.Generator()) == 0).all()
 
 
-def test_hidden_symbols_are_guessed_from_both_sides():
+def test_missing_symbols_are_filled_in_one_by_one_with_the_likeliest():
+    model = untrained("hidden", scale=3.0)
+    batch = st.windows(texts("abcd ab"), 7).batch()
+    batch.observed[0, 0, [2, 5]] = False
+    with torch.inference_mode():
+        logits = model.head(network_of(model.encoder)(batch))[0]
+    guesses = ["abcd "[int(k)] for k in logits.argmax(dim=1)]
+    wanted = "ab" + guesses[2] + "d " + guesses[5] + "b"
+    assert st.fill_text(model, "ab▁d ▁b") == wanted
+    assert st.fill_text(model, ["ab▁d ▁b", "cd"]) == [wanted, "cd"]
+
+
+def test_bert_learns_to_fill_in():
     x = series_of("text", 12)
     model = st.pretrain(x, objective="bert", encoder="gru", budget="2 steps")
     assert model.head.guessed == "hidden"
-    hidden = np.zeros((12, 32), bool)
-    hidden[0, [3, 5]] = hidden[2, 31] = True
-    found = guess_hidden(model, x, hidden, most=2)
-    assert [len(row) for row in found] == [2, 0, 1, *[0] * 9]
-    guess = found[0][0]
-    assert len(guess.symbols) == 2 and guess.shares[0] >= guess.shares[1] > 0
-    other = x.steps.copy()
-    other[3] = (other[3] + 1) % 11  # what is hidden is not seen
-    assert guess_hidden(model, replace(x, steps=other), hidden, most=2)[0] == found[0]
+    filled = st.fill_text(model, "ab▁d")
+    assert filled[:2] == "ab" and filled[3] == "d" and filled[2] in model.kind.vocabulary
 
 
 @pytest.mark.late
@@ -175,16 +180,16 @@ def test_damaged_heads_are_refused(change, tmp_path):
             "pretrain it with objective='nex",
         ),
         (
-            lambda: guess_hidden(untrained(), texts("ab"), np.ones((1, 2), bool)),
+            lambda: st.fill_text(untrained(), "ab"),
             "without a head that guesses hidden symbols (it has one of next symbols): pretrain it "
             "with objective='bert'",
         ),
         (lambda: st.perplexity(untrained(), texts("a", "b")), "got texts of one symbol, wanted"),
         (
             lambda: st.continue_text(untrained(), "xyz"),
-            "got 'xyz', wanted a beginning with",
+            "got 'xyz', wanted a text with at least one of the 5",
         ),
-        (lambda: st.continue_text(untrained(), ""), "got '', wanted a beginning with at least one"),
+        (lambda: st.continue_text(untrained(), ""), "got '', wanted a text with at least one"),
         (lambda: st.continue_text(untrained(), "a", length=0), "got length=0 and temperature=1.0"),
         (lambda: st.continue_text(untrained(), "a", temperature=-1), "temperature=-1, wanted"),
         (

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from signal_material import series_of
+from kind_toys import series_of
 
 import selftime as st
 from selftime.tasks.selection.race import DEFAULT_OBJECTIVES, criterion_value, default_contenders

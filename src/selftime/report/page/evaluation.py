@@ -126,11 +126,10 @@ def drawings_of(
         lanes = channel_paths([one[0][:_MAX_MISTAKE_CHANNELS] for one in found if one])
         return [(lanes.pop(0) if one else [], None) for one in found]
     ranges = ranges_of(homes[0])
-    sights = [
-        sight_of(values, kind, ranges, name="the series", **_BOUNDS)
-        for values, kind in (one for one in found if one)
+    return [
+        ([], sight_of(one[0], one[1], ranges, name=str(name), **_BOUNDS) if one else None)
+        for name, one in zip(names, found, strict=True)
     ]
-    return [([], sights.pop(0) if one else None) for one in found]
 
 
 def channel_paths(values: list[Float[np.ndarray, "C _"]]) -> list[list[str]]:

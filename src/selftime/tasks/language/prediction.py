@@ -1,10 +1,9 @@
-"""Texts guessed symbol by symbol: the perplexity of a model, and texts that it continues."""
+"""Texts guessed symbol by symbol: perplexity of a model, texts that it continues and fills in."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from selftime.data.batch import Batch
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Text
-from selftime.data.symbols import decode, encode
+from selftime.data.symbols import MISSING, decode, encode
 from selftime.data.windows import Windows, batches, windows
 from selftime.door import option
 from selftime.encoders.wrappers.layered import network_of
@@ -55,9 +54,9 @@ def perplexity(model: ModelOrFolder, x: Any) -> Perplexity:
 
     Example:
         >>> import selftime as st
-        >>> x = st.sample("Text", "train")[:40]
-        >>> model = st.pretrain(x, objective="next_step", budget="1 step")
-        >>> found = st.perplexity(model, st.sample("Text", "test")[:20])
+        >>> x = st.windows(st.sample("Text"), 40, stride=40).select(slice(90))
+        >>> model = st.pretrain(x[:60], objective="next_step", budget="1 step")
+        >>> found = st.perplexity(model, x[60:])
         >>> 1 < found.symbol < 2 * len(model.kind.vocabulary)
         True
 
@@ -118,7 +117,7 @@ def continue_text(  # noqa: PLR0913 - a front door: each is one thing that peopl
 
     Example:
         >>> import selftime as st
-        >>> x = st.sample("Text", "train")[:40]
+        >>> x = st.windows(st.sample("Text"), 40, stride=40).select(slice(60))
         >>> model = st.pretrain(x, objective="next_step", budget="1 step")
         >>> len(st.continue_text(model, "The ", length=8, seed=3))
         12
@@ -148,11 +147,7 @@ def continue_text(  # noqa: PLR0913 - a front door: each is one thing that peopl
     beginnings = [text] if isinstance(text, str) else list(text)
     prompts = [encode(beginning, kind) for beginning in beginnings]
     for beginning, prompt in zip(beginnings, prompts, strict=True):
-        if not np.isfinite(prompt).any():
-            raise ValueError(
-                f"got {beginning[:40]!r}, wanted a beginning with at least one of the "
-                f"{len(kind.vocabulary)} {kind.level} that the model knows"
-            )
+        _check_known(beginning, prompt, kind)
     added = sample_next(model, prompts, length, float(temperature), generator(seed, 0))
     written = [start + decode(row, kind) for start, row in zip(beginnings, added, strict=True)]
     return written[0] if isinstance(text, str) else written
@@ -196,44 +191,57 @@ def draw_symbols(
     return torch.multinomial(shares, 1, generator=rng)[:, 0]
 
 
-class Guess(NamedTuple):
-    """Symbols that a model expects at a place of a text, the likeliest first, and their shares."""
+def fill_text(model: ModelOrFolder, text: str | Sequence[str]) -> str | list[str]:
+    """Fill in missing symbols of texts, each with the likeliest in view of those around it.
 
-    symbols: tuple[str, ...]
-    shares: tuple[float, ...]
-
-
-@torch.inference_mode()
-def guess_hidden(
-    model: ModelOrFolder, x: SeriesSet, hidden: Bool[np.ndarray, "N T"], *, most: int = 3
-) -> list[list[Guess]]:
-    """Guess hidden symbols of texts from those around them, for each text from left to right.
+    Example:
+        >>> import selftime as st
+        >>> x = st.windows(st.sample("Text"), 40, stride=40).select(slice(60))
+        >>> model = st.pretrain(x, objective="bert", budget="1 step")
+        >>> len(st.fill_text(model, "To be or n▁t to be"))
+        18
 
     Args:
         model: learned by ``bert`` from texts, or its folder.
-        x: N texts of at most T symbols.
-        hidden: True at the symbols to guess; the model does not see them.
-        most: guesses at each.
+        text: one, or several, with ``▁`` where a symbol is missing; best no longer than those that
+            the model learned from.
+
+    Returns:
+        Each text without gaps; a list where several were given.
 
     Raises:
-        ValueError: a model that does not guess hidden symbols.
+        ValueError: a model that does not guess hidden symbols, or a text without any symbol that it
+            knows.
     """
     model = model_at(model)
     head, kind = head_for(model, "hidden"), _text_kind(model)
-    found: list[list[Guess]] = []
-    for first, batch in enumerate(batches(texts_for(model, x), size=_BATCH)):
-        rows = hidden[first * _BATCH : (first + 1) * _BATCH, : batch.values.shape[2]]
-        asked = torch.from_numpy(rows)
-        seen = Batch(batch.values, batch.observed & ~asked[:, None])
-        shares, places = head(_tokens(model, seen)).softmax(dim=2).topk(most, dim=2)
-        each = (part[asked].tolist() for part in (places, shares))
-        guesses = [
-            Guess(tuple(kind.vocabulary[place] for place in own), tuple(likely))
-            for own, likely in zip(*each, strict=True)
-        ]
-        ends = asked.sum(dim=1).cumsum(dim=0).tolist()
-        found.extend(guesses[start:end] for start, end in pairwise([0, *ends]))
-    return found
+    texts = [text] if isinstance(text, str) else list(text)
+    gaps = [join_at_gaps([encode(part, kind) for part in one.split(MISSING)]) for one in texts]
+    for one, symbols in zip(texts, gaps, strict=True):
+        _check_known(one, symbols, kind)
+    x = replace(SeriesSet.of([row[None] for row in gaps]), kind=kind)
+    whole = list[str]()
+    for batch in batches(x, size=_BATCH):
+        likeliest = head(_tokens(model, batch)).argmax(dim=2)
+        filled = torch.where(batch.observed[:, 0], batch.values[:, 0], likeliest.float()).numpy()
+        rows = zip(filled, gaps[len(whole) : len(whole) + len(filled)], strict=True)
+        whole += [decode(row[: len(own)], kind) for row, own in rows]
+    return whole[0] if isinstance(text, str) else whole
+
+
+def join_at_gaps(parts: Sequence[np.ndarray]) -> Float[np.ndarray, "T"]:
+    """Return symbols of parts of a text side by side, NaN for one that is missing between them."""
+    gap = np.array([np.nan], np.float32)
+    between = [one for part in parts for one in (part, gap)]
+    return np.concatenate(between[:-1])
+
+
+def _check_known(text: str, symbols: np.ndarray, kind: Text) -> None:
+    if not np.isfinite(symbols).any():
+        raise ValueError(
+            f"got {text[:40]!r}, wanted a text with at least one of the {len(kind.vocabulary)} "
+            f"{kind.level} that the model knows"
+        )
 
 
 def head_for(model: Model, guessed: Guessed) -> SymbolHead:
