@@ -84,6 +84,21 @@ def test_a_folder_of_pictures_has_labels_and_one_size(tmp_path):
     assert np.array_equal(alike.steps, x[3].steps)
 
 
+def test_folders_of_digits_are_classes_and_of_persons_are_groups(tmp_path):
+    for folder in ("7", "12", "person 1", "person 2"):
+        for i in range(2):
+            path = tmp_path / folder.split()[0] / folder / f"{i}.png"
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_bytes(picture(ramp(4, 4, 1)))
+    (tmp_path / "digits").mkdir()
+    for name in ("7", "12"):
+        (tmp_path / name).rename(tmp_path / "digits" / name)
+    digits = read(tmp_path / "digits")
+    assert digits.labels.tolist() == ["12", "12", "7", "7"] and digits.groups is None
+    persons = read(tmp_path / "person")
+    assert persons.labels is None and set(persons.groups) == {"person 1", "person 2"}
+
+
 def test_labels_by_a_table_and_by_name(tmp_path):
     for name in ("up_1", "up_2", "down_1", "down_2"):
         (tmp_path / f"{name}.png").write_bytes(picture(ramp(4, 4, 1)))

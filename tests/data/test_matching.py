@@ -114,6 +114,12 @@ def test_forms_of_series_that_have_a_kind():
             read(digits, **asked)
 
 
+def test_a_text_is_known_again_by_another_vocabulary():
+    known = np.unique(fingerprints_of(read(["some text", "another one"], kind="text")))
+    few = read(["some text", "some test"], kind="text")
+    assert are_among(few, known).tolist() == [True, False]
+
+
 @pytest.mark.parametrize("name", ["Digits", "Speech", "Text", "Film"])
 def test_splits_windows_and_the_leak_guard_work_on_every_kind(name, tmp_path):
     x = sample(name)

@@ -155,6 +155,16 @@ def test_sizes_must_be_those_of_tensors():
         {"class": "LSTM", "channels": 1, "hidden": 10**5},
         {"class": "PatchEmbedder", "channels": 1, "length": 9, "patch": 10**5, "dim": 10**5},
         {"class": "Projected", "dim": 10**7, "encoder": projected(7)},
+        {"class": "SymbolEmbedder", "symbols": 10**6, "length": 9, "dim": 10**6},
+        {"class": "GridEmbedder", "channels": 1, "rows": 3, "columns": 3, "dim": 10**7},
+        {
+            **{"class": "WaveEmbedder", "channels": 1, "length": 9, "dim": 10**4},
+            **{"strides": [1], "kernels": [10**4]},
+        },
+        {
+            **{"class": "FrameEmbedder", "height": 10**5, "width": 10**5, "colours": 1},
+            **{"length": 9, "dim": 10},
+        },
     ],
 )
 def test_more_numbers_than_tensors_hold_are_not_made(recipe, monkeypatch):
@@ -204,8 +214,13 @@ def test_parts_are_counted_before_any_is_built():
     for recipe in (many, deep):
         with pytest.raises(ValueError, match="got more than 100 encoders, or more than 20 within"):
             build(recipe)
-    with pytest.raises(ValueError, match="got 50 layers, but 1 tensors"):
-        rebuild({"class": "GRU", "channels": 1, "depth": 50}, 1, {"weight": torch.zeros(30, 7)})
+    waves = {"class": "WaveEmbedder", "channels": 1, "length": 9, "dim": 1}
+    for part in (
+        {"class": "GRU", "channels": 1, "depth": 50},
+        waves | {"strides": [1] * 50, "kernels": [1] * 50},
+    ):
+        with pytest.raises(ValueError, match="got 50 layers, but 1 tensors"):
+            rebuild(part, 1, {"weight": torch.zeros(30, 7)})
 
 
 def test_seeds_may_be_large():

@@ -13,12 +13,14 @@ from judged_material import TABLE, judged_pair
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, sync_playwright
 from report_material import HOSTILE, Seen, a_run, full_content, some_vectors
+from sight_material import guesses_of_kind, series_of_kind
 
 import selftime as st
 from selftime.engine.card import card_text
 from selftime.report.page.evaluation import evaluation_section
 from selftime.report.page.page import Content, page
 from selftime.report.page.results import results_section
+from selftime.views.registry import VIEWS
 
 QUIET = [
     "--no-sandbox",
@@ -200,6 +202,39 @@ def test_bare_page_complains_of_nothing(opened):
     seen, console, asked, _ = opened(text)
     assert console == "" and asked == []
     assert "one" in seen.words and "4 steps" in seen.words
+
+
+LOOK = """() => {
+const map = document.getElementById("points");
+const shown = () => {
+  const box = document.querySelector(".sight");
+  const picture = box.querySelector("img");
+  return picture ? picture.src : box.querySelector(".symbols").textContent;
+};
+const first = shown();
+map.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+const wide = document.documentElement;
+return {
+  first, second: shown(), beside: document.querySelectorAll(".alike img, .alike .symbols").length,
+  broken: [...document.images].filter((one) => one.complete && !one.naturalWidth).length,
+  overflow: wide.scrollWidth - wide.clientWidth,
+};
+}"""
+
+
+@pytest.mark.late
+@pytest.mark.parametrize("name", ["images", "text", "sound", "film"])
+def test_series_of_every_kind_are_seen(opened, name):
+    series = series_of_kind(name, gap=True)
+    views = {"span_mask": VIEWS["span_mask"]}
+    text = page(Content(run=a_run(), series=series, vectors=some_vectors(6), views=views,
+                        guesses=guesses_of_kind(name)))  # fmt: skip
+    _, console, asked, told = opened(text, LOOK, width=390)
+    assert console == "" and not [address for address in asked if not address.startswith("data:")]
+    data = json.loads(re.search(r'id="series">(.*?)</script>', text).group(1))
+    all_of_them = data["texts"] or data["pictures"]
+    assert told["first"] == all_of_them[0] != told["second"] and told["second"] in all_of_them
+    assert told["beside"] == 3 and told["broken"] == told["overflow"] == 0
 
 
 WORSE = [

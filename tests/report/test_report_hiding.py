@@ -74,7 +74,7 @@ def test_errors_stand_beside_those_of_the_mean():
     found = hidden_parts(Guesses(whole=st.SeriesSet.of(whole), made=st.SeriesSet.of(made)))
     mean = 2 / 3
     first = (4 - 3) ** 2 / (4 - mean) ** 2
-    assert f"of the guesses is {(first + 0) / 2:.2g} of what it would be" in found.figure
+    assert f"of the guesses is {(first + 0) / 2:.2g} times that of the mean" in found.figure
     flat = np.ones((1, 1, 4))
     part = np.where(np.arange(4) == 1, 1.0, np.nan)[None, None]
     none = hidden_parts(Guesses(whole=st.SeriesSet.of(flat), made=st.SeriesSet.of(part)))

@@ -30,8 +30,8 @@ def report(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Print every figure of a result again, and make its page anew, from its files alone.
 
-    The files hold no series: what is drawn of them needs --train and --test, and the page says
-    what it lacks.
+    The files do not hold the series: what is drawn of them needs --train and --test, and the page
+    says what it lacks.
 
     Example: selftime report comparison --out again.html
     """

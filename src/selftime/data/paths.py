@@ -37,6 +37,7 @@ from selftime.data.media_files import (
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements
 from selftime.data.tables import series_of_table
 from selftime.door import option
 
@@ -65,10 +66,12 @@ _LABEL_FILES = ("labels", "label", "annotations")
 _LAST_NUMBER = re.compile(r"[ _.-]*\d+$")
 _MACHINES = re.compile(
     r"(machine|asset|device|unit|sensor|pump|motor|engine|shop|store|site|line|subject|patient|"
-    r"person|user|participant|animal|session|run|day)[ _-]?\w*|[a-z]?\d+",
+    r"person|user|participant|animal|session|run|day)[ _-]?\w*",
     re.IGNORECASE,
 )
 """Names of folders that are a machine or subject each, not a class."""
+_NUMBERED = re.compile(r"[a-z]?\d+", re.IGNORECASE)
+"""Such names where series are measurements; pictures of digits lie in folders of digits."""
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
@@ -274,7 +277,8 @@ def _add_folders(
     if not several or series.labels is not None or asked.label is not None:
         return series
     listed = ", ".join(sorted(set(kinds))[:4])
-    if all(_MACHINES.fullmatch(kind) for kind in kinds):
+    patterns = (_MACHINES, _NUMBERED) if series.kind == Measurements() else (_MACHINES,)
+    if all(any(pattern.fullmatch(kind) for pattern in patterns) for kind in kinds):
         note = (
             f"sub-folders ({listed} …) are taken for machines or subjects, which splits keep "
             f"whole; if they are classes: {option('label', 'folder')}"

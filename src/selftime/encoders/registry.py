@@ -150,7 +150,8 @@ def rebuild(recipe: Any, channels: int, state: dict[str, Tensor]) -> Encoder:
     for part, read in _recipes_in(recipe, channels):
         if part.get("channels", read) != read:
             raise ValueError(f"got an encoder of {part['channels']} channels, wanted {read}")
-        depth = part.get("depth", 1)
+        strides = part.get("strides")
+        depth = len(strides) if isinstance(strides, list) else part.get("depth", 1)
         if part.get("class") != "Quantiles" and isinstance(depth, int) and depth > len(state):
             raise ValueError(f"got {depth} layers, but {len(state)} tensors")
     encoder = fill(lambda: build(recipe), state)

@@ -192,7 +192,11 @@ class Model(Tabular):
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""
-        return None if self.fingerprints is None else are_among(read(x), self.fingerprints)
+        if self.fingerprints is None:
+            return None
+        series = read(x)
+        alike = match_kind(series, self.kind) if series.kind.name == self.kind.name else series
+        return are_among(alike, self.fingerprints)
 
     def save(
         self,

@@ -211,9 +211,10 @@ def write_run(
         model.save(folder / MODEL, overwrite=True)
         if guesses:
             guesses.save(folder / GUESSES)
+        finished = as_finished(record)  # once: the page and the record name the same second
         if run.complete:
-            run.complete(folder, model, as_finished(record))
-        write_finished(folder, record)
+            run.complete(folder, model, finished)
+        write_finished(folder, finished)
 
 
 def load_start(encoder: Start) -> Start:

@@ -68,8 +68,8 @@ FILES = {
 }
 """JSON files of a folder by content; beside them lie metrics, model, page and pictures."""
 BARE = (
-    "This page was made anew from the files of its folder alone, which hold no series: map and "
-    "views are left out. “selftime report” draws them with --test, or --train for a run."
+    "This page was made anew from the files of its folder alone, which do not hold the series: map "
+    "and views are left out. “selftime report” draws them with --test, or --train for a run."
 )
 NO_MODEL = "The map is left out: the folder holds no model to place the series with."
 ACROSS = ("channel_dropout", "rotate")
@@ -231,7 +231,7 @@ class RunFolder:
     ) -> Path:
         """Write the page of the run, and return where it is.
 
-        Files hold no series: what is drawn of them needs them again.
+        Files hold a few series at most: what is drawn of all of them needs them again.
 
         Args:
             train: the labelled series, or those that the run learned from, whatever

@@ -175,6 +175,12 @@ GOLDEN = [1.7495077, 0.1023522, 1.0690049, 1.6112709]
             "use strides from 1 on that are no longer than the kernels",
         ),
         (
+            lambda: WaveEmbedder(
+                channels=1, length=4, dim=2, strides=(2000,) * 2, kernels=(2000,) * 2
+            ),
+            "a token for 4000000 steps, wanted at most 1000000",
+        ),
+        (
             lambda: FrameEmbedder(height=0, width=4, colours=1, length=4),
             "got frames of 0 x 4 pixels of 1 colours, wanted at least 1 of each",
         ),
@@ -199,7 +205,7 @@ GOLDEN = [1.7495077, 0.1023522, 1.0690049, 1.6112709]
             "got series with 3 channels, wanted 4",
         ),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_what_they_refuse(make, text):
     with pytest.raises(ValueError, match=re.escape(text)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -57,6 +58,10 @@ def symbols_in(values: Float[Tensor, "*S"], count: int) -> Int[Tensor, "*S"]:
     return values.round().clamp(0, count - 1).long()
 
 
+_LONGEST = 1_000_000
+"""Steps of a token of a waveform, as every series is filled up to whole tokens."""
+
+
 class WaveEmbedder(Embedder, Encoder):
     """Strided convolutions of a waveform (van den Oord et al. 2018, section 3.1).
 
@@ -75,7 +80,8 @@ class WaveEmbedder(Embedder, Encoder):
         seed: draws the initial weights.
 
     Raises:
-        ValueError: no layer, other strides than kernels, or a stride that leaves steps out.
+        ValueError: no layer, other strides than kernels, or strides that leave steps out or make
+            tokens of more than a million.
     """
 
     stride: int
@@ -97,6 +103,11 @@ class WaveEmbedder(Embedder, Encoder):
                 f"got strides {tuple(strides)} and kernels {tuple(kernels)}, wanted as many of "
                 "each, and no gaps: use strides from 1 on that are no longer than the kernels"
             )
+        if prod(strides) > _LONGEST:
+            raise ValueError(
+                f"got strides {tuple(strides)}, a token for {prod(strides)} steps, wanted at most "
+                f"{_LONGEST}"
+            )
         self.channels, self.length, self.dim, self.seed = channels, length, dim, seed
         self.strides, self.kernels = tuple(strides), tuple(kernels)
         rng = Generator().manual_seed(seed)
@@ -104,7 +115,7 @@ class WaveEmbedder(Embedder, Encoder):
             StridedLayer(channels if layer == 0 else dim, dim, kernel, stride, rng)
             for layer, (stride, kernel) in enumerate(sizes)
         )
-        self.stride = self.patch = int(torch.tensor(self.strides).prod())
+        self.stride = self.patch = prod(self.strides)
 
     def tokens_at(self, x: Batch, places: Int[Tensor, "B K"]) -> Tokens:
         """Tokens (B,K,D) at some places; all of them are made, as they share their steps."""

@@ -116,8 +116,8 @@ def _error(found: Guesses, kind: Signal) -> str:
         return ""
     ratio = error.sum() / plain.sum()
     return (
-        f"The squared error of the guesses is {ratio:.2g} of what it would be with the mean of the "
-        f"visible {plural(kind.step)} in their place, over these series."
+        f"The squared error of the guesses is {ratio:.2g} times that of the mean of the visible "
+        f"{plural(kind.step)} in their place, over these series."
     )
 
 

@@ -221,15 +221,15 @@ class _Tiles(NamedTuple):
     """The places of series that are no curves, in the panel of their class."""
 
     across: int  # panels side by side, at most
-    height: float  # inches of a panel without its name
+    height: float  # inches of a panel without its name, or of each series below another
     below: bool = False  # the series of a class stand one below the other
 
 
 _TILES: dict[type[Signal], _Tiles] = {
     Images: _Tiles(3, 0.42),
     Sound: _Tiles(2, 0.9),
-    Film: _Tiles(2, 1.9, below=True),
-    Text: _Tiles(2, 1.5, below=True),
+    Film: _Tiles(2, 0.38, below=True),
+    Text: _Tiles(2, 0.3, below=True),
 }
 
 
@@ -241,7 +241,7 @@ def _mosaic(
     columns = min(len(names), tiles.across)
     rows = math.ceil(len(names) / columns)
     each, ranges = int(np.bincount(codes).max()), ranges_of(series)
-    height = tiles.height * (1 if columns > 1 else 2)
+    height = tiles.height * (1 if columns > 1 else 2) * (each if tiles.below else 1)
     with canvas(8.0, 0.75 + (height + 0.45) * rows) as figure:
         top, tall = 1 - 0.85 / figure.get_figheight(), figure.get_figheight()
         outer = figure.add_gridspec(

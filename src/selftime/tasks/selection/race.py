@@ -251,9 +251,10 @@ def finish_race(run: Run, result: Race, series: SeriesSet, facts: dict[str, Any]
     with run.finish(at_once=False) as folder:
         result.model.save(folder / MODEL, overwrite=True)
         write_json(folder / RACE, result.to_dict())
+        finished = as_finished(record)
         if run.complete:
-            run.complete(folder, result.model, as_finished(record))
-        write_finished(folder, record)
+            run.complete(folder, result.model, finished)
+        write_finished(folder, finished)
 
 
 class Contender(NamedTuple):
