@@ -139,7 +139,11 @@ def test_models_go_on_and_adapt_within_their_kind():
     model = st.pretrain(x, budget="1 step")
     again = st.pretrain(series_of("film", seed=1), encoder=model, budget="1 step")
     assert again.kind == x.kind
-    assert st.adapt(model, series_of("film", seed=2)).kind == x.kind
+    other = replace(y := series_of("film", seed=2), steps=3 * y.steps + 1)
+    adapted = st.adapt(model, other)
+    assert adapted.kind == x.kind and adapted.scaling == scaling.fit(other) != model.scaling
+    with pytest.raises(st.SeriesError, match="got images, wanted film"):
+        st.adapt(model, series_of("images"))
     with pytest.raises(ValueError, match="film"):
         st.pretrain(series_of("images"), encoder=model, budget="1 step")
 
@@ -181,3 +185,15 @@ def test_nothing_is_held_out_of_series_unless_asked():
     assert "hold out" not in st.pretrain(x, budget="1 step").card["settings"]
     with pytest.raises(ValueError, match="got hold_out 1.5, wanted a share from 0 to below 1"):
         st.TrainingConfig(hold_out=1.5)
+
+
+def test_pixels_that_are_often_alike_are_no_marks_of_missing_values(caplog):
+    x = series_of("images", 40)
+    steps = x.steps.copy()
+    steps[::9, 0] = -999.0
+    marked = replace(x, steps=steps)
+    st.pretrain(replace(marked, kind=Measurements()), objective="spectral", encoder="quantiles")
+    assert "-999" in caplog.text
+    caplog.clear()
+    st.pretrain(marked, objective="spectral", encoder="quantiles")
+    assert "-999" not in caplog.text

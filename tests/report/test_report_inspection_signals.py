@@ -68,6 +68,12 @@ def test_measurements_stay_as_they_are():
     assert "channels" in text_of(found) and "constant" in text_of(found)
 
 
+def test_long_texts_are_warned_of():
+    found = inspect(st.read(["ab" * 600, "c"], kind="text"))
+    assert found.warnings[0].finding.startswith("texts have up to 1,200 symbols")
+    assert found.warnings[0].remedy == "cut them into windows, windows=128"
+
+
 def test_twins_among_pictures_are_warned_of():
     pixels = np.zeros((3, 4, 4), np.uint8)
     pixels[2] = 9

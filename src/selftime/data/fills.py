@@ -10,6 +10,7 @@ from jaxtyping import Float
 from selftime.data.arrays import SeriesError
 from selftime.data.schema import list_names
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Measurements
 from selftime.door import option
 
 _ROUND = [float(f"{k}{digits}") for k in "-+" for digits in ("99.9", "999", "9999", "99999")]
@@ -100,7 +101,12 @@ def describe_fills(series: SeriesSet) -> list[tuple[str, str]]:
 
 
 def fill_notes(series: SeriesSet) -> tuple[str, ...]:
-    """Return a note for each number that seems to stand where nothing was measured."""
+    """Return a note for each number that seems to stand where nothing was measured.
+
+    Only measurements have such numbers: pixels are often alike, and symbols nearly always.
+    """
+    if series.kind != Measurements():
+        return ()
     return tuple(f"{what}: {remedy}" for what, remedy in describe_fills(series))
 
 

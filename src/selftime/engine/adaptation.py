@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.channels import is_numbered, select_channels
+from selftime.data.matching import match_kind
 from selftime.data.readers import read
-from selftime.data.scaling import PerChannel
+from selftime.data.scaling import PerChannel, Together
 from selftime.data.series import names_of_channels
 from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
@@ -55,13 +56,14 @@ def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
         seed: draws the sample that statistics are measured on.
 
     Raises:
-        SeriesError: bad input.
+        SeriesError: bad input, or another kind of series than the model reads.
         ValueError: an encoder that cannot read so many channels.
     """
-    model, series = model_at(model), read(x)
+    model = model_at(model)
+    series = match_kind(read(x), model.kind)
     if not is_numbered(model.channels) and {*series.channels} == {*model.channels}:
         series = select_channels(series, model.channels)
-    fits = isinstance(model.scaling, PerChannel)
+    fits = isinstance(model.scaling, PerChannel | Together)
     scale = scaling.fit(series) if fits else model.scaling
     encoder, how = match_channels(model, series.channels)
     few = scale.measure(series[sample_of(len(series), seed)])
@@ -69,7 +71,7 @@ def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
     size = f"{len(series)} series of {series.n_channels} channels"
     note = {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}
     card = model.card | {"settings": model.card.get("settings", {}) | {"adapted": note}}
-    made = Model(encoder.eval(), scale, series.channels, card, kind=series.kind)
+    made = Model(encoder.eval(), scale, series.channels, card, kind=series.kind, head=model.head)
     return with_reference_bank(made, series, seed)
 
 

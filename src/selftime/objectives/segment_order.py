@@ -1,5 +1,7 @@
 """SegmentOrder: shuffled segments of a series are put back in order."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -11,10 +13,11 @@ from selftime.encoders.networks.attention import TransformerLayer, attention_mas
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.losses import mean_where
-from selftime.objectives.parts.heads import linear, weights_from
+from selftime.objectives.parts.heads import linear, projector, weights_from
 from selftime.settings import check_count
 from selftime.views.draws import uniform
-from selftime.views.pairs import crop
+from selftime.views.mild import View
+from selftime.views.pairs import crop, same
 
 
 class SegmentOrder(Objective):
@@ -32,6 +35,9 @@ class SegmentOrder(Objective):
         gap: share of each segment that is left out at its ends.
         width: of the layer in which segments attend to one another.
         heads: of its attention.
+        differences: each segment meets every other one as a pair, with how far they are apart in
+            each feature (pairs: Lee et al. 2017, section 3.3), before they attend to one another.
+        view: what is seen of the series before it is cut; other content in the same order.
         seed: draws the weights of the head.
 
     Raises:
@@ -43,7 +49,7 @@ class SegmentOrder(Objective):
     signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three say how it is cut and seen, three how it is judged
         self,
         *,
         encoder: Encoder,
@@ -51,40 +57,72 @@ class SegmentOrder(Objective):
         gap: float = 0.15,  # Noroozi & Favaro 2016, section 3.3: 64 of 75 pixels
         width: int = 64,
         heads: int = 4,
+        differences: bool = False,
+        view: View = same,
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_pieces(segments, gap)
         check_heads(width, heads)
         self.encoder, self.segments, self.gap = encoder, segments, gap
-        self.width, self.heads, self.seed = width, heads, seed
-        self.head = PlaceHead(encoder.dim, segments, width, heads, seed=seed)
+        self.width, self.heads, self.differences = width, heads, differences
+        self.view, self.seed = view, seed
+        size = PlaceSize(segments, width, heads, differences)
+        self.head = PlaceHead(encoder.dim, size, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Cut, encode each segment, let them attend to one another, predict each position."""
-        segments = pieces_of(batch, self.segments, self.gap, rng)
-        valid = valid_pieces(batch, segments, self.segments)  # (B,S)
+        x = self.view(batch, rng)
+        segments = pieces_of(x, self.segments, self.gap, rng)
+        valid = valid_pieces(x, segments, self.segments)  # (B,S)
         z = embed_pieces(self.encoder, segments, self.segments)  # (B,S,D)
         return Step(place_loss(self.head(z, valid), valid), {}, z.detach().mean(dim=1))
+
+
+class PlaceSize(NamedTuple):
+    """Positions, width and heads of the layer that tells them, and whether it sees differences."""
+
+    places: int
+    width: int
+    heads: int
+    differences: bool = False
 
 
 class PlaceHead(nn.Module):
     """A Transformer layer without positions, and one score per position for each segment."""
 
-    def __init__(self, inner: int, places: int, width: int, heads: int, *, seed: int) -> None:
+    def __init__(self, inner: int, size: PlaceSize, *, seed: int) -> None:
         super().__init__()
-        rng = weights_from(seed)
+        rng, width = weights_from(seed), size.width
         self.enter = linear(inner, width, rng)
-        self.relate = TransformerLayer(width, heads, inner=2 * width, rng=rng)
+        self.relate = TransformerLayer(width, size.heads, inner=2 * width, rng=rng)
         self.norm = nn.LayerNorm(width)
-        self.place = linear(width, places, rng)
+        self.place = linear(width, size.places, rng)
+        self.pair: nn.Module | None = None
+        if size.differences:
+            self.pair = projector(3 * inner, width, width, seed=seed)
 
     def forward(
         self, z: Float[Tensor, "B S D"], valid: Bool[Tensor, "B S"]
     ) -> Float[Tensor, "B S S"]:
         """Return scores of every segment for every position; segments attend to valid ones."""
-        scores: Tensor = self.place(self.norm(self.relate(self.enter(z), attention_mask(valid))))
+        h = self.enter(z)
+        if self.pair is not None:
+            h = h + mean_of_pairs(self.pair, z, valid)
+        scores: Tensor = self.place(self.norm(self.relate(h, attention_mask(valid))))
         return scores
+
+
+def mean_of_pairs(
+    pair: nn.Module, z: Float[Tensor, "B S D"], valid: Bool[Tensor, "B S"]
+) -> Float[Tensor, "B S W"]:
+    """Return what a map of pairs says of each segment beside every valid other one, the mean."""
+    S = z.shape[1]
+    own, other = z[:, :, None].expand(-1, -1, S, -1), z[:, None].expand(-1, S, -1, -1)
+    said: Tensor = pair(torch.cat([own, other, (own - other).abs()], dim=3))  # (B,S,S,W)
+    apart = ~torch.eye(S, dtype=torch.bool, device=z.device) & valid[:, None]  # (B,S,S)
+    share = apart / apart.sum(dim=2, keepdim=True).clamp(min=1)
+    return (said * share[..., None]).sum(dim=2)
 
 
 def place_loss(scores: Float[Tensor, "B S S"], valid: Bool[Tensor, "B S"]) -> Float[Tensor, ""]:

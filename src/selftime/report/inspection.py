@@ -20,7 +20,7 @@ from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Images, Measurements
 from selftime.door import option
-from selftime.report.signals import facts_of_kind, windows_of_kind
+from selftime.report.signals import LONG_TEXT, facts_of_kind, windows_of_kind
 
 _MAX_LISTED_CLASSES, _MAX_LISTED_COLUMNS = 12, 30
 """Classes and columns that are listed by name; the rest are counted."""
@@ -239,6 +239,11 @@ def warnings_of(found: Inspection) -> Iterator[DataWarning]:
     yield from _warnings_of_classes(found.labels)
     if measured:
         yield from _warnings_of_time(found)
+    if found.kind == "text" and found.series > 1 and found.longest > LONG_TEXT:
+        yield DataWarning(
+            f"texts have up to {found.longest:,} symbols, and networks compare each with each",
+            f"cut them into windows, {option('windows', 128)}",
+        )
 
 
 def _warnings_of_shape(found: Inspection) -> Iterator[DataWarning]:

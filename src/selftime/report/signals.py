@@ -9,6 +9,8 @@ _SHOWN = 12
 """Symbols that are listed by name, the commonest."""
 _WINDOWS = {"text": 128, "film": 16}
 """Steps of windows for one long text or film; a second of a sound."""
+LONG_TEXT = 1024
+"""Symbols of a text beyond which learning takes long."""
 _BLANKS = {" ": "blank", "\n": "line end", "\t": "tab", "\r": "return"}
 _LEAST = 8
 """Windows that a single recording should give."""
