@@ -195,6 +195,9 @@ def test_arrays_of_pictures():
     assert "are divided by 1,023" in " ".join(high.notes)
     clear = np.dstack([ramp(6, 4), np.zeros((6, 4), np.uint8)])[None]
     assert (read(clear, kind="images").steps == 1).all()
+    mixed = read([grey, grey / 255, grey > 9], kind="images", patch=2)
+    as_bytes, as_floats, as_bits = pixels_of(mixed)
+    assert np.allclose(as_bytes, as_floats) and as_bits.max() == 1
     gaps = np.stack([grey / 255.0])
     gaps[0, 0, 1] = np.nan
     assert (~read(gaps, kind="images").observed).sum() == 1

@@ -132,6 +132,8 @@ def test_half_letters_and_zeros_are_texts():
 
 
 def test_names_of_files_that_are_not_there_are_said():
+    with pytest.raises(SeriesError, match="no such file or folder.*; texts come in a list"):
+        read("to be or not to be", kind="text")
     assert read(["lost.txt", "b"], kind="text").notes == (
         "'lost.txt' is no file, so it is taken for a text",
     )

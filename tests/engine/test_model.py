@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from unsigned import unsigned
 
 from selftime.data.arrays import SeriesError
+from selftime.data.readers import read
+from selftime.data.samples import sample
 from selftime.data.series import SeriesSet
 from selftime.engine import model as model_file
 from selftime.engine.model import ModelError, load
@@ -149,3 +151,16 @@ def test_wrong_channels_are_named(model):
 def test_no_folder_is_an_error_that_says_so(tmp_path):
     with pytest.raises(ModelError, match="is not a model folder: .*config.json is missing"):
         load(tmp_path / "nowhere")
+
+
+@pytest.mark.late
+def test_pictures_in_other_patches_are_read_and_known_again(tmp_path):
+    digits = sample("Digits")[:12]
+    made = pretrain(digits[:8], objective="spectral", encoder="quantiles", dim=4)
+    other = read(digits, patch=4)
+    assert made.seen(digits).tolist() == made.seen(other).tolist() == [True] * 8 + [False] * 4
+    again = load(made.save(tmp_path / "digits"))
+    assert again.kind == digits.kind
+    assert np.array_equal(again.embed(other), made.embed(digits))
+    with pytest.raises(SeriesError, match="got series, wanted images .*kind='images'"):
+        made.embed(np.zeros((2, 4, 16)))

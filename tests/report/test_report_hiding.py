@@ -14,7 +14,7 @@ from selftime.engine.guesses import Guesses
 from selftime.report.page.content import Content
 from selftime.report.page.hiding import hidden_parts
 from selftime.report.page.page import page
-from selftime.report.page.sights import guessed_text
+from selftime.report.pictures.texts import guessed_text
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -35,6 +35,19 @@ def test_every_kind_is_shown(name):
     assert "What was hidden, and what was guessed" in seen.words and parts.figure in seen.words
     assert [a["href"] for a in seen.all("a") if a["href"] == "#hidden"]
     assert all(picture["alt"].startswith("it ") for picture in seen.all("img"))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_guesses_have_a_picture(name):
+    figure = st.plot(guesses_of_kind(name))
+    figure.canvas.draw()
+    words = {t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))}
+    assert "What was hidden, and what was guessed" in words
+    curves = name in ("series", "wave")
+    assert len(figure.axes) == (3 if curves else 9)
+    assert ({"as it is", "as it was seen", "filled in"} <= words) is not curves
+    if name == "text":
+        assert any("≠" in word for word in words) and any("▁" in word for word in words)
 
 
 def test_a_page_without_guesses_has_no_such_section():

@@ -24,7 +24,7 @@ from selftime.report.page.charts import (
 )
 from selftime.report.page.content import Content
 from selftime.report.page.gallery import DRAWS, furthest_draw, gallery
-from selftime.report.page.page import UNMEASURED, comparison_sentence, verdict_of
+from selftime.report.page.page import UNMEASURED, comparison_sentence, page, verdict_of
 from selftime.report.page.pointmap import (
     nearest_series,
     neighbour_agreement,
@@ -308,6 +308,13 @@ def test_verdict_without_comparison():
     assert verdict_of(a_content()) == (
         "Learned from 12 series without labels in one pass of 12.5 seconds.", UNMEASURED
     )  # fmt: skip
+    settings = a_run()["settings"] | {"rate": {"value": 0.001, "reason": "recipe of MAE"}}
+    kept_elsewhere = replace(a_content(), run=a_run() | {"settings": settings})
+    assert verdict_of(kept_elsewhere).sentence == (
+        "Learned from 12 series without labels, by gradient in 12.5 seconds."
+    )
+    assert "Solved in one pass" not in page(kept_elsewhere)
+    assert "Solved in one pass" in page(a_content())
     healthy = a_content(metrics=a_log(3), monitor_ranges=RANGES)
     assert verdict_of(healthy).sentence == (
         "Learned from 12 series without labels in 20 steps and 12.5 seconds."

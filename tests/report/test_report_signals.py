@@ -20,16 +20,15 @@ from selftime.report.page.evaluation import mistake_gallery
 from selftime.report.page.gallery import gallery
 from selftime.report.page.page import facts, page
 from selftime.report.page.pointmap import MOST_VALUES
-from selftime.report.page.sights import Piece, address_of, pieces_of, shrink, sight_of
+from selftime.report.page.sights import address_of, shrink, sight_of
 from selftime.report.pictures.maps import embedding_map
 from selftime.report.pictures.signals import (
     band_ticks,
     extent_of,
-    fit_text,
     pixels_of,
     ranges_of,
-    text_of,
 )
+from selftime.report.pictures.texts import Piece, fit_text, pieces_of, text_of
 from selftime.views.registry import VIEWS
 
 ALL = pytest.mark.parametrize("name", KINDS)

@@ -97,7 +97,8 @@ _LEVELS = (1, 16, 255, 1023, 4095, 65535)
 
 def _divisor_of(cubes: Sequence[np.ndarray]) -> tuple[float, tuple[str, ...]]:
     """Return the number that pixels are divided by to lie between 0 and 1, and a note on it."""
-    if all(cube.dtype in (np.uint8, np.bool_) for cube in cubes):
+    cubes = [cube for cube in cubes if cube.dtype not in (np.uint8, np.bool_)]
+    if not cubes:
         return 255.0, ()
     low = min(float(np.fmin.reduce(cube, axis=None)) for cube in cubes)
     high = max(float(np.fmax.reduce(cube, axis=None)) for cube in cubes)
@@ -115,7 +116,8 @@ def _scaled(cube: np.ndarray, divisor: float) -> np.ndarray:
     """Return pixels as bytes, or from 0 to 1; transparent ones on white."""
     if cube.dtype == np.uint8 and cube.shape[-1] < 4:
         return cube
-    plain = (cube / (1.0 if cube.dtype == np.bool_ else divisor)).astype(np.float32)
+    known = {np.dtype(np.uint8): 255.0, np.dtype(np.bool_): 1.0}
+    plain = (cube / known.get(cube.dtype, divisor)).astype(np.float32)
     if plain.shape[-1] < 4:
         return plain
     return plain[..., :3] * plain[..., 3:] + (1 - plain[..., 3:])

@@ -157,7 +157,10 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
         return series_of_parts(parts, [""], kind, asked.form, said)
     found = sorted(filter(os.path.exists, glob.glob(str(path), recursive=True)))
     if not found:
-        raise SeriesError(f"{path}: no such file or folder, wanted one to read: check the path")
+        texts = "; texts come in a list" if asked.form.name == "text" else ""
+        raise SeriesError(
+            f"{path}: no such file or folder, wanted one to read: check the path{texts}"
+        )
     return read_paths(found, asked)
 
 

@@ -192,11 +192,10 @@ class Model(Tabular):
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""
-        if self.fingerprints is None:
-            return None
         series = read(x)
-        alike = match_kind(series, self.kind) if series.kind.name == self.kind.name else series
-        return are_among(alike, self.fingerprints)
+        if series.kind.name == self.kind.name:
+            series = match_kind(series, self.kind)
+        return None if self.fingerprints is None else are_among(series, self.fingerprints)
 
     def save(
         self,

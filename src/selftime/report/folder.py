@@ -13,7 +13,7 @@ from selftime.data.files import place_of, restore, write_json, write_text
 from selftime.data.readers import read
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal
-from selftime.engine.guesses import read_guesses
+from selftime.engine.guesses import Guesses, read_guesses
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.monitoring.monitors import MONITORS
 from selftime.engine.training.run_folder import (
@@ -155,8 +155,7 @@ class RunFolder:
 
     Attributes:
         path: of the folder, or of the file of an evaluation.
-        files: contents of the files that are there, under "run", "race", "comparison",
-            "strategies" and "evaluation".
+        files: contents of those of :data:`FILES` that are there, under the same names.
     """
 
     path: Path
@@ -175,6 +174,11 @@ class RunFolder:
     def metrics(self) -> list[StepRecord]:
         """One record per optimiser step; none for a closed form."""
         return metrics_in(self.path) if self.path.is_dir() else []
+
+    @cached_property
+    def guesses(self) -> Guesses | None:
+        """A few series with what was hidden of them and guessed; of masked objectives."""
+        return read_guesses(self.path / GUESSES)
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -285,7 +289,7 @@ class RunFolder:
                 for record in self.metrics
                 for one in record.get("warnings", ())
             ],
-            guesses=read_guesses(self.path / GUESSES),
+            guesses=self.guesses,
             views={"learned from": view_of(self.run["settings"], kind)}
             | views_for(kind, shown.n_channels if shown else 1),
             comparison=self.comparison,

@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float
 from selftime.data.signals import Signal, Text
 from selftime.engine.guesses import Guesses
 from selftime.report.page.charts import trace_path
-from selftime.report.page.sights import Sight, guessed_text, legend_of, sight_of
+from selftime.report.page.sights import Sight, legend_of, sight_of
 from selftime.report.pictures.signals import Ranges, count_in_words, is_curve, plural, ranges_of
+from selftime.report.pictures.texts import guessed_text
 
 _CHANNELS, _STEPS = 3, 240
 """Channels of a curve that are drawn, and steps through which it is."""

@@ -57,6 +57,7 @@ def page(content: Content) -> str:
         settings=settings_of_run(content.run),
         versions=list(content.run["versions"].items()),
         learning=_training_charts(content),
+        by_steps=_takes_steps(content.run),
         warnings=content.warnings,
         hiding=content.guesses and hidden_parts(content.guesses),
         **pictures_of_series(content),
@@ -152,6 +153,11 @@ def settings_of_run(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _takes_steps(run: Mapping[str, Any]) -> bool:
+    """Return whether the model learned by gradient, also where its steps are kept elsewhere."""
+    return "rate" in run["settings"]
+
+
 def _training_charts(content: Content) -> dict[str, Any]:
     """Draw the charts of learning by gradient; none when it took one pass."""
     if not content.metrics:
@@ -244,10 +250,10 @@ def _training_sentence(content: Content) -> str:
     count = run["data"].get("series", len(content.series) if content.series else 0)
     learned = f"Learned from {count:,} series without labels"
     if not content.metrics:
-        took = (
-            f" of {short_number(run['seconds'])} seconds" if run.get("seconds") is not None else ""
-        )
-        return f"{learned} in one pass{took}."
+        took = f" {short_number(run['seconds'])} seconds" if run.get("seconds") is not None else ""
+        if _takes_steps(run):
+            return f"{learned}, by gradient{' in' * bool(took)}{took}."
+        return f"{learned} in one pass{' of' * bool(took)}{took}."
     if content.warnings:
         first = content.warnings[0]
         return f"{learned}, with a warning at step {first['step']}: {first['message']}"

@@ -5,22 +5,21 @@ from base64 import b64encode
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from PIL import Image
 
 from selftime.data.signals import Film, Images, Signal, Sound, Text
-from selftime.data.symbols import decode, spellings
 from selftime.report.pictures.signals import (
     Pixels,
     Ranges,
     extent_of,
     pixels_of,
 )
-from selftime.texts import visible
+from selftime.report.pictures.texts import Piece, pieces_of
 
 FEWEST_PIXELS, MOST_PIXELS = 256, 20_000
 """Pixels of a picture: never fewer, so that something is seen, and never more."""
-MOST_SYMBOLS = 600
+_MOST_SYMBOLS = 600
 """Symbols of a text that are shown."""
 _QUALITY = 85
 """Of JPEG, which is taken where it is smaller than PNG: of photographs, mostly."""
@@ -28,13 +27,6 @@ _ACROSS = 3
 """Frames of a film in a row."""
 _SHARP = 64
 """A picture with no side above this is shown enlarged, pixel by pixel."""
-
-
-class Piece(NamedTuple):
-    """A part of a text, and what is said of it: "", "hidden", "right" or "wrong"."""
-
-    text: str
-    kind: str = ""
 
 
 class Sight(NamedTuple):
@@ -58,7 +50,7 @@ def sight_of(  # noqa: PLR0913 - each is a part of what is shown
     *,
     name: str,
     pixels: int = MOST_PIXELS,
-    symbols: int = MOST_SYMBOLS,
+    symbols: int = _MOST_SYMBOLS,
 ) -> Sight:
     """Show a series of pixels or symbols within a bound of either.
 
@@ -72,41 +64,6 @@ def sight_of(  # noqa: PLR0913 - each is a part of what is shown
     sharp = isinstance(kind, Images) and max(drawn.shape) <= _SHARP
     look = "stretched" if isinstance(kind, Sound) else "sharp" if sharp else ""
     return Sight(alt, address_of(drawn), look)
-
-
-def pieces_of(values: Float[np.ndarray, "T"], kind: Text, most: int) -> list[Piece]:
-    """Write a text, hidden symbols apart; one of more than ``most`` symbols ends in "…"."""
-    found, known = list[Piece](), np.isfinite(values[:most])
-    for run in np.split(np.arange(len(known)), np.flatnonzero(np.diff(known)) + 1):
-        text = visible(decode(values[run], kind), lines=True)
-        found.append(Piece(text, "" if known[run[0]] else "hidden"))
-    return found + [Piece("…")] * (len(values) > most)
-
-
-def guessed_text(
-    whole: Float[np.ndarray, "T"],
-    filled: Float[np.ndarray, "T"],
-    hidden: Bool[np.ndarray, "T"],
-    kind: Text,
-    most: int,
-) -> list[Piece]:
-    """Write a text with its guesses in brackets: "[a]" where right, "[b≠a]" in place of an a."""
-    found, letters = list[Piece](), [_plain(letter) for letter in spellings(kind)]
-    ends = np.flatnonzero(hidden[:most]).tolist()
-    for begin, at in zip([0, *(i + 1 for i in ends)], [*ends, min(most, len(whole))], strict=True):
-        if at > begin:
-            found += pieces_of(whole[begin:at], kind, most)
-        if at in ends:
-            true, made = (letters[int(values[at])] for values in (whole, filled))
-            right = true == made
-            marked = f"[{made}]" if right else f"[{made}≠{true}]"
-            found.append(Piece(marked, "right" if right else "wrong"))
-    return found + [Piece("…")] * (len(whole) > most)
-
-
-def _plain(symbol: str) -> str:
-    """Return a symbol that is seen within brackets."""
-    return visible(symbol.translate({ord("\n"): "↵", ord(" "): "␣", ord("\t"): "⇥"}))
 
 
 def shrink(pixels: Pixels, most: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""Pictures of results by one name: series, models, comparisons, evaluations, forecasts, scores."""
+"""Pictures of results by one name: series, models, guesses, comparisons, forecasts, scores."""
 
 from functools import singledispatch
 from typing import Any
@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 
 from selftime.data.series import SeriesSet
 from selftime.engine.embeddings import Embeddings
+from selftime.engine.guesses import Guesses
 from selftime.engine.model import Model
 from selftime.report.pictures.anomalies import anomaly_picture
 from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.forecasts import coverage_picture, forecast_picture
+from selftime.report.pictures.guesses import guess_picture
 from selftime.report.pictures.maps import embedding_map, overview, principal_plane
 from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
 from selftime.report.pictures.predictions import prediction_picture
@@ -68,6 +70,11 @@ def _(result: Model) -> Figure:
         words = f"{len(points):,} series that it learned from, on two principal directions"
         headline(figure, repr(result), f"{words} ({100 * shares.sum():.0f} % of their variance)")
     return figure
+
+
+@plot.register
+def _(result: Guesses) -> Figure:
+    return guess_picture(result)
 
 
 @plot.register

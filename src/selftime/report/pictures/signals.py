@@ -1,7 +1,6 @@
 """Series as they are seen: curves, pictures, spectrograms, strips of frames, and texts."""
 
-from textwrap import wrap
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,8 +11,7 @@ from matplotlib.axes import Axes
 from selftime.data.pixels import patches_to_pixels, steps_to_frames
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Film, Images, Signal, Sound, Text
-from selftime.data.symbols import decode
-from selftime.texts import visible
+from selftime.report.pictures.texts import MOST_SYMBOLS, draw_text, text_of
 
 MOST_LINES = 4
 """With more channels than this, colours are drawn in place of lines."""
@@ -141,12 +139,6 @@ def _with_tiles(pixels: Pixels, missing: Bool[np.ndarray, "_ _"]) -> Pixels:
     return np.where(missing[:, :, None], _TILES[(rows + columns) % 2], pixels)
 
 
-def text_of(values: Float[np.ndarray, "T"], kind: Text, most: int) -> str:
-    """Return a text of at most so many symbols, ``▁`` where one is missing; "…" ends a cut one."""
-    text = visible(decode(values[:most], kind), lines=True)
-    return f"{text}…" if len(values) > most else text
-
-
 def extent_of(kind: Signal, T: int) -> str:
     """Say how long a series is, in the words of its kind: "0.43 s", "28 × 28 pixels"."""
     if isinstance(kind, Images):
@@ -192,7 +184,7 @@ def draw_series(  # noqa: PLR0913 - each is a part of what is drawn
 ) -> None:
     """Draw a series into axes that hold nothing else, as its kind is seen."""
     if isinstance(kind, Text):
-        _write_text(axes, values[0], kind)
+        draw_text(axes, text_of(values[0], kind, MOST_SYMBOLS))
     elif is_pixels(kind):
         aspect: Literal["auto", "equal"] = "auto" if isinstance(kind, Sound) else "equal"
         pixels = pixels_of(values, kind, ranges, frames=frames)
@@ -219,33 +211,3 @@ def draw_trace(
         axes.margins(x=0.06)
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-LETTERS = "DejaVu Sans Mono"
-"""All of its letters are equally wide."""
-_SIZE, _WIDE, _HIGH = 7.5, 0.602, 1.3
-"""Size of a letter in points, and the room that it takes across and down, in sizes."""
-
-
-def _write_text(axes: Axes, values: Float[np.ndarray, "T"], kind: Text) -> None:
-    """Write as much of a text as there is room for."""
-    box = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())  # inches
-    columns = max(4, int((72 * box.width - 4) / (_WIDE * _SIZE)))
-    lines = max(1, int(72 * box.height / (_HIGH * _SIZE)))
-    text = fit_text(text_of(values, kind, 2 * columns * lines), columns, lines)
-    place: Any = {"va": "center", "ha": "left", "transform": axes.transAxes}
-    axes.text(2 / (72 * box.width), 0.5, text, size=_SIZE, family=LETTERS, **place)
-
-
-_WORDS = 20
-"""Shorter lines are broken within words."""
-
-
-def fit_text(text: str, columns: int, lines: int) -> str:
-    """Break a text into lines of so many letters; what does not fit is cut and ends in "…"."""
-    plain = " ".join(text.split())
-    if columns >= _WORDS:
-        return "\n".join(wrap(plain, columns, max_lines=lines, placeholder="…"))
-    room = columns * lines
-    shown = plain if len(plain) <= room else f"{plain[: room - 1]}…"
-    return "\n".join(shown[i : i + columns].strip() for i in range(0, len(shown), columns))
