@@ -30,7 +30,7 @@ def test_auto_learns_a_model_of_every_kind_that_comes_back_from_its_folder(name,
     x = series_of(name)
     model = st.pretrain(x, budget="1 step")
     settings = model.card["settings"]
-    assert settings["objective"]["value"] == USUAL[name].objective.value
+    assert settings["objective"]["value"] == USUAL[name].gradient.value
     assert settings["encoder"]["value"] == USUAL[name].encoder.value
     same = st.load(model.save(tmp_path / "model"))
     assert same.kind == model.kind == x.kind

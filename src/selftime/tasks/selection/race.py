@@ -311,8 +311,10 @@ def contender_folder(objective: str) -> str:
 
 
 def default_contenders(kind: Signal) -> list[str]:
-    """Return the usual objective of a kind, then those of a usual race that make sense for it."""
-    names = dict.fromkeys((str(USUAL[kind.name].objective.value), *DEFAULT_OBJECTIVES))
+    """Return the objectives of a usual race that make sense for a kind, its own ones first."""
+    own = (USUAL[kind.name].objective, USUAL[kind.name].gradient)
+    first = [str(one.value) for one in own if one.value not in DEFAULT_OBJECTIVES]
+    names = dict.fromkeys((*first, *DEFAULT_OBJECTIVES))
     return [name for name in names if kind.name in OBJECTIVES[name].signals]
 
 
