@@ -3,9 +3,10 @@
 import math
 from pathlib import Path
 
-from selftime.data.signals import SIGNALS
+from selftime.data.signals import SIGNALS, Film, Images, Measurements, Sound, Text, Wave
 from selftime.engine.defaults import USUAL
 from selftime.objectives.registry import OBJECTIVES
+from selftime.views.registry import views_for
 
 FOLDER = Path(__file__).parent
 PAGE, PICTURE = FOLDER / "signals.md", FOLDER / "pictures" / "signals.svg"
@@ -216,7 +217,26 @@ def usual_table() -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-TABLES = {"objectives": objectives_table, "usual": usual_table}
+def views_table() -> str:
+    """Which view which signal has."""
+    kinds = (
+        Measurements(),
+        Images(height=8, width=8, colours=3),
+        Text(vocabulary=("a",)),
+        Sound(rate=8000),
+        Wave(rate=8000),
+        Film(height=8, width=8, colours=3),
+    )
+    views = {kind.name: views_for(kind) for kind in kinds}
+    names = list(dict.fromkeys(name for own in views.values() for name in own if name != "mild"))
+    rows = [
+        [f"`{name}`", *("✓" if name in views[kind] else "–" for kind in SIGNALS)] for name in names
+    ]
+    lines = [["view", *SIGNALS], ["---", *[":---:"] * len(SIGNALS)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+TABLES = {"objectives": objectives_table, "usual": usual_table, "views": views_table}
 
 
 def page_with_tables(page: str) -> str:

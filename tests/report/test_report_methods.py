@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 
 import selftime as st
-from selftime.encoders.builders import BUILDERS
+from selftime.encoders.builders import ENCODER_NAMES
 from selftime.objectives.base import FAMILIES
 from selftime.objectives.registry import OBJECTIVES
 from selftime.report.inspection import inspect, inspection_table
@@ -24,7 +24,7 @@ def printed(thing, width: int = 110) -> str:
 def test_every_name_that_can_be_chosen_is_listed():
     found = st.methods()
     assert [m.name for m in found if m.kind == "objective"] == list(OBJECTIVES)
-    assert [m.name for m in found if m.kind == "encoder"] == list(BUILDERS)
+    assert [m.name for m in found if m.kind == "encoder"] == list(ENCODER_NAMES)
     assert all(m.about.endswith(".") and "\n" not in m.about for m in found)
     spectral = next(m for m in found if m.name == "spectral")
     assert "Cabannes et al. 2023" in spectral.papers
@@ -39,13 +39,13 @@ def test_papers_are_read_from_docstrings():
 
 
 def test_the_table_of_methods_shows_them_all():
-    for kind, names in {"objective": OBJECTIVES, "encoder": BUILDERS}.items():
+    for kind, names in {"objective": OBJECTIVES, "encoder": ENCODER_NAMES}.items():
         text = printed(methods_table(st.methods(), kind), width=160)
         assert all(f" {name} " in text for name in names)
 
 
 def test_every_method_says_its_family_and_when_to_take_it():
-    assert set(ENCODERS_SUIT) == set(BUILDERS)
+    assert set(ENCODERS_SUIT) == set(ENCODER_NAMES)
     for method in st.methods():
         assert method.suits and method.papers, method.name
         if method.kind == "objective":

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from selftime.encoders.builders import BUILDERS
+from selftime.encoders.builders import BUILDERS, SIGNAL_BUILDERS
 from selftime.objectives.registry import OBJECTIVES
 
 
@@ -92,6 +92,10 @@ ENCODERS_SUIT = {
     "patchtst_42": "forecasting with a look-back of 336, as published",
     "patchtst_64": "forecasting with a look-back of 512, as published",
     "patchtst_masked": "masked patches, as published",
+    "vit_tiny": "pictures: a token a patch, which knows its row and column",
+    "bert_mini": "texts: a token a symbol, made from all others",
+    "cpc_audio": "waveforms: a token for 160 samples, from the past alone",
+    "frames_small": "films: a token a frame, through a small convolution",
 }
 """The case for each encoder."""
 
@@ -111,7 +115,7 @@ def methods() -> list[Method]:
     ]
     encoders = [
         _method("encoder", name, part, _encoder_family(name), ENCODERS_SUIT.get(name, ""))
-        for name, part in BUILDERS.items()
+        for name, part in (BUILDERS | SIGNAL_BUILDERS).items()
     ]
     return objectives + encoders
 
