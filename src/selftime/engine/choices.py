@@ -193,9 +193,12 @@ def resolve_training(
 ) -> tuple[Budget, TrainingConfig, dict[str, Choice]]:
     """Return budget and config of a gradient run, nothing left open."""
     given, usual = config or TrainingConfig(), TrainingConfig()
-    length = default_budget(series.steps.size) if budget is None else parse_budget(budget)
+    length, why_budget = (
+        default_budget(series.steps.size, series.kind)
+        if budget is None
+        else (parse_budget(budget), "given")
+    )
     recipe = given.recipe or learner.recipe
-    why_budget = "200 steps for up to 100,000 values, 600 for more" if budget is None else "given"
     why_recipe = "given" if given.recipe else f"recipe of {type(learner).__name__}"
     choices = {"budget": Choice(str(length), why_budget)}
     settings = {name: Choice(value, why_recipe) for name, value in asdict(recipe).items()}

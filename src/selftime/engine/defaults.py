@@ -34,6 +34,7 @@ class Usual:
         objective: where nothing is asked.
         gradient: the objective where steps are asked for.
         encoder: of objectives that are learned by gradient.
+        steps: of a gradient run of enough series; None goes by their size.
         layer: share of the depth from which vectors are read after masked learning, whose last
             layers serve the decoder; None reads the last layer.
     """
@@ -41,6 +42,7 @@ class Usual:
     objective: Choice
     gradient: Choice
     encoder: Choice
+    steps: int | None = None
     layer: float | None = None
 
 
@@ -57,14 +59,19 @@ USUAL: dict[str, Usual] = {
         encoder=DILATED,
     ),
     "images": Usual(
-        objective=_MAE,
+        objective=Choice(
+            "spectral",
+            "learns in one pass on a CPU; mae gets ahead with thousands of pictures and minutes",
+        ),
         gradient=_MAE,
         encoder=Choice("vit_tiny", "a token a patch, which knows its row and column"),
+        steps=4000,
     ),
     "text": Usual(
         objective=_BERT,
         gradient=_BERT,
         encoder=Choice("bert_mini", "a token a symbol, each made from all others"),
+        steps=1000,
     ),
     "sound": Usual(
         objective=Choice("spectral", "learns in one pass on a CPU"),
@@ -75,6 +82,7 @@ USUAL: dict[str, Usual] = {
         objective=_CPC,
         gradient=_CPC,
         encoder=Choice("cpc_audio", "strided convolutions make a token of 160 samples"),
+        steps=1000,
     ),
     "film": Usual(
         objective=_ORDER,
@@ -107,9 +115,17 @@ def step_objective(task: str, kind: Signal) -> Choice:
     return Choice("ts2vec", f"to {task} takes a vector for every step")
 
 
-def default_budget(values: int) -> Budget:
-    """Return 200 steps for up to 100,000 values, 600 for more (Yue et al. 2022, authors' code)."""
-    return Budget(amount=200.0 if values <= 100_000 else 600.0)
+def default_budget(values: int, kind: Signal) -> tuple[Budget, str]:
+    """Return 200 steps for up to 100,000 values (Yue et al. 2022, authors' code), and why.
+
+    For more it is 600, or as many as measured on the kind.
+    """
+    many = USUAL[kind.name].steps
+    if many is None:
+        most, why = 600, "200 steps for up to 100,000 values, 600 for more"
+    else:
+        most, why = many, f"200 steps for up to 100,000 values, {many:,} for more {kind.name}"
+    return Budget(amount=200.0 if values <= 100_000 else float(most)), why
 
 
 def default_encoder(objective: str, series: SeriesSet) -> Choice:

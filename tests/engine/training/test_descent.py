@@ -166,7 +166,9 @@ def test_progress_is_told_in_steps_or_hundredths():
 @pytest.mark.again
 @pytest.mark.parametrize("name", ["simclr", "ts2vec"])
 def test_the_estimator_takes_a_ready_gradient_objective(name, monkeypatch):
-    monkeypatch.setattr("selftime.engine.choices.default_budget", lambda values: Budget(amount=6))
+    monkeypatch.setattr(
+        "selftime.engine.choices.default_budget", lambda *_: (Budget(amount=6), "few")
+    )
     ready = OBJECTIVES[name](encoder=small())
     before = {key: weight.clone() for key, weight in ready.state_dict().items()}
     rows = np.stack([np.sin(np.arange(16) * (0.2 + 0.1 * i)) for i in range(6)])

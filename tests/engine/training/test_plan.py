@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selftime.data.signals import Measurements
 from selftime.engine.defaults import default_budget
 from selftime.engine.training.config import UNITS, Budget, TrainingConfig, parse_budget
 from selftime.objectives.base import Recipe
@@ -89,7 +90,7 @@ def test_progress_is_the_share_that_is_used_up(text, step, seconds, share):
 
 @pytest.mark.parametrize("values, steps", [(1, 200), (100_000, 200), (100_001, 600)])
 def test_the_usual_budget_is_that_of_the_authors(values, steps):
-    assert default_budget(values) == Budget(amount=float(steps))
+    assert default_budget(values, Measurements())[0] == Budget(amount=float(steps))
 
 
 def test_a_config_says_nothing_by_default():
