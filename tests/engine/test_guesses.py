@@ -11,10 +11,12 @@ import selftime as st
 from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.series import SeriesSet
+from selftime.data.windows import batch_of
 from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.guesses import Guesses, guesses_of, read_guesses
 from selftime.engine.training.run_folder import GUESSES
 from selftime.objectives.base import Guess, Objective, Recipe, Step
+from selftime.objectives.masked_patches import MaskedPatches
 from selftime.objectives.simclr import SimCLR
 
 
@@ -107,6 +109,19 @@ def test_a_method_that_hides_nothing_has_none():
     scale = scaling.fit(series)
     for objective in (SimCLR(encoder=encoder), None):
         assert guesses_of(objective, series, scale, 0) is None
+
+
+def test_one_process_guesses_without_the_others(monkeypatch):
+    """Others may have gone on: nothing is sent to them, nothing is waited for."""
+    for name, value in {"is_initialized": True, "get_world_size": 2, "get_rank": 0}.items():
+        monkeypatch.setattr(torch.distributed, name, lambda value=value: value)
+    series = series_of_kind("series", 4)
+    encoder = Dilated(channels=1, hidden=4, depth=1, dim=4)
+    scale = scaling.fit(series)
+    objective = MaskedPatches(encoder=encoder)
+    assert guesses_of(objective, series, scale, 0) is not None
+    with pytest.raises(ValueError, match="[Pp]rocess group"):
+        objective.guess(scale.apply(batch_of(series)), torch.Generator().manual_seed(0))
 
 
 @pytest.mark.late

@@ -12,7 +12,7 @@ from toy_batches import before_and_after, ragged
 from selftime.data.batch import Batch
 from selftime.encoders.networks.dilated import Dilated
 from selftime.objectives.right_order import RightOrder
-from selftime.objectives.segment_order import SegmentOrder, pieces_of, valid_pieces
+from selftime.objectives.segment_order import SegmentOrder, mean_of_pairs, pieces_of, valid_pieces
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -81,9 +81,10 @@ def test_what_is_not_there_does_not_count() -> None:
     assert valid.tolist() == [[True] * 4, [False] * 4, [True, False, True, True]]
 
 
-def test_each_segment_is_told_its_place_and_shuffling_changes_nothing() -> None:
+@pytest.mark.parametrize("differences", [False, True])
+def test_each_segment_is_told_its_place_and_shuffling_changes_nothing(differences: bool) -> None:
     x = ragged((24, 17, 9))
-    objective = SegmentOrder(encoder=small(), width=8, heads=2, seed=2).double()
+    objective = SegmentOrder(encoder=small(), differences=differences, seed=2).double()
     step = objective(x, seeded(3))
     pieces = pieces_of(x, 4, 0.15, seeded(3))
     z = objective.encoder.embed(pieces).view(3, 4, 8)
@@ -95,8 +96,21 @@ def test_each_segment_is_told_its_place_and_shuffling_changes_nothing() -> None:
     torch.testing.assert_close(step.embeddings, z.mean(dim=1).detach())
 
 
-def test_segments_do_not_look_at_what_is_not_there() -> None:
-    head = SegmentOrder(encoder=small(), width=8, heads=2).head
+def test_of_pairs_the_mean_over_all_others_counts() -> None:
+    pair = torch.nn.Linear(9, 2, dtype=torch.float64)
+    z = torch.randn(2, 4, 3, generator=seeded(), dtype=torch.float64)
+    valid = torch.tensor([[True] * 4, [True, False, True, False]])
+    made = mean_of_pairs(pair, z, valid)
+    for b in range(2):
+        for s in range(4):
+            others = [o for o in range(4) if o != s and valid[b, o]]
+            said = [pair(torch.cat([z[b, s], z[b, o], (z[b, s] - z[b, o]).abs()])) for o in others]
+            torch.testing.assert_close(made[b, s], torch.stack(said).mean(dim=0))
+
+
+@pytest.mark.parametrize("differences", [False, True])
+def test_segments_do_not_look_at_what_is_not_there(differences: bool) -> None:
+    head = SegmentOrder(encoder=small(), differences=differences).head
     z, valid = torch.randn(2, 4, 8, generator=seeded()), torch.ones(2, 4, dtype=torch.bool)
     valid[0, 1] = False
     other = z.clone()
@@ -125,14 +139,15 @@ def test_the_middle_alone_tells_right_from_wrong(differences: bool) -> None:
         torch.testing.assert_close(step.loss, torch.cat(losses).mean())
 
 
-def test_pieces_are_cut_from_the_view() -> None:
+@pytest.mark.parametrize("kind", [SegmentOrder, RightOrder])
+def test_pieces_are_cut_from_the_view(kind: type[SegmentOrder] | type[RightOrder]) -> None:
     def louder(x: Batch, rng: Generator) -> Batch:
         return Batch(x.values * (1 + torch.rand(1, generator=rng)), x.observed)
 
     x, rng = ragged((24, 17, 9)), seeded()
     seen = louder(x, rng)
-    plain = RightOrder(encoder=small(), seed=2).double()
-    viewed = RightOrder(encoder=small(), view=louder, seed=2).double()
+    plain = kind(encoder=small(), seed=2).double()
+    viewed = kind(encoder=small(), view=louder, seed=2).double()
     assert torch.equal(viewed(x, seeded()).loss, plain(seen, rng).loss)
 
 
@@ -172,5 +187,3 @@ def test_settings_out_of_range_are_refused() -> None:
         SegmentOrder(encoder=small(), segments=1)
     with pytest.raises(ValueError, match="got gap=-0.1"):
         RightOrder(encoder=small(), gap=-0.1)
-    with pytest.raises(ValueError, match="got 3 heads for tokens of 8 numbers"):
-        SegmentOrder(encoder=small(), width=8, heads=3)

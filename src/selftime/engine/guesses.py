@@ -16,6 +16,7 @@ from selftime.data.windows import batch_of
 from selftime.data.writers import write
 from selftime.engine.solve import generator
 from selftime.objectives.base import Objective
+from selftime.objectives.distributed import alone
 
 _MOST_SERIES, _MOST_STEPS, _MOST_VALUES = 6, 2048, 60_000
 """Series that are kept, steps of each, and numbers of each; pictures are kept whole."""
@@ -79,11 +80,10 @@ def guesses_of(objective: Any, series: SeriesSet, scaling: Scaling, seed: int) -
     rows = np.unique(np.linspace(0, len(series) - 1, _MOST_SERIES).astype(int))
     few = series[rows]
     given = _beginning(few)
-    guess = (
-        objective.guess(scaling.apply(given), generator(seed, _PART))
-        if isinstance(objective, Objective)
-        else None
-    )
+    if not isinstance(objective, Objective):
+        return None
+    with alone():
+        guess = objective.guess(scaling.apply(given), generator(seed, _PART))
     if guess is None:
         return None
     units = scaling.scale_of(given)

@@ -148,8 +148,8 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     head = head_of(learner)
     bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind, head)
     model = with_reference_bank(bare, series, seed)
-    guesses = guesses_of(learner, series, scale, seed) if kept else None
     if kept and is_first_process():
+        guesses = guesses_of(learner, series, scale, seed)
         record = run_record(card, command="pretrain", source=series.source)
         write_run(kept, model, record, guesses, at_once=isinstance(learner, ClosedForm))
     return model

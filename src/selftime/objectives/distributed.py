@@ -1,6 +1,8 @@
 """Several processes, one batch: each encodes its share of the series, all get all results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -8,6 +10,18 @@ import torch.distributed as dist
 from torch import Tensor
 
 from selftime.data.batch import Batch
+
+_ALONE = ContextVar("alone", default=False)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Encode whole batches in this process for a while, whatever the others do."""
+    before = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(before)
 
 
 def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tensor:
@@ -18,7 +32,8 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
     is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
     ``encode`` works on each row by itself; ``beside`` are tensors with one row per series.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    if _ALONE.get() or not several:
         return encode(x, *beside)
     B, world, rank = len(x.values), dist.get_world_size(), dist.get_rank()
     share = -(-B // world)  # rounded up; the last shares repeat the last series

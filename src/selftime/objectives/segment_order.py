@@ -1,7 +1,5 @@
 """SegmentOrder: shuffled segments of a series are put back in order."""
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -9,7 +7,7 @@ from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
-from selftime.encoders.networks.attention import TransformerLayer, attention_mask, check_heads
+from selftime.encoders.networks.attention import TransformerLayer, attention_mask
 from selftime.objectives.base import Objective, Recipe, Step
 from selftime.objectives.distributed import distribute
 from selftime.objectives.losses import mean_where
@@ -33,15 +31,13 @@ class SegmentOrder(Objective):
         encoder: what is learned.
         segments: of each series; shorter series do not count.
         gap: share of each segment that is left out at its ends.
-        width: of the layer in which segments attend to one another.
-        heads: of its attention.
         differences: each segment meets every other one as a pair, with how far they are apart in
             each feature (pairs: Lee et al. 2017, section 3.3), before they attend to one another.
         view: what is seen of the series before it is cut; other content in the same order.
         seed: draws the weights of the head.
 
     Raises:
-        ValueError: fewer than two segments, a gap that leaves nothing, or heads of uneven width.
+        ValueError: fewer than two segments, or a gap that leaves nothing.
     """
 
     family = "pretext"
@@ -49,26 +45,21 @@ class SegmentOrder(Objective):
     signals = ("series", "text", "sound", "wave", "film")
     recipe = Recipe(batch_size=32, rate=1e-3, weight_decay=1e-4)
 
-    def __init__(  # noqa: PLR0913 - three say how it is cut and seen, three how it is judged
+    def __init__(
         self,
         *,
         encoder: Encoder,
         segments: int = 4,
         gap: float = 0.15,  # Noroozi & Favaro 2016, section 3.3: 64 of 75 pixels
-        width: int = 64,
-        heads: int = 4,
         differences: bool = False,
         view: View = same,
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_pieces(segments, gap)
-        check_heads(width, heads)
         self.encoder, self.segments, self.gap = encoder, segments, gap
-        self.width, self.heads, self.differences = width, heads, differences
-        self.view, self.seed = view, seed
-        size = PlaceSize(segments, width, heads, differences)
-        self.head = PlaceHead(encoder.dim, size, seed=seed)
+        self.differences, self.view, self.seed = differences, view, seed
+        self.head = PlaceHead(encoder.dim, segments, differences=differences, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Cut, encode each segment, let them attend to one another, predict each position."""
@@ -79,28 +70,23 @@ class SegmentOrder(Objective):
         return Step(place_loss(self.head(z, valid), valid), {}, z.detach().mean(dim=1))
 
 
-class PlaceSize(NamedTuple):
-    """Positions, width and heads of the layer that tells them, and whether it sees differences."""
-
-    places: int
-    width: int
-    heads: int
-    differences: bool = False
+_WIDTH, _HEADS = 64, 4
+"""Of the layer in which segments attend to one another."""
 
 
 class PlaceHead(nn.Module):
     """A Transformer layer without positions, and one score per position for each segment."""
 
-    def __init__(self, inner: int, size: PlaceSize, *, seed: int) -> None:
+    def __init__(self, inner: int, places: int, *, differences: bool, seed: int) -> None:
         super().__init__()
-        rng, width = weights_from(seed), size.width
-        self.enter = linear(inner, width, rng)
-        self.relate = TransformerLayer(width, size.heads, inner=2 * width, rng=rng)
-        self.norm = nn.LayerNorm(width)
-        self.place = linear(width, size.places, rng)
+        rng = weights_from(seed)
+        self.enter = linear(inner, _WIDTH, rng)
+        self.relate = TransformerLayer(_WIDTH, _HEADS, inner=2 * _WIDTH, rng=rng)
+        self.norm = nn.LayerNorm(_WIDTH)
+        self.place = linear(_WIDTH, places, rng)
         self.pair: nn.Module | None = None
-        if size.differences:
-            self.pair = projector(3 * inner, width, width, seed=seed)
+        if differences:
+            self.pair = projector(3 * inner, _WIDTH, _WIDTH, seed=seed)
 
     def forward(
         self, z: Float[Tensor, "B S D"], valid: Bool[Tensor, "B S"]
