@@ -61,7 +61,9 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     beside = check_outputs(test, out, save, force=force)
-    labelled, given = read(train), options.model_in(model)
+    given = options.model_in(model)
+    read = read.like(given)
+    labelled = read(train)
     asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
     count = count_labels(labelled, train)
     files.check_room(out or files.STDOUT, len(asked or ()), 16, save=save)

@@ -55,10 +55,12 @@ def compare(  # noqa: PLR0913 - the signature is the command line
 
     if out:
         files.claim_run_folder(Path(out), force=force)
+    models = models_in(model)
+    read = read.like(models)
     labelled = read(train)
     labelled, judged = (labelled, read(test)) if test else st.hold_out(labelled, seed=seed)
     found = st.compare(
-        models_in(model),
+        models,
         labelled,
         judged,
         labels_per_class=labels_per_class,

@@ -91,6 +91,15 @@ class Reader:
                 series = st.read(source, **self.asked | {error.lacks: None})
         return series
 
+    def like(self, model: "Model | dict[str, Model] | None") -> "Reader":
+        """Return a reader of what a model reads, where no other form of it was asked for."""
+        one = next(iter(model.values())) if isinstance(model, dict) else model
+        forms = ("kind", "patch", "size", "symbols", "rate")
+        asked = any(self.asked.get(name) is not None for name in forms)
+        if one is None or one.kind.name == "series" or asked:
+            return self
+        return Reader(self.asked | {"kind": one.kind})
+
     def _read_stdin(self, *, lenient: bool, silent: bool) -> "SeriesSet":
         """Read csv from stdin, through a file of this command alone."""
         with TemporaryDirectory() as folder:

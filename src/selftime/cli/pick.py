@@ -31,8 +31,10 @@ def pick(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import picked_table
 
     files.check_saved(out, force=force, option="--out")
+    own = options.model_in(model)
+    read = read.like(own)
     series, others = read(labelled), read(unlabelled) if unlabelled else None
-    made = st.pick(options.model_in(model), series, unlabelled=others)
+    made = st.pick(own, series, unlabelled=others)
     made.model.save(out, overwrite=force)
     result = made.to_dict() | {"out": out}
     terminal.show(result, picked_table(made), made.verdict, f"Model: {out}", as_json=as_json)

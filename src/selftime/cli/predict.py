@@ -60,7 +60,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         )
     if future and name != "Forecaster":
         raise ValueError(f"got --future for a {name}, wanted it for a forecaster alone")
-    series = read(data, lenient=True)
+    series = read.like(getattr(found, "model_", None))(data, lenient=True)
     files.check_room(out, len(series), 16)
     columns, result, lines = answers[name](found, series)
     files.write_out(out, columns, force=force, safe_cells=safe_cells)

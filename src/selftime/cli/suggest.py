@@ -39,8 +39,10 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
 
     if out:
         files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    own = options.model_in(model)
+    read = read.like(own)
     known = read(labelled) if labelled else None
-    found = st.suggest(options.model_in(model), read(data), n=n, labelled=known, seed=seed)
+    found = st.suggest(own, read(data), n=n, labelled=known, seed=seed)
     if out:
         files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
         terminal.note(f"List to fill in: {out}")

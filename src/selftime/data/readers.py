@@ -145,6 +145,15 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     return series
 
 
+def read_as(x: Any, kind: Signal, **asked: Any) -> SeriesSet:
+    """Read series as a model of a kind reads them: its sizes, its symbols, its rate.
+
+    A SeriesSet stays as it is, and so do measurements, which need no form.
+    """
+    is_ready = isinstance(x, SeriesSet) or isinstance(kind, Measurements)
+    return read(x, **asked) if is_ready else read(x, kind=kind, **asked)
+
+
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
         return select_as_asked(source, asked)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from selftime.data.frames import Tabular, join_columns
-from selftime.data.readers import read
+from selftime.data.readers import read_as
 from selftime.data.series import SeriesSet
 from selftime.engine.model import ModelOrFolder, model_at
 from selftime.progress import Progress
@@ -60,6 +60,7 @@ def embed(
     Raises:
         SeriesError: bad input, or other channels than the model was made for.
     """
-    series = read(x)
-    vectors = model_at(model).embed(series, progress=progress)
+    model = model_at(model)
+    series = read_as(x, model.kind)
+    vectors = model.embed(series, progress=progress)
     return Embeddings(series=series, vectors=vectors)

@@ -12,7 +12,7 @@ from selftime.data.clock import iso_text
 from selftime.data.fingerprints import are_among, fingerprints_of
 from selftime.data.frames import Tabular, join_columns
 from selftime.data.labels import labelled_part
-from selftime.data.readers import read
+from selftime.data.readers import read_as
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -111,8 +111,10 @@ def suggest(
         >>> found.reasons[0]
         'stands for 29 series like it'
     """
-    model, series = model_at(model), read(x)
-    beside = None if labelled is None else labelled_part(read(labelled), "labelled")
+    model = model_at(model)
+    series, beside = read_as(x, model.kind), None
+    if labelled is not None:
+        beside = labelled_part(read_as(labelled, model.kind), "labelled")
     open_rows = rows_without_label(series, beside)
     most = len(open_rows)
     if not 1 <= n <= most:
