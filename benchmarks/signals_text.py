@@ -45,7 +45,7 @@ def parts() -> tuple[SeriesSet, SeriesSet]:
 def bert(series: SeriesSet, seed: int) -> Learned:
     """A network that has learned from hidden symbols and from what follows."""
     encoder = build_encoder("bert_mini", kind=series.kind, channels=1, length=WINDOW, seed=seed)
-    objective = BERT(encoder=encoder, patch=1, seed=seed)
+    objective = BERT(encoder=encoder, patch=1, between=True, seed=seed)
     objective.recipe = RECIPE
     return learn(objective, series, STEPS, seed=seed)
 
@@ -76,7 +76,8 @@ def next_segments(learned: Learned, test: SeriesSet) -> list[float]:
     objective = learned.objective
     both = segments(trimmed(batch_of(test)), 1, generator(0, 1), objective.bring)
     x = hidden(both.joined, ~patch_steps(both.apart, 1, both.joined.values.shape[2]))
-    said = objective.follows(objective.encoder.embed(x))[:, 0] > 0
+    tokens = objective.encoder(x)  # a token a symbol, and a symbol a patch
+    said = objective.judge(tokens, objective.encoder.pool(tokens, x), both.start) > 0
     return share((said == both.follows)[both.asked])
 
 

@@ -140,6 +140,26 @@ def test_the_patch_after_a_is_never_seen() -> None:
     assert not given[0].observed[:, :, 12:16].any() and given[0].observed[:, :, 20:].any()
 
 
+@torch.no_grad()
+def test_the_second_task_reads_the_whole_or_what_is_hidden_between() -> None:
+    x = ragged((24, 17, 13, 9))
+    encoder = Dilated(channels=2, hidden=6, depth=3, dim=8, seed=1)
+    for between in (False, True):
+        objective = BERT(encoder=encoder, patch=4, codes=5, between=between, seed=2).double()
+        given: list[Tensor] = []
+        objective.follows.register_forward_pre_hook(lambda part, args, to=given: to.append(args[0]))
+        seen: list[Batch] = []
+        encoder.register_forward_pre_hook(lambda part, args, to=seen: to.append(args[0]))
+        objective(x, seeded())
+        tokens = encoder(seen[0])
+        for b, (place, got) in enumerate(zip((3, 2, 2, 1), given[0], strict=True)):
+            wanted = tokens[b, 4 * place : 4 * place + 4]
+            begins = int(seen[0].lengths[b]) - 4 * place
+            alone = wanted[:begins].mean(dim=0)
+            whole = encoder.pool(tokens[b : b + 1], Batch(*(part[b : b + 1] for part in seen[0])))
+            torch.testing.assert_close(got, alone if between else whole[0])
+
+
 def test_a_series_without_a_second_patch_is_asked_for_no_continuation() -> None:
     objective = bert()
     step = objective(ragged((3, 2, 1)), seeded())

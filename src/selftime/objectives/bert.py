@@ -27,6 +27,7 @@ from selftime.objectives.patches import (
     trimmed,
 )
 from selftime.settings import check_share
+from selftime.shapes import Embedding
 from selftime.views.draws import uniform
 from selftime.views.masks import hidden
 
@@ -46,6 +47,8 @@ class BERT(Objective):
         patch: steps of a patch, a multiple of the encoder's stride.
         codes: words of the codebook; that of a text is its vocabulary.
         share: of the patches, predicted, at least one of each series; 0.15 in section 3.1.
+        between: whether the second task reads the hidden patch between A and B, which attends to
+            both ends, in place of the vector of the whole, as the paper reads a token of its own.
         seed: draws the weights of the two classifiers.
 
     Raises:
@@ -63,13 +66,14 @@ class BERT(Objective):
         patch: int = 8,
         codes: int = 64,
         share: float = 0.15,
+        between: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_patch(encoder, patch)
         check_share("share", share)
         self.encoder, self.patch, self.codes = encoder, patch, codes
-        self.share, self.seed = share, seed
+        self.share, self.between, self.seed = share, between, seed
         self.codebook = words_of(encoder, patch=patch, codes=codes)
         self.bring = match_moments if encoder.symbols is None else series_of
         rng = weights_from(seed)
@@ -92,11 +96,21 @@ class BERT(Objective):
         x = hidden(x, ~patch_steps(both.apart, self.patch, x.values.shape[2]))
         tokens = distribute(self.encoder, x)  # (B,N,D)
         z = self.encoder.pool(tokens, x)  # (B,D)
-        words = self.word(tokens_of_patches(tokens, x, self.encoder, self.patch))  # (B,P,K)
-        codes = self.codebook.loss(words, cut, selected)
-        follows = next_segment_loss(self.follows(z)[:, 0], both.follows, both.asked)
+        each = tokens_of_patches(tokens, x, self.encoder, self.patch)  # (B,P,D)
+        codes = self.codebook.loss(self.word(each), cut, selected)
+        said = self.judge(each, z, both.start)
+        follows = next_segment_loss(said, both.follows, both.asked)
         parts = {"codes": codes.detach(), "next": follows.detach()}
         return Step(codes + follows, parts, z.detach())
+
+    def judge(
+        self, each: Float[Tensor, "B P D"], z: Embedding, start: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B"]:
+        """Score segments B that begin with the patch ``start``; above 0 they are said to follow."""
+        place = start.clamp(max=each.shape[1] - 1)
+        rows = torch.arange(len(z), device=z.device)
+        scores: Tensor = self.follows(each[rows, place] if self.between else z)
+        return scores[:, 0]
 
     def guess(self, batch: Batch, rng: Generator) -> Guess:
         """Hide patches of series as they are, and fill in the likeliest words."""

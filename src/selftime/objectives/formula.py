@@ -215,6 +215,7 @@ def settings_for(method: type[ClosedForm] | type[Objective], kind: Signal) -> di
 
 
 _OF_KIND: Mapping[tuple[type, str], Mapping[str, Any]] = {
+    (OBJECTIVES["bert"], "text"): {"between": True},  # benchmarks/signals_text.py
     (OBJECTIVES["right_order"], "film"): {"differences": True},  # benchmarks/signals_film.py
 }
 """Settings of a method that are others for a kind, as measured."""
