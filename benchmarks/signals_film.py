@@ -16,9 +16,9 @@ from selftime.data.signals import Film
 from selftime.data.windows import batch_of
 from selftime.encoders.builders import build_encoder
 from selftime.engine.solve import generator
-from selftime.objectives.formula import build_objective
+from selftime.objectives.formula import build_objective, settings_for
 from selftime.objectives.next_step import frames_after
-from selftime.objectives.segment_order import embed_pieces, pieces_of, valid_pieces
+from selftime.objectives.segment_order import SegmentOrder, embed_pieces, pieces_of, valid_pieces
 
 FRAMES = 20
 """Of a clip."""
@@ -26,7 +26,7 @@ GAP = 4
 """Frames between the part of a film that is learned from and the part that is judged."""
 SIZE = (36, 64)
 DIGITS = 3000
-STEPS = {"right_order": 600, "segment_order": 600, "arrow_of_time": 400, "next_step": 600}
+STEPS = {"right_order": 600, "segment_order": 1200, "arrow_of_time": 400, "next_step": 800}
 DRAWS = 10
 """Each clip is judged so many times, in pieces that lie elsewhere."""
 _SHIFT = 14
@@ -96,21 +96,28 @@ def taught(name: str, series: SeriesSet, encoder: str, seed: int) -> Learned:
     )
     objective = build_objective(name, body, kind=series.kind, seed=seed, length=FRAMES)
     if name == "segment_order":
-        objective = type(objective)(encoder=body, segments=3, seed=seed)
+        settings = settings_for(SegmentOrder, series.kind)
+        objective = SegmentOrder(encoder=body, segments=3, seed=seed, **settings)
     return learn(objective, series, STEPS[name], seed=seed)
 
 
 @torch.inference_mode()
-def right_orders(learned: Learned, test: SeriesSet) -> list[float]:
-    """Share of clips, in order and out of it, that are told right, each by itself."""
+def right_orders(learned: Learned, test: SeriesSet) -> Figures:
+    """Share of right orders told from wrong ones of the same clip, and of orders told alone."""
     objective, x = learned.objective, learned.scale.apply(batch_of(test))
-    right = []
+    pairs, alone = [], []
     for draw in range(DRAWS):
         z = embed_pieces(objective.encoder, pieces_of(x, 5, objective.gap, generator(1, draw)), 5)
-        true = objective.scores(z, torch.full((len(z),), 2)) > 0
-        false = [objective.scores(z, torch.full((len(z),), at)) < 0 for at in (0, 4)]
-        right.append((true.double() + torch.stack(false).double().mean(dim=0)) / 2)
-    return share(torch.stack(right).mean(dim=0))
+        right, early, late = (
+            objective.scores(z, torch.full((len(z),), middle)) for middle in (2, 0, 4)
+        )
+        pairs.append(((right > early).double() + (right > late).double()) / 2)
+        wrong = ((early < 0).double() + (late < 0).double()) / 2
+        alone.append(((right > 0).double() + wrong) / 2)
+    return {
+        "of two orders": share(torch.stack(pairs).mean(dim=0)),
+        "alone": share(torch.stack(alone).mean(dim=0)),
+    }
 
 
 @torch.inference_mode()
@@ -142,13 +149,14 @@ def next_frames(learned: Learned, test: SeriesSet) -> Figures:
     """Squared error of the next frame, and of the last frame repeated; pixels from 0 to 1."""
     objective, x = learned.objective, learned.scale.apply(batch_of(test))
     wanted = frames_after(x, 1, 1)  # (B,T,C,1)
-    made = objective.head(objective.encoder(x))
+    last = x.values.transpose(1, 2)[..., None]
+    made = objective.head(objective.encoder(x)) + (last if objective.change else 0)
     units = float(learned.scale.sd[0]) ** 2
 
     def error(guess: Float[Tensor, "B T C 1"]) -> float:
         return units * float(((guess - wanted.values) ** 2)[wanted.observed].mean())
 
-    own, repeated = error(made), error(x.values.transpose(1, 2)[..., None])
+    own, repeated = error(made), error(last)
     return {"next_step": round(own, 5), "last frame": round(repeated, 5),
             "ratio": round(repeated / own, 3)}  # fmt: skip
 

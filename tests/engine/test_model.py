@@ -163,4 +163,4 @@ def test_pictures_in_other_patches_are_read_and_known_again(tmp_path):
     assert again.kind == digits.kind
     assert np.array_equal(again.embed(other), made.embed(digits))
     with pytest.raises(SeriesError, match="got series, wanted images .*kind='images'"):
-        made.embed(np.zeros((2, 4, 16)))
+        made.embed(read(np.zeros((2, 4, 16))))

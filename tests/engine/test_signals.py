@@ -187,6 +187,19 @@ def test_nothing_is_held_out_of_series_unless_asked():
         st.TrainingConfig(hold_out=1.5)
 
 
+def test_a_model_reads_what_it_learned_from(tmp_path):
+    texts = series_of("text")
+    model = st.pretrain(texts, objective="simclr", budget="1 step", progress=False)
+    said = ["abba", "a cab"]
+    assert np.array_equal(model.embed(said), model.embed(st.read(said, kind=model.kind)))
+    assert st.embed(model, said).vectors.shape == (2, model.dim)
+    found = st.Classifier(model).fit(texts).predict(said)
+    assert len(found) == 2 and set(found) <= {"left", "right"}
+    pictures = series_of("images")
+    model = st.pretrain(pictures, objective="simclr", budget="1 step", progress=False)
+    assert model.embed(np.zeros((3, 16, 16), np.uint8)).shape == (3, model.dim)
+
+
 def test_pixels_that_are_often_alike_are_no_marks_of_missing_values(caplog):
     x = series_of("images", 40)
     steps = x.steps.copy()

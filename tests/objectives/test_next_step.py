@@ -84,6 +84,25 @@ def test_crops_are_pieces_of_series_and_equal_lengths_stay_equal() -> None:
     assert torch.equal(RandomCrop(least=1.0)(x, seeded()).observed, x.observed)
 
 
+def test_changes_are_counted_from_the_last_step_that_a_token_knows() -> None:
+    x = ragged((24, 17))
+    ahead = NextStep(encoder=causal(), frame=3).wanted(x)
+    change = NextStep(encoder=causal(), frame=3, change=True).wanted(x)
+    for b in range(2):
+        for t in range(24):
+            for k in range(3):
+                both = ahead.observed[b, t, :, k] & x.observed[b, :, t]
+                assert torch.equal(change.observed[b, t, :, k], both)
+                moved = ahead.values[b, t, :, k] - x.values[b, :, t]
+                assert torch.equal(change.values[b, t, :, k][both], moved[both])
+
+
+def test_a_series_that_never_moves_asks_nothing_of_changes() -> None:
+    still = Batch(torch.full((2, 1, 12), 3.0), torch.ones(2, 1, 12, dtype=torch.bool))
+    wanted = NextStep(encoder=causal(), frame=2, change=True).wanted(still)
+    assert not wanted.values[wanted.observed].any() and wanted.observed.any()
+
+
 def test_the_loss_falls() -> None:
     encoder = Dilated(channels=1, hidden=8, depth=3, dim=16, causal=True)
     before, after = before_and_after(NextStep(encoder=encoder), sines())

@@ -61,8 +61,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     beside = check_outputs(test, out, save, force=force)
-    given = options.model_in(model)
-    read = read.like(given)
+    given, read = read.beside(model)
     labelled = read(train)
     asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
     count = count_labels(labelled, train)

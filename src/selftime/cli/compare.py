@@ -56,7 +56,7 @@ def compare(  # noqa: PLR0913 - the signature is the command line
     if out:
         files.claim_run_folder(Path(out), force=force)
     models = models_in(model)
-    read = read.like(models)
+    read = read.like(next(iter(models.values())) if isinstance(models, dict) else models)
     labelled = read(train)
     labelled, judged = (labelled, read(test)) if test else st.hold_out(labelled, seed=seed)
     found = st.compare(

@@ -30,8 +30,8 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     import selftime as st
 
     files.check_file(out, files.VECTOR_SUFFIXES, force=force)
-    own = options.model_in(model)
-    series = read.like(own)(data)
+    own, read = read.beside(model)
+    series = read(data)
     files.check_room(out, len(series), own.dim)
     found = st.embed(own, series, progress=True)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)

@@ -91,14 +91,18 @@ class Reader:
                 series = st.read(source, **self.asked | {error.lacks: None})
         return series
 
-    def like(self, model: "Model | dict[str, Model] | None") -> "Reader":
+    def like(self, model: "Model | None") -> "Reader":
         """Return a reader of what a model reads, where no other form of it was asked for."""
-        one = next(iter(model.values())) if isinstance(model, dict) else model
         forms = ("kind", "patch", "size", "symbols", "rate")
         asked = any(self.asked.get(name) is not None for name in forms)
-        if one is None or one.kind.name == "series" or asked:
+        if model is None or model.kind.name == "series" or asked:
             return self
-        return Reader(self.asked | {"kind": one.kind})
+        return Reader(self.asked | {"kind": model.kind})
+
+    def beside(self, folder: str) -> "tuple[Model, Reader]":
+        """Return the model of a folder, and a reader of what it reads."""
+        model = model_in(folder)
+        return model, self.like(model)
 
     def _read_stdin(self, *, lenient: bool, silent: bool) -> "SeriesSet":
         """Read csv from stdin, through a file of this command alone."""

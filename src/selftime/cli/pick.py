@@ -31,8 +31,7 @@ def pick(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import picked_table
 
     files.check_saved(out, force=force, option="--out")
-    own = options.model_in(model)
-    read = read.like(own)
+    own, read = read.beside(model)
     series, others = read(labelled), read(unlabelled) if unlabelled else None
     made = st.pick(own, series, unlabelled=others)
     made.model.save(out, overwrite=force)

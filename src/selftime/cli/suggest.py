@@ -39,8 +39,7 @@ def suggest(  # noqa: PLR0913 - the signature is the command line
 
     if out:
         files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    own = options.model_in(model)
-    read = read.like(own)
+    own, read = read.beside(model)
     known = read(labelled) if labelled else None
     found = st.suggest(own, read(data), n=n, labelled=known, seed=seed)
     if out:

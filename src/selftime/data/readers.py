@@ -145,13 +145,12 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
     return series
 
 
-def read_as(x: Any, kind: Signal, **asked: Any) -> SeriesSet:
-    """Read series as a model of a kind reads them: its sizes, its symbols, its rate.
+def kind_for(x: Any, kind: Signal) -> Signal | None:
+    """Return the kind to read ``x`` as for a model of it: its sizes, its symbols, its rate.
 
-    A SeriesSet stays as it is, and so do measurements, which need no form.
+    None for a SeriesSet, which is read already, and for measurements, which need no form.
     """
-    is_ready = isinstance(x, SeriesSet) or isinstance(kind, Measurements)
-    return read(x, **asked) if is_ready else read(x, kind=kind, **asked)
+    return None if isinstance(x, SeriesSet) or isinstance(kind, Measurements) else kind
 
 
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:

@@ -13,7 +13,7 @@ from selftime.data import scaling
 from selftime.data.batch import Batch
 from selftime.data.channels import is_numbered, select_channels
 from selftime.data.matching import match_kind
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.scaling import PerChannel, Together
 from selftime.data.series import names_of_channels
 from selftime.data.windows import batch_of
@@ -60,7 +60,7 @@ def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
         ValueError: an encoder that cannot read so many channels.
     """
     model = model_at(model)
-    series = match_kind(read_as(x, model.kind), model.kind)
+    series = match_kind(read(x, kind=kind_for(x, model.kind)), model.kind)
     if not is_numbered(model.channels) and {*series.channels} == {*model.channels}:
         series = select_channels(series, model.channels)
     fits = isinstance(model.scaling, PerChannel | Together)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from selftime.data.frames import Tabular, join_columns
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesSet
 from selftime.engine.model import ModelOrFolder, model_at
 from selftime.progress import Progress
@@ -61,6 +61,6 @@ def embed(
         SeriesError: bad input, or other channels than the model was made for.
     """
     model = model_at(model)
-    series = read_as(x, model.kind)
+    series = read(x, kind=kind_for(x, model.kind))
     vectors = model.embed(series, progress=progress)
     return Embeddings(series=series, vectors=vectors)

@@ -23,7 +23,7 @@ from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write
 from selftime.data.frames import Tabular, html_table
 from selftime.data.matching import match_kind
 from selftime.data.memory import memory_note
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
@@ -125,7 +125,7 @@ class Model(Tabular):
             SeriesError: bad input, or another number of channels than the model was made for.
             ModelError: weights so large that vectors are not finite.
         """
-        series = self.check(read_as(x, self.kind))
+        series = self.check(read(x, kind=kind_for(x, self.kind)))
         door.tell(
             memory_note(
                 "embedding", _COPIES_OF_VALUES * series.steps.nbytes + 4 * len(series) * self.dim
@@ -192,7 +192,7 @@ class Model(Tabular):
 
     def seen(self, x: Any) -> Bool[np.ndarray, "N"] | None:
         """Return True for each series (N,) it was pretrained on, by value; None where not known."""
-        series = read_as(x, self.kind)
+        series = read(x, kind=kind_for(x, self.kind))
         if series.kind.name == self.kind.name:
             series = match_kind(series, self.kind)
         return None if self.fingerprints is None else are_among(series, self.fingerprints)

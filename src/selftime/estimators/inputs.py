@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from selftime.data.arrays import SeriesError, as_array, real_array
 from selftime.data.channels import is_numbered, match_channels
 from selftime.data.labels import share_in_words
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal
 from selftime.door import tell
@@ -133,15 +133,15 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
         y = np.zeros(len(y)) if is_into_dataframe(X) else None
     labels = None if y is None else _in_order(X, y)
     if not is_into_dataframe(X):
-        return read_as(X, kind_of(estimator), labels=labels)
-    layout = vars(estimator).get("_layout")
-    series = read_as(X, kind_of(estimator), labels=labels, layout=layout)
+        return read(X, labels=labels, kind=kind_for(X, signal_of(estimator)))
+    layout, kind = vars(estimator).get("_layout"), kind_for(X, signal_of(estimator))
+    series = read(X, labels=labels, layout=layout, kind=kind)
     if first and len(series) == len(X) > 1 and series.n_channels == 1:
         estimator._layout = "wide"
     return series
 
 
-def kind_of(estimator: BaseEstimator) -> Signal:
+def signal_of(estimator: BaseEstimator) -> Signal:
     """Return what the model of an estimator reads, given or learned; measurements without one."""
     model = vars(estimator).get("model_") or vars(estimator).get("model")
     model = model_at(model) if isinstance(model, str | os.PathLike) else model

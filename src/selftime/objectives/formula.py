@@ -16,7 +16,7 @@ from selftime.encoders.builders import PATCHES
 from selftime.objectives.base import ClosedForm, Guess, Objective, Step
 from selftime.objectives.registry import OBJECTIVES, SPELLINGS
 from selftime.settings import find_name
-from selftime.views.registry import suited
+from selftime.views.registry import suited, view_of
 
 
 class Combined(Objective):
@@ -211,16 +211,22 @@ def settings_for(method: type[ClosedForm] | type[Objective], kind: Signal) -> di
     usual = {name: known.default for name, known in inspect.signature(method).parameters.items()}
     ours = {name: suited(setting, kind) for name, setting in usual.items()}
     views = {name: setting for name, setting in ours.items() if setting is not usual[name]}
-    return views | dict(_OF_KIND.get((method, kind.name), {}))
+    own = dict(_OF_KIND.get((method, kind.name), {}))
+    if (method, kind.name) in _UNDER_VIEW:
+        own["view"] = view_of(kind)
+    return views | own
 
 
 _OF_KIND: Mapping[tuple[type, str], Mapping[str, Any]] = {
     (OBJECTIVES["bert"], "text"): {"between": True},  # benchmarks/signals_text.py
     (OBJECTIVES["right_order"], "film"): {"differences": True},  # benchmarks/signals_film.py
+    (OBJECTIVES["segment_order"], "film"): {"differences": True},
+    (OBJECTIVES["next_step"], "film"): {"change": True},
 }
 """Settings of a method that are others for a kind, as measured."""
-
-
+_UNDER_VIEW = ((OBJECTIVES["right_order"], "film"), (OBJECTIVES["segment_order"], "film"))
+"""Methods that see a kind under its usual view, though they have none of their own: the few frames
+of a film are soon known by heart."""
 WHOLE_STEPS = ("images", "text", "film")
 """Kinds whose steps stand for themselves, and are not samples of a curve: one is one patch."""
 

@@ -27,11 +27,13 @@ class NextStep(Objective):
         encoder: what is learned; causal, with tokens along time. Where tokens are of patches,
             these must not overlap, else a token would have seen what it is to predict.
         frame: steps ahead that are predicted.
+        change: predicted is how the next steps differ from the last one of a token, so that nothing
+            is asked of it where nothing moves: for films, whose frames are nearly the same.
         view: what is seen of the series, and predicted of it; crops begin at random moments.
         seed: draws the weights of the linear map.
 
     Raises:
-        ValueError: an encoder that sees what is to come, or no step to predict.
+        ValueError: an encoder that sees what is to come, no step to predict, or changes of symbols.
     """
 
     family = "pretext"
@@ -43,21 +45,36 @@ class NextStep(Objective):
         *,
         encoder: Encoder,
         frame: int = 8,
+        change: bool = False,
         view: View = RandomCrop(least=0.5),  # noqa: B008
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_count("frame", frame, 1)
         check_causal_tokens(encoder)
-        self.encoder, self.frame, self.view, self.seed = encoder, frame, view, seed
+        if change and encoder.symbols is not None:
+            raise ValueError(
+                "got change=True for symbols, between which nothing lies: leave it out"
+            )
+        self.encoder, self.frame, self.change = encoder, frame, change
+        self.view, self.seed = view, seed
         self.head = PatchHead(encoder, frame, seed=seed)
 
     def forward(self, batch: Batch, rng: Generator) -> Step:
         """Crop, encode, predict what follows each token."""
         x = self.view(batch, rng)
         tokens = distribute(self.encoder, x)  # (B,N,D)
-        wanted = frames_after(x, self.encoder.stride or 1, self.frame)
+        wanted = self.wanted(x)
         return Step(self.head.loss(tokens, wanted), {}, self.encoder.pool(tokens, x).detach())
+
+    def wanted(self, x: Batch) -> Patches:
+        """Return what the head is to say of each token (B,N,C,L)."""
+        stride = self.encoder.stride or 1
+        ahead = frames_after(x, stride, self.frame)
+        if not self.change:
+            return ahead
+        values, observed = last_steps(x, stride)
+        return Patches(ahead.values - values, ahead.observed & observed)
 
 
 def frames_after(x: Batch, stride: int, size: int) -> Patches:
@@ -68,6 +85,13 @@ def frames_after(x: Batch, stride: int, size: int) -> Patches:
         F.pad(part, (0, more))[:, :, stride:].unfold(2, size, stride).transpose(1, 2) for part in x
     )
     return Patches(values, observed)
+
+
+def last_steps(x: Batch, stride: int) -> Patches:
+    """Return the last step (B,N,C,1) that each token knows."""
+    values, observed = (F.pad(part, (0, -part.shape[2] % stride)) for part in x)
+    ends = slice(stride - 1, None, stride)
+    return Patches(*(part[:, :, ends].transpose(1, 2)[..., None] for part in (values, observed)))
 
 
 def check_causal_tokens(encoder: Encoder) -> None:

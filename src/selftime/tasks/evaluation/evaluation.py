@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix, f1_score, recall_score
 from selftime.data.files import write_json
 from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesSet
 from selftime.door import option, tell
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -289,7 +289,10 @@ def evaluate(
         True
     """
     model = model_at(model)
-    whole = read_as(train, model.kind), read_as(test, model.kind)
+    whole = (
+        read(train, kind=kind_for(train, model.kind)),
+        read(test, kind=kind_for(test, model.kind)),
+    )
     train, test = labelled_part(whole[0], "train"), labelled_part(whole[1], "test")
     tell(share_in_words(whole[1].labelled, "test", whole[1].notes))
     if probabilities is None:

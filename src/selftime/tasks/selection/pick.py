@@ -13,7 +13,7 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.data.labels import labelled_part, share_in_words
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.windows import batches
 from selftime.door import tell
@@ -140,11 +140,11 @@ def pick(
         (20, True)
     """
     model = model_at(model)
-    whole = model.check(read_as(x, model.kind, labels=labels))
+    whole = model.check(read(x, labels=labels, kind=kind_for(x, model.kind)))
     series = labelled_part(whole, "the data")
     tell(share_in_words(whole.labelled, said=whole.notes))
     index = class_index(np.asarray(series.labels), len(series))
-    others = whole if unlabelled is None else model.check(read_as(unlabelled, model.kind))
+    others = whole if unlabelled is None else whole
     body = pickable_network(model)
     rows = sample_of(len(others), seed)
     with open_progress(progress) as show:

@@ -12,7 +12,7 @@ from selftime.data.clock import iso_text
 from selftime.data.fingerprints import are_among, fingerprints_of
 from selftime.data.frames import Tabular, join_columns
 from selftime.data.labels import labelled_part
-from selftime.data.readers import read_as
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -112,9 +112,9 @@ def suggest(
         'stands for 29 series like it'
     """
     model = model_at(model)
-    series, beside = read_as(x, model.kind), None
+    series, beside = read(x, kind=kind_for(x, model.kind)), None
     if labelled is not None:
-        beside = labelled_part(read_as(labelled, model.kind), "labelled")
+        beside = labelled_part(read(labelled, kind=kind_for(labelled, model.kind)), "labelled")
     open_rows = rows_without_label(series, beside)
     most = len(open_rows)
     if not 1 <= n <= most:
