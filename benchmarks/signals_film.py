@@ -25,7 +25,7 @@ FRAMES = 20
 GAP = 4
 """Frames between the part of a film that is learned from and the part that is judged."""
 SIZE = (36, 64)
-DIGITS = 3000
+DIGITS = 2000
 STEPS = {"right_order": 600, "segment_order": 1200, "arrow_of_time": 400, "next_step": 800}
 DRAWS = 10
 """Each clip is judged so many times, in pieces that lie elsewhere."""

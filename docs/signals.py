@@ -1,7 +1,9 @@
 """Draws docs/pictures/signals.svg, and writes the tables of docs/signals.md from the code."""
 
+import json
 import math
 from pathlib import Path
+from typing import Any
 
 from selftime.data.signals import SIGNALS, Film, Images, Measurements, Sound, Text, Wave
 from selftime.engine.defaults import USUAL
@@ -236,7 +238,91 @@ def views_table() -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-TABLES = {"objectives": objectives_table, "usual": usual_table, "views": views_table}
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "signals.json"
+
+
+def table_of(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def in_points(cell: list[float]) -> str:
+    """A share and its standard error, in per cent."""
+    return f"{100 * cell[0]:.1f} ± {100 * cell[1]:.1f}"
+
+
+def accuracy_table(head: str, found: dict[str, dict[str, list[float]]]) -> str:
+    """Accuracy of each row by the number of labels."""
+    shots = list(next(iter(found.values())))
+    rows = [[name, *map(in_points, cells.values())] for name, cells in found.items()]
+    return table_of([head, *shots], rows)
+
+
+def figures() -> str:
+    """What `python -m benchmarks.signals` measured."""
+    found = json.loads(RESULTS.read_text(encoding="utf8"))
+    parts = []
+    for name, own in found["images"].items():
+        if not isinstance(own, dict):
+            continue
+        parts.append(accuracy_table(f"{name}, % right", own["accuracy"]))
+        tuned = own["fine-tuned"]
+        full = ", ".join(
+            f"{row} {in_points(next(iter(tuned[row].values())))} %"
+            for row in ("selftime, full", "supervised from scratch")
+        )
+        parts.append(f"All weights fine-tuned with 20 labels per class: {full}.")
+        errors = own["squared error"]
+        parts.append(
+            "Squared error at hidden pixels: "
+            + ", ".join(f"{row} {value:.4f}" for row, value in errors.items())
+            + "."
+        )
+    text = found["text"]
+    rows = [[row, in_points(cell)] for row, cell in text["hidden symbols"].items()]
+    rows.append(["whether the second half follows (chance 50)", in_points(text["next segment"])])
+    parts.append(table_of(["tiny Shakespeare, its last tenth, % right", ""], rows))
+    parts.append(accuracy_table("who of ten speaks, % right", text["who speaks"]))
+    for network, own in found["sound"].items():
+        if isinstance(own, dict):
+            for split, cells in own.items():
+                if split == "takes held out" or split.endswith("mean"):
+                    parts.append(
+                        accuracy_table(f"spoken digits, {network}: {split}", cells["accuracy"])
+                    )
+    parts.append(film_table(found["film"]))
+    return "\n\n".join(parts)
+
+
+def film_table(found: dict[str, Any]) -> str:
+    """What networks of films tell of clips that they did not see."""
+    order, segments, arrow, ahead = (
+        found[name] for name in ("right_order", "segment_order", "arrow_of_time", "next_step")
+    )
+    sources = [name for name in order if name != "seconds"]
+    rows = [
+        [
+            "right of two orders, % (chance 50)",
+            *(in_points(order[s]["of two orders"]) for s in sources),
+        ],
+        ["an order told alone, % (chance 50)", *(in_points(order[s]["alone"]) for s in sources)],
+        ["order of three segments, % (chance 17)", *(in_points(segments[s]) for s in sources)],
+        ["forwards or backwards, % (chance 50)", *(in_points(arrow[s]) for s in sources)],
+        [
+            "error of the last frame repeated / of the next frame predicted",
+            *(f"{ahead[s]['ratio']:.2f}" for s in sources),
+        ],
+    ]
+    return table_of(["clips of the part held out", *sources], rows)
+
+
+TABLES = {
+    "objectives": objectives_table,
+    "usual": usual_table,
+    "views": views_table,
+    "figures": figures,
+}
 
 
 def page_with_tables(page: str) -> str:
