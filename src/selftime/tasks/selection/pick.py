@@ -144,7 +144,9 @@ def pick(
     series = labelled_part(whole, "the data")
     tell(share_in_words(whole.labelled, said=whole.notes))
     index = class_index(np.asarray(series.labels), len(series))
-    others = whole if unlabelled is None else whole
+    others = whole
+    if unlabelled is not None:
+        others = model.check(read(unlabelled, kind=kind_for(unlabelled, model.kind)))
     body = pickable_network(model)
     rows = sample_of(len(others), seed)
     with open_progress(progress) as show:
