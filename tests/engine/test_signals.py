@@ -195,6 +195,9 @@ def test_a_model_reads_what_it_learned_from(tmp_path):
     assert st.embed(model, said).vectors.shape == (2, model.dim)
     found = st.Classifier(model).fit(texts).predict(said)
     assert len(found) == 2 and set(found) <= {"left", "right"}
+    again = st.Classifier(model).fit(texts).set_params(model=None, budget=None)
+    numbers = np.random.default_rng(0).normal(size=(6, 1, 30))
+    assert again.fit(numbers, [0, 1] * 3).model_.kind.name == "series"
     pictures = series_of("images")
     model = st.pretrain(pictures, objective="simclr", budget="1 step", progress=False)
     assert model.embed(np.zeros((3, 16, 16), np.uint8)).shape == (3, model.dim)

@@ -69,7 +69,9 @@ def detect(  # noqa: PLR0913 - the signature is the command line
         files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
-    series, own = read(data), options.model_in(model) if model else None
+    own = options.model_in(model) if model else None
+    read = read.like(own)
+    series = read(data)
     files.check_room(out, len(series.steps), 8, save=save)
     how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
     detector = st.AnomalyDetector(own, progress=True, **how)

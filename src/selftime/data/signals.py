@@ -31,7 +31,10 @@ class Signal:
     in_time: ClassVar[bool] = True
     """True where steps follow one another in an order that can be walked."""
     in_rows: ClassVar[bool] = True
-    """True where a table has a row for each step; of others it has one for each series."""
+    """True where steps are samples of a curve, each a row of a table, which can be forecast.
+
+    Else a step stands for itself, such as a patch or a symbol, and a table has a row a series.
+    """
 
     @property
     def symbols(self) -> int | None:

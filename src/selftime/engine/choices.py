@@ -47,10 +47,9 @@ from selftime.engine.training.config import (
 )
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.formula import (
-    Combined,
     build_objective,
+    check_learner,
     check_signal,
-    objectives_for,
     settings_for,
     takes_steps,
     terms_in,
@@ -218,16 +217,6 @@ def resolve_training(
         settings["layer"] = layer
     choices |= {name.replace("_", " "): choice for name, choice in settings.items()}
     return length, replace(given, recipe=recipe, hold_out=share or given.hold_out), choices
-
-
-def check_learner(learner: ClosedForm | Objective, kind: Signal) -> None:
-    """Raise a ValueError for a ready objective that makes no sense for a kind of signal."""
-    for part in learner.objectives if isinstance(learner, Combined) else [learner]:
-        if kind.name not in part.signals:
-            raise ValueError(
-                f"got {type(part).__name__} for {kind.name}, which has nothing to learn there, "
-                f"wanted one of {', '.join(objectives_for(kind))}"
-            )
 
 
 def resolve_closed(  # noqa: PLR0913 - all that choices depend on

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selftime.data.series import SeriesSet
-from selftime.data.signals import Signal
+from selftime.data.signals import SIGNALS, Signal
 from selftime.engine.training.config import Budget, Choice
 from selftime.objectives.base import Objective
 
@@ -34,7 +34,8 @@ class Usual:
         objective: where nothing is asked.
         gradient: the objective where steps are asked for.
         encoder: of objectives that are learned by gradient.
-        steps: of a gradient run of enough series; None goes by their size.
+        steps: of a gradient run of enough series, some minutes on two cores; None goes by their
+            size.
         layer: share of the depth from which vectors are read after masked learning, whose last
             layers serve the decoder; None reads the last layer.
     """
@@ -91,8 +92,6 @@ USUAL: dict[str, Usual] = {
     ),
 }
 """What "auto" stands for, by the name of the kind."""
-CURVES = ("series", "sound", "wave")
-"""Kinds whose steps are samples of curves, which can be forecast and watched."""
 _INSTEAD = {
     "images": "pictures can be classified, searched and clustered",
     "text": "texts are continued by selftime.continue_text and judged by selftime.perplexity",
@@ -102,9 +101,10 @@ _INSTEAD = {
 
 def check_task(task: str, kind: Signal) -> None:
     """Raise a ValueError for a task that makes no sense for a kind of signal; it says what does."""
-    if task in STEP_BY_STEP and kind.name not in CURVES:
+    if task in STEP_BY_STEP and not kind.in_rows:
+        curves = ", ".join(name for name, other in SIGNALS.items() if other.in_rows)
         raise ValueError(
-            f"got {kind.name} to {task}, wanted one of {', '.join(CURVES)}: {_INSTEAD[kind.name]}"
+            f"got {kind.name} to {task}, wanted one of {curves}: {_INSTEAD[kind.name]}"
         )
 
 
@@ -118,7 +118,7 @@ def step_objective(task: str, kind: Signal) -> Choice:
 def default_budget(values: int, kind: Signal) -> tuple[Budget, str]:
     """Return 200 steps for up to 100,000 values (Yue et al. 2022, authors' code), and why.
 
-    For more it is 600, or as many as measured on the kind.
+    For more it is 600, or as many as the kind says.
     """
     many = USUAL[kind.name].steps
     if many is None:

@@ -10,11 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.channels import match_channels
 from selftime.data.frames import frame_head, frame_like
-from selftime.data.readers import read
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesSet
+from selftime.data.signals import Signal
 from selftime.door import tell
 from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, ModelOrFolder, model_at
+from selftime.estimators.inputs import signal_of
 from selftime.estimators.keeping import Kept
 from selftime.progress import Progress, open_progress
 from selftime.tasks.anomaly.alarms import Episode, Judged
@@ -120,8 +122,8 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         Raises:
             ValueError: bad input, or a rate that is not between 0 and 1 or cannot be promised.
         """
-        series = recordings_in(X)
         self.model_ = None if self.model is None else model_at(self.model)
+        series = recordings_in(X, signal_of(self))
         if self.model_ is not None:
             series = reorder_channels(series, self.model_.channels)
         ends = np.broadcast_to(series.lengths if train_end is None else train_end, len(series))
@@ -244,7 +246,7 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
     def _recordings(self, X: Any) -> SeriesSet:
         """Read new recordings, channels in the order of fit."""
         check_is_fitted(self)
-        return match_channels(recordings_in(X), self.channels_)
+        return match_channels(recordings_in(X, signal_of(self)), self.channels_)
 
     @property
     def _before(self) -> int:
@@ -265,9 +267,9 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         return found
 
 
-def recordings_in(X: Any) -> SeriesSet:
+def recordings_in(X: Any, kind: Signal) -> SeriesSet:
     """Read recordings; an array (T,) is a single one, infinities in arrays are missing."""
-    series = read(_finite(X))
+    series = read(_finite(X), kind=kind_for(X, kind))
     check_task("detect", series.kind)
     return series
 

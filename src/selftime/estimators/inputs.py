@@ -133,17 +133,21 @@ def series_in(estimator: BaseEstimator, X: Any, y: Any = None, *, first: bool = 
         y = np.zeros(len(y)) if is_into_dataframe(X) else None
     labels = None if y is None else _in_order(X, y)
     if not is_into_dataframe(X):
-        return read(X, labels=labels, kind=kind_for(X, signal_of(estimator)))
-    layout, kind = vars(estimator).get("_layout"), kind_for(X, signal_of(estimator))
-    series = read(X, labels=labels, layout=layout, kind=kind)
+        return read(X, labels=labels, kind=kind_for(X, signal_of(estimator, first=first)))
+    layout, kind = vars(estimator).get("_layout"), signal_of(estimator, first=first)
+    series = read(X, labels=labels, layout=layout, kind=kind_for(X, kind))
     if first and len(series) == len(X) > 1 and series.n_channels == 1:
         estimator._layout = "wide"
     return series
 
 
-def signal_of(estimator: BaseEstimator) -> Signal:
-    """Return what the model of an estimator reads, given or learned; measurements without one."""
-    model = vars(estimator).get("model_") or vars(estimator).get("model")
+def signal_of(estimator: BaseEstimator, *, first: bool = False) -> Signal:
+    """Return what the model of an estimator reads; measurements without one.
+
+    ``first`` in fit, where the model of an earlier fit counts no more.
+    """
+    model = None if first else vars(estimator).get("model_")
+    model = model or vars(estimator).get("model")
     model = model_at(model) if isinstance(model, str | os.PathLike) else model
     return model.kind if isinstance(model, Model) else Measurements()
 

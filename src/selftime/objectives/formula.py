@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -174,11 +174,22 @@ def check_signal(terms: Sequence[Term], kind: Signal) -> None:
     Order, for one, is nothing that the patches of a picture have, and symbols cannot be mixed.
     """
     for term in terms:
-        if kind.name not in OBJECTIVES[term.name].signals:
-            raise ValueError(
-                f"got {option('objective', term.name)} for {kind.name}, which has nothing to learn "
-                f"there, wanted one of {', '.join(objectives_for(kind))}"
-            )
+        check_method(OBJECTIVES[term.name], option("objective", term.name), kind)
+
+
+def check_learner(learner: ClosedForm | Objective, kind: Signal) -> None:
+    """Raise a ValueError for a ready objective that makes no sense for a kind of signal."""
+    for part in learner.objectives if isinstance(learner, Combined) else [learner]:
+        check_method(type(part), type(part).__name__, kind)
+
+
+def check_method(method: type[ClosedForm] | type[Objective], typed: str, kind: Signal) -> None:
+    """Raise a ValueError, which calls the method as it was typed, where it suits no such kind."""
+    if kind.name not in method.signals:
+        raise ValueError(
+            f"got {typed} for {kind.name}, which has nothing to learn there, wanted one of "
+            f"{', '.join(objectives_for(kind))}"
+        )
 
 
 def objectives_for(kind: Signal) -> list[str]:
@@ -198,7 +209,7 @@ def _on(
     if "seed" in known:
         settings["seed"] = seed
     for name in {"patch", "frame"} & set(known):
-        if kind.name in WHOLE_STEPS:
+        if not kind.in_rows:
             settings[name] = encoder.stride or 1
         elif name == "patch":
             settings[name] = patch_for(known[name].default, encoder.stride or 1, length)
@@ -211,24 +222,22 @@ def settings_for(method: type[ClosedForm] | type[Objective], kind: Signal) -> di
     usual = {name: known.default for name, known in inspect.signature(method).parameters.items()}
     ours = {name: suited(setting, kind) for name, setting in usual.items()}
     views = {name: setting for name, setting in ours.items() if setting is not usual[name]}
-    own = dict(_OF_KIND.get((method, kind.name), {}))
-    if (method, kind.name) in _UNDER_VIEW:
-        own["view"] = view_of(kind)
-    return views | own
+    own = _OF_KIND.get((method, kind.name))
+    return views | (own(kind) if own else {})
 
 
-_OF_KIND: Mapping[tuple[type, str], Mapping[str, Any]] = {
-    (OBJECTIVES["bert"], "text"): {"between": True},  # benchmarks/signals_text.py
-    (OBJECTIVES["right_order"], "film"): {"differences": True},  # benchmarks/signals_film.py
-    (OBJECTIVES["segment_order"], "film"): {"differences": True},
-    (OBJECTIVES["next_step"], "film"): {"change": True},
+def _order_of_frames(kind: Signal) -> dict[str, Any]:
+    """Return settings for orders of a film, whose few frames are soon known by heart."""
+    return {"differences": True, "view": view_of(kind)}
+
+
+_OF_KIND: Mapping[tuple[type, str], Callable[[Signal], dict[str, Any]]] = {
+    (OBJECTIVES["bert"], "text"): lambda _: {"between": True},
+    (OBJECTIVES["right_order"], "film"): _order_of_frames,
+    (OBJECTIVES["segment_order"], "film"): _order_of_frames,
+    (OBJECTIVES["next_step"], "film"): lambda _: {"change": True},
 }
-"""Settings of a method that are others for a kind, as measured."""
-_UNDER_VIEW = ((OBJECTIVES["right_order"], "film"), (OBJECTIVES["segment_order"], "film"))
-"""Methods that see a kind under its usual view, though they have none of their own: the few frames
-of a film are soon known by heart."""
-WHOLE_STEPS = ("images", "text", "film")
-"""Kinds whose steps stand for themselves, and are not samples of a curve: one is one patch."""
+"""Settings of a method that are others for a kind; `benchmarks.signals` judges it with them."""
 
 
 def patch_for(published: int, stride: int, length: int | None) -> int:

@@ -39,7 +39,7 @@ from selftime.report.page.results import results_section, strategies_of
 from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.maps import embedding_map
 from selftime.report.pictures.palette import save_picture
-from selftime.report.places import claim_folder, json_in
+from selftime.report.places import check_same, claim_folder, json_in
 from selftime.report.tables import (
     comparison_tables,
     evaluation_tables,
@@ -265,12 +265,7 @@ class RunFolder:
         """Read series, and check that they are those of the files."""
         series, judged = read(x), self.files.get("evaluation", {})
         known = judged if judged.get("train") else {"train": self.run.get("data", {})}
-        wanted = known.get(name) or {}
-        if wanted.get("fingerprint") != series.fingerprint():
-            raise ValueError(
-                f"--{name} {series.source or ''} holds other series than {self.path} is about: "
-                f"name the data it was made with ({wanted.get('source', 'not recorded')})"
-            )
+        check_same(series, known.get(name) or {}, f"--{name}", self.path)
         return series
 
     def _content(

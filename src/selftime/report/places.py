@@ -1,14 +1,15 @@
-"""Places of results: what stands in a folder, and whether a command may write there."""
+"""Places of results: what stands in a folder, what it is about, and who may write there."""
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from selftime.data.files import drafts_left, is_free, place_of, sweep
 from selftime.data.places import check_place
+from selftime.data.series import SeriesSet
 from selftime.engine.training.run_folder import COMPARISON, ROOM, RUN_FILE, Run, only_run
 
 
@@ -106,3 +107,15 @@ def json_in(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, wanted an object: make it anew")
     return content
+
+
+def check_same(series: SeriesSet, known: Mapping[str, Any], option: str, folder: Path) -> None:
+    """Raise a ValueError for other series than a result is about, which knows their fingerprint."""
+    if known.get("fingerprint") == series.fingerprint():
+        return
+    source = known.get("source", "not recorded")
+    again = ", the same part, read by the same options" if source == series.source else ""
+    raise ValueError(
+        f"{option} {series.source or ''} holds other series than {folder} is about: name the data "
+        f"it was made with ({source}){again}"
+    )

@@ -109,3 +109,18 @@ def test_evaluation_of_a_picture_classifier(tmp_path):
     assert st.evaluate(model, fitted, x, y).accuracy >= 0.9, "bars at the left or at the right"
     same = st.load(fitted.save(tmp_path / "it"))
     assert (same.predict(y) == fitted.predict(y)).all()
+
+
+@pytest.mark.late
+def test_a_test_part_in_other_patches_is_judged_like_the_training_part(monkeypatch):
+    few = ("selftime", "untrained encoder", "raw values")
+    rows = {name: make for name, make in rooms.COMPARISON_ROWS.items() if name in few}
+    monkeypatch.setattr(rooms, "COMPARISON_ROWS", rows)
+    train, test = series_of("images", 12), series_of("images", 8, seed=1)
+    model = st.pretrain(train, objective="simclr", budget="1 step", progress=False)
+    alike, other = (
+        st.compare(model, train, part, labels_per_class=2, draws=1, progress=False)
+        for part in (test, st.read(test, patch=4))
+    )
+    for name in few:
+        assert np.array_equal(alike.hits[name][2], other.hits[name][2])

@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from selftime.data.channels import match_channels
 from selftime.data.gaps import fill_gaps
 from selftime.data.grid import on_grid
+from selftime.data.matching import match_kind
 from selftime.data.memory import memory_note
-from selftime.data.readers import read
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.defaults import check_task
@@ -133,10 +134,11 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     """
     if rate is not None:
         check_rate(rate)
-    series, model = read(x), None if model is None else model_at(model)
+    model = None if model is None else model_at(model)
+    series = read(x, kind=None if model is None else kind_for(x, model.kind))
     check_task("detect", series.kind)
     if model is not None:
-        series = reorder_channels(series, model.channels)
+        series = reorder_channels(match_kind(series, model.kind), model.channels)
     recipe = Scoring(past_only=past_only, model=model)
     needed = 3 * series.steps.nbytes + _BYTES_A_STEP * float(series.lengths.max())
     tell(memory_note("scoring", needed), series.source)

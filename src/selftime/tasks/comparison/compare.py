@@ -12,9 +12,10 @@ from sklearn.base import clone
 from selftime.data.channels import match_channels
 from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
-from selftime.data.readers import read
+from selftime.data.matching import match_kind
+from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.signals import Signal
+from selftime.data.signals import Measurements, Signal
 from selftime.data.splits import draw_per_class, draw_share, hold_out
 from selftime.door import tell
 from selftime.engine.model import Model, ModelOrFolder, model_at
@@ -244,9 +245,13 @@ def compare(  # noqa: PLR0913 - a front door: each is one thing that people deci
         >>> print(found.verdict()[0])  # doctest: +ELLIPSIS
         With 1 label per class: ... % right; self-supervision ... points against ...
     """
-    all_shots, train = parse_shots(labels_per_class), read(train)
-    train, test = hold_out(train, seed=seed) if test is None else (train, read(test))
-    models = models_by_name(model)
+    all_shots, models = parse_shots(labels_per_class), models_by_name(model)
+    kind = next((own.kind for own in models.values() if own), Measurements())
+    train = read(train, kind=kind_for(train, kind))
+    if test is None:
+        train, test = hold_out(train, seed=seed)
+    else:
+        test = match_kind(read(test, kind=kind_for(test, train.kind)), train.kind)
     makers = makers_of(models, strategies, rows_of(train.kind))
     labelled, test = check_labels(train, match_channels(test, train.channels))
     labels, truth = np.asarray(labelled.labels), np.asarray(test.labels)

@@ -1,6 +1,7 @@
 """Scores by a pretrained model: distances of embeddings, and the effect of hiding a step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def _in_own_units(
     if isinstance(model.scaling, PerChannel):
         mean, std = np.array([[r.mean, r.std] for r in channels]).T[:, :, None]  # (C,1)
         x = x * std + mean
-    return SeriesSet.of(x)
+    return replace(SeriesSet.of(x), kind=model.kind)
 
 
 def _token_distances(series: SeriesSet, model: Model) -> Float[np.ndarray, "T"]:
