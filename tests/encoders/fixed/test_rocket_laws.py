@@ -14,7 +14,18 @@ KINDS = {
     "MultiRocket": lambda channels: MiniRocket(
         channels=channels, length=60, features=84 * 40, poolings=POOLINGS, differences=True
     ),
+    "MultiRocket, long": lambda channels: MiniRocket(
+        channels=channels,
+        length=60,
+        features=84 * 40,
+        poolings=POOLINGS,
+        differences=True,
+        most_steps=14,
+    ),
     "Hydra": lambda channels: Hydra(channels=channels, length=60, groups=8, kernels=8),
+    "Hydra, long": lambda channels: Hydra(
+        channels=channels, length=60, groups=8, kernels=8, most_steps=14
+    ),
 }
 INPUTS = {
     "equal": ([60] * 5, 1, 0.0),
@@ -46,9 +57,13 @@ def minirocket_twin(encoder, x):
     return torch.cat(
         [
             rocket_torch.minirocket_on_device(
-                *view, (bank.dilations, bank.counts, bank.subsets), bank.biases, encoder.poolings
+                values,
+                (steps, rocket_torch.strides_for(steps, encoder.most_steps)),
+                (bank.dilations, bank.counts, bank.subsets),
+                bank.biases,
+                encoder.poolings,
             ).flatten(1)
-            for bank, view in zip(encoder.banks, views, strict=False)
+            for bank, (values, steps) in zip(encoder.banks, views, strict=False)
         ],
         dim=1,
     )
@@ -60,10 +75,12 @@ def hydra_twin(encoder, x):
     for i, (values, steps) in enumerate(
         [(series, lengths), rocket_torch.differences(series, lengths)]
     ):
+        strides = rocket_torch.strides_for(steps, encoder.most_steps)
         counts = hydra_on_device(
-            values, steps, encoder.dilations, encoder.weights[i], encoder.members[i]
+            values, steps, strides, encoder.dilations, encoder.weights[i], encoder.members[i]
         )
-        scaled = counts.flatten(1) * ((encoder.length - i) / steps)[:, None]
+        seen = rocket_torch.steps_at(steps, strides)
+        scaled = counts.flatten(1) * ((encoder.length - i) / seen)[:, None]
         parts.append(scaled.clamp(min=0).sqrt())
     return torch.cat(parts, dim=1)
 
@@ -77,9 +94,10 @@ def test_the_twin_in_tensor_operations_agrees(prepared):
 def test_shares_of_the_twin_agree_to_the_bit(rng):
     """The same sums in the same order: no value falls on another side of a threshold."""
     x = ragged(rng, [200, 130, 64, 9], channels=3)
-    encoder = MiniRocket(channels=3, length=200)
-    encoder.prepare(x, rng)
-    assert torch.equal(minirocket_twin(encoder, x), encoder.embed(x))
+    for most_steps in (None, 20):
+        encoder = MiniRocket(channels=3, length=200, most_steps=most_steps)
+        encoder.prepare(x, rng)
+        assert torch.equal(minirocket_twin(encoder, x), encoder.embed(x))
 
 
 def test_the_twin_in_pieces_agrees_to_the_bit(rng, monkeypatch):
