@@ -49,16 +49,13 @@ def fit_closed_form(  # noqa: PLR0913 - all that a pass depends on
     ``time.perf_counter``, ends there, after at least one batch of series in random order.
     """
     first = batch_of(series, sample_of(len(series), seed))
-    objective.prepare(scaling.apply(first), generator(seed, 0))
-    moments = None
+    moments = objective.prepare(scaling.apply(first), generator(seed, 0))
     order = None if until is None else np.random.default_rng([seed, 2]).permutation(len(series))
     for part, batch in enumerate(batches(series, size=batch_size, order=order), start=1):
-        new = objective.accumulate(scaling.apply(batch), generator(seed, part))
-        moments = moments + new if moments else new
+        moments = moments + objective.accumulate(scaling.apply(batch), generator(seed, part))
         done = min(part * batch_size, len(series))
         progress("learning", done, len(series))
         if until is not None and done < len(series) and time.perf_counter() > until:
             tell([f"learned from {done:,} of {len(series):,} series within the budget"])
             break
-    assert moments is not None  # a SeriesSet holds at least one series
     return objective.solve(moments)

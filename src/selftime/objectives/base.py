@@ -150,8 +150,11 @@ class ClosedForm(ABC):
         return describe(self)
 
     @abstractmethod
-    def prepare(self, sample: Batch, rng: Generator) -> None:
-        """Fix from a sample of series everything that must be the same for all batches."""
+    def prepare(self, sample: Batch, rng: Generator) -> Moments:
+        """Fix from a sample of series everything that must be the same for all batches.
+
+        Returns the sums of the copies that were made of it, to which those of batches are added.
+        """
 
     @abstractmethod
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:

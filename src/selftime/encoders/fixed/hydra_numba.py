@@ -11,8 +11,8 @@ from numpy import float32, int32
 from selftime.encoders.fixed.compiling_numba import compile_kernel
 from selftime.encoders.fixed.rocket_numba import (
     centred_shifts_into,
+    how_many,
     padding_for,
-    steps_at,
     sum_channels_into,
     whole_registers,
 )
@@ -52,7 +52,7 @@ def counts_of_series(x: np.ndarray, stride: int, plan: _Plan, out: np.ndarray) -
     dilations, weights, members = plan
     T, K = x.shape[1], weights.shape[2]
     room = 4 * dilations.max()
-    steps, padded = steps_at(T, stride), padding_for(T + 2 * room, stride)
+    steps, padded = how_many(T, stride), padding_for(T + 2 * room, stride)
     rows = np.empty((9, whole_registers(steps)), float32)
     high, low = np.empty(_BLOCK, float32), np.empty(_BLOCK, float32)
     first, last = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
@@ -87,7 +87,12 @@ def compete(
     high, low, first, last = block
     r0, r1, r2, r3 = rows[0][start:], rows[1][start:], rows[2][start:], rows[3][start:]
     r5, r6, r7, r8 = rows[5][start:], rows[6][start:], rows[7][start:], rows[8][start:]
-    a, b, c, d = taps(weights[k]), taps(weights[k + 1]), taps(weights[k + 2]), taps(weights[k + 3])
+    a, b, c, d = (
+        outer_weights(weights[k]),
+        outer_weights(weights[k + 1]),
+        outer_weights(weights[k + 2]),
+        outer_weights(weights[k + 3]),
+    )
     ka, kb, kc, kd = int32(k), int32(k + 1), int32(k + 2), int32(k + 3)
     for t in range(n):
         r = r0[t], r1[t], r2[t], r3[t], r5[t], r6[t], r7[t], r8[t]
@@ -100,7 +105,7 @@ def compete(
 
 
 @compile_kernel()
-def taps(w: np.ndarray) -> _Taps:
+def outer_weights(w: np.ndarray) -> _Taps:
     """The weights of a kernel but the middle one."""
     return w[0], w[1], w[2], w[3], w[5], w[6], w[7], w[8]
 

@@ -37,17 +37,16 @@ class KernelBank(nn.Module):
         self.register_buffer("biases", noise.float())
 
     def forward(
-        self, series: Values, lengths: Lengths, poolings: Sequence[str], most_steps: int | None
+        self, series: Values, lengths: Lengths, poolings: Sequence[str]
     ) -> Float[Tensor, "B P F"]:
         """Features of the series, by pooling, dilation, kernel and threshold."""
-        steps = lengths, rocket_torch.strides_for(lengths, most_steps)
         if series.device.type == "cpu":
-            return self._on_cpu(series, steps, poolings)
+            return self._on_cpu(series, lengths, poolings)
         plan = (self.dilations, self.counts, self.subsets)
-        return rocket_torch.minirocket_on_device(series, steps, plan, self.biases, poolings)
+        return rocket_torch.minirocket_on_device(series, lengths, plan, self.biases, poolings)
 
     def _on_cpu(
-        self, series: Values, steps: tuple[Lengths, Tensor], poolings: Sequence[str]
+        self, series: Values, lengths: Lengths, poolings: Sequence[str]
     ) -> Float[Tensor, "B P F"]:
         out = torch.empty(len(series), len(poolings), len(self.biases))
         plan = (
@@ -58,9 +57,8 @@ class KernelBank(nn.Module):
             np.array([ROCKET_POOLINGS.index(name) for name in poolings]),
         )
         rows = series.contiguous().numpy()
-        lengths, strides = (part.numpy() for part in steps)
         parallel_over_series(
-            rocket_numba.minirocket_on_cpu, len(rows), rows, lengths, strides, plan, out.numpy()
+            rocket_numba.minirocket_on_cpu, len(rows), rows, lengths.numpy(), plan, out.numpy()
         )
         return out
 
@@ -128,7 +126,7 @@ def quantiles_of(
 ) -> Float[Tensor, "K J"]:
     """Quantiles of the first ``lengths`` values of each row, between order statistics linear."""
     beyond = torch.arange(rows.shape[1], device=rows.device) >= lengths[:, None]
-    ordered = rows.double().masked_fill(beyond, torch.inf).sort(dim=1).values
+    ordered = rows.masked_fill(beyond, torch.inf).sort(dim=1).values.double()
     place = ranks * (lengths[:, None] - 1)
     left = place.floor().long()
     right = torch.minimum(left + 1, lengths[:, None] - 1)
@@ -155,8 +153,6 @@ class MiniRocket(Encoder):
         poolings: of the steps above the threshold: "ppv", their share; "mpv", their mean excess;
             "mipv", their mean position, and "lspv", their longest run, as a share of the steps.
         differences: encodes first differences too (MultiRocket).
-        most_steps: a series of 2 S steps or more is looked at every second step, of 3 S every
-            third, …; None looks at all of them.
         seed: draws the channels that are summed.
 
     Attributes:
@@ -166,7 +162,7 @@ class MiniRocket(Encoder):
         ValueError: too few features, a pooling that is not known, no channel or no step.
     """
 
-    def __init__(  # noqa: PLR0913 - seven and self
+    def __init__(  # noqa: PLR0913 - six and self
         self,
         *,
         channels: int,
@@ -174,14 +170,12 @@ class MiniRocket(Encoder):
         features: int = 10_000,  # 2021, section 3.1
         poolings: Sequence[str] = ("ppv",),
         differences: bool = False,
-        most_steps: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.channels, self.length, self.features = channels, length, features
         self.poolings, self.differences, self.seed = tuple(poolings), differences, seed
-        self.most_steps = most_steps
-        check_least(self, {"channels": 1, "length": 1, "most_steps": 1})
+        check_least(self, {"channels": 1, "length": 1})
         check_poolings(self.poolings)
         biases = features // (84 * len(self.poolings) * (1 + differences))
         if biases < 1:
@@ -197,7 +191,7 @@ class MiniRocket(Encoder):
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D), float32."""
         parts = [
-            bank(series, lengths, self.poolings, self.most_steps).flatten(1)
+            bank(series, lengths, self.poolings).flatten(1)
             for bank, (series, lengths) in self._banks_and_views(x)
         ]
         return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))[:, None]

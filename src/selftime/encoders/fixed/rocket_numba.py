@@ -22,45 +22,38 @@ _Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 @compile_kernel()
 def minirocket_on_cpu(
-    start: int,
-    stop: int,
-    series: np.ndarray,
-    lengths: np.ndarray,
-    strides: np.ndarray,
-    plan: _Plan,
-    out: np.ndarray,
+    start: int, stop: int, series: np.ndarray, lengths: np.ndarray, plan: _Plan, out: np.ndarray
 ) -> None:
     """Write features (B,P,F) of series ``start`` to ``stop`` into ``out``.
 
     The plan has dilations (E,), the number of biases of each kernel at each of them (E,), the
     channels (84·E,M) that each kernel reads, −1 where fewer than M, biases (F,) by dilation, then
-    kernel, and poolings (P,), indices into :data:`ROCKET_POOLINGS`. Responses are taken at every
-    ``strides[b]``-th step of series b.
+    kernel, and poolings (P,), indices into :data:`ROCKET_POOLINGS`.
     """
     for b in range(start, stop):
-        features_of_series(series[b, :, : lengths[b]], strides[b], plan, out[b])
+        features_of_series(series[b, :, : lengths[b]], plan, out[b])
 
 
 @compile_kernel()
-def features_of_series(x: np.ndarray, stride: int, plan: _Plan, out: np.ndarray) -> None:
+def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
     """Features (P,F) of one series (C,T)."""
     dilations, counts, subsets, biases, poolings = plan
     T, several = x.shape[1], x.shape[0] > 1
     room = 4 * dilations.max()
-    steps, padded = steps_at(T, stride), padding_for(T + 2 * room, stride)
-    rows = np.empty((9, steps), float32)
-    response = np.empty(whole_registers(steps), float32)
+    padded = padding_for(T + 2 * room, 1)
+    rows = np.empty((9, T), float32)
+    response = np.empty(whole_registers(T), float32)
     first = 0
     for e in range(len(dilations)):
         for kernel in range(84):
             if several or kernel == 0:
                 sum_channels_into(x, subsets[e * 84 + kernel], room, dilations[e], padded)
-            lo, n = valid_window(T, stride, dilations[e], (e + kernel) % 2 == 1)
+            lo, n = valid_window(T, dilations[e], (e + kernel) % 2 == 1)
             if several:
-                respond_once(padded, room + lo * stride, dilations[e], kernel, response[:n])
+                respond_once(padded[0], room + lo, dilations[e], kernel, response[:n])
             else:
                 if kernel == 0:
-                    centred_shifts_into(padded, room, steps, dilations[e], rows)
+                    centred_shifts_into(padded, room, T, dilations[e], rows)
                     _weigh(rows)
                 _respond(rows, kernel, lo, response[:n])
             response[n : whole_registers(n)] = -np.inf
@@ -70,7 +63,7 @@ def features_of_series(x: np.ndarray, stride: int, plan: _Plan, out: np.ndarray)
 
 
 @compile_kernel()
-def steps_at(T: int, stride: int) -> int:
+def how_many(T: int, stride: int) -> int:
     """Steps 0, stride, 2·stride, … of T: how many there are."""
     return (T + stride - 1) // stride
 
@@ -81,7 +74,7 @@ def padding_for(T: int, stride: int) -> np.ndarray:
 
     So every stride-th step from any first one lies side by side.
     """
-    return np.zeros((stride, steps_at(T, stride)), float32)
+    return np.zeros((stride, how_many(T, stride)), float32)
 
 
 @compile_kernel()
@@ -107,7 +100,7 @@ def sum_channels_into(
             if not is_met(phase, stride, dilation):
                 continue
             total = steps_from(padded, room + phase)
-            steps = steps_at(T - phase, stride)
+            steps = how_many(T - phase, stride)
             if i == 0:
                 for t in range(steps):
                     total[t] = row[phase + t * stride]
@@ -118,7 +111,7 @@ def sum_channels_into(
 
 @compile_kernel()
 def is_met(phase: int, stride: int, dilation: int) -> bool:
-    """Whether steps t with t mod stride = phase are met by a tap of kernels at every stride-th."""
+    """True if a tap of a kernel at every stride-th step meets steps t with t mod stride = phase."""
     for k in range(-4, 5):  # noqa: SIM110 - compiled
         if (k * dilation - phase) % stride == 0:
             return True
@@ -161,10 +154,11 @@ def _weigh(rows: np.ndarray) -> None:
 
 
 @compile_kernel()
-def valid_window(T: int, stride: int, dilation: int, valid: bool) -> tuple[int, int]:
-    """First response and number of those that count: without padding if ``valid`` and possible."""
-    lo, stop = steps_at(4 * dilation, stride), steps_at(T - 4 * dilation, stride)
-    return (lo, stop - lo) if valid and stop > lo else (0, steps_at(T, stride))
+def valid_window(steps: int, dilation: int, valid: bool) -> tuple[int, int]:
+    """First step and number of steps that count: without padding if ``valid`` and possible."""
+    if valid and steps > 8 * dilation:
+        return 4 * dilation, steps - 8 * dilation
+    return 0, steps
 
 
 @compile_kernel()
@@ -181,12 +175,12 @@ def respond_once(
     padded: np.ndarray, first: int, dilation: int, kernel: int, out: np.ndarray
 ) -> None:
     """The same to the bit for rows that serve one kernel only, without writing them down."""
-    x = steps_from(padded, first)
+    x = padded[first:]
     third_of_shifts(padded, x, first, dilation, out)
     i, j, k = TAPS[kernel]
-    a = steps_from(padded, first + (i - 4) * dilation)
-    b = steps_from(padded, first + (j - 4) * dilation)
-    c = steps_from(padded, first + (k - 4) * dilation)
+    a = padded[first + (i - 4) * dilation :]
+    b = padded[first + (j - 4) * dilation :]
+    c = padded[first + (k - 4) * dilation :]
     three = float32(3)
     for t in range(len(out)):
         outer = (three * (a[t] - x[t]) - out[t]) + (three * (b[t] - x[t]) - out[t])
@@ -199,12 +193,12 @@ def third_of_shifts(
 ) -> None:
     """A third of the sum of all centred shifts, four to a pass: more pointers defeat SIMD."""
     before, after = first - 4 * dilation, first + dilation
-    a, b = steps_from(padded, before), steps_from(padded, before + dilation)
-    c, d = steps_from(padded, before + 2 * dilation), steps_from(padded, before + 3 * dilation)
+    a, b = padded[before:], padded[before + dilation :]
+    c, d = padded[before + 2 * dilation :], padded[before + 3 * dilation :]
     for t in range(len(out)):
         out[t] = (((a[t] - x[t]) + (b[t] - x[t])) + (c[t] - x[t])) + (d[t] - x[t])
-    a, b = steps_from(padded, after), steps_from(padded, after + dilation)
-    c, d = steps_from(padded, after + 2 * dilation), steps_from(padded, after + 3 * dilation)
+    a, b = padded[after:], padded[after + dilation :]
+    c, d = padded[after + 2 * dilation :], padded[after + 3 * dilation :]
     for t in range(len(out)):
         left = (out[t] + (a[t] - x[t])) + (b[t] - x[t])
         out[t] = ((left + (c[t] - x[t])) + (d[t] - x[t])) / float32(3)

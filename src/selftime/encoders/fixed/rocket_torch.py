@@ -78,61 +78,51 @@ def weigh(shifts: Float[Tensor, "*B 9 T"]) -> Float[Tensor, "*B 9 T"]:
     return 3 * shifts - (total / 3).unsqueeze(-2)
 
 
-def _responses(
-    rows: Float[Tensor, "B K T"], strides: Int[Tensor, "B"], dilation: int
-) -> Float[Tensor, "B _ S"]:
-    """Response (B,84,S) of every kernel to its own row, or of all kernels to the one row."""
-    weighed = weigh(every(centred_shifts(rows, dilation), strides, rows.shape[-1]))
+def _responses(rows: Float[Tensor, "B K T"], dilation: int) -> Float[Tensor, "B _ T"]:
+    """Response (B,84,T) of every kernel to its own row, or of all kernels to the one row."""
+    weighed = weigh(centred_shifts(rows, dilation))
     kernels = torch.arange(84, device=rows.device) % rows.shape[1]
     i, j, k = torch.from_numpy(TAPS.T).to(rows.device)
     return (weighed[:, kernels, i] + weighed[:, kernels, j]) + weighed[:, kernels, k]
 
 
-def _valid_windows(
-    lengths: Lengths, strides: Int[Tensor, "B"], e: int, dilation: int
-) -> tuple[Int[Tensor, "B K"], ...]:
-    """First response and number of those (B,84) of each kernel that count at the e-th dilation."""
+def _valid_windows(lengths: Lengths, e: int, dilation: int) -> tuple[Int[Tensor, "B K"], ...]:
+    """First step and number of steps (B,84) of each kernel that count at the e-th dilation."""
     unpadded = (torch.arange(84, device=lengths.device) + e) % 2 == 1
-    lo = steps_at(torch.full_like(lengths, 4 * dilation), strides)
-    stop = steps_at(lengths - 4 * dilation, strides)
-    valid = unpadded & (stop > lo)[:, None]
-    whole = steps_at(lengths, strides)
-    return valid * lo[:, None], torch.where(valid, (stop - lo)[:, None], whole[:, None])
+    valid = unpadded & (lengths > 8 * dilation)[:, None]
+    lo = valid * (4 * dilation)
+    return lo, lengths[:, None] - 2 * lo
 
 
 def minirocket_on_device(
     series: Values,
-    steps: tuple[Lengths, Int[Tensor, "B"]],
+    lengths: Lengths,
     plan: Plan,
     biases: Float[Tensor, "F"],
     poolings: Sequence[str],
 ) -> Float[Tensor, "B P F"]:
-    """Features of all series by a plan: dilations, biases of each kernel at each, channels.
-
-    ``steps`` are the lengths of the series and every how many-th step is looked at.
-    """
+    """Features of all series by a plan: dilations, biases of each kernel at each, channels."""
     chunk = max(1, CELLS // (84 * max(9, *plan[1]) * series.shape[2]))
-    parts = zip(*(torch.split(part, chunk) for part in (series, *steps)), strict=True)
-    return torch.cat([_chunk(x, n, s, plan, biases, poolings) for x, n, s in parts])
+    parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
+    return torch.cat([_chunk(x, n, plan, biases, poolings) for x, n in parts])
 
 
-def _chunk(  # noqa: PLR0913 - all that features depend on
+def _chunk(
     series: Values,
     lengths: Lengths,
-    strides: Int[Tensor, "B"],
     plan: Plan,
     biases: Float[Tensor, "F"],
     poolings: Sequence[str],
 ) -> Float[Tensor, "B P F"]:
     dilations, counts, subsets = plan
+    steps = torch.arange(series.shape[2], device=series.device)
     found = []
     ends = [84 * sum(counts[:e]) for e in range(len(counts) + 1)]
     for e, dilation in enumerate(dilations):
         rows = sum_channels(series, subsets[84 * e : 84 * (e + 1)])
-        lo, n = (v[..., None] for v in _valid_windows(lengths, strides, e, dilation))  # (B,84,1)
-        response = _responses(rows, strides, dilation)
-        steps = torch.arange(response.shape[2], device=series.device)
-        response = response.masked_fill((steps < lo) | (steps >= lo + n), -torch.inf)
+        lo, n = (v[..., None] for v in _valid_windows(lengths, e, dilation))  # (B,84,1)
+        outside = (steps < lo) | (steps >= lo + n)
+        response = _responses(rows, dilation).masked_fill(outside, -torch.inf)
         own = biases[ends[e] : ends[e + 1]].view(84, -1, 1)
         found.append(_pool(response[:, :, None], own, (lo, n), poolings))
     return torch.cat(found, dim=2)
