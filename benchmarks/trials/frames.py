@@ -1,9 +1,16 @@
 """`python -m benchmarks.trials.frames`: what lets the next frame and three segments be told.
 
-Frames of 18 x 32 pixels; judged on the third quarters of films and on digits that move and are
-kept apart, learned from what comes before them.
+Frames of 18 x 32 pixels; learned from the first halves of films and 4,000 clips of digits that
+move, judged on the third quarters and on digits that are kept apart, after 200 steps.
 
-FIGURES
+Three segments of moving digits are put in order in .40 of the clips with `frames_small`, in .46
+where a GRU reads the frames, and in .39 with that and the usual view of a film; with a GRU, 8,000
+clips and 1,500 steps in .99. In bikes it is 0, .16 and .27 (20 clips that overlap), in big buck
+bunny (5 clips) 0 with all. With moving digits the error of the last frame repeated is 1.07 times
+that of the next frame that `dilated_causal` predicts, 1.12 times with a causal GRU (1.18 after 300
+steps from 8,000 whole clips); in bikes .51 and .43 times, and .03 times where pixels are predicted
+and not their change. A linear map of what lies around each pixel in the last two frames has 1.88
+with moving digits, .73 in bikes and .54 in big buck bunny, which hardly moves there.
 """
 
 import argparse
@@ -89,9 +96,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trials.frames", description=__doc__)
     parser.add_argument("ways", nargs="*", help="beginnings of names")
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--clips", type=int, default=4000, help="of digits")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    for found in (films(SMALL, 2), digits_that_move(4000, SMALL, 2)):
+    for found in (films(SMALL, 2), digits_that_move(args.clips, SMALL, 2)):
         series = together([own for own, _ in found.values()])
         print("linear:", {name: round(linear(*parts), 2) for name, parts in found.items()})
         for name, (way, ask) in ways(series).items():

@@ -275,7 +275,7 @@ def fit(series: SeriesSet) -> Scaling:
 
 
 def fit_own_level(series: SeriesSet) -> OwnLevel:
-    """Fit the deviation of each channel around the own mean of every series, wild values aside.
+    """Fit the deviation of each channel around each series' own mean, on the training part.
 
     Raises:
         SeriesError: symbols, or pixels, whose means are the picture.
