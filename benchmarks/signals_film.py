@@ -225,7 +225,7 @@ ASKED = {
     "right_order": Task(right_orders, 600),
     "segment_order": Task(orders_of_three, 1000, film_steps=200),
     "arrow_of_time": Task(arrows, 400),
-    "next_step": Task(next_frames, 1800, film_steps=100),
+    "next_step": Task(next_frames, 1000, film_steps=100),
 }
 
 
