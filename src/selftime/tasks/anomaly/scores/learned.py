@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from selftime.data.scaling import PerChannel
+from selftime.data.scaling import OwnLevel, PerChannel
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.door import option
@@ -65,7 +65,7 @@ def _in_own_units(
     x: Float[np.ndarray, "N C T"], channels: Sequence[ChannelRecord], model: Model
 ) -> SeriesSet:
     """Return standardised values in their own units, where the model knows such units."""
-    if isinstance(model.scaling, PerChannel):
+    if isinstance(model.scaling, PerChannel | OwnLevel):
         mean, std = np.array([[r.mean, r.std] for r in channels]).T[:, :, None]  # (C,1)
         x = x * std + mean
     return replace(SeriesSet.of(x), kind=model.kind)
