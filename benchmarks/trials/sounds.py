@@ -4,9 +4,9 @@ Chosen on takes 5 to 7 alone: learned from takes 5 and 6 and judged on 7, then f
 and judged on the fourth, with 5 labels of each digit. Shares that are right, takes / speakers, for
 mean tokens, then for mean and deviation of tokens:
 
-    mean log-mel + ridge              .79 / .49
-    untrained                         .78 / .39    .89 / .52
-    untrained, own levels             .83 / .65    .89 / .70
+    mean log-mel + ridge              .80 / .48
+    untrained                         .79 / .39    .88 / .52
+    untrained, own levels             .83 / .65    .88 / .71
     own levels                        .85 / .63    .87 / .69
     own levels, twice the steps       .83 / .64    .83 / .63
     other voices in the past          .82 / .68    .87 / .68
