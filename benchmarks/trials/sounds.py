@@ -6,6 +6,7 @@ mean tokens, then for mean and deviation of tokens:
 
     mean log-mel + ridge              .80 / .48
     untrained                         .79 / .39    .88 / .52
+    usual view of the past            .88 / .39    .88 / .51
     untrained, own levels             .83 / .65    .88 / .71
     own levels                        .85 / .63    .87 / .69
     own levels, twice the steps       .83 / .64    .83 / .63
@@ -82,6 +83,7 @@ VOICES = Chain((voice, Fixed(loudness, strength=0.2), Fixed(jitter, strength=0.0
 USUAL = view_of(digits("sound").kind)
 WAYS = {
     "untrained": Way(0, own_level=False),
+    "usual view of the past": Way(own_level=False, view=USUAL),
     "untrained, own levels": Way(0),
     "own levels": Way(),
     "own levels, twice the steps": Way(600),
