@@ -213,6 +213,8 @@ def resolve_training(
         why = "small networks soon know a text by heart: the weights that read others best are kept"
     if share:
         settings["hold_out"] = Choice(share, why)
+    if given.own_level:
+        settings["own_level"] = Choice(True, "given")
     if layer := layer_for(learner, series.kind):
         settings["layer"] = layer
     choices |= {name.replace("_", " "): choice for name, choice in settings.items()}
