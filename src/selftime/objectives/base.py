@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from jaxtyping import Float, Float64
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.door import option
 from selftime.encoders.base import Encoder
+from selftime.objectives.distributed import summed
 from selftime.settings import describe
 from selftime.shapes import Embedding, Observed, Values
 
@@ -136,6 +138,17 @@ class Moments:
             self.outer + other.outer,
             self.within + other.within,
         )
+
+    def emptied(self) -> "Moments":
+        """Return sums of nothing."""
+        nothing = map(torch.zeros_like, (self.total, self.outer, self.within))
+        return Moments(0, 0, *nothing)
+
+    def over_processes(self) -> "Moments":
+        """Return the sums over all processes of a run, each of which has seen its own series."""
+        counts = torch.tensor([self.series, self.copies])
+        series, copies = summed(counts).tolist()
+        return Moments(series, copies, *map(summed, (self.total, self.outer, self.within)))
 
 
 class ClosedForm(ABC):

@@ -9,6 +9,7 @@ barycenters of measures", section 2).
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -120,7 +121,8 @@ class Quantiles(Encoder):
 def random_mixing(rows: int, channels: int, seed: int) -> Float[Tensor, "M C"]:
     """Normal weights of channels, whose squares sum to about 1 in each row."""
     rng = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, channels, generator=rng) * channels**-0.5
+    drawn = torch.randn(rows, channels, generator=rng)
+    return drawn / math.sqrt(channels)
 
 
 def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:

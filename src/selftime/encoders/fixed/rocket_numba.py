@@ -80,7 +80,8 @@ def padding_for(T: int, stride: int) -> np.ndarray:
 @compile_kernel()
 def steps_from(padded: np.ndarray, t: int) -> np.ndarray:
     """Step t and every stride-th one after it."""
-    return padded[t % len(padded)][t // len(padded) :]
+    steps: np.ndarray = padded[t % len(padded)][t // len(padded) :]
+    return steps
 
 
 @compile_kernel()
