@@ -95,7 +95,7 @@ class Encoder(nn.Module, ABC):
 
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:  # noqa: ARG002
         """One vector a series (B,D) from its tokens."""
-        return tokens.mean(dim=1)
+        return tokens[:, 0] if tokens.shape[1] == 1 else tokens.mean(dim=1)
 
     def embed(self, x: Batch) -> Embedding:
         """One vector a series (B,D)."""
