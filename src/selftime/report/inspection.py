@@ -13,6 +13,7 @@ from rich.text import Text
 from selftime.data.arrays import number_classes
 from selftime.data.clock import Clock
 from selftime.data.fills import describe_fills
+from selftime.data.levels import ranges_of, share_missing
 from selftime.data.periods import period_of
 from selftime.data.readers import read
 from selftime.data.rules import Months, rule_in_words
@@ -121,7 +122,7 @@ def inspect(x: Any) -> Inspection:
         shortest=int(series.lengths.min()),
         median=float(np.median(series.lengths)),
         longest=int(series.lengths.max()),
-        missing=0.0 if series.observed is None else float(1 - series.observed.mean()),
+        missing=share_missing(series),
         labels=class_counts(series.labels),
         labelled=int(series.labelled.sum()),
         unlabelled=int((~series.labelled).sum()),
@@ -164,9 +165,7 @@ def windows_for(series: SeriesSet) -> int | None:
 
 def constant_channels(series: SeriesSet) -> tuple[str, ...]:
     """Return the names of channels whose observed values are all the same."""
-    valid = True if series.observed is None else series.observed
-    low = np.min(series.steps, axis=0, where=valid, initial=np.inf)
-    high = np.max(series.steps, axis=0, where=valid, initial=-np.inf)
+    low, high = ranges_of(series)
     return tuple(series.channels[c] for c in np.flatnonzero(low >= high))
 
 
