@@ -174,7 +174,7 @@ def parts_beside_values(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Return what arrays say of series beside their values, by the names of a SeriesSet."""
     zone, kind = arrays["stamps"].astype(str).tolist() if "stamps" in arrays else ("", "time")
     times = _column(arrays, "times")
-    if times is not None and times.dtype.kind not in "mM":
+    if times is not None and times.dtype.kind not in "mM" and "stamps" not in arrays:
         kind = "number"
     return {
         "labels": _labels(arrays, "labels"),
