@@ -256,15 +256,10 @@ def trim_rows(
 
 
 def spans(
-    starts: Int64[np.ndarray, "N"], lengths: Int64[np.ndarray, "N"], *, sliced: bool = False
-) -> Int64[np.ndarray, "S"] | slice:
-    """Return the row numbers of several spans end to end, without a loop.
-
-    ``sliced`` asks for a slice, which copies nothing, where one span follows on another.
-    """
+    starts: Int64[np.ndarray, "N"], lengths: Int64[np.ndarray, "N"]
+) -> Int64[np.ndarray, "S"]:
+    """Return the row numbers of several spans end to end, without a loop."""
     ends = np.cumsum(lengths)
-    if sliced and len(ends) and (starts[1:] == starts[0] + ends[:-1]).all():
-        return slice(int(starts[0]), int(starts[0] + ends[-1]))
     shifts = np.repeat(starts - ends + lengths, lengths)
     return np.asarray(np.arange(len(shifts)) + shifts)
 

@@ -103,9 +103,10 @@ def write_rows(path: Path, data: np.ndarray, row: int) -> None:
     They are on disk when this returns. A kill may tear them, which who keeps count must stand.
     """
     shape = (row + len(data), *data.shape[1:])
-    header = {"descr": npy.dtype_to_descr(data.dtype), "fortran_order": False, "shape": shape}
+    header = {"descr": data.dtype.str, "fortran_order": False, "shape": shape}
+    write_header: Any = npy.write_array_header_1_0  # pads it, so that it can say more rows later
     with _room_for(path), path.open("r+b" if row else "wb") as file:
-        npy.write_array_header_1_0(file, header)  # pads it, so that it can say more rows later
+        write_header(file, header)
         file.seek(row * data[:1].nbytes, os.SEEK_CUR)
         file.write(np.ascontiguousarray(data).view(np.uint8).data)
         file.truncate()

@@ -10,7 +10,9 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
+from selftime.data.arrays import spans
 from selftime.data.formats.bounds import size_in_words
 
 if sys.platform != "win32":
@@ -79,6 +81,20 @@ def row_blocks(*arrays: np.ndarray | None) -> Iterator[slice]:
     for first in range(0, rows, some):
         yield slice(first, min(first + some, rows))
         release(*there)
+
+
+def rows_of(
+    array: np.ndarray, starts: Int64[np.ndarray, "N"], lengths: Int64[np.ndarray, "N"]
+) -> Int64[np.ndarray, "S"] | slice:
+    """Return the rows of several spans end to end.
+
+    They are a slice, which copies nothing, where the array lies in a file and one span follows on
+    another.
+    """
+    ends = np.cumsum(lengths)
+    if is_mapped(array) and len(ends) and bool((starts[1:] == starts[0] + ends[:-1]).all()):
+        return slice(int(starts[0]), int(starts[0] + ends[-1]))
+    return spans(starts, lengths)
 
 
 def room_for(shape: tuple[int, ...], *, beside: np.ndarray) -> np.ndarray:

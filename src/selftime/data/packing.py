@@ -3,11 +3,12 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -118,9 +119,9 @@ def _name_of(source: Any) -> str:
 
 def _check_apart(source: Any, target: Path) -> None:
     """Check that a store is not written into the folder that it is packed from."""
-    if isinstance(source, str | os.PathLike) and os.path.isdir(folder := place_of(source)):
-        if Path(os.path.realpath(folder)) in Path(os.path.realpath(target)).parents:
-            raise FileExistsError(f"{target} lies in {source}, which is read: choose another place")
+    folder = place_of(source) if isinstance(source, str | os.PathLike) else Path(os.devnull)
+    if Path(os.path.realpath(folder)) in Path(os.path.realpath(target)).parents:
+        raise FileExistsError(f"{target} lies in {source}, which is read: choose another place")
 
 
 def _put_in_place(target: Path) -> None:
@@ -193,7 +194,7 @@ class _Facts(NamedTuple):
     @property
     def shard(self) -> Shard:
         """Its entry in the index."""
-        return Shard(*self.rows, self.checksums)
+        return Shard((self.rows[0], self.rows[1]), self.checksums)
 
 
 class Packing:
@@ -379,10 +380,11 @@ def _stamp_of(part: Part) -> Any:
 
 def _facts_in(path: Path) -> _Facts | None:
     """Return what is known of a shard; None of a damaged file."""
-    with suppress(ValueError, TypeError, LookupError, OSError):
+    try:
         with np.load(path, allow_pickle=False) as file:
             return _Facts(*json.loads(str(file["facts"])))
-    return None
+    except (ValueError, TypeError, LookupError, OSError, BadZipFile):
+        return None
 
 
 def _is_damaged(folder: Path, shard: Shard) -> bool:

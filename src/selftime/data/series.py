@@ -16,13 +16,12 @@ from selftime.data.arrays import (
     column_of,
     concatenate_steps,
     label_column,
-    spans,
     split_origins,
 )
 from selftime.data.arrays import names_of_channels as names_of_channels
 from selftime.data.clock import Stamps
 from selftime.data.frames import Tabular, html_table, join_columns
-from selftime.data.memory import is_mapped, row_blocks
+from selftime.data.memory import is_mapped, row_blocks, rows_of
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
 from selftime.data.signals import Measurements, Signal
 
@@ -177,7 +176,7 @@ class SeriesSet(Tabular):
             index = index[0]  # as scikit-learn's splits ask
         selected = np.atleast_1d(np.arange(len(self))[index])
         lengths = self.lengths[selected]
-        rows = spans(self.offsets[:-1][selected], lengths, sliced=is_mapped(self.steps))
+        rows = rows_of(self.steps, self.offsets[:-1][selected], lengths)
         return self.slice_rows(rows, lengths, selected, self.ids[selected])
 
     def slice_rows(
@@ -325,8 +324,9 @@ class SeriesSet(Tabular):
         return join_columns(self.keys(), labels, {"steps": self.lengths})
 
     def _repr_html_(self) -> str:
-        seen = np.ones(len(self.steps), bool) if self.observed is None else self.observed.all(axis=1)
-        missing = np.add.reduceat((~seen).astype(np.int64), self.offsets[:-1])  # steps of each
+        seen = self.observed
+        gaps = np.zeros(len(self.steps), bool) if seen is None else ~seen.all(axis=1)
+        missing = np.add.reduceat(gaps.astype(np.int64), self.offsets[:-1])  # steps of each
         facts = join_columns(self._facts(), {"missing": missing})
         return html_table(facts, repr(self))
 
@@ -335,8 +335,9 @@ class SeriesSet(Tabular):
         kind = () if self.kind == Measurements() else (self.kind.to_dict(),)
         digest = hashlib.sha256(repr((self.steps.shape, self.channels, *kind)).encode())
         for part in (self.steps, self.offsets, self.observed, self.origin):
-            for rows in () if part is None else row_blocks(part):
-                digest.update(np.ascontiguousarray(part[rows]).data)
+            if part is not None:
+                for rows in row_blocks(part):
+                    digest.update(np.ascontiguousarray(part[rows]).data)
         return digest.hexdigest()
 
     def __repr__(self) -> str:

@@ -40,8 +40,7 @@ _WHOLE = (
 class Shard(NamedTuple):
     """A span of rows of a store, and the checksum of each array within it."""
 
-    first: int
-    last: int
+    rows: tuple[int, int]
     checksums: Mapping[str, str]
 
 
@@ -136,11 +135,11 @@ def read_index(folder: Path) -> Index:
         texts = {name: found[name] for name in TEXTS if name in found}
         names = unpack(texts["channels"], tuple[str, ...], {}, {})
         shards = tuple(
-            Shard(*unpack(part["rows"], tuple[int, int], {}, {}), dict(part["checksums"]))
+            Shard(unpack(part["rows"], tuple[int, int], {}, {}), dict(part["checksums"]))
             for part in found["shards"]
         )
         return Index(
-            {name: np.array(text) for name, text in texts.items()} | {"channels": np.array(names)},
+            {name: np.array(text) for name, text in (texts | {"channels": names}).items()},
             shards,
             dict(found["checksums"]),
             tuple(Column(*unpack(c, tuple[str, str, str, str], {}, {})) for c in found["columns"]),
@@ -168,7 +167,9 @@ def check_store(folder: Path, index: Index) -> None:
         offsets, ids = (open_array(folder, name) for name in ("offsets", "ids"))
         for number, shard in enumerate(index.shards):
             if broken := damage_in(folder, shard):
-                rows = np.searchsorted(offsets, [shard.first, shard.last - 1], side="right") - 1
+                rows = (
+                    np.searchsorted(offsets, [shard.rows[0], shard.rows[1] - 1], side="right") - 1
+                )
                 raise ValueError(
                     f"{broken}.npy is not as it was written in shard {number}, of the series "
                     f"{str(ids[rows[0]])!r} to {str(ids[rows[1]])!r}"
@@ -178,8 +179,8 @@ def check_store(folder: Path, index: Index) -> None:
 def damage_in(folder: Path, shard: Shard) -> str | None:
     """Return the first array whose rows in a shard are not as they were written; None without."""
     for name, wanted in shard.checksums.items():
-        rows = open_array(folder, name)[shard.first : shard.last]
-        if len(rows) < shard.last - shard.first or checksum_of(rows) != wanted:
+        rows = open_array(folder, name)[slice(*shard.rows)]
+        if len(rows) < shard.rows[1] - shard.rows[0] or checksum_of(rows) != wanted:
             return name
     return None
 
@@ -188,7 +189,7 @@ def checksum_of(array: np.ndarray) -> str:
     """Return the CRC-32 of the bytes of an array, read block by block."""
     found = 0
     for rows in row_blocks(array):
-        found = zlib.crc32(np.ascontiguousarray(array[rows]).view(np.uint8), found)
+        found = zlib.crc32(np.ascontiguousarray(array[rows]).view(np.uint8).data, found)
     return f"{found:08x}"
 
 
