@@ -24,6 +24,7 @@ from selftime.data.files import (
     remove_folder,
     restore,
     successor_of,
+    sweep,
     sweep_below,
     whole_file,
     write_file,
@@ -125,12 +126,18 @@ def _check_apart(source: Any, target: Path) -> None:
 
 
 def _put_in_place(target: Path) -> None:
-    """Let a store that was made beside one, and is finished, take its place."""
+    """Let a finished store that was made beside another take its place, and sweep up."""
     restore(target)
+    sweep(target.parent)
     if has_successor(target) and status_of(successor_of(target)) == "finished":
         install_successor(target, OWN)
     if not has_successor(target):
         clear_successor(target)
+    for home in (target, successor_of(target)):
+        if status_of(home) == "finished":
+            remove_folder(home / SHARDS)
+        if status_of(home):
+            sweep_below(home)
 
 
 def _begin(target: Path, asked: Any, *, overwrite: bool) -> Path:
@@ -145,7 +152,6 @@ def _begin(target: Path, asked: Any, *, overwrite: bool) -> Path:
         if not has_successor(target) or _asked_in(work) != asked:
             begin_successor(target)
     elif status == "packing":
-        sweep_below(work)
         if overwrite:
             remove_folder(work / SHARDS)
         elif _asked_in(work) != asked:
@@ -155,8 +161,8 @@ def _begin(target: Path, asked: Any, *, overwrite: bool) -> Path:
             )
     elif not is_free(target):
         raise FileExistsError(f"{target} is no store and is left alone: choose another")
-    (work / SHARDS).mkdir(parents=True, exist_ok=True)
     write_text(work / INDEX, json.dumps({"selftime store": "packing", "asked": asked}) + "\n")
+    (work / SHARDS).mkdir(exist_ok=True)
     return work
 
 
@@ -264,7 +270,6 @@ class Packing:
         about |= {"steps": len(series.steps), "source": series.source, **texts, "notes": notes}
         about |= {"columns": series.columns, "checksums": checksums, "shards": shards}
         write_text(self.folder / INDEX, json.dumps(about, indent=1) + "\n")
-        remove_folder(self.folder / SHARDS)
 
     def _resume(self, stamps: Sequence[Any]) -> None:
         """Keep the shards of parts as they are now, if their rows are on disk; remove others."""
