@@ -29,8 +29,8 @@ def memory_here() -> int:
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     with suppress(ValueError, OSError):  # "max" is no number
         sizes.append(int(CGROUP.read_text()))
-    most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return min(sizes if most == resource.RLIM_INFINITY else [*sizes, most])
+    limits = [resource.getrlimit(what)[0] for what in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min([*sizes, *(most for most in limits if most != resource.RLIM_INFINITY)])
 
 
 def memory_note(work: str, needed: float) -> list[str]:
@@ -53,6 +53,9 @@ def memory_note(work: str, needed: float) -> list[str]:
 
 BLOCK = 1 << 24
 """Bytes of a large array that are looked at at a time."""
+
+
+_FEW = 4
 
 
 def is_mapped(array: np.ndarray) -> bool:
@@ -100,14 +103,14 @@ def rows_of(
 def room_for(shape: tuple[int, ...], *, beside: np.ndarray) -> np.ndarray:
     """Return room for 32-bit floats, to be filled: in memory, or in a temporary file.
 
-    The file is for results of arrays that lie in files themselves, where the results would take a
-    quarter of the memory there is; it vanishes with the array.
+    The file is for results of arrays that lie in files themselves, where the results take more
+    than a few blocks; it vanishes with the array.
 
     Raises:
         OSError: the disk of temporary files has no room.
     """
     size = 4 * int(np.prod(shape))
-    if not is_mapped(beside) or 4 * size < memory_here():
+    if not is_mapped(beside) or size <= _FEW * BLOCK:
         return np.empty(shape, np.float32)
     with TemporaryFile() as file:
         if hasattr(os, "posix_fallocate"):
