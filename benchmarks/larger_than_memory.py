@@ -189,7 +189,8 @@ def measure(gigabytes: float, times: list[int], limit: float, minutes: float) ->
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    how = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
     parser.add_argument("--gigabytes", type=float, default=1.6, help="of the largest size")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16], help="of the smallest")
     parser.add_argument("--limit", type=float, default=2.0, help="gigabytes of memory")

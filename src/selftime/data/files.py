@@ -6,6 +6,7 @@ that nobody holds any more.
 """
 
 import ctypes
+import io
 import json
 import os
 import re
@@ -100,16 +101,21 @@ def append_line(path: Path, line: str) -> None:
 def write_rows(path: Path, data: np.ndarray, row: int) -> None:
     """Write rows into a ``.npy`` that grows, from one row on; rows behind them are cut off.
 
-    They are on disk when this returns. A kill may tear them, which who keeps count must stand.
+    They are on disk when this returns. The header says that they are there once they are, so that
+    the file can be read at every moment; a kill may leave some of them behind the others.
     """
-    shape = (row + len(data), *data.shape[1:])
-    header = {"descr": data.dtype.str, "fortran_order": False, "shape": shape}
-    write_header: Any = npy.write_array_header_1_0  # pads it, so that it can say more rows later
+    shape, head = (row + len(data), *data.shape[1:]), io.BytesIO()
+    write_header: Any = npy.write_array_header_1_0  # of the same length, however many rows
+    write_header(head, {"descr": data.dtype.str, "fortran_order": False, "shape": shape})
     with _room_for(path), path.open("r+b" if row else "wb") as file:
-        write_header(file, header)
-        file.seek(row * data[:1].nbytes, os.SEEK_CUR)
+        file.seek(len(head.getvalue()) + row * data[:1].nbytes)
         file.write(np.ascontiguousarray(data).view(np.uint8).data)
-        file.truncate()
+        end = file.tell()
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        file.write(head.getvalue())
+        file.truncate(end)
         file.flush()
         os.fsync(file.fileno())
 
