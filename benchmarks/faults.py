@@ -45,7 +45,7 @@ from tests.support.kill_points import killed_before, operations_of
 
 import selftime as st
 from selftime.cli.app import app, terminate
-from selftime.data import files, packing
+from selftime.data import files, shards
 from selftime.data.files import HIDDEN, restore
 from selftime.data.places import FULL
 from selftime.data.store import SHARDS, status_of
@@ -186,7 +186,7 @@ def lighten() -> None:
         return pretrain(*given, **{**how, "encoder": "quantiles"})
 
     races.pretrain = lightly
-    packing.SHARD = 200  # bytes: a few shards
+    shards.SHARD = 200  # bytes: a few shards
     Figure.savefig = lambda figure, file, **how: file.write(b"a picture")
 
 

@@ -12,7 +12,7 @@ import pytest
 from kill_points import killed_before
 
 import selftime as st
-from selftime.data import memory, packing, store
+from selftime.data import memory, shards, store
 from selftime.data.arrays import SeriesError
 from selftime.data.memory import is_mapped
 from selftime.data.scaling import fit
@@ -26,7 +26,7 @@ STEPS = 120
 @pytest.fixture
 def small(monkeypatch):
     """Shards and blocks of a few hundred bytes."""
-    monkeypatch.setattr(packing, "SHARD", 400)
+    monkeypatch.setattr(shards, "SHARD", 400)
     monkeypatch.setattr(memory, "BLOCK", 300)
 
 
