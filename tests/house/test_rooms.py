@@ -28,6 +28,7 @@ COMMANDS = [
     "forecast",
     "inspect",
     "methods",
+    "pack",
     "pick",
     "predict",
     "pretrain",

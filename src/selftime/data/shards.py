@@ -114,6 +114,7 @@ class Packing:
         if len(np.unique(series.ids)) < len(series):
             raise SeriesError("series ids repeat, wanted unique ones: rename or leave them out")
         arrays = arrays_of(series) | ({} if series.rows is None else {"rows": series.rows})
+        arrays = {k: v for k, v in arrays.items() if not (k.startswith("known") and v.all())}
         texts = {name: arrays.pop(name).tolist() for name in TEXTS if name in arrays}
         checksums = {}
         for name in [name for name in arrays if name not in GROWING]:
