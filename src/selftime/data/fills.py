@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from selftime.data.arrays import SeriesError
-from selftime.data.levels import EveryNth, ranges_of
+from selftime.data.levels import EveryNth, extremes_of
 from selftime.data.memory import row_blocks
 from selftime.data.schema import list_names
 from selftime.data.series import SeriesSet
@@ -97,7 +97,7 @@ def _above_origin(series: SeriesSet, rows: slice, c: int) -> Float[np.ndarray, "
 
 
 class _Tally:
-    """How often the numbers that may be fills stand in a channel, and what else is there.
+    """Counts of the numbers that may be fills in a channel, and what else is there.
 
     Attributes:
         counts: of each such number.
@@ -171,7 +171,7 @@ def check_fills(series: SeriesSet) -> None:
     Raises:
         SeriesError: one does, named with its place and the option that makes it missing.
     """
-    ends = np.abs(ranges_of(series))
+    ends = np.abs(extremes_of(series))
     if ends.max(where=np.isfinite(ends), initial=0.0) < HUGE:
         return
     size = np.abs(series.steps)

@@ -99,13 +99,13 @@ def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.n
         a = float(np.quantile(some, 0.01, method="higher" if inner else "linear"))
         b = float(np.quantile(some, 0.99, method="lower" if inner else "linear"))
         if a == b:
-            a, b = (float(end[c]) for end in ranges_of(series))
+            a, b = (float(end[c]) for end in extremes_of(series))
         low[c], high[c] = a - _REACH * (b - a), b + _REACH * (b - a)
     found = np.clip([low, high], -_MOST, _MOST).astype(np.float32)
     return found[0], found[1]
 
 
-def ranges_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
+def extremes_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
     """Return the lowest and highest observed step of each channel; infinite where there is none."""
     low, high = np.full((2, series.n_channels), [[np.inf], [-np.inf]], np.float32)
     for rows in row_blocks(series.steps, series.observed):

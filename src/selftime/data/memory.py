@@ -86,7 +86,7 @@ def row_blocks(*arrays: np.ndarray | None) -> Iterator[slice]:
         release(*there)
 
 
-def rows_of(
+def rows_of_spans(
     array: np.ndarray, starts: Int64[np.ndarray, "N"], lengths: Int64[np.ndarray, "N"]
 ) -> Int64[np.ndarray, "S"] | slice:
     """Return the rows of several spans end to end.
@@ -100,7 +100,7 @@ def rows_of(
     return spans(starts, lengths)
 
 
-def room_for(shape: tuple[int, ...], *, beside: np.ndarray) -> np.ndarray:
+def make_room(shape: tuple[int, ...], *, beside: np.ndarray) -> np.ndarray:
     """Return room for 32-bit floats, to be filled: in memory, or in a temporary file.
 
     The file is for results of arrays that lie in files themselves, where the results take more

@@ -23,16 +23,16 @@ from selftime.data.files import (
     sweep_below,
     write_text,
 )
-from selftime.data.parts import joined_by
+from selftime.data.parts import use_join
 from selftime.data.places import check_place, only_writer
 from selftime.data.readers import read
+from selftime.data.records import read_values
 from selftime.data.shards import Packing
-from selftime.data.storage import read_values
 from selftime.data.store import INDEX, SHARDS, status_of
 from selftime.door import option
 from selftime.progress import Progress, open_progress
 
-OWN = re.compile(rf"{INDEX}|[a-z_]+\.npy|{SHARDS}/.*")
+_OWN = re.compile(rf"{INDEX}|[a-z_]+\.npy|{SHARDS}/.*")
 """Paths of files that packing writes into the folder of a store."""
 
 
@@ -80,7 +80,7 @@ def pack(
         _put_in_place(target)
         asked = json.loads(json.dumps([_name_of(source), options], default=repr))
         packing = Packing(_begin(target, asked, overwrite=overwrite), bar)
-        with _kept_if_begun(packing.folder), joined_by(packing.join):
+        with _kept_if_begun(packing.folder), use_join(packing.join):
             series = read(source, **options)
         packing.finish(series)
         _put_in_place(target)
@@ -104,7 +104,7 @@ def _put_in_place(target: Path) -> None:
     restore(target)
     sweep(target.parent)
     if has_successor(target) and status_of(successor_of(target)) == "finished":
-        install_successor(target, OWN)
+        install_successor(target, _OWN)
     if not has_successor(target):
         clear_successor(target)
     for home in (target, successor_of(target)):
@@ -123,14 +123,14 @@ def _begin(target: Path, asked: Any, *, overwrite: bool) -> Path:
                 f"{target} exists: choose another path, or {option('overwrite', True)}"
             )
         work = successor_of(target)
-        if not has_successor(target) or _asked_in(work) != asked:
+        if not has_successor(target) or _request_of(work) != asked:
             begin_successor(target)
     elif status == "packing":
         if overwrite:
             remove_folder(work / SHARDS)
-        elif _asked_in(work) != asked:
+        elif _request_of(work) != asked:
             raise SeriesError(
-                f"{target}: was begun from {_in_words(_asked_in(work))}, got {_in_words(asked)}: "
+                f"{target}: was begun from {_in_words(_request_of(work))}, got {_in_words(asked)}: "
                 f"give the same to go on, or begin anew, {option('overwrite', True)}"
             )
     elif not is_free(target):
@@ -151,7 +151,7 @@ def _kept_if_begun(work: Path) -> Iterator[None]:
         raise
 
 
-def _asked_in(work: Path) -> Any:
+def _request_of(work: Path) -> Any:
     """Return what a store was begun with; None where that cannot be read."""
     with suppress(ValueError, OSError, AttributeError):
         return read_values(work / INDEX).get("asked")

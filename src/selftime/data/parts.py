@@ -13,7 +13,7 @@ from selftime.data.channels import concatenate
 from selftime.data.series import SeriesSet
 
 
-class Part(NamedTuple):
+class Portion(NamedTuple):
     """Series that are read when it is their turn.
 
     Attributes:
@@ -25,30 +25,30 @@ class Part(NamedTuple):
     load: Callable[[], SeriesSet]
 
 
-class Joined(NamedTuple):
+class Whole(NamedTuple):
     """The series of all parts as one set, and how many each part has."""
 
     series: SeriesSet
     sizes: Sequence[int]
 
 
-Join = Callable[[Sequence[Part]], Joined]
+Join = Callable[[Sequence[Portion]], Whole]
 """Joins parts: in memory, or in a store."""
 
 
-def join_in_memory(parts: Sequence[Part]) -> Joined:
+def join_in_memory(parts: Sequence[Portion]) -> Whole:
     """Read all parts, and copy them into one set."""
     found = [part.load() for part in parts]
     for part, series in zip(parts, found, strict=True):
         check_alike(series, part.name, found[0], parts[0].name)
-    return Joined(concatenate(list(number_rows(found))), [len(series) for series in found])
+    return Whole(concatenate(list(number_rows(found))), [len(series) for series in found])
 
 
 _join: ContextVar[Join] = ContextVar("join", default=join_in_memory)
 
 
 @contextmanager
-def joined_by(join: Join) -> Iterator[None]:
+def use_join(join: Join) -> Iterator[None]:
     """Let parts that are read be joined so; but parts of parts in memory."""
     before = _join.set(join)
     try:
@@ -57,14 +57,14 @@ def joined_by(join: Join) -> Iterator[None]:
         _join.reset(before)
 
 
-def join_parts(parts: Sequence[Part]) -> Joined:
+def join_parts(parts: Sequence[Portion]) -> Whole:
     """Read and join the series of several files, or of the entries of a list or dict.
 
     Raises:
         SeriesError: a part that cannot be read, or is not like the first one.
     """
     join = _join.get()
-    with joined_by(join_in_memory):
+    with use_join(join_in_memory):
         return join(parts)
 
 

@@ -35,7 +35,7 @@ from selftime.data.media_files import (
     kind_of_files,
     open_parts,
 )
-from selftime.data.parts import Part, join_parts, name_part
+from selftime.data.parts import Portion, join_parts, name_part
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
@@ -137,7 +137,7 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
         return _add_names(series, [len(part) for part in parts], paths, asked)
     names = short_names(paths)
     loads = [
-        Part(name, partial(_read_part, partial(read_path, source, inside), name))
+        Portion(name, partial(_read_part, partial(read_path, source, inside), name))
         for source, name in zip(sources, names, strict=True)
     ]
     series, sizes = join_parts(loads)
@@ -201,7 +201,7 @@ def _read_all(
         return series, [len(part) for part in parts], paths
     names = [path.relative_to(folder).as_posix() for path in paths]
     loads = [
-        Part(str(path), partial(_read_part, partial(_read_file, path, asked), name))
+        Portion(str(path), partial(_read_part, partial(_read_file, path, asked), name))
         for path, name in zip(paths, names, strict=True)
     ]
     series, sizes = join_parts(loads)

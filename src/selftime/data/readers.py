@@ -20,7 +20,7 @@ from selftime.data.forms import Form, Size, form_of
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.media import part_of_arrays, part_of_table, part_of_texts, series_of_parts
 from selftime.data.memory import is_mapped
-from selftime.data.parts import Part, join_parts, name_part
+from selftime.data.parts import Portion, join_parts, name_part
 from selftime.data.paths import read_labels, read_path, read_paths
 from selftime.data.recordings import cut_recordings
 from selftime.data.schema import Asked, Layout
@@ -270,7 +270,7 @@ def _of_parts(parts: Sequence[Any], names: list[str] | None, asked: Asked) -> Se
         return read_paths(parts, asked)
     names = names or [str(i) for i in range(len(parts))]
     loads = [
-        Part(name, partial(_read_part, [part] if _is_numbers(part) else part, name, asked))
+        Portion(name, partial(_read_part, [part] if _is_numbers(part) else part, name, asked))
         for part, name in zip(parts, names, strict=True)
     ]
     return join_parts(loads).series

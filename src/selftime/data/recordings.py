@@ -8,7 +8,7 @@ from jaxtyping import Int64
 
 from selftime.data.arrays import SeriesError, label_column
 from selftime.data.labels import labels_of_spans
-from selftime.data.memory import rows_of
+from selftime.data.memory import rows_of_spans
 from selftime.data.series import SeriesSet
 from selftime.door import option
 
@@ -50,7 +50,7 @@ def cut_spans(
     names = np.strings.add(series.ids[owners].astype(str), "@")
     ids = np.strings.add(names, firsts.astype(str))
     groups = series.ids if series.groups is None else series.groups
-    rows = rows_of(series.steps, starts, lengths)
+    rows = rows_of_spans(series.steps, starts, lengths)
     found = series.slice_rows(rows, lengths, owners, ids, groups)
     labels = labels_of_spans(series, starts, lengths)
     recordings = series.ids if series.recordings is None else series.recordings

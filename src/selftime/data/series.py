@@ -21,7 +21,7 @@ from selftime.data.arrays import (
 from selftime.data.arrays import names_of_channels as names_of_channels
 from selftime.data.clock import Stamps
 from selftime.data.frames import Tabular, html_table, join_columns
-from selftime.data.memory import is_mapped, row_blocks, rows_of
+from selftime.data.memory import is_mapped, row_blocks, rows_of_spans
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
 from selftime.data.signals import Measurements, Signal
 
@@ -176,7 +176,7 @@ class SeriesSet(Tabular):
             index = index[0]  # as scikit-learn's splits ask
         selected = np.atleast_1d(np.arange(len(self))[index])
         lengths = self.lengths[selected]
-        rows = rows_of(self.steps, self.offsets[:-1][selected], lengths)
+        rows = rows_of_spans(self.steps, self.offsets[:-1][selected], lengths)
         return self.slice_rows(rows, lengths, selected, self.ids[selected])
 
     def slice_rows(

@@ -17,7 +17,7 @@ from selftime.data.files import whole_file, write_file, write_rows, write_text
 from selftime.data.fills import fill_notes
 from selftime.data.formats.npz import arrays_of, encode_arrays, parts_beside_values
 from selftime.data.memory import BLOCK
-from selftime.data.parts import Joined, Part, check_alike, join_in_memory, number_rows
+from selftime.data.parts import Portion, Whole, check_alike, join_in_memory, number_rows
 from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
 from selftime.data.store import (
@@ -40,7 +40,7 @@ SHARD = 2 * BLOCK
 
 
 class _Facts(NamedTuple):
-    """What is known of a shard beside its arrays.
+    """Facts of a shard that its arrays do not say.
 
     Attributes:
         rows, checksums: as in the index.
@@ -70,7 +70,7 @@ class Packing:
         self.facts: list[_Facts] = []
         self.series: SeriesSet | None = None
 
-    def join(self, parts: Sequence[Part]) -> Joined:
+    def join(self, parts: Sequence[Portion]) -> Whole:
         """Write the parts that are not there yet; the series of all of them are mapped."""
         if self.series is not None:
             return join_in_memory(parts)
@@ -95,7 +95,7 @@ class Packing:
                 held, size = [], 0
             self.progress("packing", number + 1, len(parts))
         self.series = self._whole()
-        return Joined(self.series, [size for facts in self.facts for size in facts.sizes])
+        return Whole(self.series, [size for facts in self.facts for size in facts.sizes])
 
     def finish(self, series: SeriesSet) -> None:
         """Write what the store holds beside its rows, and its index last."""
@@ -105,7 +105,7 @@ class Packing:
                 path_of(self.folder, name).unlink(missing_ok=True)
             some = max(SHARD * len(series) // max(series.steps.nbytes, 1), 1)
             starts = range(0, len(series), some)
-            self.join([Part("", lambda i=i: series[i : i + some]) for i in starts])  # type: ignore[misc]
+            self.join([Portion("", lambda i=i: series[i : i + some]) for i in starts])  # type: ignore[misc]
         rows = self.series
         assert rows is not None
         series = replace(series, steps=rows.steps, observed=rows.observed, times=rows.times)
@@ -223,7 +223,7 @@ class Packing:
         return replace(series, notes=notes)
 
 
-def _read_like(part: Part, first: SeriesSet | None, name: str) -> SeriesSet:
+def _read_like(part: Portion, first: SeriesSet | None, name: str) -> SeriesSet:
     """Read a part that can be joined with the first one, which has a name."""
     own = part.load()
     if first is None:
@@ -241,7 +241,7 @@ def _name(number: int) -> str:
     return f"{number:06}.npz"
 
 
-def _stamp_of(part: Part) -> Any:
+def _stamp_of(part: Portion) -> Any:
     """Return what tells whether the file of a part was changed; None where it has none."""
     with suppress(OSError, ValueError):
         found = os.stat(part.name)

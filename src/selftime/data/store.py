@@ -18,10 +18,9 @@ from selftime.data.arrays import SeriesError
 from selftime.data.files import place_of, restore
 from selftime.data.formats.npz import parts_beside_values
 from selftime.data.memory import row_blocks
-from selftime.data.records import unpack
+from selftime.data.records import read_values, unpack
 from selftime.data.schema import Column
 from selftime.data.series import SeriesSet
-from selftime.data.storage import read_values
 from selftime.door import option, tell
 
 INDEX, SHARDS = "store.json", "shards"
@@ -44,8 +43,8 @@ class Shard(NamedTuple):
     checksums: Mapping[str, str]
 
 
-class Index(NamedTuple):
-    """What ``store.json`` says of a store that is finished.
+class StoreIndex(NamedTuple):
+    """The index of a finished store, as ``store.json`` says it.
 
     Attributes:
         texts: names of channels, zone and kind of stamps, and the kind of signal.
@@ -118,7 +117,7 @@ def verify_store(path: str | os.PathLike[str]) -> int:
     return len(index.shards)
 
 
-def read_index(folder: Path) -> Index:
+def read_index(folder: Path) -> StoreIndex:
     """Return what the index of a store says.
 
     Raises:
@@ -138,7 +137,7 @@ def read_index(folder: Path) -> Index:
             Shard(unpack(part["rows"], tuple[int, int], {}, {}), dict(part["checksums"]))
             for part in found["shards"]
         )
-        return Index(
+        return StoreIndex(
             {name: np.array(text) for name, text in (texts | {"channels": names}).items()},
             shards,
             dict(found["checksums"]),
@@ -147,14 +146,14 @@ def read_index(folder: Path) -> Index:
         )
 
 
-def is_newer(folder: Path, index: Index) -> bool:
+def is_newer(folder: Path, index: StoreIndex) -> bool:
     """Return whether a file of a store was changed after its index was written."""
     with _naming(folder):
         since = os.stat(folder / INDEX).st_mtime_ns
         return any(os.stat(path_of(folder, n)).st_mtime_ns > since for n in names_in(index))
 
 
-def check_store(folder: Path, index: Index) -> None:
+def check_store(folder: Path, index: StoreIndex) -> None:
     """Compare every file of a store with its checksums.
 
     Raises:
@@ -210,12 +209,12 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / f"{name}.npy"
 
 
-def names_in(index: Index) -> list[str]:
+def names_in(index: StoreIndex) -> list[str]:
     """Return the names of all arrays of a store."""
     return [*index.checksums, *dict.fromkeys(n for shard in index.shards for n in shard.checksums)]
 
 
-def _series_of(folder: Path, index: Index) -> SeriesSet:
+def _series_of(folder: Path, index: StoreIndex) -> SeriesSet:
     arrays = {name: open_array(folder, name) for name in names_in(index)}
     values, offsets, ids = (arrays[name] for name in ("values", "offsets", "ids"))
     observed: Bool[np.ndarray, "S C"] | None = arrays.get("observed")

@@ -22,7 +22,7 @@ from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.frames import Tabular, html_table
 from selftime.data.matching import match_kind
-from selftime.data.memory import bytes_held, memory_note, release, room_for, row_blocks
+from selftime.data.memory import bytes_held, make_room, memory_note, release, row_blocks
 from selftime.data.readers import kind_for, read
 from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
@@ -127,7 +127,7 @@ class Model(Tabular):
         """
         series = self.check(read(x, kind=kind_for(x, self.kind)))
         order = by_length(series) if series.is_ragged else np.arange(len(series))
-        out = room_for((len(series), self.dim), beside=series.steps)
+        out = make_room((len(series), self.dim), beside=series.steps)
         needed = _COPIES_OF_VALUES * bytes_held(series.steps) + bytes_held(out)
         door.tell(memory_note("embedding", needed))
         done = 0

@@ -13,7 +13,7 @@ from rich.text import Text
 from selftime.data.arrays import number_classes
 from selftime.data.clock import Clock
 from selftime.data.fills import describe_fills
-from selftime.data.levels import ranges_of, share_missing
+from selftime.data.levels import extremes_of, share_missing
 from selftime.data.periods import period_of
 from selftime.data.readers import read
 from selftime.data.rules import Months, rule_in_words
@@ -165,7 +165,7 @@ def windows_for(series: SeriesSet) -> int | None:
 
 def constant_channels(series: SeriesSet) -> tuple[str, ...]:
     """Return the names of channels whose observed values are all the same."""
-    low, high = ranges_of(series)
+    low, high = extremes_of(series)
     return tuple(series.channels[c] for c in np.flatnonzero(low >= high))
 
 
