@@ -51,11 +51,13 @@ def memory_note(work: str, needed: float) -> list[str]:
     ]
 
 
-BLOCK = 1 << 24
+BLOCK = 1 << 22
 """Bytes of a large array that are looked at at a time."""
 
 
-_FEW = 4
+_FEW = 16
+_GATHERED = 1 << 18
+"""Bytes that are gathered before what was read is let go: the kernel reads far more around them."""
 
 
 def is_mapped(array: np.ndarray) -> bool:
@@ -84,6 +86,19 @@ def row_blocks(*arrays: np.ndarray | None) -> Iterator[slice]:
     for first in range(0, rows, some):
         yield slice(first, min(first + some, rows))
         release(*there)
+
+
+def gather(array: np.ndarray, index: Int64[np.ndarray, "..."] | slice) -> np.ndarray:
+    """Return rows of an array in any order, some at a time where it lies in a file."""
+    if isinstance(index, slice) or not is_mapped(array):
+        found: np.ndarray = array[index]
+        return found
+    out = np.empty((*index.shape, *array.shape[1:]), array.dtype)
+    some = max(_GATHERED * len(index) // max(out.nbytes, 1), 1)
+    for first in range(0, len(index), some):
+        out[first : first + some] = array[index[first : first + some]]
+        release(array)
+    return out
 
 
 def rows_of_spans(
@@ -120,8 +135,8 @@ def make_room(shape: tuple[int, ...], *, beside: np.ndarray) -> np.ndarray:
 
 def _map_of(array: Any) -> Any:
     """Return the map of a file that an array is a view of, if changes to it go to the file."""
-    while isinstance(array, np.ndarray):
+    while array is not None:
         if isinstance(array, np.memmap) and array._mmap is not None:  # type: ignore[attr-defined]
             return None if array.mode == "c" else array._mmap  # type: ignore[attr-defined]
-        array = array.base
+        array = getattr(array, "base", None)  # strided views stand on an object of NumPy's own
     return None

@@ -21,7 +21,7 @@ from selftime.data.arrays import (
 from selftime.data.arrays import names_of_channels as names_of_channels
 from selftime.data.clock import Stamps
 from selftime.data.frames import Tabular, html_table, join_columns
-from selftime.data.memory import is_mapped, row_blocks, rows_of_spans
+from selftime.data.memory import gather, is_mapped, row_blocks, rows_of_spans
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
 from selftime.data.signals import Measurements, Signal
 
@@ -190,12 +190,12 @@ class SeriesSet(Tabular):
         """Return rows as series of their own, each with the label and group of its owner."""
         of_owners = self.groups if groups is None else groups
         return SeriesSet(
-            steps=self.steps[rows],
+            steps=gather(self.steps, rows),
             offsets=np.cumsum([0, *lengths], dtype=np.int64),
-            observed=None if self.observed is None else self.observed[rows],
+            observed=None if self.observed is None else gather(self.observed, rows),
             channels=self.channels,
             ids=ids,
-            times=None if self.times is None else self.times[rows],
+            times=None if self.times is None else gather(self.times, rows),
             stamps=self.stamps,
             labels=None if self.labels is None else self.labels[owners],
             step_labels=None if self.step_labels is None else self.step_labels[rows],

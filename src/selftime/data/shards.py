@@ -35,7 +35,7 @@ from selftime.data.store import (
 from selftime.door import option, tell
 from selftime.progress import Progress
 
-SHARD = 2 * BLOCK
+SHARD = 8 * BLOCK
 """Bytes of values in a shard, about: lost by a kill, and held in memory while packing."""
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.data.batch import Batch
-from selftime.data.memory import release
+from selftime.data.memory import gather, release
 from selftime.data.recordings import cut_spans, spans_of_windows
 from selftime.data.series import Index, SeriesError, SeriesSet
 
@@ -53,19 +53,17 @@ class Windows:
         selected = np.arange(len(self))[index]
         starts, lengths = self.starts[selected], self.lengths[selected]
         equal = len(selected) > 0 and bool((lengths == lengths[0]).all())
-        copy = self._equal_batch(starts, lengths) if equal else self._padded_batch(starts, lengths)
-        release(self.series.steps, self.series.observed)
-        return copy
+        return (self._equal_batch if equal else self._padded_batch)(starts, lengths)
 
     def _equal_batch(
         self, starts: Int64[np.ndarray, "B"], lengths: Int64[np.ndarray, "B"]
     ) -> Batch:
         """Return slices of one length as one batch: a single strided copy."""
         length, steps, observed = int(lengths[0]), self.series.steps, self.series.observed
-        values = sliding_window_view(steps, length, axis=0)[starts]  # (B,C,T)
+        values = gather(sliding_window_view(steps, length, axis=0), starts)  # (B,C,T)
         if observed is None:
             return _batch(values, np.ones(values.shape, dtype=bool))
-        return _batch(values, sliding_window_view(observed, length, axis=0)[starts])
+        return _batch(values, gather(sliding_window_view(observed, length, axis=0), starts))
 
     def _padded_batch(
         self, starts: Int64[np.ndarray, "B"], lengths: Int64[np.ndarray, "B"]
@@ -139,7 +137,7 @@ def by_length(series: SeriesSet | Windows) -> Int64[np.ndarray, "N"]:
 
 def _gather(steps: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Gather rows (B,T) of steps (S,C) as (B,C,T); by channel, fast in any memory order."""
-    return np.stack([channel[rows] for channel in steps.T], axis=1)
+    return np.stack([gather(channel, rows) for channel in steps.T], axis=1)
 
 
 def _batch(values: np.ndarray, observed: np.ndarray) -> Batch:
