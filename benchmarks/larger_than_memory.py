@@ -34,12 +34,12 @@ from typing import Any
 import numpy as np
 
 import selftime as st
-from benchmarks.__main__ import RESULTS
 from selftime.data.windows import batches
 from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.model import current_versions
 from selftime.engine.training.trainer import Sampler
 
+RESULTS = Path(__file__).parent / "results"
 T, FILE = 1000, 4000
 """Steps of a series, and series of a file: 16 MB."""
 LABELLED = 40
@@ -98,7 +98,7 @@ def work(here: Path, how: str, minutes: float) -> dict[str, Any]:
     limit = f"{minutes:g} minutes"
     known, rate = few.labels, [(0.0, 0)]
 
-    def watch(what: str, done: int, total: int | None) -> None:  # noqa: ARG001
+    def watch(what: str, done: int, of: int, detail: str = "") -> None:  # noqa: ARG001
         if what in ("learning", "training"):
             rate.append((time.process_time(), done))
 

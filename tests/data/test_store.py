@@ -63,7 +63,6 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 
 READ = [
-    {},
     {"label": "none", "group": "folder"},
     {"time": "none", "channels": ["heat"]},
     {"labels": {"pump-1.csv": "good", "pump-2.csv": "worn"}},
@@ -72,11 +71,18 @@ READ = [
 ]
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("reading", READ, ids=str)
-def test_a_folder_is_the_same_from_a_store(plant, tmp_path, small, reading):
+def test_options_of_reading_are_those_of_packing(plant, tmp_path, small, reading):
     made = st.pack(plant, tmp_path / "store", reading=reading)
+    are_same(st.read(plant, **reading), st.read(made))
+    assert st.verify_store(made) > 1
+
+
+def test_a_folder_is_the_same_from_a_store(plant, tmp_path, small):
+    made = st.pack(plant, tmp_path / "store")
     read = st.read(made)
-    are_same(st.read(plant, **reading), read)
+    are_same(st.read(plant), read)
     assert is_mapped(read.steps) and st.verify_store(made) > 1
     assert sorted(path.suffix for path in made.iterdir() if path.suffix != ".npy") == [".json"]
 
@@ -164,6 +170,7 @@ def test_vectors_of_a_store_may_lie_in_a_file(tmp_path, monkeypatch):
     assert np.abs(found[0] - found[1]).max() < 1e-6  # in blocks, products round otherwise
 
 
+@pytest.mark.late
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is asked of Linux")
 def test_what_was_looked_at_is_let_go(tmp_path):
     x = np.zeros((300, 1, 30_000), np.float32)  # 36 MB
