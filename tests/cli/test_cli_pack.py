@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import selftime as st
 from selftime.cli import app
+from selftime.data import paths, shards
 
 
 def say(*words, given=None, code=0):
@@ -65,6 +66,27 @@ def test_what_cannot_be_packed_is_said_in_a_line(here, words, why):
     lines = [line for line in said.stderr.splitlines() if not line.startswith("packing")]
     assert len(lines) == 1 and lines[0].startswith(f"selftime: {why}")
     assert sorted(path.name for path in here.iterdir()) == ["plant"]
+
+
+def test_a_packing_that_is_interrupted_says_how_it_goes_on(here, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD", 200)
+    read, calls = paths._read_file, []
+
+    def press(path, asked):
+        calls.append(path)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return read(path, asked)
+
+    monkeypatch.setattr(paths, "_read_file", press)
+    said = say("pack", "plant", "--out", "store", code=130).stderr.splitlines()[-1]
+    wanted = "store holds what was packed so far: the same command goes on with it"
+    assert said == f"selftime: interrupted, {wanted}"
+    said = say("inspect", "store", code=2).stderr
+    assert said == "selftime: store: is a store whose packing did not end: call selftime pack as " \
+        "before to go on\n"  # fmt: skip
+    assert "store: 4 of 8 parts were packed before" in say("pack", "plant", "--out", "store").stderr
+    assert len(st.read("store")) == 8 and len(calls) == 9
 
 
 @pytest.mark.late

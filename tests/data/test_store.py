@@ -267,6 +267,16 @@ def test_arrays_of_another_form_are_refused(plant, tmp_path):
         os.utime(path, (1e9, 1e9))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_in_place_of_an_array_is_refused(plant, tmp_path):
+    made = st.pack(plant, tmp_path / "store")
+    (made / "ids.npy").unlink()
+    os.mkfifo(made / "ids.npy")
+    os.utime(made / "ids.npy", (1e9, 1e9))
+    with pytest.raises(SeriesError, match="ids.npy: is a pipe, wanted a file"):
+        st.read(made)
+
+
 def test_other_folders_are_no_stores(plant, tmp_path):
     assert not store.is_store(plant) and not store.is_store(tmp_path / "absent")
     with pytest.raises(SeriesError, match="plant: is no store, wanted one to verify"):

@@ -1,10 +1,11 @@
 """``selftime pack``: series as a store, a folder that is read without being loaded."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from selftime.cli import options, terminal
+from selftime.cli import files, options, terminal
 from selftime.cli.app import app
 from selftime.door import through
 
@@ -36,6 +37,7 @@ def pack(
         line = f"{shards:,} shard{'s' * (shards != 1)} as written: {data}"
         terminal.show({"store": data, "shards": shards}, line, as_json=as_json)
         return
+    files.check_place(Path(str(out)).expanduser())
     given, asked = (read(data), {}) if data == "-" else (data, read.asked)
     st.pack(given, str(out), reading=asked, overwrite=force, progress=True)
     with through("command line", lambda _: None):  # notes were said in packing

@@ -89,7 +89,8 @@ class Packing:
                     self._write(held, stamps[number - len(held) : number])
                 raise
             first = own[:1] if first is None else first
-            held, size = [*held, own], size + own.steps.nbytes
+            held.append(own)
+            size += own.steps.nbytes
             if size >= SHARD or number + 1 == len(parts):
                 self._write(held, stamps[number + 1 - len(held) : number + 1])
                 held, size = [], 0

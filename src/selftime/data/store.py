@@ -16,6 +16,7 @@ from jaxtyping import Bool
 
 from selftime.data.arrays import SeriesError
 from selftime.data.files import place_of, restore
+from selftime.data.formats.bounds import check_is_file
 from selftime.data.formats.npz import parts_beside_values
 from selftime.data.memory import row_blocks
 from selftime.data.records import read_values, unpack
@@ -194,7 +195,9 @@ def checksum_of(array: np.ndarray) -> str:
 
 def open_array(folder: Path, name: str) -> np.ndarray:
     """Return an array of a store, mapped from its file; it cannot be written to."""
-    found = np.load(path_of(folder, name), mmap_mode="r", allow_pickle=False)
+    path = path_of(folder, name)
+    check_is_file(path)
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
     return np.asarray(found)
 
 
