@@ -105,8 +105,11 @@ def number_rows(parts: Sequence[SeriesSet]) -> Iterator[SeriesSet]:
     """Yield the parts with their rows counted on from file to file, if any were out of order."""
     ordered, before = all(part.rows is None for part in parts), 0
     for part in parts:
+        if ordered:
+            yield part
+            continue
         rows = np.arange(len(part.steps)) if part.rows is None else part.rows
-        yield part if ordered else replace(part, rows=rows + before)
+        yield replace(part, rows=rows + before)
         before += int(rows.max()) + 1
 
 
