@@ -14,6 +14,7 @@ from selftime.data.arrays import number_classes
 from selftime.data.clock import Clock
 from selftime.data.fills import describe_fills
 from selftime.data.levels import extremes_of, share_missing
+from selftime.data.memory import release
 from selftime.data.periods import period_of
 from selftime.data.readers import read
 from selftime.data.rules import Months, rule_in_words
@@ -196,6 +197,10 @@ def duration_in_words(seconds: float) -> str:
     return f"{seconds:g} second{'s' if seconds != 1 else ''}"
 
 
+_TOGETHER = 100
+"""Series of a store that are looked at before they are let go."""
+
+
 def count_duplicates(series: SeriesSet) -> tuple[int, int]:
     """Count the series that equal an earlier one, and those of them with another label."""
     first: dict[bytes, int] = {}
@@ -204,6 +209,8 @@ def count_duplicates(series: SeriesSet) -> tuple[int, int]:
         key = blake2b(series.series(i).tobytes(), digest_size=16).digest()
         if first.setdefault(key, i) != i:
             twins.append((first[key], i))
+        if i % _TOGETHER == 0:
+            release(series.steps, series.observed)
     if series.labels is None:
         return len(twins), 0
     codes = number_classes(series.labels)[1]
