@@ -166,16 +166,17 @@ def judge(sizes: dict[str, dict[str, Any]], memory: dict[str, Any]) -> dict[str,
             name: found[job]["series_a_cpu_second"] / memory[job]["series_a_cpu_second"]
             for name, found in sizes.items()
         }
-        for job in JOBS[1:]
+        for job in (JOBS[1:] if memory else ())
     }
     peaks = {job: {name: found[job]["peak_mb"] for name, found in sizes.items()} for job in JOBS}
     growth = {job: own[names[-1]] / own[names[0]] for job, own in peaks.items()}
     return {"share_of_speed_in_memory": speed, "peak_mb": peaks, "growth_of_peak": growth}
 
 
-def measure(gigabytes: float, times: list[int], limit: float, minutes: float) -> dict[str, Any]:
+def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run every size, and the smallest one in memory."""
-    sizes, memory = dict[str, dict[str, Any]](), dict[str, Any]()
+    gigabytes, limit, minutes = args.gigabytes, args.limit, args.minutes
+    sizes, memory, times = dict[str, dict[str, Any]](), dict[str, Any](), sorted(args.times)
     for share in times:
         with tempfile.TemporaryDirectory() as folder:
             here = Path(folder) / "one"
@@ -188,7 +189,7 @@ def measure(gigabytes: float, times: list[int], limit: float, minutes: float) ->
             shutil.move(here / "few.npz", here.parent / "few.npz")
             sizes[name] = in_process(here, "store", limit, minutes)
             print(name, json.dumps(sizes[name]), file=sys.stderr, flush=True)
-            if not memory:
+            if not (memory or args.alone):
                 memory = in_process(here, "memory", 0, minutes)
                 print("in memory", json.dumps(memory), file=sys.stderr, flush=True)
     return judge(sizes, memory) | {"sizes": sizes, "memory": memory}
@@ -202,6 +203,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16], help="of the smallest")
     parser.add_argument("--limit", type=float, default=2.0, help="gigabytes of memory")
     parser.add_argument("--minutes", type=float, default=2.0, help="of learning in closed form")
+    parser.add_argument("--alone", action="store_true", help="without the jobs in memory")
     parser.add_argument("--out", type=Path, default=RESULTS / "larger_than_memory.json")
     parser.add_argument("--work", choices=("store", "memory"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -210,7 +212,7 @@ def main() -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (int(args.limit * 1e9),) * 2)
         print(json.dumps(work(args.out, args.work, args.minutes)))
         return
-    found = measure(args.gigabytes, sorted(args.times), args.limit, args.minutes)
+    found = measure(args)
     found |= {"limit_gb": args.limit, "made_with": current_versions()}
     args.out.write_text(json.dumps(found, indent=1) + "\n")
     told = {name: found[name] for name in ("share_of_speed_in_memory", "peak_mb", "growth_of_peak")}
