@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 unexport PYTHONDONTWRITEBYTECODE  # or each process of the tests would compile every module anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit lock near pages bench bench-forecast bench-anomaly bench-streaming clean
+.PHONY: help demo test check audit lock near pages bench bench-forecast bench-anomaly bench-streaming bench-scale clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,9 @@ bench-anomaly: $(VENV)/.bench ## anomaly detection on UCR, NAB and SMAP/MSL; goe
 
 bench-streaming: $(VENV)/.bench ## measure streams beside windows that are encoded anew, and thousands at once
 	$(BIN)/python -m benchmarks.streaming
+
+bench-scale: $(VENV)/.bench ## seconds and memory by steps, channels and series, and beside aeon
+	$(BIN)/python -m benchmarks.scale
 
 clean: ## remove the environment and all caches
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

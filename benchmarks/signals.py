@@ -2,8 +2,9 @@
 
 Each network learns for minutes, with fixed seeds. Beside it stand the same encoder untrained, raw
 values, classical references and, where labels are used, the network from scratch. Steps of pictures
-and sounds were chosen on the parts that are learned from. The network and the second task of text,
-and how films are judged, were chosen on the parts that are held out: those figures flatter.
+and sounds, own levels of sounds, and how segments and next frames of films are learned were chosen
+on the parts that are learned from. The network and the second task of text, and how films are
+judged, were chosen on the parts that are held out: those figures flatter.
 """
 
 import argparse

@@ -9,6 +9,7 @@ import numpy as np
 from selftime.data import scaling
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
+from selftime.encoders.base import Encoder
 from selftime.engine.model import Model
 from selftime.engine.pretrain import with_reference_bank, with_standard_vectors
 from selftime.engine.training.config import Budget, TrainingConfig
@@ -30,22 +31,30 @@ class Learned:
     seconds: float
 
 
-def learn(objective: Objective, series: SeriesSet, steps: int, *, seed: int = 0) -> Learned:
+def learn(
+    objective: Objective,
+    series: SeriesSet,
+    steps: int,
+    *,
+    seed: int = 0,
+    scale: Scaling | None = None,
+) -> Learned:
     """Learn as `selftime.pretrain` does, and keep the objective, which can then be asked."""
-    start, scale = time.perf_counter(), scaling.fit(series)
+    start, scale = time.perf_counter(), scale or scaling.fit(series)
     config = replace(TrainingConfig(), recipe=objective.recipe)
     run = Trainer(objective, series, scale, Budget(amount=steps), config, seed)
     run_training(run)
     run.finish()
     seconds = time.perf_counter() - start
-    encoder = with_standard_vectors(objective.encoder, series, scale, seed).eval()
-    bare = Model(encoder, scale, series.channels, kind=series.kind)
-    return Learned(
-        objective=objective.eval(),
-        model=with_reference_bank(bare, series, seed),
-        scale=scale,
-        seconds=seconds,
-    )
+    model = model_of(objective.encoder, series, scale, seed)
+    return Learned(objective=objective.eval(), model=model, scale=scale, seconds=seconds)
+
+
+def model_of(encoder: Encoder, series: SeriesSet, scale: Scaling, seed: int = 0) -> Model:
+    """Return the model of an encoder as `selftime.pretrain` makes it."""
+    ready = with_standard_vectors(encoder, series, scale, seed).eval()
+    bare = Model(ready, scale, series.channels, kind=series.kind)
+    return with_reference_bank(bare, series, seed)
 
 
 def accuracies(found: Comparison) -> Figures:

@@ -6,9 +6,12 @@ import numpy as np
 
 import selftime as st
 from benchmarks.open_data import root
-from benchmarks.signals_common import Figures, Learned, accuracies, learn, show
+from benchmarks.signals_common import Figures, Learned, accuracies, learn, model_of, show
+from selftime.data.scaling import Scaling, fit_own_level
 from selftime.data.series import SeriesSet
+from selftime.encoders.base import Encoder
 from selftime.encoders.builders import build_encoder
+from selftime.engine.model import Model
 from selftime.objectives.formula import build_objective
 
 STEPS = 500
@@ -27,18 +30,27 @@ def takes_of(series: SeriesSet) -> np.ndarray:
     return np.array([int(name.split(".")[0].split("_")[2]) for name in series.ids])
 
 
-def cpc(series: SeriesSet, encoder: str, seed: int) -> Learned:
+def network(series: SeriesSet, encoder: str, seed: int) -> Encoder:
+    """A network that has learned nothing yet."""
+    length = int(np.median(series.lengths))
+    size = {"channels": series.n_channels, "length": length, "seed": seed}
+    return build_encoder(encoder, kind=series.kind, **size)
+
+
+def cpc(series: SeriesSet, encoder: str, seed: int, scale: Scaling | None = None) -> Learned:
     """A network that has learned what follows in a sound."""
-    body = build_encoder(
-        encoder,
-        kind=series.kind,
-        channels=series.n_channels,
-        length=int(np.median(series.lengths)),
-        seed=seed,
-    )
-    return learn(
-        build_objective("cpc", body, kind=series.kind, seed=seed), series, STEPS, seed=seed
-    )
+    body = network(series, encoder, seed)
+    objective = build_objective("cpc", body, kind=series.kind, seed=seed)
+    return learn(objective, series, STEPS, seed=seed, scale=scale)
+
+
+def of_own_levels(series: SeriesSet, encoder: str, seed: int) -> dict[str, Model]:
+    """Models that read each recording from its own mean in each band, learned and untrained."""
+    scale = fit_own_level(series)
+    return {
+        "selftime, own levels": cpc(series, encoder, seed, scale).model,
+        "untrained, own levels": model_of(network(series, encoder, seed), series, scale, seed),
+    }
 
 
 def beside(series: SeriesSet, train: np.ndarray, encoder: str, seed: int, draws: int) -> Figures:
@@ -46,10 +58,12 @@ def beside(series: SeriesSet, train: np.ndarray, encoder: str, seed: int, draws:
     own, judged = series[train], series[~train]
     learned = cpc(own, encoder, seed)
     closed = st.pretrain(own, objective="spectral", seed=seed, progress=False)
+    models = {"selftime": learned.model, "spectral": closed}
+    if series.kind.name == "sound":
+        models |= of_own_levels(own, encoder, seed)
     found = st.compare(
-        {"selftime": learned.model, "spectral": closed}, own, judged,
-        labels_per_class=(1, 5, "all"), draws=draws, progress=False,
-    )  # fmt: skip
+        models, own, judged, labels_per_class=(1, 5, "all"), draws=draws, progress=False
+    )
     return {"seconds": round(learned.seconds, 1), "accuracy": accuracies(found)}
 
 

@@ -307,10 +307,13 @@ def film_table(found: dict[str, Any]) -> str:
             *(in_points(order[s]["of two orders"]) for s in sources),
         ],
         ["an order told alone, % (chance 50)", *(in_points(order[s]["alone"]) for s in sources)],
-        ["order of three segments, % (chance 17)", *(in_points(segments[s]) for s in sources)],
+        [
+            "order of three segments, frames of 18 × 32, % (chance 17)",
+            *(in_points(segments[s]) for s in sources),
+        ],
         ["forwards or backwards, % (chance 50)", *(in_points(arrow[s]) for s in sources)],
         [
-            "error of the last frame repeated / of the next frame predicted",
+            "error of the last frame repeated / of the next predicted, frames of 18 × 32",
             *(f"{ahead[s]['ratio']:.2f}" for s in sources),
         ],
     ]

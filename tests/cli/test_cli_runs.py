@@ -129,11 +129,11 @@ def test_stop_on_collapse_is_written_down_and_said_again(data, tmp_path):
     assert "--force" not in said and "--json" not in said and "--seed" not in said
 
 
-def test_a_run_that_is_to_stop_on_collapse_is_told_so(order, monkeypatch):
+def test_options_of_a_gradient_run_are_in_its_config(order, monkeypatch):
     heard = []
     monkeypatch.setattr(st, "pretrain", lambda *_, **settings: heard.append(settings["config"]))
-    call(*order, "--stop-on-collapse", "--clip", "0.5")
-    assert heard == [st.TrainingConfig(clip=0.5, on_collapse="stop")]
+    call(*order, "--stop-on-collapse", "--clip", "0.5", "--own-level")
+    assert heard == [st.TrainingConfig(clip=0.5, on_collapse="stop", own_level=True)]
 
 
 @pytest.mark.slow

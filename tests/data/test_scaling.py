@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,19 +22,22 @@ from selftime.data.scaling import (
     Scaling,
     Unscaled,
     fit_channels,
+    fit_own_level,
     from_dict,
     none,
     per_series,
 )
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.data.signals import Images
 from selftime.data.windows import batch_of
 
 KINDS: list[Callable[[SeriesSet], Scaling]] = [
     lambda x: none(),
     lambda x: per_series(),
     fit_channels,
+    fit_own_level,
 ]
-NAMES = ("none", "per_series", "channels")
+NAMES = ("none", "per_series", "channels", "own_level")
 NUMBERS = st.floats(-(2.0**100), 2.0**100, width=32)
 EPS = float(np.finfo(np.float32).eps)
 SERIES = arrays(np.float32, array_shapes(min_dims=3, max_dims=3, max_side=6), elements=NUMBERS)
@@ -113,6 +117,35 @@ def test_fitted_numbers_are_those_of_the_loop(np_rng: np.random.Generator) -> No
         assert scaling.sd[c] == pytest.approx(np.nanstd(x), rel=1e-12)
 
 
+def test_own_levels_are_taken_away_in_the_units_of_all(np_rng: np.random.Generator) -> None:
+    series = gappy(np_rng)
+    scaled = fit_own_level(series).apply(batch_of(series))
+    for c in range(series.n_channels):
+        each = [series.series(i)[c].astype(np.float64) for i in range(len(series))]
+        rest = [x - np.nanmean(x) for x in each]
+        sd = np.nanstd(np.concatenate(rest))
+        for i, (x, y) in enumerate(zip(each, rest, strict=True)):
+            rounding = 4 * EPS * (1 + np.nanmax(np.abs(x)) / sd)
+            own = scaled.values[i, c].numpy()
+            np.testing.assert_allclose(own, np.nan_to_num(y) / sd, 1e-5, rounding)
+
+
+def test_a_level_of_its_own_changes_nothing(np_rng: np.random.Generator) -> None:
+    """So a voice or a room, which adds to logarithms of energy, is not seen."""
+    x = np_rng.normal(size=(5, 2, 30))
+    moved = x + 4 * np_rng.normal(size=(5, 2, 1))
+    plain, other = (SeriesSet.of(each) for each in (x, moved))
+    assert fit_own_level(other).sd == pytest.approx(fit_own_level(plain).sd, rel=1e-5)
+    same = [fit_own_level(plain).apply(batch_of(each)).values for each in (plain, other)]
+    torch.testing.assert_close(*same, rtol=1e-4, atol=1e-5)
+
+
+def test_pixels_and_symbols_have_no_level_of_their_own() -> None:
+    pictures = replace(SeriesSet.of(np.ones((2, 4, 1))), kind=Images(height=2, width=2, patch=2))
+    with pytest.raises(SeriesError, match="got images to count from the mean of each channel"):
+        fit_own_level(pictures)
+
+
 def test_blocks_add_up(np_rng: np.random.Generator) -> None:
     T = 2 * BLOCK_ROWS + 17
     x = (
@@ -139,7 +172,8 @@ def test_constant_channels_come_out_as_zero(
 def test_rounding_noise_counts_as_constant() -> None:
     level = np.float32(1e6)
     noisy = np.array([[level, np.nextafter(level, np.float32(2e6))] * 20])
-    for kind in (per_series(), fit_channels(SeriesSet.of(noisy))):
+    noise = SeriesSet.of(noisy)
+    for kind in (per_series(), fit_channels(noise), fit_own_level(noise)):
         assert (kind.scale_of(batch_of(SeriesSet.of(noisy))).sd == 1).all()
 
 

@@ -11,6 +11,7 @@ from selftime.data.series import SeriesSet
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import BUILDERS
 from selftime.encoders.fixed.quantiles import Quantiles
+from selftime.encoders.wrappers.projected import Standardised
 from selftime.engine import choices
 from selftime.engine.choices import Auto, resolve_objective
 from selftime.engine.defaults import BEST, LONG, TASKS, default_encoder
@@ -106,7 +107,7 @@ def test_copies_that_are_encoded_are_counted(monkeypatch):
 
     monkeypatch.setattr(Encoder, "embed", embed)
     series = SeriesSet.of(np.random.default_rng(0).normal(size=(20, 1, 30)).cumsum(axis=2))
-    body = Quantiles(channels=1, length=30)
+    body = Standardised(encoder=Quantiles(channels=1, length=30))
     learner = Spectral(encoder=body, copies=3, dim=64)
     fit_closed_form(learner, series, scaling.fit_channels(series))
     assert sum(counted) == choices.learning_copies(20, 64, 3)

@@ -180,6 +180,24 @@ def test_a_run_with_held_out_series_goes_on_as_if_it_had_never_stopped(tmp_path)
     assert rest.card["figures"]["step of it"] == whole.card["figures"]["step of it"]
 
 
+@pytest.mark.late
+def test_a_voice_of_its_own_is_not_read_where_levels_tell_nothing(tmp_path):
+    x, config = series_of("sound"), st.TrainingConfig(own_level=True)
+    bands = np.random.default_rng(1).normal(size=x.n_channels)
+    louder = replace(x, steps=(x.steps + bands).astype(np.float32))
+    usual = st.pretrain(x, encoder="gru", budget="2 steps")
+    model = st.load(
+        st.pretrain(x, encoder="gru", budget="2 steps", config=config).save(tmp_path / "model")
+    )
+    assert model.card["settings"]["own level"] == {"value": True, "reason": "given"}
+    np.testing.assert_allclose(model.embed(louder), model.embed(x), atol=1e-3)
+    assert np.abs(usual.embed(louder) - usual.embed(x)).max() > 0.1
+    further = st.pretrain(x, encoder=model, objective="cpc", budget="1 step")
+    assert further.scaling == model.scaling
+    with pytest.raises(ValueError, match="got text to count from the mean of each channel"):
+        st.pretrain(series_of("text"), objective="simclr", budget="1 step", config=config)
+
+
 def test_nothing_is_held_out_of_series_unless_asked():
     x = st.SeriesSet.of(np.random.default_rng(0).normal(size=(20, 1, 30)))
     assert "hold out" not in st.pretrain(x, budget="1 step").card["settings"]

@@ -55,43 +55,47 @@ def objective(dim: int = 6, penalty: float = 0.1, n_copies: int = 7) -> Spectral
 
 
 def fitted(spectral: Spectral, x: Batch) -> Encoder:
-    spectral.prepare(x, dice(2))
-    return spectral.solve(spectral.accumulate(x, dice(3)))
+    return spectral.solve(spectral.prepare(x, dice(2)) + spectral.accumulate(x, dice(3)))
 
 
 def phi(x: Batch) -> np.ndarray:
     return Statistics(channels=2).embed(x).double().numpy()
 
 
-def spread_by_loops(features: np.ndarray, n: int) -> np.ndarray:
-    """S_w: mean over series of the covariance within the n copies of each."""
-    total = np.zeros((features.shape[1], features.shape[1]))
-    for i in range(0, len(features), n):
-        centre = features[i : i + n].sum(axis=0) / n
-        for row in features[i : i + n]:
+def spread_by_loops(groups: list[np.ndarray]) -> np.ndarray:
+    """S_w: the covariance within groups of copies, each (n,d), of one series."""
+    total = np.zeros((groups[0].shape[1], groups[0].shape[1]))
+    for rows in groups:
+        centre = rows.sum(axis=0) / len(rows)
+        for row in rows:
             total += np.outer(row - centre, row - centre)
-    return total / (len(features) - len(features) // n)
+    return total / sum(len(rows) - 1 for rows in groups)
+
+
+def copies_by_series(s: Spectral, x: Batch) -> list[tuple[int, Batch]]:
+    """How many copies of each series fix the basis, and those; then the same of the pass."""
+    n = max(round(s.dim / len(x.values)), 1)
+    return [(k, copies(x, k, s.view, dice(i))) for k, i in ((n, 2), (s.copies, 3))]
 
 
 def learned_by_loops(s: Spectral, x: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centre, map and variances of the directions, straight from the definition."""
-    centre = phi(x).mean(axis=0)
-    n = min(max(s.dim * 3 // 2 // len(x.values), 1), s.copies)
-    sample = phi(copies(x, n, s.view, dice(2))) - centre
-    P = np.linalg.svd(sample, full_matrices=False)[2][: s.dim].T
-    seen = (phi(copies(x, s.copies, s.view, dice(3))) - centre) @ P
-    e, Q = np.linalg.eigh(spread_by_loops(seen, s.copies))
+    made = copies_by_series(s, x)
+    centre = phi(made[0][1]).mean(axis=0)
+    P = np.linalg.svd(phi(made[0][1]) - centre, full_matrices=False)[2][: s.dim].T
+    groups = [g for n, seen in made for g in ((phi(seen) - centre) @ P).reshape(-1, n, P.shape[1])]
+    e, Q = np.linalg.eigh(spread_by_loops(groups))
     return centre, P @ Q / np.sqrt(e + s.penalty * e.mean()), e
 
 
-@pytest.mark.parametrize("dim", [1, 4, 9])
+@pytest.mark.parametrize("dim", [1, 4, 18])
 @pytest.mark.parametrize("penalty", [0.01, 1.0])
 def test_equals_plain_loops_from_the_definition(dim, penalty):
     s, x, new = objective(dim, penalty), walks(9), walks(12, seed=5)
     got = map_of(fitted(s, x)).embed(new).double().numpy()
     centre, W, _ = learned_by_loops(s, x)
     wanted = (phi(new) - centre) @ W
-    assert got.shape == (12, dim)
+    assert got.shape == (12, min(dim, 10))
     scale = np.abs(wanted @ wanted.T).max()  # the sign of each direction is free, products are not
     np.testing.assert_allclose(got @ got.T, wanted @ wanted.T, atol=1e-4 * scale)
 
@@ -100,16 +104,18 @@ def test_copies_spread_as_the_definition_promises():
     """Covariance of the embedding within copies is diag(e / (e + λ · mean e))."""
     s, x = objective(dim=8, penalty=0.2), walks(9)
     learned = map_of(fitted(s, x))
-    seen = learned.embed(copies(x, s.copies, s.view, dice(3))).double().numpy()
+    groups = []
+    for n, seen in copies_by_series(s, x):
+        groups += list(learned.embed(seen).double().numpy().reshape(len(x.values), n, -1))
     e = learned_by_loops(s, x)[2]
     wanted = np.diag(e / (e + s.penalty * e.mean()))
-    np.testing.assert_allclose(spread_by_loops(seen, s.copies), wanted, atol=1e-3)
+    np.testing.assert_allclose(spread_by_loops(groups), wanted, atol=1e-3)
 
 
 def test_a_large_penalty_leaves_principal_components():
     s, x = objective(dim=5, penalty=1e6), walks(9)
     got = map_of(fitted(s, x)).embed(x).double().numpy()
-    projected = (phi(x) - phi(x).mean(axis=0)) @ s.basis.double().numpy()
+    projected = (phi(x) - s.centre.double().numpy()) @ s.basis.double().numpy()
     ratio = np.linalg.norm(got) / np.linalg.norm(projected)
     np.testing.assert_allclose(got @ got.T, ratio**2 * projected @ projected.T, atol=1e-5)
 

@@ -6,9 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from training_material import advanced, training_of
 
+from selftime.engine.pretrain import pretrain
 from selftime.engine.training import checkpoint
 from selftime.engine.training.loop import Stopped, run_training
 from selftime.engine.training.trainer import Trainer
@@ -54,6 +56,13 @@ def stopped_and_taken_up(folder: Path) -> dict:
     return {"told": told, "begun": begun, "weights": weights.tolist()}
 
 
+def products_of_vectors() -> list[list[float]]:
+    """What the closed form learns from batches that processes share out: vectors times vectors."""
+    x = np.random.default_rng(0).normal(size=(200, 24)).cumsum(axis=1)
+    vectors = pretrain(x, encoder="quantiles", progress=False).embed(x[:20], progress=False)
+    return (vectors @ vectors.T).tolist()
+
+
 def main(folder: Path) -> None:
     """Everything, written to a file a process."""
     torch.set_num_threads(1)
@@ -63,6 +72,7 @@ def main(folder: Path) -> None:
         "simclr": losses_of("simclr"),
         "two batches a step": losses_of("simclr", 10, accumulate=2),
         "stopped": stopped_and_taken_up(folder / "checkpoints"),
+        "closed form": products_of_vectors(),
     }
     made["rank"], made["world"] = ranks_of(training_of("simclr"))
     (folder / f"{made['rank']}.json").write_text(json.dumps(made))

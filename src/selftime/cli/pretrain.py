@@ -42,6 +42,10 @@ HoldOutOption = Annotated[
         "--hold-out", help="Gradient runs: share of the series that is judged on; 0.1 of texts."
     ),
 ]
+OwnLevelOption = Annotated[
+    bool,
+    typer.Option("--own-level", help="Gradient runs: each series from its own mean, as of voices."),
+]
 TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
@@ -69,6 +73,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     clip: ClipOption = None,
     stop_on_collapse: StopOnCollapseOption = False,
     hold_out: HoldOutOption = None,
+    own_level: OwnLevelOption = False,
     track: TrackOption = [],  # noqa: B006
     dim: DimOption = None,
     seed: options.SeedOption = 0,
@@ -105,7 +110,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         objective=st.Auto(task=task) if objective == "auto" else objective,
         encoder=encoder,
         budget=budget,
-        config=config_of(precision, accumulate, clip, stop_on_collapse, hold_out),
+        config=config_of(precision, accumulate, clip, stop_on_collapse, hold_out, own_level),
         run=run,
         dim=dim,
         seed=seed,
@@ -124,6 +129,7 @@ def config_of(
     clip: float | None,
     stops: bool,
     hold_out: float | None,
+    own_level: bool,
 ) -> "TrainingConfig | None":
     """Make the config of a gradient run; None where nothing was asked for."""
     import selftime as st
@@ -134,6 +140,7 @@ def config_of(
         clip=clip,
         on_collapse="stop" if stops else "warn",
         hold_out=hold_out,
+        own_level=own_level,
     )
     return None if config == st.TrainingConfig() else config
 

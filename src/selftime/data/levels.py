@@ -58,6 +58,18 @@ def levels_of(series: SeriesSet) -> Float64[np.ndarray, "N C"]:
     return medians if series.origin is None else medians + series.origin
 
 
+def from_own_means(series: SeriesSet) -> SeriesSet:
+    """Return the same series, every channel of each counted from the mean of what was observed."""
+    steps = np.empty_like(series.steps)
+    for i in range(len(series)):
+        rows = slice(series.offsets[i], series.offsets[i + 1])
+        values = series.steps[rows].astype(np.float64)
+        seen = np.full(values.shape, True) if series.observed is None else series.observed[rows]
+        mean = values.sum(axis=0, where=seen) / seen.sum(axis=0).clip(min=1)
+        steps[rows] = np.where(seen, (values - mean).clip(-_MOST, _MOST), 0.0)
+    return replace(series, steps=steps, origin=None)
+
+
 def measure_from(series: SeriesSet, origin: Float64[np.ndarray, "C"] | None) -> SeriesSet:
     """Return the same series with steps counted from an origin (NaN: from each one's own level)."""
     if series.origin is None and origin is None:

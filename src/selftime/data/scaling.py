@@ -6,7 +6,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
-from selftime.data.levels import bounds_of, common_origin, measure_from
+from selftime.data.levels import bounds_of, common_origin, from_own_means, measure_from
 from selftime.data.memory import release, row_blocks
 from selftime.data.records import unpack
 from selftime.data.series import SeriesError, SeriesSet
+from selftime.door import option
 from selftime.settings import settings_of
 
 _FLAT = 1e-6
@@ -66,6 +67,9 @@ class Scaling(ABC):
     again, within the rounding of 32-bit numbers.
     """
 
+    whole: ClassVar[bool] = False
+    """True where the scale of a series is known once all of its steps are."""
+
     def measure(self, series: SeriesSet) -> SeriesSet:
         """Return series whose steps are counted from the level that this scaling counts from."""
         return measure_from(series, None)
@@ -107,6 +111,8 @@ class Unscaled(Scaling):
 @dataclass(frozen=True)
 class PerSeries(Scaling):
     """Each series and channel by its own mean and standard deviation."""
+
+    whole: ClassVar[bool] = True
 
     def measure(self, series: SeriesSet) -> SeriesSet:
         """Return the series as they are: each is counted from its own level anyway."""
@@ -192,6 +198,33 @@ class PerChannel(Scaling):
 
 
 @dataclass(frozen=True)
+class OwnLevel(Scaling):
+    """Each series and channel from its own mean, in units that are the same for all series.
+
+    Of logarithms of energy this is cepstral mean subtraction (Atal 1974, *Effectiveness of linear
+    prediction characteristics of the speech wave*; Furui 1981): what a voice, a microphone or a
+    room multiplies each band by is taken away, and how much each band changes is left. ``sd`` holds
+    a number per channel, in the units of the data, fitted by :func:`fit_own_level`.
+    """
+
+    whole: ClassVar[bool] = True
+    sd: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        PerChannel((0.0,) * len(self.sd), self.sd)  # checks them
+
+    def measure(self, series: SeriesSet) -> SeriesSet:
+        """Return the series as they are: each is counted from its own level anyway."""
+        return series
+
+    def scale_of(self, batch: Batch) -> Scale:
+        """Return the mean over the observed steps, 0 where there are none, and the units."""
+        own = PerSeries().scale_of(batch)
+        units = PerChannel((0.0,) * len(self.sd), self.sd).scale_of(batch).sd
+        return Scale(own.mean, units.expand_as(own.mean))
+
+
+@dataclass(frozen=True)
 class Together(Scaling):
     """All series and channels by the same two numbers, fitted by :func:`fit_together`.
 
@@ -224,6 +257,7 @@ SCALINGS: dict[str, type[Scaling]] = {
     "per_series": PerSeries,
     "channels": PerChannel,
     "together": Together,
+    "own_level": OwnLevel,
 }
 """The kinds that a stored model may name."""
 
@@ -243,6 +277,22 @@ def fit(series: SeriesSet) -> Scaling:
     if series.kind.scaled == "none":
         return none()
     return fit_together(series) if series.kind.scaled == "together" else fit_channels(series)
+
+
+def fit_own_level(series: SeriesSet) -> OwnLevel:
+    """Fit the deviation of each channel around each series' own mean, on the training part.
+
+    Raises:
+        SeriesError: symbols, or pixels, whose means are the picture.
+    """
+    if series.kind.scaled != "channels":
+        raise SeriesError(
+            f"got {series.kind.name} to count from the mean of each channel, wanted measurements, "
+            f"sound or wave: leave {option('own_level', True)} out"
+        )
+    sd = np.array(fit_channels(from_own_means(series)).sd)
+    sd[sd <= _FLAT * np.abs(fit_channels(series).mean)] = 1.0
+    return OwnLevel(tuple(sd.tolist()))
 
 
 def fit_together(series: SeriesSet) -> Together:

@@ -138,10 +138,10 @@ def masked_mean(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
 
 
 def check_least(encoder: Encoder, least: Mapping[str, int]) -> None:
-    """Raise a ValueError where a setting of an encoder is too small."""
+    """Raise a ValueError where a setting of an encoder, unless it is None, is too small."""
     for name, smallest in least.items():
-        if getattr(encoder, name) < smallest:
-            got = getattr(encoder, name)
+        got = getattr(encoder, name)
+        if got is not None and got < smallest:
             raise ValueError(f"got {name}={got}, wanted at least {smallest}: raise it")
 
 

@@ -213,6 +213,8 @@ def resolve_training(
         why = "small networks soon know a text by heart: the weights that read others best are kept"
     if share:
         settings["hold_out"] = Choice(share, why)
+    if given.own_level:
+        settings["own_level"] = Choice(True, "given")
     if layer := layer_for(learner, series.kind):
         settings["layer"] = layer
     choices |= {name.replace("_", " "): choice for name, choice in settings.items()}
@@ -227,7 +229,8 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
     beside, choices["beside"] = resolve_beside(series, encoder)
     why_dim = "at most: models stay small, and a search quick, at no loss measured"
     choices["dim"] = Choice(dim or WIDTH, "given" if dim else why_dim)
-    dim, copies = dim or WIDTH, copies_for(len(series), len(series.steps))
+    dim = dim or WIDTH
+    copies = copies_for(len(series), len(series.steps), dim)
     why = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
     if OBJECTIVES[name] is not Spectral:
         choices["copies"] = Choice(copies, why)
@@ -271,7 +274,7 @@ def learning_copies(n: int, dim: int, copies: int) -> int:
     Those of a sample fix statistics and the basis; then all of each series pass by.
     """
     sample = min(n, SAMPLE_SIZE)
-    return sample * (1 + basis_copies(dim, sample, copies)) + n * copies
+    return sample * (1 + basis_copies(dim, sample)) + n * copies
 
 
 def time_note(seconds: float) -> list[str]:
@@ -318,21 +321,20 @@ def resolve_beside(series: SeriesSet, encoder: Start) -> tuple[Encoder | None, C
     """Return the features beside the learned part: quantiles, unless an encoder makes that void."""
     if isinstance(encoder, Encoder) or encoder == "quantiles":
         return None, Choice("nothing", "an encoder was given: it is used alone")
-    if series.n_channels > _MOST_BESIDE:
-        return None, Choice("nothing", f"{series.n_channels:,} channels: quantiles take too long")
     length = int(np.median(series.lengths))
     why = "convolutions do not see the distribution of values, and views do not change it"
     made = BUILDERS["quantiles"](channels=series.n_channels, length=length)
     return made, Choice("quantiles", why)
 
 
-_MOST_BESIDE = 1000
-"""Channels, such as the pixels of a frame, of which quantiles would be wide and slow."""
+def copies_for(n: int, steps: int, dim: int) -> int:
+    """Return the augmented copies of each of ``n`` series of ``steps`` timepoints in all.
 
-
-def copies_for(n: int, steps: int) -> int:
-    """Return the augmented copies of each of ``n`` series of ``steps`` timepoints in all."""
-    return int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
+    Those that fix the basis are of them where every series has two such copies or more.
+    """
+    basis = basis_copies(dim, n)
+    wanted = int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
+    return wanted if basis == 1 else max(wanted - basis, 2)
 
 
 def check_trainable(learner: Objective) -> None:

@@ -34,7 +34,13 @@ from selftime.engine.monitoring.monitors import monitor_of
 from selftime.engine.solve import fit_closed_form, generator, sample_of
 from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint
-from selftime.engine.training.config import Budget, Choice, TrainingConfig, parse_budget
+from selftime.engine.training.config import (
+    Budget,
+    Choice,
+    TrainingConfig,
+    check_config,
+    parse_budget,
+)
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
 from selftime.engine.training.run_folder import (
@@ -123,7 +129,7 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     """Learn a model while nobody else writes the folder of the run."""
     given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
     before = encoder if isinstance(encoder, Model) else None
-    scale = before.scaling if before else scaling.fit(given)
+    scale = before.scaling if before else fit_scaling(given, config)
     series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed, dim)
     card = card_of(given, choices, count_wild(series, scale))
@@ -155,6 +161,13 @@ def _pretrain(  # noqa: PLR0913 - as the front door
         record = run_record(card, command="pretrain", source=series.source)
         write_run(kept, model, record, guesses, at_once=isinstance(learner, ClosedForm))
     return model
+
+
+def fit_scaling(series: SeriesSet, config: TrainingConfig | None) -> Scaling:
+    """Fit the scaling that suits what series are, or the one that a config asks for."""
+    check_config(config)
+    asked = config is not None and config.own_level
+    return scaling.fit_own_level(series) if asked else scaling.fit(series)
 
 
 def trainer_of(  # noqa: PLR0913 - all that a run depends on

@@ -1,9 +1,11 @@
 """The closed-form pass over all series, and the samples and random generators of every run."""
 
+import os
 import time
 
 import numpy as np
 import torch
+from accelerate.state import PartialState
 from torch import Generator
 
 from selftime.data.scaling import Scaling
@@ -12,6 +14,7 @@ from selftime.data.windows import batch_of, batches
 from selftime.door import tell
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import ClosedForm
+from selftime.objectives.distributed import place
 from selftime.progress import Progress, silent
 
 SAMPLE_SIZE = 1500
@@ -43,22 +46,33 @@ def fit_closed_form(  # noqa: PLR0913 - all that a pass depends on
 ) -> Encoder:
     """Learn an encoder from unlabelled series in one pass: add moments, then solve.
 
-    Memory is bounded by the features of :data:`SAMPLE_SIZE` series and of the copies of one batch,
-    not by the number of series. Batches can be given to any number of workers: randomness
-    belongs to the batch and moments add. A pass that is not done at ``until``, a time of
+    Processes that `accelerate launch` or `torchrun` started share out the batches, and all learn
+    the same encoder, that of a single one within rounding: randomness belongs to the batch, and
+    moments add. Memory is bounded by the features of :data:`SAMPLE_SIZE` series and of the copies
+    of one batch, not by the number of series. A pass that is not done at ``until``, a time of
     ``time.perf_counter``, ends there, after at least one batch of series in random order.
     """
     first = batch_of(series, sample_of(len(series), seed))
-    objective.prepare(scaling.apply(first), generator(seed, 0))
-    moments = None
+    rank, world = join_processes()
+    moments = objective.prepare(scaling.apply(first), generator(seed, 0))
+    if rank > 0:  # all have made the same copies of the sample, which count once
+        moments = moments.emptied()
     order = None if until is None else np.random.default_rng([seed, 2]).permutation(len(series))
     for part, batch in enumerate(batches(series, size=batch_size, order=order), start=1):
-        new = objective.accumulate(scaling.apply(batch), generator(seed, part))
-        moments = moments + new if moments else new
+        if part % world != rank:
+            continue
+        moments = moments + objective.accumulate(scaling.apply(batch), generator(seed, part))
         done = min(part * batch_size, len(series))
         progress("learning", done, len(series))
         if until is not None and done < len(series) and time.perf_counter() > until:
             tell([f"learned from {done:,} of {len(series):,} series within the budget"])
             break
-    assert moments is not None  # a SeriesSet holds at least one series
-    return objective.solve(moments)
+    return objective.solve(moments.over_processes())
+
+
+def join_processes() -> tuple[int, int]:
+    """Return the number of this process, and how many a launcher started; let them meet if so."""
+    launched = {"RANK", "MASTER_ADDR"} <= os.environ.keys()
+    if launched and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        PartialState(cpu=not torch.cuda.is_available())
+    return place()

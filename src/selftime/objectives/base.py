@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from jaxtyping import Float, Float64
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
 from selftime.door import option
 from selftime.encoders.base import Encoder
+from selftime.objectives.distributed import summed
 from selftime.settings import describe
 from selftime.shapes import Embedding, Observed, Values
 
@@ -137,6 +139,17 @@ class Moments:
             self.within + other.within,
         )
 
+    def emptied(self) -> "Moments":
+        """Return sums of nothing."""
+        nothing = map(torch.zeros_like, (self.total, self.outer, self.within))
+        return Moments(0, 0, *nothing)
+
+    def over_processes(self) -> "Moments":
+        """Return the sums over all processes of a run, each of which has seen its own series."""
+        counts = torch.tensor([self.series, self.copies])
+        series, copies = summed(counts).tolist()
+        return Moments(series, copies, *map(summed, (self.total, self.outer, self.within)))
+
 
 class ClosedForm(ABC):
     """Base of methods that learn by one pass and one solve; ``suits`` says when to take each."""
@@ -150,8 +163,11 @@ class ClosedForm(ABC):
         return describe(self)
 
     @abstractmethod
-    def prepare(self, sample: Batch, rng: Generator) -> None:
-        """Fix from a sample of series everything that must be the same for all batches."""
+    def prepare(self, sample: Batch, rng: Generator) -> Moments:
+        """Fix from a sample of series everything that must be the same for all batches.
+
+        Returns the sums of the copies that were made of it, to which those of batches are added.
+        """
 
     @abstractmethod
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:

@@ -32,15 +32,31 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
     is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
     ``encode`` works on each row by itself; ``beside`` are tensors with one row per series.
     """
-    several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-    if _ALONE.get() or not several:
+    rank, world = place()
+    if _ALONE.get() or world == 1:
         return encode(x, *beside)
-    B, world, rank = len(x.values), dist.get_world_size(), dist.get_rank()
+    B = len(x.values)
     share = -(-B // world)  # rounded up; the last shares repeat the last series
     rows = torch.arange(rank * share, (rank + 1) * share, device=x.values.device).clamp(max=B - 1)
     own = encode(Batch(x.values[rows], x.observed[rows]), *(part[rows] for part in beside))
     whole: Tensor = Gathered.apply(own)  # type: ignore[no-untyped-call]
     return whole[:B]
+
+
+def place() -> tuple[int, int]:
+    """Return the number of this process, from 0, and how many there are."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def summed(own: Tensor) -> Tensor:
+    """Return the sum of what all processes have, added up in their order; the same in each."""
+    if place()[1] == 1:
+        return own
+    parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, own.contiguous())
+    return torch.stack(parts).sum(dim=0)
 
 
 class Gathered(torch.autograd.Function):

@@ -183,6 +183,31 @@ def test_another_number_of_channels_is_refused() -> None:
         Quantiles(channels=3, length=8).embed(ragged())
 
 
+def test_many_channels_are_mixed_into_few() -> None:
+    x = ragged(channels=7)
+    encoder = Quantiles(channels=7, length=40, most_channels=3, seed=2)
+    mixed = torch.einsum("mc,bct->bmt", encoder.mixing, x.filled())
+    within = torch.arange(mixed.shape[2]) < x.lengths[:, None, None]
+    plain = Quantiles(channels=3, length=40).embed(Batch(mixed, within.expand_as(mixed)))
+    assert encoder.dim == plain.shape[1]
+    torch.testing.assert_close(encoder.embed(x), plain, rtol=1e-5, atol=1e-4)
+    lengths = Quantiles(channels=4000, length=8, most_channels=50).mixing.square().sum(dim=1)
+    assert abs(lengths.mean() - 1) < 0.02
+
+
+def test_a_few_channels_stay_apart() -> None:
+    x = ragged(channels=3)
+    apart, roomy = (Quantiles(channels=3, length=40, most_channels=m) for m in (None, 3))
+    assert apart.mixing is roomy.mixing is None
+    assert torch.equal(apart.embed(x), roomy.embed(x))
+
+
+def test_the_seed_draws_the_mixing() -> None:
+    a, b, c = (Quantiles(channels=5, length=8, most_channels=2, seed=s).mixing for s in (0, 0, 1))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
 def test_repr_shows_the_settings() -> None:
-    wanted = "Quantiles(channels=2, length=8, depth=3, divisor=4)"
+    wanted = "Quantiles(channels=2, length=8, depth=3, divisor=4, most_channels=None, seed=0)"
     assert wanted in repr(Quantiles(channels=2, length=8, depth=3))

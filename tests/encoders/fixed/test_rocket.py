@@ -136,7 +136,7 @@ def test_thresholds_before_data_are_those_of_white_noise(rng):
 def test_sizes_are_those_of_the_papers():
     assert minirocket(channels=1, length=100).dim == 9_996  # 2021, section 3.1
     assert multirocket(channels=1, length=100).dim == 49_728  # 2022, section 3
-    assert rocket(channels=1, length=100).dim == 9_996 + 4 * 64 * 8 * 2
+    assert rocket(channels=1, length=100).dim == 84 * 59 + 4 * 32 * 8 * 2
 
 
 @pytest.mark.parametrize("length", [1, 2, 9, 10, 100, 5000])

@@ -10,11 +10,11 @@ from test_rocket import ragged
 from selftime.encoders.fixed.hydra import Hydra, random_kernels, random_members
 
 
-def plain_group(x, weights, dilation):
-    """Credits of the greatest and counts of the least response, by kernel, at every step."""
+def plain_group(x, weights, dilation, stride):
+    """Credits of the greatest and counts of the least response, by kernel, at every nth step."""
     T, K = len(x), len(weights)
     soft, hard = [0.0] * K, [0.0] * K
-    for t in range(T):
+    for t in range(0, T, stride):
         responses = []
         for k in range(K):
             total = 0.0
@@ -33,22 +33,34 @@ def plain_hydra(encoder, series):
     T, found = series.shape[1], []
     changes = np.diff(series) if T > 1 else np.zeros_like(series)
     for i, own in enumerate((series, changes)):
-        scale = max(encoder.length - i, 1) / max(T - i, 1)
+        steps = max(T - i, 1)
+        stride = max(steps // encoder.most_steps, 1) if encoder.most_steps else 1
+        scale = max(encoder.length - i, 1) / len(range(0, steps, stride))
         for e, dilation in enumerate(encoder.dilations):
             for g in range(encoder.groups // 2):
                 x = own[encoder.members[i, e, g].tolist()].sum(axis=0)
-                counts = plain_group(x, encoder.weights[i, e, g].double().tolist(), dilation)
+                counts = plain_group(
+                    x, encoder.weights[i, e, g].double().tolist(), dilation, stride
+                )
                 found += [math.sqrt(max(v, 0.0) * scale) for half in counts for v in half]
     return found
 
 
 @pytest.mark.parametrize(
-    ("lengths", "channels", "missing"),
-    [([40, 40], 1, 0.0), ([40, 17, 33], 1, 0.2), ([24, 19], 5, 0.1), ([5, 1, 2], 1, 0.0)],
-    ids=["equal", "ragged, missing", "several channels", "short"],
+    ("lengths", "channels", "missing", "settings"),
+    [
+        ([40, 40], 1, 0.0, {}),
+        ([40, 17, 33], 1, 0.2, {"kernels": 5}),
+        ([24, 19], 5, 0.1, {"kernels": 1}),
+        ([5, 1, 2], 1, 0.0, {}),
+        ([300, 270], 1, 0.0, {"groups": 2}),
+        ([90, 45, 19], 1, 0.1, {"most_steps": 10}),
+        ([90, 45, 19], 5, 0.1, {"most_steps": 10}),
+    ],
+    ids=["equal", "missing", "several channels", "short", "blocks", "long", "long, channels"],
 )
-def test_features_equal_plain_loops(rng, lengths, channels, missing):
-    encoder = Hydra(channels=channels, length=40, groups=6, kernels=4)
+def test_features_equal_plain_loops(rng, lengths, channels, missing, settings):
+    encoder = Hydra(**{"channels": channels, "length": 40, "groups": 6, "kernels": 4} | settings)
     x = ragged(rng, lengths, channels, missing)
     filled = x.filled().double().numpy()
     wanted = [plain_hydra(encoder, s[:, :n]) for s, n in zip(filled, x.lengths, strict=True)]
@@ -102,6 +114,7 @@ def test_dilations_are_powers_of_two_that_fit():
         ({"kernels": 0}, "got kernels=0, wanted at least 1: raise it"),
         ({"channels": 0}, "got channels=0, wanted at least 1: raise it"),
         ({"length": 0}, "got length=0, wanted at least 1: raise it"),
+        ({"most_steps": 0}, "got most_steps=0, wanted at least 1: raise it"),
     ],
 )
 def test_bad_settings_are_told(settings, text):

@@ -15,6 +15,9 @@ KINDS = {
         channels=channels, length=60, features=84 * 40, poolings=POOLINGS, differences=True
     ),
     "Hydra": lambda channels: Hydra(channels=channels, length=60, groups=8, kernels=8),
+    "Hydra, long": lambda channels: Hydra(
+        channels=channels, length=60, groups=8, kernels=8, most_steps=14
+    ),
 }
 INPUTS = {
     "equal": ([60] * 5, 1, 0.0),
@@ -60,10 +63,12 @@ def hydra_twin(encoder, x):
     for i, (values, steps) in enumerate(
         [(series, lengths), rocket_torch.differences(series, lengths)]
     ):
+        strides = rocket_torch.strides_for(steps, encoder.most_steps)
         counts = hydra_on_device(
-            values, steps, encoder.dilations, encoder.weights[i], encoder.members[i]
+            values, steps, strides, encoder.dilations, encoder.weights[i], encoder.members[i]
         )
-        scaled = counts.flatten(1) * ((encoder.length - i) / steps)[:, None]
+        seen = rocket_torch.steps_at(steps, strides)
+        scaled = counts.flatten(1) * ((encoder.length - i) / seen)[:, None]
         parts.append(scaled.clamp(min=0).sqrt())
     return torch.cat(parts, dim=1)
 

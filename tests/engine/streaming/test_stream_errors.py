@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 import torch
-from stream_material import model_of, per_series, rocket
+from stream_material import model_of, rocket
 
 import selftime
+from selftime.data.scaling import OwnLevel, PerSeries
 from selftime.encoders.base import Joined
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.patching import PatchEmbedder
@@ -66,9 +67,12 @@ def test_encoders_that_cannot_be_streamed_can_be_with_a_window(encoder, reason):
     assert np.isfinite(model.stream(window=8).update(np.ones((1, 11)))).all()
 
 
-def test_scaling_per_series():
+@pytest.mark.parametrize("scaling", [PerSeries(), OwnLevel((2.0,))], ids=["all", "level"])
+def test_scaling_per_series(scaling):
+    model = model_of("dilated", 1, scaling)
     with pytest.raises(selftime.StreamError) as error:
-        per_series("dilated").stream()
+        model.stream()
+    assert np.isfinite(model.stream(window=8).update(np.ones((1, 11)))).all()
     said = "the model scales each series by all of its values, also those to come: "
     assert str(error.value) == said + INSTEAD
 

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 import selftime
 from selftime.cli import app
+from selftime.encoders.networks.recurrent import GRU
+from selftime.objectives.registry import OBJECTIVES
 from selftime.tasks.anomaly.detection import DetectionList
 
 
@@ -41,6 +43,19 @@ def test_a_model_is_given_values_in_its_own_units():
         rows = (level + noisy(1200, 3)).reshape(30, 40)
         model = selftime.pretrain(rows, encoder="quantiles")
         found.append(selftime.detect((level + x)[None], model=model).scores)
+    np.testing.assert_allclose(found[1], found[0], rtol=0.05, atol=0.05)
+
+
+@pytest.mark.late
+def test_a_model_of_own_levels_is_given_values_in_its_own_units():
+    x, config = noisy(900, 2), selftime.TrainingConfig(own_level=True)
+    x[700:720] = 0
+    found = []
+    for size in (1.0, 1e3):
+        rows, small = size * noisy(1200, 3).reshape(30, 40), GRU(channels=1, hidden=4)
+        learner = OBJECTIVES["simclr"](encoder=small)
+        model = selftime.pretrain(rows, objective=learner, budget="2 steps", config=config)
+        found.append(selftime.detect((size * x)[None], model=model).scores)
     np.testing.assert_allclose(found[1], found[0], rtol=0.05, atol=0.05)
 
 

@@ -16,7 +16,15 @@ from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import hydra_numba
 from selftime.encoders.fixed.compiling_numba import parallel_over_series
-from selftime.encoders.fixed.rocket_torch import CELLS, centred_shifts, differences, sum_channels
+from selftime.encoders.fixed.rocket_torch import (
+    CELLS,
+    centred_shifts,
+    differences,
+    every,
+    steps_at,
+    strides_for,
+    sum_channels,
+)
 from selftime.shapes import Embedding, Lengths, Tokens, Values
 
 
@@ -36,6 +44,8 @@ class Hydra(Encoder):
         length: reference length, which sets the dilations; other lengths can be encoded.
         groups: of kernels at each dilation; even; 64 in section 3.2.
         kernels: in each group; 8 in section 3.2.
+        most_steps: a series of 2 S steps or more is looked at every second step, of 3 S every
+            third, …; None looks at all of them.
         seed: draws the weights and the channels that are summed.
 
     Attributes:
@@ -48,13 +58,20 @@ class Hydra(Encoder):
     weights: Tensor
     members: Tensor
 
-    def __init__(
-        self, *, channels: int, length: int, groups: int = 64, kernels: int = 8, seed: int = 0
+    def __init__(  # noqa: PLR0913 - six and self
+        self,
+        *,
+        channels: int,
+        length: int,
+        groups: int = 64,
+        kernels: int = 8,
+        most_steps: int | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.channels, self.length, self.groups = channels, length, groups
-        self.kernels, self.seed = kernels, seed
-        check_least(self, {"channels": 1, "length": 1, "groups": 2, "kernels": 1})
+        self.kernels, self.most_steps, self.seed = kernels, most_steps, seed
+        check_least(self, {"channels": 1, "length": 1, "groups": 2, "kernels": 1, "most_steps": 1})
         if groups % 2:
             raise ValueError(
                 f"got groups={groups}, wanted an even number, half of them read differences: "
@@ -77,26 +94,38 @@ class Hydra(Encoder):
         return torch.cat([whole, changes], dim=1)[:, None]
 
     def _features(self, i: int, series: Values, lengths: Lengths, reference: int) -> Embedding:
-        if series.device.type == "cpu":
-            counted = self._on_cpu(i, series, lengths)
-        else:
-            plan = self.dilations, self.weights[i], self.members[i]
-            counted = hydra_on_device(series, lengths, *plan)
-        scaled = counted.flatten(1) * (reference / lengths.float())[:, None]
-        return scaled.clamp(min=0).sqrt()
+        strides = strides_for(lengths, self.most_steps)
+        counts_of = self._on_cpu if series.device.type == "cpu" else self._on_device
+        counted = counts_of(i, series, lengths, strides)
+        share = reference / steps_at(lengths, strides).float()
+        return (counted.flatten(1) * share[:, None]).clamp(min=0).sqrt()
 
-    def _on_cpu(self, i: int, series: Values, lengths: Lengths) -> Float[Tensor, "B E G 2 K"]:
+    def _on_device(
+        self, i: int, series: Values, lengths: Lengths, strides: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B E G 2 K"]:
+        plan = self.dilations, self.weights[i], self.members[i]
+        return hydra_on_device(series, lengths, strides, *plan)
+
+    def _on_cpu(
+        self, i: int, series: Values, lengths: Lengths, strides: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B E G 2 K"]:
         E, G, K, _ = self.weights[i].shape
         out = torch.empty(len(series), E, G, 2, K)
-        parallel_over_series(
-            hydra_numba.hydra_on_cpu,
-            len(series),
-            series.contiguous().numpy(),
-            lengths.numpy(),
-            (np.array(self.dilations), self.weights[i].numpy(), self.members[i].numpy()),
-            out.numpy(),
+        plan = (
+            np.array(self.dilations),
+            up_to_whole(self.weights[i], hydra_numba.ABREAST).numpy(),
+            self.members[i].numpy(),
         )
+        rows = series.contiguous().numpy()
+        steps = lengths.numpy(), strides.numpy()
+        parallel_over_series(hydra_numba.hydra_on_cpu, len(rows), rows, *steps, plan, out.numpy())
         return out
+
+
+def up_to_whole(weights: Float[Tensor, "E G K 9"], many: int) -> Float[Tensor, "E G _ 9"]:
+    """Weights with copies of the first kernel, which never beat it, up to a multiple."""
+    missing = -weights.shape[2] % many
+    return torch.cat([weights, weights[:, :, :1].expand(-1, -1, missing, -1)], dim=2).contiguous()
 
 
 def random_kernels(shape: tuple[int, ...], rng: Generator) -> Float[Tensor, "..."]:
@@ -112,9 +141,10 @@ def random_members(shape: tuple[int, ...], channels: int, rng: Generator) -> Ten
     return torch.rand(*shape, channels, generator=rng).argsort(dim=-1)[..., :count].contiguous()
 
 
-def hydra_on_device(
+def hydra_on_device(  # noqa: PLR0913 - all that counts depend on
     series: Values,
     lengths: Lengths,
+    strides: Int[Tensor, "B"],
     dilations: Sequence[int],
     weights: Float[Tensor, "E G K 9"],
     members: Int[Tensor, "E G M"],
@@ -123,25 +153,29 @@ def hydra_on_device(
     _, G, K, _ = weights.shape
     chunk = max(1, CELLS // (G * (2 * K + 9) * series.shape[2]))
     plans = list(zip(dilations, weights, members, strict=True))
-    parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
-    return torch.cat([torch.stack([counts(x, n, *p) for p in plans], dim=1) for x, n in parts])
+    parts = zip(*(torch.split(part, chunk) for part in (series, lengths, strides)), strict=True)
+    return torch.cat(
+        [torch.stack([counts(x, n, s, *p) for p in plans], dim=1) for x, n, s in parts]
+    )
 
 
-def counts(
+def counts(  # noqa: PLR0913 - all that counts depend on
     series: Values,
     lengths: Lengths,
+    strides: Int[Tensor, "B"],
     dilation: int,
     weights: Float[Tensor, "G K 9"],
     members: Int[Tensor, "G M"],
 ) -> Float[Tensor, "B G 2 K"]:
     """The counts at one dilation."""
     rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
-    response = weights @ rows  # (B,G,K,T)
-    within = torch.arange(series.shape[2], device=series.device) < lengths[:, None, None]  # (B,1,T)
-    high, first = response.max(dim=2)  # (B,G,T)
+    response = weights @ every(rows, strides, series.shape[2])  # (B,G,K,S)
+    steps = torch.arange(response.shape[3], device=series.device)
+    within = steps < steps_at(lengths, strides)[:, None, None]  # (B,1,S)
+    high, first = response.max(dim=2)  # (B,G,S)
     last = response.argmin(dim=2)
     kernels = torch.arange(weights.shape[1], device=series.device)[:, None]  # (K,1)
-    won = (first[:, :, None] == kernels) & within[:, :, None]  # (B,G,K,T)
+    won = (first[:, :, None] == kernels) & within[:, :, None]  # (B,G,K,S)
     lost = (last[:, :, None] == kernels) & within[:, :, None]
     soft = (won * high[:, :, None]).sum(dim=-1)
     return torch.stack([soft, lost.sum(dim=-1).to(soft.dtype)], dim=2)

@@ -2,9 +2,14 @@
 
 Dempster, Schmidt & Webb 2024, "quant: a minimalist interval method for time series
 classification", Data Mining and Knowledge Discovery 38, section 3.
+
+Many channels are mixed first: quantiles along random directions tell distributions of several
+values apart (sliced Wasserstein distance; Bonneel et al. 2015, "Sliced and Radon Wasserstein
+barycenters of measures", section 2).
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +48,9 @@ _MOST_FEATURES = 4_000_000
 class Quantiles(Encoder):
     """Quantiles of dyadic intervals of a series, its differences and its spectrum.
 
-    Nothing is learned or drawn, and no gradient flows to the series. Features are ordered by
-    channel, then representation (see `representations`), then level, then interval (the shifted
-    ones after the others, both from left to right), then rank from the smallest to the greatest.
+    Nothing is learned, and no gradient flows to the series. Features are ordered by channel, then
+    representation (see `representations`), then level, then interval (the shifted ones after the
+    others, both from left to right), then rank from the smallest to the greatest.
 
     A series that has not the reference length is first resampled to it along straight lines, so
     that the number of features is always the same.
@@ -59,18 +64,36 @@ class Quantiles(Encoder):
         depth: number of levels, 6 in section 3; level l cuts a representation into 2^l intervals,
             and those with more intervals than steps are left out.
         divisor: m values give 1 + (m−1)//divisor quantiles, evenly spaced in rank; 4 in section 3.
+        most_channels: more channels than these are mixed into as many, by weights that are drawn;
+            None mixes nothing.
+        seed: draws the weights.
 
     Attributes:
         dim: D, quantiles of all intervals and channels.
+        mixing: (M,C) weights of the channels, of mean length 1; None where they stay apart.
 
     Raises:
         ValueError: an argument is below 1.
     """
 
-    def __init__(self, *, channels: int, length: int, depth: int = 6, divisor: int = 4) -> None:
+    mixing: Tensor | None
+
+    def __init__(  # noqa: PLR0913 - six and self
+        self,
+        *,
+        channels: int,
+        length: int,
+        depth: int = 6,
+        divisor: int = 4,
+        most_channels: int | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.channels, self.length, self.depth, self.divisor = channels, length, depth, divisor
-        check_least(self, {"channels": 1, "length": 1, "depth": 1, "divisor": 1})
+        self.most_channels, self.seed = most_channels, seed
+        check_least(
+            self, {"channels": 1, "length": 1, "depth": 1, "divisor": 1, "most_channels": 1}
+        )
         levels = min(depth, length.bit_length())
         if length + 2**levels + levels * length // divisor > _MOST_FEATURES:
             raise ValueError(
@@ -78,15 +101,28 @@ class Quantiles(Encoder):
                 f"at most {_MOST_FEATURES:,} features: use a shorter length, it is resampled to"
             )
         self._plan = plan_quantiles(length, depth, divisor)
-        self.dim = channels * len(self._plan.share)
+        rows = min(channels, most_channels or channels)
+        mixed = None if rows == channels else random_mixing(rows, channels, seed)
+        self.register_buffer("mixing", mixed)
+        self.dim = rows * len(self._plan.share)
 
     def forward(self, x: Batch) -> Tokens:
         """One token a series (B,1,D), float32."""
         check_channels(self, x)
-        series = resample_to_length(x.filled().detach().float(), x.lengths, self.length)  # (B,C,L)
+        series = x.filled().detach().float()
+        if self.mixing is not None:
+            series = self.mixing @ series  # (B,M,T)
+        series = resample_to_length(series, x.lengths, self.length)  # (B,C,L)
         rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
         quantiles = quantiles_on_cpu if rows.device.type == "cpu" else quantiles_on_device
         return quantiles(rows, self._plan).reshape(-1, 1, self.dim)
+
+
+def random_mixing(rows: int, channels: int, seed: int) -> Float[Tensor, "M C"]:
+    """Normal weights of channels, whose squares sum to about 1 in each row."""
+    rng = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(rows, channels, generator=rng)
+    return drawn / math.sqrt(channels)
 
 
 def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[Tensor, "B C L"]:

@@ -126,7 +126,7 @@ def quantiles_of(
 ) -> Float[Tensor, "K J"]:
     """Quantiles of the first ``lengths`` values of each row, between order statistics linear."""
     beyond = torch.arange(rows.shape[1], device=rows.device) >= lengths[:, None]
-    ordered = rows.double().masked_fill(beyond, torch.inf).sort(dim=1).values
+    ordered = rows.masked_fill(beyond, torch.inf).sort(dim=1).values.double()
     place = ranks * (lengths[:, None] - 1)
     left = place.floor().long()
     right = torch.minimum(left + 1, lengths[:, None] - 1)

@@ -39,20 +39,21 @@ def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
     """Features (P,F) of one series (C,T)."""
     dilations, counts, subsets, biases, poolings = plan
     T, several = x.shape[1], x.shape[0] > 1
-    padded = np.zeros(T + 8 * dilations.max(), float32)
+    room = 4 * dilations.max()
+    padded = padding_for(T + 2 * room, 1)
     rows = np.empty((9, T), float32)
     response = np.empty(whole_registers(T), float32)
     first = 0
     for e in range(len(dilations)):
         for kernel in range(84):
             if several or kernel == 0:
-                sum_channels_into(x, subsets[e * 84 + kernel], padded)
+                sum_channels_into(x, subsets[e * 84 + kernel], room, dilations[e], padded)
             lo, n = valid_window(T, dilations[e], (e + kernel) % 2 == 1)
             if several:
-                respond_once(padded, T, dilations[e], kernel, lo, response[:n])
+                respond_once(padded[0], room + lo, dilations[e], kernel, response[:n])
             else:
                 if kernel == 0:
-                    centred_shifts_into(padded, dilations[e], rows)
+                    centred_shifts_into(padded, room, T, dilations[e], rows)
                     _weigh(rows)
                 _respond(rows, kernel, lo, response[:n])
             response[n : whole_registers(n)] = -np.inf
@@ -62,30 +63,78 @@ def features_of_series(x: np.ndarray, plan: _Plan, out: np.ndarray) -> None:
 
 
 @compile_kernel()
-def sum_channels_into(x: np.ndarray, subset: np.ndarray, padded: np.ndarray) -> None:
-    """Write the sum of the selected channels into the middle of the padding; −1 selects none."""
-    T = x.shape[1]
-    total = padded[(len(padded) - T) // 2 :]
-    total[:T] = x[subset[0]]
-    for i in range(1, len(subset)):
-        if subset[i] >= 0:
-            row = x[subset[i]]
-            for t in range(T):
-                total[t] += row[t]
+def how_many(T: int, stride: int) -> int:
+    """Steps 0, stride, 2·stride, … of T: how many there are."""
+    return (T + stride - 1) // stride
 
 
 @compile_kernel()
-def centred_shifts_into(padded: np.ndarray, dilation: int, out: np.ndarray) -> None:
-    """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, x in the middle of its padding."""
+def padding_for(T: int, stride: int) -> np.ndarray:
+    """Zeros (stride,S) for T steps: step t stands in row t mod stride.
+
+    So every stride-th step from any first one lies side by side.
+    """
+    return np.zeros((stride, how_many(T, stride)), float32)
+
+
+@compile_kernel()
+def steps_from(padded: np.ndarray, t: int) -> np.ndarray:
+    """Step t and every stride-th one after it."""
+    steps: np.ndarray = padded[t % len(padded)][t // len(padded) :]
+    return steps
+
+
+@compile_kernel()
+def sum_channels_into(
+    x: np.ndarray, subset: np.ndarray, room: int, dilation: int, padded: np.ndarray
+) -> None:
+    """Write the sum of the selected channels into the padding, ``room`` steps after its start.
+
+    −1 selects no channel. Steps that no tap of a dilated kernel meets are left out.
+    """
+    T, stride = x.shape[1], len(padded)
+    for i in range(len(subset)):
+        if subset[i] < 0:
+            continue
+        row = x[subset[i]]
+        for phase in range(stride):
+            if not is_met(phase, stride, dilation):
+                continue
+            total = steps_from(padded, room + phase)
+            steps = how_many(T - phase, stride)
+            if i == 0:
+                for t in range(steps):
+                    total[t] = row[phase + t * stride]
+            else:
+                for t in range(steps):
+                    total[t] += row[phase + t * stride]
+
+
+@compile_kernel()
+def is_met(phase: int, stride: int, dilation: int) -> bool:
+    """True if a tap of a kernel at every stride-th step meets steps t with t mod stride = phase."""
+    for k in range(-4, 5):  # noqa: SIM110 - compiled
+        if (k * dilation - phase) % stride == 0:
+            return True
+    return False
+
+
+@compile_kernel()
+def centred_shifts_into(
+    padded: np.ndarray, room: int, steps: int, dilation: int, out: np.ndarray
+) -> None:
+    """``out[k, i] = x[t + (k − 4)·dilation] − x[t]`` for the i-th of so many steps t.
+
+    What a row has room for beyond them is 0.
+    """
     # All kernels sum to 0, so the centre changes no response; without it a flat stretch gives
     # exactly 0, and series far from 0 have no rounding errors.
-    T = out.shape[1]
-    first = (len(padded) - T) // 2
-    x = padded[first:]
+    x = steps_from(padded, room)
     for k in range(9):
-        row, shifted = out[k], padded[first + (k - 4) * dilation :]
-        for t in range(T):
-            row[t] = shifted[t] - x[t]
+        row, shifted = out[k], steps_from(padded, room + (k - 4) * dilation)
+        for i in range(steps):
+            row[i] = shifted[i] - x[i]
+        row[steps:] = 0
 
 
 @compile_kernel()
@@ -124,10 +173,9 @@ def _respond(rows: np.ndarray, kernel: int, lo: int, out: np.ndarray) -> None:
 
 @compile_kernel()
 def respond_once(
-    padded: np.ndarray, T: int, dilation: int, kernel: int, lo: int, out: np.ndarray
+    padded: np.ndarray, first: int, dilation: int, kernel: int, out: np.ndarray
 ) -> None:
     """The same to the bit for rows that serve one kernel only, without writing them down."""
-    first = (len(padded) - T) // 2 + lo
     x = padded[first:]
     third_of_shifts(padded, x, first, dilation, out)
     i, j, k = TAPS[kernel]

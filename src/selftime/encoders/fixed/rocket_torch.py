@@ -40,12 +40,34 @@ def sum_channels(series: Values, subsets: Int[Tensor, "K M"]) -> Float[Tensor, "
     return total
 
 
+def strides_for(lengths: Lengths, most_steps: int | None) -> Int[Tensor, "B"]:
+    """Every how many-th step of each series responses are taken at: at ``most_steps`` or more."""
+    return torch.ones_like(lengths) if most_steps is None else (lengths // most_steps).clamp(min=1)
+
+
+def steps_at(lengths: Lengths, strides: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+    """Steps 0, stride, 2·stride, … of each series: how many there are."""
+    return (lengths + strides - 1) // strides
+
+
 def centred_shifts(x: _Rows, dilation: int) -> Float[Tensor, "*B 9 T"]:
     """``out[k, t] = x[t + (k − 4)·dilation] − x[t]``, where x is 0 before and after its steps."""
     T = x.shape[-1]
     padded = F.pad(x, (4 * dilation, 4 * dilation))
     shifts = [padded[..., k * dilation : k * dilation + T] - x for k in range(9)]
     return torch.stack(shifts, dim=-2)
+
+
+def every(
+    rows: Float[Tensor, "B *K T"], strides: Int[Tensor, "B"], T: int
+) -> Float[Tensor, "B *K S"]:
+    """Steps 0, stride, 2·stride, … of rows of T steps or fewer, 0 beyond them."""
+    if bool((strides == 1).all()):
+        return rows
+    steps = torch.arange(int(steps_at(torch.full_like(strides, T), strides).max()))
+    at = steps.to(rows.device) * strides.view(-1, *[1] * (rows.ndim - 1))  # (B,…,S)
+    within = at < T
+    return rows.gather(-1, at.clamp(max=T - 1).expand(*rows.shape[:-1], -1)) * within
 
 
 def weigh(shifts: Float[Tensor, "*B 9 T"]) -> Float[Tensor, "*B 9 T"]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from selftime.data.arrays import as_array
 from selftime.data.batch import Batch
 from selftime.data.files import place_of
-from selftime.data.scaling import SCALED_LEAST, SCALED_LIMIT, PerChannel, PerSeries, Scaling
+from selftime.data.scaling import SCALED_LEAST, SCALED_LIMIT, PerChannel, Scaling
 from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.streaming.base import Memory, Streamed, StreamError
@@ -312,7 +312,7 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
 
         shape = (streams, len(channels), config.window)
         return Windowed(embed, shape, encoder.dim, config.every)
-    if isinstance(scaling, PerSeries):
+    if scaling.whole:
         raise StreamError(
             f"the model scales each series by all of its values, also those to come: {instead()}"
         )

@@ -93,6 +93,10 @@ class TrainingConfig:
         hold_out: share of the unlabelled series whose loss is measured and not learned from. None
             is 0.1 for texts, which small networks soon know by heart, and 0 for everything else.
 
+        own_level: each series is read from its own mean in each channel, so that levels tell
+            nothing: of sounds, the voice and the room that all of a recording shares
+            (:class:`selftime.data.scaling.OwnLevel`). Not for pixels and symbols.
+
     Raises:
         ValueError: a setting out of range.
     """
@@ -105,6 +109,7 @@ class TrainingConfig:
     stop_below: float | None = None
     judge_every: int = 25
     hold_out: float | None = None
+    own_level: bool = False
 
     def __post_init__(self) -> None:
         for name, good, wanted in (

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from selftime.data.scaling import PerChannel, PerSeries
+from selftime.data.scaling import OwnLevel, PerChannel
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of
 from selftime.door import option
@@ -58,14 +58,14 @@ def hidden_step(channels: Sequence[ChannelRecord], model: Model) -> Float[np.nda
 def can_hide(model: Model) -> bool:
     """Return whether a model is a causal dilated network with one scale for all times."""
     body = body_of(model.encoder)
-    return isinstance(body, Dilated) and body.causal and not isinstance(model.scaling, PerSeries)
+    return isinstance(body, Dilated) and body.causal and not model.scaling.whole
 
 
 def _in_own_units(
     x: Float[np.ndarray, "N C T"], channels: Sequence[ChannelRecord], model: Model
 ) -> SeriesSet:
     """Return standardised values in their own units, where the model knows such units."""
-    if isinstance(model.scaling, PerChannel):
+    if isinstance(model.scaling, PerChannel | OwnLevel):
         mean, std = np.array([[r.mean, r.std] for r in channels]).T[:, :, None]  # (C,1)
         x = x * std + mean
     return replace(SeriesSet.of(x), kind=model.kind)
