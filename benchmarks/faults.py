@@ -45,9 +45,10 @@ from tests.support.kill_points import killed_before, operations_of
 
 import selftime as st
 from selftime.cli.app import app, terminate
-from selftime.data import files
+from selftime.data import files, shards
 from selftime.data.files import HIDDEN, restore
 from selftime.data.places import FULL
+from selftime.data.store import SHARDS, status_of
 from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.model import current_versions
 from selftime.tasks.selection import race as races
@@ -108,6 +109,7 @@ def doors(world: Path) -> list[Door]:
     embed = ("embed", model, x, "--out", "e.npz")
     forecast = ("forecast", recording, "--horizon", "4", "--out", "f.csv", "--save", "fitted")
     detect = ("detect", recording, "--out", "d.csv", "--alarms", "a.csv", "--save", "fitted")
+    pack = ("pack", str(world / "plant"), "--out", "store")
     predict = ("predict", str(world / "forecaster"), recording, "--out", "p.csv")
     found = [
         Door("Model.save", saver(models[0]), ("model",)),
@@ -123,6 +125,7 @@ def doors(world: Path) -> list[Door]:
         ("race", race, ("run",), (*closed, *other)),
         ("compare", compare, ("run",), (*closed, *other)),
         ("embed", embed, ("e.npz",), ("embed", str(world / "other"), *embed[2:])),
+        ("pack", pack, ("store",), ("pack", x, *pack[2:])),
         ("forecast", forecast, ("f.csv", "fitted"), (*forecast, "--season", "3")),
         ("detect", detect, ("d.csv", "a.csv", "fitted"), (*detect, "--train-end", "50")),
         (
@@ -147,6 +150,9 @@ def make_world(world: Path) -> None:
     recording = np.sin(np.arange(150) / 5) + 0.1 * rng.normal(size=150)
     recording[100:104] += 4
     np.savetxt(world / "recording.csv", recording, header="v", comments="")
+    (world / "plant").mkdir()
+    for i, part in enumerate(np.split(recording, 5)):
+        np.savetxt(world / "plant" / f"{i}.csv", part, header="v", comments="")
     for seed, name in enumerate(("model", "other")):
         st.pretrain(series, encoder="quantiles", seed=seed).save(world / name)
     for seed, name in enumerate(("forecaster", "other-forecaster")):
@@ -173,13 +179,14 @@ def warm(root: Path, known: list[Door]) -> None:
 
 
 def lighten() -> None:
-    """Let contenders learn from few features, and leave pictures empty: files are the same."""
+    """Let contenders learn from few features, leave pictures empty, and make shards small."""
     pretrain = races.pretrain
 
     def lightly(*given: Any, **how: Any) -> Any:
         return pretrain(*given, **{**how, "encoder": "quantiles"})
 
     races.pretrain = lightly
+    shards.SHARD = 200  # bytes: a few shards
     Figure.savefig = lambda figure, file, **how: file.write(b"a picture")
 
 
@@ -244,7 +251,8 @@ def bits_of(out: Path) -> str | None:
         return None
     found = hashlib.sha256()
     for path in own:
-        if within[path].parts[:1] != ("checkpoints",) and path.name != NOTES:
+        passing = within[path].parts[:1] in (("checkpoints",), (SHARDS,))
+        if not passing and path.name != NOTES:
             found.update(f"{within[path]}\0".encode() + content(path))
     return found.hexdigest()
 
@@ -398,7 +406,8 @@ def kill(stage: Stage, dice: np.random.Generator) -> Counter[str]:
 
 def is_running(run: Path) -> bool:
     path = run / "run.json"
-    return path.is_file() and json.loads(path.read_text())["status"] == "running"
+    is_packing = status_of(run) == "packing"
+    return is_packing or path.is_file() and json.loads(path.read_text())["status"] == "running"
 
 
 def fill(stage: Stage, limits: tuple[int, ...] = LIMITS) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 ======================================== ======================================================
 read, write, write_table                 series and tables in files
+pack, verify_store                       a folder of series that need not fit in memory
 SeriesSet, SeriesError, windows          series in memory, and recordings cut into windows
 hold_out                                 labelled series held out to be judged on
 sample, samples                          bundled data sets
@@ -28,12 +29,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ finds the same names
+    from selftime.data.packing import pack as pack
     from selftime.data.readers import read as read
     from selftime.data.samples import sample as sample
     from selftime.data.samples import samples as samples
     from selftime.data.series import SeriesError as SeriesError
     from selftime.data.series import SeriesSet as SeriesSet
     from selftime.data.splits import hold_out as hold_out
+    from selftime.data.store import verify_store as verify_store
     from selftime.data.windows import windows as windows
     from selftime.data.writers import write as write
     from selftime.data.writers import write_table as write_table
@@ -83,6 +86,8 @@ _HOMES = {
     "read": "data.readers",
     "write": "data.writers",
     "write_table": "data.writers",
+    "pack": "data.packing",
+    "verify_store": "data.store",
     "inspect": "report.inspection",
     "SeriesSet": "data.series",
     "SeriesError": "data.series",

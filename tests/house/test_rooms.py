@@ -28,6 +28,7 @@ COMMANDS = [
     "forecast",
     "inspect",
     "methods",
+    "pack",
     "pick",
     "predict",
     "pretrain",
@@ -59,13 +60,13 @@ def places(pattern: str) -> set[str]:
 
 def test_the_house_stays_small():
     assert len(FILES) <= 320
-    assert lines_in(FILES) <= 47_500
+    assert lines_in(FILES) <= 48_500
 
 
 def test_one_file_a_command():
     cli = {path.stem for path in (SOURCE / "cli").glob("*.py")}
     assert cli == {*COMMANDS, *SHARED}
-    assert lines_in((SOURCE / "cli").glob("*.py")) < 2050
+    assert lines_in((SOURCE / "cli").glob("*.py")) < 2100
 
 
 def test_commands_speak_the_public_door_and_the_report_alone():

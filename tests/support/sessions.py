@@ -2,8 +2,8 @@
 
 A console block has commands after ``$`` with their output below, a python block has ``>>>``. In
 the output "…" stands for anything in a line, and for any lines where it stands alone.
-``python tests/support/sessions.py [PAGE] [NUMBER …]`` writes docs/your-data.md and docs/signals.md
-with the output of today.
+``python tests/support/sessions.py [PAGE] [NUMBER …]`` writes docs/your-data.md, docs/signals.md and
+docs/store.md with the output of today.
 """
 
 import contextlib
@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 from selftime.cli import app
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE, SIGNALS = DOCS / "your-data.md", DOCS / "signals.md"
-MAKERS = {PAGE: make_files, SIGNALS: make_signals}
+PAGE, SIGNALS, STORE = (DOCS / f"{name}.md" for name in ("your-data", "signals", "store"))
+MAKERS = {PAGE: make_files, SIGNALS: make_signals, STORE: make_files}
 """What makes the files of the sessions of a page."""
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n", re.MULTILINE)
@@ -122,7 +122,7 @@ def record_page(path: Path, numbers: list[str]) -> str:
 if __name__ == "__main__":
     numbers = [word for word in sys.argv[1:] if word.isdigit()]
     for path in MAKERS:
-        if path.stem in sys.argv or not {"your-data", "signals"} & set(sys.argv):
+        if path.stem in sys.argv or not {page.stem for page in MAKERS} & set(sys.argv):
             old = path.read_text(encoding="utf8")
             page = record_page(path, numbers)
             path.write_text(page, encoding="utf8")

@@ -10,6 +10,7 @@ from selftime.cli import embed as embed
 from selftime.cli import forecast as forecast
 from selftime.cli import inspect as inspect
 from selftime.cli import methods as methods
+from selftime.cli import pack as pack
 from selftime.cli import pick as pick
 from selftime.cli import predict as predict
 from selftime.cli import pretrain as pretrain

@@ -1,7 +1,7 @@
 """Channels by name: selected, matched with those of a model, and sets that share them joined."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -125,11 +125,16 @@ def match_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
     return found
 
 
-def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
+_NOTHING: Mapping[str, np.ndarray | None] = {}
+
+
+def concatenate(
+    parts: Sequence[SeriesSet], *, whole: Mapping[str, np.ndarray | None] = _NOTHING
+) -> SeriesSet:
     """Return the series of all parts as one set; channels are put in the order of the first.
 
     Times and groups stay where every part has them; where some parts have labels, the series of
-    the others are unlabelled.
+    the others are unlabelled. ``whole`` holds columns that lie end to end already.
 
     Raises:
         SeriesError: other channels, or ids that repeat.
@@ -139,6 +144,8 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
     parts = [first, *(match_channels(part, first.channels) for part in rest)]
 
     def column(name: str, blank: Any = None) -> np.ndarray | None:
+        if name in whole:
+            return whole[name]
         every = [getattr(part, name) for part in parts]
         absent = [own is None for own in every]
         if all(absent) or (any(absent) and blank is None):
@@ -147,8 +154,10 @@ def concatenate(parts: Sequence[SeriesSet]) -> SeriesSet:
             [blank(p) if own is None else own for own, p in zip(every, parts, strict=True)]
         )
 
+    steps = column("steps")
+    assert steps is not None
     return SeriesSet(
-        steps=np.concatenate([part.steps for part in parts]),
+        steps=steps,
         offsets=np.cumsum([0, *np.concatenate([part.lengths for part in parts])], dtype=np.int64),
         observed=column("observed", lambda part: np.ones(part.steps.shape, bool)),
         channels=first.channels,

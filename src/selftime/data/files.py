@@ -6,6 +6,7 @@ that nobody holds any more.
 """
 
 import ctypes
+import io
 import json
 import os
 import re
@@ -17,8 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.lib import format as npy
 from safetensors import SafetensorError
 
 from selftime.data.places import FULL, PATIENCE, check_place, hold, mark_of, only_writer, seize
@@ -45,18 +48,25 @@ def place_of(path: str | os.PathLike[str]) -> Path:
 
 def write_file(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file in one step, and make its folder where there is none."""
+    with whole_file(path) as file:
+        file.write(data)
+    return place_of(path)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield a file to fill; it becomes the one at a path when the block ends without an error."""
     target = place_of(path)
     with _room_for(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
         with _draft_in(target.parent, lambda draft: draft.touch(exist_ok=False)) as draft:
             with draft.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(draft, target)
             _to_disk(target.parent)
-    return target
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
@@ -86,6 +96,28 @@ def append_line(path: Path, line: str) -> None:
     """Add a line to a file; a kill may tear it off, which readers must stand."""
     with _room_for(path), path.open("a", encoding="utf8") as file:
         file.write(line + "\n")
+
+
+def write_rows(path: Path, data: np.ndarray, row: int) -> None:
+    """Write rows into a ``.npy`` that grows, from one row on; rows behind them are cut off.
+
+    They are on disk when this returns. The header says that they are there once they are, so that
+    the file can be read at every moment; a kill may leave some of them behind the others.
+    """
+    shape, head = (row + len(data), *data.shape[1:]), io.BytesIO()
+    write_header: Any = npy.write_array_header_1_0  # of the same length, however many rows
+    write_header(head, {"descr": data.dtype.str, "fortran_order": False, "shape": shape})
+    with _room_for(path), path.open("r+b" if row else "wb") as file:
+        file.seek(len(head.getvalue()) + row * data[:1].nbytes)
+        file.write(np.ascontiguousarray(data).view(np.uint8).data)
+        end = file.tell()
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        file.write(head.getvalue())
+        file.truncate(end)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

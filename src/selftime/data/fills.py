@@ -1,13 +1,15 @@
 """Fill values: numbers that stand where nothing was measured; they are said, never changed."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from selftime.data.arrays import SeriesError
+from selftime.data.levels import EveryNth, extremes_of
+from selftime.data.memory import row_blocks
 from selftime.data.schema import list_names
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements
@@ -49,40 +51,93 @@ def fills_in(series: SeriesSet) -> list[Fill]:
         >>> fills_in(SeriesSet.of(x))
         [Fill(channel='0', value=-9999.0, times=5)]
     """
-    found = []
-    for c, name in enumerate(series.channels):
-        values = series.steps[:, c]
-        if series.origin is not None:
-            values = values + np.repeat(series.origin[:, c], series.lengths)
-            for mark in KNOWN:  # above a level 32 bits hold them nearly
-                values[np.abs(values - mark) <= 1e-7 * np.abs(series.steps[:, c])] = mark
-        if series.observed is not None:
-            values = values[series.observed[:, c]]
-        found += [Fill(name, value, count) for value, count in _fills_of(values)]
-    return found
+    ranges: dict[int, tuple[Any, Any]] = {}
+    for c, values in _parts_of(series, range(series.n_channels)):
+        low, high = ranges.get(c, (np.inf, -np.inf))
+        ranges[c] = min(low, values.min()), max(high, values.max())
+    tallies = {c: _Tally(*ends) for c, ends in ranges.items() if ends[0] < ends[1]}
+    for c, values in _parts_of(series, tallies):
+        tallies[c].count(values)
+    some = {c: tally for c, tally in tallies.items() if any(map(tally.is_suspect, tally.counts))}
+    samples = {c: EveryNth(max(tally.others // _SAMPLE, 1)) for c, tally in some.items()}
+    for c, values in _parts_of(series, some):
+        samples[c].add(some[c].without_marks(values))
+    return [
+        Fill(series.channels[c], float(str(mark)), tally.counts[mark])  # the shortest that means it
+        for c, tally in some.items()
+        for mark in tally.fills(samples[c].values)
+    ]
 
 
-def _fills_of(values: Float[np.ndarray, "S"]) -> Iterator[tuple[float, int]]:
-    if not len(values):
-        return
-    low, high = values.min(), values.max()
-    known = KNOWN.astype(values.dtype)
-    marks = {low, high, *known[(known >= low) & (known <= high)]}
-    counts = {mark: int(np.count_nonzero(values == mark)) for mark in marks}
-    rest = values[~np.isin(values, [m for m, n in counts.items() if n])] if low < high else values
-    if len(rest) < 2 or low == high:
-        return
-    first, last = float(rest.min()), float(rest.max())
-    some = rest[:: max(len(rest) // _SAMPLE, 1)].astype(np.float64)
-    a, lower, upper, b = np.quantile(some, [0.01, 0.25, 0.75, 0.99])
-    for mark in sorted(m for m, n in counts.items() if n):
-        count, beyond = counts[mark], max(first - float(mark), float(mark) - last)
-        often = count >= _LEAST_TIMES
-        told = often and len(rest) >= _LEAST_OTHERS and b > a
-        told = told and beyond > max(_SPREADS * (upper - lower), 2 * (b - a))
-        is_known = mark in known and beyond > (0.5 if often else 1) * (b - a)
-        if told or is_known:
-            yield float(str(mark)), count  # the shortest number that means it
+def _parts_of(
+    series: SeriesSet, channels: Iterable[int]
+) -> Iterator[tuple[int, Float[np.ndarray, "n"]]]:
+    """Yield the observed values of some channels, part by part."""
+    wanted = list(channels)
+    for rows in row_blocks(series.steps, series.observed) if wanted else ():
+        for c in wanted:
+            values = series.steps[rows, c]
+            if series.origin is not None:
+                values = _above_origin(series, rows, c)
+            if series.observed is not None:
+                values = values[series.observed[rows, c]]
+            if len(values):
+                yield c, values
+
+
+def _above_origin(series: SeriesSet, rows: slice, c: int) -> Float[np.ndarray, "n"]:
+    """Return values of series with a level; 32 bits hold marks above it nearly."""
+    assert series.origin is not None
+    owners = np.searchsorted(series.offsets, np.arange(rows.start, rows.stop), side="right") - 1
+    steps = series.steps[rows, c]
+    values = steps + series.origin[owners, c]
+    for mark in KNOWN:
+        values[np.abs(values - mark) <= 1e-7 * np.abs(steps)] = mark
+    return np.asarray(values)
+
+
+class _Tally:
+    """Counts of the numbers that may be fills in a channel, and what else is there.
+
+    Attributes:
+        counts: of each such number.
+        others: how many values are none of them; the lowest and highest of these are ``ends``.
+    """
+
+    def __init__(self, low: Any, high: Any) -> None:
+        self.known = KNOWN.astype(low.dtype)
+        inside = self.known[(self.known >= low) & (self.known <= high)]
+        self.counts = dict.fromkeys([low, high, *inside], 0)
+        self.others, self.ends = 0, (np.inf, -np.inf)
+
+    def count(self, values: Float[np.ndarray, "n"]) -> None:
+        """Count the numbers in some of the values."""
+        for mark in self.counts:
+            self.counts[mark] += int(np.count_nonzero(values == mark))
+        if len(rest := self.without_marks(values)):
+            self.others += len(rest)
+            self.ends = min(self.ends[0], rest.min()), max(self.ends[1], rest.max())
+
+    def without_marks(self, values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "m"]:
+        """Return the values that are none of the numbers."""
+        return values[~np.isin(values, list(self.counts))]
+
+    def is_suspect(self, mark: Any) -> bool:
+        """Return whether a number stands there, and is known for it or stands there often."""
+        often = self.counts[mark] >= _LEAST_TIMES and self.others >= _LEAST_OTHERS
+        return self.others > 1 and self.counts[mark] > 0 and bool(often or mark in self.known)
+
+    def fills(self, sample: Float[np.ndarray, "n"]) -> Iterator[Any]:
+        """Yield the numbers that lie far beyond all else, of which there is a sample."""
+        first, last = map(float, self.ends)
+        a, lower, upper, b = np.quantile(sample, [0.01, 0.25, 0.75, 0.99])
+        for mark in sorted(filter(self.is_suspect, self.counts)):
+            beyond = max(first - float(mark), float(mark) - last)
+            often = self.counts[mark] >= _LEAST_TIMES
+            told = often and self.others >= _LEAST_OTHERS and b > a
+            told = told and beyond > max(_SPREADS * (upper - lower), 2 * (b - a))
+            if told or (mark in self.known and beyond > (0.5 if often else 1) * (b - a)):
+                yield mark
 
 
 def describe_fills(series: SeriesSet) -> list[tuple[str, str]]:
@@ -116,9 +171,10 @@ def check_fills(series: SeriesSet) -> None:
     Raises:
         SeriesError: one does, named with its place and the option that makes it missing.
     """
-    size = np.abs(series.steps)
-    if size.max(initial=0.0) < HUGE:
+    ends = np.abs(extremes_of(series))
+    if ends.max(where=np.isfinite(ends), initial=0.0) < HUGE:
         return
+    size = np.abs(series.steps)
     seen = np.ones(size.shape, bool) if series.observed is None else series.observed
     ordinary = ((size < ORDINARY) & seen).any(axis=0)
     places = np.argwhere((size >= HUGE) & seen & ordinary)

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt64
 from safetensors.numpy import load_file, save_file
 
+from selftime.data.memory import row_blocks
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Text
 
@@ -34,22 +35,25 @@ def fingerprints_of(series: SeriesSet) -> Int64[np.ndarray, "N"]:
     mixed again, and so is the sum over channels, modulo 2⁶⁴ throughout. Sums do not know an
     order, so neither that of channels nor that of memory counts.
     """
-    steps = np.arange(len(series.steps), dtype=np.int64)
-    within = (steps - np.repeat(series.offsets[:-1], series.lengths)).astype(np.uint64)  # (S,)
-    total = np.zeros(len(series), np.uint64)
-    kind, steps_of = series.kind, series.steps
-    if isinstance(kind, Text):
-        steps_of = _symbols_of(kind, steps_of)
-    for channel in range(series.n_channels):
-        values = np.ascontiguousarray(steps_of[:, channel]) + np.float32(0)  # -0 becomes 0
-        codes = splitmix64(within << np.uint64(32) | values.view(np.uint32))
-        if series.observed is not None:
-            codes = np.where(series.observed[:, channel], codes, np.uint64(0))
-        sums = np.add.reduceat(codes, series.offsets[:-1])
-        if series.origin is not None:
-            sums = sums ^ np.ascontiguousarray(series.origin[:, channel] + 0.0).view(np.uint64)
-        total += splitmix64(sums)
-    return splitmix64(total).view(np.int64)
+    kind, offsets = series.kind, series.offsets
+    sums = np.zeros((series.n_channels, len(series)), np.uint64)
+    for rows in row_blocks(series.steps, series.observed):
+        ends = np.searchsorted(offsets, [rows.start, rows.stop - 1], side="right")
+        own = slice(int(ends[0]) - 1, int(ends[1]))  # the series that the rows are of
+        begins = np.maximum(offsets[own], rows.start)
+        first = np.repeat(offsets[own], np.diff(begins, append=rows.stop))
+        within = (np.arange(rows.start, rows.stop) - first).astype(np.uint64) << np.uint64(32)
+        steps = series.steps[rows]
+        steps = _symbols_of(kind, steps) if isinstance(kind, Text) else steps
+        for c in range(series.n_channels):
+            values = np.ascontiguousarray(steps[:, c]) + np.float32(0)  # -0 becomes 0
+            codes = splitmix64(within | values.view(np.uint32))
+            if series.observed is not None:
+                codes = np.where(series.observed[rows, c], codes, np.uint64(0))
+            sums[c, own] += np.add.reduceat(codes, begins - rows.start)
+    if series.origin is not None:
+        sums ^= np.ascontiguousarray(series.origin.T + 0.0).view(np.uint64)
+    return splitmix64(splitmix64(sums).sum(axis=0, dtype=np.uint64)).view(np.int64)
 
 
 def _symbols_of(kind: Text, places: Float32[np.ndarray, "S 1"]) -> Float32[np.ndarray, "S 1"]:

@@ -6,12 +6,30 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from selftime.data.arrays import lower_medians
+from selftime.data.memory import row_blocks
 from selftime.data.series import SeriesSet
 
 _MOST = float(np.finfo(np.float32).max)
 _FAR = 2.0**14
 """Levels that lie further apart than so many times what a series moves are counted each from its
 own."""
+
+
+class EveryNth:
+    """Each so many-th of values that come in parts, as if they had come at once."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.count, self.parts = every, 0, list[np.ndarray]()
+
+    def add(self, values: np.ndarray) -> None:
+        """Take what follows."""
+        self.parts.append(values[-self.count % self.every :: self.every].astype(np.float64))
+        self.count += len(values)
+
+    @property
+    def values(self) -> Float64[np.ndarray, "n"]:
+        """Those of all parts."""
+        return np.concatenate(self.parts)
 
 
 def common_origin(series: SeriesSet) -> Float64[np.ndarray, "C"] | None:
@@ -86,18 +104,42 @@ def bounds_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.n
     """
     every = max(len(series.steps) // _BOUND_ROWS, 1)
     low, high = np.zeros((2, series.n_channels))
-    for c in range(series.n_channels):
-        values = series.steps[:, c]
-        if series.observed is not None:
-            values = values[series.observed[:, c]]
-        if not len(values):
+    for c, some in enumerate(_samples_of(series, every)):
+        if not len(some):
             continue
-        some = values[::every].astype(np.float64)
         inner = len(some) >= _LEAST_TRIMMED
         a = float(np.quantile(some, 0.01, method="higher" if inner else "linear"))
         b = float(np.quantile(some, 0.99, method="lower" if inner else "linear"))
         if a == b:
-            a, b = float(values.min()), float(values.max())
+            a, b = (float(end[c]) for end in extremes_of(series))
         low[c], high[c] = a - _REACH * (b - a), b + _REACH * (b - a)
     found = np.clip([low, high], -_MOST, _MOST).astype(np.float32)
     return found[0], found[1]
+
+
+def extremes_of(series: SeriesSet) -> tuple[Float32[np.ndarray, "C"], Float32[np.ndarray, "C"]]:
+    """Return the lowest and highest observed step of each channel; infinite where there is none."""
+    low, high = np.full((2, series.n_channels), [[np.inf], [-np.inf]], np.float32)
+    for rows in row_blocks(series.steps, series.observed):
+        seen = True if series.observed is None else series.observed[rows]
+        low = np.minimum(low, series.steps[rows].min(axis=0, where=seen, initial=np.inf))
+        high = np.maximum(high, series.steps[rows].max(axis=0, where=seen, initial=-np.inf))
+    return low, high
+
+
+def share_missing(series: SeriesSet) -> float:
+    """Return the share of values that are missing."""
+    if series.observed is None:
+        return 0.0
+    seen = sum(int(series.observed[rows].sum()) for rows in row_blocks(series.observed))
+    return 1 - seen / series.observed.size
+
+
+def _samples_of(series: SeriesSet, every: int) -> list[Float64[np.ndarray, "n"]]:
+    """Return each so many-th observed value of every channel."""
+    found = [EveryNth(every) for _ in range(series.n_channels)]
+    for rows in row_blocks(series.steps, series.observed):
+        for c, some in enumerate(found):
+            values = series.steps[rows, c]
+            some.add(values if series.observed is None else values[series.observed[rows, c]])
+    return [some.values for some in found]

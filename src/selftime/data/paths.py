@@ -4,15 +4,16 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from selftime.data.arrays import LabelsError, SeriesError
-from selftime.data.channels import concatenate, select_as_asked
+from selftime.data.channels import select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
 from selftime.data.formats.bounds import check_is_file
@@ -34,10 +35,12 @@ from selftime.data.media_files import (
     kind_of_files,
     open_parts,
 )
+from selftime.data.parts import Portion, join_parts, name_part
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements
+from selftime.data.store import is_store, read_store
 from selftime.data.tables import series_of_table
 from selftime.door import option
 
@@ -80,51 +83,6 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return short if len(set(short)) == len(short) else [path.as_posix() for path in paths]
 
 
-def name_part(series: SeriesSet, name: str) -> SeriesSet:
-    """Name the series of a file after it: by its name alone where there is one."""
-    if series.ids.tolist() == ["0"]:
-        return replace(series, ids=np.array([name]))
-    why = "named after the file as well"
-    columns = [
-        column._replace(role="static", reason=why) if column.role == "id" else column
-        for column in series.columns
-    ]
-    ids = np.array([f"{name}:{i}" for i in series.ids])
-    return replace(series, ids=ids, columns=tuple(columns))
-
-
-def join_parts(parts: Sequence[SeriesSet], names: Sequence[str]) -> SeriesSet:
-    """Join the series of several files; ``names`` are theirs, for messages."""
-    for part, name in zip(parts, names, strict=True):
-        for what in ("times", "groups"):
-            kinds = [_kind(getattr(own, what)) for own in (part, parts[0])]
-            if kinds[0] != kinds[1]:
-                raise SeriesError(
-                    f"{name}: has {kinds[0]} {what}, {names[0]} has {kinds[1]}: wanted the same in "
-                    "every file, read others on their own"
-                )
-        try:
-            concatenate([parts[0][:1], replace(part[:1], ids=np.array(["another"]))])
-        except SeriesError as error:
-            said = "".join(f"; {note}" for note in part.notes)
-            raise SeriesError(f"{name}: {error}; {names[0]} came first{said}") from None
-    return concatenate(list(_number_rows(parts)))
-
-
-def _number_rows(parts: Sequence[SeriesSet]) -> Iterator[SeriesSet]:
-    """Yield the parts with their rows counted on from file to file, if any were out of order."""
-    ordered, before = all(part.rows is None for part in parts), 0
-    for part in parts:
-        rows = np.arange(len(part.steps)) if part.rows is None else part.rows
-        yield part if ordered else replace(part, rows=rows + before)
-        before += int(rows.max()) + 1
-
-
-def _kind(column: np.ndarray | None) -> str:
-    kinds = {"M": "dated", "f": "numbered", "i": "numbered", "u": "numbered"}
-    return "no" if column is None else kinds.get(column.dtype.kind, "textual")
-
-
 def read_labels(path: Path, asked: Asked) -> LabelTable:
     """Read a file of labels that name their series."""
     check_is_file(path)
@@ -147,6 +105,8 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
         return select_as_asked(sample(name, split[0] if split else None), asked)
     path = place_of(source)
     if os.path.isdir(path):
+        if is_store(path):
+            return select_as_asked(read_store(path), asked)
         return read_folder(path, asked, labelled=labelled)
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
@@ -174,10 +134,18 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
     if kind != "series":
         parts, paths = open_parts(paths, kind, inside, _read_bytes)
         series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
-        return _add_names(series, parts, paths, asked)
-    names, found = short_names(paths), [read_path(source, inside) for source in sources]
-    named = [name_part(own, name) for own, name in zip(found, names, strict=True)]
-    return _add_names(join_parts(named, names), named, paths, asked)
+        return _add_names(series, [len(part) for part in parts], paths, asked)
+    names = short_names(paths)
+    loads = [
+        Portion(name, partial(_read_part, partial(read_path, source, inside), name))
+        for source, name in zip(sources, names, strict=True)
+    ]
+    series, sizes = join_parts(loads)
+    return _add_names(series, sizes, paths, asked)
+
+
+def _read_part(read: Callable[[], SeriesSet], name: str) -> SeriesSet:
+    return name_part(read(), name)
 
 
 def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> SeriesSet:
@@ -203,7 +171,7 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
             f"{', '.join(SUFFIXES)}: check the path"
         )
     kind, paths, said = files_of_one_kind([folder / name for name in names], asked.form)
-    series, parts, paths = _read_all(folder, paths, kind, _inside(asked), said)
+    series, sizes, paths = _read_all(folder, paths, kind, _inside(asked), said)
     names = [path.relative_to(folder) for path in paths]
     free = series.labels is None and asked.label not in ("folder", "name", "none")
     if free and not labelled and of_labels and of_labels[0] not in names:
@@ -213,13 +181,13 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
         except SeriesError as error:
             left = f"labels beside the series are left out: {error}"
             series = replace(series, notes=(*series.notes, left))
-    return _add_names(_add_folders(series, parts, names, asked), parts, names, asked)
+    return _add_names(_add_folders(series, sizes, names, asked), sizes, names, asked)
 
 
 def _read_all(
     folder: Path, paths: list[Path], kind: str, asked: Asked, said: tuple[str, ...]
-) -> tuple[SeriesSet, Sequence[Sized], list[Path]]:
-    """Read the files of a folder as one set; also its parts, and the path of each."""
+) -> tuple[SeriesSet, Sequence[int], list[Path]]:
+    """Read the files of a folder as one set; also the number of series and the path of each."""
     if not paths:
         raise SeriesError(
             f"{folder}: holds no file of {kind}, wanted some: check the path, or choose another "
@@ -229,16 +197,19 @@ def _read_all(
         parts, paths = open_parts(paths, kind, asked, _read_bytes)
         names = [path.relative_to(folder).as_posix() for path in paths]
         names = [folder.name if name == "." else name for name in names]
-        return series_of_parts(parts, names, kind, asked.form, said), parts, paths
-    found = [
-        name_part(_read_file(path, asked), path.relative_to(folder).as_posix()) for path in paths
+        series = series_of_parts(parts, names, kind, asked.form, said)
+        return series, [len(part) for part in parts], paths
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    loads = [
+        Portion(str(path), partial(_read_part, partial(_read_file, path, asked), name))
+        for path, name in zip(paths, names, strict=True)
     ]
-    series = join_parts(found, list(map(str, paths)))
-    return replace(series, notes=(*series.notes, *said)), found, paths
+    series, sizes = join_parts(loads)
+    return replace(series, notes=(*series.notes, *said)), sizes, paths
 
 
 def _add_names(
-    series: SeriesSet, parts: Sequence[Sized], paths: Sequence[Path], asked: Asked
+    series: SeriesSet, sizes: Sequence[int], paths: Sequence[Path], asked: Asked
 ) -> SeriesSet:
     """Take the names of files, less their last number, for labels where that is asked for."""
     stems = [path.name.split(".")[0] for path in paths]
@@ -258,16 +229,16 @@ def _add_names(
             f"{option('labels')}"
         )
     note = f"labels are the names of files before their last number: {shown}"
-    labels = np.repeat(words, [len(part) for part in parts])
+    labels = np.repeat(words, sizes)
     return replace(series, labels=labels, notes=(*series.notes, note))
 
 
 def _add_folders(
-    series: SeriesSet, parts: Sequence[Sized], names: Sequence[Path], asked: Asked
+    series: SeriesSet, sizes: Sequence[int], names: Sequence[Path], asked: Asked
 ) -> SeriesSet:
     """Take the names of sub-folders for classes, or for groups; which of both is said."""
     kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
-    column = np.repeat(kinds, [len(part) for part in parts])
+    column = np.repeat(kinds, sizes)
     several = "" not in kinds and 1 < len(set(kinds)) < len(series)
     if asked.label == "folder" or asked.group == "folder":
         if not several:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import narwhals as nw
@@ -18,7 +19,9 @@ from selftime.data.formats.csv_parquet import table_of_frame
 from selftime.data.forms import Form, Size, form_of
 from selftime.data.labels import LabelTable, join_labels, label_mapping, label_table
 from selftime.data.media import part_of_arrays, part_of_table, part_of_texts, series_of_parts
-from selftime.data.paths import join_parts, name_part, read_labels, read_path, read_paths
+from selftime.data.memory import is_mapped
+from selftime.data.parts import Portion, join_parts, name_part
+from selftime.data.paths import read_labels, read_path, read_paths
 from selftime.data.recordings import cut_recordings
 from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
@@ -178,7 +181,7 @@ def _notes_of(series: SeriesSet, form: Form) -> tuple[str, ...]:
     if series.kind != Measurements():
         return ()
     idle = [note for note in form.idle_for(Measurements.name) if note not in series.notes]
-    return (*idle, *fill_notes(series))
+    return (*idle, *(() if is_mapped(series.steps) else fill_notes(series)))  # a store has them
 
 
 def _are_paths(source: Any, form: Form) -> bool:
@@ -266,8 +269,15 @@ def _of_parts(parts: Sequence[Any], names: list[str] | None, asked: Asked) -> Se
     if parts and names is None and all(isinstance(part, str | os.PathLike) for part in parts):
         return read_paths(parts, asked)
     names = names or [str(i) for i in range(len(parts))]
-    found = [_series_of([part] if _is_numbers(part) else part, asked) for part in parts]
-    return join_parts([name_part(own, name) for own, name in zip(found, names, strict=True)], names)
+    loads = [
+        Portion(name, partial(_read_part, [part] if _is_numbers(part) else part, name, asked))
+        for part, name in zip(parts, names, strict=True)
+    ]
+    return join_parts(loads).series
+
+
+def _read_part(part: Any, name: str, asked: Asked) -> SeriesSet:
+    return name_part(_series_of(part, asked), name)
 
 
 def _table_of(source: Any) -> Table | None:

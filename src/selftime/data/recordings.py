@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int64
 
-from selftime.data.arrays import SeriesError, label_column, spans
+from selftime.data.arrays import SeriesError, label_column
 from selftime.data.labels import labels_of_spans
+from selftime.data.memory import rows_of_spans
 from selftime.data.series import SeriesSet
 from selftime.door import option
 
@@ -49,7 +50,8 @@ def cut_spans(
     names = np.strings.add(series.ids[owners].astype(str), "@")
     ids = np.strings.add(names, firsts.astype(str))
     groups = series.ids if series.groups is None else series.groups
-    found = series.slice_rows(spans(starts, lengths), lengths, owners, ids, groups)
+    rows = rows_of_spans(series.steps, starts, lengths)
+    found = series.slice_rows(rows, lengths, owners, ids, groups)
     labels = labels_of_spans(series, starts, lengths)
     recordings = series.ids if series.recordings is None else series.recordings
     before = 0 if series.starts is None else series.starts[owners]

@@ -4,9 +4,11 @@ What comes from a file may be anything. No class is found by a name in it but th
 fields are those of the kind and no others, and every value is of the type that its field has.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -85,7 +87,7 @@ def fitted_kind(
     return Kind(type, fields, make, optional=optional)
 
 
-def pack(value: Any, kinds: Kinds, arrays: Arrays, place: str = "") -> Any:
+def pack_record(value: Any, kinds: Kinds, arrays: Arrays, place: str = "") -> Any:
     """Return a value as JSON holds it; its arrays are added to ``arrays``, each once.
 
     Raises:
@@ -103,9 +105,11 @@ def pack(value: Any, kinds: Kinds, arrays: Arrays, place: str = "") -> Any:
     if name is not None:
         return {"kind": name} | _pack_fields(value, kinds, arrays, (name, place))
     if isinstance(value, Mapping):
-        return {k: pack(v, kinds, arrays, f"{place}.{k}".strip(".")) for k, v in value.items()}
+        return {
+            k: pack_record(v, kinds, arrays, f"{place}.{k}".strip(".")) for k, v in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [pack(part, kinds, arrays, f"{place}.{i}") for i, part in enumerate(value)]
+        return [pack_record(part, kinds, arrays, f"{place}.{i}") for i, part in enumerate(value)]
     raise ValueError(
         f"{place} is a {type(value).__name__}, which cannot be written to a folder, wanted plain "
         f"values, arrays, or one of {', '.join(kinds)}"
@@ -121,7 +125,7 @@ def _pack_fields(
     else:
         there = [n for n in kind.fields if n not in kind.optional or hasattr(value, n)]
         values = {name: getattr(value, name) for name in there}
-    return {k: pack(v, kinds, arrays, f"{place}.{k}".strip(".")) for k, v in values.items()}
+    return {k: pack_record(v, kinds, arrays, f"{place}.{k}".strip(".")) for k, v in values.items()}
 
 
 def _pack_array(value: np.ndarray, arrays: Arrays, place: str) -> dict[str, Any]:
@@ -261,3 +265,26 @@ def _check_bounds(value: Any, place: str, unbounded: bool) -> None:
     numbers = isinstance(value, np.ndarray) and value.dtype.kind == "f" and not unbounded
     if numbers and not np.isfinite(value).all():
         raise ValueError(f"{place} holds NaN or infinity")
+
+
+_LARGEST_JSON = 64 << 20
+"""Bytes of plain values in one file: those of a model have a few thousand."""
+
+
+def read_values(path: Path) -> Any:
+    """Read plain values from JSON; NaN, infinity and files beyond 64 MB are errors.
+
+    Raises:
+        ValueError: what is in the file is no such JSON.
+    """
+    if not path.is_file():  # a link may lead to a pipe or device, which never ends
+        raise ValueError(f"{path.name} is missing or no file")
+    with path.open("rb") as file:
+        data = file.read(_LARGEST_JSON + 1)
+    if len(data) > _LARGEST_JSON:
+        raise ValueError(f"{path.name} has more than {_LARGEST_JSON:,} bytes")
+    return json.loads(data.decode("utf8"), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")

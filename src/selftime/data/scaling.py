@@ -16,6 +16,7 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.data.levels import bounds_of, common_origin, from_own_means, measure_from
+from selftime.data.memory import release, row_blocks
 from selftime.data.records import unpack
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
@@ -178,8 +179,12 @@ class PerChannel(Scaling):
             return 0
         measured = self.measure(series)
         low, high = np.array([self.low, self.high], np.float32)
-        wild = (measured.steps < low) | (measured.steps > high)
-        return int(wild.sum() if series.observed is None else (wild & measured.observed).sum())
+        count = 0
+        for rows in row_blocks(measured.steps, measured.observed):
+            wild = (measured.steps[rows] < low) | (measured.steps[rows] > high)
+            seen = True if measured.observed is None else measured.observed[rows]
+            count += int((wild & seen).sum())
+        return count
 
     def scale_of(self, batch: Batch) -> Scale:
         """Return the fitted numbers (1,C,1)."""
@@ -390,4 +395,5 @@ def _sums(
     steps = np.clip(series.steps[rows], *bounds)
     valid = np.ones(steps.shape, bool) if series.observed is None else series.observed[rows]
     values = np.where(valid, steps - shift, 0.0)  # float64, as shift is
+    release(series.steps, series.observed)
     return np.stack([valid.sum(axis=0), values.sum(axis=0), (values * values).sum(axis=0)])

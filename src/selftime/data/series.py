@@ -16,12 +16,12 @@ from selftime.data.arrays import (
     column_of,
     concatenate_steps,
     label_column,
-    spans,
     split_origins,
 )
 from selftime.data.arrays import names_of_channels as names_of_channels
 from selftime.data.clock import Stamps
 from selftime.data.frames import Tabular, html_table, join_columns
+from selftime.data.memory import gather, is_mapped, row_blocks, rows_of_spans
 from selftime.data.schema import ID_NAMES, TIME_NAMES, Column, Role, plain_name
 from selftime.data.signals import Measurements, Signal
 
@@ -43,6 +43,7 @@ class SeriesSet(Tabular):
 
     Attributes:
         steps: (S,C) values of all series less their origin, one row per step; 0 where not observed.
+            Of a store they lie in a file, and were looked through when it was made.
         offsets: (N+1,) the row at which each series begins; the last entry is S.
         observed: (S,C), True where a value was measured; None when nothing is missing.
         channels: C channel names.
@@ -175,12 +176,12 @@ class SeriesSet(Tabular):
             index = index[0]  # as scikit-learn's splits ask
         selected = np.atleast_1d(np.arange(len(self))[index])
         lengths = self.lengths[selected]
-        rows = spans(self.offsets[:-1][selected], lengths)
+        rows = rows_of_spans(self.steps, self.offsets[:-1][selected], lengths)
         return self.slice_rows(rows, lengths, selected, self.ids[selected])
 
     def slice_rows(
         self,
-        rows: Int64[np.ndarray, "R"],
+        rows: Int64[np.ndarray, "R"] | slice,
         lengths: Int64[np.ndarray, "M"],
         owners: Int64[np.ndarray, "M"],
         ids: np.ndarray,
@@ -189,12 +190,12 @@ class SeriesSet(Tabular):
         """Return rows as series of their own, each with the label and group of its owner."""
         of_owners = self.groups if groups is None else groups
         return SeriesSet(
-            steps=self.steps[rows],
+            steps=gather(self.steps, rows),
             offsets=np.cumsum([0, *lengths], dtype=np.int64),
-            observed=None if self.observed is None else self.observed[rows],
+            observed=None if self.observed is None else gather(self.observed, rows),
             channels=self.channels,
             ids=ids,
-            times=None if self.times is None else self.times[rows],
+            times=None if self.times is None else gather(self.times, rows),
             stamps=self.stamps,
             labels=None if self.labels is None else self.labels[owners],
             step_labels=None if self.step_labels is None else self.step_labels[rows],
@@ -323,7 +324,10 @@ class SeriesSet(Tabular):
         return join_columns(self.keys(), labels, {"steps": self.lengths})
 
     def _repr_html_(self) -> str:
-        facts = join_columns(self._facts(), {"missing": _missing_steps(self)})
+        seen = self.observed
+        gaps = np.zeros(len(self.steps), bool) if seen is None else ~seen.all(axis=1)
+        missing = np.add.reduceat(gaps.astype(np.int64), self.offsets[:-1])  # steps of each
+        facts = join_columns(self._facts(), {"missing": missing})
         return html_table(facts, repr(self))
 
     def fingerprint(self) -> str:
@@ -332,7 +336,8 @@ class SeriesSet(Tabular):
         digest = hashlib.sha256(repr((self.steps.shape, self.channels, *kind)).encode())
         for part in (self.steps, self.offsets, self.observed, self.origin):
             if part is not None:
-                digest.update(np.ascontiguousarray(part).data)
+                for rows in row_blocks(part):
+                    digest.update(np.ascontiguousarray(part[rows]).data)
         return digest.hexdigest()
 
     def __repr__(self) -> str:
@@ -340,12 +345,6 @@ class SeriesSet(Tabular):
         steps = f"{low}" if low == high else f"{low} to {high}"
         kind = "" if self.kind == Measurements() else f", {self.kind.words}"
         return f"SeriesSet({len(self)} series, {self.n_channels} channels, {steps} steps{kind})"
-
-
-def _missing_steps(x: SeriesSet) -> Int64[np.ndarray, "N"]:
-    """Return the number of steps of each series at which a value is missing."""
-    gaps = np.zeros(len(x.steps), bool) if x.observed is None else ~x.observed.all(axis=1)
-    return np.add.reduceat(gaps.astype(np.int64), x.offsets[:-1])
 
 
 def check_series(x: SeriesSet) -> None:
@@ -361,6 +360,8 @@ def check_series(x: SeriesSet) -> None:
             f"offsets run from {x.offsets[0]} to {x.offsets[-1]}, wanted 0 to {len(x.steps)}, "
             "the number of steps: they say where each series begins, then where the last ends"
         )
+    if is_mapped(x.steps):
+        return  # as it was when it was packed
     _check_finite(x)
     x.kind.check(x.steps)
     if x.observed is not None:
@@ -376,16 +377,14 @@ def _check_columns(x: SeriesSet) -> None:
             f"got {len(x.channels)} channel names for {x.n_channels} channels: "
             "at least one channel and a name for each is wanted"
         )
-    for name in ("times", "step_labels", "rows"):
-        column = getattr(x, name)
-        if column is not None and len(column) != len(x.steps):
-            raise SeriesError(f"got {len(column)} {name} for {len(x.steps)} steps: wanted one each")
-    if len(np.unique(x.ids)) != len(x.ids):
+    if not is_mapped(x.steps) and len(np.unique(x.ids)) != len(x.ids):
         raise SeriesError("series ids repeat, wanted unique ones: rename or leave them out")
-    for name in ("ids", "labels", "groups"):
-        column = getattr(x, name)
-        if column is not None and len(column) != len(x):
-            raise SeriesError(f"got {len(column)} {name} for {len(x)} series: one each is wanted")
+    of_steps, of_series = ("times", "step_labels", "rows"), ("ids", "labels", "groups")
+    for name in (*of_steps, *of_series):
+        column, count = getattr(x, name), len(x.steps) if name in of_steps else len(x)
+        if column is not None and len(column) != count:
+            what = f"{count} {'steps' if name in of_steps else 'series'}"
+            raise SeriesError(f"got {len(column)} {name} for {what}: one each is wanted")
 
 
 def _check_finite(x: SeriesSet) -> None:

@@ -11,9 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from selftime.data.files import place_of, restore
+from selftime.data.records import read_values
 
-_LARGEST_JSON = 64 << 20
-"""Bytes of plain values in one file: those of a model have a few thousand."""
 _CHECKSUM = "crc32"
 """The key under which plain values hold the checksum of themselves and of the tensors."""
 _FOR_PEOPLE = "card"
@@ -37,21 +36,6 @@ def folder_at(path: str | os.PathLike[str]) -> Path:
 def with_checksum(values: dict[str, Any], tensors: Path) -> dict[str, Any]:
     """Return plain values with a checksum of them (but the card) and of the file of tensors."""
     return values | {_CHECKSUM: _checksum_of(values, tensors)}
-
-
-def read_values(path: Path) -> Any:
-    """Read plain values from JSON; NaN, infinity and files beyond 64 MB are errors.
-
-    Raises:
-        ValueError: what is in the file is no such JSON.
-    """
-    if not path.is_file():  # a link may lead to a pipe or device, which never ends
-        raise ValueError(f"{path.name} is missing or no file")
-    with path.open("rb") as file:
-        data = file.read(_LARGEST_JSON + 1)
-    if len(data) > _LARGEST_JSON:
-        raise ValueError(f"{path.name} has more than {_LARGEST_JSON:,} bytes")
-    return json.loads(data.decode("utf8"), parse_constant=_refuse_constant)
 
 
 def read_stored(values: Path, tensors: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -80,7 +64,3 @@ def _checksum_of(values: dict[str, Any], tensors: Path) -> str:
         while block := file.read(1 << 20):
             found = zlib.crc32(block, found)
     return f"{found:08x}"
-
-
-def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")

@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.data.batch import Batch
+from selftime.data.memory import gather, release
 from selftime.data.recordings import cut_spans, spans_of_windows
 from selftime.data.series import Index, SeriesError, SeriesSet
 
@@ -51,17 +52,18 @@ class Windows:
         """Return the selected windows (B,C,T), padded at the end to the longest of them."""
         selected = np.arange(len(self))[index]
         starts, lengths = self.starts[selected], self.lengths[selected]
-        if len(selected) and (lengths == lengths[0]).all():
-            return self._equal_batch(starts, int(lengths[0]))
-        return self._padded_batch(starts, lengths)
+        equal = len(selected) > 0 and bool((lengths == lengths[0]).all())
+        return (self._equal_batch if equal else self._padded_batch)(starts, lengths)
 
-    def _equal_batch(self, starts: Int64[np.ndarray, "B"], length: int) -> Batch:
+    def _equal_batch(
+        self, starts: Int64[np.ndarray, "B"], lengths: Int64[np.ndarray, "B"]
+    ) -> Batch:
         """Return slices of one length as one batch: a single strided copy."""
-        steps, observed = self.series.steps, self.series.observed
-        values = sliding_window_view(steps, length, axis=0)[starts]  # (B,C,T)
+        length, steps, observed = int(lengths[0]), self.series.steps, self.series.observed
+        values = gather(sliding_window_view(steps, length, axis=0), starts)  # (B,C,T)
         if observed is None:
             return _batch(values, np.ones(values.shape, dtype=bool))
-        return _batch(values, sliding_window_view(observed, length, axis=0)[starts])
+        return _batch(values, gather(sliding_window_view(observed, length, axis=0), starts))
 
     def _padded_batch(
         self, starts: Int64[np.ndarray, "B"], lengths: Int64[np.ndarray, "B"]
@@ -135,7 +137,7 @@ def by_length(series: SeriesSet | Windows) -> Int64[np.ndarray, "N"]:
 
 def _gather(steps: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Gather rows (B,T) of steps (S,C) as (B,C,T); by channel, fast in any memory order."""
-    return np.stack([channel[rows] for channel in steps.T], axis=1)
+    return np.stack([gather(channel, rows) for channel in steps.T], axis=1)
 
 
 def _batch(values: np.ndarray, observed: np.ndarray) -> Batch:
@@ -146,10 +148,19 @@ def _batch(values: np.ndarray, observed: np.ndarray) -> Batch:
     )
 
 
+_ROWS = 1 << 22
+"""Rows of windows that are looked through at a time."""
+
+
 def _drop_unobserved(w: Windows) -> Windows:
     """Keep the windows in which at least one value was observed."""
     if w.series.observed is None:
         return w
-    seen = np.concatenate([[0], np.cumsum(w.series.observed.any(axis=1))])
-    keep = seen[w.starts + w.lengths] > seen[w.starts]
+    ends, keep = w.starts + w.lengths, np.zeros(len(w), bool)
+    some = max(_ROWS // int(w.lengths.max(initial=1)), 1)
+    for i in range(0, len(w), some):
+        first, last = int(w.starts[i : i + some].min()), int(ends[i : i + some].max())
+        seen = np.append(0, np.cumsum(w.series.observed[first:last].any(axis=1)))
+        keep[i : i + some] = seen[ends[i : i + some] - first] > seen[w.starts[i : i + some] - first]
+        release(w.series.observed)
     return Windows(w.series, w.starts[keep], w.lengths[keep], w.owners[keep])

@@ -1,7 +1,6 @@
 """SeriesSets and tables of results to files, whole or not at all."""
 
 import gzip
-import io
 import operator
 import os
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ import pyarrow.parquet as arrow_parquet
 
 from selftime.data.arrays import SeriesError
 from selftime.data.clock import iso_text
-from selftime.data.files import place_of, write_file
+from selftime.data.files import place_of, whole_file, write_file
 from selftime.data.formats.csv_parquet import encode_csv
 from selftime.data.formats.npz import encode_npz
 from selftime.data.formats.text import suffix_of
@@ -122,12 +121,12 @@ def write_table(
         raise FileExistsError(
             f"{target} exists: choose another path, or {option('overwrite', True)}"
         )
-    buffer = io.BytesIO()
-    if encode is write_csv:
-        write_csv(columns, buffer, safe_cells=safe_cells)
-    else:
-        encode(columns, buffer)
-    return write_file(target, buffer.getvalue())
+    with whole_file(target) as file:
+        if encode is write_csv:
+            write_csv(columns, file, safe_cells=safe_cells)
+        else:
+            encode(columns, file)
+    return target
 
 
 def write_csv(columns: Mapping[str, Any], file: Any, *, safe_cells: bool = True) -> None:

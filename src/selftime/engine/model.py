@@ -22,7 +22,7 @@ from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.fingerprints import Fingerprints, are_among, read_seen, write_seen
 from selftime.data.frames import Tabular, html_table
 from selftime.data.matching import match_kind
-from selftime.data.memory import memory_note
+from selftime.data.memory import bytes_held, make_room, memory_note, release, row_blocks
 from selftime.data.readers import kind_for, read
 from selftime.data.records import unpack
 from selftime.data.scaling import Scaling
@@ -126,22 +126,20 @@ class Model(Tabular):
             ModelError: weights so large that vectors are not finite.
         """
         series = self.check(read(x, kind=kind_for(x, self.kind)))
-        door.tell(
-            memory_note(
-                "embedding", _COPIES_OF_VALUES * series.steps.nbytes + 4 * len(series) * self.dim
-            )
-        )
         order = by_length(series) if series.is_ragged else np.arange(len(series))
-        out = np.empty((len(series), self.dim), np.float32)
+        out = make_room((len(series), self.dim), beside=series.steps)
+        needed = _COPIES_OF_VALUES * bytes_held(series.steps) + bytes_held(out)
+        door.tell(memory_note("embedding", needed))
         done = 0
         with open_progress(progress) as tell:
             for batch in batches(series, size=batch_size, order=order):
                 rows = order[done : done + batch_size]
                 with torch.inference_mode():  # left before the caller goes on
                     out[rows] = self.encoder.embed(self.scaling.apply(batch)).numpy()
+                release(out)
                 done += len(rows)
                 tell("embedding", done, len(series))
-        if not np.isfinite(out).all():
+        if not all(np.isfinite(out[rows]).all() for rows in row_blocks(out)):
             raise ModelError(
                 "got vectors that are not finite, wanted numbers: weights of the model are damaged "
                 "or diverged, so load another one or pretrain again"

@@ -15,7 +15,8 @@ from selftime.data import scaling
 from selftime.data.files import place_of, restore
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
-from selftime.data.memory import memory_note
+from selftime.data.levels import share_missing
+from selftime.data.memory import bytes_held, memory_note
 from selftime.data.places import check_place
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel, Scaling
@@ -136,7 +137,8 @@ def _pretrain(  # noqa: PLR0913 - as the front door
         check_place(kept.folder, room_for(learner, len(series)))
         if isinstance(learner, ClosedForm):
             kept.check_at_once(card)
-    door.tell(memory_note("pretraining", _COPIES_OF_VALUES * series.steps.nbytes + _LEARNING))
+    needed = _COPIES_OF_VALUES * bytes_held(series.steps) + _LEARNING
+    door.tell(memory_note("pretraining", needed))
     figures = dict[str, Any]()
     with open_progress(progress) as tell:
         if isinstance(learner, ClosedForm):
@@ -267,14 +269,13 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
 
 def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:
     """Return the card of a run: size and fingerprint of the data, settings, versions."""
-    missing = 0.0 if series.observed is None else 1 - float(series.observed.mean())
     return {
         "data": {
             "series": len(series),
             "channels": series.n_channels,
             "shortest": int(series.lengths.min()),
             "longest": int(series.lengths.max()),
-            "missing": round(missing, 6),
+            "missing": round(share_missing(series), 6),
             "wild": wild,
             "fingerprint": series.fingerprint(),
         },

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from selftime.data.files import place_of, restore, whole_folder
-from selftime.data.records import Kind, fitted_kind, pack, unpack
+from selftime.data.records import Kind, fitted_kind, pack_record, unpack
 from selftime.data.storage import with_checksum
 from selftime.engine.card import markdown_tables
 from selftime.engine.model import (
@@ -81,7 +81,7 @@ class Kept:
         bank = None if model is None else model.reference_bank
         arrays = {} if bank is None else {_BANK: bank}
         name, kinds = type(self).__name__, kinds_with(model)
-        record = pack(self, kinds | {name: kind_of(type(self))}, arrays)
+        record = pack_record(self, kinds | {name: kind_of(type(self))}, arrays)
         arrays.pop(_BANK, None)
         config = {
             "format": _FORMAT,

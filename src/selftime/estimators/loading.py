@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from selftime.data.files import place_of
-from selftime.data.storage import folder_at, read_values
+from selftime.data.records import read_values
+from selftime.data.storage import folder_at
 from selftime.engine.model import load as load_model
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector

@@ -13,6 +13,8 @@ from rich.text import Text
 from selftime.data.arrays import number_classes
 from selftime.data.clock import Clock
 from selftime.data.fills import describe_fills
+from selftime.data.levels import extremes_of, share_missing
+from selftime.data.memory import release
 from selftime.data.periods import period_of
 from selftime.data.readers import read
 from selftime.data.rules import Months, rule_in_words
@@ -121,7 +123,7 @@ def inspect(x: Any) -> Inspection:
         shortest=int(series.lengths.min()),
         median=float(np.median(series.lengths)),
         longest=int(series.lengths.max()),
-        missing=0.0 if series.observed is None else float(1 - series.observed.mean()),
+        missing=share_missing(series),
         labels=class_counts(series.labels),
         labelled=int(series.labelled.sum()),
         unlabelled=int((~series.labelled).sum()),
@@ -164,9 +166,7 @@ def windows_for(series: SeriesSet) -> int | None:
 
 def constant_channels(series: SeriesSet) -> tuple[str, ...]:
     """Return the names of channels whose observed values are all the same."""
-    valid = True if series.observed is None else series.observed
-    low = np.min(series.steps, axis=0, where=valid, initial=np.inf)
-    high = np.max(series.steps, axis=0, where=valid, initial=-np.inf)
+    low, high = extremes_of(series)
     return tuple(series.channels[c] for c in np.flatnonzero(low >= high))
 
 
@@ -197,6 +197,10 @@ def duration_in_words(seconds: float) -> str:
     return f"{seconds:g} second{'s' if seconds != 1 else ''}"
 
 
+_TOGETHER = 100
+"""Series of a store that are looked at before they are let go."""
+
+
 def count_duplicates(series: SeriesSet) -> tuple[int, int]:
     """Count the series that equal an earlier one, and those of them with another label."""
     first: dict[bytes, int] = {}
@@ -205,6 +209,8 @@ def count_duplicates(series: SeriesSet) -> tuple[int, int]:
         key = blake2b(series.series(i).tobytes(), digest_size=16).digest()
         if first.setdefault(key, i) != i:
             twins.append((first[key], i))
+        if i % _TOGETHER == 0:
+            release(series.steps, series.observed)
     if series.labels is None:
         return len(twins), 0
     codes = number_classes(series.labels)[1]

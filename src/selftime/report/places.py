@@ -10,6 +10,7 @@ from typing import Any
 from selftime.data.files import drafts_left, is_free, place_of, sweep
 from selftime.data.places import check_place
 from selftime.data.series import SeriesSet
+from selftime.data.store import status_of
 from selftime.engine.training.run_folder import COMPARISON, ROOM, RUN_FILE, Run, only_run
 
 
@@ -79,6 +80,8 @@ def remains_of(places: Iterable[Path]) -> str:
         if record.get("status") == "running":
             how = "the same command" if record.get("command") == "race" else "--resume"
             return f"{place} holds what was done so far: {how} goes on with it"
+        if status_of(work) == "packing":
+            return f"{place} holds what was packed so far: the same command goes on with it"
     if drafts := drafts_left():
         return f"{drafts[0]} was left, which the next call there removes"
     return "nothing half-written was left"

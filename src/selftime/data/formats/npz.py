@@ -123,6 +123,18 @@ def series_of_arrays(arrays: Mapping[str, np.ndarray]) -> SeriesSet:
 
 def encode_npz(x: SeriesSet) -> bytes:
     """Return all parts of the series in the form that :func:`read_npz` reads."""
+    return encode_arrays(arrays_of(x))
+
+
+def encode_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return arrays in the form that :func:`read_arrays` reads."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # typeshed takes the names for options
+    return buffer.getvalue()
+
+
+def arrays_of(x: SeriesSet) -> dict[str, np.ndarray]:
+    """Return all parts of the series as arrays by name, none of objects."""
     arrays = {"values": x.steps, "offsets": x.offsets, "channels": np.array(x.channels)}
     if x.observed is not None:
         arrays["observed"] = x.observed
@@ -139,9 +151,7 @@ def encode_npz(x: SeriesSet) -> bytes:
         arrays["stamps"] = np.array([x.stamps.zone or "", x.stamps.kind])
     if x.kind != Measurements():
         arrays["kind"] = np.array(json.dumps(x.kind.to_dict()))
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # typeshed takes the names for options
-    return buffer.getvalue()
+    return arrays
 
 
 def _part(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray | None:
@@ -157,22 +167,25 @@ def _series(values: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SeriesSet:
     series = SeriesSet.from_steps(steps, lengths, ids=ids, channels=names)
     if "origin" in arrays:
         series = replace(series, origin=arrays["origin"])
+    return replace(series, **parts_beside_values(arrays))
+
+
+def parts_beside_values(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return what arrays say of series beside their values, by the names of a SeriesSet."""
     zone, kind = arrays["stamps"].astype(str).tolist() if "stamps" in arrays else ("", "time")
     times = _column(arrays, "times")
-    if times is not None and times.dtype.kind not in "mM":
+    if times is not None and times.dtype.kind not in "mM" and "stamps" not in arrays:
         kind = "number"
-    stamps = Stamps(zone or None, kind)  # type: ignore[arg-type]
-    return replace(
-        series,
-        labels=_labels(arrays, "labels"),
-        step_labels=_labels(arrays, "step_labels"),
-        groups=_column(arrays, "groups"),
-        times=times,
-        stamps=stamps,
-        starts=_column(arrays, "starts"),
-        recordings=_column(arrays, "recordings"),
-        kind=kind_in(arrays),
-    )
+    return {
+        "labels": _labels(arrays, "labels"),
+        "step_labels": _labels(arrays, "step_labels"),
+        "groups": _column(arrays, "groups"),
+        "times": times,
+        "stamps": Stamps(zone or None, kind),  # type: ignore[arg-type]
+        "starts": _column(arrays, "starts"),
+        "recordings": _column(arrays, "recordings"),
+        "kind": kind_in(arrays),
+    }
 
 
 def kind_in(arrays: Mapping[str, np.ndarray]) -> Signal:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from selftime.data.memory import BLOCK, is_mapped
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batches, by_length
 from selftime.door import option
@@ -51,14 +52,22 @@ class FrozenSolution(Solution):
         """Return the predictions of the head."""
         if self.target_type.by_step:
             return [self.head.predict(rows) for rows in token_vectors(self.model, series)]
-        return np.asarray(self.head.predict(self.model.embed(series, progress=False)))
+        return self._apply(self.head.predict, series)
 
     def probabilities(self, series: SeriesSet) -> Outputs:
         """Return the probabilities of the head."""
         if self.target_type.by_step:
             return [self.head.predict_proba(rows) for rows in token_vectors(self.model, series)]
         name = "predict_proba" if hasattr(self.head, "predict_proba") else "predict"
-        return np.asarray(getattr(self.head, name)(self.model.embed(series, progress=False)))
+        return self._apply(getattr(self.head, name), series)
+
+    def _apply(self, function: Callable[[np.ndarray], np.ndarray], series: SeriesSet) -> np.ndarray:
+        """Apply a function to the vectors of all series; of a store's in blocks, none are kept."""
+        N = len(series)
+        some = max(BLOCK // (4 * self.model.dim), 1) if is_mapped(series.steps) else N
+        parts = [series] if some >= N else [series[i : i + some] for i in range(0, N, some)]
+        each = [function(self.model.embed(part, progress=False)) for part in parts]
+        return np.concatenate(each) if len(each) > 1 else np.asarray(each[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,31 @@
+"""What docs/store.md shows is what comes, and its table of files is that of a store."""
+
+import re
+
+import numpy as np
+import pytest
+from session_material import make_files
+from sessions import BLOCK, STORE, agrees, replies, sections
+
+import selftime as st
+
+TEXT = STORE.read_text(encoding="utf8")
+SECTIONS = sections(TEXT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_a_session_goes_as_recorded(heading, tmp_path, monkeypatch):
+    make_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for found in BLOCK.finditer(SECTIONS[heading]):
+        for typed, wanted, came in replies(found[1], found[2], names):
+            assert agrees(wanted, came), f"{typed}\nwanted:\n{wanted}\ncame:\n{came}"
+
+
+def test_every_file_of_a_store_is_named(tmp_path):
+    x = st.SeriesSet.of([[1e9 + 1, 1e9 + 2.25], [3.0, np.nan]], ["a", "b"], groups=[1, 2])
+    named = set(re.findall(r"`([a-z]+\.(?:npy|json))`", TEXT))
+    found = {path.name for path in st.pack(x, tmp_path / "store").iterdir()}
+    assert found == named - {"times.npy"}
