@@ -1,14 +1,42 @@
-"""Distances of windows to the nearest other one: by values, statistics, or shape."""
+"""Distances of windows to the nearest other one: by values, statistics, or shape.
+
+Work is linear in the length of a recording. Up to ``PAIRED`` steps every window is compared with
+all others. In a longer one it is compared with a bounded number of them, and then the windows that
+are still the farthest with all others, as discords are sought (Yankov, Keogh & Rebbapragada 2008,
+KAIS, "Disk aware discord discovery", section 4: candidates from a part, then refined on the whole).
+So no distance is too small, those of the farthest windows are exact, and the others are at most too
+large. With ``past_only`` nothing is refined: which windows are far is not known yet.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from selftime.data.principal import principal_axes
-from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord, moving_mean
-from selftime.tasks.anomaly.scores import matrix_profile_numba
+from selftime.tasks.anomaly.record import (
+    COMPARED,
+    FLAT_SHARE,
+    PAIRED,
+    ChannelRecord,
+    moving_mean,
+)
+from selftime.tasks.anomaly.scores.matrix_profile_numba import nearest_by_shape
 
 _WINDOWS_AT_ONCE = 256
 """Windows that are compared with all others at a time."""
+_PAIRS_AT_ONCE = 2**20
+"""Of pairs no more are compared at a time."""
+_REFINED = COMPARED // 2
+"""Farthest windows that are compared with all others, in recordings where not all are."""
+_ROWS_AT_ONCE = 8192
+"""Vectors that principal coordinates are computed of at a time."""
+_NEAR_LAGS = _FAR_LAGS = PAIRED // 4
+"""Lags of pairs of long recordings: all of the nearest, and as many of the others …"""
+_LAG_BLOCK = 512
+"""… in blocks of so many, more than any period, drawn one in each of equal ranges."""
+_REFINED_SHAPES = PAIRED // 8
+"""Farthest windows by shape that are compared with all others, with those around them."""
 _WINDOW_COMPONENTS = 32
 """Principal coordinates that stand for the values of a window."""
 
@@ -73,7 +101,9 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     """Return the distance of every window to the nearest that does not overlap it; 0 if none.
 
     A window x is taken as (x − x̄) / max(s, floor) with s its std and the floor a tenth of the
-    std of the whole, so that the noise of flat windows is not blown up to a shape.
+    std of the whole, so that the noise of flat windows is not blown up to a shape. Of long
+    recordings some diagonals of the matrix of all pairs are followed (Zhu et al. 2018, ICDM,
+    "Matrix Profile XI: SCRIMP++", section III): the nearest lags and blocks of farther ones.
     """
     x = record.values
     means = moving_mean(x, width)
@@ -82,8 +112,56 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     lengths = np.where(record.whole(width), width * np.square(stds * scale), np.inf)
     nearest = np.full(len(means), np.inf)
     ahead = record.train - width if record.past_only else record.steps
-    matrix_profile_numba.nearest_by_shape(x, width, means, scale, lengths, ahead, nearest)
+    shapes = (x, width, means, scale, lengths)
+    firsts = lags_of(record.steps, width)
+    for first in firsts.tolist():
+        nearest_by_shape(*shapes, ahead, nearest, first, first + _LAG_BLOCK, len(means))
+        record.advance(1 / len(firsts))
+    if record.steps > PAIRED and not record.past_only:
+        refine_by_shape(*shapes, nearest)
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
+
+
+def lags_of(steps: int, width: int) -> Int[np.ndarray, "K"]:
+    """Return the first of each block of lags by which compared windows of a recording are apart.
+
+    Together all lags up to ``PAIRED`` steps; else a bounded number that depends on no value.
+    """
+    windows = steps - width + 1
+    if steps <= PAIRED:
+        return np.arange(width, windows, _LAG_BLOCK)
+    near = np.arange(width, width + _NEAR_LAGS, _LAG_BLOCK)
+    edges = np.linspace(width + _NEAR_LAGS, windows, _FAR_LAGS // _LAG_BLOCK + 1).astype(int)
+    return np.append(near, np.random.default_rng(0).integers(edges[:-1], edges[1:] - _LAG_BLOCK))
+
+
+def refine_by_shape(
+    x: Float[np.ndarray, "T"],
+    width: int,
+    means: Float[np.ndarray, "W"],
+    scale: Float[np.ndarray, "W"],
+    lengths: Float[np.ndarray, "W"],
+    nearest: Float[np.ndarray, "W"],
+) -> None:
+    """Compare the farthest windows with all, a window and those around it at a time.
+
+    Writes into ``nearest``. Later windows come first, then earlier ones, in reversed time.
+    """
+    W, left, open_ = len(means), _REFINED_SHAPES, np.isfinite(lengths)
+    shapes = (x, means, scale, lengths)
+    backward = [np.ascontiguousarray(part[::-1]) for part in shapes]
+    found = np.full(W, np.inf)
+    while left > 0 and open_.any():
+        peak = int(np.where(open_, nearest, -1.0).argmax())
+        start, stop = max(peak - width // 2, 0), min(peak + width // 2 + 1, W)
+        for parts, out, first in ((shapes, nearest, start), (backward, found, W - stop)):
+            values, *rest = (part[first:] for part in parts)
+            nearest_by_shape(
+                values, width, *rest, W, out[first:], width, W, stop - start
+            )
+        np.minimum(nearest, found[::-1], out=nearest)
+        open_[start:stop] = False
+        left -= stop - start
 
 
 def nearest_score(
@@ -120,30 +198,88 @@ def nearest_windows(
     With ``normal`` windows are compared with those of the normal part alone.
     """
     points = vectors.astype(np.float64)  # squares cancel, and may not depend on what else is there
-    lengths = np.square(points).sum(axis=1)  # (W,)
-    found, places = np.empty(len(points)), np.empty(len(points), np.int64)
-    for first in range(0, len(points), _WINDOWS_AT_ONCE):
-        rows = slice(first, first + _WINDOWS_AT_ONCE)
-        squares = lengths[rows, None] + lengths - 2 * points[rows] @ points.T  # (K,W)
-        squares[~_allowed_pairs(starts[rows], starts, width, record)] = np.inf
-        if normal:
-            squares[:, starts + width > record.train] = np.inf
-        places[rows] = squares.argmin(axis=1)
-        found[rows] = squares.min(axis=1)
-    places[~np.isfinite(found)] = -1
-    distances = np.sqrt(np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0))
+    windows = _Windows(points, np.square(points).sum(axis=1), starts, width, record, normal)
+    rows, among, others = np.arange(len(points)), *compared_windows(starts, width, record, normal)
+    squares, places = windows.nearest(rows, among)
+    if len(among) < len(others) and not record.past_only:
+        far = np.sort(np.argpartition(squares, -_REFINED)[-_REFINED:])
+        squares[far], places[far] = windows.nearest(far, others)
+    places[~np.isfinite(squares)] = -1
+    distances = np.sqrt(np.maximum(np.where(np.isfinite(squares), squares, 0.0), 0.0))
     return np.asarray(distances), places
 
 
-def _allowed_pairs(
-    rows: Int[np.ndarray, "K"], columns: Int[np.ndarray, "W"], width: int, record: ChannelRecord
-) -> Bool[np.ndarray, "K W"]:
-    """Return True for pairs of windows that may be compared."""
-    ahead = columns - rows[:, None]  # (K,W)
-    apart = np.abs(ahead) >= width
-    if not record.past_only:
-        return np.asarray(apart)
-    return np.asarray(apart & ((ahead < 0) | (columns + width <= record.train)))
+def compared_windows(
+    starts: Int[np.ndarray, "W"], width: int, record: ChannelRecord, normal: bool
+) -> tuple[Int[np.ndarray, "K"], Int[np.ndarray, "M"]]:
+    """Return which windows all are compared with, and which the farthest are.
+
+    Both are all of a recording up to ``PAIRED`` steps. Of a longer one the former are drawn, one in
+    each of equal ranges so that no period hides: half of them from the normal part, half from the
+    rest; with ``normal`` all from the normal part.
+    """
+    W = len(starts)
+    if record.steps <= PAIRED:
+        return np.arange(W), np.arange(W)
+    inside = int(np.searchsorted(starts, record.train - width, side="right"))
+    if normal:
+        return _drawn(0, inside, COMPARED), np.arange(inside)
+    halves = _drawn(0, inside, COMPARED // 2), _drawn(inside, W, COMPARED // 2)
+    return np.concatenate(halves), np.arange(W)
+
+
+def _drawn(first: int, stop: int, most: int) -> Int[np.ndarray, "K"]:
+    """Return one number in each of at most so many equal ranges."""
+    edges = np.linspace(first, stop, min(most, stop - first) + 1).astype(int)
+    return np.random.default_rng(0).integers(edges[:-1], edges[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    """Windows as points with squared lengths, and which pairs of them may be compared."""
+
+    points: Float[np.ndarray, "W D"]
+    lengths: Float[np.ndarray, "W"]
+    starts: Int[np.ndarray, "W"]
+    width: int
+    record: ChannelRecord
+    normal: bool
+
+    def nearest(
+        self, rows: Int[np.ndarray, "R"], among: Int[np.ndarray, "K"]
+    ) -> tuple[Float[np.ndarray, "R"], Int[np.ndarray, "R"]]:
+        """Return the least squared distance of each row to some windows, and where it is."""
+        found, places = np.full(len(rows), np.inf), np.zeros(len(rows), np.int64)
+        others, lengths = self.points[among].T, self.lengths[among]
+        at_once = min(_WINDOWS_AT_ONCE, max(_PAIRS_AT_ONCE // max(len(among), 1), 1))
+        for first in range(0, len(rows) if len(among) else 0, at_once):
+            part = rows[first : first + at_once]
+            squares = 2 * self.points[part] @ others
+            np.subtract(self.lengths[part, None] + lengths, squares, out=squares)
+            self._forbid(squares, self.starts[part], self.starts[among])
+            best = squares.argmin(axis=1)
+            places[first : first + at_once] = among[best]
+            found[first : first + at_once] = squares[np.arange(len(part)), best]
+        return found, places
+
+    def _forbid(
+        self,
+        squares: Float[np.ndarray, "R K"],
+        rows: Int[np.ndarray, "R"],
+        columns: Int[np.ndarray, "K"],
+    ) -> None:
+        """Write inf where windows that begin at these steps may not be compared."""
+        low = int(np.searchsorted(columns, rows[0] - self.width, side="right"))
+        high = int(np.searchsorted(columns, rows[-1] + self.width, side="left"))
+        inside = int(np.searchsorted(columns, self.record.train - self.width, side="right"))
+        ahead = columns[low:high] - rows[:, None]
+        banned = np.abs(ahead) < self.width
+        if self.record.past_only:
+            banned |= (ahead > 0) & (np.arange(low, high) >= inside)
+            squares[:, max(high, inside) :] = np.inf
+        squares[:, low:high][banned] = np.inf
+        if self.normal:
+            squares[:, inside:] = np.inf
 
 
 def principal(
@@ -158,11 +294,14 @@ def principal(
     Mean and directions come from the usual rows; ``whiten`` divides each coordinate by its std.
     """
     centre = vectors[usual].mean(axis=0)
-    centred = vectors - centre
-    covariance = centred[usual].T @ centred[usual] / usual.sum()  # (D,D)
+    parts = [slice(i, i + _ROWS_AT_ONCE) for i in range(0, len(vectors), _ROWS_AT_ONCE)]
+    near = ((vectors[rows] - centre)[usual[rows]] for rows in parts)
+    covariance = sum(part.T @ part.copy() for part in near) / usual.sum()  # (D,D)
     variances, directions = (part[..., :most] for part in principal_axes(covariance))
     seen = variances > 1e-7 * max(variances[0], 1e-12)
     if not seen.any():
         seen[0] = True
     scale = np.sqrt(np.maximum(variances[seen], 1e-12)) if whiten else 1.0
-    return np.asarray(centred @ directions[:, seen] / scale, np.float32)
+    axes = directions[:, seen]
+    found = [np.asarray((vectors[rows] - centre) @ axes / scale, np.float32) for rows in parts]
+    return np.concatenate(found)

@@ -10,6 +10,8 @@ from selftime.encoders.fixed.compiling_numba import compile_kernel
 
 _DIAGONALS_AT_ONCE = 256
 """Diagonals that are followed at once; their running sums stay in the first-level cache."""
+_FOLDED = 8
+"""Numbers whose least is sought one by one."""
 
 
 @compile_kernel(reorder=True)
@@ -21,8 +23,11 @@ def nearest_by_shape(
     lengths: np.ndarray,
     ahead: int,
     nearest: np.ndarray,
+    first: int,
+    stop: int,
+    rows: int,
 ) -> None:
-    """Write the squared distance of each window to its nearest one into ``nearest``.
+    """Lower ``nearest`` to the squared distance of each window to its nearest one.
 
     Args:
         x: (T,) values.
@@ -32,14 +37,17 @@ def nearest_by_shape(
         lengths: (W,) squared length of each window thereafter; inf leaves it out.
         ahead: a later window counts for an earlier one if it begins at this step at the latest.
         nearest: (W,) inf where nothing is known.
+        first, stop: windows are compared with those ``first`` to ``stop`` - 1 steps later.
+        rows: so many of the first windows are compared with later ones; W for all.
     """
     windows, last = len(means), len(x) - 1
     sums, squares = np.zeros(_DIAGONALS_AT_ONCE), np.zeros(_DIAGONALS_AT_ONCE)
-    for first in range(width, windows, _DIAGONALS_AT_ONCE):
-        lanes = min(_DIAGONALS_AT_ONCE, windows - first)
-        _start_products(sums[:lanes], x, width, first)
-        for i in range(windows - first):
-            n, j = min(lanes, windows - first - i), i + first
+    stop = min(stop, windows)
+    for lag in range(first, stop, _DIAGONALS_AT_ONCE):
+        lanes = min(_DIAGONALS_AT_ONCE, stop - lag)
+        _start_products(sums[:lanes], x, width, lag)
+        for i in range(min(rows, windows - lag)):
+            n, j = min(lanes, windows - lag - i), i + lag
             these = squares[:n]
             other = slice(j, j + n)
             mean, factor = width * means[i], 2 * scale[i]
@@ -48,8 +56,8 @@ def nearest_by_shape(
             )
             _lower_nearest(nearest[other], these, lengths[i])
             counted = min(n, max(ahead - j + 1, 0))
-            nearest[i] = min(nearest[i], lengths[i] + _minimum(these[:counted]))
-            n = min(lanes, windows - first - i - 1)
+            nearest[i] = min(nearest[i], lengths[i] + _minimum(these[:counted]))  # overwrites them
+            n = min(lanes, windows - lag - i - 1)
             new = x[min(i + width, last)]
             _move_products(sums[:n], x[j + width : j + width + n], x[j : j + n], new, x[i])
 
@@ -90,9 +98,14 @@ def _lower_nearest(nearest: np.ndarray, squares: np.ndarray, length: float) -> N
 
 @compile_kernel(reorder=True)
 def _minimum(squares: np.ndarray) -> float:
-    """Return the least, inf of none."""
+    """Return the least, inf of none; halves are folded, each into the one before, in place."""
+    left = len(squares)
+    while left > _FOLDED:
+        half = (left + 1) // 2
+        _lower_nearest(squares[: left - half], squares[half:left], 0.0)
+        left = half
     found = np.inf
-    for square in squares:
+    for square in squares[:left]:
         found = min(square, found)
     return found
 
