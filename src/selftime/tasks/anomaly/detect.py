@@ -18,12 +18,12 @@ from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, ModelOrFolder, model_at
-from selftime.progress import LONG, duration_in_words
+from selftime.progress import LONG, Progress, duration_in_words, open_progress, silent
 from selftime.tasks.anomaly.alarms import Judged, judge_steps
 from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
 from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
-from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
+from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES, Score
 from selftime.tasks.anomaly.thresholds import check_rate, settle_rate
 
 NORMAL = 0.15
@@ -58,6 +58,34 @@ class Scoring:
     past_only: bool = False
     model: Model | None = None
     learned: tuple[str, ...] = ("embeddings",)
+
+
+PARTS = {"matrix profile": 5}
+"""Of the time that a long recording takes, in units of that of the other scores (measured)."""
+
+
+class Work:
+    """The progress of scoring so many timepoints, each of several parts."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        self.progress, self.steps = progress, steps
+        self._done, self._part = 0.0, 0.0
+
+    def begin(self, steps: int, parts: int) -> None:
+        """Begin with a recording of some timepoints, whose parts count the same."""
+        self._part = steps / parts
+
+    def do(self, parts: int, score: Score, record: ChannelRecord) -> Float[np.ndarray, "T"]:
+        """Score a record, which is so many parts, and tell how far that is."""
+        whole, begun = parts * self._part, self._done
+        self._done = begun + whole
+        told = replace(record, advance=lambda share: self._tell(begun + min(share, 1) * whole))
+        found = score(told)
+        self._tell(self._done)
+        return found
+
+    def _tell(self, done: float) -> None:
+        self.progress("scoring timepoints", round(done), self.steps)
 
 
 class AnomalyScores(NamedTuple):
@@ -98,6 +126,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     past_only: bool = False,
     cool_down: int | None = None,
     model: ModelOrFolder | None = None,
+    progress: bool | Progress | None = None,
 ) -> Detection | DetectionList:
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
@@ -124,6 +153,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
         model: or its folder; its embeddings of windows are compared too. None needs no learning.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Returns:
         What was found; of several recordings one after another.
@@ -144,9 +174,12 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     tell(memory_note("scoring", needed), series.source)
     if (seconds := expected_seconds(series, recipe)) > LONG:
         tell([f"scoring takes about {duration_in_words(seconds)}"], series.source)
-    parts = [
-        detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
-    ]
+    with open_progress(progress) as show:
+        work = Work(show, int(series.lengths.sum()))
+        parts = [
+            detect_in(series[i], train_end, rate, cool_down, recipe=recipe, work=work)
+            for i in range(len(series))
+        ]
     tell(notes_of(parts), series.source)
     return parts[0] if len(parts) == 1 else DetectionList(parts=tuple(parts))
 
@@ -158,13 +191,14 @@ def detect_in(
     cool_down: int | None,
     *,
     recipe: Scoring,
+    work: Work | None = None,
 ) -> Detection:
     """Score the timepoints of one recording, and find its alarms."""
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
     check_train(train, int(series.lengths[0]))
     whole, given = whole_recording(series)
     known = int(np.flatnonzero(given)[train - 1]) + 1
-    found = score_recording(whole, known, recipe=recipe).select(given)
+    found = score_recording(whole, known, recipe=recipe, work=work).select(given)
     settled, promise = settle_rate(rate, int(found.observed[:train].sum()), found.width)
     judged = found.judge(train, settled, cool_down)
     return Detection(
@@ -238,6 +272,7 @@ def score_recording(
     *,
     recipe: Scoring | None = None,
     boundaries: Sequence[int] = (),
+    work: Work | None = None,
 ) -> AnomalyScores:
     """Score every step of a recording whose first ``train`` steps are taken to be normal.
 
@@ -248,9 +283,11 @@ def score_recording(
     recipe = recipe or Scoring()
     check_members(recipe.members, SCORES)
     records = [record_of(row, train, recipe.past_only, tuple(boundaries)) for row in values]
+    work = work or Work(silent, values.shape[1])
+    work.begin(values.shape[1], len(records) * sum(PARTS.get(name, 1) for name in recipe.members))
     shared = _model_scores(records, recipe)
     observed = np.isfinite(values).any(axis=0)
-    channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
+    channels = np.stack([channel_scores(r, recipe.members, shared, work) for r in records])
     channels = np.where(observed, channels, 0.0)
     odd, width = np.stack([odd_steps(r) for r in records]), max(r.width for r in records)
     return AnomalyScores(channels.mean(axis=0), channels, width, odd, observed)
@@ -278,12 +315,16 @@ def _model_scores(
 
 
 def channel_scores(
-    record: ChannelRecord, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
+    record: ChannelRecord,
+    members: Sequence[str],
+    shared: Sequence[Float[np.ndarray, "T"]],
+    work: Work,
 ) -> Float[np.ndarray, "T"]:
     """Return the fused score of one channel; 0 where it never changes."""
     if np.ptp(record.known) == 0 and np.ptp(record.values) == 0 and not shared:
         return np.zeros(record.steps)
-    return combine_scores(record, [*(SCORES[name](record) for name in members), *shared])
+    found = [work.do(PARTS.get(name, 1), SCORES[name], record) for name in members]
+    return combine_scores(record, [*found, *shared])
 
 
 def combine_scores(

@@ -14,7 +14,7 @@ _STARTS_PER_WINDOW = 8
 COMPARED = 4000
 """… unless there would be more of them than this: of so many windows all pairs are compared, of
 more each with so many."""
-PAIRED = 2**16
+PAIRED = 32 * COMPARED
 """Steps of recordings of which all pairs are compared. In longer ones windows begin at least …"""
 _STARTS_PER_WINDOW_LONG, _LONG_STRIDE = 4, 8
 """… this often within the length of one, or every so many steps, so that none is left out."""
@@ -45,7 +45,8 @@ class ChannelRecord:
             part always may.
         boundaries: steps at which another recording begins; no window lies across one.
         mean, std: what was subtracted, and what the rest was divided by.
-        advance: is called with the share of a score that has been done, by those that take long.
+        paired: a recording of more steps is long: its windows are compared with some others only.
+        advance: is called with the share of a score that is done, by scores that take long.
     """
 
     values: Float[np.ndarray, "T"]
@@ -55,12 +56,23 @@ class ChannelRecord:
     boundaries: tuple[int, ...] = ()
     mean: float = 0.0
     std: float = 1.0
+    paired: int = PAIRED
     advance: Callable[[float], None] = _untold
 
     @property
     def steps(self) -> int:
         """T."""
         return len(self.values)
+
+    @property
+    def long(self) -> bool:
+        """True where not all windows are compared with all others."""
+        return self.steps > self.paired
+
+    @property
+    def compared(self) -> int:
+        """Windows that each is compared with in a long recording, at most."""
+        return self.paired * COMPARED // PAIRED
 
     @property
     def double(self) -> int:
@@ -75,7 +87,7 @@ class ChannelRecord:
     def starts(self, width: int) -> Int[np.ndarray, "W"]:
         """Return the first steps of windows that lie across no boundary."""
         stride = -(-self.steps // COMPARED)
-        if self.steps > PAIRED:
+        if self.long:
             stride = min(stride, max(width // _STARTS_PER_WINDOW_LONG, _LONG_STRIDE))
         stride = max(1, width // _STARTS_PER_WINDOW, stride)
         starts = np.arange(0, max(self.steps - width, 0) + 1, stride)

@@ -1,6 +1,6 @@
 """Distances of windows to the nearest other one: by values, statistics, or shape.
 
-Work is linear in the length of a recording. Up to ``PAIRED`` steps every window is compared with
+Work is linear in the length of a recording. Up to ``PAIRED`` steps each window is compared with
 all others. In a longer one it is compared with a bounded number of them, and then the windows that
 are still the farthest with all others, as discords are sought (Yankov, Keogh & Rebbapragada 2008,
 KAIS, "Disk aware discord discovery", section 4: candidates from a part, then refined on the whole).
@@ -8,35 +8,27 @@ So no distance is too small, those of the farthest windows are exact, and the ot
 large. With ``past_only`` nothing is refined: which windows are far is not known yet.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from selftime.data.principal import principal_axes
-from selftime.tasks.anomaly.record import (
-    COMPARED,
-    FLAT_SHARE,
-    PAIRED,
-    ChannelRecord,
-    moving_mean,
-)
+from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord, moving_mean
 from selftime.tasks.anomaly.scores.matrix_profile_numba import nearest_by_shape
 
 _WINDOWS_AT_ONCE = 256
 """Windows that are compared with all others at a time."""
 _PAIRS_AT_ONCE = 2**20
 """Of pairs no more are compared at a time."""
-_REFINED = COMPARED // 2
-"""Farthest windows that are compared with all others, in recordings where not all are."""
 _ROWS_AT_ONCE = 8192
 """Vectors that principal coordinates are computed of at a time."""
-_NEAR_LAGS = _FAR_LAGS = PAIRED // 4
-"""Lags of pairs of long recordings: all of the nearest, and as many of the others …"""
 _LAG_BLOCK = 512
-"""… in blocks of so many, more than any period, drawn one in each of equal ranges."""
-_REFINED_SHAPES = PAIRED // 8
-"""Farthest windows by shape that are compared with all others, with those around them."""
+"""Lags that are followed at a time: more than any period, so that some of them fit."""
+_LAGS, _REFINED = 1 / 8, 1 / 16
+"""Of a long recording so many of the nearest lags, as many of the others, and so many of the
+farthest windows are compared by shape, in units of the steps of which all pairs would be."""
 _WINDOW_COMPONENTS = 32
 """Principal coordinates that stand for the values of a window."""
 
@@ -112,27 +104,28 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     lengths = np.where(record.whole(width), width * np.square(stds * scale), np.inf)
     nearest = np.full(len(means), np.inf)
     ahead = record.train - width if record.past_only else record.steps
-    shapes = (x, width, means, scale, lengths)
-    firsts = lags_of(record.steps, width)
+    shapes, firsts = (x, width, means, scale, lengths), lags_of(record, width)
+    refined = int(_REFINED * record.paired) if record.long and not record.past_only else 0
+    work, done = _LAG_BLOCK * len(firsts) + 2 * refined, 0
     for first in firsts.tolist():
         nearest_by_shape(*shapes, ahead, nearest, first, first + _LAG_BLOCK, len(means))
-        record.advance(1 / len(firsts))
-    if record.steps > PAIRED and not record.past_only:
-        refine_by_shape(*shapes, nearest)
+        record.advance((done := done + _LAG_BLOCK) / work)
+    for count in refine_by_shape(*shapes, nearest, refined):
+        record.advance((done := done + 2 * count) / work)
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
 
 
-def lags_of(steps: int, width: int) -> Int[np.ndarray, "K"]:
-    """Return the first of each block of lags by which compared windows of a recording are apart.
+def lags_of(record: ChannelRecord, width: int) -> Int[np.ndarray, "K"]:
+    """Return the first of each block of lags by which compared windows are apart.
 
-    Together all lags up to ``PAIRED`` steps; else a bounded number that depends on no value.
+    Together all lags; of a long recording a bounded number, which depends on no value.
     """
-    windows = steps - width + 1
-    if steps <= PAIRED:
+    windows = record.steps - width + 1
+    if not record.long:
         return np.arange(width, windows, _LAG_BLOCK)
-    near = np.arange(width, width + _NEAR_LAGS, _LAG_BLOCK)
-    edges = np.linspace(width + _NEAR_LAGS, windows, _FAR_LAGS // _LAG_BLOCK + 1).astype(int)
-    return np.append(near, np.random.default_rng(0).integers(edges[:-1], edges[1:] - _LAG_BLOCK))
+    blocks = int(_LAGS * record.paired) // _LAG_BLOCK
+    near = width + _LAG_BLOCK * np.arange(blocks)
+    return np.append(near, drawn(near[-1] + _LAG_BLOCK, windows - _LAG_BLOCK, blocks))
 
 
 def refine_by_shape(
@@ -142,12 +135,14 @@ def refine_by_shape(
     scale: Float[np.ndarray, "W"],
     lengths: Float[np.ndarray, "W"],
     nearest: Float[np.ndarray, "W"],
-) -> None:
-    """Compare the farthest windows with all, a window and those around it at a time.
+    most: int,
+) -> Iterator[int]:
+    """Compare about ``most`` of the farthest windows with all others, each with those around it.
 
-    Writes into ``nearest``. Later windows come first, then earlier ones, in reversed time.
+    Lowers ``nearest``: later windows come first, then earlier ones, in reversed time. Yields how
+    many windows are done, a few at a time.
     """
-    W, left, open_ = len(means), _REFINED_SHAPES, np.isfinite(lengths)
+    W, left, open_ = len(means), most, np.isfinite(lengths)
     shapes = (x, means, scale, lengths)
     backward = [np.ascontiguousarray(part[::-1]) for part in shapes]
     found = np.full(W, np.inf)
@@ -156,12 +151,11 @@ def refine_by_shape(
         start, stop = max(peak - width // 2, 0), min(peak + width // 2 + 1, W)
         for parts, out, first in ((shapes, nearest, start), (backward, found, W - stop)):
             values, *rest = (part[first:] for part in parts)
-            nearest_by_shape(
-                values, width, *rest, W, out[first:], width, W, stop - start
-            )
+            nearest_by_shape(values, width, *rest, W, out[first:], width, W, stop - start)
         np.minimum(nearest, found[::-1], out=nearest)
         open_[start:stop] = False
         left -= stop - start
+        yield stop - start
 
 
 def nearest_score(
@@ -202,7 +196,7 @@ def nearest_windows(
     rows, among, others = np.arange(len(points)), *compared_windows(starts, width, record, normal)
     squares, places = windows.nearest(rows, among)
     if len(among) < len(others) and not record.past_only:
-        far = np.sort(np.argpartition(squares, -_REFINED)[-_REFINED:])
+        far = np.sort(np.argsort(squares)[-record.compared // 2 :])
         squares[far], places[far] = windows.nearest(far, others)
     places[~np.isfinite(squares)] = -1
     distances = np.sqrt(np.maximum(np.where(np.isfinite(squares), squares, 0.0), 0.0))
@@ -214,22 +208,21 @@ def compared_windows(
 ) -> tuple[Int[np.ndarray, "K"], Int[np.ndarray, "M"]]:
     """Return which windows all are compared with, and which the farthest are.
 
-    Both are all of a recording up to ``PAIRED`` steps. Of a longer one the former are drawn, one in
-    each of equal ranges so that no period hides: half of them from the normal part, half from the
-    rest; with ``normal`` all from the normal part.
+    Both are all, save of a long recording. Of such the former are drawn: half of them from the
+    normal part, half from the rest; with ``normal`` all from the normal part.
     """
-    W = len(starts)
-    if record.steps <= PAIRED:
+    W, most = len(starts), record.compared
+    if not record.long:
         return np.arange(W), np.arange(W)
     inside = int(np.searchsorted(starts, record.train - width, side="right"))
     if normal:
-        return _drawn(0, inside, COMPARED), np.arange(inside)
-    halves = _drawn(0, inside, COMPARED // 2), _drawn(inside, W, COMPARED // 2)
+        return drawn(0, inside, most), np.arange(inside)
+    halves = drawn(0, inside, most // 2), drawn(inside, W, most // 2)
     return np.concatenate(halves), np.arange(W)
 
 
-def _drawn(first: int, stop: int, most: int) -> Int[np.ndarray, "K"]:
-    """Return one number in each of at most so many equal ranges."""
+def drawn(first: int, stop: int, most: int) -> Int[np.ndarray, "K"]:
+    """Return a number drawn from each of at most so many equal ranges, so that no period hides."""
     edges = np.linspace(first, stop, min(most, stop - first) + 1).astype(int)
     return np.random.default_rng(0).integers(edges[:-1], edges[1:])
 
