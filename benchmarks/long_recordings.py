@@ -1,4 +1,4 @@
-"""Seconds and memory of detection by the length of a recording: `python -m benchmarks.long_recordings`.
+"""Detection by the length of a recording: `python -m benchmarks.long_recordings`.
 
 A machine runs eight programs in random order, the last of them seldom, under noise and a slow
 drift; once in 20,000 steps after the normal part (the first 15 %) a run of 400 steps goes wrong.
@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ import numpy as np
 
 from benchmarks.__main__ import RESULTS, write
 from selftime.tasks.anomaly.detect import record_of
-from selftime.tasks.anomaly.record import ChannelRecord
-from selftime.tasks.anomaly.scores import distances
+from selftime.tasks.anomaly.scores.distances import (
+    nearest_distances,
+    principal,
+    window_profile,
+)
 
 LENGTHS = (30_000, 60_000, 120_000, 240_000, 480_000, 1_000_000)
 CHECKED = 240_000
@@ -99,22 +103,72 @@ def one_thread() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def exponent(rows: dict[str, dict[str, Any]], *, least: float = 0.0) -> float:
-    """Slope of log CPU seconds, above those that any command takes, by log steps."""
-    steps = np.log([float(name) for name in rows])
-    return float(np.polyfit(steps, np.log([row["cpu"] - least for row in rows.values()]), 1)[0])
+def exponent(rows: dict[str, dict[str, Any]]) -> float:
+    """Slope of log CPU seconds by log steps."""
+    steps, seconds = [float(name) for name in rows], [row["cpu"] for row in rows.values()]
+    return float(np.polyfit(np.log(steps), np.log(seconds), 1)[0])
 
 
 def errors(steps: int) -> dict[str, dict[str, float]]:
-    """Shares of windows whose distance is that to the nearest of all, and by how much others miss."""
-    x, _ = recording(steps)
-    record = record_of(x, int(NORMAL * steps), False, ())
-    starts, windows = record.cut(record.width)
-    vectors = distances.principal(windows, record.usual(starts, record.width), most=32)
-    found = distances.nearest_distances(vectors, starts, record.width, record)
-    shape = distances.window_profile(record, record.width)
-    exact = all_pairs(record, vectors, starts)
+    """Distances of windows by shape and by values beside those to the nearest of all others."""
+    record = record_of(recording(steps)[0], int(NORMAL * steps), False, ())
+    width, whole = record.width, replace(record, paired=steps)
+    starts, windows = record.cut(width)
+    vectors = principal(windows, record.usual(starts, width), most=32)
     return {
-        "values": beside(found, exact["values"]),
-        "shape": beside(shape, exact["shape"]),
+        "shape": beside(window_profile(record, width), window_profile(whole, width)),
+        "values": beside(
+            nearest_distances(vectors, starts, width, record),
+            nearest_distances(vectors, starts, width, whole),
+        ),
     }
+
+
+def beside(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """By how much distances are too large, and what share of the farthest windows is the same."""
+    excess = found / np.maximum(exact, 1e-9) - 1
+    far = max(len(exact) // 1000, 1)
+    same = np.intersect1d(np.argsort(found)[-far:], np.argsort(exact)[-far:])
+    return {
+        "least excess": float(excess.min()),
+        "median excess": float(np.median(excess)),
+        "excess of 1 in 20": float(np.quantile(excess, 0.95)),
+        "same of the farthest thousandth": len(same) / far,
+        "correlation": float(np.corrcoef(found, exact)[0, 1]),
+    }
+
+
+def main() -> None:
+    """Read the command line, measure, print, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.long_recordings", description=__doc__
+    )
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--out", type=Path, default=RESULTS / "long_recordings.json")
+    args = parser.parse_args()
+    found: dict[str, Any] = {"st.detect": {}, "st.detect, past": {}, "selftime detect": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        command(3000, Path(folder))  # compiles what is not yet
+        for steps in args.lengths:
+            found["st.detect"][str(steps)] = measured(steps, past=False)
+            found["st.detect, past"][str(steps)] = measured(steps, past=True)
+            found["selftime detect"][str(steps)] = command(steps, Path(folder))
+            for name, rows in found.items():
+                print(f"{steps:,} steps, {name}: {in_words(rows[str(steps)])}", flush=True)
+    exponents = {name: exponent(rows) for name, rows in found.items()}
+    missed = errors(CHECKED)
+    print("exponents:", exponents, "errors:", missed, sep="\n")
+    write(args.out, {"rows": found, "exponents": exponents, "errors": missed})
+
+
+def in_words(row: dict[str, Any]) -> str:
+    """A row as text."""
+    words = f"{row['cpu']:.1f} s of CPU, peak {row['peak_mib']:,.0f} MiB"
+    if "faults" not in row:
+        return words
+    faults = f"{row['found']} of {row['faults']} faults"
+    return f"{words}, {faults}, {row['right']} of {row['alarms']} alarms right"
+
+
+if __name__ == "__main__":
+    main()

@@ -10,13 +10,14 @@ large. With ``past_only`` nothing is refined: which windows are far is not known
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from selftime.data.principal import principal_axes
 from selftime.tasks.anomaly.record import FLAT_SHARE, ChannelRecord, moving_mean
-from selftime.tasks.anomaly.scores.matrix_profile_numba import nearest_by_shape
+from selftime.tasks.anomaly.scores.windows_numba import nearest_by_shape
 
 _WINDOWS_AT_ONCE = 256
 """Windows that are compared with all others at a time."""
@@ -104,15 +105,38 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     lengths = np.where(record.whole(width), width * np.square(stds * scale), np.inf)
     nearest = np.full(len(means), np.inf)
     ahead = record.train - width if record.past_only else record.steps
-    shapes, firsts = (x, width, means, scale, lengths), lags_of(record, width)
+    shapes, firsts = Shapes(x, width, means, scale, lengths), lags_of(record, width)
     refined = int(_REFINED * record.paired) if record.long and not record.past_only else 0
     work, done = _LAG_BLOCK * len(firsts) + 2 * refined, 0
     for first in firsts.tolist():
         nearest_by_shape(*shapes, ahead, nearest, first, first + _LAG_BLOCK, len(means))
         record.advance((done := done + _LAG_BLOCK) / work)
-    for count in refine_by_shape(*shapes, nearest, refined):
+    for count in refine_by_shape(shapes, nearest, refined):
         record.advance((done := done + 2 * count) / work)
     return np.asarray(np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0)))
+
+
+class Shapes(NamedTuple):
+    """All windows of a recording, each less its mean and times a scale.
+
+    ``lengths`` are squared, and inf for windows that are left out.
+    """
+
+    x: Float[np.ndarray, "T"]
+    width: int
+    means: Float[np.ndarray, "W"]
+    scale: Float[np.ndarray, "W"]
+    lengths: Float[np.ndarray, "W"]
+
+    def since(self, first: int) -> "Shapes":
+        """Return the windows from one on."""
+        x, width, *about = self
+        return Shapes(x[first:], width, *(part[first:] for part in about))
+
+    def reversed(self) -> "Shapes":
+        """Return the windows in reversed time."""
+        x, width, *about = self
+        return Shapes(x[::-1].copy(), width, *(part[::-1].copy() for part in about))
 
 
 def lags_of(record: ChannelRecord, width: int) -> Int[np.ndarray, "K"]:
@@ -128,30 +152,20 @@ def lags_of(record: ChannelRecord, width: int) -> Int[np.ndarray, "K"]:
     return np.append(near, drawn(near[-1] + _LAG_BLOCK, windows - _LAG_BLOCK, blocks))
 
 
-def refine_by_shape(
-    x: Float[np.ndarray, "T"],
-    width: int,
-    means: Float[np.ndarray, "W"],
-    scale: Float[np.ndarray, "W"],
-    lengths: Float[np.ndarray, "W"],
-    nearest: Float[np.ndarray, "W"],
-    most: int,
-) -> Iterator[int]:
+def refine_by_shape(shapes: Shapes, nearest: Float[np.ndarray, "W"], most: int) -> Iterator[int]:
     """Compare about ``most`` of the farthest windows with all others, each with those around it.
 
     Lowers ``nearest``: later windows come first, then earlier ones, in reversed time. Yields how
     many windows are done, a few at a time.
     """
-    W, left, open_ = len(means), most, np.isfinite(lengths)
-    shapes = (x, means, scale, lengths)
-    backward = [np.ascontiguousarray(part[::-1]) for part in shapes]
-    found = np.full(W, np.inf)
+    W, width, left = len(nearest), shapes.width, most
+    open_, found = np.isfinite(shapes.lengths), np.full(W, np.inf)
+    forward, backward = shapes, shapes.reversed()
     while left > 0 and open_.any():
         peak = int(np.where(open_, nearest, -1.0).argmax())
         start, stop = max(peak - width // 2, 0), min(peak + width // 2 + 1, W)
-        for parts, out, first in ((shapes, nearest, start), (backward, found, W - stop)):
-            values, *rest = (part[first:] for part in parts)
-            nearest_by_shape(values, width, *rest, W, out[first:], width, W, stop - start)
+        for way, out, first in ((forward, nearest, start), (backward, found, W - stop)):
+            nearest_by_shape(*way.since(first), W, out[first:], width, W, stop - start)
         np.minimum(nearest, found[::-1], out=nearest)
         open_[start:stop] = False
         left -= stop - start

@@ -1,7 +1,8 @@
-"""The matrix profile: all pairs of windows along diagonals, each product in constant time.
+"""Compiled loops: the matrix profile along diagonals, and sums of responses of convolutions.
 
-Every loop over diagonals does one thing, which compilers turn into instructions for several numbers
-at once; with all of them in one loop they do not, and it takes more than twice as long.
+Each product of two windows comes from the one before it on its diagonal in constant time. Every
+loop over diagonals does one thing, which compilers turn into instructions for several numbers at
+once; with all of them in one loop they do not, and it takes more than twice as long.
 """
 
 import numpy as np
@@ -37,7 +38,8 @@ def nearest_by_shape(
         lengths: (W,) squared length of each window thereafter; inf leaves it out.
         ahead: a later window counts for an earlier one if it begins at this step at the latest.
         nearest: (W,) inf where nothing is known.
-        first, stop: windows are compared with those ``first`` to ``stop`` - 1 steps later.
+        first: windows are compared with those so many steps later …
+        stop: … up to so many, this one not included.
         rows: so many of the first windows are compared with later ones; W for all.
     """
     windows, last = len(means), len(x) - 1
@@ -117,3 +119,35 @@ def _move_products(
     """Move on to the products of the windows that begin a step later."""
     for lane in range(len(sums)):
         sums[lane] += new * coming[lane] - old * leaving[lane]
+
+
+@compile_kernel()
+def sum_responses(
+    x: np.ndarray,
+    base: np.ndarray,
+    first: int,
+    second: int,
+    third: int,
+    threshold: float,
+    above: np.ndarray,
+    over: np.ndarray,
+) -> None:
+    """Sum up the responses of a kernel from the beginning to every step.
+
+    Args:
+        x: (T,) values.
+        base: (R,) what all nine weights of −1 give.
+        first: steps to the first of three values that weigh 3 more …
+        second: … to the second …
+        third: … and to the third.
+        threshold: of responses that count.
+        above: (R+1,) where the number of those above the threshold is written.
+        over: (R+1,) where the sum of those above 0 is written.
+    """
+    count, total = 0.0, 0.0
+    above[0], over[0] = count, total
+    for t in range(len(base)):
+        response = base[t] + 3 * (x[t + first] + x[t + second] + x[t + third])
+        count += 1.0 if response > threshold else 0.0
+        total += max(response, 0.0)
+        above[t + 1], over[t + 1] = count, total
