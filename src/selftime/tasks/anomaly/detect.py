@@ -22,7 +22,7 @@ from selftime.progress import LONG, Progress, duration_in_words, open_progress, 
 from selftime.tasks.anomaly.alarms import Judged, judge_steps
 from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
-from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
+from selftime.tasks.anomaly.record import PAIRED, ChannelRecord, standardise, window_of
 from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES, Score
 from selftime.tasks.anomaly.thresholds import check_rate, settle_rate
 
@@ -216,12 +216,13 @@ def detect_in(
     )
 
 
-_PILOT_STEPS, _MANY_STEPS = 4000, 400_000
+_PILOT_STEPS, _MANY_STEPS = 16_000, 400_000
 """Steps that are scored to tell how long it takes, where there are many in all."""
-_BYTES_A_STEP = 200
+_BYTES_A_STEP = 600
 """Memory that a step of the longest recording takes (measured)."""
-_EQUAL_STEPS = 150_000
-"""Steps at which comparing all pairs of windows costs as much as everything else (measured)."""
+_EQUAL_STEPS, _LONG = 60_000, 0.6
+"""Steps at which comparing all pairs of windows costs as much as everything else (measured), and
+what some pairs of a long recording cost, in units of all pairs of the longest that is not."""
 
 
 def expected_seconds(
@@ -229,7 +230,8 @@ def expected_seconds(
 ) -> float:
     """Return how long scoring will take, from a small part of it; 0 where that is no matter."""
     lengths = series.lengths.astype(np.float64)
-    cost = series.n_channels * float((lengths * (1 + lengths / _EQUAL_STEPS)).sum())
+    compared = np.where(lengths > PAIRED, _LONG * PAIRED, lengths)
+    cost = series.n_channels * float((lengths * (1 + compared / _EQUAL_STEPS)).sum())
     if cost < _MANY_STEPS:
         return 0.0
     longest = series.series(int(lengths.argmax()))

@@ -23,6 +23,9 @@ _WINDOWS_AT_ONCE = 256
 """Windows that are compared with all others at a time."""
 _PAIRS_AT_ONCE = 2**20
 """Of pairs no more are compared at a time."""
+_ROUNDS = 4
+"""Rounds in which the farthest windows are compared with all others, half as many in all as they
+were compared with before."""
 _ROWS_AT_ONCE = 8192
 """Vectors that principal coordinates are computed of at a time."""
 _LAG_BLOCK = 512
@@ -148,8 +151,9 @@ def lags_of(record: ChannelRecord, width: int) -> Int[np.ndarray, "K"]:
     if not record.long:
         return np.arange(width, windows, _LAG_BLOCK)
     blocks = int(_LAGS * record.paired) // _LAG_BLOCK
-    near = width + _LAG_BLOCK * np.arange(blocks)
-    return np.append(near, drawn(near[-1] + _LAG_BLOCK, windows - _LAG_BLOCK, blocks))
+    far = width + blocks * _LAG_BLOCK
+    near = np.arange(width, far, _LAG_BLOCK)
+    return np.append(near, drawn(far, windows - _LAG_BLOCK, blocks))
 
 
 def refine_by_shape(shapes: Shapes, nearest: Float[np.ndarray, "W"], most: int) -> Iterator[int]:
@@ -210,8 +214,11 @@ def nearest_windows(
     rows, among, others = np.arange(len(points)), *compared_windows(starts, width, record, normal)
     squares, places = windows.nearest(rows, among)
     if len(among) < len(others) and not record.past_only:
-        far = np.sort(np.argsort(squares)[-record.compared // 2 :])
-        squares[far], places[far] = windows.nearest(far, others)
+        open_ = squares.copy()
+        for _ in range(_ROUNDS):
+            far = np.sort(np.argsort(open_)[-record.compared // _ROUNDS // 2 :])
+            squares[far], places[far] = windows.nearest(far, others)
+            open_[far] = -np.inf
     places[~np.isfinite(squares)] = -1
     distances = np.sqrt(np.maximum(np.where(np.isfinite(squares), squares, 0.0), 0.0))
     return np.asarray(distances), places
