@@ -153,7 +153,7 @@ def lags_of(record: ChannelRecord, width: int) -> Int[np.ndarray, "K"]:
     blocks = int(_LAGS * record.paired) // _LAG_BLOCK
     far = width + blocks * _LAG_BLOCK
     near = np.arange(width, far, _LAG_BLOCK)
-    return np.append(near, drawn(far, windows - _LAG_BLOCK, blocks))
+    return np.append(near, draw_each(far, windows - _LAG_BLOCK, blocks))
 
 
 def refine_by_shape(shapes: Shapes, nearest: Float[np.ndarray, "W"], most: int) -> Iterator[int]:
@@ -237,12 +237,12 @@ def compared_windows(
         return np.arange(W), np.arange(W)
     inside = int(np.searchsorted(starts, record.train - width, side="right"))
     if normal:
-        return drawn(0, inside, most), np.arange(inside)
-    halves = drawn(0, inside, most // 2), drawn(inside, W, most // 2)
+        return draw_each(0, inside, most), np.arange(inside)
+    halves = draw_each(0, inside, most // 2), draw_each(inside, W, most // 2)
     return np.concatenate(halves), np.arange(W)
 
 
-def drawn(first: int, stop: int, most: int) -> Int[np.ndarray, "K"]:
+def draw_each(first: int, stop: int, most: int) -> Int[np.ndarray, "K"]:
     """Return a number drawn from each of at most so many equal ranges, so that no period hides."""
     edges = np.linspace(first, stop, min(most, stop - first) + 1).astype(int)
     return np.random.default_rng(0).integers(edges[:-1], edges[1:])
