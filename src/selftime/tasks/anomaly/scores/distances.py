@@ -1,11 +1,11 @@
 """Distances of windows to the nearest other one: by values, statistics, or shape.
 
 Work is linear in the length of a recording. Up to ``PAIRED`` steps each window is compared with
-all others. In a longer one it is compared with a bounded number of them, and then the windows that
-are still the farthest with all others, as discords are sought (Yankov, Keogh & Rebbapragada 2008,
-KAIS, "Disk aware discord discovery", section 4: candidates from a part, then refined on the whole).
-So no distance is too small, those of the farthest windows are exact, and the others are at most too
-large. With ``past_only`` nothing is refined: which windows are far is not known yet.
+all others. In a longer one it is compared with a bounded number of them; then those that are still
+the farthest are compared with all others, the farthest first, as discords are sought (Yankov,
+Keogh & Rebbapragada 2008, KAIS, "Disk aware discord discovery", its two phases). So no distance is
+too small, those of refined windows are exact, and the others are exact or too large. With
+``past_only`` nothing is refined: which windows are far is not known before the end.
 """
 
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ def window_profile(record: ChannelRecord, width: int) -> Float[np.ndarray, "W"]:
     A window x is taken as (x − x̄) / max(s, floor) with s its std and the floor a tenth of the
     std of the whole, so that the noise of flat windows is not blown up to a shape. Of long
     recordings some diagonals of the matrix of all pairs are followed (Zhu et al. 2018, ICDM,
-    "Matrix Profile XI: SCRIMP++", section III): the nearest lags and blocks of farther ones.
+    "Matrix Profile XI: SCRIMP++", its SCRIMP): the nearest lags and blocks of farther ones.
     """
     x = record.values
     means = moving_mean(x, width)
