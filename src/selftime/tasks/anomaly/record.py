@@ -72,7 +72,12 @@ class ChannelRecord:
     @property
     def compared(self) -> int:
         """Windows that each is compared with in a long recording, at most."""
-        return self.paired * COMPARED // PAIRED
+        return self.paired * COMPARED // PAIRED * (3 if self.past_only else 2) // 2
+
+    @property
+    def refined(self) -> int:
+        """Windows of a long recording that are then compared with all others: work as of half."""
+        return 0 if self.past_only else self.compared // 2
 
     @property
     def double(self) -> int:

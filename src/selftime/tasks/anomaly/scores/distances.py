@@ -5,7 +5,8 @@ all others. In a longer one it is compared with a bounded number of them; then t
 the farthest are compared with all others, the farthest first, as discords are sought (Yankov,
 Keogh & Rebbapragada 2008, KAIS, "Disk aware discord discovery", its two phases). So no distance is
 too small, those of refined windows are exact, and the others are exact or too large. With
-``past_only`` nothing is refined: which windows are far is not known before the end.
+``past_only`` nothing is refined, as which windows are far is not known before the end; each is
+compared with half as many more.
 """
 
 from collections.abc import Iterator
@@ -24,15 +25,15 @@ _WINDOWS_AT_ONCE = 256
 _PAIRS_AT_ONCE = 2**20
 """Of pairs no more are compared at a time."""
 _ROUNDS = 4
-"""Rounds in which the farthest windows are compared with all others, half as many in all as they
-were compared with before."""
+"""Rounds in which the farthest windows are compared with all others."""
 _ROWS_AT_ONCE = 8192
 """Vectors that principal coordinates are computed of at a time."""
 _LAG_BLOCK = 512
 """Lags that are followed at a time: more than any period, so that some of them fit."""
 _LAGS, _REFINED = 1 / 8, 1 / 16
 """Of a long recording so many of the nearest lags, as many of the others, and so many of the
-farthest windows are compared by shape, in units of the steps of which all pairs would be."""
+farthest windows are compared by shape, in units of the steps of which all pairs would be. With
+``past_only`` more lags take the place of the latter."""
 _WINDOW_COMPONENTS = 32
 """Principal coordinates that stand for the values of a window."""
 
@@ -150,7 +151,8 @@ def lags_of(record: ChannelRecord, width: int) -> Int[np.ndarray, "K"]:
     windows = record.steps - width + 1
     if not record.long:
         return np.arange(width, windows, _LAG_BLOCK)
-    blocks = int(_LAGS * record.paired) // _LAG_BLOCK
+    share = _LAGS + (_REFINED if record.past_only else 0)
+    blocks = int(share * record.paired) // _LAG_BLOCK
     far = width + blocks * _LAG_BLOCK
     near = np.arange(width, far, _LAG_BLOCK)
     return np.append(near, draw_each(far, windows - _LAG_BLOCK, blocks))
@@ -213,10 +215,10 @@ def nearest_windows(
     windows = _Windows(points, np.square(points).sum(axis=1), starts, width, record, normal)
     rows, among, others = np.arange(len(points)), *compared_windows(starts, width, record, normal)
     squares, places = windows.nearest(rows, among)
-    if len(among) < len(others) and not record.past_only:
+    if len(among) < len(others) and record.refined:
         open_ = squares.copy()
         for _ in range(_ROUNDS):
-            far = np.sort(np.argsort(open_)[-record.compared // _ROUNDS // 2 :])
+            far = np.sort(np.argsort(open_)[-record.refined // _ROUNDS :])
             squares[far], places[far] = windows.nearest(far, others)
             open_[far] = -np.inf
     places[~np.isfinite(squares)] = -1
