@@ -219,7 +219,7 @@ def detect_in(
 
 _PILOT_STEPS, _MANY_STEPS = 16_000, 400_000
 """Steps that are scored to tell how long it takes, where there are many in all."""
-_BYTES_A_STEP = 600
+_BYTES_A_STEP = 500
 """Memory that a step of the longest recording takes (measured)."""
 _EQUAL_STEPS, _LONG = 60_000, 0.6
 """Steps at which comparing all pairs of windows costs as much as everything else (measured), and
