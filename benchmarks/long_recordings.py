@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.__main__ import RESULTS, write
+from selftime.engine.model import current_versions
 from selftime.tasks.anomaly.detect import record_of
 from selftime.tasks.anomaly.scores.distances import (
     nearest_distances,
@@ -29,6 +29,7 @@ from selftime.tasks.anomaly.scores.distances import (
     window_profile,
 )
 
+RESULTS = Path(__file__).parent / "results"
 LENGTHS = (30_000, 60_000, 120_000, 240_000, 480_000, 1_000_000)
 CHECKED = 240_000
 """Steps at which the error is measured."""
@@ -158,7 +159,9 @@ def main() -> None:
     exponents = {name: exponent(rows) for name, rows in found.items()}
     missed = errors(CHECKED)
     print("exponents:", exponents, "errors:", missed, sep="\n")
-    write(args.out, {"rows": found, "exponents": exponents, "errors": missed})
+    made = {"made_with": {**current_versions(), "threads": "1"}}
+    made |= {"rows": found, "exponents": exponents, "errors": missed}
+    args.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf8")
 
 
 def in_words(row: dict[str, Any]) -> str:
