@@ -38,4 +38,4 @@ def test_every_long_door_says_it(little, caplog):
     model.embed(np.concatenate([x, x]))
     assert "embedding takes about 8.6 MB of memory" in caplog.text
     st.detect(np.random.default_rng(0).normal(size=(1, 1, 30_000)))
-    assert "scoring takes about 6.4 MB of memory" in caplog.text
+    assert "scoring takes about 15.4 MB of memory" in caplog.text

@@ -64,3 +64,24 @@ def test_every_series_was_measured():
         row["figure"].keys() == FOUND["summary"]["methods"].keys()
         for row in FOUND["series"].values()
     )
+
+
+LONG = json.loads((ROOT / "benchmarks" / "results" / "long_recordings.json").read_text())
+
+
+def test_long_recordings_are_as_measured():
+    rows, whole = LONG["rows"]["st.detect"], LONG["rows"]["selftime detect"]["1000000"]
+    past, most = LONG["rows"]["st.detect, past"]["1000000"], rows["1000000"]
+    assert f"| st.detect | {rows['30000']['cpu']:.1f} s | {rows['240000']['cpu']:.1f} s |" in TEXT
+    for row in (most, past, whole):
+        assert f"| {row['cpu']:.0f} s, {row['peak_mib']:,.0f} MiB |" in TEXT
+        assert row["cpu"] < 120 and row["peak_mib"] < 2048
+    for name, slope in LONG["exponents"].items():
+        assert slope <= 1.1 and f"| {name} |" in TEXT and f"| {slope:.2f} |" in TEXT
+    for error in LONG["errors"].values():
+        assert error["least excess"] > -1e-9
+        middle, high = 100 * error["median excess"], 100 * error["excess of 1 in 20"]
+        assert f"{middle:.1f} % in the median and {high:.0f} % in 1 of 20" in TEXT
+        same = 100 * error["same of the farthest thousandth"]
+        assert f"{same:.0f} % of the farthest\nthousandth" in TEXT
+    assert f"Of {most['faults']} faults in the million {most['found']} are found" in TEXT

@@ -139,12 +139,12 @@ def test_threads_change_no_bit_of_compiled_features(name):
 
 PROFILED = """
 import numpy as np
-from selftime.tasks.anomaly.scores.matrix_profile_numba import nearest_by_shape as loop
+from selftime.tasks.anomaly.scores.windows_numba import nearest_by_shape as loop
 x = np.sin(np.arange(900) / 7) + 0.1 * np.random.default_rng(0).normal(size=900)
 windows = np.lib.stride_tricks.sliding_window_view(x, 50)
 means, scale, lengths = windows.mean(axis=1), 1 / windows.std(axis=1), np.full(851, 50.0)
 nearest = np.full(851, np.inf)
-loop(x, 50, means, scale, lengths, 900, nearest)
+loop(x, 50, means, scale, lengths, 900, nearest, 50, 851, 851)
 print(sum(loop.stats.cache_hits.values()), nearest.tobytes().hex())
 """
 

@@ -78,7 +78,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     if normal:
         found = detector.fit(read(normal)).detection(series)
     else:
-        found = st.detect(series, train_end=train_end, model=own, **how)
+        found = st.detect(series, train_end=train_end, model=own, progress=True, **how)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if alarms:
         files.write_out(alarms, found.alarm_columns(), force=force, safe_cells=safe_cells)

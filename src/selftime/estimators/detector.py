@@ -23,6 +23,7 @@ from selftime.tasks.anomaly.alarms import Episode, Judged
 from selftime.tasks.anomaly.detect import (
     AnomalyScores,
     Scoring,
+    Work,
     normal_beginning,
     record_of,
     reorder_channels,
@@ -258,11 +259,13 @@ class AnomalyDetector(BaseEstimator, Kept):  # type: ignore[misc] # scikit-learn
         train, found = self.normal_.shape[1], []
         boundaries = self.boundaries_ if self.continues else (*self.boundaries_, train)
         with open_progress(self.progress) as progress:
-            for i, one in enumerate(series_by_series(series)):
-                progress("scoring recordings", i, len(series))
+            work = Work(progress, int((series.lengths + train).sum()))
+            for one in series_by_series(series):
                 values, given = whole_recording(one)
                 whole = np.hstack([self.normal_, values])
-                scores = score_recording(whole, train, recipe=scoring, boundaries=boundaries)
+                scores = score_recording(
+                    whole, train, recipe=scoring, boundaries=boundaries, work=work
+                )
                 found.append(scores.select(np.append(self.given_, given)))
         return found
 

@@ -20,7 +20,7 @@ from selftime.tasks.anomaly.thresholds import (
     MEMORY,
     PACE,
     PATIENCE,
-    AdaptiveThreshold,
+    LatestScores,
     adaptive_thresholds,
     settle_rate,
     threshold_at,
@@ -217,15 +217,17 @@ def test_thresholds_move_as_the_plain_loop_says():
     np.testing.assert_allclose(adaptive_thresholds(scores, 400, 0.1), wanted)
 
 
-def test_the_latest_scores_are_remembered():
-    rng = np.random.default_rng(0)
-    scores = rng.integers(0, 30, size=MEMORY + 900) / 10.0  # with many ties
-    current = AdaptiveThreshold(scores[:500], 0.1)
-    current._most = 700
-    for start in range(500, 1500, 8):
-        current.follow(scores[start : start + 8])
-        np.testing.assert_array_equal(current._ordered, np.sort(current._recent))
-    assert len(current._ordered) == 700
+@pytest.mark.parametrize("rising", [False, True])
+def test_the_latest_scores_are_remembered(rising):
+    scores = np.random.default_rng(0).integers(0, 30, size=1900) / 10.0  # with many ties
+    scores = np.sort(scores) if rising else scores
+    latest = LatestScores(scores[:500], 700)
+    for stop in [*range(508, 1900, 8), 1900]:
+        latest.add(scores[max(stop - 8, 500) : stop])
+        wanted = np.sort(scores[max(stop - 700, 0) : stop])
+        np.testing.assert_array_equal(latest, wanted)
+        assert len(latest) == len(wanted)
+        assert [latest[0], latest[123], latest[-1]] == wanted[[0, 123, -1]].tolist()
 
 
 def test_alarms_are_written_with_times_in_their_types(tmp_path):

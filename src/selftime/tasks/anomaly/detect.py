@@ -18,12 +18,12 @@ from selftime.data.series import SeriesSet
 from selftime.door import tell
 from selftime.engine.defaults import check_task
 from selftime.engine.model import Model, ModelOrFolder, model_at
-from selftime.progress import LONG, duration_in_words
+from selftime.progress import LONG, Progress, duration_in_words, open_progress, silent
 from selftime.tasks.anomaly.alarms import Judged, judge_steps
 from selftime.tasks.anomaly.detection import Detection, DetectionList, notes_of
 from selftime.tasks.anomaly.oddness import odd_steps
-from selftime.tasks.anomaly.record import ChannelRecord, standardise, window_of
-from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES
+from selftime.tasks.anomaly.record import PAIRED, ChannelRecord, standardise, window_of
+from selftime.tasks.anomaly.scores import MODEL_SCORES, SCORES, Score
 from selftime.tasks.anomaly.thresholds import check_rate, settle_rate
 
 NORMAL = 0.15
@@ -58,6 +58,34 @@ class Scoring:
     past_only: bool = False
     model: Model | None = None
     learned: tuple[str, ...] = ("embeddings",)
+
+
+PARTS = {"matrix profile": 5}
+"""Of the time that a long recording takes, in units of that of the other scores (measured)."""
+
+
+class Work:
+    """The progress of scoring so many timepoints, each of several parts."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        self.progress, self.steps = progress, steps
+        self._done, self._part = 0.0, 0.0
+
+    def begin(self, steps: int, parts: int) -> None:
+        """Begin with a recording of some timepoints, whose parts count the same."""
+        self._part = steps / parts
+
+    def do(self, parts: int, score: Score, record: ChannelRecord) -> Float[np.ndarray, "T"]:
+        """Score a record, which is so many parts, and tell how far that is."""
+        whole, begun = parts * self._part, self._done
+        self._done = begun + whole
+        told = replace(record, advance=lambda share: self._tell(begun + min(share, 1) * whole))
+        found = score(told)
+        self._tell(self._done)
+        return found
+
+    def _tell(self, done: float) -> None:
+        self.progress("scoring timepoints", round(done), self.steps)
 
 
 class AnomalyScores(NamedTuple):
@@ -98,13 +126,15 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     past_only: bool = False,
     cool_down: int | None = None,
     model: ModelOrFolder | None = None,
+    progress: bool | Progress | None = None,
 ) -> Detection | DetectionList:
     """Score every timepoint of recordings whose beginning is normal, and list the alarms.
 
-    Windows are compared with windows, fused over six scores. Thresholds follow the scores by
-    adaptive conformal inference (Gibbs & Candès 2021). An alarm is as long as what is odd. Missing
-    timepoints have no score and are in no alarm; rows that a regular grid of times lacks count as
-    missing.
+    Windows are compared with windows, fused over six scores; in recordings of more than 128,000
+    timepoints with a bounded number of them, so that time is linear. Thresholds follow the scores
+    by adaptive conformal inference (Gibbs & Candès 2021). An alarm is as long as what is odd.
+    Missing timepoints have no score and are in no alarm; rows that a regular grid of times lacks
+    count as missing.
 
     Example:
         >>> import numpy as np, selftime as st
@@ -124,6 +154,7 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
         past_only: score a timepoint by itself and earlier ones alone.
         cool_down: quiet timepoints that end an alarm; a window when None.
         model: or its folder; its embeddings of windows are compared too. None needs no learning.
+        progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Returns:
         What was found; of several recordings one after another.
@@ -144,9 +175,12 @@ def detect(  # noqa: PLR0913 - a front door: each is one thing that people decid
     tell(memory_note("scoring", needed), series.source)
     if (seconds := expected_seconds(series, recipe)) > LONG:
         tell([f"scoring takes about {duration_in_words(seconds)}"], series.source)
-    parts = [
-        detect_in(series[i], train_end, rate, cool_down, recipe=recipe) for i in range(len(series))
-    ]
+    with open_progress(progress) as show:
+        work = Work(show, int(series.lengths.sum()))
+        parts = [
+            detect_in(series[i], train_end, rate, cool_down, recipe=recipe, work=work)
+            for i in range(len(series))
+        ]
     tell(notes_of(parts), series.source)
     return parts[0] if len(parts) == 1 else DetectionList(parts=tuple(parts))
 
@@ -158,13 +192,14 @@ def detect_in(
     cool_down: int | None,
     *,
     recipe: Scoring,
+    work: Work | None = None,
 ) -> Detection:
     """Score the timepoints of one recording, and find its alarms."""
     train = train_end or max(int(NORMAL * series.lengths[0]), 1)
     check_train(train, int(series.lengths[0]))
     whole, given = whole_recording(series)
     known = int(np.flatnonzero(given)[train - 1]) + 1
-    found = score_recording(whole, known, recipe=recipe).select(given)
+    found = score_recording(whole, known, recipe=recipe, work=work).select(given)
     settled, promise = settle_rate(rate, int(found.observed[:train].sum()), found.width)
     judged = found.judge(train, settled, cool_down)
     return Detection(
@@ -182,12 +217,13 @@ def detect_in(
     )
 
 
-_PILOT_STEPS, _MANY_STEPS = 4000, 400_000
+_PILOT_STEPS, _MANY_STEPS = 16_000, 400_000
 """Steps that are scored to tell how long it takes, where there are many in all."""
-_BYTES_A_STEP = 200
+_BYTES_A_STEP = 500
 """Memory that a step of the longest recording takes (measured)."""
-_EQUAL_STEPS = 150_000
-"""Steps at which comparing all pairs of windows costs as much as everything else (measured)."""
+_EQUAL_STEPS, _LONG = 60_000, 0.6
+"""Steps at which comparing all pairs of windows costs as much as everything else (measured), and
+what some pairs of a long recording cost, in units of all pairs of the longest that is not."""
 
 
 def expected_seconds(
@@ -195,7 +231,8 @@ def expected_seconds(
 ) -> float:
     """Return how long scoring will take, from a small part of it; 0 where that is no matter."""
     lengths = series.lengths.astype(np.float64)
-    cost = series.n_channels * float((lengths * (1 + lengths / _EQUAL_STEPS)).sum())
+    compared = np.where(lengths > PAIRED, _LONG * PAIRED, lengths)
+    cost = series.n_channels * float((lengths * (1 + compared / _EQUAL_STEPS)).sum())
     if cost < _MANY_STEPS:
         return 0.0
     longest = series.series(int(lengths.argmax()))
@@ -238,6 +275,7 @@ def score_recording(
     *,
     recipe: Scoring | None = None,
     boundaries: Sequence[int] = (),
+    work: Work | None = None,
 ) -> AnomalyScores:
     """Score every step of a recording whose first ``train`` steps are taken to be normal.
 
@@ -248,9 +286,11 @@ def score_recording(
     recipe = recipe or Scoring()
     check_members(recipe.members, SCORES)
     records = [record_of(row, train, recipe.past_only, tuple(boundaries)) for row in values]
+    work = work or Work(silent, values.shape[1])
+    work.begin(values.shape[1], len(records) * sum(PARTS.get(name, 1) for name in recipe.members))
     shared = _model_scores(records, recipe)
     observed = np.isfinite(values).any(axis=0)
-    channels = np.stack([channel_scores(r, recipe.members, shared) for r in records])
+    channels = np.stack([channel_scores(r, recipe.members, shared, work) for r in records])
     channels = np.where(observed, channels, 0.0)
     odd, width = np.stack([odd_steps(r) for r in records]), max(r.width for r in records)
     return AnomalyScores(channels.mean(axis=0), channels, width, odd, observed)
@@ -278,12 +318,16 @@ def _model_scores(
 
 
 def channel_scores(
-    record: ChannelRecord, members: Sequence[str], shared: Sequence[Float[np.ndarray, "T"]] = ()
+    record: ChannelRecord,
+    members: Sequence[str],
+    shared: Sequence[Float[np.ndarray, "T"]],
+    work: Work,
 ) -> Float[np.ndarray, "T"]:
     """Return the fused score of one channel; 0 where it never changes."""
     if np.ptp(record.known) == 0 and np.ptp(record.values) == 0 and not shared:
         return np.zeros(record.steps)
-    return combine_scores(record, [*(SCORES[name](record) for name in members), *shared])
+    found = [work.do(PARTS.get(name, 1), SCORES[name], record) for name in members]
+    return combine_scores(record, [*found, *shared])
 
 
 def combine_scores(

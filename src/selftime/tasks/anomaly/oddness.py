@@ -6,7 +6,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter1d
 
 from selftime.tasks.anomaly.record import ChannelRecord, since_windows
-from selftime.tasks.anomaly.scores.distances import nearest_windows, principal
+from selftime.tasks.anomaly.scores.distances import (
+    compared_windows,
+    nearest_windows,
+    principal,
+)
 
 _COMPONENTS = 32
 """Principal coordinates that stand for the values of a window, as in the score "window kNN"."""
@@ -71,6 +75,9 @@ def _best_aligned(
     windows, nearest = every[starts], starts[places]
     best, others = np.full(len(starts), np.inf), np.zeros_like(windows)  # the normal mean is 0
     reach = int(np.diff(record.starts(record.width)).max(initial=1)) - 1
+    among, every_one = compared_windows(starts, record.width, record, normal=True)
+    if len(among) < len(every_one):  # as far as from one of these to the next, up to a window
+        reach = max(reach, min(reach * -(-len(every_one) // len(among)), record.width))
     for shift in sorted(range(-reach, reach + 1), key=abs):
         moved = np.clip(nearest + shift, 0, max(record.train - record.width, 0))
         found = every[moved]

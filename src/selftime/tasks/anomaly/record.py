@@ -1,5 +1,6 @@
 """One channel of a recording: scaled, cut into windows, their scores spread over steps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,13 @@ from selftime.data.periods import period_of
 
 _STARTS_PER_WINDOW = 8
 """Windows begin at least this often within the length of one …"""
-_MAX_WINDOWS = 4000
-"""… unless there would be more of them than this: comparing all pairs stays a matter of seconds."""
+COMPARED = 4000
+"""… unless there would be more of them than this: of so many windows all pairs are compared, of
+more each with so many."""
+PAIRED = 32 * COMPARED
+"""Steps of recordings of which all pairs are compared. In longer ones windows begin at least …"""
+_STARTS_PER_WINDOW_LONG, _LONG_STRIDE = 4, 8
+"""… this often within the length of one, or every so many steps, so that none is left out."""
 _StepValues = Float[np.ndarray, "T"]
 LEAST_WINDOW = 32
 """Windows of fewer steps hold too little to be told apart."""
@@ -21,6 +27,10 @@ _FAR = 2.0**14
 """Levels so many times the std are taken out first; below, rounding is that of 32-bit input."""
 _CLIP = 1e6
 """Scaled values are held within this, so that their squares can be added up."""
+
+
+def _untold(share: float) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +45,8 @@ class ChannelRecord:
             part always may.
         boundaries: steps at which another recording begins; no window lies across one.
         mean, std: what was subtracted, and what the rest was divided by.
+        paired: a recording of more steps is long: its windows are compared with some others only.
+        advance: is called with the share of a score that is done, by scores that take long.
     """
 
     values: Float[np.ndarray, "T"]
@@ -44,11 +56,28 @@ class ChannelRecord:
     boundaries: tuple[int, ...] = ()
     mean: float = 0.0
     std: float = 1.0
+    paired: int = PAIRED
+    advance: Callable[[float], None] = _untold
 
     @property
     def steps(self) -> int:
         """T."""
         return len(self.values)
+
+    @property
+    def long(self) -> bool:
+        """True where not all windows are compared with all others."""
+        return self.steps > self.paired
+
+    @property
+    def compared(self) -> int:
+        """Windows that each is compared with in a long recording, at most."""
+        return self.paired * COMPARED // PAIRED * (3 if self.past_only else 2) // 2
+
+    @property
+    def refined(self) -> int:
+        """Windows of a long recording that are then compared with all others: work as of half."""
+        return 0 if self.past_only else self.compared // 2
 
     @property
     def double(self) -> int:
@@ -62,7 +91,10 @@ class ChannelRecord:
 
     def starts(self, width: int) -> Int[np.ndarray, "W"]:
         """Return the first steps of windows that lie across no boundary."""
-        stride = max(1, width // _STARTS_PER_WINDOW, -(-self.steps // _MAX_WINDOWS))
+        stride = -(-self.steps // COMPARED)
+        if self.long:
+            stride = min(stride, max(width // _STARTS_PER_WINDOW_LONG, _LONG_STRIDE))
+        stride = max(1, width // _STARTS_PER_WINDOW, stride)
         starts = np.arange(0, max(self.steps - width, 0) + 1, stride)
         inside = self.whole(width)[starts]
         return starts[inside] if inside.any() else starts

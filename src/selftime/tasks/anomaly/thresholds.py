@@ -1,12 +1,18 @@
 """Thresholds that keep a promised share of false alarms without labels."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from selftime.door import option
+from selftime.tasks.anomaly.ordered_numba import (
+    exchange_numbers,
+    fill_blocks,
+    number_at,
+    ordered_in,
+)
 
 RATE = 0.01
 """Share of normal steps in alarm where no other is asked for."""
@@ -60,13 +66,50 @@ def threshold_at(normal: Float[np.ndarray, "N"], rate: float) -> float:
     return _threshold_in(np.sort(normal), rate)
 
 
-def _threshold_in(ordered: Float[np.ndarray, "N"], rate: float) -> float:
+class LatestScores:
+    """The latest of scores, in order: ``scores[-1]`` is the highest of them.
+
+    A new one is put in its place in about as many steps as the root of their number, so that
+    thresholds take time that is nearly linear in the length of a recording.
+
+    Args:
+        scores: (n,) the first, in the order of time.
+        most: of more than so many the oldest are forgotten; n or more.
+    """
+
+    def __init__(self, scores: Float[np.ndarray, "N"], most: int) -> None:
+        self._times, self._added = np.empty(most), len(scores)
+        self._times[: len(scores)] = scores
+        side = math.isqrt(most)  # of blocks, each less than half full when they are filled
+        self._blocks = np.empty((most // side + 1, 2 * side + 2))
+        self._counts = np.zeros(len(self._blocks), np.int64)
+        fill_blocks(np.sort(scores), self._blocks, self._counts)
+
+    def add(self, scores: Float[np.ndarray, "K"]) -> None:
+        """Add the next scores, and forget as many of the oldest as there are too many."""
+        places = np.arange(self._added, self._added + len(scores))
+        old = places[places >= len(self._times)] % len(self._times)
+        exchange_numbers(self._blocks, self._counts, self._times[old], scores)
+        self._times[places % len(self._times)] = scores
+        self._added += len(scores)
+
+    def __len__(self) -> int:
+        return min(self._added, len(self._times))
+
+    def __getitem__(self, place: int) -> float:
+        return float(number_at(self._blocks, self._counts, place % len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(ordered_in(self._blocks, self._counts), dtype)
+
+
+def _threshold_in(ordered: Float[np.ndarray, "N"] | LatestScores, rate: float) -> float:
     """Return :func:`threshold_at` of sorted scores."""
     N = len(ordered)
     if N * rate >= _MIN_EXCEEDANCES:
         return float(ordered[min(math.ceil((N + 1) * (1 - rate)), N) - 1])
     share = max(TAIL, rate)
-    tail = tail_of(ordered, share)
+    tail = tail_of(np.asarray(ordered), share)
     return max(tail.beyond(rate / share), tail.base)
 
 
@@ -115,9 +158,9 @@ class AdaptiveThreshold:
 
     def __init__(self, normal: Float[np.ndarray, "N"], rate: float) -> None:
         check_rate(rate)
-        self._recent, self._ordered = normal, np.sort(normal)
-        self._most, self._rate, self._level = max(MEMORY, len(normal)), rate, rate
-        self._first = self.threshold = max(_threshold_in(self._ordered, rate), LEAST)
+        self._latest = LatestScores(normal, max(MEMORY, len(normal)))
+        self._rate, self._level = rate, rate
+        self._first = self.threshold = max(_threshold_in(self._latest, rate), LEAST)
         self._limit, self._lasting = math.inf, 0
 
     def follow(self, scores: Float[np.ndarray, "K"]) -> None:
@@ -126,9 +169,9 @@ class AdaptiveThreshold:
         change = PACE * self._rate * (self._rate * len(scores) - above)
         low, high = self._rate / BAND, min(self._rate * BAND, _HIGHEST)
         self._level = float(np.clip(self._level + change, low, high))
-        self._remember(self._bounded(scores, above > 0))
-        limit = max(self._first, float(self._ordered[-1]))
-        self.threshold = max(min(_threshold_in(self._ordered, self._level), limit), LEAST)
+        self._latest.add(self._bounded(scores, above > 0))
+        limit = max(self._first, self._latest[-1])
+        self.threshold = max(min(_threshold_in(self._latest, self._level), limit), LEAST)
 
     def _bounded(self, scores: Float[np.ndarray, "K"], alarm: bool) -> Float[np.ndarray, "K"]:
         """Return what scores count as."""
@@ -138,16 +181,6 @@ class AdaptiveThreshold:
         self._limit = min(self._limit, CAP * self.threshold)
         self._lasting += len(scores)
         return scores if self._lasting > PATIENCE else np.minimum(scores, self._limit)
-
-    def _remember(self, scores: Float[np.ndarray, "K"]) -> None:
-        """Add scores to the latest, and forget the oldest beyond the most."""
-        new, ordered = np.sort(scores), self._ordered
-        ordered = np.insert(ordered, np.searchsorted(ordered, new), new)
-        recent = np.concatenate([self._recent, scores])
-        old = np.sort(recent[: max(len(recent) - self._most, 0)])
-        twins = np.arange(len(old)) - np.searchsorted(old, old)
-        self._ordered = np.delete(ordered, np.searchsorted(ordered, old) + twins)
-        self._recent = recent[len(old) :]
 
 
 def adaptive_thresholds(

@@ -6,13 +6,13 @@ exceeds a threshold, and how far it lies above 0 on the mean.
 """
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from selftime.tasks.anomaly.record import ChannelRecord
 from selftime.tasks.anomaly.scores.distances import nearest_score, principal
+from selftime.tasks.anomaly.scores.windows_numba import sum_responses
 
 CONVOLUTION_COMPONENTS = 16
 """Whitened principal coordinates that are compared. Whitening weighs the fast, small directions
@@ -71,35 +71,35 @@ def pooled_responses(
     out = []
     for dilation in dilations_of(record.width):
         inner = max(record.width - 8 * dilation, 1)
-        for k, response in enumerate(_kernel_responses(record.values, dilation)):
-            known = response[: max(record.train - 8 * dilation, 1)]
-            seen = known if record.past_only else response
-            threshold = np.quantile(seen[:: 1 + len(seen) // 10_000], QUANTILES[k % 3])
-            for values in (response > threshold, np.maximum(response, 0)):
-                out.append(means_from(values.astype(np.float64), starts, inner))
+        x = pad_to_fit(record.values, 8 * dilation)
+        count = len(x) - 8 * dilation
+        shifts = [x[j * dilation : j * dilation + count] for j in range(9)]
+        minus = -np.sum(shifts, axis=0)  # (R,)
+        known = max(record.train - 8 * dilation, 1) if record.past_only else count
+        few = slice(0, known, 1 + min(known, count) // 10_000)
+        above, over = np.empty(count + 1), np.empty(count + 1)
+        for k, (a, b, c) in enumerate(TRIPLES):
+            seen = minus[few] + 3 * (shifts[a][few] + shifts[b][few] + shifts[c][few])
+            threshold = float(np.quantile(seen, QUANTILES[k % 3]))
+            places = (a * dilation, b * dilation, c * dilation)
+            sum_responses(x, minus, *places, threshold, above, over)
+            out += [means_from(sums, starts, inner) for sums in (above, over)]
     return np.stack(out, axis=1)
 
 
+def pad_to_fit(x: Float[np.ndarray, "T"], reach: int) -> Float[np.ndarray, "S"]:
+    """Return values of more than ``reach`` steps; the last of fewer is repeated."""
+    return np.concatenate([x, np.repeat(x[-1:], max(reach + 1 - len(x), 0))])
+
+
 def means_from(
-    values: Float[np.ndarray, "R"], starts: Int[np.ndarray, "W"], count: int
+    sums: Float[np.ndarray, "S"], starts: Int[np.ndarray, "W"], count: int
 ) -> Float32[np.ndarray, "W"]:
-    """Return the mean of the ``count`` values from each start, or of those that are left."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    last = np.minimum(starts + count, len(values))
+    """Return the mean of ``count`` values from each start, or of those left, from their sums."""
+    last = np.minimum(starts + count, len(sums) - 1)
     return np.asarray((sums[last] - sums[np.minimum(starts, last)]) / count, np.float32)
 
 
 def dilations_of(width: int) -> list[int]:
     """Return 1, 2, 4, … as long as a kernel fills at most half a window; 1 at least."""
     return [d for d in (1, 2, 4, 8, 16, 32) if d == 1 or 2 * 8 * d < width]
-
-
-def _kernel_responses(x: Float[np.ndarray, "T"], dilation: int) -> Iterator[Float[np.ndarray, "R"]]:
-    """Yield responses of the 84 kernels at the T − 8 · dilation steps where they fit."""
-    reach = 8 * dilation
-    padded = np.concatenate([x, np.repeat(x[-1:], max(reach + 1 - len(x), 0))])
-    count = len(padded) - reach
-    shifts = [padded[j * dilation : j * dilation + count] for j in range(9)]
-    minus = -np.sum(shifts, axis=0)
-    for i, j, k in TRIPLES:
-        yield minus + 3 * (shifts[i] + shifts[j] + shifts[k])

@@ -1,7 +1,8 @@
-"""The matrix profile: all pairs of windows along diagonals, each product in constant time.
+"""Compiled loops: the matrix profile along diagonals, and sums of responses of convolutions.
 
-Every loop over diagonals does one thing, which compilers turn into instructions for several numbers
-at once; with all of them in one loop they do not, and it takes more than twice as long.
+Each product of two windows comes from the one before it on its diagonal in constant time. Every
+loop over diagonals does one thing, which compilers turn into instructions for several numbers at
+once; with all of them in one loop they do not, and it takes more than twice as long.
 """
 
 import numpy as np
@@ -10,6 +11,8 @@ from selftime.encoders.fixed.compiling_numba import compile_kernel
 
 _DIAGONALS_AT_ONCE = 256
 """Diagonals that are followed at once; their running sums stay in the first-level cache."""
+_FOLDED = 8
+"""Numbers whose least is sought one by one."""
 
 
 @compile_kernel(reorder=True)
@@ -21,8 +24,11 @@ def nearest_by_shape(
     lengths: np.ndarray,
     ahead: int,
     nearest: np.ndarray,
+    first: int,
+    stop: int,
+    rows: int,
 ) -> None:
-    """Write the squared distance of each window to its nearest one into ``nearest``.
+    """Lower ``nearest`` to the squared distance of each window to its nearest one.
 
     Args:
         x: (T,) values.
@@ -32,14 +38,18 @@ def nearest_by_shape(
         lengths: (W,) squared length of each window thereafter; inf leaves it out.
         ahead: a later window counts for an earlier one if it begins at this step at the latest.
         nearest: (W,) inf where nothing is known.
+        first: windows are compared with those so many steps later …
+        stop: … up to so many, this one not included.
+        rows: so many of the first windows are compared with later ones; W for all.
     """
     windows, last = len(means), len(x) - 1
     sums, squares = np.zeros(_DIAGONALS_AT_ONCE), np.zeros(_DIAGONALS_AT_ONCE)
-    for first in range(width, windows, _DIAGONALS_AT_ONCE):
-        lanes = min(_DIAGONALS_AT_ONCE, windows - first)
-        _start_products(sums[:lanes], x, width, first)
-        for i in range(windows - first):
-            n, j = min(lanes, windows - first - i), i + first
+    stop = min(stop, windows)
+    for lag in range(first, stop, _DIAGONALS_AT_ONCE):
+        lanes = min(_DIAGONALS_AT_ONCE, stop - lag)
+        _start_products(sums[:lanes], x, width, lag)
+        for i in range(min(rows, windows - lag)):
+            n, j = min(lanes, windows - lag - i), i + lag
             these = squares[:n]
             other = slice(j, j + n)
             mean, factor = width * means[i], 2 * scale[i]
@@ -48,8 +58,8 @@ def nearest_by_shape(
             )
             _lower_nearest(nearest[other], these, lengths[i])
             counted = min(n, max(ahead - j + 1, 0))
-            nearest[i] = min(nearest[i], lengths[i] + _minimum(these[:counted]))
-            n = min(lanes, windows - first - i - 1)
+            nearest[i] = min(nearest[i], lengths[i] + _minimum(these[:counted]))  # overwrites them
+            n = min(lanes, windows - lag - i - 1)
             new = x[min(i + width, last)]
             _move_products(sums[:n], x[j + width : j + width + n], x[j : j + n], new, x[i])
 
@@ -90,9 +100,14 @@ def _lower_nearest(nearest: np.ndarray, squares: np.ndarray, length: float) -> N
 
 @compile_kernel(reorder=True)
 def _minimum(squares: np.ndarray) -> float:
-    """Return the least, inf of none."""
+    """Return the least, inf of none; halves are folded, each into the one before, in place."""
+    left = len(squares)
+    while left > _FOLDED:
+        half = (left + 1) // 2
+        _lower_nearest(squares[: left - half], squares[half:left], 0.0)
+        left = half
     found = np.inf
-    for square in squares:
+    for square in squares[:left]:
         found = min(square, found)
     return found
 
@@ -104,3 +119,35 @@ def _move_products(
     """Move on to the products of the windows that begin a step later."""
     for lane in range(len(sums)):
         sums[lane] += new * coming[lane] - old * leaving[lane]
+
+
+@compile_kernel()
+def sum_responses(
+    x: np.ndarray,
+    base: np.ndarray,
+    first: int,
+    second: int,
+    third: int,
+    threshold: float,
+    above: np.ndarray,
+    over: np.ndarray,
+) -> None:
+    """Sum up the responses of a kernel from the beginning to every step.
+
+    Args:
+        x: (T,) values.
+        base: (R,) what all nine weights of −1 give.
+        first: steps to the first of three values that weigh 3 more …
+        second: … to the second …
+        third: … and to the third.
+        threshold: of responses that count.
+        above: (R+1,) where the number of those above the threshold is written.
+        over: (R+1,) where the sum of those above 0 is written.
+    """
+    count, total = 0.0, 0.0
+    above[0], over[0] = count, total
+    for t in range(len(base)):
+        response = base[t] + 3 * (x[t + first] + x[t + second] + x[t + third])
+        count += 1.0 if response > threshold else 0.0
+        total += max(response, 0.0)
+        above[t + 1], over[t + 1] = count, total
