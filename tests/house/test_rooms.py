@@ -60,7 +60,7 @@ def places(pattern: str) -> set[str]:
 
 def test_the_house_stays_small():
     assert len(FILES) <= 320
-    assert lines_in(FILES) <= 48_500
+    assert lines_in(FILES) <= 49_000
 
 
 def test_one_file_a_command():
