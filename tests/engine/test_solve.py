@@ -45,7 +45,7 @@ def test_memory_does_not_grow_with_the_number_of_batches():
         objective = Counting(encoder=Quantiles(channels=1, length=16, depth=2), copies=2, dim=4)
         fit_closed_form(objective, walks(n), scaling.none(), batch_size=4)
         most.append(objective.most)
-    assert most[0] == most[1] <= 3  # the sum so far, the batch and their sum
+    assert most[0] == most[1] <= 2  # the sum so far and the batch before
 
 
 def test_same_seed_same_bits_other_seed_other_bits():
@@ -68,10 +68,10 @@ def test_global_randomness_is_neither_read_nor_moved():
 def test_equals_the_pass_written_out():
     x, s = walks(10), spectral()
     scale = scaling.fit_channels(x)
-    start = s.prepare(scale.apply(batch_of(x)), generator(7, 0))
+    s.prepare(scale.apply(batch_of(x)), generator(7, 0))
     first = s.accumulate(scale.apply(batch_of(x, slice(0, 6))), generator(7, 1))
     second = s.accumulate(scale.apply(batch_of(x, slice(6, 10))), generator(7, 2))
-    wanted = s.solve(start + first + second).embed(batch_of(x))
+    wanted = s.solve(first + second).embed(batch_of(x))
     torch.testing.assert_close(learned(x, seed=7, batch_size=6), wanted, rtol=0, atol=1e-6)
 
 

@@ -55,36 +55,32 @@ def objective(dim: int = 6, penalty: float = 0.1, n_copies: int = 7) -> Spectral
 
 
 def fitted(spectral: Spectral, x: Batch) -> Encoder:
-    return spectral.solve(spectral.prepare(x, dice(2)) + spectral.accumulate(x, dice(3)))
+    spectral.prepare(x, dice(2))
+    return spectral.solve(spectral.accumulate(x, dice(3)))
 
 
 def phi(x: Batch) -> np.ndarray:
     return Statistics(channels=2).embed(x).double().numpy()
 
 
-def spread_by_loops(groups: list[np.ndarray]) -> np.ndarray:
-    """S_w: the covariance within groups of copies, each (n,d), of one series."""
-    total = np.zeros((groups[0].shape[1], groups[0].shape[1]))
-    for rows in groups:
-        centre = rows.sum(axis=0) / len(rows)
-        for row in rows:
+def spread_by_loops(features: np.ndarray, n: int) -> np.ndarray:
+    """S_w: mean over series of the covariance within the n copies of each."""
+    total = np.zeros((features.shape[1], features.shape[1]))
+    for i in range(0, len(features), n):
+        centre = features[i : i + n].sum(axis=0) / n
+        for row in features[i : i + n]:
             total += np.outer(row - centre, row - centre)
-    return total / sum(len(rows) - 1 for rows in groups)
-
-
-def copies_by_series(s: Spectral, x: Batch) -> list[tuple[int, Batch]]:
-    """How many copies of each series fix the basis, and those; then the same of the pass."""
-    n = max(round(s.dim / len(x.values)), 1)
-    return [(k, copies(x, k, s.view, dice(i))) for k, i in ((n, 2), (s.copies, 3))]
+    return total / (len(features) - len(features) // n)
 
 
 def learned_by_loops(s: Spectral, x: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centre, map and variances of the directions, straight from the definition."""
-    made = copies_by_series(s, x)
-    centre = phi(made[0][1]).mean(axis=0)
-    P = np.linalg.svd(phi(made[0][1]) - centre, full_matrices=False)[2][: s.dim].T
-    groups = [g for n, seen in made for g in ((phi(seen) - centre) @ P).reshape(-1, n, P.shape[1])]
-    e, Q = np.linalg.eigh(spread_by_loops(groups))
+    n = min(max(round(s.dim / len(x.values)), 1), s.copies)
+    sample = phi(copies(x, n, s.view, dice(2)))
+    centre = sample.mean(axis=0)
+    P = np.linalg.svd(sample - centre, full_matrices=False)[2][: s.dim].T
+    seen = (phi(copies(x, s.copies, s.view, dice(3))) - centre) @ P
+    e, Q = np.linalg.eigh(spread_by_loops(seen, s.copies))
     return centre, P @ Q / np.sqrt(e + s.penalty * e.mean()), e
 
 
@@ -104,12 +100,10 @@ def test_copies_spread_as_the_definition_promises():
     """Covariance of the embedding within copies is diag(e / (e + λ · mean e))."""
     s, x = objective(dim=8, penalty=0.2), walks(9)
     learned = map_of(fitted(s, x))
-    groups = []
-    for n, seen in copies_by_series(s, x):
-        groups += list(learned.embed(seen).double().numpy().reshape(len(x.values), n, -1))
+    seen = learned.embed(copies(x, s.copies, s.view, dice(3))).double().numpy()
     e = learned_by_loops(s, x)[2]
     wanted = np.diag(e / (e + s.penalty * e.mean()))
-    np.testing.assert_allclose(spread_by_loops(groups), wanted, atol=1e-3)
+    np.testing.assert_allclose(spread_by_loops(seen, s.copies), wanted, atol=1e-3)
 
 
 def test_a_large_penalty_leaves_principal_components():

@@ -104,7 +104,7 @@ def test_fewer_copies_than_directions():
     x = walks(3)
     s = prepared(x, n_copies=2, dim=1024)
     learned = s.solve(s.accumulate(batch_of(x), generator(0, 1)))
-    assert 1 <= learned.dim <= 3 * 20  # of the basis
+    assert 1 <= learned.dim <= 6
     assert learned.embed(batch_of(x)).isfinite().all()
 
 

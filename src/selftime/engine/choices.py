@@ -230,7 +230,7 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
     why_dim = "at most: models stay small, and a search quick, at no loss measured"
     choices["dim"] = Choice(dim or WIDTH, "given" if dim else why_dim)
     dim = dim or WIDTH
-    copies = copies_for(len(series), len(series.steps), dim)
+    copies = copies_for(len(series), len(series.steps))
     why = "about 3,000 copies or 600,000 steps in all, 3 to 20 of each"
     if OBJECTIVES[name] is not Spectral:
         choices["copies"] = Choice(copies, why)
@@ -274,7 +274,7 @@ def learning_copies(n: int, dim: int, copies: int) -> int:
     Those of a sample fix statistics and the basis; then all of each series pass by.
     """
     sample = min(n, SAMPLE_SIZE)
-    return sample * (1 + basis_copies(dim, sample)) + n * copies
+    return sample * (1 + basis_copies(dim, sample, copies)) + n * copies
 
 
 def time_note(seconds: float) -> list[str]:
@@ -327,14 +327,9 @@ def resolve_beside(series: SeriesSet, encoder: Start) -> tuple[Encoder | None, C
     return made, Choice("quantiles", why)
 
 
-def copies_for(n: int, steps: int, dim: int) -> int:
-    """Return the augmented copies of each of ``n`` series of ``steps`` timepoints in all.
-
-    Those that fix the basis are of them where every series has two such copies or more.
-    """
-    basis = basis_copies(dim, n)
-    wanted = int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
-    return wanted if basis == 1 else max(wanted - basis, 2)
+def copies_for(n: int, steps: int) -> int:
+    """Return the augmented copies of each of ``n`` series of ``steps`` timepoints in all."""
+    return int(np.clip(min(3000 // n, 600_000 // steps), 3, 20))
 
 
 def check_trainable(learner: Objective) -> None:

@@ -8,6 +8,7 @@ import torch
 from accelerate.state import PartialState
 from torch import Generator
 
+from selftime.data.batch import Batch
 from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesSet
 from selftime.data.windows import batch_of, batches
@@ -54,19 +55,22 @@ def fit_closed_form(  # noqa: PLR0913 - all that a pass depends on
     """
     first = batch_of(series, sample_of(len(series), seed))
     rank, world = join_processes()
-    moments = objective.prepare(scaling.apply(first), generator(seed, 0))
-    if rank > 0:  # all have made the same copies of the sample, which count once
-        moments = moments.emptied()
+    objective.prepare(scaling.apply(first), generator(seed, 0))
+    moments = None
     order = None if until is None else np.random.default_rng([seed, 2]).permutation(len(series))
     for part, batch in enumerate(batches(series, size=batch_size, order=order), start=1):
-        if part % world != rank:
+        if (part - 1) % world != rank:
             continue
-        moments = moments + objective.accumulate(scaling.apply(batch), generator(seed, part))
+        new = objective.accumulate(scaling.apply(batch), generator(seed, part))
+        moments = moments + new if moments else new
         done = min(part * batch_size, len(series))
         progress("learning", done, len(series))
         if until is not None and done < len(series) and time.perf_counter() > until:
             tell([f"learned from {done:,} of {len(series):,} series within the budget"])
             break
+    if moments is None:  # more processes than batches: nothing is added, in the same shape
+        one = Batch(first.values[:1], first.observed[:1])
+        moments = objective.accumulate(scaling.apply(one), generator(seed, 0)).emptied()
     return objective.solve(moments.over_processes())
 
 

@@ -163,11 +163,8 @@ class ClosedForm(ABC):
         return describe(self)
 
     @abstractmethod
-    def prepare(self, sample: Batch, rng: Generator) -> Moments:
-        """Fix from a sample of series everything that must be the same for all batches.
-
-        Returns the sums of the copies that were made of it, to which those of batches are added.
-        """
+    def prepare(self, sample: Batch, rng: Generator) -> None:
+        """Fix from a sample of series everything that must be the same for all batches."""
 
     @abstractmethod
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:

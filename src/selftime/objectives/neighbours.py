@@ -69,9 +69,9 @@ class Neighbours(ClosedForm):
             encoder=encoder, beside=beside, view=passage, penalty=penalty, copies=copies, dim=dim
         )
 
-    def prepare(self, sample: Batch, rng: Generator) -> Moments:
+    def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoders; fix the centre and the basis from parts of a sample."""
-        return self.solved.prepare(sample, rng)
+        self.solved.prepare(sample, rng)
 
     def accumulate(self, batch: Batch, rng: Generator) -> Moments:
         """Draw parts and return the sums of their features."""

@@ -39,11 +39,11 @@ class Spectral(ClosedForm):
         embedding(x) = Qᵀ P (φ(x) − mean) / sqrt(e + λ · mean(e)),
 
     scaled to length 1. P is the principal basis of a sample of copies, so that no F × F matrix
-    is ever formed; what these copies tell of S_w counts as well. Features that augmentation leaves
-    alone by their nature, such as quantiles, gain nothing from this; they stand beside the learned
-    part as they are, or by their principal axes where they are more than a quarter of an
-    embedding. The learned part then keeps the directions in which series differ most once they are
-    whitened.
+    is ever formed; S_w is that of other copies, as the first would tell too much of themselves.
+    Features that augmentation leaves alone by their nature, such as quantiles, gain nothing from
+    this; they stand beside the learned part as they are, or by their principal axes where they are
+    more than a quarter of an embedding. The learned part then keeps the directions in which series
+    differ most once they are whitened.
 
     Attributes:
         encoder: φ, makes the features; not trained.
@@ -74,17 +74,16 @@ class Spectral(ClosedForm):
         """Most numbers of an embedding for what stands beside: a quarter, 1 at least."""
         return max(self.dim // 4, 1)
 
-    def prepare(self, sample: Batch, rng: Generator) -> Moments:
+    def prepare(self, sample: Batch, rng: Generator) -> None:
         """Prepare the encoders; fix the centre and the basis from copies of a sample."""
         self.encoder.prepare(sample, rng)
         if self.beside:
             self.beside.prepare(sample, rng)
-        n = basis_copies(self.dim, len(sample.values))
+        n = basis_copies(self.dim, len(sample.values), self.copies)
         features, beside = self.encode(sample, n, rng)
         self.centre = features.mean(dim=0)
-        self.basis, p = principal_parts(features.sub_(self.centre), self.dim)
+        self.basis = principal_basis(features.sub_(self.centre), self.dim)
         self.axes = None if beside is None else leading_axes(beside, self.room)
-        return moments_of(p, n)
 
     def encode(self, sample: Batch, n: int, rng: Generator) -> tuple[Tensor, Tensor | None]:
         """Return features (B·n,F) of n copies of each series, and of what stands beside."""
@@ -125,12 +124,11 @@ class Spectral(ClosedForm):
         return self.encoder.embed(copies(x, n, self.view, rng)) - self.centre
 
 
-def basis_copies(dim: int, sample: int) -> int:
+def basis_copies(dim: int, sample: int, copies: int) -> int:
     """Return the copies of each of so many series that fix a basis of ``dim`` directions."""
-    return min(max(round(dim / sample), 1), _MOST_COPIES)
+    return min(max(round(dim / sample), 1), copies)
 
 
-_MOST_COPIES = 20
 _VALUES = 2**23
 """Of copies that are made at a time, so that wide and long ones fit in memory."""
 
@@ -184,20 +182,14 @@ def whitening(e: Float64[Tensor, "d"], penalty: float) -> Float64[Tensor, "d"]:
 
 def principal_basis(features: Tensor, dim: int) -> Tensor:
     """Return orthonormal columns (F,d) that carry most of the features (M,F); d <= dim, M."""
-    return principal_parts(features, dim)[0]
-
-
-def principal_parts(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Return the principal basis (F,d) of features (M,F), and what they are in it (M,d)."""
     # From the M × M Gram matrix where F is larger (method of snapshots, Sirovich 1987).
     wide = features.shape[1] > features.shape[0]
     e, U = eigh((features @ features.T if wide else features.T @ features).double())
     e, U = e.flip(0)[:dim], U.flip(1)[:, :dim]
     d = max(int((e > 1e-6 * e[:1].clamp(min=_TINY)).sum()), 1)  # 1 where nothing moves at all
     e, U = e[:d].clamp(min=_TINY), U[:, :d]
-    if wide:
-        return features.T @ (U / e.sqrt()).float(), (U * e.sqrt()).float()
-    return U.float(), features @ U.float()
+    basis: Tensor = features.T @ (U / e.sqrt()).float() if wide else U.float()
+    return basis
 
 
 WEAK, MEDIUM, STRONG = 0.25, 0.5, 1.0
@@ -208,13 +200,14 @@ TRIAL_SERIES = 64
 """Series to be found again: a fixed number, so that the share means the same on all data."""
 
 
-_TRIAL_DIM = 512
-"""Directions of a trial, which the copies of a basis span."""
+_TRIAL_COPIES, _TRIAL_DIM = 8, 512
+"""Copies of each series, and directions, of a trial."""
 
 
 def trial_copies(series: int) -> int:
     """Return how many copies of so many series a trial encodes, the series themselves too."""
-    return series * (1 + basis_copies(_TRIAL_DIM, series) + 2)
+    basis = basis_copies(_TRIAL_DIM, series, _TRIAL_COPIES)
+    return series * (1 + basis + _TRIAL_COPIES + 2)
 
 
 class Trial(NamedTuple):
@@ -264,10 +257,13 @@ def trials(
     encoder: Encoder, sample: Batch, strength: float, rng: Generator, view_at: Views = mild_at
 ) -> list[Trial]:
     """Measure the share of series found again at one strength, for each penalty."""
-    objective = Spectral(encoder=encoder, view=view_at(strength), dim=_TRIAL_DIM)
-    seen = objective.prepare(sample, rng)
+    objective = Spectral(
+        encoder=encoder, view=view_at(strength), copies=_TRIAL_COPIES, dim=_TRIAL_DIM
+    )
+    objective.prepare(sample, rng)
+    moments = objective.accumulate(sample, rng)
     pairs = objective.features(sample, 2, rng)  # (2B,F), two new views of each series
-    parts = eigh(covariance_within(seen))
+    parts = eigh(covariance_within(moments))
     results = []
     for penalty in PENALTY_GRID:
         directions = objective.basis @ whitener(*parts, penalty).float()
