@@ -110,6 +110,18 @@ def test_inspect(world, monkeypatch):
     assert views == plain(st.inspect_views(st.read(path), seed=3).to_dict())
 
 
+def test_pack(world):
+    source, ours = str(world / "train.npz"), world / "cli-store"
+    said, series = say("pack", source, "--out", ours), st.read(source)
+    theirs = st.read(st.pack(source, world / "python-store"))
+    assert said == {"store": str(ours), "series": len(series), "steps": len(series.steps)}
+    assert say("pack", ours, "--verify")["shards"] == st.verify_store(world / "python-store")
+    for store in (st.read(ours), theirs):
+        np.testing.assert_array_equal(store.values, series.values)
+        np.testing.assert_array_equal(store.ids, series.ids)
+        np.testing.assert_array_equal(store.labels, series.labels)
+
+
 @pytest.mark.parametrize("kind", ["", "-steps"])
 def test_pretrain(world, kind):
     ours, theirs = world / f"cli{kind}", world / f"python{kind}"

@@ -30,6 +30,10 @@ AlarmsOption = Annotated[
 ]
 
 
+_LONG = 50_000
+"""Timepoints from which plain lines tell the progress where there is no bar."""
+
+
 @app.command()
 @options.with_tables
 def detect(  # noqa: PLR0913 - the signature is the command line
@@ -74,11 +78,12 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     series = read(data)
     files.check_room(out, len(series.steps), 8, save=save)
     how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
-    detector = st.AnomalyDetector(own, progress=True, **how)
+    shows = True if len(series.steps) >= _LONG else None
+    detector = st.AnomalyDetector(own, progress=shows, **how)
     if normal:
         found = detector.fit(read(normal)).detection(series)
     else:
-        found = st.detect(series, train_end=train_end, model=own, progress=True, **how)
+        found = st.detect(series, train_end=train_end, model=own, progress=shows, **how)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if alarms:
         files.write_out(alarms, found.alarm_columns(), force=force, safe_cells=safe_cells)
