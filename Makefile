@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE  # or each process of the tests would compile e
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
 
-demo: $(VENV)/.user ## from raw recordings to a classifier with few labels, in about a minute
+demo: $(VENV)/.user ## from raw recordings to a classifier with few labels, in half a minute
 	$(BIN)/selftime demo
 
 test: $(VENV)/.dev ## floors, house rules and all tests (what CI runs)
