@@ -74,7 +74,7 @@ def test_scaling_per_series(scaling):
         model.stream()
     assert np.isfinite(model.stream(window=8).update(np.ones((1, 11)))).all()
     said = "the model scales each series by all of its values, also those to come: "
-    assert str(error.value) == said + INSTEAD
+    assert str(error.value) == said + "use window=512, which encodes the last 512 steps anew"
 
 
 @pytest.mark.parametrize(

@@ -134,10 +134,12 @@ def stream_series(encoder: Encoder, streams: int) -> Streamed:
 
 def instead() -> str:
     """Return the advice for a model that cannot be fed step by step."""
-    return (
-        f"use {option('window', 512)}, which encodes the last 512 steps anew, or pretrain with "
-        f"{option('encoder', 'dilated_causal')}"
-    )
+    return f"{window_instead()}, or pretrain with {option('encoder', 'dilated_causal')}"
+
+
+def window_instead() -> str:
+    """Return the advice for a model of any network, such as one that scales by whole series."""
+    return f"use {option('window', 512)}, which encodes the last 512 steps anew"
 
 
 def reason(encoder: Encoder) -> str:

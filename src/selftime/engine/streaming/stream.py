@@ -17,7 +17,12 @@ from selftime.data.scaling import SCALED_LEAST, SCALED_LIMIT, PerChannel, Scalin
 from selftime.door import option
 from selftime.encoders.base import Encoder
 from selftime.encoders.streaming.base import Memory, Streamed, StreamError
-from selftime.encoders.streaming.streamable import body_of, instead, stream_series, stream_steps
+from selftime.encoders.streaming.streamable import (
+    body_of,
+    stream_series,
+    stream_steps,
+    window_instead,
+)
 from selftime.engine.streaming import state as stream_state
 from selftime.shapes import Embedding, Tokens
 
@@ -313,9 +318,8 @@ def stream_reader(source: Source, config: StreamConfig) -> Streamed:
         shape = (streams, len(channels), config.window)
         return Windowed(embed, shape, encoder.dim, config.every)
     if scaling.whole:
-        raise StreamError(
-            f"the model scales each series by all of its values, also those to come: {instead()}"
-        )
+        whole = "the model scales each series by all of its values, also those to come"
+        raise StreamError(f"{whole}: {window_instead()}")
     if is_stepwise(source, config):
         return stream_steps(body_of(encoder), streams)
     return stream_series(encoder, streams)
