@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from session_material import make_files
-from sessions import BLOCK, STORE, agrees, replies, sections
+from sessions import STORE, assert_goes_as_recorded, sections
 
 import selftime as st
 
@@ -18,10 +18,7 @@ SECTIONS = sections(TEXT)
 def test_a_session_goes_as_recorded(heading, tmp_path, monkeypatch):
     make_files(tmp_path)
     monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for found in BLOCK.finditer(SECTIONS[heading]):
-        for typed, wanted, came in replies(found[1], found[2], names):
-            assert agrees(wanted, came), f"{typed}\nwanted:\n{wanted}\ncame:\n{came}"
+    assert_goes_as_recorded(SECTIONS[heading])
 
 
 def test_every_file_of_a_store_is_named(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from session_material import make_files
-from sessions import BLOCK, PAGE, agrees, exchanges, replies, sections
+from sessions import BLOCK, PAGE, agrees, assert_goes_as_recorded, exchanges, sections
 
 import selftime as st
 
@@ -20,10 +20,7 @@ SECTIONS = sections(TEXT)
 def test_a_session_goes_as_recorded(heading, tmp_path, monkeypatch):
     make_files(tmp_path)
     monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for found in BLOCK.finditer(SECTIONS[heading]):
-        for typed, wanted, came in replies(found[1], found[2], names):
-            assert agrees(wanted, came), f"{typed}\nwanted:\n{wanted}\ncame:\n{came}"
+    assert_goes_as_recorded(SECTIONS[heading])
 
 
 def test_there_are_ten_short_sessions():

@@ -93,6 +93,14 @@ def agrees(wanted: str, came: str) -> bool:
     return bool(re.fullmatch("".join(lines), came + "\n"))
 
 
+def assert_goes_as_recorded(section: str) -> None:
+    """Type what a section of a page has typed, here, and compare what comes."""
+    names: dict = {}
+    for found in BLOCK.finditer(section):
+        for typed, wanted, came in replies(found[1], found[2], names):
+            assert agrees(wanted, came), f"{typed}\nwanted:\n{wanted}\ncame:\n{came}"
+
+
 def record(text: str) -> str:
     """A section with the output of today; what agrees stays as it is."""
     names: dict = {}
