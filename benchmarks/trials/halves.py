@@ -10,6 +10,9 @@ as published (10,000 of MiniRocket, 64 groups of Hydra), mean and standard error
     10,000 and 32    0.0 ± 0.2  -0.1 ± 0.2  -0.5 ± 0.4  -0.4 ± 0.4; +0.1 ± 0.3  +0.1 ± 0.4
                      -0.2 ± 0.3  +0.6 ± 0.6; .75 of the CPU seconds
 
+These were measured while the copies that fix the basis told of the scatter within series as well,
+which was dropped afterwards (benchmarks/README.md, few labels).
+
 Looking at 64 to 127 steps of each series alone, in MiniRocket too, cost 1 to 2.5 points on the
 seven sets that were tried: so Hydra keeps 1,000 and more, and MiniRocket all.
 """
