@@ -14,7 +14,7 @@ from ranks_in_threads import on_ranks
 from ranks_run import STEPS, STOPPED_AFTER, main
 
 from selftime.data.batch import Batch
-from selftime.objectives.distributed import Gathered, distribute
+from selftime.objectives.distributed import Gathered, distribute, summed
 
 HERE = Path(__file__).parents[1] / "support"
 UNEVEN = pytest.mark.parametrize(
@@ -44,6 +44,15 @@ def loss_of(encode, x):
     """Every row is compared with every other, and they count differently."""
     z = distribute(encode, x)
     return ((z @ z.T).exp() * torch.arange(1, len(z) + 1)).mean()
+
+
+@pytest.mark.parametrize("world", [2, 3, 9])
+@pytest.mark.parametrize("shape", [(1,), (5,), (4, 7)])
+def test_sums_over_processes_are_the_same_in_each(world, shape):
+    own = [torch.randn(shape, generator=torch.Generator().manual_seed(r)) for r in range(world)]
+    first, *others = on_ranks(world, lambda rank: summed(own[rank]))
+    torch.testing.assert_close(first, torch.stack(own).sum(dim=0))
+    assert all(torch.equal(first, other) for other in others)
 
 
 def test_alone_a_process_encodes_everything():
