@@ -3,15 +3,12 @@
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import Program, app
-
-if TYPE_CHECKING:
-    from selftime import TrainingConfig
 
 TaskOption = Annotated[
     Literal["classify", "search", "cluster", "forecast", "detect"],
@@ -46,6 +43,21 @@ OwnLevelOption = Annotated[
     bool,
     typer.Option("--own-level", help="Gradient runs: each series from its own mean, as of voices."),
 ]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Gradient runs: the network through torch.compile.")
+]
+CheckpointingOption = Annotated[
+    bool,
+    typer.Option(
+        "--gradient-checkpointing", help="Gradient runs: less memory for a third more time."
+    ),
+]
+NegativesOption = Annotated[
+    Literal["gathered", "own"],
+    typer.Option(
+        "--negatives", help="Of several processes: the loss of one, or each has its own."
+    ),
+]
 TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
@@ -74,6 +86,9 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     stop_on_collapse: StopOnCollapseOption = False,
     hold_out: HoldOutOption = None,
     own_level: OwnLevelOption = False,
+    compiles: CompileOption = False,
+    gradient_checkpointing: CheckpointingOption = False,
+    negatives: NegativesOption = "gathered",
     track: TrackOption = [],  # noqa: B006
     dim: DimOption = None,
     seed: options.SeedOption = 0,
@@ -105,12 +120,23 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         overwrite=force,
         complete=add_page(series),
     )
+    config = st.TrainingConfig(
+        precision=precision,
+        accumulate=accumulate,
+        clip=clip,
+        on_collapse="stop" if stop_on_collapse else "warn",
+        hold_out=hold_out,
+        own_level=own_level,
+        compile=compiles,
+        gradient_checkpointing=gradient_checkpointing,
+        negatives=negatives,
+    )
     model = st.pretrain(
         series,
         objective=st.Auto(task=task) if objective == "auto" else objective,
         encoder=encoder,
         budget=budget,
-        config=config_of(precision, accumulate, clip, stop_on_collapse, hold_out, own_level),
+        config=None if config == st.TrainingConfig() else config,  # closed forms take none
         run=run,
         dim=dim,
         seed=seed,
@@ -121,28 +147,6 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         page = found.page
         result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
         terminal.show(result, *summary_lines(found.run, model.dim, page), as_json=as_json)
-
-
-def config_of(
-    precision: Literal["no", "bf16", "fp16"],
-    accumulate: int,
-    clip: float | None,
-    stops: bool,
-    hold_out: float | None,
-    own_level: bool,
-) -> "TrainingConfig | None":
-    """Make the config of a gradient run; None where nothing was asked for."""
-    import selftime as st
-
-    config = st.TrainingConfig(
-        precision=precision,
-        accumulate=accumulate,
-        clip=clip,
-        on_collapse="stop" if stops else "warn",
-        hold_out=hold_out,
-        own_level=own_level,
-    )
-    return None if config == st.TrainingConfig() else config
 
 
 def words_to_resume() -> str:
