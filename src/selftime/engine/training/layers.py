@@ -1,6 +1,8 @@
 """Layers of encoders while they learn: computed again instead of kept, or compiled."""
 
 from functools import partial
+from types import MethodType
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,8 +32,13 @@ def recompute_layers(module: nn.Module) -> None:
         ValueError: an encoder without layers.
     """
     for layer in _some_layers(module, "gradient_checkpointing"):
-        again = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
-        layer.forward = again  # of this module alone, until as_written takes it off
+        vars(layer)["forward"] = MethodType(_recomputed, layer)  # until as_written takes it off
+
+
+def _recomputed(layer: nn.Module, *given: Any) -> Any:
+    """Call a layer as its class says, and again for the gradient."""
+    work = partial(type(layer).forward, layer)
+    return checkpoint(work, *given, use_reentrant=False, preserve_rng_state=False)
 
 
 def compile_layers(module: nn.Module, device: torch.device) -> None:
