@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from selftime.engine.training.layers import layers_of
 from selftime.objectives.distributed import place
@@ -54,9 +54,15 @@ def sharded(module: Module, device: torch.device) -> Module:
     made = deepcopy(module).to(device)
     mesh = init_device_mesh(device.type, (place()[1],))
     for layer in layers_of(made):
-        fully_shard(layer, mesh=mesh)
-    fully_shard(made, mesh=mesh)
+        fully_shard(layer, mesh=mesh, shard_placement_fn=_divided)
+    fully_shard(made, mesh=mesh, shard_placement_fn=_divided)
     return made
+
+
+def _divided(weight: nn.Parameter) -> Shard:
+    """Divide the largest dimension that all can share evenly: 3 taps would be padded."""
+    even = [d for d, size in enumerate(weight.shape) if size % place()[1] == 0]
+    return Shard(max(even, key=lambda d: weight.shape[d], default=0))
 
 
 def whole(part: Tensor) -> Tensor:
