@@ -1,9 +1,10 @@
-"""`python -m benchmarks.processes`: one process and two learn the same; seconds and bytes of a step.
+"""`python -m benchmarks.processes`: one process and two learn the same; seconds and bytes a step.
 
 Runs of 50 steps of three objectives, by one process and by two that accelerate starts on the CPU
 (gloo): with vectors gathered and the loss of one process, with a loss of its own for each, and with
 weights shared out (FSDP2). Rounds alternate between them, so that whatever else the machine does
-falls on all; seconds are medians over the steps, their error is that of the mean over rounds.
+falls on all; seconds are medians over the steps, their error is that of the mean over rounds; CPU
+seconds are those of one process, which others on the machine hardly change.
 
 Bytes are those of the tensors that collectives take or make as a whole, in each process and step.
 A ring of P processes sends 2·(P − 1)/P of what is all-reduced and (P − 1)/P of what is all-gathered
@@ -25,7 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,8 +45,25 @@ from selftime.objectives.registry import OBJECTIVES
 
 RESULTS = Path(__file__).parent / "results" / "processes.json"
 OBJECTIVE_NAMES = ("simclr", "ts2vec", "masked_patches")
-SERIES, CHANNELS, LENGTH, BATCH, STEPS, WARM = 128, 2, 64, 32, 50, 5
-HIDDEN, DEPTH, DIM = 32, 6, 64
+CHANNELS, WARM = 2, 2
+
+
+class Size(NamedTuple):
+    """How much there is to do in a step."""
+
+    series: int
+    length: int
+    batch: int
+    hidden: int
+    depth: int
+    dim: int
+    steps: int
+
+
+SIZES = {
+    "small": Size(128, 64, 32, 32, 6, 64, steps=50),
+    "large": Size(128, 256, 64, 64, 8, 128, steps=6),
+}
 KINDS = {  # words of the launcher, and of the run
     "two, gathered": (["--multi_gpu"], "gathered"),
     "two, own losses": (["--multi_gpu"], "own"),
@@ -78,34 +96,36 @@ class Traffic(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def training_of(name: str, negatives: Any, steps: int) -> Trainer:
+def training_of(name: str, negatives: Any, size: Size) -> Trainer:
     """A run on random walks that has not begun."""
-    x = np.random.default_rng(0).standard_normal((SERIES, CHANNELS, LENGTH), np.float32)
-    series = SeriesSet.of(x.cumsum(2))
-    encoder = Dilated(channels=CHANNELS, hidden=HIDDEN, depth=DEPTH, dim=DIM)
+    shape = size.series, CHANNELS, size.length
+    series = SeriesSet.of(np.random.default_rng(0).standard_normal(shape, np.float32).cumsum(2))
+    encoder = Dilated(channels=CHANNELS, hidden=size.hidden, depth=size.depth, dim=size.dim)
     objective = OBJECTIVES[name](encoder=encoder)
-    config = TrainingConfig(recipe=Recipe(batch_size=BATCH), negatives=negatives)
+    config = TrainingConfig(recipe=Recipe(batch_size=size.batch), negatives=negatives)
     scale = scaling.fit_channels(series)
-    return Trainer(objective, series, scale, Budget(amount=steps), config, 0)
+    return Trainer(objective, series, scale, Budget(amount=size.steps), config, 0)
 
 
-def work(negatives: str, steps: int = STEPS) -> dict[str, Any]:
+def work(negatives: str, size: Size) -> dict[str, Any]:
     """Losses, seconds and bytes of a run of each objective in this process."""
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
     for name in OBJECTIVE_NAMES:
-        training = training_of(name, negatives, steps)
+        training = training_of(name, negatives, size)
         losses, seconds = [], []
-        for _ in range(steps):
-            start = time.perf_counter()
+        for _ in range(size.steps):
+            start = time.perf_counter(), time.process_time()
             losses.append(training.advance()["loss"])
-            seconds.append(time.perf_counter() - start)
+            seconds.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+        wall, own = np.median(seconds[min(WARM, size.steps - 1) :], axis=0).tolist()
         with Traffic() as traffic:
             training.advance()
         weights = weights_in(training.objective)
         found[name] = {
             "losses": losses,
-            "seconds": float(np.median(seconds[min(WARM, steps - 1) :])),
+            "seconds": wall,
+            "CPU seconds": own,
             "bytes": dict(traffic.bytes),
             "trained weights": weights,
             "weights of layers": weights_in(*layers_of(training.objective.encoder)),
@@ -118,10 +138,10 @@ def weights_in(*modules: torch.nn.Module) -> int:
     return sum(w.numel() for m in modules for w in m.parameters() if w.requires_grad)
 
 
-def formulas(name: str, kind: str, weights: int, in_layers: int) -> dict[str, int]:
+def formulas(name: str, kind: str, size: Size, weights: int, in_layers: int) -> dict[str, int]:
     """Bytes of a step of two processes by the formulas of this page."""
-    vectors = {"simclr": 2, "masked_patches": LENGTH, "ts2vec": 2 * LENGTH}[name]
-    gathered, encodings = 4 * BATCH * DIM * vectors, 1 if name == "masked_patches" else 2
+    vectors = {"simclr": 2, "masked_patches": size.length, "ts2vec": 2 * size.length}[name]
+    gathered, encodings = 4 * size.batch * size.dim * vectors, 1 if name == "masked_patches" else 2
     if kind == "one":
         return {}
     if kind == "two, own losses":
@@ -132,10 +152,10 @@ def formulas(name: str, kind: str, weights: int, in_layers: int) -> dict[str, in
     return {"all-gathered": gathered + again, "reduce-scattered": 4 * weights}
 
 
-def launched(words: list[str], negatives: str, steps: int, folder: Path) -> dict[str, Any]:
+def launched(words: list[str], negatives: str, size: str, folder: Path) -> dict[str, Any]:
     """What the first of two processes makes, or the only one where there are no words."""
     out = folder / "made.json"
-    own = ["--work", negatives, "--steps", str(steps), "--out", str(out)]
+    own = ["--work", negatives, "--sizes", size, "--out", str(out)]
     command = [sys.executable, "-m", "benchmarks.processes", *own]
     if words:
         with socket.socket() as free:
@@ -151,7 +171,7 @@ def launched(words: list[str], negatives: str, steps: int, folder: Path) -> dict
     return made
 
 
-def compared(name: str, rounds: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def compared(name: str, size: Size, rounds: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """One objective: seconds, differences of losses to one process, bytes beside formulas."""
     alone = rounds["one"][0][name]
     weights = alone["trained weights"], alone["weights of layers"]
@@ -163,9 +183,10 @@ def compared(name: str, rounds: dict[str, list[dict[str, Any]]]) -> dict[str, An
         found[kind] = {
             "seconds a step": float(seconds.mean()),
             "standard error": error,
+            "CPU seconds a step": float(np.mean([run[name]["CPU seconds"] for run in made])),
             "largest difference of a loss": float(max(apart)),
             "bytes a step": made[0][name]["bytes"],
-            "bytes by formula": formulas(name, kind, *weights),
+            "bytes by formula": formulas(name, kind, size, *weights),
         }
     return found
 
@@ -173,39 +194,47 @@ def compared(name: str, rounds: dict[str, list[dict[str, Any]]]) -> dict[str, An
 def main(given: list[str] | None = None) -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.processes", description=__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--work", choices=["gathered", "own"], help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args(given)
     if args.work:
-        made = work(args.work, args.steps)
+        made = work(args.work, SIZES[args.sizes[0]])
         if int(os.environ.get("RANK", "0")) == 0:
             args.out.write_text(json.dumps(made))
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         return
-    rounds: dict[str, list[dict[str, Any]]] = {"one": []} | {kind: [] for kind in KINDS}
+    results = {size: measured(size, args.rounds) for size in args.sizes}
+    made_with = {**current_versions(), "threads a process": 1, "cores": os.cpu_count()}
+    sizes = {name: SIZES[name]._asdict() for name in args.sizes}
+    written = {"made_with": made_with, "sizes": sizes, "rounds": args.rounds} | results
+    args.out.write_text(json.dumps(written, indent=1) + "\n")
+    print(f"written to {args.out}")
+
+
+def measured(size: str, rounds: int) -> dict[str, Any]:
+    """All objectives at a size, rounds alternating between one process and two."""
+    made: dict[str, list[dict[str, Any]]] = {"one": []} | {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(args.rounds):
-            rounds["one"].append(launched([], "gathered", args.steps, Path(folder)))
+        for _ in range(rounds):
+            made["one"].append(launched([], "gathered", size, Path(folder)))
             for kind, (words, negatives) in KINDS.items():
-                rounds[kind].append(launched(words, negatives, args.steps, Path(folder)))
-    results = {name: compared(name, rounds) for name in OBJECTIVE_NAMES}
+                made[kind].append(launched(words, negatives, size, Path(folder)))
+    results = {name: compared(name, SIZES[size], made) for name in OBJECTIVE_NAMES}
     for name, found in results.items():
-        print(f"{name}, {found['trained weights']:,} weights")
-        for kind in rounds:
+        print(f"{size}: {name}, {found['trained weights']:,} weights")
+        for kind in made:
             own = found[kind]
             print(
-                f"  {kind:24} {1000 * own['seconds a step']:7.1f} ms a step, losses apart by "
+                f"  {kind:24} {1000 * own['seconds a step']:7.1f} ms a step "
+                f"({1000 * own['CPU seconds a step']:.1f} of a core in each), losses apart by "
                 f"{own['largest difference of a loss']:.1e}, bytes {own['bytes a step']}, "
-                f"by formula {own['bytes by formula']}"
+                f"by formula {own['bytes by formula']}",
+                flush=True,
             )
-    sizes = {"series": [SERIES, CHANNELS, LENGTH], "batch": BATCH, "dim": DIM, "steps": args.steps}
-    made_with = {**current_versions(), "threads a process": 1, "cores": os.cpu_count()}
-    written = {"sizes": sizes, "rounds": args.rounds, "objectives": results}
-    args.out.write_text(json.dumps({"made_with": made_with} | written, indent=1) + "\n")
-    print(f"written to {args.out}")
+    return results
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import Program, app
+
+if TYPE_CHECKING:
+    from selftime import Run, SeriesSet
 
 TaskOption = Annotated[
     Literal["classify", "search", "cluster", "forecast", "detect"],
@@ -54,9 +57,7 @@ CheckpointingOption = Annotated[
 ]
 NegativesOption = Annotated[
     Literal["gathered", "own"],
-    typer.Option(
-        "--negatives", help="Of several processes: the loss of one, or each has its own."
-    ),
+    typer.Option("--negatives", help="Of several processes: the loss of one, or each has its own."),
 ]
 TrackOption = Annotated[
     list[str],
@@ -107,19 +108,9 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     Example: selftime pretrain sample:JapaneseVowels:train --objective ts2vec --out run-ts2vec
     """
     import selftime as st
-    from selftime.report.folder import add_page
 
     files.claim_run_folder(Path(out), force=force, resume=resume)
     series = read(data)
-    run = st.Run(
-        folder=Path(out),
-        log=terminal.warn,
-        trackers=tuple(track),
-        how_to_resume=f"go on with: selftime {words_to_resume()}",
-        resume=resume,
-        overwrite=force,
-        complete=add_page(series),
-    )
     config = st.TrainingConfig(
         precision=precision,
         accumulate=accumulate,
@@ -137,16 +128,40 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         encoder=encoder,
         budget=budget,
         config=None if config == st.TrainingConfig() else config,  # closed forms take none
-        run=run,
+        run=run_at(out, series, track, resume=resume, force=force),
         dim=dim,
         seed=seed,
         progress=True,
     )
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes
-        found = st.read_run(out)
-        page = found.page
-        result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
-        terminal.show(result, *summary_lines(found.run, model.dim, page), as_json=as_json)
+        show_run(out, model.dim, as_json=as_json)
+
+
+def run_at(
+    out: str, series: "SeriesSet", trackers: list[str], *, resume: bool, force: bool
+) -> "Run":
+    """The folder of the run, whose report is of these series."""
+    import selftime as st
+    from selftime.report.folder import add_page
+
+    return st.Run(
+        folder=Path(out),
+        log=terminal.warn,
+        trackers=tuple(trackers),
+        how_to_resume=f"go on with: selftime {words_to_resume()}",
+        resume=resume,
+        overwrite=force,
+        complete=add_page(series),
+    )
+
+
+def show_run(out: str, dim: int, *, as_json: bool) -> None:
+    """Print what the folder of the run tells."""
+    import selftime as st
+
+    found = st.read_run(out)
+    result = {"run": out, "model": str(found.page.with_name("model")), "dim": dim} | found.run
+    terminal.show(result, *summary_lines(found.run, dim, found.page), as_json=as_json)
 
 
 def words_to_resume() -> str:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-
 from benchmarks import gpu, processes
+
 from selftime.encoders.networks.dilated import HERE, taps
 
 TINY = {"series": 6, "length": 24, "batch": 4, "steps": 1, "embedded": 4, "square": 32}
@@ -50,11 +50,12 @@ def test_products_are_counted_forward_and_backward():
 
 def test_one_process_sends_nothing_and_formulas_count_every_weight(monkeypatch):
     monkeypatch.setattr(processes, "OBJECTIVE_NAMES", ("simclr",))
-    made = processes.work("gathered", 2)["simclr"]
+    size = processes.SIZES["small"]._replace(steps=2)
+    made = processes.work("gathered", size)["simclr"]
     assert made["bytes"] == {} and len(made["losses"]) == 2
     weights, inside = made["trained weights"], made["weights of layers"]
     assert 0 < inside < weights
-    found = processes.formulas("simclr", "two, weights shared out", weights, inside)
-    B, D = processes.BATCH, processes.DIM
+    found = processes.formulas("simclr", "two, weights shared out", size, weights, inside)
+    B, D = size.batch, size.dim
     assert found["reduce-scattered"] == 4 * weights
     assert found["all-gathered"] == 4 * (2 * B * D + 4 * inside + weights - inside)

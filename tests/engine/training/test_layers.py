@@ -6,9 +6,9 @@ from copy import deepcopy
 
 import pytest
 import torch
+from strided_toy import Strided
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from strided_toy import Strided
 from training_material import advanced, assert_same_state, objective_of, training_of, waves
 
 import selftime as st
@@ -146,7 +146,7 @@ def test_an_encoder_without_layers_is_refused():
     series = waves()
     config = TrainingConfig(gradient_checkpointing=True)
     learner, scale = OBJECTIVES["simclr"](encoder=Strided(channels=2)), scaling.fit_channels(series)
-    with pytest.raises(ValueError, match="gradient_checkpointing=True for Strided, .* a stack of layers"):
+    with pytest.raises(ValueError, match="checkpointing=True for Strided, .* a stack of layers"):
         Trainer(learner, series, scale, parse_budget("2 steps"), config, 0)
 
 

@@ -219,13 +219,14 @@ def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"
     """Quantiles of each interval of each row; its mean is taken off every second of them.
 
     Intervals of as many steps have the same ranks, so they are sorted together: a few dozen calls
-    instead of thousands. So many rows at a time that none of them makes more than ``CELLS`` numbers.
+    instead of thousands. Rows are cut so that no intermediate has more than ``CELLS`` numbers.
     """
     sizes = plan.intervals[:, 1] - plan.intervals[:, 0]
     groups = [plan.intervals[sizes == size] for size in np.unique(sizes)]
     most = max(int(np.ptp(group[0, :2])) * len(group) for group in groups)
     found = rows.new_empty(len(rows), len(plan.share))
-    for part, out in zip(*(t.split(max(1, CELLS // most)) for t in (rows, found)), strict=True):
+    chunk = max(1, CELLS // most)
+    for part, out in zip(torch.split(rows, chunk), torch.split(found, chunk), strict=True):
         for group in groups:
             _quantiles_of_group(part, group, plan, out)
     return found
@@ -236,13 +237,9 @@ def _quantiles_of_group(
 ) -> None:
     """Write the quantiles of intervals (I,4) of the same number of steps into their places."""
     start, stop, first, last = group[0].tolist()
-    left, right, share = (
-        torch.from_numpy(part[first:last]).to(rows.device) for part in plan[1:]
-    )
+    left, right, share = (torch.from_numpy(part[first:last]).to(rows.device) for part in plan[1:])
     starts, places = torch.from_numpy(group[:, [0, 2]]).to(rows.device).T[:, :, None]
-    steps, quantiles = (
-        torch.arange(n, device=rows.device) for n in (stop - start, last - first)
-    )
+    steps, quantiles = (torch.arange(n, device=rows.device) for n in (stop - start, last - first))
     ordered = rows[:, starts + steps].sort(dim=2).values  # (N,I,S)
     before, after = ordered[:, :, left], ordered[:, :, right]  # (N,I,J)
     centre = ordered.mean(dim=2, keepdim=True) * (quantiles % 2)

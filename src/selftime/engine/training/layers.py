@@ -32,10 +32,10 @@ def recompute_layers(module: nn.Module) -> None:
         ValueError: an encoder without layers.
     """
     for layer in _some_layers(module, "gradient_checkpointing"):
-        vars(layer)["forward"] = MethodType(_recomputed, layer)  # until as_written takes it off
+        vars(layer)["forward"] = MethodType(_run_again, layer)  # until as_written takes it off
 
 
-def _recomputed(layer: nn.Module, *given: Any) -> Any:
+def _run_again(layer: nn.Module, *given: Any) -> Any:
     """Call a layer as its class says, and again for the gradient."""
     work = partial(type(layer).forward, layer)
     return checkpoint(work, *given, use_reentrant=False, preserve_rng_state=False)
@@ -50,7 +50,9 @@ def compile_layers(module: nn.Module, device: torch.device) -> None:
     layers = _some_layers(module, "compile")
     try:
         torch.compile(torch.sin)(torch.ones(2, device=device))
-    except RuntimeError as error:  # of torch._dynamo or torch._inductor: no compiler, or a broken one
+    except (
+        RuntimeError
+    ) as error:  # of torch._dynamo or torch._inductor: no compiler, or a broken one
         compiler = "Triton" if device.type == "cuda" else "a C++ compiler, such as g++"
         raise ValueError(
             f"got {option('compile', True)}, wanted {compiler} for torch.compile to use, which "

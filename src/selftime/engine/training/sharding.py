@@ -54,18 +54,18 @@ def sharded(module: Module, device: torch.device) -> Module:
     made = deepcopy(module).to(device)
     mesh = init_device_mesh(device.type, (place()[1],))
     for layer in layers_of(made):
-        fully_shard(layer, mesh=mesh, shard_placement_fn=_divided)
-    fully_shard(made, mesh=mesh, shard_placement_fn=_divided)
+        fully_shard(layer, mesh=mesh, shard_placement_fn=divided_dimension)
+    fully_shard(made, mesh=mesh, shard_placement_fn=divided_dimension)
     return made
 
 
-def _divided(weight: nn.Parameter) -> Shard:
+def divided_dimension(weight: nn.Parameter) -> Shard:
     """Divide the largest dimension that all can share evenly: 3 taps would be padded."""
     even = [d for d, size in enumerate(weight.shape) if size % place()[1] == 0]
     return Shard(max(even, key=lambda d: weight.shape[d], default=0))
 
 
-def whole(part: Tensor) -> Tensor:
+def gather(part: Tensor) -> Tensor:
     """Return all of a tensor that is shared out, for which every process must ask; else itself."""
     return part.full_tensor() if isinstance(part, DTensor) else part
 
@@ -81,4 +81,4 @@ def part_like(tensor: Tensor, part: Tensor) -> Tensor:
 @torch.no_grad()
 def gather_into(plain: nn.Module, module: nn.Module) -> None:
     """Copy what all processes have of a module into one like it that each has as a whole."""
-    plain.load_state_dict({name: whole(part) for name, part in module.state_dict().items()})
+    plain.load_state_dict({name: gather(part) for name, part in module.state_dict().items()})

@@ -1,7 +1,6 @@
 """A gradient run between two of its steps: it can be advanced, saved and restored."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,9 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import broadcast
 from jaxtyping import Int64
 from torch import Tensor
 
@@ -29,12 +25,13 @@ from selftime.engine.training.config import Budget, Choice, TrainingConfig
 from selftime.engine.training.layers import as_written, compile_layers, recompute_layers
 from selftime.engine.training.optim import Average, optimiser, rate_at
 from selftime.engine.training.precision import error_of_half, refusal
+from selftime.engine.training.processes import accelerator_for, agree, check_shares
 from selftime.engine.training.sharding import (
+    gather,
     gather_into,
     is_sharding_asked_for,
     part_like,
     sharded,
-    whole,
 )
 from selftime.objectives.base import Objective
 from selftime.objectives.distributed import alone
@@ -125,7 +122,8 @@ class Trainer:
             sample = batch_of(series, sample_of(len(series), seed, PREPARED))
             objective.prepare(scaling.apply(sample), generator(seed, 0))
         self._refuse_wrong_halves()
-        self._check_shares()
+        count = min(self.sampler.batch_size, len(series))
+        check_shares(config, count, self.accelerator.num_processes)
         self.trained, self.module, self.optimiser = self._prepare()
         self.weights = [w for w in self.trained.parameters() if w.requires_grad]
         self.average = Average(self.weights, self.recipe.averaging)
@@ -151,16 +149,6 @@ class Trainer:
         if self.is_sharded:
             return trained, trained, self.accelerator.prepare_optimizer(steps)
         return trained, *self.accelerator.prepare(trained, steps)
-
-    def _check_shares(self) -> None:
-        """Raise a ValueError where a process would have too few series for a loss of its own."""
-        world = self.accelerator.num_processes
-        batch = min(self.sampler.batch_size, len(self.series))
-        if self.config.negatives == "own" and world > 1 and batch < 2 * world:
-            raise ValueError(
-                f"got negatives='own' for batches of {batch} series in {world} processes, wanted "
-                f"2 or more in each: batches of {2 * world}, or negatives='gathered'"
-            )
 
     @property
     def is_main_process(self) -> bool:
@@ -270,9 +258,7 @@ class Trainer:
 
     def agreed(self, value: float) -> float:
         """Return what the first process has; every process must ask."""
-        if self.accelerator.num_processes == 1:
-            return value
-        return float(broadcast(torch.tensor([value], device=self.accelerator.device)))
+        return agree(self.accelerator, value)
 
     def _batch(self, rows: Int64[np.ndarray, " B"]) -> Batch:
         """Return some of the series, scaled, on the device."""
@@ -285,7 +271,7 @@ class Trainer:
         norm = torch.nn.utils.get_total_norm(gradients)
         if self.config.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(self.weights, self.config.clip, norm)
-        return whole(norm)
+        return gather(norm)
 
     def state(self) -> State:
         """Return weights, averages and moments; step and seconds.
@@ -296,7 +282,7 @@ class Trainer:
         tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
         for i, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
-        copies = {name: whole(t).detach().to("cpu", copy=True) for name, t in tensors.items()}
+        copies = {name: gather(t).detach().to("cpu", copy=True) for name, t in tensors.items()}
         facts = {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps}
         if self.best:
             copies |= {f"best.{k}": tensor.to("cpu", copy=True) for k, tensor in self.best.items()}
@@ -393,21 +379,3 @@ def loss_on(objective: Objective, series: SeriesSet, scaling: Scaling, seed: int
             losses.append(float(made.loss))
             counts.append(len(batch.values))
     return float(np.average(losses, weights=counts))
-
-
-def accelerator_for(config: TrainingConfig) -> Accelerator:
-    """Return devices, processes and precision as accelerate sees them."""
-    on_cpu = PartialState().device.type == "cpu"
-    # An earlier run in this process may have had another precision. Without a GPU accelerate has
-    # to be told ``cpu``, else it takes each of several processes for the only one.
-    AcceleratorState._reset_state(reset_partial_state=on_cpu)
-    return Accelerator(
-        cpu=on_cpu,
-        mixed_precision=config.precision,
-        gradient_accumulation_steps=config.accumulate,
-    )
-
-
-def is_first_process() -> bool:
-    """Return whether this process is the one that writes."""
-    return int(os.environ.get("RANK", "0")) == 0
