@@ -10,8 +10,8 @@ from training_material import training_of
 
 from selftime.engine.training import sharding
 from selftime.engine.training.sharding import (
-    gather,
     gather_into,
+    gather_whole,
     is_sharding_asked_for,
     part_like,
     sharded,
@@ -64,7 +64,7 @@ def test_the_largest_dimension_that_divides_evenly_is_divided(
 
 def test_what_is_not_shared_out_stays_itself():
     tensor = torch.ones(3)
-    assert gather(tensor) is tensor and part_like(tensor, torch.zeros(3)) is tensor
+    assert gather_whole(tensor) is tensor and part_like(tensor, torch.zeros(3)) is tensor
     plain, module = nn.Linear(2, 2), nn.Linear(2, 2)
     gather_into(plain, module)
     assert torch.equal(plain.weight, module.weight)

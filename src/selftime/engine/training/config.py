@@ -13,7 +13,7 @@ Precision = Literal["no", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = ("no", "bf16", "fp16")
 OnCollapse = Literal["warn", "stop"]
 Negatives = Literal["gathered", "own"]
-NEGATIVES: tuple[Negatives, ...] = ("gathered", "own")
+_NEGATIVES: tuple[Negatives, ...] = ("gathered", "own")
 _WANTED = "wanted such as '200 steps', '10 epochs' or '2.5 minutes'"
 
 
@@ -129,7 +129,7 @@ class TrainingConfig:
             ("on_collapse", self.on_collapse in ("warn", "stop"), "'warn' or 'stop'"),
             ("stop_below", self.stop_below is None or self.stop_below >= 0, "0 or more, or none"),
             ("judge_every", self.judge_every >= 1, "at least 1"),
-            ("negatives", self.negatives in NEGATIVES, "'gathered' or 'own'"),
+            ("negatives", self.negatives in _NEGATIVES, "'gathered' or 'own'"),
             ("hold_out", 0 <= (self.hold_out or 0) < 1, "a share from 0 to below 1, or none"),
         ):
             if not good:

@@ -20,7 +20,7 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from selftime.engine.training.layers import layers_of
 from selftime.objectives.distributed import place
 
-Module = TypeVar("Module", bound=nn.Module)
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 def is_sharding_asked_for() -> bool:
@@ -40,7 +40,7 @@ def is_sharding_asked_for() -> bool:
     return True
 
 
-def sharded(module: Module, device: torch.device) -> Module:
+def sharded(module: _Module, device: torch.device) -> _Module:
     """Return a copy of a module on the device, of which each process keeps its part.
 
     Raises:
@@ -65,7 +65,7 @@ def divided_dimension(weight: nn.Parameter) -> Shard:
     return Shard(max(even, key=lambda d: weight.shape[d], default=0))
 
 
-def gather(part: Tensor) -> Tensor:
+def gather_whole(part: Tensor) -> Tensor:
     """Return all of a tensor that is shared out, for which every process must ask; else itself."""
     return part.full_tensor() if isinstance(part, DTensor) else part
 
@@ -81,4 +81,4 @@ def part_like(tensor: Tensor, part: Tensor) -> Tensor:
 @torch.no_grad()
 def gather_into(plain: nn.Module, module: nn.Module) -> None:
     """Copy what all processes have of a module into one like it that each has as a whole."""
-    plain.load_state_dict({name: gather(part) for name, part in module.state_dict().items()})
+    plain.load_state_dict({name: gather_whole(part) for name, part in module.state_dict().items()})

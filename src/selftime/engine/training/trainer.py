@@ -27,8 +27,8 @@ from selftime.engine.training.optim import Average, optimiser, rate_at
 from selftime.engine.training.precision import error_of_half, refusal
 from selftime.engine.training.processes import accelerator_for, agree, check_shares
 from selftime.engine.training.sharding import (
-    gather,
     gather_into,
+    gather_whole,
     is_sharding_asked_for,
     part_like,
     sharded,
@@ -271,7 +271,7 @@ class Trainer:
         norm = torch.nn.utils.get_total_norm(gradients)
         if self.config.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(self.weights, self.config.clip, norm)
-        return gather(norm)
+        return gather_whole(norm)
 
     def state(self) -> State:
         """Return weights, averages and moments; step and seconds.
@@ -282,7 +282,9 @@ class Trainer:
         tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
         for i, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
-        copies = {name: gather(t).detach().to("cpu", copy=True) for name, t in tensors.items()}
+        copies = {
+            name: gather_whole(t).detach().to("cpu", copy=True) for name, t in tensors.items()
+        }
         facts = {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps}
         if self.best:
             copies |= {f"best.{k}": tensor.to("cpu", copy=True) for k, tensor in self.best.items()}
