@@ -8,7 +8,8 @@ machine does falls on all of them; figures are means over rounds with their stan
 Operations of a step are those of its matrix products and convolutions, forward and backward, as
 torch counts them (2·m·n·k of a product (m,k)·(k,n)): FlopCounterMode with `addmm_`, which it leaves
 out. Their share of the peak is of the fastest product of two square matrices that this device made
-in the same precision in the same run, measured, not of a data sheet.
+in the same precision in the same run, measured, not of a data sheet. It tells little where
+precision is mixed on a device without units for half precision, whose products are slow.
 
 `embed` is series a second of an encoder whose weights and series lie on the device already.
 """
