@@ -50,7 +50,7 @@ class Peak(TorchDispatchMode):
         self.now -= size
 
 
-def series_of(steps=64, count=4):
+def series_of(steps=32, count=3):
     x = torch.randn(count, 2, steps, generator=torch.Generator().manual_seed(0))
     return Batch(x, torch.ones_like(x, dtype=torch.bool))
 
@@ -61,9 +61,10 @@ def gradients_of(encoder, x):
     return [w.grad for w in encoder.parameters() if w.grad is not None], peak.most
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", NETWORKS)
 def test_layers_computed_again_give_the_same_gradients(name):
-    encoder = BUILDERS[name](channels=2, length=64, seed=0)
+    encoder = BUILDERS[name](channels=2, length=32, seed=0)
     again = deepcopy(encoder)
     recompute_layers(again)
     (wanted, _), (got, _) = gradients_of(encoder, series_of()), gradients_of(again, series_of())
@@ -72,6 +73,7 @@ def test_layers_computed_again_give_the_same_gradients(name):
         assert torch.equal(g, w)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize(("name", "share"), [("transformer", 0.7), ("dilated", 0.65)])
 def test_layers_computed_again_take_less_memory(name, share):
     # measured 0.64 and 0.60: the last of eleven blocks is five times as wide as the others
@@ -121,7 +123,7 @@ def test_each_layer_is_compiled_and_taken_off(monkeypatch):
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch's own compiler
 def test_compiled_layers_learn_the_same():
     """The compiler of this machine, one small kernel."""
-    plain = BUILDERS["transformer"](channels=2, length=64, seed=0)
+    plain = BUILDERS["transformer"](channels=2, length=32, seed=0)
     compiled = deepcopy(plain)
     compile_layers(compiled, torch.device("cpu"))
     recompute_layers(compiled)
@@ -150,6 +152,7 @@ def test_an_encoder_without_layers_is_refused():
         Trainer(learner, series, scale, parse_budget("2 steps"), config, 0)
 
 
+@pytest.mark.late
 @pytest.mark.parametrize("name", ["compile", "gradient_checkpointing"])
 def test_cards_name_what_was_asked_for(name, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda work: work)
