@@ -207,10 +207,9 @@ def main(given: list[str] | None = None) -> None:
             torch.distributed.destroy_process_group()
         return
     made_with = {**current_versions(), "threads a process": 1, "cores": os.cpu_count()}
-    sizes = {name: SIZES[name]._asdict() for name in args.sizes}
-    written = {"made_with": made_with, "sizes": sizes, "rounds": args.rounds}
+    written = {"made_with": made_with, "rounds": args.rounds}
     for size in args.sizes:
-        written[size] = measured(size, args.rounds)
+        written[size] = {"size": SIZES[size]._asdict()} | measured(size, args.rounds)
         args.out.write_text(json.dumps(written, indent=1) + "\n")
     print(f"written to {args.out}")
 
