@@ -17,6 +17,9 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     out: Annotated[
         str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
     ],
+    device: Annotated[
+        str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")
+    ] = "cpu",
     safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
@@ -33,7 +36,7 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     own, read = read.beside(model)
     series = read(data)
     files.check_room(out, len(series), own.dim)
-    found = st.embed(own, series, progress=True)
+    found = st.embed(own, series, device=device, progress=True)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     dim = found.vectors.shape[1]
     result = {"out": out, "series": len(series), "dim": dim}

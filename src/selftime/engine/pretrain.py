@@ -43,6 +43,7 @@ from selftime.engine.training.config import (
 )
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
+from selftime.engine.training.processes import is_first_process
 from selftime.engine.training.run_folder import (
     GUESSES,
     MODEL,
@@ -54,7 +55,7 @@ from selftime.engine.training.run_folder import (
     run_record,
     write_finished,
 )
-from selftime.engine.training.trainer import Trainer, is_first_process, loss_on
+from selftime.engine.training.trainer import Trainer, loss_on
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.spectral import leading_axes
 from selftime.progress import Progress, open_progress

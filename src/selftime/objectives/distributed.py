@@ -29,7 +29,9 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
 
     Every process holds the whole batch, which is cheap beside encoding it, and computes the whole
     loss. So views, negatives and loss are those of a single process, whatever their number, and so
-    is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
+    is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch). The
+    price is an all-gather of 4·B·N·D bytes for each encoding of B series as N tokens of D numbers,
+    and a loss of B series in every process; `TrainingConfig(negatives="own")` does without both.
     ``encode`` works on each row by itself; ``beside`` are tensors with one row per series.
     """
     rank, world = place()

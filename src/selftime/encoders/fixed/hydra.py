@@ -169,7 +169,7 @@ def counts(  # noqa: PLR0913 - all that counts depend on
 ) -> Float[Tensor, "B G 2 K"]:
     """The counts at one dilation."""
     rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
-    response = weights @ every(rows, strides, series.shape[2])  # (B,G,K,S)
+    response = responses_of(weights, every(rows, strides, series.shape[2]))
     steps = torch.arange(response.shape[3], device=series.device)
     within = steps < steps_at(lengths, strides)[:, None, None]  # (B,1,S)
     high, first = response.max(dim=2)  # (B,G,S)
@@ -179,3 +179,13 @@ def counts(  # noqa: PLR0913 - all that counts depend on
     lost = (last[:, :, None] == kernels) & within[:, :, None]
     soft = (won * high[:, :, None]).sum(dim=-1)
     return torch.stack([soft, lost.sum(dim=-1).to(soft.dtype)], dim=2)
+
+
+def responses_of(
+    weights: Float[Tensor, "G K 9"], rows: Float[Tensor, "B _ 9 S"]
+) -> Float[Tensor, "B G K S"]:
+    """Responses of the kernels of each group to its own rows, or of all to the one set of rows."""
+    if rows.shape[1] > 1:
+        return weights @ rows
+    responses = weights.flatten(0, 1) @ rows[:, 0]  # one large product
+    return responses.view(len(rows), *weights.shape[:2], -1)
