@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.gpu import operations_of, training_of
 from selftime.data.batch import Batch
 from selftime.data.signals import Measurements
 from selftime.encoders.base import Encoder
@@ -156,8 +157,7 @@ def waves(n: int, channels: int, steps: int) -> np.ndarray:
 
 
 def least(work: Callable[[], object], rounds: int = 5) -> float:
-    """Fewest seconds of the processor in some rounds, after one that does not count."""
-    work()
+    """Fewest seconds of the processor in some rounds, the first of which may compile."""
     seconds = []
     for _ in range(rounds):
         start = time.process_time()
@@ -171,28 +171,85 @@ def seconds_of(work: Work, speed: dict[str, float]) -> float:
     return sum(count / speed[name] for name, count in work.items())
 
 
+MACHINES, DATA, SHAPE = 1024, 100e12, (12, 1000)
+"""Processes, bytes of 32-bit values, and channels and steps of a series, to carry the model to."""
+SHARE, VECTOR = 64, 320
+"""Series of a batch that a GPU encodes, and numbers of a vector of `dilated`."""
+FLOPS, LINK = 100e12, 25e9
+"""Assumed of a GPU: operations a second that it reaches, and bytes a second of its network."""
+
+
+def carried_closed_form(speed: dict[str, float]) -> dict[str, float]:
+    """What embedding all data, and learning from all of it in closed form, takes on many cores."""
+    n = DATA / (4 * math.prod(SHAPE))
+    one = seconds_of(operations_to_embed(*SHAPE, DIM), speed)
+    many = 100_000  # series, of which what is done once is no longer seen
+    learning = seconds_of(operations_to_learn(many, *SHAPE), speed) / many
+    hours = n * one / MACHINES / 3600
+    return {
+        "series": n,
+        "hours to embed": hours,
+        "bytes a second that each core reads": DATA / MACHINES / (3600 * hours),
+        "bytes of vectors": 4 * n * DIM,
+        "hours to learn from all": n * learning / MACHINES / 3600,
+        "hours to learn from a million": 1e6 * learning / MACHINES / 3600,
+        "bytes of moments a process": bytes_of_moments(),
+        "bytes a process sends": 2 * bytes_of_moments() * (MACHINES - 1) / MACHINES,
+    }
+
+
+def carried_gradient(processes: int) -> dict[str, float]:
+    """What a step of SimCLR on `dilated` takes on so many GPUs, by the formulas."""
+    few = {"series": 8, "batch": 8, "length": SHAPE[1]}
+    run = training_of("dilated", "simclr", ("no", False), few)
+    operations = operations_of(run) * SHARE / few["batch"]
+    weights = sum(weight.numel() for weight in run.weights)
+    views = 2 * SHARE * processes
+    ring = (processes - 1) / processes
+    return {
+        "seconds of a GPU": operations / FLOPS,
+        "seconds of all-reducing": 2 * ring * 4 * weights / LINK,
+        "seconds of all-gathering": ring * 4 * views * VECTOR / LINK,
+        "seconds of the whole loss": 3 * 2 * views**2 * VECTOR / FLOPS,
+        "bytes of similarities": 4 * views**2,
+        "values in views, each process": views * math.prod(SHAPE),
+    }
+
+
 def main() -> None:
-    """Foretell and measure every shape; print and write."""
+    """Foretell and measure every shape; carry it to many machines; print and write."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     torch.set_num_threads(1)
     speed = speeds()
     print({name: f"{value / 1e9:.2f} G/s" for name, value in speed.items()})
     rows = []
+    pretrain(waves(20, 1, 60), progress=False)
     for shape in SHAPES:
         x = waves(*shape)
         models = []
-        learn = least(lambda x=x, to=models: to.append(pretrain(x, progress=False)), rounds=2)
+        learn = least(lambda x=x, to=models: to.append(pretrain(x, progress=False)), rounds=1)
         embed = least(lambda x=x, m=models[-1]: m.embed(x, progress=False), rounds=3)
         foretold = seconds_of(operations_to_learn(*shape), speed)
         one = seconds_of(operations_to_embed(*shape[1:], models[-1].dim), speed) * shape[0]
-        row = {"shape": shape, "learn": learn, "foretold": foretold, "embed": embed, "its": one}
+        row = {
+            "shape": shape,
+            "learn": learn,
+            "foretold": foretold,
+            "embed": embed,
+            "foretold too": one,
+        }
         rows.append(row)
         print(
             f"{shape!s:16} learn {learn:6.2f} s, foretold {foretold:6.2f}; "
             f"embed {embed:6.3f} s, foretold {one:6.3f}",
             flush=True,
         )
-    RESULTS.write_text(json.dumps({"speeds": speed, "rows": rows}, indent=1) + "\n")
+    carried = {"closed form": carried_closed_form(speed)}
+    carried |= {f"{many} GPUs": carried_gradient(many) for many in (1, 8, 64, MACHINES)}
+    for name, figures in carried.items():
+        print(name, {what: f"{value:.3g}" for what, value in figures.items()})
+    found = {"speeds": speed, "rows": rows, "carried": carried}
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
