@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from selftime.data.arrays import LabelsError, SeriesError
+from selftime.data.buckets import series_in_buckets
 from selftime.data.channels import select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
@@ -21,7 +22,7 @@ from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
-from selftime.data.formats.large import read_large
+from selftime.data.formats.large import is_huge, read_large
 from selftime.data.formats.npz import read_arrays, read_npy, read_npz
 from selftime.data.formats.sound import read_wav
 from selftime.data.formats.text import naming, read_bytes, suffix_of
@@ -35,14 +36,14 @@ from selftime.data.media_files import (
     kind_of_files,
     open_parts,
 )
-from selftime.data.parts import Portion, join_parts, name_part
+from selftime.data.parts import Portion, are_stored, join_parts, name_part
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements
 from selftime.data.store import is_store, read_store
 from selftime.data.tables import series_of_table
-from selftime.door import option
+from selftime.door import option, tell
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
     ".ts": read_ts,
@@ -286,9 +287,15 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
 
 def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
     """Read a large file; None where that fails, since readers of whole files say where."""
+    large = read_large(path)
+    if large is None:
+        return None
+    if are_stored() and is_huge(path.stat().st_size):
+        if (series := series_in_buckets(large, asked, path)) is not None:
+            return series
+        tell(["only all rows together say what it holds, so it is read as a whole"], path)
     with suppress(SeriesError):
-        large = read_large(path)
-        return None if large is None else series_of_table(large, asked)
+        return series_of_table(large, asked)
     return None
 
 
