@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -251,6 +252,8 @@ def _stamp_of(part: Portion) -> Any:
     """Return what tells whether the file of a part was changed; None where it has none."""
     with suppress(OSError, ValueError):
         found = os.stat(part.name)
+        if stat.S_ISDIR(found.st_mode):  # its files may change without it
+            return None
         return [part.name, found.st_size, found.st_mtime_ns]
     return None
 
