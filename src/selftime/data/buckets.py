@@ -147,7 +147,8 @@ class _Numbers:
                 )
             )
         )
-        return np.array([*own, -1], np.int32)[codes]
+        numbers: np.ndarray = np.array([*own, -1], np.int32)[codes]
+        return numbers
 
     def values(self) -> Any:
         """Return all values as one arrow array."""
@@ -185,7 +186,7 @@ class _OfSeries:
 def _plan_long(table: Table, schema: Schema) -> _Plan | None:
     """Go through names and times once; None where a part of the rows would be read otherwise."""
     id_, time = str(schema.of("id")), schema.of("time")
-    columns = {role: schema.of(role) for role in ("label", "group") if schema.of(role)}  # type: ignore[arg-type]
+    columns = {role: schema.of(role) for role in ("label", "group") if schema.of(role)}
     own = {role: _OfSeries() for role in columns}
     ids, counts, ordered = _Numbers(), np.zeros(0, np.int64), True
     last: tuple[Any, Any] | None = None
