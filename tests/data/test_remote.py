@@ -13,7 +13,7 @@ import pytest
 import selftime as st
 from selftime.data import remote
 from selftime.data.arrays import SeriesError
-from selftime.data.remote import shown
+from selftime.data.remote import without_secrets
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -129,7 +129,7 @@ def test_what_is_not_there_is_said_without_secrets(web, url, said):
     url = url.format(web=web[0])
     with pytest.raises(SeriesError, match=said) as error:
         st.read(url)
-    assert str(error.value).startswith(shown(url)) and "secret" not in str(error.value)
+    assert str(error.value).startswith(without_secrets(url)) and "secret" not in str(error.value)
 
 
 def test_a_file_of_the_web_is_read_with_the_rights_of_its_url(plant, web):

@@ -39,7 +39,7 @@ from selftime.data.media_files import (
 )
 from selftime.data.parts import Portion, are_stored, join_parts, name_part
 from selftime.data.places import is_url
-from selftime.data.remote import as_named, copied, shown
+from selftime.data.remote import as_named, copy_of, without_secrets
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
@@ -90,7 +90,7 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 def read_labels(source: str | os.PathLike[str], asked: Asked) -> LabelTable:
     """Read a file of labels that name their series."""
     if is_url(source):
-        with copied(str(source)) as copy:
+        with copy_of(str(source)) as copy:
             return read_labels(copy, asked)
     path = place_of(source)
     check_is_file(path)
@@ -136,9 +136,9 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
 
 def _read_copy(url: str, asked: Asked, *, labelled: bool) -> SeriesSet:
     """Read what a URL names; notes show it in place of its copy."""
-    with copied(url) as path:
+    with copy_of(url) as path:
         series = read_path(path, asked, labelled=labelled)
-        notes = tuple(as_named(note, path, shown(url)) for note in series.notes)
+        notes = tuple(as_named(note, path, without_secrets(url)) for note in series.notes)
         return replace(series, notes=notes)
 
 
@@ -154,7 +154,10 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
         series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
         return _add_names(series, [len(part) for part in parts], paths, asked)
     names = short_names(
-        [Path(shown(source)) if is_url(source) else place_of(source) for source in sources]
+        [
+            Path(without_secrets(source)) if is_url(source) else place_of(source)
+            for source in sources
+        ]
     )
     loads = [
         Portion(name, partial(_read_part, partial(read_path, source, inside), name))

@@ -14,10 +14,12 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from selftime.data.arrays import SeriesError
+from selftime.data.files import whole_file
 from selftime.data.places import seize
 
 _CHUNK = 1 << 20
@@ -26,11 +28,11 @@ _USER = re.compile(r"(?<=://)[^/@\s'\"]+@")
 _QUERY = re.compile(r"(://[^\s?'\"]*)\?[^\s'\")]*=[^\s'\")]*")
 
 
-def shown(source: Any) -> str:
+def without_secrets(source: Any) -> str:
     """Return a path or URL as it may be printed and kept: without passwords and signatures.
 
     Example:
-        >>> shown("https://me:secret@example.org/a.csv?sig=1")
+        >>> without_secrets("https://me:secret@example.org/a.csv?sig=1")
         'https://example.org/a.csv?…'
     """
     text = os.fsdecode(source) if isinstance(source, bytes | os.PathLike) else str(source)
@@ -38,7 +40,7 @@ def shown(source: Any) -> str:
 
 
 @contextmanager
-def copied(url: str) -> Iterator[Path]:
+def copy_of(url: str) -> Iterator[Path]:
     """Yield the place of a copy of a file, folder or pattern; it vanishes after an error-free use.
 
     What is whole already of an earlier copy that broke off is kept, so that a second call goes on.
@@ -50,21 +52,23 @@ def copied(url: str) -> Iterator[Path]:
     if url.startswith("file://"):
         yield Path(unquote(urlsplit(url).path))
         return
-    name, folder = shown(url), _folder_of(url)
-    handle = seize(folder)
-    try:
-        if handle is None:  # another process reads the same
-            folder = Path(tempfile.mkdtemp(prefix="selftime-"))
-        with _naming(url, name):
-            path = _from_web(url, folder) if url.startswith("http") else _from_store(url, folder)
+    name, folder = without_secrets(url), _folder_of(url)
+    with TemporaryDirectory(prefix="selftime-") as own:
+        handle = None if folder is None else seize(folder)
+        folder = Path(own) if handle is None or folder is None else folder
         try:
-            yield path
-        except SeriesError as error:
-            raise type(error)(as_named(str(error), path, name)) from None
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        if handle is not None:
-            os.close(handle)
+            with _naming(url, name):
+                path = (
+                    _from_web(url, folder) if url.startswith("http") else _from_store(url, folder)
+                )
+            try:
+                yield path
+            except SeriesError as error:
+                raise type(error)(as_named(str(error), path, name)) from None
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            if handle is not None:
+                os.close(handle)
 
 
 def as_named(text: str, path: Path, name: str) -> str:
@@ -72,15 +76,15 @@ def as_named(text: str, path: Path, name: str) -> str:
     return text.replace(str(path), name)
 
 
-def _folder_of(url: str) -> Path:
-    """Return the folder of copies of a URL, which nobody else may look into."""
+def _folder_of(url: str) -> Path | None:
+    """Return the folder of copies of a URL, which nobody else may look into; None without."""
     known = hashlib.sha256(url.encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"selftime-{known}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     strange = hasattr(os, "getuid") and found.st_uid != os.getuid()
     if folder.is_symlink() or strange or found.st_mode & 0o077:
-        return Path(tempfile.mkdtemp(prefix="selftime-"))
+        return None
     return folder
 
 
@@ -97,23 +101,23 @@ def _naming(url: str, name: str) -> Iterator[None]:
         ) from None
     except PermissionError as error:
         raise SeriesError(
-            f"{name}: may not be read ({_said(error, url)}): give its driver credentials, "
+            f"{name}: may not be read ({_words_of(error, url)}): give its driver credentials, "
             "by its environment variables or its own files"
         ) from None
     except ImportError as error:
         raise SeriesError(
-            f"{name}: needs another package ({_said(error, url)}): pip install it, or copy the "
+            f"{name}: needs another package ({_words_of(error, url)}): pip install it, or copy the "
             "files here"
         ) from None
     except Exception as error:  # drivers of stores raise anything
         raise SeriesError(
-            f"{name}: could not be copied ({type(error).__name__}: {_said(error, url)}): check URL "
+            f"{name}: could not be copied ({type(error).__name__}: {_words_of(error, url)}): check URL "
             "and connection, and call it again; files that are whole are kept"
         ) from None
 
 
-def _said(error: Exception, url: str) -> str:
-    return shown(" ".join(str(error).replace(url, "it").split()))[:300]
+def _words_of(error: Exception, url: str) -> str:
+    return without_secrets(" ".join(str(error).replace(url, "it").split()))[:300]
 
 
 def _from_web(url: str, folder: Path) -> Path:
@@ -152,7 +156,9 @@ def _from_store(url: str, folder: Path) -> Path:
     try:
         store, place = fsspec.core.url_to_fs(url)
     except ValueError as error:
-        raise SeriesError(f"is no URL that fsspec knows ({_said(error, url)}): check it") from None
+        raise SeriesError(
+            f"is no URL that fsspec knows ({_words_of(error, url)}): check it"
+        ) from None
     place = place.rstrip("/")
     if any(mark in place for mark in "*[") and not store.exists(place):
         found = {name: store.info(name) for name in store.glob(place)}
@@ -184,17 +190,12 @@ def _copy(stream: Any, path: Path, size: int | None, stamp: tuple[Any, ...]) -> 
     time = int(hashlib.sha256(repr(stamp).encode()).hexdigest()[:12], 16) // 10**5 + 1
     if path.exists() and path.stat().st_size == size and path.stat().st_mtime_ns == time * 10**9:
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         shutil.copyfileobj(stream, file, _CHUNK)
-        came = file.tell()
-    if size is not None and came != size:
-        part.unlink()
-        raise SeriesError(
-            f"broke off after {came:,} of {size:,} bytes of {path.name}: call it again, files that "
-            "are whole are kept"
-        )
-    os.utime(part, (time, time))
-    os.replace(part, path)
+        if size is not None and (came := file.tell()) != size:
+            raise SeriesError(
+                f"broke off after {came:,} of {size:,} bytes of {path.name}: call it again, files "
+                "that are whole are kept"
+            )
+    os.utime(path, (time, time))
     return path

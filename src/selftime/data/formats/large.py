@@ -144,8 +144,8 @@ def _read_parquet(path: Path) -> Table | None:
     kinds = [pa.dictionary(pa.int32(), f.type) if f.name in texts else f.type for f in plain]
     fields = [field.with_type(kind) for field, kind in zip(plain, kinds, strict=True)]
     schema = pa.schema(fields, plain.metadata)
-    fetch, batches = partial(_fetch, file, schema), partial(_batches_of_parquet, file)
-    rows = file.metadata.num_rows
+    fetch, rows = partial(_fetch, file, schema), file.metadata.num_rows
+    batches = partial(_batches_of_parquet, file)
     return with_index(StoredColumns(schema, rows, fetch, lambda name: None, batches))
 
 
@@ -296,7 +296,6 @@ class _Column:
         self.on_disk = False
 
     def place(self, on_disk: bool) -> "_Column":
-        """Choose where cells lie: in a temporary file, or in memory."""
         self.on_disk = on_disk
         return self
 
