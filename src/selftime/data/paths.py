@@ -153,12 +153,7 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
         parts, paths = open_parts(paths, kind, inside, _read_bytes)
         series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
         return _add_names(series, [len(part) for part in parts], paths, asked)
-    names = short_names(
-        [
-            Path(without_secrets(source)) if is_url(source) else place_of(source)
-            for source in sources
-        ]
-    )
+    names = short_names([place_of(without_secrets(source)) for source in sources])
     loads = [
         Portion(name, partial(_read_part, partial(read_path, source, inside), name))
         for source, name in zip(sources, names, strict=True)

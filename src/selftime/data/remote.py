@@ -58,9 +58,8 @@ def copy_of(url: str) -> Iterator[Path]:
         folder = Path(own) if handle is None or folder is None else folder
         try:
             with _naming(url, name):
-                path = (
-                    _from_web(url, folder) if url.startswith("http") else _from_store(url, folder)
-                )
+                copy = _from_web if url.startswith(("http:", "https:")) else _from_store
+                path = copy(url, folder)
             try:
                 yield path
             except SeriesError as error:
@@ -111,8 +110,8 @@ def _naming(url: str, name: str) -> Iterator[None]:
         ) from None
     except Exception as error:  # drivers of stores raise anything
         raise SeriesError(
-            f"{name}: could not be copied ({type(error).__name__}: {_words_of(error, url)}): check URL "
-            "and connection, and call it again; files that are whole are kept"
+            f"{name}: could not be copied ({type(error).__name__}: {_words_of(error, url)}): check "
+            "URL and connection, and call it again; files that are whole are kept"
         ) from None
 
 
