@@ -24,6 +24,7 @@ HEAVY_OR_OPTIONAL = {
     "aeon",
     "av",
     "edfio",
+    "fsspec",
     "h5py",
     "jinja2",
     "matplotlib",

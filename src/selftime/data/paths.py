@@ -5,7 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from selftime.data.arrays import LabelsError, SeriesError
+from selftime.data.buckets import series_in_buckets
 from selftime.data.channels import select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
@@ -21,8 +22,9 @@ from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
-from selftime.data.formats.large import read_large
+from selftime.data.formats.large import is_huge, read_large
 from selftime.data.formats.npz import read_arrays, read_npy, read_npz
+from selftime.data.formats.partitions import files_of_parquet_set, read_parquet_set
 from selftime.data.formats.sound import read_wav
 from selftime.data.formats.text import naming, read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
@@ -35,14 +37,16 @@ from selftime.data.media_files import (
     kind_of_files,
     open_parts,
 )
-from selftime.data.parts import Portion, join_parts, name_part
+from selftime.data.parts import Portion, are_stored, join_parts, name_part
+from selftime.data.places import is_url
+from selftime.data.remote import as_named, copy_of, without_secrets
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements
 from selftime.data.store import is_store, read_store
 from selftime.data.tables import series_of_table
-from selftime.door import option
+from selftime.door import option, tell
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
     ".ts": read_ts,
@@ -83,8 +87,12 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return short if len(set(short)) == len(short) else [path.as_posix() for path in paths]
 
 
-def read_labels(path: Path, asked: Asked) -> LabelTable:
+def read_labels(source: str | os.PathLike[str], asked: Asked) -> LabelTable:
     """Read a file of labels that name their series."""
+    if is_url(source):
+        with copy_of(str(source)) as copy:
+            return read_labels(copy, asked)
+    path = place_of(source)
     check_is_file(path)
     if not path.is_file():
         raise SeriesError(f"{path}: no such file of labels: check the path, {option('labels')}")
@@ -103,6 +111,8 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     if isinstance(source, str) and source.startswith("sample:"):
         _, name, *split = source.split(":", 2)
         return select_as_asked(sample(name, split[0] if split else None), asked)
+    if is_url(source):
+        return _read_copy(str(source), asked, labelled=labelled)
     path = place_of(source)
     if os.path.isdir(path):
         if is_store(path):
@@ -124,6 +134,14 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     return read_paths(found, asked)
 
 
+def _read_copy(url: str, asked: Asked, *, labelled: bool) -> SeriesSet:
+    """Read what a URL names; notes show it in place of its copy."""
+    with copy_of(url) as path:
+        series = read_path(path, asked, labelled=labelled)
+        notes = tuple(as_named(note, path, without_secrets(url)) for note in series.notes)
+        return replace(series, notes=notes)
+
+
 def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> SeriesSet:
     """Read several files and folders; ids are their names."""
     paths = [place_of(source) for source in sources]
@@ -135,7 +153,7 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
         parts, paths = open_parts(paths, kind, inside, _read_bytes)
         series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
         return _add_names(series, [len(part) for part in parts], paths, asked)
-    names = short_names(paths)
+    names = short_names([place_of(without_secrets(source)) for source in sources])
     loads = [
         Portion(name, partial(_read_part, partial(read_path, source, inside), name))
         for source, name in zip(sources, names, strict=True)
@@ -156,6 +174,9 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
     the labels of the others.
     """
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    if files := files_of_parquet_set(folder, found):
+        with naming(folder):
+            return _read_stored(read_parquet_set(folder, files), asked, folder, files)
     names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
     names = [
         n
@@ -286,10 +307,23 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
 
 def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
     """Read a large file; None where that fails, since readers of whole files say where."""
-    with suppress(SeriesError):
-        large = read_large(path)
-        return None if large is None else series_of_table(large, asked)
+    large = read_large(path)
+    with suppress(SeriesError) if large is None or not _is_streamed([path]) else nullcontext():
+        return None if large is None else _read_stored(large, asked, path, [path])
     return None
+
+
+def _read_stored(table: Table, asked: Asked, path: Path, files: Sequence[Path]) -> SeriesSet:
+    """Read a table whose cells lie in files: bucket by bucket where it is huge and packed."""
+    if _is_streamed(files):
+        if (series := series_in_buckets(table, asked, path)) is not None:
+            return series
+        tell(["only all rows together say what it holds, so it is read as a whole"], str(path))
+    return series_of_table(table, asked)
+
+
+def _is_streamed(files: Sequence[Path]) -> bool:
+    return are_stored() and is_huge(sum(path.stat().st_size for path in files))
 
 
 def _read_bytes(path: Path) -> SeriesSet | Table:
