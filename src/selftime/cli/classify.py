@@ -30,6 +30,7 @@ HeadOption = Annotated[
 @options.with_tables
 def classify(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.Where,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[
@@ -37,7 +38,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         typer.Option("--test", help="Series to classify; else those of --train without a label."),
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")
+        str | None, typer.Option("--out", "-o", help=".csv, .parquet; folder: in parts.")
     ] = None,
     save: options.SaveOption = None,
     strategy: StrategyOption = "auto",
@@ -60,10 +61,10 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    beside = check_outputs(test, out, save, force=force)
+    beside, in_parts = check_outputs(test, out, save, force=force, engine=engine)
     given, read = read.beside(model)
     labelled = read(train)
-    asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
+    asked = None if in_parts or not out else series_to_classify(read, test, labelled, train)
     count = count_labels(labelled, train)
     files.check_room(out or files.STDOUT, len(asked or ()), 16, save=save)
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
@@ -73,6 +74,12 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     if save:
         result["saved"] = str(classifier.save(save, overwrite=force))
         lines.append(f"Classifier of {count:,} labelled series: {save}")
+    if in_parts:
+        done, line = files.write_parts(
+            classifier, read, str(test), str(out), engine, force, safe_cells
+        )
+        terminal.show(result | {"labelled": count} | done, *lines, line, as_json=as_json)
+        return
     if asked is None or out is None:
         terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
         return
@@ -108,12 +115,15 @@ def count_labels(series: "SeriesSet", source: str) -> int:
 
 
 def check_outputs(
-    test: str | None, out: str | None, save: str | None, *, force: bool
-) -> Path | None:
-    """Before any work: outputs can be written; return the file of figures beside a table.
+    test: str | None, out: str | None, save: str | None, *, force: bool, engine: Any
+) -> tuple[Path | None, bool]:
+    """Before any work: outputs can be written.
+
+    Returns:
+        The file of figures beside a table, and whether the table is made block by block.
 
     Raises:
-        ValueError: nothing to do, or --test without --out.
+        ValueError: nothing to do, --test without --out, or blocks of nothing.
         OSError: something in the way, or a folder that cannot be written.
     """
     if (test and not out) or not (out or save):
@@ -121,19 +131,28 @@ def check_outputs(
     if save:
         files.check_saved(save, force=force)
     if out is None:
-        return None
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    if out == files.STDOUT:
-        return None
+        return None, False
+    in_parts = files.check_table(out, files.TABLE_SUFFIXES, force=force, engine=engine)
+    if in_parts and not test:
+        raise ValueError("got a table in parts without --test, wanted the series to classify there")
+    if in_parts or out == files.STDOUT:
+        return None, in_parts
     beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
     files.check_file(beside, (".json",), force=force)
-    return beside
+    return beside, False
 
 
 def accuracy_line(found: "Evaluation", judged: int, series: int) -> str:
     """Say how many of the labelled ones among so many series are right."""
     right = f"{found.right.sum():,} of {judged:,}{'' if judged == series else ' labelled'}"
     return f"{100 * found.accuracy:.1f} % right ({right})."
+
+
+def series_to_classify(
+    read: options.Reader, test: str | None, labelled: "SeriesSet", source: str
+) -> "SeriesSet":
+    """Read the test series, or return those without a label."""
+    return read(test, lenient=True) if test else rest_of(labelled, source)
 
 
 def rest_of(series: "SeriesSet", source: str) -> "SeriesSet":

@@ -1,5 +1,6 @@
 """``selftime detect``: a score for every timepoint of a recording, and its alarms."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -38,8 +39,9 @@ _LONG = 50_000
 @options.with_tables
 def detect(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.Where,
     data: options.DataArgument,
-    out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv or .parquet; a folder: in parts.")],
     train_end: TrainEndOption = None,
     past_only: PastOnlyOption = False,
     rate: RateOption = None,
@@ -68,16 +70,27 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.anomalies import anomaly_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, save, force=force)
+    in_parts = files.check_results(out, picture, save, force=force, engine=engine)
+    if in_parts and (alarms or (save and not normal)):
+        raise ValueError("got --alarms or --save of a table in parts: it has alarms as a column")
     if alarms:
         files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
     own = options.model_in(model) if model else None
     read = read.like(own)
+    how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
+    if in_parts:
+        work: Any = partial(st.detect, train_end=train_end, model=own, progress=False, **how)
+        if normal:
+            work = st.AnomalyDetector(own, **how).fit(read(normal))
+        result, line = files.write_parts(work, read, data, out, engine, force, safe_cells)
+        if save:
+            result["saved"] = str(work.save(save, overwrite=force))
+        terminal.show(result, line, as_json=as_json)
+        return
     series = read(data)
     files.check_room(out, len(series.steps), 8, save=save)
-    how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
     shows = True if len(series.steps) >= _LONG else None
     detector = st.AnomalyDetector(own, progress=shows, **how)
     if normal:

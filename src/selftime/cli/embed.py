@@ -12,10 +12,11 @@ from selftime.cli.app import app
 @options.with_tables
 def embed(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.Where,
     model: options.ModelArgument,
     data: options.DataArgument,
     out: Annotated[
-        str, typer.Option("--out", "-o", help="File to write: .npz, .npy, .csv or .parquet.")
+        str, typer.Option("--out", "-o", help=".npz, .npy, .csv, .parquet; folder: in parts.")
     ],
     safe_cells: options.SafeCellsOption = True,
     force: options.ForceOption = False,
@@ -24,13 +25,18 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     """Turn every series into a vector.
 
     .npz holds vectors, ids and labels; .csv and .parquet the same as columns; .npy vectors alone.
+    A name without ending is a folder of parts, parquet files that are written block by block.
 
     Example: selftime embed run sample:JapaneseVowels:test --out vectors.npz
     """
     import selftime as st
 
-    files.check_file(out, files.VECTOR_SUFFIXES, force=force)
+    in_parts = files.check_table(out, files.VECTOR_SUFFIXES, force=force, engine=engine)
     own, read = read.beside(model)
+    if in_parts:
+        said, line = files.write_parts(own, read, data, out, engine, force, safe_cells)
+        terminal.show(said | {"dim": own.dim}, line, as_json=as_json)
+        return
     series = read(data)
     files.check_room(out, len(series), own.dim)
     found = st.embed(own, series, progress=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selftime.cli.app import Program
+from selftime.door import through
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
@@ -38,6 +39,26 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
         raise FileExistsError(f"{target} exists: {mend}")
     if target.exists() and sum(_holds(found, target) for found in named_files()) > 1:
         raise FileExistsError(f"{target} is read by this command: choose another --out")
+
+
+def check_table(out: str, suffixes: Sequence[str], *, force: bool, engine: Any) -> bool:
+    """Before any work: a table can be written; return whether it is made block by block.
+
+    So it is on a cluster, and where it is a folder of parts. A folder may hold some of its parts.
+
+    Raises:
+        ValueError: a suffix that cannot be written, or stdout on a cluster.
+        FileExistsError: something stands there and may not be replaced, or is read as well.
+        OSError: its folder cannot be written.
+    """
+    target, on_cluster = Path(out).expanduser(), engine != "local"
+    if out == STDOUT and on_cluster:
+        raise ValueError("got --out - on a cluster, wanted a file or a folder")
+    if target.suffix or out == STDOUT:
+        check_file(out, suffixes, force=force)
+        return on_cluster
+    check_place(target)
+    return True
 
 
 def named_files() -> Iterator[Path]:
@@ -88,13 +109,18 @@ def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
         raise FileExistsError(f"{target} exists: choose another {option}{mend}")
 
 
-def check_results(out: str, picture: str | None, save: str | None, *, force: bool) -> None:
-    """Before any work: table, picture and folder can be written."""
-    check_file(out, TABLE_SUFFIXES, force=force)
+def check_results(
+    out: str, picture: str | None, save: str | None, *, force: bool, engine: Any
+) -> bool:
+    """Before any work: table, picture and folder can be written; as :func:`check_table`."""
+    in_parts = check_table(out, TABLE_SUFFIXES, force=force, engine=engine)
+    if picture and in_parts:
+        raise ValueError("got --picture of a table in parts, wanted it of series in memory")
     if picture:
         check_file(picture, PICTURE_SUFFIXES, force=force)
     if save:
         check_saved(save, force=force)
+    return in_parts
 
 
 def write_out(out: str, columns: Mapping[str, Any], *, force: bool, safe_cells: bool) -> None:
@@ -116,6 +142,28 @@ def check_place(target: Path) -> None:
     from selftime.report.places import check_output
 
     check_output(target)
+
+
+def write_parts(  # noqa: PLR0913 - as st.predict
+    fitted: Any, read: Any, data: str, out: str, engine: Any, force: bool, safe_cells: bool
+) -> tuple[dict[str, Any], str]:
+    """Write the table of something fitted block by block; return the result and a line of it."""
+    import selftime as st
+
+    given, asked = (read(data, lenient=True), {}) if data == STDOUT else (data, read.asked)
+    with through("command line", lambda _: None):
+        made = st.predict(
+            fitted,
+            given,
+            out,
+            reading=asked,
+            engine=engine,
+            overwrite=force,
+            safe_cells=safe_cells,
+            progress=True,
+        )
+    line = f"{made.series:,} series, a table of {made.rows:,} rows: {out}"
+    return {"out": out, "series": made.series, "rows": made.rows}, line
 
 
 SAVED = 32_000_000

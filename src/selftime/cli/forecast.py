@@ -1,5 +1,6 @@
 """``selftime forecast``: what comes next in every series, with intervals."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -24,9 +25,10 @@ LowerOption = Annotated[
 @options.with_tables
 def forecast(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.Where,
     data: options.DataArgument,
     horizon: options.HorizonOption,
-    out: Annotated[str, typer.Option("--out", "-o", help="Forecasts: .csv or .parquet.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv or .parquet; a folder: in parts.")],
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
     ] = None,
@@ -55,7 +57,7 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.forecasts import forecast_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, save, force=force)
+    in_parts = files.check_results(out, picture, save, force=force, engine=engine)
     series = read(data)
     files.check_room(out, len(series) * horizon, 8 * series.n_channels, save=save)
     forecaster = st.Forecaster(
@@ -68,8 +70,13 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         progress=True,
     )
     forecaster.fit(series, covariates=options.words_in(covariates))
-    found = forecaster.forecasts(future=read(future) if future else None)
-    files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
+    ahead = read(future) if future else None
+    if in_parts:
+        work = partial(forecaster.fitted_.forecasts, future=ahead)
+        files.write_parts(work, read, data, out, engine, force, safe_cells)
+    else:
+        found = forecaster.forecasts(future=ahead)
+        files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
     if picture:
         save_picture(forecast_picture(found, title=data), picture)

@@ -1,5 +1,6 @@
 """``selftime predict``: new series through what was saved, in the table of its command."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +21,10 @@ Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
 @options.with_tables
 def predict(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.Where,
     folder: Annotated[str, typer.Argument(help="Folder of --save, or of .save in Python.")],
     data: options.DataArgument,
-    out: Annotated[str, typer.Option("--out", "-o", help="Table: .csv, .parquet, - for stdout.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv, .parquet, -; folder: in parts.")],
     future: Annotated[
         str | None, typer.Option("--future", help="Of a forecaster: the future of covariates.")
     ] = None,
@@ -41,7 +43,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    in_parts = files.check_table(out, files.TABLE_SUFFIXES, force=force, engine=engine)
     found = st.load(folder)
     name = type(found).__name__
     answers: dict[str, Any] = {
@@ -60,7 +62,13 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         )
     if future and name != "Forecaster":
         raise ValueError(f"got --future for a {name}, wanted it for a forecaster alone")
-    series = read.like(getattr(found, "model_", None))(data, lenient=True)
+    reader = read.like(getattr(found, "model_", None))
+    if in_parts:
+        own = partial(found.forecasts, future=read(future)) if future else found
+        said, line = files.write_parts(own, reader, data, out, engine, force, safe_cells)
+        terminal.show(said | {"estimator": name}, line, as_json=as_json)
+        return
+    series = reader(data, lenient=True)
     files.check_room(out, len(series), 16)
     columns, result, lines = answers[name](found, series)
     files.write_out(out, columns, force=force, safe_cells=safe_cells)

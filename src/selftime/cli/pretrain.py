@@ -62,6 +62,7 @@ ResumeOption = Annotated[
 @options.with_tables
 def pretrain(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.Where,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.ObjectiveOption = "auto",
@@ -114,6 +115,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         run=run,
         dim=dim,
         seed=seed,
+        engine=engine,
         progress=True,
     )
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes

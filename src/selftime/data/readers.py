@@ -21,7 +21,7 @@ from selftime.data.labels import LabelTable, join_labels, label_mapping, label_t
 from selftime.data.media import part_of_arrays, part_of_table, part_of_texts, series_of_parts
 from selftime.data.memory import is_mapped
 from selftime.data.parts import Portion, join_parts, name_part
-from selftime.data.paths import read_labels, read_path, read_paths
+from selftime.data.paths import FolderFiles, read_folder, read_labels, read_path, read_paths
 from selftime.data.recordings import cut_recordings
 from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
@@ -159,6 +159,8 @@ def kind_for(x: Any, kind: Signal) -> Signal | None:
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
         return select_as_asked(source, asked)
+    if isinstance(source, FolderFiles):
+        return read_folder(source, asked, labelled=labels is not None)
     if isinstance(source, str | os.PathLike):
         found = read_path(source, asked, labelled=labels is not None)
         return replace(found, source=os.fsdecode(source))
