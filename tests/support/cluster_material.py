@@ -38,7 +38,7 @@ class Mortal:
 
 
 class MortalObjective(Objective):
-    """Vectors should have a mean of 1; the last of several processes dies once, after some steps."""
+    """Vectors should have a mean of 1; the last of several processes dies once."""
 
     family, suits = "pretext", "tests"
     recipe = Recipe(batch_size=6)
@@ -64,4 +64,4 @@ def waves(count: int, steps: int = 60) -> st.SeriesSet:
     phases = rng.uniform(0, 6, (count, 1, 1))
     x = np.sin((1 + kinds)[:, None, None] * np.arange(steps) / 4 + phases)
     x = x + 0.1 * rng.normal(size=x.shape)
-    return st.SeriesSet.of(x, ids=[f"w{i}" for i in range(count)], labels=list("ab"[k] for k in kinds))
+    return st.SeriesSet.of(x, np.array(["a", "b"])[kinds], ids=[f"w{i}" for i in range(count)])

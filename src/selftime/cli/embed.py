@@ -12,7 +12,7 @@ from selftime.cli.app import app
 @options.with_tables
 def embed(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
-    engine: options.Where,
+    engine: options.EngineOption,
     model: options.ModelArgument,
     data: options.DataArgument,
     out: Annotated[
@@ -31,11 +31,11 @@ def embed(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    in_parts = files.check_table(out, files.VECTOR_SUFFIXES, force=force, engine=engine)
+    table = files.Output(out, engine, force, safe_cells, as_json)
+    in_parts = table.is_in_parts(files.VECTOR_SUFFIXES)
     own, read = read.beside(model)
     if in_parts:
-        said, line = files.write_parts(own, read, data, out, engine, force, safe_cells)
-        terminal.show(said | {"dim": own.dim}, line, as_json=as_json)
+        table.write_parts(own, read, data, {"dim": own.dim})
         return
     series = read(data)
     files.check_room(out, len(series), own.dim)

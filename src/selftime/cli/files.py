@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from selftime.cli.app import Program
+from selftime.cli.terminal import show
 from selftime.door import through
 
 TABLE_SUFFIXES = (".csv", ".parquet")
@@ -39,26 +40,6 @@ def check_file(path: str | Path, suffixes: Sequence[str], *, force: bool) -> Non
         raise FileExistsError(f"{target} exists: {mend}")
     if target.exists() and sum(_holds(found, target) for found in named_files()) > 1:
         raise FileExistsError(f"{target} is read by this command: choose another --out")
-
-
-def check_table(out: str, suffixes: Sequence[str], *, force: bool, engine: Any) -> bool:
-    """Before any work: a table can be written; return whether it is made block by block.
-
-    So it is on a cluster, and where it is a folder of parts. A folder may hold some of its parts.
-
-    Raises:
-        ValueError: a suffix that cannot be written, or stdout on a cluster.
-        FileExistsError: something stands there and may not be replaced, or is read as well.
-        OSError: its folder cannot be written.
-    """
-    target, on_cluster = Path(out).expanduser(), engine != "local"
-    if out == STDOUT and on_cluster:
-        raise ValueError("got --out - on a cluster, wanted a file or a folder")
-    if target.suffix or out == STDOUT:
-        check_file(out, suffixes, force=force)
-        return on_cluster
-    check_place(target)
-    return True
 
 
 def named_files() -> Iterator[Path]:
@@ -110,17 +91,33 @@ def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
 
 
 def check_results(
-    out: str, picture: str | None, save: str | None, *, force: bool, engine: Any
+    table: "Output",
+    picture: str | None,
+    save: str | None,
+    alarms: str | None = None,
+    whole: str | None = None,
 ) -> bool:
-    """Before any work: table, picture and folder can be written; as :func:`check_table`."""
-    in_parts = check_table(out, TABLE_SUFFIXES, force=force, engine=engine)
-    if picture and in_parts:
-        raise ValueError("got --picture of a table in parts, wanted it of series in memory")
-    if picture:
-        check_file(picture, PICTURE_SUFFIXES, force=force)
+    """Before any work: table, picture, folder and alarms can be written.
+
+    Returns:
+        As :meth:`Output.is_in_parts`; ``whole`` is one more option that needs all series.
+    """
+    in_parts = table.is_in_parts(TABLE_SUFFIXES, picture, alarms, whole)
+    for path, suffixes in ((picture, PICTURE_SUFFIXES), (alarms, TABLE_SUFFIXES)):
+        if path:
+            check_file(path, suffixes, force=table.force)
     if save:
-        check_saved(save, force=force)
+        check_saved(save, force=table.force)
     return in_parts
+
+
+def save_fitted(
+    fitted: Any, save: str | None, name: str, *, force: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Save what was fitted, if that was asked for; return what is said of it."""
+    if not save:
+        return {}, []
+    return {"saved": str(fitted.save(save, overwrite=force))}, [f"{name}: {save}"]
 
 
 def write_out(out: str, columns: Mapping[str, Any], *, force: bool, safe_cells: bool) -> None:
@@ -144,26 +141,69 @@ def check_place(target: Path) -> None:
     check_output(target)
 
 
-def write_parts(  # noqa: PLR0913 - as st.predict
-    fitted: Any, read: Any, data: str, out: str, engine: Any, force: bool, safe_cells: bool
-) -> tuple[dict[str, Any], str]:
-    """Write the table of something fitted block by block; return the result and a line of it."""
-    import selftime as st
+class Output(NamedTuple):
+    """The table of a command: where it goes, who makes it, and how.
 
-    given, asked = (read(data, lenient=True), {}) if data == STDOUT else (data, read.asked)
-    with through("command line", lambda _: None):
-        made = st.predict(
-            fitted,
-            given,
-            out,
-            reading=asked,
-            engine=engine,
-            overwrite=force,
-            safe_cells=safe_cells,
-            progress=True,
-        )
-    line = f"{made.series:,} series, a table of {made.rows:,} rows: {out}"
-    return {"out": out, "series": made.series, "rows": made.rows}, line
+    Attributes:
+        out: file, folder of parts, or ``-``.
+        engine: "local", or a cluster.
+        force: replace what stands there.
+        safe_cells: as of :func:`selftime.write_table`.
+        as_json: print the result as JSON.
+    """
+
+    out: str
+    engine: Any
+    force: bool
+    safe_cells: bool
+    as_json: bool
+
+    def is_in_parts(self, suffixes: Sequence[str], *whole: str | None) -> bool:
+        """Before any work: it can be written; return whether it is made block by block.
+
+        So it is on a cluster, and where it is a folder, which may hold some of its parts.
+
+        Args:
+            suffixes: that a file may have.
+            whole: options that need all series at once.
+
+        Raises:
+            ValueError: another suffix, or stdout or such an option where it is made in blocks.
+            FileExistsError: something stands there and may not be replaced, or is read as well.
+            OSError: its folder cannot be written.
+        """
+        is_file = bool(Path(self.out).suffix) or self.out == STDOUT
+        in_parts = not is_file or bool(self.engine != "local")
+        if is_file:
+            check_file(self.out, suffixes, force=self.force)
+        else:
+            check_place(Path(self.out).expanduser())
+        if in_parts and (self.out == STDOUT or any(whole)):
+            wish = "--out -" if self.out == STDOUT else "--picture, --alarms or --save"
+            raise ValueError(f"got {wish} of a table that is made in blocks: leave it out")
+        return in_parts
+
+    def write_parts(
+        self, fitted: Any, read: Any, data: str, result: dict[str, Any], *lines: Any
+    ) -> None:
+        """Write the table of something fitted block by block, and show the result."""
+        import selftime as st
+
+        given, asked = (read(data, lenient=True), {}) if data == STDOUT else (data, read.asked)
+        with through("command line", lambda _: None):
+            made = st.predict(
+                fitted,
+                given,
+                self.out,
+                reading=asked,
+                engine=self.engine,
+                overwrite=self.force,
+                safe_cells=self.safe_cells,
+                progress=True,
+            )
+        result = {"out": self.out, "series": made.series, "rows": made.rows} | result
+        line = f"{made.series:,} series, a table of {made.rows:,} rows: {self.out}"
+        show(result, *lines, line, as_json=self.as_json)
 
 
 SAVED = 32_000_000

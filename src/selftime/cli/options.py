@@ -44,7 +44,7 @@ JsonOption = Annotated[
 ]
 
 
-Where = Any
+EngineOption = Any
 """The engine of a command: "local", "ray", or a :class:`selftime.Ray`."""
 
 

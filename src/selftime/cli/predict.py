@@ -21,7 +21,7 @@ Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
 @options.with_tables
 def predict(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
-    engine: options.Where,
+    engine: options.EngineOption,
     folder: Annotated[str, typer.Argument(help="Folder of --save, or of .save in Python.")],
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help=".csv, .parquet, -; folder: in parts.")],
@@ -43,7 +43,8 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    in_parts = files.check_table(out, files.TABLE_SUFFIXES, force=force, engine=engine)
+    table = files.Output(out, engine, force, safe_cells, as_json)
+    in_parts = table.is_in_parts(files.TABLE_SUFFIXES)
     found = st.load(folder)
     name = type(found).__name__
     answers: dict[str, Any] = {
@@ -65,8 +66,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     reader = read.like(getattr(found, "model_", None))
     if in_parts:
         own = partial(found.forecasts, future=read(future)) if future else found
-        said, line = files.write_parts(own, reader, data, out, engine, force, safe_cells)
-        terminal.show(said | {"estimator": name}, line, as_json=as_json)
+        table.write_parts(own, reader, data, {"estimator": name})
         return
     series = reader(data, lenient=True)
     files.check_room(out, len(series), 16)

@@ -62,7 +62,7 @@ ResumeOption = Annotated[
 @options.with_tables
 def pretrain(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
-    engine: options.Where,
+    engine: options.EngineOption,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.ObjectiveOption = "auto",

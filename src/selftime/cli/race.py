@@ -13,7 +13,7 @@ from selftime.cli.app import app
 @options.with_tables
 def race(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
-    engine: options.Where,
+    engine: options.EngineOption,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder; a stopped race goes on in it.")],
     minutes: Annotated[

@@ -76,9 +76,9 @@ def blocks_of(x: Any, reading: Mapping[str, Any] | None = None, *, lenient: bool
         if files.kind == "series" and asked.get("windows") is None:
             sizes = [os.path.getsize(path) for path in files.paths]
             mark = _mark_of([sizes, *(path.relative_to(folder).as_posix() for path in files.paths)])
-            return Blocks(files, spans_of(np.array(sizes), FILE_BYTES), asked, lenient, mark)
+            return Blocks(files, spans_below(np.array(sizes), FILE_BYTES), asked, lenient, mark)
     series = _read(x, asked, lenient)
-    spans = spans_of(series.lengths * series.n_channels, VALUES)
+    spans = spans_below(series.lengths * series.n_channels, VALUES)
     mark, source = _mark_of([series.lengths.tolist(), series.ids.tolist()]), portable(series)
     return Blocks(source, spans, {} if source is series else asked, lenient, mark)
 
@@ -109,11 +109,11 @@ def _read(source: Any, reading: Mapping[str, Any], lenient: bool) -> SeriesSet:
         return read(source, **{**reading, error.lacks: None})
 
 
-def spans_of(sizes: np.ndarray, most: int) -> list[tuple[int, int]]:
+def spans_below(sizes: np.ndarray, most: int) -> list[tuple[int, int]]:
     """Return spans of neighbours whose sizes add up to about ``most``; a larger one is alone.
 
     Example:
-        >>> spans_of(np.array([3, 3, 3, 9, 1]), 6)
+        >>> spans_below(np.array([3, 3, 3, 9, 1]), 6)
         [(0, 2), (2, 3), (3, 4), (4, 5)]
     """
     ends = np.cumsum(sizes)

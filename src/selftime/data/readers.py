@@ -159,11 +159,8 @@ def kind_for(x: Any, kind: Signal) -> Signal | None:
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
         return select_as_asked(source, asked)
-    if isinstance(source, FolderFiles):
-        return read_folder(source, asked, labelled=labels is not None)
-    if isinstance(source, str | os.PathLike):
-        found = read_path(source, asked, labelled=labels is not None)
-        return replace(found, source=os.fsdecode(source))
+    if isinstance(source, str | os.PathLike | FolderFiles):
+        return _of_files(source, asked, labelled=labels is not None)
     if asked.form.name not in (None, "series") and not _are_paths(source, asked.form):
         return _of_media(source, str(asked.form.name), asked)
     if isinstance(source, Mapping):
@@ -176,6 +173,14 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
         return _of_parts(source, None, asked)
     return _of_array(source, asked)
+
+
+def _of_files(
+    source: str | os.PathLike[str] | FolderFiles, asked: Asked, *, labelled: bool
+) -> SeriesSet:
+    if isinstance(source, FolderFiles):
+        return read_folder(source, asked, labelled=labelled)
+    return replace(read_path(source, asked, labelled=labelled), source=os.fsdecode(source))
 
 
 def _notes_of(series: SeriesSet, form: Form) -> tuple[str, ...]:

@@ -4,16 +4,23 @@ import logging
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from selftime.door import option
+from selftime.data.places import on_behalf_of_writer
+from selftime.door import Door, language, option, tell, through
+from selftime.engine.model import Model, load
+from selftime.engine.training.run_folder import Run, facts_in, status_in
+from selftime.engine.training.trainer import is_first_process
+from selftime.progress import Progress
 
 ATTEMPTS = 4
 """Times that a piece of work is begun at most, where its worker dies each time."""
@@ -79,9 +86,9 @@ class Ray:
         finally:
             ray.shutdown()
 
-    def count(self, kind: Literal["CPU", "GPU"] = "CPU") -> int:
-        """Return how many workers there are, one for each of a kind if nobody said; while joined."""
-        return self.workers or int(import_ray().cluster_resources().get(kind, 0))
+    def count(self) -> int:
+        """Return how many workers there are, at least 1; while joined."""
+        return self.workers or max(int(import_ray().cluster_resources().get("CPU", 0)), 1)
 
     def each(
         self,
@@ -103,12 +110,12 @@ class Ray:
             from ray.util import ActorPool
 
             hand = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(Hand)
-            hands = [hand.remote() for _ in range(min(max(self.count(), 1), len(items)))]
+            hands = [hand.remote() for _ in range(min(self.count(), len(items)))]
             held = [ray.put(work)]  # in a list, so that a worker fetches it once
-            jobs = ((number, item, held) for number, item in enumerate(items))
+            jobs = [(number, item, held) for number, item in enumerate(items)]
             with _plain_errors(ray):
                 for number, result in ActorPool(hands).map_unordered(_send, jobs):
-                    take(number, result)
+                    take(number, deepcopy(result))  # of memory that goes when Ray does
 
     def together(
         self,
@@ -131,7 +138,8 @@ class Ray:
             Exception: what the function raised in a worker.
         """
         failures: list[Exception] = []
-        with self.join() as ray, _ears({**hear, FAILS: failures.append}) as (line, listen):
+        ears = _ears({**hear, FAILS: failures.append})
+        with self.join() as ray, _without_warnings(), ears as (line, listen):
             from ray import train
             from ray.train.torch import TorchTrainer
 
@@ -151,7 +159,7 @@ class Ray:
                     listen()
                     if failures:
                         raise failures[0]
-        raise died(why)
+        raise death_of(why)
 
 
 FAILS = "fails"
@@ -187,6 +195,61 @@ def import_ray() -> Any:
     return ray
 
 
+def learn_together(
+    call: Callable[..., Model], cluster: Ray, kept: Run | None, progress: Progress
+) -> Model:
+    """Let all workers of a cluster make one run, and read the model from its folder.
+
+    Args:
+        call: makes the run; takes ``run`` and ``progress``.
+        cluster: whose workers learn.
+        kept: the run; None where nothing is kept.
+        progress: told by the first worker.
+
+    Raises:
+        ValueError: no folder that the machines of a cluster could write to.
+    """
+    if kept is None and not cluster.is_here:
+        raise ValueError(
+            f"got no folder for what the machines of a cluster learn: {option('run')}, on a disk "
+            "that all of them reach"
+        )
+    with TemporaryDirectory() as own:
+        run = kept or Run(folder=Path(own, "run"))
+        run = replace(run, folder=run.folder.absolute())  # workers stand elsewhere
+        hear: dict[str, Callable[..., None]] = {
+            "progress": progress,
+            "log": run.log or (lambda _: None),
+            "note": lambda text: tell([text]),
+        }
+        job = SharedRun(call, replace(run, log=None, complete=None), language())
+        cluster.together(job, hear, run.folder.parent)
+        model = load(run.folder)
+        if run.complete:
+            run.complete(run.folder, model, facts_in(run.folder))
+    return model
+
+
+@dataclass(frozen=True)
+class SharedRun:
+    """A run that all workers of a cluster make together; the first of them writes its folder."""
+
+    call: Callable[..., Model]
+    run: Run
+    language: Door
+
+    def __call__(self, attempt: int, say: Callable[..., None]) -> None:
+        """Make the run, or go on with it where a worker died in an earlier attempt."""
+        run, first = self.run, is_first_process()
+        if attempt and status_in(run.work) == "running":
+            run = replace(run, overwrite=False)
+        if first:
+            run = replace(run, log=partial(say, "log"))
+        note = partial(say, "note") if first else lambda _: None
+        with on_behalf_of_writer(run.folder), through(self.language, note):
+            self.call(run=run, progress=partial(say, "progress") if first else False)
+
+
 class Hand:
     """A worker: it holds the work, and does it on one item after the other."""
 
@@ -203,13 +266,21 @@ def _send(hand: Any, job: tuple[int, Any, list[Any]]) -> Any:
     return hand.do.remote(*job)
 
 
-def died(why: Exception) -> ChildProcessError:
+def death_of(why: Exception) -> ChildProcessError:
     """Return the error of work whose worker died each time, with the last words of Ray."""
     words = [line.strip() for line in str(why).splitlines() if line.strip()]
     return ChildProcessError(
         f"got work whose workers died {ATTEMPTS} times ({words[-1] if words else why!r}), wanted "
         "work that they can do: look whether their memory suffices and selftime is installed there"
     )
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Leave out what Ray warns of in its own settings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager
@@ -220,7 +291,7 @@ def _plain_errors(ray: Any) -> Iterator[None]:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except ray.exceptions.RayActorError as error:
-        raise died(error) from None
+        raise death_of(error) from None
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """Pretraining: from unlabelled series to a model, with every choice explained and recorded."""
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +18,7 @@ from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
 from selftime.data.levels import share_missing
 from selftime.data.memory import bytes_held, memory_note
-from selftime.data.places import check_place, on_behalf_of_writer
+from selftime.data.places import check_place
 from selftime.data.readers import read
 from selftime.data.scaling import PerChannel, Scaling
 from selftime.data.series import SeriesError, SeriesSet
@@ -31,7 +29,7 @@ from selftime.encoders.builders import ENCODER_NAMES
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.clusters import Engine, Ray, cluster_of
+from selftime.engine.clusters import Engine, cluster_of, learn_together
 from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
@@ -53,11 +51,9 @@ from selftime.engine.training.run_folder import (
     ROOM,
     Run,
     as_finished,
-    facts_in,
     metrics_in,
     only_run,
     run_record,
-    status_in,
     write_finished,
 )
 from selftime.engine.training.trainer import Trainer, is_first_process, loss_on
@@ -135,52 +131,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
             seed=seed,
         )
         with open_progress(progress) as tell:
-            return _pretrain_together(call, cluster, kept, tell)
-
-
-def _pretrain_together(
-    call: Callable[..., Model], cluster: Ray, kept: Run | None, progress: Progress
-) -> Model:
-    """Let the workers of a cluster learn one model, and read it from the folder of the run."""
-    if kept is None and not cluster.is_here:
-        raise ValueError(
-            f"got no folder for what the machines of a cluster learn: {door.option('run')}, on a "
-            "disk that all of them reach"
-        )
-    with TemporaryDirectory() as own:
-        run = kept or Run(folder=Path(own, "run"))
-        run = replace(run, folder=run.folder.absolute())  # workers stand elsewhere
-        hear = {
-            "progress": progress,
-            "log": run.log or (lambda _: None),
-            "note": lambda text: door.tell([text]),
-        }
-        job = Shared(call, replace(run, log=None, complete=None), door.language())
-        cluster.together(job, hear, run.folder.parent)
-        model = load(run.folder)
-        if run.complete:
-            run.complete(run.folder, model, facts_in(run.folder))
-    return model
-
-
-class Shared(NamedTuple):
-    """A run that all workers of a cluster make together; the first of them writes its folder."""
-
-    call: Callable[..., Model]
-    run: Run
-    language: door.Door
-
-    def __call__(self, attempt: int, say: Callable[..., None]) -> None:
-        """Make the run, or go on with it where a worker died in an earlier attempt."""
-        run, first = self.run, is_first_process()
-        if attempt and status_in(run.work) == "running":
-            run = replace(run, overwrite=False)
-        if first:
-            run = replace(run, log=partial(say, "log"))
-        note = partial(say, "note") if first else lambda _: None
-        tell = partial(say, "progress") if first else False
-        with on_behalf_of_writer(run.folder), door.through(self.language, note):
-            self.call(run=run, progress=tell)
+            return learn_together(call, cluster, kept, tell)
 
 
 def _pretrain(  # noqa: PLR0913 - as the front door

@@ -1,6 +1,5 @@
-"""Tables of what a model or a fitted estimator says of many series, block by block, part by part."""
+"""Tables of what a model or a fitted estimator says of series, block by block, part by part."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -106,7 +105,7 @@ def predict(  # noqa: PLR0913 - the front door: each is one thing that people de
     Raises:
         SeriesError: the series cannot be read, or have other channels.
         FileExistsError: something stands there, or parts of another table.
-        OSError: the disk is full: parts that were written are kept; or another process writes there.
+        OSError: the disk is full: parts that were written are kept; or somebody else writes there.
         ModelError: a folder that holds nothing that says anything of series.
     """
     target = place_of(out).absolute()  # workers stand elsewhere

@@ -318,7 +318,8 @@ def side_by_side(
     return [found[number] for number in range(len(contenders))]
 
 
-class Course(NamedTuple):
+@dataclass(frozen=True)
+class Course:
     """Series that contenders learn from, wherever they do, and the door for their errors."""
 
     series: Any
