@@ -298,7 +298,7 @@ def _begin(target: Path, blocks: Blocks, *, overwrite: bool) -> Path:
 def _check_same(job: BlockTable, folder: Path, number: int, target: Path) -> None:
     """Check that a part that is there is what would be made of its block now."""
     there, wanted = parquet.read_table(part_in(folder, number)), job(number)[1]
-    if wanted is not None and there.schema.equals(wanted.schema) and _are_close(there, wanted):
+    if wanted is not None and there.schema.equals(wanted.schema) and are_close(there, wanted):
         return
     raise FileExistsError(
         f"{target} holds parts that something else made, or of series that have changed since: "
@@ -306,7 +306,7 @@ def _check_same(job: BlockTable, folder: Path, number: int, target: Path) -> Non
     )
 
 
-def _are_close(one: pa.Table, other: pa.Table) -> bool:
+def are_close(one: pa.Table, other: pa.Table) -> bool:
     """Return whether two tables are equal but for the rounding of their numbers."""
     if len(one) != len(other):
         return False

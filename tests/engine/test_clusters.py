@@ -1,0 +1,53 @@
+"""Clusters without one: what is asked for, and what is said where it cannot be had."""
+
+import importlib.util
+
+import pytest
+
+import selftime as st
+from selftime.engine import clusters
+from selftime.engine.clusters import Ray, cluster_of, death_of
+
+
+def test_engines_by_name():
+    assert cluster_of("local") is None
+    assert cluster_of("ray") == Ray()
+    assert cluster_of(Ray(workers=3)) == Ray(workers=3)
+
+
+@pytest.mark.again  # the type checks would say so first
+def test_what_is_no_engine_is_refused():
+    with pytest.raises(ValueError, match="engine='dask', wanted local or ray"):
+        cluster_of("dask")
+    with pytest.raises(ValueError, match="workers=0, wanted at least 1"):
+        Ray(workers=0)
+
+
+def test_a_cluster_is_here_unless_it_has_an_address(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert Ray().is_here and not Ray(address="head:6379").is_here
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    assert not Ray().is_here
+
+
+def test_ray_that_is_missing_is_one_clear_error(monkeypatch, tmp_path):
+    there = importlib.util.find_spec
+    monkeypatch.setattr(clusters, "find_spec", lambda name: None if name == "ray" else there(name))
+    x = st.sample("JapaneseVowels", "train")[:20]
+    for work in (
+        lambda: st.pretrain(x, engine="ray"),
+        lambda: st.race(x, engine="ray"),
+        lambda: st.predict(lambda series: series, x, tmp_path / "out", engine="ray"),
+    ):
+        with pytest.raises(ValueError, match=r"pip install 'selftime\[ray\]'"):
+            work()
+
+
+def test_machines_of_a_cluster_need_a_folder_to_write_to():
+    with pytest.raises(ValueError, match="run=..., on a disk that all of them reach"):
+        st.pretrain(st.sample("JapaneseVowels", "train")[:20], engine=Ray(address="head:6379"))
+
+
+def test_the_last_words_of_ray_are_told():
+    said = str(death_of(RuntimeError("long\n\n  No module named 'selftime'\n")))
+    assert "No module named 'selftime'" in said and "memory" in said
