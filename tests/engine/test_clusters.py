@@ -1,6 +1,8 @@
 """Clusters without one: what is asked for, and what is said where it cannot be had."""
 
 import importlib.util
+import signal
+from threading import Event
 
 import pytest
 
@@ -51,3 +53,16 @@ def test_machines_of_a_cluster_need_a_folder_to_write_to():
 def test_the_last_words_of_ray_are_told():
     said = str(death_of(RuntimeError("long\n\n  No module named 'selftime'\n")))
     assert "No module named 'selftime'" in said and "memory" in said
+
+
+def test_what_is_waited_for_may_be_interrupted():
+    clusters.wait_for(lambda: None)
+    with pytest.raises(OSError, match="full"):
+        clusters.wait_for(lambda: (_ for _ in ()).throw(OSError("full")))
+
+    def interrupted():
+        signal.raise_signal(signal.SIGINT)
+        Event().wait(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        clusters.wait_for(interrupted)

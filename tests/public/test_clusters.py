@@ -2,13 +2,12 @@
 
 import os
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 import torch
-from cluster_material import STEPS, Mortal, MortalObjective, waves
+from cluster_material import STEPS, Mortal, MortalObjective, waves, workers_here
 from typer.testing import CliRunner
 
 import selftime as st
@@ -18,17 +17,13 @@ from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.clusters import import_ray
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A cluster of two workers on this machine, for all tests, which import this tree."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{ROOT / 'src'}:{ROOT / 'tests' / 'support'}")
-        patch.setenv("CUDA_VISIBLE_DEVICES", "")
-        with st.Ray(workers=2).join():
-            yield st.Ray(workers=2)
+    """A cluster of two workers on this machine, for all tests."""
+    with workers_here(2) as found:
+        yield found
     assert not import_ray().is_initialized()
 
 

@@ -2,17 +2,31 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import selftime as st
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import Objective, Recipe, Step
 
+ROOT = Path(__file__).parents[2]
 STEPS, DIES_AT = 12, 5
+
+
+@contextmanager
+def workers_here(count: int) -> Iterator[st.Ray]:
+    """Workers on this machine, which import this tree; all that is done meanwhile joins them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT / "src"), str(Path(__file__).parent))))
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        with st.Ray(workers=count).join():
+            yield st.Ray(workers=count)
 
 
 def die_once(grave: str) -> None:

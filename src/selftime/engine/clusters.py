@@ -152,7 +152,7 @@ class Ray:
                 for attempt in range(ATTEMPTS):
                     call = partial(_join_in, learn, attempt, line)
                     try:
-                        TorchTrainer(call, scaling_config=scale, run_config=kept).fit()
+                        wait_for(TorchTrainer(call, scaling_config=scale, run_config=kept).fit)
                         return
                     except train.TrainingFailedError as error:
                         why = error
@@ -260,6 +260,28 @@ class Hand:
         """Return the number of an item, and what the work that is held makes of it."""
         self.work = self.work or import_ray().get(held[0])
         return number, self.work(item)
+
+
+def wait_for(work: Callable[[], Any]) -> None:
+    """Do work in a thread, so that signals come here and not to handlers that it sets.
+
+    Raises:
+        Exception: what the work raised.
+    """
+    raised: list[Exception] = []
+
+    def catch() -> None:
+        try:
+            work()
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=catch, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_LISTENS)
+    if raised:
+        raise raised[0]
 
 
 def _send(hand: Any, job: tuple[int, Any, list[Any]]) -> Any:
