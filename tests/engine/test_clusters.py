@@ -2,7 +2,7 @@
 
 import importlib.util
 import signal
-from threading import Event
+import sys
 
 import pytest
 
@@ -55,14 +55,15 @@ def test_the_last_words_of_ray_are_told():
     assert "No module named 'selftime'" in said and "memory" in said
 
 
-def test_what_is_waited_for_may_be_interrupted():
-    clusters.wait_for(lambda: None)
-    with pytest.raises(OSError, match="full"):
-        clusters.wait_for(lambda: (_ for _ in ()).throw(OSError("full")))
-
-    def interrupted():
+def test_ctrl_c_is_a_keyboard_interrupt_whatever_ray_does():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), clusters.own_signals():
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))  # as Ray Train does
         signal.raise_signal(signal.SIGINT)
-        Event().wait(60)
+    assert signal.getsignal(signal.SIGINT) is before
 
-    with pytest.raises(KeyboardInterrupt):
-        clusters.wait_for(interrupted)
+    class Terminated(SystemExit):
+        pass
+
+    with pytest.raises(Terminated), clusters.own_signals():
+        raise Terminated

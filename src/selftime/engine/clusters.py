@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -74,12 +75,13 @@ class Ray:
             yield ray
             return
         quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-        if self.is_here:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-            count = self.workers or cores or os.cpu_count()
-            ray.init(address="local", num_cpus=count, include_dashboard=False, **quiet)
-        else:
-            ray.init(address=self.address or os.environ["RAY_ADDRESS"], **quiet)
+        with own_signals():
+            if self.is_here:
+                cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+                count = self.workers or cores or os.cpu_count()
+                ray.init(address="local", num_cpus=count, include_dashboard=False, **quiet)
+            else:
+                ray.init(address=self.address or os.environ["RAY_ADDRESS"], **quiet)
         try:
             with redirect_stdout(sys.stderr):  # where Ray says that a worker died
                 yield ray
@@ -152,7 +154,8 @@ class Ray:
                 for attempt in range(ATTEMPTS):
                     call = partial(_join_in, learn, attempt, line)
                     try:
-                        wait_for(TorchTrainer(call, scaling_config=scale, run_config=kept).fit)
+                        with own_signals():
+                            TorchTrainer(call, scaling_config=scale, run_config=kept).fit()
                         return
                     except train.TrainingFailedError as error:
                         why = error
@@ -262,28 +265,6 @@ class Hand:
         return number, self.work(item)
 
 
-def wait_for(work: Callable[[], Any]) -> None:
-    """Do work in a thread, so that signals come here and not to handlers that it sets.
-
-    Raises:
-        Exception: what the work raised.
-    """
-    raised: list[Exception] = []
-
-    def catch() -> None:
-        try:
-            work()
-        except Exception as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=catch, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(_LISTENS)
-    if raised:
-        raise raised[0]
-
-
 def _send(hand: Any, job: tuple[int, Any, list[Any]]) -> Any:
     return hand.do.remote(*job)
 
@@ -295,6 +276,24 @@ def death_of(why: Exception) -> ChildProcessError:
         f"got work whose workers died {ATTEMPTS} times ({words[-1] if words else why!r}), wanted "
         "work that they can do: look whether their memory suffices and selftime is installed there"
     )
+
+
+@contextmanager
+def own_signals() -> Iterator[None]:
+    """Keep how this program ends on a signal, which Ray would end in its own way.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, after Ray has let go of its workers.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except SystemExit as error:
+        raise (KeyboardInterrupt if type(error) is SystemExit else error) from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
