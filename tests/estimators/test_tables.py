@@ -1,6 +1,7 @@
 """Tables block by block: the same as at once, whole at every moment, taken up where they ended."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -9,6 +10,7 @@ from cluster_material import waves
 
 import selftime as st
 from selftime.data import blocks
+from selftime.data.signals import Images
 from selftime.estimators import tables
 
 
@@ -119,6 +121,14 @@ def test_histories_stay_where_they_are():
     forecaster = st.Forecaster(horizon=3, season=6).fit(waves(12))
     assert not hasattr(tables.table_maker(forecaster).__self__, "fitted_on_")
     assert hasattr(forecaster, "fitted_on_")
+
+
+def test_files_are_read_as_the_model_reads_them(model):
+    pictures = replace(model, kind=Images(height=8, width=8, colours=1, patch=4))
+    assert tables.reading_for(pictures, "folder", {"id": "a"})["kind"] is pictures.kind
+    assert tables.reading_for(pictures, "folder", {"patch": 2}) == {"patch": 2}
+    assert tables.reading_for(pictures, waves(2), {}) == {}
+    assert tables.reading_for(model, "folder", {}) == {}
 
 
 def test_numbers_may_differ_by_rounding_and_no_more():

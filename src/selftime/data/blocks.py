@@ -22,7 +22,8 @@ from selftime.data.store import is_store
 
 VALUES, FILE_BYTES = 2**22, 2**24
 """About how many values of series in memory or in a store are a block, or bytes of files."""
-_FORMS = ("kind", "patch", "size", "symbols", "rate")
+FORMS = ("kind", "patch", "size", "symbols", "rate")
+"""Options of :func:`selftime.read` that ask for a form of signal."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,11 @@ def blocks_of(x: Any, reading: Mapping[str, Any] | None = None, *, lenient: bool
     everything else the blocks are spans of series that are read now.
     """
     asked = dict(reading or {})
+    if "labels" in asked:
+        asked["labels"] = portable(asked["labels"])
     folder = Path(os.path.abspath(place_of(x))) if _is_path(x) else Path(os.devnull)
     if folder.is_dir() and not is_store(folder):
-        form = form_of(**{name: asked.get(name) for name in _FORMS})
+        form = form_of(**{name: asked.get(name) for name in FORMS})
         files = files_in(folder, Asked(form=form))
         if files.kind == "series" and asked.get("windows") is None:
             sizes = [os.path.getsize(path) for path in files.paths]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from selftime.data.blocks import Blocks, blocks_of
+from selftime.data.blocks import FORMS, Blocks, blocks_of
 from selftime.data.files import (
     begin_successor,
     clear_successor,
@@ -30,6 +30,7 @@ from selftime.data.files import (
 )
 from selftime.data.frames import Tabular, arrow_table
 from selftime.data.places import check_place, only_writer
+from selftime.data.readers import kind_for
 from selftime.data.records import read_values
 from selftime.data.series import SeriesSet
 from selftime.data.writers import TABLES, write_table
@@ -113,14 +114,15 @@ def predict(  # noqa: PLR0913 - the front door: each is one thing that people de
     check_place(target)
     if is_file and os.path.lexists(target) and not overwrite:
         raise FileExistsError(f"{target} exists: choose another, or {option('overwrite', True)}")
-    blocks = blocks_of(x, reading, lenient=True)
-    job = BlockTable(table_maker(fitted), blocks, None, language())
+    found = load(fitted) if isinstance(fitted, str | os.PathLike) else fitted
+    blocks = blocks_of(x, reading_for(found, x, reading or {}), lenient=True)
+    job = BlockTable(table_maker(found), blocks, None, language())
     with open_progress(progress) as tell:
         if is_file:
-            found = _all_tables(job, engine, tell)
-            table = pa.concat_tables([table for _, table in found], promote_options="default")
+            made = _all_tables(job, engine, tell)
+            table = pa.concat_tables([table for _, table in made], promote_options="default")
             write_table(target, columns_in(table), overwrite=overwrite, safe_cells=safe_cells)
-            return Parts(target, sum(count for count, _ in found), len(table))
+            return Parts(target, sum(count for count, _ in made), len(table))
         with only_writer(target):
             return _write_parts(job, target, engine, overwrite, tell)
 
@@ -167,24 +169,31 @@ def table_maker(fitted: Any) -> Callable[[SeriesSet], Tabular]:
     """Return the function of series that makes the table of a model or fitted estimator.
 
     Raises:
-        ModelError: a folder of something that says nothing of series.
+        ModelError: something that says nothing of series.
     """
-    found = load(fitted) if isinstance(fitted, str | os.PathLike) else fitted
-    if isinstance(found, Model):
-        return partial(embed, found, progress=False)
-    if hasattr(found, "fitted_on_"):  # histories that no other series need
-        found = copy(found)
-        del found.fitted_on_
+    if isinstance(fitted, Model):
+        return partial(embed, fitted, progress=False)
+    if hasattr(fitted, "fitted_on_"):  # histories that no other series need
+        fitted = copy(fitted)
+        del fitted.fitted_on_
     for name in _METHODS:
-        if hasattr(found, name):
-            own: Callable[[SeriesSet], Tabular] = getattr(found, name)
+        if hasattr(fitted, name):
+            own: Callable[[SeriesSet], Tabular] = getattr(fitted, name)
             return own
-    if callable(found):
-        return found  # type: ignore[no-any-return]
+    if callable(fitted):
+        return fitted  # type: ignore[no-any-return]
     raise ModelError(
-        f"got {type(found).__name__}, which says nothing of new series by itself, wanted a model, "
+        f"got {type(fitted).__name__}, which says nothing of new series by itself, wanted a model, "
         "a classifier, regressor, segmenter, forecaster or detector"
     )
+
+
+def reading_for(fitted: Any, x: Any, reading: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return options of reading, for the kind that a model reads if no form was asked for."""
+    model = fitted if isinstance(fitted, Model) else getattr(fitted, "model_", None)
+    kind = kind_for(x, model.kind) if isinstance(model, Model) else None
+    is_asked = any(reading.get(name) is not None for name in FORMS)
+    return reading if kind is None or is_asked else {**reading, "kind": kind}
 
 
 def _each(
