@@ -2,8 +2,10 @@
 
 import importlib.util
 import signal
+import socket
 import sys
 
+import numpy as np
 import pytest
 
 import selftime as st
@@ -67,3 +69,17 @@ def test_ctrl_c_is_a_keyboard_interrupt_whatever_ray_does():
 
     with pytest.raises(Terminated), clusters.own_signals():
         raise Terminated
+
+
+def test_where_nothing_answers_is_said_at_once(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    for given in (address, f"ray://{address}"):
+        with pytest.raises(ConnectionError, match="nothing answers at address=.*ray start --head"):
+            st.predict(len, np.ones((2, 9)), tmp_path / "out", engine=Ray(address=given))
+    with socket.socket() as open_one:
+        open_one.bind(("127.0.0.1", 0))
+        open_one.listen()
+        clusters.check_answers(f"127.0.0.1:{open_one.getsockname()[1]}")
+    clusters.check_answers("auto")

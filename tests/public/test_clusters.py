@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.data import blocks
+from selftime.door import through
 from selftime.encoders.networks.dilated import Dilated
 from selftime.engine.clusters import import_ray
 
@@ -106,7 +107,9 @@ def test_the_closed_form_is_that_of_one_process(cluster, world, tmp_path):
 
 
 def test_a_gradient_run_goes_on_where_a_worker_died(cluster, tmp_path):
-    x, grave = waves(20), tmp_path / "grave"
+    values, grave, notes = waves(20).values, tmp_path / "grave", []
+    values[3, 0, 7] = 1e6
+    x = st.SeriesSet.of(values)
     encoder = Dilated(channels=1, hidden=8, depth=2, dim=16, seed=0)
     how = {
         "objective": MortalObjective(encoder=encoder, grave=str(grave)),
@@ -116,7 +119,9 @@ def test_a_gradient_run_goes_on_where_a_worker_died(cluster, tmp_path):
     alone, together = [], []
     wanted = st.pretrain(x, **how, run=st.Run(folder=tmp_path / "alone", log=alone.append))
     run = st.Run(folder=tmp_path / "together", log=together.append)
-    got = st.pretrain(x, **how, run=run, engine=cluster)
+    with through("command line", notes.append):
+        got = st.pretrain(x, **how, run=run, engine=cluster)
+    assert any("far beyond all others" in note for note in notes)
     assert grave.exists()
     steps = [record["step"] for record in together]
     assert steps[-1] == STEPS and steps.count(0) == 1  # it went on, and did not begin anew

@@ -3,11 +3,13 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from contextvars import copy_context
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +27,8 @@ from selftime.progress import Progress
 
 ATTEMPTS = 4
 """Times that a piece of work is begun at most, where its worker dies each time."""
+_ANSWERS = 10.0
+"""Seconds in which a cluster answers that does at all."""
 _LISTENS = 0.2
 """Seconds between two looks for what workers say."""
 
@@ -81,7 +85,9 @@ class Ray:
                 count = self.workers or cores or os.cpu_count()
                 ray.init(address="local", num_cpus=count, include_dashboard=False, **quiet)
             else:
-                ray.init(address=self.address or os.environ["RAY_ADDRESS"], **quiet)
+                address = self.address or os.environ["RAY_ADDRESS"]
+                check_answers(address)
+                ray.init(address=address, **quiet)
         try:
             with redirect_stdout(sys.stderr):  # where Ray says that a worker died
                 yield ray
@@ -196,6 +202,24 @@ def import_ray() -> Any:
     import ray
 
     return ray
+
+
+def check_answers(address: str) -> None:
+    """Check that something answers at an address, for which Ray would wait minutes.
+
+    Raises:
+        ConnectionError: nothing does.
+    """
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not (host and port.isdigit()):
+        return  # such as "auto", which Ray looks for itself
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"nothing answers at {option('address', address)} ({error}): start the cluster there, "
+            f"ray start --head --port {port}, or name where one runs"
+        ) from None
 
 
 def learn_together(
@@ -334,7 +358,8 @@ def _ears(hear: Mapping[str, Callable[..., None]]) -> Iterator[tuple[Any, Callab
         while not ended.wait(_LISTENS):
             listen()
 
-    ear = threading.Thread(target=keep_listening, daemon=True)
+    here = copy_context()  # notes go where they go now
+    ear = threading.Thread(target=here.run, args=(keep_listening,), daemon=True)
     ear.start()
     try:
         yield line, listen
