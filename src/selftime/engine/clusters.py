@@ -87,7 +87,8 @@ class Ray:
             else:
                 address = self.address or os.environ["RAY_ADDRESS"]
                 check_answers(address)
-                ray.init(address=address, **quiet)
+                with _refusals():
+                    ray.init(address=address, **quiet)
         try:
             with redirect_stdout(sys.stderr):  # where Ray says that a worker died
                 yield ray
@@ -318,6 +319,18 @@ def own_signals() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say what may be wrong where a cluster answers and lets nobody in."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"{error}: look whether the versions of Ray and Python are those of the cluster, and "
+            "the variable RAY_AUTH_TOKEN its token"
+        ) from None
 
 
 @contextmanager
