@@ -10,6 +10,7 @@ inspect, inspect_views, methods          a data set at a glance, safe views, nam
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
 load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 embed, plot                              vectors of series with their ids, and pictures of results
+predict, Ray                             tables of series beyond memory, part by part, on a cluster
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
@@ -43,6 +44,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
+    from selftime.engine.clusters import Ray as Ray
     from selftime.engine.embeddings import embed as embed
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
@@ -59,6 +61,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.estimators import StreamMonitor as StreamMonitor
     from selftime.estimators.loading import load as load
+    from selftime.estimators.tables import predict as predict
     from selftime.report.folder import RunFolder as RunFolder
     from selftime.report.folder import read_run as read_run
     from selftime.report.folder import write_comparison as write_comparison
@@ -99,6 +102,8 @@ _HOMES = {
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
+    "predict": "estimators.tables",
+    "Ray": "engine.clusters",
     "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",

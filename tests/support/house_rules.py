@@ -33,6 +33,7 @@ HEAVY_OR_OPTIONAL = {
     "pandas",
     "polars",
     "pyarrow",
+    "ray",
     "rich",
     "scipy",
     "sklearn",

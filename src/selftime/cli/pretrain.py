@@ -75,6 +75,7 @@ ResumeOption = Annotated[
 @options.with_tables
 def pretrain(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.ObjectiveOption = "auto",
@@ -131,6 +132,7 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
         run=run_at(out, series, track, resume=resume, force=force),
         dim=dim,
         seed=seed,
+        engine=engine,
         progress=True,
     )
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes

@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -117,7 +118,10 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     if os.path.isdir(path):
         if is_store(path):
             return select_as_asked(read_store(path), asked)
-        return read_folder(path, asked, labelled=labelled)
+        if files := parquet_set_in(path):
+            with naming(path):
+                return _read_stored(read_parquet_set(path, files), asked, path, files)
+        return read_folder(files_in(path, asked), asked, labelled=labelled)
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
         kind, said = kind_of_files([path], asked.form)
@@ -152,31 +156,61 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
     if kind != "series":
         parts, paths = open_parts(paths, kind, inside, _read_bytes)
         series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
-        return _add_names(series, [len(part) for part in parts], paths, asked)
+        every = Names(paths, slice(None), len(series))
+        return _add_names(series, [len(part) for part in parts], every, asked)
     names = short_names([place_of(without_secrets(source)) for source in sources])
     loads = [
         Portion(name, partial(_read_part, partial(read_path, source, inside), name))
         for source, name in zip(sources, names, strict=True)
     ]
     series, sizes = join_parts(loads)
-    return _add_names(series, sizes, paths, asked)
+    return _add_names(series, sizes, Names(paths, slice(None), len(series)), asked)
 
 
 def _read_part(read: Callable[[], SeriesSet], name: str) -> SeriesSet:
     return name_part(read(), name)
 
 
-def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> SeriesSet:
-    """Read all files under a folder in the order of their names.
+class FolderFiles(NamedTuple):
+    """Files of a folder that hold series, in the order of their names.
 
-    Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
-    one of several. Hidden files, READMEs and the like are left out; a file named ``labels`` holds
-    the labels of the others.
+    Attributes:
+        folder: that they lie in.
+        paths: of all of them.
+        kind: of signal that they hold.
+        said: how that was told.
+        labels: the file of labels among them, or None.
+        part: those that are read; all of them when None. Whatever the names of all say together
+            is said of a part too.
     """
-    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    if files := files_of_parquet_set(folder, found):
-        with naming(folder):
-            return _read_stored(read_parquet_set(folder, files), asked, folder, files)
+
+    folder: Path
+    paths: Sequence[Path]
+    kind: str
+    said: tuple[str, ...] = ()
+    labels: Path | None = None
+    part: slice | None = None
+
+
+def parquet_set_in(folder: Path) -> list[Path]:
+    """Return the files that are one table in a folder; none where each has series of its own."""
+    return files_of_parquet_set(folder, _files_below(folder))
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def files_in(folder: Path, asked: Asked) -> FolderFiles:
+    """Find all files of series under a folder.
+
+    Hidden files, READMEs and the like are left out; a file named ``labels`` holds the labels of
+    the others.
+
+    Raises:
+        SeriesError: there is none.
+    """
+    found = _files_below(folder)
     names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
     names = [
         n
@@ -192,17 +226,41 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
             f"{', '.join(SUFFIXES)}: check the path"
         )
     kind, paths, said = files_of_one_kind([folder / name for name in names], asked.form)
-    series, sizes, paths = _read_all(folder, paths, kind, _inside(asked), said)
-    names = [path.relative_to(folder) for path in paths]
+    labels = folder / of_labels[0] if of_labels and of_labels[0] not in names else None
+    return FolderFiles(folder, paths, kind, said, labels)
+
+
+def read_folder(files: FolderFiles, asked: Asked, *, labelled: bool = False) -> SeriesSet:
+    """Read all files of a folder, or a part of them.
+
+    Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
+    one of several.
+    """
+    folder, part = files.folder, files.part or slice(None)
+    chosen = list(files.paths[part])
+    series, sizes, paths = _read_all(folder, chosen, files.kind, _inside(asked), files.said)
     free = series.labels is None and asked.label not in ("folder", "name", "none")
-    if free and not labelled and of_labels and of_labels[0] not in names:
-        path = folder / of_labels[0]
+    if free and not labelled and files.labels:
         try:
-            return join_labels(series, read_labels(path, asked), str(path))
+            return join_labels(series, read_labels(files.labels, asked), str(files.labels))
         except SeriesError as error:
             left = f"labels beside the series are left out: {error}"
             series = replace(series, notes=(*series.notes, left))
+    every = paths if files.part is None else files.paths
+    names = Names(
+        [path.relative_to(folder) for path in every],
+        part,
+        len(series) if files.part is None else len(every),
+    )
     return _add_names(_add_folders(series, sizes, names, asked), sizes, names, asked)
+
+
+class Names(NamedTuple):
+    """Names of all files of a set, which of them were read, and about how many series all hold."""
+
+    every: Sequence[Path]
+    part: slice
+    series: int
 
 
 def _read_all(
@@ -229,10 +287,9 @@ def _read_all(
     return replace(series, notes=(*series.notes, *said)), sizes, paths
 
 
-def _add_names(
-    series: SeriesSet, sizes: Sequence[int], paths: Sequence[Path], asked: Asked
-) -> SeriesSet:
+def _add_names(series: SeriesSet, sizes: Sequence[int], names: Names, asked: Asked) -> SeriesSet:
     """Take the names of files, less their last number, for labels where that is asked for."""
+    paths = names.every
     stems = [path.name.split(".")[0] for path in paths]
     words = [_LAST_NUMBER.sub("", stem) for stem in stems]
     counts = Counter(words)
@@ -250,21 +307,19 @@ def _add_names(
             f"{option('labels')}"
         )
     note = f"labels are the names of files before their last number: {shown}"
-    labels = np.repeat(words, sizes)
+    labels = np.repeat(words[names.part], sizes)
     return replace(series, labels=labels, notes=(*series.notes, note))
 
 
-def _add_folders(
-    series: SeriesSet, sizes: Sequence[int], names: Sequence[Path], asked: Asked
-) -> SeriesSet:
+def _add_folders(series: SeriesSet, sizes: Sequence[int], names: Names, asked: Asked) -> SeriesSet:
     """Take the names of sub-folders for classes, or for groups; which of both is said."""
-    kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
-    column = np.repeat(kinds, sizes)
-    several = "" not in kinds and 1 < len(set(kinds)) < len(series)
+    kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names.every]
+    column = np.repeat(kinds[names.part], sizes)
+    several = "" not in kinds and 1 < len(set(kinds)) < names.series
     if asked.label == "folder" or asked.group == "folder":
         if not several:
             raise (LabelsError if asked.label == "folder" else SeriesError)(
-                f"got sub-folders {sorted(set(kinds))} for {len(series)} series, wanted at least "
+                f"got sub-folders {sorted(set(kinds))} for {names.series} series, wanted at least "
                 "two, every file in one, and fewer than series"
             )
         role = "labels" if asked.label == "folder" else "groups"

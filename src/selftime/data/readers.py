@@ -20,7 +20,7 @@ from selftime.data.labels import LabelTable, join_labels, label_mapping, label_t
 from selftime.data.media import part_of_arrays, part_of_table, part_of_texts, series_of_parts
 from selftime.data.memory import is_mapped
 from selftime.data.parts import Portion, join_parts, name_part
-from selftime.data.paths import read_labels, read_path, read_paths
+from selftime.data.paths import FolderFiles, read_folder, read_labels, read_path, read_paths
 from selftime.data.places import is_url
 from selftime.data.recordings import cut_recordings
 from selftime.data.remote import without_secrets
@@ -160,9 +160,8 @@ def kind_for(x: Any, kind: Signal) -> Signal | None:
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
         return select_as_asked(source, asked)
-    if isinstance(source, str | os.PathLike):
-        found = read_path(source, asked, labelled=labels is not None)
-        return replace(found, source=without_secrets(source))
+    if isinstance(source, str | os.PathLike | FolderFiles):
+        return _of_files(source, asked, labelled=labels is not None)
     if asked.form.name not in (None, "series") and not _are_paths(source, asked.form):
         return _of_media(source, str(asked.form.name), asked)
     if isinstance(source, Mapping):
@@ -175,6 +174,14 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
         return _of_parts(source, None, asked)
     return _of_array(source, asked)
+
+
+def _of_files(
+    source: str | os.PathLike[str] | FolderFiles, asked: Asked, *, labelled: bool
+) -> SeriesSet:
+    if isinstance(source, FolderFiles):
+        return read_folder(source, asked, labelled=labelled)
+    return replace(read_path(source, asked, labelled=labelled), source=without_secrets(source))
 
 
 def _notes_of(series: SeriesSet, form: Form) -> tuple[str, ...]:
