@@ -218,3 +218,14 @@ def test_a_parquet_that_is_cut_or_damaged_is_named(tmp_path, rng, where):
         with pytest.raises(SeriesError, match=r"a.parquet: is not a whole parquet file"):
             st.pack(path, tmp_path / "store")
         assert not (tmp_path / "store").exists()
+
+
+def test_names_that_look_like_numbers_are_read_as_they_were_written(tmp_path):
+    """2024.10 is no 2024.1: texts of a column that is said to be the id are read after all."""
+    rows = [f"{r},{r % 7}.5,2024.{(1, 10)[r % 2]}" for r in range(400)]
+    (tmp_path / "a.csv").write_text("\n".join(["time,value,code", *rows]) + "\n")
+    whole = st.read(tmp_path / "a.csv", id="code")
+    st.pack(tmp_path / "a.csv", tmp_path / "store", reading={"id": "code"})
+    found = st.read(tmp_path / "store")
+    assert found.ids.tolist() == whole.ids.tolist() == ["2024.1", "2024.10"]
+    assert np.array_equal(found.steps, whole.steps)

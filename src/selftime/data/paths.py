@@ -5,7 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selftime.data.arrays import LabelsError, SeriesError
+from selftime.data.arrays import LabelsError, SeriesError, TextsWanted
 from selftime.data.buckets import series_in_buckets
 from selftime.data.channels import select_as_asked
 from selftime.data.columns import Table
@@ -116,12 +116,7 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
         return _read_copy(str(source), asked, labelled=labelled)
     path = place_of(source)
     if os.path.isdir(path):
-        if is_store(path):
-            return select_as_asked(read_store(path), asked)
-        if files := parquet_set_in(path):
-            with naming(path):
-                return _read_stored(read_parquet_set(path, files), asked, path, files)
-        return read_folder(files_in(path, asked), asked, labelled=labelled)
+        return _read_directory(path, asked, labelled=labelled)
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
         kind, said = kind_of_files([path], asked.form)
@@ -136,6 +131,16 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
             f"{path}: no such file or folder, wanted one to read: check the path{texts}"
         )
     return read_paths(found, asked)
+
+
+def _read_directory(path: Path, asked: Asked, *, labelled: bool) -> SeriesSet:
+    """Read a store, a data set that is one table, or files of series."""
+    if is_store(path):
+        return select_as_asked(read_store(path), asked)
+    if files := parquet_set_in(path):
+        with naming(path):
+            return _read_stored(read_parquet_set(path, files), asked, path, files)
+    return read_folder(files_in(path, asked), asked, labelled=labelled)
 
 
 def _read_copy(url: str, asked: Asked, *, labelled: bool) -> SeriesSet:
@@ -361,9 +366,9 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
 
 
 def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
-    """Read a large file; None where that fails, since readers of whole files say where."""
+    """Read a large file; None where readers of whole files say what is wrong, or need its texts."""
     large = read_large(path)
-    with suppress(SeriesError) if large is None or not _is_streamed([path]) else nullcontext():
+    with suppress(TextsWanted if _is_streamed([path]) else SeriesError):
         return None if large is None else _read_stored(large, asked, path, [path])
     return None
 
@@ -391,7 +396,5 @@ def _read_bytes(path: Path) -> SeriesSet | Table:
 
 def _has_kind(path: Path) -> bool:
     """Return whether a file holds series whose kind it says itself."""
-    if suffix_of(path) != ".npz":
-        return False
     with naming(path):
-        return "kind" in read_arrays(read_bytes(path), ".npz")
+        return suffix_of(path) == ".npz" and "kind" in read_arrays(read_bytes(path), ".npz")

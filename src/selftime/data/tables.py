@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float64, Int32, Int64
 
-from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.arrays import SeriesError, TextsWanted, trim_rows
 from selftime.data.cells import (
     array_of,
     codes_of,
@@ -99,7 +99,7 @@ def _check_kept(cells: Any, schema: Schema) -> None:
     """Check that columns of a text file that came without their texts need none.
 
     Raises:
-        SeriesError: numbers or times are to be names, or could be months such as 2024.10.
+        TextsWanted: numbers or times are to be names, or could be months such as 2024.10.
     """
     for column in schema.columns:
         kind = cells.schema.field(column.name).type
@@ -111,7 +111,7 @@ def _check_kept(cells: Any, schema: Schema) -> None:
         else:
             fits = True
         if not fits:
-            raise SeriesError(f"column {column.name!r} holds names, wanted their texts")
+            raise TextsWanted(f"column {column.name!r} holds names, wanted their texts")
 
 
 def _are_plain(cells: Any) -> bool:

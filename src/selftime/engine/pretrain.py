@@ -27,13 +27,13 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import ENCODER_NAMES
 from selftime.encoders.wrappers.layered import Layered
-from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
+from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength, embed_in_parts
 from selftime.engine.choices import Goal, Start, resolve
 from selftime.engine.clusters import Engine, cluster_of, learn_together
 from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
-from selftime.engine.solve import fit_closed_form, generator, sample_of
+from selftime.engine.solve import fit_closed_form, generator, sample_for, sample_of
 from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint
 from selftime.engine.training.config import (
@@ -348,12 +348,12 @@ def with_standard_vectors(
     Trained features share a large mean and differ in size by orders of magnitude; a probe with
     few labels would see little else. Of more than ``dim`` features the principal axes are kept.
     """
-    sample = scale.apply(batch_of(series, sample_of(len(series), seed)))
+    sample = scale.apply(batch_of(series, sample_for(series, seed)))
     ready = Standardised(encoder=encoder)
     ready.prepare(sample, generator(seed, 0))
     if dim is None or dim >= ready.dim:
         return UnitLength(encoder=ready)
-    axes = leading_axes(ready.embed(sample), dim)
+    axes = leading_axes(embed_in_parts(ready, sample), dim)
     narrow = ready if axes is None else Projected.of(ready, torch.zeros(ready.dim), axes)
     return UnitLength(encoder=narrow)
 
