@@ -69,4 +69,4 @@ def names_in(path: str | None) -> dict[str, str] | None:
         rows = [row for row in csv.reader(file) if row]
     if not rows or any(len(row) != 2 for row in rows):
         raise ValueError(f"{path}: wanted two columns, cluster or id and name, under a head")
-    return dict(rows[1:])  # type: ignore[arg-type]
+    return dict(rows[1:])

@@ -93,7 +93,9 @@ def _draw_recording(axes: Axes, found: States, name: str) -> None:
     for row in rows.tolist():
         span = slice(series.offsets[row], series.offsets[row + 1])
         steps = series.starts[row] + np.arange(series.lengths[row])
-        places.append(steps if series.times is None else series.stamps.wall_clock(series.times[span]))
+        places.append(
+            steps if series.times is None else series.stamps.wall_clock(series.times[span])
+        )
         values.append(series.series(row)[0])
     x, y = np.concatenate(places), np.concatenate(values)
     x, first = np.unique(x, return_index=True)

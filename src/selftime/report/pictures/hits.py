@@ -35,9 +35,9 @@ def hits_picture(found: Hits) -> Figure:
                 row += 1
             for n, hit in enumerate(group.tolist()):
                 axes = figure.add_subplot(grid[row + n // _ACROSS, n % _ACROSS])
-                title = f"{found.ranks[hit]}. {entry_in_words(found.series, hit)}"
+                title = f"{found.ranks[hit]}. {entry_in_words(found.series, int(found.rows[hit]))}"
                 title += f"  {found.similarities[hit]:.2f}"
-                _draw(axes, found.series, hit, title, ranges, SOFT)
+                _draw(axes, found.series, int(found.rows[hit]), title, ranges, SOFT)
             row += -(-len(group) // _ACROSS)
         more = len(np.unique(found.queries)) - len(queries)
         words = "nearest first, with the cosine of their vectors; all to one scale"

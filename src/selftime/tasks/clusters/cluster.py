@@ -109,7 +109,7 @@ class Clusters(Tabular):
         }
 
 
-def cluster(
+def cluster(  # noqa: PLR0913 - the front door
     model: Any,
     x: Any,
     k: int | None = None,
@@ -145,8 +145,6 @@ def cluster(
     Raises:
         SeriesError: bad input, or more clusters than series.
     """
-    if method not in ("kmeans", "hdbscan"):
-        raise SeriesError(f"got {option('method', method)}, wanted kmeans or hdbscan")
     series, units = units_of(model, x, progress)
     if k is not None and (method == "hdbscan" or not 1 <= k <= len(series)):
         wanted = "none with hdbscan" if method == "hdbscan" else f"1 to {len(series)}"

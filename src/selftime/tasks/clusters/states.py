@@ -103,12 +103,12 @@ class States(Tabular):
         return facts | {"penalty": self.penalty} | self.clusters.to_dict()
 
 
-def states(
+def states(  # noqa: PLR0913 - the front door
     model: Any,
     x: Any,
     k: int | None = None,
     *,
-    penalty: float = PENALTY,
+    penalty: float | int = PENALTY,
     names: Mapping[Any, str] | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
@@ -148,14 +148,15 @@ def states(
         raise SeriesError(f"got whole series, wanted windows of recordings: {option('windows')}")
     if not penalty >= 0:
         raise SeriesError(f"got {option('penalty', penalty)}, wanted 0 or more")
-    order = np.lexsort((series.starts, np.unique(series.recordings, return_inverse=True)[1]))
+    owners = np.unique(series.recordings, return_inverse=True)[1]
+    order = np.lexsort((series.starts, owners))
+    owners = owners[order]
     if (np.diff(order) != 1).any():
         series, units = series[order], units[order]
     found = cluster(units, series, k, names=names, seed=seed)
     centres = np.stack([units[found.clusters == c].mean(axis=0) for c in range(len(found))])
     costs = distances_to(units, centres).astype(np.float64) ** 2
     scale = float(np.median(costs.min(axis=1)))
-    _, owners = np.unique(series.recordings, return_inverse=True)
     heads = np.append(True, np.diff(owners) != 0)
     ends = np.append(np.flatnonzero(heads), len(heads))
     path = np.concatenate(
@@ -166,7 +167,7 @@ def states(
         clusters=replace(found, series=series),
         states=path,
         begins=begins,
-        penalty=penalty * scale,
+        penalty=float(penalty * scale),
     )
 
 

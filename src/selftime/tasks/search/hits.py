@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
+from selftime.data.arrays import spans
 from selftime.data.clock import iso_text
 from selftime.data.frames import Tabular, join_columns
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.arrays import spans
 
 WHERE = ("id", "label", "start", "end")
 """What entries can be asked for by."""
@@ -22,7 +22,8 @@ class Hits(Tabular):
     """Entries of an index that are nearest to each query, nearest first: M of them in all.
 
     Attributes:
-        series: (M) the entries.
+        series: the entries that were hit, each once.
+        rows: (M,) the entry of each hit among them.
         similarities: (M,) cosines of their vectors and the query's, 1 for the same.
         queries: (M,) the query of each, a row of ``asked``.
         ranks: (M,) 1 for the nearest of its query.
@@ -31,6 +32,7 @@ class Hits(Tabular):
     """
 
     series: SeriesSet
+    rows: Int64[np.ndarray, "M"]
     similarities: Float32[np.ndarray, "M"]
     queries: Int64[np.ndarray, "M"]
     ranks: Int64[np.ndarray, "M"]
@@ -45,7 +47,11 @@ class Hits(Tabular):
         asked = {"query": np.array(self.names)[self.queries], "rank": self.ranks}
         near = {"similarity": self.similarities, "distance": 1 - self.similarities}
         labels = {} if self.series.labels is None else {"label": self.series.labels}
-        return join_columns(asked, self.series.keys(), near, labels)
+        keys, label = (
+            {name: column.take(self.rows) for name, column in part.items()}
+            for part in (self.series.keys(), labels)
+        )
+        return join_columns(asked, keys, near, label)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, a record per hit; times as text."""
@@ -132,7 +138,7 @@ class Places:
         apart: window lengths that lie between the beginnings of two hits of a recording.
     """
 
-    def __init__(self, series: SeriesSet, apart: float) -> None:
+    def __init__(self, series: SeriesSet, apart: float | int) -> None:
         self.recordings, self.apart = recordings_of(series), apart
         self.starts = np.zeros(len(series)) if series.starts is None else series.starts
         self.lengths = series.lengths
