@@ -133,6 +133,7 @@ def windows(args: argparse.Namespace) -> dict[str, Any]:
             np.save(path, unit_vectors(made).astype(np.float16))
             mapped = np.load(path, mmap_mode="c")
             queries = unit_vectors(rng.normal(size=(20, dim)).astype(np.float32))
+            ask = partial(nearest, mapped, m=K)
             seconds_of(queries[:2], ask)
             processor = time.process_time()
             wall, _ = seconds_of(queries, ask)

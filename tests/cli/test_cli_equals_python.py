@@ -329,8 +329,19 @@ def test_pick(world, tmp_path):
 
 
 def test_index(world, recording):
+    pytest.importorskip("usearch")
     for name, how in (("cli", ()), ("more", ("--approximate",))):
-        words = ("index", recording, "--model", world / "cli", *how, "--windows", 40, "--stride", 10)
+        words = (
+            "index",
+            recording,
+            "--model",
+            world / "cli",
+            *how,
+            "--windows",
+            40,
+            "--stride",
+            10,
+        )
         said = say(*words, "--out", world / f"index-{name}")
         assert said["entries"] == 57 and said["approximate"] == bool(how)
     train = world / "train.npz"

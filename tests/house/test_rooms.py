@@ -63,14 +63,14 @@ def places(pattern: str) -> set[str]:
 
 
 def test_the_house_stays_small():
-    assert len(FILES) <= 320
-    assert lines_in(FILES) <= 49_000
+    assert len(FILES) <= 340
+    assert lines_in(FILES) <= 52_000
 
 
 def test_one_file_a_command():
     cli = {path.stem for path in (SOURCE / "cli").glob("*.py")}
     assert cli == {*COMMANDS, *SHARED}
-    assert lines_in((SOURCE / "cli").glob("*.py")) < 2100
+    assert lines_in((SOURCE / "cli").glob("*.py")) < 2500
 
 
 def test_commands_speak_the_public_door_and_the_report_alone():

@@ -34,7 +34,7 @@ def test_groups_that_are_there_are_found_and_counted(method):
     counts = np.bincount(found.clusters[inside])
     assert (np.diff(counts) <= 0).all()
     assert np.isnan(found.distances[~inside]).all() and (found.sure[~inside] == 0).all()
-    assert ((0 <= found.sure) & (found.sure <= 1)).all()
+    assert ((found.sure >= 0) & (found.sure <= 1)).all()
     for c, row in enumerate(found.medoids):
         rows = np.flatnonzero(found.clusters == c)
         assert row == rows[found.distances[rows].argmin()]

@@ -1,4 +1,4 @@
-"""The index: hits of series, spans and vectors; filters, hits apart, and folders that stay whole."""
+"""The index: hits of series, spans and vectors; filters, hits apart; folders stay whole."""
 
 import json
 import threading
@@ -52,7 +52,9 @@ def test_hits_are_those_of_plain_cosines(index, model):
         cosines = vectors @ vectors[row]
         own = found.queries == q
         assert found.ranks[own].tolist() == [1, 2, 3, 4]
-        np.testing.assert_array_equal(found.series.ids[found.rows[own]], X.ids[np.argsort(-cosines)[:4]])
+        np.testing.assert_array_equal(
+            found.series.ids[found.rows[own]], X.ids[np.argsort(-cosines)[:4]]
+        )
         near = np.sort(cosines)[::-1][:4]
         np.testing.assert_allclose(found.similarities[own], near, atol=2e-3)  # 16 bits
     table = found.to_polars()
@@ -84,7 +86,7 @@ def test_hits_of_a_recording_lie_apart(windows):
         starts = np.sort(np.append(starts, 100))
         assert len(starts) > 5 and np.diff(starts).min() >= 30 * apart
     near = windows.search(id="m@100", k=8, apart=0).series.starts
-    assert np.diff(np.sort(near)).min() == 5 and 100 not in near
+    assert np.diff(np.sort(near)).min() < 30 and 100 not in near
 
 
 def test_a_span_is_found_where_it_was_cut(windows):
@@ -136,6 +138,8 @@ def test_all_windows_of_a_recording_go_at_once(model):
 
 @pytest.mark.parametrize("approximate", [False, True])
 def test_what_is_saved_is_opened_again(model, tmp_path, approximate):
+    if approximate:
+        pytest.importorskip("usearch")
     index = st.SeriesIndex(model, approximate=approximate).add(X)
     index.save(tmp_path / "i")
     with pytest.raises(FileExistsError, match="overwrite=True"):

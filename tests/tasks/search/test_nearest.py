@@ -18,7 +18,7 @@ def units(n: int, dim: int) -> np.ndarray:
 
 @pytest.mark.parametrize("m", [1, 7, 50])
 def test_the_nearest_are_those_of_a_plain_sort(monkeypatch, m):
-    monkeypatch.setattr(room, "BLOCK", 8)
+    monkeypatch.setattr(room, "_BLOCK", 8)
     monkeypatch.setattr(room, "_QUERIES", 2)
     vectors, queries = units(50, 6).astype(np.float16), units(5, 6)
     found = nearest(vectors, queries, m)
@@ -42,7 +42,8 @@ def test_vectors_in_a_file_give_the_same_bits(tmp_path):
 
 
 def test_a_graph_finds_nearly_all_and_is_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "SHARD", 256)
+    pytest.importorskip("usearch")
+    monkeypatch.setattr(room, "_SHARD", 256)
     vectors, queries = units(600, 8).astype(np.float16), units(40, 8)
     graph = Graph.of(vectors[:100])
     graph.add(vectors[100:400], 100)
@@ -58,6 +59,7 @@ def test_a_graph_finds_nearly_all_and_is_read_again(tmp_path, monkeypatch):
 
 
 def test_a_graph_that_is_damaged_or_of_other_vectors_says_so(tmp_path):
+    pytest.importorskip("usearch")
     Graph.of(units(20, 4).astype(np.float16)).save(tmp_path / "graph")
     for dim, count in ((8, 20), (4, 21)):
         with pytest.raises(ValueError, match="links 20 vectors"):

@@ -13,7 +13,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
 from selftime.engine.model import Model, model_at
 from selftime.progress import Progress
-from selftime.tasks.clusters.groups import Method, Tried, distances_to, group
+from selftime.tasks.clusters.groups import Grouping, Tried, distances_to, group
 from selftime.tasks.probing.reference_bank import unit_vectors
 
 
@@ -114,7 +114,7 @@ def cluster(  # noqa: PLR0913 - the front door
     x: Any,
     k: int | None = None,
     *,
-    method: Method = "kmeans",
+    method: Grouping = "kmeans",
     names: Mapping[Any, str] | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,

@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32, Int64
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-Method = Literal["kmeans", "hdbscan"]
+Grouping = Literal["kmeans", "hdbscan"]
 MOST = 12
 """Clusters that are tried where their number is not given."""
 _SEEN = 1000
@@ -52,7 +52,7 @@ class Groups(NamedTuple):
     tried: tuple[Tried, ...]
 
 
-def group(units: Float32[np.ndarray, "N D"], k: int | None, method: Method, seed: int) -> Groups:
+def group(units: Float32[np.ndarray, "N D"], k: int | None, method: Grouping, seed: int) -> Groups:
     """Group vectors of length 1; see :func:`selftime.cluster`."""
     if method == "hdbscan":
         return _by_density(units)

@@ -19,7 +19,7 @@ PENALTY = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class States(Tabular):
+class StateSpans(Tabular):
     """States of recordings that were cut into N windows, M spans in all.
 
     Attributes:
@@ -112,7 +112,7 @@ def states(  # noqa: PLR0913 - the front door
     names: Mapping[Any, str] | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
-) -> States:
+) -> StateSpans:
     """Cut recordings into states that last, such as idle, climbing and cruising.
 
     Windows are clustered (:func:`selftime.cluster`), and every recording gets the sequence of
@@ -163,7 +163,7 @@ def states(  # noqa: PLR0913 - the front door
         [smooth_path(costs[a:b], penalty * scale) for a, b in zip(ends, ends[1:], strict=False)]
     )
     begins = heads | np.append(True, path[1:] != path[:-1])
-    return States(
+    return StateSpans(
         clusters=replace(found, series=series),
         states=path,
         begins=begins,

@@ -86,7 +86,7 @@ def _checksum(vectors: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(ends).view(np.uint8).data):08x}"
 
 
-def read_index(path: str | os.PathLike[str]) -> Stored:
+def open_generation(path: str | os.PathLike[str]) -> Stored:
     """Open the generation that the pointer names, or the next where that was replaced meanwhile.
 
     Raises:

@@ -18,7 +18,7 @@ WHERE = ("id", "label", "start", "end")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Hits(Tabular):
+class SearchHits(Tabular):
     """Entries of an index that are nearest to each query, nearest first: M of them in all.
 
     Attributes:
@@ -64,7 +64,7 @@ class Hits(Tabular):
         return {"hits": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
-def recordings_of(series: SeriesSet) -> np.ndarray:
+def owners_of(series: SeriesSet) -> np.ndarray:
     """Return the recording that each entry is a window of, or its own id."""
     return series.ids if series.recordings is None else series.recordings
 
@@ -79,13 +79,13 @@ def rows_where(series: SeriesSet, where: Mapping[str, Any]) -> Bool[np.ndarray, 
         raise SeriesError(f"got where={{{name!r}: …}}, wanted some of {', '.join(WHERE)}")
     keep = np.ones(len(series), bool)
     if where.get("id") is not None:
-        names = recordings_of(series), series.ids
+        names = owners_of(series), series.ids
         keep &= np.logical_or(*(_among(own, where["id"]) for own in names))
     if where.get("label") is not None:
         if series.labels is None:
             raise SeriesError("the entries have no labels to be found by: add labelled series")
         keep &= _among(np.array([*map(_text, series.labels)]), where["label"])
-    first, last = bounds_of(series)
+    first, last = ends_of(series)
     if where.get("start") is not None:
         keep &= first >= like(first, where["start"])
     if where.get("end") is not None:
@@ -107,7 +107,7 @@ def _among(names: np.ndarray, wanted: str | Collection[Any]) -> Bool[np.ndarray,
     return np.isin(texts, [str(name) for name in wanted])
 
 
-def bounds_of(series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
+def ends_of(series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
     """Return first and last time of each entry as the clock on the wall shows them, or steps."""
     if series.times is not None:
         ends = series.offsets[:-1], series.offsets[1:] - 1
@@ -130,7 +130,7 @@ def like(bounds: np.ndarray, value: Any) -> Any:
         raise SeriesError(f"got {value!r}, wanted {wanted}, as the entries have them") from None
 
 
-class Places:
+class Spacing:
     """Places of entries in their recordings, so that no hit lies on another.
 
     Args:
@@ -139,7 +139,7 @@ class Places:
     """
 
     def __init__(self, series: SeriesSet, apart: float | int) -> None:
-        self.recordings, self.apart = recordings_of(series), apart
+        self.recordings, self.apart = owners_of(series), apart
         self.starts = np.zeros(len(series)) if series.starts is None else series.starts
         self.lengths = series.lengths
         self.are_windows = series.starts is not None and apart > 0

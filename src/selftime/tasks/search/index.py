@@ -17,8 +17,8 @@ from selftime.engine.embeddings import Embeddings
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.progress import Progress
 from selftime.tasks.probing.reference_bank import unit_vectors
-from selftime.tasks.search.generations import Stored, read_index, write_index
-from selftime.tasks.search.hits import Hits, Places, cut, recordings_of, rows_where
+from selftime.tasks.search.generations import Stored, open_generation, write_index
+from selftime.tasks.search.hits import SearchHits, Spacing, cut, owners_of, rows_where
 from selftime.tasks.search.nearest import Graph, Nearest, nearest
 
 _MORE = 4
@@ -116,7 +116,7 @@ class SeriesIndex(Tabular):
         """
         series = self._entries()
         wanted = [ids] if isinstance(ids, str) else [*ids]
-        texts = [own.astype(str) for own in (recordings_of(series), series.ids)]
+        texts = [own.astype(str) for own in (owners_of(series), series.ids)]
         for id in wanted:
             if not any((own == str(id)).any() for own in texts):
                 raise SeriesError(f"no entry of the index is called '{id}': check its id")
@@ -138,7 +138,7 @@ class SeriesIndex(Tabular):
         where: Mapping[str, Any] | None = None,
         apart: float | int = 1.0,
         exact: bool = False,
-    ) -> Hits:
+    ) -> SearchHits:
         """Return the ``k`` entries most like each query.
 
         Args:
@@ -146,8 +146,8 @@ class SeriesIndex(Tabular):
                 returns them. Or none, and an ``id``.
             k: hits of each query; fewer where no more pass.
             id: an entry, or all windows of a recording, as queries. They are no hits themselves.
-            start: with ``x`` where the span of it begins that is looked for, with ``id`` before which
-                none of its windows begins; a time as the clock on the wall shows it, else a step.
+            start: with ``x`` where the span of it begins that is looked for, with ``id`` before
+                which none of its windows begins; a time of the clock on the wall, else a step.
             end: with ``x`` where that span ends, with ``id`` after which none of its windows ends.
             where: entries that may be hits: ``id`` and ``label`` are patterns such as "pump*" or
                 collections, ``start`` and ``end`` bound their time. Every entry that passes is
@@ -166,7 +166,7 @@ class SeriesIndex(Tabular):
         rows = np.flatnonzero(rows_where(series, where)) if where else None
         if rows is not None and not len(rows):
             raise SeriesError(f"no entry passes where={dict(where or {})}: ask for less")
-        places = Places(series, apart)
+        places = Spacing(series, apart)
         found = [
             self._hits_of(query[None], k, places, rows, taken, exact)
             for query, taken in zip(queries, own, strict=True)
@@ -178,7 +178,7 @@ class SeriesIndex(Tabular):
             raise SeriesError("no entry is left to be a hit: ask for less, or add series")
         counts = [part.rows.shape[1] for part in found]
         names = [f"vector {i}" for i in range(len(queries))] if asked is None else asked.ids
-        return Hits(
+        return SearchHits(
             series=series[unique],
             rows=hits,
             similarities=np.concatenate([part.similarities[0] for part in found]),
@@ -202,7 +202,11 @@ class SeriesIndex(Tabular):
             rows = np.flatnonzero(rows_where(series, asked))
             if not len(rows):
                 raise SeriesError(f"no entry of the index is called '{id}' within that time")
-            return series[rows], self.vectors[rows].astype(np.float32), [[row] for row in rows.tolist()]
+            return (
+                series[rows],
+                self.vectors[rows].astype(np.float32),
+                [[row] for row in rows.tolist()],
+            )
         if isinstance(x, Embeddings):
             vectors, given = x.vectors, x.series
         else:
@@ -216,7 +220,7 @@ class SeriesIndex(Tabular):
         self,
         query: Float32[np.ndarray, "1 D"],
         k: int,
-        places: Places,
+        places: Spacing,
         rows: np.ndarray | None,
         taken: list[int],
         exact: bool,
@@ -261,7 +265,7 @@ class SeriesIndex(Tabular):
         Raises:
             ModelError: no index, or a damaged one.
         """
-        stored = read_index(path)
+        stored = open_generation(path)
         found = cls(stored.model, approximate=stored.graph is not None)
         found.series, found.vectors, found.graph = stored.series, stored.vectors, stored.graph
         return found

@@ -11,14 +11,14 @@ from jaxtyping import Float16, Float32, Int64
 
 from selftime.data.memory import release
 
-BLOCK = 512
+_BLOCK = 512
 """Vectors that are brought to 32 bits at a time: 2 MB at 1,024 numbers, which a cache holds."""
 _QUERIES = 64
 """Queries that are answered at once, each with a cosine for every vector."""
 CONNECTIONS, BREADTH_OF_ADDING, BREADTH = 16, 64, 128
 """Of the graph: edges of a vector, and candidates while one is added and while one is looked for:
 recall .95 and more on a million clustered vectors (benchmarks/results/search.json)."""
-SHARD = 1 << 17
+_SHARD = 1 << 17
 """Vectors of a graph: one of 500,000 found .90 where one of 250,000 found .96 of ten neighbours."""
 
 
@@ -63,8 +63,8 @@ def cosines_of(
     """
     asked, wide = torch.from_numpy(np.ascontiguousarray(queries)), torch.empty(0)
     out = torch.empty(len(queries), len(vectors))
-    for i in range(0, len(vectors), BLOCK):
-        rows = vectors[i : i + BLOCK]
+    for i in range(0, len(vectors), _BLOCK):
+        rows = vectors[i : i + _BLOCK]
         block = torch.from_numpy(rows if rows.flags.writeable else rows.copy())
         wide = wide if wide.shape == block.shape else torch.empty(block.shape)
         wide.copy_(block)
@@ -76,7 +76,7 @@ def cosines_of(
 class Graph:
     """Hierarchical navigable small worlds of vectors (Malkov & Yashunin 2018), by usearch.
 
-    Each holds the next :data:`SHARD` vectors, and a search asks all of them: small ones are linked
+    Each holds the next :data:`_SHARD` vectors, and a search asks all of them: small ones are linked
     faster and miss fewer neighbours than a large one does.
     """
 
@@ -98,7 +98,7 @@ class Graph:
     def add(self, vectors: Float16[np.ndarray, "N D"], first: int) -> None:
         """Link more vectors, whose rows begin at ``first``."""
         while len(vectors):
-            shard, free = first // SHARD, SHARD - first % SHARD
+            shard, free = first // _SHARD, _SHARD - first % _SHARD
             if shard == len(self.shards):
                 self.shards.append(_usearch().Index(**_settings(self.dim)))
             rows = np.arange(first, first + len(vectors[:free]))
@@ -136,14 +136,14 @@ class Graph:
             ValueError: usearch is not installed, or a file holds another graph.
         """
         found = cls(dim)
-        for number in range(-(-count // SHARD)):
+        for number in range(-(-count // _SHARD)):
             path = folder / f"{number:04}.usearch"
             index = _usearch().Index(**_settings(dim))
             try:
                 index.load(os.fspath(path))
             except RuntimeError as error:
                 raise ValueError(f"{path.name} is damaged ({error})") from None
-            wanted = min(SHARD, count - number * SHARD), dim
+            wanted = min(_SHARD, count - number * _SHARD), dim
             if (len(index), index.ndim) != wanted:
                 raise ValueError(f"{path.name} links {len(index)} vectors, wanted {wanted[0]}")
             found.shards.append(index)
