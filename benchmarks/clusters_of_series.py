@@ -57,7 +57,9 @@ def warped(x: np.ndarray, k: int, seed: int, pipe: Any) -> None:
     """Clusters by aeon's DTW k-means, through a pipe."""
     kind = import_module("aeon.clustering").TimeSeriesKMeans
     how = {"distance": "dtw", "distance_params": {"window": 0.1}, "averaging_method": "mean"}
-    pipe.send(kind(k, init="random", n_init=1, max_iter=50, random_state=seed, **how).fit_predict(x))
+    pipe.send(
+        kind(k, init="random", n_init=1, max_iter=50, random_state=seed, **how).fit_predict(x)
+    )
 
 
 def warped_in_time(x: np.ndarray, k: int, patience: float) -> np.ndarray | None:
@@ -140,7 +142,9 @@ def summary(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters_of_series", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.clusters_of_series", description=__doc__
+    )
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--most", type=int, default=500, help="series of a set")
@@ -155,7 +159,9 @@ def main() -> None:
         cells = [f"{row} {sets[name][row]['ari']:.3f}" for row in ROWS if row in sets[name]]
         print(f"{name:26s}", "; ".join(cells), sets[name]["chosen"]["k"], flush=True)
         facts = {"seeds": args.seeds, "most": args.most, "patience": args.patience}
-        write(args.out, facts | {"load": os.getloadavg()[0], "summary": summary(sets), "sets": sets})
+        write(
+            args.out, facts | {"load": os.getloadavg()[0], "summary": summary(sets), "sets": sets}
+        )
     print(json.dumps(summary(sets), indent=1))
 
 

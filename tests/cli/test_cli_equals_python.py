@@ -331,6 +331,73 @@ def test_pick(world, tmp_path):
     np.testing.assert_array_equal(found, made.model.embed(test))
 
 
+def test_index(world, recording):
+    pytest.importorskip("usearch")
+    for name, how in (("cli", ()), ("more", ("--approximate",))):
+        words = (
+            "index",
+            recording,
+            "--model",
+            world / "cli",
+            *how,
+            "--windows",
+            40,
+            "--stride",
+            10,
+        )
+        said = say(*words, "--out", world / f"index-{name}")
+        assert said["entries"] == 57 and said["approximate"] == bool(how)
+    train = world / "train.npz"
+    say("index", train, "--model", world / "cli", "--out", world / "index")
+    id = str(st.read(train).ids[0])
+    st.write(st.read(train)[:1], world / "one.npz")
+    found = st.load(world / "index").remove([id]).add(world / "one.npz")
+    say("index", world / "one.npz", "--add", "--remove", id, "--out", world / "index")
+    assert found.to_columns()["unique_id"].tolist() == st.load(world / "index").series.ids.tolist()
+
+
+def test_search(world, tmp_path):
+    model = st.load(world / "python")
+    st.SeriesIndex(model).add(world / "train.npz").save(tmp_path / "i")
+    index, query = st.load(tmp_path / "i"), str(world / "test.npz")
+    how = ("-k", 3, "--only-label", "calm", "--out", tmp_path / "hits.csv")
+    said = say("search", tmp_path / "i", query, *how, "--picture", tmp_path / "hits.png")
+    wanted = index.search(query, k=3, where={"label": "calm"})
+    assert said["hits"] == plain(wanted.to_dict())["hits"]
+    with (tmp_path / "hits.csv").open(encoding="utf8") as file:
+        assert len([*csv.DictReader(file)]) == len(wanted)
+    assert (tmp_path / "hits.png").stat().st_size > 10_000
+    id = str(st.read(query).ids[1])
+    one = say("search", tmp_path / "i", f"{query}#{id}", "-k", 2)["hits"]
+    assert one == plain(index.search(st.read(query)[[1]], k=2).to_dict())["hits"]
+    own = say("search", tmp_path / "i", f"#{index.series.ids[2]}", "-k", 2)["hits"]
+    assert own == plain(index.search(id=str(index.series.ids[2]), k=2).to_dict())["hits"]
+
+
+def test_cluster(world, tmp_path):
+    data, names = str(world / "train.npz"), tmp_path / "names.csv"
+    names.write_text("cluster,name\n0,much\n", encoding="utf8")
+    how = ("--model", world / "cli", "--names", names, "--picture", tmp_path / "c.png")
+    said = say("cluster", data, "-k", 3, "--out", tmp_path / "c.csv", *how)
+    wanted = st.cluster(world / "python", data, 3, names={0: "much"})
+    assert {n: v for n, v in said.items() if n not in ("out", "picture")} == plain(wanted.to_dict())
+    st.write_table(tmp_path / "python.csv", wanted.to_columns())
+    assert (tmp_path / "c.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()
+    assert (tmp_path / "c.png").stat().st_size > 10_000
+
+
+def test_states(world, recording, tmp_path):
+    how = ("--windows", 40, "--stride", 10, "--model", world / "cli", "-k", 2)
+    picture = ("--picture", tmp_path / "s.png", "--out", tmp_path / "s.csv")
+    said = say("states", recording, *how, *picture)
+    wanted = st.states(world / "python", st.read(recording, windows=40, stride=10), 2)
+    got = {name: value for name, value in said.items() if name not in ("out", "picture")}
+    assert got == plain(wanted.to_dict()) and said["changes"] >= 1
+    st.write_table(tmp_path / "python.csv", wanted.to_columns())
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
 def test_suggest(world):
     words = ["suggest", world / "cli", world / "train.npz", "--n", 4]
     said = say(*words, "--labelled", world / "test.npz")

@@ -42,6 +42,8 @@ DOORS = {
     "find_leaks": lambda m: st.find_leaks(m, X, X).seen,
     "pick": lambda m: last(st.pick(m, X).model),
     "suggest": lambda m: st.suggest(m, X[:8], n=2).rows,
+    "cluster": lambda m: st.cluster(m, X, 2).distances,
+    "states": lambda m: st.states(m, st.read(LONG, windows=40), 2).states,
     "advise": lambda m: len(st.advise(5_000, m).contenders),
 }
 

@@ -1,5 +1,7 @@
 """``selftime cluster``: series that look alike, in clusters with a medoid each."""
 
+import csv
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -46,7 +48,7 @@ def cluster(  # noqa: PLR0913 - the signature is the command line
 
     files.check_results(out, picture, None, force=force)
     own, read = read.beside(model)
-    found = st.cluster(own, read(data), k, method=method, names=names_in(names), seed=seed)
+    found = st.cluster(own, read(data), k, method=method, names=cluster_names(names), seed=seed)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if picture:
         save_picture(clusters_picture(found), picture)
@@ -54,19 +56,16 @@ def cluster(  # noqa: PLR0913 - the signature is the command line
     terminal.show(result, clusters_table(found), found.why, as_json=as_json, out=out)
 
 
-def names_in(path: str | None) -> dict[str, str] | None:
+def cluster_names(path: str | None) -> dict[str, str] | None:
     """Read names of clusters from a csv of two columns: cluster or id, and name.
 
     Raises:
         ValueError: a row that is no pair.
     """
-    import csv
-    from pathlib import Path
-
     if path is None:
         return None
     with Path(path).expanduser().open(encoding="utf-8-sig", newline="") as file:
         rows = [row for row in csv.reader(file) if row]
     if not rows or any(len(row) != 2 for row in rows):
         raise ValueError(f"{path}: wanted two columns, cluster or id and name, under a head")
-    return dict(rows[1:])  # type: ignore[arg-type]
+    return dict(rows[1:])

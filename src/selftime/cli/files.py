@@ -75,9 +75,7 @@ def _holds(found: Path, target: Path) -> bool:
     return not own and found.resolve() in target.resolve().parents
 
 
-def check_saved(
-    path: str, *, force: bool, option: str = "--save", of: str = "config.json"
-) -> None:
+def check_saved(path: str, *, force: bool, option: str = "--save", of: str = "config.json") -> None:
     """Before any work: what was fitted can be saved there.
 
     Raises:

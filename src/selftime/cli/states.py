@@ -6,7 +6,7 @@ import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
-from selftime.cli.cluster import NamesOption, NumberOption, names_in
+from selftime.cli.cluster import NamesOption, NumberOption, cluster_names
 
 
 @app.command()
@@ -40,7 +40,7 @@ def states(  # noqa: PLR0913 - the signature is the command line
 
     files.check_results(out, picture, None, force=force)
     own, read = read.beside(model)
-    found = st.states(own, read(data), k, penalty=penalty, names=names_in(names), seed=seed)
+    found = st.states(own, read(data), k, penalty=penalty, names=cluster_names(names), seed=seed)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if picture:
         save_picture(states_picture(found), picture)

@@ -27,7 +27,7 @@ from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_w
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration
-from selftime.tasks.search.hits import Hits
+from selftime.tasks.search.hits import SearchHits
 from selftime.tasks.selection.pick import PickResult
 from selftime.tasks.selection.suggest import Suggestions
 from selftime.tasks.transfer.choose import FEW, MANY, Advice
@@ -149,7 +149,7 @@ def suggestions_table(found: Suggestions) -> Table:
 _TextRows = Sequence[Sequence[str]]
 
 
-def hits_table(found: Hits) -> Table:
+def hits_table(found: SearchHits) -> Table:
     """List the hits of every query, nearest first."""
     hits = [
         {name: cell for name, cell in hit.items() if name != "distance"}

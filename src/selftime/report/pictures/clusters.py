@@ -18,7 +18,7 @@ from selftime.report.pictures.palette import (
 from selftime.report.pictures.signals import MOST_LINES, draw_series, is_curve, ranges_of
 from selftime.report.tables import plain_table
 from selftime.tasks.clusters.cluster import Clusters
-from selftime.tasks.clusters.states import States
+from selftime.tasks.clusters.states import StateSpans
 
 _BEHIND, _PANELS, _ACROSS, _RECORDINGS = 8, 24, 4, 6
 """Members behind a medoid; clusters and recordings that are drawn, and clusters side by side."""
@@ -64,7 +64,7 @@ def _draw(axes: Axes, series: SeriesSet, row: int, ranges: np.ndarray, colour: s
     draw_series(axes, series.series(row), series.kind, ranges, colour=colour, frames=3)
 
 
-def states_picture(found: States) -> Figure:
+def states_picture(found: StateSpans) -> Figure:
     """Draw recordings one below another: the first channel, and beneath it a bar of states."""
     series = found.series
     every = list(dict.fromkeys(np.asarray(series.recordings).tolist()))
@@ -85,7 +85,7 @@ def states_picture(found: States) -> Figure:
     return figure
 
 
-def _draw_recording(axes: Axes, found: States, name: str) -> None:
+def _draw_recording(axes: Axes, found: StateSpans, name: str) -> None:
     series = found.series
     assert series.starts is not None
     rows = np.flatnonzero(np.asarray(series.recordings) == name)
@@ -93,7 +93,9 @@ def _draw_recording(axes: Axes, found: States, name: str) -> None:
     for row in rows.tolist():
         span = slice(series.offsets[row], series.offsets[row + 1])
         steps = series.starts[row] + np.arange(series.lengths[row])
-        places.append(steps if series.times is None else series.stamps.wall_clock(series.times[span]))
+        places.append(
+            steps if series.times is None else series.stamps.wall_clock(series.times[span])
+        )
         values.append(series.series(row)[0])
     x, y = np.concatenate(places), np.concatenate(values)
     x, first = np.unique(x, return_index=True)
@@ -117,7 +119,7 @@ def _draw_recording(axes: Axes, found: States, name: str) -> None:
         show_dates(axes)
 
 
-def _plain(part: object, found: States) -> np.ndarray:
+def _plain(part: object, found: StateSpans) -> np.ndarray:
     """Return steps or times as the axis counts them."""
     series = found.series
     if series.times is None or series.times.dtype.kind != "M":
@@ -126,7 +128,7 @@ def _plain(part: object, found: States) -> np.ndarray:
     return series.stamps.wall_clock(column.astype("datetime64[ns]"))
 
 
-def _legend(figure: Figure, found: States, height: float) -> None:
+def _legend(figure: Figure, found: StateSpans, height: float) -> None:
     for c in range(min(len(found.clusters), 10)):
         share = float((found.states == c).mean())
         place = 0.02 + 0.096 * c

@@ -8,7 +8,7 @@ from selftime.data.clock import iso_text
 from selftime.data.series import SeriesSet
 from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
 from selftime.report.pictures.signals import Ranges, draw_series, ranges_of
-from selftime.tasks.search.hits import Hits
+from selftime.tasks.search.hits import SearchHits
 
 _QUERIES, _HITS, _ACROSS = 4, 20, 5
 """Queries and hits of each that are drawn, and hits side by side."""
@@ -16,7 +16,7 @@ _CELL = 1.05
 """Inches of a row."""
 
 
-def hits_picture(found: Hits) -> Figure:
+def hits_picture(found: SearchHits) -> Figure:
     """Draw the first few queries in blue, each above its hits, nearest first, all to one scale."""
     queries = np.unique(found.queries)[:_QUERIES]
     groups = [np.flatnonzero(found.queries == q)[:_HITS] for q in queries]
@@ -35,9 +35,9 @@ def hits_picture(found: Hits) -> Figure:
                 row += 1
             for n, hit in enumerate(group.tolist()):
                 axes = figure.add_subplot(grid[row + n // _ACROSS, n % _ACROSS])
-                title = f"{found.ranks[hit]}. {entry_in_words(found.series, hit)}"
+                title = f"{found.ranks[hit]}. {entry_in_words(found.series, int(found.rows[hit]))}"
                 title += f"  {found.similarities[hit]:.2f}"
-                _draw(axes, found.series, hit, title, ranges, SOFT)
+                _draw(axes, found.series, int(found.rows[hit]), title, ranges, SOFT)
             row += -(-len(group) // _ACROSS)
         more = len(np.unique(found.queries)) - len(queries)
         words = "nearest first, with the cosine of their vectors; all to one scale"
@@ -58,7 +58,7 @@ def entry_in_words(series: SeriesSet, row: int) -> str:
     return name if label is None else f"{name} ({label})"
 
 
-def _common_ranges(found: Hits) -> Ranges:
+def _common_ranges(found: SearchHits) -> Ranges:
     ranges = ranges_of(found.series)
     if found.asked is None or found.asked.n_channels != found.series.n_channels:
         return ranges

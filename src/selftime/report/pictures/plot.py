@@ -21,13 +21,13 @@ from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
 from selftime.report.pictures.predictions import prediction_picture
 from selftime.tasks.anomaly.detection import Detection, DetectionList
 from selftime.tasks.clusters.cluster import Clusters
-from selftime.tasks.clusters.states import States
+from selftime.tasks.clusters.states import StateSpans
 from selftime.tasks.comparison.compare import Comparison
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.forecasts import Forecasts
-from selftime.tasks.search.hits import Hits
+from selftime.tasks.search.hits import SearchHits
 from selftime.texts import visible
 
 _MOST_NUMBERED = 20
@@ -129,7 +129,7 @@ def _(result: Detection | DetectionList) -> Figure:
 
 
 @plot.register
-def _(result: Hits) -> Figure:
+def _(result: SearchHits) -> Figure:
     return hits_picture(result)
 
 
@@ -139,5 +139,5 @@ def _(result: Clusters) -> Figure:
 
 
 @plot.register
-def _(result: States) -> Figure:
+def _(result: StateSpans) -> Figure:
     return states_picture(result)

@@ -13,7 +13,7 @@ from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
 from selftime.engine.model import Model, model_at
 from selftime.progress import Progress
-from selftime.tasks.clusters.groups import Method, Tried, distances_to, group
+from selftime.tasks.clusters.groups import Grouping, Tried, distances_to, group
 from selftime.tasks.probing.reference_bank import unit_vectors
 
 
@@ -109,12 +109,12 @@ class Clusters(Tabular):
         }
 
 
-def cluster(
+def cluster(  # noqa: PLR0913 - the front door
     model: Any,
     x: Any,
     k: int | None = None,
     *,
-    method: Method = "kmeans",
+    method: Grouping = "kmeans",
     names: Mapping[Any, str] | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
@@ -145,8 +145,6 @@ def cluster(
     Raises:
         SeriesError: bad input, or more clusters than series.
     """
-    if method not in ("kmeans", "hdbscan"):
-        raise SeriesError(f"got {option('method', method)}, wanted kmeans or hdbscan")
     series, units = units_of(model, x, progress)
     if k is not None and (method == "hdbscan" or not 1 <= k <= len(series)):
         wanted = "none with hdbscan" if method == "hdbscan" else f"1 to {len(series)}"

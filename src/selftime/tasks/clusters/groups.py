@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32, Int64
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-Method = Literal["kmeans", "hdbscan"]
+Grouping = Literal["kmeans", "hdbscan"]
 MOST = 12
 """Clusters that are tried where their number is not given."""
 _SEEN = 1000
@@ -52,9 +52,7 @@ class Groups(NamedTuple):
     tried: tuple[Tried, ...]
 
 
-def group(
-    units: Float32[np.ndarray, "N D"], k: int | None, method: Method, seed: int
-) -> Groups:
+def group(units: Float32[np.ndarray, "N D"], k: int | None, method: Grouping, seed: int) -> Groups:
     """Group vectors of length 1; see :func:`selftime.cluster`."""
     if method == "hdbscan":
         return _by_density(units)
@@ -89,13 +87,13 @@ def by_size(clusters: Int64[np.ndarray, "N"]) -> Int64[np.ndarray, "N"]:
     order = names[np.argsort(-counts, kind="stable")]
     new = np.full(int(clusters.max(initial=-1)) + 2, -1, np.int64)
     new[order] = np.arange(len(order))
-    return np.where(clusters >= 0, new[clusters], -1)
+    return np.asarray(np.where(clusters >= 0, new[clusters], -1))
 
 
 def distances_to(units: Float[np.ndarray, "N D"], centres: Float[np.ndarray, "K D"]) -> np.ndarray:
     """Return the Euclidean distances (N,K) of vectors from centres."""
     squares = (units**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * units @ centres.T
-    return np.sqrt(np.maximum(squares, 0))
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def margins(

@@ -19,7 +19,7 @@ PENALTY = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class States(Tabular):
+class StateSpans(Tabular):
     """States of recordings that were cut into N windows, M spans in all.
 
     Attributes:
@@ -103,16 +103,16 @@ class States(Tabular):
         return facts | {"penalty": self.penalty} | self.clusters.to_dict()
 
 
-def states(
+def states(  # noqa: PLR0913 - the front door
     model: Any,
     x: Any,
     k: int | None = None,
     *,
-    penalty: float = PENALTY,
+    penalty: float | int = PENALTY,
     names: Mapping[Any, str] | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
-) -> States:
+) -> StateSpans:
     """Cut recordings into states that last, such as idle, climbing and cruising.
 
     Windows are clustered (:func:`selftime.cluster`), and every recording gets the sequence of
@@ -148,25 +148,26 @@ def states(
         raise SeriesError(f"got whole series, wanted windows of recordings: {option('windows')}")
     if not penalty >= 0:
         raise SeriesError(f"got {option('penalty', penalty)}, wanted 0 or more")
-    order = np.lexsort((series.starts, np.unique(series.recordings, return_inverse=True)[1]))
+    owners = np.unique(series.recordings, return_inverse=True)[1]
+    order = np.lexsort((series.starts, owners))
+    owners = owners[order]
     if (np.diff(order) != 1).any():
         series, units = series[order], units[order]
     found = cluster(units, series, k, names=names, seed=seed)
     centres = np.stack([units[found.clusters == c].mean(axis=0) for c in range(len(found))])
     costs = distances_to(units, centres).astype(np.float64) ** 2
     scale = float(np.median(costs.min(axis=1)))
-    _, owners = np.unique(series.recordings, return_inverse=True)
     heads = np.append(True, np.diff(owners) != 0)
     ends = np.append(np.flatnonzero(heads), len(heads))
     path = np.concatenate(
         [smooth_path(costs[a:b], penalty * scale) for a, b in zip(ends, ends[1:], strict=False)]
     )
     begins = heads | np.append(True, path[1:] != path[:-1])
-    return States(
+    return StateSpans(
         clusters=replace(found, series=series),
         states=path,
         begins=begins,
-        penalty=penalty * scale,
+        penalty=float(penalty * scale),
     )
 
 

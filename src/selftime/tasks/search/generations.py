@@ -32,7 +32,7 @@ POINTER = "index.json"
 """The file that names the generation in use, which is replaced last."""
 _FORMAT = 1
 _NAME = re.compile(r"generation-[0-9a-f]{8}")
-_VECTORS, _SERIES, _MODEL, _GRAPH = "vectors.npy", "series", "model", "graph.usearch"
+_VECTORS, _SERIES, _MODEL, _GRAPH = "vectors.npy", "series", "model", "graph"
 _TRIES = 20
 """Generations that a reader may see replaced while it opens one."""
 
@@ -86,7 +86,7 @@ def _checksum(vectors: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(ends).view(np.uint8).data):08x}"
 
 
-def read_index(path: str | os.PathLike[str]) -> Stored:
+def open_generation(path: str | os.PathLike[str]) -> Stored:
     """Open the generation that the pointer names, or the next where that was replaced meanwhile.
 
     Raises:
@@ -133,5 +133,5 @@ def _open(folder: Path, about: dict[str, Any]) -> Stored:
     model, series = load_model(folder / _MODEL), read(folder / _SERIES)
     if len(series) != shape[0] or model.dim != shape[1]:
         raise ValueError(f"{len(series)} series and {model.dim} numbers for {shape} vectors")
-    graph = Graph.load(folder / _GRAPH, model.dim) if about["approximate"] else None
+    graph = Graph.load(folder / _GRAPH, *shape[::-1]) if about["approximate"] else None
     return Stored(model, series, np.asarray(vectors), graph)

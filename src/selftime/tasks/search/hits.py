@@ -8,21 +8,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
+from selftime.data.arrays import spans
 from selftime.data.clock import iso_text
 from selftime.data.frames import Tabular, join_columns
 from selftime.data.series import SeriesError, SeriesSet
-from selftime.data.arrays import spans
 
 WHERE = ("id", "label", "start", "end")
 """What entries can be asked for by."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Hits(Tabular):
+class SearchHits(Tabular):
     """Entries of an index that are nearest to each query, nearest first: M of them in all.
 
     Attributes:
-        series: (M) the entries.
+        series: the entries that were hit, each once.
+        rows: (M,) the entry of each hit among them.
         similarities: (M,) cosines of their vectors and the query's, 1 for the same.
         queries: (M,) the query of each, a row of ``asked``.
         ranks: (M,) 1 for the nearest of its query.
@@ -31,6 +32,7 @@ class Hits(Tabular):
     """
 
     series: SeriesSet
+    rows: Int64[np.ndarray, "M"]
     similarities: Float32[np.ndarray, "M"]
     queries: Int64[np.ndarray, "M"]
     ranks: Int64[np.ndarray, "M"]
@@ -45,7 +47,11 @@ class Hits(Tabular):
         asked = {"query": np.array(self.names)[self.queries], "rank": self.ranks}
         near = {"similarity": self.similarities, "distance": 1 - self.similarities}
         labels = {} if self.series.labels is None else {"label": self.series.labels}
-        return join_columns(asked, self.series.keys(), near, labels)
+        keys, label = (
+            {name: column.take(self.rows) for name, column in part.items()}
+            for part in (self.series.keys(), labels)
+        )
+        return join_columns(asked, keys, near, label)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, a record per hit; times as text."""
@@ -58,7 +64,7 @@ class Hits(Tabular):
         return {"hits": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
-def recordings_of(series: SeriesSet) -> np.ndarray:
+def owners_of(series: SeriesSet) -> np.ndarray:
     """Return the recording that each entry is a window of, or its own id."""
     return series.ids if series.recordings is None else series.recordings
 
@@ -73,13 +79,13 @@ def rows_where(series: SeriesSet, where: Mapping[str, Any]) -> Bool[np.ndarray, 
         raise SeriesError(f"got where={{{name!r}: …}}, wanted some of {', '.join(WHERE)}")
     keep = np.ones(len(series), bool)
     if where.get("id") is not None:
-        names = recordings_of(series), series.ids
+        names = owners_of(series), series.ids
         keep &= np.logical_or(*(_among(own, where["id"]) for own in names))
     if where.get("label") is not None:
         if series.labels is None:
             raise SeriesError("the entries have no labels to be found by: add labelled series")
         keep &= _among(np.array([*map(_text, series.labels)]), where["label"])
-    first, last = bounds_of(series)
+    first, last = ends_of(series)
     if where.get("start") is not None:
         keep &= first >= like(first, where["start"])
     if where.get("end") is not None:
@@ -101,7 +107,7 @@ def _among(names: np.ndarray, wanted: str | Collection[Any]) -> Bool[np.ndarray,
     return np.isin(texts, [str(name) for name in wanted])
 
 
-def bounds_of(series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
+def ends_of(series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
     """Return first and last time of each entry as the clock on the wall shows them, or steps."""
     if series.times is not None:
         ends = series.offsets[:-1], series.offsets[1:] - 1
@@ -124,7 +130,7 @@ def like(bounds: np.ndarray, value: Any) -> Any:
         raise SeriesError(f"got {value!r}, wanted {wanted}, as the entries have them") from None
 
 
-class Places:
+class Spacing:
     """Places of entries in their recordings, so that no hit lies on another.
 
     Args:
@@ -132,8 +138,8 @@ class Places:
         apart: window lengths that lie between the beginnings of two hits of a recording.
     """
 
-    def __init__(self, series: SeriesSet, apart: float) -> None:
-        self.recordings, self.apart = recordings_of(series), apart
+    def __init__(self, series: SeriesSet, apart: float | int) -> None:
+        self.recordings, self.apart = owners_of(series), apart
         self.starts = np.zeros(len(series)) if series.starts is None else series.starts
         self.lengths = series.lengths
         self.are_windows = series.starts is not None and apart > 0

@@ -17,8 +17,8 @@ from selftime.engine.embeddings import Embeddings
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.progress import Progress
 from selftime.tasks.probing.reference_bank import unit_vectors
-from selftime.tasks.search.generations import Stored, read_index, write_index
-from selftime.tasks.search.hits import Hits, Places, cut, recordings_of, rows_where
+from selftime.tasks.search.generations import Stored, open_generation, write_index
+from selftime.tasks.search.hits import SearchHits, Spacing, cut, owners_of, rows_where
 from selftime.tasks.search.nearest import Graph, Nearest, nearest
 
 _MORE = 4
@@ -116,7 +116,7 @@ class SeriesIndex(Tabular):
         """
         series = self._entries()
         wanted = [ids] if isinstance(ids, str) else [*ids]
-        texts = [own.astype(str) for own in (recordings_of(series), series.ids)]
+        texts = [own.astype(str) for own in (owners_of(series), series.ids)]
         for id in wanted:
             if not any((own == str(id)).any() for own in texts):
                 raise SeriesError(f"no entry of the index is called '{id}': check its id")
@@ -136,9 +136,9 @@ class SeriesIndex(Tabular):
         start: Any = None,
         end: Any = None,
         where: Mapping[str, Any] | None = None,
-        apart: float = 1.0,
+        apart: float | int = 1.0,
         exact: bool = False,
-    ) -> Hits:
+    ) -> SearchHits:
         """Return the ``k`` entries most like each query.
 
         Args:
@@ -146,8 +146,9 @@ class SeriesIndex(Tabular):
                 returns them. Or none, and an ``id``.
             k: hits of each query; fewer where no more pass.
             id: an entry, or all windows of a recording, as queries. They are no hits themselves.
-            start, end: with ``x`` the span of it that is looked for, with ``id`` the first and the
-                last time of its windows; times as the clock on the wall shows them, else steps.
+            start: with ``x`` where the span of it begins that is looked for, with ``id`` before
+                which none of its windows begins; a time of the clock on the wall, else a step.
+            end: with ``x`` where that span ends, with ``id`` after which none of its windows ends.
             where: entries that may be hits: ``id`` and ``label`` are patterns such as "pump*" or
                 collections, ``start`` and ``end`` bound their time. Every entry that passes is
                 looked at, also in an approximate index.
@@ -165,16 +166,21 @@ class SeriesIndex(Tabular):
         rows = np.flatnonzero(rows_where(series, where)) if where else None
         if rows is not None and not len(rows):
             raise SeriesError(f"no entry passes where={dict(where or {})}: ask for less")
-        places = Places(series, apart)
+        places = Spacing(series, apart)
         found = [
             self._hits_of(query[None], k, places, rows, taken, exact)
             for query, taken in zip(queries, own, strict=True)
         ]
-        hits = np.concatenate([part.rows[0] for part in found])
+        unique, hits = np.unique(
+            np.concatenate([part.rows[0] for part in found]), return_inverse=True
+        )
+        if not len(unique):
+            raise SeriesError("no entry is left to be a hit: ask for less, or add series")
         counts = [part.rows.shape[1] for part in found]
         names = [f"vector {i}" for i in range(len(queries))] if asked is None else asked.ids
-        return Hits(
-            series=series[hits] if len(hits) else series[:0],
+        return SearchHits(
+            series=series[unique],
+            rows=hits,
             similarities=np.concatenate([part.similarities[0] for part in found]),
             queries=np.repeat(np.arange(len(queries)), counts),
             ranks=np.concatenate([np.arange(count) + 1 for count in counts]),
@@ -187,14 +193,20 @@ class SeriesIndex(Tabular):
     ) -> tuple[SeriesSet | None, Float32[np.ndarray, "Q D"], list[list[int]]]:
         """Return the queries as series and as vectors, and the entries that each one is."""
         if (x is None) == (id is None):
-            raise SeriesError("wanted something to look for: series, vectors, or the id of an entry")
+            raise SeriesError(
+                "wanted something to look for: series, vectors, or the id of an entry"
+            )
         if id is not None:
             series = self._entries()
             asked = {"id": [id], "start": start, "end": end}
             rows = np.flatnonzero(rows_where(series, asked))
             if not len(rows):
                 raise SeriesError(f"no entry of the index is called '{id}' within that time")
-            return series[rows], self.vectors[rows].astype(np.float32), [[row] for row in rows]
+            return (
+                series[rows],
+                self.vectors[rows].astype(np.float32),
+                [[row] for row in rows.tolist()],
+            )
         if isinstance(x, Embeddings):
             vectors, given = x.vectors, x.series
         else:
@@ -208,7 +220,7 @@ class SeriesIndex(Tabular):
         self,
         query: Float32[np.ndarray, "1 D"],
         k: int,
-        places: Places,
+        places: Spacing,
         rows: np.ndarray | None,
         taken: list[int],
         exact: bool,
@@ -253,7 +265,7 @@ class SeriesIndex(Tabular):
         Raises:
             ModelError: no index, or a damaged one.
         """
-        stored = read_index(path)
+        stored = open_generation(path)
         found = cls(stored.model, approximate=stored.graph is not None)
         found.series, found.vectors, found.graph = stored.series, stored.vectors, stored.graph
         return found

@@ -11,13 +11,15 @@ from jaxtyping import Float16, Float32, Int64
 
 from selftime.data.memory import release
 
-BLOCK = 512
+_BLOCK = 512
 """Vectors that are brought to 32 bits at a time: 2 MB at 1,024 numbers, which a cache holds."""
 _QUERIES = 64
 """Queries that are answered at once, each with a cosine for every vector."""
 CONNECTIONS, BREADTH_OF_ADDING, BREADTH = 16, 64, 128
 """Of the graph: edges of a vector, and candidates while one is added and while one is looked for:
 recall .95 and more on a million clustered vectors (benchmarks/results/search.json)."""
+_SHARD = 1 << 17
+"""Vectors of a graph: one of 500,000 found .90 where one of 250,000 found .96 of ten neighbours."""
 
 
 class Nearest(NamedTuple):
@@ -61,8 +63,8 @@ def cosines_of(
     """
     asked, wide = torch.from_numpy(np.ascontiguousarray(queries)), torch.empty(0)
     out = torch.empty(len(queries), len(vectors))
-    for i in range(0, len(vectors), BLOCK):
-        rows = vectors[i : i + BLOCK]
+    for i in range(0, len(vectors), _BLOCK):
+        rows = vectors[i : i + _BLOCK]
         block = torch.from_numpy(rows if rows.flags.writeable else rows.copy())
         wide = wide if wide.shape == block.shape else torch.empty(block.shape)
         wide.copy_(block)
@@ -72,10 +74,15 @@ def cosines_of(
 
 
 class Graph:
-    """A hierarchical navigable small world of vectors (Malkov & Yashunin 2018), by usearch."""
+    """Hierarchical navigable small worlds of vectors (Malkov & Yashunin 2018), by usearch.
 
-    def __init__(self, index: Any) -> None:
-        self.index = index
+    Each holds the next :data:`_SHARD` vectors, and a search asks all of them: small ones are linked
+    faster and miss fewer neighbours than a large one does.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.shards: list[Any] = []
 
     @classmethod
     def of(cls, vectors: Float16[np.ndarray, "N D"]) -> "Graph":
@@ -84,13 +91,19 @@ class Graph:
         Raises:
             ValueError: usearch is not installed.
         """
-        found = cls(_usearch().Index(**_settings(vectors.shape[1])))
+        found = cls(vectors.shape[1])
         found.add(vectors, 0)
         return found
 
     def add(self, vectors: Float16[np.ndarray, "N D"], first: int) -> None:
         """Link more vectors, whose rows begin at ``first``."""
-        self.index.add(np.arange(first, first + len(vectors)), np.ascontiguousarray(vectors))
+        while len(vectors):
+            shard, free = first // _SHARD, _SHARD - first % _SHARD
+            if shard == len(self.shards):
+                self.shards.append(_usearch().Index(**_settings(self.dim)))
+            rows = np.arange(first, first + len(vectors[:free]))
+            self.shards[shard].add(rows, np.ascontiguousarray(vectors[:free]))
+            vectors, first = vectors[free:], first + len(rows)
 
     def nearest(
         self, queries: Float32[np.ndarray, "Q D"], m: int, *, breadth: int = BREADTH
@@ -99,30 +112,42 @@ class Graph:
 
         A greater breadth finds more of them and takes longer.
         """
-        self.index.expansion_search = max(breadth, m)
-        found = self.index.search(queries.astype(np.float16), min(m, len(self.index)))
-        rows, apart = (np.atleast_2d(part) for part in (found.keys, found.distances))
-        return Nearest(rows.astype(np.int64), (1 - apart).astype(np.float32))
+        asked, rows, near = queries.astype(np.float16), [], []
+        for shard in self.shards:
+            shard.expansion_search = max(breadth, m)
+            found = shard.search(asked, min(m, len(shard)))
+            rows.append(np.atleast_2d(found.keys).astype(np.int64))
+            near.append(1 - np.atleast_2d(found.distances).astype(np.float32))
+        every, cosines = np.concatenate(rows, axis=1), np.concatenate(near, axis=1)
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, :m]
+        return Nearest(*(np.take_along_axis(part, order, axis=1) for part in (every, cosines)))
 
-    def save(self, path: Path) -> None:
-        """Write the graph."""
-        self.index.save(os.fspath(path))
+    def save(self, folder: Path) -> None:
+        """Write a file for each shard into a folder."""
+        folder.mkdir()
+        for number, shard in enumerate(self.shards):
+            shard.save(os.fspath(folder / f"{number:04}.usearch"))
 
     @classmethod
-    def load(cls, path: Path, dim: int) -> "Graph":
-        """Read a graph of vectors of ``dim`` numbers.
+    def load(cls, folder: Path, dim: int, count: int) -> "Graph":
+        """Read the graph of so many vectors of ``dim`` numbers.
 
         Raises:
-            ValueError: usearch is not installed, or the file holds another graph.
+            ValueError: usearch is not installed, or a file holds another graph.
         """
-        index = _usearch().Index(**_settings(dim))
-        try:
-            index.load(os.fspath(path))
-        except RuntimeError as error:
-            raise ValueError(f"{path.name} is damaged ({error})") from None
-        if index.ndim != dim:
-            raise ValueError(f"{path.name} links vectors of {index.ndim} numbers, wanted {dim}")
-        return cls(index)
+        found = cls(dim)
+        for number in range(-(-count // _SHARD)):
+            path = folder / f"{number:04}.usearch"
+            index = _usearch().Index(**_settings(dim))
+            try:
+                index.load(os.fspath(path))
+            except RuntimeError as error:
+                raise ValueError(f"{path.name} is damaged ({error})") from None
+            wanted = min(_SHARD, count - number * _SHARD), dim
+            if (len(index), index.ndim) != wanted:
+                raise ValueError(f"{path.name} links {len(index)} vectors, wanted {wanted[0]}")
+            found.shards.append(index)
+        return found
 
 
 def _settings(dim: int) -> dict[str, Any]:
