@@ -1,0 +1,214 @@
+"""Series in, series without holes out: fitted and judged on hidden parts, with intervals."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from selftime.data.arrays import SeriesError
+from selftime.data.channels import match_channels
+from selftime.data.grid import on_grid
+from selftime.data.series import SeriesSet
+from selftime.progress import Progress, silent
+from selftime.tasks.imputation.blend import Blend, Trials, fit_blend, hide, join_trials, kinds_of
+from selftime.tasks.imputation.chains import DRAWS
+from selftime.tasks.imputation.experts import (
+    MANY,
+    Experts,
+    Plan,
+    complete,
+    fit_experts,
+    plan_experts,
+)
+from selftime.tasks.imputation.holes import Holes
+from selftime.tasks.imputation.imputations import Imputation
+from selftime.tasks.imputation.units import Units, holes_in, units_in
+
+_MOST_JUDGED = 20_000
+"""Values that experts are judged on, hidden in part again and again."""
+_HELD_OUT = 4
+"""The last of so many parts of series, or of each of a few, judges experts."""
+_LEAST_CUT = 200
+"""Series of fewer steps are not cut: experts are judged on what they were fitted on."""
+_BLOCK, _SPAN = 3, 16
+"""Longest block that is hidden, in seasons; of series without one, in spans of so many steps."""
+_TINY = 1e-12
+"""Added to errors, some of which are 0."""
+
+
+class ImputeConfig(NamedTuple):
+    """Options: levels of quantiles, ascending, and the seed of everything random."""
+
+    levels: tuple[float, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class FittedImputer:
+    """An imputer with the channels that it was fitted on.
+
+    Attributes:
+        config: options.
+        channels: names.
+        units: of the channels.
+        experts: that guess.
+        blend: their weights.
+        floor: (C,) the least that is filled in; -infinity for none.
+    """
+
+    config: ImputeConfig
+    channels: tuple[str, ...]
+    units: Units
+    experts: Experts
+    blend: Blend
+    floor: Float[np.ndarray, "C"]
+
+    @property
+    def reason(self) -> str:
+        """Say what is used, in words."""
+        share = self.blend.weights.mean(axis=0)
+        parts = [
+            f"{name} {100 * one:.0f} %"
+            for name, one in zip(self.experts.names, share, strict=True)
+            if one >= 0.005  # else it reads 0 %
+        ]
+        return "mean weights over kinds of gaps: " + ", ".join(parts)
+
+    def imputation(self, series: SeriesSet) -> Imputation:
+        """Fill every hole; rows that the times lack are taken into account, and not added."""
+        series = match_channels(series, self.channels)
+        whole = on_grid(series)
+        raw = holes_in(whole)
+        mean, sd = self.units.of(raw)
+        owners, scaled = raw.owners, self.units.scaled(raw)
+        guesses, spread = self.experts.guesses(scaled, DRAWS, self.config.seed)
+        kinds = kinds_of(scaled)
+        rows = _rows_in(whole, series)
+        missing = ~raw.observed[rows]
+        kind, off = kinds[rows][missing], spread[rows][missing]
+        unit = sd[owners][rows][missing]
+        low = np.broadcast_to(self.floor, missing.shape)[missing]
+        centre = self.blend.of(guesses, kinds)[rows]
+        made = (centre * sd[owners][rows] + mean[owners][rows])[missing]
+        quantiles = made[:, None] + (unit * off)[:, None] * self.blend.quantiles[kind]
+        made, quantiles = np.maximum(made, low), np.maximum(quantiles, low[:, None])
+        return Imputation(
+            _with_values(series, missing, made),
+            missing,
+            unit * off * self.blend.unit[kind],
+            quantiles,
+            self.config.levels,
+            whole.notes[len(series.notes) :],
+        )
+
+
+def _rows_in(whole: SeriesSet, series: SeriesSet) -> np.ndarray:
+    """Return the rows of a set in the same set on the grids of its clocks."""
+    if whole is series or series.times is None or whole.times is None:
+        return np.arange(len(series.steps))
+    found = [
+        np.searchsorted(whole.times[a:b], series.times[c:d]) + a
+        for a, b, c, d in zip(
+            *(whole.offsets[:-1], whole.offsets[1:], series.offsets[:-1], series.offsets[1:]),
+            strict=True,
+        )
+    ]
+    return np.concatenate(found)
+
+
+def _with_values(series: SeriesSet, missing: np.ndarray, made: np.ndarray) -> SeriesSet:
+    """Return series with these values where some were missing."""
+    values = made
+    if series.origin is not None:
+        values = made - np.repeat(series.origin, series.lengths, axis=0)[missing]
+    steps = np.array(series.steps)
+    steps[missing] = values
+    return replace(series, steps=steps, observed=None)
+
+
+def fit_imputer(
+    series: SeriesSet, config: ImputeConfig, progress: Progress = silent
+) -> FittedImputer:
+    """Fit on series, whose own holes are filled with what may have been there.
+
+    Raises:
+        SeriesError: a channel without any value.
+    """
+    raw = holes_in(on_grid(series))
+    never = ~raw.observed.any(axis=0)
+    if never.any():
+        name = series.channels[int(never.argmax())]
+        raise SeriesError(
+            f"channel {name!r} has no value in any series, wanted some: leave it out"
+        )
+    best: tuple[float, FittedImputer] | None = None
+    floor = np.where(np.where(raw.observed, raw.steps, np.inf).min(axis=0) >= 0, 0.0, -np.inf)
+    choices = units_in(raw)
+    for k, units in enumerate(choices):
+        progress("judging", k, len(choices) + 1)
+        holes = units.scaled(raw)
+        plan = plan_experts(holes, _most_order(holes))
+        whole = complete(holes, plan, config.seed)
+        blend, score = judge(raw, whole, units, plan, config)
+        if best is None or score < best[0]:
+            found = FittedImputer(
+                config, series.channels, units, fit_experts(whole, plan), blend, floor
+            )
+            best = score, found
+    assert best is not None
+    progress("fitting", 1, 1)
+    return best[1]
+
+
+def _most_order(holes: Holes) -> int:
+    """Return the largest order of a chain that can be fitted, and judged on what is held out."""
+    length = int(np.median(holes.lengths))
+    cut = len(holes.lengths) < MANY and length >= _LEAST_CUT
+    return length // (2 * _HELD_OUT) if cut else length // 3 if length >= 6 else 0
+
+
+def judge(
+    raw: Holes, whole: Holes, units: Units, plan: Plan, config: ImputeConfig
+) -> tuple[Blend, float]:
+    """Weigh experts that were fitted on one part by what was hidden in another.
+
+    Returns:
+        The blend, and the mean logarithm of its errors, by which units are compared.
+    """
+    fit, held = _parts(raw, whole, config.seed)
+    experts = fit_experts(fit, plan)
+    season = plan.seasons[0] if plan.seasons else _SPAN
+    longest = max(min(_BLOCK * max(season, _SPAN), int(np.median(held.lengths)) // 2), 1)
+    trials, sds = [], []
+    for k, mask in enumerate(hide(held, longest, config.seed)):
+        hidden = mask & held.observed
+        left = held.without(hidden)
+        mean, sd = (each[held.owners] for each in units.of(left))
+        scaled = units.scaled(left)
+        guesses, spread = experts.guesses(scaled, DRAWS, config.seed + k)
+        truth = ((held.steps - mean) / sd)[hidden]
+        at, channels = kinds_of(scaled)[hidden], np.nonzero(hidden)[1]
+        trials.append(Trials(guesses[:, hidden].T, truth, spread[hidden], at, channels))
+        sds.append(sd[hidden])
+    every = join_trials(trials)
+    blend = fit_blend(every, config.levels, held.steps.shape[1])
+    errors = np.abs(blend.errors(every)) * np.concatenate(sds)
+    return blend, float(np.log(errors + _TINY).mean()) if len(errors) else 0.0
+
+
+def _parts(holes: Holes, whole: Holes, seed: int) -> tuple[Holes, Holes]:
+    """Return series without holes to fit on, and other ones, with their holes, to judge by."""
+    N, C = len(holes.lengths), holes.steps.shape[1]
+    most = max(_MOST_JUDGED // C, 1)
+    if N >= MANY:
+        order = np.random.default_rng(seed).permutation(N)
+        few = order[: max(N // _HELD_OUT, 1)]
+        few = few[np.cumsum(holes.lengths[few]) <= max(most, int(holes.lengths[few[0]]))]
+        return whole.series(np.sort(order[len(few) :])), holes.series(np.sort(few))
+    if np.median(holes.lengths) < _LEAST_CUT:
+        return whole, holes
+    held = np.minimum(holes.lengths // _HELD_OUT, most // N).clip(1)
+    return whole.cut(holes.starts, holes.lengths - held), holes.cut(
+        holes.starts + holes.lengths - held, held
+    )
