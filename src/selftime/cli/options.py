@@ -70,8 +70,8 @@ def model_in(folder: str) -> "Model":
 class Reader:
     """Reads the data of a command as its options for tables say."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
-        self.asked = asked
+    def __init__(self, asked: dict[str, Any], *, impute: bool = False) -> None:
+        self.asked, self.impute = asked, impute
 
     def __call__(self, source: str, *, lenient: bool = False, silent: bool = False) -> "SeriesSet":
         """Read series; with ``lenient`` they need have none of the labels that were asked for.
@@ -89,7 +89,17 @@ class Reader:
                 if not lenient or error.lacks is None:
                     raise
                 series = st.read(source, **self.asked | {error.lacks: None})
-        return series
+        return self._filled(series)
+
+    def _filled(self, series: "SeriesSet") -> "SeriesSet":
+        """Return series with values in their holes, where that was asked for."""
+        import selftime as st
+
+        if not self.impute or series.observed is None:
+            return series
+        found = st.Imputer(quantiles=(), progress=True).fit(series).imputation(series)
+        terminal.note(f"{int(found.missing.sum()):,} missing values are filled in")
+        return found.series
 
     def like(self, model: "Model | None") -> "Reader":
         """Return a reader of what a model reads, where no other form of it was asked for."""
@@ -97,7 +107,7 @@ class Reader:
         asked = any(self.asked.get(name) is not None for name in forms)
         if model is None or model.kind.name == "series" or asked:
             return self
-        return Reader(self.asked | {"kind": model.kind})
+        return Reader(self.asked | {"kind": model.kind}, impute=self.impute)
 
     def beside(self, folder: str) -> "tuple[Model, Reader]":
         """Return the model of a folder, and a reader of what it reads."""
@@ -191,6 +201,15 @@ def _signal_options(
     return {"kind": kind, "patch": patch, "size": size, "symbols": symbols, "rate": rate}
 
 
+def _gap_options(
+    impute: Annotated[
+        bool, typer.Option("--impute", help="Fill missing values first, as selftime impute does.")
+    ] = False,
+) -> dict[str, Any]:
+    """Options of every command that reads series, but for the one of the same name."""
+    return {"impute": impute}
+
+
 def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function, eval_str=True).parameters)
 
@@ -198,18 +217,21 @@ def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def with_tables(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of reading, in place of its first parameter ``read``.
 
-    An option that the command has for another thing stays its own (``--rate`` of ``detect``).
+    An option that the command has for another thing stays its own (``--rate`` of ``detect``), and
+    none has an option of its own name.
     """
     own = inspect.signature(command, eval_str=True)
-    shared: tuple[Callable[..., dict[str, Any]], ...] = (_table_options, _signal_options)
-    every = [{n: p for n, p in _signature(f).items() if n not in own.parameters} for f in shared]
+    taken = {*own.parameters, command.__name__}
+    shared: list[Callable[..., dict[str, Any]]] = [_table_options, _signal_options, _gap_options]
+    every = [{n: p for n, p in _signature(f).items() if n not in taken} for f in shared]
 
     @wraps(command)
     def whole(*args: Any, **given: Any) -> None:  # typer calls by name
         asked: dict[str, Any] = {}
         for options, names in zip(shared, every, strict=True):
             asked |= options(**{name: given.pop(name) for name in names})
-        command(Reader(asked), *args, **given)
+        impute = asked.pop("impute", False)
+        command(Reader(asked, impute=impute), *args, **given)
 
     keep = [p.replace(kind=p.KEYWORD_ONLY) for name, p in own.parameters.items() if name != "read"]
     more = [p.replace(kind=p.KEYWORD_ONLY) for names in every for p in names.values()]

@@ -20,6 +20,10 @@ _FLOOR = 1e-9
 """Least variance of residuals, in units of the variance of the values."""
 
 
+_LEAST_UNIT = 1e-6
+"""Least variance of series in their units, of those that never vary."""
+
+
 class Autoregression(NamedTuple):
     """Residuals rₜ = Σₖ Wₖ xₜ₋ₖ of steps, W₀ the identity, and their precision.
 
@@ -155,12 +159,11 @@ def precision_of(
 def first_precision(holes: Holes, order: int) -> Float[np.ndarray, "K K"]:
     """Return the precision of the first ``order`` steps of a series, of any level."""
     C = holes.steps.shape[1]
-    rows: Int64[np.ndarray, "_"] = np.flatnonzero(holes.positions >= order - 1)
+    rows: Int64[np.ndarray, _] = np.flatnonzero(holes.positions >= order - 1)
     rows = rows[:: -(-len(rows) // MOST_ROWS)]
     windows = sliding_window_view(holes.steps, order, axis=0)[rows - order + 1]
     flat = windows.transpose(0, 2, 1).reshape(len(rows), -1)
-    unit = mean_variance(flat.T @ flat / max(len(flat), 1))
+    products = flat.T @ flat / len(flat)
+    unit = max(mean_variance(products), _LEAST_UNIT)
     any_level = 100 * unit * np.kron(np.ones((order, order)), np.eye(C))
-    return np.linalg.inv(
-        flat.T @ flat / len(flat) + any_level + 1e-3 * unit * np.eye(order * C) + 1e-12
-    )
+    return np.linalg.inv(products + any_level + 1e-3 * unit * np.eye(order * C))

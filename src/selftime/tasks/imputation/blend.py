@@ -21,8 +21,11 @@ _BLOCKS = (False, True, False, True)
 """Blocks are hidden of each channel by itself, then of all at once."""
 _BLOCK_SHARE = 0.25
 """About the share of values that blocks hide."""
-_EXACT = 1e-8
-"""Straight lines are exact where they miss by so little of the deviation of a channel."""
+_END_SHARE = 0.2
+"""Share of series of which the beginning, and of which the end, is hidden with blocks."""
+_EXACT = 1e-5
+"""Straight lines are exact where they miss by so little of the deviation of a channel, which the
+rounding of 32-bit numbers does."""
 
 
 class Blend(NamedTuple):
@@ -45,25 +48,38 @@ class Blend(NamedTuple):
     ) -> Float[np.ndarray, "S C"]:
         """Return the weighted mean of guesses; the first are straight lines."""
         made = np.einsum("sce,esc->sc", self.weights[kinds], guesses)
-        return np.where(self.straight, guesses[0], made)
+        exact = self.is_exact(kinds, np.arange(len(self.straight)))
+        return np.asarray(np.where(exact, guesses[0], made))
+
+    def is_exact(
+        self, kinds: Int64[np.ndarray, "*S"], channels: Int64[np.ndarray, "*S"]
+    ) -> Bool[np.ndarray, "*S"]:
+        """Return where straight lines are exact: between two values of some channels."""
+        return np.asarray(self.straight[channels] & (kinds % PLACES != END))
 
     def errors(self, trials: "Trials") -> Float[np.ndarray, "M"]:
         """Return the errors at values that were hidden."""
         made = np.einsum("me,me->m", self.weights[trials.kinds], trials.guesses)
-        straight = self.straight[trials.channels]
-        return np.where(straight, trials.guesses[:, 0], made) - trials.truth
+        exact = self.is_exact(trials.kinds, trials.channels)
+        return np.asarray(np.where(exact, trials.guesses[:, 0], made) - trials.truth)
 
 
 def kinds_of(holes: Holes) -> Int64[np.ndarray, "S C"]:
-    """Return the kind of gap of every value: how far from the nearest one, and if it is covered."""
+    """Return the kind of gap of every value: how far it is from the nearest one, and which it has.
+
+    In a gap between values other channels are observed or not, at the end of a series either.
+    """
     C = holes.steps.shape[1]
-    reach = np.searchsorted(_REACHES, distances(holes), side="right")
+    distance, inside = distances(holes)
+    reach = np.searchsorted(_REACHES, distance, side="right")
     others = holes.observed.sum(axis=1, keepdims=True) - holes.observed
     covered = others >= max(_COVER * (C - 1), 1)
-    return np.asarray(2 * reach + covered)
+    return np.asarray(PLACES * reach + np.where(inside, covered, END))
 
 
-KINDS = 2 * (len(_REACHES) + 1)
+PLACES, END = 3, 2
+"""Places of gaps: not covered by other channels, covered, and at an end."""
+KINDS = PLACES * (len(_REACHES) + 1)
 """How many kinds of gaps there are."""
 
 
@@ -91,7 +107,12 @@ def _blocks(
     rows, columns = np.nonzero(begins)
     stop = np.minimum(np.arange(S)[:, None] + lengths, ends)[rows, columns]
     np.add.at(changes, (stop, columns), -1)
-    return np.cumsum(changes, axis=0)[:-1] > 0
+    hidden = np.cumsum(changes, axis=0)[:-1] > 0
+    for steps in (holes.positions, ends[:, 0] - 1 - np.arange(S)):  # from both ends
+        some = rng.random((len(holes.lengths), channels)) < _END_SHARE
+        reach = np.exp(rng.random(some.shape) * most).astype(np.int64).clip(1)
+        hidden |= (steps[:, None] < reach[holes.owners]) & some[holes.owners]
+    return hidden
 
 
 class Trials(NamedTuple):
@@ -117,19 +138,29 @@ def fit_blend(trials: Trials, levels: Sequence[float], channels: int) -> Blend:
     E = trials.guesses.shape[1]
     weights, unit = np.zeros((KINDS, E)), np.zeros(KINDS)
     quantiles = np.zeros((KINDS, len(levels)))
-    errors = np.abs(trials.guesses[:, 0] - trials.truth)
-    worst = np.zeros(channels)
-    np.maximum.at(worst, trials.channels, errors)
-    straight = (worst < _EXACT) & (np.bincount(trials.channels, minlength=channels) > 0)
-    bent = ~straight[trials.channels]
-    for covered in (0, 1):
-        rows = [np.flatnonzero(bent & (trials.kinds == k)) for k in range(covered, KINDS, 2)]
-        enough = [r for r in rows if len(r) >= _FEWEST] or [np.flatnonzero(bent)]
-        usual = enough[0]
-        for k, own in zip(range(covered, KINDS, 2), rows, strict=True):
+    straight = _straight(trials, channels)
+    exact = straight[trials.channels] & (trials.kinds % PLACES != END)
+    every = np.flatnonzero(~exact)
+    for place in range(PLACES):
+        usual = every
+        for reach in range(KINDS // PLACES):
+            k = PLACES * reach + place
+            own = np.flatnonzero(~exact & (trials.kinds == k))
+            if len(own) < _FEWEST and place:  # as if it were not covered, or no end
+                own = np.flatnonzero(~exact & (trials.kinds // PLACES == reach))
             usual = own if len(own) >= _FEWEST else usual
             weights[k], unit[k], quantiles[k] = _fit_kind(trials, usual, levels)
     return Blend(weights, unit, quantiles, straight)
+
+
+def _straight(trials: Trials, channels: int) -> Bool[np.ndarray, "C"]:
+    """Return the channels that straight lines between values fill exactly."""
+    inside = trials.kinds % PLACES != END
+    errors = np.abs(trials.guesses[:, 0] - trials.truth)
+    worst, counts = np.zeros(channels), np.zeros(channels, np.int64)
+    np.maximum.at(worst, trials.channels[inside], errors[inside])
+    np.add.at(counts, trials.channels[inside], 1)
+    return (worst < _EXACT) & (counts > 0)
 
 
 def _fit_kind(

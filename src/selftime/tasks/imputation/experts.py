@@ -3,14 +3,17 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
+from selftime.engine.model import Model
 from selftime.tasks.imputation.autoregression import (
-    fit_autoregression,
     first_precision,
+    fit_autoregression,
 )
+from selftime.tasks.imputation.blend import hide
 from selftime.tasks.imputation.chains import Chain, expect
 from selftime.tasks.imputation.holes import Holes, bridge, bridge_seasons, seasons_in
+from selftime.tasks.imputation.vectors import VectorGuess, fit_vector_guess
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 _OWN = 16
@@ -27,6 +30,8 @@ MANY = 8
 """So many series are taken for draws from one source: what is new is like them."""
 _LEAST_ORDER = 2
 """Nothing is fitted on series that are too short for a chain of so many steps."""
+_MOST_SHOWN, _SPAN = 60_000, 64
+"""Values from which weights of vectors are learned, and the longest gap that is shown."""
 _FEWEST_ALIKE, _MOST_ALIKE, _LONGEST_ALIKE = 20, 1000, 20_000
 """Series of one length from which whole ones are known, and values of each."""
 _ROUNDS = 2
@@ -72,11 +77,13 @@ class Experts(NamedTuple):
         seasons: steps after which series repeat.
         chains: the first gives the spread of its guesses.
         alike: whole series, where they are of one length.
+        vectors: what the vectors of a model add to the guess of the first chain.
     """
 
     seasons: tuple[int, ...]
     chains: tuple[Chain, ...]
     alike: Alike | None = None
+    vectors: VectorGuess | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,8 +92,10 @@ class Experts(NamedTuple):
             f"chain of {c.whole.order} steps" + ("" if c.whole.is_apart else ", all channels")
             for c in self.chains
         )
+        alike = ("whole series",) if self.alike is not None else ()
+        model = ("the model",) if self.vectors is not None else ()
         seasons = (f"season of {s} steps" for s in self.seasons)
-        return ("lines", *seasons, *chains, *(("whole series",) if self.alike else ()))
+        return ("lines", *seasons, *chains, *alike, *model)
 
     def guesses(
         self, holes: Holes, draws: int = 0, seed: int = 0
@@ -106,7 +115,14 @@ class Experts(NamedTuple):
                 spread = np.sqrt(np.square(apart).mean(axis=2))
         if self.alike is not None:
             found.append(_or(self.alike.expect(holes), found[-1]))
+        if self.vectors is not None:
+            found.append(self.vectors.guess(holes, found[self._first]))
         return np.stack(found), spread
+
+    @property
+    def _first(self) -> int:
+        """Return the place of the first chain among the guesses; of lines where there is none."""
+        return 1 + len(self.seasons) if self.chains else 0
 
 
 def _or(made: Float[np.ndarray, "S C"], other: Float[np.ndarray, "S C"]) -> np.ndarray:
@@ -128,7 +144,7 @@ def plan_experts(holes: Holes, most: int) -> Plan:
     if most < _LEAST_ORDER:
         return Plan((), (), ())
     limit = max(min(_MOST_ORDER, _MOST_BAND // C, most), 1)
-    wanted = (_OWN,)
+    wanted: tuple[int, ...] = (_OWN,)
     if seasons:
         wanted = seasons[0] + 2, seasons[-1] + 2 if seasons[1:] else 2 * seasons[0] + 2
     joint: tuple[int, ...] = ()
@@ -139,18 +155,38 @@ def plan_experts(holes: Holes, most: int) -> Plan:
     return Plan(seasons, tuple(sorted({min(order, limit) for order in wanted})), joint)
 
 
-def fit_experts(whole: Holes, plan: Plan) -> Experts:
+def fit_experts(whole: Holes, plan: Plan, model: Model | None = None) -> Experts:
     """Fit on series without holes."""
-    alike = fit_alike(whole)
+    alike, chains = fit_alike(whole), fit_chains(whole, plan)
+    experts = Experts(plan.seasons, chains, alike)
+    if model is None:
+        return experts
+    few = whole.cut(*_some_of(whole))
+    base = experts._replace(alike=None, chains=chains[:1])
+    hidden = (few.without(mask) for mask in hide(few, _SPAN, seed=1))
+    trials = ((left, base.guesses(left)[0][base._first]) for left in hidden)
+    return experts._replace(vectors=fit_vector_guess(model, trials, few.steps))
+
+
+def fit_chains(whole: Holes, plan: Plan) -> tuple[Chain, ...]:
+    """Fit the chains of a plan, and how series begin."""
     if not plan.own:
-        return Experts(plan.seasons, (), alike)
+        return ()
     fitted = whole.series(np.flatnonzero(whole.lengths > max(plan.own)))
     opening = fit_autoregression(fitted, min(_OPENING, *plan.own, *plan.joint))
     first = first_precision(fitted, opening.order)
     found = [fit_autoregression(fitted, order) for order in plan.own]
     for order, level in zip(plan.joint, (True, False), strict=False):
         found.append(fit_autoregression(fitted, order, joint=True, level=level))
-    return Experts(plan.seasons, tuple(Chain(one, opening, first) for one in found), alike)
+    return tuple(Chain(one, opening, first) for one in found)
+
+
+def _some_of(whole: Holes) -> tuple[np.ndarray, np.ndarray]:
+    """Return where spans begin, and how long they are: the ends of series, some thousand values."""
+    most = max(_MOST_SHOWN // whole.steps.shape[1], 1)
+    few = np.unique(np.linspace(0, len(whole.lengths) - 1, max(most // _SPAN, 1)).astype(int))
+    lengths = np.minimum(whole.lengths[few], max(most // len(few), _SPAN))
+    return whole.starts[few] + whole.lengths[few] - lengths, lengths
 
 
 def fit_alike(whole: Holes) -> Alike | None:
@@ -178,7 +214,7 @@ def complete(holes: Holes, plan: Plan, seed: int) -> Holes:
     if holes.observed.all() or not plan.own:
         return whole
     for k in range(_ROUNDS):
-        chains = fit_experts(whole, plan._replace(own=plan.own[:1], joint=())).chains
+        chains = fit_chains(whole, plan._replace(own=plan.own[:1], joint=()))
         made, apart = expect(chains[0], holes, 1, seed + k)
         whole = holes.filled(made + apart[..., 0])
     return whole

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from selftime.data.arrays import SeriesError
 from selftime.data.channels import match_channels
 from selftime.data.grid import on_grid
 from selftime.data.series import SeriesSet
+from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.imputation.blend import Blend, Trials, fit_blend, hide, join_trials, kinds_of
 from selftime.tasks.imputation.chains import DRAWS
@@ -38,10 +39,11 @@ _TINY = 1e-12
 
 
 class ImputeConfig(NamedTuple):
-    """Options: levels of quantiles, ascending, and the seed of everything random."""
+    """Options: levels of quantiles, ascending, the seed of everything random, and a model."""
 
     levels: tuple[float, ...] = ()
     seed: int = 0
+    model: Model | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,28 +77,34 @@ class FittedImputer:
         ]
         return "mean weights over kinds of gaps: " + ", ".join(parts)
 
+    def fill(
+        self, holes: Holes
+    ) -> tuple[Float[np.ndarray, "S C"], Float[np.ndarray, "S C"], Int64[np.ndarray, "S C"]]:
+        """Return what is expected of every value, the unit of its errors, and its kind of gap."""
+        mean, sd = (each[holes.owners] for each in self.units.of(holes))
+        scaled = self.units.scaled(holes)
+        guesses, spread = self.experts.guesses(scaled, DRAWS, self.config.seed)
+        kinds = kinds_of(scaled)
+        exact = self.blend.is_exact(kinds, np.arange(len(self.channels)))
+        made = self.blend.of(guesses, kinds) * sd + mean
+        return made, np.where(exact, 0.0, spread * sd), kinds
+
     def imputation(self, series: SeriesSet) -> Imputation:
         """Fill every hole; rows that the times lack are taken into account, and not added."""
         series = match_channels(series, self.channels)
         whole = on_grid(series)
-        raw = holes_in(whole)
-        mean, sd = self.units.of(raw)
-        owners, scaled = raw.owners, self.units.scaled(raw)
-        guesses, spread = self.experts.guesses(scaled, DRAWS, self.config.seed)
-        kinds = kinds_of(scaled)
-        rows = _rows_in(whole, series)
-        missing = ~raw.observed[rows]
-        kind, off = kinds[rows][missing], spread[rows][missing]
-        unit = sd[owners][rows][missing]
+        holes, rows = holes_in(whole), _rows_in(whole, series)
+        missing = ~holes.observed[rows]
+        filled = self.fill(holes)
+        made, unit, kind = (each[rows][missing] for each in filled)
         low = np.broadcast_to(self.floor, missing.shape)[missing]
-        centre = self.blend.of(guesses, kinds)[rows]
-        made = (centre * sd[owners][rows] + mean[owners][rows])[missing]
-        quantiles = made[:, None] + (unit * off)[:, None] * self.blend.quantiles[kind]
+        quantiles = made[:, None] + unit[:, None] * self.blend.quantiles[kind]
         made, quantiles = np.maximum(made, low), np.maximum(quantiles, low[:, None])
         return Imputation(
             _with_values(series, missing, made),
             missing,
-            unit * off * self.blend.unit[kind],
+            made,
+            unit * self.blend.unit[kind],
             quantiles,
             self.config.levels,
             whole.notes[len(series.notes) :],
@@ -139,9 +147,7 @@ def fit_imputer(
     never = ~raw.observed.any(axis=0)
     if never.any():
         name = series.channels[int(never.argmax())]
-        raise SeriesError(
-            f"channel {name!r} has no value in any series, wanted some: leave it out"
-        )
+        raise SeriesError(f"channel {name!r} has no value in any series, wanted some: leave it out")
     best: tuple[float, FittedImputer] | None = None
     floor = np.where(np.where(raw.observed, raw.steps, np.inf).min(axis=0) >= 0, 0.0, -np.inf)
     choices = units_in(raw)
@@ -153,7 +159,7 @@ def fit_imputer(
         blend, score = judge(raw, whole, units, plan, config)
         if best is None or score < best[0]:
             found = FittedImputer(
-                config, series.channels, units, fit_experts(whole, plan), blend, floor
+                config, series.channels, units, fit_experts(whole, plan, config.model), blend, floor
             )
             best = score, found
     assert best is not None
@@ -177,7 +183,7 @@ def judge(
         The blend, and the mean logarithm of its errors, by which units are compared.
     """
     fit, held = _parts(raw, whole, config.seed)
-    experts = fit_experts(fit, plan)
+    experts = fit_experts(fit, plan, config.model)
     season = plan.seasons[0] if plan.seasons else _SPAN
     longest = max(min(_BLOCK * max(season, _SPAN), int(np.median(held.lengths)) // 2), 1)
     trials, sds = [], []

@@ -16,6 +16,8 @@ _NEAR = 0.7
 """The first season has so much of the correlation of the best."""
 _WIDTHS = (1, 2, 4, 8)
 """Steps that are averaged to find a season."""
+_FEWEST = 12
+"""Steps in which a season is looked for."""
 _ENOUGH = 20_000
 """Steps that seasons are found from."""
 
@@ -46,7 +48,7 @@ class Holes(NamedTuple):
     @property
     def starts(self) -> Int64[np.ndarray, "N"]:
         """Row at which each series begins."""
-        return np.cumsum(self.lengths) - self.lengths
+        return np.asarray(np.cumsum(self.lengths) - self.lengths)
 
     @property
     def owners(self) -> Int64[np.ndarray, "S"]:
@@ -56,7 +58,7 @@ class Holes(NamedTuple):
     @property
     def positions(self) -> Int64[np.ndarray, "S"]:
         """Step of each row within its series."""
-        return np.arange(len(self.steps)) - self.starts[self.owners]
+        return np.asarray(np.arange(len(self.steps)) - self.starts[self.owners])
 
     def take(self, rows: Int64[np.ndarray, "R"], lengths: Int64[np.ndarray, "M"]) -> "Holes":
         """Return rows as other series."""
@@ -129,14 +131,17 @@ def bridge_seasons(holes: Holes, season: int) -> Float[np.ndarray, "S C"]:
     return made
 
 
-def distances(holes: Holes) -> Int64[np.ndarray, "S C"]:
-    """Return how many steps the nearest observed value of the same channel is away; S for none."""
+def distances(holes: Holes) -> tuple[Int64[np.ndarray, "S C"], Bool[np.ndarray, "S C"]]:
+    """Return how far the nearest observed value of the same channel is, and if it is on both sides.
+
+    Without any the distance is that of the whole set.
+    """
     S = len(holes.steps)
     left, right = holes.neighbours()
     rows = np.arange(S)[:, None]
     before = np.where(left < 0, S, rows - left)
     after = np.where(right >= S, S, right - rows)
-    return np.minimum(before, after)
+    return np.minimum(before, after), (left >= 0) & (right < S)
 
 
 def seasons_in(holes: Holes) -> tuple[int, ...]:
@@ -149,7 +154,7 @@ def seasons_in(holes: Holes) -> tuple[int, ...]:
     x = np.nan_to_num(bridge(holes.series(np.array([longest]))))[:_ENOUGH]
     for width in _WIDTHS:
         means = x[: len(x) // width * width].reshape(-1, width, x.shape[1]).mean(axis=1)
-        found = _seasons_of(means)
+        found = _seasons_of(means) if len(means) >= _FEWEST else ()
         if found:
             return tuple(width * season for season in found)
     return ()

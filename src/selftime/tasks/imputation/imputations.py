@@ -18,7 +18,8 @@ class Imputation(Tabular):
     Attributes:
         series: without holes.
         missing: (S,C), True where a value was filled in.
-        std: (M,) deviation of each such value, step by step, then by channel.
+        values: (M,) what was filled in, step by step, then by channel, in 64 bits.
+        std: (M,) deviation of each such value.
         quantiles: (M,Q) in ascending order of the levels.
         levels: Q levels between 0 and 1.
         notes: what was decided on the way, a sentence each.
@@ -26,6 +27,7 @@ class Imputation(Tabular):
 
     series: SeriesSet
     missing: Bool[np.ndarray, "S C"]
+    values: Float[np.ndarray, "M"]
     std: Float[np.ndarray, "M"]
     quantiles: Float[np.ndarray, "M Q"]
     levels: tuple[float, ...]
@@ -47,14 +49,15 @@ class Imputation(Tabular):
         series = self.series
         order = np.arange(len(series.steps)) if series.rows is None else np.argsort(series.rows)
         columns = {name: _taken(column, order) for name, column in series.to_columns().items()}
-        columns[free_name("filled", columns)] = pa.array(names_at(self.missing, series.channels))
-        columns["filled"] = columns["filled"].take(pa.array(order))
-        for q, level in enumerate(self.levels):
-            values = self.spread(self.quantiles[:, q], np.nan)[order]
-            for c, name in enumerate(series.channels):
-                if self.missing[:, c].any():
-                    column = pa.array(values[:, c], from_pandas=True)
-                    columns[free_name(f"{name}_q{level:g}", columns)] = column
+        names = pa.array(names_at(self.missing[order], series.channels), pa.string())
+        columns[free_name("filled", columns)] = names
+        for c, name in enumerate(series.channels):
+            if not self.missing[:, c].any():
+                continue
+            for q, level in enumerate(self.levels):
+                values = self.spread(self.quantiles[:, q], np.nan)[order, c]
+                column = pa.array(values, from_pandas=True)
+                columns[free_name(f"{name}_q{level:g}", columns)] = column
         return columns
 
 
