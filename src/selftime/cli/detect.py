@@ -76,7 +76,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     own = options.model_in(model) if model else None
     if past_only and read.impute:
         raise ValueError(
-            "got --impute and --past-only, wanted one of both: gaps are filled from later values too"
+            "got --impute and --past-only, wanted one: gaps are filled from later values too"
         )
     read = read.like(own)
     series = read(data)

@@ -181,7 +181,7 @@ def frame_with(source: Any, cells: Mapping[str, tuple[np.ndarray, np.ndarray]]) 
     is_column = hasattr(source, "to_frame") and not hasattr(source, "columns")
     if is_column:
         frame = nw.from_native(source, series_only=True).alias("0").to_frame()
-        cells = {"0": column for column in cells.values()}
+        cells = dict(zip(("0",), cells.values(), strict=True))
     else:
         frame = nw.from_native(source)
         frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame

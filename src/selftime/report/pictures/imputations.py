@@ -1,4 +1,4 @@
-"""The picture of what was filled in: what was observed, the values in its holes, and their bands."""
+"""The picture of what was filled in: what was observed, the values in holes, and their bands."""
 
 import numpy as np
 from jaxtyping import Bool
