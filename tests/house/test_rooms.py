@@ -26,6 +26,7 @@ COMMANDS = [
     "detect",
     "embed",
     "forecast",
+    "impute",
     "inspect",
     "methods",
     "pack",

@@ -47,11 +47,7 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import backtest_table
 
     steps = horizons_in(horizons)
-    if read.impute:
-        raise ValueError(
-            "got --impute, which fills gaps from later values too, so that a backtest would know "
-            "what comes: leave it out, as gaps are bridged here"
-        )
+    read.keep_gaps("a backtest")
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.backtest(

@@ -74,10 +74,8 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
     own = options.model_in(model) if model else None
-    if past_only and read.impute:
-        raise ValueError(
-            "got --impute and --past-only, wanted one: gaps are filled from later values too"
-        )
+    if past_only:
+        read.keep_gaps("--past-only")
     read = read.like(own)
     series = read(data)
     files.check_room(out, len(series.steps), 8, save=save)

@@ -101,6 +101,14 @@ class Reader:
         terminal.note(f"{int(found.missing.sum()):,} missing values are filled in")
         return found.series
 
+    def keep_gaps(self, what: str) -> None:
+        """Raise a ValueError where gaps are to be filled, from what follows them too."""
+        if self.impute:
+            raise ValueError(
+                f"got --impute for {what}, which may not know what comes later, as values that "
+                "are filled in do: leave it out"
+            )
+
     def like(self, model: "Model | None") -> "Reader":
         """Return a reader of what a model reads, where no other form of it was asked for."""
         forms = ("kind", "patch", "size", "symbols", "rate")

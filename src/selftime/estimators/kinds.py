@@ -39,7 +39,7 @@ from selftime.tasks.forecasting.linear import LinearForecaster, LinearMap, Optio
 from selftime.tasks.forecasting.network import NetworkForecaster
 from selftime.tasks.imputation.autoregression import Autoregression
 from selftime.tasks.imputation.blend import Blend
-from selftime.tasks.imputation.chains import Chain
+from selftime.tasks.imputation.chains import MarkovChain
 from selftime.tasks.imputation.experts import Alike, Experts
 from selftime.tasks.imputation.fitting import FittedImputer, ImputeConfig
 from selftime.tasks.imputation.holes import Holes
@@ -55,7 +55,7 @@ _PLAIN = (
     *(TunedSolution, Budget, TrainingConfig, Recipe, NetworkForecaster),
     *(ForecastConfig, WindowForecaster, LinearForecaster, LinearMap, Option, Pool),
     *(Patch, PatchFeatures),
-    *(Autoregression, Chain, Alike, Experts, Blend, Units, ImputeConfig, VectorGuess),
+    *(Autoregression, MarkovChain, Alike, Experts, Blend, Units, ImputeConfig, VectorGuess),
 )
 
 

@@ -12,7 +12,7 @@ from selftime.tasks.probing.ridge import RidgePath, mean_variance, solve_ridge
 
 ALPHAS = 10.0 ** np.arange(-9, 0.1, 1)
 """Penalties that are tried, in units of the mean variance of a regressor."""
-MOST_ROWS = 20_000
+_MOST_ROWS = 20_000
 """Steps that are regressed, spread evenly."""
 _HELD_OUT = 4
 """The last of so many parts of the steps judges the penalties."""
@@ -99,7 +99,7 @@ def fit_autoregression(
     """
     C = holes.steps.shape[1]
     rows = np.flatnonzero(holes.positions >= order)
-    rows = rows[:: -(-len(rows) // MOST_ROWS)]
+    rows = rows[:: -(-len(rows) // _MOST_ROWS)]
     groups = [np.arange(C)] if joint else [np.array([c]) for c in range(C)]
     weights = np.zeros((order + 1, C, C))
     for group in groups:
@@ -160,7 +160,7 @@ def first_precision(holes: Holes, order: int) -> Float[np.ndarray, "K K"]:
     """Return the precision of the first ``order`` steps of a series, of any level."""
     C = holes.steps.shape[1]
     rows: Int64[np.ndarray, _] = np.flatnonzero(holes.positions >= order - 1)
-    rows = rows[:: -(-len(rows) // MOST_ROWS)]
+    rows = rows[:: -(-len(rows) // _MOST_ROWS)]
     windows = sliding_window_view(holes.steps, order, axis=0)[rows - order + 1]
     flat = windows.transpose(0, 2, 1).reshape(len(rows), -1)
     products = flat.T @ flat / len(flat)

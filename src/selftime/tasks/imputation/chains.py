@@ -17,7 +17,7 @@ from selftime.data.arrays import spans
 from selftime.tasks.imputation.autoregression import Autoregression
 from selftime.tasks.imputation.holes import Holes
 
-DRAWS = 32
+SPREAD_DRAWS = 32
 """Draws from which the spread of a value is taken."""
 _MOST_NUMBERS = 16_000_000
 """Numbers of a banded system that are held at once."""
@@ -27,7 +27,7 @@ _CONTEXT = 2
 """Pieces overlap by so many orders on both sides."""
 
 
-class Chain(NamedTuple):
+class MarkovChain(NamedTuple):
     """A chain and how series begin, before there are as many steps as its order.
 
     Attributes:
@@ -54,7 +54,7 @@ class Chain(NamedTuple):
 
 
 def expect(
-    chain: Chain, holes: Holes, draws: int = 0, seed: int = 0
+    chain: MarkovChain, holes: Holes, draws: int = 0, seed: int = 0
 ) -> tuple[Float[np.ndarray, "S C"], Float[np.ndarray, "S C D"]]:
     """Return what is expected of every missing value, and draws of how it may differ from that.
 

@@ -11,8 +11,14 @@ from selftime.tasks.imputation.autoregression import (
     fit_autoregression,
 )
 from selftime.tasks.imputation.blend import hide
-from selftime.tasks.imputation.chains import Chain, expect
-from selftime.tasks.imputation.holes import Holes, bridge, bridge_seasons, seasons_in
+from selftime.tasks.imputation.chains import MarkovChain, expect
+from selftime.tasks.imputation.holes import (
+    Holes,
+    bridge,
+    bridge_profile,
+    bridge_seasons,
+    seasons_in,
+)
 from selftime.tasks.imputation.vectors import VectorGuess, fit_vector_guess
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
@@ -71,7 +77,7 @@ class Alike(NamedTuple):
 
 
 class Experts(NamedTuple):
-    """What was learned from the series.
+    """Experts that were fitted on series.
 
     Attributes:
         seasons: steps after which series repeat.
@@ -81,7 +87,7 @@ class Experts(NamedTuple):
     """
 
     seasons: tuple[int, ...]
-    chains: tuple[Chain, ...]
+    chains: tuple[MarkovChain, ...]
     alike: Alike | None = None
     vectors: VectorGuess | None = None
 
@@ -94,7 +100,11 @@ class Experts(NamedTuple):
         )
         alike = ("whole series",) if self.alike is not None else ()
         model = ("the model",) if self.vectors is not None else ()
-        seasons = (f"season of {s} steps" for s in self.seasons)
+        seasons = (
+            name
+            for s in self.seasons
+            for name in (f"season of {s} steps", f"mean season of {s} steps, and lines")
+        )
         return ("lines", *seasons, *chains, *alike, *model)
 
     def guesses(
@@ -107,6 +117,7 @@ class Experts(NamedTuple):
         found = [np.nan_to_num(bridge(holes))]
         for season in self.seasons:
             found.append(_or(bridge_seasons(holes, season), found[0]))
+            found.append(_or(bridge_profile(holes, season), found[0]))
         spread = np.ones_like(found[0])
         for k, chain in enumerate(self.chains):
             made, apart = expect(chain, holes, draws if k == 0 else 0, seed)
@@ -122,27 +133,27 @@ class Experts(NamedTuple):
     @property
     def _first(self) -> int:
         """Return the place of the first chain among the guesses; of lines where there is none."""
-        return 1 + len(self.seasons) if self.chains else 0
+        return 1 + 2 * len(self.seasons) if self.chains else 0
 
 
 def _or(made: Float[np.ndarray, "S C"], other: Float[np.ndarray, "S C"]) -> np.ndarray:
     return np.where(np.isfinite(made), made, other)
 
 
-class Plan(NamedTuple):
-    """What is to be fitted: seasons, and orders of chains, those of all channels last."""
+class Orders(NamedTuple):
+    """Seasons and orders of chains that are to be fitted, those of all channels last."""
 
     seasons: tuple[int, ...]
     own: tuple[int, ...]
     joint: tuple[int, ...]
 
 
-def plan_experts(holes: Holes, most: int) -> Plan:
+def plan_experts(holes: Holes, most: int) -> Orders:
     """Decide what is fitted on such series; no chain is longer than ``most``."""
     C = holes.steps.shape[1]
     seasons = seasons_in(holes)
     if most < _LEAST_ORDER:
-        return Plan((), (), ())
+        return Orders((), (), ())
     limit = max(min(_MOST_ORDER, _MOST_BAND // C, most), 1)
     wanted: tuple[int, ...] = (_OWN,)
     if seasons:
@@ -152,10 +163,10 @@ def plan_experts(holes: Holes, most: int) -> Plan:
         joint = (min(_JOINT, limit, _MOST_JOINT // C),)
         if len(holes.lengths) >= MANY:  # levels of channels drift apart within one recording
             joint = (*joint, min(_LEVEL, limit))
-    return Plan(seasons, tuple(sorted({min(order, limit) for order in wanted})), joint)
+    return Orders(seasons, tuple(sorted({min(order, limit) for order in wanted})), joint)
 
 
-def fit_experts(whole: Holes, plan: Plan, model: Model | None = None) -> Experts:
+def fit_experts(whole: Holes, plan: Orders, model: Model | None = None) -> Experts:
     """Fit on series without holes."""
     alike, chains = fit_alike(whole), fit_chains(whole, plan)
     experts = Experts(plan.seasons, chains, alike)
@@ -168,7 +179,7 @@ def fit_experts(whole: Holes, plan: Plan, model: Model | None = None) -> Experts
     return experts._replace(vectors=fit_vector_guess(model, trials, few.steps))
 
 
-def fit_chains(whole: Holes, plan: Plan) -> tuple[Chain, ...]:
+def fit_chains(whole: Holes, plan: Orders) -> tuple[MarkovChain, ...]:
     """Fit the chains of a plan, and how series begin."""
     if not plan.own:
         return ()
@@ -178,7 +189,7 @@ def fit_chains(whole: Holes, plan: Plan) -> tuple[Chain, ...]:
     found = [fit_autoregression(fitted, order) for order in plan.own]
     for order, level in zip(plan.joint, (True, False), strict=False):
         found.append(fit_autoregression(fitted, order, joint=True, level=level))
-    return tuple(Chain(one, opening, first) for one in found)
+    return tuple(MarkovChain(one, opening, first) for one in found)
 
 
 def _some_of(whole: Holes) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +212,7 @@ def fit_alike(whole: Holes) -> Alike | None:
     return Alike(mean, x - mean, T)
 
 
-def complete(holes: Holes, plan: Plan, seed: int) -> Holes:
+def complete(holes: Holes, plan: Orders, seed: int) -> Holes:
     """Return series whose gaps hold what a chain may have put there, so that one can be fitted.
 
     Each round fits a chain and draws the gaps from it (stochastic EM, Celeux and Diebolt 1985), so

@@ -1,5 +1,6 @@
 """Series in, series without holes out: fitted and judged on hidden parts, with intervals."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,11 +14,11 @@ from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.imputation.blend import Blend, Trials, fit_blend, hide, join_trials, kinds_of
-from selftime.tasks.imputation.chains import DRAWS
+from selftime.tasks.imputation.chains import SPREAD_DRAWS
 from selftime.tasks.imputation.experts import (
     MANY,
     Experts,
-    Plan,
+    Orders,
     complete,
     fit_experts,
     plan_experts,
@@ -83,7 +84,7 @@ class FittedImputer:
         """Return what is expected of every value, the unit of its errors, and its kind of gap."""
         mean, sd = (each[holes.owners] for each in self.units.of(holes))
         scaled = self.units.scaled(holes)
-        guesses, spread = self.experts.guesses(scaled, DRAWS, self.config.seed)
+        guesses, spread = self.experts.guesses(scaled, SPREAD_DRAWS, self.config.seed)
         kinds = kinds_of(scaled)
         exact = self.blend.is_exact(kinds, np.arange(len(self.channels)))
         made = self.blend.of(guesses, kinds) * sd + mean
@@ -156,7 +157,7 @@ def fit_imputer(
         holes = units.scaled(raw)
         plan = plan_experts(holes, _most_order(holes))
         whole = complete(holes, plan, config.seed)
-        blend, score = judge(raw, whole, units, plan, config)
+        blend, score = weigh(raw, whole, units, plan, config)
         if best is None or score < best[0]:
             found = FittedImputer(
                 config, series.channels, units, fit_experts(whole, plan, config.model), blend, floor
@@ -174,47 +175,56 @@ def _most_order(holes: Holes) -> int:
     return length // (2 * _HELD_OUT) if cut else length // 3 if length >= 6 else 0
 
 
-def judge(
-    raw: Holes, whole: Holes, units: Units, plan: Plan, config: ImputeConfig
+def weigh(
+    raw: Holes, whole: Holes, units: Units, plan: Orders, config: ImputeConfig
 ) -> tuple[Blend, float]:
     """Weigh experts that were fitted on one part by what was hidden in another.
 
     Returns:
         The blend, and the mean logarithm of its errors, by which units are compared.
     """
-    fit, held = _parts(raw, whole, config.seed)
-    experts = fit_experts(fit, plan, config.model)
-    season = plan.seasons[0] if plan.seasons else _SPAN
-    longest = max(min(_BLOCK * max(season, _SPAN), int(np.median(held.lengths)) // 2), 1)
     trials, sds = [], []
-    for k, mask in enumerate(hide(held, longest, config.seed)):
-        hidden = mask & held.observed
-        left = held.without(hidden)
-        mean, sd = (each[held.owners] for each in units.of(left))
-        scaled = units.scaled(left)
-        guesses, spread = experts.guesses(scaled, DRAWS, config.seed + k)
-        truth = ((held.steps - mean) / sd)[hidden]
-        at, channels = kinds_of(scaled)[hidden], np.nonzero(hidden)[1]
-        trials.append(Trials(guesses[:, hidden].T, truth, spread[hidden], at, channels))
-        sds.append(sd[hidden])
+    season = plan.seasons[0] if plan.seasons else _SPAN
+    for fold, (fit, held) in enumerate(_parts(raw, whole, config.seed)):
+        experts = fit_experts(fit, plan, config.model)
+        longest = max(min(_BLOCK * max(season, _SPAN), int(np.median(held.lengths)) // 2), 1)
+        for k, mask in enumerate(hide(held, longest, config.seed + fold)):
+            hidden = mask & held.observed
+            left = held.without(hidden)
+            mean, sd = (each[held.owners] for each in units.of(left))
+            scaled = units.scaled(left)
+            guesses, spread = experts.guesses(scaled, SPREAD_DRAWS, config.seed + k)
+            truth = ((held.steps - mean) / sd)[hidden]
+            at, channels = kinds_of(scaled)[hidden], np.nonzero(hidden)[1]
+            trials.append(Trials(guesses[:, hidden].T, truth, spread[hidden], at, channels))
+            sds.append(sd[hidden])
     every = join_trials(trials)
     blend = fit_blend(every, config.levels, held.steps.shape[1])
     errors = np.abs(blend.errors(every)) * np.concatenate(sds)
     return blend, float(np.log(errors + _TINY).mean()) if len(errors) else 0.0
 
 
-def _parts(holes: Holes, whole: Holes, seed: int) -> tuple[Holes, Holes]:
-    """Return series without holes to fit on, and other ones, with their holes, to judge by."""
+def _parts(holes: Holes, whole: Holes, seed: int) -> Iterator[tuple[Holes, Holes]]:
+    """Yield series without holes to fit on, and other ones, with their holes, to judge by.
+
+    Of many series some are held out; of a few one span of time after the other, and all that is
+    before and after it is fitted on.
+    """
     N, C = len(holes.lengths), holes.steps.shape[1]
     most = max(_MOST_JUDGED // C, 1)
     if N >= MANY:
         order = np.random.default_rng(seed).permutation(N)
         few = order[: max(N // _HELD_OUT, 1)]
         few = few[np.cumsum(holes.lengths[few]) <= max(most, int(holes.lengths[few[0]]))]
-        return whole.series(np.sort(order[len(few) :])), holes.series(np.sort(few))
-    if np.median(holes.lengths) < _LEAST_CUT:
-        return whole, holes
-    held = np.minimum(holes.lengths // _HELD_OUT, most // N).clip(1)
-    return whole.cut(holes.starts, holes.lengths - held), holes.cut(
-        holes.starts + holes.lengths - held, held
-    )
+        yield whole.series(np.sort(order[len(few) :])), holes.series(np.sort(few))
+    elif np.median(holes.lengths) < _LEAST_CUT:
+        yield whole, holes
+    else:
+        for k in range(_HELD_OUT):
+            first, stop = (holes.lengths * n // _HELD_OUT for n in (k, k + 1))
+            begin = np.append(holes.starts, holes.starts + stop)
+            lengths = np.append(first, holes.lengths - stop)
+            there = lengths > 0
+            held = np.minimum(stop - first, max(most // (N * _HELD_OUT), 1)).clip(1)
+            middle = holes.starts + (first + stop - held) // 2
+            yield whole.cut(begin[there], lengths[there]), holes.cut(middle, held)

@@ -121,14 +121,35 @@ def bridge_seasons(holes: Holes, season: int) -> Float[np.ndarray, "S C"]:
 
     NaN where no value of a channel was observed at that phase.
     """
+    order, counts = _by_phase(holes, season)
+    made = np.empty_like(holes.steps)
+    made[order] = bridge(holes.take(order, counts))
+    return made
+
+
+def bridge_profile(holes: Holes, season: int) -> Float[np.ndarray, "S C"]:
+    """Return series as their mean season, and straight lines through what is left of it.
+
+    NaN where no value of a channel was observed at that phase.
+    """
+    order, counts = _by_phase(holes, season)
+    first = np.cumsum(counts) - counts
+    seen = np.add.reduceat(holes.observed[order].astype(np.int64), first, axis=0)
+    total = np.add.reduceat(holes.steps[order], first, axis=0)
+    means = np.where(seen > 0, total / np.maximum(seen, 1), np.nan)
+    profile = np.empty_like(holes.steps)
+    profile[order] = np.repeat(means, counts, axis=0)
+    left = Holes.of(holes.steps - np.nan_to_num(profile), holes.observed, holes.lengths)
+    return np.asarray(profile + bridge(left))
+
+
+def _by_phase(holes: Holes, season: int) -> tuple[Int64[np.ndarray, "S"], Int64[np.ndarray, "G"]]:
+    """Return rows by series, then phase, then time, and how many each phase of a series has."""
     owners, positions = holes.owners, holes.positions
     phase = positions % season
     order = np.lexsort((positions, phase, owners))
-    key = (owners * season + phase)[order]
-    changes = np.flatnonzero(np.diff(key, prepend=-1))
-    made = np.empty_like(holes.steps)
-    made[order] = bridge(holes.take(order, np.diff(changes, append=len(key))))
-    return made
+    changes = np.flatnonzero(np.diff((owners * season + phase)[order], prepend=-1))
+    return order, np.diff(changes, append=len(order))
 
 
 def distances(holes: Holes) -> tuple[Int64[np.ndarray, "S C"], Bool[np.ndarray, "S C"]]:
