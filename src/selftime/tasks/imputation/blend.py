@@ -52,10 +52,10 @@ class Blend(NamedTuple):
         return np.asarray(np.where(exact, guesses[0], made))
 
     def is_exact(
-        self, kinds: Int64[np.ndarray, "*S"], channels: Int64[np.ndarray, "*S"]
-    ) -> Bool[np.ndarray, "*S"]:
+        self, kinds: Int64[np.ndarray, "*K"], channels: Int64[np.ndarray, "*L"]
+    ) -> Bool[np.ndarray, "*K"]:
         """Return where straight lines are exact: between two values of some channels."""
-        return np.asarray(self.straight[channels] & (kinds % PLACES != END))
+        return np.asarray(self.straight[channels] & (kinds % PLACES != END) & (kinds != NEVER))
 
     def errors(self, trials: "Trials") -> Float[np.ndarray, "M"]:
         """Return the errors at values that were hidden."""
@@ -67,19 +67,22 @@ class Blend(NamedTuple):
 def kinds_of(holes: Holes) -> Int64[np.ndarray, "S C"]:
     """Return the kind of gap of every value: how far it is from the nearest one, and which it has.
 
-    In a gap between values other channels are observed or not, at the end of a series either.
+    In a gap between values other channels are observed or not; a gap may be at an end, or all.
     """
     C = holes.steps.shape[1]
     distance, inside = distances(holes)
     reach = np.searchsorted(_REACHES, distance, side="right")
     others = holes.observed.sum(axis=1, keepdims=True) - holes.observed
     covered = others >= max(_COVER * (C - 1), 1)
-    return np.asarray(PLACES * reach + np.where(inside, covered, END))
+    kinds = PLACES * reach + np.where(inside, covered, END)
+    return np.asarray(np.where(distance < len(holes.steps), kinds, NEVER))
 
 
 PLACES, END = 3, 2
 """Places of gaps: not covered by other channels, covered, and at an end."""
-KINDS = PLACES * (len(_REACHES) + 1)
+NEVER = PLACES * (len(_REACHES) + 1)
+"""The kind of values of a channel that a series lacks altogether, the last one."""
+KINDS = NEVER + 1
 """How many kinds of gaps there are."""
 
 
@@ -90,6 +93,9 @@ def hide(holes: Holes, longest: int, seed: int) -> Iterator[Bool[np.ndarray, "S 
         yield rng.random(shape) < share
     for together in _BLOCKS:
         yield np.broadcast_to(_blocks(holes, longest, rng, 1 if together else shape[1]), shape)
+    if shape[1] > 1:  # a channel of each series
+        lost = rng.integers(shape[1], size=len(holes.lengths))
+        yield lost[holes.owners][:, None] == np.arange(shape[1])
 
 
 def _blocks(
@@ -138,24 +144,29 @@ def fit_blend(trials: Trials, levels: Sequence[float], channels: int) -> Blend:
     E = trials.guesses.shape[1]
     weights, unit = np.zeros((KINDS, E)), np.zeros(KINDS)
     quantiles = np.zeros((KINDS, len(levels)))
-    straight = _straight(trials, channels)
-    exact = straight[trials.channels] & (trials.kinds % PLACES != END)
-    every = np.flatnonzero(~exact)
+    between = (trials.kinds % PLACES != END) & (trials.kinds != NEVER)
+    straight = _straight(trials, between, channels)
+    exact = straight[trials.channels] & between
+    every = np.flatnonzero(~exact & (trials.kinds != NEVER))
     for place in range(PLACES):
         usual = every
-        for reach in range(KINDS // PLACES):
+        for reach in range(NEVER // PLACES):
             k = PLACES * reach + place
             own = np.flatnonzero(~exact & (trials.kinds == k))
             if len(own) < _FEWEST and place:  # as if it were not covered, or no end
                 own = np.flatnonzero(~exact & (trials.kinds // PLACES == reach))
             usual = own if len(own) >= _FEWEST else usual
             weights[k], unit[k], quantiles[k] = _fit_kind(trials, usual, levels)
+    lost = np.flatnonzero(trials.kinds == NEVER)
+    lost = lost if len(lost) else every
+    weights[NEVER], unit[NEVER], quantiles[NEVER] = _fit_kind(trials, lost, levels)
     return Blend(weights, unit, quantiles, straight)
 
 
-def _straight(trials: Trials, channels: int) -> Bool[np.ndarray, "C"]:
+def _straight(
+    trials: Trials, inside: Bool[np.ndarray, "M"], channels: int
+) -> Bool[np.ndarray, "C"]:
     """Return the channels that straight lines between values fill exactly."""
-    inside = trials.kinds % PLACES != END
     errors = np.abs(trials.guesses[:, 0] - trials.truth)
     worst, counts = np.zeros(channels), np.zeros(channels, np.int64)
     np.maximum.at(worst, trials.channels[inside], errors[inside])

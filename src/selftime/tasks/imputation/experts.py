@@ -38,7 +38,7 @@ _LEAST_ORDER = 2
 """Nothing is fitted on series that are too short for a chain of so many steps."""
 _MOST_SHOWN, _SPAN = 60_000, 64
 """Values from which weights of vectors are learned, and the longest gap that is shown."""
-_FEWEST_ALIKE, _MOST_ALIKE, _LONGEST_ALIKE = 20, 1000, 20_000
+_FEWEST_ALIKE, _MOST_ALIKE, _LONGEST_ALIKE = 24, 1000, 20_000
 """Series of one length from which whole ones are known, and values of each."""
 _ROUNDS = 2
 """Rounds in which gaps of the series to be learned from are drawn."""
@@ -71,7 +71,8 @@ class Alike(NamedTuple):
             x = (holes.steps[rows].ravel() - self.mean)[seen]
             bank = self.bank[:, seen]
             products = bank @ bank.T
-            a = solve_ridge(products, bank @ x, _ALIKE_PENALTY * mean_variance(products))
+            penalty = _ALIKE_PENALTY * mean_variance(products)
+            a = solve_ridge(products, (bank @ x)[:, None], penalty)[:, 0]
             out[rows] = (self.mean + a @ self.bank).reshape(self.steps, -1)
         return out
 
@@ -141,11 +142,12 @@ def _or(made: Float[np.ndarray, "S C"], other: Float[np.ndarray, "S C"]) -> np.n
 
 
 class Orders(NamedTuple):
-    """Seasons and orders of chains that are to be fitted, those of all channels last."""
+    """Seasons, orders of chains of each channel and of all, and steps of whole series, or 0."""
 
     seasons: tuple[int, ...]
     own: tuple[int, ...]
     joint: tuple[int, ...]
+    alike: int
 
 
 def plan_experts(holes: Holes, most: int) -> Orders:
@@ -153,7 +155,7 @@ def plan_experts(holes: Holes, most: int) -> Orders:
     C = holes.steps.shape[1]
     seasons = seasons_in(holes)
     if most < _LEAST_ORDER:
-        return Orders((), (), ())
+        return Orders((), (), (), _usual_length(holes))
     limit = max(min(_MOST_ORDER, _MOST_BAND // C, most), 1)
     wanted: tuple[int, ...] = (_OWN,)
     if seasons:
@@ -163,12 +165,20 @@ def plan_experts(holes: Holes, most: int) -> Orders:
         joint = (min(_JOINT, limit, _MOST_JOINT // C),)
         if len(holes.lengths) >= MANY:  # levels of channels drift apart within one recording
             joint = (*joint, min(_LEVEL, limit))
-    return Orders(seasons, tuple(sorted({min(order, limit) for order in wanted})), joint)
+    own = tuple(sorted({min(order, limit) for order in wanted}))
+    return Orders(seasons, own, joint, _usual_length(holes))
+
+
+def _usual_length(holes: Holes) -> int:
+    """Return the steps of most series where there are enough of one length, else 0."""
+    steps, counts = np.unique(holes.lengths, return_counts=True)
+    T, N = int(steps[counts.argmax()]), int(counts.max())
+    return T if N >= _FEWEST_ALIKE and T * holes.steps.shape[1] <= _LONGEST_ALIKE else 0
 
 
 def fit_experts(whole: Holes, plan: Orders, model: Model | None = None) -> Experts:
     """Fit on series without holes."""
-    alike, chains = fit_alike(whole), fit_chains(whole, plan)
+    alike, chains = fit_alike(whole, plan.alike), fit_chains(whole, plan)
     experts = Experts(plan.seasons, chains, alike)
     if model is None:
         return experts
@@ -200,16 +210,14 @@ def _some_of(whole: Holes) -> tuple[np.ndarray, np.ndarray]:
     return whole.starts[few] + whole.lengths[few] - lengths, lengths
 
 
-def fit_alike(whole: Holes) -> Alike | None:
-    """Keep whole series where there are enough of one length; None where there are not."""
-    steps, counts = np.unique(whole.lengths, return_counts=True)
-    T, N = int(steps[counts.argmax()]), int(counts.max())
-    if N < _FEWEST_ALIKE or T * whole.steps.shape[1] > _LONGEST_ALIKE:
+def fit_alike(whole: Holes, steps: int) -> Alike | None:
+    """Keep whole series of so many steps; None where there are none."""
+    rows = np.flatnonzero(whole.lengths == steps)
+    if not len(rows):
         return None
-    rows = np.flatnonzero(whole.lengths == T)
-    x = whole.series(rows[:: -(-N // _MOST_ALIKE)]).steps.reshape(-1, T * whole.steps.shape[1])
-    mean = x.mean(axis=0)
-    return Alike(mean, x - mean, T)
+    some = whole.series(rows[:: -(-len(rows) // _MOST_ALIKE)])
+    x = some.steps.reshape(len(some.lengths), -1)
+    return Alike(x.mean(axis=0), x - x.mean(axis=0), steps)
 
 
 def complete(holes: Holes, plan: Orders, seed: int) -> Holes:

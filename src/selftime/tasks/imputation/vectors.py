@@ -12,6 +12,7 @@ from selftime.data.batch import Batch
 from selftime.engine.model import Model
 from selftime.tasks.imputation.holes import Holes
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
+from selftime.tasks.transfer.solution import with_tokens
 
 _STEPS = 256
 """Steps that a model is shown at once where it learned from longer series, or of unknown length."""
@@ -29,22 +30,18 @@ class StepVectors:
     A model of a single channel sees each channel by itself.
 
     Raises:
-        SeriesError: a model of whole series, or of another number of channels.
+        ValueError: a model of whole series, or of another number of channels.
     """
 
     def __init__(self, model: Model, channels: int) -> None:
-        if model.encoder.stride is None:
-            raise SeriesError(
-                f"got a model of whole series ({model!r}), wanted one with vectors along time: "
-                "pretrain by masked_values or masked_patches"
-            )
+        self.encoder = with_tokens(model.encoder)
         if len(model.channels) not in (1, channels):
             raise SeriesError(
                 f"got a model of {len(model.channels)} channels for series of {channels}, wanted 1 "
                 f"or {channels}: pretrain on the same channels, or on single ones"
             )
-        self.model, self.channels = model, channels
-        self.apart, self.stride = len(model.channels) == 1, int(model.encoder.stride)
+        self.channels, self.apart = channels, len(model.channels) == 1
+        self.stride = self.encoder.stride or 1
 
     @property
     def groups(self) -> int:
@@ -97,7 +94,7 @@ class StepVectors:
     ) -> Float[np.ndarray, "B N D"]:
         with torch.inference_mode():
             batch = Batch(torch.from_numpy(x).float(), torch.from_numpy(known))
-            return np.asarray(self.model.encoder(batch).double().numpy())
+            return np.asarray(self.encoder(batch).double().numpy())
 
 
 class VectorGuess(NamedTuple):
@@ -128,7 +125,7 @@ def fit_vector_guess(
         truth: what was hidden.
     """
     vectors = StepVectors(model, truth.shape[1])
-    G, D = vectors.groups, model.encoder.dim
+    G, D = vectors.groups, vectors.encoder.dim
     xx, xy = np.zeros((G, D, D)), np.zeros((G, D))
     for holes, base in trials:
         lacks = truth - base
