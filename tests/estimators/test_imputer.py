@@ -46,6 +46,7 @@ def test_frames_come_back_as_they_came(frame):
     assert arrow.column_names == list(frame.columns) and arrow["flow"].null_count == 0
 
 
+@pytest.mark.late
 def test_rows_in_any_order_are_the_same(frame):
     made = imputer().fit_transform(frame)
     shuffled = frame.sample(frac=1, random_state=0)
@@ -54,6 +55,7 @@ def test_rows_in_any_order_are_the_same(frame):
     pd.testing.assert_frame_equal(other.loc[frame.index], made, rtol=0.2)  # other draws of ids
 
 
+@pytest.mark.late
 def test_arrays_lists_series_and_sets_come_back_as_they_came():
     x = np.random.default_rng(0).normal(size=(4, 2, 50)).cumsum(axis=-1).astype(np.float32)
     x[1, 0, 10:14] = np.nan
@@ -81,6 +83,7 @@ def test_frames_of_a_row_a_series_come_back_too():
     assert made.where(wide.notna()).equals(wide)
 
 
+@pytest.mark.late
 def test_deviations_stand_where_values_were_filled_in(frame):
     made, std = imputer().fit(frame).transform(frame, return_std=True)
     assert (std.loc[frame["heat"].notna(), "heat"] == 0).all()
@@ -92,6 +95,7 @@ def test_deviations_stand_where_values_were_filled_in(frame):
     assert array.shape == x.shape and np.flatnonzero(array).tolist() == [30]
 
 
+@pytest.mark.late
 def test_saved_and_loaded_it_gives_the_same_bits(frame, tmp_path):
     fitted = imputer(quantiles=(0.1, 0.9)).fit(frame)
     loaded = st.load(fitted.save(tmp_path / "imputer"))
@@ -100,6 +104,7 @@ def test_saved_and_loaded_it_gives_the_same_bits(frame, tmp_path):
     assert loaded.reason_ == fitted.reason_ and loaded.quantiles == (0.1, 0.9)
 
 
+@pytest.mark.late
 def test_results_have_columns_and_a_picture(frame):
     found = imputer(quantiles=(0.1, 0.9)).fit(frame).imputation(frame)
     table = found.to_pandas()
@@ -114,6 +119,7 @@ def test_results_have_columns_and_a_picture(frame):
     figure.savefig("/dev/null", format="png")
 
 
+@pytest.mark.late
 def test_it_stands_in_pipelines():
     x = np.random.default_rng(3).normal(size=(20, 1, 40)).cumsum(axis=-1)
     x[:, :, 7] = np.nan

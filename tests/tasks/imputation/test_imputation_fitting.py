@@ -10,6 +10,9 @@ import selftime as st
 from selftime.data.series import SeriesError
 
 
+LATE = pytest.mark.late  # seconds
+
+
 def fill(x, **how):
     """Series (N,C,T) without holes."""
     return st.Imputer(progress=False, **how).fit_transform(np.asarray(x))
@@ -25,6 +28,7 @@ def holed(x, share, seed=0, block=1):
     return np.where(hidden, np.nan, x)
 
 
+@LATE
 def test_constant_and_straight_series_are_exact():
     t = np.arange(300.0)
     x = np.stack([np.full(300, 7.0), 3 * t - 100, 1e6 + t])[None]
@@ -43,6 +47,7 @@ def test_a_sine_goes_on_through_gaps():
     assert np.abs(fill(gaps) - x).max() < 0.05  # a straight line misses by 2
 
 
+@LATE
 def test_channels_help_each_other():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 2, 600))
@@ -73,6 +78,7 @@ def test_series_of_one_step_and_few_come_through():
         assert np.isfinite(fill(x)).all()
 
 
+@LATE
 def test_observed_values_come_back_to_the_bit_and_nothing_depends_on_the_others():
     x = np.random.default_rng(2).normal(size=(3, 2, 80)).cumsum(axis=-1) * 1e3
     gaps = holed(x, 0.2, block=5)
@@ -88,6 +94,7 @@ def test_observed_values_come_back_to_the_bit_and_nothing_depends_on_the_others(
     np.testing.assert_array_equal(found.values, made.astype(np.float32))
 
 
+@LATE
 def test_levels_and_scales_change_nothing():
     x = np.random.default_rng(3).normal(size=(2, 2, 250)).cumsum(axis=-1)
     gaps = holed(x, 0.2, block=8)
@@ -95,6 +102,7 @@ def test_levels_and_scales_change_nothing():
     np.testing.assert_allclose(fill(gaps * 512 - 64.0) / 512 + 0.125, made, atol=2e-3)
 
 
+@LATE
 def test_nothing_is_filled_below_0_where_nothing_is():
     rng = np.random.default_rng(4)
     x = np.maximum(rng.normal(size=(1, 1, 400)), 0.0)
@@ -102,7 +110,7 @@ def test_nothing_is_filled_below_0_where_nothing_is():
     assert found.values.min() >= 0 and found.quantiles.min() >= 0
 
 
-@pytest.mark.late
+@LATE
 def test_intervals_hold_what_they_promise():
     rng = np.random.default_rng(5)
     x = np.zeros((1, 2, 9000))
@@ -120,6 +128,7 @@ def test_intervals_hold_what_they_promise():
     assert 0.9 < np.sqrt(np.square(z).mean()) < 1.1
 
 
+@LATE
 def test_shops_of_any_size_are_counted_in_their_own_units():
     rng = np.random.default_rng(6)
     shape = np.sin(np.arange(96) * 2 * np.pi / 12) + 2 + 0.05 * rng.normal(size=(24, 96))
@@ -130,6 +139,7 @@ def test_shops_of_any_size_are_counted_in_their_own_units():
     assert missed[np.isnan(gaps)].mean() < 0.15  # seasons swing by 1
 
 
+@LATE
 def test_rows_that_times_lack_count_as_gaps():
     days = pd.date_range("2024-01-01", periods=200)
     x = np.sin(np.arange(200) * 2 * np.pi / 7)
@@ -141,7 +151,7 @@ def test_rows_that_times_lack_count_as_gaps():
     assert np.abs(made["x"].to_numpy() - x[short.index]).max() < 0.1
 
 
-@pytest.mark.late
+@LATE
 def test_vectors_of_a_model_are_one_more_expert():
     t = np.arange(600)
     x = np.sin(t / 7) + 0.1 * np.random.default_rng(7).normal(size=600)
