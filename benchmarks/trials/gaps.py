@@ -18,10 +18,11 @@ Mean squared errors, mean over the three lengths of blocks, on one shared machin
 NATOPS has no season: its chain is of 16 steps. Where all channels are missing at once the blend is
 ahead of each (ETTh1 .304, the best chain .342; NATOPS .312, the best expert .399).
 
-Left out: chains of all channels that know levels, on one recording (levels drift apart: ETTh1 .0379
-for .0290 at 12.5 % of single values, where they were believed); a season and 3 steps of all channels
-in one chain (ETTh1 .130: no better than the blend); means of near windows by a kernel (NATOPS .392);
-weights judged on the end of a recording alone, without mean seasons (ETTh1 .134, NYCTaxi .033).
+Left out: chains of all channels that know levels, on one recording (levels drift apart: ETTh1
+.0379 for .0290 at 12.5 % of single values, where they were believed); a season and 3 steps of all
+channels in one chain (ETTh1 .130: no better than the blend); means of near windows by a kernel
+(NATOPS .392); weights judged on the end of a recording alone, without mean seasons (ETTh1 .134,
+NYCTaxi .033).
 """
 
 import argparse

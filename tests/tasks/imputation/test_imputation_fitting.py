@@ -9,7 +9,6 @@ import pytest
 import selftime as st
 from selftime.data.series import SeriesError
 
-
 LATE = pytest.mark.late  # seconds
 
 
