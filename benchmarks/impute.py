@@ -270,7 +270,8 @@ def measured(name: str, seeds: int, alone: int, minutes: float) -> dict[str, Any
     start = time.perf_counter()
     own = st.Imputer(quantiles=LEVELS, progress=False)
     own.fit(st.SeriesSet.of([x.T for x in part.train]))
-    out: dict[str, Any] = {"seconds to fit": time.perf_counter() - start, "hidden": {}}
+    out: dict[str, Any] = {"seeds": seeds, "minutes": minutes}
+    out |= {"seconds to fit": time.perf_counter() - start, "hidden": {}}
     if minutes:
         rows["masked Transformer"] = masked_transformer(part, minutes, 0)
     ways = [("points", s) for s in SHARES]
@@ -345,7 +346,7 @@ def main() -> None:
     for name in args.sets:
         sets[name] = measured(name, args.seeds, args.alone, args.minutes)
         said = {"made_with": current_versions() | {"threads": str(torch.get_num_threads())}}
-        said |= {"seeds": args.seeds, "minutes": args.minutes, "sets": sets}
+        said |= {"sets": sets}
         args.out.write_text(json.dumps(said, indent=1) + "\n")
     print(table_of(sets))
 
