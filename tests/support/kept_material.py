@@ -115,9 +115,9 @@ def say(estimator: Any, series: st.SeriesSet, long: st.SeriesSet) -> np.ndarray:
 
 
 def holed(long: st.SeriesSet) -> st.SeriesSet:
-    """The series with a gap in each."""
+    """The series with a gap in one channel of each."""
     values = long.values.copy()
-    values[:, 0, 20:30] = np.nan
+    values[:, long.channels.index(CHANNELS[0]), 20:30] = np.nan
     return st.SeriesSet.of(values, channels=long.channels)
 
 
