@@ -23,7 +23,7 @@ from selftime.tasks.imputation.vectors import VectorGuess, fit_vector_guess
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 _OWN = 16
-"""Steps of a chain where there is no season."""
+"""Steps of a chain where there is no season, or a shorter one."""
 _OPENING = 8
 """Order of the chain of the first steps, at most."""
 _JOINT, _LEVEL = 4, 2
@@ -159,7 +159,8 @@ def plan_experts(holes: Holes, most: int) -> Orders:
     limit = max(min(_MOST_ORDER, _MOST_BAND // C, most), 1)
     wanted: tuple[int, ...] = (_OWN,)
     if seasons:
-        wanted = seasons[0] + 2, seasons[-1] + 2 if seasons[1:] else 2 * seasons[0] + 2
+        longer = seasons[-1] if seasons[1:] else 2 * seasons[0]
+        wanted = max(seasons[0] + 2, _OWN), max(longer + 2, _OWN)
     joint: tuple[int, ...] = ()
     if 1 < C <= _MOST_JOINT // _LEVEL:
         joint = (min(_JOINT, limit, _MOST_JOINT // C),)

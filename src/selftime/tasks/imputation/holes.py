@@ -14,6 +14,8 @@ _STRONGER = 0.02
 """A longer season counts where changes repeat so much more clearly after it."""
 _NEAR = 0.7
 """The first season has so much of the correlation of the best."""
+_SHORTEST = 4
+"""Shortest season, in steps or means: noise alone makes a peak at two."""
 _WIDTHS = (1, 2, 4, 8)
 """Steps that are averaged to find a season."""
 _FEWEST = 12
@@ -183,7 +185,7 @@ def seasons_in(holes: Holes) -> tuple[int, ...]:
 
 def _seasons_of(x: Float[np.ndarray, "T C"]) -> tuple[int, ...]:
     found = autocorrelation(np.diff(x, axis=0))[: min(LONGEST_SEASON + 2, max(len(x) // 3, 2))]
-    inner = np.arange(2, len(found) - 1)
+    inner = np.arange(_SHORTEST, len(found) - 1)
     peaks = inner[(found[inner] >= found[inner - 1]) & (found[inner] >= found[inner + 1])]
     peaks = peaks[found[peaks] > CLEAR]
     if not len(peaks):
