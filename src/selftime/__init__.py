@@ -21,6 +21,7 @@ read_run, RunFolder, RunError            every figure of a run folder, and its r
 Classifier, Regressor, Segmenter         scikit-learn estimators on top of a model
 SelfSupervised                           a scikit-learn transformer that pretrains
 Forecaster, backtest                     forecasts with quantiles, and their errors
+Imputer                                  missing values filled in, with intervals
 AnomalyDetector, detect                  anomaly scores of recordings
 StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
 ======================================== ======================================================
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import AnomalyDetector as AnomalyDetector
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import Forecaster as Forecaster
+    from selftime.estimators import Imputer as Imputer
     from selftime.estimators import Regressor as Regressor
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
@@ -144,6 +146,7 @@ _HOMES = {
     "Regressor": "estimators",
     "Segmenter": "estimators",
     "Forecaster": "estimators",
+    "Imputer": "estimators",
     "SelfSupervised": "estimators",
     "StreamMonitor": "estimators",
 }

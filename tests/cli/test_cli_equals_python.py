@@ -272,6 +272,45 @@ def test_forecast(recording, tmp_path):
     assert said["features"] == forecaster.reason_
 
 
+def test_impute(recording, tmp_path):
+    holed = np.array(st.read(recording).values)
+    holed[0, 0, 100:120] = np.nan
+    source = tmp_path / "holed.csv"
+    st.write(st.SeriesSet.of(holed), source)
+    out, folder = tmp_path / "filled.csv", tmp_path / "imputer"
+    said = say("impute", source, "--levels", "0.1,0.9", "--out", out, "--save", folder)
+    imputer = st.Imputer(quantiles=(0.1, 0.9)).fit(source)
+    found = imputer.imputation(source)
+    assert (said["filled"], said["values"], said["reason"]) == (20, 600, imputer.reason_)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    for name, column in found.to_columns().items():
+        cells = [row[name] for row in rows]
+        wanted = ["" if cell is None else cell for cell in list(np.asarray(column).tolist())]
+        if name in ("0", "0_q0.1", "0_q0.9"):
+            kept = [(float(a), b) for a, b in zip(cells, wanted, strict=True) if a]
+            np.testing.assert_allclose(*zip(*kept, strict=True), rtol=1e-6)
+    assert [row["filled"] for row in rows] == ["0" if 100 <= t < 120 else "" for t in range(600)]
+    again = say("predict", folder, source, "--out", tmp_path / "again.csv")
+    assert again["filled"] == 20
+    assert (tmp_path / "again.csv").read_text() == out.read_text()
+
+
+def test_impute_first(recording, tmp_path):
+    holed = np.array(st.read(recording).values)
+    holed[0, 0, 100:120] = np.nan
+    source = tmp_path / "holed.csv"
+    st.write(st.SeriesSet.of(holed), source)
+    out = tmp_path / "f.csv"
+    words = ("--horizon", 6, "--season", 24)
+    say("forecast", source, *words, "--impute", "--out", out)
+    series = st.Imputer(quantiles=()).fit_transform(st.read(source))
+    found = st.Forecaster(horizon=6, season=24).fit(series).predict()
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    np.testing.assert_allclose([float(row["0"]) for row in rows], found[0, 0], rtol=1e-6)
+    refused = CliRunner().invoke(app, ["backtest", str(source), "--horizons", "4", "--impute"])
+    assert refused.exit_code == 2 and "may not know what comes later" in refused.output
+
+
 def test_backtest(recording):
     said = say("backtest", recording, "--horizons", "4,8", "--no-refit")
     found = st.backtest(st.read(recording), (4, 8), refit=False)

@@ -27,6 +27,7 @@ COMMANDS = [
     "detect",
     "embed",
     "forecast",
+    "impute",
     "index",
     "inspect",
     "methods",

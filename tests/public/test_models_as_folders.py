@@ -30,6 +30,7 @@ DOORS = {
     "Regressor": lambda m: st.Regressor(m).fit(X, np.arange(12.0)).predict(X),
     "Segmenter": lambda m: st.Segmenter(m).fit(X, [np.arange(40) > 20] * 12).predict_proba(X)[0],
     "Forecaster": lambda m: st.Forecaster(m, horizon=2).fit(LONG).predict(),
+    "Imputer": lambda m: st.Imputer(m).fit(LONG).imputation(LONG).series.values,
     "AnomalyDetector": lambda m: st.AnomalyDetector(m).fit(LONG).score(LONG),
     "detect": lambda m: st.detect(LONG, model=m).scores,
     "StreamMonitor": lambda m: (

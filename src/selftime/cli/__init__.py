@@ -9,6 +9,7 @@ from selftime.cli import demo as demo
 from selftime.cli import detect as detect
 from selftime.cli import embed as embed
 from selftime.cli import forecast as forecast
+from selftime.cli import impute as impute
 from selftime.cli import index as index
 from selftime.cli import inspect as inspect
 from selftime.cli import methods as methods

@@ -74,7 +74,10 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     in_parts = files.check_results(table, picture, save, alarms, None if normal else save)
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
-    own, read = read.beside(model) if model else (None, read)
+    own = options.model_in(model) if model else None
+    if past_only:
+        read.keep_gaps("--past-only")
+    read = read.like(own)
     how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
     if in_parts:
         work = work_of(own, read, normal, train_end, how)

@@ -189,6 +189,8 @@ class Output(NamedTuple):
         """Write the table of something fitted block by block, and show the result."""
         import selftime as st
 
+        if data != STDOUT:
+            read.check_blocks(f"--out {self.out}, a folder of parts")
         given, asked = (read(data, lenient=True), {}) if data == STDOUT else (data, read.asked)
         with through("command line", lambda _: None):
             made = st.predict(

@@ -11,7 +11,15 @@ from selftime.cli.classify import counts_of
 from selftime.cli.detect import lines_of
 
 if TYPE_CHECKING:
-    from selftime import AnomalyDetector, Classifier, Forecaster, Regressor, Segmenter, SeriesSet
+    from selftime import (
+        AnomalyDetector,
+        Classifier,
+        Forecaster,
+        Imputer,
+        Regressor,
+        Segmenter,
+        SeriesSet,
+    )
 
 Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
 """Columns of the table, the result as JSON, and lines for people."""
@@ -32,10 +40,10 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Use a saved classifier, regressor, segmenter, forecaster or detector on new series.
+    """Use a saved classifier, regressor, segmenter, forecaster, detector or imputer on new series.
 
     The table is that of the command which fitted: classes with probabilities, forecasts with
-    quantiles, or scores. Channels are found by their names, in any order.
+    quantiles, scores, or series without holes. Channels are found by their names, in any order.
 
     Example: selftime classify run --train sample:JapaneseVowels:train --save speakers
 
@@ -51,6 +59,7 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         "Classifier": classes_of,
         "Regressor": table_of,
         "Segmenter": table_of,
+        "Imputer": holes_of,
         "AnomalyDetector": lambda own, series: anomalies_of(own, series, out),
         "Forecaster": lambda own, series: forecasts_of(
             own, series, read(future) if future else None
@@ -96,6 +105,12 @@ def forecasts_of(
     """Return forecasts of what follows each series."""
     found = forecaster.forecasts(series, future)
     return found.to_columns(), {"horizon": forecaster.horizon}, []
+
+
+def holes_of(imputer: "Imputer", series: "SeriesSet") -> Answer:
+    """Return series with values in their holes."""
+    found = imputer.imputation(series)
+    return found.to_columns(), {"filled": int(found.missing.sum())}, []
 
 
 def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet", out: str) -> Answer:

@@ -12,6 +12,7 @@ from selftime.engine.model import load as load_model
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector
 from selftime.estimators.forecaster import Forecaster
+from selftime.estimators.imputer import Imputer
 from selftime.estimators.keeping import Kept, read_estimator
 from selftime.estimators.regressor import Regressor
 from selftime.estimators.segmenter import Segmenter
@@ -21,7 +22,10 @@ from selftime.tasks.search.index import SeriesIndex
 
 ESTIMATORS: dict[str, type[Kept]] = {
     kind.__name__: kind
-    for kind in (Classifier, Regressor, Segmenter, Forecaster, AnomalyDetector, SelfSupervised)
+    for kind in (
+        *(Classifier, Regressor, Segmenter, Forecaster, AnomalyDetector, Imputer),
+        SelfSupervised,
+    )
 }
 """The only estimators that a folder may name."""
 

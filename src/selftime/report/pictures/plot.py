@@ -16,6 +16,7 @@ from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.forecasts import coverage_picture, forecast_picture
 from selftime.report.pictures.guesses import guess_picture
 from selftime.report.pictures.hits import hits_picture
+from selftime.report.pictures.imputations import imputation_picture
 from selftime.report.pictures.maps import embedding_map, overview, principal_plane
 from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
 from selftime.report.pictures.predictions import prediction_picture
@@ -28,6 +29,7 @@ from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.forecasts import Forecasts
 from selftime.tasks.search.hits import SearchHits
+from selftime.tasks.imputation.imputations import Imputation
 from selftime.texts import visible
 
 _MOST_NUMBERED = 20
@@ -115,6 +117,11 @@ def _(result: Predictions) -> Figure:
 @plot.register
 def _(result: Forecasts) -> Figure:
     return forecast_picture(result, title="Forecasts")
+
+
+@plot.register
+def _(result: Imputation) -> Figure:
+    return imputation_picture(result, title="Missing values filled in")
 
 
 @plot.register
