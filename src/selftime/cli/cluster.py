@@ -46,7 +46,7 @@ def cluster(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.clusters import clusters_picture, clusters_table
     from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, None, force=force)
+    files.check_whole(out, picture, force=force)
     own, read = read.beside(model)
     found = st.cluster(own, read(data), k, method=method, names=cluster_names(names), seed=seed)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)

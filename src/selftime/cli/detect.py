@@ -67,8 +67,6 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
     import selftime as st
-    from selftime.report.pictures.anomalies import anomaly_picture
-    from selftime.report.pictures.palette import save_picture
 
     table = files.Output(out, engine, force, safe_cells, as_json)
     in_parts = files.check_results(table, picture, save, alarms, None if normal else save)
@@ -93,10 +91,7 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     else:
         found = st.detect(series, train_end=train_end, model=own, progress=shows, **how)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
-    if alarms:
-        files.write_out(alarms, found.alarm_columns(), force=force, safe_cells=safe_cells)
-    if picture:
-        save_picture(anomaly_picture(found), picture)
+    write_beside(found, alarms, picture, force=force, safe_cells=safe_cells)
     said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}
     said |= {"past_only": past_only, "rate": found.parts[0].rate} | found.to_dict()
     if save and not normal:
@@ -104,6 +99,19 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     saved, where = files.save_fitted(detector, save, "Detector", force=force)
     lines = [*lines_of(found, f"{out}, alarms: {alarms}" if alarms else out), *where]
     terminal.show(said | saved, *lines, as_json=as_json, out=out)
+
+
+def write_beside(
+    found: Any, alarms: str | None, picture: str | None, *, force: bool, safe_cells: bool
+) -> None:
+    """Write alarms and a picture, where they were asked for."""
+    from selftime.report.pictures.anomalies import anomaly_picture
+    from selftime.report.pictures.palette import save_picture
+
+    if alarms:
+        files.write_out(alarms, found.alarm_columns(), force=force, safe_cells=safe_cells)
+    if picture:
+        save_picture(anomaly_picture(found), picture)
 
 
 def work_of(

@@ -103,12 +103,25 @@ def check_results(
         As :meth:`Output.is_in_parts`; ``whole`` is one more option that needs all series.
     """
     in_parts = table.is_in_parts(TABLE_SUFFIXES, picture, alarms, whole)
+    check_beside(picture, save, alarms, force=table.force)
+    return in_parts
+
+
+def check_whole(out: str, picture: str | None, save: str | None = None, *, force: bool) -> None:
+    """Before any work: a table that is made at once, its picture and a folder can be written."""
+    check_file(out, TABLE_SUFFIXES, force=force)
+    check_beside(picture, save, force=force)
+
+
+def check_beside(
+    picture: str | None, save: str | None, alarms: str | None = None, *, force: bool
+) -> None:
+    """Before any work: what stands beside a table can be written."""
     for path, suffixes in ((picture, PICTURE_SUFFIXES), (alarms, TABLE_SUFFIXES)):
         if path:
-            check_file(path, suffixes, force=table.force)
+            check_file(path, suffixes, force=force)
     if save:
-        check_saved(save, force=table.force)
-    return in_parts
+        check_saved(save, force=force)
 
 
 def save_fitted(

@@ -38,7 +38,7 @@ def impute(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.imputations import imputation_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, save, force=force)
+    files.check_whole(out, picture, save, force=force)
     series = read(data)
     files.check_room(out, len(series.steps), series.n_channels, save=save)
     imputer = st.Imputer(

@@ -117,8 +117,8 @@ class Reader:
         """Raise a ValueError where gaps are to be filled, from all series at once."""
         if self.impute:
             raise ValueError(
-                f"got --impute and {what}, which reads series block by block, while gaps are filled "
-                "from all of them: selftime impute DATA --out filled.parquet, then take that"
+                f"got --impute and {what}, which reads series block by block, while gaps are "
+                "filled from all of them: selftime impute DATA --out filled.parquet, then take that"
             )
 
     def like(self, model: "Model | None") -> "Reader":

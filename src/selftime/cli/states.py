@@ -38,7 +38,7 @@ def states(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.clusters import clusters_table, states_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, None, force=force)
+    files.check_whole(out, picture, force=force)
     own, read = read.beside(model)
     found = st.states(own, read(data), k, penalty=penalty, names=cluster_names(names), seed=seed)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)

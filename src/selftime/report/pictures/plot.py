@@ -28,8 +28,8 @@ from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.forecasts import Forecasts
-from selftime.tasks.search.hits import SearchHits
 from selftime.tasks.imputation.imputations import Imputation
+from selftime.tasks.search.hits import SearchHits
 from selftime.texts import visible
 
 _MOST_NUMBERED = 20
