@@ -10,6 +10,7 @@ inspect, inspect_views, methods          a data set at a glance, safe views, nam
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
 load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 embed, plot                              vectors of series with their ids, and pictures of results
+export                                   a model or a fitted estimator as a graph of ONNX or torch
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.estimators import StreamMonitor as StreamMonitor
+    from selftime.estimators.export import export as export
     from selftime.estimators.loading import load as load
     from selftime.report.folder import RunFolder as RunFolder
     from selftime.report.folder import read_run as read_run
@@ -99,6 +101,7 @@ _HOMES = {
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
+    "export": "estimators.export",
     "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",

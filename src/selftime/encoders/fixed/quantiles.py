@@ -19,8 +19,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_whole
 from selftime.encoders.base import Encoder, check_channels, check_least
-from selftime.encoders.fixed.compiling_numba import parallel_over_series
+from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
 from selftime.encoders.fixed.quantiles_numba import LANES, quantiles_of_rows
 from selftime.shapes import Lengths, Tokens, Values
 
@@ -114,7 +115,7 @@ class Quantiles(Encoder):
             series = self.mixing @ series  # (B,M,T)
         series = resample_to_length(series, x.lengths, self.length)  # (B,C,L)
         rows = torch.cat(representations(series), dim=2).flatten(0, 1)  # (B·C,R)
-        quantiles = quantiles_on_cpu if rows.device.type == "cpu" else quantiles_on_device
+        quantiles = quantiles_on_cpu if runs_compiled(rows) else quantiles_on_device
         return quantiles(rows, self._plan).reshape(-1, 1, self.dim)
 
 
@@ -130,7 +131,7 @@ def resample_to_length(values: Values, lengths: Lengths, length: int) -> Float[T
 
     The first and the last step stay as they are; steps after the end are not read.
     """
-    if values.shape[2] == length and bool((lengths == length).all()):
+    if is_whole(lengths == length) and values.shape[2] == length:
         return values  # the rest would return the same, to the bit
     spans = (lengths.clamp(min=1) - 1)[:, None]  # (B,1) from the first step to the last
     gaps = max(length - 1, 1)
@@ -171,7 +172,7 @@ def _moving_average(values: Values) -> Values:
 def magnitudes(values: Values) -> Float[Tensor, "B C _"]:
     """Magnitudes of the discrete Fourier transform at frequencies 0, 1/T, … up to 1/2."""
     # On the CPU by numpy, a series at a time, so that the others in the batch change no bit.
-    if values.device.type == "cpu":
+    if runs_compiled(values):
         return torch.from_numpy(np.abs(np.fft.rfft(values.numpy())))
     spectrum: Tensor = torch.fft.rfft(values)
     return spectrum.abs()
