@@ -170,7 +170,7 @@ def counts(  # noqa: PLR0913 - all that counts depend on
 ) -> Float[Tensor, "B G 2 K"]:
     """The counts at one dilation."""
     rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
-    response = weights @ every(rows, strides, series.shape[2])  # (B,G,K,S)
+    response = respond(weights, every(rows, strides, series.shape[2]))
     within = counted(response.shape[3], lengths, strides)[:, None]  # (B,1,S)
     high, first = response.max(dim=2)  # (B,G,S)
     last = response.argmin(dim=2)
@@ -187,3 +187,12 @@ def counted(steps: int, lengths: Lengths, strides: Int[Tensor, "B"]) -> Bool[Ten
     if is_traced():
         return (at < lengths[:, None]) & (at % strides[:, None] == 0)
     return at < steps_at(lengths, strides)[:, None]
+
+
+def respond(
+    weights: Float[Tensor, "G K 9"], rows: Float[Tensor, "B _ 9 S"]
+) -> Float[Tensor, "B G K S"]:
+    """Responses of the kernels of each group to its own rows, or of all to the one set of rows."""
+    if rows.shape[1] > 1:
+        return weights @ rows
+    return (weights.flatten(0, 1) @ rows[:, 0]).unflatten(1, weights.shape[:2])  # one large product
