@@ -7,6 +7,7 @@ from selftime.cli import compare as compare
 from selftime.cli import demo as demo
 from selftime.cli import detect as detect
 from selftime.cli import embed as embed
+from selftime.cli import export as export
 from selftime.cli import forecast as forecast
 from selftime.cli import inspect as inspect
 from selftime.cli import methods as methods

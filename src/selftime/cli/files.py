@@ -12,6 +12,7 @@ from selftime.cli.app import Program
 TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
+GRAPH_SUFFIXES = (".onnx", ".pt2")
 """Suffixes of results."""
 STDOUT = "-"
 """Stands for stdout, which tables are written to as csv."""

@@ -23,7 +23,7 @@ from selftime.data.graph import is_whole
 from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
 from selftime.encoders.fixed.quantiles_numba import LANES, quantiles_of_rows
-from selftime.encoders.fixed.rocket_torch import CELLS
+from selftime.encoders.fixed.rocket_torch import in_chunks
 from selftime.shapes import Lengths, Tokens, Values
 
 _Rows = Float[Tensor, "N R"]
@@ -225,29 +225,30 @@ def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"
     sizes = plan.intervals[:, 1] - plan.intervals[:, 0]
     groups = [plan.intervals[sizes == size] for size in np.unique(sizes)]
     most = max(int(np.ptp(group[0, :2])) * len(group) for group in groups)
-    found = rows.new_empty(len(rows), len(plan.share))
-    for part, out in zip(*(t.split(max(1, CELLS // most)) for t in (rows, found)), strict=True):
-        for group in groups:
-            _quantiles_of_group(part, group, plan, out)
-    return found
+    firsts, lasts = np.concatenate(groups)[:, 2:].T
+    places = np.concatenate([np.arange(a, b) for a, b in zip(firsts, lasts, strict=True)])
+    order = torch.from_numpy(np.argsort(places)).to(rows.device)
+
+    def whole(part: _Rows) -> Float[Tensor, "N F"]:
+        return torch.cat([_quantiles_of_group(part, group, plan) for group in groups], dim=1)[
+            :, order
+        ]
+
+    return in_chunks(whole, most, rows)
 
 
 def _quantiles_of_group(
-    rows: _Rows, group: np.ndarray, plan: QuantileIndex, out: Float[Tensor, "N F"]
-) -> None:
-    """Write the quantiles of intervals (I,4) of the same number of steps into their places."""
+    rows: _Rows, group: np.ndarray, plan: QuantileIndex
+) -> Float[Tensor, "N _"]:
+    """Quantiles of intervals (I,4) of the same number of steps, interval after interval."""
     start, stop, first, last = group[0].tolist()
-    left, right, share = (
-        torch.from_numpy(part[first:last]).to(rows.device) for part in plan[1:]
-    )
-    starts, places = torch.from_numpy(group[:, [0, 2]]).to(rows.device).T[:, :, None]
-    steps, quantiles = (
-        torch.arange(n, device=rows.device) for n in (stop - start, last - first)
-    )
-    ordered = rows[:, starts + steps].sort(dim=2).values  # (N,I,S)
+    left, right, share = (torch.from_numpy(part[first:last]).to(rows.device) for part in plan[1:])
+    columns = group[:, :1] + np.arange(stop - start)  # (I,S)
+    every_second = torch.arange(last - first, device=rows.device) % 2
+    ordered = rows[:, torch.from_numpy(columns).to(rows.device)].sort(dim=2).values  # (N,I,S)
     before, after = ordered[:, :, left], ordered[:, :, right]  # (N,I,J)
-    centre = ordered.mean(dim=2, keepdim=True) * (quantiles % 2)
-    out[:, places + quantiles] = before + share * (after - before) - centre
+    centre = ordered.mean(dim=2, keepdim=True) * every_second
+    return (before + share * (after - before) - centre).flatten(1)
 
 
 def quantiles_on_cpu(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"]:
