@@ -12,7 +12,7 @@ from selftime.estimators.inputs import TransferEstimator
 from selftime.estimators.loading import load
 from selftime.estimators.transformer import SelfSupervised
 from selftime.objectives.supervised.targets import Amount
-from selftime.tasks.transfer.graphs import solution_graph
+from selftime.tasks.transfer.solution_graphs import solution_graph
 
 
 def export(

@@ -159,7 +159,7 @@ class Dilated(Encoder):
         sliced = start == 0 and stop == T  # all steps are wanted
         for k, block in enumerate(self.stack):
             yield h
-            if 2**k >= T and not sliced:  # from here on each step is seen by itself
+            if not sliced and 2**k >= T:  # from here on each step is seen by itself
                 h, sliced = h[start * B : stop * B], True
                 within = None if within is None else within[start * B : stop * B]
             h = block(h, self.shifts(k, B), within)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from selftime.engine.graphs import scaled_batch
 from selftime.objectives.supervised.targets import Amount, AnyClasses, TargetType
-from selftime.tasks.probing.graphs import head_graph
+from selftime.tasks.probing.head_graphs import head_graph
 from selftime.tasks.transfer.solution import (
     FrozenSolution,
     Solution,
