@@ -54,9 +54,13 @@ def material(symbols: bool) -> st.SeriesSet:
     """Waves in noise, or random letters."""
     rng = np.random.default_rng(0)
     if symbols:
-        letters = ["".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), LENGTH)) for _ in range(4)]
+        letters = [
+            "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), LENGTH)) for _ in range(4)
+        ]
         return st.read(letters, kind=Text(vocabulary=tuple("abcdefghijklmnopqrstuvwxyz")))
-    turn = rng.uniform(0, 6, (SERIES, CHANNELS, 1)) + np.arange(LENGTH) / rng.uniform(2, 9, (SERIES, 1, 1))
+    turn = rng.uniform(0, 6, (SERIES, CHANNELS, 1)) + np.arange(LENGTH) / rng.uniform(
+        2, 9, (SERIES, 1, 1)
+    )
     return st.SeriesSet.of(np.sin(turn) + 0.5 * rng.standard_normal(turn.shape))
 
 
@@ -78,7 +82,9 @@ def estimators() -> dict[str, Callable[[], Any]]:
     return {
         "Classifier, default": lambda: st.Classifier(st.pretrain(train)).fit(train[::5]),
         "Classifier, fine-tuned": lambda: st.Classifier(
-            st.pretrain(train, objective="simclr", budget="5 steps"), strategy="full", budget="5 steps"
+            st.pretrain(train, objective="simclr", budget="5 steps"),
+            strategy="full",
+            budget="5 steps",
         ).fit(train[::5]),
         "Regressor, default": lambda: st.Regressor(st.pretrain(train)).fit(train, values),
     }
@@ -113,7 +119,9 @@ def main() -> None:
         known[name] = measure(make(), "onnx")
         print(name, known[name]["error"], known[name]["latency"], flush=True)
         machine = {**current_versions(), "threads": torch.get_num_threads()}
-        args.out.write_text(json.dumps({"made_with": machine, "sizes": SIZES, "rows": known}, indent=1) + "\n")
+        args.out.write_text(
+            json.dumps({"made_with": machine, "sizes": SIZES, "rows": known}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -159,7 +159,9 @@ def every_weight_is_in_exactly_one_block(case: EncoderCase) -> None:
 def a_graph_gives_the_same(case: EncoderCase) -> None:
     """Ways that look at no value, as they are taken while a graph is made."""
     encoder, few = case.build(), max(case.rounding, 1e-5)
-    for x in map(case.read, (patchy(), drawn(dice(), lengths=(1, 3)), drawn(dice(), lengths=(70,)))):
+    for x in map(
+        case.read, (patchy(), drawn(dice(), lengths=(1, 3)), drawn(dice(), lengths=(70,)))
+    ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch.compiler, "is_compiling", lambda: True)
             got = encoder.embed(x)

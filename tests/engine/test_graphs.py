@@ -14,7 +14,7 @@ from selftime.encoders.fixed.rocket import MiniRocket
 from selftime.encoders.networks.dilated import Dilated
 from selftime.encoders.networks.recurrent import GRU
 from selftime.engine import graphs
-from selftime.engine.graphs import GraphError, toy_values, traced, vectors_of, write_graph
+from selftime.engine.graphs import GraphError, toy_values, trace, vectors_of, write_graph
 
 onnxruntime = pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
@@ -51,7 +51,10 @@ def raw() -> np.ndarray:
 @pytest.mark.slow
 def test_a_file_of_onnx_gives_the_vectors_of_the_model(tmp_path):
     encoder = MiniRocket(
-        channels=2, length=20, features=84 * 8, differences=True,
+        channels=2,
+        length=20,
+        features=84 * 8,
+        differences=True,
         poolings=("ppv", "mpv", "mipv", "lspv"),
     )
     model = model_of(encoder)
@@ -140,6 +143,6 @@ def test_tried_series_have_gaps_ends_and_channels_that_are_missing():
 @pytest.mark.again
 def test_numbers_of_series_and_steps_stay_open():
     model = small()
-    program = traced(vectors_of(model).graph, toy_values(model, 4, 20), True)
+    program = trace(vectors_of(model).graph, toy_values(model, 4, 20), True)
     shape = program.graph_module.graph.find_nodes(op="placeholder")[-1].meta["val"].shape
     assert [isinstance(size, torch.SymInt) for size in shape] == [True, False, True]

@@ -36,10 +36,12 @@ def raw_of(series: st.SeriesSet) -> np.ndarray:
 
 def fitted(kind: str):
     """An estimator, and what it says of series."""
-    values = np.array([[series[0].mean(), series[1].std()] for series in map(TRAIN.series, range(24))])
+    values = np.array(
+        [[series[0].mean(), series[1].std()] for series in map(TRAIN.series, range(24))]
+    )
     steps = [np.where(TRAIN.series(i)[0] > 0, "up", "down") for i in range(24)]
     tuned = {"strategy": "full", "budget": "2 steps"}
-    made = {
+    return {
         "Classifier": lambda: st.Classifier(model()).fit(TRAIN),
         "Classifier, tuned": lambda: st.Classifier(model(), **tuned).fit(TRAIN),
         "Classifier, of several labels": lambda: st.Classifier(model()).fit(TRAIN, values > 0),
@@ -48,7 +50,6 @@ def fitted(kind: str):
         "Segmenter": lambda: st.Segmenter(model()).fit(TRAIN, steps),
         "Segmenter, tuned": lambda: st.Segmenter(model(), **tuned).fit(TRAIN, steps),
     }[kind]()
-    return made
 
 
 @pytest.mark.late
@@ -63,10 +64,8 @@ def test_a_graph_says_what_the_estimator_says(kind):
     found, values = fitted(kind), raw_of(NEW)
     with torch.inference_mode():
         got = subject_of(found).graph(torch.from_numpy(values)).numpy()
-    if kind.startswith("Regressor"):
-        wanted = found.predict(values)
-    else:
-        wanted = found.predict_proba(values)
+    says = found.predict if kind.startswith("Regressor") else found.predict_proba
+    wanted = says(values)
     if isinstance(wanted, list):
         assert got.shape == (5, 60, 2)
         for own, row in zip(wanted, got, strict=True):

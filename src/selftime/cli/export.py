@@ -13,7 +13,9 @@ Format = Literal["onnx", "torch"]
 @app.command()
 def export(
     model: Annotated[str, typer.Argument(help="Folder of a model, a run, or what --save kept.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="File to write: .onnx, or .pt2 of torch.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="File to write: .onnx, or .pt2 of torch.")
+    ],
     to: Annotated[Format, typer.Option("--to", help="Who is to run it.")] = "onnx",
     length: Annotated[
         int | None, typer.Option("--length", min=1, help="Steps of the series it is tried on.")

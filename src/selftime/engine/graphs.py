@@ -31,7 +31,7 @@ from selftime.engine.model import Model
 Target = Literal["onnx", "torch"]
 SUFFIXES: dict[str, str] = {"onnx": ".onnx", "torch": ".pt2"}
 """What the name of a graph ends with."""
-TOLERANCE = 1e-4
+MOST_ERROR = 1e-4
 """Greatest difference to what selftime gives, in units of the greatest number, that is kept."""
 BATCHES = (1, 64)
 """Series at a time whose seconds are measured."""
@@ -42,7 +42,7 @@ _LEAST_SECONDS, _MOST_RUNS = 0.3, 30
 _INPUT = "series"
 
 Answer = Float[np.ndarray, "N ..."]
-Run = Callable[[Float32[np.ndarray, "N C T"]], Answer]
+Runtime = Callable[[Float32[np.ndarray, "N C T"]], Answer]
 """Vectors, probabilities or values of raw series, NaN where missing."""
 
 
@@ -144,16 +144,16 @@ def write_graph(
         "length": fixed,
         **subject.facts,
     }
-    program = traced(subject.graph, values, is_open)
+    program = trace(subject.graph, values, is_open)
     content = (onnx_bytes if to == "onnx" else torch_bytes)(program, facts)
     run = (onnx_run if to == "onnx" else torch_run)(content)
     least = least_steps(program) if to == "torch" else 1
     tried = [values] if fixed else tried_values(subject.model, steps, least)
     error = difference(subject, run, tried)
-    if not error <= TOLERANCE:
+    if not error <= MOST_ERROR:
         raise GraphError(
             f"the graph differs from selftime by {error:.1g} of the greatest number, wanted at "
-            f"most {TOLERANCE}, so it is not kept: report the model's encoder, {subject.model}"
+            f"most {MOST_ERROR}, so it is not kept: report the model's encoder, {subject.model}"
         )
     runs = {"onnxruntime": run} if to == "onnx" else {}
     runs |= {"torch": module_run(program.module()), "selftime": lambda x: usual_run(subject, x)}
@@ -176,7 +176,9 @@ def check_target(path: str | os.PathLike[str], to: Target, overwrite: bool) -> P
             f"{SUFFIXES[to]}: {wanted}"
         )
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists: choose another name, or {option('overwrite', True)}")
+        raise FileExistsError(
+            f"{target} exists: choose another name, or {option('overwrite', True)}"
+        )
     return target
 
 
@@ -216,7 +218,9 @@ def toy_values(model: Model, count: int, steps: int) -> Float32[np.ndarray, "N C
     if model.kind.symbols:
         values = rng.integers(0, model.kind.symbols, shape).astype(np.float32)
     else:
-        turn = rng.uniform(0, 6, (*shape[:2], 1)) + np.arange(steps) / rng.uniform(2, 9, (count, 1, 1))
+        turn = rng.uniform(0, 6, (*shape[:2], 1)) + np.arange(steps) / rng.uniform(
+            2, 9, (count, 1, 1)
+        )
         some = torch.zeros(1, shape[1], 1)
         scale = model.scaling.scale_of(Batch(some, some.isnan()))
         waves = np.sin(turn) + 0.5 * rng.standard_normal(shape)
@@ -241,7 +245,7 @@ def usual_run(subject: Subject, values: Float32[np.ndarray, "N C T"]) -> Answer:
     return whole
 
 
-def difference(subject: Subject, run: Run, tried: list[Any]) -> float:
+def difference(subject: Subject, run: Runtime, tried: list[Any]) -> float:
     """Return the greatest difference of a graph to selftime, in units of the greatest number."""
     found = 0.0
     for values in tried:
@@ -253,7 +257,7 @@ def difference(subject: Subject, run: Run, tried: list[Any]) -> float:
     return found
 
 
-def traced(graph: nn.Module, values: np.ndarray, is_open: bool) -> Any:
+def trace(graph: nn.Module, values: np.ndarray, is_open: bool) -> Any:
     """Return the graph of a module, for any number of series and, if ``is_open``, of steps."""
     free = torch.export.Dim.DYNAMIC
     sizes = {0: free, 2: free} if is_open else {0: free}
@@ -332,7 +336,7 @@ def torch_bytes(program: Any, facts: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def onnx_run(content: bytes) -> Run:
+def onnx_run(content: bytes) -> Runtime:
     """Return an ONNX file as onnxruntime runs it, on as many threads as torch has."""
     import onnxruntime
 
@@ -342,13 +346,13 @@ def onnx_run(content: bytes) -> Run:
     return lambda values: np.asarray(session.run(None, {_INPUT: values})[0])
 
 
-def torch_run(content: bytes) -> Run:
+def torch_run(content: bytes) -> Runtime:
     """Return a file of :func:`torch_bytes` as torch runs it."""
     with unheard():
         return module_run(torch.export.load(io.BytesIO(content)).module())
 
 
-def module_run(module: nn.Module) -> Run:
+def module_run(module: nn.Module) -> Runtime:
     """Return a module as a function of arrays."""
 
     def run(values: Float32[np.ndarray, "N C T"]) -> Answer:
@@ -360,7 +364,7 @@ def module_run(module: nn.Module) -> Run:
 
 
 def latency_of(
-    runs: dict[str, Run], model: Model, steps: int
+    runs: dict[str, Runtime], model: Model, steps: int
 ) -> tuple[tuple[str, int, float], ...]:
     """Return runtime, series at a time and milliseconds, the median of some runs."""
     rows = []

@@ -38,7 +38,7 @@ class Fetched(NamedTuple):
     source: dict[str, str]
 
 
-def fetched(path: str | os.PathLike[str]) -> Fetched:
+def fetch(path: str | os.PathLike[str]) -> Fetched:
     """Return a folder as it is, or the copy here of one at the hub, fetched where there is none.
 
     The commit that a revision stands for is found first, so that all files are of the same one.
@@ -79,7 +79,7 @@ def address(name: str | os.PathLike[str], revision: str | None = None) -> str:
     return f"{SCHEME}{plain}" if revision is None else f"{SCHEME}{plain}@{revision}"
 
 
-def save_pretrained(
+def save_pretrained(  # noqa: D417 - a method of what is saved
     self: Saved,
     save_directory: str | os.PathLike[str],
     *,
@@ -111,7 +111,7 @@ def hub_metadata(license: str | None) -> str:
     return "\n".join([*lines, "tags:", *(f"- {tag}" for tag in _TAGS), "---", "", ""])
 
 
-def push_to_hub(
+def push_to_hub(  # noqa: D417 - a method of what is saved
     self: Saved,
     repo_id: str,
     *,

@@ -325,7 +325,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
     """
-    return read_model(*hub.fetched(path))
+    return read_model(*hub.fetch(path))
 
 
 def read_model(path: Path, source: dict[str, str]) -> Model:

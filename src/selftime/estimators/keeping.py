@@ -114,9 +114,7 @@ def kind_of(estimator: type[BaseEstimator]) -> Kind:
     return found._replace(unbounded=("normal_",))  # NaN is missing there
 
 
-def read_estimator(
-    folder: Path, estimators: dict[str, type[Kept]], source: dict[str, str]
-) -> Any:
+def read_estimator(folder: Path, estimators: dict[str, type[Kept]], source: dict[str, str]) -> Any:
     """Read the folder of one of some estimators; the card of its model gets a source.
 
     Raises:

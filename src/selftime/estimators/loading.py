@@ -7,7 +7,7 @@ from typing import Any
 
 from selftime.data.records import read_values
 from selftime.data.storage import folder_at
-from selftime.engine.hub import fetched
+from selftime.engine.hub import fetch
 from selftime.engine.model import read_model
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector
@@ -52,7 +52,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             or settings.
         HubError: a folder at the hub that is not there, or no connection.
     """
-    folder, source = fetched(path)
+    folder, source = fetch(path)
     if is_estimator(folder):
         return read_estimator(folder, ESTIMATORS, source)
     return read_model(folder, source)

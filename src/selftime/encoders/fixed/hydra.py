@@ -170,8 +170,8 @@ def counts(  # noqa: PLR0913 - all that counts depend on
 ) -> Float[Tensor, "B G 2 K"]:
     """The counts at one dilation."""
     rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
-    response = respond(weights, every(rows, strides, series.shape[2]))
-    within = counted(response.shape[3], lengths, strides)[:, None]  # (B,1,S)
+    response = group_responses(weights, every(rows, strides, series.shape[2]))
+    within = steps_that_count(response.shape[3], lengths, strides)[:, None]  # (B,1,S)
     high, first = response.max(dim=2)  # (B,G,S)
     last = response.argmin(dim=2)
     kernels = torch.arange(weights.shape[1], device=series.device)[:, None]  # (K,1)
@@ -181,7 +181,9 @@ def counts(  # noqa: PLR0913 - all that counts depend on
     return torch.stack([soft, lost.sum(dim=-1).to(soft.dtype)], dim=2)
 
 
-def counted(steps: int, lengths: Lengths, strides: Int[Tensor, "B"]) -> Bool[Tensor, "B S"]:
+def steps_that_count(
+    steps: int, lengths: Lengths, strides: Int[Tensor, "B"]
+) -> Bool[Tensor, "B S"]:
     """True for steps that count: of those that `every` has left, or in a graph of all of them."""
     at = torch.arange(steps, device=lengths.device)
     if is_traced():
@@ -189,10 +191,11 @@ def counted(steps: int, lengths: Lengths, strides: Int[Tensor, "B"]) -> Bool[Ten
     return at < steps_at(lengths, strides)[:, None]
 
 
-def respond(
+def group_responses(
     weights: Float[Tensor, "G K 9"], rows: Float[Tensor, "B _ 9 S"]
 ) -> Float[Tensor, "B G K S"]:
     """Responses of the kernels of each group to its own rows, or of all to the one set of rows."""
     if rows.shape[1] > 1:
         return weights @ rows
-    return (weights.flatten(0, 1) @ rows[:, 0]).unflatten(1, weights.shape[:2])  # one large product
+    together = weights.flatten(0, 1) @ rows[:, 0]  # one large product
+    return together.view(-1, *weights.shape[:2], rows.shape[3])

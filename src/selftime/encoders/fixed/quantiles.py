@@ -220,7 +220,7 @@ def quantiles_on_device(rows: _Rows, plan: QuantileIndex) -> Float[Tensor, "N F"
     """Quantiles of each interval of each row; its mean is taken off every second of them.
 
     Intervals of as many steps have the same ranks, so they are sorted together: a few dozen calls
-    instead of thousands. So many rows at a time that none of them makes more than ``CELLS`` numbers.
+    instead of thousands.
     """
     sizes = plan.intervals[:, 1] - plan.intervals[:, 0]
     groups = [plan.intervals[sizes == size] for size in np.unique(sizes)]

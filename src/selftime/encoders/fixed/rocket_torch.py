@@ -122,7 +122,7 @@ def in_chunks(
     """
     if is_traced():
         return function(*parts)
-    cut = (part.split(max(1, CELLS // cells)) for part in parts)
+    cut = (torch.split(part, max(1, CELLS // cells)) for part in parts)
     return torch.cat([function(*some) for some in zip(*cut, strict=True)])
 
 

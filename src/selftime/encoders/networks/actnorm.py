@@ -54,9 +54,7 @@ def max_pool_pairs(h: Features) -> Float[Tensor, "B D _"]:
     return highest_of(h, 2, stride=2)
 
 
-def highest_of(
-    h: Features, width: int, *, stride: int, beside: int = 0
-) -> Float[Tensor, "B D _"]:
+def highest_of(h: Features, width: int, *, stride: int, beside: int = 0) -> Float[Tensor, "B D _"]:
     """The maximum of ``width`` steps, every so many, from so many before the first one on."""
     if is_traced():  # the same, and slower, but for any number of steps
         room = (1, width), (1, stride), (0, beside)

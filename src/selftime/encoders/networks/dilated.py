@@ -46,7 +46,7 @@ def shifted_products(
     shifts: Sequence[int],
     bias: Float[Tensor, " O"] | None,
 ) -> Float[Tensor, "R O"]:
-    """:func:`taps` for a graph, in which nothing is written in place and numbers of rows are open."""
+    """:func:`taps` for a graph, in which nothing is written in place and sizes are open."""
     y = start if bias is None else start + bias
     for matrix, shift in zip(weight, shifts, strict=True):
         there = F.pad(x, (0, 0, max(-shift, 0), max(shift, 0)))

@@ -16,7 +16,7 @@ from selftime.tasks.probing.reference_bank import MIN_NORM, SAME_SERIES
 from selftime.tasks.probing.semi import LabelSpreading, Prototypes, SelfTraining, balance_of
 
 Vectors = Float[Tensor, "n D"]
-Outputs = Float[Tensor, "n K"]
+HeadOutputs = Float[Tensor, "n K"]
 
 
 class HeadGraph(nn.Module):
@@ -38,7 +38,7 @@ class LinearGraph(HeadGraph):
         super().__init__({"coef": head.coef_, "intercept": head.intercept_})
         self.temperature = head.temperature_ if isinstance(head, LabelsProbe) else None
 
-    def forward(self, vectors: Vectors) -> Outputs:
+    def forward(self, vectors: Vectors) -> HeadOutputs:
         """Values, or the probability of each label."""
         scores = vectors @ self.coef.T + self.intercept
         return scores if self.temperature is None else (scores / self.temperature).sigmoid()
@@ -64,7 +64,7 @@ class ProbeGraph(HeadGraph):
         )
         self.reach, self.temperature = float(head.reach_), float(head.temperature_)
 
-    def forward(self, vectors: Vectors) -> Outputs:
+    def forward(self, vectors: Vectors) -> HeadOutputs:
         """Probabilities of the classes."""
         near = vectors
         if self.bank.shape[0]:
@@ -97,7 +97,7 @@ class ScaledGraph(HeadGraph):
         super().__init__({"mean": scaler.mean_, "scale": scaler.scale_})
         self.head = head_graph(head)
 
-    def forward(self, vectors: Vectors) -> Outputs:
+    def forward(self, vectors: Vectors) -> HeadOutputs:
         """What the head says of standardised vectors."""
         out: Tensor = self.head((vectors - self.mean) / self.scale)
         return out
@@ -114,7 +114,7 @@ class NeighboursGraph(HeadGraph):
         super().__init__({"known": head._fit_X, "labels": labels})
         self.count = head.n_neighbors
 
-    def forward(self, vectors: Vectors) -> Outputs:
+    def forward(self, vectors: Vectors) -> HeadOutputs:
         """The share of each class, nearer vectors with more weight."""
         distances = 1 - unit_rows(vectors) @ unit_rows(self.known).T
         near, rows = distances.topk(self.count, dim=1, largest=False)
@@ -137,7 +137,7 @@ class PrototypesGraph(HeadGraph):
         )
         self.temperature = head.temperature
 
-    def forward(self, vectors: Vectors) -> Outputs:
+    def forward(self, vectors: Vectors) -> HeadOutputs:
         """Probabilities of the classes."""
         scores = unit_rows(vectors - self.centre) @ self.means.T
         return ((scores - self.shift) / self.scale / self.temperature).softmax(dim=1)
@@ -151,12 +151,10 @@ class SpreadGraph(HeadGraph):
     shares: Tensor
 
     def __init__(self, head: LabelSpreading) -> None:
-        super().__init__(
-            {"centre": head.centre_, "known": head.known_, "shares": head.shares_}
-        )
+        super().__init__({"centre": head.centre_, "known": head.known_, "shares": head.shares_})
         self.count = min(head.neighbours, len(head.known_))
 
-    def forward(self, vectors: Vectors) -> Outputs:
+    def forward(self, vectors: Vectors) -> HeadOutputs:
         """Shares of the classes among the neighbours, or among all vectors."""
         cosines = unit_rows(vectors - self.centre) @ self.known.T
         similarity = (2 * (cosines - 1)).exp()
