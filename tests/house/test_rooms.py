@@ -67,7 +67,7 @@ def test_the_house_stays_small():
 def test_one_file_a_command():
     cli = {path.stem for path in (SOURCE / "cli").glob("*.py")}
     assert cli == {*COMMANDS, *SHARED}
-    assert lines_in((SOURCE / "cli").glob("*.py")) < 2100
+    assert lines_in((SOURCE / "cli").glob("*.py")) < 2150
 
 
 def test_commands_speak_the_public_door_and_the_report_alone():

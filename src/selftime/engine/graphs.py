@@ -51,7 +51,7 @@ class GraphError(ValueError):
 
 
 class Subject(NamedTuple):
-    """What becomes a graph: a module of raw values, the name of what it gives, and its model.
+    """A module of raw values that becomes a graph, the name of its answers, and its model.
 
     ``usual`` gives the same from series as users call it; ``facts`` go into the file.
     """

@@ -25,7 +25,7 @@ class HubError(ValueError):
 
 @runtime_checkable
 class Saved(Protocol):
-    """What can be saved as a folder."""
+    """A model or an estimator, which can be saved as a folder."""
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the folder."""

@@ -98,7 +98,7 @@ class ScaledGraph(HeadGraph):
         self.head = head_graph(head)
 
     def forward(self, vectors: Vectors) -> HeadOutputs:
-        """What the head says of standardised vectors."""
+        """Answers of the head to standardised vectors."""
         out: Tensor = self.head((vectors - self.mean) / self.scale)
         return out
 
