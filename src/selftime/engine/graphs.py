@@ -252,7 +252,7 @@ def difference(subject: Subject, run: Runtime, tried: list[Any]) -> float:
         wanted, got = usual_run(subject, values), run(values)
         if got.shape != wanted.shape:
             return math.inf
-        size = max(float(np.nanmax(np.abs(wanted))), np.finfo(np.float32).tiny)
+        size = max(float(np.nanmax(np.abs(wanted))), float(np.finfo(np.float32).tiny))
         found = max(found, float(np.nanmax(np.abs(got - wanted))) / size)
     return found
 

@@ -34,7 +34,8 @@ class FrozenGraph(nn.Module):
         tokens = self.encoder(batch).double()
         each = self.head(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
         stride = self.encoder.stride or 1
-        return each.repeat_interleave(stride, dim=1)[:, : values.shape[2]].float()
+        steps: Tensor = each.repeat_interleave(stride, dim=1)[:, : values.shape[2]]
+        return steps.float()
 
 
 class TunedGraph(nn.Module):
