@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,8 @@ from selftime.encoders.wrappers.layered import Layered
 from selftime.engine.model import current_versions
 
 RESULTS = Path(__file__).parent / "results"
+PAGE = RESULTS.parents[1] / "docs" / "export.md"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 CHANNELS, LENGTH, SERIES = 2, 100, 40
 SIZES = {"channels": CHANNELS, "length": LENGTH}
 
@@ -101,6 +104,30 @@ def measure(found: Any, to: str) -> dict[str, Any]:
     return row | {"same bits": made.error == 0}
 
 
+def table_of(rows: dict[str, Any]) -> str:
+    """The rows as the table of docs/export.md: error, length, and milliseconds by runtime."""
+    lines = [
+        "| | error | steps | onnxruntime, 1 series | torch | selftime "
+        "| onnxruntime, 64 | torch | selftime |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        found = {(each["runtime"], each["batch"]): each["milliseconds"] for each in row["latency"]}
+        each = [found.get(key) for key in product(("onnxruntime", "torch", "selftime"), (1, 64))]
+        times = ["–" if ms is None else f"{ms:,.1f}" for ms in (*each[::2], *each[1::2])]
+        error = "same bits" if row["same bits"] else f"{row['error']:.0e}"
+        steps = "any" if row["length"] is None else f"{row['length']:,}"
+        lines.append(f"| {' | '.join([name, error, steps, *times])} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_table(rows: dict[str, Any]) -> None:
+    """Write the table into docs/export.md."""
+    text = PAGE.read_text(encoding="utf8")
+    before, rest = text.split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{table_of(rows)}{END}{rest.split(END)[1]}", encoding="utf8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.export", description=__doc__)
     parser.add_argument("--only", nargs="+", help="names; all by default")
@@ -122,6 +149,8 @@ def main() -> None:
         args.out.write_text(
             json.dumps({"made_with": machine, "sizes": SIZES, "rows": known}, indent=1) + "\n"
         )
+    if args.out == RESULTS / "export.json":
+        write_table(known)
 
 
 if __name__ == "__main__":

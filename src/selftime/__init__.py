@@ -11,6 +11,7 @@ pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and
 load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 embed, plot                              vectors of series with their ids, and pictures of results
 export                                   a model or a fitted estimator as a graph of ONNX or torch
+predict, Ray                             tables of series beyond memory, part by part, on a cluster
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
+    from selftime.engine.clusters import Ray as Ray
     from selftime.engine.embeddings import embed as embed
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
@@ -61,6 +63,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import StreamMonitor as StreamMonitor
     from selftime.estimators.export import export as export
     from selftime.estimators.loading import load as load
+    from selftime.estimators.tables import predict as predict
     from selftime.report.folder import RunFolder as RunFolder
     from selftime.report.folder import read_run as read_run
     from selftime.report.folder import write_comparison as write_comparison
@@ -102,6 +105,8 @@ _HOMES = {
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
     "export": "estimators.export",
+    "predict": "estimators.tables",
+    "Ray": "engine.clusters",
     "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",

@@ -153,6 +153,9 @@ def test_embed(world, tmp_path):
     say("embed", world / "cli", world / "test.npz", "--out", tmp_path / "z.npz")
     wanted = st.load(world / "python").embed(world / "test.npz")
     np.testing.assert_array_equal(np.load(tmp_path / "z.npz")["vectors"], wanted)
+    words = ["--device", "cpu:0", "--out", tmp_path / "copied.npz"]  # for torch another device
+    say("embed", world / "cli", world / "test.npz", *words)
+    np.testing.assert_array_equal(np.load(tmp_path / "copied.npz")["vectors"], wanted)
 
 
 def test_export(world, tmp_path, monkeypatch):

@@ -60,14 +60,14 @@ def places(pattern: str) -> set[str]:
 
 
 def test_the_house_stays_small():
-    assert len(FILES) <= 328
-    assert lines_in(FILES) <= 50_100
+    assert len(FILES) <= 360
+    assert lines_in(FILES) <= 56_000
 
 
 def test_one_file_a_command():
     cli = {path.stem for path in (SOURCE / "cli").glob("*.py")}
     assert cli == {*COMMANDS, *SHARED}
-    assert lines_in((SOURCE / "cli").glob("*.py")) < 2150
+    assert lines_in((SOURCE / "cli").glob("*.py")) < 2300
 
 
 def test_commands_speak_the_public_door_and_the_report_alone():

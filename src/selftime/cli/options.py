@@ -46,6 +46,10 @@ JsonOption = Annotated[
 ]
 
 
+EngineOption = Any
+"""The engine of a command: "local", "ray", or a :class:`selftime.Ray`."""
+
+
 def words_in(text: str | None) -> tuple[str, ...]:
     """Words between commas, each once; none from None."""
     words = [" ".join(word.split()) for word in (text or "").split(",")]
@@ -193,6 +197,27 @@ def _signal_options(
     return {"kind": kind, "patch": patch, "size": size, "symbols": symbols, "rate": rate}
 
 
+def _engine_options(
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Here, or on a cluster: docs/clusters.md.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a cluster of Ray; else one is started here.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of Ray; else one a core.")
+    ] = None,
+) -> dict[str, Any]:
+    """Options of every command that a cluster can do."""
+    if engine == "local" and (address or workers):
+        raise ValueError("got --address or --workers, wanted --engine ray beside them")
+    if engine == "local":
+        return {"engine": engine}
+    import selftime as st
+
+    return {"engine": st.Ray(address=address, workers=workers)}
+
+
 def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function, eval_str=True).parameters)
 
@@ -200,25 +225,30 @@ def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def with_tables(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of reading, in place of its first parameter ``read``.
 
-    An option that the command has for another thing stays its own (``--rate`` of ``detect``).
+    One that has a parameter ``engine`` gets the options of clusters in its place too. An option
+    that the command has for another thing stays its own (``--rate`` of ``detect``).
     """
     own = inspect.signature(command, eval_str=True)
-    shared: tuple[Callable[..., dict[str, Any]], ...] = (_table_options, _signal_options)
-    every = [{n: p for n, p in _signature(f).items() if n not in own.parameters} for f in shared]
+    shared: list[Callable[..., dict[str, Any]]] = [_table_options, _signal_options]
+    shared += [_engine_options] if "engine" in own.parameters else []
+    named = {n: p for n, p in own.parameters.items() if n not in ("read", "engine")}
+    every = [{n: p for n, p in _signature(f).items() if n not in named} for f in shared]
 
     @wraps(command)
     def whole(*args: Any, **given: Any) -> None:  # typer calls by name
         asked: dict[str, Any] = {}
         for options, names in zip(shared, every, strict=True):
             asked |= options(**{name: given.pop(name) for name in names})
-        command(Reader(asked), *args, **given)
+        engine = {"engine": asked.pop("engine")} if "engine" in asked else {}
+        command(Reader(asked), *args, **given, **engine)
 
-    keep = [p.replace(kind=p.KEYWORD_ONLY) for name, p in own.parameters.items() if name != "read"]
+    keep = [p.replace(kind=p.KEYWORD_ONLY) for p in named.values()]
     more = [p.replace(kind=p.KEYWORD_ONLY) for names in every for p in names.values()]
     last = [p for p in keep if p.name in ("safe_cells", "force", "as_json", "resume")]
     first = [p for p in keep if p not in last]
     whole.__signature__ = own.replace(parameters=[*first, *more, *last])  # type: ignore[attr-defined]
     hints = get_type_hints(command, include_extras=True)
+    hints.pop("engine", None)
     for options in shared:
         hints = get_type_hints(options, include_extras=True) | hints
     whole.__annotations__ = {p.name: hints[p.name] for p in (*first, *more, *last)}

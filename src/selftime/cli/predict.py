@@ -1,5 +1,6 @@
 """``selftime predict``: new series through what was saved, in the table of its command."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +21,10 @@ Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
 @options.with_tables
 def predict(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     folder: Annotated[str, typer.Argument(help="Folder of --save, or of .save in Python.")],
     data: options.DataArgument,
-    out: Annotated[str, typer.Option("--out", "-o", help="Table: .csv, .parquet, - for stdout.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv, .parquet, -; folder: in parts.")],
     future: Annotated[
         str | None, typer.Option("--future", help="Of a forecaster: the future of covariates.")
     ] = None,
@@ -41,7 +43,8 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    table = files.Output(out, engine, force, safe_cells, as_json)
+    in_parts = table.is_in_parts(files.TABLE_SUFFIXES)
     found = st.load(folder)
     name = type(found).__name__
     answers: dict[str, Any] = {
@@ -60,7 +63,12 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         )
     if future and name != "Forecaster":
         raise ValueError(f"got --future for a {name}, wanted it for a forecaster alone")
-    series = read.like(getattr(found, "model_", None))(data, lenient=True)
+    reader = read.like(getattr(found, "model_", None))
+    if in_parts:
+        own = partial(found.forecasts, future=read(future)) if future else found
+        table.write_parts(own, reader, data, {"estimator": name})
+        return
+    series = reader(data, lenient=True)
     files.check_room(out, len(series), 16)
     columns, result, lines = answers[name](found, series)
     files.write_out(out, columns, force=force, safe_cells=safe_cells)

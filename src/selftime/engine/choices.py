@@ -213,8 +213,9 @@ def resolve_training(
         why = "small networks soon know a text by heart: the weights that read others best are kept"
     if share:
         settings["hold_out"] = Choice(share, why)
-    if given.own_level:
-        settings["own_level"] = Choice(True, "given")
+    for name in ("own_level", "compile", "gradient_checkpointing", "negatives"):
+        if (value := getattr(given, name)) != getattr(usual, name):
+            settings[name] = Choice(value, "given")
     if layer := layer_for(learner, series.kind):
         settings["layer"] = layer
     choices |= {name.replace("_", " "): choice for name, choice in settings.items()}

@@ -30,7 +30,7 @@ from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal, signal_from
 from selftime.data.storage import folder_at, read_stored, with_checksum
 from selftime.data.windows import batches, by_length
-from selftime.encoders.base import Encoder
+from selftime.encoders.base import Encoder, device_of
 from selftime.encoders.quantisation import halved, pack_tensors, unpack_tensors
 from selftime.encoders.registry import rebuild, recipe_of
 from selftime.encoders.wrappers.projected import Projected
@@ -129,12 +129,13 @@ class Model(Tabular):
         out = make_room((len(series), self.dim), beside=series.steps)
         needed = _COPIES_OF_VALUES * bytes_held(series.steps) + bytes_held(out)
         door.tell(memory_note("embedding", needed))
-        done = 0
+        done, device = 0, device_of(self.encoder)
         with open_progress(progress) as tell:
             for batch in batches(series, size=batch_size, order=order):
                 rows = order[done : done + batch_size]
                 with torch.inference_mode():  # left before the caller goes on
-                    out[rows] = self.encoder.embed(self.scaling.apply(batch)).numpy()
+                    scaled = self.scaling.apply(batch).to(device)
+                    out[rows] = self.encoder.embed(scaled).cpu().numpy()
                 release(out)
                 done += len(rows)
                 tell("embedding", done, len(series))

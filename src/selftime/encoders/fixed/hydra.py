@@ -170,7 +170,7 @@ def counts(  # noqa: PLR0913 - all that counts depend on
 ) -> Float[Tensor, "B G 2 K"]:
     """The counts at one dilation."""
     rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
-    response = group_responses(weights, every(rows, strides, series.shape[2]))
+    response = responses_of(weights, every(rows, strides, series.shape[2]))
     within = steps_that_count(response.shape[3], lengths, strides)[:, None]  # (B,1,S)
     high, first = response.max(dim=2)  # (B,G,S)
     last = response.argmin(dim=2)
@@ -191,11 +191,11 @@ def steps_that_count(
     return at < steps_at(lengths, strides)[:, None]
 
 
-def group_responses(
+def responses_of(
     weights: Float[Tensor, "G K 9"], rows: Float[Tensor, "B _ 9 S"]
 ) -> Float[Tensor, "B G K S"]:
     """Responses of the kernels of each group to its own rows, or of all to the one set of rows."""
     if rows.shape[1] > 1:
         return weights @ rows
-    together = weights.flatten(0, 1) @ rows[:, 0]  # one large product
-    return together.view(-1, *weights.shape[:2], rows.shape[3])
+    responses = weights.flatten(0, 1) @ rows[:, 0]  # one large product
+    return responses.view(-1, *weights.shape[:2], rows.shape[3])
