@@ -13,6 +13,8 @@ embed, plot                              vectors of series with their ids, and p
 export                                   a model or a fitted estimator as a graph of ONNX or torch
 predict, Ray                             tables of series beyond memory, part by part, on a cluster
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
+SeriesIndex                              series and windows found by what they look like
+cluster, states                          series in clusters, recordings in states
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
 perplexity, continue_text, fill_text     how well a model reads texts, and what it writes
@@ -72,6 +74,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.pictures.plot import plot as plot
     from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.audit.views import inspect_views as inspect_views
+    from selftime.tasks.clusters.cluster import cluster as cluster
+    from selftime.tasks.clusters.states import states as states
     from selftime.tasks.comparison.compare import compare as compare
     from selftime.tasks.comparison.leaks import find_leaks as find_leaks
     from selftime.tasks.evaluation.evaluation import Evaluation as Evaluation
@@ -80,6 +84,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.tasks.language.prediction import continue_text as continue_text
     from selftime.tasks.language.prediction import fill_text as fill_text
     from selftime.tasks.language.prediction import perplexity as perplexity
+    from selftime.tasks.search.index import SeriesIndex as SeriesIndex
     from selftime.tasks.selection.pick import pick as pick
     from selftime.tasks.selection.race import race as race
     from selftime.tasks.selection.suggest import suggest as suggest
@@ -132,6 +137,9 @@ _HOMES = {
     "race": "tasks.selection.race",
     "pick": "tasks.selection.pick",
     "suggest": "tasks.selection.suggest",
+    "SeriesIndex": "tasks.search.index",
+    "cluster": "tasks.clusters.cluster",
+    "states": "tasks.clusters.states",
     "methods": "report.methods",
     "plot": "report.pictures.plot",
     "AnomalyDetector": "estimators",

@@ -76,7 +76,7 @@ def _holds(found: Path, target: Path) -> bool:
     return not own and found.resolve() in target.resolve().parents
 
 
-def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
+def check_saved(path: str, *, force: bool, option: str = "--save", of: str = "config.json") -> None:
     """Before any work: what was fitted can be saved there.
 
     Raises:
@@ -85,7 +85,7 @@ def check_saved(path: str, *, force: bool, option: str = "--save") -> None:
     """
     target = Path(path).expanduser()
     check_place(target)
-    is_saved = (target / "config.json").is_file()
+    is_saved = (target / of).is_file()
     if os.path.lexists(target) and not (force and is_saved):
         mend = ", or --force to replace it" if is_saved else ""
         raise FileExistsError(f"{target} exists: choose another {option}{mend}")

@@ -22,7 +22,7 @@ from selftime.data.places import on_behalf_of_writer
 from selftime.door import Door, language, option, tell, through
 from selftime.engine.model import Model, load
 from selftime.engine.training.run_folder import Run, facts_in, status_in
-from selftime.engine.training.trainer import is_first_process
+from selftime.engine.training.processes import is_first_process
 from selftime.progress import Progress
 
 ATTEMPTS = 4

@@ -1,4 +1,4 @@
-"""``load``: opens every folder that was saved, models and fitted estimators."""
+"""``load``: opens every folder that was saved, models, indexes and fitted estimators."""
 
 import os
 from contextlib import suppress
@@ -16,6 +16,8 @@ from selftime.estimators.keeping import Kept, read_estimator
 from selftime.estimators.regressor import Regressor
 from selftime.estimators.segmenter import Segmenter
 from selftime.estimators.transformer import SelfSupervised
+from selftime.tasks.search.generations import is_index
+from selftime.tasks.search.index import SeriesIndex
 
 ESTIMATORS: dict[str, type[Kept]] = {
     kind.__name__: kind
@@ -25,7 +27,7 @@ ESTIMATORS: dict[str, type[Kept]] = {
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Open a folder that was saved: a model, a run that holds one, or a fitted estimator.
+    """Open a folder that was saved: a model, a run that holds one, an index, or an estimator.
 
     No class is imported by a name that the folder holds: known names map to known classes, and
     tensors come from safetensors, so a foreign folder cannot run code. What was saved by
@@ -45,7 +47,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             or one at the hub, ``hf://user/name`` or ``hf://user/name@revision``.
 
     Returns:
-        A :class:`selftime.Model`, or the estimator that was saved.
+        A :class:`selftime.Model`, a :class:`selftime.SeriesIndex`, or the estimator that was saved.
 
     Raises:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
@@ -53,6 +55,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         HubError: a folder at the hub that is not there, or no connection.
     """
     folder, source = fetch(path)
+    if is_index(folder):
+        return SeriesIndex.load(folder)
     if is_estimator(folder):
         return read_estimator(folder, ESTIMATORS, source)
     return read_model(folder, source)

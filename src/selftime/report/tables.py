@@ -28,6 +28,7 @@ from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_w
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration
+from selftime.tasks.search.hits import Hits
 from selftime.tasks.selection.pick import PickResult
 from selftime.tasks.selection.suggest import Suggestions
 from selftime.tasks.transfer.choose import FEW, MANY, Advice
@@ -160,6 +161,17 @@ def suggestions_table(found: Suggestions) -> Table:
 
 
 _TextRows = Sequence[Sequence[str]]
+
+
+def hits_table(found: Hits) -> Table:
+    """List the hits of every query, nearest first."""
+    hits = [
+        {name: cell for name, cell in hit.items() if name != "distance"}
+        | {"similarity": f"{hit['similarity']:.3f}"}
+        for hit in found.to_dict()["hits"]
+    ]
+    head = tuple(hits[0]) if hits else ("query", "rank", "similarity")
+    return plain_table(head, [["" if v is None else str(v) for v in hit.values()] for hit in hits])
 
 
 def plain_table(head: Sequence[str], rows: _TextRows) -> Table:
