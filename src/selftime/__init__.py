@@ -10,6 +10,7 @@ inspect, inspect_views, methods          a data set at a glance, safe views, nam
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
 load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 embed, plot                              vectors of series with their ids, and pictures of results
+export                                   a model or a fitted estimator as a graph of ONNX or torch
 predict, Ray                             tables of series beyond memory, part by part, on a cluster
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
 SeriesIndex                              series and windows found by what they look like
@@ -64,6 +65,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.estimators import StreamMonitor as StreamMonitor
+    from selftime.estimators.export import export as export
     from selftime.estimators.loading import load as load
     from selftime.estimators.tables import predict as predict
     from selftime.report.folder import RunFolder as RunFolder
@@ -109,6 +111,7 @@ _HOMES = {
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
+    "export": "estimators.export",
     "predict": "estimators.tables",
     "Ray": "engine.clusters",
     "embed": "engine.embeddings",

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scratch_material import make_scratch_quick, narrow
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ import selftime as st
 from selftime.cli import app
 from selftime.data import paths
 from selftime.encoders.builders import BUILDERS
+from selftime.engine import graphs
 from selftime.tasks.audit import views as invariance
 from selftime.views.registry import VIEW_STRENGTHS
 
@@ -154,6 +156,20 @@ def test_embed(world, tmp_path):
     words = ["--device", "cpu:0", "--out", tmp_path / "copied.npz"]  # for torch another device
     say("embed", world / "cli", world / "test.npz", *words)
     np.testing.assert_array_equal(np.load(tmp_path / "copied.npz")["vectors"], wanted)
+
+
+def test_export(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(graphs, "_MOST_RUNS", 1)
+    monkeypatch.setattr(graphs, "BATCHES", (1,))
+    ours, theirs = tmp_path / "ours.pt2", tmp_path / "theirs.pt2"
+    said = say("export", world / "cli-steps", "--to", "torch", "--out", ours)
+    made = st.export(world / "python-steps", theirs, to="torch").to_dict()
+    assert said.pop("out") == str(ours) and made.pop("out") == str(theirs)
+    times = [sorted(row["runtime"] for row in each.pop("latency")) for each in (said, made)]
+    assert said == made and times[0] == times[1] == ["selftime", "torch"]
+    x = torch.from_numpy(np.float32(waves(2, 9).values.reshape(6, 1, 40)))
+    graphs_of = [torch.export.load(path).module() for path in (ours, theirs)]
+    assert torch.equal(*(graph(x) for graph in graphs_of))
 
 
 @pytest.mark.parametrize("head", ["linear", "knn"])

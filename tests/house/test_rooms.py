@@ -26,6 +26,7 @@ COMMANDS = [
     "demo",
     "detect",
     "embed",
+    "export",
     "forecast",
     "impute",
     "index",
@@ -92,9 +93,11 @@ def test_commands_speak_the_public_door_and_the_report_alone():
 
 
 def test_few_public_names_have_two_homes():
+    """But for commands, which are named as the functions that they call."""
     shared = {name: paths for name, paths in homes(TREES).items() if len(paths) > 1}
+    shared = {name: paths for name, paths in shared.items() if name not in COMMANDS}
     listing = "\n".join(f"{n}: {sorted(p.stem for p in ps)}" for n, ps in sorted(shared.items()))
-    assert len(shared) <= 60, listing
+    assert len(shared) <= 50, listing
 
 
 @pytest.mark.late

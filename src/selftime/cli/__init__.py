@@ -8,6 +8,7 @@ from selftime.cli import compare as compare
 from selftime.cli import demo as demo
 from selftime.cli import detect as detect
 from selftime.cli import embed as embed
+from selftime.cli import export as export
 from selftime.cli import forecast as forecast
 from selftime.cli import impute as impute
 from selftime.cli import index as index

@@ -14,6 +14,7 @@ from selftime.door import through
 TABLE_SUFFIXES = (".csv", ".parquet")
 VECTOR_SUFFIXES = (".npz", ".npy", *TABLE_SUFFIXES)
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
+GRAPH_SUFFIXES = (".onnx", ".pt2")
 """Suffixes of results."""
 STDOUT = "-"
 """Stands for stdout, which tables are written to as csv."""

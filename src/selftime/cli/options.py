@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DataArgument = Annotated[
     str, typer.Argument(help="File, folder, - for csv on stdin, sample:NAME or sample:NAME:train.")
 ]
-ModelArgument = Annotated[str, typer.Argument(help="Model folder or run folder.")]
+ModelArgument = Annotated[
+    str, typer.Argument(help="Folder of a model or a run, or hf://user/name.")
+]
 ObjectiveOption = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
 EncoderOption = Annotated[str, typer.Option("--encoder", help="See: selftime methods.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]

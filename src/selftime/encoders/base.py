@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_whole
 from selftime.door import option
 from selftime.settings import describe
 from selftime.shapes import Embedding, Tokens
@@ -156,7 +157,7 @@ def network_input(x: Batch) -> Float[Tensor, "B C T"]:
 
 def masked_mean(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
     """The mean (B,D) over the valid tokens, at least one in each series."""
-    if bool(valid.all()):
+    if is_whole(valid):
         return tokens.mean(dim=1)
     return (tokens * valid[:, :, None]).sum(dim=1) / valid.sum(dim=1, keepdim=True)
 

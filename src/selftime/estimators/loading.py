@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from selftime.data.files import place_of
 from selftime.data.records import read_values
 from selftime.data.storage import folder_at
-from selftime.engine.model import load as load_model
+from selftime.engine.hub import fetch
+from selftime.engine.model import read_model
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector
 from selftime.estimators.forecaster import Forecaster
@@ -47,7 +47,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         True
 
     Args:
-        path: a folder of :meth:`selftime.Model.save`, of a run, or of the ``save`` of an estimator.
+        path: a folder of :meth:`selftime.Model.save`, of a run, or of the ``save`` of an estimator;
+            or one at the hub, ``hf://user/name`` or ``hf://user/name@revision``.
 
     Returns:
         A :class:`selftime.Model`, a :class:`selftime.SeriesIndex`, or the estimator that was saved.
@@ -55,11 +56,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
+        HubError: a folder at the hub that is not there, or no connection.
     """
-    folder = place_of(path)
+    folder, source = fetch(path)
     if is_index(folder):
         return SeriesIndex.load(folder)
-    return read_estimator(folder, ESTIMATORS) if is_estimator(folder) else load_model(folder)
+    if is_estimator(folder):
+        return read_estimator(folder, ESTIMATORS, source)
+    return read_model(folder, source)
 
 
 def is_estimator(folder: Path) -> bool:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from selftime.data.labels import labelled_part
 from selftime.data.series import SeriesSet
+from selftime.engine.graphs import Exported
 from selftime.report.methods import BenchmarkResult, Method
 from selftime.report.page.calibration import calibration_picture, metric_rows
 from selftime.report.page.confusion import frequent_mistakes
@@ -47,6 +48,19 @@ def comparison_table(comparison: Comparison) -> Table:
         gains = [str(comparison.gain(UNTRAINED, shots)) for shots in comparison.labels_per_class]
         table.add_section()
         table.add_row("points from learning", *gains)
+    return table
+
+
+def latency_table(made: Exported) -> Table:
+    """Show what each runtime takes, by series at a time."""
+    times = {(runtime, batch): ms for runtime, batch, ms in made.latency}
+    batches = dict.fromkeys(batch for _, batch, _ in made.latency)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("milliseconds")
+    for batch in batches:
+        table.add_column(f"{batch} series", justify="right")
+    for runtime in dict.fromkeys(runtime for runtime, _, _ in made.latency):
+        table.add_row(runtime, *(f"{times[runtime, batch]:.2f}" for batch in batches))
     return table
 
 
