@@ -387,7 +387,6 @@ def test_pick(world, tmp_path):
 
 
 def test_index(world, recording):
-    pytest.importorskip("usearch")
     for name, how in (("cli", ()), ("more", ("--approximate",))):
         words = (
             "index",

@@ -1,6 +1,8 @@
 """Every public door takes the folder of a model where it takes a model, and ``~`` for home."""
 
 import inspect
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -25,7 +27,15 @@ def last(found):
     return found.embed(X)
 
 
+def exported(model):
+    """What a graph of a model is found to be, once it was written and run."""
+    with TemporaryDirectory() as folder:
+        made = st.export(model, Path(folder, "model.pt2"), to="torch")
+        return made.output, made.error
+
+
 DOORS = {
+    "export": exported,
     "Classifier": lambda m: st.Classifier(m).fit(X).predict_proba(X),
     "Regressor": lambda m: st.Regressor(m).fit(X, np.arange(12.0)).predict(X),
     "Segmenter": lambda m: st.Segmenter(m).fit(X, [np.arange(40) > 20] * 12).predict_proba(X)[0],

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from selftime.data.arrays import SeriesError
-from selftime.data.files import whole_file
+from selftime.data.files import remove_folder, whole_file
 from selftime.data.places import seize
 
 _CHUNK = 1 << 20
@@ -64,7 +64,7 @@ def copy_of(url: str) -> Iterator[Path]:
                 yield path
             except SeriesError as error:
                 raise type(error)(as_named(str(error), path, name)) from None
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
         finally:
             if handle is not None:
                 os.close(handle)

@@ -138,8 +138,6 @@ def test_all_windows_of_a_recording_go_at_once(model):
 
 @pytest.mark.parametrize("approximate", [False, True])
 def test_what_is_saved_is_opened_again(model, tmp_path, approximate):
-    if approximate:
-        pytest.importorskip("usearch")
     index = st.SeriesIndex(model, approximate=approximate).add(X)
     index.save(tmp_path / "i")
     with pytest.raises(FileExistsError, match="overwrite=True"):

@@ -42,7 +42,6 @@ def test_vectors_in_a_file_give_the_same_bits(tmp_path):
 
 
 def test_a_graph_finds_nearly_all_and_is_read_again(tmp_path, monkeypatch):
-    pytest.importorskip("usearch")
     monkeypatch.setattr(room, "_SHARD", 256)
     vectors, queries = units(600, 8).astype(np.float16), units(40, 8)
     graph = Graph.of(vectors[:100])
@@ -59,7 +58,6 @@ def test_a_graph_finds_nearly_all_and_is_read_again(tmp_path, monkeypatch):
 
 
 def test_a_graph_that_is_damaged_or_of_other_vectors_says_so(tmp_path):
-    pytest.importorskip("usearch")
     Graph.of(units(20, 4).astype(np.float16)).save(tmp_path / "graph")
     for dim, count in ((8, 20), (4, 21)):
         with pytest.raises(ValueError, match="links 20 vectors"):
