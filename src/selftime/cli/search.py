@@ -93,5 +93,9 @@ def _named(series: Any, name: str) -> Any:
     """
     rows = [row for row, id in enumerate(series.ids.tolist()) if str(id) == name]
     if not rows:
-        raise ValueError(f"no series of QUERY is called '{name}': leave it out to look for all")
+        some = ", ".join(f"'{id}'" for id in series.ids[:3].tolist())
+        raise ValueError(
+            f"no series of QUERY is called '{name}', wanted one such as {some}: leave #{name} out to "
+            "look for all"
+        )
     return series[rows]

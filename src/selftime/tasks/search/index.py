@@ -201,7 +201,11 @@ class SeriesIndex(Tabular):
             asked = {"id": [id], "start": start, "end": end}
             rows = np.flatnonzero(rows_where(series, asked))
             if not len(rows):
-                raise SeriesError(f"no entry of the index is called '{id}' within that time")
+                some = ", ".join(f"'{own}'" for own in series.ids[:3].tolist())
+                raise SeriesError(
+                    f"no entry of the index is called '{id}' within that time, wanted one such as "
+                    f"{some}"
+                )
             return (
                 series[rows],
                 self.vectors[rows].astype(np.float32),
