@@ -20,6 +20,7 @@ SelfSupervised                           a scikit-learn transformer that pretrai
 Forecaster, backtest                     forecasts with quantiles, and their errors
 AnomalyDetector, detect                  anomaly scores of recordings
 StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
+serve                                    saved folders behind an address
 ======================================== ======================================================
 
 Names are loaded when they are first used, so that ``import selftime`` costs nothing.
@@ -65,6 +66,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.inspection import inspect as inspect
     from selftime.report.methods import methods as methods
     from selftime.report.pictures.plot import plot as plot
+    from selftime.serving.server import serve as serve
     from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.audit.views import inspect_views as inspect_views
     from selftime.tasks.comparison.compare import compare as compare
@@ -99,6 +101,7 @@ _HOMES = {
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
+    "serve": "serving.server",
     "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",

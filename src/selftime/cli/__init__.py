@@ -16,6 +16,7 @@ from selftime.cli import predict as predict
 from selftime.cli import pretrain as pretrain
 from selftime.cli import race as race
 from selftime.cli import report as report
+from selftime.cli import serve as serve
 from selftime.cli import suggest as suggest
 from selftime.cli import watch as watch
 from selftime.cli.app import app, main

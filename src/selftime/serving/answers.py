@@ -1,0 +1,221 @@
+"""Answers: what a model or an estimator says of series, as the columns of its table.
+
+Vectors, classes and values come from blocks of a fixed number of series of one form, whoever sent
+them: matrix products of one shape give each row the same bits, whatever stands in the others.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from selftime.data.channels import match_channels
+from selftime.data.clock import iso_text
+from selftime.data.frames import arrow_table
+from selftime.data.series import SeriesSet
+from selftime.engine.embeddings import Embeddings
+from selftime.estimators.classifier import Classifier
+from selftime.objectives.supervised.targets import AnyClasses
+from selftime.serving.bodies import ARROW, JSON, Content
+from selftime.serving.limits import Refusal
+from selftime.serving.shelf import Served
+from selftime.tasks.evaluation.predictions import predictions_of
+
+BLOCK = 16
+"""Series that are encoded at a time, always."""
+TASKS: dict[str, tuple[str, ...]] = {
+    "classify": ("Classifier", "Segmenter"),
+    "regress": ("Regressor",),
+    "forecast": ("Forecaster",),
+    "detect": ("AnomalyDetector",),
+}
+"""Classes of what answers each task; all with a model embed."""
+
+
+class Answer(NamedTuple):
+    """Columns of a table by name, and what else is said in JSON alone."""
+
+    columns: dict[str, Any]
+    more: dict[str, Any]
+
+
+Rows = list[np.ndarray]
+"""What a model says of each series."""
+
+
+def tasks_of(served: Served) -> list[str]:
+    """Return the tasks that a folder is for."""
+    own = [task for task, classes in TASKS.items() if served.class_name in classes]
+    return [*own, *(["embed"] if served.model is not None else [])]
+
+
+def check_task_of(served: Served, task: str) -> None:
+    """Check that a folder is for a task.
+
+    Raises:
+        Refusal: it is for others.
+    """
+    if task not in (tasks := tasks_of(served)):
+        raise Refusal(
+            422, f"model {served.name} is a {served.class_name}, which cannot {task}, wanted: "
+            f"{', '.join('/' + name for name in tasks)}"
+        )  # fmt: skip
+
+
+def is_joined(served: Served, task: str) -> bool:
+    """Return whether series of several requests are encoded together."""
+    found = served.found
+    several = isinstance(found, Classifier) and isinstance(
+        found.solution_.target_type, AnyClasses
+    )
+    one_each = task in ("embed", "regress") or (isinstance(found, Classifier) and not several)
+    return one_each and served.kind.name == "series"
+
+
+def prepare(served: Served, task: str, series: SeriesSet) -> SeriesSet:
+    """Return series with the channels of the model in its order.
+
+    Raises:
+        SeriesError: other channels.
+    """
+    model = served.model
+    if served.kind.name != "series" or task in ("forecast", "detect"):
+        return series  # these look at channels, covariates and times by themselves
+    names = model.channels if task == "embed" and model is not None else served.channels
+    return match_channels(series, names)
+
+
+def rows_of(served: Served, task: str, parts: Sequence[SeriesSet]) -> list[Rows]:
+    """Return what a model says of each series of each part.
+
+    Series are encoded in blocks of one form: equally long, with the same gaps. A block that is not
+    full is filled with copies of its own.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
+    for j, part in enumerate(parts):
+        for i in range(len(part)):
+            groups[form_of_series(part, i)].append((j, i))
+    out: list[Rows] = [[np.empty(0)] * len(part) for part in parts]
+    for members in groups.values():
+        for first in range(0, len(members), BLOCK):
+            some = members[first : first + BLOCK]
+            found = answer_block(served, task, block_of(parts, some))
+            for (j, i), row in zip(some, found, strict=False):
+                out[j][i] = row
+    return out
+
+
+def form_of_series(part: SeriesSet, i: int) -> tuple[Any, ...]:
+    """Return what series of a block have in common: length, gaps, and whether a level is apart."""
+    rows = slice(int(part.offsets[i]), int(part.offsets[i + 1]))
+    gaps = None if part.observed is None else ~part.observed[rows]
+    pattern = gaps.tobytes() if gaps is not None and gaps.any() else b""
+    return int(part.lengths[i]), pattern, part.origin is not None
+
+
+def block_of(parts: Sequence[SeriesSet], members: Sequence[tuple[int, int]]) -> SeriesSet:
+    """Return a block of the series that are named by part and number, filled with copies."""
+    whole = [members[k % len(members)] for k in range(BLOCK)]
+    spans = [slice(int(parts[j].offsets[i]), int(parts[j].offsets[i + 1])) for j, i in whole]
+    first = parts[whole[0][0]]
+    masks = [parts[j].observed for j, _ in whole]
+    observed = [
+        np.ones((rows.stop - rows.start, first.n_channels), bool) if mask is None else mask[rows]
+        for mask, rows in zip(masks, spans, strict=True)
+    ]
+    complete = all(part.all() for part in observed[: len(members)])
+    origins = [parts[j].origin[i] for j, i in whole if parts[j].origin is not None]  # type: ignore[index]
+    length = spans[0].stop - spans[0].start
+    return SeriesSet(
+        steps=np.concatenate([parts[j].steps[rows] for (j, _), rows in zip(whole, spans, strict=True)]),
+        offsets=np.arange(BLOCK + 1, dtype=np.int64) * length,
+        channels=first.channels,
+        ids=np.arange(BLOCK),
+        observed=None if complete else np.concatenate(observed),
+        origin=np.stack(origins) if origins else None,
+        kind=first.kind,
+    )
+
+
+def answer_block(served: Served, task: str, block: SeriesSet) -> Any:
+    """Return a row for each series of a block: vectors, probabilities or values."""
+    if task == "embed":
+        assert served.model is not None
+        return served.model.embed(block, progress=False)
+    if task == "regress":
+        return served.found.predict(block)
+    return served.found.predict_proba(block)
+
+
+def answer_of_rows(served: Served, task: str, series: SeriesSet, rows: Rows) -> Answer:
+    """Return the table of what a model said of each series."""
+    found = np.stack(rows)
+    if task == "embed":
+        return Answer(Embeddings(series=series, vectors=found).to_columns(), {})
+    if task == "regress":
+        return Answer(predictions_of(series, found).to_columns(), {})
+    classes = served.found.classes_
+    table = predictions_of(series, classes[found.argmax(axis=1)], found, classes)
+    return Answer(table.to_columns(), {})
+
+
+def answer_alone(served: Served, task: str, content: Content) -> Answer:
+    """Return the table of an estimator that looks at the series of a request by themselves."""
+    found, series = served.found, content.series
+    if task == "embed":
+        assert served.model is not None
+        vectors = served.model.embed(series, progress=False)
+        return Answer(Embeddings(series=series, vectors=vectors).to_columns(), {})
+    if task == "forecast":
+        return Answer(found.forecasts(series, content.future).to_columns(), {})
+    if task == "detect":
+        scored = found.detection(series)
+        return Answer(scored.to_columns(), {"alarms": plain_columns(scored.alarm_columns())})
+    return Answer(found.predictions(series).to_columns(), {})
+
+
+def body_of_answer(served: Served, answer: Answer, notes: Sequence[str], media: str) -> bytes:
+    """Return an answer as JSON or as an arrow stream; NaN is null."""
+    if media == ARROW:
+        table = arrow_table(answer.columns)
+        about = {"model": served.name, "version": served.version}
+        table = table.replace_schema_metadata(about)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return bytes(sink.getvalue())
+    whole = {"model": served.name, "version": served.version}
+    whole |= {"columns": plain_columns(answer.columns), **answer.more, "notes": list(notes)}
+    return json_of(whole)
+
+
+def json_of(values: Any) -> bytes:
+    """Return plain values as JSON."""
+    return json.dumps(values, allow_nan=False, ensure_ascii=False).encode("utf8", "replace")
+
+
+def plain_columns(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return columns as lists of plain values, None where there is no number; times as texts."""
+    return {name: plain_list(column) for name, column in columns.items()}
+
+
+def plain_list(column: Any) -> list[Any]:
+    """Return a column as a list of plain values."""
+    if isinstance(column, np.ndarray) and column.dtype.kind == "f":
+        if np.isfinite(column).all():
+            return list(column.tolist())
+        return list(np.where(np.isfinite(column), column.astype(object), None).tolist())
+    if isinstance(column, np.ndarray) and column.dtype.kind not in "mM":
+        return list(column.tolist())
+    cells = column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column)
+    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    if pa.types.is_timestamp(cells.type):
+        cells = iso_text(cells)
+    return [value if isinstance(value, str | int | float | bool | None) else str(value)
+            for value in cells.to_pylist()]  # fmt: skip
+
+

@@ -1,0 +1,254 @@
+"""The app: routes, who may come in, what is said of errors, and the page that shows how to ask."""
+
+import hmac
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from html import escape
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from selftime.serving.bodies import ARROW, JSON
+from selftime.serving.examples import example_of, example_of_stream
+from selftime.serving.limits import Limits, Refusal
+from selftime.serving.service import READING, Service, plain
+from selftime.serving.shelf import Shelf
+
+log = logging.getLogger(__name__)
+SUMMARIES = {
+    "embed": "One vector for each series.",
+    "classify": "The class of each series, or of each timepoint, with all probabilities.",
+    "regress": "The value of each series.",
+    "forecast": "The next steps of each series, with quantiles.",
+    "detect": "A score for each timepoint of recordings, and their alarms.",
+}
+OPEN = ("/health",)
+"""Paths that need no key."""
+
+
+def make_app(
+    folders: Sequence[str], limits: Limits = Limits(), key: str | None = None
+) -> FastAPI:
+    """Return the app that serves saved folders; ``key`` is asked of every request but for health.
+
+    Raises:
+        ValueError: folders that cannot be served, or a key that no header can hold.
+    """
+    if key is not None and (not key.isascii() or not key.isprintable() or not key.strip()):
+        raise ValueError("got a key that no header can hold, wanted letters and digits")
+    service = Service(Shelf(folders), limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - as FastAPI calls it
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title="selftime",
+        summary="Saved models behind an address.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    add_tasks(app, service)
+    add_streams(app, service)
+    add_pages(app, service)
+    add_errors(app)
+    app.add_middleware(Gate, service=service, key=key)
+    return app
+
+
+def add_tasks(app: FastAPI, service: Service) -> None:
+    """Add a route for each task."""
+
+    def add(task: str) -> None:
+        async def answer(request: Request) -> Response:
+            return await service.answer(task, request)
+
+        app.add_api_route(
+            f"/{task}",
+            answer,
+            methods=["POST"],
+            summary=SUMMARIES[task],
+            openapi_extra=described_body(service, task),
+            operation_id=task,
+        )
+
+    for task in SUMMARIES:
+        add(task)
+
+
+def described_body(service: Service, task: str) -> dict[str, Any]:
+    """Return what the OpenAPI page says of a body, with an example that runs."""
+    example, name = example_of(service.shelf, task)
+    model = parameter("model", "Name of the model; needed where there are several.")
+    if name is not None and len(service.shelf.served) > 1:
+        model["example"] = name
+    own = [parameter(option, f"Of a table of arrow: {option}, as st.read takes it.")
+           for option in READING]  # fmt: skip
+    media = {} if example is None else {"example": example}
+    content: dict[str, Any] = {
+        JSON: {"schema": {"type": "object"}, **media},
+        ARROW: {"schema": {"type": "string", "format": "binary"}},
+    }
+    return {"parameters": [model, *own], "requestBody": {"required": True, "content": content}}
+
+
+def parameter(name: str, text: str) -> dict[str, Any]:
+    """Return what the OpenAPI page says of a word after ``?``."""
+    return {"name": name, "in": "query", "required": False, "description": text,
+            "schema": {"type": "string"}}  # fmt: skip
+
+
+def add_streams(app: FastAPI, service: Service) -> None:
+    """Add the routes of streams."""
+    first = next(iter(service.shelf.served.values()))
+    model = parameter("model", "Name of the model; needed where there are several.")
+
+    def body(example: Any) -> dict[str, Any]:
+        return {"required": True, "content": {JSON: {"example": example}}}
+
+    asked, values = example_of_stream(first)
+
+    @app.post("/streams", summary="Begin a stream.", operation_id="begin",
+              openapi_extra={"parameters": [model], "requestBody": body(asked)})  # fmt: skip
+    async def begin(request: Request) -> Response:
+        return await service.begin(request)
+
+    @app.post("/streams/{stream}", summary="The next timepoints of a stream.",
+              operation_id="advance", openapi_extra={"requestBody": body(values)})  # fmt: skip
+    async def advance(stream: str, request: Request) -> Response:
+        return await service.advance(stream, request)
+
+    @app.delete("/streams/{stream}", summary="End a stream.", operation_id="end")
+    async def end(stream: str) -> Response:
+        return service.end(stream)
+
+
+def add_pages(app: FastAPI, service: Service) -> None:
+    """Add what is only read."""
+
+    @app.get("/health", summary="Whether all is well; needs no key.", operation_id="health")
+    async def health() -> Response:
+        return plain(service.health())
+
+    @app.get("/models", summary="What is served.", operation_id="models")
+    async def models() -> Response:
+        return plain(service.models())
+
+    @app.get("/metrics", summary="Metrics for Prometheus.", operation_id="metrics")
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(page_of(app.openapi()), media_type="text/html")
+
+
+def page_of(openapi: dict[str, Any]) -> str:
+    """Return a page of all routes with a line to type for each; it loads nothing from elsewhere."""
+    parts = []
+    for path, methods in openapi["paths"].items():
+        for method, route in methods.items():
+            content = route.get("requestBody", {}).get("content", {}).get(JSON, {})
+            names = [p.get("example") for p in route.get("parameters", ()) if p["name"] == "model"]
+            query = f"?model={names[0]}" if names and names[0] else ""
+            line = f"curl -X {method.upper()} 'localhost:8000{path}{query}'"
+            if "example" in content:
+                body = str(plain(content["example"]).body, "utf8")
+                line += f" -H 'Content-Type: {JSON}' -d '{body}'"
+            parts.append(
+                f"<h2>{method.upper()} {escape(path)}</h2><p>{escape(route['summary'])}</p>"
+                f"<pre>{escape(line)}</pre>"
+            )
+    style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    style += "pre{white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid;padding:.5em}"
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>selftime</title>'
+    note = '<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>'
+    return f"{head}<style>{style}</style><h1>selftime</h1>{note}{''.join(parts)}</html>"
+
+
+def add_errors(app: FastAPI) -> None:
+    """Say errors as JSON: the status, and what came, what was wanted and what to do."""
+
+    async def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        return response_of(error)
+
+    async def miss(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        wanted = "see /docs"
+        if error.status_code == 405:
+            wanted = f"wanted {(error.headers or {}).get('Allow', 'another method')}"
+        text = f"got {request.method} {request.url.path[:100]}: {error.detail}, {wanted}"
+        return response_of(Refusal(error.status_code, text))
+
+    app.add_exception_handler(Refusal, refuse)
+    app.add_exception_handler(ValueError, refuse)
+    app.add_exception_handler(HTTPException, miss)
+
+
+def response_of(error: Exception) -> Response:
+    """Return what is said of an error; of bad series 422, of our own faults 500 and no more."""
+    if isinstance(error, Refusal):
+        response = plain({"error": error.text, "status": error.status}, error.status)
+        if error.retry is not None:
+            response.headers["Retry-After"] = str(error.retry)
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    if isinstance(error, ValueError):
+        return plain({"error": " ".join(str(error).split()), "status": 422}, 422)
+    return plain({"error": "the server failed, which is noted in its log", "status": 500}, 500)
+
+
+class Gate:
+    """What every request goes through: the key, the count and the clock.
+
+    Args:
+        app: what is behind.
+        service: counts requests.
+        key: asked for as ``Authorization: Bearer KEY``, or None.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, key: str | None) -> None:
+        self.app, self.service = app, service
+        self.wanted = None if key is None else f"Bearer {key}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through that may come in, and count it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if self.may_come_in(scope):
+                await self.app(scope, receive, note_status)
+            else:
+                text = "got no key that is known, wanted the header Authorization: Bearer KEY"
+                await response_of(Refusal(401, text))(scope, receive, note_status)
+        except Exception:  # a fault of ours: said in the log, and no more outside
+            log.exception("a request failed")
+            if status == 500:
+                await response_of(RuntimeError())(scope, receive, note_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.service.metrics.see(route, status, time.perf_counter() - began)
+
+    def may_come_in(self, scope: Scope) -> bool:
+        """Return whether a request has the key, in a time that tells nothing of it."""
+        if self.wanted is None or scope["path"] in OPEN:
+            return True
+        given = next((v for name, v in scope["headers"] if name == b"authorization"), b"")
+        return hmac.compare_digest(bytes(given), self.wanted)
