@@ -1,7 +1,8 @@
 """Answers: what a model or an estimator says of series, as the columns of its table.
 
-Vectors, classes and values come from blocks of a fixed number of series of one form, whoever sent
-them: matrix products of one shape give each row the same bits, whatever stands in the others.
+Vectors, classes and values come from blocks of series of one form, whoever sent them. How many
+there are in a block depends on the form alone: matrix products of one shape give each row the same
+bits, whatever stands in the others.
 """
 
 import json
@@ -25,8 +26,8 @@ from selftime.serving.limits import Refusal
 from selftime.serving.shelf import Served
 from selftime.tasks.evaluation.predictions import predictions_of
 
-BLOCK = 16
-"""Series that are encoded at a time, always."""
+_MOST_ROWS, _MOST_VALUES = 16, 1 << 15
+"""Series that are encoded at a time, fewer where these hold more values."""
 TASKS: dict[str, tuple[str, ...]] = {
     "classify": ("Classifier", "Segmenter"),
     "regress": ("Regressor",),
@@ -101,9 +102,10 @@ def rows_of(served: Served, task: str, parts: Sequence[SeriesSet]) -> list[Rows]
             groups[form_of_series(part, i)].append((j, i))
     out: list[Rows] = [[np.empty(0)] * len(part) for part in parts]
     for members in groups.values():
-        for first in range(0, len(members), BLOCK):
-            some = members[first : first + BLOCK]
-            found = answer_block(served, task, block_of(parts, some))
+        size = block_size(parts[members[0][0]], members[0][1])
+        for first in range(0, len(members), size):
+            some = members[first : first + size]
+            found = answer_block(served, task, block_of(parts, some, size))
             for (j, i), row in zip(some, found, strict=False):
                 out[j][i] = row
     return out
@@ -117,25 +119,29 @@ def form_of_series(part: SeriesSet, i: int) -> tuple[Any, ...]:
     return int(part.lengths[i]), pattern, part.origin is not None
 
 
-def block_of(parts: Sequence[SeriesSet], members: Sequence[tuple[int, int]]) -> SeriesSet:
+def block_size(part: SeriesSet, i: int) -> int:
+    """Return how many series of the form of one are encoded at a time."""
+    most = max(_MOST_VALUES // (part.n_channels * int(part.lengths[i])), 1)
+    return min(1 << (most.bit_length() - 1), _MOST_ROWS)
+
+
+def block_of(
+    parts: Sequence[SeriesSet], members: Sequence[tuple[int, int]], size: int
+) -> SeriesSet:
     """Return a block of the series that are named by part and number, filled with copies."""
-    whole = [members[k % len(members)] for k in range(BLOCK)]
+    whole = [members[k % len(members)] for k in range(size)]
     spans = [slice(int(parts[j].offsets[i]), int(parts[j].offsets[i + 1])) for j, i in whole]
-    first = parts[whole[0][0]]
-    masks = [parts[j].observed for j, _ in whole]
-    observed = [
-        np.ones((rows.stop - rows.start, first.n_channels), bool) if mask is None else mask[rows]
-        for mask, rows in zip(masks, spans, strict=True)
-    ]
-    complete = all(part.all() for part in observed[: len(members)])
-    origins = [parts[j].origin[i] for j, i in whole if parts[j].origin is not None]  # type: ignore[index]
-    length = spans[0].stop - spans[0].start
+    first, length = parts[whole[0][0]], spans[0].stop - spans[0].start
+    mask = None if first.observed is None else first.observed[spans[0]]  # one pattern for all
+    gaps = None if mask is None or mask.all() else np.tile(mask, (size, 1))
+    each = list(zip(whole, spans, strict=True))
+    origins = [origin[i] for j, i in whole if (origin := parts[j].origin) is not None]
     return SeriesSet(
-        steps=np.concatenate([parts[j].steps[rows] for (j, _), rows in zip(whole, spans, strict=True)]),
-        offsets=np.arange(BLOCK + 1, dtype=np.int64) * length,
+        steps=np.concatenate([parts[j].steps[rows] for (j, _), rows in each]),
+        offsets=np.arange(size + 1, dtype=np.int64) * length,
         channels=first.channels,
-        ids=np.arange(BLOCK),
-        observed=None if complete else np.concatenate(observed),
+        ids=np.arange(size),
+        observed=gaps,
         origin=np.stack(origins) if origins else None,
         kind=first.kind,
     )

@@ -86,9 +86,6 @@ def add_tasks(app: FastAPI, service: Service) -> None:
 def described_body(service: Service, task: str) -> dict[str, Any]:
     """Return what the OpenAPI page says of a body, with an example that runs."""
     example, name = example_of(service.shelf, task)
-    model = parameter("model", "Name of the model; needed where there are several.")
-    if name is not None and len(service.shelf.served) > 1:
-        model["example"] = name
     own = [parameter(option, f"Of a table of arrow: {option}, as st.read takes it.")
            for option in READING]  # fmt: skip
     media = {} if example is None else {"example": example}
@@ -96,7 +93,14 @@ def described_body(service: Service, task: str) -> dict[str, Any]:
         JSON: {"schema": {"type": "object"}, **media},
         ARROW: {"schema": {"type": "string", "format": "binary"}},
     }
-    return {"parameters": [model, *own], "requestBody": {"required": True, "content": content}}
+    return {"parameters": [which_model(service, name), *own], "requestBody": {"required": True, "content": content}}
+
+
+def which_model(service: Service, name: str | None) -> dict[str, Any]:
+    """Return what the OpenAPI page says of ``?model=``."""
+    found = parameter("model", "Name of the model; needed where there are several.")
+    several = name is not None and len(service.shelf.served) > 1
+    return found | {"example": name} if several else found
 
 
 def parameter(name: str, text: str) -> dict[str, Any]:
@@ -107,13 +111,11 @@ def parameter(name: str, text: str) -> dict[str, Any]:
 
 def add_streams(app: FastAPI, service: Service) -> None:
     """Add the routes of streams."""
-    first = next(iter(service.shelf.served.values()))
-    model = parameter("model", "Name of the model; needed where there are several.")
+    asked, values, name = example_of_stream(service.shelf)
+    model = which_model(service, name)
 
     def body(example: Any) -> dict[str, Any]:
         return {"required": True, "content": {JSON: {"example": example}}}
-
-    asked, values = example_of_stream(first)
 
     @app.post("/streams", summary="Begin a stream.", operation_id="begin",
               openapi_extra={"parameters": [model], "requestBody": body(asked)})  # fmt: skip

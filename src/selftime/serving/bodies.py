@@ -3,7 +3,7 @@
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from selftime.data.arrays import SeriesError
 from selftime.data.frames import free_name
 from selftime.data.readers import kind_for, read
+from selftime.data.schema import Layout
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal
 from selftime.serving.limits import Limits, Refusal
@@ -271,6 +272,8 @@ def read_table(table: pa.Table, how: Readable) -> SeriesSet:
     asked: dict[str, Any] = dict(how.asked)
     if "channels" in asked:
         asked["channels"] = [name.strip() for name in asked["channels"].split(",")]
+    if (layout := asked.get("layout")) not in (None, *get_args(Layout)):
+        raise Refusal(422, f"got ?layout={layout[:_SHOWN]}, wanted {', '.join(get_args(Layout))}")
     return read(table, kind=kind_for(table, how.kind), **asked)
 
 

@@ -37,10 +37,12 @@ def example_body(served: Served, task: str) -> dict[str, Any] | None:
     return body
 
 
-def example_of_stream(served: Served) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what begins a stream of vectors, and two timepoints of it."""
-    channels = len(served.channels if served.model is None else served.model.channels)
-    return {"vectors": True, "window": 32}, {"values": [[0.5] * channels, [None] * channels]}
+def example_of_stream(shelf: Shelf) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """Return what begins a stream of vectors, two timepoints of it, and the model that it is of."""
+    able = [one for one in shelf.served.values() if one.model and one.kind.name == "series"]
+    channels = len(able[0].model.channels) if able and able[0].model else 1
+    values = {"values": [[0.5] * channels, [None] * channels]}
+    return {"vectors": True, "window": 32}, values, able[0].name if able else None
 
 
 def waves(channels: int, steps: int = _STEPS) -> list[list[float]]:

@@ -39,7 +39,10 @@ _REFRESH = 2.0
 
 
 class Service:
-    """Models, the queue of requests, streams and metrics of one server.
+    """Models, the queues of requests, streams and metrics of one server.
+
+    One thread encodes and advances streams, another forecasts and detects, which may take long,
+    and two read and write bodies; the loop itself never waits for work.
 
     Args:
         shelf: what is served.
@@ -53,28 +56,33 @@ class Service:
         self.shelf, self.limits, self.refresh = shelf, limits, _REFRESH
         self.room = StreamRoom(limits)
         self.held = 0
-        self.metrics = Metrics(lambda: self.batcher.count, lambda: len(self.room.sessions))
+        self.metrics = Metrics(self.waiting, lambda: len(self.room.sessions))
         self._open()
 
     def _open(self) -> None:
-        self.worker = ThreadPoolExecutor(1, thread_name_prefix="models")
-        self.readers = ThreadPoolExecutor(2, thread_name_prefix="bodies")
-        self.batcher = Batcher(self.limits, self.worker, self.metrics.sizes.observe)
+        self.pools = [ThreadPoolExecutor(n, f"serving-{n}") for n in (1, 1, 2)]
+        quick, slow, self.readers = self.pools
+        self.batcher = Batcher(self.limits, quick, self.metrics.sizes.observe)
+        self.slow = Batcher(self.limits, slow)
+
+    def waiting(self) -> float:
+        """Return how many requests wait for an answer."""
+        return self.batcher.count + self.slow.count
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Do the work that is asked for while the block lasts."""
-        if self.worker._shutdown:  # the app is started again
-            self._open()
-        tasks = [asyncio.create_task(self.batcher.serve()), asyncio.create_task(self._look())]
+        self._open()
+        work = (self.batcher.serve(), self.slow.serve(), self._look())
+        tasks = [asyncio.create_task(one) for one in work]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.readers.shutdown(wait=False, cancel_futures=True)
-            self.worker.shutdown(wait=False, cancel_futures=True)
+            for pool in self.pools:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     async def _look(self) -> None:
         """Open folders that were replaced, and end streams that are idle, for ever."""
@@ -119,7 +127,7 @@ class Service:
     ) -> Answer:
         if not is_joined(served, task):
             work = lambda: aside(notes, lambda: answer_alone(served, task, content))  # noqa: E731
-            alone: Answer = await self.batcher.run(served, work)
+            alone: Answer = await self.slow.run(served, work)
             return alone
         rows = await self.batcher.rows(served, task, content.series)
         return await self._read(lambda: answer_of_rows(served, task, content.series, rows))
@@ -137,7 +145,7 @@ class Service:
         async with self.body_of(request) as body:
             media_of(request, (JSON,))
             asked = parse_json(body)
-            session = await self.batcher.run(
+            session = await self.slow.run(
                 served, lambda: begin_stream(served, asked, self.limits)
             )
         name = self.room.add(session)
