@@ -85,12 +85,22 @@ def server(folders: list[str], *words: str) -> Iterator[int]:
         process.stderr.close()
 
 
-async def memory_of(port: int) -> float:
-    """Megabytes that the server keeps in memory."""
+async def metric(port: int, name: str) -> float:
+    """A number of the server at /metrics."""
     one = Connection(port)
     text = (await one.ask("GET", "/metrics")).body.decode()
     one.close()
-    return float(re.search(r"^process_resident_memory_bytes (.+)$", text, re.M)[1]) / 1e6
+    return float(re.search(rf"^{name} (.+)$", text, re.M)[1])
+
+
+async def memory_of(port: int) -> float:
+    """Megabytes that the server keeps in memory."""
+    return await metric(port, "process_resident_memory_bytes") / 1e6
+
+
+async def cpu_of(port: int) -> float:
+    """CPU seconds that the server took so far."""
+    return await metric(port, "process_cpu_seconds_total")
 
 
 async def load(port: int, path: str, bodies: list[bytes], count: int, connections: int) -> dict:
@@ -103,12 +113,13 @@ async def load(port: int, path: str, bodies: list[bytes], count: int, connection
             found.append(await one.ask("POST", path, bodies[k % len(bodies)]))
         one.close()
 
-    began = time.perf_counter()
+    cpu, began = await cpu_of(port), time.perf_counter()
     await asyncio.gather(*(client() for _ in range(connections)))
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, await cpu_of(port) - cpu
     assert all(reply.status == 200 for reply in found), {reply.status for reply in found}
     return figures(count, seconds, [reply.seconds for reply in found]) | {
-        "connections": connections
+        "server_cpu_ms_a_request": round(cpu / count * 1000, 2),
+        "connections": connections,
     }
 
 
@@ -130,12 +141,12 @@ async def stream_load(port: int, streams: int, rounds: int, channels: int) -> di
     begun = await asyncio.gather(*(one.ask("POST", "/streams", b'{"vectors": true}') for one in each))
     names = [json.loads(reply.body)["stream"] for reply in begun]
     values = rng.normal(size=(rounds, channels)).round(3)
-    found, began = list[Reply](), time.perf_counter()
+    found, cpu, began = list[Reply](), await cpu_of(port), time.perf_counter()
     for row in values:
         body = json.dumps({"values": [row.tolist()]}).encode()
         asked = (one.ask("POST", f"/streams/{n}", body) for one, n in zip(each, names, strict=True))
         found += await asyncio.gather(*asked)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, await cpu_of(port) - cpu
     assert all(reply.status == 200 for reply in found)
     last = [np.array(json.loads(reply.body)["vectors"]) for reply in found[-streams:]]
     alike = all((one == last[0]).all() for one in last)
@@ -145,6 +156,7 @@ async def stream_load(port: int, streams: int, rounds: int, channels: int) -> di
         one.close()
     facts = figures(len(found), seconds, [reply.seconds for reply in found])
     facts |= {"streams": streams, "same_bits_for_the_same_values": alike}
+    facts["server_cpu_ms_an_update"] = round(cpu / len(found) * 1000, 2)
     return facts | {"memory_mb": round(memory), "last": last[0][0].tolist(), "values": values}
 
 

@@ -7,13 +7,15 @@ import numpy as np
 from kept_material import N, T, waves
 
 import selftime as st
+from selftime.encoders.networks.dilated import Dilated
 
 
 def save_folders(folder: Path) -> dict[str, str]:
     """Saved folders of every kind, by name."""
     x, long = waves(0), waves(2, 2, 200)
     fixed = st.pretrain(x, encoder="quantiles")
-    steps = st.pretrain(x, objective="ts2vec", encoder="dilated_causal", budget="1 steps")
+    network = Dilated(channels=2, hidden=8, depth=3, dim=16, causal=True)
+    steps = st.pretrain(x, objective="ts2vec", encoder=network, budget="1 steps")
     made: dict[str, Any] = {
         "model": fixed,
         "steps": steps,

@@ -107,7 +107,7 @@ def rows_of(served: Served, task: str, parts: Sequence[SeriesSet]) -> list[Rows]
             some = members[first : first + size]
             found = answer_block(served, task, block_of(parts, some, size))
             for (j, i), row in zip(some, found, strict=False):
-                out[j][i] = row
+                out[j][i] = np.asarray(row)
     return out
 
 
