@@ -122,7 +122,11 @@ def bad_tables() -> list[Bad]:
         {"unique_id": ["a", "a"], "ds": ["2024-01-01", None], **good},
         {"unique_id": pa.DictionaryArray.from_arrays([0, 0], ["x" * 5_000]), **good},
         {"heat": pa.array([1.0] * 100_001), "force": pa.array([1.0] * 100_001)},
-        {"unique_id": [str(i) for i in range(1_001)], "heat": [1.0] * 1_001, "force": [1.0] * 1_001},
+        {
+            "unique_id": [str(i) for i in range(1_001)],
+            "heat": [1.0] * 1_001,
+            "force": [1.0] * 1_001,
+        },
     ]
     packed = [Bad(arrow_of(good, how), ARROW) for how in ("lz4", "zstd")]
     asked = [f"{name}=nowhere" for name in ("id", "time", "label", "group", "channels")]
@@ -141,7 +145,13 @@ def bad_headers() -> list[Bad]:
     good = json.dumps(GOOD).encode()
     media = ["", "text/plain", "text/csv", "application/x-www-form-urlencoded", "image/png"]
     media += ["multipart/form-data; boundary=x", "application/xml", "application/jsonp", "json"]
-    media += ["application/octet-stream", "application/vnd.apache.arrow.file", "*/*", "\t", "a" * 900]
+    media += [
+        "application/octet-stream",
+        "application/vnd.apache.arrow.file",
+        "*/*",
+        "\t",
+        "a" * 900,
+    ]
     queries = ["model=nobody", "model=", "model=..%2F..%2Fetc", "model=%00", "model=a&model=b"]
     queries += ["Model=speakers", "batch=1", "id=unique_id", "model=%F0%9F%90%8D", "=", "x"]
     return [

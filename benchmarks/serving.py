@@ -3,8 +3,9 @@
 A server is a process of its own, asked over sockets by another one on the same machine: requests of
 one window (3 channels, 128 steps) by many connections at once, then one at a time, with and without
 waiting for others; series of JapaneseVowels, whose lengths differ (7 to 29 steps), so that few can
-be encoded together; 1,000 streams that advance at once; and all requests of `benchmarks.bad_bodies`. Answers are compared with those of Python on all series at once. Memory is
-the resident size that the server says of itself at /metrics.
+be encoded together; 1,000 streams that advance at once; and all requests of
+`benchmarks.bad_bodies`. Answers are compared with those of Python on all series at once. Memory and
+CPU seconds are those that the server says of itself at /metrics.
 """
 
 import argparse
@@ -48,6 +49,7 @@ class Connection:
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, method: str, path: str, body: bytes = b"", media: str = JSON) -> Reply:
+        """Return the reply to a request."""
         began = time.perf_counter()
         if self.streams is None:
             self.streams = await asyncio.open_connection("127.0.0.1", self.port)
@@ -63,6 +65,7 @@ class Connection:
         return Reply(int(answer.split()[1]), found, time.perf_counter() - began)
 
     def close(self) -> None:
+        """End the connection."""
         if self.streams is not None:
             self.streams[1].close()
             self.streams = None
@@ -138,7 +141,9 @@ async def stream_load(port: int, streams: int, rounds: int, channels: int) -> di
     """So many streams, each of a connection of its own, that advance a step at a time at once."""
     each = [Connection(port) for _ in range(streams)]
     rng = np.random.default_rng(0)
-    begun = await asyncio.gather(*(one.ask("POST", "/streams", b'{"vectors": true}') for one in each))
+    begun = await asyncio.gather(
+        *(one.ask("POST", "/streams", b'{"vectors": true}') for one in each)
+    )
     names = [json.loads(reply.body)["stream"] for reply in begun]
     values = rng.normal(size=(rounds, channels)).round(3)
     found, cpu, began = list[Reply](), await cpu_of(port), time.perf_counter()
@@ -257,7 +262,9 @@ def run(asked: argparse.Namespace, tell: Callable[[str], None] = print) -> dict[
             asyncio.run(load(port, "/classify", bodies, 50, 8))
             part = load(port, "/classify", bodies, asked.single, asked.connections)
             note("load_without_waiting", asyncio.run(part))
-            note("one_without_waiting", asyncio.run(load(port, "/classify", bodies, asked.single, 1)))
+            note(
+                "one_without_waiting", asyncio.run(load(port, "/classify", bodies, asked.single, 1))
+            )
         with server([folders["streaming"]]) as port:
             facts = asyncio.run(stream_load(port, asked.streams, asked.rounds, len(CHANNELS)))
             offline = st.load(folders["streaming"]).stream()

@@ -1,4 +1,4 @@
-"""Answers of a server: those of Python, the same bits whatever the company, JSON and arrow alike."""
+"""Answers of a server: those of Python, the same bits in any company, JSON and arrow alike."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -87,8 +87,10 @@ def test_alarms_are_listed_beside_the_scores(client, folders):
     assert len(found["alarms"]["score"]) >= 1
 
 
-@pytest.mark.parametrize("task, name", [("embed", "model"), ("embed", "steps"),
-                                        ("classify", "speakers"), ("regress", "wear")])  # fmt: skip
+@pytest.mark.parametrize(
+    "task, name",
+    [("embed", "model"), ("embed", "steps"), ("classify", "speakers"), ("regress", "wear")],
+)
 def test_the_company_changes_no_bit(folders, task, name):
     served = Served(name, st.load(folders[name]), "")
     wild = st.SeriesSet.of(1e6 + 1e30 * waves(3, 4, 40).values, channels=("heat", "force"))
@@ -121,7 +123,13 @@ def test_requests_at_once_are_encoded_together_and_get_the_bits_of_one(client, a
 def test_long_series_are_encoded_by_themselves():
     long = st.SeriesSet.of(np.ones((1, 2, 40_000)))
     assert block_size(long, 0) == 1
-    assert [block_size(waves(0, 1, T), 0) for T in (10, 1024, 1025, 2048, 5000)] == [16, 16, 8, 8, 2]
+    assert [block_size(waves(0, 1, T), 0) for T in (10, 1024, 1025, 2048, 5000)] == [
+        16,
+        16,
+        8,
+        8,
+        2,
+    ]
 
 
 def test_covariates_ahead_and_times_are_taken(client, folders):

@@ -35,19 +35,28 @@ def test_more_than_200_bad_bodies_get_a_reason_in_words(speakers):
         assert 400 <= reply.status_code < 500, (bad, reply.text)
         said = reply.json()
         assert said["status"] == reply.status_code
-        assert re.search("wanted|rescale|drop|rename|wanted|names", said["error"]), (bad, said)
+        assert re.search("wanted|rescale|drop it", said["error"]), (bad, said)
         assert "Traceback" not in said["error"] and len(said["error"]) < 700
     assert speakers.post("/classify", json=GOOD).status_code == 200
 
 
-SCALARS = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats(
-    allow_nan=False, allow_infinity=False
-) | strategies.text(max_size=4)  # fmt: skip
+SCALARS = (
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats(allow_nan=False, allow_infinity=False)
+    | strategies.text(max_size=4)
+)
 TREES = strategies.recursive(
-    SCALARS, lambda inner: strategies.lists(inner, max_size=3)
-    | strategies.dictionaries(strategies.sampled_from(["series", "ids", "x"]), inner, max_size=3),
+    SCALARS,
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(
+            strategies.sampled_from(["series", "ids", "x"]), inner, max_size=3
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @pytest.mark.again
@@ -56,8 +65,9 @@ TREES = strategies.recursive(
 def test_any_json_is_answered_or_refused(speakers, series, channels, times):
     body = {"series": series, "channels": channels, "times": times}
     for one in (series, {k: v for k, v in body.items() if v is not None}):
-        status = speakers.post("/classify", content=json.dumps(one).encode(),
-                               headers={"Content-Type": JSON}).status_code  # fmt: skip
+        status = speakers.post(
+            "/classify", content=json.dumps(one).encode(), headers={"Content-Type": JSON}
+        ).status_code
         assert status == 200 or 400 <= status < 500
 
 
@@ -77,8 +87,11 @@ def test_limits_of_size_series_and_length_are_said(folders):
     with TestClient(make_app([folders["speakers"]], limits)) as client:
         for body, text in (
             ({"series": [[[1], [2]]] * 4}, "got 4 series, wanted at most 3"),
-            ({"series": [[[1] * 11, [2] * 11]]}, "series 0, channel 0 has 11 steps, wanted at most"),
-            ({"series": [[[1.5] * 1_000] * 2]}, "got a body of 10,0"),
+            (
+                {"series": [[[1] * 11, [2] * 11]]},
+                "series 0, channel 0 has 11 steps, wanted at most",
+            ),
+            ({"series": [[[1.5] * 1_000] * 2]}, "got a body of 8,018 bytes or more"),
         ):
             reply = client.post("/classify", json=body)
             assert reply.status_code == 413 and text in reply.json()["error"], reply.text
@@ -164,8 +177,14 @@ def test_one_request_at_fault_leaves_its_company_alone(folders, monkeypatch):
 def test_the_key_is_asked_for_everywhere_but_at_health(folders):
     with TestClient(make_app([folders["speakers"]], key="top-secret")) as client:
         assert client.get("/health").status_code == 200
-        for method, path in (("GET", "/models"), ("GET", "/docs"), ("GET", "/metrics"),
-                             ("GET", "/openapi.json"), ("POST", "/embed"), ("GET", "/nowhere")):  # fmt: skip
+        for method, path in (
+            ("GET", "/models"),
+            ("GET", "/docs"),
+            ("GET", "/metrics"),
+            ("GET", "/openapi.json"),
+            ("POST", "/embed"),
+            ("GET", "/nowhere"),
+        ):
             for key in (None, "Bearer", "Bearer wrong", "bearer top-secret", "top-secret"):
                 headers = {} if key is None else {"Authorization": key}
                 reply = client.request(method, path, headers=headers)
@@ -184,8 +203,18 @@ def test_a_key_that_no_header_holds_is_refused(folders, key):
 
 def test_examples_of_the_page_run(client, folders):
     paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/embed", "/classify", "/regress", "/forecast", "/detect", "/streams",
-                          "/streams/{stream}", "/health", "/models", "/metrics"}  # fmt: skip
+    assert set(paths) == {
+        "/embed",
+        "/classify",
+        "/regress",
+        "/forecast",
+        "/detect",
+        "/streams",
+        "/streams/{stream}",
+        "/health",
+        "/models",
+        "/metrics",
+    }
     for path in sorted(paths):
         for method, route in paths[path].items():
             body = route.get("requestBody", {}).get("content", {}).get(JSON, {}).get("example")
@@ -207,8 +236,11 @@ def test_what_is_not_there_and_what_is_not_asked_so(client):
     reply = client.post("/embed", json=GOOD)
     assert reply.status_code == 422
     assert "got no model and several are here, wanted ?model= of: model, steps" in reply.text
-    reply = client.post("/embed?model=model", content=b"{}", headers={
-        "Content-Type": JSON, "Content-Encoding": "gzip"})  # fmt: skip
+    reply = client.post(
+        "/embed?model=model",
+        content=b"{}",
+        headers={"Content-Type": JSON, "Content-Encoding": "gzip"},
+    )
     assert reply.status_code == 415 and "wanted the body as it is" in reply.json()["error"]
 
 
@@ -219,9 +251,13 @@ def test_models_and_metrics(client):
     assert models["speakers"]["kind"] == "Classifier" and models["pumps"]["tasks"] == ["detect"]
     assert models["speakers"]["channels"] == ["heat", "force"] and models["wear"]["error"] is None
     text = client.get("/metrics").text
-    for name in ('selftime_requests_total{route="/classify",status="200"}',
-                 'selftime_requests_total{route="/classify",status="422"}',
-                 "selftime_waiting_requests 0.0", "selftime_open_streams", "process_resident_memory"):  # fmt: skip
+    for name in (
+        'selftime_requests_total{route="/classify",status="200"}',
+        'selftime_requests_total{route="/classify",status="422"}',
+        "selftime_waiting_requests 0.0",
+        "selftime_open_streams",
+        "process_resident_memory",
+    ):
         assert name in text
 
 
@@ -232,11 +268,17 @@ def test_letters_of_every_alphabet_come_back(speakers):
     assert found["columns"]["unique_id"] == ids
 
 
-@pytest.mark.parametrize("given, text", [
-    (("16 XB", 1, 1, 1.0, 1.0), "wanted memory"), ((100, 0, 1, 1.0, 1.0), "max_series=0"),
-    ((100, 1, -1, 1.0, 1.0), "max_length=-1"), ((100, 1, 1, 0.0, 1.0), "timeout=0.0"),
-    ((100, 1, 1, float("nan"), 1.0), "timeout=nan"), ((100, 1, 1, 1.0, -1.0), "batch_wait=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given, text",
+    [
+        (("16 XB", 1, 1, 1.0, 1.0), "wanted memory"),
+        ((100, 0, 1, 1.0, 1.0), "max_series=0"),
+        ((100, 1, -1, 1.0, 1.0), "max_length=-1"),
+        ((100, 1, 1, 0.0, 1.0), "timeout=0.0"),
+        ((100, 1, 1, float("nan"), 1.0), "timeout=nan"),
+        ((100, 1, 1, 1.0, -1.0), "batch_wait=-1"),
+    ],
+)
 def test_limits_out_of_range_are_refused(given, text):
     with pytest.raises(ValueError, match=text):
         limits_of(*given)

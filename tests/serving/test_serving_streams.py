@@ -44,8 +44,14 @@ def test_scores_and_alarms_are_those_of_a_monitor(client, folders):
     values = rng.normal(size=(60, 2)).round(3)
     values[50] = 40
     given = [[None if t == 45 else x for x in row] for t, row in enumerate(values.tolist())]
-    asked = {"rate": 0.1, "learn": 30, "window": 8, "every": 2, "cool_down": 3,
-             "distance": "nearest"}  # fmt: skip
+    asked = {
+        "rate": 0.1,
+        "learn": 30,
+        "window": 8,
+        "every": 2,
+        "cool_down": 3,
+        "distance": "nearest",
+    }
     found = client.post(begin(client, "speakers", **asked), json={"values": given}).json()
     monitor = st.StreamMonitor(st.load(folders["speakers"]).model_, **asked)
     values[45] = np.nan
@@ -63,30 +69,49 @@ def test_normal_series_can_be_given(client):
     assert reply["ready"] and reply["score"][1] > 1 and reply["alarm"][1]
 
 
-@pytest.mark.parametrize("asked, text", [
-    ({"model": "x"}, 'the body has "model", wanted "vectors"'),
-    ({"vectors": 1}, '"vectors" is 1, wanted bool'),
-    ({"window": True}, '"window" is true, wanted int'),
-    ({"window": 0}, "wanted 1 or more timepoints"),
-    ({"window": 10**7}, "wanted 1 or more timepoints"),
-    ({"every": -1, "window": 4}, "wanted 1 or more timepoints"),
-    ({"vectors": True, "window": 4, "rate": 0.1}, "options of scores"),
-    ({"distance": "far", "window": 4}, 'wanted "mahalanobis" or "nearest"'),
-    ({"rate": 2, "window": 4}, "wanted a share between 0 and 1"),
-    ({"learn": 10**9, "window": 4}, "out of range"),
-    ({"learn": 3, "window": 4}, "wanted at least 297"),
-    ({"normal": [], "window": 4}, "wanted a list of at least one series"),
-    ({"normal": [[["a"]]], "window": 4}, "wanted a number or null"),
-    ({}, "sees a series only as a whole: use window=512"),
-    ([], "wanted an object"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "asked, text",
+    [
+        ({"model": "x"}, 'the body has "model", wanted "vectors"'),
+        ({"vectors": 1}, '"vectors" is 1, wanted bool'),
+        ({"window": True}, '"window" is true, wanted int'),
+        ({"window": 0}, "wanted 1 or more timepoints"),
+        ({"window": 10**7}, "wanted 1 or more timepoints"),
+        ({"every": -1, "window": 4}, "wanted 1 or more timepoints"),
+        ({"vectors": True, "window": 4, "rate": 0.1}, "options of scores"),
+        ({"distance": "far", "window": 4}, 'wanted "mahalanobis" or "nearest"'),
+        ({"rate": 2, "window": 4}, "wanted a share between 0 and 1"),
+        ({"learn": 10**9, "window": 4}, "out of range"),
+        ({"learn": 3, "window": 4}, "wanted at least 297"),
+        ({"normal": [], "window": 4}, "wanted a list of at least one series"),
+        ({"normal": [[["a"]]], "window": 4}, "wanted a number or null"),
+        ({}, "sees a series only as a whole: use window=512"),
+        ([], "wanted an object"),
+    ],
+)
 def test_streams_that_cannot_begin_say_why(client, asked, text):
     reply = client.post("/streams?model=speakers", json=asked)
     assert reply.status_code == 422 and text in reply.json()["error"], reply.text
 
 
-@pytest.mark.parametrize("values", [None, [], {}, "x", 1, [1, 2], [[1]], [[1, 2, 3]], [[1, True]],
-                                    [[1, "2"]], [[1, [2]]], [[1e300, 1]], [[10**400, 1]]])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [
+        None,
+        [],
+        {},
+        "x",
+        1,
+        [1, 2],
+        [[1]],
+        [[1, 2, 3]],
+        [[1, True]],
+        [[1, "2"]],
+        [[1, [2]]],
+        [[1e300, 1]],
+        [[10**400, 1]],
+    ],
+)
 def test_values_that_are_none_leave_the_stream_as_it_was(client, values):
     name = begin(client, "steps", vectors=True)
     reply = client.post(name, json={"values": values})

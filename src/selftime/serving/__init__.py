@@ -12,5 +12,5 @@ _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 _LACKING = [name for name in _NEEDED if find_spec(name) is None]
 if _LACKING:
     raise ValueError(
-        f"serving needs {', '.join(_LACKING)}, which is not installed: pip install 'selftime[serve]'"
+        f"serving needs the package {', '.join(_LACKING)}: pip install 'selftime[serve]'"
     )

@@ -8,7 +8,6 @@ bits, whatever stands in the others.
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from selftime.data.series import SeriesSet
 from selftime.engine.embeddings import Embeddings
 from selftime.estimators.classifier import Classifier
 from selftime.objectives.supervised.targets import AnyClasses
-from selftime.serving.bodies import ARROW, JSON, Content
+from selftime.serving.bodies import ARROW, Content
 from selftime.serving.limits import Refusal
 from selftime.serving.shelf import Served
 from selftime.tasks.evaluation.predictions import predictions_of
@@ -62,17 +61,16 @@ def check_task_of(served: Served, task: str) -> None:
     """
     if task not in (tasks := tasks_of(served)):
         raise Refusal(
-            422, f"model {served.name} is a {served.class_name}, which cannot {task}, wanted: "
-            f"{', '.join('/' + name for name in tasks)}"
-        )  # fmt: skip
+            422,
+            f"model {served.name} is a {served.class_name}, which cannot {task}, wanted: "
+            f"{', '.join('/' + name for name in tasks)}",
+        )
 
 
 def is_joined(served: Served, task: str) -> bool:
     """Return whether series of several requests are encoded together."""
     found = served.found
-    several = isinstance(found, Classifier) and isinstance(
-        found.solution_.target_type, AnyClasses
-    )
+    several = isinstance(found, Classifier) and isinstance(found.solution_.target_type, AnyClasses)
     one_each = task in ("embed", "regress") or (isinstance(found, Classifier) and not several)
     return one_each and served.kind.name == "series"
 
@@ -194,7 +192,7 @@ def body_of_answer(served: Served, answer: Answer, notes: Sequence[str], media: 
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
         return bytes(sink.getvalue())
-    whole = {"model": served.name, "version": served.version}
+    whole: dict[str, Any] = {"model": served.name, "version": served.version}
     whole |= {"columns": plain_columns(answer.columns), **answer.more, "notes": list(notes)}
     return json_of(whole)
 
@@ -214,14 +212,15 @@ def plain_list(column: Any) -> list[Any]:
     if isinstance(column, np.ndarray) and column.dtype.kind == "f":
         if np.isfinite(column).all():
             return list(column.tolist())
-        return list(np.where(np.isfinite(column), column.astype(object), None).tolist())
+        cells = column.astype(object)
+        cells[~np.isfinite(column)] = None
+        return list(cells.tolist())
     if isinstance(column, np.ndarray) and column.dtype.kind not in "mM":
         return list(column.tolist())
-    cells = column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column)
-    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-    if pa.types.is_timestamp(cells.type):
-        cells = iso_text(cells)
-    return [value if isinstance(value, str | int | float | bool | None) else str(value)
-            for value in cells.to_pylist()]  # fmt: skip
-
-
+    known = column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column)
+    known = known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known
+    known = iso_text(known) if pa.types.is_timestamp(known.type) else known
+    return [
+        value if isinstance(value, str | int | float | bool | None) else str(value)
+        for value in known.to_pylist()
+    ]

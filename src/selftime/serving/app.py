@@ -31,7 +31,7 @@ OPEN = ("/health",)
 
 
 def make_app(
-    folders: Sequence[str], limits: Limits = Limits(), key: str | None = None
+    folders: Sequence[str], limits: Limits | None = None, key: str | None = None
 ) -> FastAPI:
     """Return the app that serves saved folders; ``key`` is asked of every request but for health.
 
@@ -40,7 +40,7 @@ def make_app(
     """
     if key is not None and (not key.isascii() or not key.isprintable() or not key.strip()):
         raise ValueError("got a key that no header can hold, wanted letters and digits")
-    service = Service(Shelf(folders), limits)
+    service = Service(Shelf(folders), limits or Limits())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - as FastAPI calls it
@@ -86,14 +86,19 @@ def add_tasks(app: FastAPI, service: Service) -> None:
 def described_body(service: Service, task: str) -> dict[str, Any]:
     """Return what the OpenAPI page says of a body, with an example that runs."""
     example, name = example_of(service.shelf, task)
-    own = [parameter(option, f"Of a table of arrow: {option}, as st.read takes it.")
-           for option in READING]  # fmt: skip
+    own = [
+        parameter(option, f"Of a table of arrow: {option}, as st.read takes it.")
+        for option in READING
+    ]
     media = {} if example is None else {"example": example}
     content: dict[str, Any] = {
         JSON: {"schema": {"type": "object"}, **media},
         ARROW: {"schema": {"type": "string", "format": "binary"}},
     }
-    return {"parameters": [which_model(service, name), *own], "requestBody": {"required": True, "content": content}}
+    return {
+        "parameters": [which_model(service, name), *own],
+        "requestBody": {"required": True, "content": content},
+    }
 
 
 def which_model(service: Service, name: str | None) -> dict[str, Any]:
@@ -105,8 +110,13 @@ def which_model(service: Service, name: str | None) -> dict[str, Any]:
 
 def parameter(name: str, text: str) -> dict[str, Any]:
     """Return what the OpenAPI page says of a word after ``?``."""
-    return {"name": name, "in": "query", "required": False, "description": text,
-            "schema": {"type": "string"}}  # fmt: skip
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": text,
+        "schema": {"type": "string"},
+    }
 
 
 def add_streams(app: FastAPI, service: Service) -> None:
@@ -117,13 +127,21 @@ def add_streams(app: FastAPI, service: Service) -> None:
     def body(example: Any) -> dict[str, Any]:
         return {"required": True, "content": {JSON: {"example": example}}}
 
-    @app.post("/streams", summary="Begin a stream.", operation_id="begin",
-              openapi_extra={"parameters": [model], "requestBody": body(asked)})  # fmt: skip
+    @app.post(
+        "/streams",
+        summary="Begin a stream.",
+        operation_id="begin",
+        openapi_extra={"parameters": [model], "requestBody": body(asked)},
+    )
     async def begin(request: Request) -> Response:
         return await service.begin(request)
 
-    @app.post("/streams/{stream}", summary="The next timepoints of a stream.",
-              operation_id="advance", openapi_extra={"requestBody": body(values)})  # fmt: skip
+    @app.post(
+        "/streams/{stream}",
+        summary="The next timepoints of a stream.",
+        operation_id="advance",
+        openapi_extra={"requestBody": body(values)},
+    )
     async def advance(stream: str, request: Request) -> Response:
         return await service.advance(stream, request)
 
@@ -170,7 +188,7 @@ def page_of(openapi: dict[str, Any]) -> str:
             )
     style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
     style += "pre{white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid;padding:.5em}"
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>selftime</title>'
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>selftime</title>'
     note = '<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>'
     return f"{head}<style>{style}</style><h1>selftime</h1>{note}{''.join(parts)}</html>"
 

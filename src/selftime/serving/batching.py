@@ -83,9 +83,11 @@ class Batcher:
             return await asyncio.wait_for(one.result, self.limits.timeout)
         except TimeoutError:
             raise Refusal(
-                503, f"the answer took longer than {self.limits.timeout:g} seconds: send fewer or "
-                "shorter series, or come again", retry=int(self.limits.timeout) + 1
-            ) from None  # fmt: skip
+                503,
+                f"the answer took longer than {self.limits.timeout:g} seconds: send fewer or "
+                "shorter series, or come again",
+                retry=int(self.limits.timeout) + 1,
+            ) from None
         finally:
             self.count -= 1
 

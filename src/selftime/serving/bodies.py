@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from selftime.data.arrays import SeriesError
 from selftime.data.frames import free_name
 from selftime.data.readers import kind_for, read
 from selftime.data.schema import Layout
@@ -163,9 +162,10 @@ def matrix_of(i: int, row: Any, longest: int) -> np.ndarray:
             raise Refusal(413, f"{where} has {len(channel):,} steps, wanted at most {longest:,}")
         if len(channel) != len(channels[0]):
             raise Refusal(
-                422, f"{where} has {len(channel)} steps, channel 0 has {len(channels[0])}: wanted "
-                "equally many, null where a value is missing"
-            )  # fmt: skip
+                422,
+                f"{where} has {len(channel)} steps, channel 0 has {len(channels[0])}: wanted "
+                "equally many, null where a value is missing",
+            )
         check_numbers(channel, where)
     try:
         return np.array(channels, np.float64)
@@ -181,9 +181,7 @@ def check_numbers(values: list[Any], where: str) -> None:
     """
     if set(map(type, values)) <= {int, float, type(None)}:
         return
-    step = next(
-        k for k, value in enumerate(values) if type(value) not in (int, float, type(None))
-    )
+    step = next(k for k, value in enumerate(values) if type(value) not in (int, float, type(None)))
     raise Refusal(422, f"{where}, step {step} is {short(values[step])}, wanted a number or null")
 
 
@@ -209,7 +207,7 @@ def names_in(given: Any, count: int, what: str) -> list[Any] | None:
         twice = next(x for x in given if given.count(x) > 1)
         raise Refusal(422, f'"{what}" holds {short(twice)} twice, wanted each once')
     if kinds == {int} and max(map(abs, given)) >= 2**63:
-        raise Refusal(422, f'"{what}" holds a number beyond 64 bits: write it as text')
+        raise Refusal(422, f'"{what}" holds a number beyond 64 bits, wanted it as text')
     return given
 
 
@@ -250,7 +248,9 @@ def _with_times(
     except (pa.ArrowException, OverflowError) as error:
         raise Refusal(422, f'"times" cannot be read ({error}), wanted texts or numbers') from None
     steps = np.concatenate(parts, axis=1)
-    columns |= {name: pa.array(own, mask=np.isnan(own)) for name, own in zip(names, steps, strict=True)}
+    columns |= {
+        name: pa.array(own, mask=np.isnan(own)) for name, own in zip(names, steps, strict=True)
+    }
     return read(
         pa.table(columns), id=id_, time=time, channels=names, layout="long", repeated="refuse"
     )
@@ -272,7 +272,7 @@ def read_table(table: pa.Table, how: Readable) -> SeriesSet:
     asked: dict[str, Any] = dict(how.asked)
     if "channels" in asked:
         asked["channels"] = [name.strip() for name in asked["channels"].split(",")]
-    if (layout := asked.get("layout")) not in (None, *get_args(Layout)):
+    if "layout" in asked and (layout := asked["layout"]) not in get_args(Layout):
         raise Refusal(422, f"got ?layout={layout[:_SHOWN]}, wanted {', '.join(get_args(Layout))}")
     return read(table, kind=kind_for(table, how.kind), **asked)
 
@@ -307,9 +307,10 @@ def _check_type(field: pa.Field) -> None:
     good = good or types.is_string(kind) or types.is_large_string(kind)
     if not (good or types.is_timestamp(kind) or types.is_date(kind) or types.is_decimal(kind)):
         raise Refusal(
-            422, f"column {short(field.name)} holds {str(field.type)[:_SHOWN]}, wanted numbers, "
-            "texts or times: convert it or leave it out"
-        )  # fmt: skip
+            422,
+            f"column {short(field.name)} holds {str(field.type)[:_SHOWN]}, wanted numbers, "
+            "texts or times: convert it or leave it out",
+        )
 
 
 def _without_dictionaries(table: pa.Table) -> pa.Table:

@@ -30,13 +30,18 @@ class Metrics:
             "selftime_requests", "Requests that were answered.", ["route", "status"], registry=own
         )
         self.seconds = Histogram(
-            "selftime_request_seconds", "From a request to its answer.", ["route"],
-            buckets=SECONDS, registry=own,
-        )  # fmt: skip
+            "selftime_request_seconds",
+            "From a request to its answer.",
+            ["route"],
+            buckets=SECONDS,
+            registry=own,
+        )
         self.sizes = Histogram(
-            "selftime_batch_series", "Series that were encoded together.",
-            buckets=SIZES, registry=own,
-        )  # fmt: skip
+            "selftime_batch_series",
+            "Series that were encoded together.",
+            buckets=SIZES,
+            registry=own,
+        )
         self.loads = Counter("selftime_reloads", "Folders opened anew.", ["model"], registry=own)
         count = Gauge("selftime_waiting_requests", "Requests that wait.", registry=own)
         count.set_function(waiting)

@@ -44,7 +44,7 @@ def serve(  # noqa: PLR0913 - a front door: each is one thing that people decide
         batch_wait: milliseconds that a request waits for others, to be encoded together.
 
     Raises:
-        ValueError: folders that cannot be served, limits out of range, or packages that are missing.
+        ValueError: folders that cannot be served, limits out of range, or missing packages.
         OSError: the address is taken or cannot be had.
     """
     limits = limits_of(max_body, max_series, max_length, timeout, batch_wait)

@@ -65,7 +65,7 @@ class Service:
         self.batcher = Batcher(self.limits, quick, self.metrics.sizes.observe)
         self.slow = Batcher(self.limits, slow)
 
-    def waiting(self) -> float:
+    def waiting(self) -> int:
         """Return how many requests wait for an answer."""
         return self.batcher.count + self.slow.count
 
@@ -145,9 +145,7 @@ class Service:
         async with self.body_of(request) as body:
             media_of(request, (JSON,))
             asked = parse_json(body)
-            session = await self.slow.run(
-                served, lambda: begin_stream(served, asked, self.limits)
-            )
+            session = await self.slow.run(served, lambda: begin_stream(served, asked, self.limits))
         name = self.room.add(session)
         facts = {"stream": name, "model": served.name, "version": served.version}
         return plain(facts | {"channels": list(session.channels)}, status=201)
@@ -218,9 +216,10 @@ class Service:
                             raise Refusal(503, "many large bodies are here: come again", retry=1)
             except TimeoutError:
                 raise Refusal(
-                    408, f"got {size:,} bytes in {limits.timeout:g} seconds, wanted the whole "
-                    "body: send less, or faster"
-                ) from None  # fmt: skip
+                    408,
+                    f"got {size:,} bytes in {limits.timeout:g} seconds, wanted the whole "
+                    "body: send less, or faster",
+                ) from None
             except ClientDisconnect:
                 raise Refusal(400, "the connection ended before the body did") from None
             yield b"".join(parts)
@@ -236,9 +235,10 @@ def check_body(size: int, limits: Limits) -> None:
     """
     if size > limits.max_body:
         raise Refusal(
-            413, f"got a body of {size:,} bytes or more, wanted at most {limits.max_body:,}: send "
-            "fewer series at a time"
-        )  # fmt: skip
+            413,
+            f"got a body of {size:,} bytes or more, wanted at most {limits.max_body:,}: send "
+            "fewer series at a time",
+        )
 
 
 def content_in(served: Served, task: str, body: bytes, media: str, how: Readable) -> Content:

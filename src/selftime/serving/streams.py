@@ -95,9 +95,11 @@ class StreamRoom:
         self.sweep()
         if len(self.sessions) >= self.limits.max_streams:
             raise Refusal(
-                429, f"{len(self.sessions):,} streams are open, wanted fewer: end some by DELETE, "
-                f"or wait until idle ones end ({self.limits.stream_idle:g} s)", retry=10
-            )  # fmt: skip
+                429,
+                f"{len(self.sessions):,} streams are open, wanted fewer: end some by DELETE, "
+                f"or wait until idle ones end ({self.limits.stream_idle:g} s)",
+                retry=10,
+            )
 
     def add(self, session: Session) -> str:
         """Keep a stream, and return its id.
@@ -144,7 +146,7 @@ class StreamRoom:
                 del self.sessions[name]
 
 
-def begin_stream(served: Served, asked: dict[str, Any], limits: Limits) -> Session:
+def begin_stream(served: Served, asked: Any, limits: Limits) -> Session:
     """Return a stream as it was asked for.
 
     Raises:
@@ -165,8 +167,9 @@ def begin_stream(served: Served, asked: dict[str, Any], limits: Limits) -> Sessi
     if not 0 <= options.get("learn", 0) <= _MOST_LEARN or options.get("cool_down", 0) < 0:
         raise Refusal(422, f"got learn or cool_down out of range, wanted 0 to {_MOST_LEARN:,}")
     if options.get("distance", "nearest") not in ("mahalanobis", "nearest"):
-        raise Refusal(422, f'got distance {short(options["distance"])}, wanted "mahalanobis" or '
-                      '"nearest"')  # fmt: skip
+        raise Refusal(
+            422, f'got distance {short(options["distance"])}, wanted "mahalanobis" or "nearest"'
+        )
     how = Readable(served.kind, limits, {})
     given = None if normal is None else series_of_json({"series": normal}, how)
     return Session(served, monitor_of(served, options, given, window, every))
@@ -180,7 +183,7 @@ def monitor_of(
     return StreamMonitor(
         served.model,
         normal=normal,
-        rate=options.get("rate", 0.01),
+        rate=float(options.get("rate", 0.01)),
         distance=options.get("distance", "mahalanobis"),
         cool_down=options.get("cool_down", 0),
         learn=options.get("learn", 500),
@@ -214,9 +217,10 @@ def values_of(asked: Any, channels: int, limits: Limits) -> Float64[np.ndarray, 
     for k, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != channels:
             raise Refusal(
-                422, f"values, step {k} is {short(row)}, wanted a list of {channels} numbers, one "
-                "for each channel"
-            )  # fmt: skip
+                422,
+                f"values, step {k} is {short(row)}, wanted a list of {channels} numbers, one "
+                "for each channel",
+            )
         check_numbers(row, f"values of step {k}")
     try:
         found = np.array(rows, np.float64)
