@@ -34,6 +34,7 @@ COMMANDS = [
     "pretrain",
     "race",
     "report",
+    "serve",
     "suggest",
     "watch",
 ]

@@ -12,7 +12,7 @@ from served_material import body_of
 
 import selftime as st
 from selftime.data.frames import arrow_table
-from selftime.serving.answers import block_size, rows_of
+from selftime.serving.answers import block_size, rows_of_parts
 from selftime.serving.shelf import Served
 
 pytestmark = pytest.mark.late
@@ -96,14 +96,14 @@ def test_the_company_changes_no_bit(folders, task, name):
     wild = st.SeriesSet.of(1e6 + 1e30 * waves(3, 4, 40).values, channels=("heat", "force"))
     crowd = [ragged(12), wild, waves(8, 30, 40), waves(9, 3, 60)]
     for series in (ragged(5), waves(4, 2, 40)):
-        alone = rows_of(served, task, [series])[0]
+        alone = rows_of_parts(served, task, [series])[0]
         for seed in range(3):
             order = np.random.default_rng(seed).permutation(len(crowd))
             parts = [crowd[k] for k in order]
             parts.insert(seed, series)
-            together = rows_of(served, task, parts)[seed]
+            together = rows_of_parts(served, task, parts)[seed]
             assert all((a == b).all() for a, b in zip(alone, together, strict=True))
-        one_by_one = [rows_of(served, task, [series[i]])[0][0] for i in range(len(series))]
+        one_by_one = [rows_of_parts(served, task, [series[i]])[0][0] for i in range(len(series))]
         assert all((a == b).all() for a, b in zip(alone, one_by_one, strict=True))
 
 

@@ -20,14 +20,14 @@ from selftime.data.series import SeriesSet
 from selftime.engine.embeddings import Embeddings
 from selftime.estimators.classifier import Classifier
 from selftime.objectives.supervised.targets import AnyClasses
-from selftime.serving.bodies import ARROW, Content
+from selftime.serving.bodies import ARROW, Payload
 from selftime.serving.limits import Refusal
 from selftime.serving.shelf import Served
 from selftime.tasks.evaluation.predictions import predictions_of
 
 _MOST_ROWS, _MOST_VALUES = 16, 1 << 15
 """Series that are encoded at a time, fewer where these hold more values."""
-TASKS: dict[str, tuple[str, ...]] = {
+TASK_CLASSES: dict[str, tuple[str, ...]] = {
     "classify": ("Classifier", "Segmenter"),
     "regress": ("Regressor",),
     "forecast": ("Forecaster",),
@@ -36,20 +36,20 @@ TASKS: dict[str, tuple[str, ...]] = {
 """Classes of what answers each task; all with a model embed."""
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """Columns of a table by name, and what else is said in JSON alone."""
 
     columns: dict[str, Any]
     more: dict[str, Any]
 
 
-Rows = list[np.ndarray]
+RowList = list[np.ndarray]
 """What a model says of each series."""
 
 
 def tasks_of(served: Served) -> list[str]:
     """Return the tasks that a folder is for."""
-    own = [task for task, classes in TASKS.items() if served.class_name in classes]
+    own = [task for task, classes in TASK_CLASSES.items() if served.class_name in classes]
     return [*own, *(["embed"] if served.model is not None else [])]
 
 
@@ -88,7 +88,7 @@ def prepare(served: Served, task: str, series: SeriesSet) -> SeriesSet:
     return match_channels(series, names)
 
 
-def rows_of(served: Served, task: str, parts: Sequence[SeriesSet]) -> list[Rows]:
+def rows_of_parts(served: Served, task: str, parts: Sequence[SeriesSet]) -> list[RowList]:
     """Return what a model says of each series of each part.
 
     Series are encoded in blocks of one form: equally long, with the same gaps. A block that is not
@@ -98,7 +98,7 @@ def rows_of(served: Served, task: str, parts: Sequence[SeriesSet]) -> list[Rows]
     for j, part in enumerate(parts):
         for i in range(len(part)):
             groups[form_of_series(part, i)].append((j, i))
-    out: list[Rows] = [[np.empty(0)] * len(part) for part in parts]
+    out: list[RowList] = [[np.empty(0)] * len(part) for part in parts]
     for members in groups.values():
         size = block_size(parts[members[0][0]], members[0][1])
         for first in range(0, len(members), size):
@@ -155,34 +155,34 @@ def answer_block(served: Served, task: str, block: SeriesSet) -> Any:
     return served.found.predict_proba(block)
 
 
-def answer_of_rows(served: Served, task: str, series: SeriesSet, rows: Rows) -> Answer:
+def answer_of_rows(served: Served, task: str, series: SeriesSet, rows: RowList) -> Reply:
     """Return the table of what a model said of each series."""
     found = np.stack(rows)
     if task == "embed":
-        return Answer(Embeddings(series=series, vectors=found).to_columns(), {})
+        return Reply(Embeddings(series=series, vectors=found).to_columns(), {})
     if task == "regress":
-        return Answer(predictions_of(series, found).to_columns(), {})
+        return Reply(predictions_of(series, found).to_columns(), {})
     classes = served.found.classes_
     table = predictions_of(series, classes[found.argmax(axis=1)], found, classes)
-    return Answer(table.to_columns(), {})
+    return Reply(table.to_columns(), {})
 
 
-def answer_alone(served: Served, task: str, content: Content) -> Answer:
+def answer_alone(served: Served, task: str, content: Payload) -> Reply:
     """Return the table of an estimator that looks at the series of a request by themselves."""
     found, series = served.found, content.series
     if task == "embed":
         assert served.model is not None
         vectors = served.model.embed(series, progress=False)
-        return Answer(Embeddings(series=series, vectors=vectors).to_columns(), {})
+        return Reply(Embeddings(series=series, vectors=vectors).to_columns(), {})
     if task == "forecast":
-        return Answer(found.forecasts(series, content.future).to_columns(), {})
+        return Reply(found.forecasts(series, content.future).to_columns(), {})
     if task == "detect":
         scored = found.detection(series)
-        return Answer(scored.to_columns(), {"alarms": plain_columns(scored.alarm_columns())})
-    return Answer(found.predictions(series).to_columns(), {})
+        return Reply(scored.to_columns(), {"alarms": json_columns(scored.alarm_columns())})
+    return Reply(found.predictions(series).to_columns(), {})
 
 
-def body_of_answer(served: Served, answer: Answer, notes: Sequence[str], media: str) -> bytes:
+def body_of_answer(served: Served, answer: Reply, notes: Sequence[str], media: str) -> bytes:
     """Return an answer as JSON or as an arrow stream; NaN is null."""
     if media == ARROW:
         table = arrow_table(answer.columns)
@@ -193,7 +193,7 @@ def body_of_answer(served: Served, answer: Answer, notes: Sequence[str], media: 
             writer.write_table(table)
         return bytes(sink.getvalue())
     whole: dict[str, Any] = {"model": served.name, "version": served.version}
-    whole |= {"columns": plain_columns(answer.columns), **answer.more, "notes": list(notes)}
+    whole |= {"columns": json_columns(answer.columns), **answer.more, "notes": list(notes)}
     return json_of(whole)
 
 
@@ -202,12 +202,12 @@ def json_of(values: Any) -> bytes:
     return json.dumps(values, allow_nan=False, ensure_ascii=False).encode("utf8", "replace")
 
 
-def plain_columns(columns: dict[str, Any]) -> dict[str, Any]:
+def json_columns(columns: dict[str, Any]) -> dict[str, Any]:
     """Return columns as lists of plain values, None where there is no number; times as texts."""
-    return {name: plain_list(column) for name, column in columns.items()}
+    return {name: json_list(column) for name, column in columns.items()}
 
 
-def plain_list(column: Any) -> list[Any]:
+def json_list(column: Any) -> list[Any]:
     """Return a column as a list of plain values."""
     if isinstance(column, np.ndarray) and column.dtype.kind == "f":
         if np.isfinite(column).all():

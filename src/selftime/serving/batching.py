@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selftime.data.series import SeriesSet
-from selftime.serving.answers import Rows, rows_of
+from selftime.serving.answers import RowList, rows_of_parts
 from selftime.serving.limits import Limits, Refusal
 from selftime.serving.shelf import Served
 
@@ -49,13 +49,13 @@ class Batcher:
         self.count = 0
         self._some = asyncio.Event()
 
-    async def rows(self, served: Served, task: str, series: SeriesSet) -> Rows:
+    async def rows(self, served: Served, task: str, series: SeriesSet) -> RowList:
         """Return what a model says of each series, once it is this request's turn.
 
         Raises:
             Refusal: too many wait, or it takes too long.
         """
-        found: Rows = await self._wait(served, task, series, None)
+        found: RowList = await self._wait(served, task, series, None)
         return found
 
     async def run(self, served: Served, work: Callable[[], Any]) -> Any:
@@ -128,13 +128,13 @@ class Batcher:
             return [attempt(first.work)]
         parts = [one.series for one in some if one.series is not None]
         self.watch(sum(map(len, parts)))
-        found = attempt(lambda: rows_of(first.served, first.task, parts))
+        found = attempt(lambda: rows_of_parts(first.served, first.task, parts))
         if not isinstance(found, Exception):
             return list(found)
         if len(some) == 1:
             return [found]
         return [  # whoever is at fault, the others are answered
-            attempt(lambda own=part: rows_of(first.served, first.task, [own])[0])  # type: ignore[misc]
+            attempt(lambda own=part: rows_of_parts(first.served, first.task, [own])[0])  # type: ignore[misc]
             for part in parts
         ]
 

@@ -24,7 +24,7 @@ _LONGEST_NAME = 1_000
 """Letters of an id or the name of a channel."""
 
 
-class Content(NamedTuple):
+class Payload(NamedTuple):
     """The series of a request, and the future of covariates where it holds one."""
 
     series: SeriesSet
@@ -45,7 +45,7 @@ class Readable(NamedTuple):
     asked: Mapping[str, str]
 
 
-def content_of(body: bytes, media: str, how: Readable) -> Content:
+def payload_of(body: bytes, media: str, how: Readable) -> Payload:
     """Return the series of a body.
 
     Raises:
@@ -54,7 +54,7 @@ def content_of(body: bytes, media: str, how: Readable) -> Content:
     """
     if media == ARROW:
         series = read_table(table_of_arrow(body), how)
-        return Content(_within(series, how.limits))
+        return Payload(_within(series, how.limits))
     if how.asked:
         raise Refusal(
             422, f"got ?{next(iter(how.asked))}= with JSON, wanted it with a table of arrow alone"
@@ -63,9 +63,9 @@ def content_of(body: bytes, media: str, how: Readable) -> Content:
     future = found.pop("future", None)
     series = _within(series_of_json(found, how), how.limits)
     if future is None:
-        return Content(series)
+        return Payload(series)
     ahead = Readable(Measurements(), how.limits, {})
-    return Content(series, series_of_json(object_of(future, SERIES_KEYS, "future"), ahead))
+    return Payload(series, series_of_json(object_of(future, SERIES_KEYS, "future"), ahead))
 
 
 def parse_json(body: bytes) -> Any:
@@ -130,14 +130,14 @@ def series_of_json(found: dict[str, Any], how: Readable) -> SeriesSet:
         raise Refusal(422, f'"series" is {short(rows)}, wanted a list of at least one series')
     if len(rows) > how.limits.max_series:
         raise Refusal(413, f"got {len(rows):,} series, wanted at most {how.limits.max_series:,}")
-    ids = names_in(found.get("ids"), len(rows), "ids")
+    ids = names_of_list(found.get("ids"), len(rows), "ids")
     if how.kind.name != Measurements.name:
         if found.get("channels") is not None or found.get("times") is not None:
             raise Refusal(422, f'got "channels" or "times" of {how.kind.name}, wanted "series"')
         series = read([_signal(i, row) for i, row in enumerate(rows)], kind=how.kind)
         return series if ids is None else SeriesSet.of(series, ids=ids)
     parts = [matrix_of(i, row, how.limits.max_length) for i, row in enumerate(rows)]
-    names = names_in(found.get("channels"), len(parts[0]), "channels")
+    names = names_of_list(found.get("channels"), len(parts[0]), "channels")
     channels = None if names is None else [str(name) for name in names]
     times = found.get("times")
     if times is None:
@@ -185,7 +185,7 @@ def check_numbers(values: list[Any], where: str) -> None:
     raise Refusal(422, f"{where}, step {step} is {short(values[step])}, wanted a number or null")
 
 
-def names_in(given: Any, count: int, what: str) -> list[Any] | None:
+def names_of_list(given: Any, count: int, what: str) -> list[Any] | None:
     """Return names of JSON, texts or whole numbers, each once; None where none are given.
 
     Raises:
@@ -286,8 +286,7 @@ def table_of_arrow(body: bytes) -> pa.Table:
     try:
         refuse_packed(body)
         with pa.ipc.open_stream(body) as stream:
-            for field in stream.schema:
-                _check_type(field)
+            _check_columns(stream.schema)
             table = stream.read_all()
         table.validate(full=True)
     except (pa.ArrowException, ValueError, OSError, struct.error, IndexError) as error:
@@ -298,6 +297,14 @@ def table_of_arrow(body: bytes) -> pa.Table:
     if not table.num_rows or not table.num_columns:
         raise Refusal(422, "got a table without rows or columns, wanted at least one of each")
     return _without_dictionaries(table)
+
+
+def _check_columns(schema: pa.Schema) -> None:
+    if len(set(schema.names)) < len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise Refusal(422, f"got two columns named {short(twice)}, wanted each name once")
+    for field in schema:
+        _check_type(field)
 
 
 def _check_type(field: pa.Field) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from prometheus_client import (
+    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -11,8 +12,9 @@ from prometheus_client import (
     generate_latest,
 )
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
 
 
 class Metrics:
@@ -33,13 +35,13 @@ class Metrics:
             "selftime_request_seconds",
             "From a request to its answer.",
             ["route"],
-            buckets=SECONDS,
+            buckets=_SECONDS,
             registry=own,
         )
         self.sizes = Histogram(
             "selftime_batch_series",
             "Series that were encoded together.",
-            buckets=SIZES,
+            buckets=_SIZES,
             registry=own,
         )
         self.loads = Counter("selftime_reloads", "Folders opened anew.", ["model"], registry=own)

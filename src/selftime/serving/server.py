@@ -11,7 +11,7 @@ from selftime.door import tell
 from selftime.serving.app import make_app
 from selftime.serving.limits import limits_of
 
-KEY = "SELFTIME_API_KEY"
+KEY_VARIABLE = "SELFTIME_API_KEY"
 """The variable of the environment that holds the key of requests."""
 _BACKLOG = 2048
 
@@ -49,13 +49,13 @@ def serve(  # noqa: PLR0913 - a front door: each is one thing that people decide
     """
     limits = limits_of(max_body, max_series, max_length, timeout, batch_wait)
     names = [folders] if isinstance(folders, str) else list(folders)
-    key = os.environ.get(KEY)
+    key = os.environ.get(KEY_VARIABLE)
     app = make_app(names, limits, key)
     with listen(host, port) as listener:
         where = f"http://{host}:{listener.getsockname()[1]}"
         tell([f"serving {', '.join(app.state.service.shelf.served)} at {where}, see {where}/docs"])
         if key is None and not is_local(host):
-            tell([f"whoever reaches {host} may ask: set {KEY} to ask for a key"])
+            tell([f"whoever reaches {host} may ask: set {KEY_VARIABLE} to ask for a key"])
         config = uvicorn.Config(
             app,
             log_level="warning",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from selftime.door import through
 from selftime.serving.answers import (
-    Answer,
+    Reply,
     answer_alone,
     answer_of_rows,
     body_of_answer,
@@ -23,11 +23,11 @@ from selftime.serving.answers import (
     tasks_of,
 )
 from selftime.serving.batching import Batcher
-from selftime.serving.bodies import ARROW, JSON, Content, Readable, content_of, parse_json, short
+from selftime.serving.bodies import ARROW, JSON, Payload, Readable, parse_json, payload_of, short
 from selftime.serving.limits import Limits, Refusal
 from selftime.serving.metrics import Metrics
 from selftime.serving.shelf import Served, Shelf
-from selftime.serving.streams import StreamRoom, begin_stream, values_of
+from selftime.serving.streams import StreamRoom, begin_stream, timepoints_of
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -116,18 +116,18 @@ class Service:
         how = Readable(served.kind, self.limits, query)
         async with self.body_of(request) as body:
             content = await self._read(
-                lambda: aside(notes, lambda: content_in(served, task, body, media, how))
+                lambda: with_notes(notes, lambda: payload_in(served, task, body, media, how))
             )
             found = await self._answer_of(served, task, content, notes)
             whole = await self._read(lambda: body_of_answer(served, found, notes, media))
         return Response(whole, media_type=media)
 
     async def _answer_of(
-        self, served: Served, task: str, content: Content, notes: list[str]
-    ) -> Answer:
+        self, served: Served, task: str, content: Payload, notes: list[str]
+    ) -> Reply:
         if not is_joined(served, task):
-            work = lambda: aside(notes, lambda: answer_alone(served, task, content))  # noqa: E731
-            alone: Answer = await self.slow.run(served, work)
+            work = lambda: with_notes(notes, lambda: answer_alone(served, task, content))  # noqa: E731
+            alone: Reply = await self.slow.run(served, work)
             return alone
         rows = await self.batcher.rows(served, task, content.series)
         return await self._read(lambda: answer_of_rows(served, task, content.series, rows))
@@ -161,7 +161,9 @@ class Service:
         async with self.body_of(request) as body, session.lock:
             media_of(request, (JSON,))
             channels = len(session.channels)
-            values = await self._read(lambda: values_of(parse_json(body), channels, self.limits))
+            values = await self._read(
+                lambda: timepoints_of(parse_json(body), channels, self.limits)
+            )
             found = await self.batcher.run(session.served, lambda: session.advance(values))
             return Response(await self._read(lambda: json_of(found)), media_type=JSON)
 
@@ -241,16 +243,16 @@ def check_body(size: int, limits: Limits) -> None:
         )
 
 
-def content_in(served: Served, task: str, body: bytes, media: str, how: Readable) -> Content:
+def payload_in(served: Served, task: str, body: bytes, media: str, how: Readable) -> Payload:
     """Return the series of a body as a task takes them."""
-    content = content_of(body, media, how)
+    content = payload_of(body, media, how)
     if content.future is not None and task != "forecast":
         raise Refusal(422, f'got "future" for /{task}, wanted it for /forecast alone')
     return content._replace(series=prepare(served, task, content.series))
 
 
-def aside(notes: list[str], work: Callable[[], Result]) -> Result:
-    """Return the result of work, what it says put among the notes."""
+def with_notes(notes: list[str], work: Callable[[], Result]) -> Result:
+    """Return the result of work, and put what it says among the notes."""
     with through("python", notes.append):
         return work()
 

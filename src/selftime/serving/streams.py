@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from selftime.engine.streaming.stream import Stream
 from selftime.estimators.monitor import StreamMonitor
-from selftime.serving.answers import plain_list
+from selftime.serving.answers import json_list
 from selftime.serving.bodies import (
     Readable,
     check_numbers,
@@ -66,7 +66,7 @@ class Session:
         self.steps += len(values)
         if isinstance(self.reader, Stream):
             vectors = self.reader.update(np.ascontiguousarray(values.T))
-            return {"steps": self.steps, "vectors": plain_list(vectors)}
+            return {"steps": self.steps, "vectors": json_list(vectors)}
         found = [self.reader.update(step) for step in values]
         each = dict(zip(("score", "p", "alarm"), map(list, zip(*found, strict=True)), strict=True))
         return {"steps": self.steps, "ready": self.reader.is_ready, **each}
@@ -172,10 +172,10 @@ def begin_stream(served: Served, asked: Any, limits: Limits) -> Session:
         )
     how = Readable(served.kind, limits, {})
     given = None if normal is None else series_of_json({"series": normal}, how)
-    return Session(served, monitor_of(served, options, given, window, every))
+    return Session(served, make_monitor(served, options, given, window, every))
 
 
-def monitor_of(
+def make_monitor(
     served: Served, options: dict[str, Any], normal: Any, window: int | None, every: int
 ) -> StreamMonitor:
     """Return a monitor with options, the others as usual."""
@@ -203,7 +203,7 @@ def options_of(asked: Any) -> dict[str, Any]:
     return found
 
 
-def values_of(asked: Any, channels: int, limits: Limits) -> Float64[np.ndarray, "k C"]:
+def timepoints_of(asked: Any, channels: int, limits: Limits) -> Float64[np.ndarray, "k C"]:
     """Return the next timepoints of ``{"values": [[…], …]}``, NaN where null stands.
 
     Raises:
