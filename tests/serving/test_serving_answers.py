@@ -9,10 +9,12 @@ import pytest
 from benchmarks.bad_bodies import ARROW, arrow_of
 from kept_material import waves
 from served_material import body_of
+from starlette.testclient import TestClient
 
 import selftime as st
 from selftime.data.frames import arrow_table
 from selftime.serving.answers import block_size, rows_of_parts
+from selftime.serving.app import make_app
 from selftime.serving.shelf import Served
 
 pytestmark = pytest.mark.late
@@ -172,3 +174,25 @@ def test_nan_is_null_and_notes_are_there(client):
     body = json.loads(json.dumps(np.where(np.isnan(series), None, series).tolist()))
     found = client.post("/detect?model=pumps", json={"series": body}).json()
     assert found["columns"]["score"][30:35] == [None] * 5 and found["notes"] == []
+
+
+@pytest.mark.skipif(not hasattr(st, "SeriesIndex"), reason="indexes are not there yet")
+def test_an_index_is_searched(folders, tmp_path):
+    kept = waves(0)
+    st.SeriesIndex(st.load(folders["model"])).add(kept).save(tmp_path / "index")
+    asked = waves(9, 3)
+    wanted = st.load(tmp_path / "index").search(asked, k=4).to_columns()
+    with TestClient(make_app([str(tmp_path / "index")])) as client:
+        reply = client.post("/search?k=4", json=body_of(asked))
+        assert reply.status_code == 200, reply.text
+        found = reply.json()["columns"]
+        assert list(found) == list(wanted) and len(found[next(iter(found))]) == 12
+        for name, column in wanted.items():
+            for ours, theirs in zip(found[name], np.asarray(column).tolist(), strict=True):
+                assert ours == (
+                    pytest.approx(theirs, rel=1e-5) if isinstance(theirs, float) else theirs
+                )
+        assert client.post("/embed", json=body_of(asked)).status_code == 200
+        for k in ("0", "-1", "x", "1001", "1e2", "\u0663"):
+            refused = client.post(f"/search?k={k}", json=body_of(asked))
+            assert refused.status_code == 422 and "wanted 1 to 1,000" in refused.json()["error"]

@@ -35,7 +35,10 @@ def test_more_than_200_bad_bodies_get_a_reason_in_words(speakers):
         assert 400 <= reply.status_code < 500, (bad, reply.text)
         said = reply.json()
         assert said["status"] == reply.status_code
-        assert re.search("wanted|rescale|drop it|name those", said["error"]), (bad, said)
+        assert re.search("wanted|rescale|drop it|name those|check the name", said["error"]), (
+            bad,
+            said,
+        )
         assert "Traceback" not in said["error"] and len(said["error"]) < 700
     assert speakers.post("/classify", json=GOOD).status_code == 200
 
@@ -209,6 +212,7 @@ def test_examples_of_the_page_run(client, folders):
         "/regress",
         "/forecast",
         "/detect",
+        "/search",
         "/streams",
         "/streams/{stream}",
         "/health",

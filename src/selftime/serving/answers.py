@@ -7,7 +7,7 @@ bits, whatever stands in the others.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,8 +32,12 @@ TASK_CLASSES: dict[str, tuple[str, ...]] = {
     "regress": ("Regressor",),
     "forecast": ("Forecaster",),
     "detect": ("AnomalyDetector",),
+    "search": ("SeriesIndex",),
 }
 """Classes of what answers each task; all with a model embed."""
+
+
+_NOTHING: Mapping[str, str] = {}
 
 
 class Reply(NamedTuple):
@@ -167,8 +171,10 @@ def answer_of_rows(served: Served, task: str, series: SeriesSet, rows: RowList) 
     return Reply(table.to_columns(), {})
 
 
-def answer_alone(served: Served, task: str, content: Payload) -> Reply:
-    """Return the table of an estimator that looks at the series of a request by themselves."""
+def answer_alone(
+    served: Served, task: str, content: Payload, asked: Mapping[str, str] = _NOTHING
+) -> Reply:
+    """Return the table of what looks at the series of a request by themselves."""
     found, series = served.found, content.series
     if task == "embed":
         assert served.model is not None
@@ -179,7 +185,21 @@ def answer_alone(served: Served, task: str, content: Payload) -> Reply:
     if task == "detect":
         scored = found.detection(series)
         return Reply(scored.to_columns(), {"alarms": json_columns(scored.alarm_columns())})
+    if task == "search":
+        return Reply(found.search(series, k=number_of(asked, "k", 10)).to_columns(), {})
     return Reply(found.predictions(series).to_columns(), {})
+
+
+def number_of(asked: Mapping[str, str], name: str, usual: int) -> int:
+    """Return a whole number that stands after ``?``, from 1 to 1,000.
+
+    Raises:
+        Refusal: it is none.
+    """
+    given = asked.get(name, str(usual))
+    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= 1_000):
+        raise Refusal(422, f"got ?{name}={given[:20]}, wanted 1 to 1,000")
+    return int(given)
 
 
 def body_of_answer(served: Served, answer: Reply, notes: Sequence[str], media: str) -> bytes:

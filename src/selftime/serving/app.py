@@ -17,7 +17,7 @@ from selftime.serving.answers import tasks_of
 from selftime.serving.bodies import ARROW, JSON
 from selftime.serving.limits import Limits, Refusal
 from selftime.serving.metrics import CONTENT_TYPE
-from selftime.serving.service import READING, Service, plain
+from selftime.serving.service import OF_TASKS, READING, Service, plain
 from selftime.serving.shelf import Served, Shelf
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ SUMMARIES = {
     "classify": "The class of each series, or of each timepoint, with all probabilities.",
     "regress": "The value of each series.",
     "forecast": "The next steps of each series, with quantiles.",
+    "search": "The entries of an index that are most like each series.",
     "detect": "A score for each timepoint of recordings, and their alarms.",
 }
 OPEN = ("/health",)
@@ -94,6 +95,7 @@ def described_body(service: Service, task: str) -> dict[str, Any]:
         parameter(option, f"Of a table of arrow: {option}, as st.read takes it.")
         for option in READING
     ]
+    own += [parameter(option, f"Of /{task}: {option}.") for option in OF_TASKS.get(task, ())]
     media = {} if example is None else {"example": example}
     content: dict[str, Any] = {
         JSON: {"schema": {"type": "object"}, **media},

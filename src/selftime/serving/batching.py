@@ -21,15 +21,17 @@ class Waiting:
     """A request that waits: its series, or work that is done by itself, and its result to be."""
 
     result: "asyncio.Future[Any]"
+    since: float
     served: Served
     task: str
     series: SeriesSet | None
     work: Callable[[], Any] | None = None
 
     def joins(self, other: "Waiting") -> bool:
-        """Return whether both can be encoded together."""
-        both = self.series is not None and other.series is not None
-        return both and self.served is other.served and self.task == other.task
+        """Return whether both are done in one turn: encoded together, or one after the other."""
+        if self.series is None or other.series is None:
+            return self.series is other.series
+        return self.served is other.served and self.task == other.task
 
 
 class Batcher:
@@ -39,12 +41,17 @@ class Batcher:
         limits: how many may wait, how long each waits for others, and for its answer.
         worker: does the work, a piece at a time.
         watch: called with the number of series that are encoded together.
+        turn: pieces of work by itself that are done before any of them is answered.
     """
 
     def __init__(
-        self, limits: Limits, worker: Executor, watch: Callable[[int], None] = lambda _: None
+        self,
+        limits: Limits,
+        worker: Executor,
+        watch: Callable[[int], None] = lambda _: None,
+        turn: int = 1,
     ) -> None:
-        self.limits, self.worker, self.watch = limits, worker, watch
+        self.limits, self.worker, self.watch, self.turn = limits, worker, watch, turn
         self.queue: deque[Waiting] = deque()
         self.count = 0
         self._some = asyncio.Event()
@@ -75,7 +82,8 @@ class Batcher:
     ) -> Any:
         if self.count >= self.limits.max_waiting:
             raise Refusal(503, f"{self.count:,} requests wait already: come again", retry=1)
-        one = Waiting(asyncio.get_running_loop().create_future(), served, task, series, work)
+        loop = asyncio.get_running_loop()
+        one = Waiting(loop.create_future(), loop.time(), served, task, series, work)
         self.queue.append(one)
         self.count += 1
         self._some.set()
@@ -96,8 +104,9 @@ class Batcher:
         loop = asyncio.get_running_loop()
         while True:
             await self._some.wait()
-            if len(self.queue) < MOST:
-                await asyncio.sleep(self.limits.batch_wait)
+            if self.queue and self.queue[0].work is None and len(self.queue) < MOST:
+                ready = self.queue[0].since + self.limits.batch_wait
+                await asyncio.sleep(max(ready - loop.time(), 0))
             some = self._take()
             if not some:
                 self._some.clear()
@@ -112,8 +121,9 @@ class Batcher:
             return []
         first = self.queue.popleft()
         some, rest, size = [first], deque[Waiting](), _size(first)
+        most = MOST if first.work is None else self.turn
         for other in self.queue:
-            if size < MOST and first.joins(other) and not other.result.done():
+            if size < most and first.joins(other) and not other.result.done():
                 some.append(other)
                 size += _size(other)
             else:
@@ -125,7 +135,7 @@ class Batcher:
         """Return a result for each request, or the error that it made."""
         first = some[0]
         if first.work is not None:
-            return [attempt(first.work)]
+            return [attempt(one.work) for one in some if one.work is not None]
         parts = [one.series for one in some if one.series is not None]
         self.watch(sum(map(len, parts)))
         found = attempt(lambda: rows_of_parts(first.served, first.task, parts))

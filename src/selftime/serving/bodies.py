@@ -331,7 +331,11 @@ def _without_dictionaries(table: pa.Table) -> pa.Table:
             if pa.types.is_string(field.type.value_type) and len(chunk.dictionary):
                 longest = max(longest, pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0)
         if longest > _LONGEST_NAME:
-            raise Refusal(422, f"column {short(field.name)} holds texts of {longest:,} bytes")
+            raise Refusal(
+                422,
+                f"column {short(field.name)} holds texts of {longest:,} bytes, "
+                f"wanted at most {_LONGEST_NAME:,}",
+            )
         table = table.set_column(i, field.name, column.cast(field.type.value_type))
     return table
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 
 READING = ("id", "time", "label", "group", "channels", "layout", "time_zone")
 """Options of :func:`selftime.read` that a request may give for a table."""
+OF_TASKS = {"search": ("k",)}
+"""Options of a task."""
 _REFRESH = 2.0
 """Seconds from one look at the folders to the next."""
 
@@ -62,7 +64,7 @@ class Service:
     def _open(self) -> None:
         self.pools = [ThreadPoolExecutor(n, f"serving-{n}") for n in (1, 1, 2)]
         quick, slow, self.readers = self.pools
-        self.batcher = Batcher(self.limits, quick, self.metrics.sizes.observe)
+        self.batcher = Batcher(self.limits, quick, self.metrics.sizes.observe, turn=64)
         self.slow = Batcher(self.limits, slow)
 
     def waiting(self) -> int:
@@ -108,7 +110,9 @@ class Service:
             Refusal: a request that is not answered as it is.
             ValueError: series that cannot be read, or that the model was not made for.
         """
-        query = query_of(request, ("model", *READING))
+        own = OF_TASKS.get(task, ())
+        query = query_of(request, ("model", *READING, *own))
+        asked = {name: query.pop(name) for name in own if name in query}
         served = self.shelf.get(query.pop("model", None))
         check_task_of(served, task)
         media = media_of(request, (JSON, ARROW))
@@ -118,15 +122,20 @@ class Service:
             content = await self._read(
                 lambda: with_notes(notes, lambda: payload_in(served, task, body, media, how))
             )
-            found = await self._answer_of(served, task, content, notes)
+            found = await self._answer_of(served, task, content, asked, notes)
             whole = await self._read(lambda: body_of_answer(served, found, notes, media))
         return Response(whole, media_type=media)
 
     async def _answer_of(
-        self, served: Served, task: str, content: Payload, notes: list[str]
+        self,
+        served: Served,
+        task: str,
+        content: Payload,
+        asked: Mapping[str, str],
+        notes: list[str],
     ) -> Reply:
         if not is_joined(served, task):
-            work = lambda: with_notes(notes, lambda: answer_alone(served, task, content))  # noqa: E731
+            work = lambda: with_notes(notes, lambda: answer_alone(served, task, content, asked))  # noqa: E731
             alone: Reply = await self.slow.run(served, work)
             return alone
         rows = await self.batcher.rows(served, task, content.series)

@@ -11,12 +11,13 @@ from typing import Any
 from selftime.data.files import place_of
 from selftime.data.signals import Measurements, Signal
 from selftime.engine.model import Model
+from selftime.estimators.keeping import Kept
 from selftime.estimators.loading import load
 from selftime.serving.limits import Refusal
 from selftime.texts import visible
 
-_CONFIGS = ("config.json", "model/config.json")
-"""Files that say what is in a folder: of a saved one, and of a run."""
+_CONFIGS = ("config.json", "model/config.json", "index.json")
+"""Files that say what is in a folder: of a saved one, of a run, and of an index."""
 Stamp = tuple[tuple[int, int, int] | None, ...]
 """When, where and how large the files that say what is in a folder are."""
 
@@ -45,7 +46,11 @@ class Served:
     @property
     def model(self) -> Model | None:
         """The model in use, if there is one."""
-        return self.found if isinstance(self.found, Model) else getattr(self.found, "_used", None)
+        if isinstance(self.found, Model):
+            return self.found
+        name = "_used" if isinstance(self.found, Kept) else "model"  # of an index
+        found: Model | None = getattr(self.found, name, None)
+        return found
 
     @property
     def channels(self) -> tuple[str, ...]:
