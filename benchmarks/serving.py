@@ -248,10 +248,12 @@ def run(asked: argparse.Namespace, tell: Callable[[str], None] = print) -> dict[
         with server([folders["machine"]]) as port:
             asyncio.run(load(port, "/classify", bodies, 50, 8))
             memory = [round(asyncio.run(memory_of(port)), 1)]
+            fifths = []
             for _ in range(5):
                 part = load(port, "/classify", bodies, asked.requests // 5, asked.connections)
-                note("load", asyncio.run(part))
+                fifths.append(asyncio.run(part))
                 memory.append(round(asyncio.run(memory_of(port)), 1))
+            note("load_by_fifths", fifths)
             note("memory_mb_before_and_after_each_fifth", memory)
             note("one_at_a_time", asyncio.run(load(port, "/classify", bodies, asked.single, 1)))
         with server([folders["speakers"]]) as port:
@@ -289,6 +291,7 @@ def main() -> None:
     busy = {"load_average_before": os.getloadavg()[0], "cores": os.cpu_count()}
     results = run(asked)
     note = "shared by others while this was measured" if busy["load_average_before"] > 1 else ""
+    busy["load_average_after"] = os.getloadavg()[0]
     whole = {"made_with": current_versions(), "machine": busy | {"note": note}, **results}
     asked.out.write_text(json.dumps(whole, indent=1) + "\n")
     print(f"written to {asked.out}")

@@ -223,6 +223,9 @@ def test_examples_of_the_page_run(client, folders):
         for method, route in paths[path].items():
             body = route.get("requestBody", {}).get("content", {}).get(JSON, {}).get("example")
             query = {p["name"]: p["example"] for p in route.get("parameters", ()) if "example" in p}
+            if path == "/search":
+                assert body is None  # there is no index
+                continue
             if "{stream}" in path:
                 name = client.post("/streams?model=speakers", json={"vectors": True, "window": 8})
                 path = f"/streams/{name.json()['stream']}"
