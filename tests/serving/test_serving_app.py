@@ -232,6 +232,7 @@ def test_examples_of_the_page_run(client, folders):
             reply = client.request(method, path, params=query, json=body)
             assert reply.status_code in (200, 201), (path, reply.text)
     page = client.get("/docs").text
+    assert "testserver/embed?model=model" in page and "nothing that is served" in page
     assert all(path in page for path in paths) and not re.search(r"src=|https?://", page)
 
 

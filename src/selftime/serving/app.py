@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from html import escape
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from selftime.serving.service import OF_TASKS, READING, Service, plain
 from selftime.serving.shelf import Served, Shelf
 
 log = logging.getLogger(__name__)
-_STEPS = 48
+_STEPS = 24
 """Timepoints of the series of an example."""
 SUMMARIES = {
     "embed": "One vector for each series.",
@@ -172,8 +173,8 @@ def add_pages(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return Response(page_of(app.openapi()), media_type="text/html")
+    async def docs(request: Request) -> Response:
+        return Response(page_of(app.openapi(), request.url.netloc), media_type="text/html")
 
 
 def example_of(shelf: Shelf, task: str) -> tuple[dict[str, Any] | None, str | None]:
@@ -216,27 +217,31 @@ def waves(channels: int, steps: int = _STEPS) -> list[list[float]]:
     return [np.round(np.sin(t / (2 + c)), 2).tolist() for c in range(channels)]
 
 
-def page_of(openapi: dict[str, Any]) -> str:
+def page_of(openapi: dict[str, Any], host: str) -> str:
     """Return a page of all routes with a line to type for each; it loads nothing from elsewhere."""
     parts = []
     for path, methods in openapi["paths"].items():
         for method, route in methods.items():
-            content = route.get("requestBody", {}).get("content", {}).get(JSON, {})
-            names = [p.get("example") for p in route.get("parameters", ()) if p["name"] == "model"]
-            query = f"?model={names[0]}" if names and names[0] else ""
-            line = f"curl -X {method.upper()} 'localhost:8000{path}{query}'"
-            if "example" in content:
-                body = str(plain(content["example"]).body, "utf8")
-                line += f" -H 'Content-Type: {JSON}' -d '{body}'"
-            parts.append(
-                f"<h2>{method.upper()} {escape(path)}</h2><p>{escape(route['summary'])}</p>"
-                f"<pre>{escape(line)}</pre>"
-            )
-    style = "body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-    style += "pre{white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid;padding:.5em}"
+            parts += [f"<h2>{method.upper()} {escape(path)}</h2><p>{escape(route['summary'])}</p>"]
+            parts += [f"<pre>{escape(line_of_curl(host + path, method, route))}</pre>"]
+    style = ":root{color-scheme:light dark}pre{white-space:pre-wrap;overflow-wrap:anywhere;"
+    style += "border:1px solid;padding:.5em}body{font:1em sans-serif;max-width:60em;margin:2em auto"
+    style += ";padding:0 1em}"
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>selftime</title>'
+    head += '<meta name="viewport" content="width=device-width">'
     note = '<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>'
     return f"{head}<style>{style}</style><h1>selftime</h1>{note}{''.join(parts)}</html>"
+
+
+def line_of_curl(place: str, method: str, route: dict[str, Any]) -> str:
+    """Return a line that asks for a route, or says that nothing here is for it."""
+    content = route.get("requestBody", {}).get("content", {}).get(JSON, {})
+    names = [p["example"] for p in route.get("parameters", ()) if "example" in p]
+    line = f"curl -X {method.upper()} {quote(place + (f'?model={names[0]}' if names else ''))}"
+    if "example" in content:
+        body = str(plain(content["example"]).body, "utf8")
+        return f"{line} -H 'Content-Type: {JSON}' -d {quote(body)}"
+    return "# nothing that is served is for this" if content else line
 
 
 def add_errors(app: FastAPI) -> None:

@@ -118,13 +118,12 @@ class StreamRoom:
         Raises:
             Refusal: there is none, or it ended.
         """
-        self.sweep()
-        found = self.sessions.get(name)
-        if found is None:
+        found, now = self.sessions.get(name), time.monotonic()
+        if found is None or found.last < now - self.limits.stream_idle:
             raise Refusal(
                 404, f"there is no stream {short(name)}: it ended, or never was; POST /streams"
             )
-        found.last = time.monotonic()
+        found.last = now
         return found
 
     def end(self, name: str) -> int:
