@@ -33,6 +33,12 @@ def serve(  # noqa: PLR0913 - a front door: each is one thing that people decide
     A folder that is replaced is opened anew within seconds. Needs ``pip install
     'selftime[serve]'``.
 
+    Example:
+        >>> import selftime as st
+        >>> st.serve(["speakers", "pumps=no-such-folder"], port=8001)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        selftime...ModelError: speakers is not a model folder: config.json is missing
+
     Args:
         folders: what :func:`selftime.load` opens, each a path or ``name=path``.
         host: address to listen at.
