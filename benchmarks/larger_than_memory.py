@@ -5,6 +5,11 @@ embedded and classified, at a sixteenth, a quarter and all of so many gigabytes.
 process of its own that may use two gigabytes; the same jobs on the smallest size in memory, in a
 process without a limit, are what speeds are shares of.
 
+**Sizes.** ``--sizes`` names others; ``--channels`` and ``--length`` make series of more bytes, so
+that twenty gigabytes take minutes and not hours. Sources are deleted once they are packed, and one
+size is on the disk at a time: it takes 2.2 times the largest one, which is looked for before
+anything is written.
+
 **Limit.** ``RLIMIT_DATA`` bounds all memory that a process can write to, which is what it cannot
 give back. ``RLIMIT_AS`` would count the addresses of mapped files too, which take no memory, and a
 control group needs rights that few have; both ask the wrong question of a map. What is read of a
@@ -40,8 +45,10 @@ from selftime.engine.model import current_versions
 from selftime.engine.training.trainer import Sampler
 
 RESULTS = Path(__file__).parent / "results"
-T, FILE = 1000, 4000
-"""Steps of a series, and series of a file: 16 MB."""
+FILE = 16_000_000
+"""Bytes of a file, about."""
+ROOM = 2.2
+"""A size takes so many times its bytes on the disk: files and store, then vectors twice."""
 LABELLED = 40
 """Series with a label that a classifier learns from."""
 STEPS = 30
@@ -49,16 +56,23 @@ STEPS = 30
 JOBS = ("pack", "pretrain", "embed", "classify", "steps")
 
 
-def generate(folder: Path, series: int) -> None:
+def in_a_file(args: argparse.Namespace) -> int:
+    """Series of a file, an even number."""
+    return max(FILE // (4 * args.channels * args.length) // 2 * 2, LABELLED)
+
+
+def generate(folder: Path, series: int, args: argparse.Namespace) -> None:
     """Write files of waves of two speeds with noise, and a few of them with labels."""
     folder.mkdir(parents=True)
-    for number, first in enumerate(range(0, series, FILE)):
-        n = min(FILE, series - first)
+    T, C, some = args.length, args.channels, in_a_file(args)
+    for number, first in enumerate(range(0, series, some)):
+        n = min(some, series - first)
         rng = np.random.default_rng(number)
         fast = np.arange(n) % 2
         turns = (1 + fast)[:, None] * (20 + 5 * rng.random((n, 1)))
-        x = np.sin(2 * np.pi * (turns * np.arange(T) / T + rng.random((n, 1))))
-        x = (x + rng.normal(size=(n, T)).astype(np.float32)).astype(np.float32)
+        wave = np.sin(2 * np.pi * (turns * np.arange(T) / T + rng.random((n, 1))))
+        x = rng.standard_normal((n, C, T), np.float32)
+        x += wave[:, None].astype(np.float32)
         np.savez(folder / f"{number:05}.npz", x=x)
         if number == 0:
             names = np.array(["slow", "fast"])[fast[:LABELLED]]
@@ -76,10 +90,12 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def work(here: Path, how: str, minutes: float) -> dict[str, Any]:
+def work(args: argparse.Namespace) -> dict[str, Any]:
     """Do every job on the series of a folder, from a store or in memory."""
+    here, how = args.out, args.work
+    chosen = {} if args.encoder == "default" else {"encoder": args.encoder}
     files, store, few = here / "files", here / "store", st.read(here.parent / "few.npz")
-    st.pretrain(few, encoder="quantiles").embed(few)  # compiles the kernels
+    st.pretrain(few, **chosen).embed(few)  # compiles the kernels
     found: dict[str, Any] = {"start": {"peak_mb": peak()}}
     if how == "memory":
         x: Any = st.read(files)
@@ -94,17 +110,16 @@ def work(here: Path, how: str, minutes: float) -> dict[str, Any]:
 
     if how == "store":
         measured("pack", lambda: st.pack(files, store, progress=False))
+        shutil.rmtree(files)
         x = st.read(store)
-    limit = f"{minutes:g} minutes"
+    limit = f"{args.minutes:g} minutes"
     known, rate = few.labels, [(0.0, 0)]
 
     def watch(what: str, done: int, of: int, detail: str = "") -> None:  # noqa: ARG001
         if what in ("learning", "training"):
             rate.append((time.process_time(), done))
 
-    model = measured(
-        "pretrain", lambda: st.pretrain(x, encoder="quantiles", budget=limit, progress=watch)
-    )
+    model = measured("pretrain", lambda: st.pretrain(x, **chosen, budget=limit, progress=watch))
     (begin, first), (end, last) = rate[1], rate[-1]
     found["pretrain"]["series"] = last
     found["pretrain"]["series_a_cpu_second"] = (last - first) / max(end - begin, 1e-9)
@@ -113,11 +128,11 @@ def work(here: Path, how: str, minutes: float) -> dict[str, Any]:
     del vectors
     fitted = st.Classifier(model, strategy="probe").fit(few, known)
     said = measured("classify", lambda: fitted.predict(x))
-    right = np.array(["slow", "fast"])[np.arange(len(x)) % FILE % 2] == said
+    right = np.array(["slow", "fast"])[np.arange(len(x)) % 2] == said
     found["classify"]["right"] = float(right.mean())
     for name in ("embed", "classify"):
         found[name]["series_a_cpu_second"] = len(x) / found[name]["cpu_seconds"]
-    network = Dilated(channels=1, hidden=8, depth=4, dim=16)
+    network = Dilated(channels=args.channels, hidden=8, depth=4, dim=16)
     steps = {"encoder": network, "objective": "simclr", "budget": f"{STEPS} steps"}
     rate[1:] = []
     measured("steps", lambda: st.pretrain(x, **steps, progress=watch))
@@ -147,9 +162,11 @@ def shuffling(x: st.SeriesSet, store: Path) -> dict[str, float]:
     return found
 
 
-def in_process(here: Path, how: str, limit: float, minutes: float) -> dict[str, Any]:
+def in_process(here: Path, how: str, args: argparse.Namespace) -> dict[str, Any]:
     """What a process of its own reports of all jobs; it is ended where it takes more memory."""
-    words = ["--work", how, "--out", here, "--limit", limit, "--minutes", minutes]
+    words = ["--work", how, "--out", here, "--limit", args.limit if how == "store" else 0]
+    for name in ("minutes", "channels", "length", "encoder"):
+        words += [f"--{name}", getattr(args, name)]
     command = [sys.executable, "-m", "benchmarks.larger_than_memory", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -175,23 +192,27 @@ def judge(sizes: dict[str, dict[str, Any]], memory: dict[str, Any]) -> dict[str,
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run every size, and the smallest one in memory."""
-    gigabytes, limit, minutes = args.gigabytes, args.limit, args.minutes
-    sizes, memory, times = dict[str, dict[str, Any]](), dict[str, Any](), sorted(args.times)
-    for share in times:
+    sizes, memory = dict[str, dict[str, Any]](), dict[str, Any]()
+    asked = args.sizes or [args.gigabytes * share / max(args.times) for share in args.times]
+    needed, free = ROOM * max(asked), shutil.disk_usage(tempfile.gettempdir()).free / 1e9
+    where = f"in {tempfile.gettempdir()} (TMPDIR)"
+    if needed > free:
+        raise SystemExit(f"{free:.1f} GB are free {where}, wanted {needed:.1f} GB")
+    print(f"takes up to {needed:.1f} of {free:.1f} GB {where}", file=sys.stderr, flush=True)
+    for gigabytes in sorted(asked):
         with tempfile.TemporaryDirectory() as folder:
-            here = Path(folder) / "one"
-            series = max(round(gigabytes * 1e9 * share / max(times) / T / 4), 2 * LABELLED)
-            free = shutil.disk_usage(folder).free
-            if 5 * 4 * T * series > free:
-                raise SystemExit(f"{free:,} bytes are free in {folder}, wanted five times the data")
-            generate(here / "files", series)
-            name = f"{4 * T * series / 1e9:.3g} GB"
+            here, start = Path(folder) / "one", time.perf_counter()
+            each = 4 * args.length * args.channels
+            series = max(round(gigabytes * 1e9 / each), 2 * LABELLED)
+            generate(here / "files", series, args)
             shutil.move(here / "few.npz", here.parent / "few.npz")
-            sizes[name] = in_process(here, "store", limit, minutes)
-            print(name, json.dumps(sizes[name]), file=sys.stderr, flush=True)
+            name = f"{each * series / 1e9:.3g} GB"
             if not (memory or args.alone):
-                memory = in_process(here, "memory", 0, minutes)
+                memory = in_process(here, "memory", args)
                 print("in memory", json.dumps(memory), file=sys.stderr, flush=True)
+            sizes[name] = in_process(here, "store", args)
+            sizes[name]["minutes"] = (time.perf_counter() - start) / 60
+            print(name, json.dumps(sizes[name]), file=sys.stderr, flush=True)
     return judge(sizes, memory) | {"sizes": sizes, "memory": memory}
 
 
@@ -201,6 +222,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
     parser.add_argument("--gigabytes", type=float, default=1.6, help="of the largest size")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16], help="of the smallest")
+    parser.add_argument("--sizes", type=float, nargs="+", help="gigabytes of each, in their place")
+    parser.add_argument("--channels", type=int, default=1, help="of a series")
+    parser.add_argument("--length", type=int, default=1000, help="steps of a series")
+    parser.add_argument("--encoder", default="quantiles", help='a name, or "default"')
     parser.add_argument("--limit", type=float, default=2.0, help="gigabytes of memory")
     parser.add_argument("--minutes", type=float, default=2.0, help="of learning in closed form")
     parser.add_argument("--alone", action="store_true", help="without the jobs in memory")
@@ -210,10 +235,11 @@ def main() -> None:
     if args.work:
         if args.limit:
             resource.setrlimit(resource.RLIMIT_DATA, (int(args.limit * 1e9),) * 2)
-        print(json.dumps(work(args.out, args.work, args.minutes)))
+        print(json.dumps(work(args)))
         return
     found = measure(args)
-    found |= {"limit_gb": args.limit, "made_with": current_versions()}
+    shape = {name: getattr(args, name) for name in ("channels", "length", "encoder")}
+    found |= {"limit_gb": args.limit, **shape, "made_with": current_versions()}
     args.out.write_text(json.dumps(found, indent=1) + "\n")
     told = {name: found[name] for name in ("share_of_speed_in_memory", "peak_mb", "growth_of_peak")}
     print(json.dumps(told, indent=1), f"\nwritten to {args.out}")

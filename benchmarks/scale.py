@@ -4,7 +4,9 @@
 is its own; kernels are compiled before. Exponents are slopes of log seconds over log size, from the
 fourth largest size on, where what takes the same time for any data no longer counts. Throughput is
 that of `Model.embed`, of an encoder learned from the first series, beside aeon's MiniRocket with
-its features standardised; the two alternate on the same series and the least of the rounds counts.
+its features standardised, and, where ``--ts2vec`` names a checkout of its authors' repository,
+beside TS2Vec's own code, untrained (weights change no speed); they alternate on the same series and
+the least of the rounds counts.
 
 Parts can be named: `python -m benchmarks.scale learn open curves embed`. What was measured before
 stays in results/scale.json.
@@ -155,8 +157,8 @@ def draw(found: dict[str, Any]) -> None:
     figure.savefig(PICTURE, metadata={"Date": None})
 
 
-def embed() -> dict[str, Any]:
-    """Series a second of `Model.embed` and of aeon's MiniRocket and a scaler, alternating."""
+def embed(ts2vec: Path | None = None) -> dict[str, Any]:
+    """Series a second of `Model.embed`, of aeon's MiniRocket and a scaler, and of TS2Vec's code."""
     from aeon.transformations.collection.convolution_based import MiniRocket
     from sklearn.preprocessing import StandardScaler
 
@@ -168,15 +170,30 @@ def embed() -> dict[str, Any]:
         model = pretrain(x[:60], progress=False)
         theirs = MiniRocket(n_jobs=THREADS, random_state=0).fit(x[:60])
         scaler = StandardScaler().fit(theirs.transform(x[:60]))
-        ours_seconds, their_seconds = alternating(
+        ours, aeon = alternating(
             lambda model=model, x=x: model.embed(x, progress=False),
             lambda theirs=theirs, scaler=scaler, x=x: scaler.transform(theirs.transform(x)),
         )
-        row = {"ours": n / ours_seconds, "aeon": n / their_seconds}
-        row |= {"ratio": their_seconds / ours_seconds, "width": model.dim}
+        row = {"ours": n / ours, "aeon": n / aeon, "ratio": aeon / ours, "width": model.dim}
+        if ts2vec:
+            part = x[: max(n // 20, 50)]
+            official = their_ts2vec(ts2vec, part)
+            ours, them = alternating(lambda m=model, x=part: m.embed(x, progress=False), official)
+            row |= {"ts2vec": len(part) / them, "ratio to ts2vec": them / ours}
         found[f"{channels} x {steps}"] = {name: round(value, 2) for name, value in row.items()}
         print(f"{channels:3d} x {steps:5d}", found[f"{channels} x {steps}"], flush=True)
     return found
+
+
+def their_ts2vec(path: Path, x: np.ndarray) -> Callable[[], object]:
+    """Return the work of embedding series (N,C,T) by the authors' code with its defaults."""
+    sys.path.insert(0, str(path))
+    from ts2vec import TS2Vec  # type: ignore[import-not-found]
+
+    sys.path.remove(str(path))
+    theirs = TS2Vec(x.shape[1], device="cpu")
+    steps_first = np.ascontiguousarray(x.transpose(0, 2, 1))
+    return lambda: theirs.encode(steps_first, encoding_window="full_series")
 
 
 def alternating(*works: Callable[[], object], rounds: int = 5) -> list[float]:
@@ -197,12 +214,13 @@ def main() -> None:
     """Measure the parts that are named, or all; print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--ts2vec", type=Path, help="checkout of the TS2Vec authors' repository")
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"got {', '.join(unknown)}, wanted some of {', '.join(PARTS)}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in args.parts or PARTS:
-        results[name] = PARTS[name]()
+        results[name] = embed(args.ts2vec) if name == "embed" else PARTS[name]()
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(f"written to {RESULTS.name}")
 

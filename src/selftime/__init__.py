@@ -10,7 +10,11 @@ inspect, inspect_views, methods          a data set at a glance, safe views, nam
 pretrain, Auto, TrainingConfig, Run      a model from unlabelled series, how and into which folder
 load, Model, ModelError, adapt           what was saved, and a model adapted to other series
 embed, plot                              vectors of series with their ids, and pictures of results
+export                                   a model or a fitted estimator as a graph of ONNX or torch
+predict, Ray                             tables of series beyond memory, part by part, on a cluster
 race, pick, suggest, advise              the best objective, layer, next labels and strategy
+SeriesIndex                              series and windows found by what they look like
+cluster, states                          series in clusters, recordings in states
 compare, write_comparison, find_leaks    a model beside reference rows, with few labels
 evaluate, Evaluation                     a fitted classifier on test series
 perplexity, continue_text, fill_text     how well a model reads texts, and what it writes
@@ -18,6 +22,7 @@ read_run, RunFolder, RunError            every figure of a run folder, and its r
 Classifier, Regressor, Segmenter         scikit-learn estimators on top of a model
 SelfSupervised                           a scikit-learn transformer that pretrains
 Forecaster, backtest                     forecasts with quantiles, and their errors
+Imputer                                  missing values filled in, with intervals
 AnomalyDetector, detect                  anomaly scores of recordings
 StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
 serve                                    saved folders behind an address
@@ -44,6 +49,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
+    from selftime.engine.clusters import Ray as Ray
     from selftime.engine.embeddings import embed as embed
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
@@ -55,11 +61,14 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.estimators import AnomalyDetector as AnomalyDetector
     from selftime.estimators import Classifier as Classifier
     from selftime.estimators import Forecaster as Forecaster
+    from selftime.estimators import Imputer as Imputer
     from selftime.estimators import Regressor as Regressor
     from selftime.estimators import Segmenter as Segmenter
     from selftime.estimators import SelfSupervised as SelfSupervised
     from selftime.estimators import StreamMonitor as StreamMonitor
+    from selftime.estimators.export import export as export
     from selftime.estimators.loading import load as load
+    from selftime.estimators.tables import predict as predict
     from selftime.report.folder import RunFolder as RunFolder
     from selftime.report.folder import read_run as read_run
     from selftime.report.folder import write_comparison as write_comparison
@@ -69,6 +78,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.serving.server import serve as serve
     from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.audit.views import inspect_views as inspect_views
+    from selftime.tasks.clusters.cluster import cluster as cluster
+    from selftime.tasks.clusters.states import states as states
     from selftime.tasks.comparison.compare import compare as compare
     from selftime.tasks.comparison.leaks import find_leaks as find_leaks
     from selftime.tasks.evaluation.evaluation import Evaluation as Evaluation
@@ -77,6 +88,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.tasks.language.prediction import continue_text as continue_text
     from selftime.tasks.language.prediction import fill_text as fill_text
     from selftime.tasks.language.prediction import perplexity as perplexity
+    from selftime.tasks.search.index import SeriesIndex as SeriesIndex
     from selftime.tasks.selection.pick import pick as pick
     from selftime.tasks.selection.race import race as race
     from selftime.tasks.selection.suggest import suggest as suggest
@@ -102,6 +114,9 @@ _HOMES = {
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
     "serve": "serving.server",
+    "export": "estimators.export",
+    "predict": "estimators.tables",
+    "Ray": "engine.clusters",
     "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",
@@ -127,6 +142,9 @@ _HOMES = {
     "race": "tasks.selection.race",
     "pick": "tasks.selection.pick",
     "suggest": "tasks.selection.suggest",
+    "SeriesIndex": "tasks.search.index",
+    "cluster": "tasks.clusters.cluster",
+    "states": "tasks.clusters.states",
     "methods": "report.methods",
     "plot": "report.pictures.plot",
     "AnomalyDetector": "estimators",
@@ -134,6 +152,7 @@ _HOMES = {
     "Regressor": "estimators",
     "Segmenter": "estimators",
     "Forecaster": "estimators",
+    "Imputer": "estimators",
     "SelfSupervised": "estimators",
     "StreamMonitor": "estimators",
 }

@@ -29,6 +29,11 @@ def through(door: Door, say: Say | None = None) -> Iterator[None]:
         _door.reset(before)
 
 
+def language() -> Door:
+    """Return whose words messages speak here."""
+    return _door.get()[0]
+
+
 def option(name: str, value: Any = "...") -> str:
     """Return an option with a value as people type it here: ``id="machine"`` or ``--id machine``.
 
@@ -36,7 +41,7 @@ def option(name: str, value: Any = "...") -> str:
         >>> option("time_zone", "Europe/Berlin")
         "time_zone='Europe/Berlin'"
     """
-    if _door.get()[0] == "python":
+    if language() == "python":
         return f"{name}={'...' if value == '...' else repr(value)}"
     flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
     if isinstance(value, bool):

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scratch_material import make_scratch_quick, narrow
 from starlette.testclient import TestClient
 from typer.main import get_command
@@ -14,6 +15,7 @@ import selftime as st
 from selftime.cli import app
 from selftime.data import paths
 from selftime.encoders.builders import BUILDERS
+from selftime.engine import graphs
 from selftime.tasks.audit import views as invariance
 from selftime.views.registry import VIEW_STRENGTHS
 
@@ -152,6 +154,23 @@ def test_embed(world, tmp_path):
     say("embed", world / "cli", world / "test.npz", "--out", tmp_path / "z.npz")
     wanted = st.load(world / "python").embed(world / "test.npz")
     np.testing.assert_array_equal(np.load(tmp_path / "z.npz")["vectors"], wanted)
+    words = ["--device", "cpu:0", "--out", tmp_path / "copied.npz"]  # for torch another device
+    say("embed", world / "cli", world / "test.npz", *words)
+    np.testing.assert_array_equal(np.load(tmp_path / "copied.npz")["vectors"], wanted)
+
+
+def test_export(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(graphs, "_MOST_RUNS", 1)
+    monkeypatch.setattr(graphs, "BATCHES", (1,))
+    ours, theirs = tmp_path / "ours.pt2", tmp_path / "theirs.pt2"
+    said = say("export", world / "cli-steps", "--to", "torch", "--out", ours)
+    made = st.export(world / "python-steps", theirs, to="torch").to_dict()
+    assert said.pop("out") == str(ours) and made.pop("out") == str(theirs)
+    times = [sorted(row["runtime"] for row in each.pop("latency")) for each in (said, made)]
+    assert said == made and times[0] == times[1] == ["selftime", "torch"]
+    x = torch.from_numpy(np.float32(waves(2, 9).values.reshape(6, 1, 40)))
+    graphs_of = [torch.export.load(path).module() for path in (ours, theirs)]
+    assert torch.equal(*(graph(x) for graph in graphs_of))
 
 
 @pytest.mark.parametrize("head", ["linear", "knn"])
@@ -270,6 +289,45 @@ def test_forecast(recording, tmp_path):
     assert said["features"] == forecaster.reason_
 
 
+def test_impute(recording, tmp_path):
+    holed = np.array(st.read(recording).values)
+    holed[0, 0, 100:120] = np.nan
+    source = tmp_path / "holed.csv"
+    st.write(st.SeriesSet.of(holed), source)
+    out, folder = tmp_path / "filled.csv", tmp_path / "imputer"
+    said = say("impute", source, "--levels", "0.1,0.9", "--out", out, "--save", folder)
+    imputer = st.Imputer(quantiles=(0.1, 0.9)).fit(source)
+    found = imputer.imputation(source)
+    assert (said["filled"], said["values"], said["reason"]) == (20, 600, imputer.reason_)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    for name, column in found.to_columns().items():
+        cells = [row[name] for row in rows]
+        wanted = ["" if cell is None else cell for cell in list(np.asarray(column).tolist())]
+        if name in ("0", "0_q0.1", "0_q0.9"):
+            kept = [(float(a), b) for a, b in zip(cells, wanted, strict=True) if a]
+            np.testing.assert_allclose(*zip(*kept, strict=True), rtol=1e-6)
+    assert [row["filled"] for row in rows] == ["0" if 100 <= t < 120 else "" for t in range(600)]
+    again = say("predict", folder, source, "--out", tmp_path / "again.csv")
+    assert again["filled"] == 20
+    assert (tmp_path / "again.csv").read_text() == out.read_text()
+
+
+def test_impute_first(recording, tmp_path):
+    holed = np.array(st.read(recording).values)
+    holed[0, 0, 100:120] = np.nan
+    source = tmp_path / "holed.csv"
+    st.write(st.SeriesSet.of(holed), source)
+    out = tmp_path / "f.csv"
+    words = ("--horizon", 6, "--season", 24)
+    say("forecast", source, *words, "--impute", "--out", out)
+    series = st.Imputer(quantiles=()).fit_transform(st.read(source))
+    found = st.Forecaster(horizon=6, season=24).fit(series).predict()
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    np.testing.assert_allclose([float(row["0"]) for row in rows], found[0, 0], rtol=1e-6)
+    refused = CliRunner().invoke(app, ["backtest", str(source), "--horizons", "4", "--impute"])
+    assert refused.exit_code == 2 and "may not know what comes later" in refused.output
+
+
 def test_backtest(recording):
     said = say("backtest", recording, "--horizons", "4,8", "--no-refit")
     found = st.backtest(st.read(recording), (4, 8), refit=False)
@@ -347,6 +405,73 @@ def test_pick(world, tmp_path):
     test = world / "test.npz"
     found = st.load(tmp_path / "picked").embed(test)
     np.testing.assert_array_equal(found, made.model.embed(test))
+
+
+def test_index(world, recording):
+    pytest.importorskip("usearch")
+    for name, how in (("cli", ()), ("more", ("--approximate",))):
+        words = (
+            "index",
+            recording,
+            "--model",
+            world / "cli",
+            *how,
+            "--windows",
+            40,
+            "--stride",
+            10,
+        )
+        said = say(*words, "--out", world / f"index-{name}")
+        assert said["entries"] == 57 and said["approximate"] == bool(how)
+    train = world / "train.npz"
+    say("index", train, "--model", world / "cli", "--out", world / "index")
+    id = str(st.read(train).ids[0])
+    st.write(st.read(train)[:1], world / "one.npz")
+    found = st.load(world / "index").remove([id]).add(world / "one.npz")
+    say("index", world / "one.npz", "--add", "--remove", id, "--out", world / "index")
+    assert found.to_columns()["unique_id"].tolist() == st.load(world / "index").series.ids.tolist()
+
+
+def test_search(world, tmp_path):
+    model = st.load(world / "python")
+    st.SeriesIndex(model).add(world / "train.npz").save(tmp_path / "i")
+    index, query = st.load(tmp_path / "i"), str(world / "test.npz")
+    how = ("-k", 3, "--only-label", "calm", "--out", tmp_path / "hits.csv")
+    said = say("search", tmp_path / "i", query, *how, "--picture", tmp_path / "hits.png")
+    wanted = index.search(query, k=3, where={"label": "calm"})
+    assert said["hits"] == plain(wanted.to_dict())["hits"]
+    with (tmp_path / "hits.csv").open(encoding="utf8") as file:
+        assert len([*csv.DictReader(file)]) == len(wanted)
+    assert (tmp_path / "hits.png").stat().st_size > 10_000
+    id = str(st.read(query).ids[1])
+    one = say("search", tmp_path / "i", f"{query}#{id}", "-k", 2)["hits"]
+    assert one == plain(index.search(st.read(query)[[1]], k=2).to_dict())["hits"]
+    own = say("search", tmp_path / "i", f"#{index.series.ids[2]}", "-k", 2)["hits"]
+    assert own == plain(index.search(id=str(index.series.ids[2]), k=2).to_dict())["hits"]
+
+
+def test_cluster(world, tmp_path):
+    data, names = str(world / "train.npz"), tmp_path / "names.csv"
+    names.write_text("cluster,name\n0,much\n", encoding="utf8")
+    how = ("--model", world / "cli", "--names", names, "--picture", tmp_path / "c.png")
+    said = say("cluster", data, "-k", 3, "--out", tmp_path / "c.csv", *how)
+    wanted = st.cluster(world / "python", data, 3, names={0: "much"})
+    assert {n: v for n, v in said.items() if n not in ("out", "picture")} == plain(wanted.to_dict())
+    st.write_table(tmp_path / "python.csv", wanted.to_columns())
+    assert (tmp_path / "c.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()
+    assert (tmp_path / "c.png").stat().st_size > 10_000
+
+
+def test_states(world, recording, tmp_path):
+    how = ("--windows", 40, "--stride", 10, "--model", world / "cli", "-k", 2)
+    picture = ("--picture", tmp_path / "s.png", "--out", tmp_path / "s.csv")
+    said = say("states", recording, *how, *picture)
+    wanted = st.states(world / "python", st.read(recording, windows=40, stride=10), 2)
+    got = {name: value for name, value in said.items() if name not in ("out", "picture")}
+    assert got == plain(wanted.to_dict()) and said["changes"] >= 1
+    st.write_table(tmp_path / "python.csv", wanted.to_columns())
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "python.csv").read_bytes()
+    assert (tmp_path / "s.png").stat().st_size > 10_000
 
 
 def test_suggest(world):

@@ -60,12 +60,12 @@ def test_each_command_has_a_file_of_its_name_over_the_public_door_and_the_report
             if not re.fullmatch(r"selftime(\.(door|texts)|\.(cli|report)(\..+)?)?", n)
         ]
         assert not strange, (path.name, strange)
-    assert sum(len(path.read_text(encoding="utf8").splitlines()) for path in CLI) < 2100
+    assert sum(len(path.read_text(encoding="utf8").splitlines()) for path in CLI) < 2900
 
 
 @pytest.mark.late
 @pytest.mark.parametrize(
-    "words, names", [("pre", {"pretrain", "predict"}), ("in", {"inspect"}), ("zz", set())]
+    "words, names", [("pre", {"pretrain", "predict"}), ("in", {"index", "inspect"}), ("zz", set())]
 )
 def test_names_of_commands_are_completed(words, names):
     told = {

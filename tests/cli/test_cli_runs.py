@@ -133,7 +133,11 @@ def test_options_of_a_gradient_run_are_in_its_config(order, monkeypatch):
     heard = []
     monkeypatch.setattr(st, "pretrain", lambda *_, **settings: heard.append(settings["config"]))
     call(*order, "--stop-on-collapse", "--clip", "0.5", "--own-level")
-    assert heard == [st.TrainingConfig(clip=0.5, on_collapse="stop", own_level=True)]
+    call(*order, "--compile", "--gradient-checkpointing", "--negatives", "own")
+    assert heard == [
+        st.TrainingConfig(clip=0.5, on_collapse="stop", own_level=True),
+        st.TrainingConfig(compile=True, gradient_checkpointing=True, negatives="own"),
+    ]
 
 
 @pytest.mark.slow

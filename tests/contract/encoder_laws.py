@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from kinds import LENGTH, EncoderCase
 from material import LENGTHS, chosen, copy_of, drawn, padded, with_gaps, with_garbage
@@ -155,6 +156,18 @@ def every_weight_is_in_exactly_one_block(case: EncoderCase) -> None:
     assert sorted(held) == sorted(id(weight) for weight in encoder.parameters())
 
 
+def a_graph_gives_the_same(case: EncoderCase) -> None:
+    """Ways that look at no value, as they are taken while a graph is made."""
+    encoder, few = case.build(), max(case.rounding, 1e-5)
+    for x in map(
+        case.read, (patchy(), drawn(dice(), lengths=(1, 3)), drawn(dice(), lengths=(70,)))
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.compiler, "is_compiling", lambda: True)
+            got = encoder.embed(x)
+        torch.testing.assert_close(got, encoder.embed(x), rtol=10 * few, atol=10 * few)
+
+
 LAWS = (
     gives_finite_float32_vectors,
     same_seed_gives_the_same_bits,
@@ -173,5 +186,6 @@ LAWS = (
     repr_shows_the_settings,
     the_last_layer_is_what_comes_out,
     every_weight_is_in_exactly_one_block,
+    a_graph_gives_the_same,
 )
 """Everything that must hold of an encoder."""

@@ -68,6 +68,7 @@ def test_the_smallest_encoder_keeps(law, monkeypatch):
         (laws.the_last_layer_is_what_comes_out, toys.StopsBeforeTheEnd),
         (laws.every_weight_is_in_exactly_one_block, toys.LosesAWeight),
         (laws.every_weight_is_in_exactly_one_block, toys.RepeatsAWeight),
+        (laws.a_graph_gives_the_same, toys.IsOtherwiseInGraphs),
     ],
     ids=lambda value: value.__name__,
 )

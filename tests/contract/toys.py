@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_traced
 from selftime.encoders.base import Encoder
 from selftime.objectives.base import ClosedForm, Moments
 
@@ -70,6 +71,13 @@ class ReadsPadding(Spread):
 
     def statistics(self, x: Batch) -> Tensor:
         return torch.cat([x.values.mean(dim=2), x.values.std(dim=2, correction=0)], dim=1)
+
+
+class IsOtherwiseInGraphs(Spread):
+    """Breaks: a graph gives the same."""
+
+    def statistics(self, x: Batch) -> Tensor:
+        return super().statistics(x) + is_traced()
 
 
 class WritesIntoItsInput(Spread):

@@ -110,4 +110,4 @@ def test_copies_that_are_encoded_are_counted(monkeypatch):
     body = Standardised(encoder=Quantiles(channels=1, length=30))
     learner = Spectral(encoder=body, copies=3, dim=64)
     fit_closed_form(learner, series, scaling.fit_channels(series))
-    assert sum(counted) == choices.learning_copies(20, 64, 3)
+    assert sum(counted) == choices.learning_copies(series, 64, 3)

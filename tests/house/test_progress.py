@@ -109,6 +109,7 @@ CALLS = [
     ("Regressor", lambda m, p: st.Regressor(progress=p).fit(X, np.arange(12.0))),
     ("SelfSupervised", lambda m, p: st.SelfSupervised(progress=p).fit_transform(X)),
     ("Forecaster", lambda m, p: st.Forecaster(horizon=2, progress=p).fit(WAVE[None, None])),
+    ("Imputer", lambda m, p: st.Imputer(progress=p).fit(WAVE[None, None])),
     ("AnomalyDetector", lambda m, p: st.AnomalyDetector(progress=p).fit(WAVE).score(WAVE)),
     pytest.param("inspect_views", lambda m, p: st.inspect_views(SERIES, progress=p), marks=SLOW),
     pytest.param("backtest", lambda m, p: backtest(p), marks=SLOW),

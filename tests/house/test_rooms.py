@@ -21,11 +21,15 @@ COMMANDS = [
     "advise",
     "backtest",
     "classify",
+    "cluster",
     "compare",
     "demo",
     "detect",
     "embed",
+    "export",
     "forecast",
+    "impute",
+    "index",
     "inspect",
     "methods",
     "pack",
@@ -34,7 +38,9 @@ COMMANDS = [
     "pretrain",
     "race",
     "report",
+    "search",
     "serve",
+    "states",
     "suggest",
     "watch",
 ]
@@ -60,14 +66,14 @@ def places(pattern: str) -> set[str]:
 
 
 def test_the_house_stays_small():
-    assert len(FILES) <= 320
-    assert lines_in(FILES) <= 49_000
+    assert len(FILES) <= 380
+    assert lines_in(FILES) <= 60_000
 
 
 def test_one_file_a_command():
     cli = {path.stem for path in (SOURCE / "cli").glob("*.py")}
     assert cli == {*COMMANDS, *SHARED}
-    assert lines_in((SOURCE / "cli").glob("*.py")) < 2100
+    assert lines_in((SOURCE / "cli").glob("*.py")) < 2900
 
 
 def test_commands_speak_the_public_door_and_the_report_alone():
@@ -88,9 +94,11 @@ def test_commands_speak_the_public_door_and_the_report_alone():
 
 
 def test_few_public_names_have_two_homes():
+    """But for commands, which are named as the functions that they call."""
     shared = {name: paths for name, paths in homes(TREES).items() if len(paths) > 1}
+    shared = {name: paths for name, paths in shared.items() if name not in COMMANDS}
     listing = "\n".join(f"{n}: {sorted(p.stem for p in ps)}" for n, ps in sorted(shared.items()))
-    assert len(shared) <= 60, listing
+    assert len(shared) <= 50, listing
 
 
 @pytest.mark.late

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import torch
 from ranks_in_threads import on_ranks
-from ranks_run import STEPS, STOPPED_AFTER, main
+from ranks_run import STEPS, STOPPED_AFTER, averages_of, main
+from training_material import training_of
 
 from selftime.data.batch import Batch
-from selftime.objectives.distributed import Gathered, distribute
+from selftime.engine.training import checkpoint
+from selftime.engine.training.loop import run_training
+from selftime.objectives.distributed import Gathered, distribute, summed
 
 HERE = Path(__file__).parents[1] / "support"
 UNEVEN = pytest.mark.parametrize(
@@ -44,6 +47,15 @@ def loss_of(encode, x):
     """Every row is compared with every other, and they count differently."""
     z = distribute(encode, x)
     return ((z @ z.T).exp() * torch.arange(1, len(z) + 1)).mean()
+
+
+@pytest.mark.parametrize("world", [2, 3, 9])
+@pytest.mark.parametrize("shape", [(1,), (5,), (4, 7)])
+def test_sums_over_processes_are_the_same_in_each(world, shape):
+    own = [torch.randn(shape, generator=torch.Generator().manual_seed(r)) for r in range(world)]
+    first, *others = on_ranks(world, lambda rank: summed(own[rank]))
+    torch.testing.assert_close(first, torch.stack(own).sum(dim=0))
+    assert all(torch.equal(first, other) for other in others)
 
 
 def test_alone_a_process_encodes_everything():
@@ -118,15 +130,15 @@ def results_of(folder, rank):
     return json.loads((folder / f"{rank}.json").read_text())
 
 
-def alone_in(folder):
+def alone_in(folder, what):
     """What one process makes."""
     threads = torch.get_num_threads()
-    main(folder)
+    main(folder, what)
     torch.set_num_threads(threads)
     return results_of(folder, 0)
 
 
-def together_in(folder):
+def together_in(folder, what, *kind):
     """What each of two processes makes, started as people start them.
 
     Without ``--multi_gpu`` accelerate starts a single process; on a machine without GPUs it
@@ -136,10 +148,10 @@ def together_in(folder):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"),
+        *(sys.executable, "-m", "accelerate.commands.launch", *kind),
         *("--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"),
         *("--dynamo_backend", "no", "--main_process_port", str(port)),
-        *(str(HERE / "ranks_run.py"), str(folder)),
+        *(str(HERE / "ranks_run.py"), str(folder), what),
     ]
     hidden = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     ran = subprocess.run(command, env=os.environ | hidden, capture_output=True, text=True)
@@ -171,7 +183,8 @@ def assert_a_signal_to_one_stopped_both_after_the_same_step(alone, together):
 @pytest.mark.long
 def test_two_processes_that_know_of_each_other_learn_what_one_does(tmp_path):
     """One test, or the processes would be started anew on each worker of the tests."""
-    alone, together = alone_in(tmp_path / "alone"), together_in(tmp_path / "together")
+    alone = alone_in(tmp_path / "alone", "batches")
+    together = together_in(tmp_path / "together", "batches", "--multi_gpu")
     assert (alone["rank"], alone["world"]) == (0, 1)
     assert [(made["rank"], made["world"]) for made in together] == [(0, 2), (1, 2)]
     for name, steps in (("ts2vec", STEPS), ("simclr", STEPS), ("two batches a step", 10)):
@@ -180,3 +193,25 @@ def test_two_processes_that_know_of_each_other_learn_what_one_does(tmp_path):
     for made in together:
         products = np.subtract(made["closed form"], alone["closed form"])
         assert np.abs(products).max() <= 1e-6
+        np.testing.assert_allclose(made["own"]["got"], made["own"]["wanted"], rtol=1e-4, atol=1e-6)
+        assert len(set(made["by the clock"])) == 1 and len(made["by the clock"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_two_processes_that_share_out_weights_learn_what_one_does(tmp_path):
+    alone = alone_in(tmp_path / "alone", "weights")
+    asked = ("--use_fsdp", "--fsdp_version", "2")
+    together = together_in(tmp_path / "together", "weights", *asked)
+    assert not alone["is sharded"] and all(made["is sharded"] for made in together)
+    for name, steps in (("ts2vec", 10), ("clipped", 10)):
+        assert_the_losses_are_those_of_one(alone, together, name, steps)
+    assert_a_signal_to_one_stopped_both_after_the_same_step(alone, together)
+    for made in together:
+        np.testing.assert_allclose(made["vectors"], alone["vectors"], atol=1e-4)
+    # states are whole: one process takes up what two left, weights, moments and averages
+    one = training_of("simclr", "8 steps")
+    one.restore(checkpoint.newest_checkpoint(tmp_path / "together" / "checkpoints"))
+    assert one.step == STOPPED_AFTER
+    run_training(one)
+    np.testing.assert_allclose(averages_of(one), alone["stopped"]["weights"], atol=1e-5)

@@ -30,6 +30,7 @@ DOORS = {
     "Regressor": lambda m: st.Regressor(m).fit(X, np.arange(12.0)).predict(X),
     "Segmenter": lambda m: st.Segmenter(m).fit(X, [np.arange(40) > 20] * 12).predict_proba(X)[0],
     "Forecaster": lambda m: st.Forecaster(m, horizon=2).fit(LONG).predict(),
+    "Imputer": lambda m: st.Imputer(m).fit(LONG).imputation(LONG).series.values,
     "AnomalyDetector": lambda m: st.AnomalyDetector(m).fit(LONG).score(LONG),
     "detect": lambda m: st.detect(LONG, model=m).scores,
     "StreamMonitor": lambda m: (
@@ -42,6 +43,8 @@ DOORS = {
     "find_leaks": lambda m: st.find_leaks(m, X, X).seen,
     "pick": lambda m: last(st.pick(m, X).model),
     "suggest": lambda m: st.suggest(m, X[:8], n=2).rows,
+    "cluster": lambda m: st.cluster(m, X, 2).distances,
+    "states": lambda m: st.states(m, st.read(LONG, windows=40), 2).states,
     "advise": lambda m: len(st.advise(5_000, m).contenders),
 }
 

@@ -96,7 +96,7 @@ def test_models_embeddings_evaluations_and_comparisons_have_pictures():
 
 
 def test_what_has_no_picture_is_refused():
-    with pytest.raises(TypeError, match="got list, wanted one of Backtest, Comparison"):
+    with pytest.raises(TypeError, match="got list, wanted one of Backtest, Clusters, Comparison"):
         st.plot([1, 2])
 
 

@@ -90,6 +90,9 @@ def fitted() -> dict[str, Any]:
         "forecaster with a model": st.Forecaster(single, horizon=3).fit(long),
         "forecaster network": st.Forecaster(single, strategy="head", horizon=3).fit(long),
         "forecaster of patches": st.Forecaster(patches, strategy="full", horizon=3).fit(long),
+        "imputer": st.Imputer().fit(long),
+        "imputer with a model": st.Imputer(single).fit(long),
+        "imputer of whole series": st.Imputer().fit(waves(4, 30, 30)),
         "detector": st.AnomalyDetector().fit(long),
         "detector with a model": st.AnomalyDetector(steps, cool_down=3).fit(long),
     }
@@ -105,9 +108,17 @@ def say(estimator: Any, series: st.SeriesSet, long: st.SeriesSet) -> np.ndarray:
         "SelfSupervised": lambda: estimator.transform(series),
         "AnomalyDetector": lambda: estimator.score(long),
         "Forecaster": lambda: forecast(estimator, long),
+        "Imputer": lambda: estimator.imputation(holed(long)).quantiles,
     }
     with threadpool_limits(1):  # bits are promised for as many threads
         return flat(words[type(estimator).__name__]())
+
+
+def holed(long: st.SeriesSet) -> st.SeriesSet:
+    """The series with a gap in one channel of each."""
+    values = long.values.copy()
+    values[:, long.channels.index(CHANNELS[0]), 20:30] = np.nan
+    return st.SeriesSet.of(values, channels=long.channels)
 
 
 def forecast(estimator: Any, long: st.SeriesSet) -> Any:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from unittest.mock import patch
 
+import torch
 from torch import Tensor
 
 from selftime.objectives import distributed as ranks
@@ -45,6 +46,17 @@ class Ranks:
         for part, given in zip(parts, self.given, strict=True):
             part.copy_(given)
         self.meeting.wait()  # nobody gives anew before all have read
+
+    def all_gather_into_tensor(self, whole: Tensor, own: Tensor) -> None:
+        """The same end to end."""
+        self.all_gather(list(whole.view(self.world, -1)), own)
+
+    def all_to_all_single(self, got: Tensor, own: Tensor) -> None:
+        """Every rank gets its own share of what each of them gives."""
+        parts = [own.clone() for _ in range(self.world)]
+        self.all_gather(parts, own)
+        shares = [part.view(self.world, -1)[self.get_rank()] for part in parts]
+        got.copy_(torch.cat(shares))
 
 
 def on_ranks(world: int, work: Callable[[int], Result]) -> list[Result]:

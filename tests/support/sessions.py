@@ -2,8 +2,8 @@
 
 A console block has commands after ``$`` with their output below, a python block has ``>>>``. In
 the output "…" stands for anything in a line, and for any lines where it stands alone.
-``python tests/support/sessions.py [PAGE] [NUMBER …]`` writes docs/your-data.md, docs/signals.md and
-docs/store.md with the output of today.
+``python tests/support/sessions.py [PAGE] [NUMBER …]`` writes docs/your-data.md, docs/signals.md,
+docs/store.md and docs/clusters.md with the output of today.
 """
 
 import contextlib
@@ -25,8 +25,10 @@ from typer.testing import CliRunner
 from selftime.cli import app
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE, SIGNALS, STORE = (DOCS / f"{name}.md" for name in ("your-data", "signals", "store"))
-MAKERS = {PAGE: make_files, SIGNALS: make_signals, STORE: make_files}
+PAGE, SIGNALS, STORE, CLUSTERS = (
+    DOCS / f"{name}.md" for name in ("your-data", "signals", "store", "clusters")
+)
+MAKERS = {PAGE: make_files, SIGNALS: make_signals, STORE: make_files, CLUSTERS: make_files}
 """What makes the files of the sessions of a page."""
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n", re.MULTILINE)

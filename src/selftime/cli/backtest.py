@@ -47,6 +47,7 @@ def backtest(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.tables import backtest_table
 
     steps = horizons_in(horizons)
+    read.keep_gaps("a backtest")
     if picture:
         files.check_file(picture, files.PICTURE_SUFFIXES, force=force)
     found = st.backtest(

@@ -30,6 +30,7 @@ HeadOption = Annotated[
 @options.with_tables
 def classify(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     model: options.ModelArgument,
     train: Annotated[str, typer.Option("--train", help="Labelled series to learn classes from.")],
     test: Annotated[
@@ -37,7 +38,7 @@ def classify(  # noqa: PLR0913 - the signature is the command line
         typer.Option("--test", help="Series to classify; else those of --train without a label."),
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help="Predictions: .csv or .parquet.")
+        str | None, typer.Option("--out", "-o", help=".csv, .parquet; folder: in parts.")
     ] = None,
     save: options.SaveOption = None,
     strategy: StrategyOption = "auto",
@@ -60,39 +61,38 @@ def classify(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    beside = check_outputs(test, out, save, force=force)
+    table = files.Output(str(out), engine, force, safe_cells, as_json)
+    beside, in_parts = check_outputs(test, table if out else None, save, force=force)
     given, read = read.beside(model)
     labelled = read(train)
-    asked = read(test, lenient=True) if test else rest_of(labelled, train) if out else None
+    asked = None if in_parts or not out else series_to_classify(read, test, labelled, train)
     count = count_labels(labelled, train)
     files.check_room(out or files.STDOUT, len(asked or ()), 16, save=save)
     classifier = st.Classifier(given, strategy=strategy, head=head, random_state=seed)
     classifier.set_params(progress=True).fit(labelled)
     result: dict[str, Any] = {"strategy": classifier.strategy_, "why": classifier.why_}
     lines = [f"Strategy {classifier.strategy_}: {classifier.why_}."]
-    if save:
-        result["saved"] = str(classifier.save(save, overwrite=force))
-        lines.append(f"Classifier of {count:,} labelled series: {save}")
+    named = f"Classifier of {count:,} labelled series"
+    saved, where = files.save_fitted(classifier, save, named, force=force)
+    result, lines = result | saved, [*lines, *where]
+    if in_parts:
+        table.write_parts(classifier, read, str(test), result | {"labelled": count}, *lines)
+        return
     if asked is None or out is None:
         terminal.show(result | {"labelled": count}, *lines, as_json=as_json)
         return
     judged, predictions = int(asked.labelled.sum()), classifier.predictions(asked)
-    probabilities = predictions.probabilities
     files.write_out(out, predictions.to_columns(), force=force, safe_cells=safe_cells)
     result |= {"out": out, "labelled": count, "series": len(asked)}
     result["classes"] = counts_of(predictions.predicted)
     lines.append(f"{len(asked):,} series classified with {count:,} labelled ones.")
     if judged:
-        found = st.evaluate(
-            classifier.model_, classifier, labelled, asked, probabilities=probabilities
-        )
-        known, of_test = (part[part.labelled] for part in (labelled, asked))
-        leaks = st.find_leaks(given, known, of_test)
+        own, P = classifier.model_, predictions.probabilities
+        found = st.evaluate(own, classifier, labelled, asked, probabilities=P)
+        leaks = st.find_leaks(given, *(part[part.labelled] for part in (labelled, asked)))
         result |= {"accuracy": found.accuracy, "judged": judged, "leaks": leaks.to_dict()}
         lines += [accuracy_line(found, judged, len(asked)), *leaks.sentences()]
-        if beside is not None:
-            result["evaluation"] = str(found.save(beside, overwrite=force))
-            lines.append(f"Every figure: selftime report {beside}")
+        lines += keep_figures(found, beside, result, force=force)
     terminal.show(result, *lines, f"Predictions: {out}", as_json=as_json, out=out)
 
 
@@ -108,32 +108,54 @@ def count_labels(series: "SeriesSet", source: str) -> int:
 
 
 def check_outputs(
-    test: str | None, out: str | None, save: str | None, *, force: bool
-) -> Path | None:
-    """Before any work: outputs can be written; return the file of figures beside a table.
+    test: str | None, table: files.Output | None, save: str | None, *, force: bool
+) -> tuple[Path | None, bool]:
+    """Before any work: outputs can be written.
+
+    Returns:
+        The file of figures beside a table, and whether the table is made block by block.
 
     Raises:
-        ValueError: nothing to do, or --test without --out.
+        ValueError: nothing to do, --test without --out, or blocks of nothing.
         OSError: something in the way, or a folder that cannot be written.
     """
-    if (test and not out) or not (out or save):
+    if (test and not table) or not (table or save):
         raise ValueError("wanted --out for the predictions, --save for the classifier, or both")
     if save:
         files.check_saved(save, force=force)
-    if out is None:
-        return None
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
-    if out == files.STDOUT:
-        return None
-    beside = Path(out).with_name(f"{Path(out).stem}.evaluation.json")
+    if table is None:
+        return None, False
+    in_parts = table.is_in_parts(files.TABLE_SUFFIXES)
+    if in_parts and not test:
+        raise ValueError("got a table that is made in blocks, wanted what to classify: --test")
+    if in_parts or table.out == files.STDOUT:
+        return None, in_parts
+    beside = Path(table.out).with_name(f"{Path(table.out).stem}.evaluation.json")
     files.check_file(beside, (".json",), force=force)
-    return beside
+    return beside, False
+
+
+def keep_figures(
+    found: "Evaluation", beside: Path | None, result: dict[str, Any], *, force: bool
+) -> list[str]:
+    """Write every figure beside the table, if it is a file, and say so."""
+    if beside is None:
+        return []
+    result["evaluation"] = str(found.save(beside, overwrite=force))
+    return [f"Every figure: selftime report {beside}"]
 
 
 def accuracy_line(found: "Evaluation", judged: int, series: int) -> str:
     """Say how many of the labelled ones among so many series are right."""
     right = f"{found.right.sum():,} of {judged:,}{'' if judged == series else ' labelled'}"
     return f"{100 * found.accuracy:.1f} % right ({right})."
+
+
+def series_to_classify(
+    read: options.Reader, test: str | None, labelled: "SeriesSet", source: str
+) -> "SeriesSet":
+    """Read the test series, or return those without a label."""
+    return read(test, lenient=True) if test else rest_of(labelled, source)
 
 
 def rest_of(series: "SeriesSet", source: str) -> "SeriesSet":

@@ -1,5 +1,6 @@
 """``selftime detect``: a score for every timepoint of a recording, and its alarms."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -38,8 +39,9 @@ _LONG = 50_000
 @options.with_tables
 def detect(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     data: options.DataArgument,
-    out: Annotated[str, typer.Option("--out", "-o", help="Scores to write: .csv or .parquet.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv or .parquet; a folder: in parts.")],
     train_end: TrainEndOption = None,
     past_only: PastOnlyOption = False,
     rate: RateOption = None,
@@ -65,19 +67,23 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     Example: selftime detect machine.csv --train-end 2000 --out scores.csv --picture scores.png
     """
     import selftime as st
-    from selftime.report.pictures.anomalies import anomaly_picture
-    from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, save, force=force)
-    if alarms:
-        files.check_file(alarms, files.TABLE_SUFFIXES, force=force)
+    table = files.Output(out, engine, force, safe_cells, as_json)
+    in_parts = files.check_results(table, picture, save, alarms, None if normal else save)
     if normal and train_end:
         raise ValueError("got --normal and --train-end, which both say what is normal: choose one")
     own = options.model_in(model) if model else None
+    if past_only:
+        read.keep_gaps("--past-only")
     read = read.like(own)
+    how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
+    if in_parts:
+        work = work_of(own, read, normal, train_end, how)
+        saved, where = files.save_fitted(work, save, "Detector", force=force)
+        table.write_parts(work, read, data, saved, *where)
+        return
     series = read(data)
     files.check_room(out, len(series.steps), 8, save=save)
-    how: dict[str, Any] = {"rate": rate, "past_only": past_only, "cool_down": cool_down}
     shows = True if len(series.steps) >= _LONG else None
     detector = st.AnomalyDetector(own, progress=shows, **how)
     if normal:
@@ -85,19 +91,38 @@ def detect(  # noqa: PLR0913 - the signature is the command line
     else:
         found = st.detect(series, train_end=train_end, model=own, progress=shows, **how)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
+    write_beside(found, alarms, picture, force=force, safe_cells=safe_cells)
+    said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}
+    said |= {"past_only": past_only, "rate": found.parts[0].rate} | found.to_dict()
+    if save and not normal:
+        detector.fit(series, train_end=[part.train_end for part in found.parts])
+    saved, where = files.save_fitted(detector, save, "Detector", force=force)
+    lines = [*lines_of(found, f"{out}, alarms: {alarms}" if alarms else out), *where]
+    terminal.show(said | saved, *lines, as_json=as_json, out=out)
+
+
+def write_beside(
+    found: Any, alarms: str | None, picture: str | None, *, force: bool, safe_cells: bool
+) -> None:
+    """Write alarms and a picture, where they were asked for."""
+    from selftime.report.pictures.anomalies import anomaly_picture
+    from selftime.report.pictures.palette import save_picture
+
     if alarms:
         files.write_out(alarms, found.alarm_columns(), force=force, safe_cells=safe_cells)
     if picture:
         save_picture(anomaly_picture(found), picture)
-    said: dict[str, Any] = {"out": out, "alarms_out": alarms, "picture": picture}
-    said |= {"past_only": past_only, "rate": found.parts[0].rate}
-    lines = lines_of(found, f"{out}, alarms: {alarms}" if alarms else out)
-    if save:
-        ends = [part.train_end for part in found.parts]
-        kept = detector if normal else detector.fit(series, train_end=ends)
-        said["saved"] = str(kept.save(save, overwrite=force))
-        lines.append(f"Detector: {save}")
-    terminal.show(said | found.to_dict(), *lines, as_json=as_json, out=out)
+
+
+def work_of(
+    own: Any, read: options.Reader, normal: str | None, train_end: int | None, how: dict[str, Any]
+) -> Any:
+    """Return what scores recordings one by one: by their own beginning, or by normal ones."""
+    import selftime as st
+
+    if normal:
+        return st.AnomalyDetector(own, **how).fit(read(normal))
+    return partial(st.detect, train_end=train_end, model=own, progress=False, **how)
 
 
 def lines_of(found: Any, out: str) -> list[Any]:

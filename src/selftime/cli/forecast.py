@@ -1,5 +1,6 @@
 """``selftime forecast``: what comes next in every series, with intervals."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -24,9 +25,10 @@ LowerOption = Annotated[
 @options.with_tables
 def forecast(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     data: options.DataArgument,
     horizon: options.HorizonOption,
-    out: Annotated[str, typer.Option("--out", "-o", help="Forecasts: .csv or .parquet.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv or .parquet; a folder: in parts.")],
     model: Annotated[
         str | None, typer.Option("--model", help="Model or run folder whose vectors may help.")
     ] = None,
@@ -55,7 +57,8 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
     from selftime.report.pictures.forecasts import forecast_picture
     from selftime.report.pictures.palette import save_picture
 
-    files.check_results(out, picture, save, force=force)
+    table = files.Output(out, engine, force, safe_cells, as_json)
+    in_parts = files.check_results(table, picture, save)
     series = read(data)
     files.check_room(out, len(series) * horizon, 8 * series.n_channels, save=save)
     forecaster = st.Forecaster(
@@ -66,20 +69,22 @@ def forecast(  # noqa: PLR0913 - the signature is the command line
         lower=lower_in(lower),
         random_state=seed,
         progress=True,
-    )
-    forecaster.fit(series, covariates=options.words_in(covariates))
-    found = forecaster.forecasts(future=read(future) if future else None)
+    ).fit(series, covariates=options.words_in(covariates))
+    ahead, fitted = read(future) if future else None, forecaster.fitted_
+    saved, where = files.save_fitted(forecaster, save, "Forecaster", force=force)
+    result = {"out": out, "series": len(series), "horizon": horizon, "picture": picture, **saved}
+    result |= {"season": fitted.cases.season, "features": forecaster.reason_}
+    if in_parts:
+        work = partial(fitted.forecasts, future=ahead)
+        table.write_parts(work, read, data, result, forecaster.reason_, *where)
+        return
+    found = forecaster.forecasts(future=ahead)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     lines = [f"{len(series):,} series, {horizon} steps ahead: {out}", forecaster.reason_]
     if picture:
         save_picture(forecast_picture(found, title=data), picture)
         lines.append(f"Picture: {picture}")
-    result = {"out": out, "series": len(series), "horizon": horizon, "picture": picture}
-    result |= {"season": forecaster.cases_.season, "features": forecaster.reason_}
-    if save:
-        result["saved"] = str(forecaster.save(save, overwrite=force))
-        lines.append(f"Forecaster: {save}")
-    terminal.show(result, *lines, as_json=as_json, out=out)
+    terminal.show(result, *lines, *where, as_json=as_json, out=out)
 
 
 def lower_in(text: str) -> float | Literal["auto"] | None:

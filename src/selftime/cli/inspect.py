@@ -52,7 +52,7 @@ def inspect(  # noqa: PLR0913 - the signature is the command line
         result["views"] = audit.to_dict()
         lines += ["", audit_table(audit)]
         if out:
-            title = f"What views do to {Path(data).stem}"
+            title = f"What views do to {Path(data.split('?')[0]).stem}"
             save_picture(audit_picture(audit, title=title), out)
             result["views"]["picture"] = out
             lines.append(f"Picture: {out}")

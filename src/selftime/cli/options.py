@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DataArgument = Annotated[
     str, typer.Argument(help="File, folder, - for csv on stdin, sample:NAME or sample:NAME:train.")
 ]
-ModelArgument = Annotated[str, typer.Argument(help="Model folder or run folder.")]
+ModelArgument = Annotated[
+    str, typer.Argument(help="Folder of a model or a run, or hf://user/name.")
+]
 ObjectiveOption = Annotated[str, typer.Option("--objective", help="See: selftime methods.")]
 EncoderOption = Annotated[str, typer.Option("--encoder", help="See: selftime methods.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
@@ -42,6 +44,10 @@ SaveOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Result as JSON on stdout; all else goes to stderr.")
 ]
+
+
+EngineOption = Any
+"""The engine of a command: "local", "ray", or a :class:`selftime.Ray`."""
 
 
 def words_in(text: str | None) -> tuple[str, ...]:
@@ -70,8 +76,8 @@ def model_in(folder: str) -> "Model":
 class Reader:
     """Reads the data of a command as its options for tables say."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
-        self.asked = asked
+    def __init__(self, asked: dict[str, Any], *, impute: bool = False) -> None:
+        self.asked, self.impute = asked, impute
 
     def __call__(self, source: str, *, lenient: bool = False, silent: bool = False) -> "SeriesSet":
         """Read series; with ``lenient`` they need have none of the labels that were asked for.
@@ -89,7 +95,33 @@ class Reader:
                 if not lenient or error.lacks is None:
                     raise
                 series = st.read(source, **self.asked | {error.lacks: None})
-        return series
+        return self._filled(series)
+
+    def _filled(self, series: "SeriesSet") -> "SeriesSet":
+        """Return series with values in their holes, where that was asked for."""
+        import selftime as st
+
+        if not self.impute or series.observed is None:
+            return series
+        found = st.Imputer(quantiles=(), progress=True).fit(series).imputation(series)
+        terminal.note(f"{int(found.missing.sum()):,} missing values are filled in")
+        return found.series
+
+    def keep_gaps(self, what: str) -> None:
+        """Raise a ValueError where gaps are to be filled, from what follows them too."""
+        if self.impute:
+            raise ValueError(
+                f"got --impute for {what}, which may not know what comes later, as values that "
+                "are filled in do: leave it out"
+            )
+
+    def check_blocks(self, what: str) -> None:
+        """Raise a ValueError where gaps are to be filled, from all series at once."""
+        if self.impute:
+            raise ValueError(
+                f"got --impute and {what}, which reads series block by block, while gaps are "
+                "filled from all of them: selftime impute DATA --out filled.parquet, then take that"
+            )
 
     def like(self, model: "Model | None") -> "Reader":
         """Return a reader of what a model reads, where no other form of it was asked for."""
@@ -97,7 +129,7 @@ class Reader:
         asked = any(self.asked.get(name) is not None for name in forms)
         if model is None or model.kind.name == "series" or asked:
             return self
-        return Reader(self.asked | {"kind": model.kind})
+        return Reader(self.asked | {"kind": model.kind}, impute=self.impute)
 
     def beside(self, folder: str) -> "tuple[Model, Reader]":
         """Return the model of a folder, and a reader of what it reads."""
@@ -191,6 +223,36 @@ def _signal_options(
     return {"kind": kind, "patch": patch, "size": size, "symbols": symbols, "rate": rate}
 
 
+def _engine_options(
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Here, or on a cluster: docs/clusters.md.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a cluster of Ray; else one is started here.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of Ray; else one a core.")
+    ] = None,
+) -> dict[str, Any]:
+    """Options of every command that a cluster can do."""
+    if engine == "local" and (address or workers):
+        raise ValueError("got --address or --workers, wanted --engine ray beside them")
+    if engine == "local":
+        return {"engine": engine}
+    import selftime as st
+
+    return {"engine": st.Ray(address=address, workers=workers)}
+
+
+def _gap_options(
+    impute: Annotated[
+        bool, typer.Option("--impute", help="Fill missing values first, as selftime impute does.")
+    ] = False,
+) -> dict[str, Any]:
+    """Options of every command that reads series, but for the one of the same name."""
+    return {"impute": impute}
+
+
 def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function, eval_str=True).parameters)
 
@@ -198,25 +260,35 @@ def _signature(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def with_tables(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of reading, in place of its first parameter ``read``.
 
-    An option that the command has for another thing stays its own (``--rate`` of ``detect``).
+    One that has a parameter ``engine`` gets the options of clusters in its place too. An option
+    that the command has for another thing stays its own (``--rate`` of ``detect``), and none has an
+    option of its own name.
     """
     own = inspect.signature(command, eval_str=True)
-    shared: tuple[Callable[..., dict[str, Any]], ...] = (_table_options, _signal_options)
-    every = [{n: p for n, p in _signature(f).items() if n not in own.parameters} for f in shared]
+    shared: list[Callable[..., dict[str, Any]]] = [_table_options, _signal_options, _gap_options]
+    shared += [_engine_options] if "engine" in own.parameters else []
+    named = {n: p for n, p in own.parameters.items() if n not in ("read", "engine")}
+    taken = {*named, command.__name__}
+    every = [{n: p for n, p in _signature(f).items() if n not in taken} for f in shared]
 
     @wraps(command)
     def whole(*args: Any, **given: Any) -> None:  # typer calls by name
         asked: dict[str, Any] = {}
         for options, names in zip(shared, every, strict=True):
             asked |= options(**{name: given.pop(name) for name in names})
-        command(Reader(asked), *args, **given)
+        engine = {"engine": asked.pop("engine")} if "engine" in asked else {}
+        read = Reader(asked, impute=asked.pop("impute", False))
+        if engine.get("engine", "local") != "local":
+            read.check_blocks("--engine ray")
+        command(read, *args, **given, **engine)
 
-    keep = [p.replace(kind=p.KEYWORD_ONLY) for name, p in own.parameters.items() if name != "read"]
+    keep = [p.replace(kind=p.KEYWORD_ONLY) for p in named.values()]
     more = [p.replace(kind=p.KEYWORD_ONLY) for names in every for p in names.values()]
     last = [p for p in keep if p.name in ("safe_cells", "force", "as_json", "resume")]
     first = [p for p in keep if p not in last]
     whole.__signature__ = own.replace(parameters=[*first, *more, *last])  # type: ignore[attr-defined]
     hints = get_type_hints(command, include_extras=True)
+    hints.pop("engine", None)
     for options in shared:
         hints = get_type_hints(options, include_extras=True) | hints
     whole.__annotations__ = {p.name: hints[p.name] for p in (*first, *more, *last)}

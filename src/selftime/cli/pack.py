@@ -38,7 +38,7 @@ def pack(
         terminal.show({"store": data, "shards": shards}, line, as_json=as_json)
         return
     files.check_place(Path(str(out)).expanduser())
-    given, asked = (read(data), {}) if data == "-" else (data, read.asked)
+    given, asked = (read(data), {}) if data == "-" or read.impute else (data, read.asked)
     st.pack(given, str(out), reading=asked, overwrite=force, progress=True)
     with through("command line", lambda _: None):  # notes were said in packing
         series = st.read(str(out))

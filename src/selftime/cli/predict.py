@@ -1,5 +1,6 @@
 """``selftime predict``: new series through what was saved, in the table of its command."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,15 @@ from selftime.cli.classify import counts_of
 from selftime.cli.detect import lines_of
 
 if TYPE_CHECKING:
-    from selftime import AnomalyDetector, Classifier, Forecaster, Regressor, Segmenter, SeriesSet
+    from selftime import (
+        AnomalyDetector,
+        Classifier,
+        Forecaster,
+        Imputer,
+        Regressor,
+        Segmenter,
+        SeriesSet,
+    )
 
 Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
 """Columns of the table, the result as JSON, and lines for people."""
@@ -20,9 +29,10 @@ Answer = tuple[dict[str, Any], dict[str, Any], list[Any]]
 @options.with_tables
 def predict(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     folder: Annotated[str, typer.Argument(help="Folder of --save, or of .save in Python.")],
     data: options.DataArgument,
-    out: Annotated[str, typer.Option("--out", "-o", help="Table: .csv, .parquet, - for stdout.")],
+    out: Annotated[str, typer.Option("--out", "-o", help=".csv, .parquet, -; folder: in parts.")],
     future: Annotated[
         str | None, typer.Option("--future", help="Of a forecaster: the future of covariates.")
     ] = None,
@@ -30,10 +40,10 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Use a saved classifier, regressor, segmenter, forecaster or detector on new series.
+    """Use a saved classifier, regressor, segmenter, forecaster, detector or imputer on new series.
 
     The table is that of the command which fitted: classes with probabilities, forecasts with
-    quantiles, or scores. Channels are found by their names, in any order.
+    quantiles, scores, or series without holes. Channels are found by their names, in any order.
 
     Example: selftime classify run --train sample:JapaneseVowels:train --save speakers
 
@@ -41,13 +51,15 @@ def predict(  # noqa: PLR0913 - the signature is the command line
     """
     import selftime as st
 
-    files.check_file(out, files.TABLE_SUFFIXES, force=force)
+    table = files.Output(out, engine, force, safe_cells, as_json)
+    in_parts = table.is_in_parts(files.TABLE_SUFFIXES)
     found = st.load(folder)
     name = type(found).__name__
     answers: dict[str, Any] = {
         "Classifier": classes_of,
         "Regressor": table_of,
         "Segmenter": table_of,
+        "Imputer": holes_of,
         "AnomalyDetector": lambda own, series: anomalies_of(own, series, out),
         "Forecaster": lambda own, series: forecasts_of(
             own, series, read(future) if future else None
@@ -60,7 +72,12 @@ def predict(  # noqa: PLR0913 - the signature is the command line
         )
     if future and name != "Forecaster":
         raise ValueError(f"got --future for a {name}, wanted it for a forecaster alone")
-    series = read.like(getattr(found, "model_", None))(data, lenient=True)
+    reader = read.like(getattr(found, "model_", None))
+    if in_parts:
+        own = partial(found.forecasts, future=read(future)) if future else found
+        table.write_parts(own, reader, data, {"estimator": name})
+        return
+    series = reader(data, lenient=True)
     files.check_room(out, len(series), 16)
     columns, result, lines = answers[name](found, series)
     files.write_out(out, columns, force=force, safe_cells=safe_cells)
@@ -88,6 +105,12 @@ def forecasts_of(
     """Return forecasts of what follows each series."""
     found = forecaster.forecasts(series, future)
     return found.to_columns(), {"horizon": forecaster.horizon}, []
+
+
+def holes_of(imputer: "Imputer", series: "SeriesSet") -> Answer:
+    """Return series with values in their holes."""
+    found = imputer.imputation(series)
+    return found.to_columns(), {"filled": int(found.missing.sum())}, []
 
 
 def anomalies_of(detector: "AnomalyDetector", series: "SeriesSet", out: str) -> Answer:

@@ -11,7 +11,7 @@ from selftime.cli import files, options, terminal
 from selftime.cli.app import Program, app
 
 if TYPE_CHECKING:
-    from selftime import TrainingConfig
+    from selftime import Run, SeriesSet
 
 TaskOption = Annotated[
     Literal["classify", "search", "cluster", "forecast", "detect"],
@@ -46,6 +46,19 @@ OwnLevelOption = Annotated[
     bool,
     typer.Option("--own-level", help="Gradient runs: each series from its own mean, as of voices."),
 ]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Gradient runs: the network through torch.compile.")
+]
+CheckpointingOption = Annotated[
+    bool,
+    typer.Option(
+        "--gradient-checkpointing", help="Gradient runs: less memory for a third more time."
+    ),
+]
+NegativesOption = Annotated[
+    Literal["gathered", "own"],
+    typer.Option("--negatives", help="Of several processes: the loss of one, or each has its own."),
+]
 TrackOption = Annotated[
     list[str],
     typer.Option("--track", help="Gradient runs: send every step to tensorboard or mlflow."),
@@ -62,6 +75,7 @@ ResumeOption = Annotated[
 @options.with_tables
 def pretrain(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder of the run, made anew.")],
     objective: options.ObjectiveOption = "auto",
@@ -74,6 +88,9 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     stop_on_collapse: StopOnCollapseOption = False,
     hold_out: HoldOutOption = None,
     own_level: OwnLevelOption = False,
+    compiles: CompileOption = False,
+    gradient_checkpointing: CheckpointingOption = False,
+    negatives: NegativesOption = "gathered",
     track: TrackOption = [],  # noqa: B006
     dim: DimOption = None,
     seed: options.SeedOption = 0,
@@ -92,57 +109,61 @@ def pretrain(  # noqa: PLR0913 - the signature is the command line
     Example: selftime pretrain sample:JapaneseVowels:train --objective ts2vec --out run-ts2vec
     """
     import selftime as st
-    from selftime.report.folder import add_page
 
     files.claim_run_folder(Path(out), force=force, resume=resume)
     series = read(data)
-    run = st.Run(
-        folder=Path(out),
-        log=terminal.warn,
-        trackers=tuple(track),
-        how_to_resume=f"go on with: selftime {words_to_resume()}",
-        resume=resume,
-        overwrite=force,
-        complete=add_page(series),
+    config = st.TrainingConfig(
+        precision=precision,
+        accumulate=accumulate,
+        clip=clip,
+        on_collapse="stop" if stop_on_collapse else "warn",
+        hold_out=hold_out,
+        own_level=own_level,
+        compile=compiles,
+        gradient_checkpointing=gradient_checkpointing,
+        negatives=negatives,
     )
     model = st.pretrain(
         series,
         objective=st.Auto(task=task) if objective == "auto" else objective,
         encoder=encoder,
         budget=budget,
-        config=config_of(precision, accumulate, clip, stop_on_collapse, hold_out, own_level),
-        run=run,
+        config=None if config == st.TrainingConfig() else config,  # closed forms take none
+        run=run_at(out, series, track, resume=resume, force=force),
         dim=dim,
         seed=seed,
+        engine=engine,
         progress=True,
     )
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes the first one writes
-        found = st.read_run(out)
-        page = found.page
-        result = {"run": out, "model": str(page.with_name("model")), "dim": model.dim} | found.run
-        terminal.show(result, *summary_lines(found.run, model.dim, page), as_json=as_json)
+        show_run(out, model.dim, as_json=as_json)
 
 
-def config_of(
-    precision: Literal["no", "bf16", "fp16"],
-    accumulate: int,
-    clip: float | None,
-    stops: bool,
-    hold_out: float | None,
-    own_level: bool,
-) -> "TrainingConfig | None":
-    """Make the config of a gradient run; None where nothing was asked for."""
+def run_at(
+    out: str, series: "SeriesSet", trackers: list[str], *, resume: bool, force: bool
+) -> "Run":
+    """The folder of the run, whose report is of these series."""
+    import selftime as st
+    from selftime.report.folder import add_page
+
+    return st.Run(
+        folder=Path(out),
+        log=terminal.warn,
+        trackers=tuple(trackers),
+        how_to_resume=f"go on with: selftime {words_to_resume()}",
+        resume=resume,
+        overwrite=force,
+        complete=add_page(series),
+    )
+
+
+def show_run(out: str, dim: int, *, as_json: bool) -> None:
+    """Print what the folder of the run tells."""
     import selftime as st
 
-    config = st.TrainingConfig(
-        precision=precision,
-        accumulate=accumulate,
-        clip=clip,
-        on_collapse="stop" if stops else "warn",
-        hold_out=hold_out,
-        own_level=own_level,
-    )
-    return None if config == st.TrainingConfig() else config
+    found = st.read_run(out)
+    result = {"run": out, "model": str(found.page.with_name("model")), "dim": dim} | found.run
+    terminal.show(result, *summary_lines(found.run, dim, found.page), as_json=as_json)
 
 
 def words_to_resume() -> str:

@@ -13,6 +13,7 @@ from selftime.cli.app import app
 @options.with_tables
 def race(  # noqa: PLR0913 - the signature is the command line
     read: options.Reader,
+    engine: options.EngineOption,
     data: options.DataArgument,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder; a stopped race goes on in it.")],
     minutes: Annotated[
@@ -47,6 +48,7 @@ def race(  # noqa: PLR0913 - the signature is the command line
         encoder=encoder,
         run=st.Run(folder=Path(out), overwrite=force, complete=add_page(series)),
         seed=seed,
+        engine=engine,
         progress=True,
     )
     page = st.read_run(out).page

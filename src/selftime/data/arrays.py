@@ -29,6 +29,10 @@ class LabelsError(SeriesError):
     lacks = "label"
 
 
+class TextsWanted(SeriesError):
+    """A large table came without the texts of its cells, and is to be read as a whole."""
+
+
 class CellError(SeriesError, TypeError):
     """Cells of an array are no numbers, for which scikit-learn asks for a TypeError."""
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from selftime.data.gaps import bridge_gaps
+from selftime.data.graph import is_whole
 from selftime.shapes import Lengths, Observed, Values
 
 
@@ -38,6 +39,6 @@ class Batch(NamedTuple):
         """
         steps = torch.arange(self.values.shape[2], device=self.values.device)
         within = steps < self.lengths[:, None]  # (B,T)
-        if bool((self.observed == within[:, None]).all()):
+        if is_whole(self.observed == within[:, None]):
             return self.values.masked_fill(~self.observed, 0.0)
         return bridge_gaps(self.values, self.observed).masked_fill(~within[:, None], 0.0)

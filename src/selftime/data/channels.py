@@ -10,6 +10,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError
 from selftime.data.matching import common_kind, in_form, match_kind
+from selftime.data.memory import is_mapped, make_room, row_blocks
 from selftime.data.schema import Asked, list_names
 from selftime.data.series import SeriesSet, names_of_channels
 from selftime.data.signals import Measurements
@@ -33,11 +34,21 @@ def select_channels(series: SeriesSet, names: Sequence[str]) -> SeriesSet:
     at = [_position(series, name, wanted) for name in wanted]
     return replace(
         series,
-        steps=series.steps.take(at, axis=1),  # laid out as ever, so that sums keep their bits
+        steps=_take_channels(series.steps, at),
         observed=None if series.observed is None else series.observed.take(at, axis=1),
         origin=None if series.origin is None else series.origin.take(at, axis=1),
         channels=wanted,
     )
+
+
+def _take_channels(steps: np.ndarray, at: list[int]) -> np.ndarray:
+    """Return some channels, laid out as ever, so that sums keep their bits."""
+    if not is_mapped(steps):
+        return steps.take(at, axis=1)
+    found = make_room((len(steps), len(at)), beside=steps)
+    for rows in row_blocks(steps, found):
+        found[rows] = steps[rows].take(at, axis=1)
+    return found
 
 
 def select_as_asked(series: SeriesSet, asked: Asked) -> SeriesSet:

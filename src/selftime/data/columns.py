@@ -23,7 +23,7 @@ class Table(NamedTuple):
         named: whether columns came with names.
         first_line: line of the first row in a text file.
         notes: what was decided in reading the file.
-        lines: of all rows in a text file, where other lines lie between them.
+        lines: of all rows, counted from 1, where some lie between them; rows of cells with types.
         levels: columns that were the levels of an index of pandas.
     """
 
@@ -37,7 +37,8 @@ class Table(NamedTuple):
     def place(self, row: int, column: str) -> str:
         """Return the place of a cell, for messages."""
         at = f"row {row + 1}" if self.first_line is None else f"line {row + self.first_line}"
-        at = at if self.lines is None else f"line {self.lines[row]}"
+        if self.lines is not None:
+            at = f"{'row' if self.first_line is None else 'line'} {self.lines[row]}"
         return f"{at}, column {column!r}"
 
 

@@ -168,6 +168,38 @@ def frame_like(source: Any, columns: Columns) -> Any:
     return _with_texts_like(head, found) if isinstance(found, pa.Table) else found
 
 
+def frame_with(source: Any, cells: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
+    """Return a frame, or a Series, with other numbers at some rows of some columns.
+
+    All else stays as it is, to the bit: cells and columns that are not named, order, types, index.
+    A column of whole numbers becomes one of floats where something is put into it.
+
+    Args:
+        source: a frame or Series of pandas, polars or arrow; lazy ones are collected.
+        cells: rows and the numbers that go there, by the name of the column.
+    """
+    is_column = hasattr(source, "to_frame") and not hasattr(source, "columns")
+    if is_column:
+        frame = nw.from_native(source, series_only=True).alias("0").to_frame()
+        cells = dict(zip(("0",), cells.values(), strict=True))
+    else:
+        frame = nw.from_native(source)
+        frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    made = []
+    for name, (rows, values) in cells.items():
+        if not len(rows):
+            continue
+        numbers = np.array(frame.get_column(name).cast(nw.Float64).to_numpy(), np.float64)
+        numbers[rows] = values
+        column = nw.new_series(name, numbers, backend=frame.implementation)
+        is_single = frame.schema[name] == nw.Float32
+        made.append(column.cast(nw.Float32) if is_single else column)
+    native = frame.with_columns(*made)
+    if not is_column:
+        return native.to_native()
+    return native.get_column("0").alias(source.name).to_native()
+
+
 def _with_texts_like(given: pa.Table, found: pa.Table) -> pa.Table:
     """Return a table of arrow whose texts are as long as those of another: joins ask for that."""
     for i, name in enumerate(found.column_names):

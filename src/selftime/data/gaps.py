@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from selftime.data.graph import latest
 from selftime.shapes import Observed, Values
 
 
@@ -31,8 +32,8 @@ def bridge_gaps(values: Values, observed: Observed) -> Values:
     """Draw straight lines between the observed neighbours of missing steps; ends are held."""
     T = values.shape[2]
     steps = torch.arange(T, device=values.device).expand_as(observed)
-    left = steps.masked_fill(~observed, -1).cummax(dim=2).values  # last observed step, or -1
-    right = steps.masked_fill(~observed, T).flip(2).cummin(dim=2).values.flip(2)  # next, or T
+    left = latest(observed)  # last observed step, or -1
+    right = T - 1 - latest(observed.flip(2)).flip(2)  # next, or T
     never = ~observed.any(dim=2, keepdim=True)
     first = torch.where(left < 0, right, left).clamp(0, T - 1)
     second = torch.where(right >= T, left, right).clamp(0, T - 1)

@@ -24,9 +24,10 @@ from selftime.data.files import (
     write_text,
 )
 from selftime.data.parts import use_join
-from selftime.data.places import check_place, only_writer
+from selftime.data.places import check_place, is_url, only_writer
 from selftime.data.readers import read
 from selftime.data.records import read_values
+from selftime.data.remote import without_secrets
 from selftime.data.shards import Packing
 from selftime.data.store import INDEX, SHARDS, status_of
 from selftime.door import option
@@ -88,6 +89,8 @@ def pack(
 
 
 def _name_of(source: Any) -> str:
+    if is_url(source):
+        return without_secrets(source)
     is_path = isinstance(source, str | os.PathLike) and not str(source).startswith("sample:")
     return os.path.abspath(place_of(source)) if is_path else repr(source)[:200]
 

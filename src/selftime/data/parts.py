@@ -19,10 +19,12 @@ class Portion(NamedTuple):
     Attributes:
         name: of their file, or of their place in a list or dict.
         load: reads them.
+        numbered: their rows are numbered as those of all portions together.
     """
 
     name: str
     load: Callable[[], SeriesSet]
+    numbered: bool = False
 
 
 class Whole(NamedTuple):
@@ -55,6 +57,11 @@ def use_join(join: Join) -> Iterator[None]:
         yield
     finally:
         _join.reset(before)
+
+
+def are_stored() -> bool:
+    """Return whether parts that are read are written as they come, not joined in memory."""
+    return _join.get() is not join_in_memory
 
 
 def join_parts(parts: Sequence[Portion]) -> Whole:

@@ -9,10 +9,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from selftime.data.arrays import LabelsError, SeriesError
+from selftime.data.arrays import LabelsError, SeriesError, TextsWanted
+from selftime.data.buckets import series_in_buckets
 from selftime.data.channels import select_as_asked
 from selftime.data.columns import Table
 from selftime.data.files import place_of
@@ -21,8 +23,9 @@ from selftime.data.formats.csv_parquet import read_csv, read_parquet, read_plain
 from selftime.data.formats.edf import read_bdf, read_edf
 from selftime.data.formats.excel import read_excel
 from selftime.data.formats.hdf5_mat import read_hdf5, read_mat
-from selftime.data.formats.large import read_large
+from selftime.data.formats.large import is_huge, read_large
 from selftime.data.formats.npz import read_arrays, read_npy, read_npz
+from selftime.data.formats.partitions import files_of_parquet_set, read_parquet_set
 from selftime.data.formats.sound import read_wav
 from selftime.data.formats.text import naming, read_bytes, suffix_of
 from selftime.data.formats.ts import read_ts
@@ -35,14 +38,16 @@ from selftime.data.media_files import (
     kind_of_files,
     open_parts,
 )
-from selftime.data.parts import Portion, join_parts, name_part
+from selftime.data.parts import Portion, are_stored, join_parts, name_part
+from selftime.data.places import is_url
+from selftime.data.remote import as_named, copy_of, without_secrets
 from selftime.data.samples import sample
 from selftime.data.schema import Asked
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements
 from selftime.data.store import is_store, read_store
 from selftime.data.tables import series_of_table
-from selftime.door import option
+from selftime.door import option, tell
 
 _SERIES_READERS: dict[str, Callable[[bytes], SeriesSet | Table]] = {
     ".ts": read_ts,
@@ -83,8 +88,12 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return short if len(set(short)) == len(short) else [path.as_posix() for path in paths]
 
 
-def read_labels(path: Path, asked: Asked) -> LabelTable:
+def read_labels(source: str | os.PathLike[str], asked: Asked) -> LabelTable:
     """Read a file of labels that name their series."""
+    if is_url(source):
+        with copy_of(str(source)) as copy:
+            return read_labels(copy, asked)
+    path = place_of(source)
     check_is_file(path)
     if not path.is_file():
         raise SeriesError(f"{path}: no such file of labels: check the path, {option('labels')}")
@@ -103,11 +112,11 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     if isinstance(source, str) and source.startswith("sample:"):
         _, name, *split = source.split(":", 2)
         return select_as_asked(sample(name, split[0] if split else None), asked)
+    if is_url(source):
+        return _read_copy(str(source), asked, labelled=labelled)
     path = place_of(source)
     if os.path.isdir(path):
-        if is_store(path):
-            return select_as_asked(read_store(path), asked)
-        return read_folder(path, asked, labelled=labelled)
+        return _read_directory(path, asked, labelled=labelled)
     if os.path.exists(path):
         alone = asked if asked.label == "name" else _inside(asked)
         kind, said = kind_of_files([path], asked.form)
@@ -124,6 +133,24 @@ def read_path(source: str | os.PathLike[str], asked: Asked, *, labelled: bool = 
     return read_paths(found, asked)
 
 
+def _read_directory(path: Path, asked: Asked, *, labelled: bool) -> SeriesSet:
+    """Read a store, a data set that is one table, or files of series."""
+    if is_store(path):
+        return select_as_asked(read_store(path), asked)
+    if files := parquet_set_in(path):
+        with naming(path):
+            return _read_stored(read_parquet_set(path, files), asked, path, files)
+    return read_folder(files_in(path, asked), asked, labelled=labelled)
+
+
+def _read_copy(url: str, asked: Asked, *, labelled: bool) -> SeriesSet:
+    """Read what a URL names; notes show it in place of its copy."""
+    with copy_of(url) as path:
+        series = read_path(path, asked, labelled=labelled)
+        notes = tuple(as_named(note, path, without_secrets(url)) for note in series.notes)
+        return replace(series, notes=notes)
+
+
 def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> SeriesSet:
     """Read several files and folders; ids are their names."""
     paths = [place_of(source) for source in sources]
@@ -134,28 +161,61 @@ def read_paths(sources: Sequence[str | os.PathLike[str]], asked: Asked) -> Serie
     if kind != "series":
         parts, paths = open_parts(paths, kind, inside, _read_bytes)
         series = series_of_parts(parts, short_names(paths), kind, asked.form, said)
-        return _add_names(series, [len(part) for part in parts], paths, asked)
-    names = short_names(paths)
+        every = Names(paths, slice(None), len(series))
+        return _add_names(series, [len(part) for part in parts], every, asked)
+    names = short_names([place_of(without_secrets(source)) for source in sources])
     loads = [
         Portion(name, partial(_read_part, partial(read_path, source, inside), name))
         for source, name in zip(sources, names, strict=True)
     ]
     series, sizes = join_parts(loads)
-    return _add_names(series, sizes, paths, asked)
+    return _add_names(series, sizes, Names(paths, slice(None), len(series)), asked)
 
 
 def _read_part(read: Callable[[], SeriesSet], name: str) -> SeriesSet:
     return name_part(read(), name)
 
 
-def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> SeriesSet:
-    """Read all files under a folder in the order of their names.
+class FolderFiles(NamedTuple):
+    """Files of a folder that hold series, in the order of their names.
 
-    Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
-    one of several. Hidden files, READMEs and the like are left out; a file named ``labels`` holds
-    the labels of the others.
+    Attributes:
+        folder: that they lie in.
+        paths: of all of them.
+        kind: of signal that they hold.
+        said: how that was told.
+        labels: the file of labels among them, or None.
+        part: those that are read; all of them when None. Whatever the names of all say together
+            is said of a part too.
     """
-    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+    folder: Path
+    paths: Sequence[Path]
+    kind: str
+    said: tuple[str, ...] = ()
+    labels: Path | None = None
+    part: slice | None = None
+
+
+def parquet_set_in(folder: Path) -> list[Path]:
+    """Return the files that are one table in a folder; none where each has series of its own."""
+    return files_of_parquet_set(folder, _files_below(folder))
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def files_in(folder: Path, asked: Asked) -> FolderFiles:
+    """Find all files of series under a folder.
+
+    Hidden files, READMEs and the like are left out; a file named ``labels`` holds the labels of
+    the others.
+
+    Raises:
+        SeriesError: there is none.
+    """
+    found = _files_below(folder)
     names = [name for name in found if not any(part.startswith(".") for part in name.parts)]
     names = [
         n
@@ -171,17 +231,41 @@ def read_folder(folder: Path, asked: Asked, *, labelled: bool = False) -> Series
             f"{', '.join(SUFFIXES)}: check the path"
         )
     kind, paths, said = files_of_one_kind([folder / name for name in names], asked.form)
-    series, sizes, paths = _read_all(folder, paths, kind, _inside(asked), said)
-    names = [path.relative_to(folder) for path in paths]
+    labels = folder / of_labels[0] if of_labels and of_labels[0] not in names else None
+    return FolderFiles(folder, paths, kind, said, labels)
+
+
+def read_folder(files: FolderFiles, asked: Asked, *, labelled: bool = False) -> SeriesSet:
+    """Read all files of a folder, or a part of them.
+
+    Ids are paths within the folder, ``a/b.csv`` for the one series of a file and ``a/b.tsv:7`` for
+    one of several.
+    """
+    folder, part = files.folder, files.part or slice(None)
+    chosen = list(files.paths[part])
+    series, sizes, paths = _read_all(folder, chosen, files.kind, _inside(asked), files.said)
     free = series.labels is None and asked.label not in ("folder", "name", "none")
-    if free and not labelled and of_labels and of_labels[0] not in names:
-        path = folder / of_labels[0]
+    if free and not labelled and files.labels:
         try:
-            return join_labels(series, read_labels(path, asked), str(path))
+            return join_labels(series, read_labels(files.labels, asked), str(files.labels))
         except SeriesError as error:
             left = f"labels beside the series are left out: {error}"
             series = replace(series, notes=(*series.notes, left))
+    every = paths if files.part is None else files.paths
+    names = Names(
+        [path.relative_to(folder) for path in every],
+        part,
+        len(series) if files.part is None else len(every),
+    )
     return _add_names(_add_folders(series, sizes, names, asked), sizes, names, asked)
+
+
+class Names(NamedTuple):
+    """Names of all files of a set, which of them were read, and about how many series all hold."""
+
+    every: Sequence[Path]
+    part: slice
+    series: int
 
 
 def _read_all(
@@ -208,10 +292,9 @@ def _read_all(
     return replace(series, notes=(*series.notes, *said)), sizes, paths
 
 
-def _add_names(
-    series: SeriesSet, sizes: Sequence[int], paths: Sequence[Path], asked: Asked
-) -> SeriesSet:
+def _add_names(series: SeriesSet, sizes: Sequence[int], names: Names, asked: Asked) -> SeriesSet:
     """Take the names of files, less their last number, for labels where that is asked for."""
+    paths = names.every
     stems = [path.name.split(".")[0] for path in paths]
     words = [_LAST_NUMBER.sub("", stem) for stem in stems]
     counts = Counter(words)
@@ -229,21 +312,19 @@ def _add_names(
             f"{option('labels')}"
         )
     note = f"labels are the names of files before their last number: {shown}"
-    labels = np.repeat(words, sizes)
+    labels = np.repeat(words[names.part], sizes)
     return replace(series, labels=labels, notes=(*series.notes, note))
 
 
-def _add_folders(
-    series: SeriesSet, sizes: Sequence[int], names: Sequence[Path], asked: Asked
-) -> SeriesSet:
+def _add_folders(series: SeriesSet, sizes: Sequence[int], names: Names, asked: Asked) -> SeriesSet:
     """Take the names of sub-folders for classes, or for groups; which of both is said."""
-    kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
-    column = np.repeat(kinds, sizes)
-    several = "" not in kinds and 1 < len(set(kinds)) < len(series)
+    kinds = [name.parts[0] if len(name.parts) > 1 else "" for name in names.every]
+    column = np.repeat(kinds[names.part], sizes)
+    several = "" not in kinds and 1 < len(set(kinds)) < names.series
     if asked.label == "folder" or asked.group == "folder":
         if not several:
             raise (LabelsError if asked.label == "folder" else SeriesError)(
-                f"got sub-folders {sorted(set(kinds))} for {len(series)} series, wanted at least "
+                f"got sub-folders {sorted(set(kinds))} for {names.series} series, wanted at least "
                 "two, every file in one, and fewer than series"
             )
         role = "labels" if asked.label == "folder" else "groups"
@@ -285,11 +366,24 @@ def _read_file(path: Path, asked: Asked) -> SeriesSet:
 
 
 def _read_in_parts(path: Path, asked: Asked) -> SeriesSet | None:
-    """Read a large file; None where that fails, since readers of whole files say where."""
-    with suppress(SeriesError):
-        large = read_large(path)
-        return None if large is None else series_of_table(large, asked)
+    """Read a large file; None where readers of whole files say what is wrong, or need its texts."""
+    large = read_large(path)
+    with suppress(TextsWanted if _is_streamed([path]) else SeriesError):
+        return None if large is None else _read_stored(large, asked, path, [path])
     return None
+
+
+def _read_stored(table: Table, asked: Asked, path: Path, files: Sequence[Path]) -> SeriesSet:
+    """Read a table whose cells lie in files: bucket by bucket where it is huge and packed."""
+    if _is_streamed(files):
+        if (series := series_in_buckets(table, asked, path)) is not None:
+            return series
+        tell(["only all rows together say what it holds, so it is read as a whole"], str(path))
+    return series_of_table(table, asked)
+
+
+def _is_streamed(files: Sequence[Path]) -> bool:
+    return are_stored() and is_huge(sum(path.stat().st_size for path in files))
 
 
 def _read_bytes(path: Path) -> SeriesSet | Table:
@@ -302,7 +396,5 @@ def _read_bytes(path: Path) -> SeriesSet | Table:
 
 def _has_kind(path: Path) -> bool:
     """Return whether a file holds series whose kind it says itself."""
-    if suffix_of(path) != ".npz":
-        return False
     with naming(path):
-        return "kind" in read_arrays(read_bytes(path), ".npz")
+        return suffix_of(path) == ".npz" and "kind" in read_arrays(read_bytes(path), ".npz")

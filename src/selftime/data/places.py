@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -18,12 +19,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from selftime.data.arrays import SeriesError
 from selftime.data.formats.bounds import size_in_words
 from selftime.door import option
 
 if sys.platform != "win32":
     import fcntl
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.:-]+)*:/{1,2}(?!/).|file://.")
 PATIENCE = 1.0
 """Seconds to wait for another process that renames or looks around: it takes far less."""
 STALE = 24 * 3600.0
@@ -31,6 +34,17 @@ STALE = 24 * 3600.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a limit that has no room left."""
 _mine: ContextVar[frozenset[Path]] = ContextVar("mine", default=frozenset())
+
+
+def is_url(path: object) -> bool:
+    """Return whether a path is a URL, such as ``s3://bucket/a.csv``, or what Path made of one.
+
+    Example:
+        >>> is_url("s3://bucket/a.csv"), is_url("C:/a.csv"), is_url("plant/a.csv")
+        (True, False, False)
+    """
+    is_path = isinstance(path, str | os.PathLike)
+    return is_path and _URL.match(str(path)) is not None
 
 
 def seize(path: Path) -> int | None:
@@ -118,6 +132,17 @@ def only_writer(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def on_behalf_of_writer(folder: Path) -> Iterator[None]:
+    """Write a folder for a while whose lock is held by the process that this one works for."""
+    before = _mine.get()
+    _mine.set(before | {Path(os.path.realpath(folder))})
+    try:
+        yield
+    finally:
+        _mine.set(before)
+
+
 def _take(lock: Path, folder: Path) -> int:
     """Lock the file of a folder, and write into it by whom and when."""
     end = time.monotonic() + PATIENCE
@@ -175,6 +200,11 @@ def check_place(target: Path, size: int = 0) -> None:
         OSError: a name longer than the file system takes, or a disk without that much room.
     """
     flag = option("out").removesuffix(" …")
+    if is_url(target):
+        raise SeriesError(
+            f"results are written to this machine, got {str(target).split(':')[0]}: choose a path, "
+            "and copy what is there afterwards"
+        )
     another = f"choose another {flag if flag.startswith('--') else 'place'}"
     folder = next(parent for parent in Path(os.path.abspath(target)).parents if parent.exists())
     if not folder.is_dir():

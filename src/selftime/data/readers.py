@@ -12,7 +12,6 @@ import numpy as np
 from selftime.data.arrays import SeriesError, column_of, label_column
 from selftime.data.channels import mark_as_number, select_as_asked
 from selftime.data.columns import Table
-from selftime.data.files import place_of
 from selftime.data.fills import fill_notes
 from selftime.data.formats.bounds import limit_memory
 from selftime.data.formats.csv_parquet import table_of_frame
@@ -21,8 +20,10 @@ from selftime.data.labels import LabelTable, join_labels, label_mapping, label_t
 from selftime.data.media import part_of_arrays, part_of_table, part_of_texts, series_of_parts
 from selftime.data.memory import is_mapped
 from selftime.data.parts import Portion, join_parts, name_part
-from selftime.data.paths import read_labels, read_path, read_paths
+from selftime.data.paths import FolderFiles, read_folder, read_labels, read_path, read_paths
+from selftime.data.places import is_url
 from selftime.data.recordings import cut_recordings
+from selftime.data.remote import without_secrets
 from selftime.data.schema import Asked, Layout
 from selftime.data.series import SeriesSet
 from selftime.data.signals import Level, Measurements, Signal
@@ -144,7 +145,7 @@ def read(  # noqa: PLR0913 - the front door: each is one thing that people know 
         series = cut_recordings(series, windows, stride)
     if not isinstance(source, SeriesSet):
         series = replace(series, notes=(*series.notes, *_notes_of(series, asked.form)))
-        tell(series.notes, source)
+        tell(series.notes, without_secrets(source) if is_url(source) else source)
     return series
 
 
@@ -159,9 +160,8 @@ def kind_for(x: Any, kind: Signal) -> Signal | None:
 def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, SeriesSet):
         return select_as_asked(source, asked)
-    if isinstance(source, str | os.PathLike):
-        found = read_path(source, asked, labelled=labels is not None)
-        return replace(found, source=os.fsdecode(source))
+    if isinstance(source, str | os.PathLike | FolderFiles):
+        return _of_files(source, asked, labelled=labels is not None)
     if asked.form.name not in (None, "series") and not _are_paths(source, asked.form):
         return _of_media(source, str(asked.form.name), asked)
     if isinstance(source, Mapping):
@@ -174,6 +174,14 @@ def _series_of(source: Any, asked: Asked, labels: Any = None) -> SeriesSet:
     if isinstance(source, list | tuple) and any(not _is_numbers(part) for part in source):
         return _of_parts(source, None, asked)
     return _of_array(source, asked)
+
+
+def _of_files(
+    source: str | os.PathLike[str] | FolderFiles, asked: Asked, *, labelled: bool
+) -> SeriesSet:
+    if isinstance(source, FolderFiles):
+        return read_folder(source, asked, labelled=labelled)
+    return replace(read_path(source, asked, labelled=labelled), source=without_secrets(source))
 
 
 def _notes_of(series: SeriesSet, form: Form) -> tuple[str, ...]:
@@ -336,7 +344,7 @@ def _label_rows(labels: Any, asked: Asked) -> tuple[LabelTable | None, str]:
     if isinstance(labels, LabelTable):
         return labels, "the labels"
     if isinstance(labels, str | os.PathLike):
-        return read_labels(place_of(labels), asked), str(labels)
+        return read_labels(labels, asked), without_secrets(labels)
     if isinstance(labels, Mapping):
         return label_mapping(labels), "the labels"
     index = getattr(labels, "index", None)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_whole
 from selftime.data.levels import bounds_of, common_origin, from_own_means, measure_from
 from selftime.data.memory import release, row_blocks
 from selftime.data.records import unpack
@@ -49,7 +50,7 @@ class Scale(NamedTuple):
     def apply(self, batch: Batch) -> Batch:
         """Return series in units of ``sd`` around ``mean``, finite; 0 where not observed."""
         scaled = (batch.values - self.mean) / self.sd
-        if not bool(scaled.isfinite().all()):  # a difference or quotient beyond 32 bits
+        if not is_whole(scaled.isfinite()):  # a difference or quotient beyond 32 bits
             scaled = (batch.values / 4 - self.mean / 4) / (self.sd / 4)
             scaled = scaled.clamp(-SCALED_LIMIT, SCALED_LIMIT)
         return Batch(scaled.masked_fill(~batch.observed, 0.0), batch.observed)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -69,12 +70,14 @@ class Packing:
         self.folder, self.progress = folder, progress
         self.facts: list[_Facts] = []
         self.series: SeriesSet | None = None
+        self.numbered = False
 
     def join(self, parts: Sequence[Portion]) -> Whole:
         """Write the parts that are not there yet; the series of all of them are mapped."""
         if self.series is not None:
             return join_in_memory(parts)
         stamps = [_stamp_of(part) for part in parts]
+        self.numbered = parts[0].numbered
         self._resume(stamps)
         done = sum(len(facts.parts) for facts in self.facts)
         if done:
@@ -146,7 +149,7 @@ class Packing:
 
     def _write(self, parts: Sequence[SeriesSet], stamps: Sequence[Any]) -> None:
         """Write the rows of some parts, and then that they are there."""
-        shard = concatenate(list(number_rows(parts)))
+        shard = concatenate(self._number(parts))
         first = self.facts[-1].rows[1] if self.facts else 0
         last = first + len(shard.steps)
         observed = shard.observed
@@ -170,6 +173,9 @@ class Packing:
         data = encode_arrays(arrays | {"facts": np.array(json.dumps(facts))})
         write_file(self.folder / SHARDS / _name(len(self.facts)), data)
         self.facts.append(facts)
+
+    def _number(self, parts: Sequence[SeriesSet]) -> list[SeriesSet]:
+        return list(parts if self.numbered else number_rows(parts))
 
     def _fill_up(self, rows: int, channels: int) -> None:
         """Write that every value of the rows so far was observed."""
@@ -217,7 +223,7 @@ class Packing:
         has = {name for facts in self.facts for name in facts.checksums}
         maps = {name: open_array(self.folder, name) if name in has else None for name in GROWING}
         series = concatenate(
-            list(number_rows(shards)),
+            self._number(shards),
             whole={"steps": maps["values"], "observed": maps["observed"], "times": maps["times"]},
         )
         notes = notes_of_all([notes for facts in self.facts for notes in facts.notes])
@@ -246,6 +252,8 @@ def _stamp_of(part: Portion) -> Any:
     """Return what tells whether the file of a part was changed; None where it has none."""
     with suppress(OSError, ValueError):
         found = os.stat(part.name)
+        if stat.S_ISDIR(found.st_mode):  # its files may change without it
+            return None
         return [part.name, found.st_size, found.st_mtime_ns]
     return None
 

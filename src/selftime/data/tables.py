@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float64, Int32, Int64
 
-from selftime.data.arrays import SeriesError, trim_rows
+from selftime.data.arrays import SeriesError, TextsWanted, trim_rows
 from selftime.data.cells import (
     array_of,
     codes_of,
@@ -41,6 +41,8 @@ MANY_REPEATED = 0.05
 """Share of rows whose stamp repeats, above which series are more likely than repeated readings."""
 
 
+MARKS = (*MISSING_CELLS, *MISSING_NUMBERS, "")
+"""Texts that mean that nothing was measured."""
 _NOTHING = Asked()
 
 
@@ -53,21 +55,51 @@ def series_of_table(table: Table, asked: Asked = _NOTHING) -> SeriesSet:
         raise SeriesError("has no rows, wanted at least one: check the query or the file")
     table = table._replace(cells=_plain(table.cells, typed=table.first_line is None))
     table, asked = _fold_levels(*_with_one_id(table, asked))
-    marks = (*MISSING_CELLS, *MISSING_NUMBERS, "")
-    schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=marks)
-    if table.first_line is not None:
-        _check_kept(table.cells, schema)
-    read = _wide if schema.layout == "wide" else _long
-    found = read(table, schema, asked)
+    schema = schema_of(table, asked)
+    found = series_by_schema(table, schema, asked)
     notes = (*table.notes, *schema.notes, *found.notes, *_doubts(found, schema))
     return replace(found, columns=schema.columns, notes=notes)
+
+
+def schema_of(table: Table, asked: Asked) -> Schema:
+    """Decide what each column is, from all rows that the table has.
+
+    Raises:
+        SeriesError: columns that can be read two ways, or whose texts are not there.
+    """
+    schema = decide_roles(table.cells, asked, typed=table.first_line is None, marks=MARKS)
+    if table.first_line is not None:
+        _check_kept(table.cells, schema)
+    return schema
+
+
+def series_by_schema(
+    table: Table,
+    schema: Schema,
+    asked: Asked,
+    *,
+    ids: np.ndarray | None = None,
+    rows: Int64[np.ndarray, "R"] | None = None,
+) -> SeriesSet:
+    """Read the series in a table whose columns are known.
+
+    Args:
+        table: its cells.
+        schema: its columns.
+        asked: options.
+        ids: (N,) of the series by first appearance; those of its column when None.
+        rows: numbers of the rows in the order of a larger table, of which these are some.
+    """
+    if schema.layout == "wide":
+        return _wide(table, schema, asked, ids)
+    return _long(table, schema, asked, ids, rows)
 
 
 def _check_kept(cells: Any, schema: Schema) -> None:
     """Check that columns of a text file that came without their texts need none.
 
     Raises:
-        SeriesError: numbers or times are to be names, or could be months such as 2024.10.
+        TextsWanted: numbers or times are to be names, or could be months such as 2024.10.
     """
     for column in schema.columns:
         kind = cells.schema.field(column.name).type
@@ -79,7 +111,7 @@ def _check_kept(cells: Any, schema: Schema) -> None:
         else:
             fits = True
         if not fits:
-            raise SeriesError(f"column {column.name!r} holds names, wanted their texts")
+            raise TextsWanted(f"column {column.name!r} holds names, wanted their texts")
 
 
 def _are_plain(cells: Any) -> bool:
@@ -146,24 +178,33 @@ def _with_one_id(table: Table, asked: Asked) -> tuple[Table, Asked]:
     return table._replace(cells=cells), asked._replace(id=name)
 
 
-def _wide(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
+def _wide(table: Table, schema: Schema, asked: Asked, ids: np.ndarray | None) -> SeriesSet:
     steps, lengths = trim_rows(_values(table, schema, asked))
-    series = SeriesSet.from_steps(steps, lengths, ids=ids_in(table, schema.of("id")))
+    ids = ids_in(table, schema.of("id")) if ids is None else ids
+    series = SeriesSet.from_steps(steps, lengths, ids=ids)
     labels, groups = (column_in(table, schema.of(role)) for role in ("label", "group"))
     dates = dates_of_names(schema.channels)
     times = None if dates is None else np.concatenate([dates[:n] for n in lengths])
     return replace(series, labels=labels, groups=groups, times=times)
 
 
-def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
+def _long(
+    table: Table,
+    schema: Schema,
+    asked: Asked,
+    ids: np.ndarray | None,
+    rows: Int64[np.ndarray, "R"] | None,
+) -> SeriesSet:
     """Read a long table; one series is a long table in which every row has the same id."""
-    ids, codes = None, np.broadcast_to(np.int32(0), table.cells.num_rows)
+    codes = np.broadcast_to(np.int32(0), table.cells.num_rows)
     if schema.layout == "long":
         check_no_gap(table, str(schema.of("id")))
         codes, names = codes_of(table.cells.column(str(schema.of("id"))))
-        ids = names_of(table, names)
+        ids = names_of(table, names) if ids is None else ids
     times, stamps, said = times_in(table, schema.of("time"), asked)
     order, new = order_of(codes, times)
+    if rows is None and order is not None:
+        rows = np.arange(len(order))
     notes = [*said]
     if not new.all():
         _check_repeats(table, str(schema.of("time")), asked, order, new)
@@ -195,7 +236,7 @@ def _long(table: Table, schema: Schema, asked: Asked) -> SeriesSet:
         labels=labels,
         step_labels=step_labels,
         groups=_groups(table, schema.of("group"), sort, first),
-        rows=None if order is None else sort(np.arange(len(order))),
+        rows=None if rows is None else sort(rows),
         notes=tuple(notes),
     )
 
@@ -296,11 +337,11 @@ def _plain(cells: Any, typed: bool) -> Any:
     Texts of a file that are all true or false are truth values, as they are in a frame.
     """
     if not isinstance(cells, pa.Table):
-        if not any(map(_is_indirect, cells.schema.types)):
+        if not any(map(is_indirect, cells.schema.types)):
             return cells.rename_columns([str(name).strip() for name in cells.column_names])
         cells = cells.read()
     for i, field in enumerate(cells.schema):
-        if pa.types.is_dictionary(field.type) and _is_indirect(field.type):
+        if pa.types.is_dictionary(field.type) and is_indirect(field.type):
             column = cells.column(i).cast(field.type.value_type)
         elif pa.types.is_duration(field.type):
             whole = cells.column(i).cast(pa.duration("ns")).cast(pa.int64())
@@ -314,7 +355,7 @@ def _plain(cells: Any, typed: bool) -> Any:
     return cells.rename_columns([str(name).strip() for name in cells.column_names])
 
 
-def _is_indirect(kind: Any) -> bool:
+def is_indirect(kind: Any) -> bool:
     """Return whether cells stand for numbers: in a dictionary, or as durations."""
     coded = pa.types.is_dictionary(kind) and not is_text(kind.value_type)
     return bool(coded or pa.types.is_duration(kind))

@@ -1,10 +1,11 @@
 """Encoder: the map from a batch of series to vectors."""
 
+import itertools
 import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,8 @@ from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_whole
+from selftime.door import option
 from selftime.settings import describe
 from selftime.shapes import Embedding, Tokens
 
@@ -108,6 +111,28 @@ class Encoder(nn.Module, ABC):
         return describe(self)
 
 
+def device_of(encoder: Encoder) -> torch.device:
+    """Return the device of an encoder's tensors; the CPU where it has none."""
+    tensors = itertools.chain(encoder.parameters(), encoder.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+def on_device(encoder: Encoder, device: str) -> Encoder:
+    """Return an encoder with its tensors on a device: itself, or a copy where they are elsewhere.
+
+    Raises:
+        ValueError: a device that this machine has not.
+    """
+    try:
+        place = torch.device(device)
+        return encoder if device_of(encoder) == place else deepcopy(encoder).to(place)
+    except (RuntimeError, AssertionError) as error:  # of torch: an unknown word, no driver, no GPU
+        raise ValueError(
+            f"got {option('device', device)}, wanted one that torch finds here, such as 'cpu', or "
+            f"'cuda' with a GPU and its driver: {str(error).splitlines()[0]}"
+        ) from None
+
+
 def valid_tokens(encoder: Encoder, x: Batch) -> Bool[Tensor, "B N"]:
     """True for tokens that begin within their series; the first one always counts."""
     return token_mask(x, encoder.stride)
@@ -132,7 +157,7 @@ def network_input(x: Batch) -> Float[Tensor, "B C T"]:
 
 def masked_mean(tokens: Tokens, valid: Bool[Tensor, "B N"]) -> Embedding:
     """The mean (B,D) over the valid tokens, at least one in each series."""
-    if bool(valid.all()):
+    if is_whole(valid):
         return tokens.mean(dim=1)
     return (tokens * valid[:, :, None]).sum(dim=1) / valid.sum(dim=1, keepdim=True)
 
@@ -223,7 +248,7 @@ class Joined(Encoder):
     def blocks(self) -> list[nn.Module]:
         """Return blocks; those that are equally far from the vectors are one, side by side."""
         chains = [part.blocks()[::-1] for part in self.encoders]
-        levels = zip_longest(*chains)  # the last blocks of all parts first
+        levels = itertools.zip_longest(*chains)  # the last blocks of all parts first
         together: list[nn.Module] = [nn.ModuleList(filter(None, level)) for level in levels]
         return together[::-1]
 

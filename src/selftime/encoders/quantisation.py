@@ -12,6 +12,10 @@ _STEP = "#step"
 """Ends the names of the steps beside the whole numbers of a tensor."""
 
 
+_HALF_ERROR = 2.0**-10
+"""Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
+
+
 def quantise(weight: Float32[Tensor, "F D"]) -> Float32[Tensor, "F D"]:
     """Return the weights rounded to 127 steps on either side of 0, column by column.
 
@@ -68,3 +72,18 @@ def _whole_numbers(tensor: Tensor) -> tuple[Tensor, Tensor] | None:
 def _above_zero(step: Tensor) -> Tensor:
     """Return the steps, 1 where all weights are 0."""
     return torch.where(step > 0, step, torch.ones_like(step))
+
+
+def halved(tensor: Tensor) -> Tensor:
+    """Return a tensor in 16 bits where these hold it, else itself.
+
+    Each row of a matrix must keep its numbers to a part in a thousand of its length, of which sums
+    are made; a vector each number by itself.
+    """
+    if tensor.dtype != torch.float32:
+        return tensor
+    near = tensor.half().float()
+    gap, size = (near - tensor).abs(), tensor.abs()
+    if tensor.ndim > 1:
+        gap, size = (part.flatten(1).norm(dim=1) for part in (gap, size))
+    return tensor.half() if bool((gap <= _HALF_ERROR * size).all()) else tensor

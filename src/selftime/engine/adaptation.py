@@ -29,7 +29,7 @@ from selftime.encoders.wrappers.projected import (
 )
 from selftime.engine.model import Model, ModelOrFolder, model_at
 from selftime.engine.pretrain import with_reference_bank
-from selftime.engine.solve import sample_of
+from selftime.engine.solve import sample_for
 
 
 def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
@@ -66,7 +66,7 @@ def adapt(model: ModelOrFolder, x: Any, *, seed: int = 0) -> Model:
     fits = isinstance(model.scaling, PerChannel | Together)
     scale = scaling.fit(series) if fits else model.scaling
     encoder, how = match_channels(model, series.channels)
-    few = scale.measure(series[sample_of(len(series), seed)])
+    few = scale.measure(series[sample_for(series, seed)])
     refit(encoder, scale.apply(batch_of(few)))
     size = f"{len(series)} series of {series.n_channels} channels"
     note = {"value": size, "reason": f"{how}; scaling and standardisation measured on them"}

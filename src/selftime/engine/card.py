@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from selftime.data.records import unpack
 from selftime.texts import markdown_text
 
 
@@ -15,6 +16,7 @@ def card_tables(card: dict[str, Any], config: dict[str, Any]) -> dict[str, dict[
         "Figures": card.get("figures", {}),
         "Input": {"channels": ", ".join(config["channels"]), "scaling": config["scaling"]},
         "Made with": card.get("versions", {}),
+        "Fetched from": card.get("source", {}),
     }
     if config.get("precision") == "half":
         tables["Input"]["numbers"] = "16-bit floats on disk, where these hold them; 32-bit in use"
@@ -39,3 +41,14 @@ def markdown_tables(opening: Sequence[str], tables: Mapping[str, Mapping[str, An
             lines = [f"| {markdown_text(k)} | {markdown_text(v)} |" for k, v in rows.items()]
             sections.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]))
     return "\n\n".join(sections) + "\n"
+
+
+def check_card(card: Any) -> dict[str, Any]:
+    """Return a card; raise a ValueError for one whose sections are no names and values."""
+    sections = dict(unpack(card, Mapping[str, Any], {}, {}))
+    for title in ("data", "settings", "figures", "versions", "source"):
+        facts = unpack(sections.get(title, {}), Mapping[str, Any], {}, {})
+        for name, fact in facts.items() if title == "settings" else ():
+            if not isinstance(fact, dict) or not {"value", "reason"} <= set(fact):
+                raise ValueError(f"the card says {name} without a value and its reason")
+    return sections

@@ -37,7 +37,7 @@ from selftime.engine.defaults import (
     step_objective,
 )
 from selftime.engine.model import Model
-from selftime.engine.solve import SAMPLE_SIZE, generator, sample_of
+from selftime.engine.solve import generator, sample_of, sample_size
 from selftime.engine.training.config import (
     Budget,
     Choice,
@@ -213,8 +213,9 @@ def resolve_training(
         why = "small networks soon know a text by heart: the weights that read others best are kept"
     if share:
         settings["hold_out"] = Choice(share, why)
-    if given.own_level:
-        settings["own_level"] = Choice(True, "given")
+    for name in ("own_level", "compile", "gradient_checkpointing", "negatives"):
+        if (value := getattr(given, name)) != getattr(usual, name):
+            settings[name] = Choice(value, "given")
     if layer := layer_for(learner, series.kind):
         settings["layer"] = layer
     choices |= {name.replace("_", " "): choice for name, choice in settings.items()}
@@ -246,7 +247,7 @@ def resolve_closed(  # noqa: PLR0913 - all that choices depend on
         trial = choose_strength(body, sample, generator(seed, 0), view_at)
     trials = (1 if trial.strength == WEAK else 2) * trial_copies(len(sample.values))
     seconds = (time.perf_counter() - begin) / trials
-    tell(time_note(seconds * (trials + learning_copies(len(series), dim, copies))))
+    tell(time_note(seconds * (trials + learning_copies(series, dim, copies))))
     known = f"{trial.found:.0%} of series are"
     weak, strong = f"weak: at {MEDIUM} only {known} told apart", f"{known} still told apart at it"
     choices["strength"] = Choice(trial.strength, weak if trial.strength == WEAK else strong)
@@ -268,13 +269,13 @@ def _view_at(kind: Signal, strength: float) -> View:
     return view_of(kind, strength=strength)
 
 
-def learning_copies(n: int, dim: int, copies: int) -> int:
-    """Return how many copies of series learning from n of them encodes, the series themselves too.
+def learning_copies(series: SeriesSet, dim: int, copies: int) -> int:
+    """Return how many copies of series learning from them encodes, the series themselves too.
 
     Those of a sample fix statistics and the basis; then all of each series pass by.
     """
-    sample = min(n, SAMPLE_SIZE)
-    return sample * (1 + basis_copies(dim, sample, copies)) + n * copies
+    sample = sample_size(series)
+    return sample * (1 + basis_copies(dim, sample, copies)) + len(series) * copies
 
 
 def time_note(seconds: float) -> list[str]:

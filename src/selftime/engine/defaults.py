@@ -10,7 +10,7 @@ from selftime.engine.training.config import Budget, Choice
 from selftime.objectives.base import Objective
 
 TASKS = ("classify", "search", "cluster", "forecast", "detect")
-STEP_BY_STEP = ("forecast", "detect")
+STEP_BY_STEP = ("forecast", "detect", "impute")
 """Tasks that read a vector for every step, not one for the whole series."""
 BEST = "vicreg"
 """The best gradient objective of the open benchmark (results/roster.json)."""

@@ -1,6 +1,6 @@
 """Embeddings as a table: vectors of series beside what names them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float32
 from selftime.data.frames import Tabular, join_columns
 from selftime.data.readers import kind_for, read
 from selftime.data.series import SeriesSet
+from selftime.encoders.base import on_device
 from selftime.engine.model import ModelOrFolder, model_at
 from selftime.progress import Progress
 
@@ -41,6 +42,7 @@ def embed(
     model: ModelOrFolder,
     x: Any,
     *,
+    device: str = "cpu",
     progress: bool | Progress | None = None,
 ) -> Embeddings:
     """Return one vector for each series beside its id, as a table.
@@ -55,12 +57,16 @@ def embed(
     Args:
         model: pretrained, or its folder.
         x: whatever :func:`selftime.read` takes.
+        device: where vectors are computed, such as "cuda" or "mps"; those of a GPU are those of the
+            CPU within rounding.
         progress: a bar where a person looks when None; :func:`selftime.progress.open_progress`.
 
     Raises:
         SeriesError: bad input, or other channels than the model was made for.
+        ValueError: a device that this machine has not.
     """
     model = model_at(model)
+    model = replace(model, encoder=on_device(model.encoder, device))
     series = read(x, kind=kind_for(x, model.kind))
     vectors = model.embed(series, progress=progress)
     return Embeddings(series=series, vectors=vectors)

@@ -4,8 +4,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -30,18 +30,17 @@ from selftime.data.series import SeriesSet
 from selftime.data.signals import Measurements, Signal, signal_from
 from selftime.data.storage import folder_at, read_stored, with_checksum
 from selftime.data.windows import batches, by_length
-from selftime.encoders.base import Encoder
-from selftime.encoders.quantisation import pack_tensors, unpack_tensors
+from selftime.encoders.base import Encoder, device_of
+from selftime.encoders.quantisation import halved, pack_tensors, unpack_tensors
 from selftime.encoders.registry import rebuild, recipe_of
 from selftime.encoders.wrappers.projected import Projected
-from selftime.engine.card import card_tables, card_text
+from selftime.engine import hub
+from selftime.engine.card import card_tables, card_text, check_card
 from selftime.engine.streaming.stream import Source, Stream, StreamConfig, VectorsOf
 from selftime.engine.symbol_head import HEAD_TENSORS, SymbolHead, read_head
 from selftime.progress import Progress, open_progress
 
 StoredPrecision = Literal["full", "half"]
-_HALF_ERROR = 2.0**-10
-"""Rounding of 16-bit floats, as a share: beyond it numbers are stored as they are."""
 _COPIES_OF_VALUES = 2.5
 """Times the series that embedding takes in memory, beside its vectors (measured)."""
 _FORMAT = 4
@@ -130,12 +129,13 @@ class Model(Tabular):
         out = make_room((len(series), self.dim), beside=series.steps)
         needed = _COPIES_OF_VALUES * bytes_held(series.steps) + bytes_held(out)
         door.tell(memory_note("embedding", needed))
-        done = 0
+        done, device = 0, device_of(self.encoder)
         with open_progress(progress) as tell:
             for batch in batches(series, size=batch_size, order=order):
                 rows = order[done : done + batch_size]
                 with torch.inference_mode():  # left before the caller goes on
-                    out[rows] = self.encoder.embed(self.scaling.apply(batch)).numpy()
+                    scaled = self.scaling.apply(batch).to(device)
+                    out[rows] = self.encoder.embed(scaled).cpu().numpy()
                 release(out)
                 done += len(rows)
                 tell("embedding", done, len(series))
@@ -237,6 +237,25 @@ class Model(Tabular):
             (draft / "README.md").write_text(card_text(self.card, config), encoding="utf8")
         return target
 
+    save_pretrained = hub.save_pretrained
+    push_to_hub = hub.push_to_hub
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike[str], *, revision: str | None = None
+    ) -> "Model":
+        """Read a model from the hub, or from a folder.
+
+        Args:
+            name: "user/name" at the hub, or a folder.
+            revision: branch, tag or commit; the card says which commit it was.
+
+        Raises:
+            HubError: none there, or no connection.
+            ModelError: as :func:`selftime.load`.
+        """
+        return load(hub.address(name, revision))
+
     def config(self) -> dict[str, Any]:
         """Return everything but the tensors, as plain values."""
         return {
@@ -279,21 +298,6 @@ def learned_maps(encoder: Encoder) -> Iterator[str]:
             yield f"{name}.weight".removeprefix(".")
 
 
-def halved(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor in 16 bits where these hold it, else itself.
-
-    Each row of a matrix must keep its numbers to a part in a thousand of its length, of which sums
-    are made; a vector each number by itself.
-    """
-    if tensor.dtype != torch.float32:
-        return tensor
-    near = tensor.half().float()
-    gap, size = (near - tensor).abs(), tensor.abs()
-    if tensor.ndim > 1:
-        gap, size = (part.flatten(1).norm(dim=1) for part in (gap, size))
-    return tensor.half() if bool((gap <= _HALF_ERROR * size).all()) else tensor
-
-
 ModelOrFolder = Model | str | os.PathLike[str]
 """A model, or the folder of one."""
 
@@ -322,6 +326,11 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names
             or settings.
     """
+    return read_model(*hub.fetch(path))
+
+
+def read_model(path: Path, source: dict[str, str]) -> Model:
+    """Read a folder as :func:`load` does; whence it was fetched goes into the card."""
     try:
         folder = folder_at(path)
     except (OSError, ValueError) as error:
@@ -338,7 +347,8 @@ def load(path: str | os.PathLike[str]) -> Model:
             "version of selftime that saved it, which its README.md names"
         )
     try:
-        return _assemble(config, unpack_tensors(state), folder)
+        model = _assemble(config, unpack_tensors(state), folder)
+        return replace(model, card=model.card | {"source": source}) if source else model
     except UNFIT as error:
         raise ModelError(f"{folder}: config and tensors do not fit ({error})") from error
 
@@ -385,14 +395,3 @@ def _assemble(config: dict[str, Any], state: dict[str, torch.Tensor], folder: Pa
         kind=kind,
         head=read_head(config.get("head"), given, encoder, kind.symbols),
     )
-
-
-def check_card(card: Any) -> dict[str, Any]:
-    """Return a card; raise a ValueError for one whose sections are no names and values."""
-    sections = dict(unpack(card, Mapping[str, Any], {}, {}))
-    for title in ("data", "settings", "figures", "versions"):
-        facts = unpack(sections.get(title, {}), Mapping[str, Any], {}, {})
-        for name, fact in facts.items() if title == "settings" else ():
-            if not isinstance(fact, dict) or not {"value", "reason"} <= set(fact):
-                raise ValueError(f"the card says {name} without a value and its reason")
-    return sections

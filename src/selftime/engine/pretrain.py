@@ -12,6 +12,7 @@ import torch
 
 from selftime import door
 from selftime.data import scaling
+from selftime.data.blocks import portable
 from selftime.data.files import place_of, restore
 from selftime.data.fills import check_fills, fill_notes
 from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
@@ -26,12 +27,13 @@ from selftime.data.windows import batch_of
 from selftime.encoders.base import Encoder
 from selftime.encoders.builders import ENCODER_NAMES
 from selftime.encoders.wrappers.layered import Layered
-from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
+from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength, embed_in_parts
 from selftime.engine.choices import Goal, Start, resolve
+from selftime.engine.clusters import Engine, cluster_of, learn_together
 from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
-from selftime.engine.solve import fit_closed_form, generator, sample_of
+from selftime.engine.solve import fit_closed_form, generator, sample_for, sample_of
 from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint
 from selftime.engine.training.config import (
@@ -43,6 +45,7 @@ from selftime.engine.training.config import (
 )
 from selftime.engine.training.loop import progress_callback, run_training
 from selftime.engine.training.precision import warn_of
+from selftime.engine.training.processes import is_first_process
 from selftime.engine.training.run_folder import (
     GUESSES,
     MODEL,
@@ -54,7 +57,7 @@ from selftime.engine.training.run_folder import (
     run_record,
     write_finished,
 )
-from selftime.engine.training.trainer import Trainer, is_first_process, loss_on
+from selftime.engine.training.trainer import Trainer, loss_on
 from selftime.objectives.base import ClosedForm, Objective
 from selftime.objectives.spectral import leading_axes
 from selftime.progress import Progress, open_progress
@@ -75,6 +78,7 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     run: Run | str | Path | None = None,
     dim: int | None = None,
     seed: int = 0,
+    engine: Engine = "local",
     progress: bool | Progress | None = None,
 ) -> Model:
     """Learn a model from unlabelled series.
@@ -98,6 +102,8 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
         run: folder of settings, metrics, states and model; the same call goes on with it.
         dim: most numbers of an embedding; 1,024 when None, for trained networks their own.
         seed: fixes everything random: the same data and seed give the same model.
+        engine: "ray" shares the work out to the processes of a cluster, which read ``x`` and
+            write ``run``; :class:`selftime.Ray` says which one.
         progress: a bar where a person looks when None; see :func:`selftime.progress.open_progress`.
 
     Raises:
@@ -111,8 +117,22 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     if dim is not None and dim < 1:
         raise ValueError(f"got {door.option('dim', dim)}, wanted at least 1 number an embedding")
     kept = Run(folder=Path(run)) if isinstance(run, str | Path) else run
+    cluster = cluster_of(engine)
     with only_run(kept.folder) if kept and is_first_process() else nullcontext():
-        return _pretrain(x, objective, encoder, budget, config, kept, dim, seed, progress)
+        if cluster is None:
+            return _pretrain(x, objective, encoder, budget, config, kept, dim, seed, progress)
+        call = partial(
+            pretrain,
+            portable(x),
+            objective=objective,
+            encoder=encoder,
+            budget=budget,
+            config=config,
+            dim=dim,
+            seed=seed,
+        )
+        with open_progress(progress) as tell:
+            return learn_together(call, cluster, kept, tell)
 
 
 def _pretrain(  # noqa: PLR0913 - as the front door
@@ -328,12 +348,12 @@ def with_standard_vectors(
     Trained features share a large mean and differ in size by orders of magnitude; a probe with
     few labels would see little else. Of more than ``dim`` features the principal axes are kept.
     """
-    sample = scale.apply(batch_of(series, sample_of(len(series), seed)))
+    sample = scale.apply(batch_of(series, sample_for(series, seed)))
     ready = Standardised(encoder=encoder)
     ready.prepare(sample, generator(seed, 0))
     if dim is None or dim >= ready.dim:
         return UnitLength(encoder=ready)
-    axes = leading_axes(ready.embed(sample), dim)
+    axes = leading_axes(embed_in_parts(ready, sample), dim)
     narrow = ready if axes is None else Projected.of(ready, torch.zeros(ready.dim), axes)
     return UnitLength(encoder=narrow)
 

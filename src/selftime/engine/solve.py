@@ -20,6 +20,8 @@ from selftime.progress import Progress, silent
 
 SAMPLE_SIZE = 1500
 """Series that fix statistics and basis before the pass."""
+_SAMPLE_VALUES, _FEWEST = 2**24, 64
+"""Values of that sample at most, 64 MB: of long series of many channels it takes fewer."""
 
 
 def generator(seed: int, part: int) -> Generator:
@@ -32,6 +34,17 @@ def sample_of(n: int, seed: int, size: int = SAMPLE_SIZE) -> np.ndarray:
     """Return sorted row numbers of ``size`` of ``n`` series drawn at random, or of all."""
     rng = np.random.default_rng([seed, 1])
     return np.sort(rng.permutation(n)[:size])
+
+
+def sample_size(series: SeriesSet) -> int:
+    """Return how many series fix statistics and basis."""
+    values = series.n_channels * int(series.lengths.max())
+    return min(len(series), SAMPLE_SIZE, max(_SAMPLE_VALUES // values, _FEWEST))
+
+
+def sample_for(series: SeriesSet, seed: int) -> np.ndarray:
+    """Return sorted row numbers of the series that fix statistics and basis."""
+    return sample_of(len(series), seed, sample_size(series))
 
 
 @torch.no_grad()  # not inference mode: what is learned may be trained further
@@ -53,7 +66,7 @@ def fit_closed_form(  # noqa: PLR0913 - all that a pass depends on
     of one batch, not by the number of series. A pass that is not done at ``until``, a time of
     ``time.perf_counter``, ends there, after at least one batch of series in random order.
     """
-    first = batch_of(series, sample_of(len(series), seed))
+    first = batch_of(series, sample_for(series, seed))
     rank, world = join_processes()
     objective.prepare(scaling.apply(first), generator(seed, 0))
     moments = None

@@ -8,6 +8,7 @@ list of arrays or as an array (N,C,T). NaN means missing.
 from selftime.estimators.classifier import Classifier
 from selftime.estimators.detector import AnomalyDetector
 from selftime.estimators.forecaster import Forecaster
+from selftime.estimators.imputer import Imputer
 from selftime.estimators.monitor import StreamMonitor
 from selftime.estimators.regressor import Regressor
 from selftime.estimators.segmenter import Segmenter
@@ -17,6 +18,7 @@ __all__ = [
     "AnomalyDetector",
     "Classifier",
     "Forecaster",
+    "Imputer",
     "Regressor",
     "Segmenter",
     "SelfSupervised",

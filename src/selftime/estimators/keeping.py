@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from selftime.data.files import place_of, restore, whole_folder
 from selftime.data.records import Kind, fitted_kind, pack_record, unpack
 from selftime.data.storage import with_checksum
+from selftime.engine import hub
 from selftime.engine.card import markdown_tables
 from selftime.engine.model import (
     OWN,
@@ -25,8 +26,8 @@ from selftime.engine.model import (
     check_replaced,
     current_versions,
     read_folder,
+    read_model,
 )
-from selftime.engine.model import load as load_model
 from selftime.estimators.kinds import kinds_with
 
 _FORMAT = 1
@@ -42,6 +43,9 @@ class Kept:
     model: Any
     _keeps: ClassVar[str] = ""
     """What of the series that it was fitted on is in the folder, for the card."""
+
+    save_pretrained = hub.save_pretrained
+    push_to_hub = hub.push_to_hub
 
     @property
     @abstractmethod
@@ -110,8 +114,8 @@ def kind_of(estimator: type[BaseEstimator]) -> Kind:
     return found._replace(unbounded=("normal_",))  # NaN is missing there
 
 
-def read_estimator(folder: Path, estimators: dict[str, type[Kept]]) -> Any:
-    """Read the folder of one of some estimators.
+def read_estimator(folder: Path, estimators: dict[str, type[Kept]], source: dict[str, str]) -> Any:
+    """Read the folder of one of some estimators; the card of its model gets a source.
 
     Raises:
         ModelError: a missing or damaged folder, one of another format, or one with unknown names,
@@ -124,7 +128,8 @@ def read_estimator(folder: Path, estimators: dict[str, type[Kept]]) -> Any:
             f"{folder} has format {version}, wanted {_FORMAT}: fit and save it again, or load it "
             "with the version of selftime that saved it, which its README.md names"
         )
-    model = load_model(folder / "model") if config.get("model") in ("own", "given") else None
+    is_there = config.get("model") in ("own", "given")
+    model = read_model(folder / "model", source) if is_there else None
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     if model is not None and model.reference_bank is not None:
         arrays[_BANK] = model.reference_bank

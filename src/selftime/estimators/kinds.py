@@ -37,6 +37,14 @@ from selftime.tasks.forecasting.forecasters import FittedForecaster, WindowForec
 from selftime.tasks.forecasting.histories import SHORTEST
 from selftime.tasks.forecasting.linear import LinearForecaster, LinearMap, Option, Pool
 from selftime.tasks.forecasting.network import NetworkForecaster
+from selftime.tasks.imputation.autoregression import Autoregression
+from selftime.tasks.imputation.blend import Blend
+from selftime.tasks.imputation.chains import MarkovChain
+from selftime.tasks.imputation.experts import Alike, Experts
+from selftime.tasks.imputation.fitting import FittedImputer, ImputeConfig
+from selftime.tasks.imputation.holes import Holes
+from selftime.tasks.imputation.units import Units
+from selftime.tasks.imputation.vectors import VectorGuess
 from selftime.tasks.probing.heads import SEMI, LabelsProbe, ValueProbe, make_head
 from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer.solution import FrozenSolution, TunedSolution, with_tokens
@@ -47,6 +55,7 @@ _PLAIN = (
     *(TunedSolution, Budget, TrainingConfig, Recipe, NetworkForecaster),
     *(ForecastConfig, WindowForecaster, LinearForecaster, LinearMap, Option, Pool),
     *(Patch, PatchFeatures),
+    *(Autoregression, MarkovChain, Alike, Experts, Blend, Units, ImputeConfig, VectorGuess),
 )
 
 
@@ -77,12 +86,22 @@ def try_forecast(fitted: FittedSeries) -> None:
     fitted.cases.predict([np.zeros((SHORTEST, C))])
 
 
+def try_imputer(fitted: FittedImputer) -> None:
+    """Fill a hole in series of zeros."""
+    alike, C = fitted.experts.alike, len(fitted.channels)
+    steps = np.zeros((alike.steps if alike else 3, C))
+    seen = np.ones(steps.shape, bool)
+    seen[1:2] = False
+    fitted.fill(Holes.of(steps, seen, np.array([len(steps)])))
+
+
 _KINDS: dict[str, Kind] = {
     **{kind.__name__: fitted_kind(kind) for kind in (*_TARGETS, *_HEADS)},
     **{kind.__name__: plain_kind(kind) for kind in _PLAIN},
     "FrozenSolution": tried(plain_kind(FrozenSolution), try_head),
     "FittedSeries": tried(plain_kind(FittedSeries), try_forecast),
     "FittedForecaster": plain_kind(FittedForecaster, unbounded=("floor",)),
+    "FittedImputer": tried(plain_kind(FittedImputer, unbounded=("floor",)), try_imputer),
     "KnownEffect": tried(plain_kind(KnownEffect), lambda e: e.of(np.zeros((1, len(e.mean))))),
     "Correction": plain_kind(Correction, other={"features": PatchFeatures | ModelVectors})._replace(
         values=lambda c: {**vars(c), "features": c.features.__self__},

@@ -29,7 +29,9 @@ def distribute(encode: Callable[..., Tensor], x: Batch, *beside: Tensor) -> Tens
 
     Every process holds the whole batch, which is cheap beside encoding it, and computes the whole
     loss. So views, negatives and loss are those of a single process, whatever their number, and so
-    is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch).
+    is the gradient that the processes average (Chen et al. 2020, section 2.2: global batch). The
+    price is an all-gather of 4·B·N·D bytes for each encoding of B series as N tokens of D numbers,
+    and a loss of B series in every process; `TrainingConfig(negatives="own")` does without both.
     ``encode`` works on each row by itself; ``beside`` are tensors with one row per series.
     """
     rank, world = place()
@@ -51,12 +53,22 @@ def place() -> tuple[int, int]:
 
 
 def summed(own: Tensor) -> Tensor:
-    """Return the sum of what all processes have, added up in their order; the same in each."""
-    if place()[1] == 1:
+    """Return the sum of what all processes have, the same bits in each.
+
+    Each process adds up one share of the numbers, so that it gets and holds about twice what it
+    has, however many they are.
+    """
+    world = place()[1]
+    if world == 1:
         return own
-    parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
-    dist.all_gather(parts, own.contiguous())
-    return torch.stack(parts).sum(dim=0)
+    width = -(-own.numel() // world)
+    sent = torch.zeros(world * width, dtype=own.dtype, device=own.device)
+    sent[: own.numel()] = own.flatten()
+    share = torch.empty_like(sent)
+    dist.all_to_all_single(share, sent)
+    total = torch.empty_like(sent)
+    dist.all_gather_into_tensor(total, share.view(world, width).sum(dim=0))
+    return total[: own.numel()].view(own.shape)
 
 
 class Gathered(torch.autograd.Function):

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from selftime.data.labels import labelled_part
 from selftime.data.series import SeriesSet
+from selftime.engine.graphs import Exported
 from selftime.report.methods import BenchmarkResult, Method
 from selftime.report.page.calibration import calibration_picture, metric_rows
 from selftime.report.page.confusion import frequent_mistakes
@@ -27,6 +28,7 @@ from selftime.tasks.comparison.compare import UNTRAINED, Comparison, labels_in_w
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.calibration import Calibration
+from selftime.tasks.search.hits import SearchHits
 from selftime.tasks.selection.pick import PickResult
 from selftime.tasks.selection.suggest import Suggestions
 from selftime.tasks.transfer.choose import FEW, MANY, Advice
@@ -46,6 +48,19 @@ def comparison_table(comparison: Comparison) -> Table:
         gains = [str(comparison.gain(UNTRAINED, shots)) for shots in comparison.labels_per_class]
         table.add_section()
         table.add_row("points from learning", *gains)
+    return table
+
+
+def latency_table(made: Exported) -> Table:
+    """Show what each runtime takes, by series at a time."""
+    times = {(runtime, batch): ms for runtime, batch, ms in made.latency}
+    batches = dict.fromkeys(batch for _, batch, _ in made.latency)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("milliseconds")
+    for batch in batches:
+        table.add_column(f"{batch} series", justify="right")
+    for runtime in dict.fromkeys(runtime for runtime, _, _ in made.latency):
+        table.add_row(runtime, *(f"{times[runtime, batch]:.2f}" for batch in batches))
     return table
 
 
@@ -146,6 +161,17 @@ def suggestions_table(found: Suggestions) -> Table:
 
 
 _TextRows = Sequence[Sequence[str]]
+
+
+def hits_table(found: SearchHits) -> Table:
+    """List the hits of every query, nearest first."""
+    hits = [
+        {name: cell for name, cell in hit.items() if name != "distance"}
+        | {"similarity": f"{hit['similarity']:.3f}"}
+        for hit in found.to_dict()["hits"]
+    ]
+    head = tuple(hits[0]) if hits else ("query", "rank", "similarity")
+    return plain_table(head, [["" if v is None else str(v) for v in hit.values()] for hit in hits])
 
 
 def plain_table(head: Sequence[str], rows: _TextRows) -> Table:

@@ -79,12 +79,23 @@ def test_the_twin_in_tensor_operations_agrees(prepared):
     torch.testing.assert_close(twin(encoder, x), encoder.embed(x), rtol=1e-4, atol=1e-4)
 
 
-def test_shares_of_the_twin_agree_to_the_bit(rng):
+@pytest.mark.parametrize("features", [84 * 119, 84 * 32, 84 * 5])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shares_of_the_twin_agree_to_the_bit(rng, channels, features):
     """The same sums in the same order: no value falls on another side of a threshold."""
-    x = ragged(rng, [200, 130, 64, 9], channels=3)
-    encoder = MiniRocket(channels=3, length=200)
+    x = ragged(rng, [200, 130, 64, 9, 1], channels=channels)
+    encoder = MiniRocket(channels=channels, length=200, features=features)
     encoder.prepare(x, rng)
     assert torch.equal(minirocket_twin(encoder, x), encoder.embed(x))
+
+
+def test_shares_alone_are_those_beside_other_poolings(rng):
+    x = ragged(rng, [200, 133, 64, 9, 1])
+    several = MiniRocket(channels=1, length=200, features=84 * 4 * 59, poolings=POOLINGS)
+    several.prepare(x, rng)
+    alone = MiniRocket(channels=1, length=200, features=84 * 59)
+    alone.banks[0].biases = several.banks[0].biases
+    assert torch.equal(alone.embed(x), several.embed(x)[:, : alone.dim])
 
 
 def test_the_twin_in_pieces_agrees_to_the_bit(rng, monkeypatch):

@@ -115,6 +115,7 @@ def test_a_config_says_nothing_by_default():
         ({"on_collapse": "cry"}, "got on_collapse 'cry', wanted 'warn' or 'stop'"),
         ({"stop_below": -1.0}, "got stop_below -1.0, wanted 0 or more, or none"),
         ({"judge_every": 0}, "got judge_every 0, wanted at least 1"),
+        ({"negatives": "all"}, "got negatives 'all', wanted 'gathered' or 'own'"),
     ],
 )
 def test_a_config_that_cannot_be_carried_out(settings, text):

@@ -3,12 +3,14 @@
 What is unusual in a file is left to the readers of whole files, which say it by line.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from mmap import mmap
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -36,10 +38,13 @@ from selftime.data.formats.text import (
     decoding,
     utf8_of,
 )
+from selftime.data.memory import memory_here
 from selftime.data.series import names_of_channels
 
 LARGE = 1 << 22
 """Bytes of a file from which on it is read in parts."""
+HUGE = 8
+"""A file that is larger than one in so many parts of the memory is huge."""
 _BLOCK = 1 << 18
 _ROWS = 1 << 16
 _MOST_WORDS, _HEAD = 100_000, 8
@@ -57,12 +62,19 @@ class StoredColumns:
         num_rows: number of rows.
         fetch: gives the cells of a column by its name.
         forget: lets go what is kept of a column, by its name.
+        batches: yields the cells of some columns, so many rows at a time.
     """
 
     def __init__(
-        self, schema: Any, num_rows: int, fetch: Callable[[str], Any], forget: Callable[[str], Any]
+        self,
+        schema: Any,
+        num_rows: int,
+        fetch: Callable[[str], Any],
+        forget: Callable[[str], Any],
+        batches: Callable[[Sequence[str]], Iterator[list[Any]]],
     ) -> None:
         self.schema, self.num_rows, self.column, self.forget = schema, num_rows, fetch, forget
+        self.batches = batches
 
     @property
     def column_names(self) -> list[str]:
@@ -72,7 +84,9 @@ class StoredColumns:
     def select(self, names: Sequence[str]) -> "StoredColumns":
         """Return some of the columns."""
         fields = [self.schema.field(name) for name in names]
-        return StoredColumns(pa.schema(fields), self.num_rows, self.column, self.forget)
+        return StoredColumns(
+            pa.schema(fields), self.num_rows, self.column, self.forget, self.batches
+        )
 
     def rename_columns(self, names: Sequence[str]) -> "StoredColumns":
         """Return the columns under other names."""
@@ -83,13 +97,29 @@ class StoredColumns:
             self.num_rows,
             lambda name: self.column(own[name]),
             lambda name: self.forget(own[name]),
+            lambda some: self.batches([own[name] for name in some]),
         )
+
+    def head(self, rows: int) -> Any:
+        """Return the first rows of all columns as an arrow table."""
+        names, found, count = self.column_names, list[Any](), 0
+        for cells in self.batches(names):
+            found.append(pa.Table.from_arrays(cells, names=names))
+            count += len(cells[0])
+            if count >= rows:
+                break
+        return pa.concat_tables(found).unify_dictionaries().slice(0, rows)
 
     def read(self) -> Any:
         """Return all columns as an arrow table."""
         return pa.Table.from_arrays(
             [self.column(name) for name in self.schema.names], schema=self.schema
         )
+
+
+def is_huge(size: int) -> bool:
+    """Return whether a file of so many bytes is not read as a whole where that can be avoided."""
+    return size >= memory_here() // HUGE
 
 
 def read_large(path: Path) -> Table | None:
@@ -114,8 +144,15 @@ def _read_parquet(path: Path) -> Table | None:
     kinds = [pa.dictionary(pa.int32(), f.type) if f.name in texts else f.type for f in plain]
     fields = [field.with_type(kind) for field, kind in zip(plain, kinds, strict=True)]
     schema = pa.schema(fields, plain.metadata)
-    fetch = partial(_fetch, file, schema)
-    return with_index(StoredColumns(schema, file.metadata.num_rows, fetch, lambda name: None))
+    fetch, rows = partial(_fetch, file, schema), file.metadata.num_rows
+    batches = partial(_batches_of_parquet, file)
+    return with_index(StoredColumns(schema, rows, fetch, lambda name: None, batches))
+
+
+def _batches_of_parquet(file: Any, names: Sequence[str]) -> Iterator[list[Any]]:
+    with decoding("parquet"):
+        for batch in file.iter_batches(_ROWS, columns=[*names], use_threads=False):
+            yield [batch.column(name) for name in names]
 
 
 def _fetch(file: Any, schema: Any, name: str) -> Any:
@@ -153,7 +190,7 @@ def _read_csv(path: Path) -> Table | None:
         kinds = [_kind_of_column(head, j in numeric.columns) for j, head in enumerate(heads)]
         while True:
             file.seek(dialect.start + len(head) - len(text))
-            columns = [_COLUMNS[kind]() for kind in kinds]
+            columns = [_COLUMNS[kind]().place(is_huge(size)) for kind in kinds]
             wrong = _add_blocks(columns, file, size, dialect.separator)
             if wrong is None:
                 break
@@ -164,8 +201,18 @@ def _read_csv(path: Path) -> Table | None:
     cells = {name: column.finish() for name, column in zip(names, columns, strict=True)}
     del columns
     schema = pa.schema([pa.field(name, column.type) for name, column in cells.items()])
-    stored = StoredColumns(schema, rows, lambda name: pa.chunked_array([cells[name]]), cells.pop)
+    batches = partial(_batches_of_cells, cells, rows)
+    stored = StoredColumns(
+        schema, rows, lambda name: pa.chunked_array([cells[name]]), cells.pop, batches
+    )
     return Table(stored, bool(dialect.names), dialect.line, (*dialect.notes, *numeric.notes))
+
+
+def _batches_of_cells(
+    cells: dict[str, Any], rows: int, names: Sequence[str]
+) -> Iterator[list[Any]]:
+    for row in range(0, rows, _ROWS):
+        yield [cells[name].slice(row, _ROWS) for name in names]
 
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:
@@ -236,7 +283,7 @@ def _add_blocks(
 
 
 class _Column:
-    """A column of numbers that grows, on pages of memory of its own.
+    """A column of numbers that grows, on pages of memory of its own, or of a temporary file.
 
     Args:
         type: of the cells.
@@ -246,15 +293,31 @@ class _Column:
     def __init__(self, type: Any = _NUMBER, read: Any = _NUMBER) -> None:
         self.type, self.read, self.rows = type, read, 0
         self.values = np.empty(0, dtype_of(type))
+        self.on_disk = False
+
+    def place(self, on_disk: bool) -> "_Column":
+        self.on_disk = on_disk
+        return self
 
     def reserve(self, size: int) -> None:
         """Make room for so many rows."""
         if size > len(self.values):
             kind = self.values.dtype
             few = size < _ROWS
-            room = np.empty(size, kind) if few else np.frombuffer(mmap(-1, size * 8), kind)[:size]
+            room = (
+                np.empty(size, kind) if few else np.frombuffer(self._pages(8 * size), kind)[:size]
+            )
             room[: self.rows] = self.values[: self.rows]
             self.values = room
+
+    def _pages(self, size: int) -> mmap:
+        if not self.on_disk:
+            return mmap(-1, size)
+        with TemporaryFile() as file:
+            file.truncate(size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)  # a full disk would end the process
+            return mmap(file.fileno(), size)
 
     def add(self, cells: Any) -> bool:
         """Add the cells of a block; False where they are of another kind."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numba.core.caching import FunctionCache
 
+from selftime.data.graph import is_traced
 from selftime.door import tell
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -66,6 +67,11 @@ def compile_kernel(*, reorder: bool = False) -> Callable[[Function], Function]:
         return fast  # type: ignore[no-any-return]
 
     return decorate
+
+
+def runs_compiled(values: torch.Tensor) -> bool:
+    """Return whether compiled loops can be run on values: on the CPU, and in no graph."""
+    return values.device.type == "cpu" and not is_traced()
 
 
 def parallel_over_series(work: Callable[..., None], count: int, *arguments: Any) -> None:

@@ -9,18 +9,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_traced
 from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import hydra_numba
-from selftime.encoders.fixed.compiling_numba import parallel_over_series
+from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
 from selftime.encoders.fixed.rocket_torch import (
-    CELLS,
     centred_shifts,
     differences,
     every,
+    in_chunks,
     steps_at,
     strides_for,
     sum_channels,
@@ -95,7 +96,7 @@ class Hydra(Encoder):
 
     def _features(self, i: int, series: Values, lengths: Lengths, reference: int) -> Embedding:
         strides = strides_for(lengths, self.most_steps)
-        counts_of = self._on_cpu if series.device.type == "cpu" else self._on_device
+        counts_of = self._on_cpu if runs_compiled(series) else self._on_device
         counted = counts_of(i, series, lengths, strides)
         share = reference / steps_at(lengths, strides).float()
         return (counted.flatten(1) * share[:, None]).clamp(min=0).sqrt()
@@ -151,12 +152,12 @@ def hydra_on_device(  # noqa: PLR0913 - all that counts depend on
 ) -> Float[Tensor, "B E G 2 K"]:
     """Sum winning responses, count lowest ones, of each kernel: the twin of ``hydra_on_cpu``."""
     _, G, K, _ = weights.shape
-    chunk = max(1, CELLS // (G * (2 * K + 9) * series.shape[2]))
     plans = list(zip(dilations, weights, members, strict=True))
-    parts = zip(*(torch.split(part, chunk) for part in (series, lengths, strides)), strict=True)
-    return torch.cat(
-        [torch.stack([counts(x, n, s, *p) for p in plans], dim=1) for x, n, s in parts]
-    )
+
+    def whole(x: Values, n: Lengths, s: Int[Tensor, "B"]) -> Float[Tensor, "B E G 2 K"]:
+        return torch.stack([counts(x, n, s, *plan) for plan in plans], dim=1)
+
+    return in_chunks(whole, G * (2 * K + 9) * series.shape[2], series, lengths, strides)
 
 
 def counts(  # noqa: PLR0913 - all that counts depend on
@@ -169,9 +170,8 @@ def counts(  # noqa: PLR0913 - all that counts depend on
 ) -> Float[Tensor, "B G 2 K"]:
     """The counts at one dilation."""
     rows = centred_shifts(sum_channels(series, members), dilation)  # (B,G,9,T), (B,1,9,T) if C=1
-    response = weights @ every(rows, strides, series.shape[2])  # (B,G,K,S)
-    steps = torch.arange(response.shape[3], device=series.device)
-    within = steps < steps_at(lengths, strides)[:, None, None]  # (B,1,S)
+    response = responses_of(weights, every(rows, strides, series.shape[2]))
+    within = steps_that_count(response.shape[3], lengths, strides)[:, None]  # (B,1,S)
     high, first = response.max(dim=2)  # (B,G,S)
     last = response.argmin(dim=2)
     kernels = torch.arange(weights.shape[1], device=series.device)[:, None]  # (K,1)
@@ -179,3 +179,23 @@ def counts(  # noqa: PLR0913 - all that counts depend on
     lost = (last[:, :, None] == kernels) & within[:, :, None]
     soft = (won * high[:, :, None]).sum(dim=-1)
     return torch.stack([soft, lost.sum(dim=-1).to(soft.dtype)], dim=2)
+
+
+def steps_that_count(
+    steps: int, lengths: Lengths, strides: Int[Tensor, "B"]
+) -> Bool[Tensor, "B S"]:
+    """True for steps that count: of those that `every` has left, or in a graph of all of them."""
+    at = torch.arange(steps, device=lengths.device)
+    if is_traced():
+        return (at < lengths[:, None]) & (at % strides[:, None] == 0)
+    return at < steps_at(lengths, strides)[:, None]
+
+
+def responses_of(
+    weights: Float[Tensor, "G K 9"], rows: Float[Tensor, "B _ 9 S"]
+) -> Float[Tensor, "B G K S"]:
+    """Responses of the kernels of each group to its own rows, or of all to the one set of rows."""
+    if rows.shape[1] > 1:
+        return weights @ rows
+    responses = weights.flatten(0, 1) @ rows[:, 0]  # one large product
+    return responses.view(-1, *weights.shape[:2], rows.shape[3])

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder, check_channels, check_least
 from selftime.encoders.fixed import rocket_numba, rocket_torch
-from selftime.encoders.fixed.compiling_numba import parallel_over_series
+from selftime.encoders.fixed.compiling_numba import parallel_over_series, runs_compiled
 from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS, TAPS
 from selftime.encoders.fixed.rocket_torch import differences as differences_of
 from selftime.shapes import Lengths, Tokens, Values
@@ -40,7 +40,7 @@ class KernelBank(nn.Module):
         self, series: Values, lengths: Lengths, poolings: Sequence[str]
     ) -> Float[Tensor, "B P F"]:
         """Features of the series, by pooling, dilation, kernel and threshold."""
-        if series.device.type == "cpu":
+        if runs_compiled(series):
             return self._on_cpu(series, lengths, poolings)
         plan = (self.dilations, self.counts, self.subsets)
         return rocket_torch.minirocket_on_device(series, lengths, plan, self.biases, poolings)

@@ -5,13 +5,14 @@ exceed a bias. Shifts and sums instead of a convolution also keep reduced-precis
 (TF32) out of it. Batches are cut so that no intermediate has more than `CELLS` numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from selftime.data.graph import is_traced, is_whole, latest
 from selftime.encoders.fixed.rocket_numba import ROCKET_POOLINGS, TAPS
 from selftime.shapes import Lengths, Values
 
@@ -23,10 +24,13 @@ CELLS = 2**25
 
 def differences(series: Values, lengths: Lengths) -> tuple[Float[Tensor, "B C S"], Lengths]:
     """First differences and how many there are; a single step has one, 0."""
-    steps = (lengths - 1).clamp(min=1)
-    if series.shape[2] == 1:
+    steps, T = (lengths - 1).clamp(min=1), series.shape[2]
+    if is_traced():  # a step more, that is none, as there may be a single one
+        beyond = torch.arange(1, T + 1, device=series.device) >= lengths[:, None]
+        return F.pad(series.diff(dim=2), (0, 1)).masked_fill(beyond[:, None], 0.0), steps
+    if T == 1:
         return torch.zeros_like(series), steps
-    beyond = torch.arange(1, series.shape[2], device=series.device) >= lengths[:, None]
+    beyond = torch.arange(1, T, device=series.device) >= lengths[:, None]
     return series.diff(dim=2).masked_fill(beyond[:, None], 0.0), steps
 
 
@@ -62,7 +66,7 @@ def every(
     rows: Float[Tensor, "B *K T"], strides: Int[Tensor, "B"], T: int
 ) -> Float[Tensor, "B *K S"]:
     """Steps 0, stride, 2·stride, … of rows of T steps or fewer, 0 beyond them."""
-    if bool((strides == 1).all()):
+    if is_traced() or is_whole(strides == 1):
         return rows
     steps = torch.arange(int(steps_at(torch.full_like(strides, T), strides).max()))
     at = steps.to(rows.device) * strides.view(-1, *[1] * (rows.ndim - 1))  # (B,…,S)
@@ -102,9 +106,24 @@ def minirocket_on_device(
     poolings: Sequence[str],
 ) -> Float[Tensor, "B P F"]:
     """Features of all series by a plan: dilations, biases of each kernel at each, channels."""
-    chunk = max(1, CELLS // (84 * max(9, *plan[1]) * series.shape[2]))
-    parts = zip(torch.split(series, chunk), torch.split(lengths, chunk), strict=True)
-    return torch.cat([_chunk(x, n, plan, biases, poolings) for x, n in parts])
+
+    def whole(x: Values, n: Lengths) -> Float[Tensor, "B P F"]:
+        return _chunk(x, n, plan, biases, poolings)
+
+    return in_chunks(whole, 84 * max(9, *plan[1]) * series.shape[2], series, lengths)
+
+
+def in_chunks(
+    function: Callable[..., Float[Tensor, "B *F"]], cells: int, *parts: Tensor
+) -> Float[Tensor, "B *F"]:
+    """Apply a function to so many series at a time that it makes no more than `CELLS` numbers.
+
+    It makes ``cells`` for each. A graph has any number of series and takes all at once.
+    """
+    if is_traced():
+        return function(*parts)
+    cut = (torch.split(part, max(1, CELLS // cells)) for part in parts)
+    return torch.cat([function(*some) for some in zip(*cut, strict=True)])
 
 
 def _chunk(
@@ -165,9 +184,8 @@ def _mipv(response: Tensor, biases: Tensor, above: _Above, lo: _Start, share: _S
 
 
 def _lspv(response: Tensor, biases: Tensor, above: _Above, lo: _Start, share: _Share) -> _Pooled:
-    steps = torch.arange(above.shape[-1], device=above.device).expand_as(above)
-    last_below = steps.masked_fill(above, -1).cummax(dim=-1).values
-    return (steps - last_below).amax(dim=-1) * share
+    steps = torch.arange(above.shape[-1], device=above.device)
+    return (steps - latest(~above)).amax(dim=-1) * share
 
 
 _POOLS = dict(zip(ROCKET_POOLINGS, (_ppv, _mpv, _mipv, _lspv), strict=True))

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_traced, is_whole
 from selftime.encoders.base import last_of, masked_mean, token_mask
 from selftime.encoders.networks.dilated import uniform_init
 from selftime.shapes import Embedding, Tokens
@@ -42,7 +43,7 @@ def step_masks(x: Batch) -> StepMasks:
     """Masks of the steps of a batch."""
     T, lengths = x.values.shape[2], x.lengths
     seen = x.observed.any(dim=1, keepdim=True)  # (B,1,T)
-    if bool((lengths == T).all()):
+    if is_whole(lengths == T):
         return StepMasks(seen, None)
     within = torch.arange(T, device=lengths.device) < lengths[:, None]  # (B,T)
     return StepMasks(seen, within[:, None])
@@ -50,7 +51,15 @@ def step_masks(x: Batch) -> StepMasks:
 
 def max_pool_pairs(h: Features) -> Float[Tensor, "B D _"]:
     """The maximum of steps 2n and 2n + 1, (B,D,⌈T/2⌉); the last step stands alone if T is odd."""
-    return F.max_pool1d(h, 2, ceil_mode=True)
+    return highest_of(h, 2, stride=2)
+
+
+def highest_of(h: Features, width: int, *, stride: int, beside: int = 0) -> Float[Tensor, "B D _"]:
+    """The maximum of ``width`` steps, every so many, from so many before the first one on."""
+    if is_traced():  # the same, and slower, but for any number of steps
+        room = (1, width), (1, stride), (0, beside)
+        return F.max_pool2d(h[:, :, None], *room, ceil_mode=True)[:, :, 0]
+    return F.max_pool1d(h, width, stride, beside, ceil_mode=True)
 
 
 class NormedNetwork(nn.Module):
@@ -154,11 +163,12 @@ def convolve_same(
 ) -> Float[Tensor, "B O T"]:
     """Convolution over time that gives as many steps as it takes, with zeros around the series."""
     taps = weight.shape[2]
-    if 2 * h.shape[2] <= taps:
+    if not is_traced() and 2 * h.shape[2] <= taps:
         return convolve_short(h, weight, bias)
     if taps % 2 == 0:
         h = F.pad(h, (0, 1))
-    if taps == FRAGILE and h.shape[1] < ENOUGH and h.device.type == "cpu":
+    is_fragile = taps == FRAGILE and h.shape[1] < ENOUGH and h.device.type == "cpu"
+    if is_fragile and not is_traced():
         with torch.autocast("cpu", enabled=False):
             return F.conv1d(h.to(weight.dtype), weight, bias, padding=(taps - 1) // 2)
     return F.conv1d(h, weight, bias, padding=(taps - 1) // 2)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
+from selftime.data.graph import is_whole
 from selftime.shapes import Lengths, Tokens
 
 
@@ -76,7 +77,7 @@ def attention_mask(
 ) -> Bool[Tensor, "B N N"] | None:
     """Mask of the tokens that each token attends to: valid ones, none after it if ``causal``."""
     # A token that would attend to none attends to itself. None where nothing is masked.
-    if not causal and bool(valid.all()):
+    if not causal and is_whole(valid):
         return None
     N = valid.shape[1]
     seen = valid[:, None, :].expand(-1, N, -1)  # (B,N,N)

@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from selftime.data.batch import Batch
+from selftime.data.graph import is_traced, is_whole
 from selftime.encoders.base import Encoder, LayerShape, network_input
 from selftime.shapes import Embedding, Lengths, Tokens
 
@@ -32,7 +33,24 @@ def taps(
     matrices. Taps that reach beyond all rows cost nothing; an ordinary convolution multiplies
     their zeros, which at dilations beyond the length of the series is two thirds of its work.
     """
+    if is_traced():
+        return shifted_products(x, weight, start, shifts, bias)
     y: Tensor = Taps.apply(x, weight, start, tuple(shifts), bias)  # type: ignore[no-untyped-call]
+    return y
+
+
+def shifted_products(
+    x: Rows,
+    weight: Float[Tensor, "K O I"],
+    start: Tensor,
+    shifts: Sequence[int],
+    bias: Float[Tensor, " O"] | None,
+) -> Float[Tensor, "R O"]:
+    """:func:`taps` for a graph, in which nothing is written in place and sizes are open."""
+    y = start if bias is None else start + bias
+    for matrix, shift in zip(weight, shifts, strict=True):
+        there = F.pad(x, (0, 0, max(-shift, 0), max(shift, 0)))
+        y = y + there[max(shift, 0) : max(shift, 0) + x.shape[0]] @ matrix.T
     return y
 
 
@@ -127,7 +145,7 @@ class Dilated(Encoder):
     def span(self, x: Batch, start: int, stop: int) -> Tokens:
         """Tokens ``start`` to ``stop``; steps that no block needs any more are left out early."""
         rows = deque(self.run_blocks(x, start, stop), maxlen=1).pop()
-        return series_first(rows, len(x.values), stop - start)
+        return series_first(rows, x.values.shape[0], stop - start)
 
     def stages(self, x: Batch) -> Iterator[Tokens]:
         """Yield one token a step: its linear map, then after each block."""
@@ -138,10 +156,10 @@ class Dilated(Encoder):
         """Yield rows after each block; of ``start`` to ``stop`` alone once no other counts."""
         B, _, T = x.values.shape
         h, within = self.entry_rows(x), within_rows(x)
-        sliced = False
+        sliced = start == 0 and stop == T  # all steps are wanted
         for k, block in enumerate(self.stack):
             yield h
-            if 2**k >= T and not sliced:  # from here on each step is seen by itself
+            if not sliced and 2**k >= T:  # from here on each step is seen by itself
                 h, sliced = h[start * B : stop * B], True
                 within = None if within is None else within[start * B : stop * B]
             h = block(h, self.shifts(k, B), within)
@@ -172,7 +190,7 @@ class Dilated(Encoder):
         """One vector a series (B,D)."""
         # Without gradients some series at a time: features between layers then stay in the cache.
         B, _, T = x.values.shape
-        if torch.is_grad_enabled() or B * T <= _MAX_ROWS or x.values.is_cuda:
+        if torch.is_grad_enabled() or is_traced() or B * T <= _MAX_ROWS or x.values.is_cuda:
             return super().embed(x)
         size = max(_MAX_ROWS // T, 1)
         parts = zip(x.values.split(size), x.observed.split(size), strict=True)  # type: ignore
@@ -191,7 +209,7 @@ def series_first(rows: Rows, series: int, steps: int) -> Float[Tensor, "B T D"]:
 def max_over_time(tokens: Tokens, lengths: Lengths) -> Embedding:
     """The maximum over the first tokens of each series (B,D), as many as it has steps, or one."""
     N, lengths = tokens.shape[1], lengths.clamp(min=1)  # nothing observed: a vector all the same
-    if bool((lengths >= N).all()):
+    if is_whole(lengths >= N):
         return tokens.amax(dim=1)
     beyond = torch.arange(N, device=tokens.device) >= lengths[:, None]  # (B,N)
     return tokens.masked_fill(beyond[:, :, None], -torch.inf).amax(dim=1)
@@ -200,7 +218,7 @@ def max_over_time(tokens: Tokens, lengths: Lengths) -> Embedding:
 def within_rows(x: Batch) -> Bool[Tensor, "R 1"] | None:
     """True for rows within their series, time first; None where all are."""
     T, lengths = x.values.shape[2], x.lengths
-    if bool((lengths == T).all()):
+    if is_whole(lengths == T):
         return None
     return (torch.arange(T, device=lengths.device)[:, None] < lengths).reshape(-1, 1)
 

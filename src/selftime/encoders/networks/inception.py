@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
@@ -17,6 +16,7 @@ from selftime.encoders.networks.actnorm import (
     check_depth,
     convolve_same,
     he_uniform,
+    highest_of,
     step_masks,
 )
 from selftime.shapes import Tokens
@@ -106,5 +106,5 @@ class InceptionModule(nn.Module):
 def highest_nearby(x: Features, steps: StepMasks) -> Features:
     """The maximum of each step and the ones before and after it, within the series alone."""
     apart = steps.clear(x, -torch.inf)
-    highest = F.max_pool1d(apart, 3, stride=1, padding=1)
+    highest = highest_of(apart, 3, stride=1, beside=1)
     return highest if steps.within is None else highest.masked_fill(~steps.within, 0.0)

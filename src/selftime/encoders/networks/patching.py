@@ -139,13 +139,18 @@ def steps_at_places(
 def all_places(x: Batch, stride: int) -> Int[Tensor, "B N"]:
     """The place of every token of a series."""
     B, _, T = x.values.shape
-    return torch.arange(-(-T // stride), device=x.values.device).expand(B, -1)
+    return torch.arange(tokens_for(T, stride), device=x.values.device).expand(B, -1)
+
+
+def tokens_for(steps: int, stride: int) -> int:
+    """Tokens of so many steps, ceil(steps / stride); other programs round quotients below 0 up."""
+    return (steps + stride - 1) // stride
 
 
 def extract_patches(x: Batch, patch: int, stride: int) -> Float[Tensor, "B N E"]:
     """Patches (B,N,C·patch), N = ceil(T / stride), channel after channel within each."""
     T = x.values.shape[2]
-    lacking = (-(-T // stride) - 1) * stride + patch - T
+    lacking = (tokens_for(T, stride) - 1) * stride + patch - T
     steps = torch.arange(T + lacking, device=x.values.device)
     last = x.lengths.clamp(min=1)[:, None, None] - 1  # (B,1,1)
     values = network_input(x)

@@ -178,7 +178,7 @@ class ClassToken(Wrapper, Encoder):
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """The class token (B,D) after it attended to the tokens with observed values."""
         valid = observed_tokens(x, self.stride or x.values.shape[2])  # (B,N)
-        own = self.token.expand(len(tokens), 1, -1)
+        own = self.token.expand(tokens.shape[0], 1, -1)
         seen = attention_mask(torch.cat([torch.ones_like(valid[:, :1]), valid], dim=1))
         vectors: Tensor = self.norm(self.layer(torch.cat([own, tokens], dim=1), seen)[:, 0])
         return vectors

@@ -65,7 +65,7 @@ class Embedded(Wrapper, Encoder):
     def pool(self, tokens: Tokens, x: Batch) -> Embedding:
         """One vector a series (B,D), as the encoder makes it; it reads which tokens there are."""
         within = self.within(x)[:, None]
-        nothing = tokens.new_zeros(()).expand(len(within), self.embedder.dim, within.shape[2])
+        nothing = tokens.new_zeros(()).expand(within.shape[0], self.embedder.dim, within.shape[2])
         return self.encoder.pool(tokens, Batch(nothing, within.expand(nothing.shape)))
 
     def embed(self, x: Batch) -> Embedding:

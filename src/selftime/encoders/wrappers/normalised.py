@@ -109,7 +109,7 @@ class ByChannel(Wrapper, Encoder):
 
     def embed(self, x: Batch) -> Embedding:
         """The vectors of the channels side by side (B,D)."""
-        return self.encoder.embed(split_channels(x)).view(len(x.values), -1)
+        return self.encoder.embed(split_channels(x)).view(x.values.shape[0], -1)
 
 
 def split_channels(x: Batch) -> Batch:

@@ -10,12 +10,14 @@ from torch import Generator, Tensor, nn
 from selftime.data.batch import Batch
 from selftime.encoders.base import Encoder
 from selftime.encoders.quantisation import quantise
-from selftime.shapes import Tokens
+from selftime.shapes import Embedding, Tokens
 
 _LARGE = 2**16
 """Weights of a map from which 8 bits each are worth it, and rounding errors average out."""
 
 
+_VALUES = 2**19
+"""Values of series that are encoded at a time: networks make hundreds of numbers of each."""
 _STILL = 1e-30
 """Standard deviations up to this count as 0: their inverse would leave 32 bits."""
 
@@ -69,7 +71,14 @@ class Standardised(VectorMap, Encoder):
     def prepare(self, x: Batch, rng: Generator) -> None:
         """Prepare the encoder and measure its features on the sample."""
         self.encoder.prepare(x, rng)
-        self.mean, self.scale = standardisation(self.encoder.embed(x))
+        self.mean, self.scale = standardisation(embed_in_parts(self.encoder, x))
+
+
+def embed_in_parts(encoder: Encoder, x: Batch) -> Embedding:
+    """Return the vectors (B,D) of many series, in parts whose features fit in memory."""
+    size = max(_VALUES // x.values[0].numel(), 1)
+    parts = zip(torch.split(x.values, size), torch.split(x.observed, size), strict=True)
+    return torch.cat([encoder.embed(Batch(*part)) for part in parts])
 
 
 def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:

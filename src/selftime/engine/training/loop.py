@@ -115,9 +115,12 @@ def opening_record(training: Trainer) -> StepRecord:
 
 def read_monitor(training: Trainer, monitor: CollapseMonitor | None) -> StepRecord:
     """Return readings and warnings of this step, where they are due."""
-    if monitor is None or not is_reading_due(training) or not training.is_main_process:
+    if monitor is None or not is_reading_due(training):
         return {}
-    readings = monitor.read(training.objective.encoder, training.step)
+    with training.as_whole() as objective:
+        if not training.is_main_process:
+            return {}
+        readings = monitor.read(objective.encoder, training.step)
     warnings = [warning._asdict() for warning in readings.warnings]
     return {"monitors": readings.monitors} | ({"warnings": warnings} if warnings else {})
 
@@ -188,14 +191,18 @@ class Saver:
 
     def save_if_due(self) -> None:
         """Save if the last save is long enough ago for what it cost."""
-        if time.perf_counter() - self.last >= self.cost / SAVING_SHARE:
+        due = time.perf_counter() - self.last >= self.cost / SAVING_SHARE
+        if self.training.agreed(due) if self.training.is_sharded else due:
             self.save()
 
     def save(self) -> None:
         """Save to the folder, if there is one; in a run of several processes the first does."""
-        if self.folder is None or not self.training.is_main_process:
+        writes = self.training.is_main_process
+        if self.folder is None or not (writes or self.training.is_sharded):
             return
         start = time.perf_counter()
-        checkpoint.save_checkpoint(self.folder, self.training.state())
+        state = self.training.state()
+        if writes:
+            checkpoint.save_checkpoint(self.folder, state)
         self.last = time.perf_counter()
         self.cost = self.last - start

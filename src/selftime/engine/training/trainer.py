@@ -1,9 +1,9 @@
 """A gradient run between two of its steps: it can be advanced, saved and restored."""
 
 import math
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
 from jaxtyping import Int64
 from torch import Tensor
 
@@ -24,9 +22,19 @@ from selftime.engine.monitoring.monitors import evaluating
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.checkpoint import CheckpointError, State
 from selftime.engine.training.config import Budget, Choice, TrainingConfig
+from selftime.engine.training.layers import as_written, compile_layers, recompute_layers
 from selftime.engine.training.optim import Average, optimiser, rate_at
 from selftime.engine.training.precision import error_of_half, refusal
+from selftime.engine.training.processes import accelerator_for, agree, check_shares
+from selftime.engine.training.sharding import (
+    gather_into,
+    gather_whole,
+    is_sharding_asked_for,
+    part_like,
+    sharded,
+)
 from selftime.objectives.base import Objective
+from selftime.objectives.distributed import alone
 from selftime.objectives.supervised.network import Supervised
 
 StepRecord = dict[str, Any]
@@ -109,21 +117,38 @@ class Trainer:
         self.sampler = Sampler(count=len(series), batch_size=self.recipe.batch_size, seed=seed)
         self.steps_an_epoch = max(self.sampler.batches_a_pass // config.accumulate, 1)
         self.accelerator = accelerator_for(config)
+        self.is_sharded = is_sharding_asked_for()
         with torch.no_grad():
             sample = batch_of(series, sample_of(len(series), seed, PREPARED))
             objective.prepare(scaling.apply(sample), generator(seed, 0))
         self._refuse_wrong_halves()
-        self.weights = [w for w in objective.parameters() if w.requires_grad]
-        rates = objective.rates if isinstance(objective, Supervised) else None
-        self.module, self.optimiser = self.accelerator.prepare(
-            objective, optimiser(objective, self.recipe, rates)
-        )
+        count = min(self.sampler.batch_size, len(series))
+        check_shares(config, count, self.accelerator.num_processes)
+        self.trained, self.module, self.optimiser = self._prepare()
+        self.weights = [w for w in self.trained.parameters() if w.requires_grad]
         self.average = Average(self.weights, self.recipe.averaging)
         self.step, self.seconds = 0, 0.0
         self.recent_losses: list[float] = []
         self.latest, self.lowest, self.best_step = math.inf, math.inf, 0
         self.best = dict[str, Any]()
         self._keep_best()
+
+    def _prepare(self) -> tuple[Any, Any, Any]:
+        """Return the module of the weights that are trained, the same to be called, the optimiser.
+
+        The module is the objective itself, or its copy of which each process has a part.
+        """
+        objective, device = self.objective, self.accelerator.device
+        trained = sharded(objective, device) if self.is_sharded else objective
+        if self.config.gradient_checkpointing:
+            recompute_layers(trained)
+        if self.config.compile:
+            compile_layers(trained, device)
+        rates = objective.rates if isinstance(objective, Supervised) else None
+        steps = optimiser(trained, self.recipe, rates)
+        if self.is_sharded:
+            return trained, trained, self.accelerator.prepare_optimizer(steps)
+        return trained, *self.accelerator.prepare(trained, steps)
 
     @property
     def is_main_process(self) -> bool:
@@ -175,9 +200,9 @@ class Trainer:
         self.optimiser.zero_grad()
         self.average.add(self.weights)
         self.step += 1
-        self.seconds += time.perf_counter() - start
-        self.objective.after_step(min(self.progress, 1.0))
-        loss = sum(float(loss) for loss, _ in made) / len(made)
+        self._count_seconds(start)
+        self.trained.after_step(min(self.progress, 1.0))
+        loss = self._mean([loss for loss, _ in made])
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} at step {self.step}: lower the rate ({rate:g})")
         self.recent_losses = [*self.recent_losses, loss][-RECENT:]
@@ -203,11 +228,37 @@ class Trainer:
         """Add the gradients of one batch, and return its loss and the parts of it."""
         number = self.step * self.config.accumulate + part
         rows, device = self.sampler.batch(number), self.accelerator.device
+        draws = number + 1
+        divided: AbstractContextManager[None] = nullcontext()
+        if self.is_loss_own:
+            rank, world = self.accelerator.process_index, self.accelerator.num_processes
+            rows, draws, divided = np.array_split(rows, world)[rank], draws * world + rank, alone()
         given = () if self.targets is None else (self.targets[torch.from_numpy(rows)].to(device),)
-        with self.accelerator.accumulate(self.module), self.accelerator.autocast():
-            made = self.module(self._batch(rows), generator(self.seed, number + 1), *given)
+        with divided, self.accelerator.accumulate(self.module), self.accelerator.autocast():
+            made = self.module(self._batch(rows), generator(self.seed, draws), *given)
             self.accelerator.backward(made.loss)
         return made.loss.detach(), made.parts
+
+    @property
+    def is_loss_own(self) -> bool:
+        """True where each of several processes has the loss of its own share of a batch."""
+        return self.config.negatives == "own" and self.accelerator.num_processes > 1
+
+    def _mean(self, losses: list[Tensor]) -> float:
+        """Return the mean loss of a step; over all processes where each has its own."""
+        if self.is_loss_own:
+            losses = [self.accelerator.reduce(loss, "mean") for loss in losses]
+        return sum(float(loss) for loss in losses) / len(losses)
+
+    def _count_seconds(self, start: float) -> None:
+        """Add the time since; that of the first process where the clock ends a run of several."""
+        self.seconds += time.perf_counter() - start
+        if self.steps is None:
+            self.seconds = self.agreed(self.seconds)
+
+    def agreed(self, value: float) -> float:
+        """Return what the first process has; every process must ask."""
+        return agree(self.accelerator, value)
 
     def _batch(self, rows: Int64[np.ndarray, " B"]) -> Batch:
         """Return some of the series, scaled, on the device."""
@@ -215,19 +266,25 @@ class Trainer:
 
     def _clip(self) -> Tensor:
         """Return the length of the gradient, and clip it afterwards if the config says so."""
-        if self.config.clip is not None:
-            norm: Tensor = self.accelerator.clip_grad_norm_(self.weights, self.config.clip)
-            return norm
         self.accelerator.unscale_gradients()
-        return torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
+        gradients = [w.grad for w in self.weights if w.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if self.config.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.weights, self.config.clip, norm)
+        return gather_whole(norm)
 
     def state(self) -> State:
-        """Return weights, averages and moments; step and seconds."""
-        tensors = {f"objective.{k}": t for k, t in self.objective.state_dict().items()}
+        """Return weights, averages and moments; step and seconds.
+
+        Where weights are shared out, every process must ask.
+        """
+        tensors = {f"objective.{k}": t for k, t in self.trained.state_dict().items()}
         tensors |= {f"average.{i}": t for i, t in enumerate(self.average.weights)}
         for i, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{name}": slot for name, slot in slots.items()}
-        copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        copies = {
+            name: gather_whole(t).detach().to("cpu", copy=True) for name, t in tensors.items()
+        }
         facts = {"step": self.step, "seconds": self.seconds, "averaged": self.average.steps}
         if self.best:
             copies |= {f"best.{k}": tensor.to("cpu", copy=True) for k, tensor in self.best.items()}
@@ -241,15 +298,20 @@ class Trainer:
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
         try:
-            self.objective.load_state_dict(parts["objective"])
+            now = self.trained.state_dict()
+            self.trained.load_state_dict(
+                {k: part_like(t, now[k]) for k, t in parts["objective"].items()}
+            )
             for i, weight in enumerate(self.average.weights):
-                weight.copy_(parts["average"][str(i)])
+                weight.copy_(part_like(parts["average"][str(i)], weight))
         except (KeyError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is of another objective ({error})") from None
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         slots: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimiser"].items():
-            number, _, slot = name.partition(".")
-            slots.setdefault(int(number), {})[slot] = tensor.clone()  # the optimiser keeps it
+            number, slot = int(name.partition(".")[0]), name.partition(".")[2]
+            own = part_like(tensor.clone(), weights[number])  # the optimiser keeps it
+            slots.setdefault(number, {})[slot] = own
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.step, self.seconds = state.facts["step"], state.facts["seconds"]
@@ -265,18 +327,33 @@ class Trainer:
         if self.held_out_loss is None:
             return
         start = time.perf_counter()
-        with evaluating(self.objective):
+        with self.as_whole() as objective, evaluating(objective):
             self.latest = self.held_out_loss()
-        if not self.best or self.latest < self.lowest:
-            self.lowest, self.best_step = self.latest, self.step
-            self.best = deepcopy(self.objective.state_dict())
-        self.seconds += time.perf_counter() - start
+            if not self.best or self.latest < self.lowest:
+                self.lowest, self.best_step = self.latest, self.step
+                self.best = deepcopy(objective.state_dict())
+        self._count_seconds(start)
+
+    @contextmanager
+    def as_whole(self) -> Iterator[Objective | Supervised]:
+        """The objective with all weights, for a while; where they are shared out, all must ask."""
+        if self.is_sharded:
+            gather_into(self.objective, self.trained)
+            self.objective.to(self.accelerator.device)
+        try:
+            yield self.objective
+        finally:
+            if self.is_sharded:
+                self.objective.to("cpu")
 
     @torch.no_grad()
     def finish(self) -> None:
         """Give the objective its final weights: the averages, or the best on what is held out."""
         for weight, mean in zip(self.weights, self.average.weights, strict=True):
             weight.copy_(mean)
+        if self.is_sharded:
+            gather_into(self.objective, self.trained)
+        as_written(self.objective)
         if self.best:
             self.objective.load_state_dict(self.best)
         if self.accelerator.device.type != "cpu":  # there it looks through all objects for nothing
@@ -304,21 +381,3 @@ def loss_on(objective: Objective, series: SeriesSet, scaling: Scaling, seed: int
             losses.append(float(made.loss))
             counts.append(len(batch.values))
     return float(np.average(losses, weights=counts))
-
-
-def accelerator_for(config: TrainingConfig) -> Accelerator:
-    """Return devices, processes and precision as accelerate sees them."""
-    on_cpu = PartialState().device.type == "cpu"
-    # An earlier run in this process may have had another precision. Without a GPU accelerate has
-    # to be told ``cpu``, else it takes each of several processes for the only one.
-    AcceleratorState._reset_state(reset_partial_state=on_cpu)
-    return Accelerator(
-        cpu=on_cpu,
-        mixed_precision=config.precision,
-        gradient_accumulation_steps=config.accumulate,
-    )
-
-
-def is_first_process() -> bool:
-    """Return whether this process is the one that writes."""
-    return int(os.environ.get("RANK", "0")) == 0

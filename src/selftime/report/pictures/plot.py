@@ -11,18 +11,25 @@ from selftime.engine.embeddings import Embeddings
 from selftime.engine.guesses import Guesses
 from selftime.engine.model import Model
 from selftime.report.pictures.anomalies import anomaly_picture
+from selftime.report.pictures.clusters import clusters_picture, states_picture
 from selftime.report.pictures.curves import label_efficiency
 from selftime.report.pictures.forecasts import coverage_picture, forecast_picture
 from selftime.report.pictures.guesses import guess_picture
+from selftime.report.pictures.hits import hits_picture
+from selftime.report.pictures.imputations import imputation_picture
 from selftime.report.pictures.maps import embedding_map, overview, principal_plane
 from selftime.report.pictures.palette import SOFT, STRONG, canvas, headline
 from selftime.report.pictures.predictions import prediction_picture
 from selftime.tasks.anomaly.detection import Detection, DetectionList
+from selftime.tasks.clusters.cluster import Clusters
+from selftime.tasks.clusters.states import StateSpans
 from selftime.tasks.comparison.compare import Comparison
 from selftime.tasks.evaluation.evaluation import Evaluation
 from selftime.tasks.evaluation.predictions import Predictions
 from selftime.tasks.forecasting.backtest import Backtest
 from selftime.tasks.forecasting.forecasts import Forecasts
+from selftime.tasks.imputation.imputations import Imputation
+from selftime.tasks.search.hits import SearchHits
 from selftime.texts import visible
 
 _MOST_NUMBERED = 20
@@ -113,6 +120,11 @@ def _(result: Forecasts) -> Figure:
 
 
 @plot.register
+def _(result: Imputation) -> Figure:
+    return imputation_picture(result, title="Missing values filled in")
+
+
+@plot.register
 def _(result: Backtest) -> Figure:
     return coverage_picture(result.calibrations, title="Coverage of the intervals")
 
@@ -121,3 +133,18 @@ def _(result: Backtest) -> Figure:
 @plot.register(DetectionList)
 def _(result: Detection | DetectionList) -> Figure:
     return anomaly_picture(result)
+
+
+@plot.register
+def _(result: SearchHits) -> Figure:
+    return hits_picture(result)
+
+
+@plot.register
+def _(result: Clusters) -> Figure:
+    return clusters_picture(result)
+
+
+@plot.register
+def _(result: StateSpans) -> Figure:
+    return states_picture(result)

@@ -26,7 +26,7 @@ from selftime.encoders.registry import build, recipe_of
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength
 from selftime.engine.model import Model
 from selftime.engine.pretrain import BANK_SIZE
-from selftime.engine.solve import generator, sample_of
+from selftime.engine.solve import generator, sample_for, sample_of
 from selftime.objectives.supervised.targets import OneClass
 from selftime.tasks.probing.probe import Probe
 from selftime.tasks.transfer.choose import fit_strategy
@@ -96,7 +96,7 @@ def minirocket_ridge(model: Model, train: SeriesSet, test: SeriesSet, *, seed: i
     length = int(np.median(train.lengths))
     body = Standardised(encoder=MiniRocket(channels=train.n_channels, length=length, seed=seed))
     scale = scaling.none() if train.origin is None else scaling.fit_channels(train)
-    few = scale.measure(train[sample_of(len(train), seed)])
+    few = scale.measure(train[sample_for(train, seed)])
     with torch.inference_mode():
         body.prepare(scale.apply(batch_of(few)), generator(seed, 0))
     model = Model(body, scale, train.channels, kind=train.kind)
@@ -156,7 +156,7 @@ def untrained_twin(model: Model, train: SeriesSet) -> Encoder:
     if not any(weight.requires_grad for weight in bare.parameters()):
         return bare
     fresh = build(recipe_of(bare)).eval()
-    sample = model.scaling.apply(batch_of(model.check(train), sample_of(len(train), 0)))
+    sample = model.scaling.apply(batch_of(model.check(train), sample_for(train, 0)))
     with torch.no_grad():
         fresh.prepare(sample, generator(0, 0))
     return fresh

@@ -83,7 +83,11 @@ HEAD_NAMES = ("probe", "knn", *SEMI)
 
 def inverse_distance(distances: Float[np.ndarray, "N k"]) -> Float[np.ndarray, "N k"]:
     """Return 1 / d; vectors nearer than 10⁻⁶, where float32 cosines are rounded, count the same."""
-    return np.asarray(1 / np.maximum(distances, 1e-6))
+    return np.asarray(1 / np.maximum(distances, NEAREST))
+
+
+NEAREST = 1e-6
+"""Distances below this count as it."""
 
 
 def make_head(

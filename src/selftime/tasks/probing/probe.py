@@ -140,7 +140,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         if self.reference_bank is None:
             return X
         bank = self.reference_bank.astype(np.float64)
-        return X + self.reach_ * neighbour_mean(X, bank, _NEIGHBOURS_AVERAGED)
+        return X + self.reach_ * neighbour_mean(X, bank, NEIGHBOURS_AVERAGED)
 
     def _normalisation(
         self, labels: np.ndarray, moved: np.ndarray
@@ -176,7 +176,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         return np.asarray(self._move_to_neighbours(X) @ self.coef_.T + own)
 
 
-_NEIGHBOURS_AVERAGED = 5
+NEIGHBOURS_AVERAGED = 5
 """Vectors of the reference bank that a vector is moved towards."""
 _SHIFT_SHARE = 0.5
 """Share of their mean that is added with one label per class."""

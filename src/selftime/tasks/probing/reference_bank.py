@@ -34,7 +34,7 @@ def neighbour_mean(X: _Vectors, reference_bank: Float[np.ndarray, "M D"], count:
             return mean
     wanted = max(min(count, len(reference_bank) // 2), 1)
     cosine = unit_vectors(X) @ unit_vectors(reference_bank).T  # (n,M)
-    cosine[cosine > _SAME_SERIES] = -np.inf
+    cosine[cosine > SAME_SERIES] = -np.inf
     nearest = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
     shares = np.zeros_like(cosine)
     np.put_along_axis(shares, nearest, 1 / wanted, axis=1)
@@ -75,6 +75,6 @@ def most_confident_share(
     return most_confident(scores, np.ceil(share * counts).astype(int))
 
 
-_SAME_SERIES = 1 - 1e-6
+SAME_SERIES = 1 - 1e-6
 """Cosine above which two vectors are those of one series, to the precision of float32."""
 MIN_NORM = 1e-12

@@ -182,10 +182,16 @@ def balanced_scores(
 
     At strength 1 each class has its own; at 0 means stay, and all classes share one deviation.
     """
+    shift, scale = balance_of(over, strength)
+    return np.asarray((scores - shift) / scale)
+
+
+def balance_of(over: Float[np.ndarray, "M K"], strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return shift and scale (K,) of :func:`balanced_scores`."""
     deviation = over.std(axis=0)
     common = max(float(np.sqrt((deviation**2).mean())), 1e-12)
     scale = np.where(deviation > 0, deviation, common) ** strength * common ** (1 - strength)
-    return np.asarray((scores - strength * over.mean(axis=0)) / scale)
+    return strength * over.mean(axis=0), scale
 
 
 def are_nearest(cosines: Float[np.ndarray, "n M"], k: int) -> Bool[np.ndarray, "n M"]:

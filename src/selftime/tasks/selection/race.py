@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selftime.data.blocks import portable
 from selftime.data.files import write_json
 from selftime.data.frames import Tabular
 from selftime.data.labels import labelled_part, share_in_words
@@ -17,7 +18,8 @@ from selftime.data.series import SeriesSet
 from selftime.data.signals import Signal
 from selftime.data.splits import folds_by_group
 from selftime.data.windows import batch_of
-from selftime.door import tell
+from selftime.door import Door, language, tell, through
+from selftime.engine.clusters import Engine, Ray, cluster_of
 from selftime.engine.defaults import USUAL
 from selftime.engine.model import Model, load
 from selftime.engine.monitoring.criteria import CRITERIA, embed_views
@@ -44,7 +46,7 @@ from selftime.engine.training.run_folder import (
 from selftime.engine.training.trainer import Diverged
 from selftime.objectives.formula import check_signal, takes_steps, terms_in
 from selftime.objectives.registry import OBJECTIVES
-from selftime.progress import Progress, open_progress
+from selftime.progress import Progress, open_progress, silent
 from selftime.tasks.probing.probe import Probe
 from selftime.views.registry import view_of
 
@@ -155,6 +157,7 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     run: Run | str | Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
+    engine: Engine = "local",
     progress: bool | Progress | None = None,
 ) -> Race:
     """Pretrain with several methods on the same series and keep the best model.
@@ -174,6 +177,8 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
         overwrite: replace a run that stands in the folder, which stays until the new one is whole;
             a :class:`selftime.Run` says that itself.
         seed: fixes everything random.
+        engine: "ray" lets contenders learn side by side on a cluster, whose workers read ``x`` and
+            write ``run``; :class:`selftime.Ray` says which one.
         progress: shows a bar where None and on a terminal, or is called with each step.
 
     Raises:
@@ -195,14 +200,15 @@ def race(  # noqa: PLR0913 - a front door: each is one thing that people decide
     kept = Run(folder=Path(run), overwrite=overwrite) if isinstance(run, str | Path) else run
     setup = {"minutes": minutes, "objectives": list(objectives), "encoder": encoder}
     with only_run(kept.folder, ROOM * len(objectives)) if kept else nullcontext():
-        return _race(series, setup, kept, seed, progress)
+        return _race(series, setup, kept, seed, cluster_of(engine), progress)
 
 
-def _race(
+def _race(  # noqa: PLR0913 - as the front door
     series: SeriesSet,
     setup: dict[str, Any],
     kept: Run | None,
     seed: int,
+    cluster: Ray | None,
     progress: bool | Progress | None,
 ) -> Race:
     """Let the contenders learn while nobody else writes the folder of the race."""
@@ -210,16 +216,18 @@ def _race(
     stepwise = [name for name in setup["objectives"] if takes_steps(name)]
     start = time.perf_counter()
     folder = begin_race(kept, series, {"race": setup, "seed": seed}) if kept else None
-    minutes = LEARNING * setup["minutes"] / max(len(stepwise), 1)
-    each = Budget(amount=minutes, unit="minutes")
-    contenders = [
-        Contender(
-            name, setup["encoder"], each, folder / contender_folder(name) if folder else None, seed
-        )
-        for name in setup["objectives"]
-    ]
-    with open_progress(progress) as show:
-        found = [contender.finish(series, show) for contender in contenders]
+    with open_progress(progress) as show, cluster.join() if cluster else nullcontext():
+        rounds = -(-len(stepwise) // (cluster.count() if cluster else 1))  # one after another
+        minutes = LEARNING * setup["minutes"] / max(rounds, 1)
+        each = Budget(amount=minutes, unit="minutes")
+        contenders = [
+            Contender(name, setup["encoder"], each, home_of(folder, name), seed)
+            for name in setup["objectives"]
+        ]
+        if cluster:
+            found = side_by_side(cluster, contenders, series, show)
+        else:
+            found = [contender.finish(series, show) for contender in contenders]
     ranked = sorted(found, key=lambda pair: pair[0].score, reverse=True)
     model, finishes = ranked[0][1], tuple(finish for finish, _ in ranked)
     if model is None:
@@ -293,6 +301,39 @@ class Contender(NamedTuple):
             seed=self.seed,
             progress=lambda what, done, of, detail="": progress(self.name, done, of, detail),
         )
+
+
+def side_by_side(
+    cluster: Ray, contenders: Sequence[Contender], series: SeriesSet, progress: Progress
+) -> list[tuple[Finish, Model | None]]:
+    """Run contenders on a cluster; return what each of them makes, in their order."""
+    found: dict[int, tuple[Finish, Model | None]] = {}
+
+    def take(number: int, made: tuple[Finish, Model | None]) -> None:
+        found[number] = made
+        progress("contenders", len(found), len(contenders), made[0].name)
+
+    progress("contenders", 0, len(contenders))
+    cluster.each(Course(portable(series), language()), contenders, take)
+    return [found[number] for number in range(len(contenders))]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Series that contenders learn from, wherever they do, and the door for their errors."""
+
+    series: Any
+    language: Door
+
+    def __call__(self, contender: Contender) -> tuple[Finish, Model | None]:
+        """Run a contender."""
+        with through(self.language, lambda _: None):
+            return contender.finish(read(self.series), silent)
+
+
+def home_of(folder: Path | None, name: str) -> Path | None:
+    """Return the folder of a contender within that of all; None without one."""
+    return None if folder is None else folder.absolute() / contender_folder(name)
 
 
 def finished_model(folder: Path, series: SeriesSet) -> Model | None:

@@ -17,7 +17,7 @@ from selftime.data.windows import batch_of
 from selftime.door import option
 from selftime.encoders.registry import build
 from selftime.engine.model import Model
-from selftime.engine.solve import generator, sample_of
+from selftime.engine.solve import generator, sample_for
 from selftime.engine.training.config import Budget, TrainingConfig, check_config, parse_budget
 from selftime.objectives.supervised.heads import NETWORK_HEADS
 from selftime.objectives.supervised.targets import (
@@ -234,7 +234,7 @@ def from_first_weights(model: Model, series: SeriesSet) -> Model:
     scale = scaling.fit(series)
     length = int(np.median(series.lengths))
     encoder = build(network_like(model.encoder, series.n_channels, length, series.kind))
-    few = scale.measure(series[sample_of(len(series), 0)])
+    few = scale.measure(series[sample_for(series, 0)])
     with torch.no_grad():
         encoder.prepare(scale.apply(batch_of(few)), generator(0, 0))
     return Model(encoder, scale, series.channels, kind=series.kind)

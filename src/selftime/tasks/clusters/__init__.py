@@ -1,0 +1,1 @@
+"""Clusters of series by their vectors, and states of recordings."""

@@ -1,0 +1,1 @@
+"""Values for gaps, expected from all that was observed around them."""

@@ -1,0 +1,1 @@
+"""Search among series by their vectors."""
