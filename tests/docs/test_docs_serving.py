@@ -97,3 +97,28 @@ def test_routes_of_the_page_are_those_of_the_program(client):
     assert routes | {"/docs", "/openapi.json"} == set(
         re.findall(r"`(?:POST |GET )?(/[a-z.]+)`", TEXT)
     )
+
+
+def test_figures_of_the_page_are_those_that_were_measured():
+    found = json.loads((ROOT / "benchmarks" / "results" / "serving.json").read_text("utf8"))
+    fifths, memory = found["load_by_fifths"], found["memory_mb_before_and_after_each_fifth"]
+    rates = [fifth["per_second"] for fifth in fifths]
+    middle = [
+        sorted(fifth[name] for fifth in fifths)[2]
+        for name in ("p50_ms", "p99_ms", "server_cpu_ms_a_request")
+    ]
+    rows = [[f"{min(rates):.0f} to {max(rates):.0f}", *(f"{value:g}" for value in middle)]]
+    for name in ("one_at_a_time", "lengths_that_differ", "streams"):
+        own = found[name]
+        cpu = own.get("server_cpu_ms_a_request", own.get("server_cpu_ms_an_update"))
+        rows.append([f"{v:g}" for v in (own["per_second"], own["p50_ms"], own["p99_ms"], cpu)])
+    for row in rows:
+        assert f"| {' | '.join(row)} |" in TEXT
+    assert f"{memory[0]:g} MB before" in TEXT and f"{memory[-1]:g} after all" in TEXT
+    assert max(memory) < 1.01 * memory[0]
+    differences = [own["largest_difference"] for own in found["beside_python"].values()]
+    assert f"at most {differences[0]:.0e}, vectors by {differences[1]:.0e}" in TEXT
+    assert found["streams"]["largest_difference"] == 0 and found["streams"]["streams"] == 1_000
+    bad = found["bad_bodies"]
+    assert bad["bodies"] == bad["refused_4xx"] == bad["say_why"] >= 200
+    assert f"All {bad['bodies']} bad\nbodies" in TEXT

@@ -171,7 +171,6 @@ def test_nan_is_null_and_notes_are_there(client):
     assert found["columns"]["score"][30:35] == [None] * 5 and found["notes"] == []
 
 
-@pytest.mark.skipif(not hasattr(st, "SeriesIndex"), reason="indexes are not there yet")
 def test_an_index_is_searched(folders, tmp_path):
     kept = waves(0)
     st.SeriesIndex(st.load(folders["model"])).add(kept).save(tmp_path / "index")
