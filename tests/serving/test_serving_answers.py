@@ -24,6 +24,7 @@ ASKED = {
     "regress": ("wear",),
     "forecast": ("sales",),
     "detect": ("pumps",),
+    "impute": ("filled",),
 }
 PAIRS = [(task, name) for task, names in ASKED.items() for name in names]
 
@@ -42,6 +43,8 @@ def columns_in_python(task: str, found, series: st.SeriesSet) -> dict:
         return st.embed(found if isinstance(found, st.Model) else found._used, series).to_columns()
     if task == "forecast":
         return found.forecasts(series).to_columns()
+    if task == "impute":
+        return found.imputation(series).to_columns()
     table = found.detection(series) if task == "detect" else found.predictions(series)
     return table.to_columns()
 

@@ -213,6 +213,7 @@ def test_examples_of_the_page_run(client, folders):
         "/forecast",
         "/detect",
         "/search",
+        "/impute",
         "/streams",
         "/streams/{stream}",
         "/health",

@@ -26,6 +26,7 @@ def save_folders(folder: Path) -> dict[str, str]:
         "vectors": st.SelfSupervised(encoder="quantiles").fit(x),
         "sales": st.Forecaster(horizon=3).fit(long),
         "sales-with-heat": st.Forecaster(horizon=3).fit(long, covariates=["heat"]),
+        "filled": st.Imputer().fit(long),
         "pumps": st.AnomalyDetector().fit(long),
     }
     return {name: str(one.save(folder / name)) for name, one in made.items()}

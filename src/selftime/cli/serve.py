@@ -34,9 +34,10 @@ def serve(  # noqa: PLR0913 - the signature is the command line
 ) -> None:
     """Serve models, classifiers, forecasters and detectors over HTTP, JSON or arrow in and out.
 
-    Routes: /embed /classify /regress /forecast /detect /streams /models /health /metrics /docs.
-    With SELFTIME_API_KEY in the environment, requests need it: Authorization: Bearer KEY. A folder
-    that is replaced is opened anew. SIGTERM ends the server once what runs is finished.
+    Routes: /embed /classify /regress /forecast /detect /impute /search /streams, and to look at
+    /models /health /metrics /docs. With SELFTIME_API_KEY in the environment, requests need it:
+    Authorization: Bearer KEY. A folder that is replaced is opened anew. SIGTERM ends the server
+    once what runs is finished.
 
     Example: selftime serve speakers pumps=models/pump-detector --port 8000
     """

@@ -33,6 +33,7 @@ TASK_CLASSES: dict[str, tuple[str, ...]] = {
     "regress": ("Regressor",),
     "forecast": ("Forecaster",),
     "detect": ("AnomalyDetector",),
+    "impute": ("Imputer",),
     "search": ("SeriesIndex",),
 }
 """Classes of what answers each task; all with a model embed."""
@@ -87,7 +88,7 @@ def prepare(served: Served, task: str, series: SeriesSet) -> SeriesSet:
         SeriesError: other channels.
     """
     model = served.model
-    if served.kind.name != "series" or task in ("forecast", "detect"):
+    if served.kind.name != "series" or task in ("forecast", "detect", "impute"):
         return series  # these look at channels, covariates and times by themselves
     names = model.channels if task == "embed" and model is not None else served.channels
     return match_channels(series, names)
@@ -186,6 +187,8 @@ def answer_alone(
     if task == "detect":
         scored = found.detection(series)
         return Reply(scored.to_columns(), {"alarms": json_columns(scored.alarm_columns())})
+    if task == "impute":
+        return Reply(found.imputation(series).to_columns(), {})
     if task == "search":
         return Reply(found.search(series, k=number_of(asked, "k", 10)).to_columns(), {})
     return Reply(found.predictions(series).to_columns(), {})

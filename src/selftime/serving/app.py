@@ -29,6 +29,7 @@ SUMMARIES = {
     "classify": "The class of each series, or of each timepoint, with all probabilities.",
     "regress": "The value of each series.",
     "forecast": "The next steps of each series, with quantiles.",
+    "impute": "Series with their missing values filled in, and quantiles of these.",
     "search": "The entries of an index that are most like each series.",
     "detect": "A score for each timepoint of recordings, and their alarms.",
 }
