@@ -8,6 +8,7 @@ SOURCE, PAGE = ROOT / "src" / "selftime", ROOT / "docs" / "house.md"
 BEGIN, END = "<!-- modules: begin -->", "<!-- modules: end -->"
 FLOORS = [
     "cli",
+    "serving",
     "estimators",
     "report",
     "tasks",

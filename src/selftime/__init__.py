@@ -25,6 +25,7 @@ Forecaster, backtest                     forecasts with quantiles, and their err
 Imputer                                  missing values filled in, with intervals
 AnomalyDetector, detect                  anomaly scores of recordings
 StreamMonitor, Stream, StreamError       embeddings and alarms timepoint by timepoint
+serve                                    saved folders behind an address
 ======================================== ======================================================
 
 Names are loaded when they are first used, so that ``import selftime`` costs nothing.
@@ -74,6 +75,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.report.inspection import inspect as inspect
     from selftime.report.methods import methods as methods
     from selftime.report.pictures.plot import plot as plot
+    from selftime.serving.server import serve as serve
     from selftime.tasks.anomaly.detect import detect as detect
     from selftime.tasks.audit.views import inspect_views as inspect_views
     from selftime.tasks.clusters.cluster import cluster as cluster
@@ -111,6 +113,7 @@ _HOMES = {
     "Run": "engine.training.run_folder",
     "RunError": "engine.training.run_folder",
     "load": "estimators.loading",
+    "serve": "serving.server",
     "export": "estimators.export",
     "predict": "estimators.tables",
     "Ray": "engine.clusters",

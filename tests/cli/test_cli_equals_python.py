@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scratch_material import make_scratch_quick, narrow
+from starlette.testclient import TestClient
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -375,6 +376,26 @@ def test_watch(world, recording, normal):
         assert said[k - 1] == {"step": k, **plain(monitor.update(value)._asdict())}
     assert monitor.is_ready and any(one["alarm"] for one in said)
     assert monitor.embedding.shape == (st.load(world / "cli").dim,)
+
+
+def test_serve(world, monkeypatch):
+    served = []
+    run = "selftime.serving.server.uvicorn.Server.run"
+    monkeypatch.setattr(run, lambda self, sockets: served.append(self.config.app))
+    CliRunner().invoke(app, ["serve", f"x={world / 'cli'}", "--port", "0", "--max-length", "50"])
+    st.serve(f"x={world / 'python'}", port=0, max_length=50)
+    asked = []
+    for one in served:
+        with TestClient(one) as client:
+            body = {"series": st.read(str(world / "test.npz")).values.tolist()}
+            asked.append(
+                [
+                    client.post("/embed", json=body).json()["columns"],
+                    client.post("/embed", json={"series": [[1] * 51]}).json(),
+                    client.get("/openapi.json").json(),
+                ]
+            )
+    assert len(asked) == 2 and asked[0] == asked[1] and asked[0][1]["status"] == 413
 
 
 def test_pick(world, tmp_path):

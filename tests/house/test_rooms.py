@@ -39,6 +39,7 @@ COMMANDS = [
     "race",
     "report",
     "search",
+    "serve",
     "states",
     "suggest",
     "watch",

@@ -36,6 +36,7 @@ SAY = {
 """Patterns of retired words, with what to say instead."""
 
 ALLOWED = {
+    "gauges?": (r"(?-i:\bGauge\b)", "a class of prometheus_client"),
     "asides?": (r"(?:set|put|left|leave|move|moved)[ _]aside\b", "English for keeping apart"),
     "trunks?": (r'"trunk"|thigh and trunk', "the place of a sensor in a bundled recording"),
     "manners?": (r"\bin the manner of\b", "English for 'like'"),
