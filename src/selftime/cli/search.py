@@ -95,7 +95,7 @@ def _named(series: Any, name: str) -> Any:
     if not rows:
         some = ", ".join(f"'{id}'" for id in series.ids[:3].tolist())
         raise ValueError(
-            f"no series of QUERY is called '{name}', wanted one such as {some}: leave #{name} out to "
-            "look for all"
+            f"no series of QUERY is called '{name}', wanted one such as {some}: leave #{name} out "
+            "to look for all"
         )
     return series[rows]
