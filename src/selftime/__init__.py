@@ -49,11 +49,11 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ find
     from selftime.encoders.streaming.base import StreamError as StreamError
     from selftime.engine.adaptation import adapt as adapt
     from selftime.engine.choices import Auto as Auto
-    from selftime.engine.clusters import Ray as Ray
     from selftime.engine.embeddings import embed as embed
     from selftime.engine.model import Model as Model
     from selftime.engine.model import ModelError as ModelError
     from selftime.engine.pretrain import pretrain as pretrain
+    from selftime.engine.ray_cluster import Ray as Ray
     from selftime.engine.streaming.stream import Stream as Stream
     from selftime.engine.training.config import TrainingConfig as TrainingConfig
     from selftime.engine.training.run_folder import Run as Run
@@ -116,7 +116,7 @@ _HOMES = {
     "serve": "serving.server",
     "export": "estimators.export",
     "predict": "estimators.tables",
-    "Ray": "engine.clusters",
+    "Ray": "engine.ray_cluster",
     "embed": "engine.embeddings",
     "Model": "engine.model",
     "ModelError": "engine.model",

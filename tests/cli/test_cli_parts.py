@@ -5,7 +5,7 @@ import shlex
 
 import pyarrow.parquet as parquet
 import pytest
-from cluster_material import waves
+from ray_material import waves
 from typer.testing import CliRunner
 
 import selftime as st

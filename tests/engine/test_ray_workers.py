@@ -10,7 +10,7 @@ import pytest
 
 import selftime as st
 from selftime.engine import clusters
-from selftime.engine.clusters import Ray, cluster_of, death_of
+from selftime.engine.ray_cluster import Ray, cluster_of, death_of
 
 
 def test_engines_by_name():

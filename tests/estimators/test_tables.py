@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
-from cluster_material import waves
+from ray_material import waves
 
 import selftime as st
 from selftime.data import blocks

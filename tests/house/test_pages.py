@@ -28,4 +28,4 @@ def test_files_named_on_the_page_exist():
 def test_the_glossary_is_short_and_in_order():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf8")
     words = re.findall(r"^\| (?!word|-)([\w ]+) \|", text, re.M)
-    assert len(text.splitlines()) <= 30 and words == sorted(words)
+    assert len(text.splitlines()) <= 36 and words == sorted(words)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 import torch
-from cluster_material import STEPS, Mortal, MortalObjective, waves, workers_here
+from ray_material import STEPS, Mortal, MortalObjective, waves, workers_here
 from typer.testing import CliRunner
 
 import selftime as st
@@ -15,7 +15,7 @@ from selftime.cli import app
 from selftime.data import blocks
 from selftime.door import through
 from selftime.encoders.networks.dilated import Dilated
-from selftime.engine.clusters import import_ray
+from selftime.engine.ray_cluster import import_ray
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -1,4 +1,8 @@
-"""Saved folders that every test of serving shares, and a client of an app that serves them."""
+"""Saved folders that every test of serving shares, and clients of apps that serve them.
+
+Clients are closed after each file: an app looks after its folders in a thread of its own, and what
+that draws at random would disturb tests that watch randomness.
+"""
 
 import pytest
 from served_material import save_folders
@@ -19,14 +23,14 @@ def app(folders):
     return make_app(list(folders.values()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(app):
     """A client of the app that serves them all."""
     with TestClient(app) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def speakers(folders):
     """A client of one classifier."""
     with TestClient(make_app([folders["speakers"]])) as found:

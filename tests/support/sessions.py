@@ -3,7 +3,7 @@
 A console block has commands after ``$`` with their output below, a python block has ``>>>``. In
 the output "…" stands for anything in a line, and for any lines where it stands alone.
 ``python tests/support/sessions.py [PAGE] [NUMBER …]`` writes docs/your-data.md, docs/signals.md,
-docs/store.md and docs/clusters.md with the output of today.
+docs/store.md and docs/ray.md with the output of today.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from selftime.cli import app
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, SIGNALS, STORE, CLUSTERS = (
-    DOCS / f"{name}.md" for name in ("your-data", "signals", "store", "clusters")
+    DOCS / f"{name}.md" for name in ("your-data", "signals", "store", "ray")
 )
 MAKERS = {PAGE: make_files, SIGNALS: make_signals, STORE: make_files, CLUSTERS: make_files}
 """What makes the files of the sessions of a page."""

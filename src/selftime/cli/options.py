@@ -225,7 +225,7 @@ def _signal_options(
 
 def _engine_options(
     engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Here, or on a cluster: docs/clusters.md.")
+        Literal["local", "ray"], typer.Option(help="Here, or on a cluster: docs/ray.md.")
     ] = "local",
     address: Annotated[
         str | None, typer.Option(help="Of a cluster of Ray; else one is started here.")

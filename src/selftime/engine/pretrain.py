@@ -29,10 +29,10 @@ from selftime.encoders.builders import ENCODER_NAMES
 from selftime.encoders.wrappers.layered import Layered
 from selftime.encoders.wrappers.projected import Projected, Standardised, UnitLength, embed_in_parts
 from selftime.engine.choices import Goal, Start, resolve
-from selftime.engine.clusters import Engine, cluster_of, learn_together
 from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
+from selftime.engine.ray_cluster import Engine, cluster_of, learn_together
 from selftime.engine.solve import fit_closed_form, generator, sample_for, sample_of
 from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint

@@ -35,9 +35,9 @@ from selftime.data.records import read_values
 from selftime.data.series import SeriesSet
 from selftime.data.writers import TABLES, write_table
 from selftime.door import Door, language, option, through
-from selftime.engine.clusters import Engine, cluster_of
 from selftime.engine.embeddings import embed
 from selftime.engine.model import Model, ModelError
+from selftime.engine.ray_cluster import Engine, cluster_of
 from selftime.estimators.loading import load
 from selftime.progress import Progress, open_progress
 

@@ -19,11 +19,11 @@ from selftime.data.signals import Signal
 from selftime.data.splits import folds_by_group
 from selftime.data.windows import batch_of
 from selftime.door import Door, language, tell, through
-from selftime.engine.clusters import Engine, Ray, cluster_of
 from selftime.engine.defaults import USUAL
 from selftime.engine.model import Model, load
 from selftime.engine.monitoring.criteria import CRITERIA, embed_views
 from selftime.engine.pretrain import pretrain
+from selftime.engine.ray_cluster import Engine, Ray, cluster_of
 from selftime.engine.solve import generator, sample_of
 from selftime.engine.training.config import Budget, TrainingConfig
 from selftime.engine.training.loop import Collapsed

@@ -1,9 +1,9 @@
-"""What docs/clusters.md shows is what comes, and what it names is there."""
+"""What docs/ray.md shows is what comes, and what it names is there."""
 
 import re
 
 import pytest
-from cluster_material import workers_here
+from ray_material import workers_here
 from session_material import make_files
 from sessions import CLUSTERS, assert_goes_as_recorded, sections
 from typer.main import get_command

@@ -1,4 +1,4 @@
-"""Workers of a local cluster beside this process: `python -m benchmarks.clusters --series 4000`.
+"""Workers of a local cluster beside this process: `python -m benchmarks.ray_workers --series 4000`.
 
 One store is embedded block by block by this process, by one worker of Ray and by two, in one run.
 Seconds of the clock hold starting the cluster and its workers, and whatever else the machine does.
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
     parser.add_argument("--series", type=int, default=4000)
     parser.add_argument("--encoder", default="auto")
-    parser.add_argument("--out", type=Path, default=RESULTS / "clusters.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "ray_workers.json")
     args = parser.parse_args()
     torch.set_num_threads(1)  # as a worker has
     blocks.VALUES = args.series * STEPS // 16
