@@ -66,8 +66,14 @@ bench-anomaly: $(VENV)/.bench ## anomaly detection on UCR, NAB and SMAP/MSL; goe
 bench-streaming: $(VENV)/.bench ## measure streams beside windows that are encoded anew, and thousands at once
 	$(BIN)/python -m benchmarks.streaming
 
-bench-scale: $(VENV)/.bench ## seconds and memory by steps, channels and series, and beside aeon
+bench-scale: $(VENV)/.bench ## seconds and memory by size, beside aeon, beyond memory, on processes and workers
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.long_recordings
+	$(BIN)/python -m benchmarks.larger_than_memory
+	$(BIN)/python -m benchmarks.processes
+	$(BIN)/python -m benchmarks.ray_workers
+	$(BIN)/python -m benchmarks.cost_model
+	$(BIN)/python -m benchmarks.gpu
 
 clean: ## remove the environment and all caches
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -25,6 +25,7 @@ from selftime.encoders.builders import build_encoder
 from selftime.encoders.fixed.hydra import Hydra
 from selftime.encoders.fixed.quantiles import Quantiles
 from selftime.encoders.fixed.rocket import MiniRocket
+from selftime.engine.choices import copies_for
 from selftime.engine.pretrain import BANK_SIZE, pretrain
 from selftime.engine.solve import SAMPLE_SIZE
 from selftime.objectives.spectral import (
@@ -37,7 +38,7 @@ from selftime.views.mild import Mild, copies
 
 RESULTS = Path(__file__).parent / "results" / "cost_model.json"
 COPIES, DIM, BESIDE = 10, 1024, 256
-"""Of a series, width of an embedding, and width of the quantiles in it, by default."""
+"""Copies whose making is timed, width of an embedding, and of the quantiles in it, by default."""
 CALIBRATION = (64, 3, 400)
 SHAPES = [(500, 1, 128), (2000, 1, 128), (100, 1, 2000), (100, 12, 500), (50, 64, 200)]
 """Series, channels, steps."""
@@ -95,10 +96,11 @@ def operations_to_learn(n: int, channels: int, steps: int) -> Work:
     parts = default_parts(channels, steps)
     features, beside = parts[MiniRocket].dim + parts[Hydra].dim, parts[Quantiles].dim
     sample = min(n, SAMPLE_SIZE)
-    basis = sample * basis_copies(DIM, sample, COPIES)
+    many = copies_for(n, n * steps)
+    basis = sample * basis_copies(DIM, sample, many)
     width = min(DIM, basis)
     trials, each = 2, trial_copies(min(n, TRIAL_SERIES))
-    seen = trials * each + basis + n * COPIES  # copies that are encoded
+    seen = trials * each + basis + n * many  # copies that are encoded
     bank = min(n, BANK_SIZE)
     one = operations_to_embed(channels, steps, DIM)
     return {
@@ -106,12 +108,12 @@ def operations_to_learn(n: int, channels: int, steps: int) -> Work:
         "MiniRocket": (seen + bank) * one["MiniRocket"],
         "Hydra": (seen + bank) * one["Hydra"],
         "quantiles": (basis + bank) * one["quantiles"],
-        "maps": 2.0 * features * width * n * COPIES
+        "maps": 2.0 * features * width * n * many
         + bank * one["maps"]
         + solving(basis, features, width)
         + solving(min(basis, 2 * BESIDE), beside, BESIDE)
         + trials * solving(each / 2, features, each / 2),
-        "moments": 2.0 * 2 * width**2 * n * COPIES,
+        "moments": 2.0 * 2 * width**2 * n * many,
         "eigenvalues": basis**3 + 2 * width**3 + trials * 2 * (each / 2) ** 3,
     }
 
@@ -234,9 +236,9 @@ def main() -> None:
         row = {
             "shape": shape,
             "learn": learn,
-            "foretold": foretold,
+            "learn foretold": foretold,
             "embed": embed,
-            "foretold too": one,
+            "embed foretold": one,
         }
         rows.append(row)
         print(
