@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import selftime as st
-from selftime.engine import clusters
+from selftime.engine import ray_cluster
 from selftime.engine.ray_cluster import Ray, cluster_of, death_of
 
 
@@ -36,7 +36,9 @@ def test_a_cluster_is_here_unless_it_has_an_address(monkeypatch):
 
 def test_ray_that_is_missing_is_one_clear_error(monkeypatch, tmp_path):
     there = importlib.util.find_spec
-    monkeypatch.setattr(clusters, "find_spec", lambda name: None if name == "ray" else there(name))
+    monkeypatch.setattr(
+        ray_cluster, "find_spec", lambda name: None if name == "ray" else there(name)
+    )
     x = st.sample("JapaneseVowels", "train")[:20]
     for work in (
         lambda: st.pretrain(x, engine="ray"),
@@ -59,7 +61,7 @@ def test_the_last_words_of_ray_are_told():
 
 def test_ctrl_c_is_a_keyboard_interrupt_whatever_ray_does():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), clusters.own_signals():
+    with pytest.raises(KeyboardInterrupt), ray_cluster.own_signals():
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))  # as Ray Train does
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -67,7 +69,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_whatever_ray_does():
     class Terminated(SystemExit):
         pass
 
-    with pytest.raises(Terminated), clusters.own_signals():
+    with pytest.raises(Terminated), ray_cluster.own_signals():
         raise Terminated
 
 
@@ -81,5 +83,5 @@ def test_where_nothing_answers_is_said_at_once(tmp_path):
     with socket.socket() as open_one:
         open_one.bind(("127.0.0.1", 0))
         open_one.listen()
-        clusters.check_answers(f"127.0.0.1:{open_one.getsockname()[1]}")
-    clusters.check_answers("auto")
+        ray_cluster.check_answers(f"127.0.0.1:{open_one.getsockname()[1]}")
+    ray_cluster.check_answers("auto")

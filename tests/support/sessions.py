@@ -31,7 +31,7 @@ PAGE, SIGNALS, STORE, CLUSTERS = (
 MAKERS = {PAGE: make_files, SIGNALS: make_signals, STORE: make_files, CLUSTERS: make_files}
 """What makes the files of the sessions of a page."""
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROGRESS = re.compile(r"^\w+: [\d,]+ of [\d,]+\n", re.MULTILINE)
+PROGRESS = re.compile(r"^\w+: ([\d,]+ of [\d,]+|about [\w ]+ in all)\n", re.MULTILINE)
 SECONDS = re.compile(r"\bin [\d.]+ s\b")
 
 
