@@ -156,6 +156,13 @@ def test_labels_come_as_dict_series_frame_or_file(kind, plant):
     assert read(plant, labels=labels).labels.tolist() == [None, "ok", None, None, "worn", None]
 
 
+@pytest.mark.parametrize("head", ["", "machine,condition\n", "id,label\n", "pump,state\n"])
+def test_labels_in_a_file_without_a_head_lose_no_row(plant, head):
+    (plant.parent / "l.csv").write_text(head + "m0.csv,ok\nm1.csv,worn\nm2,ok\n")
+    found = read(plant, labels=plant.parent / "l.csv")
+    assert found.labels.tolist() == ["ok", "worn", "ok", None, None, None]
+
+
 def test_keys_are_numbers_or_texts_alike(tmp_path):
     long = "machine,time,v\n" + "".join(f"{m},{t},{t}\n" for m in (7, 8, 12) for t in range(3))
     (tmp_path / "l.csv").write_text("machine,state\n12,on\n7,off\n")

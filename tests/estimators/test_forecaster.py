@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import selftime as st
 from selftime.cli import app
 from selftime.data.series import SeriesError
-from selftime.report.pictures.forecasts import quantile_bands
+from selftime.report.pictures.panels import quantile_bands
 from selftime.tasks.forecasting import features as latents
 from selftime.tasks.forecasting.backtest import backtest
 from selftime.tasks.forecasting.features import ModelVectors

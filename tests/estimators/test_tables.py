@@ -51,6 +51,18 @@ def test_one_file_is_that_of_the_whole(name, model, tmp_path):
     assert (tmp_path / name).read_bytes() == (tmp_path / f"whole{name}").read_bytes()
 
 
+def test_gaps_are_filled_in_parts(tmp_path):
+    values = np.stack([waves(12).series(i) for i in range(12)])
+    values[:, :, 20:24] = np.nan
+    imputer = st.Imputer().fit(values)
+    found = st.predict(imputer, values, tmp_path / "filled")
+    part = parquet.read_table(tmp_path / "filled").to_pandas()
+    wanted = imputer.imputation(st.read(values)).to_pandas()
+    assert found.series == 12 and len(part) == 12 * 60
+    assert not part.isna()[[c for c in part.columns if c.startswith("channel")]].any().any()
+    assert part.columns.tolist() == wanted.columns.tolist()
+
+
 def test_a_folder_holds_parts_in_order(model, tmp_path):
     found = st.predict(model, waves(12), tmp_path / "v")
     assert found == (tmp_path / "v", 12, 12)

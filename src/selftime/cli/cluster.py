@@ -1,20 +1,11 @@
 """``selftime cluster``: series that look alike, in clusters with a medoid each."""
 
-import csv
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
-
-NumberOption = Annotated[
-    int | None, typer.Option("--k", "-k", min=1, help="How many; chosen by stability otherwise.")
-]
-NamesOption = Annotated[
-    str | None, typer.Option("--names", help="File of clusters, or ids in them, and their names.")
-]
 
 
 @app.command()
@@ -24,11 +15,11 @@ def cluster(  # noqa: PLR0913 - the signature is the command line
     data: options.DataArgument,
     model: Annotated[str, typer.Option("--model", help="Model or run folder.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Clusters to write: .csv or .parquet.")],
-    k: NumberOption = None,
+    k: options.NumberOption = None,
     method: Annotated[
         Literal["kmeans", "hdbscan"], typer.Option("--method", help="Dense places with hdbscan.")
     ] = "kmeans",
-    names: NamesOption = None,
+    names: options.NamesOption = None,
     picture: options.PictureOption = None,
     seed: options.SeedOption = 0,
     safe_cells: options.SafeCellsOption = True,
@@ -48,24 +39,9 @@ def cluster(  # noqa: PLR0913 - the signature is the command line
 
     files.check_whole(out, picture, force=force)
     own, read = read.beside(model)
-    found = st.cluster(own, read(data), k, method=method, names=cluster_names(names), seed=seed)
+    found = st.cluster(own, read(data), k, method=method, names=names, seed=seed)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if picture:
         save_picture(clusters_picture(found), picture)
     result: dict[str, Any] = {"out": out, "picture": picture} | found.to_dict()
     terminal.show(result, clusters_table(found), found.why, as_json=as_json, out=out)
-
-
-def cluster_names(path: str | None) -> dict[str, str] | None:
-    """Read names of clusters from a csv of two columns: cluster or id, and name.
-
-    Raises:
-        ValueError: a row that is no pair.
-    """
-    if path is None:
-        return None
-    with Path(path).expanduser().open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if not rows or any(len(row) != 2 for row in rows):
-        raise ValueError(f"{path}: wanted two columns, cluster or id and name, under a head")
-    return dict(rows[1:])

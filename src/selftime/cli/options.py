@@ -41,6 +41,12 @@ SafeCellsOption = Annotated[
 SaveOption = Annotated[
     str | None, typer.Option("--save", help="Folder to keep what was fitted in, for predict.")
 ]
+NumberOption = Annotated[
+    int | None, typer.Option("--k", "-k", min=1, help="How many; chosen by stability otherwise.")
+]
+NamesOption = Annotated[
+    str | None, typer.Option("--names", help="File of clusters, or ids in them, and their names.")
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Result as JSON on stdout; all else goes to stderr.")
 ]

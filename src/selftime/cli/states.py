@@ -6,7 +6,6 @@ import typer
 
 from selftime.cli import files, options, terminal
 from selftime.cli.app import app
-from selftime.cli.cluster import NamesOption, NumberOption, cluster_names
 
 
 @app.command()
@@ -16,11 +15,11 @@ def states(  # noqa: PLR0913 - the signature is the command line
     data: options.DataArgument,
     model: Annotated[str, typer.Option("--model", help="Model or run folder.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Spans to write: .csv or .parquet.")],
-    k: NumberOption = None,
+    k: options.NumberOption = None,
     penalty: Annotated[
         float, typer.Option("--penalty", min=0, help="Of a change, in windows: more, fewer spans.")
     ] = 2.0,
-    names: NamesOption = None,
+    names: options.NamesOption = None,
     picture: options.PictureOption = None,
     seed: options.SeedOption = 0,
     safe_cells: options.SafeCellsOption = True,
@@ -40,7 +39,7 @@ def states(  # noqa: PLR0913 - the signature is the command line
 
     files.check_whole(out, picture, force=force)
     own, read = read.beside(model)
-    found = st.states(own, read(data), k, penalty=penalty, names=cluster_names(names), seed=seed)
+    found = st.states(own, read(data), k, penalty=penalty, names=names, seed=seed)
     files.write_out(out, found.to_columns(), force=force, safe_cells=safe_cells)
     if picture:
         save_picture(states_picture(found), picture)

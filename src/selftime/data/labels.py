@@ -1,7 +1,7 @@
 """Labels that come apart from their series: joined by id or file name, or by spans of time."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -64,11 +64,25 @@ def _count_in_words(count: int, every: int) -> str:
 
 
 class LabelTable(NamedTuple):
-    """Rows of labels: the key of a series each, a span of its steps where given, and a label."""
+    """Rows of labels: the key of a series each, a span of its steps where given, and a label.
+
+    ``head`` names the columns of key and label where these words mean nothing by themselves, so
+    that they may be a row: of a file without a head.
+    """
 
     keys: np.ndarray
     labels: np.ndarray | None
     spans: tuple[np.ndarray, np.ndarray] | None = None
+    head: tuple[str, str] | None = None
+
+    def whole(self, are_keys: Callable[[np.ndarray], np.ndarray]) -> "LabelTable":
+        """Return the rows with the head as the first, if that is a key as well."""
+        if self.head is None or self.labels is None:
+            return self
+        if not are_keys(np.array(self.head[:1], object)).all():
+            return self
+        labels = label_column([self.head[1], *self.labels])
+        return LabelTable(np.array([self.head[0], *self.keys], object), labels)
 
 
 def label_table(table: Table, id: str | None = None, label: str | None = None) -> LabelTable:
@@ -86,10 +100,11 @@ def label_table(table: Table, id: str | None = None, label: str | None = None) -
         return next((lower[name] for name in wanted if name in lower), None)
 
     start, end = find(START_NAMES), find(END_NAMES)
-    label = label if label in names else find((*LABEL_NAMES, *_OTHER_NAMES)) or names[-1]
-    key = id if id in names else find(KEY_NAMES)
-    if key is None and names[0] not in (start, end, label):
-        key = names[0]
+    asked = label if label in names else find((*LABEL_NAMES, *_OTHER_NAMES))
+    label, key = asked or names[-1], id if id in names else find(KEY_NAMES)
+    is_unknown = asked is None and key is None
+    if key in (None, label):  # as of clusters and the name of each
+        key = None if names[0] in (start, end, label) else names[0]
     rows = table.cells.num_rows
     keys = np.full(rows, "") if key is None else column_in(table, key)
     spans = None
@@ -99,7 +114,9 @@ def label_table(table: Table, id: str | None = None, label: str | None = None) -
         open_ = np.full(rows, None, object)  # from the first step, to the last
         if first is not None or last is not None:
             spans = (open_ if first is None else first, open_ if last is None else last)
-    return LabelTable(np.full(rows, "") if keys is None else keys, column_in(table, label), spans)
+    head = (key, label) if is_unknown and key is not None and spans is None else None
+    keys = np.full(rows, "") if keys is None else keys
+    return LabelTable(keys, column_in(table, label), spans, head)
 
 
 def _times_as_text(cells: Any) -> Any:
@@ -123,6 +140,7 @@ def join_labels(series: SeriesSet, rows: LabelTable, source: str = "the labels")
     Raises:
         SeriesError: rows of which none matches, or two labels of one series.
     """
+    rows = rows.whole(lambda keys: match_keys(series, keys) >= 0)
     if rows.labels is None:
         note = f"{source}: no row has a label yet, so all series stay unlabelled"
         return replace(series, labels=None, notes=(*series.notes, note))

@@ -44,7 +44,7 @@ from selftime.progress import Progress, open_progress
 INDEX = "_table.json"
 """Says how far the table of a folder is; readers of parquet pass over names with an underscore."""
 _OWN = re.compile(rf"{INDEX}|part-\d+\.parquet")
-_METHODS = ("predictions", "forecasts", "detection")
+_METHODS = ("predictions", "forecasts", "detection", "imputation")
 """Of fitted estimators: each makes the table of its command."""
 _CLOSE = 1e-3
 """Difference of numbers, as a share, that another machine may make."""
@@ -184,7 +184,7 @@ def table_maker(fitted: Any) -> Callable[[SeriesSet], Tabular]:
         return fitted  # type: ignore[no-any-return]
     raise ModelError(
         f"got {type(fitted).__name__}, which says nothing of new series by itself, wanted a model, "
-        "a classifier, regressor, segmenter, forecaster or detector"
+        "a classifier, regressor, segmenter, forecaster, detector or imputer"
     )
 
 

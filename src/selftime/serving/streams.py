@@ -171,24 +171,10 @@ def begin_stream(served: Served, asked: Any, limits: Limits) -> Session:
         )
     how = Readable(served.kind, limits, {})
     given = None if normal is None else series_of_json({"series": normal}, how)
-    return Session(served, make_monitor(served, options, given, window, every))
-
-
-def make_monitor(
-    served: Served, options: dict[str, Any], normal: Any, window: int | None, every: int
-) -> StreamMonitor:
-    """Return a monitor with options, the others as usual."""
-    assert served.model is not None
-    return StreamMonitor(
-        served.model,
-        normal=normal,
-        rate=float(options.get("rate", 0.01)),
-        distance=options.get("distance", "mahalanobis"),
-        cool_down=options.get("cool_down", 0),
-        learn=options.get("learn", 500),
-        window=window,
-        every=every,
-    )
+    if "rate" in options:
+        options["rate"] = float(options["rate"])  # 1 is a number too
+    monitor = StreamMonitor(served.model, normal=given, window=window, every=every, **options)
+    return Session(served, monitor)
 
 
 def options_of(asked: Any) -> dict[str, Any]:

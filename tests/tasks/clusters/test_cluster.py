@@ -86,6 +86,25 @@ def test_names_are_given_by_number_or_series():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "cluster,name\n0,idle\ns35,climb\n",
+        "\ufeffcluster;name\n0;idle\ns35;climb\n2;\n",
+        "0\tidle\n1\tclimb\n",
+        "0\tidle\ns35\tclimb\n",
+        'id,name\n"0","idle"\n"s35","climb"\n',
+    ],
+)
+def test_names_come_in_files_as_people_have_them(tmp_path, text):
+    """With a head or none, by commas, semicolons or tabs; no row is lost."""
+    path = tmp_path / "names.csv"
+    path.write_text(text, encoding="utf8")
+    found = st.cluster(POINTS, X, 3, names=path)
+    wanted = st.cluster(POINTS, X, 3, names={0: "idle", "s35": "climb"})
+    assert found.names == wanted.names
+
+
+@pytest.mark.parametrize(
     "how, words",
     [
         ({"k": 99}, "1 to 60"),

@@ -69,6 +69,18 @@ def test_an_entry_is_no_hit_of_itself_and_vectors_are_queries_too(index, model):
     assert ids_of(index.search(st.embed(model, X[[5]]), k=3)) == ids_of(index.search(X[[5]], k=3))
 
 
+@pytest.mark.parametrize("apart", [0, 1.0])
+def test_many_queries_at_once_are_each_by_itself(windows, index, apart):
+    """Hits that lie on others are left out, so that some queries need more candidates."""
+    for own, asked in ((windows, st.read(LONG, windows=30, stride=40)), (index, X[:9])):
+        found = own.search(asked, k=4, apart=apart).to_pandas()
+        for i, id in enumerate(asked.ids.tolist()):
+            alone = own.search(asked[i : i + 1], k=4, apart=apart).to_pandas()
+            mine = found[found["query"] == str(id)]
+            assert mine["unique_id"].tolist() == alone["unique_id"].tolist()
+            np.testing.assert_allclose(mine["similarity"], alone["similarity"], atol=1e-6)
+
+
 def test_only_what_passes_is_a_hit(index):
     fans = index.search(X[:1], k=30, where={"id": "fan-*", "label": "a"})
     assert sorted(ids_of(fans)) == sorted(f"fan-{i}" for i in range(0, 8, 2))

@@ -1,6 +1,7 @@
 """Forecasts and their coverage as pictures."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,8 +15,15 @@ from selftime.report.pictures.palette import (
     canvas,
     class_style,
     headline,
-    show_dates,
     zone_in_words,
+)
+from selftime.report.pictures.panels import (
+    MOST_PANELS,
+    Heading,
+    bands_in_words,
+    name_of_place,
+    panels_picture,
+    quantile_bands,
 )
 from selftime.tasks.forecasting.calibration import Calibration
 from selftime.tasks.forecasting.forecasts import Forecasts
@@ -48,8 +56,6 @@ def coverage_picture(found: Mapping[int, Calibration], *, title: str) -> Figure:
     return figure
 
 
-_MAX_FORECAST_PANELS = 6
-"""Series and channels that are drawn, the first ones."""
 PAST = 4
 """Past steps that are drawn, in horizons."""
 
@@ -57,23 +63,18 @@ PAST = 4
 def forecast_picture(forecasts: Forecasts, *, title: str) -> Figure:
     """Draw the end of each series and channel, its forecast, and bands between the quantiles."""
     N, C, _ = forecasts.mean.shape
-    places = [(i, c) for i in range(N) for c in range(C)][:_MAX_FORECAST_PANELS]
+    places = [(i, c) for i in range(N) for c in range(C)][:MOST_PANELS]
     dated = forecasts.times is not None and forecasts.times.dtype.kind == "M"
-    each, foot = (1.75, 0.47) if dated else (1.5, 0.18)
-    height = 1.0 + each * len(places)
-    with canvas(8.0, height) as figure:
-        for k, (i, c) in enumerate(places):
-            bottom = height - 0.75 - each * (k + 1) + foot
-            axes = figure.add_axes((0.09, bottom / height, 0.88, (each - foot - 0.2) / height))
-            draw_forecast(axes, forecasts, i, c)
-            axes.set_title(_name(forecasts, i, c), fontsize=9, color=SOFT, loc="left", pad=3)
-            if dated:
-                show_dates(axes)
-        headline(figure, title, _subtitle(forecasts))
-    return figure
+    return panels_picture(
+        places,
+        partial(draw_forecast, forecasts),
+        partial(name_of_place, forecasts.ids, forecasts.channels),
+        Heading(title, _subtitle(forecasts)),
+        undated=None if dated else (1.5, 0.18),
+    )
 
 
-def draw_forecast(axes: Axes, forecasts: Forecasts, i: int, c: int) -> None:
+def draw_forecast(forecasts: Forecasts, axes: Axes, i: int, c: int) -> None:
     """Draw one channel of one series over its times; without any, step 0 is the last observed."""
     horizon, histories = forecasts.mean.shape[2], forecasts.histories
     past: np.ndarray = np.empty(0)
@@ -98,24 +99,6 @@ def draw_forecast(axes: Axes, forecasts: Forecasts, i: int, c: int) -> None:
     axes.tick_params(labelsize=8)
 
 
-def quantile_bands(levels: tuple[float, ...]) -> list[tuple[int, int]]:
-    """Return pairs of quantiles that lie opposite to each other, widest first."""
-    return [
-        (low, levels.index(round(1 - level, 6)))
-        for low, level in enumerate(levels)
-        if level < 0.5 and round(1 - level, 6) in levels
-    ]
-
-
-def _name(forecasts: Forecasts, i: int, c: int) -> str:
-    N, C, _ = forecasts.mean.shape
-    channel = forecasts.channels[c] if C > 1 or N == 1 else ""
-    return ", ".join(filter(None, [str(forecasts.ids[i]) if N > 1 else "", channel]))
-
-
 def _subtitle(forecasts: Forecasts) -> str:
-    levels = forecasts.levels
-    shares = [f"{100 * (levels[high] - levels[low]):.0f} %" for low, high in quantile_bands(levels)]
-    bands = f"; bands hold {' and '.join(shares)} of what comes" if shares else ""
-    zone = zone_in_words(forecasts.stamps)
-    return f"{forecasts.mean.shape[2]} steps ahead{bands}{zone}"
+    bands = bands_in_words(forecasts.levels, "what comes")
+    return f"{forecasts.mean.shape[2]} steps ahead{bands}{zone_in_words(forecasts.stamps)}"

@@ -1,5 +1,6 @@
 """Clusters of series: by the vectors of a model, with medoids and names."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,14 +8,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
+from selftime.data.arrays import are_known
 from selftime.data.frames import Tabular, join_columns
+from selftime.data.paths import read_labels
 from selftime.data.readers import kind_for, read
+from selftime.data.schema import Asked
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
 from selftime.engine.model import Model, model_at
 from selftime.progress import Progress
 from selftime.tasks.clusters.groups import Grouping, Tried, distances_to, group
 from selftime.tasks.probing.reference_bank import unit_vectors
+
+ClusterNames = Mapping[Any, str] | str | os.PathLike[str]
+"""ClusterNames by number of a cluster or id of a series in it, or the file of a table of both."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -115,7 +122,7 @@ def cluster(  # noqa: PLR0913 - the front door
     k: int | None = None,
     *,
     method: Grouping = "kmeans",
-    names: Mapping[Any, str] | None = None,
+    names: ClusterNames | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Clusters:
@@ -138,7 +145,8 @@ def cluster(  # noqa: PLR0913 - the front door
         k: clusters; chosen when None.
         method: "kmeans"; or "hdbscan", which finds dense places, leaves series out that lie in
             none and takes no ``k``.
-        names: of clusters, by number or by the id of a series in each.
+        names: of clusters, by number or by the id of a series in each; or a file of two columns,
+            clusters or ids, and names.
         seed: fixes everything random.
         progress: a bar where a person looks when None.
 
@@ -165,7 +173,25 @@ def cluster(  # noqa: PLR0913 - the front door
         why=found.why,
         tried=found.tried,
     )
-    return made.with_names(names) if names else made
+    return made if names is None else made.with_names(read_cluster_names(names, made.series))
+
+
+def read_cluster_names(names: ClusterNames, series: SeriesSet) -> Mapping[Any, str]:
+    """Return names of clusters of some series, which a file may hold.
+
+    Raises:
+        SeriesError: a file that is no table of clusters and names.
+    """
+    if isinstance(names, Mapping):
+        return names
+    ids = series.ids.astype(str)
+    rows = read_labels(names, Asked()).whole(
+        lambda keys: np.array([key.isdecimal() or key in ids for key in keys])
+    )
+    if rows.labels is None:
+        raise SeriesError(f"{names}: holds no name, wanted one for some clusters at least")
+    known = are_known(rows.labels)
+    return {key: str(name) for key, name in zip(rows.keys[known], rows.labels[known], strict=True)}
 
 
 def units_of(

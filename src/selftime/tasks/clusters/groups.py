@@ -60,7 +60,7 @@ def group(units: Float32[np.ndarray, "N D"], k: int | None, method: Grouping, se
     best, why = (k, f"{k} clusters were asked for") if k is not None else choose_number(tried)
     found = _kmeans(units, best, seed, _STARTS)
     clusters = by_size(found.labels_.astype(np.int64))
-    centres = np.stack([units[clusters == c].mean(axis=0) for c in range(clusters.max() + 1)])
+    centres = centres_of(units, clusters)
     return Groups(clusters, centres, margins(units, centres), why, tried)
 
 
@@ -73,12 +73,19 @@ def _by_density(units: Float32[np.ndarray, "N D"]) -> Groups:
     least = max(5, round(len(units) ** 0.5 / 2))
     found = HDBSCAN(min_cluster_size=min(least, len(units)), copy=True).fit(units)
     clusters = by_size(found.labels_.astype(np.int64))
-    count = int(clusters.max()) + 1
-    centres = np.zeros((count, units.shape[1]), units.dtype)
-    for c in range(count):
-        centres[c] = units[clusters == c].mean(axis=0)
-    why = f"{count} dense places hold at least {least} series"
+    centres = centres_of(units, clusters)
+    why = f"{len(centres)} dense places hold at least {least} series"
     return Groups(clusters, centres, found.probabilities_.astype(np.float64), why, ())
+
+
+def centres_of(
+    units: Float[np.ndarray, "N D"], clusters: Int64[np.ndarray, "N"]
+) -> Float[np.ndarray, "K D"]:
+    """Return the mean vector of each cluster; -1 is none."""
+    centres = np.zeros((int(clusters.max(initial=-1)) + 1, units.shape[1]), units.dtype)
+    for c, centre in enumerate(centres):
+        centre[:] = units[clusters == c].mean(axis=0)
+    return centres
 
 
 def by_size(clusters: Int64[np.ndarray, "N"]) -> Int64[np.ndarray, "N"]:

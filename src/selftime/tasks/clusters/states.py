@@ -1,6 +1,5 @@
 """States of recordings: windows in clusters that last, and the moments at which they change."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +10,8 @@ from selftime.data.frames import Tabular, free_name
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
 from selftime.progress import Progress
-from selftime.tasks.clusters.cluster import Clusters, cluster, units_of
-from selftime.tasks.clusters.groups import distances_to
+from selftime.tasks.clusters.cluster import ClusterNames, Clusters, cluster, units_of
+from selftime.tasks.clusters.groups import centres_of, distances_to
 
 PENALTY = 2.0
 """A change costs as much as so many windows that lie as far from their centre as most do."""
@@ -109,7 +108,7 @@ def states(  # noqa: PLR0913 - the front door
     k: int | None = None,
     *,
     penalty: float | int = PENALTY,
-    names: Mapping[Any, str] | None = None,
+    names: ClusterNames | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> StateSpans:
@@ -136,7 +135,7 @@ def states(  # noqa: PLR0913 - the front door
         k: states; chosen as by ``cluster`` when None.
         penalty: of a change, in squared distances of a usual window from its centre; 0 leaves each
             window by itself.
-        names: of states, by number.
+        names: of states, by number; or a file of both.
         seed: fixes everything random.
         progress: a bar where a person looks when None.
 
@@ -154,7 +153,7 @@ def states(  # noqa: PLR0913 - the front door
     if (np.diff(order) != 1).any():
         series, units = series[order], units[order]
     found = cluster(units, series, k, names=names, seed=seed)
-    centres = np.stack([units[found.clusters == c].mean(axis=0) for c in range(len(found))])
+    centres = centres_of(units, found.clusters)
     costs = distances_to(units, centres).astype(np.float64) ** 2
     scale = float(np.median(costs.min(axis=1)))
     heads = np.append(True, np.diff(owners) != 0)

@@ -167,10 +167,7 @@ class SeriesIndex(Tabular):
         if rows is not None and not len(rows):
             raise SeriesError(f"no entry passes where={dict(where or {})}: ask for less")
         places = Spacing(series, apart)
-        found = [
-            self._hits_of(query[None], k, places, rows, taken, exact)
-            for query, taken in zip(queries, own, strict=True)
-        ]
+        found = self._hits(queries, k, places, rows, own, exact)
         unique, hits = np.unique(
             np.concatenate([part.rows[0] for part in found]), return_inverse=True
         )
@@ -220,29 +217,40 @@ class SeriesIndex(Tabular):
             raise SeriesError(f"got vectors of {vectors.shape[1]}, wanted {self.model.dim} numbers")
         return given, unit_vectors(vectors), [[]] * len(vectors)
 
-    def _hits_of(  # noqa: PLR0913 - the search of one query
+    def _hits(  # noqa: PLR0913 - what a search depends on
         self,
-        query: Float32[np.ndarray, "1 D"],
+        queries: Float32[np.ndarray, "Q D"],
         k: int,
         places: Spacing,
         rows: np.ndarray | None,
-        taken: list[int],
+        own: list[list[int]],
         exact: bool,
-    ) -> Nearest:
-        """Return up to ``k`` hits of a query, asking for more candidates until there are enough."""
+    ) -> list[Nearest]:
+        """Return up to ``k`` hits of each query, asking for more candidates until there are enough.
+
+        Candidates of all queries are looked for together, which reads the vectors once.
+        """
         among = self.vectors if rows is None else self.vectors[rows]
-        wanted = k + len(taken) if not places.are_windows else _MORE * k
-        while True:
-            if self.graph is None or exact or rows is not None:
-                found = nearest(among, query, wanted)
+        look = rows is not None or self.graph is None or exact
+        wanted = _MORE * k if places.are_windows else k + max(map(len, own))
+        found: dict[int, Nearest] = {}
+        todo = list(range(len(queries)))
+        while todo:
+            asked = queries[todo]
+            if look or self.graph is None:
+                near = nearest(among, asked, wanted)
             else:
-                found = self.graph.nearest(query, wanted)
-            candidates = found.rows[0] if rows is None else rows[found.rows[0]]
-            free = list(places.clear(candidates, taken, k))
-            if len(free) == k or wanted >= len(among):
-                at = np.flatnonzero(np.isin(candidates, free))
-                return Nearest(candidates[at][None], np.minimum(found.similarities[:, at], 1))
+                near = self.graph.nearest(asked, wanted)
+            every = near.rows if rows is None else rows[near.rows]
+            for query, candidates, similarities in zip(todo, every, near.similarities, strict=True):
+                free = list(places.clear(candidates, own[query], k))
+                if len(free) == k or wanted >= len(among):
+                    at = np.flatnonzero(np.isin(candidates, free))
+                    hits = Nearest(candidates[at][None], np.minimum(similarities[at], 1)[None])
+                    found[query] = hits
+            todo = [query for query in todo if query not in found]
             wanted = min(_MORE * wanted, len(among))
+        return [found[query] for query in range(len(queries))]
 
     def _entries(self) -> SeriesSet:
         if self.series is None:
