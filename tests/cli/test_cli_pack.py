@@ -50,6 +50,12 @@ def test_a_store_of_stdin(here):
     assert "1 series of 40 steps" in say("pack", "-", "--out", "store", given=given).stdout
 
 
+@pytest.mark.parametrize("given", ["a,b\n1,x\n2,y\n", "a,b\nx,y\n"])
+def test_what_is_said_of_stdin_shows_no_file_of_ours(here, given):
+    result = CliRunner().invoke(app, ["pack", "-", "--out", "store"], input=given)
+    assert "stdin: " in result.stderr and "stdin.csv" not in result.output
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -90,11 +90,18 @@ class Reader:
 
         Notes are printed unless ``silent``.
         """
-        import selftime as st
-
         if source == "-":
             return self._read_stdin(lenient=lenient, silent=silent)
-        with through("command line", (lambda _: None) if silent else terminal.note):
+        return self._read(source, source, lenient=lenient, silent=silent)
+
+    def _read(self, source: str, name: str, *, lenient: bool, silent: bool) -> "SeriesSet":
+        """Read a source of which notes speak by a name."""
+        import selftime as st
+
+        def note(text: str) -> None:
+            terminal.note(text.replace(source, name))
+
+        with through("command line", (lambda _: None) if silent else note):
             try:
                 series = st.read(source, **self.asked)
             except st.SeriesError as error:
@@ -147,7 +154,10 @@ class Reader:
         with TemporaryDirectory() as folder:
             path = Path(folder, "stdin.csv")
             path.write_bytes(sys.stdin.buffer.read())
-            return self(str(path), lenient=lenient, silent=silent)
+            try:
+                return self._read(str(path), "stdin", lenient=lenient, silent=silent)
+            except ValueError as error:
+                raise ValueError(str(error).replace(str(path), "stdin")) from None
 
 
 def _table_options(  # noqa: PLR0913 - each is one thing that people know of their data
