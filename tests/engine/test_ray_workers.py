@@ -54,6 +54,12 @@ def test_machines_of_a_cluster_need_a_folder_to_write_to():
         st.pretrain(st.sample("JapaneseVowels", "train")[:20], engine=Ray(address="head:6379"))
 
 
+def test_what_is_held_here_is_judged_before_a_cluster_starts():
+    nowhere = Ray(address="nowhere:1")
+    with pytest.raises(st.SeriesError, match="got 1 series, wanted at least 2"):
+        st.pretrain(np.arange(30.0)[None], engine=nowhere, run="kept")
+
+
 def test_the_last_words_of_ray_are_told():
     said = str(death_of(RuntimeError("long\n\n  No module named 'selftime'\n")))
     assert "No module named 'selftime'" in said and "memory" in said

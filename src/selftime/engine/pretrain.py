@@ -121,9 +121,13 @@ def pretrain(  # noqa: PLR0913 - the front door: each is one thing that people d
     with only_run(kept.folder) if kept and is_first_process() else nullcontext():
         if cluster is None:
             return _pretrain(x, objective, encoder, budget, config, kept, dim, seed, progress)
+        source = portable(x)
+        if not isinstance(source, str):  # held here: refused here, before a cluster is started
+            source = read(source)
+            check_enough(source)
         call = partial(
             pretrain,
-            portable(x),
+            source,
             objective=objective,
             encoder=encoder,
             budget=budget,
@@ -265,13 +269,18 @@ def read_enough(x: Any) -> SeriesSet:
     series = read(x)
     if isinstance(x, SeriesSet):
         door.tell([note for note in fill_notes(series) if note not in series.notes])
+    check_enough(series)
+    return series
+
+
+def check_enough(series: SeriesSet) -> None:
+    """Check that there are at least 2 series, and no fill values of 1e30 among them."""
     check_fills(series)
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
             f"another; cut a long recording into windows, {door.option('windows', 500)}"
         )
-    return series
 
 
 def count_wild(series: SeriesSet, scale: Scaling) -> int:

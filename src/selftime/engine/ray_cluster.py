@@ -158,11 +158,12 @@ class Ray:
             home = None if self.is_here else beside
             with TemporaryDirectory(prefix=".ray-", dir=home) as own:
                 kept = train.RunConfig(storage_path=own, name="run")
+                trainer = _without_guards(TorchTrainer) if self.is_here else TorchTrainer
                 for attempt in range(ATTEMPTS):
                     call = partial(_join_in, learn, attempt, line)
                     try:
                         with own_signals():
-                            TorchTrainer(call, scaling_config=scale, run_config=kept).fit()
+                            trainer(call, scaling_config=scale, run_config=kept).fit()
                         return
                     except train.TrainingFailedError as error:
                         why = error
@@ -339,6 +340,26 @@ def _without_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _without_guards(trainer: type) -> type:
+    """Leave out what watches over a cluster that outlives the run, and seconds of waiting for it.
+
+    A cluster of this machine ends with the program: nothing is left behind that a cleaner would
+    have to free (it looks for the dashboard, which is not started), and no machine is taken away.
+    """
+    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.2"
+    os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"
+
+    class Here(trainer):  # type: ignore[misc]
+        def _create_default_callbacks(self) -> list[Any]:
+            made = super()._create_default_callbacks()
+            return [one for one in made if type(one).__name__ not in _GUARDS]
+
+    return Here
+
+
+_GUARDS = ("PlacementGroupCleanerCallback", "DatasetsCallback")
 
 
 @contextmanager
