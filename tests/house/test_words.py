@@ -38,6 +38,7 @@ SAY = {
 ALLOWED = {
     "gauges?": (r"(?-i:\bGauge\b)", "a class of prometheus_client"),
     "asides?": (r"(?:set|put|left|leave|move|moved)[ _]aside\b", "English for keeping apart"),
+    "watchers?": (r"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "a variable of Ray"),
     "trunks?": (r'"trunk"|thigh and trunk', "the place of a sensor in a bundled recording"),
     "manners?": (r"\bin the manner of\b", "English for 'like'"),
 }

@@ -9,6 +9,7 @@ import pytest
 from kind_toys import series_of
 
 import selftime as st
+from selftime.encoders.networks.dilated import Dilated
 
 
 def waves(seed: int, n: int = 12) -> st.SeriesSet:
@@ -67,7 +68,8 @@ TEXT_DOORS = {
 
 @pytest.fixture(scope="module")
 def model():
-    return st.pretrain(X, objective="ts2vec", budget="1 step")
+    encoder = Dilated(channels=1, hidden=8, depth=2, dim=16, seed=0)
+    return st.pretrain(X, objective="ts2vec", encoder=encoder, budget="1 step")
 
 
 def test_every_door_with_a_model_is_tried():

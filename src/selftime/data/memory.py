@@ -65,6 +65,12 @@ def is_mapped(array: np.ndarray) -> bool:
     return _map_of(array) is not None
 
 
+def file_of(array: np.ndarray) -> Path | None:
+    """Return the file that an array lies in; None where it is in memory, or in a nameless one."""
+    mapped = _mapped_by(array)
+    return None if mapped is None or mapped.filename is None else Path(mapped.filename)
+
+
 def bytes_held(array: np.ndarray) -> int:
     """Return the bytes of memory that an array keeps: none where it lies in a file."""
     return 0 if is_mapped(array) else array.nbytes
@@ -135,8 +141,14 @@ def make_room(shape: tuple[int, ...], *, beside: np.ndarray) -> np.ndarray:
 
 def _map_of(array: Any) -> Any:
     """Return the map of a file that an array is a view of, if changes to it go to the file."""
+    mapped = _mapped_by(array)
+    return None if mapped is None or mapped.mode == "c" else mapped._mmap
+
+
+def _mapped_by(array: Any) -> Any:
+    """Return the array of NumPy's that maps the file which an array is a view of."""
     while array is not None:
         if isinstance(array, np.memmap) and array._mmap is not None:  # type: ignore[attr-defined]
-            return None if array.mode == "c" else array._mmap  # type: ignore[attr-defined]
+            return array
         array = getattr(array, "base", None)  # strided views stand on an object of NumPy's own
     return None

@@ -16,8 +16,14 @@ from torch import Tensor
 
 from selftime.data.batch import Batch
 from selftime.data.graph import is_whole
-from selftime.data.levels import bounds_of, common_origin, from_own_means, measure_from
-from selftime.data.memory import release, row_blocks
+from selftime.data.levels import (
+    bounded_sums,
+    bounds_of,
+    common_origin,
+    from_own_means,
+    measure_from,
+)
+from selftime.data.memory import row_blocks
 from selftime.data.records import unpack
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.door import option
@@ -319,10 +325,10 @@ def fit_channels(series: SeriesSet) -> PerChannel:
     origin = common_origin(series)
     series = measure_from(series, origin)
     low, high = bounds_of(series)
-    first = _sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels), (low, high))
+    first = bounded_sums(series, slice(0, BLOCK_ROWS), np.zeros(series.n_channels), (low, high))
     shift = first[1] / first[0].clip(min=1)  # near the mean, so that squares keep their digits
     spans = (slice(i, i + BLOCK_ROWS) for i in range(0, len(series.steps), BLOCK_ROWS))
-    sums = np.sum([_sums(series, span, shift, (low, high)) for span in spans], axis=0)
+    sums = np.sum([bounded_sums(series, span, shift, (low, high)) for span in spans], axis=0)
     count, total, square = sums
     gap = total / count.clip(min=1)
     mean = shift + gap
@@ -384,17 +390,3 @@ def _mean(values: Tensor, observed: Tensor) -> Tensor:
     """Mean over the observed steps (B,C,1), 0 where there are none."""
     total = values.masked_fill(~observed, 0.0).sum(dim=2, keepdim=True)
     return total / observed.sum(dim=2, keepdim=True).clamp(min=1)
-
-
-def _sums(
-    series: SeriesSet, rows: slice, shift: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Count, sum and sum of squares (3,C) of the observed values of some rows, less ``shift``.
-
-    Values beyond the bounds count as if at them.
-    """
-    steps = np.clip(series.steps[rows], *bounds)
-    valid = np.ones(steps.shape, bool) if series.observed is None else series.observed[rows]
-    values = np.where(valid, steps - shift, 0.0)  # float64, as shift is
-    release(series.steps, series.observed)
-    return np.stack([valid.sum(axis=0), values.sum(axis=0), (values * values).sum(axis=0)])

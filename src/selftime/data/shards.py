@@ -14,6 +14,7 @@ import numpy as np
 
 from selftime.data.arrays import SeriesError
 from selftime.data.channels import concatenate, match_channels, notes_of_all
+from selftime.data.facts import Facts
 from selftime.data.files import whole_file, write_file, write_rows, write_text
 from selftime.data.fills import fill_notes
 from selftime.data.formats.npz import arrays_of, encode_arrays, parts_beside_values
@@ -120,6 +121,10 @@ class Packing:
         arrays = arrays_of(series) | ({} if series.rows is None else {"rows": series.rows})
         arrays = {k: v for k, v in arrays.items() if not (k.startswith("known") and v.all())}
         texts = {name: arrays.pop(name).tolist() for name in TEXTS if name in arrays}
+        known = {}
+        if series.origin is None:  # levels are taken out in memory
+            facts = Facts(series)
+            known, arrays["fingerprints"] = facts.to_dict(), facts.fingerprints
         checksums = {}
         for name in [name for name in arrays if name not in GROWING]:
             with whole_file(path_of(self.folder, name)) as file:
@@ -128,7 +133,8 @@ class Packing:
         shards = [{"rows": f.rows, "checksums": f.checksums} for f in self.facts]
         about = {"selftime store": "finished", "format": FORMAT, "series": len(series)}
         about |= {"steps": len(series.steps), "source": series.source, **texts, "notes": notes}
-        about |= {"columns": series.columns, "checksums": checksums, "shards": shards}
+        about |= {"columns": series.columns, "facts": known}
+        about |= {"checksums": checksums, "shards": shards}
         write_text(self.folder / INDEX, json.dumps(about, indent=1) + "\n")
 
     def _resume(self, stamps: Sequence[Any]) -> None:

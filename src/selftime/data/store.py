@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -33,7 +33,7 @@ TEXTS = ("channels", "stamps", "kind")
 """Arrays that stand in the index, where people can read them."""
 _WHOLE = (
     *("offsets", "ids", "labels", "known_labels", "groups", "origin", "starts", "recordings"),
-    *("rows", "step_labels", "known_step_labels"),
+    *("rows", "step_labels", "known_step_labels", "fingerprints"),
 )
 
 
@@ -53,6 +53,7 @@ class StoreIndex(NamedTuple):
         checksums: of the arrays that are written at once.
         columns: of the table that was read.
         notes: what was decided in reading.
+        facts: what took a pass over all values, :class:`selftime.data.facts.Facts`.
     """
 
     texts: Mapping[str, np.ndarray]
@@ -60,6 +61,7 @@ class StoreIndex(NamedTuple):
     checksums: Mapping[str, str]
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
+    facts: Mapping[str, Any]
 
 
 def status_of(folder: Path) -> str:
@@ -144,6 +146,7 @@ def read_index(folder: Path) -> StoreIndex:
             dict(found["checksums"]),
             tuple(Column(*unpack(c, tuple[str, str, str, str], {}, {})) for c in found["columns"]),
             unpack(found["notes"], tuple[str, ...], {}, {}),
+            dict(found.get("facts", {})),
         )
 
 

@@ -13,14 +13,14 @@ import torch
 from selftime import door
 from selftime.data import scaling
 from selftime.data.blocks import portable
+from selftime.data.facts import Facts, count_wild
 from selftime.data.files import place_of, restore
 from selftime.data.fills import check_fills, fill_notes
-from selftime.data.fingerprints import fingerprints_of, merge_fingerprints
-from selftime.data.levels import share_missing
+from selftime.data.fingerprints import merge_fingerprints
 from selftime.data.memory import bytes_held, memory_note
 from selftime.data.places import check_place
 from selftime.data.readers import read
-from selftime.data.scaling import PerChannel, Scaling
+from selftime.data.scaling import Scaling
 from selftime.data.series import SeriesError, SeriesSet
 from selftime.data.splits import hold_out_unlabelled
 from selftime.data.windows import batch_of
@@ -32,7 +32,8 @@ from selftime.engine.choices import Goal, Start, resolve
 from selftime.engine.guesses import Guesses, guesses_of
 from selftime.engine.model import Model, current_versions, load
 from selftime.engine.monitoring.monitors import monitor_of
-from selftime.engine.ray_cluster import Engine, cluster_of, learn_together
+from selftime.engine.ray_cluster import Engine, cluster_of
+from selftime.engine.ray_group import learn_together
 from selftime.engine.solve import fit_closed_form, generator, sample_for, sample_of
 from selftime.engine.symbol_head import head_of
 from selftime.engine.training.checkpoint import newest_checkpoint
@@ -151,12 +152,13 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     progress: bool | Progress | None,
 ) -> Model:
     """Learn a model while nobody else writes the folder of the run."""
-    given, start, encoder = read_enough(x), time.perf_counter(), load_start(encoder)
+    facts, start, encoder = Facts(read_enough(x)), time.perf_counter(), load_start(encoder)
+    given = facts.series
     before = encoder if isinstance(encoder, Model) else None
-    scale = before.scaling if before else fit_scaling(given, config)
+    scale = before.scaling if before else fit_scaling(facts, config)
     series = (before.check if before else scale.measure)(given)
     learner, how, choices = resolve(series, scale, objective, encoder, budget, config, seed, dim)
-    card = card_of(given, choices, count_wild(series, scale))
+    card = card_of(facts, choices, scale)
     if kept:
         check_place(kept.folder, room_for(learner, len(series)))
         if isinstance(learner, ClosedForm):
@@ -176,7 +178,7 @@ def _pretrain(  # noqa: PLR0913 - as the front door
             learned = with_standard_vectors(body, series, scale, seed, dim)
             figures = training_figures(training)
     card["figures"] = {"seconds to learn": round(time.perf_counter() - start, 2)} | figures
-    known = merge_fingerprints(fingerprints_of(given), before.fingerprints if before else None)
+    known = merge_fingerprints(facts.fingerprints, before.fingerprints if before else None)
     head = head_of(learner)
     bare = Model(learned.eval(), scale, series.channels, card, None, known, series.kind, head)
     model = with_reference_bank(bare, series, seed)
@@ -187,11 +189,11 @@ def _pretrain(  # noqa: PLR0913 - as the front door
     return model
 
 
-def fit_scaling(series: SeriesSet, config: TrainingConfig | None) -> Scaling:
+def fit_scaling(facts: Facts, config: TrainingConfig | None) -> Scaling:
     """Fit the scaling that suits what series are, or the one that a config asks for."""
     check_config(config)
     asked = config is not None and config.own_level
-    return scaling.fit_own_level(series) if asked else scaling.fit(series)
+    return scaling.fit_own_level(facts.series) if asked else facts.scaling
 
 
 def trainer_of(  # noqa: PLR0913 - all that a run depends on
@@ -275,7 +277,8 @@ def read_enough(x: Any) -> SeriesSet:
 
 def check_enough(series: SeriesSet) -> None:
     """Check that there are at least 2 series, and no fill values of 1e30 among them."""
-    check_fills(series)
+    if not Facts(series).is_ordinary:
+        check_fills(series)
     if len(series) < 2:
         raise SeriesError(
             "got 1 series, wanted at least 2: what identifies a series shows only beside "
@@ -283,9 +286,8 @@ def check_enough(series: SeriesSet) -> None:
         )
 
 
-def count_wild(series: SeriesSet, scale: Scaling) -> int:
-    """Return how many values the scaling takes for wild, and say so."""
-    wild = scale.count_wild(series) if isinstance(scale, PerChannel) else 0
+def tell_wild(wild: int) -> None:
+    """Say how many values a scaling takes for wild."""
     if wild:
         values, them = ("value lies", "it") if wild == 1 else ("values lie", "them")
         note = (
@@ -293,20 +295,22 @@ def count_wild(series: SeriesSet, scale: Scaling) -> int:
             "times the usual range away from it"
         )
         door.tell([note])
-    return wild
 
 
-def card_of(series: SeriesSet, choices: dict[str, Choice], wild: int = 0) -> dict[str, Any]:
+def card_of(facts: Facts, choices: dict[str, Choice], scale: Scaling) -> dict[str, Any]:
     """Return the card of a run: size and fingerprint of the data, settings, versions."""
+    series = facts.series
+    wild = facts.wild if scale is facts.scaling else count_wild(series, scale)
+    tell_wild(wild)
     return {
         "data": {
             "series": len(series),
             "channels": series.n_channels,
             "shortest": int(series.lengths.min()),
             "longest": int(series.lengths.max()),
-            "missing": round(share_missing(series), 6),
+            "missing": round(facts.missing, 6),
             "wild": wild,
-            "fingerprint": series.fingerprint(),
+            "fingerprint": facts.digest,
         },
         "settings": {name: vars(choice) for name, choice in choices.items()},
         "figures": {},

@@ -27,6 +27,8 @@ def checked(kind, settings):
         ("2.5 minutes", 2.5, "minutes"),
         ("1 minute", 1, "minutes"),
         ("1e3 steps", 1000, "steps"),
+        ("30 seconds", 0.5, "minutes"),
+        ("1.5 hours", 90, "minutes"),
     ],
 )
 def test_a_budget_reads_as_people_type_it(text, amount, unit):
@@ -36,7 +38,7 @@ def test_a_budget_reads_as_people_type_it(text, amount, unit):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "200", "steps", "ten steps", "200steps", "10 hours", "5 s"),
+        *("", "200", "steps", "ten steps", "200steps", "10 days", "5 s"),
         *("0 steps", "-3 epochs", "2.5 steps", "0.5 epochs", "0 minutes"),
         *("nan steps", "nan minutes", "inf steps", "inf minutes", "-inf epochs", "1e999 steps"),
     ],

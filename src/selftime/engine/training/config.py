@@ -62,11 +62,17 @@ def parse_budget(text: str | Budget) -> Budget:
     if not isinstance(text, str):
         raise ValueError(f"got a budget of {text!r}, {_WANTED}")
     number, _, unit = text.strip().partition(" ")
-    units = [known for known in UNITS if unit.strip() in (known, known[:-1])]
+    name = unit.strip().removesuffix("s") + "s"
     try:
-        return Budget(amount=float(number), unit=units[0])
+        if name in _MINUTES:
+            return Budget(amount=float(number) * _MINUTES[name], unit="minutes")
+        return Budget(amount=float(number), unit=[known for known in UNITS if known == name][0])
     except (ValueError, IndexError):
         raise ValueError(f"got a budget of {text!r}, {_WANTED}") from None
+
+
+_MINUTES = {"seconds": 1 / 60, "minutes": 1, "hours": 60}
+"""Units of time, in minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
