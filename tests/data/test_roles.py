@@ -145,6 +145,24 @@ def test_numbers_as_ids_stay_numbers(tmp_path):
     assert csv(text, tmp_path, time="none", channels=["press"]).ids.tolist() == [30, 10, 20]
 
 
+@pytest.mark.parametrize("first", [0, 3, 2500])
+def test_a_column_of_remarks_is_left_out_where_most_rows_have_none(first, tmp_path, caplog):
+    text = "time,force,remark\n" + "".join(
+        f"{k},{np.sin(k):.4f},{'worn' if k in (first, first + 9) else ''}\n" for k in range(2600)
+    )
+    x = csv(text, tmp_path)
+    assert x.channels == ("force",) and roles(x)["remark"] == "ignored"
+    assert "column 'remark' holds text and is left out" in caplog.text
+
+
+def test_a_number_that_is_mistyped_is_a_fault_of_its_line(tmp_path):
+    text = "time,force\n" + "".join(
+        f"{k},{['', 1.5, 'l.5'][k % 3 if k < 5 else 0]}\n" for k in range(99)
+    )
+    with pytest.raises(SeriesError, match="line 4, column 'force': got 'l.5', wanted a number"):
+        csv(text, tmp_path)
+
+
 def test_several_columns_name_a_series_together(tmp_path):
     rows = [(f"S{s}", m, t, 10 * s + m + t) for s in (1, 2) for m in (1, 2) for t in range(3)]
     text = "site,machine,time,v\n" + "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in rows)

@@ -139,3 +139,31 @@ def test_what_cannot_be_filled_is_refused():
     fitted = imputer().fit(pd.DataFrame({"heat": np.arange(30.0), "flow": np.arange(30.0) ** 2}))
     with pytest.raises(ValueError, match="channel 'flow' is missing"):
         fitted.transform(pd.DataFrame({"heat": np.arange(30.0), "mass": np.arange(30.0)}))
+
+
+def test_a_table_comes_back_under_its_own_names(tmp_path):
+    lines = ["Zeit;Maschine;Temperatur;Druck"]
+    for name in "AB":
+        for i in range(60):
+            temperature = "" if i % 17 == 3 else f"{20 + np.sin(i / 4):.2f}".replace(".", ",")
+            lines.append(f"{1 + i // 24:02}.01.2024 {i % 24:02}:00;{name};{temperature};{i % 7},5")
+    (tmp_path / "plant.csv").write_text("\n".join(lines) + "\n")
+    series = st.read(tmp_path / "plant.csv")
+    found = st.Imputer(quantiles=()).fit(series).imputation(series)
+    out = st.write_table(tmp_path / "filled.csv", found.to_columns())
+    names = out.read_text().splitlines()[0].replace('"', "").split(",")
+    assert names[:5] == ["Maschine", "Zeit", "Temperatur", "Druck", "filled"]
+    again = st.read(out)
+    assert again.channels == series.channels and again.ids.tolist() == ["A", "B"]
+    np.testing.assert_array_equal(again.times, series.times)
+    np.testing.assert_allclose(again.values, found.series.values, rtol=1e-6)
+
+
+def test_rows_without_names_say_which_step_was_filled(tmp_path):
+    x = np.sin(np.arange(40) / 3 + np.arange(4)[:, None])
+    x[1, 5] = np.nan
+    series = st.read(x)
+    columns = st.Imputer(quantiles=()).fit(series).imputation(series).to_columns()
+    assert list(columns)[:4] == ["unique_id", "step", "0", "filled"]
+    out = st.write_table(tmp_path / "filled.csv", columns)
+    assert st.read(out).channels == ("0",)

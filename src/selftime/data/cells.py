@@ -269,25 +269,29 @@ def is_number(kind: Any) -> bool:
 
 
 def holds_numbers(cells: Any, marks: Sequence[str]) -> bool:
-    """Return whether half of the first cells of text are numbers or marks of missing ones."""
-    return _share(cells, _NUMBER, marks) >= 0.5  # a few that are none are faults, said by line
+    """Return whether half of the first texts that are no marks of missing ones are numbers."""
+    known = _known_texts(cells.slice(0, _HEAD), marks)
+    if not len(known):
+        known = _known_texts(cells, marks).slice(0, _HEAD)
+    if not len(known):
+        return bool(marks)
+    right = pc.sum(pc.match_substring_regex(known, _NUMBER)).as_py()
+    return bool(right >= len(known) / 2)  # a few that are none are faults, said by line
+
+
+def _known_texts(cells: Any, marks: Sequence[str]) -> Any:
+    """Return the texts that are there and mean something, without blanks around them."""
+    cells = pc.utf8_trim_whitespace(decoded(cells).drop_null())
+    return cells.filter(pc.invert(pc.is_in(cells, value_set=text_array(marks, cells.type))))
 
 
 def holds_dates(cells: Any) -> bool:
     """Return whether a column holds times, as its type says or as all its first texts show."""
     kind = value_type(cells.type)
     if is_text(kind):
-        return _share(cells, _DATE, ()) == 1
+        first = _known_texts(cells.slice(0, _HEAD), ())
+        return bool(len(first)) and pc.all(pc.match_substring_regex(first, _DATE)).as_py() is True
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
-def _share(cells: Any, pattern: str, marks: Sequence[str]) -> float:
-    cells = pc.utf8_trim_whitespace(decoded(cells.slice(0, _HEAD)))
-    right = pc.match_substring_regex(cells, pattern)
-    if marks:
-        right = pc.or_kleene(pc.is_in(cells, value_set=text_array(marks, cells.type)), right)
-    known = len(cells) - cells.null_count
-    return float((pc.sum(right).as_py() or 0) / known) if known else float(bool(marks))
 
 
 def known_in(cells: Any) -> Any:

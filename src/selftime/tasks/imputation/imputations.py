@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float
 
-from selftime.data.frames import Tabular, free_name
+from selftime.data.frames import Tabular, free_name, join_columns
 from selftime.data.series import SeriesSet
 
 
@@ -42,13 +42,18 @@ class Imputation(Tabular):
     def to_columns(self) -> dict[str, Any]:
         """Return a row for each step, which :func:`selftime.read` reads again.
 
-        Ids, times, labels and channels are those of :meth:`selftime.SeriesSet.to_columns`, rows
-        those of the table that came in. The column ``filled`` names the channels whose values were
-        filled in; the quantiles of a channel, such as ``OT_q0.9``, are empty elsewhere.
+        Rows are those of the table that came in; ids, times and channels are called as there (a
+        single series without an id has no column of it, steps without times have their number).
+        The column ``filled`` names the channels whose values were filled in; the quantiles of a
+        channel, such as ``OT_q0.9``, are empty elsewhere.
         """
         series = self.series
         order = np.arange(len(series.steps)) if series.rows is None else np.argsort(series.rows)
-        columns = {name: _taken(column, order) for name, column in series.to_columns().items()}
+        keys = series.step_columns({})
+        if series.times is not None:
+            del keys["step"]
+        rest = list(series.to_columns().items())[1 if series.times is None else 2 :]
+        columns = join_columns(keys, {name: _taken(column, order) for name, column in rest})
         names = pa.array(names_at(self.missing[order], series.channels), pa.string())
         columns[free_name("filled", columns)] = names
         for c, name in enumerate(series.channels):
@@ -70,6 +75,7 @@ def _taken(column: Any, order: np.ndarray) -> Any:
 def names_at(missing: Bool[np.ndarray, "S C"], channels: tuple[str, ...]) -> list[str | None]:
     """Return the names of the channels that are missing at each step, None where none is."""
     patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    channels = tuple(f"channel {name}" if name.isdecimal() else name for name in channels)
     words = [
         ", ".join(name for name, one in zip(channels, row, strict=True) if one) or None
         for row in patterns
