@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from selftime.data.channels import match_channels
-from selftime.data.grid import clocks_of, on_grid
+from selftime.data.grid import clocks_of, on_grid, starts_of
 from selftime.data.series import SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
@@ -41,6 +41,7 @@ from selftime.tasks.forecasting.histories import (
 from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, recent_std
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
 from selftime.tasks.forecasting.protocols import channel_scale
+from selftime.tasks.forecasting.shapes import MEMORY, TableShape, is_table
 
 _HELD_OUT_SHARE = 0.2
 """Share at the end of each series that intervals are measured on."""
@@ -102,7 +103,10 @@ class FittedSeries:
             known = list(zip(past, given.ahead(whole, rows, horizon), strict=True))
         histories = histories_in(targets)
         every = self.cases.predict(
-            [h.values for h in histories], known, [h.gaps for h in histories]
+            [h.values for h in histories],
+            known,
+            [h.gaps for h in histories],
+            starts_of(whole, clocks),
         )  # (N,1+Q,C,H)
         times, why = following_times(whole, clocks, horizon)
         notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories), *why)
@@ -136,7 +140,8 @@ def fit_series(
         ValueError: an unknown strategy, or one that cannot be.
     """
     given, model = KnownChannels(config.covariates), config.model
-    whole = on_grid(series)
+    clocks = clocks_of(series)
+    whole = on_grid(series, clocks)
     targets, past = given.targets(whole), given.past(whole)
     check_strategy(config.strategy, model, config.covariates)
     every = histories_in(targets)
@@ -157,7 +162,9 @@ def fit_series(
     else:
         progress("fitting", 0, 1)
         features = None if model is None else ModelVectors(model, targets.n_channels).of
-        cases = fit_histories(histories, config, features, past)
+        starts = starts_of(whole, clocks)
+        starts = None if starts is None else starts[kept]
+        cases = fit_histories(histories, config, features, past, starts)
         progress("fitting", 1, 1)
     floor, why = floors_in_words(config.lower, every, targets.channels)
     notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, every))
@@ -198,19 +205,51 @@ def fit_histories(
     config: ForecastConfig,
     features: FeatureMap | None = None,
     known: Sequence[Covariates] | None = None,
+    starts: Int64[np.ndarray, "N"] | None = None,
 ) -> FittedForecaster:
     """Fit on every window of all series; intervals come from a fit that had not seen the ends.
 
-    Features are those of a pretrained model; None learns closed-form ones.
+    Features are those of a pretrained model; None learns closed-form ones. Many short series are
+    counted as a table, from steps of time (``starts``) on where they are dated.
     """
     season = config.season or typical_season(histories)
-    scaled = [channel_scale(history).apply(history) for history in histories]
+    counting = Counting(starts, season, is_table(histories))
+    table, scaled = counting.of(histories)
     rng, folds = np.random.default_rng(config.seed), cut_folds(scaled, config.horizon)
-    fitted, effect = fit_forecaster(folds, season, rng, features, known)
+    fitted, effect = fit_forecaster(folds, season, rng, features, known, counting.memory)
     seen = None if effect is None or known is None else (effect, known)
-    offsets = residual_quantiles(scaled, fitted, config.levels, season, seen)
+    offsets = residual_quantiles(histories, counting, fitted, config.levels, seen)
     reason = reason_of(fitted, effect, given=known is not None)
-    return FittedForecaster(fitted, offsets, season, reason, effect)
+    return FittedForecaster(fitted, offsets, season, reason, effect, table=table)
+
+
+class Counting(NamedTuple):
+    """How histories are counted: each in its own scale, or as a table where they are many.
+
+    Attributes:
+        starts: steps of time at which they begin; None where they are not dated.
+        season: steps of a season.
+        is_table: True for many short ones.
+    """
+
+    starts: Int64[np.ndarray, "N"] | None
+    season: int
+    is_table: bool
+
+    @property
+    def memory(self) -> float:
+        """Share of the last value in the level of a window."""
+        return MEMORY if self.is_table else 1.0
+
+    def of(
+        self, histories: Sequence[Values], ends: Sequence[int] | None = None
+    ) -> tuple[TableShape | None, list[Values]]:
+        """Return what series have in common, and each in its units, from their steps up to ends."""
+        if not self.is_table:
+            return None, [channel_scale(history).apply(history) for history in histories]
+        before = [h[:end] for h, end in zip(histories, ends, strict=True)] if ends else histories
+        table = TableShape.of(before, self.starts, self.season)
+        return table, table.count(histories, self.starts, 0, ends).histories
 
 
 def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bool) -> str:
@@ -218,7 +257,8 @@ def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bo
     words = fitted.gains_in_words()
     if fitted.linear.is_persistence:
         why = "held-out folds do not agree that the past tells more"
-        words = f"the last value is repeated: {why}; {words}"
+        what = "last value" if fitted.linear.options[0].memory == 1 else "level"
+        words = f"the {what} is repeated: {why}; {words}"
     if not given:
         return words
     if effect is None:
@@ -227,10 +267,10 @@ def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bo
 
 
 def residual_quantiles(
-    scaled: Sequence[Values],
+    histories: Sequence[Values],
+    counting: Counting,
     fitted: WindowForecaster,
     levels: Sequence[float],
-    season: int,
     seen: tuple[KnownEffect, Sequence[Covariates]] | None = None,
 ) -> Float[np.ndarray, "Q C H"]:
     """Return quantiles of residuals at the ends of the series, by a fit that has not seen them.
@@ -238,12 +278,13 @@ def residual_quantiles(
     Of a single series quantiles follow the residuals to the last that is known; of many series
     all windows count alike. The effect of the covariates in ``seen`` is taken out first.
     """
-    horizon = fitted.horizon
-    ends = [len(h) - max(int(_HELD_OUT_SHARE * len(h)), horizon) for h in scaled]
+    horizon, season = fitted.horizon, counting.season
+    ends = [len(h) - max(int(_HELD_OUT_SHARE * len(h)), horizon) for h in histories]
+    scaled = counting.of(histories, [max(end, 1) for end in ends])[1]
     if seen is not None:
         whole = BlockedFolds(tuple(scaled), (), tuple(ends), fitted.look_back, horizon)
         effect = refit_effect(seen[0], whole, seen[1], season)
-        scaled = without_effect(whole, effect, seen[1]).histories
+        scaled = list(without_effect(whole, effect, seen[1]).histories)
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
     judge = refit_forecaster(fitted, cut_folds(before, horizon), season)
     ratios = residuals_after(scaled, ends, judge)
