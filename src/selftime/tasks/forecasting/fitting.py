@@ -38,7 +38,11 @@ from selftime.tasks.forecasting.histories import (
     histories_in,
     histories_in_words,
 )
-from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, recent_std
+from selftime.tasks.forecasting.intervals import (
+    AdaptiveQuantiles,
+    pooled_quantiles,
+    recent_std,
+)
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
 from selftime.tasks.forecasting.protocols import channel_scale
 from selftime.tasks.forecasting.shapes import MEMORY, TableShape, is_table
@@ -108,8 +112,9 @@ class FittedSeries:
             [h.gaps for h in histories],
             starts_of(whole, clocks),
         )  # (N,1+Q,C,H)
+        table = self.cases.table is not None
         times, why = following_times(whole, clocks, horizon)
-        notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories), *why)
+        notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories, table=table), *why)
         found = Forecasts(
             targets.ids,
             targets.channels,
@@ -166,8 +171,9 @@ def fit_series(
         starts = None if starts is None else starts[kept]
         cases = fit_histories(histories, config, features, past, starts)
         progress("fitting", 1, 1)
+    table = cases.table is not None
     floor, why = floors_in_words(config.lower, every, targets.channels)
-    notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, every))
+    notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, every, table=table))
     reason = "; ".join((cases.reason, *why, *notes))
     unit = np.median([usual_move(history) for history in histories], axis=0)
     cases = replace(cases, reason=reason, unit=unit, floor=floor)
@@ -219,7 +225,7 @@ def fit_histories(
     fitted, effect = fit_forecaster(folds, season, rng, features, known, counting.memory)
     seen = None if effect is None or known is None else (effect, known)
     offsets = residual_quantiles(histories, counting, fitted, config.levels, seen)
-    reason = reason_of(fitted, effect, given=known is not None)
+    reason = reason_of(fitted, effect, table, given=known is not None)
     return FittedForecaster(fitted, offsets, season, reason, effect, table=table)
 
 
@@ -252,13 +258,24 @@ class Counting(NamedTuple):
         return table, table.count(histories, self.starts, 0, ends).histories
 
 
-def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bool) -> str:
-    """Say whether features were accepted, and covariates where some were given."""
+def reason_of(
+    fitted: WindowForecaster,
+    effect: KnownEffect | None,
+    table: TableShape | None = None,
+    *,
+    given: bool,
+) -> str:
+    """Say how many short series were counted, and what was accepted and left out."""
     words = fitted.gains_in_words()
     if fitted.linear.is_persistence:
         why = "held-out folds do not agree that the past tells more"
         what = "last value" if fitted.linear.options[0].memory == 1 else "level"
         words = f"the {what} is repeated: {why}; {words}"
+    if table is not None:
+        what = ["logarithms"] if table.logs.any() else []
+        season = len(table.shared)
+        what += [f"level times a shape of {season} steps that series share"] if season > 1 else []
+        words = "; ".join(["many short series: " + ", ".join(what or ["one level each"]), words])
     if not given:
         return words
     if effect is None:
@@ -287,7 +304,10 @@ def residual_quantiles(
         scaled = list(without_effect(whole, effect, seen[1]).histories)
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
     judge = refit_forecaster(fitted, cut_folds(before, horizon), season)
-    ratios = residuals_after(scaled, ends, judge)
+    residuals, std = residuals_after(scaled, ends, judge)
+    if counting.is_table:  # whose unit is that of each series
+        return pooled_quantiles(residuals, levels)
+    ratios = residuals / std[:, :, None]
     if len(scaled) > 1:
         return np.asarray(np.quantile(ratios, levels, axis=0))
     following = AdaptiveQuantiles.of(np.moveaxis(ratios, 2, 0), levels)
@@ -298,8 +318,8 @@ def residual_quantiles(
 
 def residuals_after(
     scaled: Sequence[Values], ends: Sequence[int], judge: WindowForecaster
-) -> Float[np.ndarray, "N C H"]:
-    """Return residuals of windows after the ends, in units of the std of the window.
+) -> tuple[Float[np.ndarray, "N C H"], Float[np.ndarray, "N C"]]:
+    """Return residuals of windows after the ends, and the std of each window.
 
     Of a single series every window counts, of many some that are spread evenly.
     """
@@ -309,8 +329,9 @@ def residuals_after(
     origins = held.origins(held.fold_spans(0))
     if len(scaled) > 1:
         origins = origins[:: max(1, len(origins) // MOST_JUDGED)]
-    found: list[np.ndarray] = []
+    found, std = [], []
     for first in range(0, len(origins), FEATURE_CHUNK):
         past, future = held.windows(origins[first : first + FEATURE_CHUNK])
-        found.append((future - judge.predict(past)) / recent_std(past)[:, :, None])
-    return np.concatenate(found)
+        found.append(future - judge.predict(past))
+        std.append(recent_std(past))
+    return np.concatenate(found), np.concatenate(std)

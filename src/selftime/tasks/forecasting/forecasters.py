@@ -196,7 +196,8 @@ def learned_features(
 class FittedForecaster:
     """A forecaster of series in their own units, by one of scaled windows.
 
-    Offsets are quantiles of residuals in units of the std of the window. The effect is None where
+    Offsets are quantiles of residuals in units of the std of the window, of a table in those of
+    each series. The effect is None where
     covariates are not used; the reason says what was accepted and what was left out. The unit is
     how much a channel usually moves, for histories that are too short to tell; nothing that is
     forecast is below the floor. Many short series have a table: what they have in common.
@@ -233,12 +234,13 @@ class FittedForecaster:
         counted = self._count(whole, starts, [len(h) for h in known_end])
         past, ahead = self._windows(counted, known)
         forecast = self.forecaster.predict(past) + ahead  # (N,C,H)
-        last = counted if gaps is None else self._count(known_end, starts)
-        std = recent_std(past if gaps is None else self._windows(last, known)[0])
+        std = recent_std(past)
+        if self.table is not None:
+            std = spread_of_level([len(h) for h in known_end], self.forecaster.look_back, std)
+        elif gaps is not None:
+            std = recent_std(self._windows(self._count(known_end, starts), known)[0])
         short = [i for i, h in enumerate(known_end) if self._is_short(h)]
-        if self.table is None:
-            forecast[short] = past[short][:, :, -1:]
-        std[short] = 1.0
+        forecast[short], std[short] = past[short][:, :, -1:], 1.0
         offsets = self.offsets
         if gaps is not None:
             offsets = np.stack([offsets_after(gap, offsets) for gap in gaps])
@@ -296,7 +298,7 @@ class FittedForecaster:
         return filled
 
     def _is_short(self, history: Values) -> bool:
-        return self.unit is not None and len(history) < SHORTEST
+        return self.unit is not None and self.table is None and len(history) < SHORTEST
 
     def _scale_of(self, history: Values) -> ChannelScale:
         """Return the scale of a history; the last value and the usual unit where it is short."""
@@ -321,6 +323,17 @@ class FittedForecaster:
             H = self.offsets.shape[2]
             return [np.zeros((len(h) + H, h.shape[1])) for h in scaled]
         return [self.effect.of(np.concatenate(both)) for both in known]
+
+
+def spread_of_level(
+    lengths: Sequence[int], look_back: int, like: Float[np.ndarray, "N C"]
+) -> Float[np.ndarray, "N C"]:
+    """Return units of residuals of a table: 1, and more where few steps tell of the level.
+
+    The mean of n values is off by one deviation over the root of n.
+    """
+    n = np.array(lengths, np.float64)[:, None]
+    return np.where(n < look_back, np.sqrt(1 + 1 / n), 1.0) + np.zeros_like(like)
 
 
 def steps_around(known: KnownCovariates, at: int, horizon: int) -> KnownCovariates:
