@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 
 from selftime.data.channels import match_channels
 from selftime.data.grid import clocks_of, on_grid, starts_of
-from selftime.data.series import SeriesSet
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.covariates import (
@@ -17,15 +17,15 @@ from selftime.tasks.forecasting.covariates import (
     KnownChannels,
     KnownEffect,
     refit_effect,
-    without_effect,
 )
 from selftime.tasks.forecasting.features import FEATURE_CHUNK, FeatureMap, ModelVectors
-from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
+from selftime.tasks.forecasting.folds import LOOK_BACKS, BlockedFolds, cut_folds
 from selftime.tasks.forecasting.forecasters import (
     FittedForecaster,
     Values,
     WindowForecaster,
     fit_forecaster,
+    recent_windows,
     refit_forecaster,
     typical_season,
 )
@@ -46,6 +46,7 @@ from selftime.tasks.forecasting.intervals import (
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
 from selftime.tasks.forecasting.protocols import channel_scale
 from selftime.tasks.forecasting.shapes import MEMORY, TableShape, is_table
+from selftime.tasks.forecasting.smoothing import Smoothing
 
 _HELD_OUT_SHARE = 0.2
 """Share at the end of each series that intervals are measured on."""
@@ -225,8 +226,9 @@ def fit_histories(
     fitted, effect = fit_forecaster(folds, season, rng, features, known, counting.memory)
     seen = None if effect is None or known is None else (effect, known)
     offsets = residual_quantiles(histories, counting, fitted, config.levels, seen)
+    smoothing = Smoothing.of(rest_of(scaled, seen)) if counting.is_table else None
     reason = reason_of(fitted, effect, table, given=known is not None)
-    return FittedForecaster(fitted, offsets, season, reason, effect, table=table)
+    return FittedForecaster(fitted, offsets, season, reason, effect, table=table, smoothing=smoothing)
 
 
 class Counting(NamedTuple):
@@ -300,13 +302,20 @@ def residual_quantiles(
     scaled = counting.of(histories, [max(end, 1) for end in ends])[1]
     if seen is not None:
         whole = BlockedFolds(tuple(scaled), (), tuple(ends), fitted.look_back, horizon)
-        effect = refit_effect(seen[0], whole, seen[1], season)
-        scaled = list(without_effect(whole, effect, seen[1]).histories)
+        scaled = rest_of(scaled, (refit_effect(seen[0], whole, seen[1], season), seen[1]))
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
-    judge = refit_forecaster(fitted, cut_folds(before, horizon), season)
-    residuals, std = residuals_after(scaled, ends, judge)
+    try:
+        folds = cut_folds(before, horizon)
+    except SeriesError:
+        raise SeriesError(
+            f"got horizon {horizon} and series of at most {max(map(len, histories))} steps, wanted "
+            f"at least {3 * horizon + min(LOOK_BACKS)} to fit and to hold out one horizon for "
+            "intervals: shorten the horizon"
+        ) from None
+    judge = refit_forecaster(fitted, folds, season)
     if counting.is_table:  # whose unit is that of each series
-        return pooled_quantiles(residuals, levels)
+        return pooled_quantiles(table_residuals(scaled, ends, judge, before), levels)
+    residuals, std = residuals_after(scaled, ends, judge)
     ratios = residuals / std[:, :, None]
     if len(scaled) > 1:
         return np.asarray(np.quantile(ratios, levels, axis=0))
@@ -314,6 +323,35 @@ def residual_quantiles(
     for first in range(0, len(ratios), following.rows):
         following.follow(ratios[first : first + following.rows])
     return np.moveaxis(following.now, 2, 0)
+
+
+def rest_of(
+    scaled: Sequence[Values], seen: tuple[KnownEffect, Sequence[Covariates]] | None
+) -> list[Values]:
+    """Return scaled series less the effect of covariates, where there is one."""
+    if seen is None:
+        return list(scaled)
+    return [h - seen[0].of(z[: len(h)]) for h, z in zip(scaled, seen[1], strict=True)]
+
+
+def table_residuals(
+    scaled: Sequence[Values],
+    ends: Sequence[int],
+    judge: WindowForecaster,
+    before: Sequence[Values],
+) -> Float[np.ndarray, "N C H"]:
+    """Return residuals of forecasts after the ends, one horizon apart, of all series."""
+    H, smoothing, found = judge.horizon, Smoothing.of(before), []
+    most = max(len(h) - end for h, end in zip(scaled, ends, strict=True))
+    for later in range(0, most - H + 1, H):
+        cuts = [end + later for end in ends]
+        some = [i for i, cut in enumerate(cuts) if 0 < cut <= len(scaled[i]) - H]
+        past = [scaled[i][: cuts[i]] for i in some]
+        forecast = judge.predict(recent_windows(past, judge.look_back))
+        forecast = (forecast + smoothing.predict(past, H)) / 2
+        truth = np.stack([scaled[i][cuts[i] : cuts[i] + H].T for i in some])
+        found.append(truth - forecast)
+    return np.concatenate(found)
 
 
 def residuals_after(

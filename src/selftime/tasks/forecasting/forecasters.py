@@ -37,6 +37,7 @@ from selftime.tasks.forecasting.linear import (
 )
 from selftime.tasks.forecasting.protocols import ChannelScale, Forecasting, channel_scale
 from selftime.tasks.forecasting.shapes import Counted, TableShape, count_each
+from selftime.tasks.forecasting.smoothing import Smoothing
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 LOOK_BACK = 336
@@ -200,7 +201,8 @@ class FittedForecaster:
     each series. The effect is None where
     covariates are not used; the reason says what was accepted and what was left out. The unit is
     how much a channel usually moves, for histories that are too short to tell; nothing that is
-    forecast is below the floor. Many short series have a table: what they have in common.
+    forecast is below the floor. Many short series have a table, which is what they have in common,
+    and are smoothed: their forecast is the mean of both.
     """
 
     forecaster: Forecasting
@@ -211,6 +213,7 @@ class FittedForecaster:
     unit: Float[np.ndarray, "C"] | None = None
     floor: Float[np.ndarray, "C"] | None = None
     table: TableShape | None = None
+    smoothing: Smoothing | None = None
 
     def predict(
         self,
@@ -232,13 +235,17 @@ class FittedForecaster:
         else:
             gaps, known_end = None, whole
         counted = self._count(whole, starts, [len(h) for h in known_end])
-        past, ahead = self._windows(counted, known)
+        rest, ahead = self._rest(counted, known)
+        past = recent_windows(rest, self.forecaster.look_back)
         forecast = self.forecaster.predict(past) + ahead  # (N,C,H)
+        if self.smoothing is not None:
+            forecast = (forecast + self.smoothing.predict(rest, ahead.shape[2]) + ahead) / 2
         std = recent_std(past)
         if self.table is not None:
             std = spread_of_level([len(h) for h in known_end], self.forecaster.look_back, std)
         elif gaps is not None:
-            std = recent_std(self._windows(self._count(known_end, starts), known)[0])
+            before = self._rest(self._count(known_end, starts), known)[0]
+            std = recent_std(recent_windows(before, self.forecaster.look_back))
         short = [i for i, h in enumerate(known_end) if self._is_short(h)]
         forecast[short], std[short] = past[short][:, :, -1:], 1.0
         offsets = self.offsets
@@ -262,16 +269,16 @@ class FittedForecaster:
         scales = [self._scale_of(h[:end]) for h, end in zip(histories, ends, strict=True)]
         return count_each(histories, scales, H)
 
-    def _windows(
+    def _rest(
         self, counted: Counted, known: Sequence[KnownCovariates] | None
-    ) -> tuple[Float[np.ndarray, "N C L"], Float[np.ndarray, "N C H"]]:
-        """Return the last steps of each history less the effect, and what is added ahead."""
-        effects, L = self._effects(counted.histories, known), self.forecaster.look_back
-        both = list(zip(counted.histories, effects, strict=True))
-        past = [last_steps(h - e[: len(h)], L).T for h, e in both]
+    ) -> tuple[list[Values], Float[np.ndarray, "N C H"]]:
+        """Return histories less the effect, and what is added ahead."""
+        both = list(
+            zip(counted.histories, self._effects(counted.histories, known), strict=True)
+        )
         H = self.offsets.shape[2]
-        ahead = [e[len(h) : len(h) + H].T for h, e in both]
-        return np.clip(np.stack(past), -SCALED_LIMIT, SCALED_LIMIT), np.stack(ahead) + counted.ahead
+        ahead = np.stack([e[len(h) : len(h) + H].T for h, e in both])
+        return [h - e[: len(h)] for h, e in both], ahead + counted.ahead
 
     def _fill_ends(
         self,
@@ -323,6 +330,12 @@ class FittedForecaster:
             H = self.offsets.shape[2]
             return [np.zeros((len(h) + H, h.shape[1])) for h in scaled]
         return [self.effect.of(np.concatenate(both)) for both in known]
+
+
+def recent_windows(histories: Sequence[Values], look_back: int) -> Float[np.ndarray, "N C L"]:
+    """Return the last steps of each history, not too far from what is usual."""
+    past = [last_steps(history, look_back).T for history in histories]
+    return np.asarray(np.clip(np.stack(past), -SCALED_LIMIT, SCALED_LIMIT))
 
 
 def spread_of_level(
