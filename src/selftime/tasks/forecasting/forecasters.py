@@ -264,7 +264,7 @@ class FittedForecaster:
         """Return histories in units that come from their steps up to the ends."""
         H = self.offsets.shape[2]
         if self.table is not None:
-            return self.table.count(histories, starts, H, ends)
+            return self.table.apply(histories, starts, H, ends)
         ends = ends or [len(h) for h in histories]
         scales = [self._scale_of(h[:end]) for h, end in zip(histories, ends, strict=True)]
         return count_each(histories, scales, H)
@@ -273,9 +273,7 @@ class FittedForecaster:
         self, counted: Counted, known: Sequence[KnownCovariates] | None
     ) -> tuple[list[Values], Float[np.ndarray, "N C H"]]:
         """Return histories less the effect, and what is added ahead."""
-        both = list(
-            zip(counted.histories, self._effects(counted.histories, known), strict=True)
-        )
+        both = list(zip(counted.histories, self._effects(counted.histories, known), strict=True))
         H = self.offsets.shape[2]
         ahead = np.stack([e[len(h) : len(h) + H].T for h, e in both])
         return [h - e[: len(h)] for h, e in both], ahead + counted.ahead
@@ -346,7 +344,7 @@ def spread_of_level(
     The mean of n values is off by one deviation over the root of n.
     """
     n = np.array(lengths, np.float64)[:, None]
-    return np.where(n < look_back, np.sqrt(1 + 1 / n), 1.0) + np.zeros_like(like)
+    return np.asarray(np.where(n < look_back, np.sqrt(1 + 1 / n), 1.0) + np.zeros_like(like))
 
 
 def steps_around(known: KnownCovariates, at: int, horizon: int) -> KnownCovariates:

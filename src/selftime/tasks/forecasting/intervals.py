@@ -176,7 +176,7 @@ def pooled_quantiles(
     power = size @ spread / max(spread @ spread, 1e-12)
     unit = np.exp(size.mean(axis=1)[:, None] + power[:, None] * spread)
     sample = np.moveaxis(ratios / unit, 2, 1).reshape(N * H, C)
-    return np.asarray(cautious_quantiles(sample, levels, H).T[:, :, None] * unit)
+    return np.asarray(cautious_quantiles(sample, levels, float(H)).T[:, :, None] * unit)
 
 
 def effective_sample_size(sample: Float[np.ndarray, "M C"], stretch: float) -> float:

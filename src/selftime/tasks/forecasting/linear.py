@@ -243,8 +243,10 @@ def fit_maps(
 
 def _map(moments: Sequence[LagMoments], option: Option, pool: Pool, season: int) -> LinearMap:
     L, alpha = option.look_back, option.alpha * pool.shift
-    rest = {"decay": option.decay, "season": season, "memory": option.memory}
-    weights = [ridge_weights(m, L, alpha, **rest) for m in moments]
+    decay, memory = option.decay, option.memory
+    weights = [
+        ridge_weights(m, L, alpha, decay=decay, season=season, memory=memory) for m in moments
+    ]
     return LinearMap(np.stack(weights), np.zeros(len(moments[0]) - L))
 
 

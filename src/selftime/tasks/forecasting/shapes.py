@@ -104,7 +104,7 @@ class TableShape(NamedTuple):
         """
         joined = Joined.of(histories)
         C, N = joined.values.shape[1], len(joined.ends)
-        logs = (joined.values >= 0).all(axis=0)
+        logs = np.asarray((joined.values >= 0).all(axis=0))
         shape = cls(logs, np.zeros((1, C)), np.zeros((2, C)), np.zeros(C), np.zeros(C))
         in_logs = joined.in_logs(logs)[0]
         long = joined.ends > 2 * season
@@ -116,7 +116,7 @@ class TableShape(NamedTuple):
         usual = np.median(in_logs.level_and_squares(effect)[1], axis=0)
         return shape._replace(sd=np.maximum(np.sqrt(usual), _LEAST))
 
-    def count(
+    def apply(
         self,
         histories: Sequence[Values],
         starts: Int64[np.ndarray, "N"] | None,
@@ -141,6 +141,12 @@ class TableShape(NamedTuple):
         rest = (joined.values - effect.past - level[joined.owners]) / sd[joined.owners]
         ahead = np.moveaxis(effect.ahead / sd[:, None], 1, 2)
         return Counted(np.split(rest, joined.firsts[1:]), ahead, level, sd, self.logs, lift)
+
+    def in_words(self) -> str:
+        """Say what many short series have in common."""
+        m, logs = len(self.shared), " of logarithms" if self.logs.any() else ""
+        shape = f", with a shape of {m} steps that all share" if m > 1 else ""
+        return f"many short series, each by its own level{logs}{shape}"
 
     def _starts(
         self, joined: "Joined", starts: Int64[np.ndarray, "N"] | None
@@ -209,7 +215,7 @@ class Joined(NamedTuple):
     @property
     def firsts(self) -> Int64[np.ndarray, "N"]:
         """Rows at which series begin."""
-        return np.cumsum(self.lengths) - self.lengths
+        return np.asarray(np.cumsum(self.lengths) - self.lengths)
 
     def only(self, chosen: Bool[np.ndarray, "N"]) -> "Joined":
         """Return the known steps of some of the series."""
@@ -221,7 +227,8 @@ class Joined(NamedTuple):
     def means(self, values: Float[np.ndarray, "S C"]) -> Float[np.ndarray, "N C"]:
         """Return the mean over the known steps of each series."""
         known = (self.steps < self.ends[self.owners])[:, None]
-        return np.add.reduceat(np.where(known, values, 0), self.firsts, axis=0) / self.ends[:, None]
+        total = np.add.reduceat(np.where(known, values, 0), self.firsts, axis=0)
+        return np.asarray(total / self.ends[:, None])
 
     def level_and_squares(
         self, effect: Effect
@@ -244,7 +251,7 @@ class Seasons(NamedTuple):
     """Means of each step of a season around the moving average, their counts, and the noise."""
 
     means: Float[np.ndarray, "N m C"]
-    count: Float[np.ndarray, "N m"]
+    counts: Float[np.ndarray, "N m"]
     noise: Float[np.ndarray, "N C"]
 
     @classmethod
@@ -269,7 +276,7 @@ class Seasons(NamedTuple):
     @property
     def errors(self) -> Float[np.ndarray, "N m C"]:
         """Variances of the means by noise."""
-        return np.asarray(self.noise[:, None] / self.count[:, :, None])
+        return np.asarray(self.noise[:, None] / self.counts[:, :, None])
 
     def amplitudes(self, shared: Float[np.ndarray, "m C"]) -> Float[np.ndarray, "N C"]:
         """Return by how much of the shared shape each series moves: least squares."""
@@ -277,7 +284,7 @@ class Seasons(NamedTuple):
 
     def amplitude_errors(self, shared: Float[np.ndarray, "m C"]) -> Float[np.ndarray, "N C"]:
         """Return the variances of these by noise."""
-        return np.asarray(self.noise / self.count.mean(axis=1)[:, None] / _size(shared))
+        return np.asarray(self.noise / self.counts.mean(axis=1)[:, None] / _size(shared))
 
 
 def in_common(seen: Seasons) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Exponential smoothing of many short series, each by all settings, weighed as the table has them."""
+"""Exponential smoothing of many short series, by all settings, weighed as the table has them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ SETTINGS = np.array(
         *((level, t, d) for level in _LEVELS[2:] for t in _TRENDS for d in _DAMPINGS),
     ]
 )
-"""Share of what is new in the level and in the trend, and what is left of the trend at each step."""
+"""Share of what is new in level and trend, and what is left of the trend at each step."""
 _LONGEST = 200
 """Last steps of a series that are smoothed."""
 _FIRST = 6
@@ -66,9 +66,9 @@ def _weights(
 def _smooth(
     histories: Sequence[Float[np.ndarray, "_ C"]], horizon: int
 ) -> tuple[Float[np.ndarray, "R G"], Float[np.ndarray, "R G H"]]:
-    """Return log likelihoods of one step ahead, and forecasts, of every channel by every setting."""
+    """Return log likelihoods one step ahead, and forecasts, of every channel by every setting."""
     rows, first = _aligned(histories)
-    (R, T), (alpha, beta, damping) = rows.shape, SETTINGS.T
+    T, (alpha, beta, damping) = rows.shape[1], SETTINGS.T
     lengths = T - first
     begin = first + np.clip(lengths // 5, 1, _FIRST)
     early = (np.arange(T) >= first[:, None]) & (np.arange(T) < begin[:, None])
