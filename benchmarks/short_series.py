@@ -174,7 +174,9 @@ def rows() -> dict[str, Callable[[Table], np.ndarray]]:
     return found | {name: of_statsforecast(name) for name in (REFERENCE, "AutoTheta")}
 
 
-def measured(table: Table, fits: dict[str, Callable[[Table], np.ndarray]]) -> dict[str, Any]:
+def measured(
+    table: Table, fits: dict[str, Callable[[Table], np.ndarray]], known: dict[str, Any]
+) -> dict[str, Any]:
     N, T = table.past.shape
     out: dict[str, Any] = {
         "series": N,
@@ -184,6 +186,9 @@ def measured(table: Table, fits: dict[str, Callable[[Table], np.ndarray]]) -> di
     }
     out["rows"] = {}
     for name, fit in fits.items():
+        if name in known:
+            out["rows"][name] = known[name]
+            continue
         start = time.process_time()
         errors = table.errors(fit(table))
         seconds = time.process_time() - start
@@ -229,16 +234,22 @@ def printed(found: dict[str, Any]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, help="folder of more tables")
+    parser.add_argument(
+        "--again", nargs="+", metavar="ROW", help="only these; --out has the others"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "short_series.json")
     args = parser.parse_args()
     fits, found = rows(), {}
+    before = json.loads(args.out.read_text())["tables"] if args.again else {}
     default(shops(0))  # compiles what is compiled
     groups = {"generated": generated(), "open": opened()}
     if args.tables:
         groups["folder"] = in_folder(args.tables)
     for group, tables in groups.items():
         for name, table in tables:
-            found[name] = {"group": group, **measured(table, fits)}
+            known = before.get(name, {}).get("rows", {})
+            known = {row: one for row, one in known.items() if row not in (args.again or ())}
+            found[name] = {"group": group, **measured(table, fits, known)}
             print(printed({name: found[name]})[-1], flush=True)
     means = summary(found, list(groups))
     args.out.write_text(json.dumps({"tables": found, "means in percent": means}, indent=1) + "\n")

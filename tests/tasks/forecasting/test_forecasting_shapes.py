@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from selftime.tasks.forecasting.forecasters import spread_of_level
 from selftime.tasks.forecasting.shapes import Joined, Seasons, TableShape, is_table
 
 SHAPE = np.array([0.4, 0.1, -0.2, -0.3])
@@ -10,7 +11,7 @@ SHAPE = SHAPE - SHAPE.mean()
 
 
 def table(np_rng, count=12, steps=40, noise=0.02, own=0.0):
-    """Series (T,1) above 0 that share the shape, in logarithms, but for what each has of its own."""
+    """Series (T,1) above 0 that share a shape of logarithms, but for what each has of its own."""
     shapes = SHAPE + own * np_rng.normal(size=(count, 4))
     level = np_rng.normal(3, 1, (count, 1))
     logs = level + shapes[:, np.arange(steps) % 4] + noise * np_rng.normal(size=(count, steps))
@@ -72,7 +73,9 @@ def test_a_later_start_is_found_where_nothing_is_dated(np_rng):
     shape = TableShape.of(histories, None, 4)
     at_once = shape.apply(histories, None, 8)
     later = shape.apply([h[3:] for h in histories], None, 8)
-    np.testing.assert_allclose(later.ahead * later.sd[..., None], at_once.ahead * at_once.sd[..., None], atol=0.05)
+    np.testing.assert_allclose(
+        later.ahead * later.sd[..., None], at_once.ahead * at_once.sd[..., None], atol=0.05
+    )
 
 
 def test_zeros_stay_zeros_and_nothing_is_below(np_rng):
@@ -84,6 +87,22 @@ def test_zeros_stay_zeros_and_nothing_is_below(np_rng):
     assert (low >= 0).all()
     assert abs(counted.invert(counted.ahead[:, None])[0]).max() < 0.5
     assert np.isfinite(counted.invert(np.full((12, 1, 1, 2), 1e9))).all()
+
+
+def test_few_steps_have_wider_intervals():
+    found = spread_of_level([1, 4, 8, 60], 8, np.zeros((4, 2)))
+    np.testing.assert_allclose(found[:, 1], [2**0.5, 1.25**0.5, 1, 1])
+
+
+def test_series_that_never_move_say_nothing_of_the_shape(np_rng):
+    histories, _ = table(np_rng)
+    still = [*histories, *[np.full((40, 1), 7.0)] * 12]
+    one, other = TableShape.of(histories, None, 4), TableShape.of(still, None, 4)
+    np.testing.assert_allclose(one.shared, other.shared, atol=0.01)
+    np.testing.assert_allclose(other.amplitude[0], 1, atol=0.01)
+    constant = TableShape.of([np.full((40, 1), 7.0)] * 12, None, 4)
+    counted = constant.apply([np.full((40, 1), 7.0)] * 12, None, 3)
+    np.testing.assert_allclose(counted.invert(counted.ahead[:, None]), 7.0)
 
 
 def test_negative_values_are_no_logarithms(np_rng):

@@ -21,6 +21,8 @@ _USUAL_STEPS = 24
 """Steps for which the usual deviation counts beside a series' own."""
 _LEAST = 1e-9
 """Least deviation."""
+_STILL = 1e-20
+"""Variance of a series that does not move."""
 _HIGHEST = 10.0
 """Largest logarithm above the level that is forecast."""
 Values = Float[np.ndarray, "_ C"]
@@ -288,16 +290,19 @@ class Seasons(NamedTuple):
 
 
 def in_common(seen: Seasons) -> dict[str, np.ndarray]:
-    """Return the shared shape, mean and variance of its amplitude, and the variance of the rest."""
-    weight = 1 / (seen.noise + np.median(seen.noise, axis=0) + 1e-30)
-    weight /= weight.sum(axis=0)
+    """Return the shared shape, mean and variance of its amplitude, and the variance of the rest.
+
+    Quiet series count more; those that never move say nothing of a shape.
+    """
+    weight = (seen.noise > _STILL) / (seen.noise + np.median(seen.noise, axis=0) + _STILL)
+    weight /= np.maximum(weight.sum(axis=0), _STILL)
     shared = np.einsum("nc,nmc->mc", weight, seen.means)
     scale, error = seen.amplitudes(shared), seen.amplitude_errors(shared)
     mean = (weight * scale).sum(axis=0)
     variance = np.maximum((weight * (np.square(scale - mean) - error)).sum(axis=0), 0)
     scale = mean + (scale - mean) * _share(variance, error)
     squares = np.square(seen.means - scale[:, None] * shared) - seen.errors
-    heavy = weight**2 / np.square(weight).sum(axis=0)
+    heavy = weight**2 / np.maximum(np.square(weight).sum(axis=0), _STILL)
     own = np.maximum((heavy[:, None] * squares).sum(axis=0).mean(axis=0), 0)
     return {"shared": shared, "amplitude": np.stack([mean, variance]), "own": own}
 
@@ -308,8 +313,8 @@ def is_table(histories: Sequence[Values]) -> bool:
 
 
 def _share(between: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """Return how much a series' own figure counts beside the usual one."""
-    return np.asarray(between / np.maximum(between + within, 1e-300))
+    """Return how much a series' own figure counts beside the usual one: all where it is exact."""
+    return np.asarray((between + _STILL) / (between + within + _STILL))
 
 
 def _size(shared: Float[np.ndarray, "m C"]) -> Float[np.ndarray, "C"]:
