@@ -45,7 +45,7 @@ from selftime.tasks.forecasting.intervals import (
 )
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
 from selftime.tasks.forecasting.protocols import channel_scale
-from selftime.tasks.forecasting.shapes import MEMORY, TableShape, is_table
+from selftime.tasks.forecasting.shapes import TABLE_MEMORY, TableShape, is_table
 from selftime.tasks.forecasting.smoothing import Smoothing
 
 _HELD_OUT_SHARE = 0.2
@@ -230,7 +230,7 @@ def fit_histories(
     fitted, effect = fit_forecaster(folds, season, rng, features, known, counting.memory)
     seen = None if effect is None or known is None else (effect, known)
     offsets = residual_quantiles(histories, counting, fitted, config.levels, seen)
-    smoothing = Smoothing.of(rest_of(scaled, seen)) if counting.is_table else None
+    smoothing = Smoothing.of(less_effect(scaled, seen)) if counting.is_table else None
     reason = reason_of(fitted, effect, table, given=known is not None)
     return FittedForecaster(
         fitted, offsets, season, reason, effect, table=table, smoothing=smoothing
@@ -238,7 +238,7 @@ def fit_histories(
 
 
 class Counting(NamedTuple):
-    """How histories are counted: each in its own scale, or as a table where they are many.
+    """Units of histories: each has its own scale, or all are a table where they are many.
 
     Attributes:
         starts: steps of time at which they begin; None where they are not dated.
@@ -253,7 +253,7 @@ class Counting(NamedTuple):
     @property
     def memory(self) -> float:
         """Share of the last value in the level of a window."""
-        return MEMORY if self.is_table else 1.0
+        return TABLE_MEMORY if self.is_table else 1.0
 
     def of(
         self, histories: Sequence[Values], ends: Sequence[int] | None = None
@@ -305,7 +305,7 @@ def residual_quantiles(
     scaled = counting.of(histories, [max(end, 1) for end in ends])[1]
     if seen is not None:
         whole = BlockedFolds(tuple(scaled), (), tuple(ends), fitted.look_back, horizon)
-        scaled = rest_of(scaled, (refit_effect(seen[0], whole, seen[1], season), seen[1]))
+        scaled = less_effect(scaled, (refit_effect(seen[0], whole, seen[1], season), seen[1]))
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
     try:
         folds = cut_folds(before, horizon)
@@ -328,7 +328,7 @@ def residual_quantiles(
     return np.moveaxis(following.now, 2, 0)
 
 
-def rest_of(
+def less_effect(
     scaled: Sequence[Values], seen: tuple[KnownEffect, Sequence[Covariates]] | None
 ) -> list[Values]:
     """Return scaled series less the effect of covariates, where there is one."""

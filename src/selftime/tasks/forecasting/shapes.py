@@ -9,11 +9,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from selftime.tasks.forecasting.protocols import ChannelScale
 
-MANY = 8
+TABLE_SERIES = 8
 """Series from which a table has a shape of its own."""
-SHORT = 200
+TABLE_STEPS = 200
 """Steps of a typical series up to which it is short."""
-MEMORY = 0.1
+TABLE_MEMORY = 0.1
 """Share of the last value in the level that windows of short series are counted from."""
 _LIFT = 0.1
 """Share of its mean that is added to a series before its logarithm is taken: zeros have one too."""
@@ -25,7 +25,7 @@ _STILL = 1e-20
 """Variance of a series that does not move."""
 _HIGHEST = 10.0
 """Largest logarithm above the level that is forecast."""
-Values = Float[np.ndarray, "_ C"]
+_Values = Float[np.ndarray, "_ C"]
 
 
 class Counted(NamedTuple):
@@ -40,7 +40,7 @@ class Counted(NamedTuple):
         lift: added before that.
     """
 
-    histories: list[Values]
+    histories: list[_Values]
     ahead: Float[np.ndarray, "N C H"]
     level: Float[np.ndarray, "N C"]
     sd: Float[np.ndarray, "N C"]
@@ -59,7 +59,7 @@ class Counted(NamedTuple):
 
 
 def count_each(
-    histories: Sequence[Values], scales: Sequence[ChannelScale], horizon: int
+    histories: Sequence[_Values], scales: Sequence[ChannelScale], horizon: int
 ) -> Counted:
     """Return each history in the units of its own scale."""
     level, sd = np.stack([s.mean for s in scales]), np.stack([s.sd for s in scales])
@@ -69,7 +69,7 @@ def count_each(
 
 
 class TableShape(NamedTuple):
-    """What series of a table have in common: logarithms or not, the shape of a season, deviations.
+    """Common traits of the series of a table: logarithms, the shape of a season, deviations.
 
     The shape of a series is the shared one times its own amplitude, plus what it has of its own.
     Both are drawn towards what is usual, the more the fewer seasons have been seen and the noisier
@@ -94,7 +94,7 @@ class TableShape(NamedTuple):
 
     @classmethod
     def of(
-        cls, histories: Sequence[Values], starts: Int64[np.ndarray, "N"] | None, season: int
+        cls, histories: Sequence[_Values], starts: Int64[np.ndarray, "N"] | None, season: int
     ) -> "TableShape":
         """Find what series have in common.
 
@@ -110,7 +110,7 @@ class TableShape(NamedTuple):
         shape = cls(logs, np.zeros((1, C)), np.zeros((2, C)), np.zeros(C), np.zeros(C))
         in_logs = joined.in_logs(logs)[0]
         long = joined.ends > 2 * season
-        if season > 1 and long.sum() >= MANY:
+        if season > 1 and long.sum() >= TABLE_SERIES:
             at = np.zeros(N, np.int64) if starts is None else starts
             seen = Seasons.of(in_logs.only(long), at[long], season)
             shape = shape._replace(dated=starts is not None, **in_common(seen))
@@ -120,7 +120,7 @@ class TableShape(NamedTuple):
 
     def apply(
         self,
-        histories: Sequence[Values],
+        histories: Sequence[_Values],
         starts: Int64[np.ndarray, "N"] | None,
         horizon: int,
         ends: Sequence[int] | None = None,
@@ -164,13 +164,15 @@ class TableShape(NamedTuple):
             start = int(np.argmax([(usual * np.roll(self.shared, -k, 0)).sum() for k in range(m)]))
         return np.full(N, start)
 
-    def _effects(self, joined: "Joined", starts: Int64[np.ndarray, "N"], horizon: int) -> "Effect":
+    def _effects(
+        self, joined: "Joined", starts: Int64[np.ndarray, "N"], horizon: int
+    ) -> "StepShapes":
         """Return the shape of each series at its steps, and at those ahead."""
         m, shapes = len(self.shared), self._shapes(joined, starts)
         past = shapes[joined.owners, (starts[joined.owners] + joined.steps) % m]
         ends = starts + joined.lengths
         rows = np.arange(len(starts))[:, None]
-        return Effect(past, shapes[rows, (ends[:, None] + np.arange(horizon)) % m])
+        return StepShapes(past, shapes[rows, (ends[:, None] + np.arange(horizon)) % m])
 
     def _shapes(
         self, joined: "Joined", starts: Int64[np.ndarray, "N"]
@@ -189,7 +191,7 @@ class TableShape(NamedTuple):
         return out
 
 
-class Effect(NamedTuple):
+class StepShapes(NamedTuple):
     """The shape at the steps of all series, end to end, and at those ahead."""
 
     past: Float[np.ndarray, "S C"]
@@ -206,7 +208,7 @@ class Joined(NamedTuple):
     ends: Int64[np.ndarray, "N"]
 
     @classmethod
-    def of(cls, histories: Sequence[Values], ends: Sequence[int] | None = None) -> "Joined":
+    def of(cls, histories: Sequence[_Values], ends: Sequence[int] | None = None) -> "Joined":
         """Join histories; all of their steps are known where there are no ends."""
         lengths = np.array([len(h) for h in histories])
         owners = np.repeat(np.arange(len(lengths)), lengths)
@@ -233,7 +235,7 @@ class Joined(NamedTuple):
         return np.asarray(total / self.ends[:, None])
 
     def level_and_squares(
-        self, effect: Effect
+        self, effect: StepShapes
     ) -> tuple[Float[np.ndarray, "N C"], Float[np.ndarray, "N C"]]:
         """Return the mean of each series less the effect, and the mean square around it."""
         rest = self.values - effect.past
@@ -307,9 +309,12 @@ def in_common(seen: Seasons) -> dict[str, np.ndarray]:
     return {"shared": shared, "amplitude": np.stack([mean, variance]), "own": own}
 
 
-def is_table(histories: Sequence[Values]) -> bool:
+def is_table(histories: Sequence[_Values]) -> bool:
     """Return whether these are many short series."""
-    return len(histories) >= MANY and float(np.median([len(h) for h in histories])) <= SHORT
+    return (
+        len(histories) >= TABLE_SERIES
+        and float(np.median([len(h) for h in histories])) <= TABLE_STEPS
+    )
 
 
 def _share(between: np.ndarray, within: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ def _smooth(
     histories: Sequence[Float[np.ndarray, "_ C"]], horizon: int
 ) -> tuple[Float[np.ndarray, "R G"], Float[np.ndarray, "R G H"]]:
     """Return log likelihoods one step ahead, and forecasts, of every channel by every setting."""
-    rows, first = _aligned(histories)
+    rows, first = _align_ends(histories)
     T, (alpha, beta, damping) = rows.shape[1], SETTINGS.T
     lengths = T - first
     begin = first + np.clip(lengths // 5, 1, _FIRST)
@@ -87,7 +87,7 @@ def _smooth(
     return -n / 2 * np.log(squares / n + _EXACT), level[:, :, None] + trend[:, :, None] * grown
 
 
-def _aligned(
+def _align_ends(
     histories: Sequence[Float[np.ndarray, "_ C"]],
 ) -> tuple[Float[np.ndarray, "R T"], Int64[np.ndarray, "R"]]:
     """Return the last steps of every channel, aligned at the end, and where each begins."""
