@@ -203,7 +203,7 @@ def measured(
 def summary(found: dict[str, Any], names: list[str]) -> dict[str, dict[str, list[float]]]:
     """Geometric mean over tables of each row beside others, and its standard error, in percent."""
     out: dict[str, dict[str, list[float]]] = {}
-    for other in (REFERENCE, "seasonal naive", "by themselves"):
+    for other in (REFERENCE, "AutoTheta", "seasonal naive", "by themselves"):
         gains = {}
         for name in names:
             ratios = [
