@@ -187,3 +187,18 @@ def test_two_weeks_of_business_days_are_enough_and_one_absent_day_is_not():
     assert Clock.of(times[:10]).next(times[9], 5).tolist() == times[10:].tolist()
     days, _ = stamps_of(pd.date_range("2024-01-01", periods=12))
     assert Clock.of(np.delete(days, 5)).next(days[4], 1) == days[5]
+
+
+@pytest.mark.parametrize("step", ["MS", "ME", "QE", "D", "h", "W-MON", "B"])
+def test_stamps_have_the_same_number_in_every_series(step):
+    index = pd.date_range("2023-01-02", periods=40, freq=step)
+    first, later = stamps_of(index[:30])[0], stamps_of(index[7:])[0]
+    one, other = Clock.of(first), Clock.of(later)
+    assert other.number(later[0]) - one.number(first[0]) == 7
+    assert one.number(first[9]) - one.number(first[4]) == 5
+
+
+def test_stamps_without_a_rule_have_no_number():
+    times = np.array([0.0, 1.0, 5.0, 17.0, 18.5, 40.0])
+    with pytest.raises(ValueError, match="stamps have no number"):
+        Clock.of(times).number(times[0])

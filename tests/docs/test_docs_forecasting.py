@@ -82,3 +82,17 @@ def test_names_on_the_page_are_options():
 @pytest.mark.parametrize("target", re.findall(r"!\[[^\]]*\]\(([^)]+)\)", TEXT))
 def test_pictures_are_there(target):
     assert (ROOT / "docs" / target).stat().st_size < 150_000
+
+
+def test_tables_of_short_series_are_as_measured():
+    found = json.loads((RESULTS / "short_series.json").read_text())
+    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf8")
+    for name, one in found["tables"].items():
+        cells = " | ".join(f"{r['mase']:.3f} ± {r['error']:.3f}" for r in one["rows"].values())
+        assert (
+            f"| {name} | {one['series']} × {one['steps']}, {one['horizon']} | {cells} |" in readme
+        )
+    for group in ("generated", "open", "folder"):
+        several = [gains[group] for gains in found["means in percent"].values()]
+        cells = " | ".join(f"{mean:+.1f} ± {error:.1f} %" for mean, error in several)
+        assert f"| {cells} |".replace("-", "−") in TEXT

@@ -248,3 +248,92 @@ def test_many_series_are_forecast_at_once(np_rng):
     x = np.sin(t + np_rng.uniform(0, 6, (60, 1))) + 0.3 * np_rng.normal(size=(60, 200))
     found = st.Forecaster(horizon=24).fit(x).predict(x)
     assert found.shape == (60, 1, 24) and np.isfinite(found).all()
+
+
+MONTHS = pd.date_range("2019-01-01", periods=60, freq="MS")
+SHAPE = 0.5 * np.sin(np.arange(12) * 2 * np.pi / 12)
+
+
+def shop_frame(count=10, steps=48, seed=0):
+    """Monthly sales of shops, as a long frame: levels of their own, one shape."""
+    rng = np.random.default_rng(seed)
+    level = rng.normal(5, 1, count)
+    logs = level[:, None] + SHAPE[np.arange(steps) % 12] + 0.03 * rng.normal(size=(count, steps))
+    return pd.DataFrame(
+        {
+            "shop": np.repeat([f"shop{i}" for i in range(count)], steps),
+            "month": np.tile(MONTHS[:steps], count),
+            "sales": np.rint(np.exp(logs)).ravel(),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def shops():
+    return st.Forecaster(horizon=6).fit(shop_frame())
+
+
+def test_shops_are_forecast_as_level_times_a_shared_shape(shops):
+    assert shops.reason_.startswith(
+        "many short series, each by its own level of logarithms, with a shape of 12 steps"
+    )
+    truth = shop_frame(steps=54).groupby("shop").tail(6)
+    found = shops.predict()
+    assert (found.month.to_numpy() == truth.month.to_numpy()).all()
+    off = np.abs(np.log(found.sales.to_numpy() / truth.sales.to_numpy()))
+    assert off.mean() < 0.05  # the noise of a month is 0.03
+    inside = (truth.sales.to_numpy() >= found["sales_q0.025"]).to_numpy() & (
+        truth.sales.to_numpy() <= found["sales_q0.975"]
+    ).to_numpy()
+    assert inside.mean() > 0.85
+
+
+def test_a_new_shop_of_five_months_follows_the_others(shops):
+    new = pd.DataFrame(
+        {
+            "shop": "new",
+            "month": MONTHS[20:25],
+            "sales": 100 * np.exp(SHAPE[np.arange(20, 25) % 12]),
+        }
+    )
+    found = shops.predict(new)
+    expected = 100 * np.exp(SHAPE[np.arange(25, 31) % 12])
+    np.testing.assert_allclose(found.sales, expected, rtol=0.08)
+    assert ((found["sales_q0.1"] < found.sales) & (found.sales < found["sales_q0.9"])).all()
+
+
+def test_shops_with_gaps_of_two_months_and_without_sales(shops, caplog):
+    frame = shop_frame()
+    frame.loc[frame.shop == "shop1", "sales"] = 0
+    rows = (frame.shop != "shop2") | frame.month.isin(MONTHS[46:48])
+    rows &= (frame.shop != "shop3") | ~frame.month.isin(MONTHS[[20, 21, 33]])
+    frame.loc[(frame.shop == "shop4") & frame.month.isin(MONTHS[45:48]), "sales"] = np.nan
+    found = st.Forecaster(horizon=6).fit(frame[rows])
+    assert "'shop2': fewer than 5 steps, so that their mean has the shape" in found.reason_
+    assert "3 rows that are absent" in found.reason_
+    ahead, usual = found.predict().set_index("shop"), shops.predict().set_index("shop")
+    assert (ahead.loc["shop1", "sales"] < 0.5).all()
+    for shop in ("shop2", "shop3", "shop4"):
+        np.testing.assert_allclose(ahead.loc[shop, "sales"], usual.loc[shop, "sales"], rtol=0.15)
+
+
+def test_kept_shops_forecast_the_same(shops, tmp_path):
+    shops.save(tmp_path / "shops")
+    again = st.load(tmp_path / "shops").predict(shop_frame())
+    pd.testing.assert_frame_equal(again, shops.predict())
+
+
+def test_shops_with_covariates():
+    frame = shop_frame()
+    frame["price"] = np.random.default_rng(1).normal(size=len(frame))
+    frame["sales"] = frame["sales"] * np.exp(0.4 * frame["price"])
+    ahead = frame.groupby("shop").head(6).assign(month=np.tile(MONTHS[48:54], 10), price=1.0)
+    found = st.Forecaster(horizon=6).fit(frame, covariates=["price"])
+    assert "the effect of covariates is taken out" in found.reason_
+    high = found.predict(future=ahead).sales / found.predict(future=ahead.assign(price=0.0)).sales
+    assert 1.3 < high.median() < 1.7  # e to the 0.4 is 1.49
+
+
+def test_too_short_for_the_horizon_says_what_is_wanted():
+    with pytest.raises(SeriesError, match="at most 13 steps, wanted at least 16 to fit"):
+        st.Forecaster(horizon=4).fit(np.random.default_rng(0).normal(size=(20, 1, 13)))

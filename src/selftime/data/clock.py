@@ -204,6 +204,20 @@ class Clock(NamedTuple):
             return np.arange(len(times))
         return np.append(0, np.cumsum(np.maximum(self.rule.places(times).jumps, 1)))
 
+    def number(self, time: np.generic) -> int:
+        """Return which step of its rule a stamp is, counted alike in all series of the rule.
+
+        Raises:
+            ValueError: the clock has no rule.
+        """
+        if self.rule is None:
+            raise ValueError(f"{self.reason}: stamps have no number")
+        one = np.asarray(time)[None]
+        if not isinstance(self.rule, FixedStep):
+            return int(self.rule.places(one).at[0])
+        at = numbers_of(one, self.rule.zone)[0] - (self.rule.phase or 0)
+        return int(np.rint(at / self.rule.step))
+
     def follows(self, times: np.ndarray) -> bool:
         """Return whether stamps keep the rule to the letter, none of them absent."""
         if self.rule is None or len(times) < 2 or self.rule.places(times).cost > 0:

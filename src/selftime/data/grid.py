@@ -47,6 +47,14 @@ def clocks_of(series: SeriesSet) -> list[Clock]:
     ]
 
 
+def starts_of(series: SeriesSet, clocks: list[Clock]) -> Int64[np.ndarray, "N"] | None:
+    """Return which step of its rule each series begins with; None where some have no rule."""
+    if series.times is None or any(clock.rule is None for clock in clocks):
+        return None
+    firsts = series.times[series.offsets[:-1]]
+    return np.array([clock.number(first) for clock, first in zip(clocks, firsts, strict=True)])
+
+
 def _fits(clock: Clock, times: np.ndarray) -> bool:
     found = clock.rule.places(times) if clock.rule is not None else None
     return found is not None and bool((found.off == 0).all() and (found.jumps > 0).all())

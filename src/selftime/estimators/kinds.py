@@ -37,6 +37,8 @@ from selftime.tasks.forecasting.forecasters import FittedForecaster, WindowForec
 from selftime.tasks.forecasting.histories import SHORTEST
 from selftime.tasks.forecasting.linear import LinearForecaster, LinearMap, Option, Pool
 from selftime.tasks.forecasting.network import NetworkForecaster
+from selftime.tasks.forecasting.shapes import TableShape
+from selftime.tasks.forecasting.smoothing import Smoothing
 from selftime.tasks.imputation.autoregression import Autoregression
 from selftime.tasks.imputation.blend import Blend
 from selftime.tasks.imputation.chains import MarkovChain
@@ -54,7 +56,7 @@ _HEADS = (Probe, ValueProbe, LabelsProbe, *SEMI.values())
 _PLAIN = (
     *(TunedSolution, Budget, TrainingConfig, Recipe, NetworkForecaster),
     *(ForecastConfig, WindowForecaster, LinearForecaster, LinearMap, Option, Pool),
-    *(Patch, PatchFeatures),
+    *(Patch, PatchFeatures, TableShape, Smoothing),
     *(Autoregression, MarkovChain, Alike, Experts, Blend, Units, ImputeConfig, VectorGuess),
 )
 

@@ -47,11 +47,13 @@ def test_moments_without_a_window_are_zero():
     assert found.windows == 0 and not found.products.any() and found.products.shape == (5, 5)
 
 
-def test_moments_of_windows_less_their_last_value(np_rng):
+@pytest.mark.parametrize("memory", [1.0, 0.3])
+def test_moments_of_windows_less_their_level(memory, np_rng):
     piece = np_rng.normal(size=40) + 5
     v = windows_of([piece], 8)
-    v = v - v[:, 5:6]  # 6 past steps
-    found = window_gram([piece], 8).from_last_value(6)
+    weights = np.array([(1 - memory) ** (5 - i) for i in range(6)])  # 6 past steps
+    v = v - v[:, :6] @ (weights / weights.sum())[:, None]
+    found = window_gram([piece], 8).from_level(6, memory)
     np.testing.assert_allclose(found, v.T @ v / len(v), atol=1e-9)  # squares of 25 cancel
 
 
@@ -61,7 +63,7 @@ def test_ridge_solves_its_equations(decay, np_rng):
     L, H, alpha = 6, 3, 0.3
     v = windows_of([piece], L + H)
     x, y = v[:, :L] - v[:, L - 1 : L], v[:, L:] - v[:, L - 1 : L]
-    moments = window_gram([piece], L + H).from_last_value(L)
+    moments = window_gram([piece], L + H).from_level(L)
     weights = ridge_weights(moments, L, alpha, decay=decay, season=2)
     prior = np.array([(1 + (L - 1 - i) / 2) ** -decay for i in range(L)])
     unit = sum(prior[i] * np.mean(x[:, i] ** 2) for i in range(L)) / L
@@ -71,12 +73,22 @@ def test_ridge_solves_its_equations(decay, np_rng):
     np.testing.assert_allclose(v[:, :L] @ weights, forecast, atol=1e-8)
 
 
+def test_columns_of_weights_around_a_level_add_up_to_one(np_rng):
+    piece = np.cumsum(np_rng.normal(size=200))
+    moments = window_gram([piece], 9).from_level(6, 0.2)
+    for alpha in (0.3, np.inf):
+        weights = ridge_weights(moments, 6, alpha, decay=1.0, season=2, memory=0.2)
+        np.testing.assert_allclose(weights.sum(axis=0), 1.0)
+    expected = 0.8 ** np.arange(6)[::-1]
+    np.testing.assert_allclose(weights[:, 0], expected / expected.sum())  # the level is repeated
+
+
 def test_errors_from_moments_equal_those_of_forecasts(np_rng):
     train, held = np.cumsum(np_rng.normal(size=(2, 150)), axis=1)
     L, H = 5, 4
-    moments = window_gram([train], L + H).from_last_value(L)
+    moments = window_gram([train], L + H).from_level(L)
     ridge = lag_ridge(moments, L, decay=1.0, season=3)
-    found = ridge.errors(window_gram([held], L + H).from_last_value(L), PER_STEP_ALPHAS)
+    found = ridge.errors(window_gram([held], L + H).from_level(L), PER_STEP_ALPHAS)
     v = windows_of([held], L + H)
     for k in (0, 10, len(PER_STEP_ALPHAS) - 1):
         weights = ridge_weights(moments, L, PER_STEP_ALPHAS[k], decay=1.0, season=3)

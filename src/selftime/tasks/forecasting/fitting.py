@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from selftime.data.channels import match_channels
-from selftime.data.grid import clocks_of, on_grid
-from selftime.data.series import SeriesSet
+from selftime.data.grid import clocks_of, on_grid, starts_of
+from selftime.data.series import SeriesError, SeriesSet
 from selftime.engine.model import Model
 from selftime.progress import Progress, silent
 from selftime.tasks.forecasting.covariates import (
@@ -17,15 +17,15 @@ from selftime.tasks.forecasting.covariates import (
     KnownChannels,
     KnownEffect,
     refit_effect,
-    without_effect,
 )
 from selftime.tasks.forecasting.features import FEATURE_CHUNK, FeatureMap, ModelVectors
-from selftime.tasks.forecasting.folds import BlockedFolds, cut_folds
+from selftime.tasks.forecasting.folds import LOOK_BACKS, BlockedFolds, cut_folds
 from selftime.tasks.forecasting.forecasters import (
     FittedForecaster,
     Values,
     WindowForecaster,
     fit_forecaster,
+    recent_windows,
     refit_forecaster,
     typical_season,
 )
@@ -38,9 +38,15 @@ from selftime.tasks.forecasting.histories import (
     histories_in,
     histories_in_words,
 )
-from selftime.tasks.forecasting.intervals import AdaptiveQuantiles, recent_std
+from selftime.tasks.forecasting.intervals import (
+    AdaptiveQuantiles,
+    pooled_quantiles,
+    recent_std,
+)
 from selftime.tasks.forecasting.network import check_strategy, finetune_forecaster
 from selftime.tasks.forecasting.protocols import channel_scale
+from selftime.tasks.forecasting.shapes import TABLE_MEMORY, TableShape, is_table
+from selftime.tasks.forecasting.smoothing import Smoothing
 
 _HELD_OUT_SHARE = 0.2
 """Share at the end of each series that intervals are measured on."""
@@ -102,10 +108,18 @@ class FittedSeries:
             known = list(zip(past, given.ahead(whole, rows, horizon), strict=True))
         histories = histories_in(targets)
         every = self.cases.predict(
-            [h.values for h in histories], known, [h.gaps for h in histories]
+            [h.values for h in histories],
+            known,
+            [h.gaps for h in histories],
+            starts_of(whole, clocks),
         )  # (N,1+Q,C,H)
+        table = self.cases.table is not None
         times, why = following_times(whole, clocks, horizon)
-        notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, histories), *why)
+        notes = (
+            *whole.notes[len(series.notes) :],
+            *histories_in_words(targets, histories, table=table),
+            *why,
+        )
         found = Forecasts(
             targets.ids,
             targets.channels,
@@ -136,7 +150,8 @@ def fit_series(
         ValueError: an unknown strategy, or one that cannot be.
     """
     given, model = KnownChannels(config.covariates), config.model
-    whole = on_grid(series)
+    clocks = clocks_of(series)
+    whole = on_grid(series, clocks)
     targets, past = given.targets(whole), given.past(whole)
     check_strategy(config.strategy, model, config.covariates)
     every = histories_in(targets)
@@ -157,10 +172,13 @@ def fit_series(
     else:
         progress("fitting", 0, 1)
         features = None if model is None else ModelVectors(model, targets.n_channels).of
-        cases = fit_histories(histories, config, features, past)
+        starts = starts_of(whole, clocks)
+        starts = None if starts is None else starts[kept]
+        cases = fit_histories(histories, config, features, past, starts)
         progress("fitting", 1, 1)
+    table = cases.table is not None
     floor, why = floors_in_words(config.lower, every, targets.channels)
-    notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, every))
+    notes = (*whole.notes[len(series.notes) :], *histories_in_words(targets, every, table=table))
     reason = "; ".join((cases.reason, *why, *notes))
     unit = np.median([usual_move(history) for history in histories], axis=0)
     cases = replace(cases, reason=reason, unit=unit, floor=floor)
@@ -198,27 +216,71 @@ def fit_histories(
     config: ForecastConfig,
     features: FeatureMap | None = None,
     known: Sequence[Covariates] | None = None,
+    starts: Int64[np.ndarray, "N"] | None = None,
 ) -> FittedForecaster:
     """Fit on every window of all series; intervals come from a fit that had not seen the ends.
 
-    Features are those of a pretrained model; None learns closed-form ones.
+    Features are those of a pretrained model; None learns closed-form ones. Many short series are
+    counted as a table, from steps of time (``starts``) on where they are dated.
     """
     season = config.season or typical_season(histories)
-    scaled = [channel_scale(history).apply(history) for history in histories]
+    counting = Counting(starts, season, is_table(histories))
+    table, scaled = counting.of(histories)
     rng, folds = np.random.default_rng(config.seed), cut_folds(scaled, config.horizon)
-    fitted, effect = fit_forecaster(folds, season, rng, features, known)
+    fitted, effect = fit_forecaster(folds, season, rng, features, known, counting.memory)
     seen = None if effect is None or known is None else (effect, known)
-    offsets = residual_quantiles(scaled, fitted, config.levels, season, seen)
-    reason = reason_of(fitted, effect, given=known is not None)
-    return FittedForecaster(fitted, offsets, season, reason, effect)
+    offsets = residual_quantiles(histories, counting, fitted, config.levels, seen)
+    smoothing = Smoothing.of(less_effect(scaled, seen)) if counting.is_table else None
+    reason = reason_of(fitted, effect, table, given=known is not None)
+    return FittedForecaster(
+        fitted, offsets, season, reason, effect, table=table, smoothing=smoothing
+    )
 
 
-def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bool) -> str:
-    """Say whether features were accepted, and covariates where some were given."""
+class Counting(NamedTuple):
+    """Units of histories: each has its own scale, or all are a table where they are many.
+
+    Attributes:
+        starts: steps of time at which they begin; None where they are not dated.
+        season: steps of a season.
+        is_table: True for many short ones.
+    """
+
+    starts: Int64[np.ndarray, "N"] | None
+    season: int
+    is_table: bool
+
+    @property
+    def memory(self) -> float:
+        """Share of the last value in the level of a window."""
+        return TABLE_MEMORY if self.is_table else 1.0
+
+    def of(
+        self, histories: Sequence[Values], ends: Sequence[int] | None = None
+    ) -> tuple[TableShape | None, list[Values]]:
+        """Return what series have in common, and each in its units, from their steps up to ends."""
+        if not self.is_table:
+            return None, [channel_scale(history).apply(history) for history in histories]
+        before = [h[:end] for h, end in zip(histories, ends, strict=True)] if ends else histories
+        table = TableShape.of(before, self.starts, self.season)
+        return table, table.apply(histories, self.starts, 0, ends).histories
+
+
+def reason_of(
+    fitted: WindowForecaster,
+    effect: KnownEffect | None,
+    table: TableShape | None = None,
+    *,
+    given: bool,
+) -> str:
+    """Say how many short series were counted, and what was accepted and left out."""
     words = fitted.gains_in_words()
     if fitted.linear.is_persistence:
         why = "held-out folds do not agree that the past tells more"
-        words = f"the last value is repeated: {why}; {words}"
+        what = "last value" if fitted.linear.options[0].memory == 1 else "level"
+        words = f"the {what} is repeated: {why}; {words}"
+    if table is not None:
+        words = f"{table.in_words()}; {words}"
     if not given:
         return words
     if effect is None:
@@ -227,10 +289,10 @@ def reason_of(fitted: WindowForecaster, effect: KnownEffect | None, *, given: bo
 
 
 def residual_quantiles(
-    scaled: Sequence[Values],
+    histories: Sequence[Values],
+    counting: Counting,
     fitted: WindowForecaster,
     levels: Sequence[float],
-    season: int,
     seen: tuple[KnownEffect, Sequence[Covariates]] | None = None,
 ) -> Float[np.ndarray, "Q C H"]:
     """Return quantiles of residuals at the ends of the series, by a fit that has not seen them.
@@ -238,15 +300,26 @@ def residual_quantiles(
     Of a single series quantiles follow the residuals to the last that is known; of many series
     all windows count alike. The effect of the covariates in ``seen`` is taken out first.
     """
-    horizon = fitted.horizon
-    ends = [len(h) - max(int(_HELD_OUT_SHARE * len(h)), horizon) for h in scaled]
+    horizon, season = fitted.horizon, counting.season
+    ends = [len(h) - max(int(_HELD_OUT_SHARE * len(h)), horizon) for h in histories]
+    scaled = counting.of(histories, [max(end, 1) for end in ends])[1]
     if seen is not None:
         whole = BlockedFolds(tuple(scaled), (), tuple(ends), fitted.look_back, horizon)
-        effect = refit_effect(seen[0], whole, seen[1], season)
-        scaled = without_effect(whole, effect, seen[1]).histories
+        scaled = less_effect(scaled, (refit_effect(seen[0], whole, seen[1], season), seen[1]))
     before = [h[:end] for h, end in zip(scaled, ends, strict=True) if end > 0]
-    judge = refit_forecaster(fitted, cut_folds(before, horizon), season)
-    ratios = residuals_after(scaled, ends, judge)
+    try:
+        folds = cut_folds(before, horizon)
+    except SeriesError:
+        raise SeriesError(
+            f"got horizon {horizon} and series of at most {max(map(len, histories))} steps, wanted "
+            f"at least {3 * horizon + min(LOOK_BACKS)} to fit and to hold out one horizon for "
+            "intervals: shorten the horizon"
+        ) from None
+    judge = refit_forecaster(fitted, folds, season)
+    if counting.is_table:  # whose unit is that of each series
+        return pooled_quantiles(table_residuals(scaled, ends, judge, before), levels)
+    residuals, std = residuals_after(scaled, ends, judge)
+    ratios = residuals / std[:, :, None]
     if len(scaled) > 1:
         return np.asarray(np.quantile(ratios, levels, axis=0))
     following = AdaptiveQuantiles.of(np.moveaxis(ratios, 2, 0), levels)
@@ -255,10 +328,39 @@ def residual_quantiles(
     return np.moveaxis(following.now, 2, 0)
 
 
+def less_effect(
+    scaled: Sequence[Values], seen: tuple[KnownEffect, Sequence[Covariates]] | None
+) -> list[Values]:
+    """Return scaled series less the effect of covariates, where there is one."""
+    if seen is None:
+        return list(scaled)
+    return [h - seen[0].of(z[: len(h)]) for h, z in zip(scaled, seen[1], strict=True)]
+
+
+def table_residuals(
+    scaled: Sequence[Values],
+    ends: Sequence[int],
+    judge: WindowForecaster,
+    before: Sequence[Values],
+) -> Float[np.ndarray, "N C H"]:
+    """Return residuals of forecasts after the ends, one horizon apart, of all series."""
+    H, smoothing, found = judge.horizon, Smoothing.of(before), []
+    most = max(len(h) - end for h, end in zip(scaled, ends, strict=True))
+    for later in range(0, most - H + 1, H):
+        cuts = [end + later for end in ends]
+        some = [i for i, cut in enumerate(cuts) if 0 < cut <= len(scaled[i]) - H]
+        past = [scaled[i][: cuts[i]] for i in some]
+        forecast = judge.predict(recent_windows(past, judge.look_back))
+        forecast = (forecast + smoothing.predict(past, H)) / 2
+        truth = np.stack([scaled[i][cuts[i] : cuts[i] + H].T for i in some])
+        found.append(truth - forecast)
+    return np.concatenate(found)
+
+
 def residuals_after(
     scaled: Sequence[Values], ends: Sequence[int], judge: WindowForecaster
-) -> Float[np.ndarray, "N C H"]:
-    """Return residuals of windows after the ends, in units of the std of the window.
+) -> tuple[Float[np.ndarray, "N C H"], Float[np.ndarray, "N C"]]:
+    """Return residuals of windows after the ends, and the std of each window.
 
     Of a single series every window counts, of many some that are spread evenly.
     """
@@ -268,8 +370,9 @@ def residuals_after(
     origins = held.origins(held.fold_spans(0))
     if len(scaled) > 1:
         origins = origins[:: max(1, len(origins) // MOST_JUDGED)]
-    found: list[np.ndarray] = []
+    found, std = [], []
     for first in range(0, len(origins), FEATURE_CHUNK):
         past, future = held.windows(origins[first : first + FEATURE_CHUNK])
-        found.append((future - judge.predict(past)) / recent_std(past)[:, :, None])
-    return np.concatenate(found)
+        found.append(future - judge.predict(past))
+        std.append(recent_std(past))
+    return np.concatenate(found), np.concatenate(std)

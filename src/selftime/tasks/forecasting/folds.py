@@ -45,11 +45,21 @@ class WindowGram(NamedTuple):
         """Return the same of the last ``length`` steps of each window."""
         return WindowGram(self.products[-length:, -length:], self.total[-length:], self.windows)
 
-    def from_last_value(self, look_back: int) -> Float[np.ndarray, "M M"]:
-        """Return the mean of v vᵀ, the last of the ``look_back`` steps subtracted from v."""
-        g = self.products / max(self.windows, 1)
-        level = g[look_back - 1]
-        return np.asarray(g - level - level[:, None] + level[look_back - 1])
+    def from_level(self, look_back: int, memory: float = 1.0) -> Float[np.ndarray, "M M"]:
+        """Return the mean of v vᵀ, the level of the ``look_back`` steps subtracted from v."""
+        g, weights = self.products / max(self.windows, 1), level_weights(look_back, memory)
+        level = g[:look_back].T @ weights
+        return np.asarray(g - level - level[:, None] + level[:look_back] @ weights)
+
+
+def level_weights(look_back: int, memory: float) -> Float[np.ndarray, "L"]:
+    """Return the weights of past steps in their level: later ones count more, and all sum to 1.
+
+    The last value alone where ``memory`` is 1; else weights of exponential smoothing (Brown 1959),
+    of which that of the last step is ``memory`` where the past is long.
+    """
+    weights = (1 - memory) ** np.arange(look_back)[::-1].astype(np.float64)
+    return np.asarray(weights / weights.sum())
 
 
 @dataclass(frozen=True)

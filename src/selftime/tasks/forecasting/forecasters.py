@@ -36,6 +36,8 @@ from selftime.tasks.forecasting.linear import (
     ridge_weights,
 )
 from selftime.tasks.forecasting.protocols import ChannelScale, Forecasting, channel_scale
+from selftime.tasks.forecasting.shapes import Counted, TableShape, count_each
+from selftime.tasks.forecasting.smoothing import Smoothing
 from selftime.tasks.probing.ridge import mean_variance, solve_ridge
 
 LOOK_BACK = 336
@@ -68,7 +70,7 @@ def nlinear(folds: BlockedFolds, season: int) -> LinearMap:  # noqa: ARG001
     Least squares on windows less their last value, one map for all channels.
     """
     gram, L = _reference_gram(folds)
-    weights = ridge_weights(gram.from_last_value(L), L, _SOLVABLE_RIDGE, decay=0.0, season=1)
+    weights = ridge_weights(gram.from_level(L), L, _SOLVABLE_RIDGE, decay=0.0, season=1)
     return LinearMap(weights[None], np.zeros(folds.horizon))
 
 
@@ -144,19 +146,21 @@ def fit_forecaster(
     rng: np.random.Generator,
     features: FeatureMap | None = None,
     known: Sequence[Covariates] | None = None,
+    memory: float = 1.0,
 ) -> tuple[WindowForecaster, KnownEffect | None]:
     """Fit the linear forecaster, corrected by features wherever blocked folds say that they help.
 
     Features are those of a pretrained model; None learns closed-form ones from the same windows.
     The effect of known covariates is taken out first; it is None without any, or where held-out
-    folds do not agree that taking it out helps.
+    folds do not agree that taking it out helps. Windows are counted from the level that ``memory``
+    says (:func:`~selftime.tasks.forecasting.folds.level_weights`).
     """
-    linear, effect = fit_linear(folds, season), None
+    linear, effect = fit_linear(folds, season, memory), None
     if known is not None:
         found = fit_effect(folds, known, season, rng.spawn(1)[0])  # features draw as without
         if effect_helps(folds, known, found, linear, season):
             folds, effect = without_effect(folds, found, known), found
-            linear = fit_linear(folds, season)
+            linear = fit_linear(folds, season, memory)
     features = features or learned_features(folds, season, rng).of
     return WindowForecaster(linear, (fit_correction(folds, linear.map, features),)), effect
 
@@ -193,10 +197,12 @@ def learned_features(
 class FittedForecaster:
     """A forecaster of series in their own units, by one of scaled windows.
 
-    Offsets are quantiles of residuals in units of the std of the window. The effect is None where
+    Offsets are quantiles of residuals in units of the std of the window, of a table in those of
+    each series. The effect is None where
     covariates are not used; the reason says what was accepted and what was left out. The unit is
     how much a channel usually moves, for histories that are too short to tell; nothing that is
-    forecast is below the floor.
+    forecast is below the floor. Many short series have a table, which is what they have in common,
+    and are smoothed: their forecast is the mean of both.
     """
 
     forecaster: Forecasting
@@ -206,28 +212,40 @@ class FittedForecaster:
     effect: KnownEffect | None = None
     unit: Float[np.ndarray, "C"] | None = None
     floor: Float[np.ndarray, "C"] | None = None
+    table: TableShape | None = None
+    smoothing: Smoothing | None = None
 
     def predict(
         self,
         histories: Sequence[Values],
         known: Sequence[KnownCovariates] | None = None,
         gaps: Sequence[Int64[np.ndarray, "C"]] | None = None,
+        starts: Int64[np.ndarray, "N"] | None = None,
     ) -> Float[np.ndarray, "N Q1 C H"]:
         """Forecast each series, then its quantiles, in the units of the series.
 
         Missing steps at the end (``gaps``, of each channel) are forecast first, and intervals are
-        those of as many more steps ahead.
+        those of as many more steps ahead. ``starts`` are the steps of time at which histories
+        begin, counted alike; None where they are not dated.
         """
         whole = list(histories)
         if gaps is not None and any(gap.any() for gap in gaps):
-            whole = self._fill_ends(histories, known, gaps)
+            whole = self._fill_ends(histories, known, gaps, starts)
             known_end = [h[: len(h) - g.max()] for h, g in zip(whole, gaps, strict=True)]
         else:
             gaps, known_end = None, whole
-        scales = [self._scale_of(history) for history in known_end]
-        past, ahead = self._windows(whole, scales, known)
+        counted = self._count(whole, starts, [len(h) for h in known_end])
+        rest, ahead = self._rest(counted, known)
+        past = recent_windows(rest, self.forecaster.look_back)
         forecast = self.forecaster.predict(past) + ahead  # (N,C,H)
-        std = recent_std(past if gaps is None else self._windows(known_end, scales, known)[0])
+        if self.smoothing is not None:
+            forecast = (forecast + self.smoothing.predict(rest, ahead.shape[2]) + ahead) / 2
+        std = recent_std(past)
+        if self.table is not None:
+            std = spread_of_level([len(h) for h in known_end], self.forecaster.look_back, std)
+        elif gaps is not None:
+            before = self._rest(self._count(known_end, starts), known)[0]
+            std = recent_std(recent_windows(before, self.forecaster.look_back))
         short = [i for i, h in enumerate(known_end) if self._is_short(h)]
         forecast[short], std[short] = past[short][:, :, -1:], 1.0
         offsets = self.offsets
@@ -235,29 +253,37 @@ class FittedForecaster:
             offsets = np.stack([offsets_after(gap, offsets) for gap in gaps])
         spread = offsets * std[:, None, :, None]
         every = np.concatenate([forecast[:, None], forecast[:, None] + spread], axis=1)
-        sd = np.stack([s.sd for s in scales])[:, None, :, None]
-        mean = np.stack([s.mean for s in scales])[:, None, :, None]
-        return self._above_floor(np.asarray(every * sd + mean, np.float64), histories)
+        return self._above_floor(counted.invert(every), histories)
 
-    def _windows(
+    def _count(
         self,
         histories: Sequence[Values],
-        scales: Sequence[ChannelScale],
-        known: Sequence[KnownCovariates] | None,
-    ) -> tuple[Float[np.ndarray, "N C L"], Float[np.ndarray, "N C H"]]:
-        """Return the last steps of each history less the effect, and the effect ahead, scaled."""
-        scaled = [s.apply(history) for s, history in zip(scales, histories, strict=True)]
-        effects, L = self._effects(scaled, known), self.forecaster.look_back
-        past = [last_steps(h - e[: len(h)], L).T for h, e in zip(scaled, effects, strict=True)]
+        starts: Int64[np.ndarray, "N"] | None,
+        ends: Sequence[int] | None = None,
+    ) -> Counted:
+        """Return histories in units that come from their steps up to the ends."""
         H = self.offsets.shape[2]
-        ahead = [e[len(h) : len(h) + H].T for h, e in zip(scaled, effects, strict=True)]
-        return np.clip(np.stack(past), -SCALED_LIMIT, SCALED_LIMIT), np.stack(ahead)
+        if self.table is not None:
+            return self.table.apply(histories, starts, H, ends)
+        ends = ends or [len(h) for h in histories]
+        scales = [self._scale_of(h[:end]) for h, end in zip(histories, ends, strict=True)]
+        return count_each(histories, scales, H)
+
+    def _rest(
+        self, counted: Counted, known: Sequence[KnownCovariates] | None
+    ) -> tuple[list[Values], Float[np.ndarray, "N C H"]]:
+        """Return histories less the effect, and what is added ahead."""
+        both = list(zip(counted.histories, self._effects(counted.histories, known), strict=True))
+        H = self.offsets.shape[2]
+        ahead = np.stack([e[len(h) : len(h) + H].T for h, e in both])
+        return [h - e[: len(h)] for h, e in both], ahead + counted.ahead
 
     def _fill_ends(
         self,
         histories: Sequence[Values],
         known: Sequence[KnownCovariates] | None,
         gaps: Sequence[Int64[np.ndarray, "C"]],
+        starts: Int64[np.ndarray, "N"] | None,
     ) -> list[Values]:
         """Return histories whose missing steps at the end are forecast from what was before."""
         filled = [history.copy() for history in histories]
@@ -266,7 +292,9 @@ class FittedForecaster:
             given = None
             if known is not None:
                 given = [steps_around(known[i], at[i], self.offsets.shape[2]) for i in rows]
-            found = self.predict([filled[i][: at[i]] for i in rows], given)[:, 0]
+            begin = None if starts is None else starts[rows]
+            past = [filled[i][: at[i]] for i in rows]
+            found = self.predict(past, given, starts=begin)[:, 0]
             for i, forecast in zip(rows, found, strict=True):
                 block = filled[i][at[i] : at[i] + forecast.shape[1]]
                 missing = np.arange(at[i], at[i] + len(block))[:, None] >= len(filled[i]) - gaps[i]
@@ -275,7 +303,7 @@ class FittedForecaster:
         return filled
 
     def _is_short(self, history: Values) -> bool:
-        return self.unit is not None and len(history) < SHORTEST
+        return self.unit is not None and self.table is None and len(history) < SHORTEST
 
     def _scale_of(self, history: Values) -> ChannelScale:
         """Return the scale of a history; the last value and the usual unit where it is short."""
@@ -300,6 +328,23 @@ class FittedForecaster:
             H = self.offsets.shape[2]
             return [np.zeros((len(h) + H, h.shape[1])) for h in scaled]
         return [self.effect.of(np.concatenate(both)) for both in known]
+
+
+def recent_windows(histories: Sequence[Values], look_back: int) -> Float[np.ndarray, "N C L"]:
+    """Return the last steps of each history, not too far from what is usual."""
+    past = [last_steps(history, look_back).T for history in histories]
+    return np.asarray(np.clip(np.stack(past), -SCALED_LIMIT, SCALED_LIMIT))
+
+
+def spread_of_level(
+    lengths: Sequence[int], look_back: int, like: Float[np.ndarray, "N C"]
+) -> Float[np.ndarray, "N C"]:
+    """Return units of residuals of a table: 1, and more where few steps tell of the level.
+
+    The mean of n values is off by one deviation over the root of n.
+    """
+    n = np.array(lengths, np.float64)[:, None]
+    return np.asarray(np.where(n < look_back, np.sqrt(1 + 1 / n), 1.0) + np.zeros_like(like))
 
 
 def steps_around(known: KnownCovariates, at: int, horizon: int) -> KnownCovariates:

@@ -120,8 +120,13 @@ def count_floors(histories: Sequence[History]) -> Float[np.ndarray, "C"]:
     return np.where(np.all(counts, axis=0), 0.0, -np.inf)
 
 
-def histories_in_words(series: SeriesSet, histories: Sequence[History]) -> tuple[str, ...]:
-    """Say which single values are wild, which ends are missing, and which series are too short."""
+def histories_in_words(
+    series: SeriesSet, histories: Sequence[History], *, table: bool = False
+) -> tuple[str, ...]:
+    """Say which single values are wild, which ends are missing, and which series are too short.
+
+    Short series of a table have the shape that all of them share.
+    """
     wild = [(i, t, c) for i, h in enumerate(histories) for t, c in h.wild]
     ended = [i for i, h in enumerate(histories) if h.gaps.any() and not _ends_wild(h)]
     short = [i for i, h in enumerate(histories) if h.end < SHORTEST]
@@ -140,9 +145,10 @@ def histories_in_words(series: SeriesSet, histories: Sequence[History]) -> tuple
             "values are missing"
         )
     if short and len(short) < len(histories):
+        what = "their mean has the shape of the others" if table else "the last value is repeated"
         notes.append(
-            f"{_names_of(series, short)}: fewer than {SHORTEST} steps, so that the last value is "
-            "repeated, with intervals as wide as those of the others"
+            f"{_names_of(series, short)}: fewer than {SHORTEST} steps, so that {what}, with "
+            f"intervals {'wider than' if table else 'as wide as'} those of the others"
         )
     return tuple(notes)
 

@@ -161,6 +161,24 @@ def cautious_quantiles(
     return np.asarray(median + (np.quantile(sample, levels, axis=0).T - median) * wider)
 
 
+def pooled_quantiles(
+    ratios: Float[np.ndarray, "N C H"], levels: Sequence[float]
+) -> Float[np.ndarray, "Q C H"]:
+    """Return quantiles of few windows: of one form at all steps ahead, which grows by a power.
+
+    A dozen series have a dozen residuals a step, whose quantiles jump from step to step; in units
+    of a size that is a power of the distance all steps together have enough.
+    """
+    N, C, H = ratios.shape
+    size = np.log(np.sqrt(np.square(ratios).mean(axis=0)) + 1e-12)  # (C,H)
+    distance = np.log(np.arange(1, H + 1.0))
+    spread = distance - distance.mean()
+    power = size @ spread / max(spread @ spread, 1e-12)
+    unit = np.exp(size.mean(axis=1)[:, None] + power[:, None] * spread)
+    sample = np.moveaxis(ratios / unit, 2, 1).reshape(N * H, C)
+    return np.asarray(cautious_quantiles(sample, levels, float(H)).T[:, :, None] * unit)
+
+
 def effective_sample_size(sample: Float[np.ndarray, "M C"], stretch: float) -> float:
     """Return about how many residuals are independent.
 

@@ -7,7 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from selftime.tasks.forecasting.folds import BlockedFolds, WindowGram, look_backs_up_to
+from selftime.tasks.forecasting.folds import (
+    BlockedFolds,
+    WindowGram,
+    level_weights,
+    look_backs_up_to,
+)
 from selftime.tasks.probing.ridge import RidgePath, mean_variance, solve_ridge
 
 PER_STEP_ALPHAS = 10.0 ** np.arange(-4.5, 2.01, 0.25)
@@ -20,7 +25,7 @@ SHARES = (None, 1.0, 0.0)
 """One map for all channels; for each channel its own moments with as much of the mean of all; its
 own alone."""
 LagMoments = Float[np.ndarray, "M M"]
-"""Mean of v vᵀ over windows of past and future steps (:meth:`WindowGram.from_last_value`)."""
+"""Mean of v vᵀ over windows of past and future steps (:meth:`WindowGram.from_level`)."""
 
 
 class LinearMap(NamedTuple):
@@ -56,12 +61,14 @@ class Option(NamedTuple):
     """A look-back, its penalty, and mean squares of each held-out fold.
 
     The penalty grows with the distance in time by ``decay``; an infinite ``alpha`` is persistence.
+    Windows are counted from the level that ``memory`` says (:func:`level_weights`).
     """
 
     look_back: int
     decay: float
     alpha: float
     errors: tuple[float, ...]
+    memory: float = 1.0
 
     @property
     def score(self) -> float:
@@ -95,7 +102,7 @@ class LinearForecaster(NamedTuple):
         return bool(np.isinf(self.options[0].alpha))
 
 
-def fit_linear(folds: BlockedFolds, season: int) -> LinearForecaster:
+def fit_linear(folds: BlockedFolds, season: int, memory: float = 1.0) -> LinearForecaster:
     """Fit the mean forecast of all options that blocked folds find good.
 
     Errors of forecasts from pasts of other lengths, and of maps shared or not, cancel in part, so
@@ -105,9 +112,9 @@ def fit_linear(folds: BlockedFolds, season: int) -> LinearForecaster:
     folds do not agree that the best of them beats the last value (mean gain above its standard
     error), that is repeated: a random walk has no better forecast.
     """
-    options = rank_options(folds, season)
+    options = rank_options(folds, season, memory)
     pools = rank_pools(folds, min(options, key=lambda option: option.look_back), season)
-    persistence = persistence_option(folds)
+    persistence = persistence_option(folds, memory)
     best = min((one.score, one.errors) for one in (options[0], pools[0]))
     if not folds_agree(persistence.errors, best[1]):
         options, pools = [persistence], [Pool(None)]
@@ -116,19 +123,19 @@ def fit_linear(folds: BlockedFolds, season: int) -> LinearForecaster:
     return LinearForecaster(fit_map(folds, kept, shared, season), kept, shared)
 
 
-def rank_options(folds: BlockedFolds, season: int) -> list[Option]:
+def rank_options(folds: BlockedFolds, season: int, memory: float = 1.0) -> list[Option]:
     """Return every look-back and decay with its best alpha, best first."""
     splits = folds.splits()
     options = []
     for L in look_backs_up_to(folds.look_back):
-        pairs = [moments_of(split, L, folds.horizon) for split in splits]
+        pairs = [moments_of(split, L, folds.horizon, memory) for split in splits]
         for decay in DECAYS:
             found = [
                 lag_ridge(fit, L, decay=decay, season=season).errors(held, PER_STEP_ALPHAS)
                 for fit, held in pairs
             ]
             alpha, errors = _best_alpha(np.array(found))
-            options.append(Option(L, decay, alpha, errors))
+            options.append(Option(L, decay, alpha, errors, memory))
     return sorted(options, key=lambda option: option.score)
 
 
@@ -139,16 +146,16 @@ def _best_alpha(errors: Float[np.ndarray, "K A"]) -> tuple[float, tuple[float, .
     return float(PER_STEP_ALPHAS[at]), tuple(errors[:, at].tolist())
 
 
-def persistence_option(folds: BlockedFolds) -> Option:
-    """Return the last value repeated as an option: an infinite penalty on all else."""
+def persistence_option(folds: BlockedFolds, memory: float = 1.0) -> Option:
+    """Return the level repeated as an option: an infinite penalty on all else."""
     short = folds.shortened(look_backs_up_to(folds.look_back)[0])
     L, spans = short.look_back, map(short.fold_spans, range(short.count))
-    errors = [_persistence_error(short.gram(some).from_last_value(L), L) for some in spans]
-    return Option(L, 0.0, np.inf, tuple(errors))
+    errors = [_persistence_error(short.gram(some).from_level(L, memory), L) for some in spans]
+    return Option(L, 0.0, np.inf, tuple(errors), memory)
 
 
 def _persistence_error(held: LagMoments, look_back: int) -> float:
-    """Return the mean squared error of the last value, from moments less that value."""
+    """Return the mean squared error of the level, from moments less the level."""
     return max(float(np.diagonal(held)[look_back:].mean()), 0.0) + 1e-30
 
 
@@ -172,9 +179,10 @@ def rank_pools(folds: BlockedFolds, option: Option, season: int) -> list[Pool]:
             fits = pool_grams([parts[c][k][0] for c in range(C)], share)
             for c, (fit, part) in enumerate(zip(fits, parts, strict=True)):
                 if c == 0 or fit is not fits[0]:
-                    moments = fit.from_last_value(L)
+                    moments = fit.from_level(L, option.memory)
                     ridge = lag_ridge(moments, L, decay=option.decay, season=season)
-                errors[k] += ridge.errors(part[k][1].from_last_value(L), PER_STEP_ALPHAS) / C
+                held = part[k][1].from_level(L, option.memory)
+                errors[k] += ridge.errors(held, PER_STEP_ALPHAS) / C
         alpha, least = _best_alpha(errors)
         pools.append(Pool(share, float(alpha / option.alpha), least))
     return sorted(pools, key=lambda pool: pool.score)
@@ -226,14 +234,19 @@ def fit_maps(
                 grams = [every.plus(some, -1) for every, some in zip(whole, parts, strict=True)]
             for pool in pools:
                 fits = pool_grams(grams, pool.share)[: 1 if pool.share is None else None]
-                moments = [fit.from_last_value(L) for fit in fits]
-                made += [_map(moments, o, pool, season) for o in options if o.look_back == L]
+                for memory in sorted({option.memory for option in options}):
+                    moments = [fit.from_level(L, memory) for fit in fits]
+                    some = [o for o in options if (o.look_back, o.memory) == (L, memory)]
+                    made += [_map(moments, o, pool, season) for o in some]
     return [mean_map(made) for made in maps]
 
 
 def _map(moments: Sequence[LagMoments], option: Option, pool: Pool, season: int) -> LinearMap:
     L, alpha = option.look_back, option.alpha * pool.shift
-    weights = [ridge_weights(m, L, alpha, decay=option.decay, season=season) for m in moments]
+    decay, memory = option.decay, option.memory
+    weights = [
+        ridge_weights(m, L, alpha, decay=decay, season=season, memory=memory) for m in moments
+    ]
     return LinearMap(np.stack(weights), np.zeros(len(moments[0]) - L))
 
 
@@ -247,17 +260,17 @@ def mean_map(maps: list[LinearMap]) -> LinearMap:
 
 
 def moments_of(
-    split: tuple[WindowGram, WindowGram], look_back: int, horizon: int
+    split: tuple[WindowGram, WindowGram], look_back: int, horizon: int, memory: float = 1.0
 ) -> tuple[LagMoments, LagMoments]:
-    """Return both moments of a split with fewer past steps, the last value subtracted."""
-    fit, held = (part.last(look_back + horizon).from_last_value(look_back) for part in split)
+    """Return both moments of a split with fewer past steps, the level subtracted."""
+    fit, held = (part.last(look_back + horizon).from_level(look_back, memory) for part in split)
     return fit, held
 
 
 def option_error(split: tuple[WindowGram, WindowGram], option: Option, season: int) -> float:
     """Return the mean squared error of an option, one map for all channels, on a held-out fold."""
     L = option.look_back
-    fit, held = moments_of(split, L, len(split[0].total) - L)
+    fit, held = moments_of(split, L, len(split[0].total) - L, option.memory)
     if np.isinf(option.alpha):
         return _persistence_error(held, L)
     at = int(np.abs(np.log(PER_STEP_ALPHAS / option.alpha)).argmin())
@@ -266,7 +279,7 @@ def option_error(split: tuple[WindowGram, WindowGram], option: Option, season: i
 
 
 def lag_ridge(moments: LagMoments, look_back: int, *, decay: float, season: int) -> RidgePath:
-    """Fit the ridge from ``look_back`` steps, the last value subtracted, to the steps after them.
+    """Fit the ridge from ``look_back`` steps, their level subtracted, to the steps after them.
 
     The penalty on the weight of a step grows with its distance d from the last one, in seasons:
     (1 + d)^decay, so that long look-backs do no harm: what is long ago must prove its use. With
@@ -278,18 +291,24 @@ def lag_ridge(moments: LagMoments, look_back: int, *, decay: float, season: int)
 
 
 def ridge_weights(
-    moments: LagMoments, look_back: int, alpha: float, *, decay: float, season: int
+    moments: LagMoments,
+    look_back: int,
+    alpha: float,
+    *,
+    decay: float,
+    season: int,
+    memory: float = 1.0,
 ) -> Float[np.ndarray, "L H"]:
     """Return the weights of one strength of :func:`lag_ridge`; infinite is persistence.
 
-    The last value is subtracted from the past and added again, so that the columns add up to 1.
+    The level is subtracted from the past and added again, so that the columns add up to 1.
     """
+    level = level_weights(look_back, memory)
     if np.isinf(alpha):
-        return np.eye(look_back)[:, -1:].repeat(len(moments) - look_back, axis=1)
+        return level[:, None].repeat(len(moments) - look_back, axis=1)
     xx, xy, prior = _penalise_moments(moments, look_back, decay, season)
     w = prior[:, None] * solve_ridge(xx, xy, alpha)
-    w[-1] += 1 - w.sum(axis=0)
-    return np.asarray(w)
+    return np.asarray(w + np.outer(level, 1 - w.sum(axis=0)))
 
 
 def _penalise_moments(
