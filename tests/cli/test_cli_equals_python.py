@@ -380,7 +380,7 @@ def test_watch(world, recording, normal):
 
 def test_serve(world, monkeypatch):
     served = []
-    run = "selftime.serving.server.uvicorn.Server.run"
+    run = "uvicorn.Server.run"
     monkeypatch.setattr(run, lambda self, sockets: served.append(self.config.app))
     CliRunner().invoke(app, ["serve", f"x={world / 'cli'}", "--port", "0", "--max-length", "50"])
     st.serve(f"x={world / 'python'}", port=0, max_length=50)

@@ -1,0 +1,45 @@
+"""Sockets: where a server listens, who can reach it, and how long it runs."""
+
+import socket
+from ipaddress import ip_address
+
+import uvicorn
+from fastapi import FastAPI
+
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        OSError: the address is taken or cannot be had, named.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise OSError(f"cannot listen at {host}:{port} ({why}): choose another port") from None
+
+
+def is_local(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def run_app(app: FastAPI, listener: socket.socket, *, grace: int) -> None:
+    """Serve an app until SIGTERM or Ctrl-C; what runs then has ``grace`` seconds to finish."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=grace,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
