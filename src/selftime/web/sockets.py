@@ -1,7 +1,9 @@
 """Sockets: where a server listens, who can reach it, and how long it runs."""
 
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -31,8 +33,28 @@ def is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def run_app(app: FastAPI, listener: socket.socket, *, grace: int) -> None:
-    """Serve an app until SIGTERM or Ctrl-C; what runs then has ``grace`` seconds to finish."""
+class Listening(uvicorn.Server):
+    """A server that says when it is asked to end, so that whoever waits can be let go."""
+
+    ending: Callable[[], None] = staticmethod(lambda: None)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order, at the second time at once."""
+        self.ending()
+        super().handle_exit(sig, frame)
+
+
+def run_app(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    grace: int,
+    ending: Callable[[], None] | None = None,
+) -> None:
+    """Serve an app until SIGTERM or Ctrl-C; what runs then has ``grace`` seconds to finish.
+
+    ``ending`` is called first.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -42,4 +64,7 @@ def run_app(app: FastAPI, listener: socket.socket, *, grace: int) -> None:
         ws="none",
         timeout_graceful_shutdown=grace,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = Listening(config)
+    if ending is not None:
+        server.ending = ending
+    server.run(sockets=[listener])

@@ -1,0 +1,254 @@
+"""The desk: what the page asks for, one method a question, each answered beside the loop."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+from fastapi import Request, Response
+
+from selftime.report.pictures.palette import CLASSES
+from selftime.studio.analyses import LONGEST_HORIZON, MOST_HITS, Analyses
+from selftime.studio.collection import CURVE_POINTS, Collection
+from selftime.studio.learner import Learner
+from selftime.studio.session import LOG, TABLE, Session
+from selftime.web.replies import JSON, Refusal, plain
+from selftime.web.requests import media_of, object_of, parse_json, query_of, short
+
+Result = TypeVar("Result")
+MOST_THUMBS = 256
+PATIENCE, _LOOK = 20.0, 0.05
+"""Seconds that a question for news waits for some, and from one look to the next."""
+KINDS = ("label", "clear", "skip", "undo", "redo")
+
+
+class Desk:
+    """What the routes of one studio share: a thread writes, one draws and one thinks at a time.
+
+    Args:
+        collection: what is looked at.
+        session: its labels.
+
+    Attributes:
+        ending: set to True, it lets questions for news go.
+    """
+
+    def __init__(self, collection: Collection, session: Session) -> None:
+        self.collection, self.session = collection, session
+        self.learner = Learner(collection, session)
+        self.analyses = Analyses(collection)
+        self.ending = False
+        self.writer, self.drawer, self.thinker = (
+            ThreadPoolExecutor(1, f"studio-{name}") for name in ("writes", "draws", "thinks")
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Learn from labels while the block lasts."""
+        self.learner.start()
+        try:
+            yield
+        finally:
+            self.end()
+            await asyncio.to_thread(self.learner.stop)
+            self.writer.shutdown(wait=True)  # no label is cut off
+            for pool in (self.drawer, self.thinker):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def end(self) -> None:
+        """Let questions for news go."""
+        self.ending = True
+
+    def version(self) -> str:
+        """Return a text that changes with the labels and with what was found."""
+        return f"{self.session.version}-{self.learner.count}"
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes while one works, but for what each series is."""
+        version, found = self.version(), self.learner.found
+        return {
+            "news": version,
+            "labels": self.session.state(),
+            "stage": found.stage,
+            "failure": found.failure,
+            "ready": self.collection.vectors is not None,
+            "queue": found.queue,
+            "queued": found.queued,
+            "learned": found.learned,
+            "probe": found.facts,
+        }
+
+    async def about(self) -> Response:
+        """Say what is looked at, and where its labels are."""
+        facts = {"session": str(self.session.folder), "log": LOG, "table": TABLE}
+        facts |= {"colours": len(CLASSES), "notes": self.session.notes}
+        return plain(await run_in(self.drawer, self.collection.about) | facts)
+
+    async def news(self, request: Request) -> Response:
+        """Say what changed, once something did."""
+        seen, clock = query_of(request, ("since",)).get("since", ""), asyncio.get_running_loop()
+        end = clock.time() + PATIENCE
+        while self.version() == seen and not self.ending and clock.time() < end:
+            await asyncio.sleep(_LOOK)
+        return plain(self.state())
+
+    async def places(self) -> Response:
+        """Return the map: two numbers for each series."""
+        self._check_ready()
+        assert self.collection.plane is not None
+        return numbers(self.collection.plane)
+
+    async def codes(self) -> Response:
+        """Return the class of each series, -1 without one, -2 where it was skipped."""
+        version, _, own, skips = self.session.snapshot()
+        return numbers(np.where(skips & (own < 0), np.int16(-2), own), version)
+
+    async def predictions(self) -> Response:
+        """Return the class that the probe gives each series, then how sure it is, 255 at most."""
+        found = self.learner.found
+        if found.predicted is None or found.confidence is None:
+            raise Refusal(404, "there is no probe yet: label series of two classes")
+        both = np.stack([found.predicted, found.confidence.astype(np.int16)])
+        return numbers(both, found.learned)
+
+    async def thumbs(self, request: Request) -> Response:
+        """Return how some series look, small."""
+        words = query_of(request, ("rows",)).get("rows", "").split(",")
+        if len(words) > MOST_THUMBS:
+            raise Refusal(413, f"got {len(words)} rows, wanted at most {MOST_THUMBS}")
+        rows = np.array([number_in(word, "rows", len(self.collection)) for word in words], np.int64)
+        return plain(await run_in(self.drawer, lambda: self.collection.thumbs(rows)))
+
+    async def entry(self, row: str) -> Response:
+        """Return a series by itself."""
+        number = number_in(row, "row", len(self.collection))
+        return plain(await run_in(self.drawer, lambda: self.collection.entry(number)))
+
+    async def curve(self, request: Request) -> Response:
+        """Return a part of a recording."""
+        asked = query_of(request, ("recording", "start", "stop", "points"))
+        i = self._recording(asked)
+        start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
+        points = number_in(asked.get("points", str(CURVE_POINTS)), "points", 2 * CURVE_POINTS)
+        return plain(
+            await run_in(self.drawer, lambda: self.collection.curve(i, start, stop, points))
+        )
+
+    async def find(self, request: Request) -> Response:
+        """Return series whose names hold a text."""
+        text = query_of(request, ("text",)).get("text", "")
+        return plain(await run_in(self.drawer, lambda: self.collection.find(text)))
+
+    async def act(self, request: Request) -> Response:
+        """Label, clear, skip, undo or redo; what is answered is on disk."""
+        asked = await body_of(request, ("key", "kind", "rows", "label"))
+        key, kind, rows = asked.get("key"), asked.get("kind"), asked.get("rows", [])
+        label = asked.get("label")
+        if not isinstance(key, str) or not re.fullmatch(r"[\w-]{8,64}", key):
+            raise Refusal(422, f'"key" is {short(key)}, wanted 8 to 64 letters that are new')
+        if kind not in KINDS:
+            raise Refusal(422, f'"kind" is {short(kind)}, wanted one of {", ".join(KINDS)}')
+        if not isinstance(rows, list) or set(map(type, rows)) - {int}:
+            raise Refusal(422, f'"rows" is {short(rows)}, wanted a list of numbers')
+        if (kind == "label") != isinstance(label, str):
+            raise Refusal(422, f'"label" is {short(label)}, wanted a text to label with')
+        try:
+            work = lambda: self.session.act(key, str(kind), rows, label)  # noqa: E731
+            touched = await run_in(self.writer, work)
+        except sqlite3.Error as error:
+            text = f"{self.session.folder / LOG}: {error}: the label is not kept, make room"
+            raise Refusal(507, text) from None
+        self.learner.wake.set()
+        return plain(self.session.state() | {"touched": touched[:1]})
+
+    async def table(self) -> Response:
+        """Return the labels as csv."""
+        return Response(await run_in(self.writer, self.session.table), media_type="text/csv")
+
+    async def export(self, request: Request) -> Response:
+        """Bring the file of labels up to date, and say where it is."""
+        await body_of(request, ())
+        path = await run_in(self.writer, self.session.write_table)
+        if not path.exists():
+            raise Refusal(409, "there are no labels yet: label a series first")
+        return plain({"path": str(path.resolve())})
+
+    async def alike(self, request: Request) -> Response:
+        """Return the series most like another one."""
+        self._check_ready()
+        asked = query_of(request, ("row", "k"))
+        row, k = number_in(asked.get("row", ""), "row", len(self.collection)), hits_in(asked)
+        return plain(await run_in(self.thinker, lambda: self.analyses.alike(row, k)))
+
+    async def neighbours(self, request: Request) -> Response:
+        """Return what is most like a span of a recording."""
+        self._check_ready()
+        asked = query_of(request, ("recording", "start", "stop", "k"))
+        i, k = self._recording(asked), hits_in(asked)
+        start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
+        work = lambda: self.analyses.neighbours(i, start, stop, k)  # noqa: E731
+        return plain(await run_in(self.thinker, work))
+
+    async def forecast(self, request: Request) -> Response:
+        """Return what comes after a recording, with bands."""
+        asked = query_of(request, ("recording", "horizon"))
+        i, given = self._recording(asked), asked.get("horizon")
+        steps = None if given is None else number_in(given, "horizon", LONGEST_HORIZON + 1)
+        return plain(await run_in(self.thinker, lambda: self.analyses.forecast(i, steps)))
+
+    async def anomalies(self, request: Request) -> Response:
+        """Return scores and alarms of a recording."""
+        i = self._recording(query_of(request, ("recording",)))
+        return plain(await run_in(self.thinker, lambda: self.analyses.anomalies(i)))
+
+    def _recording(self, asked: dict[str, str]) -> int:
+        return number_in(asked.get("recording", ""), "recording", len(self.collection.recordings))
+
+    def _check_ready(self) -> None:
+        if self.collection.vectors is None:
+            raise Refusal(503, "vectors are still being computed: come again", retry=1)
+
+
+async def run_in(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    """Return the result of work that is done beside the loop."""
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+async def body_of(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the object of a body, whose length was seen before."""
+    media_of(request, (JSON,))
+    return object_of(parse_json(await request.body()), names)
+
+
+def numbers(array: np.ndarray, version: int | None = None) -> Response:
+    """Return an array as its bytes, the low one first, and the version that it is of."""
+    little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<")))
+    headers = {} if version is None else {"X-Version": str(version)}
+    return Response(little.tobytes(), media_type="application/octet-stream", headers=headers)
+
+
+def number_in(text: str, name: str, count: int = 10**15) -> int:
+    """Return a whole number of a query, less than a count.
+
+    Raises:
+        Refusal: it is none.
+    """
+    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) >= count:
+        raise Refusal(422, f"got {name} {short(text)}, wanted 0 to {count - 1:,}")
+    return int(text)
+
+
+def hits_in(asked: dict[str, str]) -> int:
+    """Return how many hits are asked for.
+
+    Raises:
+        Refusal: it is out of range.
+    """
+    k = number_in(asked.get("k", "12"), "k", MOST_HITS + 1)
+    if k < 1:
+        raise Refusal(422, f"got k {k}, wanted 1 to {MOST_HITS}")
+    return k
