@@ -89,12 +89,24 @@ class Analyses:
 
     Args:
         collection: of which all is asked; its vectors must be there for neighbours.
+
+    Attributes:
+        stage: the work that is under way: its name, how much is done, and of how much.
+        count: rises with every change of it.
+        ending: set to True, it ends what is under way.
     """
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.cut: Cut | None = None
         self.forecaster: tuple[tuple[int, int], Forecaster] | None = None
+        self.stage: tuple[str, int, int] | None = None
+        self.count, self.ending = 0, False
+
+    def _tell(self, what: str, done: int, of: int, detail: str = "") -> None:  # noqa: ARG002
+        if self.ending:
+            raise InterruptedError("the studio ends")
+        self.stage, self.count = (what, done, of) if done < of else None, self.count + 1
 
     def alike(self, row: int, k: int) -> list[dict[str, Any]]:
         """Return the ``k`` entries most like another one, none of which lies on it."""
@@ -175,7 +187,7 @@ class Analyses:
         with through("python", notes.append):
             if self.forecaster is None or self.forecaster[0] != key:
                 rows = [i] if alone else sample_of(len(recordings), 0, _HISTORIES)
-                fitted = Forecaster(horizon=steps, quantiles=_LEVELS, progress=False)
+                fitted = Forecaster(horizon=steps, quantiles=_LEVELS, progress=self._tell)
                 self.forecaster = (key, fitted.fit(recordings[rows]))
             found = self.forecaster[1].forecasts(recordings[[i]])
         words = None if found.times is None else found.stamps.words(found.times[0])
@@ -208,7 +220,9 @@ class Analyses:
             )
         notes: list[str] = []
         with through("python", notes.append):
-            found = detect(replace(recordings[[i]], labels=None, step_labels=None), progress=False)
+            found = detect(
+                replace(recordings[[i]], labels=None, step_labels=None), progress=self._tell
+            )
         part = found.parts[0]
         points = outline_steps(T, _SCORE_POINTS)
         return {

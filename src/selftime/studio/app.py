@@ -3,7 +3,7 @@
 import hmac
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def make_studio(collection: Collection, session: Session, token: str) -> FastAPI
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.desk = desk
     add_page(app)
-    read = {
+    read: dict[str, Callable[..., Awaitable[Response]]] = {
         "about": desk.about,
         "news": desk.news,
         "map": desk.places,
@@ -116,7 +116,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 answered = True
                 own = [(n.lower().encode(), v.encode()) for n, v in HEADERS.items()]
-                message = message | {"headers": [*message["headers"], *own]}
+                message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
         refusal = self.refusal_of(scope)

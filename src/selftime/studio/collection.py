@@ -228,7 +228,7 @@ def map_places(points: Float[np.ndarray, "N 2"]) -> UInt16[np.ndarray, "N 2"]:
     low, span = points.min(axis=0), np.ptp(points, axis=0)
     shares = np.where(span > 0, (points - low) / np.where(span > 0, span, 1), 0.5)
     shares[:, 1] = 1 - shares[:, 1]
-    return np.rint(65535 * shares).astype(np.uint16)
+    return np.asarray(np.rint(65535 * shares), np.uint16)
 
 
 def shortened(words: list[str]) -> list[str]:

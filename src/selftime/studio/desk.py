@@ -27,7 +27,10 @@ KINDS = ("label", "clear", "skip", "undo", "redo")
 
 
 class Desk:
-    """What the routes of one studio share: a thread writes, one draws and one thinks at a time.
+    """What the routes of one studio share.
+
+    One thread writes labels, one draws, one finds neighbours, and one forecasts and detects, which
+    may take long, so that none waits for another.
 
     Args:
         collection: what is looked at.
@@ -42,8 +45,8 @@ class Desk:
         self.learner = Learner(collection, session)
         self.analyses = Analyses(collection)
         self.ending = False
-        self.writer, self.drawer, self.thinker = (
-            ThreadPoolExecutor(1, f"studio-{name}") for name in ("writes", "draws", "thinks")
+        self.writer, self.drawer, self.finder, self.thinker = (
+            ThreadPoolExecutor(1, f"studio-{name}") for name in ("write", "draw", "find", "think")
         )
 
     @asynccontextmanager
@@ -56,16 +59,16 @@ class Desk:
             self.end()
             await asyncio.to_thread(self.learner.stop)
             self.writer.shutdown(wait=True)  # no label is cut off
-            for pool in (self.drawer, self.thinker):
+            for pool in (self.drawer, self.finder, self.thinker):
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def end(self) -> None:
-        """Let questions for news go."""
-        self.ending = True
+        """Let questions for news go, and end what takes long."""
+        self.ending = self.analyses.ending = True
 
     def version(self) -> str:
         """Return a text that changes with the labels and with what was found."""
-        return f"{self.session.version}-{self.learner.count}"
+        return f"{self.session.version}-{self.learner.count}-{self.analyses.count}"
 
     def state(self) -> dict[str, Any]:
         """Return all that changes while one works, but for what each series is."""
@@ -74,6 +77,7 @@ class Desk:
             "news": version,
             "labels": self.session.state(),
             "stage": found.stage,
+            "work": self.analyses.stage,
             "failure": found.failure,
             "ready": self.collection.vectors is not None,
             "queue": found.queue,
@@ -84,7 +88,7 @@ class Desk:
 
     async def about(self) -> Response:
         """Say what is looked at, and where its labels are."""
-        facts = {"session": str(self.session.folder), "log": LOG, "table": TABLE}
+        facts: dict[str, Any] = {"session": str(self.session.folder), "log": LOG, "table": TABLE}
         facts |= {"colours": len(CLASSES), "notes": self.session.notes}
         return plain(await run_in(self.drawer, self.collection.about) | facts)
 
@@ -182,7 +186,7 @@ class Desk:
         self._check_ready()
         asked = query_of(request, ("row", "k"))
         row, k = number_in(asked.get("row", ""), "row", len(self.collection)), hits_in(asked)
-        return plain(await run_in(self.thinker, lambda: self.analyses.alike(row, k)))
+        return plain(await run_in(self.finder, lambda: self.analyses.alike(row, k)))
 
     async def neighbours(self, request: Request) -> Response:
         """Return what is most like a span of a recording."""
@@ -191,7 +195,7 @@ class Desk:
         i, k = self._recording(asked), hits_in(asked)
         start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
         work = lambda: self.analyses.neighbours(i, start, stop, k)  # noqa: E731
-        return plain(await run_in(self.thinker, work))
+        return plain(await run_in(self.finder, work))
 
     async def forecast(self, request: Request) -> Response:
         """Return what comes after a recording, with bands."""

@@ -165,15 +165,13 @@ class Learner:
         self._tell(replace(self.found, queue=self.queue_of(labels, rows), queued=labels.version))
         classes = np.unique(labels.codes[rows])
         if len(classes) < 2:
-            facts = {"labels": len(rows), "classes": len(classes)}
-            self._tell(
-                replace(self.found, predicted=None, confidence=None, learned=-1, facts=facts)
-            )
+            nothing = Findings(stage=None, queue=self.found.queue, queued=labels.version)
+            self._tell(replace(nothing, facts={"labels": len(rows), "classes": len(classes)}))
             return
         codes, probabilities = self.predict(labels, rows)
         best = probabilities.argmax(axis=1)
         confidence = np.rint(255 * probabilities.max(axis=1)).astype(np.uint8)
-        facts = {
+        facts: dict[str, Any] = {
             "labels": len(rows),
             "classes": len(classes),
             "drawn": len(labels.rows) > len(rows),
@@ -196,7 +194,7 @@ class Learner:
             return rows
         share = MOST_LABELS / len(rows)
         few = lambda counts: np.maximum(np.round(share * counts), 2)  # noqa: E731
-        return rows[draw_stratified(labels.codes[rows], few, rng)]
+        return np.asarray(rows[draw_stratified(labels.codes[rows], few, rng)])
 
     def queue_of(self, labels: Labels, rows: Int64[np.ndarray, "L"]) -> tuple[tuple[int, str], ...]:
         """Return what to label next, with reasons; skipped series come once all others are done."""

@@ -16,7 +16,13 @@ let span = null, forecast = null, anomalies = null;
 let drawn = null; // how pixels and steps belong together
 let ticket = 0, curveTicket = 0, timer = 0;
 
+let pending = "";
+
 export function start() {
+  on("state", () => {
+    const [what, done, of] = store.state.work ?? [];
+    if (pending && what) reading(`${pending}: ${what} ${Math.round((100 * done) / of)} %`);
+  });
   new ResizeObserver(draw).observe(sight);
   on("theme", draw);
   on("codes", draw);
@@ -119,14 +125,16 @@ export async function toggleForecast() {
     reading("");
   } else {
     const own = ticket;
-    reading("forecasting …");
+    reading((pending = "Forecasting"));
     try {
       const found = await json("forecast", { recording: entry.recording });
+      pending = "";
       if (own !== ticket) return;
       forecast = { ...found, from: entry.recording_length };
       reading(`${found.horizon} steps ahead, bands of 80 and 95 %; ${[found.about, ...found.notes].join("; ")}`);
       if (view.stop < entry.recording_length) look_at(entry.recording_length - 5 * found.horizon, entry.recording_length);
     } catch (error) {
+      pending = "";
       reading(error.message);
     }
   }
@@ -141,14 +149,16 @@ export async function toggleAnomalies() {
     reading("");
   } else {
     const own = ticket;
-    reading("looking for anomalies …");
+    reading((pending = "Looking for anomalies"));
     try {
       const found = await json("anomalies", { recording: entry.recording });
+      pending = "";
       if (own !== ticket) return;
       anomalies = found;
       const n = found.alarms.length, first = found.alarms[0];
       reading(`${n || "no"} ${n === 1 ? "anomaly" : "anomalies"} after the first ${found.normal.toLocaleString("en")} steps, which count as normal${first ? `; the first at ${first.start_time ?? `step ${first.start.toLocaleString("en")}`}` : ""}`);
     } catch (error) {
+      pending = "";
       reading(error.message);
     }
   }

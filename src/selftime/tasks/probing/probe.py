@@ -189,7 +189,7 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         both = X @ (self.coef_ + self.own_coef_).T.astype(X.dtype)
         found = both.astype(np.float64) + self.intercept_
         if near is None or self.reference_bank is None:
-            return found
+            return np.asarray(found)
         moved = self.reference_bank.astype(np.float64) @ self.coef_.T  # (M,K)
         return np.asarray(found + self.reach_ * moved[near].mean(axis=1))
 
