@@ -102,7 +102,9 @@ def test_what_could_not_be_read_back_is_refused(session, kind, rows, label, text
 def test_a_session_belongs_to_its_data(tmp_path):
     Session(tmp_path / "s", waves(3)).close()
     for other in (waves(3, seed=1), waves(4), waves(3)[[1, 0, *range(2, 9)]]):
-        with pytest.raises(st.SeriesError, match=r"holds labels of other data: of 9 series from ar"):
+        with pytest.raises(
+            st.SeriesError, match=r"holds labels of other data: of 9 series from ar"
+        ):
             Session(tmp_path / "s", other)
     (tmp_path / "t").mkdir()
     (tmp_path / "t" / LOG).write_bytes(b"not a log" * 100)

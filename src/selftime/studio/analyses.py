@@ -178,7 +178,7 @@ class Analyses:
         """
         recordings = self.collection.recordings
         T = int(recordings.lengths[i])
-        steps = horizon or int(np.clip(T // 6, 1, 48))
+        steps = int(np.clip(T // 6, 1, 48)) if horizon is None else horizon
         if not 1 <= steps <= LONGEST_HORIZON:
             raise SeriesError(f"got a horizon of {steps}, wanted 1 to {LONGEST_HORIZON} steps")
         alone = len(recordings) == 1 or T >= _ALONE
