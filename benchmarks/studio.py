@@ -5,7 +5,8 @@ its page runs in headless Chromium on the same machine, 1400 × 900 pixels. Seco
 picture run from the request for the page to the moment at which the map, the series that is looked
 at and the first small ones are all drawn, in a fresh context of the browser each time. A selection
 runs from the pointer that is let go to the picture that shows it: a lasso around about half of the
-map. Both need Chromium, which is looked for as the tests do.
+map, once while the probe rests and once while it learns. Both need Chromium, which is looked for as
+the tests do.
 
 ``kills``: a client posts labels one after another as fast as they are acknowledged; the process is
 killed (SIGKILL) after a random time, and started again. At the end every acknowledged label must be
@@ -120,7 +121,7 @@ def large(n: int, repeats: int, folder: Path) -> dict[str, Any]:
         whole = time.perf_counter() - began
     with studio(folder / "model", data, folder / "session") as again:
         again.wait()
-        pictures, selections, labels = in_browser(again, repeats)
+        pictures, selections, busy, labels = in_browser(again, repeats)
         memory = memory_of(again.process.pid)
     return {
         "series": n,
@@ -129,18 +130,19 @@ def large(n: int, repeats: int, folder: Path) -> dict[str, Any]:
         "seconds_of_another_start_to_its_address": round(again.seconds, 1),
         "first_picture_seconds": figures(pictures),
         "selection_ms": figures(selections),
+        "selection_ms_while_the_probe_learns": figures(busy),
         "label_ms": figures(labels),
         "memory_mb": memory,
     }
 
 
-def in_browser(one: Studio, repeats: int) -> tuple[list[float], list[float], list[float]]:
-    """First pictures in seconds, selections and acknowledged labels in milliseconds."""
+def in_browser(one: Studio, repeats: int) -> tuple[list[float], ...]:
+    """First pictures in seconds, selections at rest and not, and labels in milliseconds."""
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert path, f"no browser found: install one of {', '.join(BROWSERS)}"
-    pictures, selections, labels = [], [], list[float]()
+    pictures, selections, busy, labels = [], list[float](), list[float](), list[float]()
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=QUIET)
         for turn in range(repeats):
@@ -153,37 +155,44 @@ def in_browser(one: Studio, repeats: int) -> tuple[list[float], list[float], lis
                 page.wait_for_timeout(20)
             pictures.append(found / 1000)
             page.wait_for_timeout(1500)  # news and thumbs that still come
-            box = page.locator("#over").bounding_box()
-            for k in range(3):
-                lasso(page, box, 0.3 + 0.05 * k)
-            spans = page.evaluate(
-                "performance.getEntriesByName('selection').map((s) => s.duration)"
-            )
-            selections += spans
-            page.keyboard.press("Escape")
+            rest(one)
+            selections += lassos(page)
             for k in range(5):
                 began = time.perf_counter()
                 body = {"key": f"turn-{turn}-{k}", "kind": "label", "rows": [10 * turn + k]}
                 one.ask("acts", body | {"label": f"class {k % 2}"})
                 labels.append((time.perf_counter() - began) * 1000)
+            busy += lassos(page)
             context.close()
         browser.close()
-    return pictures, selections, labels
+    return pictures, selections, busy, labels
 
 
-def lasso(page: Any, box: dict[str, float], size: float) -> None:
-    """Draw a lasso around the middle of the map with the pointer."""
-    angles = np.linspace(0, 2 * np.pi, 60)
-    x = box["x"] + box["width"] * (0.5 + size * np.cos(angles))
-    y = box["y"] + box["height"] * (0.5 + size * np.sin(angles))
-    page.mouse.move(x[0], y[0])
-    page.mouse.down()
-    for at in zip(x[1:].tolist(), y[1:].tolist(), strict=True):
-        page.mouse.move(*at)
-    count = page.evaluate("performance.getEntriesByName('selection').length")
-    page.mouse.up()
-    while page.evaluate("performance.getEntriesByName('selection').length") == count:
-        page.wait_for_timeout(20)
+def rest(one: Studio) -> None:
+    """Wait until the probe has nothing to learn."""
+    state = one.ask("news")
+    while state["probe"].get("judged", {}).get("version", 0) != state["labels"]["version"]:
+        state = one.ask(f"news?since={state['news']}")
+
+
+def lassos(page: Any) -> list[float]:
+    """Milliseconds of three selections, each by a lasso around the middle of the map."""
+    box = page.locator("#over").bounding_box()
+    before = page.evaluate("performance.getEntriesByName('selection').length")
+    for k in range(3):
+        size, angles = 0.3 + 0.05 * k, np.linspace(0, 2 * np.pi, 60)
+        x = box["x"] + box["width"] * (0.5 + size * np.cos(angles))
+        y = box["y"] + box["height"] * (0.5 + size * np.sin(angles))
+        page.mouse.move(x[0], y[0])
+        page.mouse.down()
+        for at in zip(x[1:].tolist(), y[1:].tolist(), strict=True):
+            page.mouse.move(*at)
+        page.mouse.up()
+        while page.evaluate("performance.getEntriesByName('selection').length") == before + k:
+            page.wait_for_timeout(20)
+    found = page.evaluate("performance.getEntriesByName('selection').map((s) => s.duration)")
+    page.keyboard.press("Escape")
+    return list(found[before:])
 
 
 def kills(times: int, folder: Path, seed: int = 0) -> dict[str, Any]:

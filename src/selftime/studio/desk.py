@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from fastapi import Request, Response
+from starlette.background import BackgroundTask
 
 from selftime.report.pictures.palette import CLASSES
 from selftime.studio.analyses import LONGEST_HORIZON, MOST_HITS, Analyses
@@ -167,7 +168,20 @@ class Desk:
             text = f"{self.session.folder / LOG}: {error}: the label is not kept, make room"
             raise Refusal(507, text) from None
         self.learner.wake.set()
-        return plain(self.session.state() | {"touched": touched[:1]})
+        reply = plain(self.session.state() | {"touched": touched[:1]})
+        reply.background = BackgroundTask(
+            run_in, self.writer, self._write_newest(self.session.version)
+        )
+        return reply
+
+    def _write_newest(self, version: int) -> Callable[[], None]:
+        """Return work that writes the table, unless more was done by then, which writes it too."""
+
+        def work() -> None:
+            if self.session.version == version:
+                self.session.write_table()
+
+        return work
 
     async def table(self) -> Response:
         """Return the labels as csv."""
@@ -202,12 +216,18 @@ class Desk:
         asked = query_of(request, ("recording", "horizon"))
         i, given = self._recording(asked), asked.get("horizon")
         steps = None if given is None else number_in(given, "horizon", LONGEST_HORIZON + 1)
-        return plain(await run_in(self.thinker, lambda: self.analyses.forecast(i, steps)))
+        return await self._think(lambda: self.analyses.forecast(i, steps))
 
     async def anomalies(self, request: Request) -> Response:
         """Return scores and alarms of a recording."""
         i = self._recording(query_of(request, ("recording",)))
-        return plain(await run_in(self.thinker, lambda: self.analyses.anomalies(i)))
+        return await self._think(lambda: self.analyses.anomalies(i))
+
+    async def _think(self, work: Callable[[], Any]) -> Response:
+        try:
+            return plain(await run_in(self.thinker, work))
+        except InterruptedError as error:
+            raise Refusal(503, f"{error}: ask again once it is started anew") from None
 
     def _recording(self, asked: dict[str, str]) -> int:
         return number_in(asked.get("recording", ""), "recording", len(self.collection.recordings))

@@ -33,7 +33,8 @@ QUEUE, POOL = 16, 2_048
 """Series that are suggested at a time, and how many they are chosen from."""
 MOST_LABELS = 2_000
 """Labels that the probe learns from; of more, so many are drawn, class by class."""
-FOLDS = 10
+FOLDS, FEWEST_JUDGED = 10, 10
+"""Folds of labels that are held out in turn, and labels from which their share is a figure."""
 _LISTED = 12
 """Series of which the probe is unsure, and labels that it doubts, that are listed."""
 _DOUBT = 0.5
@@ -117,6 +118,8 @@ class Learner:
     def _run(self) -> None:
         try:
             self._embed()
+        except InterruptedError:
+            return
         except Exception as error:  # the page says it: looking at series goes on without vectors
             log.exception("no vectors")
             self._tell(replace(self.found, stage=None, failure=str(error) or repr(error)))
@@ -133,7 +136,6 @@ class Learner:
                 continue
             seen = labels.version
             try:
-                self.session.write_table()
                 if self.collection.vectors is not None:
                     self.learn(labels)
             except Exception as error:  # labels are safe, and the next ones may do
@@ -273,6 +275,7 @@ class Learner:
             "version": labels.version,
             "labels": len(labels.rows),
             "judged": int(judged.sum()),
+            "wanted": FEWEST_JUDGED,
             "folds": int(folds.max()) + 1,
             "whole": whole,
             "doubts": [
@@ -284,7 +287,7 @@ class Learner:
                 for k in doubts.tolist()
             ],
         }
-        if judged.any():
+        if judged.sum() >= FEWEST_JUDGED:
             right = (given == codes)[judged]
             low, high = bootstrap_interval(right)
             accuracy = Accuracy(len(labels.rows), float(right.mean()), low, high)

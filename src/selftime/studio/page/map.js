@@ -69,54 +69,63 @@ function sizeOfPoints() {
   return Math.min(crowd * Math.sqrt(view.zoom), 9);
 }
 
+// Stamps that were made, until the theme, the zoom or the density of pixels changes.
+let made = new Map(), madeFor = "";
+
 // Which stamp a point gets: its label large; else what the probe says, fainter where it is unsure.
 function stamps(ratio) {
-  const made = new Map();
   const small = sizeOfPoints(), large = Math.max(small + 2, 8);
-  const get = (code, size, opacity) => {
-    const key = code * 64 + size * 1000003 + opacity;
-    if (!made.has(key)) made.set(key, stamp(code, size, opacity, ratio));
-    return made.get(key);
+  const now = `${ratio} ${small} ${colour("--paper")}`;
+  if (now !== madeFor) [made, madeFor] = [new Map(), now];
+  const get = (key, code, size, opacity) => {
+    let found = made.get(key);
+    if (!found) made.set(key, (found = stamp(code, size, opacity, ratio)));
+    return found;
   };
-  const some = store.count > 0, probe = store.colouring === "probe" && store.predicted;
+  const { codes, selected, predicted, confidence } = store;
+  const some = store.count > 0, probe = store.colouring === "probe" && predicted;
   return (i) => {
-    const code = store.codes[i], faded = some && !store.selected[i] ? 0.22 : 1;
-    if (code >= 0) return get(code, large, faded);
-    if (probe) return get(store.predicted[i], small, faded * (0.35 + 0.16 * (store.confidence[i] >> 6)));
-    return get(-1, some && store.selected[i] ? small + 1.5 : small, some && store.selected[i] ? 1 : faded * 0.6);
+    const code = codes[i], own = some && selected[i], faded = some && !own;
+    if (code >= 0) return get(16 * code + faded, code, large, faded ? 0.22 : 1);
+    if (probe) {
+      const sure = confidence[i] >> 6, guess = predicted[i];
+      return get(16 * guess + 2 + 2 * sure + faded, guess, small, (faded ? 0.22 : 1) * (0.35 + 0.16 * sure));
+    }
+    return own ? get(-1, -1, small + 1.5, 1) : get(faded ? -2 : -3, -1, small, faded ? 0.13 : 0.6);
   };
 }
 
+let image = null;
 function draw() {
   if (!width) return;
   const ratio = Math.min(devicePixelRatio || 1, 2);
   const ctx = fit(points, width, height);
   if (!store.places) return;
-  const W = points.width, H = points.height, image = ctx.createImageData(W, H);
-  const out = image.data, of = stamps(ratio), N = store.N;
+  const W = points.width, H = points.height, of = stamps(ratio), { N, codes } = store;
+  if (image?.width !== W || image?.height !== H) image = ctx.createImageData(W, H);
   const [r, g, b] = rgbOf(colour("--paper"));
-  new Uint32Array(out.buffer).fill((255 << 24) | (b << 16) | (g << 8) | r);
-  for (const labelled of [false, true]) {
-    for (let i = 0; i < N; i++) {
-      if (store.codes[i] >= 0 !== labelled) continue;
-      lay(out, W, H, Math.round(xs[i] * ratio), Math.round(ys[i] * ratio), of(i));
-    }
+  new Uint32Array(image.data.buffer).fill((255 << 24) | (b << 16) | (g << 8) | r);
+  const labelled = [];
+  for (let i = 0; i < N; i++) {
+    if (codes[i] >= 0) labelled.push(i);
+    else lay(image.data, W, H, Math.round(xs[i] * ratio), Math.round(ys[i] * ratio), of(i));
   }
+  for (const i of labelled) lay(image.data, W, H, Math.round(xs[i] * ratio), Math.round(ys[i] * ratio), of(i));
   ctx.putImageData(image, 0, 0);
   performance.mark("map drawn");
 }
 
+// Lay a stamp on an image; opacities count to 256, so that a shift divides.
 function lay(out, W, H, x, y, { dx, dy, rgb, alpha, reach }) {
-  if (x < reach || y < reach || x >= W - reach || y >= H - reach) {
-    if (x < -reach || y < -reach || x > W + reach || y > H + reach) return;
-  }
-  for (let p = 0; p < dx.length; p++) {
+  if (x < -reach || y < -reach || x > W + reach || y > H + reach) return;
+  const within = x >= reach && y >= reach && x < W - reach && y < H - reach;
+  for (let p = 0; p < alpha.length; p++) {
     const px = x + dx[p], py = y + dy[p];
-    if (px < 0 || py < 0 || px >= W || py >= H) continue;
-    const k = 4 * (py * W + px), a = alpha[p], rest = 255 - a;
-    out[k] = (rgb[3 * p] * a + out[k] * rest) / 255;
-    out[k + 1] = (rgb[3 * p + 1] * a + out[k + 1] * rest) / 255;
-    out[k + 2] = (rgb[3 * p + 2] * a + out[k + 2] * rest) / 255;
+    if (!within && (px < 0 || py < 0 || px >= W || py >= H)) continue;
+    const k = 4 * (py * W + px), a = alpha[p], rest = 256 - a;
+    out[k] = (rgb[3 * p] * a + out[k] * rest) >> 8;
+    out[k + 1] = (rgb[3 * p + 1] * a + out[k + 1] * rest) >> 8;
+    out[k + 2] = (rgb[3 * p + 2] * a + out[k + 2] * rest) >> 8;
   }
 }
 

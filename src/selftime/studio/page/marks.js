@@ -94,7 +94,7 @@ export function stamp(code, size, opacity, ratio) {
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const k = 4 * (y * side + x);
-      const a = Math.round(data[k + 3] * opacity);
+      const a = Math.round((data[k + 3] * opacity * 256) / 255);
       if (a < 8) continue;
       dx.push(x - (side >> 1));
       dy.push(y - (side >> 1));
@@ -102,5 +102,5 @@ export function stamp(code, size, opacity, ratio) {
       alpha.push(a);
     }
   }
-  return { dx: Int16Array.from(dx), dy: Int16Array.from(dy), rgb: Uint8Array.from(rgb), alpha: Uint8Array.from(alpha), reach: side };
+  return { dx: Int16Array.from(dx), dy: Int16Array.from(dy), rgb: Uint8Array.from(rgb), alpha: Uint16Array.from(alpha), reach: side };
 }

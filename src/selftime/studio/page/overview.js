@@ -24,9 +24,9 @@ export function start() {
   });
   on("codes", () => (order.value === "given" ? redraw() : sort(false)));
   on("predictions", () => order.value === "unsure" && sort(false));
-  on("selection", () => (order.value === "selected" ? sort(true) : redraw()));
+  on("selection", () => (order.value === "selected" ? sort(true) : mark()));
   on("theme", redraw);
-  on("current", () => redraw());
+  on("current", mark);
   sort(true);
 }
 
@@ -99,7 +99,6 @@ function make(place) {
   cell.setAttribute("aria-setsize", rows.length);
   cell.dataset.place = place;
   Object.assign(cell.style, { width: `${wide}px`, height: `${HIGH}px`, left: `${(place % across) * wide}px`, top: `${Math.floor(place / across) * HIGH}px` });
-  if (store.selected[row]) cell.classList.add("selected");
   cells.append(cell);
   if (peek(row)) picture(cell, row);
   return cell;
@@ -121,6 +120,7 @@ function mark() {
   for (const [place, cell] of pool) {
     cell.classList.toggle("current", rows[place] === store.row);
     cell.classList.toggle("active", place === active);
+    cell.classList.toggle("selected", store.selected[rows[place]] === 1);
     cell.setAttribute("aria-selected", rows[place] === store.row);
   }
   if (pool.has(active)) grid.setAttribute("aria-activedescendant", `cell-${active}`);
