@@ -90,11 +90,11 @@ def studio(model: Path, data: str, session: Path) -> Iterator[Studio]:
     began = time.perf_counter()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
     try:
-        said = ""
-        while "token=" not in said:
-            said = process.stderr.readline()
-            assert said, "the studio ended"
-        found = re.search(r":(\d+)/\?token=(\S+)", said)
+        said = [""]
+        while "token=" not in said[-1]:
+            said.append(process.stderr.readline())
+            assert said[-1], said
+        found = re.search(r":(\d+)/\?token=(\S+)", said[-1])
         yield Studio(process, int(found[1]), found[2], time.perf_counter() - began)
     finally:
         process.send_signal(signal.SIGINT)

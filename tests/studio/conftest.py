@@ -9,7 +9,7 @@ from studio_material import waves
 import selftime as st
 from selftime.studio.app import make_studio
 from selftime.studio.collection import Collection
-from selftime.studio.session import Session
+from selftime.studio.session import LabelSession
 
 TOKEN = "a-token-of-the-tests"
 HEADS = {"Authorization": f"Bearer {TOKEN}"}
@@ -29,7 +29,7 @@ def studio(model, tmp_path):
     def open_app(x=None, *, wait=True, given=model, **how):
         cut = {name: how.pop(name) for name in ("windows", "stride") if name in how}
         collection = Collection(given, waves() if x is None else x, **cut)
-        session = Session(tmp_path / how.pop("session", "session"), collection.entries, **how)
+        session = LabelSession(tmp_path / how.pop("session", "session"), collection.entries, **how)
         client = TestClient(make_studio(collection, session, TOKEN), base_url="http://localhost")
         client.headers.update(HEADS)
         client.__enter__()

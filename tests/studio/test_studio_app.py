@@ -11,7 +11,7 @@ from studio_material import HOSTILE, awkward, recording, speed_of, waves
 import selftime as st
 from conftest import HEADS, until
 from selftime.studio import app as studio_app
-from selftime.studio.collection import shortened
+from selftime.studio.collection import short_times
 from selftime.studio.desk import Desk
 
 pytestmark = pytest.mark.late
@@ -320,11 +320,14 @@ def test_faults_of_ours_say_nothing_outside(studio, monkeypatch, caplog):
 
 def test_times_are_no_longer_than_they_must_be():
     day = ["2024-03-01T05:00:00", "2024-03-01T06:30:00"]
-    assert shortened(day) == ["2024-03-01 05:00", "06:30"]
-    assert shortened(["2024-03-01T00:00:00", "2024-03-02T00:00:00"]) == ["2024-03-01", "2024-03-02"]
+    assert short_times(day) == ["2024-03-01 05:00", "06:30"]
+    assert short_times(["2024-03-01T00:00:00", "2024-03-02T00:00:00"]) == [
+        "2024-03-01",
+        "2024-03-02",
+    ]
     seconds = ["2024-03-01T05:00:01", "2024-03-02T05:00:02"]
-    assert shortened(seconds) == ["2024-03-01 05:00:01", "2024-03-02 05:00:02"]
-    assert shortened(["1", "2"]) == ["1", "2"]
+    assert short_times(seconds) == ["2024-03-01 05:00:01", "2024-03-02 05:00:02"]
+    assert short_times(["1", "2"]) == ["1", "2"]
 
 
 def test_questions_for_news_are_let_go_at_the_end(studio):

@@ -18,7 +18,7 @@ from studio_material import awkward, recording, waves
 import selftime as st
 from selftime.studio.app import make_studio
 from selftime.studio.collection import Collection
-from selftime.studio.session import Session
+from selftime.studio.session import LabelSession
 from selftime.web.sockets import listen
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -99,7 +99,7 @@ class Served:
 
     def __init__(self, model, series, folder: Path, **how):
         collection = Collection(model, series, **how)
-        self.session = Session(folder, collection.entries, empty=True)
+        self.session = LabelSession(folder, collection.entries, empty=True)
         self.app = make_studio(collection, self.session, TOKEN)
         self.listener = listen("127.0.0.1", 0)
         self.origin = f"http://127.0.0.1:{self.listener.getsockname()[1]}"

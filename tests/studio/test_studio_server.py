@@ -56,7 +56,7 @@ def test_words_of_the_command_reach_the_studio(places, tmp_path):
 def test_labels_of_the_studio_classify(places, tmp_path):
     st.open_studio("model", "waves.npz", port=0, session="kept", browser=False)
     session = places[0].state.desk.session
-    reopened = server.Session(session.folder, waves())
+    reopened = server.LabelSession(session.folder, waves())
     for row in range(12):
         reopened.act(f"key-{row:05}", "label", [row], ("slow", "middle", "fast")[row % 3])
     reopened.close()

@@ -14,14 +14,14 @@ from studio_material import HOSTILE, awkward, recording, waves
 
 import selftime as st
 from selftime.data.recordings import cut_recordings
-from selftime.studio.session import LOG, TABLE, Accuracy, Session
+from selftime.studio.session import LOG, TABLE, Accuracy, LabelSession
 
 KEYS = iter(f"key-{k:06}" for k in range(10**6))
 
 
 @pytest.fixture
 def session(tmp_path):
-    found = Session(tmp_path / "s", waves(3))
+    found = LabelSession(tmp_path / "s", waves(3))
     yield found
     found.close()
 
@@ -51,13 +51,13 @@ def test_labels_skips_and_what_is_undone(session):
 
 
 def test_another_start_goes_on_where_the_last_one_ended(tmp_path):
-    first = Session(tmp_path / "s", waves(3))
+    first = LabelSession(tmp_path / "s", waves(3))
     for row, label in ((0, "typo"), (0, "slow"), (1, "middle"), (4, "middle")):
         act(first, "label", [row], label)
     act(first, "undo")
     first.note_accuracy(Accuracy(3, 0.5, 0.1, 0.9))
     first.note_accuracy(Accuracy(3, 0.6, 0.2, 0.9))
-    again = Session(tmp_path / "s", waves(3))  # as after a kill: the first was not closed
+    again = LabelSession(tmp_path / "s", waves(3))  # as after a kill: the first was not closed
     assert labels_of(again) == labels_of(first) == {"wave-000": "slow", "wave-001": "middle"}
     assert again.accuracies() == [Accuracy(3, 0.6, 0.2, 0.9)]
     assert act(again, "redo") == [4] and labels_of(again)["wave-004"] == "middle"
@@ -100,38 +100,38 @@ def test_what_could_not_be_read_back_is_refused(session, kind, rows, label, text
 
 
 def test_a_session_belongs_to_its_data(tmp_path):
-    Session(tmp_path / "s", waves(3)).close()
+    LabelSession(tmp_path / "s", waves(3)).close()
     for other in (waves(3, seed=1), waves(4), waves(3)[[1, 0, *range(2, 9)]]):
         with pytest.raises(
             st.SeriesError, match=r"holds labels of other data: of 9 series from ar"
         ):
-            Session(tmp_path / "s", other)
+            LabelSession(tmp_path / "s", other)
     (tmp_path / "t").mkdir()
     (tmp_path / "t" / LOG).write_bytes(b"not a log" * 100)
     with pytest.raises(st.SeriesError, match=r"is no log of labels .*: choose another folder"):
-        Session(tmp_path / "t", waves(3))
+        LabelSession(tmp_path / "t", waves(3))
 
 
 def test_given_labels_are_where_a_session_begins(tmp_path):
     given = st.SeriesSet.of(waves(2), labels=[1, 2, None, 1, None, None])
-    session = Session(tmp_path / "s", given)
+    session = LabelSession(tmp_path / "s", given)
     assert labels_of(session) == {"wave-000": "1", "wave-001": "2", "wave-003": "1"}
     assert session.state()["undo"] is None
     act(session, "label", [0], "2")
     session.close()
     more = st.SeriesSet.of(waves(2), labels=[1, 2, 2, 1, None, None])
-    again = Session(tmp_path / "s", more)
+    again = LabelSession(tmp_path / "s", more)
     assert labels_of(again) == labels_of(session) | {"wave-002": "2"}
     assert again.notes == ["3 series keep what this session says of them"]
     again.close()
-    with_none = Session(tmp_path / "t", given, empty=True)
+    with_none = LabelSession(tmp_path / "t", given, empty=True)
     assert not labels_of(with_none)
     with_none.close()
 
 
 def test_the_table_is_read_by_every_reader(tmp_path):
     series = awkward()
-    session = Session(tmp_path / "s", series)
+    session = LabelSession(tmp_path / "s", series)
     assert not (tmp_path / "s" / TABLE).exists()
     for row in range(len(HOSTILE)):
         act(session, "label", [row], f"class {row % 2}")
@@ -149,7 +149,7 @@ def test_windows_are_given_out_with_their_ends(tmp_path, stamped):
         frame = {"ds": times, "heat": whole.series(0)[0], "unique_id": ["pump"] * 300}
         whole = st.read(__import__("pandas").DataFrame(frame))
     cut = cut_recordings(whole, 50, 50)
-    session = Session(tmp_path / "s", cut)
+    session = LabelSession(tmp_path / "s", cut)
     for row, label in enumerate(["a", "b", "a", "c"]):
         act(session, "label", [row], label)
     session.close()
@@ -161,8 +161,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from studio_material import waves
-from selftime.studio.session import Session
-session = Session(Path(sys.argv[1]), waves(40))
+from selftime.studio.session import LabelSession
+session = LabelSession(Path(sys.argv[1]), waves(40))
 for k in range(10**6):
     session.act(f"{sys.argv[2]}-{k:06}", "label", [k % 120], f"class {k % 7}")
     print(k, flush=True)
@@ -190,6 +190,6 @@ def test_no_label_that_was_acknowledged_is_lost_when_the_process_is_killed(tmp_p
     written = [key for (key,) in log.execute("SELECT key FROM acts ORDER BY number")]
     log.close()
     assert len(written) - 3 <= said <= len(written)  # one may be written and not acknowledged
-    session = Session(tmp_path / "s", waves(40))
+    session = LabelSession(tmp_path / "s", waves(40))
     assert len(session.done) == len(written)
     session.close()

@@ -13,7 +13,7 @@ from selftime.door import through
 from selftime.engine.solve import sample_of
 from selftime.estimators.forecaster import Forecaster
 from selftime.report.page.charts import outline, outline_steps
-from selftime.studio.collection import MOST_CHANNELS, Collection, rounded
+from selftime.studio.collection import CHANNELS_DRAWN, Collection, short_numbers
 from selftime.tasks.anomaly.detect import detect
 from selftime.tasks.search.index import SeriesIndex
 from selftime.tasks.search.nearest import nearest
@@ -33,7 +33,7 @@ _SCORE_POINTS = 1_600
 
 
 @dataclass(frozen=True)
-class Cut:
+class SearchSpace:
     """Entries or windows in which something is looked for.
 
     Attributes:
@@ -52,7 +52,7 @@ class Cut:
 
     @cached_property
     def series(self) -> SeriesSet:
-        """What is in the index."""
+        """Entries of the index."""
         assert self.index.series is not None
         return self.index.series
 
@@ -98,7 +98,7 @@ class Analyses:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        self.cut: Cut | None = None
+        self.cut: SearchSpace | None = None
         self.forecaster: tuple[tuple[int, int], Forecaster] | None = None
         self.stage: tuple[str, int, int] | None = None
         self.count, self.ending = 0, False
@@ -143,9 +143,9 @@ class Analyses:
     def _whole(self) -> "Cut":
         collection, entries = self.collection, self.collection.entries
         rows = np.arange(len(entries))
-        return Cut(0, collection.index, collection.owners, collection.firsts, rows)
+        return SearchSpace(0, collection.index, collection.owners, collection.firsts, rows)
 
-    def _cut_like(self, length: int) -> Cut:
+    def _cut_like(self, length: int) -> SearchSpace:
         """Return windows of all recordings of a length; those of the last one are kept."""
         if self.cut is not None and self.cut.length == length:
             return self.cut
@@ -165,7 +165,7 @@ class Analyses:
         vectors = model.embed(windows, progress=False)
         index = SeriesIndex.of(model, windows, vectors)
         recording = long[owners[seen]]
-        self.cut = Cut(length, index, recording, firsts[seen], recording)
+        self.cut = SearchSpace(length, index, recording, firsts[seen], recording)
         return self.cut
 
     def forecast(self, i: int, horizon: int | None) -> dict[str, Any]:
@@ -195,8 +195,8 @@ class Analyses:
             "recording": i,
             "horizon": steps,
             "levels": list(_LEVELS),
-            "mean": rounded(found.mean[0, :MOST_CHANNELS]),
-            "quantiles": rounded(found.quantiles[0, :, :MOST_CHANNELS]),
+            "mean": short_numbers(found.mean[0, :CHANNELS_DRAWN]),
+            "quantiles": short_numbers(found.quantiles[0, :, :CHANNELS_DRAWN]),
             "last": None if words is None else words[-1],
             "about": "learned from this recording alone"
             if alone
@@ -228,7 +228,7 @@ class Analyses:
         return {
             "recording": i,
             "steps": points.tolist(),
-            "scores": rounded(outline(part.scores[None], _SCORE_POINTS)[0]),
+            "scores": short_numbers(outline(part.scores[None], _SCORE_POINTS)[0]),
             "alarms": [part.facts_of(alarm) for alarm in part.alarms],
             "normal": part.train_end,
             "notes": notes,

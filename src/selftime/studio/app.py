@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from selftime.report.page.page import colours
 from selftime.studio.collection import Collection
 from selftime.studio.desk import Desk
-from selftime.studio.session import Session
+from selftime.studio.session import LabelSession
 from selftime.web.replies import Refusal, add_errors, response_of
 from selftime.web.requests import short
 from selftime.web.sockets import is_local
@@ -33,10 +33,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""What browsers are told of every reply: nothing comes from elsewhere, nothing goes there."""
+"""Heads of every reply, for browsers: nothing comes from elsewhere, nothing goes there."""
 
 
-def make_studio(collection: Collection, session: Session, token: str) -> FastAPI:
+def make_studio(collection: Collection, session: LabelSession, token: str) -> FastAPI:
     """Return the app of a studio; what is asked of it must bring the token."""
     desk = Desk(collection, session)
 
@@ -47,7 +47,7 @@ def make_studio(collection: Collection, session: Session, token: str) -> FastAPI
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.desk = desk
-    add_page(app)
+    add_files(app)
     read: dict[str, Callable[..., Awaitable[Response]]] = {
         "about": desk.about,
         "news": desk.news,
@@ -73,7 +73,7 @@ def make_studio(collection: Collection, session: Session, token: str) -> FastAPI
     return app
 
 
-def add_page(app: FastAPI) -> None:
+def add_files(app: FastAPI) -> None:
     """Add the page: its files, which hold no data, and the colours of every picture."""
     files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir()) if path.is_file()}
     files["palette.css"] = f":root{{{colours()}}}".encode()

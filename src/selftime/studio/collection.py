@@ -28,7 +28,7 @@ from selftime.texts import visible
 THUMB_POINTS, CURVE_POINTS = 96, 1_600
 """Points through which a series is drawn: among others, and by itself."""
 THUMB_PIXELS, THUMB_SYMBOLS, CURVE_SYMBOLS = 4_000, 60, 2_000
-MOST_CHANNELS = 12
+CHANNELS_DRAWN = 12
 """Channels of a series that are drawn."""
 _RANGED = 4_096
 """Series that say between which values all are drawn."""
@@ -137,9 +137,9 @@ class Collection:
             "kind": kind.name,
             "curves": is_curve(kind),
             "legend": legend_of(kind) if not is_curve(kind) else "",
-            "channels": [visible(str(name)) for name in self.entries.channels[:MOST_CHANNELS]],
-            "more_channels": max(C - MOST_CHANNELS, 0) if is_curve(kind) else 0,
-            "ranges": rounded(self.ranges[:MOST_CHANNELS]),
+            "channels": [visible(str(name)) for name in self.entries.channels[:CHANNELS_DRAWN]],
+            "more_channels": max(C - CHANNELS_DRAWN, 0) if is_curve(kind) else 0,
+            "ranges": short_numbers(self.ranges[:CHANNELS_DRAWN]),
             "dim": self.model.dim,
         }
 
@@ -157,7 +157,7 @@ class Collection:
         """Return the curves, the picture or the text of a series."""
         values = series.series(i)
         if is_curve(series.kind):
-            return curves_of(values[:MOST_CHANNELS], points)
+            return curves_of(values[:CHANNELS_DRAWN], points)
         found = sight_of(values, series.kind, self.ranges, name="", pixels=pixels, symbols=symbols)
         return {"picture": found.picture, "look": found.look, "text": found.text}
 
@@ -184,7 +184,7 @@ class Collection:
         T = int(self.recordings.lengths[i])
         start = min(max(start, 0), T - 1)
         stop = min(max(stop, start + 1), T)
-        values = self.recordings.series(i)[:MOST_CHANNELS, start:stop]
+        values = self.recordings.series(i)[:CHANNELS_DRAWN, start:stop]
         own = np.flatnonzero(self.owners == i)
         ends = self.firsts[own] + self.entries.lengths[own]
         inside = own[(self.firsts[own] < stop) & (ends > start)][:5_000]
@@ -204,7 +204,7 @@ class Collection:
         series = self.recordings
         if series.times is not None:
             words = series.stamps.words(series.times[series.offsets[i] + steps])
-            return list(zip(steps.tolist(), shortened(words), strict=True))
+            return list(zip(steps.tolist(), short_times(words), strict=True))
         rate = series.kind.per_second
         texts = [f"{step / rate:.3g} s" if rate else f"{step:,}" for step in steps.tolist()]
         return list(zip(steps.tolist(), texts, strict=True))
@@ -231,7 +231,7 @@ def map_places(points: Float[np.ndarray, "N 2"]) -> UInt16[np.ndarray, "N 2"]:
     return np.asarray(np.rint(65535 * shares), np.uint16)
 
 
-def shortened(words: list[str]) -> list[str]:
+def short_times(words: list[str]) -> list[str]:
     """Return times without the day where all are of one, and without seconds where all are 0."""
     if not all("T" in word for word in words):
         return words
@@ -244,7 +244,7 @@ def shortened(words: list[str]) -> list[str]:
     return [word.replace("T", " ") for word in words]
 
 
-def rounded(values: Float[np.ndarray, "..."]) -> Any:
+def short_numbers(values: Float[np.ndarray, "..."]) -> Any:
     """Return numbers of 5 digits as plain values, None where there is none."""
     flat = [float(f"{v:.5g}") if np.isfinite(v) else None for v in np.ravel(values).tolist()]
     return np.array(flat, object).reshape(np.shape(values)).tolist()

@@ -16,19 +16,19 @@ from selftime.report.pictures.palette import CLASSES
 from selftime.studio.analyses import LONGEST_HORIZON, MOST_HITS, Analyses
 from selftime.studio.collection import CURVE_POINTS, Collection
 from selftime.studio.learner import Learner
-from selftime.studio.session import LOG, TABLE, Session
+from selftime.studio.session import LOG, TABLE, LabelSession
 from selftime.web.replies import JSON, Refusal, plain
 from selftime.web.requests import media_of, object_of, parse_json, query_of, short
 
-Result = TypeVar("Result")
+Found = TypeVar("Result")
 MOST_THUMBS = 256
 PATIENCE, _LOOK = 20.0, 0.05
 """Seconds that a question for news waits for some, and from one look to the next."""
-KINDS = ("label", "clear", "skip", "undo", "redo")
+ACTS = ("label", "clear", "skip", "undo", "redo")
 
 
 class Desk:
-    """What the routes of one studio share.
+    """The collection, the session and the threads that the routes of one studio share.
 
     One thread writes labels, one draws, one finds neighbours, and one forecasts and detects, which
     may take long, so that none waits for another.
@@ -41,7 +41,7 @@ class Desk:
         ending: set to True, it lets questions for news go.
     """
 
-    def __init__(self, collection: Collection, session: Session) -> None:
+    def __init__(self, collection: Collection, session: LabelSession) -> None:
         self.collection, self.session = collection, session
         self.learner = Learner(collection, session)
         self.analyses = Analyses(collection)
@@ -91,7 +91,7 @@ class Desk:
         """Say what is looked at, and where its labels are."""
         facts: dict[str, Any] = {"session": str(self.session.folder), "log": LOG, "table": TABLE}
         facts |= {"colours": len(CLASSES), "notes": self.session.notes}
-        return plain(await run_in(self.drawer, self.collection.about) | facts)
+        return plain(await run_beside(self.drawer, self.collection.about) | facts)
 
     async def news(self, request: Request) -> Response:
         """Say what changed, once something did."""
@@ -102,15 +102,15 @@ class Desk:
         return plain(self.state())
 
     async def places(self) -> Response:
-        """Return the map: two numbers for each series."""
+        """Return the map: two reply_of_array for each series."""
         self._check_ready()
         assert self.collection.plane is not None
-        return numbers(self.collection.plane)
+        return reply_of_array(self.collection.plane)
 
     async def codes(self) -> Response:
         """Return the class of each series, -1 without one, -2 where it was skipped."""
         version, _, own, skips = self.session.snapshot()
-        return numbers(np.where(skips & (own < 0), np.int16(-2), own), version)
+        return reply_of_array(np.where(skips & (own < 0), np.int16(-2), own), version)
 
     async def predictions(self) -> Response:
         """Return the class that the probe gives each series, then how sure it is, 255 at most."""
@@ -118,7 +118,7 @@ class Desk:
         if found.predicted is None or found.confidence is None:
             raise Refusal(404, "there is no probe yet: label series of two classes")
         both = np.stack([found.predicted, found.confidence.astype(np.int16)])
-        return numbers(both, found.learned)
+        return reply_of_array(both, found.learned)
 
     async def thumbs(self, request: Request) -> Response:
         """Return how some series look, small."""
@@ -126,12 +126,12 @@ class Desk:
         if len(words) > MOST_THUMBS:
             raise Refusal(413, f"got {len(words)} rows, wanted at most {MOST_THUMBS}")
         rows = np.array([number_in(word, "rows", len(self.collection)) for word in words], np.int64)
-        return plain(await run_in(self.drawer, lambda: self.collection.thumbs(rows)))
+        return plain(await run_beside(self.drawer, lambda: self.collection.thumbs(rows)))
 
     async def entry(self, row: str) -> Response:
         """Return a series by itself."""
         number = number_in(row, "row", len(self.collection))
-        return plain(await run_in(self.drawer, lambda: self.collection.entry(number)))
+        return plain(await run_beside(self.drawer, lambda: self.collection.entry(number)))
 
     async def curve(self, request: Request) -> Response:
         """Return a part of a recording."""
@@ -140,37 +140,37 @@ class Desk:
         start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
         points = number_in(asked.get("points", str(CURVE_POINTS)), "points", 2 * CURVE_POINTS)
         return plain(
-            await run_in(self.drawer, lambda: self.collection.curve(i, start, stop, points))
+            await run_beside(self.drawer, lambda: self.collection.curve(i, start, stop, points))
         )
 
     async def find(self, request: Request) -> Response:
         """Return series whose names hold a text."""
         text = query_of(request, ("text",)).get("text", "")
-        return plain(await run_in(self.drawer, lambda: self.collection.find(text)))
+        return plain(await run_beside(self.drawer, lambda: self.collection.find(text)))
 
     async def act(self, request: Request) -> Response:
         """Label, clear, skip, undo or redo; what is answered is on disk."""
-        asked = await body_of(request, ("key", "kind", "rows", "label"))
+        asked = await json_body(request, ("key", "kind", "rows", "label"))
         key, kind, rows = asked.get("key"), asked.get("kind"), asked.get("rows", [])
         label = asked.get("label")
         if not isinstance(key, str) or not re.fullmatch(r"[\w-]{8,64}", key):
             raise Refusal(422, f'"key" is {short(key)}, wanted 8 to 64 letters that are new')
-        if kind not in KINDS:
-            raise Refusal(422, f'"kind" is {short(kind)}, wanted one of {", ".join(KINDS)}')
+        if kind not in ACTS:
+            raise Refusal(422, f'"kind" is {short(kind)}, wanted one of {", ".join(ACTS)}')
         if not isinstance(rows, list) or set(map(type, rows)) - {int}:
             raise Refusal(422, f'"rows" is {short(rows)}, wanted a list of numbers')
         if (kind == "label") != isinstance(label, str):
             raise Refusal(422, f'"label" is {short(label)}, wanted a text to label with')
         try:
             work = lambda: self.session.act(key, str(kind), rows, label)  # noqa: E731
-            touched = await run_in(self.writer, work)
+            touched = await run_beside(self.writer, work)
         except sqlite3.Error as error:
             text = f"{self.session.folder / LOG}: {error}: the label is not kept, make room"
             raise Refusal(507, text) from None
         self.learner.wake.set()
         reply = plain(self.session.state() | {"touched": touched[:1]})
         reply.background = BackgroundTask(
-            run_in, self.writer, self._write_newest(self.session.version)
+            run_beside, self.writer, self._write_newest(self.session.version)
         )
         return reply
 
@@ -185,12 +185,12 @@ class Desk:
 
     async def table(self) -> Response:
         """Return the labels as csv."""
-        return Response(await run_in(self.writer, self.session.table), media_type="text/csv")
+        return Response(await run_beside(self.writer, self.session.table), media_type="text/csv")
 
     async def export(self, request: Request) -> Response:
         """Bring the file of labels up to date, and say where it is."""
-        await body_of(request, ())
-        path = await run_in(self.writer, self.session.write_table)
+        await json_body(request, ())
+        path = await run_beside(self.writer, self.session.write_table)
         if not path.exists():
             raise Refusal(409, "there are no labels yet: label a series first")
         return plain({"path": str(path.resolve())})
@@ -200,7 +200,7 @@ class Desk:
         self._check_ready()
         asked = query_of(request, ("row", "k"))
         row, k = number_in(asked.get("row", ""), "row", len(self.collection)), hits_in(asked)
-        return plain(await run_in(self.finder, lambda: self.analyses.alike(row, k)))
+        return plain(await run_beside(self.finder, lambda: self.analyses.alike(row, k)))
 
     async def neighbours(self, request: Request) -> Response:
         """Return what is most like a span of a recording."""
@@ -209,7 +209,7 @@ class Desk:
         i, k = self._recording(asked), hits_in(asked)
         start, stop = (number_in(asked.get(name, ""), name) for name in ("start", "stop"))
         work = lambda: self.analyses.neighbours(i, start, stop, k)  # noqa: E731
-        return plain(await run_in(self.finder, work))
+        return plain(await run_beside(self.finder, work))
 
     async def forecast(self, request: Request) -> Response:
         """Return what comes after a recording, with bands."""
@@ -225,7 +225,7 @@ class Desk:
 
     async def _think(self, work: Callable[[], Any]) -> Response:
         try:
-            return plain(await run_in(self.thinker, work))
+            return plain(await run_beside(self.thinker, work))
         except InterruptedError as error:
             raise Refusal(503, f"{error}: ask again once it is started anew") from None
 
@@ -237,18 +237,18 @@ class Desk:
             raise Refusal(503, "vectors are still being computed: come again", retry=1)
 
 
-async def run_in(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+async def run_beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
     """Return the result of work that is done beside the loop."""
     return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
-async def body_of(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
+async def json_body(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the object of a body, whose length was seen before."""
     media_of(request, (JSON,))
     return object_of(parse_json(await request.body()), names)
 
 
-def numbers(array: np.ndarray, version: int | None = None) -> Response:
+def reply_of_array(array: np.ndarray, version: int | None = None) -> Response:
     """Return an array as its bytes, the low one first, and the version that it is of."""
     little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<")))
     headers = {} if version is None else {"X-Version": str(version)}

@@ -16,7 +16,7 @@ from scipy.special import softmax
 from selftime.data.splits import draw_stratified, folds_by_class, folds_by_group
 from selftime.engine.solve import sample_of
 from selftime.studio.collection import Collection
-from selftime.studio.session import Accuracy, Session
+from selftime.studio.session import Accuracy, LabelSession
 from selftime.tasks.evaluation.reliability import bootstrap_interval
 from selftime.tasks.probing.heads import SIMULATIONS
 from selftime.tasks.probing.probe import NEIGHBOURS_AVERAGED, Probe
@@ -44,8 +44,8 @@ _IDLE = 0.05
 """Seconds that labels may come together before the learner begins with them."""
 
 
-class Labels(NamedTuple):
-    """What is labelled when the learner begins: of which version, classes, and code of each."""
+class Labelling(NamedTuple):
+    """Labels at one moment: their version, the classes, and the code of each series."""
 
     version: int
     names: list[str]
@@ -60,7 +60,7 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True)
 class Findings:
-    """What the learner found; each part says of which version of the labels it is.
+    """Findings of the learner; each part says of which version of the labels it is.
 
     Attributes:
         stage: the work that vectors take: its name, how much is done, and of how much.
@@ -95,7 +95,7 @@ class Learner:
         count: rises with every change of it.
     """
 
-    def __init__(self, collection: Collection, session: Session) -> None:
+    def __init__(self, collection: Collection, session: LabelSession) -> None:
         self.collection, self.session = collection, session
         self.found, self.count = Findings(), 0
         self.wake, self.ending = Event(), False
@@ -131,7 +131,7 @@ class Learner:
             if self.ending:
                 return
             self.wake.wait(_IDLE)
-            labels = Labels(*self.session.snapshot())
+            labels = Labelling(*self.session.snapshot())
             if labels.version == seen:
                 continue
             seen = labels.version
@@ -161,7 +161,7 @@ class Learner:
             self.near = np.concatenate(near)
         self._tell(replace(self.found, stage=None))
 
-    def learn(self, labels: Labels) -> None:
+    def learn(self, labels: Labelling) -> None:
         """Find the queue, what the probe says of every series, and how often it is right."""
         rows = self._some(labels)
         self._tell(replace(self.found, queue=self.queue_of(labels, rows), queued=labels.version))
@@ -189,7 +189,7 @@ class Learner:
         judged = self.judge(labels, rows)
         self._tell(replace(self.found, facts=facts | {"judged": judged}))
 
-    def _some(self, labels: Labels) -> Int64[np.ndarray, "L"]:
+    def _some(self, labels: Labelling) -> Int64[np.ndarray, "L"]:
         """Return the labelled series that the probe learns from."""
         rows, rng = labels.rows, np.random.default_rng(0)
         if len(rows) <= MOST_LABELS:
@@ -198,7 +198,9 @@ class Learner:
         few = lambda counts: np.maximum(np.round(share * counts), 2)  # noqa: E731
         return np.asarray(rows[draw_stratified(labels.codes[rows], few, rng)])
 
-    def queue_of(self, labels: Labels, rows: Int64[np.ndarray, "L"]) -> tuple[tuple[int, str], ...]:
+    def queue_of(
+        self, labels: Labelling, rows: Int64[np.ndarray, "L"]
+    ) -> tuple[tuple[int, str], ...]:
         """Return what to label next, with reasons; skipped series come once all others are done."""
         vectors, model = self.collection.vectors, self.collection.model
         assert vectors is not None
@@ -216,7 +218,7 @@ class Learner:
         return tuple(zip(pool[selected.rows].tolist(), reasons, strict=True))
 
     def predict(
-        self, labels: Labels, rows: Int64[np.ndarray, "L"]
+        self, labels: Labelling, rows: Int64[np.ndarray, "L"]
     ) -> tuple[Int16[np.ndarray, "K"], Float[np.ndarray, "N K"]]:
         """Return the classes of a probe, and its probabilities of them for every series."""
         vectors, bank = self.collection.vectors, self.collection.model.reference_bank
@@ -232,7 +234,7 @@ class Learner:
         return probe.classes_, softmax(np.concatenate(scores) / probe.temperature_, axis=1)
 
     def _unsure(
-        self, labels: Labels, codes: Int16[np.ndarray, "K"], probabilities: np.ndarray
+        self, labels: Labelling, codes: Int16[np.ndarray, "K"], probabilities: np.ndarray
     ) -> list[dict[str, Any]]:
         """Return unlabelled series between whose two most likely classes the least margin is."""
         ordered = np.sort(probabilities, axis=1)
@@ -245,10 +247,10 @@ class Learner:
             if np.isfinite(margin[row])
         ]
 
-    def judge(self, labels: Labels, rows: Int64[np.ndarray, "L"]) -> dict[str, Any]:
+    def judge(self, labels: Labelling, rows: Int64[np.ndarray, "L"]) -> dict[str, Any]:
         """Return how often probes are right on labels that they did not learn from.
 
-        Labels are held out fold by fold, subjects and recordings as wholes where there are
+        Labelling are held out fold by fold, subjects and recordings as wholes where there are
         enough; only those count whose class has another label.
         """
         codes = labels.codes[rows]
@@ -296,7 +298,7 @@ class Learner:
         return facts | {"curve": [one._asdict() for one in self.session.accuracies()]}
 
     def folds_of(
-        self, labels: Labels, rows: Int64[np.ndarray, "L"]
+        self, labels: Labelling, rows: Int64[np.ndarray, "L"]
     ) -> tuple[Int64[np.ndarray, "L"], bool]:
         """Return a fold for each labelled series, and whether groups stay whole.
 

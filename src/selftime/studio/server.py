@@ -18,7 +18,7 @@ from selftime.door import tell
 from selftime.engine.model import ModelOrFolder, model_at
 from selftime.studio.app import make_studio
 from selftime.studio.collection import Collection
-from selftime.studio.session import TABLE, Session
+from selftime.studio.session import TABLE, LabelSession
 from selftime.web.sockets import listen, run_app
 
 HOST, PORT = "127.0.0.1", 8010
@@ -75,7 +75,7 @@ def open_studio(  # noqa: PLR0913 - a front door: each is one thing that people 
     check_place(folder)
     token = secrets.token_urlsafe(24)
     with only_writer(folder), listen(HOST, port) as listener:
-        kept = Session(folder, collection.entries, empty=empty)
+        kept = LabelSession(folder, collection.entries, empty=empty)
         tell(kept.notes)
         address = f"http://{HOST}:{listener.getsockname()[1]}/?token={token}"
         count = int((kept.codes >= 0).sum())

@@ -29,8 +29,8 @@ from selftime.texts import safe_cell, visible
 
 LOG, TABLE = "labels.sqlite", "labels.csv"
 """Files of a session: the log, and the labels as every command reads them."""
-FORMAT = "1"
-MOST_CLASSES = 1_000
+LOG_FORMAT = "1"
+MOST_NAMES = 1_000
 """Classes of a session; more are no classes that people would name."""
 LONGEST_LABEL = 80
 _SCHEMA = """
@@ -44,7 +44,7 @@ CREATE TABLE accuracies (time TEXT NOT NULL, labels INTEGER NOT NULL, accuracy R
 
 
 class Accuracy(NamedTuple):
-    """How many series were right of those that a probe had not learned from, with an interval."""
+    """Share of held-out labels that a probe got right, with its interval."""
 
     labels: int
     accuracy: float
@@ -64,13 +64,13 @@ class Act:
 
     @property
     def words(self) -> str:
-        """What was done, for the page."""
+        """The act in words, for the page."""
         count = "1 series" if len(self.rows) == 1 else f"{len(self.rows):,} series"
         shown = {"label": f"label {count} {self.label}", "clear": f"clear the label of {count}"}
         return shown.get(self.kind, f"skip {count}")
 
 
-class Session:
+class LabelSession:
     """Labels of N series, kept in a folder.
 
     Args:
@@ -117,7 +117,7 @@ class Session:
             tables = {name for (name,) in log.execute("SELECT name FROM sqlite_master")}
             own = fingerprint_of(self.series)
             if "facts" not in tables and not tables:
-                facts = {"format": FORMAT, "fingerprint": own, "series": str(len(self.series))}
+                facts = {"format": LOG_FORMAT, "fingerprint": own, "series": str(len(self.series))}
                 facts |= {"source": visible(self.series.source or "arrays"), "begun": now()}
                 log.execute("BEGIN IMMEDIATE")
                 for statement in _SCHEMA.split(";"):
@@ -130,9 +130,9 @@ class Session:
             raise SeriesError(
                 f"{path}: is no log of labels ({error}): choose another folder, {option('session')}"
             ) from None
-        if found.get("format") != FORMAT:
+        if found.get("format") != LOG_FORMAT:
             raise SeriesError(
-                f"{path}: has format {found.get('format')}, wanted {FORMAT}: open it with the "
+                f"{path}: has format {found.get('format')}, wanted {LOG_FORMAT}: open it with the "
                 f"version of selftime that wrote it, or choose another folder, {option('session')}"
             )
         if found.get("fingerprint") != own:
@@ -211,8 +211,8 @@ class Session:
             return
         if not rows or min(rows) < 0 or max(rows) >= len(self.codes):
             raise ValueError(f"got rows {rows[:3]}, wanted some of 0 to {len(self.codes) - 1}")
-        if kind == "label" and label not in self.names and len(self.names) >= MOST_CLASSES:
-            raise ValueError(f"got class number {MOST_CLASSES + 1:,}, wanted no more: use others")
+        if kind == "label" and label not in self.names and len(self.names) >= MOST_NAMES:
+            raise ValueError(f"got class number {MOST_NAMES + 1:,}, wanted no more: use others")
 
     def _record(self, key: str | None, kind: str, rows: Iterable[int], label: str | None) -> None:
         """Write an act into the log, in one transaction that is on disk when this returns."""
